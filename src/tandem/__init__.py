@@ -1,0 +1,1 @@
+"""Tandem: one record of a website, one catalogue of figures and one plan, for marketing and engineering."""

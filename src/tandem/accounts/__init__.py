@@ -1,0 +1,1 @@
+"""Workspaces, people of both sides, roles, sites and API tokens."""

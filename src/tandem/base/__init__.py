@@ -1,0 +1,1 @@
+"""Tools that know no marketing word: settings, stores, spool, web, jobs, errors, clock, log."""

@@ -1,0 +1,1 @@
+"""The shared board; holds no figures of its own."""

@@ -1,0 +1,1 @@
+"""The change log: what somebody did to the site, and when."""

@@ -1,0 +1,1 @@
+"""What happened on the site: the first-party counter, visits and goals."""

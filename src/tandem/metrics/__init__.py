@@ -1,0 +1,1 @@
+"""What every figure means, and how to ask for it."""

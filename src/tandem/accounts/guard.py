@@ -1,0 +1,129 @@
+"""Who asks, and whether they may: sign-in cookie or API token, cross-site checks, permissions."""
+
+import hashlib
+import hmac
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+
+from tandem.accounts import store
+from tandem.accounts.house import House
+from tandem.accounts.model import ApiToken, Person, Site
+from tandem.accounts.permissions import SCOPES, SIDES
+from tandem.base.errors import UserError
+from tandem.base.web import language_of
+
+COOKIE = "tandem_sign_in"
+LENSES = ("marketing", "engineering", "executive")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class NotSignedIn(UserError):
+    """Nobody is signed in; pages lead to the sign-in form."""
+
+    def __init__(self) -> None:
+        super().__init__("You are not signed in.", "Sign in, or send an API token.", status=401)
+
+
+class Caller(msgspec.Struct, frozen=True, kw_only=True):
+    """Who stands behind a request: a person who signed in, or a program with a token."""
+
+    workspace_id: int
+    person: Person | None
+    token: ApiToken | None
+    csrf: str
+    language: str
+    theme: str
+
+    def may(self, act: str) -> bool:
+        if self.person is not None:
+            return self.person.may(act)
+        return self.token is not None and any(SCOPES.get(scope) == act for scope in self.token.scopes)
+
+    def must(self, act: str) -> None:
+        """Raises UserError (403) unless the caller may do this."""
+        if not self.may(act):
+            who = f"Your role ({self.person.role})" if self.person else "This token"
+            raise UserError(f"{who} may not do this ({act}).", "Ask an admin of the workspace.", status=403)
+
+    @property
+    def lens(self) -> str:
+        return SIDES[self.person.role] if self.person else "marketing"
+
+    @property
+    def person_id(self) -> int | None:
+        return self.person.id if self.person else None
+
+    @property
+    def name(self) -> str:
+        return self.person.name if self.person else self.token.name if self.token else ""
+
+
+def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
+    """Who asks.
+
+    raises   NotSignedIn; UserError (403) when a browser sends a change without our page's proof
+    """
+    header = request.headers.get("authorization", "")
+    if header.lower().startswith("bearer "):
+        token = store.token_of(house.database, header[7:].strip())
+        if token is None:
+            raise UserError("This API token is unknown, expired or revoked.", "Make a new one in the settings.", status=401)
+        return Caller(
+            workspace_id=token.workspace_id, person=None, token=token, csrf="", language="en", theme="auto"
+        )  # fmt: skip
+    cookie = request.cookies.get(COOKIE, "")
+    person = store.person_signed_in(house.database, cookie) if cookie else None
+    if person is None:
+        raise NotSignedIn()
+    csrf = csrf_of(house, cookie)
+    if request.method not in SAFE_METHODS:
+        check_origin(request)
+        _check_csrf(request, csrf)
+    language = request.cookies.get("tandem_language") or person.language
+    return Caller(
+        workspace_id=person.workspace_id, person=person, token=None, csrf=csrf, language=language, theme=person.theme
+    )
+
+
+def csrf_of(house: House, cookie: str) -> str:
+    """The proof that a form came from our page: bound to the sign-in, useless without it."""
+    return hmac.new(house.secret, b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def _check_csrf(request: Request[Any, Any, Any], expected: str) -> None:
+    if not hmac.compare_digest(request.headers.get("x-csrf", ""), expected):
+        raise UserError(
+            "This form has lost its proof of origin.", "Load the page again and repeat what you did.", status=403
+        )
+
+
+def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any, Any]) -> None:
+    """Refuse a change that another site's page sends."""
+    origin = request.headers.get("origin", "")
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") or (
+        origin and origin != "null" and urlsplit(origin).netloc != request.headers.get("host", "")
+    ):
+        raise UserError("This request came from another site.", "Do it on Tandem's own page.", status=403)
+
+
+def site_for(house: House, caller: Caller, key: str | None) -> Site:
+    """The site asked for, or the workspace's first; a token bound to a site sees that one only.
+
+    raises   UserError when there is none
+    """
+    sites = [s for s in house.sites().values() if s.workspace_id == caller.workspace_id]
+    if caller.token is not None and caller.token.site_id is not None:
+        sites = [s for s in sites if s.id == caller.token.site_id]
+    if key:
+        sites = [s for s in sites if s.key == key]
+    if not sites:
+        raise UserError(f"There is no site “{key or ''}” here.", "Choose one of the settings page, or add it there.", status=404)
+    return sites[0]
+
+
+def language_for(request: Request[Any, Any, Any], caller: Caller | None) -> str:
+    return caller.language if caller else language_of(request)

@@ -1,0 +1,52 @@
+"""The house that all slices live in: settings, both stores, the desk for questions, and what slices share by name."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.accounts.store import all_sites, secret
+from tandem.base.database import Database
+from tandem.base.jobs import Job
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Step, Warehouse
+
+SITES_FRESH_S = 2.0
+
+
+class House:
+    """What a request or a job may use."""
+
+    def __init__(self, settings: Settings, warehouse: Warehouse, database: Database) -> None:
+        self.settings, self.warehouse, self.database = settings, warehouse, database
+        self.secret = secret(database, "house")
+        self.parts: dict[str, Any] = {}
+        self._sites: tuple[float, dict[str, Site]] = (-SITES_FRESH_S, {})
+
+    def sites(self) -> dict[str, Site]:
+        """All sites by key, read again every two seconds."""
+        read_at, sites = self._sites
+        if time.monotonic() - read_at > SITES_FRESH_S:
+            sites = {site.key: site for site in all_sites(self.database)}
+            self._sites = (time.monotonic(), sites)
+        return sites
+
+    def forget_sites(self) -> None:
+        """Read the sites again at the next question."""
+        self._sites = (-SITES_FRESH_S, {})
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """One area of the product, and what it adds to the house."""
+
+    name: str
+    title: str
+    routes: Sequence[Any] = ()
+    schema: Callable[[], list[Step]] = list
+    jobs: Callable[[House], list[Job]] = lambda house: []
+    start: Callable[[House], Callable[[], None]] = lambda house: lambda: None
+    owns: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
+    menu: tuple[tuple[str, str, str, str], ...] = ()  # group, title, address, icon

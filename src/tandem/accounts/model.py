@@ -1,0 +1,116 @@
+"""People, sites and tokens, and the pure rules about them."""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+
+from tandem.accounts.permissions import Role, may
+from tandem.base.errors import UserError
+
+MODES = ("cookieless", "cookie", "consent")
+LANGUAGES = ("en", "ru", "pl")
+_KEY = re.compile(r"^[a-z0-9][a-z0-9-]{1,39}$")
+_HOST = re.compile(r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:\d+)?$")
+_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """One measured property: hosts, time zone, currency."""
+
+    id: int
+    workspace_id: int
+    key: str
+    name: str
+    hosts: tuple[str, ...]
+    zone: str
+    currency: str
+    mode: str
+    keep_days: int
+
+    @property
+    def tz(self) -> ZoneInfo:
+        return ZoneInfo(self.zone)
+
+
+class Person(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who signs in; never a visitor of the site."""
+
+    id: int
+    workspace_id: int
+    email: str
+    name: str
+    role: Role
+    language: str = "en"
+    theme: str = "auto"
+    is_active: bool = True
+
+    def may(self, act: str) -> bool:
+        return self.is_active and may(self.role, act)
+
+
+class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
+    """What a program may do in one workspace; the secret itself is shown once and never stored."""
+
+    id: int
+    workspace_id: int
+    site_id: int | None
+    name: str
+    scopes: tuple[str, ...]
+    made_at: datetime
+    expires_at: datetime | None
+    used_at: datetime | None
+    revoked_at: datetime | None
+
+    def is_valid(self, now: datetime) -> bool:
+        return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """Who did what, and when."""
+
+    at: datetime
+    person: str
+    act: str
+    object: str
+    detail: dict[str, object]
+
+
+def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str, mode: str, keep_days: int) -> None:
+    """Refuse a site that cannot be measured.
+
+    raises   UserError naming the field and what it takes
+    """
+    if not _KEY.match(key):
+        raise UserError(f"“{key}” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.")
+    if not name.strip():
+        raise UserError("The site has no name.", "Give it the name people use for it.")
+    if not hosts:
+        raise UserError("The site has no host.", "Name at least one, like shop.example.")
+    for host in hosts:
+        if not _HOST.match(host):
+            raise UserError(f"“{host}” is not a host name.", "Write it without https:// and path, like shop.example.")
+    if zone not in available_timezones():
+        raise UserError(f"“{zone}” is not a time zone.", "Use a name like Europe/Warsaw.")
+    if not re.fullmatch(r"[A-Z]{3}", currency):
+        raise UserError(f"“{currency}” is not a currency.", "Use a three-letter code like EUR.")
+    if mode not in MODES:
+        raise UserError(f"“{mode}” is not a privacy mode.", f"Choose one of {', '.join(MODES)}.")
+    if not 1 <= keep_days <= 36500:
+        raise UserError("Events are kept for 1 to 36,500 days.", "Choose a number of days in between.")
+
+
+def checked_person(email: str, name: str, role: str, password: str) -> None:
+    """Refuse a person who could not sign in.
+
+    raises   UserError naming the field and what it takes
+    """
+    if not _EMAIL.match(email) or len(email) > 320:
+        raise UserError(f"“{email}” is not an e-mail address.", "Write it like anna@shop.example.")
+    if not name.strip():
+        raise UserError("The person has no name.", "Give the name colleagues will see.")
+    if role not in set(Role):
+        raise UserError(f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+    if len(password) < 10:
+        raise UserError("The password is too short.", "Use 10 characters or more; a few words are best.")

@@ -1,0 +1,66 @@
+"""Who may do what: the one table. Marketing owns the customer base, engineering owns systems and data handling.
+
+Read a row as: these roles may do this. Every row is tested, and so is every role that is not in it.
+"""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    ADMIN = "admin"
+    MARKETING = "marketing"
+    ENGINEERING = "engineering"
+    EXECUTIVE = "executive"
+    FINANCE = "finance"
+    AGENCY = "agency"
+    VIEWER = "viewer"
+
+
+EVERYONE = frozenset(Role)
+BOTH_SIDES = frozenset({Role.ADMIN, Role.MARKETING, Role.ENGINEERING})
+
+MAY: dict[str, frozenset[Role]] = {
+    # looking
+    "figures.read": EVERYONE,
+    "figures.export": EVERYONE - {Role.VIEWER},
+    "changes.read": EVERYONE,
+    "reception.read": BOTH_SIDES | {Role.EXECUTIVE},
+    "audit.read": frozenset({Role.ADMIN, Role.ENGINEERING, Role.EXECUTIVE}),
+    # doing, both sides
+    "changes.add": BOTH_SIDES | {Role.AGENCY},
+    "goals.edit": BOTH_SIDES,
+    # marketing: the customer base, audiences and messages
+    "campaigns.edit": frozenset({Role.ADMIN, Role.MARKETING, Role.AGENCY}),
+    # engineering: systems, data handling, access
+    "sites.edit": frozenset({Role.ADMIN, Role.ENGINEERING}),
+    "tokens.edit": frozenset({Role.ADMIN, Role.ENGINEERING}),
+    "events.send": frozenset({Role.ADMIN, Role.ENGINEERING}),
+    "rules.heal": frozenset({Role.ADMIN, Role.ENGINEERING}),
+    "data.erase": frozenset({Role.ADMIN, Role.ENGINEERING}),
+    # running the workspace
+    "people.edit": frozenset({Role.ADMIN}),
+}
+
+SCOPES: dict[str, str] = {
+    "events:write": "events.send",
+    "figures:read": "figures.read",
+    "changes:write": "changes.add",
+    "changes:read": "changes.read",
+}
+"""What an API token may be allowed, and the permission its maker must hold."""
+
+SIDES: dict[Role, str] = {
+    Role.MARKETING: "marketing",
+    Role.AGENCY: "marketing",
+    Role.ENGINEERING: "engineering",
+    Role.ADMIN: "engineering",
+    Role.EXECUTIVE: "executive",
+    Role.FINANCE: "executive",
+    Role.VIEWER: "marketing",
+}
+"""The lens a role starts with."""
+
+
+def may(role: Role, act: str) -> bool:
+    """Whether this role may do this. An act that is not in the table is a mistake in the code, not a no."""
+    return role in MAY[act]

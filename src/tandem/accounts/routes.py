@@ -1,0 +1,264 @@
+"""Sign-in, first set-up, and the settings of people, sites and tokens."""
+
+import time
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import Cookie
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from tandem.accounts import store
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import COOKIE, Caller, check_origin, site_for
+from tandem.accounts.house import House
+from tandem.accounts.permissions import SCOPES, Role
+from tandem.base import web
+from tandem.base.errors import UserError
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+TRIES = 8
+TRIES_WINDOW_S = 300.0
+
+
+class Throttle:
+    """Counts failed sign-ins by address of sender and by account, and says when it is enough for now."""
+
+    def __init__(self, tries: int = TRIES, window_s: float = TRIES_WINDOW_S) -> None:
+        self._tries, self._window_s = tries, window_s
+        self._failures: dict[str, list[float]] = {}
+
+    def check(self, *names: str) -> None:
+        """Raises UserError (429) when one of these has failed too often."""
+        for name in names:
+            recent = [t for t in self._failures.get(name, []) if time.monotonic() - t < self._window_s]
+            if len(recent) >= self._tries:
+                raise UserError("Too many failed sign-ins.", "Wait five minutes and try again.", status=429)
+
+    def failed(self, *names: str) -> None:
+        if len(self._failures) > 10_000:
+            self._failures.clear()
+        for name in names:
+            kept = [t for t in self._failures.get(name, []) if time.monotonic() - t < self._window_s]
+            self._failures[name] = [*kept, time.monotonic()]
+
+
+def _cookie(house: House, value: str, max_age: int) -> Cookie:
+    is_secure = house.settings.base_url.startswith("https:")
+    return Cookie(key=COOKIE, value=value, max_age=max_age, httponly=True, samesite="lax", secure=is_secure, path="/")
+
+
+def _local(address: str) -> str:
+    """An address on this server to go on to; anything else leads to the board."""
+    parts = urlsplit(address)
+    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
+    return address if ours else "/"
+
+
+@get("/", sync_to_thread=True, include_in_schema=False)
+def start(house: House) -> Redirect:
+    return Redirect("/board" if store.is_set_up(house.database) else "/set-up")
+
+
+@get("/sign-in", sync_to_thread=True, include_in_schema=False)
+def sign_in_form(request: Request[Any, Any, Any], house: House, next: str = "/") -> Response[Any]:  # noqa: A002
+    if not store.is_set_up(house.database):
+        return Redirect("/set-up")
+    return web.page("sign_in.html", web.language_of(request), next=_local(next), problem="", email="")
+
+
+@post("/sign-in", sync_to_thread=True, include_in_schema=False)
+def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
+    check_origin(request)
+    throttle: Throttle = house.parts.setdefault("throttle", Throttle())
+    email, peer = data.get("email", "").strip().lower(), request.client.host if request.client else ""
+    throttle.check(f"account:{email}", f"sender:{peer}")
+    found = store.sign_in(house.database, email, data.get("password", ""))
+    if found is None:
+        throttle.failed(f"account:{email}", f"sender:{peer}")
+        problem = "Address and password do not belong together."
+        page = web.page(
+            "sign_in.html", web.language_of(request), 401, next=_local(data.get("next", "/")), problem=problem, email=email
+        )
+        return page
+    return Response(
+        None, status_code=303, headers={"location": _local(data.get("next", "/"))},
+        cookies=[_cookie(house, found[1], int(store.SIGNED_IN_FOR.total_seconds()))],
+    )  # fmt: skip
+
+
+@post("/sign-out", sync_to_thread=True, include_in_schema=False)
+def sign_out(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
+    store.sign_out(house.database, request.cookies.get(COOKIE, ""))
+    return Response(None, status_code=200, headers={"hx-redirect": "/sign-in"}, cookies=[_cookie(house, "", 0)])
+
+
+# ── first set-up ──
+
+
+@get("/set-up", sync_to_thread=True, include_in_schema=False)
+def set_up_form(request: Request[Any, Any, Any], house: House) -> Response[Any]:
+    if store.is_set_up(house.database):
+        return Redirect("/sign-in")
+    return web.page("set_up.html", web.language_of(request), problem=None, given={})
+
+
+@post("/set-up", sync_to_thread=True, include_in_schema=False)
+def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
+    check_origin(request)
+    if store.is_set_up(house.database):
+        raise UserError("Tandem is set up already.", "Sign in instead.", status=409)
+    try:
+        person = store.set_up(
+            house.database, data.get("company", ""), data.get("email", ""), data.get("name", ""),
+            data.get("password", ""), data.get("key", ""), data.get("host", "").split(","), data.get("zone", "UTC"),
+            data.get("currency", "EUR"), language=web.language_of(request),
+        )  # fmt: skip
+    except UserError as problem:
+        return web.page("set_up.html", web.language_of(request), 400, problem=problem, given=data)
+    house.forget_sites()
+    found = store.sign_in(house.database, person.email, data.get("password", ""))
+    assert found is not None
+    return Response(None, status_code=303, headers={"location": "/settings"}, cookies=[_cookie(house, found[1], 2_592_000)])
+
+
+# ── settings ──
+
+
+@get("/settings", sync_to_thread=True, include_in_schema=False)
+def settings(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    caller.must("figures.read")
+    return _settings(request, house, caller, site)
+
+
+def _settings(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, secret: str = ""
+) -> Response[str]:
+    db, workspace = house.database, caller.workspace_id
+    return framed(
+        request, house, caller, "settings.html",
+        site=site_for(house, caller, site),
+        people=store.people_of(db, workspace) if caller.may("people.edit") else [],
+        tokens=store.tokens_of(db, workspace) if caller.may("tokens.edit") else [],
+        entries=store.audit_log(db, workspace, 50) if caller.may("audit.read") else [],
+        roles=list(Role), scopes=list(SCOPES), secret=secret, base_url=house.settings.base_url,
+    )  # fmt: skip
+
+
+@post("/settings/sites", sync_to_thread=True, include_in_schema=False)
+def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
+    caller.must("sites.edit")
+    made = store.add_site(
+        house.database, caller.workspace_id, data.get("key", ""), data.get("name", ""), data.get("hosts", "").split(","),
+        data.get("zone", "UTC"), data.get("currency", "EUR"), data.get("mode", "cookieless"), by=caller.person_id,
+    )  # fmt: skip
+    house.forget_sites()
+    return _settings(request, house, caller, made.key)
+
+
+@post("/settings/sites/{key:str}", sync_to_thread=True, include_in_schema=False)
+def change_site(request: Request[Any, Any, Any], house: House, caller: Caller, key: str, data: Form) -> Response[str]:
+    caller.must("sites.edit")
+    given: dict[str, Any] = {k: data[k] for k in ("name", "zone", "currency", "mode") if k in data}
+    if "hosts" in data:
+        given["hosts"] = data["hosts"].split(",")
+    if "keep_days" in data:
+        given["keep_days"] = _whole(data["keep_days"], "keep_days")
+    store.change_site(house.database, site_for(house, caller, key), by=caller.person_id, **given)
+    house.forget_sites()
+    return _settings(request, house, caller, key)
+
+
+def _whole(text: str, name: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise UserError(f"{name} is not a whole number.", "Write digits only.") from error
+
+
+@post("/settings/people", sync_to_thread=True, include_in_schema=False)
+def add_person(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
+    caller.must("people.edit")
+    store.add_person(
+        house.database, caller.workspace_id, data.get("email", ""), data.get("name", ""), data.get("role", ""),
+        data.get("password", ""), by=caller.person_id,
+    )  # fmt: skip
+    return _settings(request, house, caller)
+
+
+@post("/settings/people/{person_id:int}", sync_to_thread=True, include_in_schema=False)
+def change_person(
+    request: Request[Any, Any, Any], house: House, caller: Caller, person_id: int, data: Form
+) -> Response[str]:
+    caller.must("people.edit")
+    found = [p for p in store.people_of(house.database, caller.workspace_id) if p.id == person_id]
+    if not found:
+        raise UserError("There is no such person here.", "Load the page again.", status=404)
+    role = data.get("role")
+    if role is not None and role not in set(Role):
+        raise UserError(f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+    is_active = data["is_active"] == "1" if "is_active" in data else None
+    store.change_person(house.database, found[0], role=role, is_active=is_active, by=caller.person_id)
+    return _settings(request, house, caller)
+
+
+@post("/settings/me", sync_to_thread=True, include_in_schema=False)
+def change_me(house: House, caller: Caller, data: Form) -> Response[Any]:
+    """Language and theme of the person who is signed in."""
+    language, theme = data.get("language"), data.get("theme")
+    cookies = []
+    if caller.person is not None:
+        language = language if language in web.LANGUAGES else None
+        theme = theme if theme in ("auto", "light", "dark") else None
+        store.change_person(house.database, caller.person, language=language, theme=theme)
+        if language:
+            cookies = [Cookie(key="tandem_language", value=language, max_age=31_536_000, samesite="lax", path="/")]
+    return Response(None, status_code=200, headers={"hx-refresh": "true"}, cookies=cookies)
+
+
+@post("/settings/tokens", sync_to_thread=True, include_in_schema=False)
+def make_token(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
+    caller.must("tokens.edit")
+    assert caller.person is not None
+    scopes = [s for s in SCOPES if data.get(s)]
+    site = site_for(house, caller, data["site"]) if data.get("site") else None
+    days = _whole(data["days"], "days") if data.get("days") else None
+    _, secret = store.make_token(house.database, caller.person, data.get("name", ""), scopes, site, days)
+    return _settings(request, house, caller, secret=secret)
+
+
+@post("/settings/tokens/{token_id:int}/revoke", sync_to_thread=True, include_in_schema=False)
+def revoke_token(request: Request[Any, Any, Any], house: House, caller: Caller, token_id: int) -> Response[str]:
+    caller.must("tokens.edit")
+    assert caller.person is not None
+    store.revoke_token(house.database, caller.person, token_id)
+    return _settings(request, house, caller)
+
+
+class SiteOut(msgspec.Struct, frozen=True):
+    """A site as the API shows it."""
+
+    key: str
+    name: str
+    hosts: list[str]
+    zone: str
+    currency: str
+    mode: str
+
+
+@get("/api/sites", sync_to_thread=True, tags=["sites"])
+def api_sites(house: House, caller: Caller) -> list[SiteOut]:
+    """The sites this token may see."""
+    caller.must("figures.read")
+    bound = caller.token.site_id if caller.token else None
+    sites = [s for s in house.sites().values() if s.workspace_id == caller.workspace_id and bound in (None, s.id)]
+    return [SiteOut(s.key, s.name, list(s.hosts), s.zone, s.currency, s.mode) for s in sites]
+
+
+ROUTES = [
+    start, sign_in_form, sign_in, sign_out, set_up_form, set_up, settings, add_site, change_site, add_person,
+    change_person, change_me, make_token, revoke_token, api_sites,
+]  # fmt: skip

@@ -1,0 +1,344 @@
+"""Reads and writes of workspaces, people, sites, tokens, sign-ins and the audit log."""
+
+import hashlib
+import secrets as random
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tandem.accounts import tables as t
+from tandem.accounts.model import ApiToken, AuditEntry, Person, Site, checked_person, checked_site
+from tandem.accounts.permissions import SCOPES, Role
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+SIGNED_IN_FOR = timedelta(days=30)
+_hasher = PasswordHasher()
+# Checked when the address is unknown, so that the answer takes as long as for a known one.
+_NOBODY = _hasher.hash("nobody has this password")
+
+
+def hashed(token: str) -> str:
+    """What is stored of a token: tokens are long and random, so a plain SHA-256 cannot be guessed back."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _site(row: Row[Any]) -> Site:
+    fields = {name: row._mapping[name] for name in Site.__struct_fields__}
+    return Site(**{**fields, "hosts": tuple(row.hosts)})
+
+
+def _person(row: Row[Any]) -> Person:
+    fields = {name: row._mapping[name] for name in Person.__struct_fields__}
+    return Person(**{**fields, "role": Role(row.role)})
+
+
+def _token(row: Row[Any]) -> ApiToken:
+    fields = {name: row._mapping[name] for name in ApiToken.__struct_fields__}
+    return ApiToken(**{**fields, "scopes": tuple(row.scopes)})
+
+
+def note(
+    connection: Connection, workspace_id: int | None, person_id: int | None, act: str, what: str, **detail: object
+) -> None:
+    """Add a line to the audit log, in the transaction of the deed itself."""
+    connection.execute(
+        insert(t.audit).values(
+            workspace_id=workspace_id, at=clock.now(), person_id=person_id, act=act, object=what[:200], detail=detail
+        )
+    )
+
+
+def audit_log(db: Database, workspace_id: int, most: int = 200) -> list[AuditEntry]:
+    """The newest entries first."""
+    query = (
+        select(t.audit, t.people.c.name.label("person"))
+        .outerjoin(t.people, t.people.c.id == t.audit.c.person_id)
+        .where(t.audit.c.workspace_id == workspace_id)
+        .order_by(t.audit.c.id.desc())
+        .limit(most)
+    )
+    with db.read() as c:
+        return [
+            AuditEntry(at=r.at, person=r.person or "", act=r.act, object=r.object, detail=r.detail)
+            for r in c.execute(query)
+        ]
+
+
+# ── set-up ──
+
+
+def is_set_up(db: Database) -> bool:
+    """Whether anybody can sign in yet."""
+    with db.read() as c:
+        return c.execute(select(t.people.c.id).limit(1)).first() is not None
+
+
+def make_workspace(db: Database, name: str) -> int:
+    """The id of a new workspace."""
+    if not name.strip():
+        raise UserError("The workspace has no name.", "Give the name of the company.")
+    with db.write() as c:
+        made = c.execute(insert(t.workspaces).values(name=name.strip(), made_at=clock.now()))
+        return int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+def workspace_name(db: Database, workspace_id: int) -> str:
+    with db.read() as c:
+        return str(c.execute(select(t.workspaces.c.name).where(t.workspaces.c.id == workspace_id)).scalar_one())
+
+
+def set_up(
+    db: Database, company: str, email: str, name: str, password: str, key: str, hosts: list[str], zone: str,
+    currency: str, language: str = "en",
+) -> Person:  # fmt: skip
+    """The first workspace with its admin and its first site.
+
+    raises   UserError before anything is written when a field does not fit
+    """
+    checked_person(email.strip().lower(), name, "admin", password)
+    checked_site(key, company, [h.strip().lower() for h in hosts if h.strip()], zone, currency, "cookieless", 1100)
+    workspace = make_workspace(db, company)
+    person = add_person(db, workspace, email, name, "admin", password, language)
+    add_site(db, workspace, key, company, hosts, zone, currency, by=person.id)
+    return person
+
+
+# ── people ──
+
+
+def add_person(
+    db: Database,
+    workspace_id: int,
+    email: str,
+    name: str,
+    role: str,
+    password: str,
+    language: str = "en",
+    by: int | None = None,
+) -> Person:
+    """A new person who can sign in.
+
+    raises   UserError when the address is taken or a field does not fit
+    """
+    email = email.strip().lower()
+    checked_person(email, name, role, password)
+    values = dict(
+        workspace_id=workspace_id, email=email, name=name.strip(), role=role, language=language, theme="auto",
+        password_hash=_hasher.hash(password), is_active=True, made_at=clock.now(),
+    )  # fmt: skip
+    try:
+        with db.write() as c:
+            person_id = int(c.execute(insert(t.people).values(**values)).inserted_primary_key[0])  # type: ignore[index]
+            note(c, workspace_id, by, "people.added", name, role=role)
+    except IntegrityError as error:
+        raise UserError(f"{email} is already known here.", "Use another address, or change that person.") from error
+    return person_by_id(db, person_id)
+
+
+def person_by_id(db: Database, person_id: int) -> Person:
+    with db.read() as c:
+        return _person(c.execute(select(t.people).where(t.people.c.id == person_id)).one())
+
+
+def people_of(db: Database, workspace_id: int) -> list[Person]:
+    with db.read() as c:
+        query = select(t.people).where(t.people.c.workspace_id == workspace_id).order_by(t.people.c.name)
+        return [_person(r) for r in c.execute(query)]
+
+
+def change_person(
+    db: Database, person: Person, *, role: str | None = None, is_active: bool | None = None,
+    language: str | None = None, theme: str | None = None, by: int | None = None,
+) -> Person:  # fmt: skip
+    """The person with what is given changed; losing access ends every sign-in at once.
+
+    raises   UserError when the workspace would be left without an admin
+    """
+    given = dict(role=role, is_active=is_active, language=language, theme=theme)
+    values = {k: v for k, v in given.items() if v is not None}
+    with db.write() as c:
+        c.execute(update(t.people).where(t.people.c.id == person.id).values(**values))
+        admins = select(t.people.c.id).where(
+            t.people.c.workspace_id == person.workspace_id, t.people.c.role == "admin", t.people.c.is_active
+        )
+        if (role is not None or is_active is not None) and c.execute(admins).first() is None:
+            raise UserError("Somebody must remain who can manage people.", "Make another person admin first.")
+        if is_active is False:
+            c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == person.id))
+        if role is not None or is_active is not None:
+            note(c, person.workspace_id, by, "people.changed", person.name, role=role, is_active=is_active)
+    return person_by_id(db, person.id)
+
+
+# ── signing in ──
+
+
+def sign_in(db: Database, email: str, password: str) -> tuple[Person, str] | None:
+    """The person and a new sign-in token, or None when address and password do not belong together."""
+    with db.read() as c:
+        row = c.execute(select(t.people).where(t.people.c.email == email.strip().lower())).first()
+    try:
+        _hasher.verify(row.password_hash if row else _NOBODY, password)
+    except (VerifyMismatchError, InvalidHashError):
+        return None
+    if row is None or not row.is_active:
+        return None
+    token, now = random.token_urlsafe(32), clock.now()
+    with db.write() as c:
+        c.execute(delete(t.sign_ins).where(t.sign_ins.c.expires_at < now))
+        c.execute(
+            insert(t.sign_ins).values(
+                token_hash=hashed(token), person_id=row.id, made_at=now, expires_at=now + SIGNED_IN_FOR
+            )
+        )
+        note(c, row.workspace_id, row.id, "people.signed_in", row.name)
+    return _person(row), token
+
+
+def person_signed_in(db: Database, token: str) -> Person | None:
+    """Whose sign-in this is, if it still holds."""
+    query = (
+        select(t.people)
+        .join(t.sign_ins, t.sign_ins.c.person_id == t.people.c.id)
+        .where(t.sign_ins.c.token_hash == hashed(token), t.sign_ins.c.expires_at > clock.now(), t.people.c.is_active)
+    )
+    with db.read() as c:
+        row = c.execute(query).first()
+    return _person(row) if row else None
+
+
+def sign_out(db: Database, token: str) -> None:
+    with db.write() as c:
+        c.execute(delete(t.sign_ins).where(t.sign_ins.c.token_hash == hashed(token)))
+
+
+# ── sites ──
+
+
+def add_site(
+    db: Database, workspace_id: int, key: str, name: str, hosts: list[str], zone: str = "UTC", currency: str = "EUR",
+    mode: str = "cookieless", keep_days: int = 1100, by: int | None = None,
+) -> Site:  # fmt: skip
+    """A new site to measure.
+
+    raises   UserError when the key is taken or a field does not fit
+    """
+    hosts = [h.strip().lower() for h in hosts if h.strip()]
+    checked_site(key, name, hosts, zone, currency, mode, keep_days)
+    try:
+        with db.write() as c:
+            c.execute(
+                insert(t.sites).values(
+                    workspace_id=workspace_id, key=key, name=name.strip(), hosts=hosts, zone=zone, currency=currency,
+                    mode=mode, keep_days=keep_days, made_at=clock.now(),
+                )
+            )  # fmt: skip
+            note(c, workspace_id, by, "sites.added", key)
+    except IntegrityError as error:
+        raise UserError(f"There is already a site with the key “{key}”.", "Choose another key.") from error
+    return next(s for s in all_sites(db) if s.key == key)
+
+
+def change_site(db: Database, site: Site, by: int | None = None, **values: Any) -> Site:
+    """The site with what is given changed; the key stays, because pages carry it."""
+    merged = {**msgspec.structs.asdict(site), **values}
+    merged["hosts"] = [h.strip().lower() for h in merged["hosts"] if h.strip()]
+    fields = ("name", "hosts", "zone", "currency", "mode", "keep_days")
+    checked_site(site.key, **{k: merged[k] for k in fields})
+    with db.write() as c:
+        c.execute(update(t.sites).where(t.sites.c.id == site.id).values(**{k: merged[k] for k in fields}))
+        note(c, site.workspace_id, by, "sites.changed", site.key, fields=sorted(values))
+    return next(s for s in all_sites(db) if s.id == site.id)
+
+
+def all_sites(db: Database) -> list[Site]:
+    with db.read() as c:
+        return [_site(r) for r in c.execute(select(t.sites).order_by(t.sites.c.id))]
+
+
+def sites_of(db: Database, workspace_id: int) -> list[Site]:
+    return [s for s in all_sites(db) if s.workspace_id == workspace_id]
+
+
+# ── API tokens ──
+
+
+def make_token(
+    db: Database, person: Person, name: str, scopes: list[str], site: Site | None = None, days: int | None = 365
+) -> tuple[ApiToken, str]:
+    """A new token and its secret, which is shown this once.
+
+    raises   UserError for an unknown scope, or one that its maker may not use
+    """
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UserError(f"“{scope}” is not a scope.", f"Choose from {', '.join(SCOPES)}.")
+        if not person.may(SCOPES[scope]):
+            raise UserError(f"Your role may not give “{scope}”.", "Ask an admin.", status=403)
+    if not scopes or not name.strip():
+        raise UserError("A token needs a name and at least one scope.", "Say what it is for and what it may do.")
+    secret, now = f"tdm_{random.token_urlsafe(32)}", clock.now()
+    with db.write() as c:
+        made = c.execute(
+            insert(t.api_tokens).values(
+                workspace_id=person.workspace_id, site_id=site.id if site else None, name=name.strip(),
+                token_hash=hashed(secret), scopes=scopes, made_by=person.id, made_at=now,
+                expires_at=now + timedelta(days=days) if days else None,
+            )
+        )  # fmt: skip
+        note(c, person.workspace_id, person.id, "tokens.made", name, scopes=scopes)
+        row = c.execute(select(t.api_tokens).where(t.api_tokens.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
+    return _token(row), secret
+
+
+def token_of(db: Database, secret: str) -> ApiToken | None:
+    """The valid token behind this secret. Its last use is noted at most once an hour."""
+    now = clock.now()
+    with db.read() as c:
+        row = c.execute(select(t.api_tokens).where(t.api_tokens.c.token_hash == hashed(secret))).first()
+    if row is None or not _token(row).is_valid(now):
+        return None
+    if row.used_at is None or now - row.used_at > timedelta(hours=1):
+        with db.write() as c:
+            c.execute(update(t.api_tokens).where(t.api_tokens.c.id == row.id).values(used_at=now))
+    return _token(row)
+
+
+def tokens_of(db: Database, workspace_id: int) -> list[ApiToken]:
+    with db.read() as c:
+        query = select(t.api_tokens).where(t.api_tokens.c.workspace_id == workspace_id).order_by(t.api_tokens.c.id)
+        return [_token(r) for r in c.execute(query)]
+
+
+def revoke_token(db: Database, person: Person, token_id: int) -> None:
+    with db.write() as c:
+        c.execute(
+            update(t.api_tokens)
+            .where(t.api_tokens.c.id == token_id, t.api_tokens.c.workspace_id == person.workspace_id)
+            .values(revoked_at=clock.now())
+        )
+        note(c, person.workspace_id, person.id, "tokens.revoked", str(token_id))
+
+
+def secret(db: Database, name: str) -> bytes:
+    """A random key of this installation, made when first asked for; the same on every machine that shares the store."""
+    query = select(t.secrets.c.value).where(t.secrets.c.name == name)
+    with db.read() as c:
+        found = c.execute(query).scalar()
+    if found is None:
+        try:
+            with db.write() as c:
+                c.execute(insert(t.secrets).values(name=name, value=random.token_hex(32)))
+        except IntegrityError:
+            pass  # another process was first; its key is the one
+        with db.read() as c:
+            found = c.execute(query).scalar_one()
+    return bytes.fromhex(found)
+

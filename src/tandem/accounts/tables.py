@@ -1,0 +1,88 @@
+"""Tables of workspaces, people, sites, tokens, sign-ins and the audit log."""
+
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+
+from tandem.base.database import METADATA, Moment
+
+workspaces = Table(
+    "workspaces",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(200), nullable=False),
+    Column("made_at", Moment, nullable=False),
+)
+
+people = Table(
+    "people",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("email", String(320), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("role", String(20), nullable=False),
+    Column("password_hash", String(200), nullable=False),
+    Column("language", String(5), nullable=False, server_default="en"),
+    Column("theme", String(10), nullable=False, server_default="auto"),
+    Column("is_active", Boolean, nullable=False, server_default="1"),
+    Column("made_at", Moment, nullable=False),
+)
+
+sites = Table(
+    "sites",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("key", String(40), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("hosts", JSON, nullable=False),
+    Column("zone", String(60), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("mode", String(12), nullable=False),
+    Column("keep_days", Integer, nullable=False),
+    Column("made_at", Moment, nullable=False),
+)
+
+sign_ins = Table(
+    "sign_ins",
+    METADATA,
+    Column("token_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+)
+
+api_tokens = Table(
+    "api_tokens",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("workspace_id", ForeignKey("workspaces.id"), nullable=False),
+    Column("site_id", ForeignKey("sites.id"), nullable=True),
+    Column("name", String(200), nullable=False),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("made_by", ForeignKey("people.id"), nullable=True),
+    Column("made_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=True),
+    Column("used_at", Moment, nullable=True),
+    Column("revoked_at", Moment, nullable=True),
+)
+
+audit = Table(
+    "audit",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("workspace_id", Integer, nullable=True),
+    Column("at", Moment, nullable=False),
+    Column("person_id", Integer, nullable=True),
+    Column("act", String(60), nullable=False),
+    Column("object", String(200), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Index("ix_audit_workspace_at", "workspace_id", "at"),
+)
+
+secrets = Table(
+    "secrets",
+    METADATA,
+    Column("name", String(60), primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -1,0 +1,140 @@
+"""Builds the house from its slices; the only file that knows every slice."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar, Request, get
+from litestar.config.compression import CompressionConfig
+from litestar.di import Provide
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.response import Redirect
+from litestar.static_files import create_static_files_router
+
+from tandem import __version__
+from tandem.accounts import routes as accounts
+from tandem.accounts.guard import Caller, NotSignedIn, caller_of
+from tandem.accounts.house import House, Slice
+from tandem.base import log, web
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.base.jobs import Jobs
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Warehouse, migrate
+from tandem.board.slice import SLICE as BOARD
+from tandem.changes.slice import SLICE as CHANGES
+from tandem.collect import counter
+from tandem.collect.slice import SLICE as COLLECT
+from tandem.metrics.ask import Desk
+
+SLICES: tuple[Slice, ...] = (COLLECT, CHANGES, BOARD)
+_log = log.get("app")
+
+
+def open_house(settings: Settings) -> House:
+    """Both stores, brought to their newest form, and the desk for questions."""
+    warehouse = Warehouse(settings.events_dsn, settings.cluster, settings.memory_mb, settings.query_seconds)
+    database = Database(settings.records_dsn)
+    database.migrate()
+    migrate(warehouse, [step for s in SLICES for step in s.schema()])
+    house = House(settings, warehouse, database)
+    house.parts["desk"] = Desk(warehouse)
+    house.parts["menu"] = [entry for s in SLICES for entry in s.menu]
+    return house
+
+
+def close_house(house: House) -> None:
+    house.parts["desk"].close()
+    house.warehouse.close()
+    house.database.close()
+
+
+@get("/healthz", media_type="text/plain", sync_to_thread=True, include_in_schema=False)
+def healthz(house: House) -> str:
+    """Answers when both stores do."""
+    if not house.warehouse.is_up():
+        raise UserError("The event store does not answer.", "`tandem doctor` tells more.", status=503)
+    return "ok"
+
+
+def make_app(house: House, runs_jobs: bool = True) -> Any:
+    """The ASGI application of one house: the counter's paths first, then all pages."""
+
+    def caller(request: Request[Any, Any, Any]) -> Caller:
+        return caller_of(request, house)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        stops: list[Callable[[], None]] = [s.start(house) for s in SLICES]
+        jobs = Jobs([job for s in SLICES for job in s.jobs(house)] if runs_jobs else [])
+        house.parts["jobs"] = jobs
+        jobs.start()
+        _log.info("app.started", url=house.settings.base_url, data=str(house.settings.folder))
+        try:
+            yield
+        finally:
+            jobs.stop()
+            for stop in stops:
+                stop()
+            close_house(house)
+            _log.info("app.stopped")
+
+    routes = [healthz, *accounts.ROUTES, *(route for s in SLICES for route in s.routes)]
+    static = create_static_files_router(
+        "/static", [Path(__file__).parent / "web" / "static"], include_in_schema=False,
+        cache_control=_for_a_year(),
+    )  # fmt: skip
+    pages = Litestar(
+        route_handlers=[*routes, static],
+        dependencies={
+            "house": Provide(lambda: house, sync_to_thread=False),
+            "caller": Provide(caller, sync_to_thread=True),
+        },
+        lifespan=[lifespan],
+        exception_handlers={
+            NotSignedIn: _to_sign_in,
+            UserError: web.user_error,
+            HTTPException: web.http_error,
+            Exception: web.bug,
+        },
+        compression_config=CompressionConfig(backend="gzip", minimum_size=900),
+        openapi_config=OpenAPIConfig(
+            title="Tandem", version=__version__, path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+        ),
+        after_request=_with_safe_headers,
+        request_max_body_size=4 << 20,
+    )
+
+    async def front(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/t/"):
+            await counter.asgi(house.parts["door"], house.parts["proxies"], scope, receive, send)
+        else:
+            await pages(scope, receive, send)
+
+    return front
+
+
+def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
+    if web.wants_json(request):
+        return web.user_error(request, error)
+    if request.headers.get("hx-request"):
+        response = web.user_error(request, error)
+        response.headers["hx-redirect"] = "/sign-in"
+        return response
+    path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return Redirect("/sign-in", query_params={"next": path} if path != "/" else None)
+
+
+def _with_safe_headers(response: Any) -> Any:
+    for name, value in web.SAFE_HEADERS.items():
+        response.headers.setdefault(name, value)
+    return response
+
+
+def _for_a_year() -> Any:
+    from litestar.datastructures import CacheControlHeader
+
+    return CacheControlHeader(max_age=31_536_000, public=True, immutable=True)

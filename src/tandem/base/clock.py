@@ -1,0 +1,24 @@
+"""The one place that asks what time it is, so that tests can say it."""
+
+import time
+from datetime import UTC, datetime, timedelta
+
+
+def now() -> datetime:
+    """This moment, in UTC."""
+    return datetime.now(UTC)
+
+
+def now_ms() -> int:
+    """This moment in milliseconds since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def from_ms(ms: int) -> datetime:
+    """Milliseconds since 1970 as a moment in UTC; exact, where a float would lose the last digit."""
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
+
+
+def to_ms(at: datetime) -> int:
+    """A moment as milliseconds since 1970."""
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -1,0 +1,119 @@
+"""The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy import DateTime as _DateTime
+from sqlalchemy.exc import OperationalError
+
+from tandem.base.errors import UserError
+
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+class Moment(TypeDecorator[datetime]):
+    """A moment in UTC. SQLite forgets the zone, so it is put back when read."""
+
+    impl = _DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a moment needs its time zone")
+        return value.astimezone(UTC) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Database:
+    """Connections to the record store. `read()` and `write()` give a connection; `write()` commits at its end."""
+
+    def __init__(self, dsn: str) -> None:
+        self.dsn = _with_driver(dsn)
+        self.is_sqlite = self.dsn.startswith("sqlite")
+        if self.is_sqlite and (path := self.dsn.removeprefix("sqlite:///")) not in {"", ":memory:"}:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = create_engine(self.dsn, pool_pre_ping=not self.is_sqlite)
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _tune_sqlite)
+            event.listen(self.engine, "begin", _begin_immediate)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        with self.engine.connect().execution_options(is_reading=True) as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest form.
+
+        raises   UserError when the store does not answer
+        """
+        try:
+            with self.engine.begin() as connection:
+                config = _alembic()
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        except OperationalError as error:
+            raise UserError(
+                f"The record store does not answer: {str(error.orig).splitlines()[0]}",
+                "Check TANDEM_RECORDS and that the server runs.",
+                status=503,
+            ) from error
+
+    def revision(self) -> tuple[str | None, str | None]:
+        """The form the tables have, and the newest one known."""
+        with self.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+        return found, ScriptDirectory.from_config(_alembic()).get_current_head()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _with_driver(dsn: str) -> str:
+    for name in ("postgresql://", "postgres://"):
+        if dsn.startswith(name):
+            return "postgresql+psycopg://" + dsn.removeprefix(name)
+    return dsn
+
+
+def _tune_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        connection.execute(f"pragma {pragma}")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    # TRAP: a deferred transaction that turns into a writer fails at once when another writes; an immediate one waits.
+    reading = connection.get_execution_options().get("is_reading", False)
+    connection.exec_driver_sql("begin" if reading else "begin immediate")

@@ -1,0 +1,72 @@
+"""Timed work: each job runs in its own thread, again and again; a failing one waits longer each time."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tandem.base import log
+from tandem.base.errors import SourceError, UserError
+
+LONGEST_WAIT_S = 300.0
+_log = log.get("jobs")
+
+
+class Job(msgspec.Struct, frozen=True):
+    """Something to do every `every_s` seconds."""
+
+    name: str
+    every_s: float
+    run: Callable[[], Any]
+
+
+class JobState(msgspec.Struct):
+    """How a job is doing, for the page of the operator."""
+
+    name: str
+    ran_at: float = 0.0
+    took_ms: float = 0.0
+    failures: int = 0
+    problem: str = ""
+
+
+class Jobs:
+    """Runs jobs until stopped."""
+
+    def __init__(self, jobs: list[Job]) -> None:
+        self.states = {job.name: JobState(job.name) for job in jobs}
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._loop, args=(j,), name=j.name, daemon=True) for j in jobs]
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, patience_s: float = 20.0) -> None:
+        """Let running work end, then return."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join(patience_s)
+
+    def _loop(self, job: Job) -> None:
+        state = self.states[job.name]
+        while not self._stop.is_set():
+            self._run_once(job, state)
+            wait = job.every_s if not state.failures else min(LONGEST_WAIT_S, job.every_s * 2 ** min(state.failures, 10))
+            self._stop.wait(wait)
+
+    def _run_once(self, job: Job, state: JobState) -> None:
+        began = time.perf_counter()
+        try:
+            job.run()
+            state.failures, state.problem = 0, ""
+        except (SourceError, UserError) as error:
+            state.failures, state.problem = state.failures + 1, str(error)
+            _log.warning("jobs.failed", job=job.name, why=str(error), failures=state.failures)
+        except Exception as error:  # noqa: BLE001 - the edge: a bug in one job must not end the others
+            state.failures, state.problem = state.failures + 1, f"{type(error).__name__}: {error}"[:500]
+            _log.error("jobs.broke", job=job.name, failures=state.failures, exc_info=True)
+        state.ran_at, state.took_ms = time.time(), round((time.perf_counter() - began) * 1000, 1)

@@ -1,0 +1,73 @@
+"""What the operator may choose, read once from the environment: `TANDEM_<NAME>`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tandem.base.errors import UserError
+
+PREFIX = "TANDEM_"
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting has a value that suits a laptop; docs/settings.md is made from this list."""
+
+    data: Annotated[str, Meta(description="Folder of both stores, the spool and the keys.")] = "data"
+    events: Annotated[
+        str, Meta(description="Event store: `chdb:///folder` or `clickhouse://user:password@host:8123/database`.")
+    ] = ""
+    records: Annotated[
+        str, Meta(description="Record store: empty for SQLite in the data folder, or `postgresql://…`.")
+    ] = ""
+    cluster: Annotated[str, Meta(description="Name of the ClickHouse cluster; empty means one node.")] = ""
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port to listen on.", ge=1, le=65535)] = 8080
+    url: Annotated[str, Meta(description="Public address, used in links and to decide on secure cookies.")] = ""
+    proxies: Annotated[
+        str, Meta(description="Networks of reverse proxies whose X-Forwarded-For is believed, by comma.")
+    ] = "127.0.0.0/8,::1/128"
+    memory_mb: Annotated[int, Meta(description="Memory the event store may use, in MB.", ge=256)] = 1200
+    query_seconds: Annotated[int, Meta(description="Longest time a question may take.", ge=1)] = 30
+    spool_mb: Annotated[int, Meta(description="Size at which a spool segment is sealed, in MB.", ge=1)] = 32
+    collector: Annotated[str, Meta(description="Name of this collector; each needs its own.")] = "main"
+    country_mmdb: Annotated[str, Meta(description="Country database in MMDB format, instead of the bundled one.")] = ""
+    city_mmdb: Annotated[str, Meta(description="City database in MMDB format; without it no city is recorded.")] = ""
+    asn_mmdb: Annotated[str, Meta(description="ASN database in MMDB format; without it no data centre is recognised.")] = ""
+    log: Annotated[str, Meta(description="Least severe log level: debug, info, warning, error.")] = "info"
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data).resolve()
+
+    @property
+    def events_dsn(self) -> str:
+        return self.events or f"chdb:///{self.folder / 'events'}"
+
+    @property
+    def records_dsn(self) -> str:
+        return self.records or f"sqlite:///{self.folder / 'records.db'}"
+
+    @property
+    def base_url(self) -> str:
+        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load(environ: dict[str, str] | None = None) -> Settings:
+    """The settings of this process; `PORT` is understood too.
+
+    raises   UserError naming the variable when a value does not fit
+    """
+    env = dict(os.environ) if environ is None else environ
+    if env.get("PORT"):
+        env.setdefault(PREFIX + "PORT", env["PORT"])
+    given = {name: env[PREFIX + name.upper()] for name in Settings.__struct_fields__ if env.get(PREFIX + name.upper())}
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].strip("`") or "?"
+        raise UserError(
+            f"{PREFIX}{name.upper()} does not fit: {error}.", "Look the setting up in docs/settings.md and mend it."
+        ) from error

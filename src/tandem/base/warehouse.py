@@ -1,0 +1,257 @@
+"""The event store: ClickHouse in process (chDB), one server, or a cluster. The only caller of its client."""
+
+import re
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import clickhouse_connect
+import msgspec
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+
+from tandem.base.errors import UserError
+
+T = TypeVar("T", bound=msgspec.Struct)
+Columns = Mapping[str, Sequence[Any]]
+
+READING = {"do_not_merge_across_partitions_select_final": 1, "optimize_read_in_order": 1}
+WRITING = {"max_threads": 1, "insert_deduplicate": 1}
+
+
+class Answer(NamedTuple):
+    """Rows as the engine gave them, with what it took."""
+
+    names: tuple[str, ...]
+    rows: list[tuple[Any, ...]]
+    took_ms: float
+
+
+class Warehouse:
+    """Asks and fills the event store. Safe to share: each thread gets its own client.
+
+    One shared client would serialise its questions; in chDB a client costs next to nothing.
+    """
+
+    def __init__(self, dsn: str, cluster: str = "", memory_mb: int = 1200, query_seconds: int = 30) -> None:
+        self.dsn, self.cluster = dsn, cluster
+        self.is_local = dsn.startswith("chdb:")
+        self._options = self._chdb_options(memory_mb) if self.is_local else {}
+        self._settings = {"max_execution_time": query_seconds, **READING}
+        self._memory_mb = memory_mb
+        self._clients = threading.local()
+        self._opened: list[Client] = []
+        self._lock = threading.Lock()
+
+    def _chdb_options(self, memory_mb: int) -> dict[str, str]:
+        folder = Path(self.dsn.removeprefix("chdb:///"))
+        folder.mkdir(parents=True, exist_ok=True)
+        config = folder.parent / f"{folder.name}.xml"
+        config.write_text(SERVER_CONFIG.format(bytes=memory_mb * 1024 * 1024, backups=folder.parent / "backups"))
+        return {"config-file": str(config)}
+
+    @property
+    def client(self) -> Client:
+        """This thread's client, opened when first asked for."""
+        client: Client | None = getattr(self._clients, "client", None)
+        if client is None:
+            client = self._open()
+            self._clients.client = client
+            with self._lock:
+                self._opened.append(client)
+        return client
+
+    def _open(self) -> Client:
+        extra: dict[str, Any] = {"chdb_options": self._options} if self.is_local else {"autogenerate_session_id": False}
+        try:
+            return clickhouse_connect.get_client(dsn=self.dsn, settings=dict(self._settings), **extra)
+        except Exception as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: Exception) -> UserError:
+        text = str(error)
+        if self.is_local and ("lock" in text.lower() or "another" in text.lower() or "initialized" in text.lower()):
+            return UserError(
+                "Tandem is already running on this data folder.",
+                "Stop the other one, or choose another folder with TANDEM_DATA.",
+                status=409,
+            )
+        return UserError(
+            f"The event store does not answer: {text.splitlines()[0][:300] if text else error!r}",
+            "Check TANDEM_EVENTS and that the server runs; `tandem doctor` tells more.",
+            status=503,
+        )
+
+    def ask(self, sql: str, params: Mapping[str, Any] | None = None, **settings: Any) -> Answer:
+        """Rows of one question, with the time it took. Values in `params` are bound by the engine."""
+        began = time.perf_counter()
+        result = self.client.query(sql, parameters=dict(params or {}), settings=settings or None)
+        return Answer(tuple(result.column_names), [tuple(r) for r in result.result_rows], _ms_since(began))
+
+    def rows(self, sql: str, shape: type[T], /, **params: Any) -> list[T]:
+        """Rows of one question as structs; column names are field names."""
+        answer = self.ask(sql, params)
+        return [msgspec.convert(dict(zip(answer.names, row, strict=True)), shape, strict=False) for row in answer.rows]
+
+    def value(self, sql: str, /, **params: Any) -> Any:
+        """The single value of a question, or None without rows."""
+        rows = self.ask(sql, params).rows
+        return rows[0][0] if rows else None
+
+    def do(self, sql: str, /, params: Mapping[str, Any] | None = None, **settings: Any) -> None:
+        """Carry out a statement that gives no rows."""
+        self.client.command(sql, parameters=dict(params or {}), settings=settings or None)
+
+    def insert(self, table: str, columns: Columns, token: str = "") -> int:
+        """Put columns into a table as one block; the same token a second time does nothing. Returns rows sent."""
+        names = list(columns)
+        count = len(columns[names[0]])
+        if not count:
+            return 0
+        settings: dict[str, Any] = dict(WRITING)
+        if token:
+            settings["insert_deduplication_token"] = token
+        if self.cluster:
+            settings["distributed_foreground_insert"] = 1
+        self.client.insert(
+            table, [columns[n] for n in names], column_names=names, column_oriented=True, settings=settings
+        )
+        return count
+
+    def is_up(self) -> bool:
+        """Whether the store answers at all."""
+        try:
+            return bool(self.value("select 1") == 1)
+        except (ClickHouseError, UserError):
+            return False
+
+    def close(self) -> None:
+        """Close every thread's client."""
+        with self._lock:
+            for client in self._opened:
+                with suppress(Exception):
+                    client.close()
+            self._opened.clear()
+        self._clients = threading.local()
+
+
+SERVER_CONFIG = """<clickhouse>
+  <max_server_memory_usage>{bytes}</max_server_memory_usage>
+  <mark_cache_size>134217728</mark_cache_size>
+  <uncompressed_cache_size>0</uncompressed_cache_size>
+  <query_log remove="1"/><query_thread_log remove="1"/><trace_log remove="1"/><metric_log remove="1"/>
+  <asynchronous_metric_log remove="1"/><text_log remove="1"/><part_log remove="1"/><processors_profile_log remove="1"/>
+  <backups><allowed_path>{backups}</allowed_path></backups>
+</clickhouse>
+"""
+
+
+def _ms_since(began: float) -> float:
+    return round((time.perf_counter() - began) * 1000, 2)
+
+
+# ── schema: numbered files, one set for one node and for a cluster ─────────────────────────────────────────────────
+
+
+class Step(NamedTuple):
+    """One schema file: its owner, number, name and statements."""
+
+    owner: str
+    number: int
+    name: str
+    statements: tuple[str, ...]
+
+
+def steps_of(owner: str, folder: Path) -> list[Step]:
+    """The schema files of one slice, in order: `NNN_what.sql`, statements parted by a semicolon at a line's end."""
+    found = []
+    for file in sorted(folder.glob("[0-9][0-9][0-9]_*.sql")):
+        text = "\n".join(line for line in file.read_text().splitlines() if not line.lstrip().startswith("--"))
+        parts = tuple(s.strip() for s in re.split(r";\s*(?:\n|$)", text) if s.strip())
+        found.append(Step(owner, int(file.name[:3]), file.stem[4:], parts))
+    return found
+
+
+def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
+    """Carry out the steps that this store has not seen; returns their names.
+
+    A step is noted after its last statement. Statements are written so that a second run does no harm
+    (`if not exists`, `or replace`), so a step cut short by a crash is simply run again.
+    """
+    for statement in for_layout("create table if not exists schema_steps (owner String, number UInt32, name String, "
+                                "done DateTime default now()) engine = MergeTree order by (owner, number)", warehouse.cluster):
+        warehouse.do(statement)
+    done = {(o, n) for o, n in warehouse.ask("select owner, number from schema_steps").rows}
+    fresh = [step for step in steps if (step.owner, step.number) not in done]
+    for step in fresh:
+        for statement in step.statements:
+            for form in for_layout(statement, warehouse.cluster):
+                warehouse.do(form)
+        warehouse.insert("schema_steps", {"owner": [step.owner], "number": [step.number], "name": [step.name]})
+    return [f"{s.owner}/{s.number:03d}_{s.name}" for s in fresh]
+
+
+_TABLE = re.compile(r"create table if not exists (\w+)", re.I)
+_VIEW = re.compile(r"create or replace view (\w+)", re.I)
+_ENGINE = re.compile(r"engine = (\w*MergeTree)(\(([^)]*)\))?", re.I)
+_SHARD = re.compile(r"/\* shard by (.+?) \*/", re.I)
+
+
+def for_layout(statement: str, cluster: str) -> list[str]:
+    """One statement as it must run on this layout: as written on one node, in local and Distributed form on a cluster.
+
+    On a cluster a table T becomes `T_local` (Replicated…) on every node and a Distributed table `T` over it; a view V
+    becomes `V_local` over the local tables and a Distributed `V`. So every shard answers for its own visitors.
+    A table without a `shard by` note is small: it is replicated whole to every node under its own name.
+    """
+    if not cluster:
+        return [statement]
+    on = f"on cluster '{cluster}'"
+    shard = _SHARD.search(statement)
+    if found := _TABLE.search(statement):
+        name, local = found[1], f"{found[1]}_local"
+        body = _TABLE.sub(f"create table if not exists {local} {on}", statement, count=1)
+        shards = "{shard}" if shard else "all"
+        if not shard:
+            local = name
+            body = _TABLE.sub(f"create table if not exists {name} {on}", statement, count=1)
+        body = _ENGINE.sub(lambda m: _replicated(m, name, shards), body, count=1)
+        body = re.sub(r",?\s*non_replicated_deduplication_window\s*=\s*\d+", "", body)
+        body = re.sub(r"\bsettings\s*$", "", body.strip(), flags=re.I)
+        return [body, _distributed(name, local, cluster, on, shard[1])] if shard else [body]
+    if found := _VIEW.search(statement):
+        name, local = found[1], f"{found[1]}_local"
+        body = _VIEW.sub(f"create or replace view {local} {on}", statement, count=1)
+        body = re.sub(r"\b(from|join)\s+(\w+)\b(?!\s*\()", lambda m: f"{m[1]} {_localised(m[2])}", body, flags=re.I)
+        return [body, _distributed(name, local, cluster, on, shard[1] if shard else "")]
+    return [re.sub(r"^(alter table \w+)", rf"\1_local {on}", statement, flags=re.I)]
+
+
+def _localised(name: str) -> str:
+    return name if name.lower() in {"select", "system", "numbers"} else f"{name}_local"
+
+
+def _replicated(engine: re.Match[str], table: str, shards: str) -> str:
+    extra = f", {engine[3]}" if engine[3] else ""
+    return f"engine = Replicated{engine[1]}('/clickhouse/tables/{shards}/{{database}}/{table}', '{{replica}}'{extra})"
+
+
+def _distributed(name: str, local: str, cluster: str, on: str, key: str) -> str:
+    sharding = f", {key}" if key else ""
+    return (
+        f"create table if not exists {name} {on} as {local} "
+        f"engine = Distributed('{cluster}', currentDatabase(), '{local}'{sharding})"
+    )
+
+
+def sql_text(path: Path) -> str:
+    """The text of one question's file."""
+    return path.read_text()
+
+
+__all__ = [
+    "Answer", "Columns", "DatabaseError", "Step", "Warehouse", "for_layout", "migrate", "sql_text", "steps_of",
+]

@@ -1,0 +1,220 @@
+"""Pages: templates, translations, formats, safe headers, and errors that people can read."""
+
+import gettext
+import hashlib
+import secrets
+from collections.abc import Mapping
+from datetime import date, datetime
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, dates, numbers
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import Translations
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, select_autoescape
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from tandem.base import log
+from tandem.base.errors import UserError
+
+WEB = Path(__file__).parents[1] / "web"
+LANGUAGES = ("en", "ru", "pl")
+_log = log.get("web")
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+SAFE_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+@lru_cache
+def translations(language: str) -> gettext.NullTranslations:
+    """The texts of one language, read from web/locale/<language>.po; English needs none."""
+    path = WEB / "locale" / f"{language}.po"
+    if language == "en" or not path.exists():
+        return gettext.NullTranslations()
+    with path.open("rb") as file:
+        catalog = read_po(file, locale=language)
+    compiled = BytesIO()
+    write_mo(compiled, catalog)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+@lru_cache
+def _environment(language: str) -> Environment:
+    slices = {p.parent.name: FileSystemLoader(p) for p in WEB.parent.glob("*/templates")}
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(WEB / "templates"), PrefixLoader(slices)]),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    texts = translations(language)
+    environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["static"] = static_url
+    return environment
+
+
+@lru_cache
+def static_url(name: str) -> str:
+    """The address of a static file, with a mark that changes when the file does."""
+    found = hashlib.sha256((WEB / "static" / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={found}"
+
+
+def rendered(template: str, language: str, **facts: Any) -> str:
+    """A page or fragment as text. Templates of a slice are named `<slice>/<file>`."""
+    language = language if language in LANGUAGES else "en"
+    return _environment(language).get_template(template).render(language=language, form=Formats(language), **facts)
+
+
+def page(template: str, language: str, status: int = 200, **facts: Any) -> Response[str]:
+    """A rendered page as a response."""
+    return Response(rendered(template, language, **facts), media_type=MediaType.HTML, status_code=status)
+
+
+class Formats:
+    """Numbers, shares, money, spans and dates as a language writes them; the unit decides, in this one place."""
+
+    def __init__(self, language: str) -> None:
+        self.locale = Locale.parse({"en": "en_GB"}.get(language, language))
+
+    def figure(self, value: float | None, unit: str, currency: str = "EUR") -> str:
+        """A figure in full; "—" when there is no data."""
+        if value is None:
+            return "—"
+        if unit == "share":
+            return str(numbers.format_percent(value, "#,##0.0%" if abs(value) < 0.9995 else "#,##0%", locale=self.locale))
+        if unit == "money":
+            digits = 0 if abs(value) >= 1000 else 2
+            return str(
+                numbers.format_currency(
+                    round(value, digits), currency, locale=self.locale, currency_digits=False,
+                    format=None if digits else "¤#,##0" if self.locale.language == "en" else "#,##0\xa0¤",
+                )
+            )  # fmt: skip
+        if unit == "seconds":
+            return self.span(value)
+        if unit == "milliseconds":
+            return f"{self.number(value / 1000, 2)} s" if value >= 1000 else f"{self.number(value, 0)} ms"
+        if unit == "score":
+            return self.number(value, 3)
+        if unit == "per_visit":
+            return self.number(value, 2)
+        return self.number(value, 0)
+
+    def number(self, value: float, digits: int = 0) -> str:
+        pattern = "#,##0" + ("." + "0" * digits if digits else "")
+        return str(numbers.format_decimal(round(value, digits), pattern, locale=self.locale))
+
+    def short(self, value: float | None, unit: str, currency: str = "EUR") -> str:
+        """A figure in few characters, for tiles and axes."""
+        if value is None or unit != "count" or abs(value) < 100_000:
+            return self.figure(value, unit, currency)
+        return str(numbers.format_compact_decimal(value, locale=self.locale, fraction_digits=1))
+
+    def span(self, seconds: float) -> str:
+        """A length of time: 45 s, 3 min 20 s, 5 h 12 min."""
+        unit = {"ru": ("с", "мин", "ч"), "pl": ("s", "min", "godz.")}.get(self.locale.language, ("s", "min", "h"))
+        whole = round(seconds)
+        if whole < 60:
+            return f"{self.number(seconds, 0)} {unit[0]}"
+        if whole < 3600:
+            return f"{whole // 60} {unit[1]} {whole % 60} {unit[0]}"
+        return f"{self.number(whole // 3600)} {unit[2]} {whole % 3600 // 60} {unit[1]}"
+
+    def change(self, now: float | None, before: float | None) -> str:
+        """Relative change with its sign, or "" when there is nothing to compare with."""
+        share = relative(now, before)
+        if share is None:
+            return ""
+        digits = "0" if abs(share) >= 0.1 else "0.0"
+        return str(numbers.format_percent(share, f"+#,##{digits}%;-#,##{digits}%", locale=self.locale))
+
+    def day(self, moment: date) -> str:
+        return str(dates.format_date(moment, "d MMM y", locale=self.locale))
+
+    def moment(self, moment: datetime, zone: str = "UTC") -> str:
+        return str(dates.format_datetime(moment, "d MMM y, HH:mm", tzinfo=ZoneInfo(zone), locale=self.locale))
+
+    def ago(self, moment: datetime, now: datetime) -> str:
+        return str(dates.format_timedelta(moment - now, add_direction=True, locale=self.locale))
+
+    def country(self, code: str) -> str:
+        """The name of a country by its two letters."""
+        return str(self.locale.territories.get(code.upper(), code))
+
+
+def relative(now: float | None, before: float | None) -> float | None:
+    """Change as a share of what was before; None without a base."""
+    if now is None or not before:
+        return None
+    return now / before - 1
+
+
+# ── errors at the edge ──
+
+
+def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
+    """The sentence and how to mend it."""
+    return _told(request, error.status, error.what, error.hint)
+
+
+def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Errors of the framework (no such page, body that does not fit) in our words."""
+    if error.status_code == 404:
+        return _told(request, 404, "There is no such page.", "Check the address, or start at the board.")
+    if error.status_code == 405:
+        return _told(request, 405, "This address does not take that kind of request.", "See the API document.")
+    what = error.detail or "The request does not fit."
+    if isinstance(error.extra, list) and error.extra:
+        what += " " + "; ".join(f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping))
+    return _told(request, error.status_code, what, "Mend the request and send it again.")
+
+
+def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A mistake of ours: one log event with its trace, one plain page with a reference."""
+    reference = secrets.token_hex(4)
+    _log.error("web.broke", path=request.url.path, reference=reference, exc_info=error)
+    return _told(request, 500, "Something broke on our side.", f"Tell the operator the reference {reference}.")
+
+
+def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str) -> Response[Any]:
+    if wants_json(request):
+        return Response({"error": what, "hint": hint}, status_code=status, media_type=MediaType.JSON)
+    language = language_of(request)
+    texts = translations(language)
+    facts = {"code": status, "what": texts.gettext(what) if what else "", "hint": texts.gettext(hint) if hint else ""}
+    return page("error.html", language, status, **facts)
+
+
+def wants_json(request: Request[Any, Any, Any]) -> bool:
+    path = request.url.path
+    return path.startswith(("/api/", "/hooks/", "/t/", "/control/")) or "application/json" in request.headers.get("accept", "")
+
+
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """The language of a person who is not signed in: cookie, then what the browser asks for."""
+    chosen = request.cookies.get("tandem_language", "")
+    if chosen in LANGUAGES:
+        return chosen
+    for part in request.headers.get("accept-language", "").split(","):
+        code = part.partition(";")[0].strip()[:2].lower()
+        if code in LANGUAGES:
+            return code
+    return "en"

@@ -1,0 +1,120 @@
+"""A change: something somebody did to the site, with time, author, kind and scope."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tandem.base.errors import UserError
+
+KINDS = ("deploy", "campaign", "content", "price", "robots", "outage", "tool", "other")
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the change log. `scope` says what it touched: paths, a service, a channel; empty means the site."""
+
+    at: datetime
+    kind: str
+    title: str
+    author: str = ""
+    scope: str = ""
+    note: str = ""
+    url: str = ""
+    source: str = "manual"
+    external_id: str | None = None
+    id: int = 0
+
+
+def checked(change: Change) -> Change:
+    """The change, if it can be kept.
+
+    raises   UserError naming the field and what it takes
+    """
+    if change.kind not in KINDS:
+        raise UserError(f"“{change.kind[:40]}” is not a kind of change.", f"Use one of {', '.join(KINDS)}.")
+    if not change.title.strip():
+        raise UserError("The change has no title.", "Say in a few words what was done.")
+    if change.at.tzinfo is None:
+        raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
+    if change.url and not change.url.startswith(("https://", "http://")):
+        raise UserError("The link is not a web address.", "Begin it with https://.")
+    return msgspec.structs.replace(
+        change, title=change.title.strip()[:300], author=change.author[:200], scope=change.scope[:200],
+        note=change.note[:5000], url=change.url[:1000],
+    )  # fmt: skip
+
+
+def from_github(event: str, body: dict[str, Any]) -> Change | None:
+    """The change a GitHub webhook tells of: a deployment that succeeded, or a published release; else None."""
+    repository = str((body.get("repository") or {}).get("full_name", ""))
+    if event == "deployment_status":
+        status, deployment = body.get("deployment_status") or {}, body.get("deployment") or {}
+        if status.get("state") != "success":
+            return None
+        environment = str(deployment.get("environment") or "")
+        ref = str(deployment.get("ref") or deployment.get("sha") or "")[:60]
+        return Change(
+            at=_moment(status.get("created_at")), kind="deploy", scope=environment,
+            title=_words("Deployed", repository, ref), author=_login(deployment.get("creator")),
+            note=str(deployment.get("description") or ""), url=_link(status.get("target_url")), source="github",
+            external_id=f"deployment:{deployment.get('id')}",
+        )  # fmt: skip
+    if event == "release" and body.get("action") == "published":
+        release = body.get("release") or {}
+        return Change(
+            at=_moment(release.get("published_at")), kind="deploy", title=_words("Released", repository, _name(release)),
+            author=_login(release.get("author")), note=str(release.get("body") or ""),
+            url=_link(release.get("html_url")), source="github", external_id=f"release:{release.get('id')}",
+        )  # fmt: skip
+    return None
+
+
+def from_gitlab(event: str, body: dict[str, Any]) -> Change | None:
+    """The change a GitLab webhook tells of: a deployment that succeeded, or a created release; else None."""
+    project = str((body.get("project") or {}).get("path_with_namespace", ""))
+    if event == "Deployment Hook" and body.get("status") == "success":
+        return Change(
+            at=_moment(body.get("status_changed_at")), kind="deploy", scope=str(body.get("environment") or ""),
+            title=_words("Deployed", project, str(body.get("ref") or body.get("short_sha") or "")),
+            author=str((body.get("user") or {}).get("name") or ""), note=str(body.get("commit_title") or ""),
+            url=_link(body.get("deployable_url")), source="gitlab", external_id=f"deployment:{body.get('deployment_id')}",
+        )  # fmt: skip
+    if event == "Release Hook" and body.get("action") == "create":
+        return Change(
+            at=_moment(body.get("released_at") or body.get("created_at")), kind="deploy",
+            title=_words("Released", project, str(body.get("name") or body.get("tag") or "")),
+            author=str(((body.get("commit") or {}).get("author") or {}).get("name") or ""),
+            note=str(body.get("description") or ""), url=_link(body.get("url")), source="gitlab",
+            external_id=f"release:{body.get('id')}",
+        )  # fmt: skip
+    return None
+
+
+def _words(*parts: str) -> str:
+    return " ".join(part for part in parts if part)
+
+
+def _name(release: dict[str, Any]) -> str:
+    return str(release.get("name") or release.get("tag_name") or "")
+
+
+def _login(person: Any) -> str:
+    return str(person.get("login") or "") if isinstance(person, dict) else ""
+
+
+def _link(url: Any) -> str:
+    return url if isinstance(url, str) and url.startswith(("https://", "http://")) else ""
+
+
+def _moment(text: Any) -> datetime:
+    """A moment as GitHub (2026-11-22T10:00:00Z) and GitLab (2026-11-22 10:00:00 +0100, … UTC) write it."""
+    written = str(text or "").strip().replace(" UTC", "+00:00").replace("Z", "+00:00")
+    if len(written) > 19 and written[-6:-5] == " ":
+        written = written[:-6] + written[-5:]
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise UserError(f"“{written[:40]}” is not a moment.", "Send a time with its zone.", status=422) from error
+    if moment.tzinfo is None:
+        raise UserError(f"“{written[:40]}” has no time zone.", "Send a time with its zone.", status=422)
+    return moment

@@ -1,0 +1,192 @@
+"""The change log: page, API and signed webhooks."""
+
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, delete, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.changes import store
+from tandem.changes.model import KINDS, Change, from_github, from_gitlab
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+
+
+class ChangeIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A change as the API takes it; without `at` it is now."""
+
+    title: str
+    kind: str = "deploy"
+    at: datetime | None = None
+    author: str = ""
+    scope: str = ""
+    note: str = ""
+    url: str = ""
+    id: str | None = None
+
+
+class ChangeOut(msgspec.Struct, frozen=True):
+    """A change as the API shows it."""
+
+    id: int
+    at: datetime
+    kind: str
+    title: str
+    author: str
+    scope: str
+    note: str
+    url: str
+    source: str
+
+
+def shown(change: Change) -> ChangeOut:
+    return ChangeOut(*(getattr(change, name) for name in ChangeOut.__struct_fields__))
+
+
+def hook_secret(house: House, site: Site, system: str) -> str:
+    """The secret a webhook of this system must be signed with; made from the house's own, so it need not be stored."""
+    return hmac.new(house.secret, f"hook:{system}:{site.key}".encode(), hashlib.sha256).hexdigest()
+
+
+@get("/changes", sync_to_thread=True, include_in_schema=False)
+def page(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, days: int = 120
+) -> Response[str]:
+    caller.must("changes.read")
+    return _page(request, house, caller, site_for(house, caller, site), min(max(days, 1), 3700))
+
+
+def _page(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, days: int = 120) -> Response[str]:
+    now = clock.now()
+    entries = store.between(house.database, site, now - timedelta(days=days), now + timedelta(days=30))
+    hooks = [(s, f"{house.settings.base_url}/hooks/{s}/{site.key}", hook_secret(house, site, s)) for s in ("github", "gitlab")]
+    return framed(
+        request, house, caller, "changes.html", site=site, entries=entries, kinds=KINDS, days=days, now=now,
+        hooks=hooks if caller.may("sites.edit") else [],
+    )  # fmt: skip
+
+
+@post("/changes", sync_to_thread=True, include_in_schema=False)
+def add(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None) -> Response[str]:
+    caller.must("changes.add")
+    chosen = site_for(house, caller, site)
+    at = _local_moment(data.get("at", ""), chosen)
+    change = Change(
+        at=at, kind=data.get("kind", ""), title=data.get("title", ""), author=data.get("author") or caller.name,
+        scope=data.get("scope", ""), note=data.get("note", ""), url=data.get("url", ""),
+    )  # fmt: skip
+    store.add(house.database, chosen, change, by=caller.person_id)
+    return _page(request, house, caller, chosen)
+
+
+def _local_moment(text: str, site: Site) -> datetime:
+    if not text:
+        return clock.now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"“{text[:40]}” is not a moment.", "Choose day and time.") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=site.tz)
+
+
+@post("/changes/{change_id:int}/remove", sync_to_thread=True, include_in_schema=False)
+def remove(
+    request: Request[Any, Any, Any], house: House, caller: Caller, change_id: int, site: str | None = None
+) -> Response[str]:
+    caller.must("changes.add")
+    chosen = site_for(house, caller, site)
+    store.remove(house.database, chosen, change_id, by=caller.person_id)
+    return _page(request, house, caller, chosen)
+
+
+@get("/api/changes", sync_to_thread=True, tags=["changes"])
+def api_changes(
+    house: House, caller: Caller, site: str | None = None, since: datetime | None = None, until: datetime | None = None
+) -> list[ChangeOut]:
+    """The change log of a site, newest first; the last 30 days unless asked otherwise."""
+    caller.must("changes.read")
+    until = _zoned(until) or clock.now()
+    since = _zoned(since) or until - timedelta(days=30)
+    return [shown(c) for c in store.between(house.database, site_for(house, caller, site), since, until)]
+
+
+def _zoned(moment: datetime | None) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
+    return moment
+
+
+@post("/api/changes", sync_to_thread=True, tags=["changes"])
+def api_add(house: House, caller: Caller, data: ChangeIn, site: str | None = None) -> ChangeOut:
+    """Add a change. With an `id` of yours, sending it again does not add it twice."""
+    caller.must("changes.add")
+    change = Change(
+        at=data.at or clock.now(), kind=data.kind, title=data.title, author=data.author or caller.name, scope=data.scope,
+        note=data.note, url=data.url, source="api", external_id=data.id,
+    )  # fmt: skip
+    return shown(store.add(house.database, site_for(house, caller, site), change, by=caller.person_id))
+
+
+@delete("/api/changes/{change_id:int}", sync_to_thread=True, tags=["changes"])
+def api_remove(house: House, caller: Caller, change_id: int, site: str | None = None) -> None:
+    """Take a change out of the log."""
+    caller.must("changes.add")
+    store.remove(house.database, site_for(house, caller, site), change_id, by=caller.person_id)
+
+
+# ── webhooks ──
+
+
+@post("/hooks/github/{key:str}", sync_to_thread=True, status_code=202, include_in_schema=False)
+def github(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
+    """GitHub tells of deployments and releases, signed with X-Hub-Signature-256."""
+    site = _site(house, key)
+    expected = "sha256=" + hmac.new(hook_secret(house, site, "github").encode(), body, hashlib.sha256).hexdigest()
+    _must_match(request.headers.get("x-hub-signature-256", ""), expected)
+    return _kept(house, site, from_github(request.headers.get("x-github-event", ""), _json(body)))
+
+
+@post("/hooks/gitlab/{key:str}", sync_to_thread=True, status_code=202, include_in_schema=False)
+def gitlab(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
+    """GitLab tells of deployments and releases, with the secret in X-Gitlab-Token."""
+    site = _site(house, key)
+    _must_match(request.headers.get("x-gitlab-token", ""), hook_secret(house, site, "gitlab"))
+    return _kept(house, site, from_gitlab(request.headers.get("x-gitlab-event", ""), _json(body)))
+
+
+def _site(house: House, key: str) -> Site:
+    site = house.sites().get(key)
+    if site is None:
+        raise UserError("There is no such site.", "Copy the address from the page Changes.", status=404)
+    return site
+
+
+def _must_match(given: str, expected: str) -> None:
+    if not hmac.compare_digest(given.encode(), expected.encode()):
+        raise UserError("The signature does not match.", "Copy the secret from the page Changes.", status=403)
+
+
+def _json(body: bytes) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise UserError("The body is not a JSON object.", "Choose application/json as the content type.") from error
+
+
+def _kept(house: House, site: Site, change: Change | None) -> dict[str, Any]:
+    if change is None:
+        return {"kept": False, "why": "Only successful deployments and published releases are changes."}
+    return {"kept": True, "id": store.add(house.database, site, change).id}
+
+
+ROUTES = [page, add, remove, api_changes, api_add, api_remove, github, gitlab]

@@ -1,0 +1,58 @@
+"""Reads and writes of the change log."""
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.changes.model import Change, checked
+from tandem.changes.tables import changes as t
+
+FIELDS = ("at", "kind", "scope", "author", "title", "note", "url", "source", "external_id")
+
+
+def add(db: Database, site: Site, change: Change, by: int | None = None) -> Change:
+    """The change as it is kept. One that came before (same source and outer id) is given back, not kept twice.
+
+    raises   UserError when a field does not fit
+    """
+    change = checked(change)
+    values = {name: getattr(change, name) for name in FIELDS}
+    try:
+        with db.write() as c:
+            made = c.execute(insert(t).values(site_id=site.id, made_at=clock.now(), **values))
+            note(c, site.workspace_id, by, "changes.added", change.title, kind=change.kind, source=change.source)
+            return msgspec.structs.replace(change, id=int(made.inserted_primary_key[0]))  # type: ignore[index]
+    except IntegrityError:
+        query = select(t).where(
+            t.c.site_id == site.id, t.c.source == change.source, t.c.external_id == change.external_id
+        )
+        with db.read() as c:
+            row = c.execute(query).one()
+        return Change(id=row.id, **{name: row._mapping[name] for name in FIELDS})
+
+
+def between(db: Database, site: Site, since: datetime, until: datetime, most: int = 500) -> list[Change]:
+    """The changes of [since, until), newest first."""
+    query = (
+        select(t)
+        .where(t.c.site_id == site.id, t.c.at >= since, t.c.at < until)
+        .order_by(t.c.at.desc(), t.c.id.desc())
+        .limit(most)
+    )
+    with db.read() as c:
+        return [Change(id=r.id, **{name: r._mapping[name] for name in FIELDS}) for r in c.execute(query)]
+
+
+def remove(db: Database, site: Site, change_id: int, by: int | None = None) -> None:
+    """Take an entry out of the log; the audit log keeps that it was there."""
+    with db.write() as c:
+        row = c.execute(select(t.c.title).where(t.c.id == change_id, t.c.site_id == site.id)).first()
+        if row is not None:
+            c.execute(delete(t).where(t.c.id == change_id))
+            note(c, site.workspace_id, by, "changes.removed", row.title)

@@ -1,0 +1,108 @@
+"""The counter's side of HTTP, for both servers: inside the product (ASGI) and alone (RSGI)."""
+
+import secrets
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from tandem.collect.door import PIXEL, RETRY_LATER, Door, Proxies, Reply, Sender
+from tandem.collect.model.hit import MAX_BODY
+
+STATIC = Path(__file__).parent / "static"
+FILES = {"/t/tandem.js": "tandem.js", "/t/vitals.js": "vitals.js"}
+ANYWHERE = [("access-control-allow-origin", "*"), ("cross-origin-resource-policy", "cross-origin")]
+PREFLIGHT = [
+    *ANYWHERE, ("access-control-allow-methods", "POST, GET"), ("access-control-allow-headers", "content-type"),
+    ("access-control-max-age", "86400"),
+]  # fmt: skip
+SCRIPT = [*ANYWHERE, ("content-type", "text/javascript; charset=utf-8"), ("cache-control", "public, max-age=3600")]
+IMAGE = [*ANYWHERE, ("content-type", "image/gif"), ("cache-control", "no-store")]
+TEXT = [*ANYWHERE, ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+
+Answer = tuple[int, list[tuple[str, str]], bytes]
+
+
+@lru_cache
+def script(path: str) -> bytes:
+    return (STATIC / FILES[path]).read_bytes()
+
+
+def sender_of(headers: Mapping[str, str], peer: str, proxies: Proxies) -> Sender:
+    """Who sent this, as far as the connection tells."""
+    forwarded = headers.get("x-forwarded-for") or ""
+    address = proxies.sender(peer, forwarded)
+    return Sender(address, headers.get("user-agent") or "", headers.get("sec-gpc") == "1")
+
+
+def told(reply: Reply) -> Answer:
+    headers = TEXT if reply.status != 503 else [*TEXT, ("retry-after", str(RETRY_LATER))]
+    return reply.status, headers, reply.text.encode()
+
+
+async def answered(door: Door, method: str, path: str, query: str, sender: Sender, referer: str) -> Answer:
+    """The answer to everything under /t/ that has no body."""
+    if method == "OPTIONS":
+        return 204, PREFLIGHT, b""
+    if path in FILES and method in ("GET", "HEAD"):
+        return 200, SCRIPT, script(path)
+    if path == "/t/pixel.gif" and method == "GET":
+        asked = parse_qs(query)
+        url = (asked.get("u") or [referer])[0]
+        key, before = (asked.get("s") or [""])[0], (asked.get("r") or [""])[0]
+        await door.pixel(key, url, before, sender, secrets.token_hex(8))
+        return 200, IMAGE, PIXEL
+    if path == "/t/hit":
+        return 405, TEXT, b"Hits are sent with POST."
+    return 404, TEXT, b"Only the counter lives here: /t/tandem.js, /t/vitals.js, /t/hit, /t/pixel.gif."
+
+
+async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
+    """Serve one request under /t/ inside the product's own server."""
+    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+    peer = scope["client"][0] if scope.get("client") else ""
+    sender = sender_of(headers, peer, proxies)
+    if scope["method"] == "POST" and scope["path"] == "/t/hit":
+        status, fields, body = told(await door.receive(await _body(receive), sender))
+    else:
+        status, fields, body = await answered(
+            door, scope["method"], scope["path"], scope["query_string"].decode("latin-1"), sender, headers.get("referer", "")
+        )
+    raw = [(k.encode(), v.encode()) for k, v in [*fields, ("content-length", str(len(body)))]]
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _body(receive: Any) -> bytes:
+    """The body, read no further than what is refused anyway."""
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if not message.get("more_body") or size > MAX_BODY:
+            return b"".join(parts)
+
+
+class Collector:
+    """The RSGI application of `tandem collect`: the door and nothing else."""
+
+    def __init__(self, door: Door, proxies: Proxies) -> None:
+        self._door, self._proxies = door, proxies
+
+    async def __rsgi__(self, scope: Any, protocol: Any) -> None:
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        sender = sender_of(scope.headers, peer, self._proxies)
+        if scope.method == "POST" and scope.path == "/t/hit":
+            status, fields, body = told(await self._door.receive(await protocol(), sender))
+        elif scope.path == "/healthz":
+            status, fields, body = 200, TEXT, b"ok"
+        elif scope.path == "/t/noop" and scope.method == "POST":
+            await protocol()
+            status, fields, body = 204, TEXT, b""
+        else:
+            status, fields, body = await answered(
+                self._door, scope.method, scope.path, scope.query_string, sender, scope.headers.get("referer") or ""
+            )
+        protocol.response_bytes(status, fields, body)

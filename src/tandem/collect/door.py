@@ -1,0 +1,174 @@
+"""The door: a hit comes in, is checked, loses its address, and is on disk before the answer goes out."""
+
+import hashlib
+import ipaddress
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.spool import SpoolFull
+from tandem.collect.model.hit import (
+    MAX_BODY, Record, WireEvent, WireHit, accepted, refusal, skew_of, visitor_of_cookie,
+)  # fmt: skip
+from tandem.collect.model.places import Place
+
+RETRY_LATER = 30
+PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
+SALT_OVERLAP_H = 6
+_read_hit = msgspec.json.Decoder(WireHit).decode
+_write_record = msgspec.json.Encoder().encode
+
+
+class Sender(NamedTuple):
+    """What the connection says of the sender."""
+
+    address: str
+    agent: str
+    has_opted_out: bool = False
+
+
+class Reply(NamedTuple):
+    """Status and plain text; 202 means: on disk."""
+
+    status: int
+    text: str
+
+
+class Appender(Protocol):
+    async def append(self, payload: bytes) -> None: ...
+
+
+class Salts(NamedTuple):
+    """The salt of today, and yesterday's while visits from before midnight may still go on."""
+
+    on: date
+    today: bytes
+    yesterday: bytes
+
+
+class Door:
+    """Takes hits of all sites. `sites`, `salts` and `places` are looked up anew on each hit, so that they may change."""
+
+    def __init__(
+        self,
+        spool: Appender,
+        sites: Callable[[], dict[str, Site]],
+        salts: Callable[[], Salts],
+        place_of: Callable[[str], Place],
+    ) -> None:
+        self._spool, self._sites, self._salts, self._place_of = spool, sites, salts, place_of
+
+    async def receive(self, body: bytes, sender: Sender) -> Reply:
+        """Take one request of the browser's counter."""
+        if len(body) > MAX_BODY:
+            return await self._refuse(0, "oversized", Reply(413, "The hit is larger than 64 KB; send fewer events at a time."))
+        try:
+            hit = _read_hit(body)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return await self._refuse(0, "bad_json", Reply(400, f"This is not a hit: {error}."))
+        site = self._sites().get(hit.s)
+        if site is None:
+            text = f"No site has the key “{hit.s[:40]}”; check data-site on the script tag."
+            return await self._refuse(0, "unknown_site", Reply(404, text), len(hit.e))
+        return await self.take(site, hit, sender)
+
+    async def take(self, site: Site, hit: WireHit, sender: Sender, marks: tuple[str, ...] = ()) -> Reply:
+        """Spool what can be taken of a hit, and count what cannot."""
+        received = clock.now_ms()
+        visitor, before, born = self._identity(site, hit, sender, received)
+        skew = skew_of(hit.c, received)
+        notes = (*marks, "clock") if abs(skew) > 24 * 3600 * 1000 else marks
+        notes = (*notes, "retried") if hit.n else notes
+        events, refused = [], dict[str, int]()
+        for event in hit.e:
+            if why := refusal(event):
+                refused[why] = refused.get(why, 0) + 1
+            else:
+                events.append(accepted(event, received, skew, notes))
+        place = self._place_of(sender.address)
+        record = Record(
+            site=site.id, received=received, visitor=visitor, before=before, born=born, agent=sender.agent[:600],
+            language=hit.l[:20].lower(), width=min(max(hit.w, 0), 65535), country=place.country, city=place.city,
+            network=place.network, events=events, refused=refused,
+        )  # fmt: skip
+        if (reply := await self._spooled(record)) is not None:
+            return reply
+        if not events:
+            return Reply(422, "Refused: " + ", ".join(sorted(refused)) + ".")
+        return Reply(202, "ok" if not refused else f"ok, {sum(refused.values())} refused: {', '.join(sorted(refused))}")
+
+    async def pixel(self, key: str, url: str, referrer: str, sender: Sender, nonce: str) -> None:
+        """Count a page view of a browser without scripts."""
+        site = self._sites().get(key)
+        if site is None:
+            await self._refuse(0, "unknown_site", Reply(404, ""))
+            return
+        event = WireEvent(i=nonce, k="pageview", t=clock.now_ms(), u=url, r=referrer)
+        await self.take(site, WireHit(s=key, e=[event]), sender, ("pixel",))
+
+    async def _refuse(self, site: int, why: str, reply: Reply, count: int = 1) -> Reply:
+        record = Record(site, clock.now_ms(), 0, 0, 0, "", "", 0, "", "", "", [], {why: count})
+        return await self._spooled(record) or reply
+
+    async def _spooled(self, record: Record) -> Reply | None:
+        try:
+            await self._spool.append(_write_record(record))
+        except SpoolFull as error:
+            return Reply(503, f"The collector cannot write ({error}); send this again later.")
+        return None
+
+    def _identity(self, site: Site, hit: WireHit, sender: Sender, received: int) -> tuple[int, int, int]:
+        """Visitor, the same visitor under yesterday's salt (or 0), and when the cookie was made (or 0)."""
+        may_remember = site.mode != "cookieless" and hit.m == "cookie" and not sender.has_opted_out
+        if may_remember and (known := visitor_of_cookie(hit.i)):
+            return known[0], 0, known[1] + skew_of(hit.c, received) // 1000 if known[1] else 0
+        salts = self._salts()
+        facts = f"{site.id}|{sender.address}|{sender.agent}".encode()
+        before = _salted(salts.yesterday, facts) if salts.yesterday else 0
+        return _salted(salts.today, facts), before, 0
+
+
+def _salted(salt: bytes, facts: bytes) -> int:
+    """A visitor id that cannot be traced back once the salt is gone (keyed BLAKE2b, 64 bits; never 0)."""
+    return int.from_bytes(hashlib.blake2b(facts, key=salt, digest_size=8).digest(), "big") or 1
+
+
+class Proxies:
+    """Finds the sender's address: X-Forwarded-For is believed only from the networks of our own proxies."""
+
+    def __init__(self, networks: str) -> None:
+        self._networks = [ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip()]
+        self._known: dict[str, bool] = {}
+
+    def trusts(self, address: str) -> bool:
+        if address not in self._known:
+            if len(self._known) > 10_000:
+                self._known.clear()
+            try:
+                found = ipaddress.ip_address(address)
+                self._known[address] = any(found in n for n in self._networks)
+            except ValueError:
+                self._known[address] = False
+        return self._known[address]
+
+    def sender(self, peer: str, forwarded: str) -> str:
+        """The last address in the chain that is not one of our proxies."""
+        if not forwarded or not self.trusts(peer):
+            return peer
+        for address in reversed([part.strip() for part in forwarded.split(",")]):
+            if not self.trusts(address):
+                return address
+        return peer
+
+
+def overlaps(now_hour: int) -> bool:
+    """Whether visits from before midnight may still go on under yesterday's salt."""
+    return now_hour < SALT_OVERLAP_H
+
+
+def yesterday_of(day: date) -> date:
+    return day - timedelta(days=1)

@@ -1,0 +1,1 @@
+"""Pure rules of enrichment: what a hit says about its origin, its browser and its place."""

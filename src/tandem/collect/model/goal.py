@@ -1,0 +1,37 @@
+"""Goals: what a site wants its visitors to do."""
+
+import msgspec
+
+from tandem.base.errors import UserError
+
+
+class Goal(msgspec.Struct, frozen=True, kw_only=True):
+    """`kind` is event (name equals `match`) or page (path fits `match`, where * stands for anything)."""
+
+    id: int
+    site_id: int
+    name: str
+    kind: str
+    match: str
+
+    @property
+    def pattern(self) -> str:
+        """The match as the engine compares it: exact for events, LIKE for pages."""
+        if self.kind == "event":
+            return self.match
+        return self.match.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+
+
+def checked_goal(name: str, kind: str, match: str) -> None:
+    """Refuse a goal that nothing could meet.
+
+    raises   UserError naming the field and what it takes
+    """
+    if not name.strip():
+        raise UserError("The goal has no name.", "Call it what people call it, like “Newsletter”.")
+    if kind not in ("event", "page"):
+        raise UserError(f"“{kind}” is not a kind of goal.", "Choose event or page.")
+    if not match.strip() or len(match) > 300:
+        raise UserError("The goal has nothing to match.", "Give an event's name, or a path like /thank-you or /blog/*.")
+    if kind == "page" and not match.startswith(("/", "*")):
+        raise UserError(f"“{match}” is not a path.", "A page goal begins with / or *.")

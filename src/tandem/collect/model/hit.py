@@ -1,0 +1,191 @@
+"""The wire format of a hit, what is refused and why, and the record that waits in the spool."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from urllib.parse import urlsplit
+
+import msgspec
+import xxhash
+from msgspec import Meta
+
+MAX_BODY = 64 * 1024
+MAX_EVENTS = 50
+MAX_PROPS = 30
+MAX_PROP_KEY = 64
+MAX_PROP_VALUE = 500
+MAX_NAME = 200
+MAX_URL = 2000
+DAY_MS = 24 * 3600 * 1000
+LATE_MS = 7 * DAY_MS
+TRAVEL_MS = 2000
+KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital"})
+VITALS = frozenset({"LCP", "INP", "CLS", "TTFB", "FCP"})
+
+Prop = str | int | float | bool | None
+
+
+class WireEvent(msgspec.Struct):
+    """One thing that happened, as the counter sends it; field letters are explained in docs/counter.md."""
+
+    i: str
+    k: str
+    t: int
+    u: str = ""
+    r: str = ""
+    n: str = ""
+    p: dict[str, Prop] | None = None
+    x: float = 0
+    d: float = 0
+    v: float = 0
+    a: float | None = None
+    y: str = ""
+    f: int = 0
+
+
+class WireHit(msgspec.Struct):
+    """One request of the counter: who, and what happened since the last."""
+
+    s: str
+    e: Annotated[list[WireEvent], Meta(min_length=1, max_length=50)]
+    c: int = 0
+    m: str = "cookieless"
+    i: str = ""
+    l: str = ""  # noqa: E741 - one letter keeps the hit small
+    w: int = 0
+    n: int = 0
+
+
+class SpoolEvent(msgspec.Struct, array_like=True):
+    """One accepted event as it waits in the spool; times already corrected to the server's clock."""
+
+    id: int
+    kind: str
+    at: int
+    host: str
+    path: str
+    query: str
+    referrer: str
+    name: str
+    props: dict[str, str]
+    engaged_ms: int
+    scroll: int
+    value: float
+    amount: str
+    currency: str
+    status: int
+    marks: list[str]
+
+
+class Record(msgspec.Struct, array_like=True):
+    """One spooled request. No address of the visitor is kept: it ended in `visitor`, `country` and `network`."""
+
+    site: int
+    received: int
+    visitor: int
+    before: int
+    born: int
+    agent: str
+    language: str
+    width: int
+    country: str
+    city: str
+    network: str
+    events: list[SpoolEvent]
+    refused: dict[str, int]
+
+
+def event_id(text: str) -> int:
+    """A 64-bit id of whatever the sender calls the event: 16 hex digits are taken as they are, all else is hashed."""
+    if len(text) == 16:
+        try:
+            return int(text, 16)
+        except ValueError:
+            pass
+    return xxhash.xxh3_64_intdigest(text)
+
+
+def refusal(event: WireEvent) -> str:
+    """Why an event cannot be taken, as a word for the ledger; empty when it can."""
+    if event.k not in KINDS:
+        return "unknown_kind"
+    if not event.i:
+        return "no_id"
+    if event.p and _explodes(event.p):
+        return "property_explosion"
+    if len(event.u) > MAX_URL or len(event.r) > 2 * MAX_URL:
+        return "url_too_long"
+    if event.k == "pageview" and not event.u:
+        return "no_url"
+    if event.k == "vital" and (event.n not in VITALS or not 0 <= event.v < 1e7):
+        return "bad_value"
+    if event.a is not None and not abs(event.a) < 1e12:
+        return "bad_value"
+    return ""
+
+
+def _explodes(props: dict[str, Prop]) -> bool:
+    return len(props) > MAX_PROPS or any(
+        len(k) > MAX_PROP_KEY or (isinstance(v, str) and len(v) > MAX_PROP_VALUE) for k, v in props.items()
+    )
+
+
+def accepted(event: WireEvent, received: int, skew: int, marks: Sequence[str] = ()) -> SpoolEvent:
+    """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's."""
+    at, notes = event.t + skew, list(marks)
+    if at > received + TRAVEL_MS or at < received - LATE_MS:
+        at = received
+        notes.append("clock")
+    host, path, query = split_url(event.u)
+    return SpoolEvent(
+        id=event_id(event.i),
+        kind=event.k,
+        at=at,
+        host=host,
+        path=path,
+        query=query,
+        referrer=event.r[:MAX_URL],
+        name=event.n[:MAX_NAME],
+        props={k: _plain(v) for k, v in event.p.items() if v is not None} if event.p else {},
+        engaged_ms=int(min(max(event.x, 0), DAY_MS)),
+        scroll=int(min(max(event.d, 0), 100)),
+        value=event.v,
+        amount="" if event.a is None else f"{event.a:.4f}",
+        currency=event.y[:3].upper(),
+        status=event.f if 0 <= event.f < 1000 else 0,
+        marks=notes,
+    )
+
+
+def _plain(value: Prop) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def split_url(url: str) -> tuple[str, str, str]:
+    """Host, path and query of a URL; anything that is none gives what can be read of it, never an error."""
+    try:
+        parts = urlsplit(url[:MAX_URL])
+        host = (parts.hostname or "").removeprefix("www.")
+    except ValueError:
+        return "", url[:MAX_URL].partition("?")[0], ""
+    path = parts.path or "/"
+    if parts.fragment.startswith(("/", "!/")):  # single-page applications that route behind the hash
+        path = f"{path}#{parts.fragment.partition('?')[0]}"
+    return host, path[:1000], parts.query
+
+
+def skew_of(sent: int, received: int) -> int:
+    """What to add to the sender's times, in ms. Up to two seconds is travel time, more is a wrong clock."""
+    skew = received - sent if sent else 0
+    return 0 if abs(skew) <= TRAVEL_MS else skew
+
+
+def visitor_of_cookie(text: str) -> tuple[int, int] | None:
+    """Visitor id and moment of birth (seconds) from `<16 hex>.<base 36>`; None when it is not of that form."""
+    head, _, tail = text.partition(".")
+    if len(head) != 16 or not 1 <= len(tail) <= 8:
+        return None
+    try:
+        born = int(tail, 36)
+        return int(head, 16) or 1, born if 0 < born < 4_102_444_800 else 0
+    except ValueError:
+        return None

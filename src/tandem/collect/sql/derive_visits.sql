@@ -1,0 +1,141 @@
+-- answers: Which visits do these visitors' events make, and which of the visits written before are no more?
+-- grain: one row per visit, and one per visit that is to be written over
+-- reads: agents, events, origins, stale_visits, visit_rows
+--
+-- A visit begins with a page view, event or other action after 30 minutes of silence, or with a new campaign. What a
+-- page reports of itself (attention, vitals) belongs to the visit before it and begins none, unless a day has passed.
+-- A chain of visits without silence is cut every 24 hours from its start, so that a robot's endless visit ends.
+-- Each visitor is read from `since`, the start of the first visit that new facts may touch (sql/stale_spans.sql).
+-- Order of arrival cannot matter: everything below is a function of the set of events.
+insert into visit_rows
+with
+    stale as (select visitor, since, chain_started from stale_visits where batch = {batch:UInt64}),
+    facts as (  -- each event once, however often it was delivered
+        select e.*, s.chain_started as known_chain_started
+        from events as e
+        global inner join stale as s on e.visitor = s.visitor
+        where e.site = {site:UInt32} and e.at >= {since:DateTime64(3, 'UTC')} and e.at >= s.since
+        order by e.at, e.received
+        limit 1 by e.visitor, e.id
+    ),
+    touched as (
+        select origin, agent
+        from events
+        where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and visitor global in (select visitor from stale)
+    ),
+    gaps as (
+        select *,
+            lagInFrame(at, 1, toDateTime64('1970-01-01', 3, 'UTC')) over in_order as previous,
+            at > previous + interval 24 hour
+                or (kind not in ('engage', 'vital') and at > previous + interval 30 minute) as begins_chain
+        from facts
+        window in_order as (partition by visitor order by at, id rows between unbounded preceding and current row)
+    ),
+    chains as (
+        select *, sum(begins_chain) over (
+            partition by visitor order by at, id rows between unbounded preceding and current row
+        ) as chain
+        from gaps
+    ),
+    tagged as (
+        select *,
+            min(at) over (partition by visitor, chain) as first_of_chain,
+            if(chain = 1, least(known_chain_started, first_of_chain), first_of_chain) as chain_began,
+            anyLastIf(campaign, campaign != 0) over (
+                partition by visitor, chain order by at, id rows between unbounded preceding and 1 preceding
+            ) as last_campaign
+        from chains
+    ),
+    starts as (
+        select *,
+            begins_chain
+            or (kind = 'pageview' and campaign not in (0, last_campaign))
+            or intDiv(dateDiff('second', chain_began, at), 86400)
+                != intDiv(dateDiff('second', chain_began, previous), 86400) as begins_visit
+        from tagged
+    ),
+    numbered as (
+        select *, sum(begins_visit) over (
+            partition by visitor order by at, id rows between unbounded preceding and current row
+        ) as nth
+        from starts
+    ),
+    grouped as (
+        select
+            visitor, nth,
+            arraySort(hit -> (hit.1, hit.2), groupArray((
+                at, id, kind, name, path, engaged_ms, scroll, value, amount, status,
+                arrayMap(goal -> goal.1, arrayFilter(
+                    goal -> (goal.2 = 'event' and kind in ('event', 'form', 'download', 'outbound') and name = goal.3)
+                        or (goal.2 = 'page' and kind = 'pageview' and path like goal.3),
+                    {goals:Array(Tuple(UInt32, String, String))}
+                )),
+                props
+            ))) as hits,
+            arrayFilter(hit -> hit.3 = 'pageview', hits) as views,
+            min(at) as first_at,
+            max(at) as last_at,
+            argMin(
+                (origin, agent, country, city, network, language, host, born), (kind != 'pageview', at, id)
+            ) as opening,
+            min(chain_began) as chain_began,
+            least(sum(toUInt64(engaged_ms)), toUInt64(dateDiff('millisecond', first_at, last_at)) + 60000) as attention_ms,
+            sumIf(amount, kind = 'event' and currency in ('', {currency:String})) as money,
+            countIf(kind = 'event' and amount > 0 and currency in ('', {currency:String})) as sales,
+            max(keep_until) as keep
+        from numbered
+        group by visitor, nth
+    )
+select
+    {site:UInt32} as site,
+    cityHash64({site:UInt32}, g.visitor, g.hits[1].2) as visit,
+    g.visitor as visitor,
+    if(empty(g.views), g.first_at, g.views[1].1) as started,
+    g.last_at as ended,
+    g.chain_began as chain_started,
+    {version:UInt64} + 1 as version,
+    0 as is_deleted,
+    if(o.is_touch, o.channel, 'Direct') as channel,
+    if(o.is_touch, o.source, '(direct)') as source,
+    if(o.is_touch, o.medium, '(none)') as medium,
+    if(o.is_touch, o.campaign, '') as campaign,
+    if(o.is_touch, o.term, '') as term,
+    if(o.is_touch, o.content, '') as content,
+    if(o.is_touch, o.click, '') as click,
+    if(o.is_touch, o.referrer_host, '') as referrer_host,
+    g.opening.3 as country,
+    g.opening.4 as city,
+    g.opening.5 as network,
+    g.opening.6 as language,
+    a.device as device,
+    a.browser as browser,
+    a.os as os,
+    if(a.bot = '' and g.opening.5 = 'datacentre', 'datacentre', a.bot) as bot,
+    a.bot_name as bot_name,
+    multiIf(g.opening.8 = 0, 'unknown', started <= g.opening.8 + interval 30 minute, 'new', 'returning') as loyalty,
+    g.opening.7 as host,
+    if(empty(g.views), '', g.views[1].5) as entry,
+    if(empty(g.views), '', g.views[-1].5) as exit,
+    length(g.views) as pageviews,
+    g.attention_ms as engaged_ms,
+    g.attention_ms >= 10000 or length(g.views) > 1 or conversions > 0 as is_engaged,
+    g.sales as orders,
+    g.money as revenue,
+    arraySum(hit -> length(hit.11), g.hits) as conversions,
+    arrayMap(hit -> hit.1, g.hits), arrayMap(hit -> hit.3, g.hits), arrayMap(hit -> hit.4, g.hits),
+    arrayMap(hit -> hit.5, g.hits), arrayMap(hit -> hit.6, g.hits), arrayMap(hit -> hit.7, g.hits),
+    arrayMap(hit -> hit.8, g.hits), arrayMap(hit -> hit.9, g.hits), arrayMap(hit -> hit.10, g.hits),
+    arrayMap(hit -> hit.11, g.hits), arrayMap(hit -> hit.12, g.hits),
+    g.keep as keep_until
+from grouped as g
+global any left join (
+    select * from origins final where site = {site:UInt32} and origin global in (select origin from touched)
+) as o on o.origin = g.opening.1
+global any left join (
+    select * from agents final where agent global in (select agent from touched)
+) as a on a.agent = g.opening.2
+union all
+select v.* replace ({version:UInt64} as version, 1 as is_deleted)
+from visit_rows as v final
+global inner join stale as s on v.visitor = s.visitor
+where v.site = {site:UInt32} and v.started >= {since:DateTime64(3, 'UTC')} and v.started >= s.since

@@ -1,0 +1,13 @@
+-- answers: From when must each visitor's events be read again, now that facts have come from `fact_at` on?
+-- grain: one row per visitor that has visits near the new facts
+-- reads: stale_visits, visit_rows
+select
+    v.visitor as visitor,
+    min(v.started) as since,
+    argMin(v.chain_started, v.started) as chain_started
+from visit_rows as v final
+global inner join (select visitor, since from stale_visits where batch = {batch:UInt64}) as s on v.visitor = s.visitor
+where v.site = {site:UInt32}
+    and v.started >= {since:DateTime64(3, 'UTC')} - interval 3 day
+    and v.ended >= s.since - interval 24 hour
+group by v.visitor

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Makes tandem.js and vitals.js from their sources. Only needed after a change of a *.src.js file or of web-vitals;
+# the results are committed, so that installing Tandem needs no front-end tools.
+#
+#   NODE_MODULES=/path/to/node_modules sh build.sh       (made by: npm install web-vitals@6.2.3 esbuild@0.28.2)
+set -eu
+cd "$(dirname "$0")"
+modules="${NODE_MODULES:-node_modules}"
+
+minify() { "$modules/.bin/esbuild" --minify --target=es2018 --charset=utf8 --legal-comments=none "$1"; }
+
+version=$(sed -n 's/.*"version": "\(.*\)".*/\1/p' "$modules/web-vitals/package.json")
+{ echo "/* Tandem's counter. Apache-2.0. Source: tandem.src.js */"; minify tandem.src.js; } > tandem.js
+{
+  echo "/* web-vitals $version, Copyright Google LLC, Apache-2.0; then Tandem's glue (vitals.src.js) */"
+  grep -v sourceMappingURL "$modules/web-vitals/dist/web-vitals.iife.js"
+  minify vitals.src.js
+} > vitals.js
+for file in tandem.js vitals.js; do echo "$file: $(gzip -9c "$file" | wc -c) bytes gzipped"; done

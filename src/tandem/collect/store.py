@@ -1,0 +1,233 @@
+"""Reads and writes of events, visits, goals and salts; the only caller of the two databases in this slice."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Step, Warehouse, steps_of
+from tandem.collect import tables as t
+from tandem.collect.door import Salts, overlaps, yesterday_of
+from tandem.collect.model.agents import agent_of
+from tandem.collect.model.goal import Goal, checked_goal
+from tandem.collect.model.origins import Origin, conclude
+from tandem.collect.model.rules import RULES_VERSION, Rules
+
+HERE = Path(__file__).parent
+Columns = Mapping[str, Sequence[Any]]
+
+
+def _sql(name: str) -> str:
+    return (HERE / "sql" / f"{name}.sql").read_text()
+
+
+DERIVE, SPANS = _sql("derive_visits"), _sql("stale_spans")
+
+
+def schema() -> list[Step]:
+    """The tables and views of this slice in the event store."""
+    return steps_of("collect", HERE / "schema")
+
+
+# ── facts in ──
+
+
+def add_events(warehouse: Warehouse, columns: Columns, token: str) -> int:
+    """Put facts into the store; the same token a second time does nothing."""
+    return warehouse.insert("events", columns, token)
+
+
+def add_origins(warehouse: Warehouse, site: Site, origins: Mapping[int, Origin], rules: Rules) -> None:
+    """Note what the rules make of these referrers and tags."""
+    own = frozenset(site.hosts)
+    rows = []
+    for key, origin in origins.items():
+        c = conclude(origin, own, rules)
+        rows.append(
+            (site.id, key, RULES_VERSION, *msgspec.structs.astuple(origin), int(c.is_touch), c.channel, c.source,
+             c.medium, c.campaign, c.term, c.content)
+        )  # fmt: skip
+    names = (
+        "site", "origin", "rules", "referrer_host", "referrer_path", "tag_source", "tag_medium", "tag_campaign",
+        "tag_term", "tag_content", "click", "is_touch", "channel", "source", "medium", "campaign", "term", "content",
+    )  # fmt: skip
+    if rows:
+        warehouse.insert("origins", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def add_agents(warehouse: Warehouse, agents: Mapping[int, str]) -> None:
+    """Note what the rules make of these user agents."""
+    rows = []
+    for key, text in agents.items():
+        a = agent_of(text)
+        rows.append((key, RULES_VERSION, text, a.browser, a.browser_version, a.os, a.os_version, a.device, a.bot, a.bot_name))
+    names = ("agent", "rules", "user_agent", "browser", "browser_version", "os", "os_version", "device", "bot", "bot_name")
+    if rows:
+        warehouse.insert("agents", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+
+
+def add_reception(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], int], batch: str) -> None:
+    """Add what a batch brought to the ledger of reception; once a batch."""
+    if not counts:
+        return
+    keys = list(counts)
+    warehouse.insert(
+        "reception",
+        {
+            "site": [k[0] for k in keys], "on": [k[1] for k in keys], "outcome": [k[2] for k in keys],
+            "count": [counts[k] for k in keys], "batch": [batch] * len(keys),
+        },
+        token=batch,
+    )  # fmt: skip
+
+
+def stored_already(
+    warehouse: Warehouse, site: Site, near: int, span: tuple[datetime, datetime], resent: Sequence[int]
+) -> frozenset[tuple[int, int]]:
+    """Pairs (visitor, event id) that are stored already, and (0, event id) for those that were sent before.
+
+    near     the batch of stale_visits that names the visitors to look at
+    span     earliest and latest moment of the new facts
+    resent   ids of events marked as retried: they may have come under another visitor id (the salt changes daily)
+    """
+    since, until = span[0] - timedelta(minutes=5), span[1] + timedelta(minutes=5)
+    bound = {"site": site.id, "batch": near, "since": since, "until": until}
+    found = {(r[0], r[1]) for r in warehouse.ask(_sql("stored_already"), bound).rows}
+    if resent:
+        found |= {(0, r[0]) for r in warehouse.ask(_sql("known_ids"), {"site": site.id, "ids": list(resent)}).rows}
+    return frozenset(found)
+
+
+def last_seen(warehouse: Warehouse, site: Site, visitors: Sequence[int], received: int) -> dict[int, datetime]:
+    """When these visitors were last active, as far as it was within the day before `received` (ms)."""
+    bound = {"site": site.id, "visitors": list(visitors), "since": clock.from_ms(received - 86_400_000)}
+    return {r[0]: r[1].replace(tzinfo=UTC) for r in warehouse.ask(_sql("last_seen"), bound).rows}
+
+
+# ── visits out ──
+
+
+def mark_stale(
+    warehouse: Warehouse, since: Mapping[int, datetime], chains: Mapping[int, datetime] | None = None
+) -> int:
+    """Note whose visits are to be derived again and from when; returns the batch to name later."""
+    batch, visitors, chains = time.time_ns(), list(since), chains or since
+    columns = {
+        "batch": [batch] * len(visitors), "visitor": visitors, "since": [since[v] for v in visitors],
+        "chain_started": [chains[v] for v in visitors],
+    }  # fmt: skip
+    warehouse.insert("stale_visits", columns)
+    return batch
+
+
+def derive_visits(
+    warehouse: Warehouse, site: Site, near: int, first_at: Mapping[int, datetime], goals: Sequence[Goal]
+) -> None:
+    """Make the visits of these visitors anew, from the first visit that facts at `first_at` may belong to.
+
+    near       the batch of stale_visits that says the same as `first_at`
+    first_at   visitor -> moment of the earliest new fact
+    """
+    since, chains = dict(first_at), dict(first_at)
+    bound = {"batch": near, "site": site.id, "since": min(first_at.values())}
+    for visitor, started, chain_started in warehouse.ask(SPANS, bound).rows:
+        if (moment := started.replace(tzinfo=UTC)) < since[visitor]:
+            since[visitor], chains[visitor] = moment, chain_started.replace(tzinfo=UTC)
+    batch = near if since == first_at else mark_stale(warehouse, since, chains)
+    _write_visits(warehouse, site, batch, min(since.values()), goals)
+
+
+def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: Sequence[Goal]) -> None:
+    """Make all visits of the visitors with ids from `first` up to `last` anew."""
+    batch = time.time_ns()
+    warehouse.do(_sql("mark_all_stale"), {"batch": batch, "site": site.id, "first": first, "last": last})
+    _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals)
+
+
+def _write_visits(
+    warehouse: Warehouse, site: Site, batch: int, since: datetime, goals: Sequence[Goal]
+) -> None:
+    bound = {
+        "batch": batch, "site": site.id, "since": since, "currency": site.currency, "version": time.time_ns(),
+        "goals": [(g.id, g.kind, g.pattern) for g in goals],
+    }  # fmt: skip
+    warehouse.do(DERIVE, bound)
+
+
+# ── goals ──
+
+
+def goals_of(db: Database, site: Site) -> list[Goal]:
+    query = select(t.goals).where(t.goals.c.site_id == site.id, t.goals.c.is_active).order_by(t.goals.c.id)
+    with db.read() as c:
+        return [Goal(id=r.id, site_id=r.site_id, name=r.name, kind=r.kind, match=r.match) for r in c.execute(query)]
+
+
+def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int | None = None) -> Goal:
+    """A new goal. History is counted for it by deriving the visits again.
+
+    raises   UserError when the name is taken or a field does not fit
+    """
+    checked_goal(name, kind, match)
+    try:
+        with db.write() as c:
+            c.execute(
+                insert(t.goals).values(
+                    site_id=site.id, name=name.strip(), kind=kind, match=match.strip(), is_active=True, made_at=clock.now()
+                )
+            )
+            note(c, site.workspace_id, by, "goals.added", name, kind=kind, match=match)
+    except IntegrityError as error:
+        raise UserError(f"There is already a goal called “{name}”.", "Choose another name.") from error
+    return next(g for g in goals_of(db, site) if g.name == name.strip())
+
+
+def retire_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -> None:
+    """Stop counting a goal. Its name becomes free again."""
+    with db.write() as c:
+        c.execute(
+            update(t.goals)
+            .where(t.goals.c.id == goal_id, t.goals.c.site_id == site.id)
+            .values(is_active=False, name=t.goals.c.name + f" (retired {goal_id})")
+        )
+        note(c, site.workspace_id, by, "goals.retired", str(goal_id))
+
+
+# ── salts ──
+
+
+def salts_of_today(db: Database, now: datetime | None = None) -> Salts:
+    """Today's salt, made when first asked for; older ones are deleted, so that no id can be traced back."""
+    moment = now or clock.now()
+    today, yesterday = moment.date(), yesterday_of(moment.date())
+    with db.read() as c:
+        known = {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
+    needs_cleaning = any(on < yesterday or (on == yesterday and not overlaps(moment.hour)) for on in known)
+    if today not in known or needs_cleaning:
+        known = _renewed_salts(db, today, yesterday if overlaps(moment.hour) else today)
+    return Salts(today, known[today], known.get(yesterday, b"") if overlaps(moment.hour) else b"")
+
+
+def _renewed_salts(db: Database, today: date, oldest: date) -> dict[date, bytes]:
+    try:
+        with db.write() as c:
+            c.execute(delete(t.salts).where(t.salts.c.on < oldest))
+            if c.execute(select(t.salts.c.on).where(t.salts.c.on == today)).first() is None:
+                c.execute(insert(t.salts).values(on=today, salt=secrets.token_bytes(32)))
+    except IntegrityError:
+        pass  # another collector was first; its salt is the one
+    with db.read() as c:
+        return {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
+
+

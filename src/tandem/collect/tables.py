@@ -1,0 +1,25 @@
+"""Tables of goals and of the daily salts that cookieless visitor ids are made with."""
+
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint
+
+from tandem.base.database import METADATA, Moment
+
+goals = Table(
+    "goals",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("site_id", ForeignKey("sites.id"), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("match", String(300), nullable=False),
+    Column("is_active", Boolean, nullable=False, server_default="1"),
+    Column("made_at", Moment, nullable=False),
+    UniqueConstraint("site_id", "name"),
+)
+
+salts = Table(
+    "salts",
+    METADATA,
+    Column("on", Date, primary_key=True),
+    Column("salt", LargeBinary, nullable=False),
+)

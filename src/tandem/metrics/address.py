@@ -1,0 +1,116 @@
+"""The state of a page as its address writes it: period, comparison, filters, bots. Every view is a link."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlencode
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.metrics.ask import Filter, Op, Question
+from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.period import Comparison, Period, period_of
+
+OPS: tuple[Op, ...] = ("is", "is_not", "contains", "contains_not")
+COMPARISONS: tuple[Comparison, ...] = ("previous", "year", "none")
+MOST_FILTERS = 12
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page was asked to show."""
+
+    site: Site
+    period: Period
+    compare: Comparison
+    where: tuple[Filter, ...]
+    with_bots: bool
+    lens: str
+
+    @property
+    def before(self) -> Period | None:
+        return self.period.compared(self.compare)
+
+    def question(self, figures: tuple[str, ...], by: tuple[str, ...] = (), period: Period | None = None) -> Question:
+        """The question for these figures over the period asked for, or another."""
+        span = period or self.period
+        return Question(
+            site=self.site.id, zone=self.site.zone, figures=figures, since=span.since, until=span.until, by=by,
+            where=self.where, with_bots=self.with_bots,
+        )  # fmt: skip
+
+    def query(self, **changed: str | None) -> str:
+        """The address's query with some parts changed; None takes a part away. `f` is added as one more filter."""
+        parts: list[tuple[str, str]] = [("site", self.site.key), ("period", self.period.name)]
+        if self.compare != "previous":
+            parts.append(("compare", self.compare))
+        if self.with_bots:
+            parts.append(("bots", "1"))
+        parts.append(("lens", self.lens))
+        parts += [("f", written(f)) for f in self.where]
+        for name, value in changed.items():
+            if name != "f":
+                parts = [p for p in parts if p[0] != name]
+            if value is not None and (name, value) not in parts:
+                parts.append((name, value))
+        return urlencode(parts)
+
+    def with_filter(self, by: str, value: str) -> str:
+        """The query that shows this value only."""
+        kept = msgspec.structs.replace(self, where=tuple(f for f in self.where if f.by != by))
+        return kept.query(f=written(Filter(by, "is", (value,))))
+
+    def without(self, gone: Filter) -> str:
+        """The query without one of the filters."""
+        return msgspec.structs.replace(self, where=tuple(f for f in self.where if f != gone)).query()
+
+
+def written(f: Filter) -> str:
+    """A filter as the address writes it: `channel:is:Direct|Email`, with | and \\ escaped by \\."""
+    values = "|".join(v.replace("\\", "\\\\").replace("|", "\\|") for v in f.values)
+    return f"{f.by}:{f.op}:{values}"
+
+
+def filter_of(text: str) -> Filter:
+    """A filter from the address.
+
+    raises   UserError when it names no dimension or operation
+    """
+    by, _, rest = text.partition(":")
+    op, _, values = rest.partition(":")
+    if by not in DIMENSIONS or DIMENSIONS[by].is_time or op not in OPS:
+        raise UserError(f"“{text[:80]}” is not a filter.", "Write it like channel:is:Direct.")
+    return Filter(by, op, tuple(_parts(values)))
+
+
+def _parts(text: str) -> list[str]:
+    parts, current, is_escaped = [], "", False
+    for sign in text:
+        if is_escaped or sign not in "\\|":
+            current, is_escaped = current + sign, False
+        elif sign == "\\":
+            is_escaped = True
+        else:
+            parts.append(current)
+            current = ""
+    return [*parts, current]
+
+
+def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: str, now: datetime) -> Address:
+    """The state that an address asks for; what it leaves out is the last 30 days against those before.
+
+    raises   UserError when a part does not fit
+    """
+    compare = query.get("compare", "previous")
+    if compare not in COMPARISONS:
+        raise UserError(f"“{compare[:40]}” is not a comparison.", f"Use one of {', '.join(COMPARISONS)}.")
+    if len(filters) > MOST_FILTERS:
+        raise UserError("There are too many filters.", f"Use {MOST_FILTERS} at most.")
+    return Address(
+        site=site,
+        period=period_of(query.get("period", "30d"), site.zone, now),
+        compare=compare,
+        where=tuple(filter_of(f) for f in filters if f),
+        with_bots=query.get("bots") == "1",
+        lens=lens,
+    )

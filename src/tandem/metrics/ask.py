@@ -1,0 +1,307 @@
+"""Question -> (SQL, values) -> rows: the only SQL builder in the product.
+
+A question names figures of the catalogue; it becomes one SELECT per view, whose rows meet by their split. Identifiers
+come from the catalogue only, values are bound by the engine.
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal, NamedTuple
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Answer, Warehouse
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio
+
+Op = Literal["is", "is_not", "contains", "contains_not"]
+Value = float | int | None
+Key = tuple[Any, ...]
+MOST_ROWS = 200_000
+VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """One condition; several values mean any of them."""
+
+    by: str
+    op: Op
+    values: tuple[str, ...]
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """Which figures of a site, over [since, until), split and filtered how."""
+
+    site: int
+    zone: str
+    figures: tuple[str, ...]
+    since: datetime
+    until: datetime
+    by: tuple[str, ...] = ()
+    where: tuple[Filter, ...] = ()
+    with_bots: bool = False
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One group: its values of the split, and its figures by id (None: no data)."""
+
+    key: Key
+    figures: dict[str, Value]
+
+
+class Query(NamedTuple):
+    """One SELECT: the counted figures it answers, its text and its bound values."""
+
+    figures: tuple[str, ...]
+    sql: str
+    params: dict[str, Any]
+
+
+class Result(msgspec.Struct, frozen=True):
+    """The rows of a question, with the queries behind them and the time they took."""
+
+    rows: list[Row]
+    queries: tuple[Query, ...]
+    took_ms: float
+
+    @property
+    def total(self) -> dict[str, Value]:
+        """The figures of a question without split."""
+        return self.rows[0].figures if self.rows else {}
+
+
+def counted(figures: Iterable[str]) -> tuple[str, ...]:
+    """The counted or modelled figures that these figures are made of, each once.
+
+    raises   UserError for an unknown figure
+    """
+    found: dict[str, None] = {}
+    for name in figures:
+        figure = FIGURES.get(name)
+        if figure is None:
+            raise UserError(f"There is no figure “{name[:60]}”.", "The page Figures lists them all.", status=404)
+        if isinstance(figure, Ratio):
+            found.update(dict.fromkeys(counted((figure.top, figure.bottom))))
+        else:
+            found[name] = None
+    return tuple(found)
+
+
+def queries_of(question: Question) -> list[Query]:
+    """The SELECTs that answer a question, one a view.
+
+    raises   UserError for a split or filter that does not suit a figure
+    """
+    for name in question.by:
+        _dimension(name)
+    groups: dict[tuple[str, bool], list[Metric | Estimate]] = {}
+    for name in counted(question.figures):
+        figure = FIGURES[name]
+        assert not isinstance(figure, Ratio)
+        for split in question.by:
+            if split not in figure.by and not (split == "minute" and "hour" in figure.by):
+                raise UserError(f"{figure.label} cannot be split by {DIMENSIONS[split].label.lower()}.", "")
+        with_bots = isinstance(figure, Metric) and figure.with_bots
+        groups.setdefault((figure.view, with_bots or question.with_bots), []).append(figure)
+    return [_query(question, view, figures, with_bots) for (view, with_bots), figures in groups.items()]
+
+
+def _query(question: Question, view: str, figures: list[Metric | Estimate], with_bots: bool) -> Query:
+    params: dict[str, Any] = {
+        "site": question.site, "since": question.since, "until": question.until, "zone": question.zone
+    }  # fmt: skip
+    splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
+    values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
+    conditions = [
+        "site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"
+    ]  # fmt: skip
+    if not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
+        conditions.append("bot = ''")
+    conditions += [_condition(f, i, view, figures[0], params) for i, f in enumerate(question.where)]
+    if not any("{zone:" in part for part in splits):
+        del params["zone"]
+    lines = [f"select {', '.join([*splits, *values])}", f"from {view}", "where " + "\n  and ".join(conditions)]
+    if splits:
+        lines.append("group by " + ", ".join(f"by_{i}" for i in range(len(splits))))
+        lines.append(f"limit {MOST_ROWS}")
+    return Query(tuple(f.id for f in figures), "\n".join(lines), params)
+
+
+def _expressions(figure: Metric | Estimate) -> list[tuple[str, str]]:
+    name = figure.id.replace(".", "__")
+    if isinstance(figure, Estimate):
+        return [(figure.value, name), (figure.low, f"{name}__low"), (figure.high, f"{name}__high")]
+    return [(figure.value, name)]
+
+
+def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: dict[str, Any]) -> str:
+    dimension = _dimension(f.by)
+    if dimension.is_time:
+        raise UserError(f"{dimension.label} cannot be a filter.", "Choose a period instead.")
+    params[f"f{i}"] = list(f.values)
+    test = _test(f, i, dimension)
+    if f.by in figure.by:
+        return test
+    params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
+    found = (
+        f"select visit from {dimension.home} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
+        f" and at < {{near_until:DateTime64(3, 'UTC')}} and {_test(_positive(f), i, dimension)}"
+    )
+    return f"visit {'not ' if f.op.endswith('_not') else ''}global in ({found})"
+
+
+def _positive(f: Filter) -> Filter:
+    return Filter(f.by, "contains" if f.op.startswith("contains") else "is", f.values)
+
+
+def _test(f: Filter, i: int, dimension: Dimension) -> str:
+    values = f"{{f{i}:Array(String)}}"
+    if f.op in ("is", "is_not"):
+        return f"{dimension.column} {'not ' if f.op == 'is_not' else ''}in {values}"
+    found = f"arrayExists(part -> positionCaseInsensitiveUTF8({dimension.column}, part) > 0, {values})"
+    return f"not {found}" if f.op == "contains_not" else found
+
+
+def _dimension(name: str) -> Dimension:
+    dimension = DIMENSIONS.get(name)
+    if dimension is None:
+        raise UserError(f"There is no split “{name[:60]}”.", f"Use one of {', '.join(DIMENSIONS)}.", status=404)
+    return dimension
+
+
+class Desk:
+    """Where questions are asked: runs their queries side by side and remembers answers until the data changes."""
+
+    def __init__(self, warehouse: Warehouse, side_by_side: int = 2, remember: int = 4000) -> None:
+        self._warehouse = warehouse
+        self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
+        self._remember = remember
+        self._answers: OrderedDict[tuple[str, str], tuple[Any, Answer]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._version: tuple[float, Any] = (0.0, None)
+
+    def ask(self, question: Question) -> Result:
+        """The rows of one question, largest first figure first."""
+        return self.ask_all([question])[0]
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Result]:
+        """The answers of several questions; queries that several share run once."""
+        began = time.perf_counter()
+        planned = [queries_of(q) for q in questions]
+        version = self._data_version()
+        distinct = {_identity(query): query for queries in planned for query in queries}
+        answers = dict(zip(distinct, self._pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True))
+        took = round((time.perf_counter() - began) * 1000, 2)
+        return [
+            Result(
+                _merged(question, [(query, answers[_identity(query)]) for query in queries]), tuple(queries), took
+            )
+            for question, queries in zip(questions, planned, strict=True)
+        ]
+
+    def _answer(self, query: Query, version: Any) -> Answer:
+        identity = _identity(query)
+        with self._lock:
+            if (known := self._answers.get(identity)) and known[0] == version:
+                self._answers.move_to_end(identity)
+                return known[1]
+        answer = self._warehouse.ask(query.sql, query.params)
+        with self._lock:
+            self._answers[identity] = (version, answer)
+            while len(self._answers) > self._remember:
+                self._answers.popitem(last=False)
+        return answer
+
+    def _data_version(self) -> Any:
+        """What changes when visits change; looked at no more than four times a second."""
+        read_at, version = self._version
+        if time.monotonic() - read_at > 0.25:
+            version = self._warehouse.ask(DATA_VERSION).rows
+            self._version = (time.monotonic(), version)
+        return version
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+
+DATA_VERSION = "select max(max_block_number), sum(rows), count() from system.parts where active and table like 'visit_rows%'"
+
+
+def _identity(query: Query) -> tuple[str, str]:
+    return query.sql, repr(query.params)
+
+
+def _merged(question: Question, answers: list[tuple[Query, Answer]]) -> list[Row]:
+    width, groups = len(question.by), dict[Key, dict[str, Value]]()
+    for query, answer in answers:
+        for row in answer.rows:
+            figures = groups.setdefault(row[:width], {})
+            for name, value in zip(answer.names[width:], row[width:], strict=True):
+                figures[name.replace("__", ".", 1).replace("__", ".")] = _number(value)
+        del query
+    if not width and not groups:
+        groups[()] = {}
+    names = counted(question.figures)
+    rows = [Row(key, _completed(figures, names, question.figures)) for key, figures in groups.items()]
+    first = question.figures[0]
+    return sorted(rows, key=lambda r: (-(r.figures[first] or 0), tuple(map(str, r.key))))
+
+
+def _number(value: Any) -> Value:
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, float) and value != value:
+        return None
+    return value  # type: ignore[no-any-return]
+
+
+def _completed(given: Mapping[str, Value], names: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, Value]:
+    """Missing is not zero: without rows an additive figure is 0, all others are None; ratios are never infinite."""
+    parts = {n: given.get(n, 0 if FIGURES[n].adds_up else None) for n in names}
+    extra = {n: v for n, v in given.items() if n not in parts}
+    return {n: _valued(n, parts) for n in asked} | extra
+
+
+def _valued(name: str, parts: Mapping[str, Value]) -> Value:
+    figure = FIGURES[name]
+    if not isinstance(figure, Ratio):
+        return parts[name]
+    top, bottom = parts[figure.top], parts[figure.bottom]
+    return None if top is None or not bottom else top * figure.scale / bottom
+
+
+def buckets(question: Question) -> list[Any]:
+    """Every time bucket of a question split by one time dimension, also those without rows, in order."""
+    zone, step = ZoneInfo(question.zone), question.by[0]
+    if step in ("hour", "minute"):
+        size = timedelta(hours=1) if step == "hour" else timedelta(minutes=1)
+        count = int((question.until - question.since) / size)
+        return [(question.since + size * i).astimezone(zone) for i in range(count)]
+    first = question.since.astimezone(zone).date()
+    last = (question.until - timedelta(microseconds=1)).astimezone(zone).date()
+    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    if step == "day":
+        return list(days)
+    starts = (d - timedelta(days=d.weekday()) if step == "week" else d.replace(day=1) for d in days)
+    return list(dict.fromkeys(starts))
+
+
+def series(question: Question, result: Result, figure: str) -> list[tuple[Any, Value]]:
+    """One figure over time without holes: a bucket without rows holds 0 if the figure adds up, else None."""
+    zone = ZoneInfo(question.zone)
+    known = {_bucket(row.key[0], zone): row.figures[figure] for row in result.rows}
+    empty = 0 if FIGURES[figure].adds_up else None
+    return [(b, known.get(b, empty)) for b in buckets(question)]
+
+
+def _bucket(key: Any, zone: ZoneInfo) -> Any:
+    if isinstance(key, datetime):
+        return key.astimezone(zone) if key.tzinfo else key.replace(tzinfo=zone)
+    return key if isinstance(key, date) else key

@@ -1,0 +1,261 @@
+"""Figures of what happened on the site."""
+
+from tandem.metrics.metric import Dimension, Metric, Ratio, Unit
+
+TIME = ("hour", "day", "week", "month")
+FROM = ("channel", "source", "medium", "campaign", "term", "content", "click", "referrer")
+WHO = ("country", "city", "language", "device", "browser", "os", "loyalty", "bot", "bot_name", "network", "host")
+VISIT = (*TIME, *FROM, *WHO, "entry", "exit")
+
+DIMENSIONS = (
+    Dimension(id="hour", label="Hour", column="toStartOfHour(at, {zone:String})", is_time=True,
+              marketers="Hour in the site's time zone."),
+    Dimension(id="day", label="Day", column="toDate(at, {zone:String})", is_time=True,
+              marketers="Day in the site's time zone."),
+    Dimension(id="week", label="Week", column="toMonday(at, {zone:String})", is_time=True,
+              marketers="Week, named by its Monday."),
+    Dimension(id="month", label="Month", column="toStartOfMonth(at, {zone:String})", is_time=True,
+              marketers="Calendar month in the site's time zone."),
+    Dimension(id="minute", label="Minute", column="toStartOfMinute(at)", is_time=True,
+              marketers="Minute, for the realtime page."),
+    Dimension(id="channel", label="Channel", column="channel", marketers="Kind of place the visit came from."),
+    Dimension(id="source", label="Source", column="source", marketers="Site or system the visit came from."),
+    Dimension(id="medium", label="Medium", column="medium", marketers="Kind of link that was followed."),
+    Dimension(id="campaign", label="Campaign", column="campaign", marketers="Campaign named in the link."),
+    Dimension(id="term", label="Keyword", column="term", marketers="Keyword named in the link."),
+    Dimension(id="content", label="Ad content", column="content", marketers="Ad or link variant named in the link."),
+    Dimension(id="click", label="Click id", column="click", marketers="Ad system whose click id the link carried."),
+    Dimension(id="referrer", label="Referring site", column="referrer_host", marketers="Site that linked here."),
+    Dimension(id="country", label="Country", column="country", marketers="Country of the visitor's address."),
+    Dimension(id="city", label="City", column="city", marketers="City, where the operator provides a database."),
+    Dimension(id="language", label="Language", column="language", marketers="Language of the browser."),
+    Dimension(id="device", label="Device", column="device", marketers="Desktop, mobile, tablet or other."),
+    Dimension(id="browser", label="Browser", column="browser", marketers="Browser family."),
+    Dimension(id="os", label="Operating system", column="os", marketers="Operating system family."),
+    Dimension(id="loyalty", label="New or returning", column="loyalty",
+              marketers="Whether the browser had been here before; unknown without a cookie."),
+    Dimension(id="bot", label="Kind of bot", column="bot", marketers="Kind of robot; empty for people."),
+    Dimension(id="bot_name", label="Bot", column="bot_name", marketers="Name of the robot."),
+    Dimension(id="network", label="Network", column="network", marketers="Whether the address is a data centre's."),
+    Dimension(id="host", label="Host", column="host", marketers="Host name of the site."),
+    Dimension(id="entry", label="Entry page", column="entry", marketers="First page of the visit."),
+    Dimension(id="exit", label="Exit page", column="exit", marketers="Last page of the visit."),
+    Dimension(id="page", label="Page", column="page", marketers="Page that was seen; as a filter: visits that saw it.",
+              home="pageviews"),
+    Dimension(id="goal", label="Goal", column="toString(goal)", marketers="Goal that was reached.",
+              home="conversions"),
+    Dimension(id="action", label="Action", column="name", home="actions",
+              marketers="Name of the event, link, file, form or search."),
+    Dimension(id="kind", label="Kind of action", column="kind", home="actions",
+              marketers="Event, link out, download, form or search."),
+    Dimension(id="vital", label="Web vital", column="vital", home="vitals", marketers="Which of the web vitals."),
+)  # fmt: skip
+
+_MANY = "Unsampled; bots are left out unless asked for."
+
+METRICS = (
+    Metric(
+        id="collect.visitors", label="Visitors", unit=Unit.COUNT, view="visits", value="uniqExact(visitor)", by=VISIT,
+        adds_up=False, good="up",
+        marketers="How many different browsers came. Without a cookie, a browser counts anew each day.",
+        engineers="Exact distinct visitor ids over visits. " + _MANY,
+    ),
+    Metric(
+        id="collect.visits", label="Visits", unit=Unit.COUNT, view="visits", value="count()", by=VISIT,
+        adds_up=True, good="up",
+        marketers="Stays on the site. Half an hour of silence, or a new campaign, begins another.",
+        engineers="Visits with at least one page view, at the moment of their first. " + _MANY,
+    ),
+    Metric(
+        id="collect.pageviews", label="Page views", unit=Unit.COUNT, view="pageviews", value="count()",
+        by=(*VISIT, "page"), adds_up=True, good="up",
+        marketers="Pages that were opened.",
+        engineers="Page view events, single-page navigation and back-forward cache included, each id once.",
+    ),
+    Metric(
+        id="collect.page_visits", label="Visits with the page", unit=Unit.COUNT, view="pageviews",
+        value="uniqExact(visit)", by=(*VISIT, "page"), adds_up=False, good="up",
+        marketers="Visits in which the page was seen.",
+        engineers="Exact distinct visits over page views.",
+    ),
+    Metric(
+        id="collect.page_visitors", label="Visitors of the page", unit=Unit.COUNT, view="pageviews",
+        value="uniqExact(visitor)", by=(*VISIT, "page"), adds_up=False, good="up",
+        marketers="Different browsers that saw the page.",
+        engineers="Exact distinct visitors over page views.",
+    ),
+    Metric(
+        id="collect.engaged_visits", label="Engaged visits", unit=Unit.COUNT, view="visits", value="sum(is_engaged)",
+        by=VISIT, adds_up=True, good="up",
+        marketers="Visits with 10 seconds of attention, two pages or a goal.",
+        engineers="Visits with engaged_ms >= 10,000, pageviews > 1 or conversions > 0 (the GA4 rule).",
+    ),
+    Metric(
+        id="collect.bounced_visits", label="Bounced visits", unit=Unit.COUNT, view="visits",
+        value="countIf(is_engaged = 0)", by=VISIT, adds_up=True, good="down",
+        marketers="Visits that were not engaged.",
+        engineers="Visits minus engaged visits.",
+    ),
+    Metric(
+        id="collect.engaged_seconds", label="Attention", unit=Unit.SECONDS, view="visits",
+        value="sum(engaged_ms) / 1000", by=VISIT, adds_up=True, good="up",
+        marketers="Time in which the page was in view and somebody was active.",
+        engineers="Sum of engaged_ms that pages reported: visible, and input within 30 seconds.",
+    ),
+    Metric(
+        id="collect.page_seconds", label="Attention to the page", unit=Unit.SECONDS, view="attention",
+        value="sum(engaged_ms) / 1000", by=(*VISIT, "page"), adds_up=True, good="up",
+        marketers="Attention given to the page.",
+        engineers="Sum of engaged_ms by page.",
+    ),
+    Metric(
+        id="collect.conversions", label="Conversions", unit=Unit.COUNT, view="conversions", value="count()",
+        by=(*VISIT, "page", "goal"), adds_up=True, good="up",
+        marketers="Goals reached. One visit can reach several.",
+        engineers="Hits that meet an active goal; a hit that meets two goals counts twice.",
+    ),
+    Metric(
+        id="collect.converted_visits", label="Visits that converted", unit=Unit.COUNT, view="visits",
+        value="countIf(conversions > 0)", by=VISIT, adds_up=True, good="up",
+        marketers="Visits that reached at least one goal.",
+        engineers="Visits with conversions > 0.",
+    ),
+    Metric(
+        id="collect.revenue", label="Revenue", unit=Unit.MONEY, view="visits", value="sum(revenue)", by=VISIT,
+        adds_up=True, good="up",
+        marketers="Money of orders on the site, refunds taken off.",
+        engineers="Sum of amounts of events in the site's currency; amounts in other currencies are kept, not added.",
+    ),
+    Metric(
+        id="collect.orders", label="Orders", unit=Unit.COUNT, view="visits", value="sum(orders)", by=VISIT,
+        adds_up=True, good="up",
+        marketers="Events with a positive amount.",
+        engineers="Events with amount > 0 in the site's currency.",
+    ),
+    Metric(
+        id="collect.error_pages", label="Error pages", unit=Unit.COUNT, view="pageviews", value="countIf(status >= 400)",
+        by=(*VISIT, "page"), adds_up=True, good="down",
+        marketers="Times somebody landed on a page that is not there.",
+        engineers="Page views whose page declared a status of 400 or more.",
+    ),
+    Metric(
+        id="collect.new_visits", label="Visits of new visitors", unit=Unit.COUNT, view="visits",
+        value="countIf(loyalty = 'new')", by=VISIT, adds_up=True, good="neither",
+        marketers="First visits of a browser, among those that allow a cookie.",
+        engineers="Visits that began within 30 minutes of the cookie's birth.",
+    ),
+    Metric(
+        id="collect.known_visits", label="Visits with a cookie", unit=Unit.COUNT, view="visits",
+        value="countIf(loyalty != 'unknown')", by=VISIT, adds_up=True, good="neither",
+        marketers="Visits of which is known whether the browser was here before.",
+        engineers="Visits with a first-party cookie.",
+    ),
+    Metric(
+        id="collect.bot_visits", label="Visits of bots", unit=Unit.COUNT, view="visits", value="countIf(bot != '')",
+        by=VISIT, adds_up=True, good="neither", with_bots=True,
+        marketers="Visits of robots that run scripts.",
+        engineers="Visits whose user agent or network is a robot's. Asked over all visits, bots included.",
+    ),
+    Metric(
+        id="collect.all_visits", label="Visits with bots", unit=Unit.COUNT, view="visits", value="countIf(1)", by=VISIT,
+        adds_up=True, good="neither", with_bots=True,
+        marketers="Visits of people and robots together.",
+        engineers="All visits. Asked over all visits, bots included.",
+    ),
+    Metric(
+        id="collect.actions", label="Actions", unit=Unit.COUNT, view="actions", value="count()",
+        by=(*VISIT, "page", "action", "kind"), adds_up=True, good="up",
+        marketers="Own events, links out, downloads, forms and searches.",
+        engineers="Events that are neither page views nor measurements.",
+    ),
+    *(
+        Metric(
+            id=f"collect.{vital.lower()}_p75", label=label, unit=unit, view="vitals",
+            value=f"quantileExactIf(0.75)(value, vital = '{vital}')", by=(*VISIT, "page"), adds_up=False, good="down",
+            marketers=meaning,
+            engineers=f"75th percentile of {vital} as the browser measured it (exact quantile, web-vitals library).",
+        )
+        for vital, label, unit, meaning in (
+            ("LCP", "Largest paint (LCP)", Unit.MILLISECONDS, "How long three quarters wait at most for the main content."),
+            ("INP", "Response (INP)", Unit.MILLISECONDS, "How long three quarters wait at most for the page to react."),
+            ("CLS", "Layout shift (CLS)", Unit.SCORE, "How much the page jumps around, for three quarters at most."),
+            ("TTFB", "First byte (TTFB)", Unit.MILLISECONDS, "How long the server takes to begin its answer."),
+        )
+    ),
+    *(
+        Metric(
+            id=f"collect.{vital.lower()}_{what}", label=f"{vital} {what}", unit=Unit.COUNT, view="vitals",
+            value=f"countIf(vital = '{vital}'{condition})", by=(*VISIT, "page"), adds_up=True, good="up",
+            marketers=f"Page loads with {meaning} {vital}.", engineers=f"Measurements of {vital}{condition}.",
+        )
+        for vital, limit in (("LCP", 2500), ("INP", 200), ("CLS", 0.1), ("TTFB", 800))
+        for what, condition, meaning in (("good", f" and value <= {limit}", "good"), ("measured", "", "any"))
+    ),
+)  # fmt: skip
+
+RATIOS = (
+    Ratio(
+        id="collect.bounce_rate", label="Bounce rate", unit=Unit.SHARE, top="collect.bounced_visits",
+        bottom="collect.visits", good="down",
+        marketers="Share of visits that were not engaged.", engineers="Bounced visits over visits.",
+    ),
+    Ratio(
+        id="collect.engagement_rate", label="Engagement rate", unit=Unit.SHARE, top="collect.engaged_visits",
+        bottom="collect.visits", good="up",
+        marketers="Share of visits with attention, two pages or a goal.", engineers="Engaged visits over visits.",
+    ),
+    Ratio(
+        id="collect.seconds_per_visit", label="Attention per visit", unit=Unit.SECONDS, top="collect.engaged_seconds",
+        bottom="collect.visits", good="up",
+        marketers="Attention an average visit gives.", engineers="Engaged seconds over visits.",
+    ),
+    Ratio(
+        id="collect.seconds_per_pageview", label="Attention per view", unit=Unit.SECONDS, top="collect.page_seconds",
+        bottom="collect.pageviews", good="up",
+        marketers="Attention an average view of the page gets.", engineers="Engaged seconds over page views.",
+    ),
+    Ratio(
+        id="collect.pages_per_visit", label="Pages per visit", unit=Unit.PER_VISIT, top="collect.pageviews",
+        bottom="collect.visits", good="up",
+        marketers="Pages an average visit opens.", engineers="Page views over visits.",
+    ),
+    Ratio(
+        id="collect.conversion_rate", label="Conversion rate", unit=Unit.SHARE, top="collect.converted_visits",
+        bottom="collect.visits", good="up",
+        marketers="Share of visits that reached a goal.", engineers="Visits with a conversion over visits.",
+    ),
+    Ratio(
+        id="collect.average_order", label="Average order", unit=Unit.MONEY, top="collect.revenue",
+        bottom="collect.orders", good="up",
+        marketers="Money an average order brings.", engineers="Revenue over orders.",
+    ),
+    Ratio(
+        id="collect.revenue_per_visit", label="Revenue per visit", unit=Unit.MONEY, top="collect.revenue",
+        bottom="collect.visits", good="up",
+        marketers="Money an average visit brings.", engineers="Revenue over visits.",
+    ),
+    Ratio(
+        id="collect.new_share", label="New visitors' share", unit=Unit.SHARE, top="collect.new_visits",
+        bottom="collect.known_visits", good="neither",
+        marketers="Share of first visits, among visits with a cookie.", engineers="New visits over visits with a cookie.",
+    ),
+    Ratio(
+        id="collect.bot_share", label="Bots' share", unit=Unit.SHARE, top="collect.bot_visits",
+        bottom="collect.all_visits", good="neither",
+        marketers="Share of visits that are robots that run scripts.", engineers="Bot visits over all visits.",
+    ),
+    Ratio(
+        id="collect.error_rate", label="Error pages' share", unit=Unit.SHARE, top="collect.error_pages",
+        bottom="collect.pageviews", good="down",
+        marketers="Share of page views that met an error page.", engineers="Error page views over page views.",
+    ),
+    *(
+        Ratio(
+            id=f"collect.{vital.lower()}_good_share", label=f"Good {vital}", unit=Unit.SHARE,
+            top=f"collect.{vital.lower()}_good", bottom=f"collect.{vital.lower()}_measured", good="up",
+            marketers=f"Share of page loads with a good {vital}.",
+            engineers=f"Measurements of {vital} within {limit} over all of them.",
+        )
+        for vital, limit in (("LCP", "2.5 s"), ("INP", "200 ms"), ("CLS", "0.1"), ("TTFB", "800 ms"))
+    ),
+)  # fmt: skip

@@ -1,0 +1,100 @@
+"""The shapes of the catalogue: counted, divided and modelled figures, and the dimensions they split by."""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+Good = Literal["up", "down", "neither"]
+
+
+class Unit(StrEnum):
+    """What a figure is measured in; decides decimals, signs and how it is written."""
+
+    COUNT = "count"
+    SHARE = "share"  # 0 to 1, shown as a percentage
+    MONEY = "money"  # in the site's currency
+    SECONDS = "seconds"
+    MILLISECONDS = "milliseconds"
+    SCORE = "score"  # without unit, like CLS
+    PER_VISIT = "per_visit"
+
+
+class Metric(msgspec.Struct, frozen=True, kw_only=True):
+    """A counted figure: one view, one expression.
+
+    `by` are the splits that are true for it; `adds_up` says whether the sum over days is the figure of the whole span.
+    """
+
+    id: str
+    label: str
+    unit: Unit
+    view: str
+    value: str
+    by: tuple[str, ...]
+    adds_up: bool
+    good: Good
+    marketers: str
+    engineers: str
+    with_bots: bool = False  # asked over people and robots alike
+
+    @property
+    def owner(self) -> str:
+        return self.id.partition(".")[0]
+
+
+class Ratio(msgspec.Struct, frozen=True, kw_only=True):
+    """A divided figure: top over bottom, NULL when the bottom is 0."""
+
+    id: str
+    label: str
+    unit: Unit
+    top: str
+    bottom: str
+    good: Good
+    marketers: str
+    engineers: str
+    scale: float = 1.0
+    adds_up: bool = False
+
+    @property
+    def owner(self) -> str:
+        return self.id.partition(".")[0]
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """A model's answer; never shown without its range."""
+
+    id: str
+    label: str
+    unit: Unit
+    view: str
+    low: str
+    value: str
+    high: str
+    by: tuple[str, ...]
+    good: Good
+    marketers: str
+    engineers: str
+    adds_up: bool = False
+
+    @property
+    def owner(self) -> str:
+        return self.id.partition(".")[0]
+
+
+Figure = Metric | Ratio | Estimate
+
+
+class Dimension(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to split or to filter. `column` is an SQL expression over the view.
+
+    `home` is the view that knows it: a view that does not is filtered by the visits found there ("saw the page").
+    """
+
+    id: str
+    label: str
+    column: str
+    marketers: str
+    is_time: bool = False
+    home: str = "visits"

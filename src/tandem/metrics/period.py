@@ -1,0 +1,102 @@
+"""Spans of days in a site's zone, and what to compare them with."""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tandem.base.errors import UserError
+
+NAMES = ("today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12mo")
+Comparison = Literal["previous", "year", "none"]
+_CUSTOM = re.compile(r"^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$")
+LONGEST_DAYS = 3700
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True):
+    """Days `first` to `last`, both included, in the site's zone. `name` is how the address writes it."""
+
+    name: str
+    first: date
+    last: date
+    zone: str
+
+    @property
+    def since(self) -> datetime:
+        """The first moment, in UTC."""
+        return _midnight(self.first, self.zone)
+
+    @property
+    def until(self) -> datetime:
+        """The first moment after the span, in UTC."""
+        return _midnight(self.last + timedelta(days=1), self.zone)
+
+    @property
+    def days(self) -> int:
+        return (self.last - self.first).days + 1
+
+    @property
+    def step(self) -> str:
+        """The time step that suits a chart of this span."""
+        if self.days <= 2:
+            return "hour"
+        return "day" if self.days <= 120 else "week" if self.days <= 400 else "month"
+
+    def compared(self, to: Comparison) -> "Period | None":
+        """The span to compare with: as many days just before, or the same dates a year earlier."""
+        if to == "none":
+            return None
+        if to == "previous":
+            return msgspec.structs.replace(
+                self, first=self.first - timedelta(days=self.days), last=self.last - timedelta(days=self.days)
+            )
+        return msgspec.structs.replace(self, first=_year_before(self.first), last=_year_before(self.last))
+
+
+def period_of(name: str, zone: str, now: datetime) -> Period:
+    """The span that a name means today: one of NAMES, or `2026-01-01..2026-01-31`.
+
+    raises   UserError for anything else
+    """
+    today = now.astimezone(ZoneInfo(zone)).date()
+    if found := _CUSTOM.match(name):
+        return _custom(name, found[1], found[2], zone)
+    first_of_month = today.replace(day=1)
+    spans = {
+        "today": (today, today),
+        "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
+        "7d": (today - timedelta(days=6), today),
+        "30d": (today - timedelta(days=29), today),
+        "90d": (today - timedelta(days=89), today),
+        "month": (first_of_month, today),
+        "last-month": ((first_of_month - timedelta(days=1)).replace(day=1), first_of_month - timedelta(days=1)),
+        "12mo": (_year_before(today) + timedelta(days=1), today),
+    }
+    if name not in spans:
+        raise UserError(f"“{name[:40]}” is not a period.", f"Use one of {', '.join(NAMES)} or 2026-01-01..2026-01-31.")
+    return Period(name=name, first=spans[name][0], last=spans[name][1], zone=zone)
+
+
+def _custom(name: str, first: str, last: str, zone: str) -> Period:
+    try:
+        since, until = date.fromisoformat(first), date.fromisoformat(last)
+    except ValueError as error:
+        raise UserError(f"“{name}” holds a date that is not in the calendar.", "Write it like 2026-01-31.") from error
+    if since > until:
+        raise UserError("The period ends before it begins.", "Write the earlier date first.")
+    if (until - since).days > LONGEST_DAYS or since.year < 2000 or until.year > 2100:
+        raise UserError("The period is longer than ten years.", "Ask for less at a time.")
+    return Period(name=name, first=since, last=until, zone=zone)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+
+
+def _year_before(day: date) -> date:
+    try:
+        return day.replace(year=day.year - 1)
+    except ValueError:  # 29 February
+        return day.replace(year=day.year - 1, day=28)

@@ -1,14 +1,18 @@
-"""What the counter costs a visitor: bytes on the wire and main-thread time in Chromium.
+"""What the counter costs a visitor: bytes on the wire and main-thread scripting time in Chromium.
 
-`python -m bench.sdk [pages]` loads a product page of the shop `pages` times (default 25, after three for warming up), each
-time in a fresh browser context, so that neither the HTTP cache nor V8's code cache helps. On each page it does what a
-visitor does: waits for load and idle, moves the mouse, scrolls, clicks, and leaves.
+`python -m bench.sdk [rounds]` walks a product page of the shop in four variants, `rounds` times each (default 25, after
+two for warming up), in turns, so that a slow minute of the machine hits all of them. Every walk has a fresh browser
+context: neither the HTTP cache nor V8's code cache helps. It loads the page, waits for idle, moves the mouse, scrolls,
+clicks, and is hidden (which makes the counter send its last report); then ScriptDuration + V8CompileDuration of the
+renderer's main thread (CDP Performance.getMetrics, thread CPU time, no tracing or profiling switched on) are read.
 
-main_thread_ms is read from Chromium's trace (category devtools.timeline): the thread CPU time of the outermost compile,
-evaluate and function-call slices on a renderer's main thread whose script is tandem.js or vitals.js, median over pages.
-That contains forced layout caused by the counter; it leaves out promise continuations, which the trace does not name.
-with_minus_without_ms is the cross-check that leaves nothing out: the same walk with empty files in place of the two,
-alternating, difference of the medians of the main thread's ScriptDuration. It is noisy on a shared machine.
+    none    the same page with empty files in place of tandem.js and vitals.js: what the page itself costs
+    bare    the least that any counter pays: one fetch after load, one beacon when hidden, one more script element
+    core    tandem.js, with an empty vitals.js
+    full    both files
+
+main_thread_ms = median(full) - median(none), and so on; medians of 25 differ by about 0.3 ms between runs on a busy machine.
+`lag_ms` is how long `none` takes: it says how fast the machine is, because it is always the same work.
 """
 
 import gzip
@@ -18,34 +22,44 @@ import statistics
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, sync_playwright
 
 from tandem.demo.shop import serve_shop
 
 STATIC = Path(__file__).parents[1] / "src/tandem/collect/static"
-FILES = ("tandem.js", "vitals.js")
 CHROMIUM = os.environ.get("TANDEM_CHROMIUM", "/usr/bin/chromium")
 ARGS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-SLICES = {"EvaluateScript", "FunctionCall", "v8.compile", "v8.evaluateModule"}
+BARE = b"""addEventListener("load", () => {
+  fetch("/t/hit", {method: "POST", body: "x", keepalive: true, credentials: "omit"});
+  document.head.appendChild(Object.assign(document.createElement("script"), {src: "/t/vitals.js"}));
+});
+addEventListener("visibilitychange", () => navigator.sendBeacon("/t/hit", "x"));"""
+HIDE = """Object.defineProperty(document, "visibilityState", {get: () => "hidden"});
+document.dispatchEvent(new Event("visibilitychange", {bubbles: true}))"""
 
-Trace = list[dict[str, Any]]
+
+def variants() -> dict[str, dict[str, bytes]]:
+    core, vitals = ((STATIC / name).read_bytes() for name in ("tandem.js", "vitals.js"))
+    return {
+        "none": {},
+        "bare": {"tandem.js": BARE},
+        "core": {"tandem.js": core},
+        "full": {"tandem.js": core, "vitals.js": vitals},
+    }
 
 
 class Collector(BaseHTTPRequestHandler):
-    """Serves the two files, or empty ones, and accepts every hit."""
+    """Serves the files of a variant, empty where it has none, and accepts every hit."""
 
-    empty = False
+    files: dict[str, bytes]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        name = Path(self.path).name
-        body = b"" if self.empty or name not in FILES else (STATIC / name).read_bytes()
-        self._answer(200, body)
+        self._answer(200, self.files.get(Path(self.path).name, b""))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -63,9 +77,9 @@ class Collector(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def shop_page(empty: bool) -> Iterator[str]:
-    """The address of a product page with the counter on it, or with empty files in its place."""
-    handler = type("BenchCollector", (Collector,), {"empty": empty})
+def shop_page(files: dict[str, bytes]) -> Iterator[str]:
+    """The address of a product page of the shop with these files as its counter."""
+    handler = type("BenchCollector", (Collector,), {"files": files})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     shop = serve_shop(f"http://127.0.0.1:{server.server_port}", 0, "BENCH", "cookieless").start()
@@ -77,14 +91,12 @@ def shop_page(empty: bool) -> Iterator[str]:
         server.server_close()
 
 
-def walk(browser: Browser, url: str, traced: bool) -> tuple[Trace, float]:
-    """One page view as a visitor does it: its trace (empty unless asked for) and its ScriptDuration in ms."""
+def scripting_ms(browser: Browser, url: str) -> float:
+    """Main-thread CPU milliseconds that all scripts of one page view took, compiling included."""
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     session = context.new_cdp_session(page)
     session.send("Performance.enable", {"timeDomain": "threadTicks"})
-    if traced:
-        browser.start_tracing(page=page, categories=["-*", "devtools.timeline", "__metadata"])
     page.goto(url)
     page.wait_for_timeout(400)
     for step in range(10):
@@ -92,65 +104,43 @@ def walk(browser: Browser, url: str, traced: bool) -> tuple[Trace, float]:
     page.mouse.wheel(0, 600)
     page.click("h1")
     page.wait_for_timeout(300)
+    page.evaluate(HIDE)
+    page.wait_for_timeout(50)
     metrics = {m["name"]: m["value"] for m in session.send("Performance.getMetrics")["metrics"]}
-    page.goto("about:blank")
-    trace = json.loads(browser.stop_tracing())["traceEvents"] if traced else []
     context.close()
-    return trace, metrics["ScriptDuration"] * 1000
+    return float(metrics["ScriptDuration"] + metrics["V8CompileDuration"]) * 1000
 
 
-def script_of(event: dict[str, Any]) -> str:
-    data = event.get("args", {}).get("data", {})
-    url = str(data.get("url") or event.get("args", {}).get("fileName") or "")
-    return next((name for name in FILES if url.split("?")[0].endswith("/t/" + name)), "")
-
-
-def cost_ms(trace: Trace) -> dict[str, float]:
-    """Main-thread CPU milliseconds of each file: outermost slices only, so that nothing is counted twice."""
-    mains = {(e["pid"], e["tid"]) for e in trace if e.get("args", {}).get("name") == "CrRendererMain"}
-    ours = [e for e in trace if e["name"] in SLICES and e.get("ph") == "X" and (e["pid"], e["tid"]) in mains and script_of(e)]
-    cost = dict.fromkeys(FILES, 0.0)
-    ends: dict[tuple[int, int], float] = {}
-    for event in sorted(ours, key=lambda e: (e["ts"], -e["dur"])):
-        thread = (event["pid"], event["tid"])
-        if event["ts"] < ends.get(thread, 0):
-            continue
-        ends[thread] = event["ts"] + event["dur"]
-        cost[script_of(event)] += event.get("tdur", event["dur"]) / 1000
-    return cost
-
-
-def measure(pages: int) -> dict[str, float]:
-    costs: list[dict[str, float]] = []
-    scripting: dict[bool, list[float]] = {False: [], True: []}
-    with sync_playwright() as playwright, shop_page(False) as full, shop_page(True) as empty:
+def measure(rounds: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in variants()}
+    with sync_playwright() as playwright, ExitStack() as stack:
+        pages = {name: stack.enter_context(shop_page(files)) for name, files in variants().items()}
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
-        for number in range(-3, pages):
-            trace, _ = walk(browser, full, traced=True)
-            pair = {False: walk(browser, full, traced=False)[1], True: walk(browser, empty, traced=False)[1]}
-            if number < 0:
-                continue
-            costs.append(cost_ms(trace))
-            for key, value in pair.items():
-                scripting[key].append(value)
-            print(f"page {number + 1}/{pages}: {sum(costs[-1].values()):.2f} ms", flush=True)
+        for number in range(-2, rounds):
+            row = {name: scripting_ms(browser, url) for name, url in pages.items()}
+            print(f"round {number + 1}/{rounds}: " + ", ".join(f"{k} {v:.2f} ms" for k, v in row.items()), flush=True)
+            for name, value in row.items():
+                times[name] += [value] if number >= 0 else []
         browser.close()
-    total = sorted(sum(cost.values()) for cost in costs)
+    middle = {name: statistics.median(values) for name, values in times.items()}
     return {
-        "main_thread_ms": round(statistics.median(total), 3),
-        "main_thread_p95_ms": round(total[int(0.95 * (len(total) - 1))], 3),
-        "core_ms": round(statistics.median(cost["tandem.js"] for cost in costs), 3),
-        "vitals_ms": round(statistics.median(cost["vitals.js"] for cost in costs), 3),
-        "with_minus_without_ms": round(statistics.median(scripting[False]) - statistics.median(scripting[True]), 3),
-        "pages": pages,
+        "main_thread_ms": round(middle["full"] - middle["none"], 2),
+        "core_ms": round(middle["core"] - middle["none"], 2),
+        "vitals_ms": round(middle["full"] - middle["core"], 2),
+        "bare_ms": round(middle["bare"] - middle["none"], 2),
+        "lag_ms": round(middle["none"], 2),
+        "rounds": rounds,
     }
 
 
 def main() -> None:
-    pages = int(sys.argv[1]) if len(sys.argv) > 1 else 25
-    sizes = {f"{name.split('.')[0]}_gzip_bytes": len(gzip.compress((STATIC / name).read_bytes(), 9)) for name in FILES}
-    sizes["core_gzip_bytes"] = sizes.pop("tandem_gzip_bytes")
-    print(json.dumps({**sizes, **measure(pages)}))
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 25
+    files = variants()["full"]
+    sizes = {
+        "core_gzip_bytes": len(gzip.compress(files["tandem.js"], 9)),
+        "vitals_gzip_bytes": len(gzip.compress(files["vitals.js"], 9)),
+    }
+    print(json.dumps({**sizes, **measure(rounds)}))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,17 @@ def collect(
     run(_settings(), workers, load)
 
 
+@app.command()
+def demo(
+    events: Annotated[int, typer.Option(help="About how many events the history holds.", min=1000)] = 1_000_000,
+    fresh: Annotated[bool, typer.Option(help="Throw the demo away and make it anew.")] = False,
+) -> None:
+    """Start Tandem with an invented company in it, and its shop beside it."""
+    from tandem.demo.run import run
+
+    run(_settings(), events, fresh)
+
+
 def main() -> None:
     """Run a command; an error that people can mend is one sentence and exit code 2."""
     try:

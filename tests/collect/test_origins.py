@@ -172,8 +172,9 @@ def test_the_version_is_a_number_in_the_rules() -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["microsoft.com", "netflix.com", "dropbox.com", "fedex.com", "notgoogle.com", "google.com.evil.example", "mygoogle.pl",
-     "yandex.evil.example", "facebook.com.example", "at.co", "chatgpt.com.example", "xbing.com", "ebay.example"],
+    ["microsoft.com", "netflix.com", "dropbox.com", "fedex.com", "notgoogle.com", "google.com.evil.example",
+     "mygoogle.pl", "yandex.evil.example", "facebook.com.example", "at.co", "chatgpt.com.example", "xbing.com",
+     "ebay.example"],
 )  # fmt: skip
 def test_a_host_matches_by_whole_labels_only(host: str) -> None:
     conclusion = seen("", host)
@@ -186,15 +187,16 @@ def test_a_host_matches_by_whole_labels_only(host: str) -> None:
     [("google.com", "google"), ("www.google.com.tr", "google"), ("google.co.jp", "google"), ("yandex.com.tr", "yandex"),
      ("ya.ru", "yandex"), ("l.facebook.com", "facebook"), ("m.vk.com", "vk"), ("x.com", "twitter"), ("t.co", "twitter"),
      ("news.google.com", "google news"), ("images.google.fr", "google images"), ("docs.google.com", "docs.google.com"),
-     ("WWW.Google.COM:443", "google"), ("google.com.", "google"), ("user@bing.com", "bing")],
+     ("WWW.Google.COM:443", "google"), ("google.com.", "google"), ("user@bing.com", "bing"),
+     ("ebay.co.uk", "ebay"), ("amazon.com", "amazon")],
 )  # fmt: skip
 def test_a_known_host_has_one_name(host: str, source: str) -> None:
     assert seen("", host).source == source
 
 
 @pytest.mark.parametrize(
-    "query", ["said=1", "paid=1", "aid=1", "xgclid=1", "gclidx=1", "my_gclid=1", "no_utm_source=google", "utm_sources=google",
-              "gclid=", "gclid", "utm_source=", "q=gclid=1", "next=%26gclid%3D1"]
+    "query", ["said=1", "paid=1", "aid=1", "xgclid=1", "gclidx=1", "my_gclid=1", "no_utm_source=google",
+              "utm_sources=google", "gclid=", "gclid", "utm_source=", "q=gclid=1", "next=%26gclid%3D1"]
 )  # fmt: skip
 def test_only_whole_parameter_names_with_a_value_count(query: str) -> None:
     assert origin_of(query, "") == Origin()
@@ -331,6 +333,11 @@ def test_openstat_is_understood_plain_and_coded() -> None:
         conclusion = seen(query)
         assert (conclusion.channel, conclusion.campaign, conclusion.content) == ("Paid Search", "123", "456")
     assert seen("_openstat=%%%").channel == "Paid Other"
+
+
+def test_of_a_repeated_parameter_the_first_value_counts() -> None:
+    assert origin_of("utm_source=one&utm_source=two", "").source == "one"
+    assert origin_of("utm_source=&utm_source=+&utm_source=two", "").source == "two"
 
 
 def test_html_ampersands_and_upper_case_names_are_understood() -> None:

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from maxminddb import Reader
 
 from tandem.base.errors import UserError
 from tandem.collect.model.places import Place, Places, bundled_countries, google_kind, is_google
@@ -71,6 +73,49 @@ def test_an_operators_file_replaces_the_bundled_one() -> None:
     assert Places(bundled_countries()).find("8.8.8.8").country == "US"
     # The city file of an operator may be any MMDB: without a city in it there is none.
     assert Places(None, bundled_countries(), bundled_countries()).find("8.8.8.8") == Place("US", "", "")
+
+
+class Records:
+    """Stands for an operator's own file: one record for every address."""
+
+    def __init__(self, record: object, ip_version: int = 6) -> None:
+        self.record, self.ip_version = record, ip_version
+
+    def get(self, _: object) -> object:
+        return self.record
+
+    def metadata(self) -> "Records":
+        return self
+
+
+@pytest.mark.parametrize(
+    ("record", "place"),
+    [
+        (
+            {"city": {"names": {"en": "Warsaw", "pl": "Warszawa"}}, "country": {"iso_code": "PL"}},
+            Place("PL", "Warsaw", ""),
+        ),
+        ({"city": {"names": {"pl": "Warszawa"}}}, Place("US", "", "")),
+        ({"city": "Warsaw", "country_code": "pl"}, Place("PL", "Warsaw", "")),
+        ({"city": 5, "country": {"iso_code": "EU"}}, Place("US", "", "")),
+        (None, Place("US", "", "")),
+    ],
+)
+def test_an_operators_city_file_is_read_in_the_usual_layouts(record: object, place: Place) -> None:
+    places = Places()
+    places._city = cast(Reader, Records(record))
+    assert places.find("8.8.8.8") == place
+
+
+def test_a_hosting_company_is_a_data_centre_when_the_operator_has_a_file_of_networks() -> None:
+    places = Places()
+    places._asn = cast(Reader, Records({"autonomous_system_number": 24940}))
+    assert places.find("8.8.8.8").network == "datacentre"
+    places = Places()
+    places._asn = cast(Reader, Records({"autonomous_system_number": 5617}))
+    assert places.find("8.8.8.8").network == ""
+    places._asn = cast(Reader, Records({"autonomous_system_number": 24940}, ip_version=4))
+    assert places.find("2606:4700:4700::1111").network == ""
 
 
 def test_a_missing_file_is_said_in_plain_words(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def add_events(warehouse: Warehouse, columns: Columns, token: str) -> int:
 def add_origins(warehouse: Warehouse, site: Site, origins: Mapping[int, Origin], rules: Rules) -> None:
     """Note what the rules make of these referrers and tags."""
     own = frozenset(site.hosts)
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for key, origin in origins.items():
         c = conclude(origin, own, rules)
         rows.append(
@@ -123,7 +123,7 @@ def mark_stale(
 ) -> int:
     """Note whose visits are to be derived again and from when; returns the batch to name later."""
     batch, visitors, chains = time.time_ns(), list(since), chains or since
-    columns = {
+    columns: dict[str, list[Any]] = {
         "batch": [batch] * len(visitors), "visitor": visitors, "since": [since[v] for v in visitors],
         "chain_started": [chains[v] for v in visitors],
     }  # fmt: skip
@@ -153,6 +153,19 @@ def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: S
     batch = time.time_ns()
     warehouse.do(_sql("mark_all_stale"), {"batch": batch, "site": site.id, "first": first, "last": last})
     _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals)
+
+
+def visitor_ranges(parts: int) -> list[tuple[int, int]]:
+    """All visitor ids, parted into ranges of the same width; ids are hashes, so each holds about as many visitors."""
+    width = 2**64 // parts
+    return [(i * width, (i + 1) * width - 1 if i < parts - 1 else 2**64 - 1) for i in range(parts)]
+
+
+def tidy(warehouse: Warehouse) -> None:
+    """Merge what many small or repeated writes have left, so that reading needs no merging."""
+    for table in ("events", "visit_rows", "origins", "agents"):
+        name = f"{table}_local" if warehouse.cluster and table in ("events", "visit_rows") else table
+        warehouse.do(f"optimize table {name} final")
 
 
 def _write_visits(

@@ -306,7 +306,8 @@
   const clicked = (event) => {
     const plain = event.type === "click";
     if (!plain && event.button !== 1) return;
-    const first = (selector) => event.composedPath().find((node) => node.matches && node.matches(selector));
+    const inner = event.composedPath()[0]; // inside a shadow tree, where `target` is only its host
+    const first = (selector) => inner.closest(selector) || event.target.closest(selector);
     settle();
     const marked = plain && first("[data-tandem-event]:not(form)");
     if (marked) declared(marked);

@@ -1,0 +1,93 @@
+"""`tandem demo`: the invented company, seeded once, with its shop beside it."""
+
+import asyncio
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from tandem.accounts.house import House
+from tandem.app import make_app, open_house
+from tandem.base.errors import UserError
+from tandem.base.settings import Settings
+from tandem.demo.company import SITE_KEY
+from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, Progress, seed
+from tandem.demo.shop import serve_shop
+from tandem.serve import check_port, serve
+
+BEGUN, DONE = "demo.begun", "demo.done"
+
+
+def run(settings: Settings, events: int = EVENTS, fresh: bool = False) -> None:
+    """Seed the company unless it is there already, then serve Tandem and the shop until stopped."""
+    if settings.data == Settings().data:
+        settings = msgspec.structs.replace(settings, data="data/demo")
+    shop_port = settings.port + 1
+    check_port(settings.host, settings.port)
+    check_port("127.0.0.1", shop_port)
+    folder = settings.folder
+    if fresh or ((folder / BEGUN).exists() and not (folder / DONE).exists()):
+        _clear(folder)
+    is_seeded = (folder / DONE).exists()
+    if not is_seeded and folder.exists() and any(folder.iterdir()):
+        raise UserError(
+            f"{folder} holds something else than a demo.", "Name an empty folder with TANDEM_DATA, or leave it unset."
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / BEGUN).touch()
+    house = open_house(settings)
+    if not is_seeded:
+        _seeded(house, events)
+        (folder / DONE).touch()
+    house.parts["demo_sign_ins"] = [(role, email, PASSWORD) for role, _, email in PEOPLE]
+    shop = serve_shop(settings.base_url, shop_port, SITE_KEY)
+    shop.start()
+    try:
+        serve(make_app(house), settings, meanwhile=lambda: _welcome(settings, shop_port))
+    finally:
+        shop.stop()
+
+
+def _clear(folder: Path) -> None:
+    """Take away a demo that was not finished, and nothing that is none."""
+    if (folder / BEGUN).exists():
+        shutil.rmtree(folder)
+
+
+def _seeded(house: House, events: int) -> None:
+    is_terminal, began = sys.stdout.isatty(), time.monotonic()
+    shown = [-1]
+
+    def tell(progress: Progress) -> None:
+        percent = int(progress.share * 100)
+        if percent == shown[0] or (not is_terminal and percent % 10):
+            return
+        shown[0] = percent
+        left = (time.monotonic() - began) * (1 - progress.share) / progress.share if progress.share > 0.02 else 0
+        text = f"  {percent:3d} %  {progress.text}" + (f", {left:.0f} s left" if left and percent < 100 else "")
+        _say(f"\r{text:<60}" if is_terminal else text, end="" if is_terminal and percent < 100 else "\n")
+
+    seed(house, events=events, tell=tell)
+
+
+async def _welcome(settings: Settings, shop_port: int) -> None:
+    await asyncio.sleep(0.3)
+    lines = [
+        "",
+        f"  Tandem   {settings.base_url}",
+        f"  Shop     http://127.0.0.1:{shop_port}   walk through it and watch {settings.base_url}/realtime",
+        "",
+        "  Sign in as",
+        *(f"    {role:<12} {email:<26} {PASSWORD}" for role, _, email in PEOPLE),
+        "",
+        "  Stop with Ctrl+C. `make demo` again starts at once; `.venv/bin/tandem demo --fresh` makes it anew.",
+        "",
+    ]
+    _say("\n".join(lines))
+
+
+def _say(text: str, end: str = "\n") -> None:
+    sys.stdout.write(text + end)
+    sys.stdout.flush()

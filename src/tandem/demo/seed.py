@@ -1,0 +1,158 @@
+"""Fills a fresh data folder with the invented company: people, site, goals, change log and 120 days of events."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.changes import store as changes
+from tandem.changes.model import Change
+from tandem.collect import store
+from tandem.collect.jobs import FACT_COLUMNS
+from tandem.collect.model.agents import agent_id
+from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
+from tandem.collect.model.rules import load_rules
+from tandem.demo.company import CURRENCY, HOST, SITE_KEY, SITE_NAME, ZONE, Company, DemoChange, Facts, goals
+
+PASSWORD = "green thumbs grow"
+PEOPLE = (
+    ("marketing", "Maja Lis", "marketing@fern.example"),
+    ("engineering", "Jan Dąb", "engineering@fern.example"),
+    ("executive", "Ewa Klon", "executive@fern.example"),
+    ("admin", "Ola Sosna", "admin@fern.example"),
+)
+EVENTS = 1_000_000
+CHUNKS = 12
+
+
+class Progress(NamedTuple):
+    """How far the seeding is: 0 to 1, and what is being done."""
+
+    share: float
+    text: str
+
+
+def seed(
+    house: House, until: datetime | None = None, days: int = 120, events: int = EVENTS, seed: int = 7,
+    hosts: Sequence[str] = (HOST, "localhost", "127.0.0.1"), tell: Callable[[Progress], Any] = lambda progress: None,
+) -> Company:  # fmt: skip
+    """Put the company into the stores; returns it, with its planted truth.
+
+    The facts go straight into the event store in blocks of a day: they need no spool, for nobody was told that they
+    had been received. Visits are derived from them by the same SQL that the loader uses.
+    """
+    company = Company(seed=seed, until=until or clock.now(), days=days, events=events)
+    site = seed_records(house, company, hosts)
+    started = time.perf_counter()
+    _store_facts(house, site, company, days, tell)
+    goals_of_site = store.goals_of(house.database, site)
+    for i, (first, last) in enumerate(store.visitor_ranges(CHUNKS)):
+        tell(Progress(0.5 + 0.5 * i / CHUNKS, "deriving visits"))
+        store.derive_all(house.warehouse, site, first, last, goals_of_site)
+    store.tidy(house.warehouse)
+    tell(Progress(1.0, f"done in {time.perf_counter() - started:.0f} s"))
+    return company
+
+
+def seed_records(house: House, company: Company, hosts: Sequence[str]) -> Site:
+    """The workspace, its people, its site with goals, and the change log."""
+    db = house.database
+    workspace = accounts.make_workspace(db, SITE_NAME)
+    for role, name, email in PEOPLE:
+        accounts.add_person(db, workspace, email, name, role, PASSWORD)
+    site = accounts.add_site(
+        db, workspace, SITE_KEY, SITE_NAME, list(hosts), ZONE, CURRENCY, mode="consent", keep_days=1100
+    )  # fmt: skip
+    for name, kind, match in goals():
+        store.add_goal(db, site, name, kind, match)
+    for change in company.change_log():
+        changes.add(db, site, _as_change(change))
+    house.forget_sites()
+    return site
+
+
+def _as_change(change: DemoChange) -> Change:
+    return Change(
+        at=change.at, kind=change.kind, scope=change.scope, author=change.author, title=change.title, note=change.note,
+        source="demo",
+    )  # fmt: skip
+
+
+def _store_facts(house: House, site: Site, company: Company, days: int, tell: Callable[[Progress], Any]) -> None:
+    noted = _Noted(house, site)
+    for i, facts in enumerate(company.days()):
+        if not facts.size:
+            continue
+        tell(Progress(0.5 * i / (days + 1), "writing events"))
+        columns = columns_of(site, facts, noted)
+        store.add_events(house.warehouse, columns, token=f"seed-{site.id}-{i}")
+        day = datetime.fromtimestamp(int(facts.at[0]) / 1000, UTC).date()
+        store.add_reception(house.warehouse, {(site.id, day, "stored"): facts.size}, f"seed-{site.id}-{i}")
+
+
+class _Noted:
+    """Keys of referrers and user agents, each given to the rules once."""
+
+    def __init__(self, house: House, site: Site) -> None:
+        self._house, self._site, self._rules = house, site, load_rules()
+        self._origins: dict[tuple[str, str], tuple[int, int]] = {("", ""): (0, 0)}
+        self._agents: dict[str, int] = {}
+
+    def origins(self, queries: Sequence[str], referrers: Sequence[str]) -> list[tuple[int, int]]:
+        """Origin and campaign keys for these queries and referrers."""
+        fresh: dict[int, Origin] = {}
+        found = []
+        for pair in zip(queries, referrers, strict=True):
+            if pair not in self._origins:
+                origin = origin_of(*pair)
+                key = origin_id(origin)
+                self._origins[pair] = (key, tag_key(origin))
+                if key:
+                    fresh[key] = origin
+            found.append(self._origins[pair])
+        store.add_origins(self._house.warehouse, self._site, fresh, self._rules)
+        return found
+
+    def agents(self, texts: Sequence[str]) -> list[int]:
+        """Keys for these user agents."""
+        fresh = {agent_id(t): t for t in set(texts) if t not in self._agents}
+        store.add_agents(self._house.warehouse, fresh)
+        self._agents |= {text: key for key, text in fresh.items()}
+        return [self._agents[t] for t in texts]
+
+
+def columns_of(site: Site, facts: Facts, noted: _Noted) -> dict[str, Any]:
+    """One batch of invented facts as columns of the event store."""
+    is_view = facts.kind == "pageview"
+    keys = noted.origins(
+        list(np.where(is_view, facts.query, "")), list(np.where(is_view, facts.referrer, ""))
+    )  # fmt: skip
+    kept = timedelta(days=site.keep_days)
+    at = _moments(facts.at)
+    columns: dict[str, Any] = {
+        "site": [site.id] * facts.size,
+        "at": at,
+        "received": _moments(facts.received),
+        "origin": [k[0] for k in keys],
+        "campaign": [k[1] for k in keys],
+        "agent": noted.agents(list(facts.ua)),
+        "born": [datetime.fromtimestamp(int(b), UTC) for b in facts.born],
+        "amount": [Decimal(int(a)) / 10_000 for a in facts.amount],
+        "marks": [[]] * facts.size,
+        "keep_until": [moment.date() + kept for moment in at],
+    }
+    for name in FACT_COLUMNS:
+        if name not in columns:
+            columns[name] = getattr(facts, name).tolist()
+    return {name: columns[name] for name in FACT_COLUMNS}
+
+
+def _moments(ms: Any) -> list[datetime]:
+    return [clock.from_ms(int(m)) for m in ms]

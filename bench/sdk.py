@@ -11,7 +11,7 @@ renderer's main thread (CDP Performance.getMetrics, thread CPU time, no tracing 
     core    tandem.js, with an empty vitals.js
     full    both files
 
-main_thread_ms = median(full) - median(none), and so on; medians of 25 differ by about 0.3 ms between runs on a busy machine.
+main_thread_ms = median(full) - median(none), and so on. Two runs on a busy machine differ by about a tenth.
 `lag_ms` is how long `none` takes: it says how fast the machine is, because it is always the same work.
 """
 

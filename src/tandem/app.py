@@ -84,9 +84,11 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
 
     routes = [healthz, *accounts.ROUTES, *(route for s in SLICES for route in s.routes)]
     static = create_static_files_router(
-        "/static", [Path(__file__).parent / "web" / "static"], include_in_schema=False,
+        "/static",
+        [Path(__file__).parent / "web" / "static"],
+        include_in_schema=False,
         cache_control=_for_a_year(),
-    )  # fmt: skip
+    )
     pages = Litestar(
         route_handlers=[*routes, static],
         dependencies={

@@ -10,9 +10,12 @@ from tandem.base.errors import UserError
 from tandem.base.settings import Settings, load
 
 app = typer.Typer(
-    name="tandem", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    name="tandem",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
     help="One record of a website, one catalogue of figures and one plan, for marketing and engineering.",
-)  # fmt: skip
+)
 
 
 def _settings() -> Settings:

@@ -42,9 +42,17 @@ def run(settings: Settings, workers: int, loads: bool) -> None:
     loader = _started_loader(settings) if loads else None
     os.environ["TANDEM_WORKERS"] = str(workers)
     server = Server(
-        "tandem.collectors:worker", address=settings.host, port=settings.port, interface=Interfaces.RSGI,
-        workers=workers, factory=True, log_enabled=False, websockets=False, backlog=1024, respawn_failed_workers=True,
-    )  # fmt: skip
+        "tandem.collectors:worker",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.RSGI,
+        workers=workers,
+        factory=True,
+        log_enabled=False,
+        websockets=False,
+        backlog=1024,
+        respawn_failed_workers=True,
+    )
     try:
         server.serve()
     finally:

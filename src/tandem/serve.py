@@ -29,9 +29,11 @@ def check_port(host: str, port: int) -> None:
 
 
 def serve(
-    app: Any, settings: Settings, interface: Interfaces = Interfaces.ASGI,
+    app: Any,
+    settings: Settings,
+    interface: Interfaces = Interfaces.ASGI,
     meanwhile: Callable[[], Awaitable[None]] | None = None,
-) -> None:  # fmt: skip
+) -> None:
     """Serve until SIGTERM or SIGINT, then let what runs end.
 
     meanwhile   something to do beside it in the same loop, started when the server listens
@@ -43,9 +45,14 @@ async def _serve(
     app: Any, settings: Settings, interface: Interfaces, meanwhile: Callable[[], Awaitable[None]] | None
 ) -> None:
     server = Server(
-        app, address=settings.host, port=settings.port, interface=interface, log_enabled=False, backlog=1024,
+        app,
+        address=settings.host,
+        port=settings.port,
+        interface=interface,
+        log_enabled=False,
+        backlog=1024,
         websockets=False,
-    )  # fmt: skip
+    )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)
@@ -53,5 +60,3 @@ async def _serve(
     await server.serve()
     if beside:
         beside.cancel()
-
-

@@ -71,10 +71,10 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     if header.lower().startswith("bearer "):
         token = store.token_of(house.database, header[7:].strip())
         if token is None:
-            raise UserError("This API token is unknown, expired or revoked.", "Make a new one in the settings.", status=401)
-        return Caller(
-            workspace_id=token.workspace_id, person=None, token=token, csrf="", language="en", theme="auto"
-        )  # fmt: skip
+            raise UserError(
+                "This API token is unknown, expired or revoked.", "Make a new one in the settings.", status=401
+            )
+        return Caller(workspace_id=token.workspace_id, person=None, token=token, csrf="", language="en", theme="auto")
     cookie = request.cookies.get(COOKIE, "")
     person = store.person_signed_in(house.database, cookie) if cookie else None
     if person is None:
@@ -121,7 +121,9 @@ def site_for(house: House, caller: Caller, key: str | None) -> Site:
     if key:
         sites = [s for s in sites if s.key == key]
     if not sites:
-        raise UserError(f"There is no site “{key or ''}” here.", "Choose one of the settings page, or add it there.", status=404)
+        raise UserError(
+            f"There is no site “{key or ''}” here.", "Choose one of the settings page, or add it there.", status=404
+        )
     return sites[0]
 
 

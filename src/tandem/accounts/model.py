@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -74,7 +75,7 @@ class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
     person: str
     act: str
     object: str
-    detail: dict[str, object]
+    detail: dict[str, Any]
 
 
 def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str, mode: str, keep_days: int) -> None:

@@ -64,7 +64,7 @@ def start(house: House) -> Redirect:
 
 
 @get("/sign-in", sync_to_thread=True, include_in_schema=False)
-def sign_in_form(request: Request[Any, Any, Any], house: House, next: str = "/") -> Response[Any]:  # noqa: A002
+def sign_in_form(request: Request[Any, Any, Any], house: House, next: str = "/") -> Response[Any]:
     if not store.is_set_up(house.database):
         return Redirect("/set-up")
     return web.page("sign_in.html", web.language_of(request), next=_local(next), problem="", email="")
@@ -81,13 +81,20 @@ def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Respon
         throttle.failed(f"account:{email}", f"sender:{peer}")
         problem = "Address and password do not belong together."
         page = web.page(
-            "sign_in.html", web.language_of(request), 401, next=_local(data.get("next", "/")), problem=problem, email=email
+            "sign_in.html",
+            web.language_of(request),
+            401,
+            next=_local(data.get("next", "/")),
+            problem=problem,
+            email=email,
         )
         return page
     return Response(
-        None, status_code=303, headers={"location": _local(data.get("next", "/"))},
+        None,
+        status_code=303,
+        headers={"location": _local(data.get("next", "/"))},
         cookies=[_cookie(house, found[1], int(store.SIGNED_IN_FOR.total_seconds()))],
-    )  # fmt: skip
+    )
 
 
 @post("/sign-out", sync_to_thread=True, include_in_schema=False)
@@ -113,16 +120,25 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
         raise UserError("Tandem is set up already.", "Sign in instead.", status=409)
     try:
         person = store.set_up(
-            house.database, data.get("company", ""), data.get("email", ""), data.get("name", ""),
-            data.get("password", ""), data.get("key", ""), data.get("host", "").split(","), data.get("zone", "UTC"),
-            data.get("currency", "EUR"), language=web.language_of(request),
-        )  # fmt: skip
+            house.database,
+            data.get("company", ""),
+            data.get("email", ""),
+            data.get("name", ""),
+            data.get("password", ""),
+            data.get("key", ""),
+            data.get("host", "").split(","),
+            data.get("zone", "UTC"),
+            data.get("currency", "EUR"),
+            language=web.language_of(request),
+        )
     except UserError as problem:
         return web.page("set_up.html", web.language_of(request), 400, problem=problem, given=data)
     house.forget_sites()
     found = store.sign_in(house.database, person.email, data.get("password", ""))
     assert found is not None
-    return Response(None, status_code=303, headers={"location": "/settings"}, cookies=[_cookie(house, found[1], 2_592_000)])
+    return Response(
+        None, status_code=303, headers={"location": "/settings"}, cookies=[_cookie(house, found[1], 2_592_000)]
+    )
 
 
 # ── settings ──
@@ -139,22 +155,35 @@ def _settings(
 ) -> Response[str]:
     db, workspace = house.database, caller.workspace_id
     return framed(
-        request, house, caller, "settings.html",
+        request,
+        house,
+        caller,
+        "settings.html",
         site=site_for(house, caller, site),
         people=store.people_of(db, workspace) if caller.may("people.edit") else [],
         tokens=store.tokens_of(db, workspace) if caller.may("tokens.edit") else [],
         entries=store.audit_log(db, workspace, 50) if caller.may("audit.read") else [],
-        roles=list(Role), scopes=list(SCOPES), secret=secret, base_url=house.settings.base_url,
-    )  # fmt: skip
+        roles=list(Role),
+        scopes=list(SCOPES),
+        secret=secret,
+        base_url=house.settings.base_url,
+    )
 
 
 @post("/settings/sites", sync_to_thread=True, include_in_schema=False)
 def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
     caller.must("sites.edit")
     made = store.add_site(
-        house.database, caller.workspace_id, data.get("key", ""), data.get("name", ""), data.get("hosts", "").split(","),
-        data.get("zone", "UTC"), data.get("currency", "EUR"), data.get("mode", "cookieless"), by=caller.person_id,
-    )  # fmt: skip
+        house.database,
+        caller.workspace_id,
+        data.get("key", ""),
+        data.get("name", ""),
+        data.get("hosts", "").split(","),
+        data.get("zone", "UTC"),
+        data.get("currency", "EUR"),
+        data.get("mode", "cookieless"),
+        by=caller.person_id,
+    )
     house.forget_sites()
     return _settings(request, house, caller, made.key)
 
@@ -183,9 +212,14 @@ def _whole(text: str, name: str) -> int:
 def add_person(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
     caller.must("people.edit")
     store.add_person(
-        house.database, caller.workspace_id, data.get("email", ""), data.get("name", ""), data.get("role", ""),
-        data.get("password", ""), by=caller.person_id,
-    )  # fmt: skip
+        house.database,
+        caller.workspace_id,
+        data.get("email", ""),
+        data.get("name", ""),
+        data.get("role", ""),
+        data.get("password", ""),
+        by=caller.person_id,
+    )
     return _settings(request, house, caller)
 
 
@@ -259,6 +293,19 @@ def api_sites(house: House, caller: Caller) -> list[SiteOut]:
 
 
 ROUTES = [
-    start, sign_in_form, sign_in, sign_out, set_up_form, set_up, settings, add_site, change_site, add_person,
-    change_person, change_me, make_token, revoke_token, api_sites,
-]  # fmt: skip
+    start,
+    sign_in_form,
+    sign_in,
+    sign_out,
+    set_up_form,
+    set_up,
+    settings,
+    add_site,
+    change_site,
+    add_person,
+    change_person,
+    change_me,
+    make_token,
+    revoke_token,
+    api_sites,
+]

@@ -95,9 +95,17 @@ def workspace_name(db: Database, workspace_id: int) -> str:
 
 
 def set_up(
-    db: Database, company: str, email: str, name: str, password: str, key: str, hosts: list[str], zone: str,
-    currency: str, language: str = "en",
-) -> Person:  # fmt: skip
+    db: Database,
+    company: str,
+    email: str,
+    name: str,
+    password: str,
+    key: str,
+    hosts: list[str],
+    zone: str,
+    currency: str,
+    language: str = "en",
+) -> Person:
     """The first workspace with its admin and its first site.
 
     raises   UserError before anything is written when a field does not fit
@@ -129,10 +137,17 @@ def add_person(
     """
     email = email.strip().lower()
     checked_person(email, name, role, password)
-    values = dict(
-        workspace_id=workspace_id, email=email, name=name.strip(), role=role, language=language, theme="auto",
-        password_hash=_hasher.hash(password), is_active=True, made_at=clock.now(),
-    )  # fmt: skip
+    values = {
+        "workspace_id": workspace_id,
+        "email": email,
+        "name": name.strip(),
+        "role": role,
+        "language": language,
+        "theme": "auto",
+        "password_hash": _hasher.hash(password),
+        "is_active": True,
+        "made_at": clock.now(),
+    }
     try:
         with db.write() as c:
             person_id = int(c.execute(insert(t.people).values(**values)).inserted_primary_key[0])  # type: ignore[index]
@@ -154,14 +169,20 @@ def people_of(db: Database, workspace_id: int) -> list[Person]:
 
 
 def change_person(
-    db: Database, person: Person, *, role: str | None = None, is_active: bool | None = None,
-    language: str | None = None, theme: str | None = None, by: int | None = None,
-) -> Person:  # fmt: skip
+    db: Database,
+    person: Person,
+    *,
+    role: str | None = None,
+    is_active: bool | None = None,
+    language: str | None = None,
+    theme: str | None = None,
+    by: int | None = None,
+) -> Person:
     """The person with what is given changed; losing access ends every sign-in at once.
 
     raises   UserError when the workspace would be left without an admin
     """
-    given = dict(role=role, is_active=is_active, language=language, theme=theme)
+    given = {"role": role, "is_active": is_active, "language": language, "theme": theme}
     values = {k: v for k, v in given.items() if v is not None}
     with db.write() as c:
         c.execute(update(t.people).where(t.people.c.id == person.id).values(**values))
@@ -223,9 +244,17 @@ def sign_out(db: Database, token: str) -> None:
 
 
 def add_site(
-    db: Database, workspace_id: int, key: str, name: str, hosts: list[str], zone: str = "UTC", currency: str = "EUR",
-    mode: str = "cookieless", keep_days: int = 1100, by: int | None = None,
-) -> Site:  # fmt: skip
+    db: Database,
+    workspace_id: int,
+    key: str,
+    name: str,
+    hosts: list[str],
+    zone: str = "UTC",
+    currency: str = "EUR",
+    mode: str = "cookieless",
+    keep_days: int = 1100,
+    by: int | None = None,
+) -> Site:
     """A new site to measure.
 
     raises   UserError when the key is taken or a field does not fit
@@ -236,10 +265,17 @@ def add_site(
         with db.write() as c:
             c.execute(
                 insert(t.sites).values(
-                    workspace_id=workspace_id, key=key, name=name.strip(), hosts=hosts, zone=zone, currency=currency,
-                    mode=mode, keep_days=keep_days, made_at=clock.now(),
+                    workspace_id=workspace_id,
+                    key=key,
+                    name=name.strip(),
+                    hosts=hosts,
+                    zone=zone,
+                    currency=currency,
+                    mode=mode,
+                    keep_days=keep_days,
+                    made_at=clock.now(),
                 )
-            )  # fmt: skip
+            )
             note(c, workspace_id, by, "sites.added", key)
     except IntegrityError as error:
         raise UserError(f"There is already a site with the key “{key}”.", "Choose another key.") from error
@@ -288,11 +324,16 @@ def make_token(
     with db.write() as c:
         made = c.execute(
             insert(t.api_tokens).values(
-                workspace_id=person.workspace_id, site_id=site.id if site else None, name=name.strip(),
-                token_hash=hashed(secret), scopes=scopes, made_by=person.id, made_at=now,
+                workspace_id=person.workspace_id,
+                site_id=site.id if site else None,
+                name=name.strip(),
+                token_hash=hashed(secret),
+                scopes=scopes,
+                made_by=person.id,
+                made_at=now,
                 expires_at=now + timedelta(days=days) if days else None,
             )
-        )  # fmt: skip
+        )
         note(c, person.workspace_id, person.id, "tokens.made", name, scopes=scopes)
         row = c.execute(select(t.api_tokens).where(t.api_tokens.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
     return _token(row), secret
@@ -341,4 +382,3 @@ def secret(db: Database, name: str) -> bytes:
         with db.read() as c:
             found = c.execute(query).scalar_one()
     return bytes.fromhex(found)
-

@@ -55,7 +55,9 @@ class Jobs:
         state = self.states[job.name]
         while not self._stop.is_set():
             self._run_once(job, state)
-            wait = job.every_s if not state.failures else min(LONGEST_WAIT_S, job.every_s * 2 ** min(state.failures, 10))
+            wait = (
+                job.every_s if not state.failures else min(LONGEST_WAIT_S, job.every_s * 2 ** min(state.failures, 10))
+            )
             self._stop.wait(wait)
 
     def _run_once(self, job: Job, state: JobState) -> None:

@@ -35,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     collector: Annotated[str, Meta(description="Name of this collector; each needs its own.")] = "main"
     country_mmdb: Annotated[str, Meta(description="Country database in MMDB format, instead of the bundled one.")] = ""
     city_mmdb: Annotated[str, Meta(description="City database in MMDB format; without it no city is recorded.")] = ""
-    asn_mmdb: Annotated[str, Meta(description="ASN database in MMDB format; without it no data centre is recognised.")] = ""
+    asn_mmdb: Annotated[str, Meta(description="ASN database in MMDB format; it tells data centres.")] = ""
     log: Annotated[str, Meta(description="Least severe log level: debug, info, warning, error.")] = "info"
 
     @property

@@ -175,14 +175,22 @@ def steps_of(owner: str, folder: Path) -> list[Step]:
     return found
 
 
+STEPS_TABLE = """create table if not exists schema_steps (
+    owner String, number UInt32, name String, done DateTime default now()
+) engine = MergeTree order by (owner, number)"""
+
+
 def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
     """Carry out the steps that this store has not seen; returns their names.
 
     A step is noted after its last statement. Statements are written so that a second run does no harm
     (`if not exists`, `or replace`), so a step cut short by a crash is simply run again.
     """
-    for statement in for_layout("create table if not exists schema_steps (owner String, number UInt32, name String, "
-                                "done DateTime default now()) engine = MergeTree order by (owner, number)", warehouse.cluster):
+    for statement in for_layout(
+        "create table if not exists schema_steps (owner String, number UInt32, name String, "
+        "done DateTime default now()) engine = MergeTree order by (owner, number)",
+        warehouse.cluster,
+    ):
         warehouse.do(statement)
     done = {(o, n) for o, n in warehouse.ask("select owner, number from schema_steps").rows}
     fresh = [step for step in steps if (step.owner, step.number) not in done]
@@ -253,5 +261,13 @@ def sql_text(path: Path) -> str:
 
 
 __all__ = [
-    "Answer", "Columns", "DatabaseError", "Step", "Warehouse", "for_layout", "migrate", "sql_text", "steps_of",
+    "Answer",
+    "Columns",
+    "DatabaseError",
+    "Step",
+    "Warehouse",
+    "for_layout",
+    "migrate",
+    "sql_text",
+    "steps_of",
 ]

@@ -4,7 +4,7 @@ import gettext
 import hashlib
 import secrets
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -88,18 +88,26 @@ def page(template: str, language: str, status: int = 200, **facts: Any) -> Respo
     return Response(rendered(template, language, **facts), media_type=MediaType.HTML, status_code=status)
 
 
+UNITS = {"en": ("ms", "s", "min", "h"), "ru": ("мс", "с", "мин", "ч"), "pl": ("ms", "s", "min", "godz.")}
+GAP = "\N{NO-BREAK SPACE}"
+
+
 class Formats:
     """Numbers, shares, money, spans and dates as a language writes them; the unit decides, in this one place."""
 
     def __init__(self, language: str) -> None:
         self.locale = Locale.parse({"en": "en_GB"}.get(language, language))
+        self._text = translations(language).gettext
+        self._units = UNITS[self.locale.language]
 
     def figure(self, value: float | None, unit: str, currency: str = "EUR") -> str:
         """A figure in full; "—" when there is no data."""
         if value is None:
             return "—"
         if unit == "share":
-            return str(numbers.format_percent(value, "#,##0.0%" if abs(value) < 0.9995 else "#,##0%", locale=self.locale))
+            return str(
+                numbers.format_percent(value, "#,##0.0%" if abs(value) < 0.9995 else "#,##0%", locale=self.locale)
+            )
         if unit == "money":
             digits = 0 if abs(value) >= 1000 else 2
             return str(
@@ -111,7 +119,12 @@ class Formats:
         if unit == "seconds":
             return self.span(value)
         if unit == "milliseconds":
-            return f"{self.number(value / 1000, 2)} s" if value >= 1000 else f"{self.number(value, 0)} ms"
+            thousandths, whole = self._units[:2]
+            return (
+                f"{self.number(value / 1000, 2)}{GAP}{whole}"
+                if value >= 1000
+                else f"{self.number(value)}{GAP}{thousandths}"
+            )
         if unit == "score":
             return self.number(value, 3)
         if unit == "per_visit":
@@ -130,13 +143,13 @@ class Formats:
 
     def span(self, seconds: float) -> str:
         """A length of time: 45 s, 3 min 20 s, 5 h 12 min."""
-        unit = {"ru": ("с", "мин", "ч"), "pl": ("s", "min", "godz.")}.get(self.locale.language, ("s", "min", "h"))
+        _, second, minute, hour = self._units
         whole = round(seconds)
         if whole < 60:
-            return f"{self.number(seconds, 0)} {unit[0]}"
+            return f"{self.number(seconds)}{GAP}{second}"
         if whole < 3600:
-            return f"{whole // 60} {unit[1]} {whole % 60} {unit[0]}"
-        return f"{self.number(whole // 3600)} {unit[2]} {whole % 3600 // 60} {unit[1]}"
+            return f"{whole // 60}{GAP}{minute} {whole % 60}{GAP}{second}"
+        return f"{self.number(whole // 3600)}{GAP}{hour} {whole % 3600 // 60}{GAP}{minute}"
 
     def change(self, now: float | None, before: float | None) -> str:
         """Relative change with its sign, or "" when there is nothing to compare with."""
@@ -155,9 +168,67 @@ class Formats:
     def ago(self, moment: datetime, now: datetime) -> str:
         return str(dates.format_timedelta(moment - now, add_direction=True, locale=self.locale))
 
+    def days(self, first: date, last: date) -> str:
+        """A span of days, as short as it stays clear: 1–30 Nov 2026."""
+        if first == last:
+            return self.day(first)
+        return str(dates.format_interval(first, last, "yMMMd", locale=self.locale))
+
+    def time(self, moment: datetime, zone: str = "UTC") -> str:
+        return str(dates.format_datetime(moment, "HH:mm", tzinfo=ZoneInfo(zone), locale=self.locale))
+
+    def weekday(self, moment: date) -> str:
+        """A day with its name, for lists by day."""
+        return str(dates.format_date(moment, "EEEE, d MMMM", locale=self.locale))
+
+    def bucket(self, moment: date | datetime, step: str) -> str:
+        """One step of a time chart."""
+        if isinstance(moment, datetime):
+            pattern = "d MMM, HH:mm" if step == "hour" else "HH:mm"
+            return str(dates.format_datetime(moment, pattern, tzinfo=moment.tzinfo, locale=self.locale))
+        if step == "month":
+            return str(dates.format_skeleton("yMMM", moment, locale=self.locale))
+        if step == "week":
+            return self.days(moment, moment + timedelta(days=6))
+        return str(dates.format_skeleton("EEEdMMM", moment, locale=self.locale))
+
+    def tick(self, moment: date | datetime, step: str) -> str:
+        """The same on an axis, where there is little room."""
+        if isinstance(moment, datetime):
+            return str(dates.format_datetime(moment, "HH:mm", tzinfo=moment.tzinfo, locale=self.locale))
+        return str(dates.format_skeleton("MMM" if step == "month" else "dMMM", moment, locale=self.locale))
+
     def country(self, code: str) -> str:
         """The name of a country by its two letters."""
         return str(self.locale.territories.get(code.upper(), code))
+
+    def member(self, by: str, value: str) -> str:
+        """How people read one value of a dimension: a country's name instead of its letters."""
+        if value == "":
+            return self._text("(not known)" if by in ("country", "city", "language", "browser", "os") else "(none)")
+        if by == "country":
+            return self.country(value)
+        if by == "language":
+            name, _, region = value.partition("-")
+            known = self.locale.languages.get(name)
+            named = f"{known[:1].upper()}{known[1:]}" if known else name
+            return f"{named} ({self.country(region)})" if region else named
+        if by in ("channel", "device", "loyalty", "bot", "network", "kind"):
+            return self._text(MEMBERS.get((by, value), value))
+        return value
+
+
+MEMBERS = {
+    ("device", "desktop"): "Desktop", ("device", "mobile"): "Phone", ("device", "tablet"): "Tablet", ("device", "tv"): "Television",
+    ("device", "bot"): "Robot", ("device", "other"): "Other device", ("device", "console"): "Game console",
+    ("device", "wearable"): "Watch", ("loyalty", "new"): "New visitors", ("loyalty", "returning"): "Returning visitors",
+    ("loyalty", "unknown"): "Not known (no cookie)", ("network", "datacentre"): "Data centre", ("kind", "event"): "Own event",
+    ("kind", "outbound"): "Link out", ("kind", "download"): "Download", ("kind", "form"): "Form", ("kind", "search"): "Site search",
+    ("bot", "search"): "Search engine", ("bot", "ai"): "AI crawler", ("bot", "seo"): "SEO tool", ("bot", "monitoring"): "Monitoring",
+    ("bot", "preview"): "Link preview", ("bot", "feed"): "Feed reader", ("bot", "archive"): "Archive", ("bot", "tool"): "Program",
+    ("bot", "security"): "Security scanner", ("bot", "datacentre"): "Data centre", ("bot", "other"): "Other robot",
+}  # fmt: skip
+"""Values that are words of ours, by dimension; channels are named as they are stored."""
 
 
 def relative(now: float | None, before: float | None) -> float | None:
@@ -183,7 +254,9 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         return _told(request, 405, "This address does not take that kind of request.", "See the API document.")
     what = error.detail or "The request does not fit."
     if isinstance(error.extra, list) and error.extra:
-        what += " " + "; ".join(f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping))
+        what += " " + "; ".join(
+            f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping)
+        )
     return _told(request, error.status_code, what, "Mend the request and send it again.")
 
 
@@ -200,12 +273,18 @@ def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str) ->
     language = language_of(request)
     texts = translations(language)
     facts = {"code": status, "what": texts.gettext(what) if what else "", "hint": texts.gettext(hint) if hint else ""}
+    if request.headers.get("hx-request"):  # told in place, above what was being done
+        response = page("_problem.html", language, status, **facts)
+        response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
+        return response
     return page("error.html", language, status, **facts)
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:
     path = request.url.path
-    return path.startswith(("/api/", "/hooks/", "/t/", "/control/")) or "application/json" in request.headers.get("accept", "")
+    return path.startswith(("/api/", "/hooks/", "/t/", "/control/")) or "application/json" in request.headers.get(
+        "accept", ""
+    )
 
 
 def language_of(request: Request[Any, Any, Any]) -> str:

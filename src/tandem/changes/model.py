@@ -39,9 +39,13 @@ def checked(change: Change) -> Change:
     if change.url and not change.url.startswith(("https://", "http://")):
         raise UserError("The link is not a web address.", "Begin it with https://.")
     return msgspec.structs.replace(
-        change, title=change.title.strip()[:300], author=change.author[:200], scope=change.scope[:200],
-        note=change.note[:5000], url=change.url[:1000],
-    )  # fmt: skip
+        change,
+        title=change.title.strip()[:300],
+        author=change.author[:200],
+        scope=change.scope[:200],
+        note=change.note[:5000],
+        url=change.url[:1000],
+    )
 
 
 def from_github(event: str, body: dict[str, Any]) -> Change | None:
@@ -54,18 +58,28 @@ def from_github(event: str, body: dict[str, Any]) -> Change | None:
         environment = str(deployment.get("environment") or "")
         ref = str(deployment.get("ref") or deployment.get("sha") or "")[:60]
         return Change(
-            at=_moment(status.get("created_at")), kind="deploy", scope=environment,
-            title=_words("Deployed", repository, ref), author=_login(deployment.get("creator")),
-            note=str(deployment.get("description") or ""), url=_link(status.get("target_url")), source="github",
+            at=_moment(status.get("created_at")),
+            kind="deploy",
+            scope=environment,
+            title=_words("Deployed", repository, ref),
+            author=_login(deployment.get("creator")),
+            note=str(deployment.get("description") or ""),
+            url=_link(status.get("target_url")),
+            source="github",
             external_id=f"deployment:{deployment.get('id')}",
-        )  # fmt: skip
+        )
     if event == "release" and body.get("action") == "published":
         release = body.get("release") or {}
         return Change(
-            at=_moment(release.get("published_at")), kind="deploy", title=_words("Released", repository, _name(release)),
-            author=_login(release.get("author")), note=str(release.get("body") or ""),
-            url=_link(release.get("html_url")), source="github", external_id=f"release:{release.get('id')}",
-        )  # fmt: skip
+            at=_moment(release.get("published_at")),
+            kind="deploy",
+            title=_words("Released", repository, _name(release)),
+            author=_login(release.get("author")),
+            note=str(release.get("body") or ""),
+            url=_link(release.get("html_url")),
+            source="github",
+            external_id=f"release:{release.get('id')}",
+        )
     return None
 
 
@@ -74,19 +88,27 @@ def from_gitlab(event: str, body: dict[str, Any]) -> Change | None:
     project = str((body.get("project") or {}).get("path_with_namespace", ""))
     if event == "Deployment Hook" and body.get("status") == "success":
         return Change(
-            at=_moment(body.get("status_changed_at")), kind="deploy", scope=str(body.get("environment") or ""),
+            at=_moment(body.get("status_changed_at")),
+            kind="deploy",
+            scope=str(body.get("environment") or ""),
             title=_words("Deployed", project, str(body.get("ref") or body.get("short_sha") or "")),
-            author=str((body.get("user") or {}).get("name") or ""), note=str(body.get("commit_title") or ""),
-            url=_link(body.get("deployable_url")), source="gitlab", external_id=f"deployment:{body.get('deployment_id')}",
-        )  # fmt: skip
+            author=str((body.get("user") or {}).get("name") or ""),
+            note=str(body.get("commit_title") or ""),
+            url=_link(body.get("deployable_url")),
+            source="gitlab",
+            external_id=f"deployment:{body.get('deployment_id')}",
+        )
     if event == "Release Hook" and body.get("action") == "create":
         return Change(
-            at=_moment(body.get("released_at") or body.get("created_at")), kind="deploy",
+            at=_moment(body.get("released_at") or body.get("created_at")),
+            kind="deploy",
             title=_words("Released", project, str(body.get("name") or body.get("tag") or "")),
             author=str(((body.get("commit") or {}).get("author") or {}).get("name") or ""),
-            note=str(body.get("description") or ""), url=_link(body.get("url")), source="gitlab",
+            note=str(body.get("description") or ""),
+            url=_link(body.get("url")),
+            source="gitlab",
             external_id=f"release:{body.get('id')}",
-        )  # fmt: skip
+        )
     return None
 
 

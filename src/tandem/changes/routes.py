@@ -69,22 +69,40 @@ def page(
 def _page(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, days: int = 120) -> Response[str]:
     now = clock.now()
     entries = store.between(house.database, site, now - timedelta(days=days), now + timedelta(days=30))
-    hooks = [(s, f"{house.settings.base_url}/hooks/{s}/{site.key}", hook_secret(house, site, s)) for s in ("github", "gitlab")]
+    hooks = [
+        (s, f"{house.settings.base_url}/hooks/{s}/{site.key}", hook_secret(house, site, s))
+        for s in ("github", "gitlab")
+    ]
     return framed(
-        request, house, caller, "changes.html", site=site, entries=entries, kinds=KINDS, days=days, now=now,
+        request,
+        house,
+        caller,
+        "changes.html",
+        site=site,
+        entries=entries,
+        kinds=KINDS,
+        days=days,
+        now=now,
         hooks=hooks if caller.may("sites.edit") else [],
-    )  # fmt: skip
+    )
 
 
 @post("/changes", sync_to_thread=True, include_in_schema=False)
-def add(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None) -> Response[str]:
+def add(
+    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+) -> Response[str]:
     caller.must("changes.add")
     chosen = site_for(house, caller, site)
     at = _local_moment(data.get("at", ""), chosen)
     change = Change(
-        at=at, kind=data.get("kind", ""), title=data.get("title", ""), author=data.get("author") or caller.name,
-        scope=data.get("scope", ""), note=data.get("note", ""), url=data.get("url", ""),
-    )  # fmt: skip
+        at=at,
+        kind=data.get("kind", ""),
+        title=data.get("title", ""),
+        author=data.get("author") or caller.name,
+        scope=data.get("scope", ""),
+        note=data.get("note", ""),
+        url=data.get("url", ""),
+    )
     store.add(house.database, chosen, change, by=caller.person_id)
     return _page(request, house, caller, chosen)
 
@@ -131,9 +149,16 @@ def api_add(house: House, caller: Caller, data: ChangeIn, site: str | None = Non
     """Add a change. With an `id` of yours, sending it again does not add it twice."""
     caller.must("changes.add")
     change = Change(
-        at=data.at or clock.now(), kind=data.kind, title=data.title, author=data.author or caller.name, scope=data.scope,
-        note=data.note, url=data.url, source="api", external_id=data.id,
-    )  # fmt: skip
+        at=data.at or clock.now(),
+        kind=data.kind,
+        title=data.title,
+        author=data.author or caller.name,
+        scope=data.scope,
+        note=data.note,
+        url=data.url,
+        source="api",
+        external_id=data.id,
+    )
     return shown(store.add(house.database, site_for(house, caller, site), change, by=caller.person_id))
 
 

@@ -14,9 +14,11 @@ STATIC = Path(__file__).parent / "static"
 FILES = {"/t/tandem.js": "tandem.js", "/t/vitals.js": "vitals.js"}
 ANYWHERE = [("access-control-allow-origin", "*"), ("cross-origin-resource-policy", "cross-origin")]
 PREFLIGHT = [
-    *ANYWHERE, ("access-control-allow-methods", "POST, GET"), ("access-control-allow-headers", "content-type"),
+    *ANYWHERE,
+    ("access-control-allow-methods", "POST, GET"),
+    ("access-control-allow-headers", "content-type"),
     ("access-control-max-age", "86400"),
-]  # fmt: skip
+]
 SCRIPT = [*ANYWHERE, ("content-type", "text/javascript; charset=utf-8"), ("cache-control", "public, max-age=3600")]
 IMAGE = [*ANYWHERE, ("content-type", "image/gif"), ("cache-control", "no-store")]
 TEXT = [*ANYWHERE, ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
@@ -67,7 +69,12 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
         status, fields, body = told(await door.receive(await _body(receive), sender))
     else:
         status, fields, body = await answered(
-            door, scope["method"], scope["path"], scope["query_string"].decode("latin-1"), sender, headers.get("referer", "")
+            door,
+            scope["method"],
+            scope["path"],
+            scope["query_string"].decode("latin-1"),
+            sender,
+            headers.get("referer", ""),
         )
     raw = [(k.encode(), v.encode()) for k, v in [*fields, ("content-length", str(len(body)))]]
     await send({"type": "http.response.start", "status": status, "headers": raw})

@@ -1,8 +1,10 @@
 """The door: a hit comes in, is checked, loses its address, and is on disk before the answer goes out."""
 
+import asyncio
 import hashlib
 import ipaddress
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple, Protocol
 
@@ -10,10 +12,18 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.errors import UserError
 from tandem.base.spool import SpoolFull
 from tandem.collect.model.hit import (
-    MAX_BODY, Record, WireEvent, WireHit, accepted, refusal, skew_of, visitor_of_cookie,
-)  # fmt: skip
+    MAX_BODY,
+    Record,
+    WireEvent,
+    WireHit,
+    accepted,
+    refusal,
+    skew_of,
+    visitor_of_cookie,
+)
 from tandem.collect.model.places import Place
 
 RETRY_LATER = 30
@@ -51,7 +61,7 @@ class Salts(NamedTuple):
 
 
 class Door:
-    """Takes hits of all sites. `sites`, `salts` and `places` are looked up anew on each hit, so that they may change."""
+    """Takes hits of all sites. Sites, salts and places are looked up anew on each hit, so that they may change."""
 
     def __init__(
         self,
@@ -65,7 +75,9 @@ class Door:
     async def receive(self, body: bytes, sender: Sender) -> Reply:
         """Take one request of the browser's counter."""
         if len(body) > MAX_BODY:
-            return await self._refuse(0, "oversized", Reply(413, "The hit is larger than 64 KB; send fewer events at a time."))
+            return await self._refuse(
+                0, "oversized", Reply(413, "The hit is larger than 64 KB; send fewer events at a time.")
+            )
         try:
             hit = _read_hit(body)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -89,17 +101,61 @@ class Door:
                 refused[why] = refused.get(why, 0) + 1
             else:
                 events.append(accepted(event, received, skew, notes))
-        place = self._place_of(sender.address)
-        record = Record(
-            site=site.id, received=received, visitor=visitor, before=before, born=born, agent=sender.agent[:600],
-            language=hit.l[:20].lower(), width=min(max(hit.w, 0), 65535), country=place.country, city=place.city,
-            network=place.network, events=events, refused=refused,
-        )  # fmt: skip
+        record = self._record(site, received, visitor, before, born, sender, hit.l, hit.w)
+        record.events, record.refused = events, refused
         if (reply := await self._spooled(record)) is not None:
             return reply
         if not events:
             return Reply(422, "Refused: " + ", ".join(sorted(refused)) + ".")
         return Reply(202, "ok" if not refused else f"ok, {sum(refused.values())} refused: {', '.join(sorted(refused))}")
+
+    async def take_from_server(
+        self, site: Site, sent: Sequence[tuple[int, Sender, str, WireEvent]], refused_before: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Spool events that a server sends for several visitors.
+
+        sent       visitor, sender, language and event
+        returns    event id -> why it was refused
+        raises     UserError (503) when the disk takes no more; nothing then counts as received
+        """
+        received, refused = clock.now_ms(), dict[str, str]()
+        records: dict[tuple[int, Sender, str], Record] = {}
+        for visitor, sender, language, event in sent:
+            if why := refusal(event):
+                refused[event.i] = why
+                continue
+            key = (visitor, sender, language)
+            if key not in records:
+                records[key] = self._record(site, received, visitor, 0, 0, sender, language, 0)
+            records[key].events.append(accepted(event, received, 0, ("api",)))
+        counts = Counter([*refused_before.values(), *refused.values()])
+        if counts:
+            records[(0, Sender("", ""), "")] = _refusal_record(site.id, received, dict(counts))
+        try:
+            await asyncio.gather(*(self._spool.append(_write_record(r)) for r in records.values()))
+        except SpoolFull as error:
+            raise UserError(f"The collector cannot write ({error}).", "Send the events again later.", 503) from error
+        return refused
+
+    def _record(
+        self, site: Site, received: int, visitor: int, before: int, born: int, sender: Sender, language: str, width: int
+    ) -> Record:
+        place = self._place_of(sender.address)
+        return Record(
+            site=site.id,
+            received=received,
+            visitor=visitor,
+            before=before,
+            born=born,
+            agent=sender.agent[:600],
+            language=language[:20].lower(),
+            width=min(max(width, 0), 65535),
+            country=place.country,
+            city=place.city,
+            network=place.network,
+            events=[],
+            refused={},
+        )
 
     async def pixel(self, key: str, url: str, referrer: str, sender: Sender, nonce: str) -> None:
         """Count a page view of a browser without scripts."""
@@ -111,8 +167,7 @@ class Door:
         await self.take(site, WireHit(s=key, e=[event]), sender, ("pixel",))
 
     async def _refuse(self, site: int, why: str, reply: Reply, count: int = 1) -> Reply:
-        record = Record(site, clock.now_ms(), 0, 0, 0, "", "", 0, "", "", "", [], {why: count})
-        return await self._spooled(record) or reply
+        return await self._spooled(_refusal_record(site, clock.now_ms(), {why: count})) or reply
 
     async def _spooled(self, record: Record) -> Reply | None:
         try:
@@ -130,6 +185,10 @@ class Door:
         facts = f"{site.id}|{sender.address}|{sender.agent}".encode()
         before = _salted(salts.yesterday, facts) if salts.yesterday else 0
         return _salted(salts.today, facts), before, 0
+
+
+def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:
+    return Record(site, received, 0, 0, 0, "", "", 0, "", "", "", [], counts)
 
 
 def _salted(salt: bytes, facts: bytes) -> int:

@@ -32,15 +32,41 @@ from tandem.collect.model.rules import Rules, load_rules
 
 BATCH_BYTES = 24 << 20
 HALF_HOUR = timedelta(minutes=30)
-_read_record = msgspec.json.Decoder(Record).decode
+read_record = msgspec.json.Decoder(Record).decode
 _log = log.get("collect")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 FACT_COLUMNS = (
-    "site", "id", "visitor", "at", "received", "kind", "name", "host", "path", "query", "referrer", "origin",
-    "campaign", "agent", "language", "width", "country", "city", "network", "born", "engaged_ms", "scroll", "value",
-    "amount", "currency", "props", "status", "marks", "keep_until",
-)  # fmt: skip
+    "site",
+    "id",
+    "visitor",
+    "at",
+    "received",
+    "kind",
+    "name",
+    "host",
+    "path",
+    "query",
+    "referrer",
+    "origin",
+    "campaign",
+    "agent",
+    "language",
+    "width",
+    "country",
+    "city",
+    "network",
+    "born",
+    "engaged_ms",
+    "scroll",
+    "value",
+    "amount",
+    "currency",
+    "props",
+    "status",
+    "marks",
+    "keep_until",
+)
 _MARKS = FACT_COLUMNS.index("marks")
 
 
@@ -74,7 +100,7 @@ class Loader:
     def _load_batch(self, manifest: Path) -> Loaded:
         began, name = time.perf_counter(), manifest.stem
         segments = [self.folder / line for line in manifest.read_text().split()]
-        records = [_read_record(payload) for path in segments if path.exists() for payload in records_in(path)]
+        records = [read_record(payload) for path in segments if path.exists() for payload in records_in(path)]
         loaded = self.load(records, name)
         for path in segments:
             path.unlink(missing_ok=True)
@@ -125,7 +151,9 @@ class _SiteBatch:
         self.origins: dict[int, Origin] = {}
         self.agents: dict[int, str] = {}
         self._keep_visitors_over_midnight(records)
-        rows = [self._row(record, event, agent) for record, agent in self._with_agents(records) for event in record.events]
+        rows = [
+            self._row(record, event, agent) for record, agent in self._with_agents(records) for event in record.events
+        ]
         for row in rows:
             self._touch(row[2], row[3])
         self.near = store.mark_stale(loader.warehouse, self.first_at)
@@ -175,13 +203,36 @@ class _SiteBatch:
                 self.origins[origin_key] = origin
         at = clock.from_ms(event.at)
         return (
-            self.site.id, event.id, record.visitor, at, clock.from_ms(record.received), event.kind, event.name,
-            event.host, event.path, event.query, event.referrer, origin_key, campaign, agent, record.language,
-            record.width, record.country, record.city, record.network,
-            datetime.fromtimestamp(record.born, UTC) if record.born else _NEVER, event.engaged_ms, event.scroll,
-            event.value, Decimal(event.amount or 0), event.currency, event.props, event.status, event.marks,
+            self.site.id,
+            event.id,
+            record.visitor,
+            at,
+            clock.from_ms(record.received),
+            event.kind,
+            event.name,
+            event.host,
+            event.path,
+            event.query,
+            event.referrer,
+            origin_key,
+            campaign,
+            agent,
+            record.language,
+            record.width,
+            record.country,
+            record.city,
+            record.network,
+            datetime.fromtimestamp(record.born, UTC) if record.born else _NEVER,
+            event.engaged_ms,
+            event.scroll,
+            event.value,
+            Decimal(event.amount or 0),
+            event.currency,
+            event.props,
+            event.status,
+            event.marks,
             at.date() + timedelta(days=self.site.keep_days),
-        )  # fmt: skip
+        )
 
     def _keep_visitors_over_midnight(self, records: list[Record]) -> None:
         """Give a cookieless visitor whose visit began before the salt changed the id that visit has."""

@@ -1,6 +1,7 @@
 """What this slice adds to the house: the door, the loader, its tables and its pages."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from tandem.accounts.house import House, Slice
 from tandem.base import clock
@@ -8,10 +9,15 @@ from tandem.base.jobs import Job
 from tandem.base.spool import Spool
 from tandem.collect import store
 from tandem.collect.door import Door, Proxies, Salts
+from tandem.collect.healing import heal_where_needed
 from tandem.collect.jobs import Loader, spool_folders
+from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
+from tandem.collect.routes import ROUTES
 
 LOAD_EVERY_S = 0.25
+HEAL_EVERY_S = 5.0
+SALTS_EVERY_S = 600.0
 SALTS_FRESH_MS = 5_000
 
 
@@ -19,7 +25,8 @@ class FreshSalts:
     """Today's salts, read from the store again every few seconds."""
 
     def __init__(self, house: House) -> None:
-        self._house, self._read_at, self._salts = house, 0, None
+        self._house, self._read_at = house, 0
+        self._salts: Salts | None = None
 
     def __call__(self) -> Salts:
         now = clock.now_ms()
@@ -33,12 +40,14 @@ def open_door(house: House, spool_name: str) -> tuple[Door, Spool]:
     chosen = house.settings
     folder = chosen.folder / "spool" / spool_name
     spool = Spool(folder, chosen.spool_mb << 20)
-    places = Places(chosen.country_mmdb or None, chosen.city_mmdb or None, chosen.asn_mmdb or None)
+    places = Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
     return Door(spool, house.sites, FreshSalts(house), places.find), spool
 
 
 def _start(house: House) -> Callable[[], None]:
     door, spool = open_door(house, house.settings.collector)
+    agent_of("")  # loads the rules of user agents now rather than at the first hit
+    house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
     house.parts["door"], house.parts["proxies"] = door, Proxies(house.settings.proxies)
 
     def stop() -> None:
@@ -59,15 +68,21 @@ def load_spools(house: House) -> int:
 
 
 def _jobs(house: House) -> list[Job]:
-    return [Job("load", LOAD_EVERY_S, lambda: load_spools(house))]
+    return [
+        Job("load", LOAD_EVERY_S, lambda: load_spools(house)),
+        Job("heal", HEAL_EVERY_S, lambda: heal_where_needed(house)),
+        Job("salts", SALTS_EVERY_S, lambda: store.salts_of_today(house.database)),
+    ]
 
 
 SLICE = Slice(
     name="collect",
     title="Traffic",
+    routes=ROUTES,
     schema=store.schema,
     jobs=_jobs,
     start=_start,
     owns=("events", "visit_rows", "origins", "agents", "reception", "stale_visits"),
+    menu=(("Measure", "Goals", "/goals", "target"), ("Measure", "Reception", "/reception", "inbox")),
     publishes=("visits", "pageviews", "attention", "actions", "conversions", "vitals"),
 )

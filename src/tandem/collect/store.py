@@ -55,13 +55,40 @@ def add_origins(warehouse: Warehouse, site: Site, origins: Mapping[int, Origin],
     for key, origin in origins.items():
         c = conclude(origin, own, rules)
         rows.append(
-            (site.id, key, RULES_VERSION, *msgspec.structs.astuple(origin), int(c.is_touch), c.channel, c.source,
-             c.medium, c.campaign, c.term, c.content)
-        )  # fmt: skip
+            (
+                site.id,
+                key,
+                RULES_VERSION,
+                *msgspec.structs.astuple(origin),
+                int(c.is_touch),
+                c.channel,
+                c.source,
+                c.medium,
+                c.campaign,
+                c.term,
+                c.content,
+            )
+        )
     names = (
-        "site", "origin", "rules", "referrer_host", "referrer_path", "tag_source", "tag_medium", "tag_campaign",
-        "tag_term", "tag_content", "click", "is_touch", "channel", "source", "medium", "campaign", "term", "content",
-    )  # fmt: skip
+        "site",
+        "origin",
+        "rules",
+        "referrer_host",
+        "referrer_path",
+        "tag_source",
+        "tag_medium",
+        "tag_campaign",
+        "tag_term",
+        "tag_content",
+        "click",
+        "is_touch",
+        "channel",
+        "source",
+        "medium",
+        "campaign",
+        "term",
+        "content",
+    )
     if rows:
         warehouse.insert("origins", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
@@ -71,8 +98,21 @@ def add_agents(warehouse: Warehouse, agents: Mapping[int, str]) -> None:
     rows = []
     for key, text in agents.items():
         a = agent_of(text)
-        rows.append((key, RULES_VERSION, text, a.browser, a.browser_version, a.os, a.os_version, a.device, a.bot, a.bot_name))
-    names = ("agent", "rules", "user_agent", "browser", "browser_version", "os", "os_version", "device", "bot", "bot_name")
+        rows.append(
+            (key, RULES_VERSION, text, a.browser, a.browser_version, a.os, a.os_version, a.device, a.bot, a.bot_name)
+        )
+    names = (
+        "agent",
+        "rules",
+        "user_agent",
+        "browser",
+        "browser_version",
+        "os",
+        "os_version",
+        "device",
+        "bot",
+        "bot_name",
+    )
     if rows:
         warehouse.insert("agents", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
@@ -85,11 +125,14 @@ def add_reception(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], i
     warehouse.insert(
         "reception",
         {
-            "site": [k[0] for k in keys], "on": [k[1] for k in keys], "outcome": [k[2] for k in keys],
-            "count": [counts[k] for k in keys], "batch": [batch] * len(keys),
+            "site": [k[0] for k in keys],
+            "on": [k[1] for k in keys],
+            "outcome": [k[2] for k in keys],
+            "count": [counts[k] for k in keys],
+            "batch": [batch] * len(keys),
         },
         token=batch,
-    )  # fmt: skip
+    )
 
 
 def stored_already(
@@ -115,6 +158,50 @@ def last_seen(warehouse: Warehouse, site: Site, visitors: Sequence[int], receive
     return {r[0]: r[1].replace(tzinfo=UTC) for r in warehouse.ask(_sql("last_seen"), bound).rows}
 
 
+# ── the ledger of reception ──
+
+
+class ReceptionDay(msgspec.Struct, frozen=True, kw_only=True):
+    """What came in on a day (UTC) and what became of it: received = stored + duplicates + refused."""
+
+    on: date
+    stored: int
+    duplicates: int
+    erased: int
+    refused: dict[str, int]
+    in_store: int
+
+    @property
+    def received(self) -> int:
+        return self.stored + self.duplicates + sum(self.refused.values())
+
+    @property
+    def balance(self) -> int:
+        """What the ledger says is stored, less what the store holds; 0 unless something is wrong."""
+        return self.stored - self.erased - self.in_store
+
+
+def reception(warehouse: Warehouse, site_id: int, since: date) -> list[ReceptionDay]:
+    """The ledger day by day, newest first. Site 0 is what named no known site."""
+    bound = {"site": site_id, "since": since}
+    outcomes: dict[date, dict[str, int]] = {}
+    for on, outcome, count in warehouse.ask(_sql("reception_days"), bound).rows:
+        outcomes.setdefault(on, {})[outcome] = count
+    held = dict(warehouse.ask(_sql("stored_days"), bound).rows)
+    return [
+        ReceptionDay(
+            on=on,
+            stored=of_day.pop("stored", 0),
+            duplicates=of_day.pop("duplicate", 0),
+            erased=of_day.pop("erased", 0),
+            refused=of_day,
+            in_store=held.get(on, 0),
+        )
+        for on in sorted(outcomes | held, reverse=True)
+        for of_day in [outcomes.get(on, {})]
+    ]
+
+
 # ── visits out ──
 
 
@@ -124,9 +211,11 @@ def mark_stale(
     """Note whose visits are to be derived again and from when; returns the batch to name later."""
     batch, visitors, chains = time.time_ns(), list(since), chains or since
     columns: dict[str, list[Any]] = {
-        "batch": [batch] * len(visitors), "visitor": visitors, "since": [since[v] for v in visitors],
+        "batch": [batch] * len(visitors),
+        "visitor": visitors,
+        "since": [since[v] for v in visitors],
         "chain_started": [chains[v] for v in visitors],
-    }  # fmt: skip
+    }
     warehouse.insert("stale_visits", columns)
     return batch
 
@@ -155,6 +244,13 @@ def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: S
     _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals)
 
 
+def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
+    """Let the rules of now judge every referrer, tag and user agent that is known."""
+    known = warehouse.ask(_sql("origins_known"), {"site": site.id}).rows
+    add_origins(warehouse, site, {row[0]: Origin(*row[1:]) for row in known}, rules)
+    add_agents(warehouse, dict(warehouse.ask(_sql("agents_known"), {"rules": RULES_VERSION}).rows))
+
+
 def visitor_ranges(parts: int) -> list[tuple[int, int]]:
     """All visitor ids, parted into ranges of the same width; ids are hashes, so each holds about as many visitors."""
     width = 2**64 // parts
@@ -168,13 +264,15 @@ def tidy(warehouse: Warehouse) -> None:
         warehouse.do(f"optimize table {name} final")
 
 
-def _write_visits(
-    warehouse: Warehouse, site: Site, batch: int, since: datetime, goals: Sequence[Goal]
-) -> None:
+def _write_visits(warehouse: Warehouse, site: Site, batch: int, since: datetime, goals: Sequence[Goal]) -> None:
     bound = {
-        "batch": batch, "site": site.id, "since": since, "currency": site.currency, "version": time.time_ns(),
+        "batch": batch,
+        "site": site.id,
+        "since": since,
+        "currency": site.currency,
+        "version": time.time_ns(),
         "goals": [(g.id, g.kind, g.pattern) for g in goals],
-    }  # fmt: skip
+    }
     warehouse.do(DERIVE, bound)
 
 
@@ -197,7 +295,12 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
         with db.write() as c:
             c.execute(
                 insert(t.goals).values(
-                    site_id=site.id, name=name.strip(), kind=kind, match=match.strip(), is_active=True, made_at=clock.now()
+                    site_id=site.id,
+                    name=name.strip(),
+                    kind=kind,
+                    match=match.strip(),
+                    is_active=True,
+                    made_at=clock.now(),
                 )
             )
             note(c, site.workspace_id, by, "goals.added", name, kind=kind, match=match)
@@ -242,5 +345,3 @@ def _renewed_salts(db: Database, today: date, oldest: date) -> dict[date, bytes]
         pass  # another collector was first; its salt is the one
     with db.read() as c:
         return {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
-
-

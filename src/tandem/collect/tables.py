@@ -23,3 +23,14 @@ salts = Table(
     Column("on", Date, primary_key=True),
     Column("salt", LargeBinary, nullable=False),
 )
+
+healings = Table(
+    "healings",
+    METADATA,
+    Column("site_id", ForeignKey("sites.id"), primary_key=True),
+    Column("made_with", String(80), nullable=False),
+    Column("next_range", Integer, nullable=False),
+    Column("ranges", Integer, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("done_at", Moment, nullable=True),
+)

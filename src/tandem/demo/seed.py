@@ -15,6 +15,7 @@ from tandem.base import clock
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.collect import store
+from tandem.collect.healing import note_healed
 from tandem.collect.jobs import FACT_COLUMNS
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
@@ -42,7 +43,7 @@ class Progress(NamedTuple):
 def seed(
     house: House, until: datetime | None = None, days: int = 120, events: int = EVENTS, seed: int = 7,
     hosts: Sequence[str] = (HOST, "localhost", "127.0.0.1"), tell: Callable[[Progress], Any] = lambda progress: None,
-) -> Company:  # fmt: skip
+) -> Company:
     """Put the company into the stores; returns it, with its planted truth.
 
     The facts go straight into the event store in blocks of a day: they need no spool, for nobody was told that they
@@ -56,6 +57,7 @@ def seed(
     for i, (first, last) in enumerate(store.visitor_ranges(CHUNKS)):
         tell(Progress(0.5 + 0.5 * i / CHUNKS, "deriving visits"))
         store.derive_all(house.warehouse, site, first, last, goals_of_site)
+    note_healed(house.database, site)
     store.tidy(house.warehouse)
     tell(Progress(1.0, f"done in {time.perf_counter() - started:.0f} s"))
     return company
@@ -69,7 +71,7 @@ def seed_records(house: House, company: Company, hosts: Sequence[str]) -> Site:
         accounts.add_person(db, workspace, email, name, role, PASSWORD)
     site = accounts.add_site(
         db, workspace, SITE_KEY, SITE_NAME, list(hosts), ZONE, CURRENCY, mode="consent", keep_days=1100
-    )  # fmt: skip
+    )
     for name, kind, match in goals():
         store.add_goal(db, site, name, kind, match)
     for change in company.change_log():
@@ -82,7 +84,7 @@ def _as_change(change: DemoChange) -> Change:
     return Change(
         at=change.at, kind=change.kind, scope=change.scope, author=change.author, title=change.title, note=change.note,
         source="demo",
-    )  # fmt: skip
+    )
 
 
 def _store_facts(house: House, site: Site, company: Company, days: int, tell: Callable[[Progress], Any]) -> None:
@@ -133,7 +135,7 @@ def columns_of(site: Site, facts: Facts, noted: _Noted) -> dict[str, Any]:
     is_view = facts.kind == "pageview"
     keys = noted.origins(
         list(np.where(is_view, facts.query, "")), list(np.where(is_view, facts.referrer, ""))
-    )  # fmt: skip
+    )
     kept = timedelta(days=site.keep_days)
     at = _moments(facts.at)
     columns: dict[str, Any] = {

@@ -170,7 +170,9 @@ class Door(BaseHTTPRequestHandler):
             return self._answer(HTTPStatus.BAD_GATEWAY, b"Tandem does not answer.\n", "text/plain")
         finally:
             connection.close()
-        kept = {name: value for name, value in answer.getheaders() if name.lower() not in {*HOP_HEADERS, "date", "server"}}
+        kept = {
+            name: value for name, value in answer.getheaders() if name.lower() not in {*HOP_HEADERS, "date", "server"}
+        }
         return self._answer(answer.status, content, kept.pop("Content-Type", ""), kept)
 
     def _body(self) -> bytes:

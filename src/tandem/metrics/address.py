@@ -35,9 +35,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """The question for these figures over the period asked for, or another."""
         span = period or self.period
         return Question(
-            site=self.site.id, zone=self.site.zone, figures=figures, since=span.since, until=span.until, by=by,
-            where=self.where, with_bots=self.with_bots,
-        )  # fmt: skip
+            site=self.site.id,
+            zone=self.site.zone,
+            figures=figures,
+            since=span.since,
+            until=span.until,
+            by=by,
+            where=self.where,
+            with_bots=self.with_bots,
+        )
 
     def query(self, **changed: str | None) -> str:
         """The address's query with some parts changed; None takes a part away. `f` is added as one more filter."""

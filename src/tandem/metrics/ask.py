@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -115,13 +115,14 @@ def queries_of(question: Question) -> list[Query]:
 
 def _query(question: Question, view: str, figures: list[Metric | Estimate], with_bots: bool) -> Query:
     params: dict[str, Any] = {
-        "site": question.site, "since": question.since, "until": question.until, "zone": question.zone
-    }  # fmt: skip
+        "site": question.site,
+        "since": question.since,
+        "until": question.until,
+        "zone": question.zone,
+    }
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
     values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
-    conditions = [
-        "site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"
-    ]  # fmt: skip
+    conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
     if not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
         conditions.append("bot = ''")
     conditions += [_condition(f, i, view, figures[0], params) for i, f in enumerate(question.where)]
@@ -197,12 +198,12 @@ class Desk:
         planned = [queries_of(q) for q in questions]
         version = self._data_version()
         distinct = {_identity(query): query for queries in planned for query in queries}
-        answers = dict(zip(distinct, self._pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True))
+        answers = dict(
+            zip(distinct, self._pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True)
+        )
         took = round((time.perf_counter() - began) * 1000, 2)
         return [
-            Result(
-                _merged(question, [(query, answers[_identity(query)]) for query in queries]), tuple(queries), took
-            )
+            Result(_merged(question, [(query, answers[_identity(query)]) for query in queries]), tuple(queries), took)
             for question, queries in zip(questions, planned, strict=True)
         ]
 
@@ -231,7 +232,9 @@ class Desk:
         self._pool.shutdown(cancel_futures=True)
 
 
-DATA_VERSION = "select max(max_block_number), sum(rows), count() from system.parts where active and table like 'visit_rows%'"
+DATA_VERSION = (
+    "select max(max_block_number), sum(rows), count() from system.parts where active and table like 'visit_rows%'"
+)
 
 
 def _identity(query: Query) -> tuple[str, str]:
@@ -304,4 +307,4 @@ def series(question: Question, result: Result, figure: str) -> list[tuple[Any, V
 def _bucket(key: Any, zone: ZoneInfo) -> Any:
     if isinstance(key, datetime):
         return key.astimezone(zone) if key.tzinfo else key.replace(tzinfo=zone)
-    return key if isinstance(key, date) else key
+    return key

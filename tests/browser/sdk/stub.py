@@ -49,7 +49,7 @@ class Recorder:
         self.server.server_close()
 
     def page(self, path: str, body: str, status: int = 200, tag: str = "", **headers: str) -> str:
-        """Publish a page with the counter on it and return its address; `tag` holds further attributes of the script."""
+        """Publish a page with the counter on it; its address. `tag` holds further attributes of the script."""
         html = f"<!doctype html><title>made</title><script src=/t/tandem.js data-site=K {tag}></script>{body}"
         self.pages[path] = (status, html, {name.replace("_", "-"): value for name, value in headers.items()})
         return self.url + path

@@ -92,9 +92,9 @@ def test_a_page_that_was_never_seen_has_no_scroll_depth(page: Page, recorder: Re
 def test_a_link_to_another_host_is_outbound_and_a_link_to_the_own_host_is_not(
     page: Page, recorder: Recorder, shop: Shop
 ) -> None:
-    page.route("https://www.kew.org/**", lambda route: route.fulfill(body="elsewhere"))
     page.goto(f"{shop.url}/journal/repotting-without-drama")
     page.click("[data-consent=no]")
+    page.evaluate("document.addEventListener('click', (event) => event.preventDefault())")  # stay: there is no network
     page.click("text=the plant pages of Kew Gardens")
     [event] = recorder.wait_for("outbound")
     assert event["n"] == "https://www.kew.org/plants"
@@ -105,12 +105,24 @@ def test_a_link_to_another_host_is_outbound_and_a_link_to_the_own_host_is_not(
     assert len(recorder.events("outbound")) == 1
 
 
-def test_links_are_seen_through_middle_clicks_nested_elements_and_stopped_events(page: Page, recorder: Recorder) -> None:
+def test_a_click_that_leaves_the_site_at_once_is_not_lost(page: Page, recorder: Recorder) -> None:
+    away = recorder.url.replace("127.0.0.1", "localhost") + "/away"
+    recorder.pages["/away"] = (200, "<title>away</title>", {})
+    page.goto(recorder.page("/", f"<a href={away}>away</a>"))
+    page.click("text=away")
+    page.wait_for_url(away)
+    assert recorder.wait_for("outbound")[0]["n"] == away
+    assert len(recorder.wait_for("pageview")) == len(recorder.wait_for("engage")) == 1
+
+
+def test_links_are_seen_through_middle_clicks_nested_elements_and_stopped_events(
+    page: Page, recorder: Recorder
+) -> None:
     links = """
       <a id=a href="https://a.example/x" target=_blank><b>deep</b></a>
       <a id=b href="https://b.example/">stopped</a><a id=c href="mailto:x@y.example">mail</a>
-      <script>b.onclick = (e) => { e.stopPropagation(); e.preventDefault() }; c.onclick = (e) => e.preventDefault()</script>"""
-    page.context.route("https://a.example/**", lambda route: route.fulfill(body="a"))
+      <script>b.onclick = (e) => { e.stopPropagation(); e.preventDefault() }
+      c.onclick = a.onauxclick = (e) => e.preventDefault()</script>"""
     page.goto(recorder.page("/links", links))
     page.click("#a b", button="middle")
     page.click("#b")
@@ -149,10 +161,10 @@ def test_a_form_is_named_and_nothing_of_its_contents_is_sent(page: Page, recorde
     ("attributes", "name"),
     [("id=a name=b action=/c", "a"), ("name=b action=/c", "b"), ("action=/c?token=1", "/c"), ("", "/forms")],
 )
-def test_a_form_is_called_by_id_then_name_then_path(
-    page: Page, recorder: Recorder, attributes: str, name: str
-) -> None:
-    page.goto(recorder.page("/forms", f"<form method=post {attributes}><input name=id value=trap><button>go</button></form>"))
+def test_a_form_is_called_by_id_then_name_then_path(page: Page, recorder: Recorder, attributes: str, name: str) -> None:
+    page.goto(
+        recorder.page("/forms", f"<form method=post {attributes}><input name=id value=trap><button>go</button></form>")
+    )
     page.click("text=go")
     assert recorder.wait_for("form")[0]["n"] == name
 
@@ -207,8 +219,8 @@ def test_properties_are_cut_to_the_limits_of_the_wire(page: Page, recorder: Reco
     event = sent(
         page,
         recorder,
-        """tandem('event', 'n'.repeat(300), Object.assign({no: null, yes: true, half: .5, nan: NaN, list: [1, 2],
-            ['k'.repeat(99)]: 'v'.repeat(999)}, Object.fromEntries(Array.from({length: 60}, (_, i) => ['p' + i, i]))))""",
+        """tandem('event', 'n'.repeat(300), Object.assign({no: null, yes: true, half: .5, nan: NaN,
+            list: [1, 2], ['k'.repeat(99)]: 'v'.repeat(999)}, Object.fromEntries(Array.from({length: 60}, (_, i) => ['p' + i, i]))))""",
     )
     assert event["n"] == "n" * 200 and len(event["p"]) == 30
     assert event["p"]["yes"] is True and event["p"]["half"] == 0.5 and event["p"]["list"] == "1,2"
@@ -253,7 +265,9 @@ def test_nonsense_never_reaches_the_host_page(page: Page, recorder: Recorder) ->
 def test_many_events_travel_in_batches_of_fifty_and_below_the_size_limit(page: Page, recorder: Recorder) -> None:
     page.goto(recorder.page("/many", ""))
     page.evaluate("for (let i = 0; i < 70; i++) tandem('event', 'small', {i})")
-    page.evaluate("for (let i = 0; i < 60; i++) tandem('event', 'big', {text: 'ж'.repeat(500), other: '漢'.repeat(500)})")
+    page.evaluate(
+        "for (let i = 0; i < 60; i++) tandem('event', 'big', {text: 'ж'.repeat(500), other: '漢'.repeat(500)})"
+    )
     recorder.wait(lambda: len(recorder.events("event")) == 130)
     assert len({event["i"] for event in recorder.events()}) == len(recorder.events())
 

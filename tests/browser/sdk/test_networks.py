@@ -95,7 +95,8 @@ def test_the_queue_keeps_fifty_events_of_one_day(page: Page, recorder: Recorder)
     assert 40 <= len(names) <= 50 and "e7" in names and "e0" not in names
     page.evaluate(
         """() => { const old = JSON.parse(sessionStorage.getItem('_tdm.q'));
-           old.forEach(batch => batch.e.forEach(event => event.t -= 25 * 36e5)); sessionStorage.setItem('_tdm.q', JSON.stringify(old)) }"""
+           old.forEach(batch => batch.e.forEach(event => event.t -= 25 * 36e5));
+           sessionStorage.setItem('_tdm.q', JSON.stringify(old)) }"""
     )
     recorder.answer = 202
     page.goto(recorder.page("/next", ""))
@@ -150,7 +151,9 @@ POLICIES = {
 @pytest.mark.parametrize("policy", POLICIES)
 def test_strict_content_security_policies_are_respected(page: Page, recorder: Recorder, policy: str) -> None:
     tag, csp = POLICIES[policy]
-    page.add_init_script("window.broken = []; addEventListener('securitypolicyviolation', e => broken.push(e.blockedURI))")
+    page.add_init_script(
+        "window.broken = []; addEventListener('securitypolicyviolation', e => broken.push(e.blockedURI))"
+    )
     with page.expect_response("**/t/vitals.js"):
         page.goto(recorder.page("/strict", "<p>strict", tag=tag, Content_Security_Policy=csp))
     recorder.wait_for("pageview")

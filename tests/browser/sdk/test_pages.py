@@ -82,7 +82,9 @@ def test_hash_routes_count_only_where_the_site_asks_for_them(page: Page, recorde
 
 def test_a_history_call_of_the_host_page_still_returns_and_still_throws(page: Page, recorder: Recorder) -> None:
     page.goto(recorder.page("/app", ""))
-    said = page.evaluate("() => { try { history.pushState(0, '', 'https://elsewhere.example/') } catch (e) { return e.name } }")
+    said = page.evaluate(
+        "() => { try { history.pushState(0, '', 'https://elsewhere.example/') } catch (e) { return e.name } }"
+    )
     assert said == "SecurityError"
 
 
@@ -159,7 +161,12 @@ def test_a_search_is_recorded_with_its_phrase(page: Page, recorder: Recorder, sh
 
 @pytest.mark.parametrize(
     ("tag", "query", "found"),
-    [("", "text=fern", ["fern"]), ("data-search=wort,term", "q=a&term=b", ["b"]), ("data-search", "q=a", []), ("", "q=", [])],
+    [
+        ("", "text=fern", ["fern"]),
+        ("data-search=wort,term", "q=a&term=b", ["b"]),
+        ("data-search", "q=a", []),
+        ("", "q=", []),
+    ],
 )
 def test_the_search_parameters_can_be_named(
     page: Page, recorder: Recorder, tag: str, query: str, found: list[str]

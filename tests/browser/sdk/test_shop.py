@@ -34,7 +34,11 @@ def test_every_page_answers_and_carries_the_counter(lone_shop: Shop) -> None:
 
 
 def test_every_inner_link_leads_somewhere(lone_shop: Shop) -> None:
-    links = {link for path in lone_shop.addresses() for link in re.findall(r'(?:href|src)="(/[^"]*)"', text(lone_shop.url + path))}
+    links = {
+        link
+        for path in lone_shop.addresses()
+        for link in re.findall(r'(?:href|src)="(/[^"]*)"', text(lone_shop.url + path))
+    }
     for link in sorted(links):
         if not link.startswith("/t/"):
             assert urlopen(lone_shop.url + link).status == 200, link

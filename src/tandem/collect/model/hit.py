@@ -101,7 +101,7 @@ def event_id(text: str) -> int:
             return int(text, 16)
         except ValueError:
             pass
-    return xxhash.xxh3_64_intdigest(text)
+    return xxhash.xxh3_64_intdigest(text.encode())
 
 
 def refusal(event: WireEvent) -> str:

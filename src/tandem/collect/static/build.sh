@@ -9,11 +9,20 @@ modules="${NODE_MODULES:-node_modules}"
 
 minify() { "$modules/.bin/esbuild" --minify --target=es2018 --charset=utf8 --legal-comments=none "$1"; }
 
-version=$(sed -n 's/.*"version": "\(.*\)".*/\1/p' "$modules/web-vitals/package.json")
-{ echo "/* Tandem's counter. Apache-2.0. Source: tandem.src.js */"; minify tandem.src.js; } > tandem.js
+version() { sed -n 's/^ *"version": "\([0-9.]*\)".*/\1/p' "$modules/$1/package.json"; }
+
+# V8 then compiles both files at once, off the main thread, instead of function by function on it: a third less of its time.
+hint="//# allFunctionsCalledOnLoad"
 {
-  echo "/* web-vitals $version, Copyright Google LLC, Apache-2.0; then Tandem's glue (vitals.src.js) */"
+  echo "$hint"
+  echo "/* Tandem's counter. Apache-2.0. Source: tandem.src.js */"
+  minify tandem.src.js
+} > tandem.js
+{
+  echo "$hint"
+  echo "/* web-vitals $(version web-vitals), Copyright Google LLC, Apache-2.0; then Tandem's glue (vitals.src.js) */"
   grep -v sourceMappingURL "$modules/web-vitals/dist/web-vitals.iife.js"
   minify vitals.src.js
 } > vitals.js
+echo "{\"web-vitals\": \"$(version web-vitals)\", \"esbuild\": \"$(version esbuild)\"}" > versions.json
 for file in tandem.js vitals.js; do echo "$file: $(gzip -9c "$file" | wc -c) bytes gzipped"; done

@@ -378,6 +378,7 @@
     });
     listen(win, "pagehide", () => {
       leave();
+      seen = false;
       if (flying.size) keep(Array.from(flying));
     });
     listen(win, "pageshow", (event) => {

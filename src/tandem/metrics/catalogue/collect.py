@@ -133,8 +133,8 @@ METRICS = (
         engineers="Events with amount > 0 in the site's currency.",
     ),
     Metric(
-        id="collect.error_pages", label="Error pages", unit=Unit.COUNT, view="pageviews", value="countIf(status >= 400)",
-        by=(*VISIT, "page"), adds_up=True, good="down",
+        id="collect.error_pages", label="Error pages", unit=Unit.COUNT, view="pageviews",
+        value="countIf(status >= 400)", by=(*VISIT, "page"), adds_up=True, good="down",
         marketers="Times somebody landed on a page that is not there.",
         engineers="Page views whose page declared a status of 400 or more.",
     ),
@@ -176,7 +176,7 @@ METRICS = (
             engineers=f"75th percentile of {vital} as the browser measured it (exact quantile, web-vitals library).",
         )
         for vital, label, unit, meaning in (
-            ("LCP", "Largest paint (LCP)", Unit.MILLISECONDS, "How long three quarters wait at most for the main content."),
+            ("LCP", "Largest paint (LCP)", Unit.MILLISECONDS, "How long three quarters wait at most for the content."),
             ("INP", "Response (INP)", Unit.MILLISECONDS, "How long three quarters wait at most for the page to react."),
             ("CLS", "Layout shift (CLS)", Unit.SCORE, "How much the page jumps around, for three quarters at most."),
             ("TTFB", "First byte (TTFB)", Unit.MILLISECONDS, "How long the server takes to begin its answer."),
@@ -237,7 +237,8 @@ RATIOS = (
     Ratio(
         id="collect.new_share", label="New visitors' share", unit=Unit.SHARE, top="collect.new_visits",
         bottom="collect.known_visits", good="neither",
-        marketers="Share of first visits, among visits with a cookie.", engineers="New visits over visits with a cookie.",
+        marketers="Share of first visits, among visits with a cookie.",
+        engineers="New visits over visits with a cookie.",
     ),
     Ratio(
         id="collect.bot_share", label="Bots' share", unit=Unit.SHARE, top="collect.bot_visits",

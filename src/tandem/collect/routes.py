@@ -1,0 +1,226 @@
+"""Goals, the ledger of reception, and the API for events from servers."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from msgspec import Meta
+
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.spool import records_in
+from tandem.collect import store
+from tandem.collect.door import Door, Sender
+from tandem.collect.jobs import read_record
+from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, event_id, visitor_of_cookie
+from tandem.metrics.ask import Desk, Question
+from tandem.metrics.period import period_of
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+LEDGER_DAYS = 30
+
+
+class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One event from a server. `id` makes sending it again harmless; `visitor` is the cookie's 16 hex or any id."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=200)]
+    visitor: Annotated[str, Meta(min_length=1, max_length=200)]
+    kind: str = "event"
+    at: datetime | None = None
+    url: str = ""
+    referrer: str = ""
+    name: str = ""
+    props: dict[str, Prop] | None = None
+    amount: float | None = None
+    currency: str = ""
+    value: float = 0
+    engaged_ms: float = 0
+    scroll: float = 0
+    status: int = 0
+    user_agent: str = ""
+    ip: str = ""
+    language: str = ""
+
+
+class EventsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Up to 1,000 events."""
+
+    events: Annotated[list[EventIn], Meta(min_length=1, max_length=1000)]
+
+
+class EventsOut(msgspec.Struct, frozen=True):
+    """What became of them: accepted ones are on disk; refused ones by id with the reason."""
+
+    accepted: int
+    refused: dict[str, str]
+
+
+@post("/api/events", status_code=202, tags=["events"])
+async def api_events(house: House, caller: Caller, data: EventsIn, site: str | None = None) -> EventsOut:
+    """Send events from a server: up to 1,000 at a time, at most a week old. The same id never counts twice."""
+    caller.must("events.send")
+    chosen = site_for(house, caller, site)
+    door: Door = house.parts["door"]
+    now, refused, taken = clock.now_ms(), dict[str, str](), list[EventIn]()
+    for event in data.events:
+        if why := _too_early_or_late(event, now):
+            refused[event.id] = why
+        else:
+            taken.append(event)
+    senders = [(_visitor(chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
+    refused |= await door.take_from_server(chosen, senders, refused)
+    return EventsOut(len(data.events) - len(refused), refused)
+
+
+def _visitor(site: Site, text: str) -> int:
+    """The visitor of a cookie by its 16 hex digits, or of any other id by its hash within the site."""
+    known = visitor_of_cookie(f"{text.partition('.')[0]}.0")
+    return known[0] if known else event_id(f"{site.id}|{text}") or 1
+
+
+def _too_early_or_late(event: EventIn, now: int) -> str:
+    if event.at is None:
+        return ""
+    if event.at.tzinfo is None:
+        return "no_time_zone"
+    age = now - clock.to_ms(event.at)
+    return "too_old" if age > LATE_MS else "in_the_future" if age < -60_000 else ""
+
+
+def _wire(event: EventIn, now: int) -> WireEvent:
+    return WireEvent(
+        i=event.id,
+        k=event.kind,
+        t=clock.to_ms(event.at) if event.at else now,
+        u=event.url,
+        r=event.referrer,
+        n=event.name,
+        p=event.props,
+        x=event.engaged_ms,
+        d=event.scroll,
+        v=event.value,
+        a=event.amount,
+        y=event.currency,
+        f=event.status,
+    )
+
+
+# ── goals ──
+
+
+@get("/goals", sync_to_thread=True, include_in_schema=False)
+def goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    caller.must("figures.read")
+    return _goals(request, house, caller, site_for(house, caller, site))
+
+
+def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site) -> Response[str]:
+    period = period_of("30d", site.zone, clock.now())
+    desk: Desk = house.parts["desk"]
+    question = Question(
+        site=site.id,
+        zone=site.zone,
+        figures=("collect.conversions",),
+        since=period.since,
+        until=period.until,
+        by=("goal",),
+    )
+    counts = {int(row.key[0]): row.figures["collect.conversions"] for row in desk.ask(question).rows}
+    return framed(
+        request,
+        house,
+        caller,
+        "collect/goals.html",
+        site=site,
+        goals=store.goals_of(house.database, site),
+        counts=counts,
+    )
+
+
+@post("/goals", sync_to_thread=True, include_in_schema=False)
+def add_goal(
+    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("goals.edit")
+    chosen = site_for(house, caller, site)
+    name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
+    store.add_goal(house.database, chosen, name, kind, match, by=caller.person_id)
+    return _goals(request, house, caller, chosen)
+
+
+@post("/goals/{goal_id:int}/retire", sync_to_thread=True, include_in_schema=False)
+def retire_goal(
+    request: Request[Any, Any, Any], house: House, caller: Caller, goal_id: int, site: str | None = None
+) -> Response[str]:
+    caller.must("goals.edit")
+    chosen = site_for(house, caller, site)
+    store.retire_goal(house.database, chosen, goal_id, by=caller.person_id)
+    return _goals(request, house, caller, chosen)
+
+
+# ── the ledger of reception ──
+
+
+@get("/reception", sync_to_thread=True, include_in_schema=False)
+def reception(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    """What came in, and what became of it: nothing is lost without a line here."""
+    caller.must("reception.read")
+    chosen = site_for(house, caller, site)
+    days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    nowhere = store.reception(house.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    return framed(
+        request,
+        house,
+        caller,
+        "collect/reception.html",
+        site=chosen,
+        days=days,
+        nowhere=nowhere,
+        balance=sum(day.balance for day in days),
+        waiting=waiting(house.settings.folder / "spool", chosen.id),
+    )
+
+
+def waiting(spool: Path, site_id: int) -> int:
+    """Events on disk that are not in the store yet."""
+    return sum(len(record.events) for record in _spooled(spool) if record.site == site_id)
+
+
+def _spooled(spool: Path) -> Iterator[Any]:
+    for pattern in ("*/*.seg", "*/*.open"):
+        for path in spool.glob(pattern):
+            try:
+                yield from map(read_record, records_in(path))
+            except FileNotFoundError:  # loaded and taken away while we looked
+                continue
+
+
+class ReceptionOut(msgspec.Struct, frozen=True):
+    """One day of the ledger."""
+
+    on: str
+    received: int
+    stored: int
+    duplicates: int
+    refused: dict[str, int]
+    balance: int
+
+
+@get("/api/reception", sync_to_thread=True, tags=["events"])
+def api_reception(house: House, caller: Caller, site: str | None = None) -> list[ReceptionOut]:
+    """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
+    caller.must("figures.read")
+    chosen = site_for(house, caller, site)
+    days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    return [ReceptionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
+
+
+ROUTES = [api_events, goals, add_goal, retire_goal, reception, api_reception]

@@ -36,8 +36,17 @@ class Warehouse:
     One shared client would serialise its questions; in chDB a client costs next to nothing.
     """
 
-    def __init__(self, dsn: str, cluster: str = "", memory_mb: int = 1200, query_seconds: int = 30) -> None:
-        self.dsn, self.cluster = dsn, cluster
+    def __init__(
+        self,
+        dsn: str,
+        cluster: str = "",
+        memory_mb: int = 1200,
+        query_seconds: int = 30,
+        database: str = "",
+        server_config: str = "",
+    ) -> None:
+        self.dsn, self.cluster, self.database = dsn, cluster, database
+        self._server_config = server_config
         self.is_local = dsn.startswith("chdb:")
         self._options = self._chdb_options(memory_mb) if self.is_local else {}
         self._settings = {"max_execution_time": query_seconds, **READING}
@@ -50,7 +59,10 @@ class Warehouse:
         folder = Path(self.dsn.removeprefix("chdb:///"))
         folder.mkdir(parents=True, exist_ok=True)
         config = folder.parent / f"{folder.name}.xml"
-        config.write_text(SERVER_CONFIG.format(bytes=memory_mb * 1024 * 1024, backups=folder.parent / "backups"))
+        text = SERVER_CONFIG.format(
+            bytes=memory_mb * 1024 * 1024, backups=folder.parent / "backups", more=self._server_config
+        )
+        config.write_text(text)
         return {"config-file": str(config)}
 
     @property
@@ -66,6 +78,8 @@ class Warehouse:
 
     def _open(self) -> Client:
         extra: dict[str, Any] = {"chdb_options": self._options} if self.is_local else {"autogenerate_session_id": False}
+        if self.database:
+            extra["database"] = self.database
         try:
             return clickhouse_connect.get_client(dsn=self.dsn, settings=dict(self._settings), **extra)
         except Exception as error:
@@ -145,6 +159,7 @@ SERVER_CONFIG = """<clickhouse>
   <query_log remove="1"/><query_thread_log remove="1"/><trace_log remove="1"/><metric_log remove="1"/>
   <asynchronous_metric_log remove="1"/><text_log remove="1"/><part_log remove="1"/><processors_profile_log remove="1"/>
   <backups><allowed_path>{backups}</allowed_path></backups>
+  {more}
 </clickhouse>
 """
 

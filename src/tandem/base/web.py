@@ -225,7 +225,7 @@ MEMBERS = {
     ("loyalty", "unknown"): "Not known (no cookie)", ("network", "datacentre"): "Data centre", ("kind", "event"): "Own event",
     ("kind", "outbound"): "Link out", ("kind", "download"): "Download", ("kind", "form"): "Form", ("kind", "search"): "Site search",
     ("bot", "search"): "Search engine", ("bot", "ai"): "AI crawler", ("bot", "seo"): "SEO tool", ("bot", "monitoring"): "Monitoring",
-    ("bot", "preview"): "Link preview", ("bot", "feed"): "Feed reader", ("bot", "archive"): "Archive", ("bot", "tool"): "Program",
+    ("bot", "social preview"): "Link preview", ("bot", "feed"): "Feed reader", ("bot", "archive"): "Archive", ("bot", "tool"): "Program",
     ("bot", "security"): "Security scanner", ("bot", "datacentre"): "Data centre", ("bot", "other"): "Other robot",
 }  # fmt: skip
 """Values that are words of ours, by dimension; channels are named as they are stored."""

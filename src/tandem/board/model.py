@@ -1,23 +1,34 @@
 """What stands on the board, in which order for whom, and the shapes that templates draw. No figures of its own."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
 from tandem.base.web import relative
-from tandem.metrics.ask import Value
+from tandem.metrics.address import Address
+from tandem.metrics.ask import Filter, Value
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.metric import Figure
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the five questions that both sides share. `missing` says what to do where nothing is measured yet."""
+    """One of the five questions that both sides share. `missing` says what to do where nothing is measured yet.
+
+    `meaning` puts the group's question in the words of each lens; the figures under it are the same for all.
+    """
 
     id: str
     title: str
     owner: str
     figures: tuple[str, ...]
+    meaning: dict[str, str]
     missing: str = ""
+    instead: str = ""
+    """What can be looked at until it is measured, and …"""
+    instead_query: dict[str, str] = {}
+    """… the part of the address that leads there."""
 
 
 GROUPS: dict[str, Group] = {
@@ -26,11 +37,21 @@ GROUPS: dict[str, Group] = {
         Group(
             id="speed", title="Speed", owner="engineering",
             figures=("collect.lcp_p75", "collect.inp_p75", "collect.cls_p75", "collect.ttfb_p75"),
+            meaning={
+                "marketing": "How long people wait before they can read and click. Every extra second costs visits that ads have paid for.",
+                "engineering": "Web vitals at the 75th percentile, as real browsers measured them.",
+                "executive": "Whether the site feels quick to three quarters of the people who use it.",
+            },
         ),
         Group(
             id="visibility", title="Visibility", owner="marketing", figures=(),
-            missing="Search visibility is not measured yet. Connect a search console export when that area is installed; "
-            "until then see visits from organic search below.",
+            meaning={
+                "marketing": "Whether people find the site when they search for what it offers.",
+                "engineering": "Whether search engines can reach, read and index what was built.",
+                "executive": "How present the company is where its customers look.",
+            },
+            missing="Search visibility is not measured yet. It needs an export of a search console, which comes with the area Site.",
+            instead="See visits from organic search", instead_query={"f": "channel:is:Organic Search"},
         ),
         Group(
             id="conversions", title="Conversions", owner="marketing",
@@ -38,10 +59,21 @@ GROUPS: dict[str, Group] = {
                 "collect.conversions", "collect.conversion_rate", "collect.revenue", "collect.orders",
                 "collect.average_order",
             ),
+            meaning={
+                "marketing": "What visits bring: goals reached, orders and money.",
+                "engineering": "Goal hits and order events. A fall without a fall in visits often is a broken form or script.",
+                "executive": "What the site earns, and how many visits it takes.",
+            },
         ),
         Group(
             id="uptime", title="Uptime", owner="engineering", figures=("collect.error_rate",),
-            missing="Uptime is not measured yet. Add a probe when that area is installed; until then error pages are counted.",
+            meaning={
+                "marketing": "Whether the pages that campaigns lead to are there at all.",
+                "engineering": "Availability as probes and visitors see it.",
+                "executive": "Whether the site is open for business.",
+            },
+            missing="Uptime is not measured yet. It needs probes, which come with the area Uptime; until then error pages are counted.",
+            instead="See the error pages", instead_query={"figure": "collect.error_pages", "pages": "errors"},
         ),
         Group(
             id="engagement", title="Engagement", owner="both",
@@ -49,6 +81,11 @@ GROUPS: dict[str, Group] = {
                 "collect.visitors", "collect.visits", "collect.pageviews", "collect.engagement_rate",
                 "collect.bounce_rate", "collect.seconds_per_visit",
             ),
+            meaning={
+                "marketing": "How many people come, and whether what they find holds them.",
+                "engineering": "The load that people bring, and whether pages work well enough to be used.",
+                "executive": "How many people the site reaches, and how much attention they give it.",
+            },
         ),
     )
 }  # fmt: skip
@@ -66,7 +103,63 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 }
 """The figures of the one sentence above the board; the same board for all, another sentence first."""
 
+QUESTIONS: dict[str, str] = {
+    "marketing": "Is the site winning customers?",
+    "engineering": "Is the site fast and sound?",
+    "executive": "Is the site doing its job?",
+}
+"""The board's title, by lens."""
+
 BOARD_FIGURES = tuple(dict.fromkeys(f for group in GROUPS.values() for f in group.figures))
+
+
+class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
+    """A small time chart in a box of 100 by 32: paths to draw, and marks of changes as (x, title)."""
+
+    path: str
+    area: str
+    unfinished: str
+    marks: list[tuple[float, str]]
+    last: tuple[float, float] | None
+
+
+def sparkline(points: list[tuple[Any, Value]], marks: list[tuple[int, str]], is_partial: bool) -> Sparkline:
+    """The points as paths; days without data are gaps, and the step that is not over yet is apart (drawn dashed).
+
+    marks    position among the points, and what to say there
+    """
+    known = [v for _, v in points if v is not None]
+    top, bottom = max(known, default=0), min(0, *known, 0)
+    step = 100 / max(len(points) - 1, 1)
+    height = (top - bottom) or 1
+    dots = [None if v is None else (i * step, 29 - 26 * (v - bottom) / height) for i, (_, v) in enumerate(points)]
+    whole = dots[:-1] if is_partial and len(dots) > 2 else dots
+    tail = [d for d in dots[len(whole) - 1 :] if d] if len(whole) < len(dots) else []
+    runs = _runs(whole)
+    return Sparkline(
+        path=" ".join(_path(run) for run in runs),
+        area=" ".join(f"{_path(run)} L{run[-1][0]:.1f} 32 L{run[0][0]:.1f} 32 Z" for run in runs if len(run) > 1),
+        unfinished=_path(tail) if len(tail) == 2 else "",
+        marks=[(round(i * step, 1), title) for i, title in marks],
+        last=next((d for d in reversed(dots) if d), None),
+    )
+
+
+def _runs(dots: Sequence[tuple[float, float] | None]) -> list[list[tuple[float, float]]]:
+    """Stretches without a gap."""
+    runs: list[list[tuple[float, float]]] = [[]]
+    for dot in dots:
+        if dot is not None:
+            runs[-1].append(dot)
+        elif runs[-1]:
+            runs.append([])
+    return [run for run in runs if run]
+
+
+def _path(dots: list[tuple[float, float]]) -> str:
+    first, *rest = dots
+    lines = rest or [(first[0] + 0.01, first[1])]  # a lone point is a dot, drawn by the line's round end
+    return f"M{first[0]:.1f} {first[1]:.1f} " + " ".join(f"L{x:.1f} {y:.1f}" for x, y in lines)
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +169,7 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     value: Value
     before: Value
     trend: list[tuple[Any, Value]]
+    line: Sparkline
 
     @property
     def change(self) -> float | None:
@@ -83,12 +177,36 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
         return relative(self.value, self.before)
 
     @property
+    def direction(self) -> str:
+        """up, down, same, or nothing when there is no base."""
+        change = self.change
+        if change is None:
+            return ""
+        return "same" if abs(change) < 0.005 else "up" if change > 0 else "down"
+
+    @property
     def verdict(self) -> str:
         """good, bad or neutral: from what is good for this figure, never from the sign alone."""
-        change = self.change
-        if change is None or abs(change) < 0.005 or self.figure.good == "neither":
-            return "neutral"
-        return "good" if (change > 0) == (self.figure.good == "up") else "bad"
+        return verdict_of(self.change, self.figure.good)
+
+
+def verdict_of(change: float | None, good: str) -> str:
+    """good, bad or neutral: what this relative change means for a figure that should go up, down or neither way."""
+    if change is None or abs(change) < 0.005 or good == "neither":
+        return "neutral"
+    return "good" if (change > 0) == (good == "up") else "bad"
+
+
+def outcome(tiles: list[Tile]) -> str:
+    """better, worse, mixed, same, alone (nothing to compare with) or none (no data): what a few figures say together."""
+    if not any(t.value for t in tiles):
+        return "none"
+    if all(t.change is None for t in tiles):
+        return "alone"
+    verdicts = {t.verdict for t in tiles} - {"neutral"}
+    if verdicts == {"good", "bad"}:
+        return "mixed"
+    return {"good": "better", "bad": "worse"}[verdicts.pop()] if verdicts else "same"
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,7 +219,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     rows: list["Line"]
     total: int
     drill: str = ""
-    """The split that a click on a row leads to."""
+    """The table that a click on a row leads to."""
+    sort: str = ""
+    is_rising: bool = False
+    search: str = ""
 
     @property
     def columns(self) -> list[Figure]:
@@ -117,6 +238,10 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     before: list[Value]
     share: float
 
+    def change(self, i: int) -> float | None:
+        """Relative change of the i-th figure; None without a base."""
+        return relative(self.values[i], self.before[i])
+
 
 class TableKind(msgspec.Struct, frozen=True, kw_only=True):
     """A table that the traffic page offers."""
@@ -127,6 +252,11 @@ class TableKind(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[str, ...]
     drill: str = ""
     group: str = ""
+    extra: tuple[Filter, ...] = ()
+    """Conditions that make the table's sense: campaigns are visits with a campaign."""
+    is_filter: bool = True
+    """Whether a click on a row can narrow the page down to it."""
+    with_bots: bool = False
 
 
 VISIT_FIGURES = (
@@ -144,24 +274,79 @@ TABLES: dict[str, TableKind] = {
     for t in (
         TableKind(id="channels", title="Channels", by="channel", figures=VISIT_FIGURES, drill="sources", group="from"),
         TableKind(id="sources", title="Sources", by="source", figures=VISIT_FIGURES, drill="campaigns", group="from"),
-        TableKind(id="campaigns", title="Campaigns", by="campaign", figures=VISIT_FIGURES, drill="keywords", group="from"),
-        TableKind(id="keywords", title="Keywords", by="term", figures=VISIT_FIGURES, group="from"),
-        TableKind(id="referrers", title="Referring sites", by="referrer", figures=VISIT_FIGURES, group="from"),
+        TableKind(id="campaigns", title="Campaigns", by="campaign", figures=VISIT_FIGURES, extra=(Filter("campaign", "is_not", ("",)),), drill="keywords", group="from"),
+        TableKind(id="keywords", title="Keywords", by="term", figures=VISIT_FIGURES, extra=(Filter("term", "is_not", ("",)),), group="from"),
+        TableKind(id="referrers", title="Referring sites", by="referrer", figures=VISIT_FIGURES, extra=(Filter("referrer", "is_not", ("",)),), group="from"),
         TableKind(id="pages", title="Pages", by="page", figures=PAGE_FIGURES, group="pages"),
         TableKind(id="entries", title="Entry pages", by="entry", figures=EDGE_FIGURES, group="pages"),
         TableKind(id="exits", title="Exit pages", by="exit", figures=EDGE_FIGURES, group="pages"),
         TableKind(id="errors", title="Error pages", by="page", figures=("collect.error_pages",), group="pages"),
         TableKind(id="countries", title="Countries", by="country", figures=VISIT_FIGURES, group="who"),
-        TableKind(id="cities", title="Cities", by="city", figures=VISIT_FIGURES, group="who"),
+        TableKind(id="cities", title="Cities", by="city", figures=VISIT_FIGURES, extra=(Filter("city", "is_not", ("",)),), group="who"),
         TableKind(id="languages", title="Languages", by="language", figures=VISIT_FIGURES, group="who"),
         TableKind(id="loyalty", title="New or returning", by="loyalty", figures=VISIT_FIGURES, group="who"),
         TableKind(id="devices", title="Devices", by="device", figures=VISIT_FIGURES, drill="browsers", group="with"),
         TableKind(id="browsers", title="Browsers", by="browser", figures=VISIT_FIGURES, group="with"),
         TableKind(id="systems", title="Operating systems", by="os", figures=VISIT_FIGURES, group="with"),
-        TableKind(id="bots", title="Bots", by="bot_name", figures=("collect.bot_visits", "collect.bot_share"), group="with"),
+        TableKind(id="bots", title="Bots", by="bot_name", figures=("collect.bot_visits",), group="with",
+                  extra=(Filter("bot", "is_not", ("",)),), with_bots=True),
         TableKind(id="goals", title="Goals", by="goal", figures=("collect.conversions",), group="done"),
         TableKind(id="actions", title="Actions", by="action", figures=("collect.actions",), group="done"),
         TableKind(id="vitals", title="Web vitals by page", by="page", figures=VITAL_FIGURES, group="speed"),
     )
 }
-TABLE_GROUPS = ("from", "pages", "done", "who", "with", "speed")
+TABLE_GROUPS: dict[str, str] = {
+    "from": "Where do visits come from?",
+    "pages": "Which pages do they see?",
+    "done": "What do they do?",
+    "who": "Who are they?",
+    "with": "What do they use?",
+    "speed": "Which pages are slow?",
+}
+"""The questions of the traffic page, each answered by a few tables."""
+
+HUES: dict[str, str] = {
+    "Direct": "grey", "Organic Search": "green", "Paid Search": "orange", "Referral": "sky", "Email": "yellow",
+    "Organic Social": "purple", "Paid Social": "vermilion", "AI Assistants": "blue", "Display": "orange-ring",
+    "Paid Shopping": "vermilion-ring", "Paid Video": "yellow-ring", "Paid Other": "orange-ring",
+    "Cross-network": "orange-ring", "Organic Shopping": "green-ring", "Organic Video": "purple-ring",
+    "Messengers": "purple-ring", "Maps": "sky-ring", "Marketplaces": "green-ring", "Affiliates": "sky-ring",
+    "Audio": "yellow-ring", "SMS": "yellow-ring", "Mobile Push Notifications": "yellow-ring", "Unassigned": "grey-ring",
+}  # fmt: skip
+"""One colour a channel, the same on every page: Okabe-Ito, and rings for the rarer kin of a colour."""
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A page's address with all of its state, and the links that change one part of it."""
+
+    path: str
+    address: Address
+    keep: dict[str, str]
+    """What this page remembers beside the address: the chart's figure, the open tables."""
+
+    def link(self, **changed: str | None) -> str:
+        return f"{self.path}?{self.address.query(**(self.keep | changed))}"
+
+    def to(self, path: str, **changed: str | None) -> str:
+        """Another page with the same period and filters."""
+        return f"{path}?{self.address.query(**changed)}"
+
+    def narrowed(self, by: str, value: str, **changed: str | None) -> str:
+        """This page, for this value only."""
+        where = (*(f for f in self.address.where if f.by != by), Filter(by, "is", (value,)))
+        return self._where(where).link(**changed)
+
+    def without(self, gone: Filter) -> str:
+        return self._where(tuple(f for f in self.address.where if f != gone)).link()
+
+    @property
+    def unfiltered(self) -> str:
+        return self._where(()).link()
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """The state as hidden fields of a form."""
+        return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
+
+    def _where(self, where: tuple[Filter, ...]) -> "View":
+        return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))

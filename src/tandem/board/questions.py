@@ -1,32 +1,54 @@
 """From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile
+from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.metrics.address import Address
 from tandem.metrics.ask import Desk, Filter, Question, Result, Value, series
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 
 LIVE_MINUTES = 30
+MOST_SUGGESTED = 50
+HOME_FIGURES = {
+    "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.conversions",
+    "actions": "collect.actions",
+}  # fmt: skip
+"""What counts the values of a dimension, by the view that knows it."""
+
+Points = list[tuple[Any, Value]]
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure over time, against its comparison, with the changes of that time."""
+    """One figure over time, against its comparison, with the changes of that time and their place among the points."""
 
     figure: str
     step: str
-    points: list[tuple[Any, Value]]
-    before: list[tuple[Any, Value]]
-    changes: list[Change]
+    value: Value
+    value_before: Value
+    points: Points
+    before: Points
+    changes: list[tuple[int, Change]]
     is_partial: bool
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How a reader wants a table: named in their language, sorted, searched, and how much of it."""
+
+    name: Callable[[str, str], str]
+    most: int = 10
+    sort: str = ""
+    is_rising: bool = False
+    search: str = ""
 
 
 def desk_of(house: House) -> Desk:
@@ -34,47 +56,74 @@ def desk_of(house: House) -> Desk:
     return desk
 
 
-def board_tiles(house: House, address: Address) -> list[tuple[Group, list[Tile]]]:
-    """The five groups in the order of the lens, each with its tiles."""
-    tiles = {tile.figure.id: tile for tile in _tiles(house, address, BOARD_FIGURES)}
+def board_tiles(house: House, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:
+    """The five groups in the order of the lens, each with its tiles; `done` are the changes to mark."""
+    tiles = {tile.figure.id: tile for tile in _tiles(house, address, BOARD_FIGURES, done)}
     return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures]) for g in ORDER[address.lens]]
 
 
-def _tiles(house: House, address: Address, figures: tuple[str, ...]) -> list[Tile]:
+def _tiles(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
     now, trend = address.question(figures), address.question(figures, (address.period.step,))
     questions = [now, trend]
     if address.before:
         questions.append(address.question(figures, period=address.before))
     results = desk_of(house).ask_all(questions)
     before: dict[str, Value] = results[2].total if address.before else {}
-    return [
-        Tile(
-            figure=FIGURES[f], value=results[0].total[f], before=before.get(f), trend=_until_now(series(trend, results[1], f))
-        )
-        for f in figures
-    ]
+    tiles = []
+    for f in figures:
+        points = begun(series(trend, results[1], f), address)
+        marks = [(i, c.title) for i, c in placed(done, points, address)]
+        tiles.append(
+            Tile(
+                figure=FIGURES[f], value=results[0].total[f], before=before.get(f), trend=points,
+                line=sparkline(points, marks, is_partial(address)),
+            )
+        )  # fmt: skip
+    return tiles
 
 
-def _until_now(points: list[tuple[Any, Value]]) -> list[tuple[Any, Value]]:
+def begun(points: Points, address: Address) -> Points:
     """The points that have begun; days to come are not zero."""
     now = clock.now()
-    return [p for p in points if (p[0] <= now if isinstance(p[0], datetime) else p[0] <= now.date() + timedelta(days=1))]
+    today = now.astimezone(ZoneInfo(address.site.zone)).date()
+    return [p for p in points if (p[0] <= now if isinstance(p[0], datetime) else p[0] <= today)]
+
+
+def is_partial(address: Address) -> bool:
+    """Whether the last step is still being counted."""
+    return address.period.since < clock.now() < address.period.until
+
+
+def placed(done: list[Change], points: Points, address: Address) -> list[tuple[int, Change]]:
+    """Changes beside the point of the time chart they fall on, oldest first."""
+    zone, found = ZoneInfo(address.site.zone), []
+    for change in reversed(done):
+        at = change.at.astimezone(zone)
+        place = sum(1 for bucket, _ in points if bucket <= (at if isinstance(bucket, datetime) else at.date()))
+        if place:
+            found.append((place - 1, change))
+    return found
 
 
 def chart(house: House, address: Address, figure: str) -> Chart:
     """One figure over the period and over what it is compared with."""
     step = address.period.step
-    now = address.question((figure,), (step,))
-    before = address.question((figure,), (step,), address.before) if address.before else None
-    results = desk_of(house).ask_all([now, before] if before else [now])
-    points = _until_now(series(now, results[0], figure))
+    now, whole = address.question((figure,), (step,)), address.question((figure,))
+    asked = [now, whole]
+    if address.before:
+        before = address.question((figure,), (step,), address.before)
+        asked += [before, address.question((figure,), (), address.before)]
+    results = desk_of(house).ask_all(asked)
+    points = begun(series(now, results[0], figure), address)
     return Chart(
         figure=figure,
         step=step,
+        value=results[1].total[figure],
+        value_before=results[3].total[figure] if address.before else None,
         points=points,
-        before=series(before, results[1], figure) if before else [],
-        changes=changes_of(house, address),
-        is_partial=address.period.until > clock.now(),
+        before=series(before, results[2], figure) if address.before else [],
+        changes=placed(changes_of(house, address), points, address),
+        is_partial=is_partial(address),
     )
 
 
@@ -82,21 +131,20 @@ def changes_of(house: House, address: Address) -> list[Change]:
     return changes.between(house.database, address.site, address.period.since, address.period.until)
 
 
-def table(house: House, address: Address, kind: TableKind, most: int = 10) -> Table:
-    """The rows of a table with their comparison, largest first."""
+def table(house: House, address: Address, kind: TableKind, reading: Reading) -> Table:
+    """The rows of a table with their comparison, largest first unless the reader wants another order."""
     question = address.question(kind.figures, (kind.by,))
-    if kind.id == "bots":
-        question = msgspec.structs.replace(question, with_bots=True, where=(*question.where, Filter("bot", "is_not", ("",))))
-    if kind.id in ("campaigns", "keywords", "referrers", "cities"):
-        question = msgspec.structs.replace(question, where=(*question.where, Filter(kind.by, "is_not", ("",))))
+    question = msgspec.structs.replace(
+        question, with_bots=question.with_bots or kind.with_bots, where=(*question.where, *kind.extra)
+    )
     questions = [question]
     if address.before:
         questions.append(msgspec.structs.replace(question, since=address.before.since, until=address.before.until))
     results = desk_of(house).ask_all(questions)
-    return _table(kind, results, most, names_of(house, address.site, kind.by))
+    return _table(kind, results, reading, names_of(house, address.site, kind.by))
 
 
-def _table(kind: TableKind, results: list[Result], most: int, names: dict[str, str]) -> Table:
+def _table(kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str]) -> Table:
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
     before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else {}
@@ -104,24 +152,54 @@ def _table(kind: TableKind, results: list[Result], most: int, names: dict[str, s
     lines = [
         Line(
             key=row.key,
-            label=names.get(str(row.key[0]), str(row.key[0])),
+            label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
             values=[row.figures[f] for f in kind.figures],
             before=[before.get(row.key, {}).get(f) for f in kind.figures],
             share=(row.figures[first] or 0) / largest,
         )
-        for row in rows[:most]
+        for row in rows
     ]
+    if reading.search:
+        wanted = reading.search.casefold()
+        lines = [line for line in lines if wanted in line.label.casefold() or wanted in str(line.key[0]).casefold()]
+    sort = reading.sort if reading.sort in (*kind.figures, "label") else first
     return Table(
-        id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures, rows=lines, total=len(rows), drill=kind.drill
-    )
+        id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
+        rows=_sorted(lines, kind.figures, sort, reading.is_rising)[: reading.most],
+        total=len(lines), drill=kind.drill, sort=sort, is_rising=reading.is_rising, search=reading.search,
+    )  # fmt: skip
+
+
+def _sorted(lines: list[Line], figures: tuple[str, ...], sort: str, is_rising: bool) -> list[Line]:
+    """Lines by one column; those without a value stand last either way."""
+    if sort == "label":
+        return sorted(lines, key=lambda line: line.label.casefold(), reverse=not is_rising)
+    place = figures.index(sort)
+    known = [line for line in lines if line.values[place] is not None]
+    known.sort(key=lambda line: line.values[place] or 0, reverse=not is_rising)
+    return known + [line for line in lines if line.values[place] is None]
 
 
 def names_of(house: House, site: Site, by: str) -> dict[str, str]:
     """Names to show instead of ids: goals are numbers in the store."""
-    if by != "goal":
+    if by != "goal" or "goal_names" not in house.parts:
         return {}
     names: dict[str, str] = house.parts["goal_names"](site)
     return names
+
+
+def suggested(house: House, address: Address, by: str, search: str) -> list[tuple[str, str]]:
+    """The commonest values of a dimension in the period shown, as (value, name it goes by where it has one)."""
+    figure = HOME_FIGURES.get(DIMENSIONS[by].home)
+    if figure is None:
+        return []
+    question = msgspec.structs.replace(address.question((figure,), (by,)), where=())
+    if by in ("bot", "bot_name"):
+        question = msgspec.structs.replace(question, with_bots=True, where=(Filter("bot", "is_not", ("",)),))
+    names, wanted = names_of(house, address.site, by), search.casefold()
+    values = [str(r.key[0]) for r in desk_of(house).ask(question).rows if r.figures[figure]]
+    found = [(v, names.get(v, "")) for v in values if wanted in v.casefold() or wanted in names.get(v, "").casefold()]
+    return found[:MOST_SUGGESTED]
 
 
 def live(house: House, site: Site, now: datetime) -> dict[str, Any]:
@@ -133,15 +211,19 @@ def live(house: House, site: Site, now: datetime) -> dict[str, Any]:
         return Question(site=site.id, zone=site.zone, figures=figures, since=since, until=until, by=by)
 
     minutes = question(("collect.page_visitors", "collect.pageviews"), ("minute",))
+    last = msgspec.structs.replace(question(("collect.page_visitors",)), since=until - timedelta(minutes=5))
     splits = {"page": question(("collect.page_visitors", "collect.pageviews"), ("page",))}
     for by in ("channel", "country", "device"):
         splits[by] = question(("collect.page_visitors", "collect.pageviews"), (by,))
     splits["action"] = question(("collect.actions",), ("action",))
     total = question(("collect.page_visitors", "collect.pageviews", "collect.actions", "collect.conversions"))
-    answers = desk_of(house).ask_all([total, minutes, *splits.values()])
+    answers = desk_of(house).ask_all([total, minutes, last, *splits.values()])
     return {
         "total": answers[0].total,
         "minutes": series(minutes, answers[1], "collect.page_visitors"),
-        "splits": dict(zip(splits, (a.rows[:10] for a in answers[2:]), strict=True)),
+        "last": answers[2].total["collect.page_visitors"],
+        "splits": {
+            by: [(str(r.key[0]), next(iter(r.figures.values()))) for r in a.rows[:8]]
+            for by, a in zip(splits, answers[3:], strict=True)
+        },
     }
-

@@ -2,22 +2,25 @@
 
 import csv
 import io
-
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response, get
+from litestar.response import Redirect
 
 from tandem.accounts.frame import framed, lens_of
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House
-from tandem.base import clock
+from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.board import questions
-from tandem.board.model import HEADLINES, TABLE_GROUPS, TABLES, TableKind
-from tandem.metrics.address import Address, address_of
+from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, View, outcome, verdict_of
+from tandem.metrics.address import COMPARISONS, OPS, Address, address_of, filter_of, written
+from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.explain import explained
+from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
 
 CHART_FIGURES = (
@@ -25,6 +28,11 @@ CHART_FIGURES = (
     "collect.engagement_rate", "collect.conversion_rate", "collect.lcp_p75", "collect.error_pages",
 )  # fmt: skip
 MOST_ROWS = 100_000
+FILTER_BY = (
+    "channel", "source", "medium", "campaign", "term", "content", "referrer", "page", "entry", "exit", "goal", "action",
+    "country", "city", "language", "device", "browser", "os", "loyalty", "host",
+)  # fmt: skip
+"""The dimensions that the top bar offers as filters; the address takes all."""
 
 
 def _address(request: Request[Any, Any, Any], house: House, caller: Caller) -> Address:
@@ -33,29 +41,82 @@ def _address(request: Request[Any, Any, Any], house: House, caller: Caller) -> A
     return address_of(query, request.query_params.getall("f", []), site, lens_of(request, caller), clock.now())
 
 
+def _view(request: Request[Any, Any, Any], house: House, caller: Caller, keep: tuple[str, ...] = ()) -> View:
+    asked = request.query_params
+    kept = {name: str(asked[name]) for name in keep if asked.get(name)}
+    return View(path=request.url.path, address=_address(request, house, caller), keep=kept)
+
+
+def _tidied(request: Request[Any, Any, Any], view: View) -> Redirect | None:
+    """What a form of the top bar asked for (days of one's own, one more filter) as a proper address."""
+    asked = request.query_params
+    if asked.get("first") and asked.get("last"):
+        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
+    if asked.get("by"):
+        f = Filter(asked["by"], asked.get("op", "is"), (asked.get("value", "").strip(),))
+        filter_of(written(f))
+        return Redirect(view.link(f=written(f)))
+    return None
+
+
+def _form(caller: Caller) -> web.Formats:
+    return web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
+
+
+def _top(view: View) -> dict[str, Any]:
+    """What the top bar needs of a page that shows figures."""
+    return {"site": view.address.site, "address": view.address, "view": view, "periods": NAMES, "filter_by": FILTER_BY,
+            "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS}  # fmt: skip
+
+
 @get("/board", sync_to_thread=True, include_in_schema=False)
-def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
+def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("figures.read")
-    address = _address(request, house, caller)
-    groups = questions.board_tiles(house, address)
+    view = _view(request, house, caller)
+    if moved := _tidied(request, view):
+        return moved
+    address = view.address
+    done = questions.changes_of(house, address)
+    groups = questions.board_tiles(house, address, done)
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
+    headline = [tiles[f] for f in HEADLINES[address.lens]]
     return framed(
-        request, house, caller, "board/board.html", site=address.site, address=address, periods=NAMES, groups=groups,
-        headline=[tiles[f] for f in HEADLINES[address.lens]], changes=questions.changes_of(house, address),
+        request, house, caller, "board/board.html", **_top(view), groups=groups, question=QUESTIONS[address.lens],
+        headline=headline, outcome=outcome(headline), changes=done, is_partial=questions.is_partial(address),
+        names=questions.names_of(house, address.site, "goal"),
     )  # fmt: skip
 
 
 @get("/traffic", sync_to_thread=True, include_in_schema=False)
-def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
+def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("figures.read")
-    address = _address(request, house, caller)
-    figure = _chart_figure(request)
-    shown = {g: _kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS}
+    view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
+    if moved := _tidied(request, view):
+        return moved
+    figure, reading = _chart_figure(request), questions.Reading(name=_form(caller).member)
+    shown = [_kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS]
+    drawn = questions.chart(house, view.address, figure)
+    chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
     return framed(
-        request, house, caller, "board/traffic.html", site=address.site, address=address, periods=NAMES, figure=figure,
-        figures=[FIGURES[f] for f in CHART_FIGURES], chart=questions.chart(house, address, figure),
-        tables=[(g, [t for t in TABLES.values() if t.group == g], questions.table(house, address, shown[g])) for g in TABLE_GROUPS],
+        request, house, caller, "board/traffic.html", **_top(view), figure=FIGURES[figure], chart=drawn,
+        figures=[FIGURES[f] for f in chosen], verdict=verdict_of(
+            web.relative(drawn.value, drawn.value_before), FIGURES[figure].good),
+        tables=[_table_facts(house, view, kind, reading) for kind in shown], groups=TABLE_GROUPS,
+        names=questions.names_of(house, view.address.site, "goal"), may_export=caller.may("figures.export"),
     )  # fmt: skip
+
+
+def _table_facts(house: House, view: View, kind: TableKind, reading: questions.Reading) -> dict[str, Any]:
+    """What board/_table.html needs for one table."""
+    kinds = [t for t in TABLES.values() if t.group == kind.group]
+    table = questions.table(house, view.address, kind, reading)
+    figures = {"figures": ",".join(kind.figures), "by": kind.by}
+    extra = [written(f) for f in kind.extra]
+    export = view.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
+    export += "".join(f"&{urlencode({'f': f})}" for f in extra)
+    page = msgspec.structs.replace(view, path="/traffic", keep=view.keep | {kind.group: kind.id})
+    return {"group": kind.group, "kind": kind, "kinds": kinds, "table": table, "export": export, "view": page, "hues": HUES,
+            "verdict_of": verdict_of, "relative": web.relative}  # fmt: skip
 
 
 def _chart_figure(request: Request[Any, Any, Any]) -> str:
@@ -72,18 +133,43 @@ def _kind(name: str, group: str) -> TableKind:
 
 @get("/traffic/table/{name:str}", sync_to_thread=True, include_in_schema=False)
 def traffic_table(
-    request: Request[Any, Any, Any], house: House, caller: Caller, name: str, most: int = 10
-) -> Response[str]:
-    """One table as a fragment: another tab, or all of its rows."""
+    request: Request[Any, Any, Any], house: House, caller: Caller, name: str, most: int = 10, sort: str = "",
+    way: str = "", search: str = "",
+) -> Response[str]:  # fmt: skip
+    """One table as a fragment: another tab, another order, a search, or all of its rows."""
     caller.must("figures.read")
-    address = _address(request, house, caller)
     if name not in TABLES:
         raise UserError("There is no such table.", "Load the page again.", status=404)
-    kind = TABLES[name]
+    view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
+    reading = questions.Reading(
+        name=_form(caller).member, most=min(max(most, 1), MOST_ROWS), sort=sort, is_rising=way == "up",
+        search=search.strip()[:200],
+    )  # fmt: skip
     return framed(
-        request, house, caller, "board/_table.html", site=address.site, address=address, group=kind.group,
-        kinds=[t for t in TABLES.values() if t.group == kind.group],
-        table=questions.table(house, address, kind, min(max(most, 1), MOST_ROWS)),
+        request, house, caller, "board/_table.html", site=view.address.site, may_export=caller.may("figures.export"),
+        **_table_facts(house, view, TABLES[name], reading),
+    )  # fmt: skip
+
+
+@get("/values", sync_to_thread=True, include_in_schema=False)
+def values(request: Request[Any, Any, Any], house: House, caller: Caller, by: str, value: str = "") -> Response[str]:
+    """The values a new filter can have, for the list below its field."""
+    caller.must("figures.read")
+    if by not in FILTER_BY:
+        raise UserError(f"There is no split “{by[:60]}”.", "Choose one from the list.", status=404)
+    view = _view(request, house, caller)
+    found = questions.suggested(house, view.address, by, value.strip())
+    return framed(request, house, caller, "board/_values.html", site=view.address.site, by=by, found=found)
+
+
+@get("/jump", sync_to_thread=True, include_in_schema=False)
+def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
+    """Every page and figure, for the search field."""
+    caller.must("figures.read")
+    view = _view(request, house, caller)
+    return framed(
+        request, house, caller, "board/_jump.html", site=view.address.site, view=view, figures=list(FIGURES.values()),
+        tables=[t for t in TABLES.values()],
     )  # fmt: skip
 
 
@@ -93,7 +179,7 @@ def realtime(request: Request[Any, Any, Any], house: House, caller: Caller, site
     chosen = site_for(house, caller, site)
     now = clock.now()
     template = "board/_live.html" if request.headers.get("hx-request") else "board/realtime.html"
-    return framed(request, house, caller, template, site=chosen, now=now, live=questions.live(house, chosen, now))
+    return framed(request, house, caller, template, site=chosen, now=now, live=questions.live(house, chosen, now), hues=HUES)
 
 
 @get("/figures", sync_to_thread=True, include_in_schema=False)
@@ -101,7 +187,7 @@ def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site:
     caller.must("figures.read")
     return framed(
         request, house, caller, "board/figures.html", site=site_for(house, caller, site), figures=list(FIGURES.values()),
-        dimensions=list(DIMENSIONS.values()),
+        dimensions=DIMENSIONS, all_figures=FIGURES, units=list(Unit),
     )  # fmt: skip
 
 
@@ -113,8 +199,9 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figur
     explanation = explained(figure, address.question((figure,)))
     result = questions.desk_of(house).ask(address.question((figure,)))
     return framed(
-        request, house, caller, "board/_explain.html", site=address.site, explanation=explanation, took_ms=result.took_ms
-    )
+        request, house, caller, "board/_explain.html", site=address.site, explanation=explanation, took_ms=result.took_ms,
+        figure=FIGURES[figure], all_figures=FIGURES,
+    )  # fmt: skip
 
 
 # ── API ──
@@ -202,4 +289,4 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
-ROUTES = [board, traffic, traffic_table, realtime, figures, explain, api_figures, export]
+ROUTES = [board, traffic, traffic_table, values, jump, realtime, figures, explain, api_figures, export]

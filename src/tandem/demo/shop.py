@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import sys
 import threading
 from functools import cached_property
 from http import HTTPStatus
@@ -38,6 +39,16 @@ HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade",
 Product = dict[str, Any]
 
 
+class Server(ThreadingHTTPServer):
+    """A thread per connection; a visitor who leaves in mid-answer is not worth a word."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class Shop:
     """The shop's server: `start()` serves in a background thread, `stop()` ends it, `url` says where it is."""
 
@@ -47,8 +58,7 @@ class Shop:
         self.mode = mode
         self.products: list[Product] = json.loads((FOLDER / "products.json").read_text("utf-8"))
         handler = type("ShopDoor", (Door,), {"shop": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", port), handler)
         self.port = self.server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
         self._thread = threading.Thread(target=self.server.serve_forever, args=(0.1,), name="shop", daemon=True)

@@ -19,7 +19,7 @@ import msgspec
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
 Op = Literal["is", "is_not", "contains", "contains_not"]
 Value = float | int | None
@@ -266,10 +266,16 @@ def _number(value: Any) -> Value:
 
 
 def _completed(given: Mapping[str, Value], names: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, Value]:
-    """Missing is not zero: without rows an additive figure is 0, all others are None; ratios are never infinite."""
-    parts = {n: given.get(n, 0 if FIGURES[n].adds_up else None) for n in names}
+    """Missing is not zero: without rows a count or sum is 0, all others are None; ratios are never infinite."""
+    parts = {n: given.get(n, _empty(n)) for n in names}
     extra = {n: v for n, v in given.items() if n not in parts}
     return {n: _valued(n, parts) for n in asked} | extra
+
+
+def _empty(name: str) -> Value:
+    """What a figure is where nothing happened: there were no visitors, but there is no typical loading time."""
+    figure = FIGURES[name]
+    return 0 if figure.adds_up or figure.unit is Unit.COUNT else None
 
 
 def _valued(name: str, parts: Mapping[str, Value]) -> Value:
@@ -297,11 +303,10 @@ def buckets(question: Question) -> list[Any]:
 
 
 def series(question: Question, result: Result, figure: str) -> list[tuple[Any, Value]]:
-    """One figure over time without holes: a bucket without rows holds 0 if the figure adds up, else None."""
+    """One figure over time without holes: a bucket without rows holds 0 for counts and sums, else None."""
     zone = ZoneInfo(question.zone)
     known = {_bucket(row.key[0], zone): row.figures[figure] for row in result.rows}
-    empty = 0 if FIGURES[figure].adds_up else None
-    return [(b, known.get(b, empty)) for b in buckets(question)]
+    return [(b, known.get(b, _empty(figure))) for b in buckets(question)]
 
 
 def _bucket(key: Any, zone: ZoneInfo) -> Any:

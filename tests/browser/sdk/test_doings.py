@@ -220,7 +220,8 @@ def test_properties_are_cut_to_the_limits_of_the_wire(page: Page, recorder: Reco
         page,
         recorder,
         """tandem('event', 'n'.repeat(300), Object.assign({no: null, yes: true, half: .5, nan: NaN,
-            list: [1, 2], ['k'.repeat(99)]: 'v'.repeat(999)}, Object.fromEntries(Array.from({length: 60}, (_, i) => ['p' + i, i]))))""",
+            list: [1, 2], ['k'.repeat(99)]: 'v'.repeat(999)},
+            Object.fromEntries(Array.from({length: 60}, (_, i) => ['p' + i, i]))))""",
     )
     assert event["n"] == "n" * 200 and len(event["p"]) == 30
     assert event["p"]["yes"] is True and event["p"]["half"] == 0.5 and event["p"]["list"] == "1,2"

@@ -1,0 +1,131 @@
+"""Real engines for all tests: one chDB a process with a two-shard cluster in it, SQLite, and PostgreSQL where there is one."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.app import SLICES
+from tandem.base.database import METADATA, Database
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Warehouse, migrate
+from tandem.metrics.ask import Desk
+from tests.cluster import CLUSTER_CONFIG, make_shards
+
+ROOT = Path(__file__).parents[1]
+TABLES = ("events", "visit_rows", "origins", "agents", "reception", "stale_visits")
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """A folder of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-test-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def shared_warehouse(scratch: Path) -> Iterator[Warehouse]:
+    """chDB with all schema; made once, because one process may open one path."""
+    config = CLUSTER_CONFIG.format(port=free_port())
+    warehouse = Warehouse(f"chdb:///{scratch / 'events'}", server_config=config)
+    migrate(warehouse, [step for s in SLICES for step in s.schema()])
+    yield warehouse
+    warehouse.close()
+
+
+@pytest.fixture
+def warehouse(shared_warehouse: Warehouse) -> Warehouse:
+    """The event store, empty."""
+    for table in TABLES:
+        shared_warehouse.do(f"truncate table {table}")
+    return shared_warehouse
+
+
+@pytest.fixture(scope="session")
+def shards(shared_warehouse: Warehouse) -> Warehouse:
+    """The same data as two shards of a cluster with the engine's real distributed planner."""
+    make_shards(shared_warehouse)
+    port_config = shared_warehouse._server_config
+    return Warehouse(shared_warehouse.dsn, database="cluster", server_config=port_config)
+
+
+@pytest.fixture(scope="session")
+def postgres(scratch: Path) -> Iterator[str]:
+    """The DSN of a PostgreSQL server of this test process; skipped where none is installed."""
+    if given := os.environ.get("TANDEM_TEST_POSTGRES"):
+        yield given
+        return
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not programs:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql); name one in TANDEM_TEST_POSTGRES")
+    folder, port = Path(tempfile.mkdtemp(prefix="tandem-pg-")), free_port()
+    user = "postgres" if os.geteuid() == 0 else None
+    if user:
+        shutil.chown(folder, user)
+    program, data = programs[-1], folder / "data"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "user": user, "check": True}
+    subprocess.run([program / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "--no-sync"], **quiet)
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    subprocess.run([program / "pg_ctl", "-D", data, "-w", "-o", options, "start"], **quiet)
+    yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    subprocess.run([program / "pg_ctl", "-D", data, "-m", "immediate", "stop"], **quiet)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """The record store, empty, once on each engine."""
+    dsn = f"sqlite:///{tmp_path / 'records.db'}"
+    if request.param == "postgresql":
+        dsn = request.getfixturevalue("postgres")
+    db = Database(dsn)
+    db.migrate()
+    with db.write() as connection:
+        for table in reversed(METADATA.sorted_tables):
+            connection.execute(table.delete())
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    """The record store on SQLite, empty."""
+    db = Database(f"sqlite:///{tmp_path / 'records.db'}")
+    db.migrate()
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def house(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[House]:
+    """A house with empty stores."""
+    made = House(Settings(data=str(tmp_path / "data")), warehouse, database)
+    made.parts["desk"] = Desk(warehouse)
+    made.parts["menu"] = [entry for s in SLICES for entry in s.menu]
+    yield made
+    made.parts["desk"].close()
+
+
+@pytest.fixture
+def site(house: House) -> Site:
+    """A site in Warsaw with one admin."""
+    workspace = accounts.make_workspace(house.database, "Fern")
+    accounts.add_person(house.database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
+    made = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie")
+    house.forget_sites()
+    return made

@@ -1,0 +1,151 @@
+"""Every counted figure, by every split it allows, four times over: valid SQL, explained, equal to plain loops on one node
+and on two shards, and additive if it says so."""
+
+from typing import Any
+
+import pytest
+
+from tandem.base.warehouse import Warehouse
+from tandem.metrics.ask import Desk, Filter, Question, queries_of
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.metric import Metric, Ratio, Unit
+from tests.golden import naive, rows
+from tests.metrics.conftest import Golden
+
+COUNTED = [f for f in FIGURES.values() if isinstance(f, Metric)]
+SPLITS = [(f.id, by) for f in COUNTED for by in ("", *f.by)]
+LAYOUTS = ("one node", "two shards")
+
+
+@pytest.fixture(scope="module")
+def desks(golden: Golden, shared_warehouse: Warehouse, shards: Warehouse) -> dict[str, Desk]:
+    return {"one node": Desk(shared_warehouse), "two shards": Desk(shards)}
+
+
+def question(golden: Golden, figures: tuple[str, ...], by: str = "", site: int = 0, **more: Any) -> Question:
+    chosen = golden.sites[site]
+    return Question(
+        site=chosen.id, zone=chosen.zone, figures=figures, since=rows.SINCE, until=rows.UNTIL, by=(by,) if by else (), **more
+    )
+
+
+def expected(golden: Golden, figure: Metric, by: str, site: int, with_bots: bool = False) -> dict[Any, Any]:
+    chosen = golden.sites[site]
+    found = naive.rows_of(figure.view, golden.visits[chosen.id], rows.SINCE, rows.UNTIL)
+    if not (with_bots or figure.with_bots):
+        found = [row for row in found if not row[2]["bot"]]
+    groups: dict[Any, list[naive.Row]] = {}
+    for row in found:
+        groups.setdefault(naive.split_of(row, by, chosen.zone) if by else (), []).append(row)
+    if not by:
+        groups.setdefault((), [])
+    return {key: naive.FIGURES[figure.id](group) for key, group in groups.items()}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize(("name", "by"), SPLITS, ids=lambda value: str(value) or "total")
+def test_figure_equals_plain_loops(golden: Golden, desks: dict[str, Desk], name: str, by: str, layout: str) -> None:
+    figure = FIGURES[name]
+    assert isinstance(figure, Metric)
+    for site in (0, 1):
+        result = desks[layout].ask(question(golden, (name,), by, site))
+        given = {_key(row.key[0], by) if by else (): row.figures[name] for row in result.rows}
+        wanted = expected(golden, figure, by, site)
+        assert given.keys() == wanted.keys()
+        for key, value in wanted.items():
+            assert given[key] == pytest.approx(value), (key, given[key], value)
+
+
+def _key(value: Any, by: str) -> Any:
+    from datetime import UTC
+
+    return value.astimezone(UTC) if by == "hour" else value
+
+
+@pytest.mark.parametrize("name", [f.id for f in COUNTED if f.adds_up])
+@pytest.mark.parametrize("by", ["day", "hour", "channel", "country"])
+def test_additive_figure_sums_to_its_total(golden: Golden, desks: dict[str, Desk], name: str, by: str) -> None:
+    desk = desks["one node"]
+    total = desk.ask(question(golden, (name,))).total[name]
+    parts = desk.ask(question(golden, (name,), by)).rows
+    assert sum(row.figures[name] or 0 for row in parts) == pytest.approx(total)
+
+
+@pytest.mark.parametrize("name", ["collect.visitors", "collect.page_visits", "collect.page_visitors"])
+def test_distinct_figure_does_not_add_up(golden: Golden, desks: dict[str, Desk], name: str) -> None:
+    desk = desks["one node"]
+    total = desk.ask(question(golden, (name,))).total[name]
+    assert sum(row.figures[name] for row in desk.ask(question(golden, (name,), "day")).rows) > total
+
+
+@pytest.mark.parametrize("with_bots", [False, True])
+@pytest.mark.parametrize("by", [b for b in FIGURES["collect.visits"].by] + [""])  # type: ignore[union-attr]
+def test_visitors_never_exceed_visits_nor_visits_page_views(
+    golden: Golden, desks: dict[str, Desk], by: str, with_bots: bool
+) -> None:
+    names = ("collect.visitors", "collect.visits", "collect.pageviews")
+    for row in desks["one node"].ask(question(golden, names, by, with_bots=with_bots)).rows:
+        visitors, visits, pageviews = (row.figures[n] for n in names)
+        assert visitors <= visits <= pageviews, row
+
+
+def test_filter_by_a_page_means_visits_that_saw_it(golden: Golden, desks: dict[str, Desk]) -> None:
+    where = (Filter("page", "is", ("/cart",)),)
+    visits = [v for v in golden.visits[golden.sites[0].id] if not v["bot"] and rows.SINCE <= v["at"] < rows.UNTIL]
+    wanted = sum(1 for v in visits if any(h["kind"] == "pageview" and h["event"].path == "/cart" for h in v["hits"]))
+    for desk in desks.values():
+        assert desk.ask(question(golden, ("collect.visits",), where=where)).total["collect.visits"] == wanted > 0
+
+
+def test_filter_and_its_opposite_make_everything(golden: Golden, desks: dict[str, Desk]) -> None:
+    for by, value in (("channel", "Direct"), ("page", "/cart"), ("goal", "1"), ("country", "PL")):
+        for ops in (("is", "is_not"), ("contains", "contains_not")):
+            for desk in desks.values():
+                parts = [
+                    desk.ask(question(golden, ("collect.visits",), where=(Filter(by, op, (value,)),))).total["collect.visits"]
+                    for op in ops
+                ]
+                assert sum(parts) == desk.ask(question(golden, ("collect.visits",))).total["collect.visits"]
+
+
+@pytest.mark.parametrize("name", [f.id for f in FIGURES.values() if isinstance(f, Ratio)])
+def test_ratio_is_top_over_bottom_and_never_infinite(golden: Golden, desks: dict[str, Desk], name: str) -> None:
+    ratio = FIGURES[name]
+    assert isinstance(ratio, Ratio)
+    for row in desks["one node"].ask(question(golden, (name, ratio.top, ratio.bottom), "channel")).rows:
+        bottom = row.figures[ratio.bottom]
+        if not bottom:
+            assert row.figures[name] is None
+        else:
+            assert row.figures[name] == pytest.approx((row.figures[ratio.top] or 0) / bottom)
+
+
+def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(golden: Golden, desks: dict[str, Desk]) -> None:
+    nobody = (Filter("country", "is", ("ZZ",)),)
+    names = tuple(f.id for f in FIGURES.values())
+    total = desks["one node"].ask(question(golden, names, where=nobody)).total
+    for name, value in total.items():
+        figure = FIGURES[name]
+        if isinstance(figure, Metric) and (figure.adds_up or figure.unit is Unit.COUNT):
+            assert value == 0, name
+        else:
+            assert value is None, name
+
+
+def test_every_figure_is_explained_and_every_split_is_known() -> None:
+    for figure in FIGURES.values():
+        assert 3 <= len(figure.marketers.split()) <= 25, figure.id
+        assert figure.engineers
+        if isinstance(figure, Metric):
+            assert set(figure.by) <= set(DIMENSIONS)
+
+
+def test_naive_loops_exist_for_every_counted_figure() -> None:
+    assert {f.id for f in COUNTED} == set(naive.FIGURES)
+
+
+def test_values_are_bound_and_never_written_into_the_sql(golden: Golden) -> None:
+    evil = "'; drop table events; --"
+    for query in queries_of(question(golden, ("collect.visits",), "channel", where=(Filter("source", "is", (evil,)),))):
+        assert evil not in query.sql
+        assert [evil] in query.params.values()

@@ -66,8 +66,36 @@ def _environment(language: str) -> Environment:
     )
     texts = translations(language)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals["static"] = static_url
+    environment.globals.update(static=static_url, **WORDS)
     return environment
+
+
+WORDS: dict[str, dict[str, str]] = {
+    "PERIODS": {
+        "today": "Today", "yesterday": "Yesterday", "7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days",
+        "month": "This month", "last-month": "Last month", "12mo": "Last 12 months",
+    },
+    "COMPARED": {"previous": "The period before", "year": "The same days a year ago", "none": "Nothing"},
+    "OPS": {"is": "is", "is_not": "is not", "contains": "contains", "contains_not": "does not contain"},
+    "LENSES": {"marketing": "Marketing", "engineering": "Engineering", "executive": "Executive"},
+    "THEMES": {"auto": "As the system", "light": "Light", "dark": "Dark"},
+    "ROLES": {
+        "admin": "Admin", "marketing": "Marketing", "engineering": "Engineering", "executive": "Executive",
+        "finance": "Finance", "agency": "Agency", "viewer": "Viewer",
+    },
+    "KINDS": {
+        "deploy": "Deploy", "campaign": "Campaign", "content": "Content", "price": "Price", "robots": "robots.txt",
+        "outage": "Outage", "tool": "Tool", "other": "Other",
+    },
+    "MODES": {
+        "cookieless": "Without cookies", "cookie": "First-party cookie", "consent": "Cookie after consent",
+    },
+    "UNITS": {
+        "count": "Counts", "share": "Shares", "money": "Money", "seconds": "Attention and time",
+        "milliseconds": "Milliseconds", "score": "Scores", "per_visit": "Per visit",
+    },
+}  # fmt: skip
+"""How ids that people see are called in English; templates translate them."""
 
 
 @lru_cache
@@ -80,7 +108,10 @@ def static_url(name: str) -> str:
 def rendered(template: str, language: str, **facts: Any) -> str:
     """A page or fragment as text. Templates of a slice are named `<slice>/<file>`."""
     language = language if language in LANGUAGES else "en"
-    return _environment(language).get_template(template).render(language=language, form=Formats(language), **facts)
+    form = Formats(language)
+    return _environment(language).get_template(template).render(
+        language=language, form=form, period_name=form.period, **facts
+    )
 
 
 def page(template: str, language: str, status: int = 200, **facts: Any) -> Response[str]:
@@ -173,6 +204,11 @@ class Formats:
         if first == last:
             return self.day(first)
         return str(dates.format_interval(first, last, "yMMMd", locale=self.locale))
+
+    def period(self, period: Any) -> str:
+        """A period by its name, or by its days if it has none."""
+        name = WORDS["PERIODS"].get(period.name)
+        return self._text(name) if name else self.days(period.first, period.last)
 
     def time(self, moment: datetime, zone: str = "UTC") -> str:
         return str(dates.format_datetime(moment, "HH:mm", tzinfo=ZoneInfo(zone), locale=self.locale))

@@ -27,6 +27,7 @@ from tandem.collect.model.hit import (
 from tandem.collect.model.places import Place
 
 RETRY_LATER = 30
+FRESH_MS = 30 * 60 * 1000
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 SALT_OVERLAP_H = 6
 _read_hit = msgspec.json.Decoder(WireHit).decode
@@ -177,12 +178,15 @@ class Door:
         return None
 
     def _identity(self, site: Site, hit: WireHit, sender: Sender, received: int) -> tuple[int, int, int]:
-        """Visitor, the same visitor under yesterday's salt (or 0), and when the cookie was made (or 0)."""
+        """Visitor, the id the same visit may have begun under (or 0), and when the cookie was made (or 0)."""
+        facts = f"{site.id}|{sender.address}|{sender.agent}".encode()
+        salts = self._salts()
         may_remember = site.mode != "cookieless" and hit.m == "cookie" and not sender.has_opted_out
         if may_remember and (known := visitor_of_cookie(hit.i)):
-            return known[0], 0, known[1] + skew_of(hit.c, received) // 1000 if known[1] else 0
-        salts = self._salts()
-        facts = f"{site.id}|{sender.address}|{sender.agent}".encode()
+            born = known[1] + skew_of(hit.c, received) // 1000 if known[1] else 0
+            # Consent may have come in the middle of a visit that began without a cookie.
+            is_fresh = site.mode == "consent" and born * 1000 > received - FRESH_MS
+            return known[0], _salted(salts.today, facts) if is_fresh else 0, born
         before = _salted(salts.yesterday, facts) if salts.yesterday else 0
         return _salted(salts.today, facts), before, 0
 

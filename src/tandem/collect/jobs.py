@@ -150,7 +150,7 @@ class _SiteBatch:
         self.first_at: dict[int, datetime] = {}
         self.origins: dict[int, Origin] = {}
         self.agents: dict[int, str] = {}
-        self._keep_visitors_over_midnight(records)
+        self._keep_visits_whole(records)
         rows = [
             self._row(record, event, agent) for record, agent in self._with_agents(records) for event in record.events
         ]
@@ -234,18 +234,21 @@ class _SiteBatch:
             at.date() + timedelta(days=self.site.keep_days),
         )
 
-    def _keep_visitors_over_midnight(self, records: list[Record]) -> None:
-        """Give a cookieless visitor whose visit began before the salt changed the id that visit has."""
+    def _keep_visits_whole(self, records: list[Record]) -> None:
+        """Give a visitor whose id changed in mid-visit (new salt at midnight, consent given) the id the visit has."""
         asked = {r.before for r in records if r.before}
         if not asked:
             return
-        last_seen = store.last_seen(self.loader.warehouse, self.site, sorted(asked), min(r.received for r in records))
-        for record in sorted((r for r in records if r.before and r.events), key=lambda r: r.received):
-            at = clock.from_ms(min(e.at for e in record.events))
-            seen = last_seen.get(record.before)
-            if seen is not None and at - HALF_HOUR <= seen:
+        seen = store.last_seen(
+            self.loader.warehouse, self.site, sorted(asked), min(r.received for r in records if r.before)
+        )
+        for record in sorted(records, key=lambda r: (r.events[0].at, r.before)):
+            first, last = (clock.from_ms(pick(e.at for e in record.events)) for pick in (min, max))
+            before = seen.get(record.before) if record.before else None
+            if before is not None and first - HALF_HOUR <= before:
                 record.visitor = record.before
-                last_seen[record.before] = max(seen, clock.from_ms(max(e.at for e in record.events)))
+            if record.visitor in asked:
+                seen[record.visitor] = max(seen.get(record.visitor, last), last)
 
 
 @lru_cache(maxsize=65536)

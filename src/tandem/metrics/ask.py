@@ -155,7 +155,7 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
         f"select visit from {dimension.home} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
         f" and at < {{near_until:DateTime64(3, 'UTC')}} and {_test(_positive(f), i, dimension)}"
     )
-    return f"visit {'not ' if f.op.endswith('_not') else ''}global in ({found})"
+    return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({found})"
 
 
 def _positive(f: Filter) -> Filter:

@@ -19,6 +19,7 @@ DAY_MS = 24 * 3600 * 1000
 LATE_MS = 7 * DAY_MS
 TRAVEL_MS = 2000
 KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital"})
+LINKS = frozenset({"outbound", "download"})
 VITALS = frozenset({"LCP", "INP", "CLS", "TTFB", "FCP"})
 
 Prop = str | int | float | bool | None
@@ -144,7 +145,7 @@ def accepted(event: WireEvent, received: int, skew: int, marks: Sequence[str] = 
         path=path,
         query=query,
         referrer=event.r[:MAX_URL],
-        name=event.n[:MAX_NAME],
+        name=event.n[: MAX_URL if event.k in LINKS else MAX_NAME],
         props={k: _plain(v) for k, v in event.p.items() if v is not None} if event.p else {},
         engaged_ms=int(min(max(event.x, 0), DAY_MS)),
         scroll=int(min(max(event.d, 0), 100)),

@@ -1,7 +1,10 @@
 """The command line."""
 
+import json
+import os
 import sys
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -14,8 +17,25 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
     help="One record of a website, one catalogue of figures and one plan, for marketing and engineering.",
 )
+
+
+def _group(name: str, text: str) -> typer.Typer:
+    group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=text)
+    app.add_typer(group, name=name)
+    return group
+
+
+sites = _group("site", "Sites that are measured.")
+people = _group("person", "People who sign in.")
+tokens = _group("token", "API tokens for programs.")
+changes = _group("change", "The change log: what somebody did to a site.")
+goals = _group("goal", "Goals: what a site wants its visitors to do.")
+
+SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be left out where there is only one.")]
+Folder = Annotated[str, typer.Option("--into", help="Data folder to restore into, instead of the one in TANDEM_DATA.")]
 
 
 def _settings() -> Settings:
@@ -24,16 +44,30 @@ def _settings() -> Settings:
     return chosen
 
 
+def _quiet_settings() -> Settings:
+    """For commands whose output people or programs read: only what goes wrong is logged, and not to the output."""
+    chosen = load()
+    log.set_up("warning" if chosen.log in ("debug", "info") else chosen.log, pretty=sys.stderr.isatty(), to=sys.stderr)
+    return chosen
+
+
+# ── running ──
+
+
 @app.command()
 def serve() -> None:
     """Start Tandem: pages, API, counter and loader in one process."""
     from tandem.app import make_app, open_house
+    from tandem.keep.commands import COMMANDS
+    from tandem.keep.control import published
     from tandem.serve import check_port
     from tandem.serve import serve as run
 
     settings = _settings()
     check_port(settings.host, settings.port)
-    run(make_app(open_house(settings)), settings)
+    house = open_house(settings)
+    with published(house, COMMANDS) as in_front_of:
+        run(in_front_of(make_app(house)), settings)
 
 
 @app.command()
@@ -54,28 +88,327 @@ def demo(
 ) -> None:
     """Start Tandem with an invented company in it, and its shop beside it."""
     from tandem.demo.run import run
+    from tandem.keep.commands import COMMANDS
+    from tandem.keep.control import published
 
-    run(_settings(), events, fresh)
+    run(_settings(), lambda house: published(house, COMMANDS), events, fresh)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from tandem import __version__
+
+    typer.echo(__version__)
+
+
+# ── keeping ──
+
+
+@app.command()
+def backup(file: Annotated[Path, typer.Argument(help="A file that does not exist yet, like tandem.tar.")]) -> None:
+    """Write both stores into one file and read it again; works while Tandem runs."""
+    done = _carried_out("backup", {"file": str(file.absolute())})
+    typer.echo(f"{done['file']}: {done['events']} events, {done['rows']} rows in all, {_size(done['bytes'])}, "
+               f"read again and whole, {done['seconds']} s.")  # fmt: skip
+    typer.echo("It holds password hashes and keys: keep it where only you can read it.")
+
+
+@app.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that `tandem backup` made.")], into: Folder = "") -> None:
+    """Put a backup into an empty data folder, and count what came in."""
+    from tandem.keep import backup as keep
+
+    settings = keep.into(_quiet_settings(), into)
+    done = keep.restore(settings, file, _teller())
+    typer.echo(f"{settings.folder}: {done['rows']} rows of {done['made_at'][:16]} UTC, counted, {done['seconds']} s.")
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look everything over; exit code 1 when there is a problem. Changes nothing."""
+    from tandem.keep.doctor import examine
+
+    report = examine(_quiet_settings())
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        for found in report["findings"]:
+            typer.echo(f"{found['state']:<8} {found['name']:<14} {found['text']}")
+            if found["cure"]:
+                typer.echo(f"{'':<23} → {found['cure']}")
+        typer.echo(f"{report['ok']} fine, {report['warning']} warnings, {report['problem']} problems.")
+    if report["problem"]:
+        raise typer.Exit(1)
+
+
+@app.command()
+def erase(
+    person: Annotated[str, typer.Option(help="The visitor's 16 hex digits, or the value of the cookie _tdm.")],
+    site: Annotated[str, typer.Option(help="Key of a site; without it, on all sites.")] = "",
+) -> None:
+    """Erase all traces of one visitor, down to the files of the event store."""
+    done = _carried_out("erase", {"person": person, "site": site})
+    where = f" on {', '.join(done['sites'])}" if done["sites"] else ""
+    typer.echo(f"{done['events']} events erased{where}.")
+    if not done["files_gone"]:
+        typer.echo("The event store still holds the old files; it takes them away by itself within minutes.")
+    typer.echo("Backups are not touched; delete those that are older than today, or erase again after restoring one.")
+    for file in done["backups"]:
+        typer.echo(f"  {file}")
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="A file that does not exist yet; .ndjson or .csv says the format.")],
+    site: SiteKey = "",
+    since: Annotated[str, typer.Option(help="First day, like 2026-11-01, in the site's time zone.")] = "",
+    until: Annotated[str, typer.Option(help="The day after the last one.")] = "",
+    person: Annotated[str, typer.Option(help="Only this visitor: 16 hex digits, or the value of the cookie.")] = "",
+) -> None:
+    """Write the events of a site into a file; works while Tandem runs."""
+    from tandem.keep import desk
+
+    settings = _quiet_settings()
+    with desk.records(settings) as database:
+        key = desk.site(database, site).key
+    args = {"file": str(file.absolute()), "site": key, "since": since, "until": until, "person": person}
+    done = _carried_out("export", args)
+    typer.echo(f"{done['file']}: {done['events']} events.")
+
+
+@app.command()
+def heal(
+    site: Annotated[str, typer.Option(help="Key of a site; without it, all sites.")] = "",
+    again: Annotated[bool, typer.Option(help="Derive everything again, even where nothing has changed.")] = False,
+) -> None:
+    """Derive visits again with the newest rules and goals; goes on where it was stopped."""
+    done = _carried_out("heal", {"site": site, "again": again})
+    for key, how in done["sites"].items():
+        typer.echo(f"{key}: {how}.")
+
+
+# ── setting up ──
+
+
+@app.command()
+def setup(
+    company: Annotated[str, typer.Option(help="Name of the company.")],
+    host: Annotated[list[str], typer.Option(help="Host of the first site, like shop.example; may be repeated.")],
+    email: Annotated[str, typer.Option(help="Address of the first admin.")],
+    name: Annotated[str, typer.Option(help="Name of the first admin.")],
+    key: Annotated[str, typer.Option(help="Short name of the site, used on its pages.")] = "main",
+    zone: Annotated[str, typer.Option(help="Time zone of the site.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="Currency of the site.")] = "EUR",
+) -> None:
+    """Set up the first workspace, admin and site. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    from tandem.accounts import store
+    from tandem.keep import desk
+
+    settings = _quiet_settings()
+    with desk.records(settings) as database:
+        if store.is_set_up(database):
+            raise UserError("Tandem is set up here already.", "Use `tandem person add` and `tandem site add`.")
+        store.set_up(database, company, email, name, desk.password(), key, host, zone, currency)
+    typer.echo(f"{company} is set up. Start it with `tandem serve`, then sign in at {settings.base_url}.")
+    typer.echo(_tag(settings, key, "cookieless"))
+
+
+@sites.command("add")
+def add_site(
+    key: Annotated[str, typer.Argument(help="Short name of the site, used on its pages.")],
+    host: Annotated[list[str], typer.Option(help="Host, like shop.example; may be repeated.")],
+    name: Annotated[str, typer.Option(help="Name that people use; the key if left out.")] = "",
+    zone: Annotated[str, typer.Option(help="Time zone.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="Currency.")] = "EUR",
+    mode: Annotated[str, typer.Option(help="Privacy: cookieless, cookie or consent.")] = "cookieless",
+    keep_days: Annotated[int, typer.Option(help="Days that events are kept.")] = 1100,
+) -> None:
+    """Add a site to measure."""
+    from tandem.accounts import store
+    from tandem.keep import desk
+
+    settings = _quiet_settings()
+    with desk.records(settings) as database:
+        store.add_site(database, desk.workspace(database), key, name or key, host, zone, currency, mode, keep_days)
+    typer.echo(f"{key} is measured from now on. Put this on its pages:")
+    typer.echo(_tag(settings, key, mode))
+
+
+@sites.command("list")
+def list_sites() -> None:
+    """Show the sites."""
+    from tandem.accounts import store
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        _table([
+            (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, f"{s.keep_days} days")
+            for s in store.sites_of(database, desk.workspace(database))
+        ], "There is no site yet; add one with `tandem site add`.")  # fmt: skip
+
+
+@people.command("add")
+def add_person(
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Name that colleagues will see.")],
+    role: Annotated[
+        str, typer.Option(help="admin, marketing, engineering, executive, finance, agency or viewer.")
+    ] = "viewer",
+    language: Annotated[str, typer.Option(help="en, ru or pl.")] = "en",
+) -> None:
+    """Add a person who can sign in. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    from tandem.accounts import store
+    from tandem.accounts.model import LANGUAGES
+    from tandem.keep import desk
+
+    if language not in LANGUAGES:
+        raise UserError(f"“{language}” is not a language of Tandem.", f"Choose one of {', '.join(LANGUAGES)}.")
+    with desk.records(_quiet_settings()) as database:
+        workspace = desk.workspace(database)
+        person = store.add_person(database, workspace, email, name, role, desk.password(), language)
+    typer.echo(f"{person.name} can sign in as {person.email}, with the role {person.role}.")
+
+
+@people.command("list")
+def list_people() -> None:
+    """Show the people and their roles."""
+    from tandem.accounts import store
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        _table([
+            (p.email, p.name, str(p.role), "" if p.is_active else "without access")
+            for p in store.people_of(database, desk.workspace(database))
+        ], "There is nobody yet; run `tandem setup`.")  # fmt: skip
+
+
+@tokens.command("make")
+def make_token(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    scope: Annotated[list[str], typer.Option(help="events:write, figures:read, changes:write or changes:read.")],
+    site: Annotated[str, typer.Option(help="Key of the only site it may touch; all if left out.")] = "",
+    days: Annotated[int, typer.Option(help="Days it is valid; 0 means without end.", min=0)] = 365,
+    maker: Annotated[str, typer.Option("--as", help="Address of who makes it; the first admin if left out.")] = "",
+) -> None:
+    """Make an API token and print it, this once."""
+    from tandem.accounts import store
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        person = desk.person(database, maker)
+        chosen = desk.site(database, site) if site else None
+        _, secret = store.make_token(database, person, name, scope, chosen, days or None)
+    typer.echo(secret)
+
+
+@changes.command("add")
+def add_change(
+    title: Annotated[str, typer.Argument(help="In a few words what was done.")],
+    kind: Annotated[
+        str, typer.Option(help="deploy, campaign, content, price, robots, outage, tool or other.")
+    ] = "deploy",
+    site: SiteKey = "",
+    at: Annotated[str, typer.Option(help="When, like 2026-11-22T14:30 in the site's time; now if left out.")] = "",
+    author: Annotated[str, typer.Option(help="Who did it; the user of this machine if left out.")] = "",
+    scope: Annotated[str, typer.Option(help="What it touched: paths, a service, a channel.")] = "",
+    note: Annotated[str, typer.Option(help="More about it.")] = "",
+    url: Annotated[str, typer.Option(help="Where more can be read.")] = "",
+    known_as: Annotated[str, typer.Option("--id", help="Your name for it; the same one twice is kept once.")] = "",
+) -> None:
+    """Add a change to the change log."""
+    from tandem.base import clock
+    from tandem.changes import store
+    from tandem.changes.model import Change
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        chosen = desk.site(database, site)
+        when = desk.moment(at, chosen) if at else clock.now()
+        who = author or os.environ.get("USER", "")
+        change = Change(
+            at=when, kind=kind, title=title, author=who, scope=scope, note=note, url=url, source="cli",
+            external_id=known_as or None,
+        )  # fmt: skip
+        kept = store.add(database, chosen, change)
+    typer.echo(f"Change {kept.id} of {chosen.key}: {kept.title} ({kept.kind}, {kept.at:%Y-%m-%d %H:%M} UTC).")
+
+
+@goals.command("add")
+def add_goal(
+    name: Annotated[str, typer.Argument(help="What people call it, like Newsletter.")],
+    match: Annotated[str, typer.Option(help="An event's name, or a path like /thank-you or /blog/*.")],
+    kind: Annotated[str, typer.Option(help="event or page.")] = "event",
+    site: SiteKey = "",
+) -> None:
+    """Add a goal. History is counted for it by `tandem heal`, which a running server does by itself."""
+    from tandem.collect import store
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        chosen = desk.site(database, site)
+        goal = store.add_goal(database, chosen, name, kind, match)
+    typer.echo(f"Goal “{goal.name}” of {chosen.key}: {goal.kind} {goal.match}.")
+
+
+@goals.command("list")
+def list_goals(site: SiteKey = "") -> None:
+    """Show the goals of a site."""
+    from tandem.collect import store
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        chosen = desk.site(database, site)
+        _table([(g.name, g.kind, g.match) for g in store.goals_of(database, chosen)],
+               "There is no goal yet; add one with `tandem goal add`.")  # fmt: skip
+
+
+# ── what the commands share ──
+
+
+def _carried_out(name: str, args: dict[str, Any]) -> dict[str, Any]:
+    from tandem.keep.commands import carry_out
+
+    return carry_out(_quiet_settings(), name, args, _teller())
+
+
+def _teller() -> Any:
+    """Shows how far a command is, on a terminal only."""
+    is_terminal, width = sys.stderr.isatty(), 60
+
+    def tell(share: float, text: str) -> None:
+        if is_terminal:
+            typer.echo(f"\r{f'  {share * 100:3.0f} %  {text}':<{width}}\r", nl=False, err=True)
+
+    return tell
+
+
+def _table(rows: list[tuple[str, ...]], nothing: str) -> None:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        typer.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if not rows:
+        typer.echo(nothing)
+
+
+def _tag(settings: Settings, key: str, mode: str) -> str:
+    attributes = "" if mode == "cookieless" else f' data-mode="{mode}"'
+    return f'  <script defer src="{settings.base_url}/t/tandem.js" data-site="{key}"{attributes}></script>'
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB" if count >= 1_000_000 else f"{count / 1000:.0f} kB"
 
 
 def main() -> None:
     """Run a command; an error that people can mend is one sentence and exit code 2."""
     try:
-        app(standalone_mode=False)
+        app()
     except UserError as error:
-        print(f"{error.what}\n{error.hint}".strip(), file=sys.stderr)  # noqa: T201 - this is the command line
+        typer.echo(f"{error.what}\n{error.hint}".strip(), err=True)
         sys.exit(2)
-    except (typer.Exit, SystemExit) as stop:
-        sys.exit(getattr(stop, "exit_code", getattr(stop, "code", 0)))
-    except typer.Abort:
-        sys.exit(130)
-    except Exception as error:
-        import click
-
-        if isinstance(error, click.ClickException):
-            error.show()
-            sys.exit(error.exit_code)
-        raise
 
 
 if __name__ == "__main__":

@@ -49,18 +49,22 @@ def _groups(hits: list[Hit]) -> list[list[Hit]]:
     groups: list[list[Hit]] = []
     previous = chain_start = None
     campaign = 0
+
+    def days_of(moment: datetime) -> int:
+        return (int(moment.timestamp()) - int(chain_start.timestamp())) // 86_400
+
     for hit in hits:
         key = tag_key(origin_of(hit["event"].query, hit["event"].referrer)) if hit["kind"] == "pageview" else 0
         silence = hit["at"] - previous if previous else None
         begins_chain = silence is None or silence > timedelta(hours=24)
         if hit["kind"] not in PASSIVE and silence is not None and silence > timedelta(minutes=30):
             begins_chain = True
+        begins_day = False
         if begins_chain:
             chain_start, campaign = hit["at"], 0
-        begins = begins_chain or (key not in (0, campaign))
-        if not begins and previous is not None:
-            days_in = [(int(m.timestamp()) - int(chain_start.timestamp())) // 86_400 for m in (previous, hit["at"])]
-            begins = days_in[0] != days_in[1]
+        elif days_of(previous) != days_of(hit["at"]):
+            begins_day, campaign = True, 0
+        begins = begins_chain or begins_day or (key not in (0, campaign))
         if begins:
             groups.append([])
         groups[-1].append(hit)

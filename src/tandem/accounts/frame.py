@@ -81,7 +81,7 @@ def framed(
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         carried=_carried(request, chosen),
     )
-    return web.page(template, caller.language, status, frame=frame, **facts)
+    return web.page(template, caller.language, status, frame=frame, site=chosen, **facts)
 
 
 def _menu(entries: Sequence[tuple[str, str, str, str]], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:

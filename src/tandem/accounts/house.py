@@ -1,5 +1,6 @@
 """The house that all slices live in: settings, both stores, the desk for questions, and what slices share by name."""
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,7 @@ class House:
         self.settings, self.warehouse, self.database = settings, warehouse, database
         self.secret = secret(database, "house")
         self.parts: dict[str, Any] = {}
+        self.loading = threading.RLock()  # held while spools are loaded, so that a backup or an erasure sees no half batch
         self._sites: tuple[float, dict[str, Site]] = (-SITES_FRESH_S, {})
 
     def sites(self) -> dict[str, Site]:

@@ -15,11 +15,13 @@ from tandem.accounts import store
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import COOKIE, Caller, check_origin, site_for
 from tandem.accounts.house import House
+from tandem.accounts.model import Site
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import web
 from tandem.base.errors import UserError
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+NO_MATCH = "Address and password do not belong together."
 TRIES = 8
 TRIES_WINDOW_S = 300.0
 
@@ -67,7 +69,16 @@ def start(house: House) -> Redirect:
 def sign_in_form(request: Request[Any, Any, Any], house: House, next: str = "/") -> Response[Any]:
     if not store.is_set_up(house.database):
         return Redirect("/set-up")
-    return web.page("sign_in.html", web.language_of(request), next=_local(next), problem="", email="")
+    return _sign_in_page(request, house, _local(next))
+
+
+def _sign_in_page(
+    request: Request[Any, Any, Any], house: House, onward: str, failed: str = "", email: str = "", status: int = 200
+) -> Response[str]:
+    demo = house.parts.get("demo_sign_ins", [])
+    return web.page(
+        "accounts/sign_in.html", web.language_of(request), status, next=onward, failed=failed, email=email, demo=demo
+    )
 
 
 @post("/sign-in", sync_to_thread=True, include_in_schema=False)
@@ -79,16 +90,8 @@ def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Respon
     found = store.sign_in(house.database, email, data.get("password", ""))
     if found is None:
         throttle.failed(f"account:{email}", f"sender:{peer}")
-        problem = "Address and password do not belong together."
-        page = web.page(
-            "sign_in.html",
-            web.language_of(request),
-            401,
-            next=_local(data.get("next", "/")),
-            problem=problem,
-            email=email,
-        )
-        return page
+        failed = NO_MATCH
+        return _sign_in_page(request, house, _local(data.get("next", "/")), failed, email, 401)
     return Response(
         None,
         status_code=303,
@@ -110,7 +113,7 @@ def sign_out(request: Request[Any, Any, Any], house: House, caller: Caller) -> R
 def set_up_form(request: Request[Any, Any, Any], house: House) -> Response[Any]:
     if store.is_set_up(house.database):
         return Redirect("/sign-in")
-    return web.page("set_up.html", web.language_of(request), problem=None, given={})
+    return web.page("accounts/set_up.html", web.language_of(request), problem=None, given={})
 
 
 @post("/set-up", sync_to_thread=True, include_in_schema=False)
@@ -132,7 +135,7 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
             language=web.language_of(request),
         )
     except UserError as problem:
-        return web.page("set_up.html", web.language_of(request), 400, problem=problem, given=data)
+        return web.page("accounts/set_up.html", web.language_of(request), 400, problem=problem, given=data)
     house.forget_sites()
     found = store.sign_in(house.database, person.email, data.get("password", ""))
     assert found is not None
@@ -154,19 +157,36 @@ def _settings(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, secret: str = ""
 ) -> Response[str]:
     db, workspace = house.database, caller.workspace_id
+    chosen = site_for(house, caller, site)
     return framed(
         request,
         house,
         caller,
-        "settings.html",
-        site=site_for(house, caller, site),
+        "accounts/settings.html",
+        site=chosen,
         people=store.people_of(db, workspace) if caller.may("people.edit") else [],
         tokens=store.tokens_of(db, workspace) if caller.may("tokens.edit") else [],
         entries=store.audit_log(db, workspace, 50) if caller.may("audit.read") else [],
         roles=list(Role),
         scopes=list(SCOPES),
         secret=secret,
-        base_url=house.settings.base_url,
+        script_tag=_script_tag(house.settings.base_url, chosen),
+        own_script_tag=_script_tag(f"https://{chosen.hosts[0]}", chosen),
+        nginx_hint=NGINX_HINT.format(base=house.settings.base_url),
+    )
+
+
+NGINX_HINT = """location /t/ {{
+    proxy_pass {base};
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+}}"""
+
+
+def _script_tag(base: str, site: Site) -> str:
+    """What goes into the head of the site's pages; without scripts, the picture counts the page view."""
+    return (
+        f'<script defer src="{base}/t/tandem.js" data-site="{site.key}"></script>\n'
+        f'<noscript><img src="{base}/t/pixel.gif?s={site.key}" alt="" width="1" height="1"></noscript>'
     )
 
 

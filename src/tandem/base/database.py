@@ -68,8 +68,8 @@ class Database:
         with self.engine.begin() as connection:
             yield connection
 
-    def migrate(self) -> None:
-        """Bring the tables to the newest form.
+    def migrate(self, revision: str = "head") -> None:
+        """Bring the tables to the newest form, or up to the form of `revision`.
 
         raises   UserError when the store does not answer
         """
@@ -77,7 +77,7 @@ class Database:
             with self.engine.begin() as connection:
                 config = _alembic()
                 config.attributes["connection"] = connection
-                command.upgrade(config, "head")
+                command.upgrade(config, revision)
         except OperationalError as error:
             raise UserError(
                 f"The record store does not answer: {str(error.orig).splitlines()[0]}",
@@ -90,6 +90,10 @@ class Database:
         with self.engine.connect() as connection:
             found = MigrationContext.configure(connection).get_current_revision()
         return found, ScriptDirectory.from_config(_alembic()).get_current_head()
+
+    def knows(self, revision: str) -> bool:
+        """Whether this version of Tandem has a form of that name."""
+        return revision in {step.revision for step in ScriptDirectory.from_config(_alembic()).walk_revisions()}
 
     def close(self) -> None:
         self.engine.dispose()

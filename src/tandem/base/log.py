@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from structlog.tracebacks import ExceptionDictTransformer
@@ -11,8 +11,8 @@ from structlog.tracebacks import ExceptionDictTransformer
 _TRACES = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
 
 
-def set_up(level: str = "info", pretty: bool | None = None) -> None:
-    """Choose the format once, at start."""
+def set_up(level: str = "info", pretty: bool | None = None, to: TextIO | None = None) -> None:
+    """Choose the format once, at start; `to` is where log events go, standard output if left out."""
     is_pretty = sys.stdout.isatty() if pretty is None else pretty
     last: Any = structlog.dev.ConsoleRenderer() if is_pretty else structlog.processors.JSONRenderer()
     structlog.configure(
@@ -23,6 +23,7 @@ def set_up(level: str = "info", pretty: bool | None = None) -> None:
             last,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(to) if to else structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
 

@@ -2,8 +2,8 @@
 
 A spool is a folder of segments. The writer appends to the open one (`NNN.open`) and seals it (`NNN.seg`) when it is
 old or large enough; readers see sealed segments only. A record is one line: CRC-32 in eight hex digits, a space, the
-payload. After a crash the open segment is read up to the first line that does not check: whatever follows was never
-acknowledged. A folder has one writer, held by a lock.
+payload. A line that does not check is left out: at the end it was torn by a crash and never acknowledged; elsewhere the
+disk has damaged it, and the records after it are still good. A folder has one writer, held by a lock.
 """
 
 import asyncio
@@ -13,12 +13,17 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from tandem.base import log
 from tandem.base.errors import UserError
 
 _log = log.get("spool")
+
+
+Waiting = tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class SpoolFull(Exception):
@@ -31,13 +36,17 @@ def framed(payload: bytes) -> bytes:
 
 
 def records_in(segment: Path) -> Iterator[bytes]:
-    """The payloads of a segment up to the first line that does not check."""
+    """The payloads of a segment, without lines that do not check."""
+    damaged = 0
     with segment.open("rb") as file:
         for line in file:
             payload = line[9:-1]
             if line[-1:] != b"\n" or line[8:9] != b" " or line[:8] != b"%08x" % zlib.crc32(payload):
-                return
+                damaged += 1
+                continue
             yield payload
+    if damaged and segment.suffix == ".seg":  # the open one may end in a line that is being written
+        _log.error("spool.records_damaged", segment=str(segment), damaged=damaged)
 
 
 class Spool:
@@ -47,19 +56,17 @@ class Spool:
     wait for it.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int = 32 << 20, seal_after_s: float = 0.5) -> None:
+    def __init__(self, folder: Path, segment_bytes: int = 32 << 20, seal_after_s: float = 0.8) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._lock_file = _locked(folder)
         self._segment_bytes, self._seal_after_s = segment_bytes, seal_after_s
         recover(folder)
-        self._number = 1 + max((int(p.stem.partition("-")[0]) for p in folder.glob("*.seg")), default=0)
-        self._number = max(self._number, time.time_ns() // 1_000_000)
+        self._number = max(_next_number(folder), time.time_ns() // 1_000_000)
         self._file: int | None = None
         self._size = 0
         self._opened_at = 0.0
-        self._waiting: list[tuple[bytes, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
-        self._ready = threading.Condition()
+        self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()
         self._is_closing = False
         self._thread = threading.Thread(target=self._write_all, name="spool", daemon=True)
         self._thread.start()
@@ -69,38 +76,43 @@ class Spool:
 
         raises   SpoolFull when the disk is full or broken; nothing of the record is kept then
         """
+        if self._is_closing:
+            raise SpoolFull("The spool is closing.")
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
-        with self._ready:
-            if self._is_closing:
-                raise SpoolFull("The spool is closing.")
-            self._waiting.append((framed(payload), loop, done))
-            self._ready.notify()
+        self._waiting.put((payload, loop, done))
         await done
 
     def close(self) -> None:
         """Write what waits, seal, let go of the folder."""
-        with self._ready:
-            self._is_closing = True
-            self._ready.notify()
+        self._is_closing = True
+        self._waiting.put(None)
         self._thread.join()
         os.close(self._lock_file)
 
     # ── the writing thread ──
 
     def _write_all(self) -> None:
-        while True:
-            with self._ready:
-                while not self._waiting and not self._is_closing and not self._is_due():
-                    self._ready.wait(self._patience())
-                group, self._waiting = self._waiting, []
-                is_last = self._is_closing and not group
-            if group:
-                self._commit(group)
+        is_last = False
+        while not is_last:
+            group = self._gathered()
+            is_last = None in group
+            if records := [waiting for waiting in group if waiting is not None]:
+                self._commit(records)
             if is_last or self._is_due():
                 self._seal()
-            if is_last:
-                return
+        while not self._waiting.empty():  # came while the spool was closing
+            if late := self._waiting.get():
+                late[1].call_soon_threadsafe(_settle, [late[2]], SpoolFull("The spool is closing."))
+
+    def _gathered(self) -> list["Waiting | None"]:
+        """Whatever waits by now; nothing when it is time to seal and nobody came."""
+        group = []
+        with suppress(Empty):
+            group.append(self._waiting.get(timeout=self._patience()))
+            while True:
+                group.append(self._waiting.get_nowait())
+        return group
 
     def _patience(self) -> float | None:
         return None if self._file is None else max(0.0, self._opened_at + self._seal_after_s - time.monotonic())
@@ -110,15 +122,16 @@ class Spool:
             return False
         return self._size >= self._segment_bytes or time.monotonic() - self._opened_at >= self._seal_after_s
 
-    def _commit(self, group: list[tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]]) -> None:
+    def _commit(self, group: list["Waiting"]) -> None:
         error: Exception | None = None
         try:
-            self._put(b"".join(line for line, _, _ in group))
+            self._put(b"".join([framed(payload) for payload, _, _ in group]))
         except OSError as problem:
             error = SpoolFull(problem.strerror or str(problem))
             _log.error("spool.write_failed", folder=str(self.folder), why=str(error), lost=0, refused=len(group))
         for loop, futures in _by_loop(group).items():
-            loop.call_soon_threadsafe(_settle, futures, error)
+            with suppress(RuntimeError):  # a loop that has closed meanwhile waits for nothing; the others do
+                loop.call_soon_threadsafe(_settle, futures, error)
 
     def _put(self, lines: bytes) -> None:
         if self._file is None:
@@ -131,11 +144,17 @@ class Spool:
                 view = view[os.write(file, view) :]
             os.fdatasync(file)
         except OSError:
-            # What was written in part was never acknowledged: cut it off, so that nothing follows a torn line.
-            os.ftruncate(file, self._size)
-            os.lseek(file, self._size, os.SEEK_SET)
+            self._cut_off(file)
             raise
         self._size += len(lines)
+
+    def _cut_off(self, file: int) -> None:
+        """Take away what was written in part: it was never acknowledged, and nothing may follow a torn line."""
+        try:
+            os.ftruncate(file, self._size)
+            os.lseek(file, self._size, os.SEEK_SET)
+        except OSError:
+            self._seal()  # a disk that refuses even that: the torn line stays last, the next segment is a new file
 
     def _open_segment(self) -> None:
         path = self.folder / f"{self._number:015d}.open"
@@ -147,11 +166,14 @@ class Spool:
     def _seal(self) -> None:
         if self._file is None:
             return
-        os.close(self._file)
-        self._file = None
+        file, self._file = self._file, None
         path = self.folder / f"{self._number - 1:015d}.open"
-        path.rename(path.with_suffix(".seg")) if self._size else path.unlink()
-        _sync_folder(self.folder)
+        try:
+            os.close(file)
+            path.rename(path.with_suffix(".seg")) if self._size else path.unlink()
+            _sync_folder(self.folder)
+        except OSError as problem:  # what is acknowledged is on disk; recover() seals it at the next start
+            _log.error("spool.seal_failed", folder=str(self.folder), why=problem.strerror or str(problem))
 
 
 def sealed(folder: Path) -> list[Path]:
@@ -163,14 +185,19 @@ def recover(folder: Path) -> int:
     """Seal what a killed writer left open, without a torn last line; returns how many segments were saved."""
     saved = 0
     for path in sorted(folder.glob("*.open")):
-        whole = sum(len(payload) + 10 for payload in records_in(path))
+        whole = path.read_bytes().rfind(b"\n") + 1
         os.truncate(path, whole)
-        if whole:
+        if any(True for _ in records_in(path)):
             path.rename(path.with_suffix(".seg"))
             saved += 1
         else:
             path.unlink()
     return saved
+
+
+def _next_number(folder: Path) -> int:
+    """One more than the highest number of a segment; files that somebody put there under other names do not count."""
+    return 1 + max((int(p.stem) for p in folder.glob("*.seg") if p.stem.isdecimal()), default=0)
 
 
 def _locked(folder: Path) -> int:
@@ -194,7 +221,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _by_loop(
-    group: list[tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]],
+    group: list["Waiting"],
 ) -> dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]:
     parts: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for _, loop, future in group:

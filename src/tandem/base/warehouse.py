@@ -19,6 +19,10 @@ T = TypeVar("T", bound=msgspec.Struct)
 Columns = Mapping[str, Sequence[Any]]
 
 READING = {"do_not_merge_across_partitions_select_final": 1, "optimize_read_in_order": 1}
+# The engine's own log of questions would keep visitors' ids after they were erased; a server's log is its operator's.
+UNLOGGED = {"log_queries": 0}
+# A batch reads what it has just written: inserts reach the shards before they return, and one replica is asked first.
+CLUSTERED = {"distributed_foreground_insert": 1, "load_balancing": "in_order"}
 WRITING = {"max_threads": 1, "insert_deduplicate": 1}
 
 
@@ -49,7 +53,9 @@ class Warehouse:
         self._server_config = server_config
         self.is_local = dsn.startswith("chdb:")
         self._options = self._chdb_options(memory_mb) if self.is_local else {}
-        self._settings = {"max_execution_time": query_seconds, **READING}
+        self._settings = {"max_execution_time": query_seconds, **READING, **(UNLOGGED if self.is_local else {})}
+        if cluster:
+            self._settings |= CLUSTERED
         self._memory_mb = memory_mb
         self._clients = threading.local()
         self._opened: list[Client] = []
@@ -77,7 +83,10 @@ class Warehouse:
         return client
 
     def _open(self) -> Client:
-        extra: dict[str, Any] = {"chdb_options": self._options} if self.is_local else {"autogenerate_session_id": False}
+        extra: dict[str, Any] = {"chdb_options": self._options}
+        if not self.is_local:
+            # Bound values travel in the body: thousands of ids in the address would be more than proxies take.
+            extra = {"autogenerate_session_id": False, "form_encode_query_params": True}
         if self.database:
             extra["database"] = self.database
         try:
@@ -87,7 +96,7 @@ class Warehouse:
 
     def _explained(self, error: Exception) -> UserError:
         text = str(error)
-        if self.is_local and ("lock" in text.lower() or "another" in text.lower() or "initialized" in text.lower()):
+        if self.is_local and ("lock" in text.lower() or "another" in text.lower() or "initializ" in text.lower()):
             return UserError(
                 "Tandem is already running on this data folder.",
                 "Stop the other one, or choose another folder with TANDEM_DATA.",
@@ -128,8 +137,6 @@ class Warehouse:
         settings: dict[str, Any] = dict(WRITING)
         if token:
             settings["insert_deduplication_token"] = token
-        if self.cluster:
-            settings["distributed_foreground_insert"] = 1
         self.client.insert(
             table, [columns[n] for n in names], column_names=names, column_oriented=True, settings=settings
         )
@@ -220,6 +227,7 @@ def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
 _TABLE = re.compile(r"create table if not exists (\w+)", re.I)
 _VIEW = re.compile(r"create or replace view (\w+)", re.I)
 _ENGINE = re.compile(r"engine = (\w*MergeTree)(\(([^)]*)\))?", re.I)
+_SOURCE = re.compile(r"(?<!array )\b(from|join)\s+(\w+)\b(?![.(]|\s+\()", re.I)
 _SHARD = re.compile(r"/\* shard by (.+?) \*/", re.I)
 
 
@@ -248,7 +256,7 @@ def for_layout(statement: str, cluster: str) -> list[str]:
     if found := _VIEW.search(statement):
         name, local = found[1], f"{found[1]}_local"
         body = _VIEW.sub(f"create or replace view {local} {on}", statement, count=1)
-        body = re.sub(r"\b(from|join)\s+(\w+)\b(?!\s*\()", lambda m: f"{m[1]} {_localised(m[2])}", body, flags=re.I)
+        body = _SOURCE.sub(lambda m: f"{m[1]} {_localised(m[2])}", body)
         return [body, _distributed(name, local, cluster, on, shard[1] if shard else "")]
     return [re.sub(r"^(alter table \w+)", rf"\1_local {on}", statement, flags=re.I)]
 

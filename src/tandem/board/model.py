@@ -120,28 +120,31 @@ class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
     area: str
     unfinished: str
     marks: list[tuple[float, str]]
-    last: tuple[float, float] | None
 
 
-def sparkline(points: list[tuple[Any, Value]], marks: list[tuple[int, str]], is_partial: bool) -> Sparkline:
+def sparkline(
+    points: list[tuple[Any, Value]], marks: list[tuple[int, str]], is_partial: bool, from_zero: bool = True
+) -> Sparkline:
     """The points as paths; days without data are gaps, and the step that is not over yet is apart (drawn dashed).
 
-    marks    position among the points, and what to say there
+    marks       position among the points, and what to say there
+    from_zero   amounts stand on a zero line; shares and times would be flat there, so theirs shows their own range
     """
     known = [v for _, v in points if v is not None]
-    top, bottom = max(known, default=0), min(0, *known, 0)
+    top, low = max(known, default=0), min(known, default=0)
+    bottom = min(0, low) if from_zero else max(0, low - (top - low)) if low >= 0 else low
     step = 100 / max(len(points) - 1, 1)
     height = (top - bottom) or 1
-    dots = [None if v is None else (i * step, 29 - 26 * (v - bottom) / height) for i, (_, v) in enumerate(points)]
+    dots = [None if v is None else (i * step, 26 - 23 * (v - bottom) / height) for i, (_, v) in enumerate(points)]
     whole = dots[:-1] if is_partial and len(dots) > 2 else dots
     tail = [d for d in dots[len(whole) - 1 :] if d] if len(whole) < len(dots) else []
     runs = _runs(whole)
+    areas = [f"{_path(run)} L{run[-1][0]:.1f} 32 L{run[0][0]:.1f} 32 Z" for run in runs if len(run) > 1]
     return Sparkline(
         path=" ".join(_path(run) for run in runs),
-        area=" ".join(f"{_path(run)} L{run[-1][0]:.1f} 32 L{run[0][0]:.1f} 32 Z" for run in runs if len(run) > 1),
+        area=" ".join(areas) if from_zero else "",
         unfinished=_path(tail) if len(tail) == 2 else "",
         marks=[(round(i * step, 1), title) for i, title in marks],
-        last=next((d for d in reversed(dots) if d), None),
     )
 
 

@@ -16,6 +16,7 @@ from tandem.changes.model import Change
 from tandem.metrics.address import Address
 from tandem.metrics.ask import Desk, Filter, Question, Result, Value, series
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.metric import Unit
 
 LIVE_MINUTES = 30
 MOST_SUGGESTED = 50
@@ -25,6 +26,7 @@ HOME_FIGURES = {
 }  # fmt: skip
 """What counts the values of a dimension, by the view that knows it."""
 
+AMOUNTS = (Unit.COUNT, Unit.MONEY)
 Points = list[tuple[Any, Value]]
 
 
@@ -76,7 +78,7 @@ def _tiles(house: House, address: Address, figures: tuple[str, ...], done: list[
         tiles.append(
             Tile(
                 figure=FIGURES[f], value=results[0].total[f], before=before.get(f), trend=points,
-                line=sparkline(points, marks, is_partial(address)),
+                line=sparkline(points, marks, is_partial(address), FIGURES[f].unit in AMOUNTS),
             )
         )  # fmt: skip
     return tiles

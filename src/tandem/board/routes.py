@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -103,7 +104,32 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
             web.relative(drawn.value, drawn.value_before), FIGURES[figure].good),
         tables=[_table_facts(house, view, kind, reading) for kind in shown], groups=TABLE_GROUPS,
         names=questions.names_of(house, view.address.site, "goal"), may_export=caller.may("figures.export"),
+        chart_json=_drawn(drawn, view, _form(caller), web.translations(caller.language).gettext),
     )  # fmt: skip
+
+
+def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable[[str], str]) -> str:
+    """What web/static/chart.js draws, with all texts written in the reader's language."""
+    figure, site = FIGURES[chart.figure], view.address.site
+    before = chart.before[: len(chart.points)] if chart.is_partial else chart.before
+    length = max(len(chart.points), len(before))
+    ticks = [b for b, _ in chart.points] + [b for b, _ in before[len(chart.points) :]]
+    drawn = {
+        "figure": text(figure.label), "unit": figure.unit, "currency": site.currency, "isPartial": chart.is_partial,
+        "ticks": [form.tick(b, chart.step) for b in ticks[:length]],
+        "names": [form.bucket(b, chart.step) for b, _ in chart.points],
+        "values": [v for _, v in chart.points],
+        "texts": [form.figure(v, figure.unit, site.currency) for _, v in chart.points],
+        "before": [v for _, v in before],
+        "beforeNames": [form.bucket(b, chart.step) for b, _ in before],
+        "beforeTexts": [form.figure(v, figure.unit, site.currency) for _, v in before],
+        "marks": [
+            {"at": at, "title": c.title, "kind": text(web.WORDS["KINDS"][c.kind]), "author": c.author,
+             "time": form.moment(c.at, site.zone), "url": f"{view.to('/changes')}#change-{c.id}"}
+            for at, c in chart.changes
+        ],
+    }  # fmt: skip
+    return msgspec.json.encode(drawn).decode()
 
 
 def _table_facts(house: House, view: View, kind: TableKind, reading: questions.Reading) -> dict[str, Any]:
@@ -169,7 +195,7 @@ def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
     view = _view(request, house, caller)
     return framed(
         request, house, caller, "board/_jump.html", site=view.address.site, view=view, figures=list(FIGURES.values()),
-        tables=[t for t in TABLES.values()],
+        tables=list(TABLES.values()),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Annotated, Any
 
 import msgspec
@@ -67,24 +68,29 @@ def page(
 
 
 def _page(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, days: int = 120) -> Response[str]:
-    now = clock.now()
+    now, base = clock.now(), house.settings.base_url
     entries = store.between(house.database, site, now - timedelta(days=days), now + timedelta(days=30))
-    hooks = [
-        (s, f"{house.settings.base_url}/hooks/{s}/{site.key}", hook_secret(house, site, s))
-        for s in ("github", "gitlab")
-    ]
+    hooks = [(s, f"{base}/hooks/{s}/{site.key}", hook_secret(house, site, s)) for s in ("github", "gitlab")]
     return framed(
         request,
         house,
         caller,
-        "changes.html",
+        "changes/changes.html",
         site=site,
         entries=entries,
+        by_day=[(day, list(found)) for day, found in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
         days=days,
         now=now,
         hooks=hooks if caller.may("sites.edit") else [],
+        hook_example=HOOK_EXAMPLE.format(base=base, site=site.key),
     )
+
+
+HOOK_EXAMPLE = """curl -X POST "{base}/api/changes?site={site}" \\
+  -H "Authorization: Bearer $TANDEM_TOKEN" -H "Content-Type: application/json" \\
+  -d '{{"kind": "deploy", "title": "Released 2.4", "id": "release-2.4"}}'"""
+"""What a pipeline runs where no webhook fits."""
 
 
 @post("/changes", sync_to_thread=True, include_in_schema=False)

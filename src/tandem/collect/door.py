@@ -15,6 +15,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.spool import SpoolFull
 from tandem.collect.model.hit import (
+    LATEST_BIRTH,
     MAX_BODY,
     Record,
     WireEvent,
@@ -27,7 +28,7 @@ from tandem.collect.model.hit import (
 from tandem.collect.model.places import Place
 
 RETRY_LATER = 30
-FRESH_MS = 30 * 60 * 1000
+FRESH_MS = 24 * 3600 * 1000  # no visit lasts longer
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 SALT_OVERLAP_H = 6
 _read_hit = msgspec.json.Decoder(WireHit).decode
@@ -183,12 +184,18 @@ class Door:
         salts = self._salts()
         may_remember = site.mode != "cookieless" and hit.m == "cookie" and not sender.has_opted_out
         if may_remember and (known := visitor_of_cookie(hit.i)):
-            born = known[1] + skew_of(hit.c, received) // 1000 if known[1] else 0
+            born = _born(known[1], skew_of(hit.c, received))
             # Consent may have come in the middle of a visit that began without a cookie.
             is_fresh = site.mode == "consent" and born * 1000 > received - FRESH_MS
             return known[0], _salted(salts.today, facts) if is_fresh else 0, born
         before = _salted(salts.yesterday, facts) if salts.yesterday else 0
         return _salted(salts.today, facts), before, 0
+
+
+def _born(stated: int, skew: int) -> int:
+    """When the cookie was made, by the server's clock (seconds); 0 when unknown, or when it cannot be."""
+    born = stated + skew // 1000
+    return born if stated and 0 < born < LATEST_BIRTH else 0
 
 
 def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:

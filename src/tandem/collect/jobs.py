@@ -99,7 +99,7 @@ class Loader:
 
     def _load_batch(self, manifest: Path) -> Loaded:
         began, name = time.perf_counter(), manifest.stem
-        segments = [self.folder / line for line in manifest.read_text().split()]
+        segments = [self.folder / line for line in manifest.read_text().splitlines()]
         records = [read_record(payload) for path in segments if path.exists() for payload in records_in(path)]
         loaded = self.load(records, name)
         for path in segments:
@@ -236,19 +236,24 @@ class _SiteBatch:
 
     def _keep_visits_whole(self, records: list[Record]) -> None:
         """Give a visitor whose id changed in mid-visit (new salt at midnight, consent given) the id the visit has."""
-        asked = {r.before for r in records if r.before}
-        if not asked:
+        changed = [r for r in records if r.before]
+        if not changed:
             return
-        seen = store.last_seen(
-            self.loader.warehouse, self.site, sorted(asked), min(r.received for r in records if r.before)
-        )
+        asked = {visitor for r in changed for visitor in (r.before, r.visitor)}
+        oldest = min(e.at for r in changed for e in r.events)
+        spans = store.active_spans(self.loader.warehouse, self.site, sorted(asked), oldest)
         for record in sorted(records, key=lambda r: (r.events[0].at, r.before)):
             first, last = (clock.from_ms(pick(e.at for e in record.events)) for pick in (min, max))
-            before = seen.get(record.before) if record.before else None
-            if before is not None and first - HALF_HOUR <= before:
+            # Whoever has visits under the new id already goes on with it: the old one is a neighbour's.
+            if record.before and _is_on(spans, record.before, first) and not _is_on(spans, record.visitor, first):
                 record.visitor = record.before
             if record.visitor in asked:
-                seen[record.visitor] = max(seen.get(record.visitor, last), last)
+                spans.setdefault(record.visitor, []).append((first, last))
+
+
+def _is_on(spans: dict[int, list[store.Span]], visitor: int, at: datetime) -> bool:
+    """Whether a visit of this visitor goes on at this moment."""
+    return any(first <= at <= last + HALF_HOUR for first, last in spans.get(visitor, ()))
 
 
 @lru_cache(maxsize=65536)

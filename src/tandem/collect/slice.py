@@ -15,7 +15,7 @@ from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.routes import ROUTES
 
-LOAD_EVERY_S = 0.25
+LOAD_EVERY_S = 0.3
 HEAL_EVERY_S = 5.0
 SALTS_EVERY_S = 600.0
 SALTS_FRESH_MS = 5_000
@@ -61,9 +61,10 @@ def load_spools(house: House) -> int:
     """Load what the collectors of this machine have sealed; returns the number of events."""
     loaders: dict[str, Loader] = house.parts.setdefault("loaders", {})
     total = 0
-    for folder in spool_folders(house.settings.folder / "spool"):
-        loader = loaders.setdefault(folder.name, Loader(house.warehouse, house.database, folder))
-        total += loader.load_all()
+    with house.loading:
+        for folder in spool_folders(house.settings.folder / "spool"):
+            loader = loaders.setdefault(folder.name, Loader(house.warehouse, house.database, folder))
+            total += loader.load_all()
     return total
 
 

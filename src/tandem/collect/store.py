@@ -152,10 +152,18 @@ def stored_already(
     return frozenset(found)
 
 
-def last_seen(warehouse: Warehouse, site: Site, visitors: Sequence[int], received: int) -> dict[int, datetime]:
-    """When these visitors were last active, as far as it was within the day before `received` (ms)."""
-    bound = {"site": site.id, "visitors": list(visitors), "since": clock.from_ms(received - 86_400_000)}
-    return {r[0]: r[1].replace(tzinfo=UTC) for r in warehouse.ask(_sql("last_seen"), bound).rows}
+Span = tuple[datetime, datetime]
+
+
+def active_spans(
+    warehouse: Warehouse, site: Site, visitors: Sequence[int], received: int
+) -> dict[int, list[Span]]:
+    """When these visitors were active: first and last moment of their visits since the day before `received` (ms)."""
+    bound = {"site": site.id, "visitors": list(visitors), "since": clock.from_ms(received - 2 * 86_400_000)}
+    spans: dict[int, list[Span]] = {}
+    for visitor, first, last in warehouse.ask(_sql("active_spans"), bound).rows:
+        spans.setdefault(visitor, []).append((first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)))
+    return spans
 
 
 # ── the ledger of reception ──

@@ -4,7 +4,10 @@ import asyncio
 import shutil
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,8 +23,14 @@ from tandem.serve import check_port, serve
 BEGUN, DONE = "demo.begun", "demo.done"
 
 
-def run(settings: Settings, events: int = EVENTS, fresh: bool = False) -> None:
-    """Seed the company unless it is there already, then serve Tandem and the shop until stopped."""
+Around = Callable[[House], AbstractContextManager[Callable[[Any], Any]]]
+
+
+def run(settings: Settings, around: Around, events: int = EVENTS, fresh: bool = False) -> None:
+    """Seed the company unless it is there already, then serve Tandem and the shop until stopped.
+
+    around   lasts while Tandem is served, and gives what stands in front of its pages
+    """
     if settings.data == Settings().data:
         settings = msgspec.structs.replace(settings, data="data/demo")
     shop_port = settings.port + 1
@@ -45,7 +54,8 @@ def run(settings: Settings, events: int = EVENTS, fresh: bool = False) -> None:
     shop = serve_shop(settings.base_url, shop_port, SITE_KEY)
     shop.start()
     try:
-        serve(make_app(house), settings, meanwhile=lambda: _welcome(settings, shop_port))
+        with around(house) as in_front_of:
+            serve(in_front_of(make_app(house)), settings, meanwhile=lambda: _welcome(settings, shop_port))
     finally:
         shop.stop()
 

@@ -31,6 +31,7 @@ PEOPLE = (
 )
 EVENTS = 1_000_000
 CHUNKS = 12
+DAY_MS = 86_400_000
 
 
 class Progress(NamedTuple):
@@ -95,8 +96,12 @@ def _store_facts(house: House, site: Site, company: Company, days: int, tell: Ca
         tell(Progress(0.5 * i / (days + 1), "writing events"))
         columns = columns_of(site, facts, noted)
         store.add_events(house.warehouse, columns, token=f"seed-{site.id}-{i}")
-        day = datetime.fromtimestamp(int(facts.at[0]) / 1000, UTC).date()
-        store.add_reception(house.warehouse, {(site.id, day, "stored"): facts.size}, f"seed-{site.id}-{i}")
+        received, counts = np.unique(facts.received // DAY_MS, return_counts=True)
+        ledger = {
+            (site.id, clock.from_ms(int(day) * DAY_MS).date(), "stored"): int(count)
+            for day, count in zip(received, counts, strict=True)
+        }
+        store.add_reception(house.warehouse, ledger, f"seed-{site.id}-{i}")
 
 
 class _Noted:

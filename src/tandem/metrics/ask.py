@@ -183,6 +183,8 @@ class Desk:
     def __init__(self, warehouse: Warehouse, side_by_side: int = 2, remember: int = 4000) -> None:
         self._warehouse = warehouse
         self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
+        cluster = warehouse.cluster
+        self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
         self._remember = remember
         self._answers: OrderedDict[tuple[str, str], tuple[Any, Answer]] = OrderedDict()
         self._lock = threading.Lock()
@@ -224,7 +226,7 @@ class Desk:
         """What changes when visits change; looked at no more than four times a second."""
         read_at, version = self._version
         if time.monotonic() - read_at > 0.25:
-            version = self._warehouse.ask(DATA_VERSION).rows
+            version = self._warehouse.ask(DATA_VERSION.format(parts=self._parts)).rows
             self._version = (time.monotonic(), version)
         return version
 
@@ -233,7 +235,7 @@ class Desk:
 
 
 DATA_VERSION = (
-    "select max(max_block_number), sum(rows), count() from system.parts where active and table like 'visit_rows%'"
+    "select sum(max_block_number), sum(rows), count() from {parts} where active and table like 'visit_rows%'"
 )
 
 
@@ -311,5 +313,5 @@ def series(question: Question, result: Result, figure: str) -> list[tuple[Any, V
 
 def _bucket(key: Any, zone: ZoneInfo) -> Any:
     if isinstance(key, datetime):
-        return key.astimezone(zone) if key.tzinfo else key.replace(tzinfo=zone)
+        return (key if key.tzinfo else key.replace(tzinfo=UTC)).astimezone(zone)  # the client gives UTC without saying so
     return key

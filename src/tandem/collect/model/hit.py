@@ -1,5 +1,6 @@
 """The wire format of a hit, what is refused and why, and the record that waits in the spool."""
 
+import re
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ MAX_URL = 2000
 DAY_MS = 24 * 3600 * 1000
 LATE_MS = 7 * DAY_MS
 TRAVEL_MS = 2000
+LATEST_BIRTH = 4_102_444_800  # 2100, in seconds
 KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital"})
 LINKS = frozenset({"outbound", "download"})
 VITALS = frozenset({"LCP", "INP", "CLS", "TTFB", "FCP"})
@@ -95,13 +97,14 @@ class Record(msgspec.Struct, array_like=True):
     refused: dict[str, int]
 
 
+_is_hex = re.compile(r"[0-9a-fA-F]{16}").fullmatch
+"""Whether this is 64 bits as hex digits; int() alone would take signs, spaces and underscores too."""
+
+
 def event_id(text: str) -> int:
     """A 64-bit id of whatever the sender calls the event: 16 hex digits are taken as they are, all else is hashed."""
-    if len(text) == 16:
-        try:
-            return int(text, 16)
-        except ValueError:
-            pass
+    if _is_hex(text):
+        return int(text, 16)
     return xxhash.xxh3_64_intdigest(text.encode())
 
 
@@ -183,10 +186,10 @@ def skew_of(sent: int, received: int) -> int:
 def visitor_of_cookie(text: str) -> tuple[int, int] | None:
     """Visitor id and moment of birth (seconds) from `<16 hex>.<base 36>`; None when it is not of that form."""
     head, _, tail = text.partition(".")
-    if len(head) != 16 or not 1 <= len(tail) <= 8:
+    if not _is_hex(head) or not 1 <= len(tail) <= 8:
         return None
     try:
         born = int(tail, 36)
-        return int(head, 16) or 1, born if 0 < born < 4_102_444_800 else 0
     except ValueError:
         return None
+    return int(head, 16) or 1, born if 0 < born < LATEST_BIRTH else 0

@@ -10,8 +10,22 @@
 insert into visit_rows
 with
     stale as (select visitor, since, chain_started from stale_visits where batch = {batch:UInt64}),
-    facts as (  -- each event once, however often it was delivered
-        select e.*, s.chain_started as known_chain_started
+    facts as (  -- each event once, however often it was delivered; packed, because every column costs time below
+        select
+            e.visitor as visitor, e.id as id, e.at as at, e.kind as kind, e.campaign as campaign,
+            s.chain_started as known_chain_started,
+            (
+                e.at, e.id, e.kind, e.name, e.path, e.engaged_ms, e.scroll, e.value, e.amount, e.status,
+                arrayMap(goal -> goal.1, arrayFilter(
+                    goal -> (goal.2 = 'event' and e.kind in ('event', 'form', 'download', 'outbound') and e.name = goal.3)
+                        or (goal.2 = 'page' and e.kind = 'pageview' and e.path like goal.3),
+                    {goals:Array(Tuple(UInt32, String, String))}
+                )),
+                e.props
+            ) as hit,
+            (e.origin, e.agent, e.country, e.city, e.network, e.language, e.host, e.born) as setting,
+            if(e.kind = 'event' and e.currency in ('', {currency:String}), e.amount, 0) as money,
+            e.keep_until as keep
         from events as e
         global inner join stale as s on e.visitor = s.visitor
         where e.site = {site:UInt32} and e.at >= {since:DateTime64(3, 'UTC')} and e.at >= s.since
@@ -37,21 +51,25 @@ with
         ) as chain
         from gaps
     ),
-    tagged as (
+    dated as (
         select *,
             min(at) over (partition by visitor, chain) as first_of_chain,
             if(chain = 1, least(known_chain_started, first_of_chain), first_of_chain) as chain_began,
-            anyLastIf(campaign, campaign != 0) over (
-                partition by visitor, chain order by at, id rows between unbounded preceding and 1 preceding
-            ) as last_campaign
+            (chain, intDiv(dateDiff('second', chain_began, at), 86400)) as stretch
         from chains
     ),
-    starts as (
+    tagged as (
         select *,
-            begins_chain
-            or (kind = 'pageview' and campaign not in (0, last_campaign))
-            or intDiv(dateDiff('second', chain_began, at), 86400)
-                != intDiv(dateDiff('second', chain_began, previous), 86400) as begins_visit
+            lagInFrame(stretch, 1) over in_order as last_stretch,
+            anyLastIf((campaign, stretch), campaign != 0) over (
+                partition by visitor order by at, id rows between unbounded preceding and 1 preceding
+            ) as last_campaign
+        from dated
+        window in_order as (partition by visitor order by at, id rows between unbounded preceding and current row)
+    ),
+    starts as (  -- a campaign is remembered within its stretch, so that no visit depends on one more than a day before
+        select *,
+            stretch != last_stretch or (kind = 'pageview' and campaign != 0 and last_campaign != (campaign, stretch)) as begins_visit
         from tagged
     ),
     numbered as (
@@ -63,26 +81,18 @@ with
     grouped as (
         select
             visitor, nth,
-            arraySort(hit -> (hit.1, hit.2), groupArray((
-                at, id, kind, name, path, engaged_ms, scroll, value, amount, status,
-                arrayMap(goal -> goal.1, arrayFilter(
-                    goal -> (goal.2 = 'event' and kind in ('event', 'form', 'download', 'outbound') and name = goal.3)
-                        or (goal.2 = 'page' and kind = 'pageview' and path like goal.3),
-                    {goals:Array(Tuple(UInt32, String, String))}
-                )),
-                props
-            ))) as hits,
-            arrayFilter(hit -> hit.3 = 'pageview', hits) as views,
+            arraySort(one -> (one.1, one.2), groupArray(hit)) as hits,
+            arrayFilter(one -> one.3 = 'pageview', hits) as views,
             min(at) as first_at,
             max(at) as last_at,
-            argMin(
-                (origin, agent, country, city, network, language, host, born), (kind != 'pageview', at, id)
-            ) as opening,
+            argMin(setting, (kind != 'pageview', at, id)) as opening,
             min(chain_began) as chain_began,
-            least(sum(toUInt64(engaged_ms)), toUInt64(dateDiff('millisecond', first_at, last_at)) + 60000) as attention_ms,
-            sumIf(amount, kind = 'event' and currency in ('', {currency:String})) as money,
-            countIf(kind = 'event' and amount > 0 and currency in ('', {currency:String})) as sales,
-            max(keep_until) as keep
+            least(
+                sum(toUInt64(hit.6)), toUInt64(dateDiff('millisecond', first_at, last_at)) + 60000
+            ) as attention_ms,
+            sum(money) as revenue,
+            countIf(money > 0) as orders,
+            max(keep) as keep
         from numbered
         group by visitor, nth
     )
@@ -119,13 +129,13 @@ select
     length(g.views) as pageviews,
     g.attention_ms as engaged_ms,
     g.attention_ms >= 10000 or length(g.views) > 1 or conversions > 0 as is_engaged,
-    g.sales as orders,
-    g.money as revenue,
-    arraySum(hit -> length(hit.11), g.hits) as conversions,
-    arrayMap(hit -> hit.1, g.hits), arrayMap(hit -> hit.3, g.hits), arrayMap(hit -> hit.4, g.hits),
-    arrayMap(hit -> hit.5, g.hits), arrayMap(hit -> hit.6, g.hits), arrayMap(hit -> hit.7, g.hits),
-    arrayMap(hit -> hit.8, g.hits), arrayMap(hit -> hit.9, g.hits), arrayMap(hit -> hit.10, g.hits),
-    arrayMap(hit -> hit.11, g.hits), arrayMap(hit -> hit.12, g.hits),
+    g.orders as orders,
+    g.revenue as revenue,
+    arraySum(one -> length(one.11), g.hits) as conversions,
+    arrayMap(one -> one.1, g.hits), arrayMap(one -> one.3, g.hits), arrayMap(one -> one.4, g.hits),
+    arrayMap(one -> one.5, g.hits), arrayMap(one -> one.6, g.hits), arrayMap(one -> one.7, g.hits),
+    arrayMap(one -> one.8, g.hits), arrayMap(one -> one.9, g.hits), arrayMap(one -> one.10, g.hits),
+    arrayMap(one -> one.11, g.hits), arrayMap(one -> one.12, g.hits),
     g.keep as keep_until
 from grouped as g
 global any left join (

@@ -1,9 +1,11 @@
 -- answers: From when must each visitor's events be read again, now that facts have come from `fact_at` on?
 -- grain: one row per visitor that has visits near the new facts
 -- reads: stale_visits, visit_rows
+--
+-- A visit is named after its first page view, but an action may have opened it: its first hit counts here.
 select
     v.visitor as visitor,
-    min(v.started) as since,
+    min(least(v.started, v.hits.at[1])) as since,
     argMin(v.chain_started, v.started) as chain_started
 from visit_rows as v final
 global inner join (select visitor, since from stale_visits where batch = {batch:UInt64}) as s on v.visitor = s.visitor

@@ -1,0 +1,179 @@
+// What pages do beyond links and forms. Everything works by keyboard; nothing here holds state that the address does not.
+(() => {
+  "use strict";
+  const find = (selector, root = document) => root.querySelector(selector);
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]");
+
+  // Menus: one open at a time; a click elsewhere or Escape closes them.
+  const menus = () => all("details.menu[open], details.sheets[open]");
+  document.addEventListener("toggle", (event) => {
+    if (!event.target.matches?.("details.menu[open], details.sheets[open]")) return;
+    menus().filter((menu) => menu !== event.target).forEach((menu) => (menu.open = false));
+  }, true);
+  document.addEventListener("click", (event) => {
+    menus().filter((menu) => !menu.contains(event.target)).forEach((menu) => (menu.open = false));
+  });
+
+  // "What is this?": a second press closes it.
+  const close = (button) => {
+    button.setAttribute("aria-expanded", "false");
+    document.getElementById(button.getAttribute("aria-controls")).replaceChildren();
+  };
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-what]");
+    if (button) {
+      if (button.getAttribute("aria-expanded") === "true") return close(button);
+      all("[data-what][aria-expanded=true]").forEach(close);
+      button.setAttribute("aria-expanded", "true");
+      htmx.trigger(button, "open");
+    }
+    if (event.target.closest("[data-close]")) {
+      const slot = event.target.closest(".what");
+      const opener = find(`[aria-controls="${slot.id}"]`);
+      close(opener);
+      opener.focus();
+    }
+  });
+
+  // Copying, printing.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (button) {
+      const text = button.dataset.copy || location.href;
+      await write(text);
+      const label = find("span", button) || button;
+      const before = label.textContent;
+      label.textContent = button.dataset.done;
+      setTimeout(() => (label.textContent = before), 1500);
+    }
+    const more = event.target.closest("[data-unhide]");
+    if (more) {
+      all(more.dataset.unhide).forEach((row) => (row.hidden = false));
+      more.remove();
+    }
+    if (event.target.closest("[data-print]")) {
+      event.preventDefault();
+      menus().forEach((menu) => (menu.open = false));
+      print();
+    }
+  });
+  const write = async (text) => {
+    if (navigator.clipboard) return navigator.clipboard.writeText(text).catch(() => {});
+    const field = document.createElement("textarea"); // pages served without TLS have no clipboard
+    field.value = text;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  };
+
+  // Search: "/" goes there; arrows choose, Enter opens.
+  const field = find("#jump");
+  const list = find("#jump-found");
+  const plain = (text) => text.toLocaleLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+  const choose = (link) => {
+    all(".is-on", list).forEach((other) => other.classList.remove("is-on"));
+    link?.classList.add("is-on");
+    link?.scrollIntoView({ block: "nearest" });
+    if (link) field.setAttribute("aria-activedescendant", link.id);
+    else field.removeAttribute("aria-activedescendant");
+  };
+  const narrow = () => {
+    const words = plain(field.value).split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const link of list.children) {
+      const text = plain(link.dataset.words);
+      const fits = words.every((word) => text.includes(word)) && shown < 12;
+      link.hidden = !fits;
+      shown += fits;
+    }
+    choose(words.length ? find("a:not([hidden])", list) : null);
+    field.setAttribute("aria-expanded", String(shown > 0));
+  };
+  field?.addEventListener("input", narrow);
+  list?.addEventListener("htmx:after:swap", narrow);
+  field?.addEventListener("keydown", (event) => {
+    const links = all("a:not([hidden])", list);
+    const at = links.findIndex((link) => link.classList.contains("is-on"));
+    if (event.key === "ArrowDown" || event.key === "ArrowUp") {
+      event.preventDefault();
+      choose(links[(at + (event.key === "ArrowDown" ? 1 : -1) + links.length) % links.length]);
+    } else if (event.key === "Enter" && links[at]) {
+      event.preventDefault();
+      links[at].click();
+    } else if (event.key === "Escape") {
+      field.value = "";
+      field.blur();
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "/" && field && !isTyping(event.target) && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      field.focus();
+    }
+    if (event.key === "Escape") {
+      menus().forEach((menu) => {
+        menu.open = false;
+        find("summary", menu).focus();
+      });
+      const panel = event.target.closest?.(".what") || find(".what:not(:empty)");
+      if (panel && !menus().length && !isTyping(event.target)) find("[data-close]", panel)?.click();
+    }
+  });
+
+  // The realtime page asks again every one and a half seconds, unless nobody looks.
+  const live = find("[data-live]");
+  if (live) {
+    setInterval(() => !document.hidden && htmx.trigger(live, "again"), Number(live.dataset.live));
+    document.addEventListener("visibilitychange", () => {
+      live.classList.toggle("is-asleep", document.hidden);
+      if (!document.hidden) htmx.trigger(live, "again");
+    });
+  }
+
+  // A list that is all there narrows without asking the server.
+  document.addEventListener("input", (event) => {
+    const box = event.target.closest("[data-narrows]");
+    if (!box) return;
+    const words = plain(box.value).split(/\s+/).filter(Boolean);
+    let shown = 0;
+    for (const item of all(box.dataset.narrows)) {
+      item.hidden = !words.every((word) => plain(item.textContent).includes(word));
+      shown += !item.hidden;
+    }
+    all("[data-narrowed]").forEach((part) => (part.hidden = !find(`${box.dataset.narrows}:not([hidden])`, part)));
+    const none = find("[data-narrowed-none]");
+    if (none) none.hidden = shown > 0;
+  });
+
+  // First set-up: the browser knows the time zone.
+  all("[data-own-zone]").forEach((input) => {
+    if (!input.value) input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  });
+  all("[data-key-from]").forEach((input) => {
+    const from = document.getElementById(input.dataset.keyFrom);
+    from?.addEventListener("input", () => {
+      if (!input.dataset.touched) input.value = plain(from.value).replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+    });
+    input.addEventListener("input", () => (input.dataset.touched = "1"));
+  });
+
+  // Demo doors fill in the sign-in form.
+  document.addEventListener("click", (event) => {
+    const door = event.target.closest("[data-email]");
+    if (!door) return;
+    find("[name=email]").value = door.dataset.email;
+    find("[name=password]").value = door.dataset.password;
+    find("[name=password]").form.requestSubmit();
+  });
+
+  // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.
+  document.addEventListener("htmx:after:swap", () => {
+    const problem = find("#problem[role=alert]");
+    if (problem && !problem.dataset.seen) {
+      problem.dataset.seen = "1";
+      problem.scrollIntoView({ block: "nearest" });
+    }
+  });
+})();

@@ -1,0 +1,205 @@
+"""Makes the documents that the code knows best: `python -m tandem.docs` writes them, `--check` says whether they are current."""
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import msgspec
+from typer.main import get_command
+
+from tandem.app import SLICES
+from tandem.base.settings import PREFIX, Settings
+from tandem.cli import app
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.metric import Estimate, Figure, Metric, Ratio
+
+ROOT = Path(__file__).parents[2]
+SOURCE = Path(__file__).parent
+MADE = "<!-- Made by `make docs` from {source}; edit that instead. -->"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """A Markdown table."""
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + " --- |" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |"
+
+
+# ── metrics ──
+
+
+def metrics() -> Iterator[str]:
+    """Every figure and dimension, as the catalogue defines them."""
+    yield MADE.format(source="src/tandem/metrics/catalogue")
+    yield "# Figures\n"
+    yield f"{len(FIGURES)} figures and {len(DIMENSIONS)} dimensions. The board, the API, exports and alerts all read them here.\n"
+    for figure in FIGURES.values():
+        yield f"## {figure.label}\n"
+        yield f"`{figure.id}` · {figure.unit} · {_kind(figure)}\n"
+        yield f"- For marketing: {figure.marketers}"
+        yield f"- For engineering: {figure.engineers}"
+        yield f"- Formula: {_formula(figure)}"
+        yield f"- Better when: {figure.good}. Sum over days: {'true' if figure.adds_up else 'not true, ask for the whole span'}."
+        if by := getattr(figure, "by", ()):
+            yield f"- Splits: {', '.join(by)}"
+        yield ""
+    yield "# Dimensions\n"
+    yield from table(("id", "name", "meaning"), [(f"`{d.id}`", d.label, d.marketers) for d in DIMENSIONS.values()])
+
+
+def _kind(figure: Figure) -> str:
+    return "divided" if isinstance(figure, Ratio) else "modelled" if isinstance(figure, Estimate) else "counted"
+
+
+def _formula(figure: Figure) -> str:
+    if isinstance(figure, Ratio):
+        return f"`{figure.top}` / `{figure.bottom}`; no data when the bottom is 0."
+    if isinstance(figure, Metric):
+        return f"`{figure.value}` over `{figure.view}`" + (", robots included." if figure.with_bots else ".")
+    return f"`{figure.value}` over `{figure.view}`, between `{figure.low}` and `{figure.high}`."
+
+
+# ── settings ──
+
+
+def settings() -> Iterator[str]:
+    """Every setting with its default."""
+    yield MADE.format(source="src/tandem/base/settings.py")
+    yield "# Settings\n"
+    yield "Tandem reads its settings from the environment when it starts. Every one has a value that suits a laptop.\n"
+    defaults = Settings()
+    hints = get_type_hints(Settings, include_extras=True)
+    rows = []
+    for name in Settings.__struct_fields__:
+        kind, meta = _described(hints[name])
+        default = getattr(defaults, name)
+        rows.append((f"`{PREFIX}{name.upper()}`", f"`{default}`" if default != "" else "", kind, meta))
+    yield from table(("variable", "default", "type", "meaning"), rows)
+    yield "\n`PORT` is understood as `TANDEM_PORT`. Commands that make a password read it from `TANDEM_PASSWORD` if it is set."
+
+
+def _described(hint: Any) -> tuple[str, str]:
+    assert get_origin(hint) is not None
+    kind, *notes = get_args(hint)
+    meta = next(note for note in notes if isinstance(note, msgspec.Meta))
+    low = f" ≥ {meta.ge}" if meta.ge is not None else ""
+    return {"str": "text", "int": "number"}.get(kind.__name__, kind.__name__) + low, str(meta.description)
+
+
+# ── commands ──
+
+
+def commands(command: Any = None, name: str = "tandem") -> Iterator[tuple[str, Any]]:
+    """Every command with its whole name."""
+    command = command or get_command(app)
+    for part, inner in getattr(command, "commands", {}).items():
+        if hasattr(inner, "commands"):
+            yield from commands(inner, f"{name} {part}")
+        else:
+            yield f"{name} {part}", inner
+
+
+def cli() -> Iterator[str]:
+    """Every command with its arguments and options."""
+    yield MADE.format(source="src/tandem/cli.py")
+    yield "# Commands\n"
+    yield "Commands that need the event store let the running server do the work; without one they open the stores themselves."
+    yield "Exit codes: 0 done, 1 `tandem doctor` found a problem, 2 something does not fit and the message says what.\n"
+    for name, command in commands():
+        yield f"## {name}\n"
+        yield f"{command.help}\n"
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        yield (
+            "    "
+            + " ".join([name, *(p.name.upper() for p in arguments), "[options]" if _options(command) else ""]).rstrip()
+        )
+        rows = [(f"`{p.name.upper()}`", str(p.help or ""), "required") for p in arguments]
+        rows += [
+            (f"`{' / '.join([*p.opts, *p.secondary_opts])}`", str(p.help or ""), _default(p)) for p in _options(command)
+        ]
+        if rows:
+            yield ""
+            yield from table(("option", "meaning", "default"), rows)
+        yield ""
+
+
+def _options(command: Any) -> list[Any]:
+    return [p for p in command.params if p.param_type_name == "option" and p.name != "help"]
+
+
+def _default(option: Any) -> str:
+    if option.required:
+        return "required"
+    if isinstance(option.default, bool):
+        return "on" if option.default else "off"
+    return f"`{option.default}`" if option.default not in (None, "") else ""
+
+
+# ── who reads what ──
+
+
+def questions() -> Iterator[tuple[str, str, tuple[str, ...], tuple[str, ...]]]:
+    """Every question's file: owner, path, what it reads, what it writes."""
+    for path in sorted(SOURCE.glob("*/sql/*.sql")):
+        text = path.read_text()
+        head = re.search(r"^-- reads: (.*)$", text, re.M)
+        written = tuple(re.findall(r"^insert into (\w+)", text, re.M | re.I))
+        reads = tuple(name.strip() for name in head[1].split(",")) if head else ()
+        yield path.parent.parent.name, str(path.relative_to(SOURCE)), reads, written
+
+
+def views() -> Iterator[str]:
+    """Who owns which tables and views, and who reads them."""
+    yield MADE.format(source="the heads of src/tandem/*/sql/*.sql, the catalogue and each SLICE")
+    yield "# Who reads what\n"
+    yield "Slices share views, never tables: what is published keeps its meaning. The keeper (backup, erasing, export) reads tables.\n"
+    yield from table(
+        ("slice", "owns", "publishes"),
+        [(s.name, ", ".join(s.owns), ", ".join(s.publishes)) for s in SLICES if s.owns or s.publishes],
+    )
+    yield "\n```mermaid\ngraph LR"
+    owners = {name: s.name for s in SLICES for name in (*s.owns, *s.publishes)}
+    edges = {(owners.get(name, "?"), reader, name) for reader, _, reads, _ in questions() for name in reads}
+    edges |= {
+        (owners.get(f.view, "?"), "metrics", f.view) for f in FIGURES.values() if isinstance(f, Metric | Estimate)
+    }
+    for owner, reader in sorted({(o, r) for o, r, _ in edges if o != r}):
+        names = sorted(name for o, r, name in edges if (o, r) == (owner, reader))
+        yield f'  {owner} -- "{", ".join(names)}" --> {reader}'
+    yield "```\n"
+    yield from table(
+        ("question", "answers", "reads", "writes"),
+        [
+            (f"`{path}`", _answers(path), ", ".join(reads), ", ".join(written))
+            for _, path, reads, written in questions()
+        ],
+    )
+
+
+def _answers(path: str) -> str:
+    head = re.search(r"^-- answers: (.*)$", (SOURCE / path).read_text(), re.M)
+    return head[1] if head else ""
+
+
+DOCUMENTS = {"docs/metrics.md": metrics, "docs/settings.md": settings, "docs/cli.md": cli, "docs/views.md": views}
+
+
+def main(words: list[str]) -> int:
+    """Write the documents, or with `--check` say which are not current; returns the exit code."""
+    stale = []
+    for name, made in DOCUMENTS.items():
+        text, path = "\n".join(made()).rstrip() + "\n", ROOT / name
+        if "--check" in words:
+            stale += [name] if not path.exists() or path.read_text() != text else []
+        else:
+            path.write_text(text)
+    if stale:
+        sys.stderr.write(f"{', '.join(stale)}: not what the code says. Run `make docs` and commit the result.\n")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

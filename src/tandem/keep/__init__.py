@@ -1,0 +1,1 @@
+"""Keeping an installation: backup, restore, doctor, erasing a person, export, and talking to a running server."""

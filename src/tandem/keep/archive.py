@@ -1,0 +1,180 @@
+"""The file of a backup: a tar of gzipped parts, readable without Tandem, and a manifest of what must be in it."""
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from tandem.base.errors import UserError
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+BLOCK = 1 << 20
+LEVEL = 3
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One file of the tar: rows are lines, the checksum is that of the compressed bytes."""
+
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One table, in parts."""
+
+    store: str  # events or records
+    name: str
+    columns: tuple[str, ...]
+    rows: int
+    parts: tuple[Part, ...]
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in a backup and what made it."""
+
+    format: int
+    tandem: str
+    made_at: str
+    revision: str
+    steps: tuple[str, ...]
+    tables: tuple[Table, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables)
+
+
+class Writer:
+    """Writes an archive under a passing name; `close` puts it in its place."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._draft = path, path.with_name(f".{path.name}.{os.getpid()}.part")
+        handle = os.open(self._draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        self._file = os.fdopen(handle, "wb")
+        self._tar = tarfile.open(fileobj=self._file, mode="w")  # noqa: SIM115 - closed by close() and discard()
+
+    def add(self, name: str, blocks: Iterable[bytes]) -> Part:
+        """Put lines into the archive as one part, compressed."""
+        packer, packed = zlib.compressobj(LEVEL, zlib.DEFLATED, 31), io.BytesIO()
+        rows = size = 0
+        for block in blocks:
+            rows, size = rows + block.count(b"\n"), size + len(block)
+            packed.write(packer.compress(block))
+        packed.write(packer.flush())
+        self._put(name, packed.getvalue())
+        return Part(name, rows, size, hashlib.sha256(packed.getbuffer()).hexdigest())
+
+    def finish(self, manifest: Manifest) -> None:
+        """Write the manifest, read everything again, and give the file its name.
+
+        raises   UserError when what was written does not read back, or the name was taken meanwhile
+        """
+        self._put(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        self._tar.close()
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        if verify(self._draft) != manifest:
+            raise UserError("The backup does not read back as it was written.", "Check the disk, then try again.")
+        try:
+            os.link(self._draft, self.path)
+        except FileExistsError as error:
+            raise UserError(f"{self.path} exists already.", "Choose another name.") from error
+        except OSError:  # a file system without hard links
+            self._draft.rename(self.path)
+        self.discard()
+
+    def discard(self) -> None:
+        """Take the unfinished file away."""
+        with suppress(Exception):
+            self._tar.close()
+        with suppress(Exception):
+            self._file.close()
+        self._draft.unlink(missing_ok=True)
+
+    def _put(self, name: str, content: bytes) -> None:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode = len(content), 0o600
+        self._tar.addfile(entry, io.BytesIO(content))
+
+
+class Reader:
+    """Reads an archive."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._tar = tarfile.open(path, mode="r:")  # noqa: SIM115 - closed by close()
+            self.manifest = msgspec.json.decode(self._bytes(MANIFEST), type=Manifest)
+        except FileNotFoundError as error:
+            raise UserError(f"There is no file {path}.", "Name a file that `tandem backup` made.") from error
+        except (tarfile.TarError, KeyError, msgspec.DecodeError, OSError) as error:
+            hint = "Name a file that `tandem backup` made."
+            raise UserError(f"{path} is not a whole backup of Tandem.", hint) from error
+        if self.manifest.format != FORMAT:
+            raise UserError(
+                f"The backup has format {self.manifest.format}; this Tandem reads format {FORMAT}.",
+                f"Restore it with Tandem {self.manifest.tandem} or newer.",
+            )
+
+    def lines(self, part: Part) -> BinaryIO:
+        """The lines of one part, unpacked while they are read."""
+        return gzip.GzipFile(fileobj=io.BytesIO(self._bytes(part.file)))  # type: ignore[return-value]
+
+    def check(self, part: Part) -> None:
+        """Raises UserError unless the part is what the manifest says."""
+        try:
+            packed = self._bytes(part.file)
+            is_whole = hashlib.sha256(packed).hexdigest() == part.sha256
+            rows = size = 0
+            for block in _blocks(gzip.GzipFile(fileobj=io.BytesIO(packed))):  # type: ignore[arg-type]
+                rows, size = rows + block.count(b"\n"), size + len(block)
+        except (KeyError, OSError, EOFError, zlib.error, tarfile.TarError):
+            is_whole, rows, size = False, 0, 0
+        if not is_whole or (rows, size) != (part.rows, part.bytes):
+            raise UserError(f"The backup is damaged: {part.file} is not what was written.", "Use another backup.")
+
+    def close(self) -> None:
+        self._tar.close()
+
+    def _bytes(self, name: str) -> bytes:
+        file = self._tar.extractfile(name)
+        if file is None:
+            raise KeyError(name)
+        content = file.read()
+        if len(content) != self._tar.getmember(name).size:
+            raise EOFError(name)
+        return content
+
+
+def verify(path: Path) -> Manifest:
+    """The manifest of an archive all of whose parts are whole.
+
+    raises   UserError naming the part that is not
+    """
+    reader = Reader(path)
+    try:
+        for table in reader.manifest.tables:
+            for part in table.parts:
+                reader.check(part)
+            if sum(part.rows for part in table.parts) != table.rows:
+                raise UserError(f"The backup is damaged: {table.name} lacks rows.", "Use another backup.")
+        return reader.manifest
+    finally:
+        reader.close()
+
+
+def _blocks(file: BinaryIO) -> Iterator[bytes]:
+    while block := file.read(BLOCK):
+        yield block

@@ -1,0 +1,245 @@
+"""Both stores in one file, read again before it gets its name; and back, into an empty place."""
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tandem import __version__
+from tandem.accounts.house import House
+from tandem.accounts.store import all_sites
+from tandem.app import SLICES
+from tandem.base import clock
+from tandem.base.database import METADATA, Database
+from tandem.base.errors import UserError
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Step, Warehouse, migrate
+from tandem.collect import store as collect
+from tandem.collect.slice import load_spools
+from tandem.keep import archive, control, facts, records
+from tandem.keep.archive import Manifest, Reader, Table, Writer
+from tandem.keep.control import Tell
+
+HERE = Path(__file__).parent
+NEAR = timedelta(minutes=15)
+UNFINISHED = "restore.unfinished"
+
+
+def all_steps() -> list[Step]:
+    """Every schema file of every slice."""
+    return [step for s in SLICES for step in s.schema()]
+
+
+def named(step: Step) -> str:
+    return f"{step.owner}/{step.number:03d}_{step.name}"
+
+
+# ── backup ──
+
+
+def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write both stores into the file `args["file"]`; what was received and not yet loaded is loaded first.
+
+    raises   UserError when the file exists, cannot be written, or does not read back
+    """
+    path, began = Path(args["file"]), time.perf_counter()
+    if path.exists():
+        raise UserError(f"{path} exists already.", "Choose another name; a backup is never written over.")
+    try:
+        writer = Writer(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
+    try:
+        with house.loading:
+            tell(0.0, "loading what has been received")
+            load_spools(house)
+            manifest = _written(house, writer, tell)
+        tell(0.9, "reading everything again")
+        writer.finish(manifest)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Make room, or choose another disk.") from error
+    finally:
+        writer.discard()
+    return {
+        "file": str(path), "bytes": path.stat().st_size, "rows": manifest.rows,
+        "events": next(t.rows for t in manifest.tables if t.name == "events"),
+        "seconds": round(time.perf_counter() - began, 1), "left_out": list(manifest.left_out),
+    }  # fmt: skip
+
+
+def _written(house: House, writer: Writer, tell: Tell) -> Manifest:
+    made_at = clock.now().isoformat()
+    tables = [*_records_written(house.database, writer), *_facts_written(house.warehouse, writer, tell)]
+    return Manifest(
+        format=archive.FORMAT, tandem=__version__, made_at=made_at, revision=house.database.revision()[0] or "",
+        steps=tuple(named(step) for step in all_steps()), tables=tuple(tables),
+        left_out=(*records.LEFT_OUT, *facts.LEFT_OUT),
+    )  # fmt: skip
+
+
+def _records_written(database: Database, writer: Writer) -> Iterator[Table]:
+    with records.snapshot(database) as connection:
+        for table in records.tables():
+            part = writer.add(f"records/{table.name}.jsonl.gz", records.lines_of(connection, table))
+            columns = tuple(str(column.name) for column in table.columns)
+            yield Table("records", str(table.name), columns, part.rows, (part,))
+
+
+def _facts_written(warehouse: Warehouse, writer: Writer, tell: Tell) -> Iterator[Table]:
+    tables = facts.stored_tables(warehouse, all_steps())
+    expected = sum(facts.count(warehouse, table.name) for table in tables) or 1
+    done = 0
+    for table in tables:
+        parts = []
+        for number, span in enumerate(facts.spans_of(warehouse, table), 1):
+            tell(min(0.9, 0.9 * done / expected), f"writing {table.name}")
+            name = f"events/{table.name}/{number:05d}.tsv.gz"
+            parts.append(writer.add(name, facts.lines_of(warehouse, table, span)))
+            done += parts[-1].rows
+        yield Table("events", table.name, table.columns, sum(p.rows for p in parts), tuple(parts))
+
+
+# ── restore ──
+
+
+def restore(settings: Settings, file: Path, tell: Tell) -> dict[str, Any]:
+    """Put a backup into stores that hold nothing yet.
+
+    raises   UserError before anything is changed when the file is damaged, too new, or the place is not empty
+    """
+    began = time.perf_counter()
+    tell(0.0, "checking the backup")
+    manifest = archive.verify(file)
+    _check_version(manifest)
+    _check_empty(settings)
+    folder = settings.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / UNFINISHED).touch()
+    warehouse = Warehouse(settings.events_dsn, settings.cluster, settings.memory_mb, settings.query_seconds)
+    database = Database(settings.records_dsn)
+    try:
+        _check_fresh(warehouse, database)
+        _put_back(warehouse, database, file, manifest, tell)
+    except BaseException:
+        _close(warehouse, database)
+        _cleared(settings)
+        raise
+    _close(warehouse, database)
+    (folder / UNFINISHED).unlink()
+    return {"rows": manifest.rows, "made_at": manifest.made_at, "seconds": round(time.perf_counter() - began, 1)}
+
+
+def _check_version(manifest: Manifest) -> None:
+    known = {named(step) for step in all_steps()}
+    unknown = [name for name in manifest.steps if name not in known]
+    if unknown or not Database("sqlite://").knows(manifest.revision):
+        raise UserError(
+            f"The backup was made by Tandem {manifest.tandem}, which is newer than this one ({__version__}).",
+            "Install that version or a newer one, then restore.",
+        )
+
+
+def _check_empty(settings: Settings) -> None:
+    folder = settings.folder
+    if control.find(folder) is not None:
+        raise UserError(f"Tandem is running on {folder}.", "Restore into an empty folder: --into FOLDER.", status=409)
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty.", "Restore into an empty folder: --into FOLDER.")
+
+
+def _check_fresh(warehouse: Warehouse, database: Database) -> None:
+    if not facts.is_fresh(warehouse):
+        raise UserError("The event store holds tables already.", "Name an empty database in TANDEM_EVENTS.")
+    if not records.is_fresh(database):
+        raise UserError("The record store holds tables already.", "Name an empty database in TANDEM_RECORDS.")
+
+
+def _put_back(warehouse: Warehouse, database: Database, file: Path, manifest: Manifest, tell: Tell) -> None:
+    """The stores in the form they had, filled, counted, and then brought to the form of today."""
+    reader = Reader(file)
+    try:
+        database.migrate(manifest.revision)
+        migrate(warehouse, [step for step in all_steps() if named(step) in manifest.steps])
+        _records_back(database, reader)
+        _facts_back(warehouse, reader, tell)
+    finally:
+        reader.close()
+    database.migrate()
+    migrate(warehouse, all_steps())
+    tell(0.97, "deriving the newest visits")
+    _derive_newest(warehouse, database, datetime.fromisoformat(manifest.made_at))
+
+
+def _records_back(database: Database, reader: Reader) -> None:
+    tables = {table.name: table for table in reader.manifest.tables if table.store == "records"}
+    records.put_back(
+        database, {name: table.columns for name, table in tables.items()}, lambda name: _lines(reader, tables[name])
+    )
+    with database.read() as connection:
+        for name, table in tables.items():
+            if name in METADATA.tables:
+                _must_be(name, records.count(connection, name), table.rows)
+
+
+def _lines(reader: Reader, table: Table) -> Iterable[bytes]:
+    for part in table.parts:
+        yield from reader.lines(part)
+
+
+def _facts_back(warehouse: Warehouse, reader: Reader, tell: Tell) -> None:
+    tables = [table for table in reader.manifest.tables if table.store == "events"]
+    names = [table.name for table in tables]
+    total, done = sum(table.rows for table in tables) or 1, 0
+    facts.merging(warehouse, names, is_on=False)
+    for table in tables:
+        for part in table.parts:
+            tell(0.02 + 0.95 * done / total, f"putting back {table.name}")
+            if part.rows:
+                facts.put_back(warehouse, table.name, table.columns, reader.lines(part))
+            done += part.rows
+    for table in tables:
+        _must_be(table.name, facts.count(warehouse, table.name), table.rows)
+    facts.merging(warehouse, names, is_on=True)
+
+
+def _must_be(name: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise UserError(
+            f"{name} holds {found} rows after restoring, not {expected}.", "Use another backup; report this."
+        )
+
+
+def _derive_newest(warehouse: Warehouse, database: Database, made_at: datetime) -> None:
+    """Derive the visits again that a loader on another machine may have been writing while the backup was made."""
+    asked = (HERE / "sql" / "newest_visitors.sql").read_text()
+    for site in all_sites(database):
+        rows = warehouse.ask(asked, {"site": site.id, "since": made_at - NEAR}).rows
+        first_at = {visitor: at.replace(tzinfo=UTC) for visitor, at in rows}
+        if first_at:
+            near = collect.mark_stale(warehouse, first_at)
+            collect.derive_visits(warehouse, site, near, first_at, collect.goals_of(database, site))
+
+
+def _close(warehouse: Warehouse, database: Database) -> None:
+    warehouse.close()
+    database.close()
+
+
+def _cleared(settings: Settings) -> None:
+    """Take away what an unfinished restore has left in the data folder, which was empty before it."""
+    folder = settings.folder
+    if not (folder / UNFINISHED).exists():
+        return
+    for path in folder.iterdir():
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def into(settings: Settings, folder: str) -> Settings:
+    """The same settings with another data folder."""
+    return msgspec.structs.replace(settings, data=folder) if folder else settings

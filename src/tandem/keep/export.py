@@ -1,0 +1,113 @@
+"""Events of a site as a file of lines: for a spreadsheet, another tool, or a person who asks what is kept of them."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.keep import facts
+from tandem.keep.control import Tell
+from tandem.keep.erase import site_of, visitor_of
+
+SQL = (Path(__file__).parent / "sql" / "exported_events.sql").read_text()
+FORMATS = {".ndjson": "JSONEachRow", ".jsonl": "JSONEachRow", ".csv": "CSV"}
+COLUMNS = (
+    "id", "visitor", "at", "received", "kind", "name", "host", "path", "query", "referrer", "language", "width",
+    "country", "city", "network", "user_agent", "engaged_ms", "scroll", "value", "amount", "currency", "props",
+    "status", "marks",
+)  # fmt: skip
+
+
+def export(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write the events of `args["site"]` from `since` up to and without `until` into `file`, a day at a time.
+
+    raises   UserError when a date, the visitor, the site or the file does not fit
+    """
+    path, fmt = Path(args["file"]), format_of(args["file"])
+    site = site_of(house, args["site"])
+    if site is None:
+        raise UserError("No site was named.", "Name it with --site.")
+    since, until = _day(args.get("since")), _day(args.get("until"))
+    visitor = visitor_of(args["person"]) if args.get("person") else 0
+    until = until or clock.now().astimezone(site.tz).date() + timedelta(days=2)
+    since = since or _first_day(house, site, until)
+    if since >= until:
+        raise UserError(f"{since} is not before {until}.", "Give --since an earlier day than --until.")
+    rows = _written(path, _blocks(house, site, visitor, since, until, fmt, tell)) - (fmt == "CSV")
+    return {"file": str(path), "events": rows}
+
+
+def format_of(file: str) -> str:
+    """The engine's name of the format that the file's ending asks for.
+
+    raises   UserError for an ending that means nothing here
+    """
+    ending = Path(file).suffix.lower()
+    if ending not in FORMATS:
+        raise UserError(f"“{Path(file).name}” does not say its format.", "End the name in .ndjson or .csv.")
+    return FORMATS[ending]
+
+
+def _day(text: str | None) -> date | None:
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"“{text[:40]}” is not a day.", "Write it like 2026-11-30.") from error
+
+
+def _first_day(house: House, site: Site, until: date) -> date:
+    first = house.warehouse.value("select min(at) from events where site = {site:UInt32}", site=site.id)
+    day = first.replace(tzinfo=UTC).astimezone(site.tz).date()
+    return day if datetime(1971, 1, 1).date() < day < until else until - timedelta(days=1)
+
+
+def _blocks(house: House, site: Site, visitor: int, since: date, until: date, fmt: str, tell: Tell) -> Iterator[bytes]:
+    if fmt == "CSV":
+        yield (",".join(COLUMNS) + "\n").encode()
+    day, days = since, (until - since).days
+    while day < until:
+        tell((day - since).days / days, f"writing {day}")
+        tomorrow = day + timedelta(days=1)
+        params = {
+            "site": site.id,
+            "visitor": visitor,
+            "since": _midnight(day, site),
+            "until": _midnight(tomorrow, site),
+        }
+        yield from facts.blocks(house.warehouse, SQL, params, fmt)
+        day = tomorrow
+
+
+def _midnight(day: date, site: Site) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=site.tz).astimezone(UTC)
+
+
+def _written(path: Path, blocks: Iterator[bytes]) -> int:
+    """Write a new file that only its owner may read; returns the number of lines."""
+    lines, is_quoted = 0, False
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise UserError(f"{path} exists already.", "Choose another name.") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for block in blocks:
+                file.write(block)
+                for i, piece in enumerate(block.split(b'"')):
+                    is_quoted ^= i > 0
+                    lines += 0 if is_quoted and path.suffix.lower() == ".csv" else piece.count(b"\n")
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+    return lines

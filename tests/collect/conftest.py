@@ -1,0 +1,98 @@
+"""Small stories for the loader: who did what when, and what visits the store makes of it."""
+
+import itertools
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tandem.accounts.model import Site
+from tandem.base.clock import to_ms
+from tandem.base.warehouse import Warehouse
+from tandem.collect.jobs import Loader
+from tandem.collect.model.goal import Goal
+from tandem.collect.model.hit import Record, SpoolEvent
+from tests.golden import naive
+from tests.golden.rows import CHROME
+
+NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
+_ids = itertools.count(1)
+Seen = tuple[Any, ...]
+
+
+def told(
+    site: int, visitor: int, at: datetime, kind: str = "pageview", path: str = "/", *, query: str = "", referrer: str = "",
+    name: str = "", engaged_ms: int = 0, value: float = 0, amount: str = "", currency: str = "", event_id: int = 0,
+    before: int = 0, born: int = 0, received: datetime | None = None, marks: Iterable[str] = (), agent: str = CHROME,
+    country: str = "PL",
+) -> Record:  # fmt: skip
+    """One event in a record of its own."""
+    event = SpoolEvent(
+        id=event_id or next(_ids), kind=kind, at=to_ms(at), host="shop.example", path=path, query=query, referrer=referrer,
+        name=name, props={}, engaged_ms=engaged_ms, scroll=0, value=value, amount=amount, currency=currency, status=0,
+        marks=list(marks),
+    )  # fmt: skip
+    return Record(
+        site=site, received=to_ms(received or at), visitor=visitor, before=before, born=born, agent=agent, language="en",
+        width=1200, country=country, city="", network="", events=[event], refused={},
+    )  # fmt: skip
+
+
+VISITS = """
+select visitor, started, `hits.at`, `hits.kind`, `hits.path`, pageviews, engaged_ms, is_engaged, orders,
+    toFloat64(revenue), conversions, channel, source, medium, campaign, loyalty, bot, entry, exit, host, country
+from visit_rows final where site = {site:UInt32}
+"""
+
+
+def visits_in(warehouse: Warehouse, site: int) -> list[Seen]:
+    """The visits as the store has them."""
+    rows = warehouse.ask(VISITS, {"site": site}).rows
+    return sorted((r[0], _utc(r[1]), tuple(map(_utc, r[2])), tuple(r[3]), tuple(r[4]), *r[5:]) for r in rows)
+
+
+def visits_by_loops(records: Iterable[Record], site: Site, goals: list[Goal] | None = None) -> list[Seen]:
+    """The same by the second opinion."""
+    found = [
+        (
+            v["visitor"], v["at"], tuple(h["at"] for h in v["hits"]), tuple(h["kind"] for h in v["hits"]),
+            tuple(h["event"].path for h in v["hits"]), v["pageviews"], int(v["engaged_ms"]), int(v["is_engaged"]),
+            v["orders"], float(v["revenue"]), v["conversions"], v["channel"], v["source"], v["medium"], v["campaign"],
+            v["loyalty"], v["bot"], v["entry"], v["exit"], v["host"], v["country"],
+        )
+        for v in naive.visits_of(records, site, goals or [])
+    ]  # fmt: skip
+    return sorted(found)
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC)
+
+
+def ledger(warehouse: Warehouse, site: int) -> dict[str, int]:
+    sql = "select outcome, sum(count) from reception where site = {site:UInt32} group by outcome"
+    return {outcome: int(count) for outcome, count in warehouse.ask(sql, {"site": site}).rows}
+
+
+@pytest.fixture
+def loader(house: Any, site: Site, tmp_path: Any) -> Loader:
+    """A loader of an empty spool folder."""
+    folder = tmp_path / "spool"
+    folder.mkdir()
+    return Loader(house.warehouse, house.database, folder)
+
+
+Load = Callable[..., None]
+
+
+@pytest.fixture
+def load(loader: Loader) -> Load:
+    """Load these records as one batch."""
+    numbers = itertools.count(1)
+    return lambda *records: [loader.load(list(records), f"batch-{next(numbers)}"), None][1]
+
+
+MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)

@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 RAISED = re.compile(r'(?:UserError|super\(\).__init__)\(\s*"((?:[^"\\]|\\.)*)"(?:,\s*"((?:[^"\\]|\\.)*)")?')
 
-TOLD = re.compile(r'_told\(request, [^,]+, "((?:[^"\\]|\\.)*)"(?:, "((?:[^"\\]|\\.)*)")?')
+TOLD = re.compile(r'_told\(request, [^,]+, (?:"((?:[^"\\]|\\.)*)"|what)(?:, "((?:[^"\\]|\\.)*)")?')
 SAID = re.compile(r'(?:_text\(|error\.detail or )"((?:[^"\\]|\\.)*)"')
 SEEN = ("accounts", "board", "changes", "collect", "metrics")
 """Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""

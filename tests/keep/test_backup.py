@@ -47,7 +47,8 @@ def test_every_row_of_both_stores_comes_back(company: Path, backed_up: Path, tmp
 
 def test_a_backup_is_for_its_owner_only_and_holds_neither_salts_nor_sign_ins(backed_up: Path) -> None:
     assert backed_up.stat().st_mode & 0o077 == 0
-    names = tarfile.open(backed_up).getnames()
+    with tarfile.open(backed_up) as tar:
+        names = tar.getnames()
     assert not any("salts" in name or "sign_ins" in name for name in names)
     assert set(archive.verify(backed_up).left_out) >= {"salts", "sign_ins"}
 
@@ -103,8 +104,8 @@ def test_a_backup_that_was_cut_short_is_refused(backed_up: Path) -> None:
 
 def _changed(file: Path, **changes: object) -> None:
     """The same archive with another manifest."""
-    source, made = tarfile.open(file), io.BytesIO()
-    with tarfile.open(fileobj=made, mode="w") as tar:
+    made = io.BytesIO()
+    with tarfile.open(file) as source, tarfile.open(fileobj=made, mode="w") as tar:
         for entry in source.getmembers():
             content = source.extractfile(entry).read()  # type: ignore[union-attr]
             if entry.name == archive.MANIFEST:

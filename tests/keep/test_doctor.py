@@ -49,8 +49,10 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import insert, update
 from tandem.collect.tables import healings, salts
 w = house.warehouse
-w.insert("reception", {"site": [1], "on": [date.today() - timedelta(days=1)], "outcome": ["stored"], "count": [5], "batch": ["x"]})
-w.do("insert into visit_rows (site, visit, visitor, started, ended, pageviews, version) values (1, 5, 6, now(), now(), 3, 1)")
+yesterday = date.today() - timedelta(days=1)
+w.insert("reception", {"site": [1], "on": [yesterday], "outcome": ["stored"], "count": [5], "batch": ["x"]})
+w.do("insert into visit_rows (site, visit, visitor, started, ended, pageviews, version) "
+     "values (1, 5, 6, now(), now(), 3, 1)")
 w.do("insert into schema_steps (owner, number, name) values ('collect', 900, 'from_tomorrow')")
 with house.database.write() as c:
     c.execute(insert(salts).values(on=date(2020, 1, 1), salt=b"x"))

@@ -62,28 +62,27 @@ async def answered(door: Door, method: str, path: str, query: str, sender: Sende
 
 async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
     """Serve one request under /t/ inside the product's own server."""
-    headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+    known = dict(scope["headers"])
     peer = scope["client"][0] if scope.get("client") else ""
-    sender = sender_of(headers, peer, proxies)
+    address = proxies.sender(peer, known.get(b"x-forwarded-for", b"").decode("latin-1"))
+    sender = Sender(address, known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1")
     if scope["method"] == "POST" and scope["path"] == "/t/hit":
         status, fields, body = told(await door.receive(await _body(receive), sender))
     else:
-        status, fields, body = await answered(
-            door,
-            scope["method"],
-            scope["path"],
-            scope["query_string"].decode("latin-1"),
-            sender,
-            headers.get("referer", ""),
-        )
-    raw = [(k.encode(), v.encode()) for k, v in [*fields, ("content-length", str(len(body)))]]
-    await send({"type": "http.response.start", "status": status, "headers": raw})
+        query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
+        status, fields, body = await answered(door, scope["method"], scope["path"], query, sender, referer)
+    headers = [(k.encode(), v.encode()) for k, v in fields]
+    headers.append((b"content-length", b"%d" % len(body)))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
 async def _body(receive: Any) -> bytes:
     """The body, read no further than what is refused anyway."""
-    parts, size = [], 0
+    message = await receive()
+    if not message.get("more_body"):
+        return message.get("body", b"")  # type: ignore[no-any-return]
+    parts, size = [message["body"]], len(message["body"])
     while True:
         message = await receive()
         parts.append(message.get("body", b""))

@@ -155,9 +155,7 @@ def stored_already(
 Span = tuple[datetime, datetime]
 
 
-def active_spans(
-    warehouse: Warehouse, site: Site, visitors: Sequence[int], received: int
-) -> dict[int, list[Span]]:
+def active_spans(warehouse: Warehouse, site: Site, visitors: Sequence[int], received: int) -> dict[int, list[Span]]:
     """When these visitors were active: first and last moment of their visits since the day before `received` (ms)."""
     bound = {"site": site.id, "visitors": list(visitors), "since": clock.from_ms(received - 2 * 86_400_000)}
     spans: dict[int, list[Span]] = {}

@@ -1,0 +1,130 @@
+"""The board over 20 million events: how long each tile and each table takes, cold and when nothing changed.
+
+The invented company's history (one million events, 120 days) is multiplied twenty times inside the engine under other
+visitor and event ids, so that 20 M events of some 2 M visitors stand in the store; visits are derived by the ordinary SQL.
+Cold: a desk that remembers nothing, so each query runs. Warm: the same questions again. Each question is one tile's
+figure with its trend and comparison, or one table of the traffic page with comparison, over 30 and over 90 days.
+The data folder is kept for the next run; BENCH_DIR says where (default: the system's temporary folder).
+"""
+
+import json
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.app import close_house, open_house
+from tandem.base import clock, log
+from tandem.base.settings import Settings
+from tandem.board import questions
+from tandem.board.model import BOARD_FIGURES, TABLES
+from tandem.collect import store
+from tandem.demo.seed import seed
+from tandem.metrics.address import Address, address_of
+from tandem.metrics.ask import Desk
+
+TIMES, EVENTS, RANGES, ROUNDS = 20, 1_000_000, 64, 2
+READY = "board-bench.ready"
+
+
+def folder() -> Path:
+    return Path(os.environ.get("BENCH_DIR", tempfile.gettempdir())) / f"tandem-board-bench-{TIMES}"
+
+
+def filled(house: House) -> Site:
+    """The site with 20 M events; made once."""
+    if (house.settings.folder / READY).exists():
+        return next(iter(house.sites().values()))
+    began = time.perf_counter()
+    seed(house, events=EVENTS)
+    site = next(iter(house.sites().values()))
+    print(f"one million events after {time.perf_counter() - began:.0f} s")
+    house.warehouse.do("create table events_once as events")
+    house.warehouse.do("insert into events_once select * from events")
+    for n in range(1, TIMES):
+        house.warehouse.do(
+            "insert into events select * replace (cityHash64(id, {n:UInt32}) as id, "
+            "cityHash64(visitor, {n:UInt32}) as visitor, "
+            "at - toIntervalSecond(cityHash64(visitor, {n:UInt32}, 'shift') % 7200) as at) from events_once",
+            params={"n": n},
+            max_execution_time=600,
+        )
+    house.warehouse.do("drop table events_once")
+    print(f"multiplied after {time.perf_counter() - began:.0f} s")
+    goals = store.goals_of(house.database, site)
+    for i, (first, last) in enumerate(store.visitor_ranges(RANGES)):
+        store.derive_all(house.warehouse, site, first, last, goals)
+        if i % 16 == 15:
+            print(f"derived {(i + 1) / RANGES:.0%} after {time.perf_counter() - began:.0f} s")
+    store.tidy(house.warehouse)
+    (house.settings.folder / READY).touch()
+    return site
+
+
+def asked(house: House, address: Address) -> Iterator[tuple[str, Callable[[], object]]]:
+    for figure in BOARD_FIGURES:
+        yield f"tile {figure}", lambda figure=figure: questions._tiles(house, address, (figure,), [])  # type: ignore[misc]
+    for kind in TABLES.values():
+        yield f"table {kind.id}", lambda kind=kind: questions.table(house, address, kind)  # type: ignore[misc]
+
+
+def main() -> None:
+    log.set_up("warning")
+    house = open_house(Settings(data=str(folder()), memory_mb=1500, query_seconds=600))
+    site = filled(house)
+    count = house.warehouse.value("select count() from events")
+    print(f"{count:,} events, {house.warehouse.value('select count() from visits'):,} visits")
+    cold, warm, names = list[float](), list[float](), list[str]()
+    for period in ("30d", "90d"):
+        address = address_of({"period": period}, [], site, "marketing", clock.now() - timedelta(days=1))
+        for name, question in asked(house, address):
+            for _ in range(ROUNDS):
+                house.parts["desk"] = Desk(house.warehouse)
+                cold.append(_ms(question))
+                names.append(f"{name} {period}")
+            warm.append(_ms(question))
+    for name, ms in sorted(zip(names, cold, strict=True), key=lambda pair: -pair[1])[:8]:
+        print(f"  slowest cold: {ms:7.0f} ms  {name}")
+    whole = address_of({"period": "30d"}, [], site, "marketing", clock.now())
+    house.parts["desk"] = Desk(house.warehouse)
+    board_ms = _ms(lambda: questions.board_tiles(house, whole, []))
+    close_house(house)
+    print(
+        json.dumps(
+            {
+                "events": count,
+                "p95_cold_ms": round(_p95(cold)),
+                "median_cold_ms": round(statistics.median(cold)),
+                "p95_warm_ms": round(_p95(warm), 1),
+                "whole_board_cold_ms": round(board_ms),
+                "rss_mb": round(_rss_mb()),
+                "peak_rss_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+            }
+        )
+    )
+
+
+def _ms(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return (time.perf_counter() - began) * 1000
+
+
+def _p95(values: list[float]) -> float:
+    return sorted(values)[int(0.95 * (len(values) - 1))]
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(main())

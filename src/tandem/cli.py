@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -333,7 +334,8 @@ def add_change(
             external_id=known_as or None,
         )  # fmt: skip
         kept = store.add(database, chosen, change)
-    typer.echo(f"Change {kept.id} of {chosen.key}: {kept.title} ({kept.kind}, {kept.at:%Y-%m-%d %H:%M} UTC).")
+    kept_at = kept.at.astimezone(UTC)
+    typer.echo(f"Change {kept.id} of {chosen.key}: {kept.title} ({kept.kind}, {kept_at:%Y-%m-%d %H:%M} UTC).")
 
 
 @goals.command("add")

@@ -1,4 +1,4 @@
-"""Makes the documents that the code knows best: `python -m tandem.docs` writes them, `--check` says whether they are current."""
+"""Makes the documents that the code knows best; `python -m tandem.docs --check` says whether they are current."""
 
 import re
 import sys
@@ -35,14 +35,15 @@ def metrics() -> Iterator[str]:
     """Every figure and dimension, as the catalogue defines them."""
     yield MADE.format(source="src/tandem/metrics/catalogue")
     yield "# Figures\n"
-    yield f"{len(FIGURES)} figures and {len(DIMENSIONS)} dimensions. The board, the API, exports and alerts all read them here.\n"
+    yield f"{len(FIGURES)} figures and {len(DIMENSIONS)} dimensions. Board, API and exports all read them here.\n"
     for figure in FIGURES.values():
         yield f"## {figure.label}\n"
         yield f"`{figure.id}` · {figure.unit} · {_kind(figure)}\n"
         yield f"- For marketing: {figure.marketers}"
         yield f"- For engineering: {figure.engineers}"
         yield f"- Formula: {_formula(figure)}"
-        yield f"- Better when: {figure.good}. Sum over days: {'true' if figure.adds_up else 'not true, ask for the whole span'}."
+        adds_up = "adds up" if figure.adds_up else "does not add up: ask for the whole span"
+        yield f"- Better when: {figure.good}. Over days it {adds_up}."
         if by := getattr(figure, "by", ()):
             yield f"- Splits: {', '.join(by)}"
         yield ""
@@ -78,7 +79,7 @@ def settings() -> Iterator[str]:
         default = getattr(defaults, name)
         rows.append((f"`{PREFIX}{name.upper()}`", f"`{default}`" if default != "" else "", kind, meta))
     yield from table(("variable", "default", "type", "meaning"), rows)
-    yield "\n`PORT` is understood as `TANDEM_PORT`. Commands that make a password read it from `TANDEM_PASSWORD` if it is set."
+    yield "\n`PORT` is understood as `TANDEM_PORT`. Commands that make a password read it from `TANDEM_PASSWORD`."
 
 
 def _described(hint: Any) -> tuple[str, str]:
@@ -106,7 +107,7 @@ def cli() -> Iterator[str]:
     """Every command with its arguments and options."""
     yield MADE.format(source="src/tandem/cli.py")
     yield "# Commands\n"
-    yield "Commands that need the event store let the running server do the work; without one they open the stores themselves."
+    yield "Commands that need the event store let a running server do the work; without one they open it themselves."
     yield "Exit codes: 0 done, 1 `tandem doctor` found a problem, 2 something does not fit and the message says what.\n"
     for name, command in commands():
         yield f"## {name}\n"
@@ -155,7 +156,8 @@ def views() -> Iterator[str]:
     """Who owns which tables and views, and who reads them."""
     yield MADE.format(source="the heads of src/tandem/*/sql/*.sql, the catalogue and each SLICE")
     yield "# Who reads what\n"
-    yield "Slices share views, never tables: what is published keeps its meaning. The keeper (backup, erasing, export) reads tables.\n"
+    yield "Slices share views, never tables: what is published keeps its meaning. Only `keep` (backup, erasing, export)"
+    yield "reads the tables of others.\n"
     yield from table(
         ("slice", "owns", "publishes"),
         [(s.name, ", ".join(s.owns), ", ".join(s.publishes)) for s in SLICES if s.owns or s.publishes],

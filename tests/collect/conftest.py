@@ -6,8 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.accounts.tables import sites
 from tandem.base.clock import to_ms
 from tandem.base.warehouse import Warehouse
 from tandem.collect.jobs import Loader
@@ -96,3 +100,24 @@ def load(loader: Loader) -> Load:
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
+
+
+# ── every test has sites of its own, so that nothing need be emptied between tests ──
+
+_sites = itertools.count(50_000, 10)
+
+
+@pytest.fixture
+def warehouse(shared_warehouse: Warehouse) -> Warehouse:
+    return shared_warehouse
+
+
+@pytest.fixture
+def site(house: House) -> Site:
+    """A site in Warsaw with an id that no other test uses."""
+    workspace = accounts.make_workspace(house.database, "Fern")
+    made = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie")
+    with house.database.write() as connection:
+        connection.execute(update(sites).where(sites.c.id == made.id).values(id=next(_sites)))
+    house.forget_sites()
+    return house.sites()["fern"]

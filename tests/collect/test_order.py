@@ -82,7 +82,7 @@ def bare_loader(shared_warehouse: Any, scratch: Any) -> Any:
 
 
 @settings(
-    max_examples=int(os.environ.get("TANDEM_EXAMPLES", "40")), deadline=None, derandomize="TANDEM_EXAMPLES" not in os.environ,
+    max_examples=int(os.environ.get("TANDEM_EXAMPLES", "15")), deadline=None, derandomize="TANDEM_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck), database=None,
 )  # fmt: skip
 @given(deliveries())

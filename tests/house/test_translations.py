@@ -1,11 +1,12 @@
-"""Every word the product says exists in Russian and Polish, with the same placeholders and the right number of plurals."""
+"""Every word the product says exists in Russian and Polish, with the same placeholders and all plural forms."""
 
+import ast
 import re
 from functools import lru_cache
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
@@ -22,60 +23,67 @@ SOURCE = Path(web.__file__).parents[1]
 OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
-RAISED = re.compile(r'(?:UserError|super\(\).__init__)\(\s*"((?:[^"\\]|\\.)*)"(?:,\s*"((?:[^"\\]|\\.)*)")?')
-
-TOLD = re.compile(r'_told\(request, [^,]+, (?:"((?:[^"\\]|\\.)*)"|what)(?:, "((?:[^"\\]|\\.)*)")?')
-SAID = re.compile(r'(?:_text\(|error\.detail or )"((?:[^"\\]|\\.)*)"')
+TELLERS = ("UserError", "__init__", "_told", "_text", "gettext")
 SEEN = ("accounts", "board", "changes", "collect", "metrics")
 """Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""
 
-Message = str | tuple[str, str]
+Said = str | tuple[str, str]
 
 
-def in_templates() -> set[Message]:
+def in_templates() -> set[Said]:
     """What templates translate."""
-    found: set[Message] = set()
+    found: set[Said] = set()
     for path in SOURCE.glob("*/templates/*.html"):
         with path.open("rb") as file:
             options = {"newstyle_gettext": "true", "trimmed": "false", "silent": "false"}
             for _, function, message, _ in babel_extract(file, ("_", "gettext", "ngettext"), [], options):
+                texts = [m for m in (message if isinstance(message, tuple) else (message,)) if m]
                 if function == "ngettext":
-                    found.add((message[0], message[1]))
+                    found.add((texts[0], texts[1]))
                 else:
-                    found |= {m for m in (message if isinstance(message, tuple) else (message,)) if m}
+                    found.update(texts)
     return found
 
 
-def in_catalogue() -> set[Message]:
+def in_catalogue() -> set[Said]:
     """Labels and meanings of figures and dimensions, and the board's words."""
-    found = {text for f in FIGURES.values() for text in (f.label, f.marketers, f.engineers)}
+    found: set[Said] = {text for f in FIGURES.values() for text in (f.label, f.marketers, f.engineers)}
     found |= {text for d in DIMENSIONS.values() for text in (d.label, d.marketers)}
     for group in GROUPS.values():
-        found |= {group.title, group.missing, group.instead, *group.meaning.values()}
-    found |= {*QUESTIONS.values(), *TABLE_GROUPS.values(), *(t.title for t in TABLES.values())}
-    found |= {word for words in web.WORDS.values() for word in words.values()} | set(web.MEMBERS.values())
-    found |= set(CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8")))
+        found.update((group.title, group.missing, group.instead), group.meaning.values())
+    found.update(QUESTIONS.values(), TABLE_GROUPS.values(), (t.title for t in TABLES.values()))
+    found.update(web.MEMBERS.values(), *(words.values() for words in web.WORDS.values()))
+    found.update(CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8")))
     return found - {""}
 
 
-def in_menu() -> set[Message]:
+def in_menu() -> set[Said]:
     from tandem.app import SLICES
 
-    return {word for s in SLICES for group, title, _, _ in s.menu for word in (group, title) if word} | {"Settings"}
+    found: set[Said] = {word for s in SLICES for group, title, _, _ in s.menu for word in (group, title) if word}
+    return found | {"Settings"}
 
 
-def in_errors() -> set[Message]:
+def in_errors() -> set[Said]:
     """Sentences of errors that hold no value."""
-    found: set[Message] = set()
-    for path in (p for area in SEEN for p in (SOURCE / area).rglob("*.py")):
-        for what, hint in RAISED.findall(path.read_text("utf-8")):
-            found |= {what, hint}
-    edge = (SOURCE / "base" / "web.py").read_text("utf-8")
-    found |= {text for told in TOLD.findall(edge) for text in told} | set(SAID.findall(edge)) | {NO_MATCH}
-    return {text for text in found if text and isinstance(text, str) and "{" not in text}
+    files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [SOURCE / "base" / "web.py"]
+    calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
+    found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
+    return found | {NO_MATCH, "The request does not fit."}
 
 
-def messages() -> set[Message]:
+def called(call: ast.Call) -> str:
+    """The name of what is called."""
+    return str(getattr(call.func, "attr", getattr(call.func, "id", "")))
+
+
+def sentences(call: ast.Call) -> set[str]:
+    """The texts among a call's arguments; those with a value in them cannot be translated whole."""
+    texts = {a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    return {text for text in texts if text[:1].isupper() or text[:1] == "("}
+
+
+def messages() -> set[Said]:
     return in_templates() | in_catalogue() | in_menu() | in_errors()
 
 
@@ -85,13 +93,18 @@ def catalog(language: str) -> Catalog:
         return read_po(file, locale=language)
 
 
+def forms(message: Message) -> list[str]:
+    """The texts of a translation: one, or one for each kind of number."""
+    found = message.string
+    return [found or ""] if isinstance(found, str | None) else list(found)
+
+
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_word_is_translated(language: str) -> None:
     missing = []
     for message in sorted(messages(), key=str):
         found = catalog(language).get(message if isinstance(message, str) else message[0])
-        strings = (found.string if isinstance(found.string, tuple) else (found.string,)) if found else ()
-        if not strings or not all(strings) or found.fuzzy:
+        if not found or found.fuzzy or not all(forms(found)):
             missing.append(message)
     assert missing == []
 
@@ -99,7 +112,9 @@ def test_every_word_is_translated(language: str) -> None:
 @pytest.mark.parametrize("language", OTHERS)
 def test_plurals_have_all_forms_of_the_language(language: str) -> None:
     # CLDR names four kinds for ru and pl; gettext's rules for whole numbers need three of them
-    wrong = [m.id for m in catalog(language) if m.id and m.pluralizable and len(m.string) != catalog(language).num_plurals]
+    wrong = [
+        m.id for m in catalog(language) if m.id and m.pluralizable and len(forms(m)) != catalog(language).num_plurals
+    ]
     assert catalog(language).num_plurals >= 3
     assert wrong == []
 
@@ -110,11 +125,9 @@ def test_translations_keep_the_placeholders(language: str) -> None:
     for message in catalog(language):
         if not message.id:
             continue
-        ids = message.id if isinstance(message.id, tuple) else (message.id,)
-        wanted = set().union(*(PLACEHOLDER.findall(i) for i in ids[-1:]))
-        for string in message.string if isinstance(message.string, tuple) else (message.string,):
-            if set(PLACEHOLDER.findall(string)) != wanted:
-                wrong.append((message.id, string))
+        text = message.id if isinstance(message.id, str) else message.id[-1]
+        wanted = set(PLACEHOLDER.findall(text))
+        wrong += [(text, form) for form in forms(message) if set(PLACEHOLDER.findall(form)) != wanted]
     assert wrong == []
 
 

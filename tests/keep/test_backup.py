@@ -7,9 +7,13 @@ import tarfile
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.spool import framed
+from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.keep import archive
 from tests.keep.conftest import contents, in_house, serving, tandem, wait_for
 
@@ -187,6 +191,21 @@ answer = [w.value("select count() from events where path = '/backup'"),
         company, "answer = house.warehouse.value(\"select count() from events where path = '/backup'\")"
     )
     assert everything == len(told), "nothing that came in meanwhile is lost"
+
+
+def test_what_a_killed_server_had_not_loaded_is_in_the_backup(company: Path, tmp_path: Path) -> None:
+    event = SpoolEvent(
+        id=5, kind="pageview", at=clock.now_ms(), host="fern-oak.example", path="/late", query="", referrer="", name="",
+        props={}, engaged_ms=0, scroll=0, value=0, amount="0", currency="", status=0, marks=[],
+    )  # fmt: skip
+    record = Record(1, clock.now_ms(), 7, 0, 0, "", "", 0, "", "", "", [event], {})
+    spool = company / "spool" / "main"
+    spool.mkdir(parents=True, exist_ok=True)
+    (spool / "000000000000009.open").write_bytes(framed(msgspec.json.encode(record)) + b"torn")
+    assert tandem(company, "backup", str(tmp_path / "late.tar")).returncode == 0
+    assert tandem(tmp_path / "there", "restore", str(tmp_path / "late.tar")).returncode == 0
+    asked = "answer = house.warehouse.value(\"select count() from pageviews where page = '/late'\")"
+    assert in_house(tmp_path / "there", asked) == 1
 
 
 def test_restoring_beside_a_running_server_is_refused(company: Path, backed_up: Path) -> None:

@@ -33,7 +33,7 @@ def test_commands_are_for_who_can_read_the_data_folder(empty: Path) -> None:
         assert sent(url, "/control/ping", None)[0] == 401
         assert sent(url, "/control/ping", "")[0] == 401
         assert sent(url, "/control/ping", token[:-1])[0] == 401
-        assert sent(url, "/control/ping", "ё")[0] == 401
+        assert sent(url, "/control/ping", "é")[0] == 401
         assert sent(url, "/control/ping", token, "GET")[0] == 405
         assert sent(url, "/control/nothing", token)[0] == 404
         assert sent(url, "/control/ping", token, body="[1]")[0] == 400
@@ -87,7 +87,7 @@ def test_a_second_process_on_the_same_data_folder_gets_a_clear_sentence(company:
         (company / control.FILE).unlink()  # so that the command does not find the server
         done = tandem(company, "heal")
         assert done.returncode == 2
-        assert done.stderr.splitlines() == [
+        assert done.stderr.splitlines()[-2:] == [
             "Tandem is already running on this data folder.",
             "Stop the other one, or choose another folder with TANDEM_DATA.",
         ]

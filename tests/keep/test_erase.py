@@ -31,7 +31,8 @@ def record(visitor, marker, numbers):
     events = [
         SpoolEvent(id=visitor // 7 + n, kind="pageview" if n % 2 else "event", at=now - 600_000 + n * 1000,
                    name="" if n % 2 else marker, host="fern-oak.example", path="/" + marker,
-                   query="utm_source=" + marker, referrer="https://" + marker + ".example/", props={{"who": marker}})
+                   query="utm_source=" + marker, referrer="https://" + marker + ".example/", props={{"who": marker}},
+                   engaged_ms=0, scroll=0, value=0, amount="0", currency="", status=0, marks=[])
         for n in numbers
     ]
     return Record(site=1, received=now, visitor=visitor, before=0, born=0, agent="Mozilla/5.0 " + marker, language="en",

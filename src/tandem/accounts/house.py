@@ -24,7 +24,9 @@ class House:
         self.settings, self.warehouse, self.database = settings, warehouse, database
         self.secret = secret(database, "house")
         self.parts: dict[str, Any] = {}
-        self.loading = threading.RLock()  # held while spools are loaded, so that a backup or an erasure sees no half batch
+        self.loading = (
+            threading.RLock()
+        )  # held while spools are loaded, so that a backup or an erasure sees no half batch
         self._sites: tuple[float, dict[str, Site]] = (-SITES_FRESH_S, {})
 
     def sites(self) -> dict[str, Site]:

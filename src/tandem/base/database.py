@@ -1,7 +1,7 @@
 """The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -95,6 +95,17 @@ class Database:
         """Whether this version of Tandem has a form of that name."""
         return revision in {step.revision for step in ScriptDirectory.from_config(_alembic()).walk_revisions()}
 
+    def forget_deleted(self) -> None:
+        """Take what was deleted out of SQLite's write-ahead log too, so that it is in no file.
+
+        While somebody else writes the log cannot be cut; SQLite cuts it itself a little later.
+        """
+        if self.is_sqlite:
+            with suppress(OperationalError), self.engine.connect() as connection:
+                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                    "pragma wal_checkpoint(truncate)"
+                )
+
     def close(self) -> None:
         self.engine.dispose()
 
@@ -114,7 +125,7 @@ def _with_driver(dsn: str) -> str:
 
 def _tune_sqlite(connection: Any, _: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000", "secure_delete=ON"):
         connection.execute(f"pragma {pragma}")
 
 

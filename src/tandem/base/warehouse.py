@@ -53,7 +53,9 @@ class Warehouse:
         self._server_config = server_config
         self.is_local = dsn.startswith("chdb:")
         self._options = self._chdb_options(memory_mb) if self.is_local else {}
-        self._settings = {"max_execution_time": query_seconds, **READING, **(UNLOGGED if self.is_local else {})}
+        self._settings: dict[str, Any] = {"max_execution_time": query_seconds, **READING}
+        if self.is_local:
+            self._settings |= UNLOGGED
         if cluster:
             self._settings |= CLUSTERED
         self._memory_mb = memory_mb

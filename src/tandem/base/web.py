@@ -49,8 +49,8 @@ def _registered_once(self: HTTPRouteHandler, app: Any) -> None:
         _registered(self, app)
 
 
-# TRAP: Litestar 2.25 registers the first handler of a path with two methods (GET and POST /changes) twice, and then wraps
-# it for threads twice, so that nobody awaits the inner one; see test_a_page_and_its_form_share_an_address.
+# TRAP: Litestar 2.25 registers the first handler of a path with two methods (GET and POST /changes) twice, and then
+# wraps it for threads twice, so that nobody awaits the inner one; see test_a_page_and_its_form_share_an_address.
 HTTPRouteHandler.on_registration = _registered_once  # type: ignore[method-assign]
 
 
@@ -87,8 +87,14 @@ def _environment(language: str) -> Environment:
 
 WORDS: dict[str, dict[str, str]] = {
     "PERIODS": {
-        "today": "Today", "yesterday": "Yesterday", "7d": "Last 7 days", "30d": "Last 30 days", "90d": "Last 90 days",
-        "month": "This month", "last-month": "Last month", "12mo": "Last 12 months",
+        "today": "Today",
+        "yesterday": "Yesterday",
+        "7d": "Last 7 days",
+        "30d": "Last 30 days",
+        "90d": "Last 90 days",
+        "month": "This month",
+        "last-month": "Last month",
+        "12mo": "Last 12 months",
     },
     "COMPARED": {"previous": "The period before", "year": "The same days a year ago", "none": "Nothing"},
     "OPS": {"is": "is", "is_not": "is not", "contains": "contains", "contains_not": "does not contain"},
@@ -96,29 +102,55 @@ WORDS: dict[str, dict[str, str]] = {
     "OWNERS": {"marketing": "Marketing", "engineering": "Engineering", "both": "Both sides"},
     "THEMES": {"auto": "As the system", "light": "Light", "dark": "Dark"},
     "ROLES": {
-        "admin": "Admin", "marketing": "Marketing", "engineering": "Engineering", "executive": "Executive",
-        "finance": "Finance", "agency": "Agency", "viewer": "Viewer",
+        "admin": "Admin",
+        "marketing": "Marketing",
+        "engineering": "Engineering",
+        "executive": "Executive",
+        "finance": "Finance",
+        "agency": "Agency",
+        "viewer": "Viewer",
     },
     "KINDS": {
-        "deploy": "Deploy", "campaign": "Campaign", "content": "Content", "price": "Price", "robots": "robots.txt",
-        "outage": "Outage", "tool": "Tool", "other": "Other",
+        "deploy": "Deploy",
+        "campaign": "Campaign",
+        "content": "Content",
+        "price": "Price",
+        "robots": "robots.txt",
+        "outage": "Outage",
+        "tool": "Tool",
+        "other": "Other",
     },
     "MODES": {
-        "cookieless": "Without cookies", "cookie": "First-party cookie", "consent": "Cookie after consent",
+        "cookieless": "Without cookies",
+        "cookie": "First-party cookie",
+        "consent": "Cookie after consent",
     },
     "MODES_SAID": {
-        "cookieless": "without cookies", "cookie": "with a first-party cookie", "consent": "with a cookie after consent",
+        "cookieless": "without cookies",
+        "cookie": "with a first-party cookie",
+        "consent": "with a cookie after consent",
     },
     "REFUSED": {
-        "unknown_site": "unknown site", "bad_json": "not readable", "oversized": "larger than 64 KB",
-        "unknown_kind": "unknown kind of event", "no_id": "without an id", "no_url": "without an address",
-        "property_explosion": "too many properties", "url_too_long": "address too long", "bad_value": "a value out of range",
+        "unknown_site": "unknown site",
+        "bad_json": "not readable",
+        "oversized": "larger than 64 KB",
+        "unknown_kind": "unknown kind of event",
+        "no_id": "without an id",
+        "no_url": "without an address",
+        "property_explosion": "too many properties",
+        "url_too_long": "address too long",
+        "bad_value": "a value out of range",
     },
     "UNITS": {
-        "count": "Counts", "share": "Shares", "money": "Money", "seconds": "Attention and time",
-        "milliseconds": "Milliseconds", "score": "Scores", "per_visit": "Per visit",
+        "count": "Counts",
+        "share": "Shares",
+        "money": "Money",
+        "seconds": "Attention and time",
+        "milliseconds": "Milliseconds",
+        "score": "Scores",
+        "per_visit": "Per visit",
     },
-}  # fmt: skip
+}
 """How ids that people see are called in English; templates translate them."""
 
 
@@ -133,8 +165,10 @@ def rendered(template: str, language: str, **facts: Any) -> str:
     """A page or fragment as text. Templates of a slice are named `<slice>/<file>`."""
     language = language if language in LANGUAGES else "en"
     form = Formats(language)
-    return _environment(language).get_template(template).render(
-        language=language, form=form, period_name=form.period, **facts
+    return (
+        _environment(language)
+        .get_template(template)
+        .render(language=language, form=form, period_name=form.period, **facts)
     )
 
 
@@ -160,16 +194,19 @@ class Formats:
         if value is None:
             return "—"
         if unit == "share":
-            digits = "0.00" if abs(value) < 0.1 else "0.0" if abs(value) < 0.9995 else "0"
-            return str(numbers.format_percent(value, f"#,##{digits if value else '0'}%", locale=self.locale))
+            pattern = "0.00" if abs(value) < 0.1 else "0.0" if abs(value) < 0.9995 else "0"
+            return str(numbers.format_percent(value, f"#,##{pattern if value else '0'}%", locale=self.locale))
         if unit == "money":
             digits = 0 if abs(value) >= 1000 else 2
             return str(
                 numbers.format_currency(
-                    round(value, digits), currency, locale=self.locale, currency_digits=False,
+                    round(value, digits),
+                    currency,
+                    locale=self.locale,
+                    currency_digits=False,
                     format=None if digits else "¤#,##0" if self.locale.language == "en" else "#,##0\xa0¤",
                 )
-            )  # fmt: skip
+            )
         if unit == "seconds":
             return self.span(value)
         if unit == "milliseconds":
@@ -279,15 +316,35 @@ class Formats:
 
 
 MEMBERS = {
-    ("device", "desktop"): "Desktop", ("device", "mobile"): "Phone", ("device", "tablet"): "Tablet", ("device", "tv"): "Television",
-    ("device", "bot"): "Robot", ("device", "other"): "Other device", ("device", "console"): "Game console",
-    ("device", "wearable"): "Watch", ("loyalty", "new"): "New visitors", ("loyalty", "returning"): "Returning visitors",
-    ("loyalty", "unknown"): "Not known (no cookie)", ("network", "datacentre"): "Data centre", ("kind", "event"): "Own event",
-    ("kind", "outbound"): "Link out", ("kind", "download"): "Download", ("kind", "form"): "Form", ("kind", "search"): "Site search",
-    ("bot", "search"): "Search engine", ("bot", "ai"): "AI crawler", ("bot", "seo"): "SEO tool", ("bot", "monitoring"): "Monitoring",
-    ("bot", "social preview"): "Link preview", ("bot", "feed"): "Feed reader", ("bot", "archive"): "Archive", ("bot", "tool"): "Program",
-    ("bot", "security"): "Security scanner", ("bot", "datacentre"): "Data centre", ("bot", "other"): "Other robot",
-}  # fmt: skip
+    ("device", "desktop"): "Desktop",
+    ("device", "mobile"): "Phone",
+    ("device", "tablet"): "Tablet",
+    ("device", "tv"): "Television",
+    ("device", "bot"): "Robot",
+    ("device", "other"): "Other device",
+    ("device", "console"): "Game console",
+    ("device", "wearable"): "Watch",
+    ("loyalty", "new"): "New visitors",
+    ("loyalty", "returning"): "Returning visitors",
+    ("loyalty", "unknown"): "Not known (no cookie)",
+    ("network", "datacentre"): "Data centre",
+    ("kind", "event"): "Own event",
+    ("kind", "outbound"): "Link out",
+    ("kind", "download"): "Download",
+    ("kind", "form"): "Form",
+    ("kind", "search"): "Site search",
+    ("bot", "search"): "Search engine",
+    ("bot", "ai"): "AI crawler",
+    ("bot", "seo"): "SEO tool",
+    ("bot", "monitoring"): "Monitoring",
+    ("bot", "social preview"): "Link preview",
+    ("bot", "feed"): "Feed reader",
+    ("bot", "archive"): "Archive",
+    ("bot", "tool"): "Program",
+    ("bot", "security"): "Security scanner",
+    ("bot", "datacentre"): "Data centre",
+    ("bot", "other"): "Other robot",
+}
 """Values that are words of ours, by dimension; channels are named as they are stored."""
 
 

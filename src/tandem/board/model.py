@@ -35,51 +35,76 @@ GROUPS: dict[str, Group] = {
     g.id: g
     for g in (
         Group(
-            id="speed", title="Speed", owner="engineering",
+            id="speed",
+            title="Speed",
+            owner="engineering",
             figures=("collect.lcp_p75", "collect.inp_p75", "collect.cls_p75", "collect.ttfb_p75"),
             meaning={
-                "marketing": "How long people wait before they can read and click. Every extra second costs visits that ads have paid for.",
+                "marketing": "How long people wait before they can read and click. "
+                "Every extra second costs visits that ads have paid for.",
                 "engineering": "Web vitals at the 75th percentile, as real browsers measured them.",
                 "executive": "Whether the site feels quick to three quarters of the people who use it.",
             },
         ),
         Group(
-            id="visibility", title="Visibility", owner="marketing", figures=(),
+            id="visibility",
+            title="Visibility",
+            owner="marketing",
+            figures=(),
             meaning={
                 "marketing": "Whether people find the site when they search for what it offers.",
                 "engineering": "Whether search engines can reach, read and index what was built.",
                 "executive": "How present the company is where its customers look.",
             },
-            missing="Search visibility is not measured yet. It needs an export of a search console, which comes with the area Site.",
-            instead="See visits from organic search", instead_query={"f": "channel:is:Organic Search"},
+            missing="Search visibility is not measured yet. It needs an export of a search console, which "
+            "comes with the area Site.",
+            instead="See visits from organic search",
+            instead_query={"f": "channel:is:Organic Search"},
         ),
         Group(
-            id="conversions", title="Conversions", owner="marketing",
+            id="conversions",
+            title="Conversions",
+            owner="marketing",
             figures=(
-                "collect.conversions", "collect.conversion_rate", "collect.revenue", "collect.orders",
+                "collect.conversions",
+                "collect.conversion_rate",
+                "collect.revenue",
+                "collect.orders",
                 "collect.average_order",
             ),
             meaning={
                 "marketing": "What visits bring: goals reached, orders and money.",
-                "engineering": "Goal hits and order events. A fall without a fall in visits often is a broken form or script.",
+                "engineering": "Goal hits and order events. "
+                "A fall without a fall in visits often is a broken form or script.",
                 "executive": "What the site earns, and how many visits it takes.",
             },
         ),
         Group(
-            id="uptime", title="Uptime", owner="engineering", figures=("collect.error_rate",),
+            id="uptime",
+            title="Uptime",
+            owner="engineering",
+            figures=("collect.error_rate",),
             meaning={
                 "marketing": "Whether the pages that campaigns lead to are there at all.",
                 "engineering": "Availability as probes and visitors see it.",
                 "executive": "Whether the site is open for business.",
             },
-            missing="Uptime is not measured yet. It needs probes, which come with the area Uptime; until then error pages are counted.",
-            instead="See the error pages", instead_query={"figure": "collect.error_pages", "pages": "errors"},
+            missing="Uptime is not measured yet. It needs probes, which come with the area Uptime; until "
+            "then error pages are counted.",
+            instead="See the error pages",
+            instead_query={"figure": "collect.error_pages", "pages": "errors"},
         ),
         Group(
-            id="engagement", title="Engagement", owner="both",
+            id="engagement",
+            title="Engagement",
+            owner="both",
             figures=(
-                "collect.visitors", "collect.visits", "collect.pageviews", "collect.engagement_rate",
-                "collect.bounce_rate", "collect.seconds_per_visit",
+                "collect.visitors",
+                "collect.visits",
+                "collect.pageviews",
+                "collect.engagement_rate",
+                "collect.bounce_rate",
+                "collect.seconds_per_visit",
             ),
             meaning={
                 "marketing": "How many people come, and whether what they find holds them.",
@@ -88,7 +113,7 @@ GROUPS: dict[str, Group] = {
             },
         ),
     )
-}  # fmt: skip
+}
 
 ORDER: dict[str, tuple[str, ...]] = {
     "marketing": ("conversions", "engagement", "visibility", "speed", "uptime"),
@@ -201,7 +226,7 @@ def verdict_of(change: float | None, good: str) -> str:
 
 
 def outcome(tiles: list[Tile]) -> str:
-    """better, worse, mixed, same, alone (nothing to compare with) or none (no data): what a few figures say together."""
+    """What a few figures say together: better, worse, mixed, same, alone (no comparison) or none (no data)."""
     if not any(t.value for t in tiles):
         return "none"
     if all(t.change is None for t in tiles):
@@ -263,36 +288,81 @@ class TableKind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 VISIT_FIGURES = (
-    "collect.visitors", "collect.visits", "collect.engagement_rate", "collect.converted_visits", "collect.conversion_rate",
+    "collect.visitors",
+    "collect.visits",
+    "collect.engagement_rate",
+    "collect.converted_visits",
+    "collect.conversion_rate",
     "collect.revenue",
-)  # fmt: skip
+)
 PAGE_FIGURES = ("collect.page_visitors", "collect.page_visits", "collect.pageviews", "collect.seconds_per_pageview")
 EDGE_FIGURES = ("collect.visitors", "collect.visits", "collect.bounce_rate", "collect.conversion_rate")
 VITAL_FIGURES = (
-    "collect.lcp_measured", "collect.lcp_p75", "collect.lcp_good_share", "collect.inp_p75", "collect.cls_p75", "collect.ttfb_p75",
-)  # fmt: skip
+    "collect.lcp_measured",
+    "collect.lcp_p75",
+    "collect.lcp_good_share",
+    "collect.inp_p75",
+    "collect.cls_p75",
+    "collect.ttfb_p75",
+)
 
 TABLES: dict[str, TableKind] = {
     t.id: t
     for t in (
         TableKind(id="channels", title="Channels", by="channel", figures=VISIT_FIGURES, drill="sources", group="from"),
         TableKind(id="sources", title="Sources", by="source", figures=VISIT_FIGURES, drill="campaigns", group="from"),
-        TableKind(id="campaigns", title="Campaigns", by="campaign", figures=VISIT_FIGURES, extra=(Filter("campaign", "is_not", ("",)),), drill="keywords", group="from"),
-        TableKind(id="keywords", title="Keywords", by="term", figures=VISIT_FIGURES, extra=(Filter("term", "is_not", ("",)),), group="from"),
-        TableKind(id="referrers", title="Referring sites", by="referrer", figures=VISIT_FIGURES, extra=(Filter("referrer", "is_not", ("",)),), group="from"),
+        TableKind(
+            id="campaigns",
+            title="Campaigns",
+            by="campaign",
+            figures=VISIT_FIGURES,
+            extra=(Filter("campaign", "is_not", ("",)),),
+            drill="keywords",
+            group="from",
+        ),
+        TableKind(
+            id="keywords",
+            title="Keywords",
+            by="term",
+            figures=VISIT_FIGURES,
+            extra=(Filter("term", "is_not", ("",)),),
+            group="from",
+        ),
+        TableKind(
+            id="referrers",
+            title="Referring sites",
+            by="referrer",
+            figures=VISIT_FIGURES,
+            extra=(Filter("referrer", "is_not", ("",)),),
+            group="from",
+        ),
         TableKind(id="pages", title="Pages", by="page", figures=PAGE_FIGURES, group="pages"),
         TableKind(id="entries", title="Entry pages", by="entry", figures=EDGE_FIGURES, group="pages"),
         TableKind(id="exits", title="Exit pages", by="exit", figures=EDGE_FIGURES, group="pages"),
         TableKind(id="errors", title="Error pages", by="page", figures=("collect.error_pages",), group="pages"),
         TableKind(id="countries", title="Countries", by="country", figures=VISIT_FIGURES, group="who"),
-        TableKind(id="cities", title="Cities", by="city", figures=VISIT_FIGURES, extra=(Filter("city", "is_not", ("",)),), group="who"),
+        TableKind(
+            id="cities",
+            title="Cities",
+            by="city",
+            figures=VISIT_FIGURES,
+            extra=(Filter("city", "is_not", ("",)),),
+            group="who",
+        ),
         TableKind(id="languages", title="Languages", by="language", figures=VISIT_FIGURES, group="who"),
         TableKind(id="loyalty", title="New or returning", by="loyalty", figures=VISIT_FIGURES, group="who"),
         TableKind(id="devices", title="Devices", by="device", figures=VISIT_FIGURES, drill="browsers", group="with"),
         TableKind(id="browsers", title="Browsers", by="browser", figures=VISIT_FIGURES, group="with"),
         TableKind(id="systems", title="Operating systems", by="os", figures=VISIT_FIGURES, group="with"),
-        TableKind(id="bots", title="Bots", by="bot_name", figures=("collect.bot_visits",), group="with",
-                  extra=(Filter("bot", "is_not", ("",)),), with_bots=True),
+        TableKind(
+            id="bots",
+            title="Bots",
+            by="bot_name",
+            figures=("collect.bot_visits",),
+            group="with",
+            extra=(Filter("bot", "is_not", ("",)),),
+            with_bots=True,
+        ),
         TableKind(id="goals", title="Goals", by="goal", figures=("collect.conversions",), group="done"),
         TableKind(id="actions", title="Actions", by="action", figures=("collect.actions",), group="done"),
         TableKind(id="vitals", title="Web vitals by page", by="page", figures=VITAL_FIGURES, group="speed"),
@@ -309,13 +379,30 @@ TABLE_GROUPS: dict[str, str] = {
 """The questions of the traffic page, each answered by a few tables."""
 
 HUES: dict[str, str] = {
-    "Direct": "grey", "Organic Search": "green", "Paid Search": "orange", "Referral": "sky", "Email": "yellow",
-    "Organic Social": "purple", "Paid Social": "vermilion", "AI Assistants": "blue", "Display": "orange-ring",
-    "Paid Shopping": "vermilion-ring", "Paid Video": "yellow-ring", "Paid Other": "orange-ring",
-    "Cross-network": "orange-ring", "Organic Shopping": "green-ring", "Organic Video": "purple-ring",
-    "Messengers": "purple-ring", "Maps": "sky-ring", "Marketplaces": "green-ring", "Affiliates": "sky-ring",
-    "Audio": "yellow-ring", "SMS": "yellow-ring", "Mobile Push Notifications": "yellow-ring", "Unassigned": "grey-ring",
-}  # fmt: skip
+    "Direct": "grey",
+    "Organic Search": "green",
+    "Paid Search": "orange",
+    "Referral": "sky",
+    "Email": "yellow",
+    "Organic Social": "purple",
+    "Paid Social": "vermilion",
+    "AI Assistants": "blue",
+    "Display": "orange-ring",
+    "Paid Shopping": "vermilion-ring",
+    "Paid Video": "yellow-ring",
+    "Paid Other": "orange-ring",
+    "Cross-network": "orange-ring",
+    "Organic Shopping": "green-ring",
+    "Organic Video": "purple-ring",
+    "Messengers": "purple-ring",
+    "Maps": "sky-ring",
+    "Marketplaces": "green-ring",
+    "Affiliates": "sky-ring",
+    "Audio": "yellow-ring",
+    "SMS": "yellow-ring",
+    "Mobile Push Notifications": "yellow-ring",
+    "Unassigned": "grey-ring",
+}
 """One colour a channel, the same on every page: Okabe-Ito, and rings for the rarer kin of a colour."""
 
 

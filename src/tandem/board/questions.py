@@ -1,7 +1,7 @@
 """From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -127,6 +127,23 @@ def chart(house: House, address: Address, figure: str) -> Chart:
         changes=placed(changes_of(house, address), points, address),
         is_partial=is_partial(address),
     )
+
+
+def measured_from(house: House, address: Address) -> date | None:
+    """The first measured day of what is compared with, if measuring began in its midst: the change is unfair then."""
+    if address.before is None:
+        return None
+    days = Question(
+        site=address.site.id,
+        zone=address.site.zone,
+        figures=("collect.visits",),
+        since=address.before.since,
+        until=address.before.until,
+        by=("day",),
+    )
+    found = [row.key[0] for row in desk_of(house).ask(days).rows]
+    first: date | None = min(found, default=None)
+    return first if first and first > address.before.first + timedelta(days=1) else None
 
 
 def changes_of(house: House, address: Address) -> list[Change]:

@@ -25,14 +25,40 @@ from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
 
 CHART_FIGURES = (
-    "collect.visitors", "collect.visits", "collect.pageviews", "collect.conversions", "collect.revenue", "collect.orders",
-    "collect.engagement_rate", "collect.conversion_rate", "collect.lcp_p75", "collect.error_pages",
-)  # fmt: skip
+    "collect.visitors",
+    "collect.visits",
+    "collect.pageviews",
+    "collect.conversions",
+    "collect.revenue",
+    "collect.orders",
+    "collect.engagement_rate",
+    "collect.conversion_rate",
+    "collect.lcp_p75",
+    "collect.error_pages",
+)
 MOST_ROWS = 100_000
 FILTER_BY = (
-    "channel", "source", "medium", "campaign", "term", "content", "referrer", "page", "entry", "exit", "goal", "action",
-    "country", "city", "language", "device", "browser", "os", "loyalty", "host",
-)  # fmt: skip
+    "channel",
+    "source",
+    "medium",
+    "campaign",
+    "term",
+    "content",
+    "referrer",
+    "page",
+    "entry",
+    "exit",
+    "goal",
+    "action",
+    "country",
+    "city",
+    "language",
+    "device",
+    "browser",
+    "os",
+    "loyalty",
+    "host",
+)
 """The dimensions that the top bar offers as filters; the address takes all."""
 
 
@@ -66,8 +92,16 @@ def _form(caller: Caller) -> web.Formats:
 
 def _top(view: View) -> dict[str, Any]:
     """What the top bar needs of a page that shows figures."""
-    return {"site": view.address.site, "address": view.address, "view": view, "periods": NAMES, "filter_by": FILTER_BY,
-            "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS}  # fmt: skip
+    return {
+        "site": view.address.site,
+        "address": view.address,
+        "view": view,
+        "periods": NAMES,
+        "filter_by": FILTER_BY,
+        "ops": OPS,
+        "comparisons": COMPARISONS,
+        "dimensions": DIMENSIONS,
+    }
 
 
 @get("/board", sync_to_thread=True, include_in_schema=False)
@@ -82,10 +116,20 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
     headline = [tiles[f] for f in HEADLINES[address.lens]]
     return framed(
-        request, house, caller, "board/board.html", **_top(view), groups=groups, question=QUESTIONS[address.lens],
-        headline=headline, outcome=outcome(headline), changes=done, is_partial=questions.is_partial(address),
+        request,
+        house,
+        caller,
+        "board/board.html",
+        **_top(view),
+        groups=groups,
+        question=QUESTIONS[address.lens],
+        headline=headline,
+        outcome=outcome(headline),
+        changes=done,
+        is_partial=questions.is_partial(address),
+        measured_from=questions.measured_from(house, address),
         names=questions.names_of(house, address.site, "goal"),
-    )  # fmt: skip
+    )
 
 
 @get("/traffic", sync_to_thread=True, include_in_schema=False)
@@ -99,13 +143,22 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
     drawn = questions.chart(house, view.address, figure)
     chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
     return framed(
-        request, house, caller, "board/traffic.html", **_top(view), figure=FIGURES[figure], chart=drawn,
-        figures=[FIGURES[f] for f in chosen], verdict=verdict_of(
-            web.relative(drawn.value, drawn.value_before), FIGURES[figure].good),
-        tables=[_table_facts(house, view, kind, reading) for kind in shown], groups=TABLE_GROUPS,
-        names=questions.names_of(house, view.address.site, "goal"), may_export=caller.may("figures.export"),
+        request,
+        house,
+        caller,
+        "board/traffic.html",
+        **_top(view),
+        figure=FIGURES[figure],
+        chart=drawn,
+        figures=[FIGURES[f] for f in chosen],
+        verdict=verdict_of(web.relative(drawn.value, drawn.value_before), FIGURES[figure].good),
+        tables=[_table_facts(house, view, kind, reading) for kind in shown],
+        groups=TABLE_GROUPS,
+        names=questions.names_of(house, view.address.site, "goal"),
+        may_export=caller.may("figures.export"),
+        measured_from=questions.measured_from(house, view.address),
         chart_json=_drawn(drawn, view, _form(caller), web.translations(caller.language).gettext),
-    )  # fmt: skip
+    )
 
 
 def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable[[str], str]) -> str:
@@ -115,7 +168,10 @@ def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable
     length = max(len(chart.points), len(before))
     ticks = [b for b, _ in chart.points] + [b for b, _ in before[len(chart.points) :]]
     drawn = {
-        "figure": text(figure.label), "unit": figure.unit, "currency": site.currency, "isPartial": chart.is_partial,
+        "figure": text(figure.label),
+        "unit": figure.unit,
+        "currency": site.currency,
+        "isPartial": chart.is_partial,
         "ticks": [form.tick(b, chart.step) for b in ticks[:length]],
         "names": [form.bucket(b, chart.step) for b, _ in chart.points],
         "values": [v for _, v in chart.points],
@@ -124,11 +180,17 @@ def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable
         "beforeNames": [form.bucket(b, chart.step) for b, _ in before],
         "beforeTexts": [form.figure(v, figure.unit, site.currency) for _, v in before],
         "marks": [
-            {"at": at, "title": c.title, "kind": text(web.WORDS["KINDS"][c.kind]), "author": c.author,
-             "time": form.moment(c.at, site.zone), "url": f"{view.to('/changes')}#change-{c.id}"}
+            {
+                "at": at,
+                "title": c.title,
+                "kind": text(web.WORDS["KINDS"][c.kind]),
+                "author": c.author,
+                "time": form.moment(c.at, site.zone),
+                "url": f"{view.to('/changes')}#change-{c.id}",
+            }
             for at, c in chart.changes
         ],
-    }  # fmt: skip
+    }
     return msgspec.json.encode(drawn).decode()
 
 
@@ -141,8 +203,17 @@ def _table_facts(house: House, view: View, kind: TableKind, reading: questions.R
     export = view.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
     export += "".join(f"&{urlencode({'f': f})}" for f in extra)
     page = msgspec.structs.replace(view, path="/traffic", keep=view.keep | {kind.group: kind.id})
-    return {"group": kind.group, "kind": kind, "kinds": kinds, "table": table, "export": export, "view": page, "hues": HUES,
-            "verdict_of": verdict_of, "relative": web.relative}  # fmt: skip
+    return {
+        "group": kind.group,
+        "kind": kind,
+        "kinds": kinds,
+        "table": table,
+        "export": export,
+        "view": page,
+        "hues": HUES,
+        "verdict_of": verdict_of,
+        "relative": web.relative,
+    }
 
 
 def _chart_figure(request: Request[Any, Any, Any]) -> str:
@@ -159,22 +230,36 @@ def _kind(name: str, group: str) -> TableKind:
 
 @get("/traffic/table/{name:str}", sync_to_thread=True, include_in_schema=False)
 def traffic_table(
-    request: Request[Any, Any, Any], house: House, caller: Caller, name: str, most: int = 10, sort: str = "",
-    way: str = "", search: str = "",
-) -> Response[str]:  # fmt: skip
+    request: Request[Any, Any, Any],
+    house: House,
+    caller: Caller,
+    name: str,
+    most: int = 10,
+    sort: str = "",
+    way: str = "",
+    search: str = "",
+) -> Response[str]:
     """One table as a fragment: another tab, another order, a search, or all of its rows."""
     caller.must("figures.read")
     if name not in TABLES:
         raise UserError("There is no such table.", "Load the page again.", status=404)
     view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
     reading = questions.Reading(
-        name=_form(caller).member, most=min(max(most, 1), MOST_ROWS), sort=sort, is_rising=way == "up",
+        name=_form(caller).member,
+        most=min(max(most, 1), MOST_ROWS),
+        sort=sort,
+        is_rising=way == "up",
         search=search.strip()[:200],
-    )  # fmt: skip
+    )
     return framed(
-        request, house, caller, "board/_table.html", site=view.address.site, may_export=caller.may("figures.export"),
+        request,
+        house,
+        caller,
+        "board/_table.html",
+        site=view.address.site,
+        may_export=caller.may("figures.export"),
         **_table_facts(house, view, TABLES[name], reading),
-    )  # fmt: skip
+    )
 
 
 @get("/values", sync_to_thread=True, include_in_schema=False)
@@ -194,9 +279,15 @@ def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
     caller.must("figures.read")
     view = _view(request, house, caller)
     return framed(
-        request, house, caller, "board/_jump.html", site=view.address.site, view=view, figures=list(FIGURES.values()),
+        request,
+        house,
+        caller,
+        "board/_jump.html",
+        site=view.address.site,
+        view=view,
+        figures=list(FIGURES.values()),
         tables=list(TABLES.values()),
-    )  # fmt: skip
+    )
 
 
 @get("/realtime", sync_to_thread=True, include_in_schema=False)
@@ -205,16 +296,25 @@ def realtime(request: Request[Any, Any, Any], house: House, caller: Caller, site
     chosen = site_for(house, caller, site)
     now = clock.now()
     template = "board/_live.html" if request.headers.get("hx-request") else "board/realtime.html"
-    return framed(request, house, caller, template, site=chosen, now=now, live=questions.live(house, chosen, now), hues=HUES)
+    return framed(
+        request, house, caller, template, site=chosen, now=now, live=questions.live(house, chosen, now), hues=HUES
+    )
 
 
 @get("/figures", sync_to_thread=True, include_in_schema=False)
 def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
     caller.must("figures.read")
     return framed(
-        request, house, caller, "board/figures.html", site=site_for(house, caller, site), figures=list(FIGURES.values()),
-        dimensions=DIMENSIONS, all_figures=FIGURES, units=list(Unit),
-    )  # fmt: skip
+        request,
+        house,
+        caller,
+        "board/figures.html",
+        site=site_for(house, caller, site),
+        figures=list(FIGURES.values()),
+        dimensions=DIMENSIONS,
+        all_figures=FIGURES,
+        units=list(Unit),
+    )
 
 
 @get("/explain/{figure:str}", sync_to_thread=True, include_in_schema=False)
@@ -225,9 +325,16 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figur
     explanation = explained(figure, address.question((figure,)))
     result = questions.desk_of(house).ask(address.question((figure,)))
     return framed(
-        request, house, caller, "board/_explain.html", site=address.site, explanation=explanation, took_ms=result.took_ms,
-        figure=FIGURES[figure], all_figures=FIGURES,
-    )  # fmt: skip
+        request,
+        house,
+        caller,
+        "board/_explain.html",
+        site=address.site,
+        explanation=explanation,
+        took_ms=result.took_ms,
+        figure=FIGURES[figure],
+        all_figures=FIGURES,
+    )
 
 
 # ── API ──
@@ -253,9 +360,16 @@ class FigureAnswer(msgspec.Struct, frozen=True):
 
 @get("/api/figures", sync_to_thread=True, tags=["figures"])
 def api_figures(
-    request: Request[Any, Any, Any], house: House, caller: Caller, figures: str, by: str = "", site: str | None = None,
-    period: str = "30d", bots: bool = False, most: int = 1000,
-) -> FigureAnswer:  # fmt: skip
+    request: Request[Any, Any, Any],
+    house: House,
+    caller: Caller,
+    figures: str,
+    by: str = "",
+    site: str | None = None,
+    period: str = "30d",
+    bots: bool = False,
+    most: int = 1000,
+) -> FigureAnswer:
     """Any figures of the catalogue over a period, split by dimensions, filtered by `f=channel:is:Direct`.
 
     `figures` and `by` are lists parted by commas.
@@ -265,23 +379,35 @@ def api_figures(
     rows = [FigureRow(dict(zip(splits, map(_plain, r.key), strict=True)), r.figures) for r in result.rows]
     span = address.period
     return FigureAnswer(
-        address.site.key, span.since.isoformat(), span.until.isoformat(), rows[: max(0, min(most, MOST_ROWS))], len(rows),
+        address.site.key,
+        span.since.isoformat(),
+        span.until.isoformat(),
+        rows[: max(0, min(most, MOST_ROWS))],
+        len(rows),
         result.took_ms,
-    )  # fmt: skip
+    )
 
 
 @get("/export", sync_to_thread=True, include_in_schema=False)
 def export(
-    request: Request[Any, Any, Any], house: House, caller: Caller, figures: str, by: str = "", format: str = "csv"  # noqa: A002
+    request: Request[Any, Any, Any],
+    house: House,
+    caller: Caller,
+    figures: str,
+    by: str = "",
+    format: str = "csv",
 ) -> Response[Any]:
     """What a table shows, all rows, as CSV or JSON."""
     caller.must("figures.export")
     address, result, splits = _asked(request, house, caller, figures, by)
     names = [f for f in figures.split(",") if f]
-    file = f"tandem-{address.site.key}-{by.replace(',', '-') or 'total'}-{address.period.first}-{address.period.last}.{format}"
+    what, span = by.replace(",", "-") or "total", address.period
+    file = f"tandem-{address.site.key}-{what}-{span.first}-{span.last}.{format}"
     headers = {"content-disposition": f'attachment; filename="{file}"'}
     if format == "json":
-        rows = [dict(zip(splits, map(_plain, r.key), strict=True)) | {n: r.figures[n] for n in names} for r in result.rows]
+        rows = [
+            dict(zip(splits, map(_plain, r.key), strict=True)) | {n: r.figures[n] for n in names} for r in result.rows
+        ]
         return Response(rows, media_type="application/json", headers=headers)
     if format != "csv":
         raise UserError(f"“{format[:20]}” is not a format.", "Choose csv or json.")
@@ -289,7 +415,9 @@ def export(
     writer = csv.writer(out)
     writer.writerow([*splits, *names])
     for row in result.rows:
-        writer.writerow([*(_cell(k) for k in row.key), *("" if row.figures[n] is None else row.figures[n] for n in names)])
+        writer.writerow(
+            [*(_cell(k) for k in row.key), *("" if row.figures[n] is None else row.figures[n] for n in names)]
+        )
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 

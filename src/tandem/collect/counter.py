@@ -33,7 +33,9 @@ def script(path: str) -> bytes:
 
 def sender_of(headers: Mapping[str, str], peer: str, proxies: Proxies) -> Sender:
     """Who sent this, as far as the connection tells."""
-    forwarded = headers.get("x-forwarded-for") or ""
+    # TRAP: some proxies add a header of their own beside the visitor's; only all of them together tell the truth.
+    all_of = getattr(headers, "get_all", None)
+    forwarded = ", ".join(all_of("x-forwarded-for")) if all_of else headers.get("x-forwarded-for") or ""
     address = proxies.sender(peer, forwarded)
     return Sender(address, headers.get("user-agent") or "", headers.get("sec-gpc") == "1")
 

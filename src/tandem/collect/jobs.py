@@ -30,6 +30,7 @@ from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import Rules, load_rules
 
+MOST_KEPT = 100_000
 BATCH_BYTES = 24 << 20
 HALF_HOUR = timedelta(minutes=30)
 read_record = msgspec.json.Decoder(Record).decode
@@ -87,6 +88,7 @@ class Loader:
         self.rules = rules or load_rules()
         self._known_origins: set[tuple[int, int]] = set()
         self._known_agents: set[int] = set()
+        self.kept_ids: dict[int, int] = {}
 
     def load_all(self) -> int:
         """Load every sealed segment; returns the number of events stored."""
@@ -176,7 +178,7 @@ class _SiteBatch:
             key = (row[2], row[1])
             is_known = key in known or (row[_MARKS] and (0, row[1]) in known)
             ledger[(self.site.id, row[4].date(), "duplicate" if is_known else "stored")] += 1
-            known.add(key)
+            known |= {key, (0, row[1])}
             if not is_known:
                 yield row
 
@@ -239,16 +241,33 @@ class _SiteBatch:
         changed = [r for r in records if r.before]
         if not changed:
             return
-        asked = {visitor for r in changed for visitor in (r.before, r.visitor)}
+        kept = self.loader.kept_ids
+        asked = {visitor for r in changed for visitor in (r.before, r.visitor, kept.get(r.visitor, 0))}
         oldest = min(e.at for r in changed for e in r.events)
         spans = store.active_spans(self.loader.warehouse, self.site, sorted(asked), oldest)
         for record in sorted(records, key=lambda r: (r.events[0].at, r.before)):
             first, last = (clock.from_ms(pick(e.at for e in record.events)) for pick in (min, max))
-            # Whoever has visits under the new id already goes on with it: the old one is a neighbour's.
-            if record.before and _is_on(spans, record.before, first) and not _is_on(spans, record.visitor, first):
-                record.visitor = record.before
+            old = self._id_of_visit(record, first, spans) if record.before else 0
+            if old:
+                if len(kept) > MOST_KEPT:
+                    kept.clear()
+                kept[record.visitor] = old
+                record.visitor = old
             if record.visitor in asked:
                 spans.setdefault(record.visitor, []).append((first, last))
+
+
+    def _id_of_visit(self, record: Record, at: datetime, spans: dict[int, list[store.Span]]) -> int:
+        """The old id under which this visit goes on, or 0.
+
+        An id that was kept a moment ago is kept though address or agent have changed since. Whoever has visits under
+        the new id already goes on with it: the old one is a neighbour's.
+        """
+        kept = self.loader.kept_ids.get(record.visitor, 0)
+        if kept and _is_on(spans, kept, at):
+            return kept
+        is_new = _is_on(spans, record.before, at) and not _is_on(spans, record.visitor, at)
+        return record.before if is_new else 0
 
 
 def _is_on(spans: dict[int, list[store.Span]], visitor: int, at: datetime) -> bool:

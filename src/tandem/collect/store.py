@@ -349,5 +349,6 @@ def _renewed_salts(db: Database, today: date, oldest: date) -> dict[date, bytes]
                 c.execute(insert(t.salts).values(on=today, salt=secrets.token_bytes(32)))
     except IntegrityError:
         pass  # another collector was first; its salt is the one
+    db.forget_deleted()
     with db.read() as c:
         return {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}

@@ -42,8 +42,13 @@ class Progress(NamedTuple):
 
 
 def seed(
-    house: House, until: datetime | None = None, days: int = 120, events: int = EVENTS, seed: int = 7,
-    hosts: Sequence[str] = (HOST, "localhost", "127.0.0.1"), tell: Callable[[Progress], Any] = lambda progress: None,
+    house: House,
+    until: datetime | None = None,
+    days: int = 120,
+    events: int = EVENTS,
+    seed: int = 7,
+    hosts: Sequence[str] = (HOST, "localhost", "127.0.0.1"),
+    tell: Callable[[Progress], Any] = lambda progress: None,
 ) -> Company:
     """Put the company into the stores; returns it, with its planted truth.
 
@@ -83,7 +88,12 @@ def seed_records(house: House, company: Company, hosts: Sequence[str]) -> Site:
 
 def _as_change(change: DemoChange) -> Change:
     return Change(
-        at=change.at, kind=change.kind, scope=change.scope, author=change.author, title=change.title, note=change.note,
+        at=change.at,
+        kind=change.kind,
+        scope=change.scope,
+        author=change.author,
+        title=change.title,
+        note=change.note,
         source="demo",
     )
 
@@ -138,9 +148,7 @@ class _Noted:
 def columns_of(site: Site, facts: Facts, noted: _Noted) -> dict[str, Any]:
     """One batch of invented facts as columns of the event store."""
     is_view = facts.kind == "pageview"
-    keys = noted.origins(
-        list(np.where(is_view, facts.query, "")), list(np.where(is_view, facts.referrer, ""))
-    )
+    keys = noted.origins(list(np.where(is_view, facts.query, "")), list(np.where(is_view, facts.referrer, "")))
     kept = timedelta(days=site.keep_days)
     at = _moments(facts.at)
     columns: dict[str, Any] = {

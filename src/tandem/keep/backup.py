@@ -20,10 +20,10 @@ from tandem.base.errors import UserError
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Step, Warehouse, migrate
 from tandem.collect import store as collect
-from tandem.collect.slice import load_spools
 from tandem.keep import archive, control, facts, records
 from tandem.keep.archive import Manifest, Reader, Table, Writer
 from tandem.keep.control import Tell
+from tandem.keep.intake import load_what_came_in
 
 HERE = Path(__file__).parent
 NEAR = timedelta(minutes=15)
@@ -57,7 +57,7 @@ def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     try:
         with house.loading:
             tell(0.0, "loading what has been received")
-            load_spools(house)
+            load_what_came_in(house)
             manifest = _written(house, writer, tell)
         tell(0.9, "reading everything again")
         writer.finish(manifest)

@@ -12,15 +12,13 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store as collect
-from tandem.collect.jobs import spool_folders
 from tandem.collect.model.hit import visitor_of_cookie
-from tandem.collect.slice import load_spools
 from tandem.keep import facts
 from tandem.keep.control import Tell
+from tandem.keep.intake import load_what_came_in
 
 HERE = Path(__file__).parent / "sql"
 TABLES = ("events", "visit_rows", "stale_visits")  # the last, because the others are told from it whom to erase
-SEALED_WITHIN_S = 5.0
 GONE_WITHIN_S = 60.0
 
 
@@ -62,9 +60,9 @@ def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     visitor, site = visitor_of(args["person"]), site_of(house, args.get("site") or "")
     asked = {"visitor": visitor, "site": site.id if site else 0}
     tell(0.0, "loading what has been received")
-    _wait_until_sealed(house)
     with house.loading:
-        load_spools(house)
+        if left := load_what_came_in(house):
+            raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
         held = _answers(house.warehouse, "person_facts", asked)
         origins = _answers(house.warehouse, "person_origins", asked)
         agents = _answers(house.warehouse, "person_agents", asked)
@@ -81,19 +79,6 @@ def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
         "events": events, "sites": sorted({_key_of(house, row[0]) for row in held}), "files_gone": is_gone,
         "backups": _backups(house.settings.folder),
     }  # fmt: skip
-
-
-def _wait_until_sealed(house: House) -> None:
-    """Let collectors that run here seal what they have begun to write."""
-    root, until = house.settings.folder / "spool", time.monotonic() + SEALED_WITHIN_S
-    begun = [path for folder in spool_folders(root) for path in folder.glob("*.open")]
-    while any(path.exists() for path in begun) and time.monotonic() < until:
-        time.sleep(0.1)
-    if left := [path for path in begun if path.exists() and path.stat().st_size]:
-        raise UserError(
-            f"{left[0].parent} holds hits that no collector has sealed.",
-            "Start the collector that writes there once, so that they are loaded; then erase.",
-        )
 
 
 def _erased(warehouse: Warehouse, visitor: int, site: Site | None) -> dict[str, set[str]]:

@@ -234,9 +234,7 @@ class Desk:
         self._pool.shutdown(cancel_futures=True)
 
 
-DATA_VERSION = (
-    "select sum(max_block_number), sum(rows), count() from {parts} where active and table like 'visit_rows%'"
-)
+DATA_VERSION = "select sum(max_block_number), sum(rows), count() from {parts} where active and table like 'visit_rows%'"
 
 
 def _identity(query: Query) -> tuple[str, str]:
@@ -313,5 +311,7 @@ def series(question: Question, result: Result, figure: str) -> list[tuple[Any, V
 
 def _bucket(key: Any, zone: ZoneInfo) -> Any:
     if isinstance(key, datetime):
-        return (key if key.tzinfo else key.replace(tzinfo=UTC)).astimezone(zone)  # the client gives UTC without saying so
+        return (key if key.tzinfo else key.replace(tzinfo=UTC)).astimezone(
+            zone
+        )  # the client gives UTC without saying so
     return key

@@ -29,6 +29,7 @@ with
         from events as e
         global inner join stale as s on e.visitor = s.visitor
         where e.site = {site:UInt32} and e.at >= {since:DateTime64(3, 'UTC')} and e.at >= s.since
+            and e.visitor global in (select visitor from stale)  -- lets the primary key leave most granules unread
         order by e.at, e.received
         limit 1 by e.visitor, e.id
     ),
@@ -149,3 +150,4 @@ select v.* replace ({version:UInt64} as version, 1 as is_deleted)
 from visit_rows as v final
 global inner join stale as s on v.visitor = s.visitor
 where v.site = {site:UInt32} and v.started >= {since:DateTime64(3, 'UTC')} and v.started >= s.since
+    and v.visitor global in (select visitor from stale)

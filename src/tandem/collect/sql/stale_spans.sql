@@ -10,6 +10,7 @@ select
 from visit_rows as v final
 global inner join (select visitor, since from stale_visits where batch = {batch:UInt64}) as s on v.visitor = s.visitor
 where v.site = {site:UInt32}
+    and v.visitor global in (select visitor from stale_visits where batch = {batch:UInt64})
     and v.started >= {since:DateTime64(3, 'UTC')} - interval 3 day
     and v.ended >= s.since - interval 24 hour
 group by v.visitor

@@ -1,0 +1,124 @@
+"""A running server with two workspaces, somebody of every role, and tokens of every kind."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from tandem.accounts import store, tables
+from tandem.accounts.guard import COOKIE
+from tandem.accounts.model import Person
+from tandem.accounts.permissions import SCOPES, Role
+from tandem.base import clock
+from tandem.base.database import Database
+
+PASSWORD = "a long password"
+
+
+class Running(NamedTuple):
+    """The server's address, its record store, who may sign in, and the secrets of its tokens."""
+
+    url: str
+    database: Database
+    people: dict[str, Person]
+    cookies: dict[str, str]
+    csrf: dict[str, str]
+    tokens: dict[str, str]
+    folder: Path
+
+    def as_person(self, role: str) -> httpx.Client:
+        """A browser that is signed in and sends our page's proof."""
+        return httpx.Client(base_url=self.url, cookies={COOKIE: self.cookies[role]}, headers={"x-csrf": self.csrf[role]}, timeout=30)
+
+    def as_program(self, token: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.tokens[token]}"}, timeout=30)
+
+    def as_nobody(self) -> httpx.Client:
+        return httpx.Client(base_url=self.url, timeout=30)
+
+
+def port_nobody_has() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
+    """A server on this folder; returns when it answers."""
+    port = port_nobody_has()
+    env = {**os.environ, "TANDEM_DATA": str(folder), "PORT": str(port), **more}
+    log = (folder.parent / f"{folder.name}.log").open("wb")
+    process = subprocess.Popen([sys.executable, "-m", "tandem.cli", "serve"], env=env, stdout=log, stderr=log)
+    url, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
+    while True:
+        try:
+            if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
+                return process, url
+        except httpx.HTTPError:
+            pass
+        assert process.poll() is None, Path(log.name).read_text()
+        assert time.monotonic() < until, "the server does not answer"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def running(scratch: Path) -> Iterator[Running]:
+    folder = scratch / "served"
+    folder.mkdir()
+    db = Database(f"sqlite:///{folder / 'records.db'}")
+    db.migrate()
+    people, cookies, tokens = {}, {}, {}
+    ours, theirs = store.make_workspace(db, "Fern"), store.make_workspace(db, "Rival")
+    for role in Role:
+        people[role.value] = store.add_person(db, ours, f"{role}@fern.example", f"Somebody of {role}", role, PASSWORD)
+    people["rival"] = store.add_person(db, theirs, "admin@rival.example", "Rival Boss", "admin", PASSWORD)
+    sites = [store.add_site(db, w, key, key.title(), [f"{key}.example"], mode="cookie") for w, key in ((ours, "fern"), (ours, "oak"), (theirs, "rival"))]
+    for name, person in people.items():
+        found = store.sign_in(db, person.email, PASSWORD)
+        assert found is not None
+        cookies[name] = found[1]
+    admin = people["admin"]
+    for scope in SCOPES:
+        tokens[scope] = store.make_token(db, admin, scope, [scope])[1]
+    tokens["all"] = store.make_token(db, admin, "all", list(SCOPES))[1]
+    tokens["oak"] = store.make_token(db, admin, "oak", list(SCOPES), site=sites[1])[1]
+    tokens["rival"] = store.make_token(db, people["rival"], "rival", list(SCOPES))[1]
+    for name in ("expired", "revoked"):
+        token, tokens[name] = store.make_token(db, admin, name, list(SCOPES))
+        if name == "revoked":
+            store.revoke_token(db, admin, token.id)
+        else:
+            with db.write() as c:
+                c.execute(update(tables.api_tokens).where(tables.api_tokens.c.id == token.id).values(expires_at=clock.now() - timedelta(seconds=1)))
+    process, url = started(folder)
+    csrf = {name: _csrf(db, cookie) for name, cookie in cookies.items()}
+    yield Running(url, db, people, cookies, csrf, tokens, folder)
+    process.terminate()
+    process.wait(30)
+    db.close()
+
+
+def _csrf(db: Database, cookie: str) -> str:
+    import hashlib
+    import hmac
+
+    return hmac.new(store.secret(db, "house"), b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def eventually(condition: Any, most_s: float = 20) -> Any:
+    """The first true answer of `condition`."""
+    until = time.monotonic() + most_s
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < until, "it did not happen"
+        time.sleep(0.05)

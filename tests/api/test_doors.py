@@ -1,0 +1,201 @@
+"""Cross-site requests, sign-in, first set-up, headers: what a stranger may try."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tandem.accounts import routes
+from tandem.base.web import SAFE_HEADERS
+from tests.api.conftest import PASSWORD, Running, started
+
+PAGES = ("/board", "/traffic", "/realtime", "/figures", "/goals", "/reception", "/changes", "/settings", "/no-such-page")
+
+
+# ── cross-site ──
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x-csrf": ""},
+        {"x-csrf": "0" * 32},
+        {"x-csrf": "ż".encode().decode("latin-1")},
+        {"origin": "https://evil.example"},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+    ],
+)
+def test_a_change_needs_our_pages_proof_and_our_origin(running: Running, headers: dict[str, str]) -> None:
+    with running.as_person("admin") as browser:
+        answer = browser.post("/settings/me", data={"language": "en"}, headers=headers)
+        assert answer.status_code == 403
+        assert browser.post("/settings/me", data={"language": "en"}, headers={"origin": running.url}).status_code == 200
+
+
+def test_another_persons_proof_is_none(running: Running) -> None:
+    with running.as_person("admin") as browser:
+        assert browser.post("/settings/me", data={}, headers={"x-csrf": running.csrf["viewer"]}).status_code == 403
+
+
+def test_settings_that_do_not_fit_change_nothing(running: Running) -> None:
+    with running.as_person("viewer") as browser:
+        assert browser.post("/settings/me", data={"language": "xx", "theme": "neon"}).status_code == 200
+        assert browser.post("/settings/me", data={}).status_code == 200
+
+
+# ── signing in ──
+
+
+def test_signing_in_gives_a_cookie_no_script_can_read(running: Running) -> None:
+    with running.as_nobody() as browser:
+        answer = browser.post("/sign-in", data={"email": "Viewer@Fern.example ", "password": PASSWORD, "next": "/goals"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/goals")
+    cookie = answer.headers["set-cookie"].lower()
+    for flag in ("httponly", "samesite=lax", "path=/"):
+        assert flag in cookie
+    assert "secure" not in cookie  # this server is plain http; see the next test
+
+
+def test_the_cookie_is_secure_where_the_address_is() -> None:
+    class House:
+        class settings:  # noqa: N801
+            base_url = "https://tandem.example"
+
+    assert routes._cookie(House(), "x", 1).secure is True  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "onward",
+    ["https://evil.example", "//evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil.example", "javascript:alert(1)",
+     "http://[", "//[", "/%0d%0aset-cookie:x=1\r\nx: y", " //evil.example", "evil.example"],
+)  # fmt: skip
+def test_signing_in_never_leads_elsewhere(running: Running, onward: str) -> None:
+    with running.as_nobody() as browser:
+        form = browser.get("/sign-in", params={"next": onward})
+        assert form.status_code == 200
+        answer = browser.post("/sign-in", data={"email": "viewer@fern.example", "password": PASSWORD, "next": onward})
+    assert answer.status_code == 303
+    onward_to = httpx.URL(running.url).join(answer.headers["location"])
+    assert str(onward_to).startswith(running.url + "/")
+    assert "set-cookie:x" not in str(answer.headers).lower().replace(" ", "")
+
+
+def test_signing_out_ends_it(running: Running) -> None:
+    with running.as_nobody() as browser:
+        browser.post("/sign-in", data={"email": "finance@fern.example", "password": PASSWORD})
+        cookie = browser.cookies["tandem_sign_in"]
+    import hashlib
+    import hmac
+
+    from tandem.accounts import store
+
+    proof = hmac.new(store.secret(running.database, "house"), b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
+    with httpx.Client(base_url=running.url, cookies={"tandem_sign_in": cookie}) as browser:
+        assert browser.get("/goals").status_code == 200
+        assert browser.post("/sign-out", headers={"x-csrf": proof}).status_code == 200
+    with httpx.Client(base_url=running.url, cookies={"tandem_sign_in": cookie}) as browser:
+        assert browser.get("/goals").status_code in (302, 307)
+
+
+def test_guessing_is_slowed_for_the_account_and_not_for_everybody_behind_the_same_proxy(running: Running) -> None:
+    guesser = {"x-forwarded-for": "198.51.100.7"}
+    with running.as_nobody() as browser:
+        statuses = [
+            browser.post("/sign-in", data={"email": "nobody@fern.example", "password": f"guess {i}"}, headers=guesser).status_code
+            for i in range(9)
+        ]
+        assert statuses == [401] * 8 + [429]
+        other = {"x-forwarded-for": "203.0.113.8"}
+        good = {"email": "agency@fern.example", "password": PASSWORD}
+        assert browser.post("/sign-in", data=good, headers=guesser).status_code == 429
+        assert browser.post("/sign-in", data=good, headers=other).status_code == 303
+
+
+def test_set_up_happens_once(running: Running) -> None:
+    with running.as_nobody() as browser:
+        assert browser.get("/set-up").headers["location"].startswith("/sign-in")
+        given = {"company": "Evil", "email": "e@e.example", "name": "E", "password": PASSWORD, "key": "evil", "host": "e.example"}
+        assert browser.post("/set-up", data=given).status_code == 409
+        assert browser.post("/set-up", data=given, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
+def test_a_fresh_server_is_set_up_in_the_browser(tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    process, url = started(folder)
+    try:
+        with httpx.Client(base_url=url, timeout=30) as browser:
+            assert browser.get("/", follow_redirects=True).url.path == "/set-up"
+            given = {"company": "Fern", "email": "a@fern.example", "name": "A", "password": "short", "key": "fern", "host": "fern.example"}
+            refused = browser.post("/set-up", data=given)
+            assert (refused.status_code, "too short" in refused.text) == (400, True)
+            made = browser.post("/set-up", data={**given, "password": PASSWORD})
+            assert (made.status_code, made.headers["location"]) == (303, "/settings")
+            assert browser.get("/settings").status_code == 200
+            assert browser.post("/set-up", data={**given, "password": PASSWORD}).status_code == 409
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+# ── pages ──
+
+
+class Inline(HTMLParser):
+    """Finds whatever the policy would refuse to run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, Any]]) -> None:
+        given = dict(attrs)
+        is_data = given.get("type") in ("application/json", "text/x-template")
+        if (tag == "script" and not given.get("src") and not is_data) or tag == "style":
+            self.found.append(f"<{tag}>")
+        self.found += [f"{tag} {n}" for n, v in attrs if n.startswith("on") or n == "style" or str(v).startswith("javascript:")]
+        self.found += [f"{tag} {n}={v}" for n, v in attrs if n.startswith("hx-on") or (n in ("hx-vals", "hx-headers") and str(v).startswith("js:"))]
+        address = given.get("src") or (given.get("href") if tag == "link" else "") or ""
+        if address.startswith(("http:", "https:", "//")) and tag != "a":
+            self.found.append(f"{tag} {address}")
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/sign-in"])
+def test_a_page_sends_every_safe_header_and_nothing_inline(running: Running, path: str) -> None:
+    with running.as_nobody() if path == "/sign-in" else running.as_person("admin") as browser:
+        answer = browser.get(path, headers={"accept": "text/html"})
+    assert answer.status_code == (404 if path == "/no-such-page" else 200), answer.text[:400]
+    for name, value in SAFE_HEADERS.items():
+        assert answer.headers[name] == value
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    parser = Inline()
+    parser.feed(answer.text)
+    assert parser.found == []
+
+
+def test_pages_of_people_are_not_kept_by_caches(running: Running) -> None:
+    with running.as_person("admin") as browser:
+        for path in ("/settings", "/board", "/api/figures?figures=collect.visits"):
+            assert "no-store" in browser.get(path).headers.get("cache-control", ""), path
+
+
+def test_what_people_write_is_shown_as_text(running: Running) -> None:
+    evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+    with running.as_person("admin") as browser:
+        browser.post("/changes", data={"kind": "other", "title": evil, "note": evil, "author": evil, "scope": evil})
+        browser.post("/goals", data={"name": evil, "kind": "event", "match": evil})
+        for path in ("/changes", "/goals", "/board", "/traffic?f=" + httpx.QueryParams({"x": "page:is:" + evil})["x"].replace("&", "%26")):
+            text = browser.get(path).text
+            assert not re.search(r"<script>alert|<img src=x", text), path
+
+
+def test_errors_tell_no_trace(running: Running) -> None:
+    with running.as_person("admin") as browser:
+        for path in ("/traffic?period=nonsense", "/api/figures?figures=nope", "/board?f=nonsense", "/explain/nope"):
+            answer = browser.get(path)
+            assert answer.status_code in (400, 404)
+            assert "Traceback" not in answer.text

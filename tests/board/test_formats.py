@@ -1,0 +1,57 @@
+"""Figures, spans and names as English, Russian and Polish write them."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tandem.base.web import Formats
+
+NB = "\xa0"
+
+
+@pytest.mark.parametrize(
+    ("language", "value", "unit", "written"),
+    [
+        ("en", 1234567, "count", "1,234,567"),
+        ("ru", 1234567, "count", f"1{NB}234{NB}567"),
+        ("pl", 1234567, "count", f"1{NB}234{NB}567"),
+        ("en", 0.4157, "share", "41.6%"),
+        ("en", 0.0123, "share", "1.23%"),
+        ("en", 0, "share", "0%"),
+        ("en", 1, "share", "100%"),
+        ("pl", 1234.5, "money", f"1{NB}234{NB}€"),
+        ("en", 12.5, "money", "€12.50"),
+        ("en", 2100, "milliseconds", f"2.10{NB}s"),
+        ("ru", 163, "milliseconds", f"163{NB}мс"),
+        ("ru", 200, "seconds", f"3{NB}мин 20{NB}с"),
+        ("en", 0.0821, "score", "0.082"),
+        ("en", None, "count", "—"),
+    ],
+)
+def test_a_figure_is_written_by_unit_and_language(language: str, value: float | None, unit: str, written: str) -> None:
+    assert Formats(language).figure(value, unit).replace("\N{NARROW NO-BREAK SPACE}", NB) == written
+
+
+def test_a_change_carries_its_sign() -> None:
+    assert Formats("en").change(112, 100) == "+12%"
+    assert Formats("en").change(97, 100) == "-3.0%"
+    assert Formats("en").change(5, 0) == ""
+
+
+def test_members_are_named_in_the_language() -> None:
+    assert Formats("pl").member("country", "DE") == "Niemcy"
+    assert Formats("ru").member("device", "mobile") == "Телефон"
+    assert Formats("ru").member("channel", "Organic Search") == "Органический поиск"
+    assert Formats("en").member("language", "pl-pl") == "Polish (Poland)"
+    assert Formats("en").member("campaign", "") == "(none)"
+    assert Formats("en").member("country", "") == "(not known)"
+    assert Formats("en").member("page", "/plants") == "/plants"
+
+
+def test_days_and_steps_are_short() -> None:
+    form = Formats("en")
+    assert form.days(date(2026, 11, 1), date(2026, 11, 1)) == "1 Nov 2026"
+    assert "Nov 2026" in form.days(date(2026, 11, 1), date(2026, 11, 30))
+    assert form.tick(date(2026, 11, 5), "day") == "5 Nov"
+    assert form.bucket(date(2026, 11, 1), "month") == "Nov 2026"
+    assert form.tick(datetime(2026, 11, 5, 14, tzinfo=UTC), "hour") == "14:00"

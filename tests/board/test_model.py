@@ -1,0 +1,154 @@
+"""The board's pure rules: order, verdicts, sparklines, and links that keep the state."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tandem.accounts.guard import LENSES
+from tandem.accounts.model import Site
+from tandem.board.model import (
+    BOARD_FIGURES,
+    GROUPS,
+    HEADLINES,
+    ORDER,
+    QUESTIONS,
+    TABLE_GROUPS,
+    TABLES,
+    Tile,
+    View,
+    outcome,
+    sparkline,
+    verdict_of,
+)
+from tandem.metrics.address import address_of
+from tandem.metrics.ask import Filter
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+
+SITE = Site(
+    id=1,
+    workspace_id=1,
+    key="shop",
+    name="Shop",
+    hosts=("shop.example",),
+    zone="Europe/Warsaw",
+    currency="EUR",
+    mode="cookieless",
+    keep_days=400,
+)
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def view(*filters: str, **query: str) -> View:
+    return View(
+        path="/traffic", address=address_of(query, list(filters), SITE, "marketing", NOW), keep={"from": "sources"}
+    )
+
+
+def tile(figure: str, value: float | None, before: float | None) -> Tile:
+    line = sparkline([], [], is_partial=False)
+    return Tile(figure=FIGURES[figure], value=value, before=before, trend=[], line=line)
+
+
+def test_every_lens_shows_the_same_groups() -> None:
+    assert set(ORDER) == set(HEADLINES) == set(QUESTIONS) == set(LENSES)
+    assert {frozenset(order) for order in ORDER.values()} == {frozenset(GROUPS)}
+    assert all(set(group.meaning) == set(LENSES) for group in GROUPS.values())
+    assert {f for figures in HEADLINES.values() for f in figures} <= set(BOARD_FIGURES)
+
+
+def test_groups_without_figures_say_what_to_do() -> None:
+    assert all(group.figures or group.missing for group in GROUPS.values())
+    assert all(group.instead and group.instead_query for group in GROUPS.values() if group.missing)
+
+
+def test_tables_ask_only_what_the_catalogue_knows() -> None:
+    for table in TABLES.values():
+        assert table.by in DIMENSIONS
+        assert set(table.figures) <= set(FIGURES)
+        assert table.group in TABLE_GROUPS
+        assert not table.drill or TABLES[table.drill].group == table.group
+
+
+@pytest.mark.parametrize(
+    ("change", "good", "verdict"),
+    [
+        (0.1, "up", "good"),
+        (0.1, "down", "bad"),
+        (-0.1, "down", "good"),
+        (-0.1, "up", "bad"),
+        (0.1, "neither", "neutral"),
+        (0.004, "up", "neutral"),
+        (None, "up", "neutral"),
+    ],
+)
+def test_good_and_bad_come_from_the_figure_and_not_from_the_sign(change: float | None, good: str, verdict: str) -> None:
+    assert verdict_of(change, good) == verdict
+
+
+@pytest.mark.parametrize(
+    ("visits", "errors", "said"),
+    [
+        ((120, 100), (0.01, 0.02), "better"),
+        ((80, 100), (0.03, 0.02), "worse"),
+        ((120, 100), (0.03, 0.02), "mixed"),
+        ((100, 100), (0.02, 0.02), "same"),
+        ((100, None), (0.02, None), "alone"),
+        ((0, 0), (None, None), "none"),
+    ],
+)
+def test_the_outcome_of_a_few_figures(visits: tuple[float, float], errors: tuple[float, float], said: str) -> None:
+    assert outcome([tile("collect.visits", *visits), tile("collect.error_rate", *errors)]) == said
+
+
+def test_a_sparkline_of_amounts_stands_on_zero() -> None:
+    line = sparkline([(0, 0), (1, 10)], [], is_partial=False)
+    assert line.path == "M0.0 26.0 L100.0 3.0"
+    assert line.area.endswith("Z")
+
+
+def test_a_sparkline_of_a_share_shows_its_own_range() -> None:
+    line = sparkline([(0, 0.50), (1, 0.51)], [], is_partial=False, from_zero=False)
+    assert line.path == "M0.0 14.5 L100.0 3.0"
+    assert line.area == ""
+
+
+def test_days_without_data_are_gaps() -> None:
+    line = sparkline([(0, 5), (1, None), (2, 5), (3, 5)], [], is_partial=False)
+    assert line.path.count("M") == 2
+
+
+def test_the_step_that_is_not_over_is_apart() -> None:
+    line = sparkline([(0, 4), (1, 4), (2, 2)], [(1, "Deploy")], is_partial=True)
+    assert line.unfinished.startswith("M50.0")
+    assert line.marks == [(50.0, "Deploy")]
+
+
+@pytest.mark.parametrize("points", [[], [(0, None)], [(0, 0)], [(0, 0), (1, 0)], [(0, -3), (1, 2)]])
+def test_a_sparkline_of_little_is_drawn_without_complaint(points: list[tuple[int, float | None]]) -> None:
+    line = sparkline(points, [], is_partial=True)
+    assert "nan" not in line.path + line.area
+
+
+def test_a_link_keeps_all_of_the_state_but_what_it_changes() -> None:
+    link = view("channel:is:Direct", period="7d", bots="1").link(compare="year")
+    assert link == (
+        "/traffic?site=shop&period=7d&bots=1&lens=marketing&f=channel%3Ais%3ADirect&from=sources&compare=year"
+    )
+
+
+def test_narrowing_replaces_the_filter_of_the_same_dimension() -> None:
+    narrowed = view("channel:is:Direct", "device:is:mobile").narrowed("channel", "Email | news")
+    assert "Direct" not in narrowed
+    assert "device%3Ais%3Amobile" in narrowed
+    assert "channel%3Ais%3AEmail+%5C%7C+news" in narrowed
+
+
+def test_one_filter_is_taken_away_and_the_others_stay() -> None:
+    link = view("channel:is:Direct", "device:is:mobile").without(Filter("channel", "is", ("Direct",)))
+    assert "channel" not in link
+    assert "device" in link
+
+
+def test_hidden_fields_hold_the_whole_state() -> None:
+    assert ("f", "channel:is:Direct") in view("channel:is:Direct").hidden
+    assert ("from", "sources") in view().hidden

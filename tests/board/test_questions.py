@@ -1,0 +1,49 @@
+"""What the board makes of answers: places of changes, days to come, order of rows."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from tandem.base import clock
+from tandem.board.model import TABLES, Line
+from tandem.board.questions import Points, _sorted, begun, is_partial, placed
+from tandem.changes.model import Change
+from tandem.metrics.address import address_of
+from tests.board.test_model import SITE
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+
+
+def test_days_to_come_are_not_drawn() -> None:
+    address = address_of({"period": "2026-11-20..2026-11-25"}, [], SITE, "marketing", NOW)
+    points: Points = [(date(2026, 11, day), 1) for day in range(20, 26)]
+    assert [p[0].day for p in begun(points, address)] == [20, 21, 22]
+    assert is_partial(address)
+
+
+def test_a_past_period_is_whole() -> None:
+    assert not is_partial(address_of({"period": "yesterday"}, [], SITE, "marketing", NOW))
+
+
+def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:
+    address = address_of({"period": "2026-11-20..2026-11-22"}, [], SITE, "marketing", NOW)
+    points: Points = [(date(2026, 11, day), 1) for day in (20, 21, 22)]
+    late = Change(at=datetime(2026, 11, 20, 23, 30, tzinfo=UTC), kind="deploy", title="After midnight in Warsaw")
+    assert placed([late], points, address) == [(1, late)]
+
+
+def test_rows_without_a_value_stand_last_either_way() -> None:
+    kind = TABLES["pages"]
+    lines = [
+        Line(key=(name,), label=name, values=[value, value, value, value], before=[None] * 4, share=0.0)
+        for name, value in (("a", 1), ("b", None), ("c", 3))
+    ]
+    falling = _sorted(lines, kind.figures, kind.figures[1], is_rising=False)
+    rising = _sorted(lines, kind.figures, kind.figures[1], is_rising=True)
+    assert [line.label for line in falling] == ["c", "a", "b"]
+    assert [line.label for line in rising] == ["a", "c", "b"]

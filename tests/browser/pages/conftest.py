@@ -1,0 +1,180 @@
+"""A real Chromium before a real server: `tandem serve` in its own process, an invented site, a week of hits."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Literal
+
+import httpx
+import msgspec
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+CHROMIUM = os.environ.get("TANDEM_CHROMIUM", "/usr/bin/chromium")
+ARGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+EMAIL, PASSWORD = "ann@acme.example", "a few plain words"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
+HOUR = 3_600_000
+PEOPLE = 36
+COMES_BY = (
+    ("?utm_source=google&utm_medium=cpc&utm_campaign=spring", "https://www.google.com/"),
+    ("", "https://www.google.com/"),
+    ("", ""),
+    ("?utm_source=news&utm_medium=email&utm_campaign=may", ""),
+)
+
+
+class Served(msgspec.Struct):
+    """The running product, and a client that is signed in."""
+
+    url: str
+    client: httpx.Client
+    csrf: str
+
+    def post(self, path: str, **data: str) -> httpx.Response:
+        return self.client.post(path, data=data, headers={"X-CSRF": self.csrf})
+
+    def hit(self, browser: int, *events: dict[str, object]) -> None:
+        agent = AGENT.format(100 + browser)
+        body = {"s": "acme", "c": _now(), "l": "en-GB", "w": 1440, "e": events}
+        answer = httpx.post(f"{self.url}/t/hit", content=msgspec.json.encode(body), headers={"user-agent": agent})
+        assert answer.text == "ok"
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _events(person: int) -> list[dict[str, object]]:
+    """One visit, some hours ago: two pages, attention, vitals; every third orders, every ninth meets an error."""
+    at, (query, referrer) = _now() - (1 + person * 3) * HOUR, COMES_BY[person % len(COMES_BY)]
+    home, shop = f"https://acme.example/{query}", f"https://acme.example/shop/{person % 14}"
+    visit: list[dict[str, object]] = [
+        {"k": "pageview", "t": at, "u": home, "r": referrer},
+        {"k": "vital", "t": at + 900, "u": home, "n": "LCP", "v": 1800 + 40 * person},
+        {"k": "engage", "t": at + 20_000, "u": home, "x": 15_000, "d": 70},
+        {"k": "pageview", "t": at + 21_000, "u": shop, "r": home},
+    ]
+    if person % 3 == 0:
+        visit.append({"k": "event", "t": at + 40_000, "u": shop, "n": "purchase", "a": 20 + person, "y": "EUR"})
+    if person % 9 == 0:
+        visit.append({"k": "pageview", "t": at + 50_000, "u": "https://acme.example/gone", "r": shop, "f": 404})
+    return [{"i": f"{person:08x}{n:08x}", **event} for n, event in enumerate(visit)]
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The product with a small company in it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = {"TANDEM_DATA": str(tmp_path_factory.mktemp("served") / "data"), "PORT": str(port)}
+    tandem = Path(sys.executable).parent / "tandem"
+    process = subprocess.Popen(
+        [tandem, "serve"], env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _until(lambda: httpx.get(f"{url}/healthz").status_code == 200)
+        yield _company(url)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _company(url: str) -> Served:
+    client = httpx.Client(base_url=url, follow_redirects=True, timeout=20)
+    page = client.post(
+        "/set-up",
+        data={
+            "company": "Acme", "email": EMAIL, "name": "Ann", "password": PASSWORD, "key": "acme",
+            "host": "acme.example", "zone": "Europe/Warsaw", "currency": "EUR",
+        },
+    )  # fmt: skip
+    found = re.search(r'"X-CSRF": "(\w+)"', page.text)
+    assert found, page.text[:500]
+    served = Served(url, client, found[1])
+    assert served.post("/goals?site=acme", name="Purchase", kind="event", match="purchase").status_code in (200, 201)
+    assert served.post("/changes?site=acme", kind="deploy", title="Released 2.4").status_code in (200, 201)
+    for person in range(PEOPLE):
+        served.hit(person, *_events(person))
+    _until(lambda: _visits(client) == PEOPLE)
+    return served
+
+
+def _visits(client: httpx.Client) -> object:
+    return client.get("/api/figures?figures=collect.visits&period=30d").json()["rows"][0]["figures"]["collect.visits"]
+
+
+def _until(is_so: Callable[[], bool], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if is_so():
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError("It did not happen in time.")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()
+
+
+def is_error(said: ConsoleMessage) -> bool:
+    """Whether the console tells of a mistake; that a form was refused (400) is none."""
+    return said.type == "error" and "status of 400" not in said.text
+
+
+Opened = Callable[..., Page]
+Theme = Literal["light", "dark"]
+VIOLATIONS = """addEventListener("securitypolicyviolation", (e) => console.error("CSP", e.violatedDirective))"""
+
+
+@pytest.fixture
+def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
+    """Opens a page of the signed-in person; any error in its console fails the test."""
+    errors, contexts = list[str](), []
+
+    def open_(
+        path: str, language: str = "en", theme: Theme = "light", width: int = 1440, signed_in: bool = True
+    ) -> Page:
+        context = chromium.new_context(
+            base_url=served.url, viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce",
+            locale={"en": "en-GB", "ru": "ru-RU", "pl": "pl-PL"}[language],
+        )  # fmt: skip
+        contexts.append(context)
+        context.add_init_script(VIOLATIONS)
+        cookies = {"tandem_language": language} | (dict(served.client.cookies) if signed_in else {})
+        context.add_cookies([{"name": n, "value": v, "url": served.url} for n, v in cookies.items()])
+        page = context.new_page()
+        page.set_default_timeout(8000)
+        page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
+        page.on("console", lambda said: errors.append(f"{page.url}: {said.text}") if is_error(said) else None)
+        page.goto(path)
+        page.wait_for_load_state("load")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []

@@ -1,0 +1,230 @@
+"""The main tasks, by keyboard alone."""
+
+import re
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from .conftest import Opened, Served
+
+pytestmark = pytest.mark.browser
+
+
+def go_to(page: Page, selector: str) -> None:
+    """Tab until the element has the focus: it can be reached without a mouse."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("(s) => document.activeElement?.matches(s)", selector):
+            return
+    raise AssertionError(f"{selector} cannot be reached by Tab")
+
+
+def figures(page: Page) -> dict[str, str]:
+    tiles = page.locator("article[data-figure]")
+    return {t.get_attribute("data-figure") or "": t.locator(".value").inner_text() for t in tiles.all()}
+
+
+def test_the_skip_link_leads_to_the_content(opened: Opened) -> None:
+    page = opened("/board")
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_the_period_is_changed_by_keyboard_and_stays_in_the_address(opened: Opened) -> None:
+    page = opened("/board")
+    go_to(page, "#period summary")
+    page.keyboard.press("Enter")
+    go_to(page, "#period a[href*='period=7d']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("period=7d"))
+    expect(page.locator("#period summary")).to_contain_text("Last 7 days")
+
+
+def test_days_of_ones_own_make_a_proper_address(opened: Opened) -> None:
+    page = opened("/traffic?f=device:is:desktop")
+    page.click("#period summary")
+    page.fill("[name=first]", "2026-01-01")
+    page.fill("[name=last]", "2026-01-31")
+    page.click("text=Show these days")
+    page.wait_for_url(re.compile(r"period=2026-01-01\.\.2026-01-31"))
+    assert "first=" not in page.url
+    assert "f=device" in page.url
+
+
+def test_a_filter_is_added_and_removed_by_keyboard(opened: Opened) -> None:
+    page = opened("/board")
+    go_to(page, "#add-filter summary")
+    page.keyboard.press("Enter")
+    go_to(page, "#add-filter [name=value]")
+    page.wait_for_selector("#filter-values option", state="attached")
+    page.keyboard.type("Direct")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("f=channel%3Ais%3ADirect"))
+    assert figures(page)["collect.visits"] == "9"
+    go_to(page, ".chip a")
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "f=channel" not in url)
+    assert figures(page)["collect.visits"] == "36"
+
+
+def test_values_suggested_are_those_of_the_data(opened: Opened) -> None:
+    page = opened("/board")
+    page.click("#add-filter summary")
+    page.select_option("#filter-by", "campaign")
+    page.wait_for_selector("#filter-values option[value=spring]", state="attached")
+
+
+def test_what_is_this_opens_in_place_and_closes(opened: Opened) -> None:
+    page = opened("/board")
+    go_to(page, "article[data-figure='collect.visits'] [data-what]")
+    page.keyboard.press("Enter")
+    panel = page.locator("#what-collect-visits")
+    expect(panel).to_contain_text("SQL as run")
+    expect(panel).to_contain_text("from visits")
+    page.keyboard.press("Escape")
+    expect(panel).to_be_empty()
+    expect(page.locator("article[data-figure='collect.visits'] [data-what]")).to_be_focused()
+
+
+def test_the_lens_changes_words_and_order_and_never_a_figure(opened: Opened) -> None:
+    page = opened("/board?lens=marketing")
+    seen = {}
+    for lens in ("marketing", "engineering", "executive"):
+        go_to(page, f".segments a[href*='lens={lens}']")
+        page.keyboard.press("Enter")
+        page.wait_for_url(re.compile(f"lens={lens}"))
+        expect(page.locator(".segments [aria-current]")).to_have_attribute("href", re.compile(f"lens={lens}"))
+        seen[lens] = (
+            figures(page),
+            page.inner_text("h1"),
+            [s.get_attribute("id") for s in page.locator(".group").all()],
+        )
+    values, titles, orders = zip(*seen.values(), strict=True)
+    assert values[0] == values[1] == values[2]
+    assert len(values[0]) == 16
+    assert len(set(titles)) == 3
+    assert len({tuple(order) for order in orders}) == 3
+    assert len({frozenset(order) for order in orders}) == 1
+
+
+def test_drilling_down_from_channel_to_source_to_campaign(opened: Opened) -> None:
+    page = opened("/traffic")
+    go_to(page, "#from tbody a[href*='Paid+Search']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("from=sources"))
+    expect(page.locator("#from .tabs [aria-current]")).to_have_text("Sources")
+    page.locator("#from tbody a").first.focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("from=campaigns"))
+    expect(page.locator("#from tbody")).to_contain_text("spring")
+    expect(page.locator(".chip")).to_have_count(2)
+
+
+def test_a_table_is_searched_sorted_and_shown_whole(opened: Opened) -> None:
+    page = opened("/traffic")
+    table = page.locator("#t-pages")
+    expect(table.locator("tbody tr")).to_have_count(10)
+    table.get_by_text("Show all").click()
+    expect(table.locator("tbody tr")).to_have_count(16)
+    page.locator("#s-pages").focus()
+    page.keyboard.type("shop/1")
+    expect(table.locator("tbody tr")).to_have_count(5)
+    expect(page.locator("#s-pages")).to_be_focused()
+    table.locator("thead button").first.click()
+    expect(table.locator("th[aria-sort=ascending]")).to_have_count(1)
+    assert table.locator("tbody th").first.inner_text().strip() == "/shop/1"
+
+
+def test_tabs_keep_their_place_in_the_address(opened: Opened) -> None:
+    page = opened("/traffic")
+    page.click("#t-with .tabs >> text=Browsers")
+    expect(page.locator("#t-with .tabs [aria-current]")).to_have_text("Browsers")
+    page.wait_for_url(re.compile("with=browsers"))
+    page.reload()
+    expect(page.locator("#t-with .tabs [aria-current]")).to_have_text("Browsers")
+
+
+def test_the_slash_leads_to_the_search_and_the_search_to_a_figure(opened: Opened) -> None:
+    page = opened("/board")
+    page.keyboard.press("/")
+    expect(page.locator("#jump")).to_be_focused()
+    page.wait_for_selector("#jump-found a", state="attached")
+    page.keyboard.type("bounce r")
+    expect(page.locator("#jump-found a:not([hidden])")).to_have_count(1)
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"figure=collect\.bounce_rate"))
+
+
+def test_the_chart_is_drawn_and_has_a_table_behind_it(opened: Opened) -> None:
+    page = opened("/traffic")
+    page.wait_for_selector("[data-chart] canvas")
+    page.get_by_text("The figures as a table").click()
+    expect(page.locator("details.more table tbody tr")).to_have_count(30)
+    expect(page.locator("details.more table")).to_contain_text("Released 2.4")
+
+
+def test_a_visit_appears_in_realtime_without_touching_the_page(opened: Opened, served: Served) -> None:
+    page = opened("/realtime")
+    path = f"/just-now-{time.time_ns()}"
+    served.hit(
+        99,
+        {
+            "i": f"{time.time_ns():016x}"[-16:],
+            "k": "pageview",
+            "t": time.time_ns() // 1_000_000,
+            "u": f"https://acme.example{path}",
+        },
+    )
+    expect(page.locator("#live-page")).to_contain_text(path, timeout=5000)
+    assert page.locator(".minutes rect:not(.ground)[height]:not([height='0.0'])").count() >= 1
+
+
+def test_language_and_theme_are_remembered(opened: Opened) -> None:
+    page = opened("/figures")
+    page.click("summary[aria-label^='You']")
+    with page.expect_navigation():
+        page.click("button[lang=pl]")
+    expect(page.locator("h1")).to_have_text("Co znaczy każdy wskaźnik?")
+    page.click("summary[aria-label^='Ty']")
+    with page.expect_navigation():
+        page.click("text=Ciemny")
+    assert page.evaluate("document.documentElement.dataset.theme") == "dark"
+    page.click("summary[aria-label^='Ty']")
+    with page.expect_navigation():
+        page.click("text=Jak w systemie")
+
+
+def test_a_change_is_noted_and_taken_out_again(opened: Opened) -> None:
+    page = opened("/changes")
+    page.fill("[name=title]", "Moved the search field")
+    page.select_option("[name=kind]", "content")
+    page.click("text=Note the change")
+    line = page.locator(".timeline li", has_text="Moved the search field")
+    expect(line).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    line.get_by_role("button").click()
+    expect(line).to_have_count(0)
+
+
+def test_a_token_is_shown_once(opened: Opened) -> None:
+    page = opened("/settings")
+    page.click("text=Make a token")
+    page.fill("#tokens [name=name]", "Server")
+    page.check("[name='figures:read']")
+    page.click("text=Make the token")
+    expect(page.locator("[role=status]")).to_contain_text("shown this once")
+    page.reload()
+    expect(page.locator("[role=status]")).to_have_count(0)
+    expect(page.locator("#tokens")).to_contain_text("Server")
+
+
+def test_a_table_is_exported_as_it_is_seen(opened: Opened) -> None:
+    page = opened("/traffic?from=campaigns")
+    with page.expect_download() as download:
+        page.click("#t-from >> text=CSV")
+    text = download.value.path().read_text("utf-8")
+    assert text.splitlines()[0].startswith("campaign,collect.visitors")
+    assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"spring", "may"}

@@ -1,0 +1,149 @@
+"""The whole way, for real: a person walks the shop in Chromium, and the visit stands in every report."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext
+
+from tandem.accounts import store as accounts
+from tandem.base.database import Database
+from tandem.collect import store
+from tandem.demo.shop import Shop, serve_shop
+from tests.browser.sdk.conftest import chromium as chromium
+from tests.conftest import free_port
+
+pytestmark = pytest.mark.browser
+PATIENCE_S = 20
+PHONE = (
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Mobile Safari/537.36"
+)
+
+
+class Running(NamedTuple):
+    """A Tandem that serves one site, and the shop in front of it."""
+
+    url: str
+    shop: Shop
+    token: str
+    process: "subprocess.Popen[bytes]"
+
+    def ask(self, figures: str, **more: str) -> list[dict[str, Any]]:
+        answer = httpx.get(
+            f"{self.url}/api/figures", params={"figures": figures, "period": "today", **more},
+            headers={"authorization": f"Bearer {self.token}"},
+        )  # fmt: skip
+        answer.raise_for_status()
+        rows: list[dict[str, Any]] = answer.json()["rows"]
+        return rows
+
+    def total(self, figure: str, **more: str) -> Any:
+        return self.ask(figure, **more)[0]["figures"][figure]
+
+    def until(self, figure: str, wanted: float, **more: str) -> Any:
+        """The figure, as soon as it is what is wanted or patience ends."""
+        deadline = time.monotonic() + PATIENCE_S
+        while (value := self.total(figure, **more)) != wanted and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return value
+
+
+@pytest.fixture
+def tandem(tmp_path: Path) -> Iterator[Running]:
+    db = Database(f"sqlite:///{tmp_path / 'records.db'}")
+    db.migrate()
+    workspace = accounts.make_workspace(db, "Fern")
+    person = accounts.add_person(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
+    site = accounts.add_site(db, workspace, "fern", "Fern", ["127.0.0.1"], "Europe/Warsaw", "EUR", mode="consent")
+    store.add_goal(db, site, "Order", "event", "purchase")
+    token = accounts.make_token(db, person, "test", ["figures:read"])[1]
+    db.close()
+    port = free_port()
+    env = {**os.environ, "TANDEM_DATA": str(tmp_path), "PORT": str(port), "TANDEM_LOG": "warning"}
+    process = subprocess.Popen([sys.executable, "-m", "tandem.cli", "serve"], env=env)
+    url = f"http://127.0.0.1:{port}"
+    _wait(url)
+    shop = serve_shop(url, 0, "fern", "consent").start()
+    yield Running(url, shop, token, process)
+    shop.stop()
+    process.terminate()
+    assert process.wait(30) == 0
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"{url}/healthz").status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("tandem did not start")
+
+
+@pytest.fixture
+def context(chromium: Browser) -> Iterator[BrowserContext]:
+    # Headless Chromium says that it is one, and is counted as a robot; this is a person's phone.
+    context = chromium.new_context(locale="pl-PL", viewport={"width": 390, "height": 844}, user_agent=PHONE)
+    yield context
+    context.close()
+
+
+def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context: BrowserContext) -> None:
+    page, shop = context.new_page(), tandem.shop.url
+    page.goto(f"{shop}/?utm_source=letter&utm_medium=email&utm_campaign=autumn")
+    page.click("[data-consent=yes]")
+    assert tandem.until("collect.pageviews", 1) == 1
+    page.goto(f"{shop}/finder")
+    page.click("[data-finder] button")
+    page.goto(_product(tandem))
+    page.click("[data-add]")
+    page.goto(f"{shop}/checkout")
+    page.fill("input[name=name]", "Maja")
+    page.fill("input[name=email]", "maja@post.example")
+    page.fill("textarea[name=address]", "Lipowa 1")
+    page.locator("#checkout button[type=submit], #checkout button").last.click()
+    page.wait_for_url("**/thank-you**")
+    page.goto(f"{shop}/no-such-plant")
+    assert tandem.until("collect.error_pages", 1) == 1
+    assert tandem.until("collect.orders", 1) == 1
+    total = tandem.ask("collect.visitors,collect.visits,collect.pageviews,collect.revenue,collect.converted_visits")[0]
+    figures = total["figures"]
+    assert figures["collect.visits"] == figures["collect.visitors"] == 1, "consent in mid-visit must not split the visit"
+    assert figures["collect.pageviews"] >= 6
+    assert figures["collect.revenue"] > 0
+    assert figures["collect.converted_visits"] == 1
+    (channel,) = tandem.ask("collect.visits,collect.revenue", by="channel,campaign,device")
+    assert channel["key"] == {"channel": "Email", "campaign": "autumn", "device": channel["key"]["device"]}
+    pages = {row["key"]["page"]: row["figures"]["collect.pageviews"] for row in tandem.ask("collect.pageviews", by="page")}
+    assert pages["/"] == 1
+    assert pages["/checkout"] == 1
+    assert sum(pages.values()) == figures["collect.pageviews"]
+
+
+def _product(tandem: Running) -> str:
+    path = next(a for a in tandem.shop.addresses() if a.startswith("/plants/"))
+    return f"{tandem.shop.url}{path}"
+
+
+def test_form_contents_are_nowhere_on_the_disk(tandem: Running, context: BrowserContext, tmp_path: Path) -> None:
+    page = context.new_page()
+    page.goto(f"{tandem.shop.url}/contact")
+    page.click("[data-consent=no]")
+    page.fill("#contact [name=name]", "secret-name-of-a-customer")
+    page.fill("#contact [name=email]", "secret-mail@post.example")
+    page.fill("#contact [name=message]", "secret-words-of-a-customer")
+    page.click("#contact button")
+    assert tandem.until("collect.actions", 1) >= 1
+    tandem.process.terminate()
+    tandem.process.wait(30)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            content = path.read_bytes()
+            assert b"secret-" not in content, path

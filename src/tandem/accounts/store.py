@@ -18,6 +18,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 
+LONGEST_TOKEN_DAYS = 3650
 SIGNED_IN_FOR = timedelta(days=30)
 _hasher = PasswordHasher()
 # Checked when the address is unknown, so that the answer takes as long as for a known one.
@@ -184,6 +185,8 @@ def change_person(
     """
     given = {"role": role, "is_active": is_active, "language": language, "theme": theme}
     values = {k: v for k, v in given.items() if v is not None}
+    if not values:
+        return person
     with db.write() as c:
         c.execute(update(t.people).where(t.people.c.id == person.id).values(**values))
         admins = select(t.people.c.id).where(
@@ -318,6 +321,8 @@ def make_token(
             raise UserError(f"“{scope}” is not a scope.", f"Choose from {', '.join(SCOPES)}.")
         if not person.may(SCOPES[scope]):
             raise UserError(f"Your role may not give “{scope}”.", "Ask an admin.", status=403)
+    if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
+        raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.")
     if not scopes or not name.strip():
         raise UserError("A token needs a name and at least one scope.", "Say what it is for and what it may do.")
     secret, now = f"tdm_{random.token_urlsafe(32)}", clock.now()

@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy import DateTime as _DateTime
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError, StatementError
 
 from tandem.base.errors import UserError
 
@@ -60,12 +60,12 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        with self.engine.connect().execution_options(is_reading=True) as connection:
+        with _values_explained(), self.engine.connect().execution_options(is_reading=True) as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        with self.engine.begin() as connection:
+        with _values_explained(), self.engine.begin() as connection:
             yield connection
 
     def migrate(self, revision: str = "head") -> None:
@@ -108,6 +108,18 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+@contextmanager
+def _values_explained() -> Iterator[None]:
+    """A value that no column takes (too long, too large, a zero byte) is the sender's mistake, not a bug of ours."""
+    try:
+        yield
+    except (StatementError, OverflowError, UnicodeEncodeError) as error:
+        cause = error.orig if isinstance(error, StatementError) else error
+        if isinstance(error, DataError) or isinstance(cause, (OverflowError, UnicodeEncodeError)):
+            raise UserError("A value is too long, too large, or holds signs that cannot be stored.", "Shorten it.") from error
+        raise
 
 
 def _alembic() -> Config:

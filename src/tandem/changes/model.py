@@ -36,6 +36,10 @@ def checked(change: Change) -> Change:
         raise UserError("The change has no title.", "Say in a few words what was done.")
     if change.at.tzinfo is None:
         raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
+    if not 1970 <= change.at.year <= 2200:
+        raise UserError("The time is not of our days.", "Write it like 2026-11-22T14:30:00+01:00.")
+    if change.external_id is not None and not 1 <= len(change.external_id) <= 200:
+        raise UserError("The id is empty or too long.", "Use 1 to 200 signs.")
     if change.url and not change.url.startswith(("https://", "http://")):
         raise UserError("The link is not a web address.", "Begin it with https://.")
     return msgspec.structs.replace(
@@ -50,9 +54,9 @@ def checked(change: Change) -> Change:
 
 def from_github(event: str, body: dict[str, Any]) -> Change | None:
     """The change a GitHub webhook tells of: a deployment that succeeded, or a published release; else None."""
-    repository = str((body.get("repository") or {}).get("full_name", ""))
+    repository = str(_part(body, "repository").get("full_name", ""))
     if event == "deployment_status":
-        status, deployment = body.get("deployment_status") or {}, body.get("deployment") or {}
+        status, deployment = _part(body, "deployment_status"), _part(body, "deployment")
         if status.get("state") != "success":
             return None
         environment = str(deployment.get("environment") or "")
@@ -66,10 +70,10 @@ def from_github(event: str, body: dict[str, Any]) -> Change | None:
             note=str(deployment.get("description") or ""),
             url=_link(status.get("target_url")),
             source="github",
-            external_id=f"deployment:{deployment.get('id')}",
+            external_id=_outer_id("deployment", deployment.get("id")),
         )
     if event == "release" and body.get("action") == "published":
-        release = body.get("release") or {}
+        release = _part(body, "release")
         return Change(
             at=_moment(release.get("published_at")),
             kind="deploy",
@@ -78,38 +82,49 @@ def from_github(event: str, body: dict[str, Any]) -> Change | None:
             note=str(release.get("body") or ""),
             url=_link(release.get("html_url")),
             source="github",
-            external_id=f"release:{release.get('id')}",
+            external_id=_outer_id("release", release.get("id")),
         )
     return None
 
 
 def from_gitlab(event: str, body: dict[str, Any]) -> Change | None:
     """The change a GitLab webhook tells of: a deployment that succeeded, or a created release; else None."""
-    project = str((body.get("project") or {}).get("path_with_namespace", ""))
+    project = str(_part(body, "project").get("path_with_namespace", ""))
     if event == "Deployment Hook" and body.get("status") == "success":
         return Change(
             at=_moment(body.get("status_changed_at")),
             kind="deploy",
             scope=str(body.get("environment") or ""),
             title=_words("Deployed", project, str(body.get("ref") or body.get("short_sha") or "")),
-            author=str((body.get("user") or {}).get("name") or ""),
+            author=str(_part(body, "user").get("name") or ""),
             note=str(body.get("commit_title") or ""),
             url=_link(body.get("deployable_url")),
             source="gitlab",
-            external_id=f"deployment:{body.get('deployment_id')}",
+            external_id=_outer_id("deployment", body.get("deployment_id")),
         )
     if event == "Release Hook" and body.get("action") == "create":
         return Change(
             at=_moment(body.get("released_at") or body.get("created_at")),
             kind="deploy",
             title=_words("Released", project, str(body.get("name") or body.get("tag") or "")),
-            author=str(((body.get("commit") or {}).get("author") or {}).get("name") or ""),
+            author=str(_part(_part(body, "commit"), "author").get("name") or ""),
             note=str(body.get("description") or ""),
             url=_link(body.get("url")),
             source="gitlab",
-            external_id=f"release:{body.get('id')}",
+            external_id=_outer_id("release", body.get("id")),
         )
     return None
+
+
+def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object inside the body, or an empty one when something else stands there."""
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _outer_id(kind: str, given: Any) -> str | None:
+    """What tells that a delivery came before; None when the sender gave nothing to tell it by."""
+    return f"{kind}:{given}"[:200] if given not in (None, "") else None
 
 
 def _words(*parts: str) -> str:

@@ -147,6 +147,8 @@ def api_changes(
 def _zoned(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
+    if moment is not None and not 1971 <= moment.year <= 2200:
+        raise UserError("The time is not of our days.", "Write it like 2026-11-22T14:30:00+01:00.")
     return moment
 
 

@@ -290,7 +290,7 @@ SOURCES = (
            converts=0.8, landing="category"),
     Source("google_care", "Paid Search", 0.9, _GOOGLE, _CPC + "search_care" + _TERM, _CARE, click="gclid",
            converts=0.6, landing="blog"),
-    Source("google_shopping", "Paid Search", 3.0, _GOOGLE, _CPC + "shopping_feed" + _TERM, _PLANTS, click="gclid",
+    Source("google_shopping", "Paid Shopping", 3.0, _GOOGLE, _CPC + "shopping_feed" + _TERM, _PLANTS, click="gclid",
            converts=1.3, landing="product"),
     Source("google_autotagged", "Paid Search", 0.6, _GOOGLE, click="gclid", converts=0.9, landing="product"),
     Source("bing_brand", "Paid Search", 0.7, ("https://www.bing.com/",),

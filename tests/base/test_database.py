@@ -1,0 +1,86 @@
+"""The record store on both engines: moments, migrations, transactions."""
+
+import threading
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import insert, select
+from sqlalchemy.exc import StatementError
+
+from tandem.accounts.tables import workspaces
+from tandem.base.database import METADATA, Database
+from tandem.base.errors import UserError
+
+AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
+
+
+def test_a_moment_comes_back_in_utc_to_the_microsecond(any_database: Database) -> None:
+    elsewhere = AT.astimezone(timezone(timedelta(hours=5, minutes=45)))
+    with any_database.write() as c:
+        c.execute(insert(workspaces).values(name="n", made_at=elsewhere))
+    with any_database.read() as c:
+        found = c.execute(select(workspaces.c.made_at)).scalar_one()
+    assert found == AT
+    assert found.utcoffset() == timedelta(0)
+
+
+def test_moments_of_different_zones_compare_right(any_database: Database) -> None:
+    later = (AT + timedelta(minutes=1)).astimezone(timezone(timedelta(hours=-9)))
+    with any_database.write() as c:
+        c.execute(insert(workspaces), [{"name": "a", "made_at": later}, {"name": "b", "made_at": AT}])
+    with any_database.read() as c:
+        assert c.execute(select(workspaces.c.name).where(workspaces.c.made_at < later)).scalars().all() == ["b"]
+
+
+def test_a_moment_without_a_zone_is_a_mistake_of_ours(any_database: Database) -> None:
+    with pytest.raises(StatementError, match="time zone"), any_database.write() as c:
+        c.execute(insert(workspaces).values(name="n", made_at=datetime(2026, 1, 1)))
+
+
+def test_migrating_twice_changes_nothing_and_the_tables_are_those_of_the_code(any_database: Database) -> None:
+    any_database.migrate()
+    found, newest = any_database.revision()
+    assert found == newest is not None
+    with any_database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [d for d in compare_metadata(context, METADATA) if "alembic_version" not in str(d)]
+    assert differences == []
+
+
+def test_a_transaction_that_fails_leaves_nothing(any_database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), any_database.write() as c:
+        c.execute(insert(workspaces).values(name="n", made_at=AT))
+        raise ZeroDivisionError
+    with any_database.read() as c:
+        assert c.execute(select(workspaces)).all() == []
+
+
+def test_many_writers_wait_for_each_other(any_database: Database) -> None:
+    problems: list[Exception] = []
+
+    def write(i: int) -> None:
+        try:
+            for _ in range(5):
+                with any_database.write() as c:
+                    c.execute(select(workspaces)).all()
+                    c.execute(insert(workspaces).values(name=str(i), made_at=AT))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+            problems.append(error)
+
+    threads = [threading.Thread(target=write, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    with any_database.read() as c:
+        assert len(c.execute(select(workspaces)).all()) == 20
+
+
+def test_a_store_that_does_not_answer_is_told_with_a_cure() -> None:
+    db = Database("postgresql://nobody@127.0.0.1:1/none")
+    with pytest.raises(UserError, match=r"does not answer.*TANDEM_RECORDS"):
+        db.migrate()
+    db.close()

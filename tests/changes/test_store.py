@@ -1,0 +1,67 @@
+"""The change log on both record stores."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tandem.accounts import store as accounts
+from tandem.accounts.model import Site
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.changes import store
+from tandem.changes.model import Change
+
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def site(any_database: Database) -> Site:
+    workspace = accounts.make_workspace(any_database, "Fern")
+    return accounts.add_site(any_database, workspace, "fern", "Fern", ["fern.example"])
+
+
+def change(at: datetime = NOON, **more: str) -> Change:
+    return Change(at=at, kind="deploy", title="Released", source="api", **more)  # type: ignore[arg-type]
+
+
+def test_a_redelivery_is_kept_once(any_database: Database, site: Site) -> None:
+    first = store.add(any_database, site, change(external_id="7"))
+    again = store.add(any_database, site, change(external_id="7", note="again"))
+    assert (again.id, again.note) == (first.id, "")
+    assert len(store.between(any_database, site, NOON, NOON + timedelta(1))) == 1
+
+
+def test_changes_without_an_outer_id_are_all_kept(any_database: Database, site: Site) -> None:
+    store.add(any_database, site, change())
+    store.add(any_database, site, change())
+    assert len(store.between(any_database, site, NOON, NOON + timedelta(1))) == 2
+
+
+def test_a_span_is_half_open_and_newest_come_first(any_database: Database, site: Site) -> None:
+    moments = [NOON + timedelta(hours=i) for i in range(3)]
+    for at in moments:
+        store.add(any_database, site, change(at))
+    assert [c.at for c in store.between(any_database, site, moments[0], moments[2])] == [moments[1], moments[0]]
+
+
+def test_another_sites_change_cannot_be_removed(any_database: Database, site: Site) -> None:
+    other = accounts.add_site(any_database, site.workspace_id, "oak", "Oak", ["oak.example"])
+    made = store.add(any_database, site, change())
+    store.remove(any_database, other, made.id)
+    assert store.between(any_database, site, NOON, NOON + timedelta(1))
+    store.remove(any_database, site, made.id)
+    assert not store.between(any_database, site, NOON, NOON + timedelta(1))
+
+
+@pytest.mark.parametrize("title", ["zero \x00 byte", "long " * 200, "emoji 🌱 \u202e", "'; drop table changes; --"])
+def test_hostile_text_is_kept_or_refused_with_a_sentence(any_database: Database, site: Site, title: str) -> None:
+    try:
+        kept = store.add(any_database, site, Change(at=NOON, kind="deploy", title=title))
+    except UserError:
+        return
+    assert store.between(any_database, site, NOON, NOON + timedelta(1))[0].title == kept.title
+
+
+def test_a_number_beyond_every_column_is_refused_with_a_sentence(any_database: Database, site: Site) -> None:
+    with pytest.raises(UserError, match="too large"):
+        store.remove(any_database, site, 10**30)

@@ -1,0 +1,113 @@
+"""What was planted in the invented company is asked back from the figures, as its people would see them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.database import Database
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Warehouse
+from tandem.changes import store as changes
+from tandem.collect import store
+from tandem.demo.company import Company
+from tandem.demo.seed import seed
+from tandem.metrics.ask import Desk, Filter, Question
+from tests.conftest import TABLES
+
+UNTIL = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+class Seeded(NamedTuple):
+    """The company in the stores, and its truth."""
+
+    house: House
+    site: Site
+    company: Company
+    desk: Desk
+
+    def ask(self, *figures: str, by: str = "", where: tuple[Filter, ...] = ()) -> dict[object, tuple[float, ...]]:
+        question = Question(
+            site=self.site.id, zone=self.site.zone, figures=figures, since=UNTIL - timedelta(days=130),
+            until=UNTIL + timedelta(days=1), by=(by,) if by else (), where=where,
+        )  # fmt: skip
+        rows = self.desk.ask(question).rows
+        return {row.key[0] if by else "": tuple(row.figures[f] or 0 for f in figures) for row in rows}
+
+
+@pytest.fixture(scope="module")
+def seeded(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Seeded]:
+    for table in TABLES:
+        shared_warehouse.do(f"truncate table {table}")
+    database = Database(f"sqlite:///{scratch / 'company.db'}")
+    database.migrate()
+    house = House(Settings(data=str(scratch / "company")), shared_warehouse, database)
+    company = seed(house, until=UNTIL, events=30_000)
+    yield Seeded(house, next(iter(house.sites().values())), company, Desk(shared_warehouse))
+    database.close()
+
+
+def test_days_hold_exactly_what_was_planted(seeded: Seeded) -> None:
+    given = seeded.ask("collect.visits", "collect.pageviews", by="day")
+    for day in seeded.company.truth.days:
+        assert given.get(day.on, (0, 0)) == (day.visits, day.pageviews), day.on
+
+
+def test_orders_and_visitors_are_what_was_planted(seeded: Seeded) -> None:
+    days = seeded.company.truth.days
+    orders, visitors = seeded.ask("collect.orders", "collect.visitors")[""]
+    assert orders == sum(day.orders for day in days)
+    assert visitors <= sum(day.visitors for day in days)
+
+
+def test_revenue_less_refunds_is_exact_to_the_cent(seeded: Seeded) -> None:
+    days = seeded.company.truth.days
+    planted = sum(d.revenue + d.refunded for d in days)  # refunds are negative
+    assert seeded.ask("collect.revenue")[""][0] == pytest.approx(planted / 10_000, abs=0.0001)
+
+
+def test_campaigns_brought_the_visits_that_were_planted(seeded: Seeded) -> None:
+    given = seeded.ask("collect.visits", "collect.orders", by="campaign")
+    for name, planted in seeded.company.truth.campaigns.items():
+        assert given.get(name, (0, 0)) == (planted.visits, planted.orders), name
+
+
+def test_sources_lie_in_the_channels_that_were_planted(seeded: Seeded) -> None:
+    given = {key: visits for key, (visits,) in seeded.ask("collect.visits", by="channel").items()}
+    planted: dict[str, int] = {}
+    for source in seeded.company.truth.sources.values():
+        planted[source.channel] = planted.get(source.channel, 0) + source.visits
+    assert given == {channel: visits for channel, visits in planted.items() if visits}
+
+
+def test_bots_are_kept_apart_and_none_is_lost(seeded: Seeded) -> None:
+    truth = seeded.company.truth
+    stored = seeded.house.warehouse.value("select count() from events")
+    assert stored == truth.events == truth.human_events + truth.bot_events
+    bots = seeded.house.warehouse.value("select count() from pageviews where bot != ''")
+    assert bots == truth.bot_events
+
+
+def test_nothing_happened_in_the_outage(seeded: Seeded) -> None:
+    outage = seeded.company.truth.planted["outage"]
+    found = seeded.house.warehouse.value(
+        "select count() from events where at >= {since:DateTime64(3)} and at < {until:DateTime64(3)}",
+        since=outage.since, until=outage.until,
+    )  # fmt: skip
+    assert found == 0
+
+
+def test_the_change_log_tells_of_what_was_planted(seeded: Seeded) -> None:
+    entries = changes.between(seeded.house.database, seeded.site, UNTIL - timedelta(days=200), UNTIL + timedelta(days=1))
+    assert len(entries) >= 50
+    assert {"deploy", "campaign", "robots", "outage"} <= {entry.kind for entry in entries}
+
+
+def test_the_ledger_of_reception_balances(seeded: Seeded) -> None:
+    days = store.reception(seeded.house.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
+    assert sum(day.stored for day in days) == seeded.company.truth.events
+    assert sum(day.balance for day in days) == 0

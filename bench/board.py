@@ -1,7 +1,8 @@
 """The board over 20 million events: how long each tile and each table takes, cold and when nothing changed.
 
-The invented company's history (one million events, 120 days) is multiplied twenty times inside the engine under other
-visitor and event ids, so that 20 M events of some 2 M visitors stand in the store; visits are derived by the ordinary SQL.
+The invented company's history (one million events, 120 days) is multiplied twenty times inside the engine under
+other visitor and event ids, so that 20 M events of some 2 M visitors stand in the store; visits are derived by the
+ordinary SQL.
 Cold: a desk that remembers nothing, so each query runs. Warm: the same questions again. Each question is one tile's
 figure with its trend and comparison, or one table of the traffic page with comparison, over 30 and over 90 days.
 The data folder is kept for the next run; BENCH_DIR says where (default: the system's temporary folder).
@@ -33,6 +34,9 @@ from tandem.metrics.ask import Desk
 
 TIMES, EVENTS, ROUNDS = 20, 1_000_000, 2
 MULTIPLIED, READY = "board-bench.multiplied", "board-bench.ready"
+
+
+READING = questions.Reading(name=lambda by, value: value)
 
 
 def folder() -> Path:
@@ -71,7 +75,7 @@ def asked(house: House, address: Address) -> Iterator[tuple[str, Callable[[], ob
     for figure in BOARD_FIGURES:
         yield f"tile {figure}", lambda figure=figure: questions._tiles(house, address, (figure,), [])  # type: ignore[misc]
     for kind in TABLES.values():
-        yield f"table {kind.id}", lambda kind=kind: questions.table(house, address, kind)  # type: ignore[misc]
+        yield f"table {kind.id}", lambda kind=kind: questions.table(house, address, kind, READING)  # type: ignore[misc]
 
 
 def main() -> None:

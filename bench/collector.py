@@ -26,7 +26,7 @@ def hit(n: int) -> bytes:
     now = int(time.time() * 1000)
     body = (
         f'{{"s":"bench","c":{now},"m":"cookieless","l":"en-GB","w":1440,"n":0,"e":[{{"i":"{n:016x}","k":"pageview",'
-        f'"t":{now},"u":"https://shop.example/plants/fern-{n % 50}?utm_source=letter&utm_medium=email&utm_campaign=may",'
+        f'"t":{now},"u":"https://shop.example/plants/fern-{n % 50}?utm_source=letter&utm_medium=email&utm_campaign=m",'
         f'"r":"https://www.google.com/"}}]}}'
     )
     return request("/t/hit", body.encode(), f"81.2.{n // 8 % 250}.{n // 2000 % 250}")

@@ -2,8 +2,8 @@
 
 loader_events_per_cpu_s: sealed segments with the invented company's traffic (page views, attention, vitals, actions,
 bots; about five events a visit) are loaded by the real loader in this process; CPU time of all its threads.
-end_to_end_events_per_cpu_s: `tandem serve` takes single-event requests over HTTP (as Umami and shynet do) while its loader
-stores them; CPU time of the whole server from the first request until the last event can be asked for.
+end_to_end_events_per_cpu_s: `tandem serve` takes single-event requests over HTTP (as Umami and shynet do) while its
+loader stores them; CPU time of the whole server from the first request until the last event can be asked for.
 """
 
 import json

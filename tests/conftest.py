@@ -1,4 +1,4 @@
-"""Real engines for all tests: one chDB a process with a two-shard cluster in it, SQLite, and PostgreSQL where there is one."""
+"""Real engines for all tests: one chDB a process with a two-shard cluster in it, SQLite and PostgreSQL."""
 
 import os
 import shutil
@@ -72,7 +72,9 @@ def postgres(scratch: Path) -> Iterator[str]:
         return
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
     if not programs:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql); name one in TANDEM_TEST_POSTGRES")
+        pytest.skip(
+            "PostgreSQL is not installed (Debian: apt-get install postgresql); name one in TANDEM_TEST_POSTGRES"
+        )
     folder, port = Path(tempfile.mkdtemp(prefix="tandem-pg-")), free_port()
     user = "postgres" if os.geteuid() == 0 else None
     if user:
@@ -126,6 +128,8 @@ def site(house: House) -> Site:
     """A site in Warsaw with one admin."""
     workspace = accounts.make_workspace(house.database, "Fern")
     accounts.add_person(house.database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
-    made = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie")
+    made = accounts.add_site(
+        house.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie"
+    )
     house.forget_sites()
     return made

@@ -11,6 +11,7 @@ from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Schema
 from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
@@ -106,15 +107,16 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
         openapi_config=OpenAPIConfig(
             title="Tandem", version=__version__, path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
         ),
-        after_request=_with_safe_headers,
         request_max_body_size=4 << 20,
     )
+
+    _tell_of_errors(pages)
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
             await counter.asgi(house.parts["door"], house.parts["proxies"], scope, receive, send)
         else:
-            await pages(scope, receive, send)
+            await pages(scope, receive, _with_safe_headers(send))
 
     return front
 
@@ -130,10 +132,33 @@ def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
     return Redirect("/sign-in", query_params={"next": path} if path != "/" else None)
 
 
-def _with_safe_headers(response: Any) -> Any:
-    for name, value in web.SAFE_HEADERS.items():
-        response.headers.setdefault(name, value)
-    return response
+def _tell_of_errors(pages: Litestar) -> None:
+    """Say in the API's document what its errors look like; the framework would describe its own."""
+    text = Schema(type=OpenAPIType.STRING)
+    form = Schema(type=OpenAPIType.OBJECT, properties={"error": text, "hint": text}, required=["error", "hint"])
+    told = {400: "It does not fit.", 401: "Not signed in.", 403: "Not allowed.", 404: "There is no such thing."}
+    for path in (pages.openapi_schema.paths or {}).values():
+        for operation in (path.get, path.post, path.put, path.delete):
+            if operation is not None and operation.responses is not None:
+                for status, words in told.items():
+                    content = {"application/json": OpenAPIMediaType(schema=form)}
+                    operation.responses[str(status)] = OpenAPIResponse(description=words, content=content)
+
+
+def _with_safe_headers(send: Any) -> Any:
+    """Adds the safe headers to whatever is answered: pages, files, and errors that never reached a route."""
+
+    async def safe(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            given = {name.lower() for name, _ in message["headers"]}
+            missing = [h for h in _SAFE_HEADERS if h[0] not in given]
+            message = {**message, "headers": [*message["headers"], *missing]}
+        await send(message)
+
+    return safe
+
+
+_SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in web.SAFE_HEADERS.items()]
 
 
 def _for_a_year() -> Any:

@@ -37,7 +37,9 @@ class Running(NamedTuple):
 
     def as_person(self, role: str) -> httpx.Client:
         """A browser that is signed in and sends our page's proof."""
-        return httpx.Client(base_url=self.url, cookies={COOKIE: self.cookies[role]}, headers={"x-csrf": self.csrf[role]}, timeout=30)
+        return httpx.Client(
+            base_url=self.url, cookies={COOKIE: self.cookies[role]}, headers={"x-csrf": self.csrf[role]}, timeout=30
+        )
 
     def as_program(self, token: str) -> httpx.Client:
         return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.tokens[token]}"}, timeout=30)
@@ -81,7 +83,10 @@ def running(scratch: Path) -> Iterator[Running]:
     for role in Role:
         people[role.value] = store.add_person(db, ours, f"{role}@fern.example", f"Somebody of {role}", role, PASSWORD)
     people["rival"] = store.add_person(db, theirs, "admin@rival.example", "Rival Boss", "admin", PASSWORD)
-    sites = [store.add_site(db, w, key, key.title(), [f"{key}.example"], mode="cookie") for w, key in ((ours, "fern"), (ours, "oak"), (theirs, "rival"))]
+    sites = [
+        store.add_site(db, w, key, key.title(), [f"{key}.example"], mode="cookie")
+        for w, key in ((ours, "fern"), (ours, "oak"), (theirs, "rival"))
+    ]
     for name, person in people.items():
         found = store.sign_in(db, person.email, PASSWORD)
         assert found is not None
@@ -98,7 +103,11 @@ def running(scratch: Path) -> Iterator[Running]:
             store.revoke_token(db, admin, token.id)
         else:
             with db.write() as c:
-                c.execute(update(tables.api_tokens).where(tables.api_tokens.c.id == token.id).values(expires_at=clock.now() - timedelta(seconds=1)))
+                c.execute(
+                    update(tables.api_tokens)
+                    .where(tables.api_tokens.c.id == token.id)
+                    .values(expires_at=clock.now() - timedelta(seconds=1))
+                )
     process, url = started(folder)
     csrf = {name: _csrf(db, cookie) for name, cookie in cookies.items()}
     yield Running(url, db, people, cookies, csrf, tokens, folder)

@@ -56,7 +56,9 @@ ROUTES: list[tuple[str, str, str, Any]] = [
 
 
 def test_the_table_is_the_one_that_was_agreed() -> None:
-    assert {act: set(MAY[act]) for act in MAY} == {act: {Role(r) for r in roles.split()} for act, roles in WRITTEN_OUT.items()}
+    assert {act: set(MAY[act]) for act in MAY} == {
+        act: {Role(r) for r in roles.split()} for act, roles in WRITTEN_OUT.items()
+    }
 
 
 @pytest.mark.parametrize("role", [r.value for r in Role])
@@ -111,7 +113,9 @@ def test_a_token_may_do_what_its_scopes_say_and_nothing_else(
 ) -> None:
     may = act in SCOPES.values() if scope == "all" else SCOPES[scope] == act
     with running.as_program(scope) as program:
-        answer = program.request(method, path, json=body) if body is not None else program.request(method, path, data={})
+        answer = (
+            program.request(method, path, json=body) if body is not None else program.request(method, path, data={})
+        )
     if path == "/api/events":  # an empty batch is refused before anybody is asked
         assert answer.status_code in (400, 403)
         return
@@ -128,7 +132,11 @@ def test_a_token_of_one_site_sees_that_site_only(running: Running) -> None:
     with running.as_program("oak") as program:
         assert [s["key"] for s in program.get("/api/sites").json()] == ["oak"]
         assert program.get("/api/figures?figures=collect.visits").json()["site"] == "oak"
-        for path in ("/api/figures?figures=collect.visits&site=fern", "/api/changes?site=fern", "/api/reception?site=fern"):
+        for path in (
+            "/api/figures?figures=collect.visits&site=fern",
+            "/api/changes?site=fern",
+            "/api/reception?site=fern",
+        ):
             assert program.get(path).status_code == 404
         one = {"events": [{"id": "1", "visitor": "v", "name": "n"}]}
         assert program.post("/api/events?site=fern", json=one).status_code == 404
@@ -149,12 +157,23 @@ def test_workspaces_see_nothing_of_each_other(running: Running) -> None:
         assert made.status_code == 201
         assert "Secret launch" not in theirs.get("/api/changes").text
         assert [s["key"] for s in theirs.get("/api/sites").json()] == ["rival"]
-        for path in ("/api/changes?site=fern", "/api/figures?figures=collect.visits&site=fern", "/api/reception?site=fern"):
+        for path in (
+            "/api/changes?site=fern",
+            "/api/figures?figures=collect.visits&site=fern",
+            "/api/reception?site=fern",
+        ):
             assert theirs.get(path).status_code == 404
         theirs.delete(f"/api/changes/{made.json()['id']}")
         assert "Secret launch" in ours.get("/api/changes").text
     with running.as_person("rival") as boss:
-        for path in ("/board?site=fern", "/traffic?site=fern", "/goals?site=fern", "/changes?site=fern", "/settings?site=fern", "/export?figures=collect.visits&site=fern"):
+        for path in (
+            "/board?site=fern",
+            "/traffic?site=fern",
+            "/goals?site=fern",
+            "/changes?site=fern",
+            "/settings?site=fern",
+            "/export?figures=collect.visits&site=fern",
+        ):
             assert boss.get(path).status_code == 404, path
         text = boss.get("/settings").text
         assert "fern.example" not in text

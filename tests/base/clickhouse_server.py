@@ -1,8 +1,8 @@
-"""A small server that speaks ClickHouse's HTTP interface on top of chDB: `python -m tests.base.clickhouse_server FOLDER PORT LOG`.
+"""A small server that speaks ClickHouse's HTTP interface on top of chDB.
 
-It answers what the official client sends: the statement in the body, in a form field or in the address; bound values and
-settings likewise; replies in the format asked for; inserts as a Native block behind their statement. One line of JSON a
-request goes to LOG.
+Run by `python -m tests.base.clickhouse_server FOLDER PORT LOG`. It answers what the official client sends: the query
+in the body, in a form field or in the address; bound values and settings likewise; replies in the format asked for;
+inserts as a Native block behind their statement. One line of JSON a request goes to LOG.
 """
 
 import email.parser
@@ -22,11 +22,29 @@ import clickhouse_connect
 import lz4.frame
 
 OF_THE_PROTOCOL = {
-    "query", "database", "default_format", "session_id", "query_id", "user", "password", "compress", "decompress", "role",
-    "client_protocol_version", "wait_end_of_query", "session_timeout", "session_check", "buffer_size", "quota_key",
-    "send_progress_in_http_headers", "http_headers_progress_interval_ms", "enable_http_compression", "http_write_exception_in_output_format",
-    "cancel_http_readonly_queries_on_client_close", "date_time_input_format",
-}  # fmt: skip
+    "query",
+    "database",
+    "default_format",
+    "session_id",
+    "query_id",
+    "user",
+    "password",
+    "compress",
+    "decompress",
+    "role",
+    "client_protocol_version",
+    "wait_end_of_query",
+    "session_timeout",
+    "session_check",
+    "buffer_size",
+    "quota_key",
+    "send_progress_in_http_headers",
+    "http_headers_progress_interval_ms",
+    "enable_http_compression",
+    "http_write_exception_in_output_format",
+    "cancel_http_readonly_queries_on_client_close",
+    "date_time_input_format",
+}
 UNPACKED = {"gzip": gzip.decompress, "deflate": zlib.decompress, "lz4": lz4.frame.decompress, "": bytes}
 _local = threading.local()
 
@@ -73,7 +91,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int, body: bytes, form: str, more: dict[str, str] | None = None) -> None:
         self.send_response(status)
-        fields = {"Content-Length": str(len(body)), "X-ClickHouse-Summary": '{"read_rows":"0","written_rows":"0"}', **(more or {})}
+        fields = {
+            "Content-Length": str(len(body)),
+            "X-ClickHouse-Summary": '{"read_rows":"0","written_rows":"0"}',
+            **(more or {}),
+        }
         if form:
             fields["X-ClickHouse-Format"] = form
         for name, value in fields.items():
@@ -86,7 +108,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def _fields(kind: str, body: bytes) -> dict[str, str]:
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
+    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(
+        b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body
+    )
     found = {}
     for part in message.iter_parts():
         content = part.get_payload(decode=True)
@@ -105,7 +129,11 @@ def _run(statement: bytes, asked: dict[str, str]) -> tuple[bytes, str]:
             file.flush()
             clause = ", ".join(f"{k} = '{v}'" for k, v in settings.items())
             target = head.decode().rstrip().removesuffix("FORMAT Native")
-            engine()._run(f"{target} FROM INFILE '{file.name}' SETTINGS {clause or 'max_threads = 1'} FORMAT Native", "TabSeparated", database=database)
+            engine()._run(
+                f"{target} FROM INFILE '{file.name}' SETTINGS {clause or 'max_threads = 1'} FORMAT Native",
+                "TabSeparated",
+                database=database,
+            )
         return b"", ""
     result = engine()._run_with_settings(statement.decode(), form, settings, params=params, database=database)
     text = statement.decode().rstrip().rstrip(";")

@@ -25,8 +25,16 @@ from tests.conftest import ROOT, free_port
 
 LONGEST_ADDRESS = 8_000  # what nginx and other proxies take
 SITE = Site(
-    id=7, workspace_id=1, key="x", name="x", hosts=("shop.example",), zone="UTC", currency="EUR", mode="cookie", keep_days=9000,
-)  # fmt: skip
+    id=7,
+    workspace_id=1,
+    key="x",
+    name="x",
+    hosts=("shop.example",),
+    zone="UTC",
+    currency="EUR",
+    mode="cookie",
+    keep_days=9000,
+)
 
 
 @pytest.fixture(scope="module")
@@ -59,12 +67,16 @@ def test_a_block_with_the_same_token_is_kept_once(server: Any) -> None:
     assert server.warehouse.value("select sum(count) from reception where site = 1") == 3
 
 
-@pytest.mark.parametrize("text", ["plain", "it's", "a\\b", "tab\tline\nend", "ż 🌱", "", "{site:UInt32}", "%s", "\x00", "[1,2]", "',("])
+@pytest.mark.parametrize(
+    "text", ["plain", "it's", "a\\b", "tab\tline\nend", "ż 🌱", "", "{site:UInt32}", "%s", "\x00", "[1,2]", "',("]
+)
 def test_bound_values_arrive_as_they_are(server: Any, shared_warehouse: Warehouse, text: str) -> None:
     for warehouse in (server.warehouse, shared_warehouse):
         sql = "select {a:String}, {b:Array(String)}, {c:Array(Tuple(UInt32, String, String))}"
         found = warehouse.ask(sql, {"a": text, "b": [text, text], "c": [(1, text, "x")]}).rows[0]
-        assert (found[0], list(found[1]), [tuple(t) for t in found[2]]) == (text, [text, text], [(1, text, "x")]), warehouse.dsn
+        assert (found[0], list(found[1]), [tuple(t) for t in found[2]]) == (text, [text, text], [(1, text, "x")]), (
+            warehouse.dsn
+        )
 
 
 def test_a_moment_is_bound_to_the_millisecond(server: Any) -> None:
@@ -74,7 +86,10 @@ def test_a_moment_is_bound_to_the_millisecond(server: Any) -> None:
 
 
 def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    goals = [Goal(id=1, site_id=7, name="It's", kind="page", match="/it's_%/*"), Goal(id=2, site_id=7, name="P", kind="event", match="purchase")]
+    goals = [
+        Goal(id=1, site_id=7, name="It's", kind="page", match="/it's_%/*"),
+        Goal(id=2, site_id=7, name="P", kind="event", match="purchase"),
+    ]
     monkeypatch.setattr("tandem.collect.jobs.all_sites", lambda db: [SITE])
     monkeypatch.setattr("tandem.collect.store.goals_of", lambda db, site: goals)
     records = [
@@ -90,10 +105,18 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
     assert visits_in(server.warehouse, 7) == visits_by_loops(records, SITE, goals)
     desk = Desk(server.warehouse)
     question = Question(
-        site=7, zone="Europe/Warsaw", figures=("collect.visits", "collect.conversions"), since=NOON - timedelta(days=1),
-        until=NOON + timedelta(days=1), by=("channel",), where=(Filter("channel", "is_not", ("it's|", "x")),),
-    )  # fmt: skip
-    assert {r.key: tuple(r.figures.values()) for r in desk.ask(question).rows} == {("Email",): (1, 1), ("Direct",): (1, 0)}
+        site=7,
+        zone="Europe/Warsaw",
+        figures=("collect.visits", "collect.conversions"),
+        since=NOON - timedelta(days=1),
+        until=NOON + timedelta(days=1),
+        by=("channel",),
+        where=(Filter("channel", "is_not", ("it's|", "x")),),
+    )
+    assert {r.key: tuple(r.figures.values()) for r in desk.ask(question).rows} == {
+        ("Email",): (1, 1),
+        ("Direct",): (1, 1),
+    }
     desk.close()
 
 

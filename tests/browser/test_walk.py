@@ -126,13 +126,17 @@ def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context
     assert tandem.until("collect.orders", 1) == 1
     total = tandem.ask("collect.visitors,collect.visits,collect.pageviews,collect.revenue,collect.converted_visits")[0]
     figures = total["figures"]
-    assert figures["collect.visits"] == figures["collect.visitors"] == 1, "consent in mid-visit must not split the visit"
+    assert figures["collect.visits"] == figures["collect.visitors"] == 1, (
+        "consent in mid-visit must not split the visit"
+    )
     assert figures["collect.pageviews"] >= 6
     assert figures["collect.revenue"] > 0
     assert figures["collect.converted_visits"] == 1
     (channel,) = tandem.ask("collect.visits,collect.revenue", by="channel,campaign,device")
     assert channel["key"] == {"channel": "Email", "campaign": "autumn", "device": channel["key"]["device"]}
-    pages = {row["key"]["page"]: row["figures"]["collect.pageviews"] for row in tandem.ask("collect.pageviews", by="page")}
+    pages = {
+        row["key"]["page"]: row["figures"]["collect.pageviews"] for row in tandem.ask("collect.pageviews", by="page")
+    }
     assert pages["/"] == 1
     assert pages["/checkout"] == 1
     assert sum(pages.values()) == figures["collect.pageviews"]

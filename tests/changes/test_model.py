@@ -23,10 +23,16 @@ def told(name: str) -> Change | None:
 def test_a_github_deployment_is_a_deploy() -> None:
     change = told("github-deployment-success")
     assert change == Change(
-        at=datetime(2026, 11, 20, 15, 21, 29, tzinfo=UTC), kind="deploy", scope="production", title="Deployed fern/shop main",
-        author="ola", note="New checkout", url="https://ci.example/builds/7", source="github",
+        at=datetime(2026, 11, 20, 15, 21, 29, tzinfo=UTC),
+        kind="deploy",
+        scope="production",
+        title="Deployed fern/shop main",
+        author="ola",
+        note="New checkout",
+        url="https://ci.example/builds/7",
+        source="github",
         external_id="deployment:145988746",
-    )  # fmt: skip
+    )
 
 
 def test_a_github_release_goes_by_its_tag_where_it_has_no_name() -> None:
@@ -58,7 +64,13 @@ def test_what_did_not_succeed_is_no_change(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "hour"),
-    [("2026-11-20 21:50:00 +0200", 19), ("2026-11-20 21:50:00 UTC", 21), ("2026-11-20T21:50:00.123Z", 21), ("2026-11-20T21:50:00+02:00", 19), ("2026-11-20 21:50:00 -0330", 1)],
+    [
+        ("2026-11-20 21:50:00 +0200", 19),
+        ("2026-11-20 21:50:00 UTC", 21),
+        ("2026-11-20T21:50:00.123Z", 21),
+        ("2026-11-20T21:50:00+02:00", 19),
+        ("2026-11-20 21:50:00 -0330", 1),
+    ],
 )
 def test_gitlab_writes_moments_in_many_ways(written: str, hour: int) -> None:
     change = from_gitlab("Deployment Hook", {"status": "success", "status_changed_at": written, "deployment_id": 1})
@@ -73,20 +85,44 @@ def test_a_moment_that_is_none_is_refused_with_a_sentence(written: Any) -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=20) | st.just("success") | st.just("2026-11-20T21:50:00Z"),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "state", "creator", "name"]), inner, max_size=3),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=20)
+    | st.just("success")
+    | st.just("2026-11-20T21:50:00Z"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["id", "state", "creator", "name"]), inner, max_size=3)
+    ),
     max_leaves=5,
 )
-KEYS = ["deployment_status", "deployment", "repository", "release", "project", "user", "commit", "environment", "ref", "url"]
+KEYS = [
+    "deployment_status",
+    "deployment",
+    "repository",
+    "release",
+    "project",
+    "user",
+    "commit",
+    "environment",
+    "ref",
+    "url",
+]
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
-@given(st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)), st.sampled_from(["published", "create", "success"]))
+@given(
+    st.fixed_dictionaries({}, optional=dict.fromkeys(KEYS, JSON)), st.sampled_from(["published", "create", "success"])
+)
 def test_hostile_bodies_are_changes_or_refused_and_never_break(body: dict[str, Any], word: str) -> None:
     body |= {"action": word, "status": word}
     for event, read in (
-        ("deployment_status", from_github), ("release", from_github), ("Deployment Hook", from_gitlab), ("Release Hook", from_gitlab),
-    ):  # fmt: skip
+        ("deployment_status", from_github),
+        ("release", from_github),
+        ("Deployment Hook", from_gitlab),
+        ("Release Hook", from_gitlab),
+    ):
         try:
             change = read(event, body)
         except UserError:
@@ -110,9 +146,15 @@ def test_a_delivery_without_an_id_does_not_stand_for_all_others() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value", "words"),
-    [("kind", "party", "kind of change"), ("title", "  ", "no title"), ("url", "javascript:x", "web address"),
-     ("at", datetime(2026, 1, 1), "no time zone"), ("at", datetime(1, 1, 1, tzinfo=UTC), "our days"), ("external_id", "x" * 201, "too long")],
-)  # fmt: skip
+    [
+        ("kind", "party", "kind of change"),
+        ("title", "  ", "no title"),
+        ("url", "javascript:x", "web address"),
+        ("at", datetime(2026, 1, 1), "no time zone"),
+        ("at", datetime(1, 1, 1, tzinfo=UTC), "our days"),
+        ("external_id", "x" * 201, "too long"),
+    ],
+)
 def test_a_change_that_cannot_be_kept_is_refused(field: str, value: Any, words: str) -> None:
     good = {"at": datetime(2026, 1, 1, tzinfo=UTC), "kind": "deploy", "title": "t"}
     with pytest.raises(UserError, match=words):

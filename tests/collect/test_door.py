@@ -26,9 +26,16 @@ ADDRESS = "203.0.113.77"
 WHO = Sender(ADDRESS, CHROME)
 NOW = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 SITE = Site(
-    id=1, workspace_id=1, key="fern", name="Fern", hosts=("shop.example",), zone="UTC", currency="EUR", mode="cookie",
+    id=1,
+    workspace_id=1,
+    key="fern",
+    name="Fern",
+    hosts=("shop.example",),
+    zone="UTC",
+    currency="EUR",
+    mode="cookie",
     keep_days=100,
-)  # fmt: skip
+)
 
 
 class Memory:
@@ -157,8 +164,12 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=8,
 )
-HEX = st.sampled_from(["-123456789abcdef", "0x123456789abcde", "1_23456789abcdef", " 123456789abcdef", "ffffffffffffffff", "0" * 16])
-COOKIES = st.builds(lambda a, b: f"{a}.{b}", HEX, st.sampled_from(["t6n0b0", "zzzzzzz", "-1", "0", "_1", "", " 9"])) | st.text(max_size=30)
+HEX = st.sampled_from(
+    ["-123456789abcdef", "0x123456789abcde", "1_23456789abcdef", " 123456789abcdef", "ffffffffffffffff", "0" * 16]
+)
+COOKIES = st.builds(
+    lambda a, b: f"{a}.{b}", HEX, st.sampled_from(["t6n0b0", "zzzzzzz", "-1", "0", "_1", "", " 9"])
+) | st.text(max_size=30)
 
 
 def is_loadable(record: Record) -> bool:
@@ -185,15 +196,35 @@ def test_any_bytes_are_answered_and_never_break_the_door(body: bytes) -> None:
 
 @settings(max_examples=250, deadline=None, derandomize=True)
 @given(
-    st.fixed_dictionaries({}, optional={"c": JSON, "m": st.just("cookie"), "i": COOKIES | JSON, "l": JSON, "w": JSON, "n": JSON}),
     st.fixed_dictionaries(
-        {}, optional={"i": HEX | JSON, "k": st.sampled_from(["event", "vital", "engage"]) | JSON, "t": JSON, "u": JSON, "r": JSON,
-                      "n": JSON, "p": JSON, "x": JSON, "d": JSON, "v": JSON, "a": JSON, "y": JSON, "f": JSON},
+        {}, optional={"c": JSON, "m": st.just("cookie"), "i": COOKIES | JSON, "l": JSON, "w": JSON, "n": JSON}
     ),
-)  # fmt: skip
-def test_mutated_hits_are_answered_and_whatever_is_taken_can_be_loaded(head: dict[str, Any], one: dict[str, Any]) -> None:
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "i": HEX | JSON,
+            "k": st.sampled_from(["event", "vital", "engage"]) | JSON,
+            "t": JSON,
+            "u": JSON,
+            "r": JSON,
+            "n": JSON,
+            "p": JSON,
+            "x": JSON,
+            "d": JSON,
+            "v": JSON,
+            "a": JSON,
+            "y": JSON,
+            "f": JSON,
+        },
+    ),
+)
+def test_mutated_hits_are_answered_and_whatever_is_taken_can_be_loaded(
+    head: dict[str, Any], one: dict[str, Any]
+) -> None:
     spool = Memory()
-    body = msgspec.json.encode({"s": "fern", "e": [{"i": "a", "k": "pageview", "t": clock.to_ms(NOW), "u": "/", **one}], **head})
+    body = msgspec.json.encode(
+        {"s": "fern", "e": [{"i": "a", "k": "pageview", "t": clock.to_ms(NOW), "u": "/", **one}], **head}
+    )
     assert sent(door_of(spool), body).status in (202, 400, 422)
     assert all(map(is_loadable, spool.records))
 
@@ -279,7 +310,9 @@ def test_the_address_leaves_no_trace_on_disk_or_in_logs_of_a_real_spool(
 
     async def work() -> None:
         spool = Spool(tmp_path)
-        door = Door(spool, lambda: {"fern": SITE}, lambda: Salts(NOW.date(), b"s" * 32, b""), lambda ip: Place("", "", ""))
+        door = Door(
+            spool, lambda: {"fern": SITE}, lambda: Salts(NOW.date(), b"s" * 32, b""), lambda ip: Place("", "", "")
+        )
         await door.receive(hit(), WHO)
         spool.close()
 
@@ -312,7 +345,9 @@ def test_forwarded_addresses_are_believed_from_our_own_proxies_only(peer: str, f
 # ── the counter over HTTP ──
 
 
-def asked(door: Door, method: str, path: str, body: bytes = b"", headers: list[tuple[str, str]] | None = None, query: str = "") -> Any:
+def asked(
+    door: Door, method: str, path: str, body: bytes = b"", headers: list[tuple[str, str]] | None = None, query: str = ""
+) -> Any:
     async def work() -> tuple[int, dict[str, str], bytes]:
         out: list[dict[str, Any]] = []
 
@@ -324,9 +359,13 @@ def asked(door: Door, method: str, path: str, body: bytes = b"", headers: list[t
 
         raw = [(k.encode("latin-1"), v.encode("latin-1")) for k, v in headers or []]
         scope = {
-            "type": "http", "method": method, "path": path, "query_string": query.encode("latin-1"), "headers": raw,
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query.encode("latin-1"),
+            "headers": raw,
             "client": ("127.0.0.1", 5),
-        }  # fmt: skip
+        }
         await counter.asgi(door, Proxies("127.0.0.0/8"), scope, receive, send)
         fields = {k.decode(): v.decode() for k, v in out[0]["headers"]}
         return out[0]["status"], fields, out[1]["body"]
@@ -349,7 +388,12 @@ def test_the_pixel_counts_a_page_view(door: Door, spool: Memory) -> None:
     assert (status, headers["content-type"], headers["cache-control"]) == (200, "image/gif", "no-store")
     assert body.startswith(b"GIF89a")
     (taken,) = spool.records[0].events
-    assert (taken.kind, taken.path, taken.referrer, taken.marks) == ("pageview", "/a", "https://www.google.com/", ["pixel"])
+    assert (taken.kind, taken.path, taken.referrer, taken.marks) == (
+        "pageview",
+        "/a",
+        "https://www.google.com/",
+        ["pixel"],
+    )
 
 
 def test_the_pixel_without_an_address_counts_the_page_it_stands_on(door: Door, spool: Memory) -> None:
@@ -375,7 +419,10 @@ def test_a_header_the_visitor_sent_beside_the_proxys_own_is_not_believed(door: D
     assert seen == [ADDRESS]
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/t/hit", 405), ("GET", "/t/x", 404), ("GET", "/t/tandem.js", 200), ("DELETE", "/t/pixel.gif", 404)])
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("GET", "/t/hit", 405), ("GET", "/t/x", 404), ("GET", "/t/tandem.js", 200), ("DELETE", "/t/pixel.gif", 404)],
+)
 def test_other_requests_are_answered_plainly(door: Door, spool: Memory, method: str, path: str, status: int) -> None:
     assert asked(door, method, path)[0] == status
     assert spool.written == []

@@ -163,7 +163,7 @@ def load_and_check_after_kills(loader: Loader, site: Site, other: Site, arm: Cal
     records = a_walk(site.id) + a_walk(other.id, 3) + [a_walk(site.id)[0]]
     records[0].refused = {"url_too_long": 2}
     early = told(site.id, 1, NOON - 20 * MINUTE, event_id=77)
-    loader.load([early], "before")
+    loader.load([early], f"before-{site.id}")
     spooled(loader.folder, "1", records[:6])
     spooled(loader.folder, "2", records[6:])
     arm()
@@ -288,9 +288,7 @@ def test_consent_in_mid_visit_keeps_one_visit_to_its_end(
     """Also when the visit goes on for longer than half an hour after the cookie was made."""
     records = [told(site.id, OLD, NOON)]
     born = to_ms(NOON + 2 * MINUTE) // 1000
-    records += [
-        told(site.id, NEW, NOON + (2 + 20 * i) * MINUTE, path=f"/{i}", before=OLD, born=born) for i in range(6)
-    ]
+    records += [told(site.id, NEW, NOON + (2 + 20 * i) * MINUTE, path=f"/{i}", before=OLD, born=born) for i in range(6)]
     for i in range(0, len(records), size):
         load(*records[i : i + size])
     assert [(v[0], v[5]) for v in visits_in(warehouse, site.id)] == [(OLD, 7)]
@@ -337,7 +335,9 @@ def test_facts_are_kept_as_long_as_the_site_says(load: Load, site: Site, house: 
         assert warehouse.value(f"select max(keep_until) from {table} where site = {{s:UInt32}}", s=site.id) == until
 
 
-def test_records_of_a_site_taken_away_meanwhile_stand_in_the_ledger(load: Load, site: Site, warehouse: Warehouse) -> None:
+def test_records_of_a_site_taken_away_meanwhile_stand_in_the_ledger(
+    load: Load, site: Site, warehouse: Warehouse
+) -> None:
     gone = told(4_000_000, 1, NOON)
     gone.refused = {"no_id": 1}
     load(gone, told(site.id, 1, NOON))
@@ -374,6 +374,10 @@ def test_values_no_browser_sends_do_not_stop_the_loader(load: Load, site: Site, 
         referrer="http://[::1", event_id=2**64 - 1, born=4_102_444_799, agent="\x00" * 600,
     )  # fmt: skip
     record.events[0].props = {"\x00": "\x00", "'": "\\'"}
-    load(record, told(site.id, 1, NOON, "vital", name="LCP", value=9e6), told(site.id, 1, NOON, "event", amount="-999999999999.9999"))
+    load(
+        record,
+        told(site.id, 1, NOON, "vital", name="LCP", value=9e6),
+        told(site.id, 1, NOON, "event", amount="-999999999999.9999"),
+    )
     assert ledger(warehouse, site.id) == {"stored": 3}
     assert len(visits_in(warehouse, site.id)) == 2

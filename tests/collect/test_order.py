@@ -18,21 +18,37 @@ from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, told, visits_by_loop
 
 MS = timedelta(milliseconds=1)
 GAPS = (
-    timedelta(0), MS, 5 * MINUTE, 30 * MINUTE - MS, 30 * MINUTE, 30 * MINUTE + MS, 40 * MINUTE, 12 * HOUR,
-    DAY - MS, DAY, DAY + MS, 26 * HOUR,
-)  # fmt: skip
+    timedelta(0),
+    MS,
+    5 * MINUTE,
+    30 * MINUTE - MS,
+    30 * MINUTE,
+    30 * MINUTE + MS,
+    40 * MINUTE,
+    12 * HOUR,
+    DAY - MS,
+    DAY,
+    DAY + MS,
+    26 * HOUR,
+)
 WAYS = (
-    ("", ""), ("", ""), ("", "https://www.google.com/"), ("utm_source=letter&utm_medium=email&utm_campaign=may", ""),
+    ("", ""),
+    ("", ""),
+    ("", "https://www.google.com/"),
+    ("utm_source=letter&utm_medium=email&utm_campaign=may", ""),
     ("utm_source=letter&utm_medium=email&utm_campaign=june", "https://mail.example/"),
-)  # fmt: skip
+)
 KINDS = ("pageview", "pageview", "pageview", "engage", "vital", "event", "search")
 SITES = itertools.count(1000)
 
 Step = tuple[int, int, str, int, int]
 steps = st.tuples(
-    st.sampled_from((7, 8)), st.sampled_from(range(len(GAPS))), st.sampled_from(KINDS), st.sampled_from(range(len(WAYS))),
+    st.sampled_from((7, 8)),
+    st.sampled_from(range(len(GAPS))),
+    st.sampled_from(KINDS),
+    st.sampled_from(range(len(WAYS))),
     st.integers(1, 2**64 - 1),
-)  # fmt: skip
+)
 
 
 @st.composite
@@ -53,12 +69,20 @@ def records_of(story: list[Step], site: int) -> list[Record]:
         query, referrer = WAYS[way] if kind == "pageview" else ("", "")
         found.append(
             told(
-                site, visitor, clocks[visitor], kind, f"/{event_id % 3}", query=query, referrer=referrer,
+                site,
+                visitor,
+                clocks[visitor],
+                kind,
+                f"/{event_id % 3}",
+                query=query,
+                referrer=referrer,
                 name="purchase" if kind == "event" else "LCP" if kind == "vital" else "",
-                engaged_ms=6000 if kind == "engage" else 0, amount="9.50" if kind == "event" else "", event_id=event_id,
+                engaged_ms=6000 if kind == "engage" else 0,
+                amount="9.50" if kind == "event" else "",
+                event_id=event_id,
                 country=("PL", "DE", "")[event_id % 3],
             )
-        )  # fmt: skip
+        )
     return found
 
 
@@ -82,9 +106,12 @@ def bare_loader(shared_warehouse: Any, scratch: Any) -> Any:
 
 
 @settings(
-    max_examples=int(os.environ.get("TANDEM_EXAMPLES", "15")), deadline=None, derandomize="TANDEM_EXAMPLES" not in os.environ,
-    suppress_health_check=list(HealthCheck), database=None,
-)  # fmt: skip
+    max_examples=int(os.environ.get("TANDEM_EXAMPLES", "15")),
+    deadline=None,
+    derandomize="TANDEM_EXAMPLES" not in os.environ,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
 @given(deliveries())
 @example(A_LATE_FACT_AFTER_AN_ACTION_THAT_OPENED_THE_VISIT)
 @example(A_CAMPAIGN_REMEMBERED_OVER_A_DAY_OF_ONE_CHAIN)
@@ -94,9 +121,16 @@ def test_any_order_and_batching_gives_the_visits_of_plain_loops(
 ) -> None:
     story, batches = delivery
     site = Site(
-        id=next(SITES), workspace_id=1, key="x", name="x", hosts=("shop.example",), zone="UTC", currency="EUR",
-        mode="cookie", keep_days=1000,
-    )  # fmt: skip
+        id=next(SITES),
+        workspace_id=1,
+        key="x",
+        name="x",
+        hosts=("shop.example",),
+        zone="UTC",
+        currency="EUR",
+        mode="cookie",
+        keep_days=1000,
+    )
     records = records_of(story, site.id)
     for record, step in zip(records, story, strict=True):
         note(f"{record.visitor} {record.events[0].at} {step[2]} way {step[3]} id {step[4]}")
@@ -105,5 +139,7 @@ def test_any_order_and_batching_gives_the_visits_of_plain_loops(
         patch("tandem.collect.store.goals_of", lambda db, site: []),
     ):
         for i, batch in enumerate(batches):
-            bare_loader.load([msgspec.convert(msgspec.to_builtins(records[j]), Record) for j in batch], f"{site.id}-{i}")
+            bare_loader.load(
+                [msgspec.convert(msgspec.to_builtins(records[j]), Record) for j in batch], f"{site.id}-{i}"
+            )
     assert visits_in(bare_loader.warehouse, site.id) == visits_by_loops(records, site)

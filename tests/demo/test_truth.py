@@ -102,7 +102,9 @@ def test_nothing_happened_in_the_outage(seeded: Seeded) -> None:
 
 
 def test_the_change_log_tells_of_what_was_planted(seeded: Seeded) -> None:
-    entries = changes.between(seeded.house.database, seeded.site, UNTIL - timedelta(days=200), UNTIL + timedelta(days=1))
+    entries = changes.between(
+        seeded.house.database, seeded.site, UNTIL - timedelta(days=200), UNTIL + timedelta(days=1)
+    )
     assert len(entries) >= 50
     assert {"deploy", "campaign", "robots", "outage"} <= {entry.kind for entry in entries}
 

@@ -76,7 +76,11 @@ def _groups(hits: list[Hit]) -> list[list[Hit]]:
 def _visit(hits: list[Hit], site: Site, goals: list[Goal]) -> Visit:
     views = [h for h in hits if h["kind"] == "pageview"]
     opening = (views or hits)[0]
-    origin = origin_of(opening["event"].query, opening["event"].referrer) if opening["kind"] == "pageview" else origin_of("", "")
+    origin = (
+        origin_of(opening["event"].query, opening["event"].referrer)
+        if opening["kind"] == "pageview"
+        else origin_of("", "")
+    )
     known = conclude(origin, frozenset(site.hosts), load_rules())
     is_touch = known.is_touch and origin_id(origin) != 0
     agent, record = agent_of(opening["record"].agent), opening["record"]
@@ -146,7 +150,9 @@ def split_of(row: Row, by: str, zone: str) -> Any:
     local = at.astimezone(ZoneInfo(zone))
     if by == "hour":
         # An hour on the clock of a half-hour zone begins at its own full hour.
-        return (at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).astimezone(UTC)
+        return (at - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)).astimezone(
+            UTC
+        )
     if by == "day":
         return local.date()
     if by == "week":

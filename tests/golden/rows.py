@@ -17,7 +17,9 @@ SINCE = datetime(2026, 10, 9, 22, 0, tzinfo=UTC)  # midnight of 10 October in Wa
 UNTIL = datetime(2026, 10, 31, 23, 0, tzinfo=UTC)  # midnight of 1 November in Warsaw (winter time)
 WARSAW, KOLKATA = "Europe/Warsaw", "Asia/Kolkata"
 
-CHROME = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36"
+CHROME = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/129.0.0.0 Safari/537.36"
+)
 IPHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
     "Version/17.5 Mobile/15E148 Safari/604.1"
@@ -66,10 +68,20 @@ class Teller:
         )  # fmt: skip
         self.records.append(
             Record(
-                site=site, received=to_ms(received or at), visitor=visitor, before=0,
-                born=int(born.timestamp()) if born else 0, agent=agent, language="en-gb", width=1200, country=country,
-                city="", network=network, events=[event], refused={},
-            )  # fmt: skip
+                site=site,
+                received=to_ms(received or at),
+                visitor=visitor,
+                before=0,
+                born=int(born.timestamp()) if born else 0,
+                agent=agent,
+                language="en-gb",
+                width=1200,
+                country=country,
+                city="",
+                network=network,
+                events=[event],
+                refused={},
+            )
         )
 
     def ramble(self, site: int, visitor: int, at: datetime) -> None:
@@ -118,7 +130,12 @@ def records(first_site: int, second_site: int) -> list[Record]:
 def _edges(t: Teller, site: int) -> None:
     minute = timedelta(minutes=1)
     # exactly at since and until, and a millisecond before
-    for visitor, at in ((1, SINCE), (2, UNTIL), (3, SINCE - timedelta(milliseconds=1)), (4, UNTIL - timedelta(milliseconds=1))):
+    for visitor, at in (
+        (1, SINCE),
+        (2, UNTIL),
+        (3, SINCE - timedelta(milliseconds=1)),
+        (4, UNTIL - timedelta(milliseconds=1)),
+    ):
         t.tell(site, visitor, at)
     # exactly thirty minutes of silence go on, a millisecond more begins another visit
     noon = datetime(2026, 10, 15, 12, 0, tzinfo=UTC)
@@ -126,7 +143,11 @@ def _edges(t: Teller, site: int) -> None:
         t.tell(site, visitor, noon)
         t.tell(site, visitor, noon + gap, path="/plants")
     # a late event joins two visits
-    for at, received in ((noon, noon), (noon + 50 * minute, noon + 50 * minute), (noon + 25 * minute, noon + timedelta(days=2))):
+    for at, received in (
+        (noon, noon),
+        (noon + 50 * minute, noon + 50 * minute),
+        (noon + 25 * minute, noon + timedelta(days=2)),
+    ):
         t.tell(site, 7, at, path="/journal/a-long-read", received=received)
     # a campaign splits one visit, the same again does not
     tags = "utm_source=letter&utm_medium=email&utm_campaign=october"

@@ -1,5 +1,7 @@
-"""Every counted figure, by every split it allows, four times over: valid SQL, explained, equal to plain loops on one node
-and on two shards, and additive if it says so."""
+"""Every counted figure, by every split it allows, four times over.
+
+It is valid SQL, explained, equal to plain loops on one node and on two shards, and additive if it says so.
+"""
 
 from typing import Any
 
@@ -25,7 +27,13 @@ def desks(golden: Golden, shared_warehouse: Warehouse, shards: Warehouse) -> dic
 def question(golden: Golden, figures: tuple[str, ...], by: str = "", site: int = 0, **more: Any) -> Question:
     chosen = golden.sites[site]
     return Question(
-        site=chosen.id, zone=chosen.zone, figures=figures, since=rows.SINCE, until=rows.UNTIL, by=(by,) if by else (), **more
+        site=chosen.id,
+        zone=chosen.zone,
+        figures=figures,
+        since=rows.SINCE,
+        until=rows.UNTIL,
+        by=(by,) if by else (),
+        **more,
     )
 
 
@@ -79,7 +87,7 @@ def test_distinct_figure_does_not_add_up(golden: Golden, desks: dict[str, Desk],
 
 
 @pytest.mark.parametrize("with_bots", [False, True])
-@pytest.mark.parametrize("by", [b for b in FIGURES["collect.visits"].by] + [""])  # type: ignore[union-attr]
+@pytest.mark.parametrize("by", [*FIGURES["collect.visits"].by, ""])  # type: ignore[union-attr]
 def test_visitors_never_exceed_visits_nor_visits_page_views(
     golden: Golden, desks: dict[str, Desk], by: str, with_bots: bool
 ) -> None:
@@ -102,7 +110,9 @@ def test_filter_and_its_opposite_make_everything(golden: Golden, desks: dict[str
         for ops in (("is", "is_not"), ("contains", "contains_not")):
             for desk in desks.values():
                 parts = [
-                    desk.ask(question(golden, ("collect.visits",), where=(Filter(by, op, (value,)),))).total["collect.visits"]
+                    desk.ask(question(golden, ("collect.visits",), where=(Filter(by, op, (value,)),))).total[
+                        "collect.visits"
+                    ]
                     for op in ops
                 ]
                 assert sum(parts) == desk.ask(question(golden, ("collect.visits",))).total["collect.visits"]

@@ -95,7 +95,7 @@ def csrf_of(house: House, cookie: str) -> str:
 
 
 def _check_csrf(request: Request[Any, Any, Any], expected: str) -> None:
-    if not hmac.compare_digest(request.headers.get("x-csrf", ""), expected):
+    if not hmac.compare_digest(request.headers.get("x-csrf", "").encode(), expected.encode()):
         raise UserError(
             "This form has lost its proof of origin.", "Load the page again and repeat what you did.", status=403
         )

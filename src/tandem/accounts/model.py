@@ -12,9 +12,11 @@ from tandem.base.errors import UserError
 
 MODES = ("cookieless", "cookie", "consent")
 LANGUAGES = ("en", "ru", "pl")
-_KEY = re.compile(r"^[a-z0-9][a-z0-9-]{1,39}$")
-_HOST = re.compile(r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:\d+)?$")
-_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+$")
+_KEY = re.compile(r"^[a-z0-9][a-z0-9-]{1,39}\Z")
+_HOST = re.compile(
+    r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:\d+)?\Z"
+)
+_EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\Z")
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):

@@ -191,8 +191,9 @@ NGINX_HINT = """location /t/ {{
 
 def _script_tag(base: str, site: Site) -> str:
     """What goes into the head of the site's pages; without scripts, the picture counts the page view."""
+    mode = "" if site.mode == "cookieless" else f' data-mode="{site.mode}"'
     return (
-        f'<script defer src="{base}/t/tandem.js" data-site="{site.key}"></script>\n'
+        f'<script defer src="{base}/t/tandem.js" data-site="{site.key}"{mode}></script>\n'
         f'<noscript><img src="{base}/t/pixel.gif?s={site.key}" alt="" width="1" height="1"></noscript>'
     )
 

@@ -1,7 +1,8 @@
 """The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
 
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -101,10 +102,10 @@ class Database:
         While somebody else writes the log cannot be cut; SQLite cuts it itself a little later.
         """
         if self.is_sqlite:
-            with suppress(OperationalError), self.engine.connect() as connection:
-                connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
-                    "pragma wal_checkpoint(truncate)"
-                )
+            # TRAP: a connection of the engine begins a transaction first, and inside one the log is never cut.
+            connection = self.engine.raw_connection()
+            with suppress(sqlite3.OperationalError), closing(connection):
+                connection.cursor().execute("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
         self.engine.dispose()
@@ -118,7 +119,9 @@ def _values_explained() -> Iterator[None]:
     except (StatementError, OverflowError, UnicodeEncodeError) as error:
         cause = error.orig if isinstance(error, StatementError) else error
         if isinstance(error, DataError) or isinstance(cause, (OverflowError, UnicodeEncodeError)):
-            raise UserError("A value is too long, too large, or holds signs that cannot be stored.", "Shorten it.") from error
+            raise UserError(
+                "A value is too long, too large, or holds signs that cannot be stored.", "Shorten it."
+            ) from error
         raise
 
 

@@ -128,7 +128,10 @@ class Warehouse:
 
     def do(self, sql: str, /, params: Mapping[str, Any] | None = None, **settings: Any) -> None:
         """Carry out a statement that gives no rows."""
-        self.client.command(sql, parameters=dict(params or {}), settings=settings or None)
+        if params:  # a command would put its values into the address
+            self.client.raw_query(sql, parameters=dict(params), settings=settings or None)
+        else:
+            self.client.command(sql, settings=settings or None)
 
     def insert(self, table: str, columns: Columns, token: str = "") -> int:
         """Put columns into a table as one block; the same token a second time does nothing. Returns rows sent."""

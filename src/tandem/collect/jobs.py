@@ -256,7 +256,6 @@ class _SiteBatch:
             if record.visitor in asked:
                 spans.setdefault(record.visitor, []).append((first, last))
 
-
     def _id_of_visit(self, record: Record, at: datetime, spans: dict[int, list[store.Span]]) -> int:
         """The old id under which this visit goes on, or 0.
 
@@ -264,7 +263,7 @@ class _SiteBatch:
         the new id already goes on with it: the old one is a neighbour's.
         """
         kept = self.loader.kept_ids.get(record.visitor, 0)
-        if kept and _is_on(spans, kept, at):
+        if kept and _is_on(spans, kept, at) and not _is_on(spans, record.visitor, at):
             return kept
         is_new = _is_on(spans, record.before, at) and not _is_on(spans, record.visitor, at)
         return record.before if is_new else 0

@@ -123,6 +123,11 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
     values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
     conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
+    if view != "visits":  # lets the engine leave other days unread
+        conditions += [
+            "visit_started >= {since:DateTime64(3, 'UTC')} - interval 1 day",
+            "visit_started < {until:DateTime64(3, 'UTC')} + interval 1 day",
+        ]
     if not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
         conditions.append("bot = ''")
     conditions += [_condition(f, i, view, figures[0], params) for i, f in enumerate(question.where)]
@@ -153,9 +158,19 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
     params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
     found = (
         f"select visit from {dimension.home} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
-        f" and at < {{near_until:DateTime64(3, 'UTC')}} and {_test(_positive(f), i, dimension)}"
+        f" and at < {{near_until:DateTime64(3, 'UTC')}}{_near(dimension.home)} and {_test(_positive(f), i, dimension)}"
     )
     return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({found})"
+
+
+def _near(view: str) -> str:
+    """Leaves days unread that hold no visit near the span asked for."""
+    if view == "visits":
+        return ""
+    return (
+        " and visit_started >= {near_since:DateTime64(3, 'UTC')} - interval 1 day"
+        " and visit_started < {near_until:DateTime64(3, 'UTC')} + interval 1 day"
+    )
 
 
 def _positive(f: Filter) -> Filter:

@@ -1,4 +1,5 @@
--- Conclusions: one row a visit, with all that happened in it. Derived from events again whenever late facts or better
+-- Conclusions: one row a visit, with all that happened in it: page views, vitals, goals reached, and other hits.
+-- `opened` is its first hit of any kind, `started` its first page view. Derived from events again whenever late facts or better
 -- rules ask for it; a visit that no longer exists is written once more as deleted.
 create table if not exists visit_rows (
     site              UInt32,
@@ -6,6 +7,7 @@ create table if not exists visit_rows (
     visitor           UInt64,
     started           DateTime64(3, 'UTC'),
     ended             DateTime64(3, 'UTC'),
+    opened            DateTime64(3, 'UTC'),
     chain_started     DateTime64(3, 'UTC'),
     version           UInt64,
     is_deleted        UInt8,
@@ -36,16 +38,24 @@ create table if not exists visit_rows (
     orders            UInt32,
     revenue           Decimal(18, 4),
     conversions       UInt32,
+    `views.at`        Array(DateTime64(3, 'UTC')),
+    `views.path`      Array(String),
+    `views.status`    Array(UInt16),
+    `vitals.at`       Array(DateTime64(3, 'UTC')),
+    `vitals.name`     Array(LowCardinality(String)),
+    `vitals.value`    Array(Float64),
+    `vitals.path`     Array(String),
+    `goals.at`        Array(DateTime64(3, 'UTC')),
+    `goals.goal`      Array(UInt32),
+    `goals.path`      Array(String),
+    `goals.amount`    Array(Decimal(18, 4)),
     `hits.at`         Array(DateTime64(3, 'UTC')),
     `hits.kind`       Array(LowCardinality(String)),
     `hits.name`       Array(String),
     `hits.path`       Array(String),
     `hits.engaged_ms` Array(UInt32),
     `hits.scroll`     Array(UInt8),
-    `hits.value`      Array(Float64),
     `hits.amount`     Array(Decimal(18, 4)),
-    `hits.status`     Array(UInt16),
-    `hits.goals`      Array(Array(UInt32)),
     `hits.props`      Array(Map(String, String)),
     keep_until        Date default '2149-06-06'
 ) engine = ReplacingMergeTree(version, is_deleted)

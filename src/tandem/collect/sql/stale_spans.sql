@@ -5,7 +5,7 @@
 -- A visit is named after its first page view, but an action may have opened it: its first hit counts here.
 select
     v.visitor as visitor,
-    min(least(v.started, v.hits.at[1])) as since,
+    min(v.opened) as since,
     argMin(v.chain_started, v.started) as chain_started
 from visit_rows as v final
 global inner join (select visitor, since from stale_visits where batch = {batch:UInt64}) as s on v.visitor = s.visitor

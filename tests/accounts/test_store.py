@@ -1,0 +1,130 @@
+"""People, sites, tokens and the audit log on both record stores."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tandem.accounts import store
+from tandem.accounts.model import Person
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+PASSWORD = "a long password"
+
+
+@pytest.fixture
+def admin(any_database: Database) -> Person:
+    workspace = store.make_workspace(any_database, "Fern")
+    return store.add_person(any_database, workspace, "Ola@Fern.example", "Ola", "admin", PASSWORD)
+
+
+def test_signing_in_ends_with_its_time_its_sign_out_and_the_persons_access(
+    any_database: Database, admin: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
+    assert store.sign_in(any_database, "jan@fern.example", "wrong password") is None
+    assert store.sign_in(any_database, "nobody@fern.example", PASSWORD) is None
+    tokens = [found[1] for _ in range(3) if (found := store.sign_in(any_database, " JAN@fern.example", PASSWORD))]
+    assert store.person_signed_in(any_database, tokens[0]) == other
+    store.sign_out(any_database, tokens[0])
+    assert store.person_signed_in(any_database, tokens[0]) is None
+    store.change_person(any_database, other, is_active=False)
+    assert store.person_signed_in(any_database, tokens[1]) is None
+    assert store.sign_in(any_database, "jan@fern.example", PASSWORD) is None
+    found = store.sign_in(any_database, "ola@fern.example", PASSWORD)
+    assert found is not None
+    later = clock.now() + store.SIGNED_IN_FOR + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert store.person_signed_in(any_database, found[1]) is None
+
+
+def test_somebody_must_remain_who_can_manage_people(any_database: Database, admin: Person) -> None:
+    for change in ({"role": "viewer"}, {"is_active": False}):
+        with pytest.raises(UserError, match="Somebody must remain"):
+            store.change_person(any_database, admin, **change)  # type: ignore[arg-type]
+    assert store.person_by_id(any_database, admin.id).role == "admin"
+
+
+def test_an_address_is_taken_once_whatever_its_case(any_database: Database, admin: Person) -> None:
+    with pytest.raises(UserError, match="already known"):
+        store.add_person(any_database, admin.workspace_id, "OLA@fern.example ", "Ola", "viewer", PASSWORD)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("key", "UPPER"),
+        ("key", "a"),
+        ("key", "x" * 41),
+        ("key", "fern\n"),
+        ("name", " "),
+        ("hosts", []),
+        ("hosts", ["https://x"]),
+        ("hosts", ["a b"]),
+        ("zone", "Mars/Base"),
+        ("zone", "../../etc/passwd"),
+        ("currency", "eur"),
+        ("currency", "EUR\n"),
+        ("mode", "all"),
+        ("keep_days", 0),
+        ("keep_days", 40_000),
+        ("name", "x" * 201),
+    ],
+)
+def test_a_site_that_cannot_be_measured_is_refused(
+    any_database: Database, admin: Person, field: str, value: Any
+) -> None:
+    good = {
+        "key": "fern",
+        "name": "Fern",
+        "hosts": ["fern.example"],
+        "zone": "UTC",
+        "currency": "EUR",
+        "mode": "cookie",
+        "keep_days": 10,
+    }
+    if field == "name" and any_database.is_sqlite and len(value) > 200:
+        pytest.skip("SQLite keeps texts of any length")
+    with pytest.raises(UserError):
+        store.add_site(any_database, admin.workspace_id, **{**good, field: value})
+    assert store.all_sites(any_database) == []
+
+
+def test_a_tokens_secret_is_shown_once_and_its_scopes_are_its_makers(any_database: Database, admin: Person) -> None:
+    token, secret = store.make_token(any_database, admin, "CI", ["changes:write"])
+    assert store.token_of(any_database, secret) == token
+    assert secret not in repr(store.tokens_of(any_database, admin.workspace_id))
+    viewer = store.add_person(any_database, admin.workspace_id, "v@fern.example", "V", "viewer", PASSWORD)
+    with pytest.raises(UserError, match="may not give"):
+        store.make_token(any_database, viewer, "CI", ["changes:write"])
+    for scopes, days in ((["nope"], 1), ([], 1), (["changes:write"], 10**9), (["changes:write"], 0)):
+        with pytest.raises(UserError):
+            store.make_token(any_database, admin, "CI", scopes, days=days)
+    store.revoke_token(any_database, admin, token.id)
+    assert store.token_of(any_database, secret) is None
+
+
+def test_every_deed_stands_in_the_audit_log_with_who_did_it(any_database: Database, admin: Person) -> None:
+    site = store.add_site(any_database, admin.workspace_id, "fern", "Fern", ["fern.example"], by=admin.id)
+    store.change_site(any_database, site, by=admin.id, name="Fern shop")
+    store.make_token(any_database, admin, "CI", ["events:write"])
+    store.sign_in(any_database, admin.email, PASSWORD)
+    acts = [(e.act, e.person) for e in store.audit_log(any_database, admin.workspace_id)]
+    assert acts == [
+        ("people.signed_in", "Ola"),
+        ("tokens.made", "Ola"),
+        ("sites.changed", "Ola"),
+        ("sites.added", "Ola"),
+        ("people.added", ""),
+    ]
+    assert store.audit_log(any_database, admin.workspace_id + 1) == []
+
+
+def test_the_house_secret_is_the_same_for_all_processes(any_database: Database) -> None:
+    assert (
+        store.secret(any_database, "house")
+        == store.secret(any_database, "house")
+        != store.secret(any_database, "other")
+    )

@@ -1,0 +1,266 @@
+"""The API: events from servers, figures, changes, exports, webhooks, and the document that describes it."""
+
+import hashlib
+import hmac
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+
+from tandem.accounts import store as accounts
+from tests.api.conftest import Running, eventually
+
+REPLIES = Path(__file__).parents[1] / "changes" / "replies"
+
+
+def event(name: str, **more: Any) -> dict[str, Any]:
+    return {
+        "id": name,
+        "visitor": "customer 7",
+        "name": "order",
+        "user_agent": "Mozilla/5.0 (X11) Firefox/130.0",
+        **more,
+    }
+
+
+def sent(running: Running, *events: dict[str, Any], token: str = "events:write", site: str = "fern") -> Any:
+    with running.as_program(token) as program:
+        return program.post("/api/events", params={"site": site}, json={"events": list(events)})
+
+
+def stored(running: Running, site: str) -> dict[str, int]:
+    """What the ledger of today says."""
+    with running.as_program("all") as program:
+        days = program.get("/api/reception", params={"site": site}).json()
+    return {
+        "stored": sum(d["stored"] for d in days),
+        "duplicates": sum(d["duplicates"] for d in days),
+        "balance": sum(d["balance"] for d in days),
+        "refused": sum(sum(d["refused"].values()) for d in days),
+    }
+
+
+# ── events ──
+
+
+def test_events_of_a_server_count_once_however_often_they_are_sent(running: Running) -> None:
+    events = [event(f"order-{i}", kind="pageview", url=f"https://oak.example/{i}") for i in range(1000)]
+    for _ in range(2):
+        answer = sent(running, *events, token="oak", site="oak")
+        assert (answer.status_code, answer.json()) == (202, {"accepted": 1000, "refused": {}})
+    eventually(lambda: stored(running, "oak")["duplicates"] == 1000)
+    assert stored(running, "oak") == {"stored": 1000, "duplicates": 1000, "balance": 0, "refused": 0}
+    with running.as_program("oak") as program:
+        figures = program.get(
+            "/api/figures", params={"figures": "collect.pageviews,collect.visitors", "period": "7d"}
+        ).json()
+    assert figures["rows"][0]["figures"] == {"collect.pageviews": 1000, "collect.visitors": 1}
+
+
+def test_more_than_a_thousand_events_are_refused(running: Running) -> None:
+    answer = sent(running, *[event(str(i)) for i in range(1001)])
+    assert answer.status_code == 400
+    assert "1000" in answer.text
+
+
+def test_each_refused_event_is_named_with_its_reason(running: Running) -> None:
+    now = datetime.now(UTC)
+    answer = sent(
+        running,
+        event("good", at=(now - timedelta(days=6)).isoformat()),
+        event("old", at=(now - timedelta(days=8)).isoformat()),
+        event("future", at=(now + timedelta(hours=1)).isoformat()),
+        event("nowhere", at="2026-11-20T12:00:00"),
+        event("kind", kind="keystroke"),
+        event("props", props={str(i): i for i in range(31)}),
+        event("amount", amount=1e13),
+    )
+    assert answer.status_code == 202
+    assert answer.json() == {
+        "accepted": 1,
+        "refused": {
+            "old": "too_old",
+            "future": "in_the_future",
+            "nowhere": "no_time_zone",
+            "kind": "unknown_kind",
+            "props": "property_explosion",
+            "amount": "bad_value",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b'{"events": []}',
+        b'{"events": [{"id": "1"}]}',
+        b'{"events": [{"id": "1", "visitor": "v", "more": 1}]}',
+        b'{"events": [{"id": "1", "visitor": "v", "at": "soon"}]}',
+        b"\xff",
+    ],
+)
+def test_a_body_that_does_not_fit_is_refused(running: Running, body: bytes) -> None:
+    with running.as_program("events:write") as program:
+        answer = program.post("/api/events", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]
+
+
+def test_a_program_without_the_scope_or_of_another_workspace_sends_nothing(running: Running) -> None:
+    assert sent(running, event("1"), token="figures:read").status_code == 403
+    assert sent(running, event("1"), token="rival").status_code == 404
+    assert sent(running, event("1"), token="expired").status_code == 401
+
+
+# ── changes, exports ──
+
+
+def test_a_change_sent_twice_with_its_id_is_one(running: Running) -> None:
+    with running.as_program("all") as program:
+        one = {"title": "Released 2.4", "id": "release-2.4"}
+        assert (
+            program.post("/api/changes", json=one).json()["id"] == program.post("/api/changes", json=one).json()["id"]
+        )
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "since=0001-01-01T00:00:00Z",
+        "until=0001-01-01T00:00:00Z",
+        "until=9999-12-31T23:59:59-12:00",
+        "since=2026-01-01T00:00:00",
+        "since=soon",
+    ],
+)
+def test_moments_at_the_edge_of_time_are_refused_with_a_sentence(running: Running, query: str) -> None:
+    with running.as_program("all") as program:
+        answer = program.get(f"/api/changes?{query}")
+    assert answer.status_code in (200, 400), answer.text
+
+
+@pytest.mark.parametrize("path", ["/api/changes/" + "9" * 30, "/api/changes/-1"])
+def test_a_number_beyond_all_numbers_is_no_bug(running: Running, path: str) -> None:
+    with running.as_program("all") as program:
+        assert program.delete(path).status_code in (204, 400, 404)
+
+
+def test_an_export_is_a_file_no_spreadsheet_runs(running: Running) -> None:
+    sent(
+        running,
+        event("formula", kind="pageview", url="https://fern.example/?utm_source==cmd|' /C calc'!A0&utm_medium=x"),
+    )
+    with running.as_person("admin") as browser:
+
+        def answer() -> Any:
+            got = browser.get(
+                "/export", params={"figures": "collect.visits", "by": "source", "period": "7d", "site": "fern"}
+            )
+            return got if "cmd" in got.text else None
+
+        csv = eventually(answer)
+        assert csv.headers["content-disposition"].startswith("attachment")
+        assert "'=cmd" in csv.text
+        rows = browser.get(
+            "/export", params={"figures": "collect.visits", "by": "source", "format": "json", "site": "fern"}
+        ).json()
+        assert set(rows[0]) == {"source", "collect.visits"}
+        assert browser.get("/export", params={"figures": "collect.visits", "format": "exe"}).status_code == 400
+
+
+# ── webhooks ──
+
+
+def secret_of(running: Running, system: str, key: str = "fern") -> str:
+    house = accounts.secret(running.database, "house")
+    return hmac.new(house, f"hook:{system}:{key}".encode(), hashlib.sha256).hexdigest()
+
+
+def delivered(running: Running, name: str, signature: str | None = None, key: str = "fern") -> Any:
+    reply = json.loads((REPLIES / f"{name}.json").read_text())
+    system, body = name.partition("-")[0], json.dumps(reply["body"]).encode()
+    if system == "github":
+        right = "sha256=" + hmac.new(secret_of(running, "github").encode(), body, hashlib.sha256).hexdigest()
+        headers = {"x-github-event": reply["event"], "x-hub-signature-256": right if signature is None else signature}
+    else:
+        headers = {
+            "x-gitlab-event": reply["event"],
+            "x-gitlab-token": secret_of(running, "gitlab") if signature is None else signature,
+        }
+    with running.as_nobody() as sender:
+        return sender.post(
+            f"/hooks/{system}/{key}", content=body, headers={"content-type": "application/json", **headers}
+        )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["github-deployment-success", "github-release-published", "gitlab-deployment-success", "gitlab-release-created"],
+)
+def test_a_signed_delivery_is_kept_once(running: Running, name: str) -> None:
+    first, again = delivered(running, name), delivered(running, name)
+    assert (first.status_code, first.json()["kept"]) == (202, True)
+    assert again.json() == first.json()
+
+
+@pytest.mark.parametrize("name", ["github-ping", "github-deployment-failure", "gitlab-deployment-running"])
+def test_what_is_no_change_is_taken_and_not_kept(running: Running, name: str) -> None:
+    assert delivered(running, name).json()["kept"] is False
+
+
+@pytest.mark.parametrize("signature", ["", "sha256=" + "0" * 64, "x", "ż"])
+@pytest.mark.parametrize("name", ["github-deployment-success", "gitlab-deployment-success"])
+def test_a_wrong_or_missing_signature_is_refused(running: Running, name: str, signature: str) -> None:
+    assert delivered(running, name, signature.encode().decode("latin-1").encode("latin-1")).status_code == 403  # type: ignore[arg-type]
+
+
+def test_the_signature_of_one_site_opens_no_other(running: Running) -> None:
+    assert delivered(running, "github-deployment-success", key="oak").status_code == 403
+    assert delivered(running, "github-deployment-success", key="nobody").status_code == 404
+
+
+# ── the document ──
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/events", "/api/figures", "/api/changes", "/api/changes/{change_id}", "/api/reception", "/api/sites"]
+)
+def test_the_api_does_what_its_document_says(running: Running, path: str) -> None:
+    document = schemathesis.openapi.from_url(f"{running.url}/api/openapi.json")
+    operations = [found.ok() for found in document.get_all_operations() if found.ok().path == path]
+    assert operations
+    for operation in operations:
+
+        @settings(
+            max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), database=None
+        )
+        @given(operation.as_strategy())
+        def check(case: Any) -> None:
+            case.call_and_validate(
+                headers={"authorization": f"Bearer {running.tokens['all']}"},
+                checks=[not_a_server_error, content_type_conformance, response_schema_conformance],
+            )
+
+        check()
+
+
+def test_the_document_describes_every_path_that_is_tested_above(running: Running) -> None:
+    with running.as_nobody() as stranger:
+        paths = stranger.get("/api/openapi.json").json()["paths"]
+    assert set(paths) == {
+        "/api/events",
+        "/api/figures",
+        "/api/changes",
+        "/api/changes/{change_id}",
+        "/api/reception",
+        "/api/sites",
+    }

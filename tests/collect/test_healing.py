@@ -1,0 +1,151 @@
+"""Healing: later goals, hosts and rules reach back, exactly as if they had been there from the start."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.warehouse import Warehouse
+from tandem.collect import healing, store
+from tandem.collect.jobs import Loader
+from tandem.collect.model.rules import Source, load_rules
+from tests.collect.conftest import DAY, MINUTE, NOON, Load, told, visits_by_loops, visits_in
+
+
+@pytest.fixture(autouse=True)
+def few_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(healing, "RANGES", 4)
+
+
+def history(site: int) -> list[Any]:
+    visitors = (1, 2**62 + 5, 2**63 + 7, 2**64 - 1)  # one in each range
+    return [
+        record
+        for v in visitors
+        for record in (
+            told(site, v, NOON, referrer="https://blog.neighbour.example/post"),
+            told(site, v, NOON + MINUTE, path="/thanks/a"),
+            told(site, v, NOON + 2 * MINUTE, "event", name="signed-up"),
+            told(site, v, NOON + DAY, path="/cart", referrer="https://www.google.com/"),
+        )
+    ]
+
+
+def healed(house: House, site: Site) -> None:
+    assert not healing.is_healed(house.database, site)
+    healing.heal(house, site)
+    assert healing.is_healed(house.database, site)
+
+
+def test_a_goal_added_later_counts_in_history(house: House, site: Site, load: Load, warehouse: Warehouse) -> None:
+    records = history(site.id)
+    load(*records)
+    healing.note_healed(house.database, site)
+    store.add_goal(house.database, site, "Thanks", "page", "/thanks/*")
+    store.add_goal(house.database, site, "Signed up", "event", "signed-up")
+    healed(house, site)
+    goals = store.goals_of(house.database, site)
+    visits = visits_in(warehouse, site.id)
+    assert visits == visits_by_loops(records, site, goals)
+    assert sum(v[10] for v in visits) == 8
+
+
+def test_a_retired_goal_is_no_longer_counted_and_its_name_is_free(
+    house: House, site: Site, load: Load, warehouse: Warehouse
+) -> None:
+    goal = store.add_goal(house.database, site, "Thanks", "page", "/thanks/*")
+    load(*history(site.id))
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 4
+    healing.note_healed(house.database, site)
+    store.retire_goal(house.database, site, goal.id)
+    healed(house, site)
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 0
+    assert store.add_goal(house.database, site, "Thanks", "page", "/thanks").id != goal.id
+
+
+def test_a_host_that_turns_out_to_be_our_own_makes_its_referrals_direct(
+    house: House, site: Site, load: Load, warehouse: Warehouse
+) -> None:
+    records = history(site.id)
+    load(*records)
+    healing.note_healed(house.database, site)
+    assert {v[11] for v in visits_in(warehouse, site.id)} == {"Referral", "Organic Search"}
+    changed = accounts.change_site(house.database, site, hosts=["shop.example", "neighbour.example"])
+    healed(house, changed)
+    assert visits_in(warehouse, site.id) == visits_by_loops(records, changed)
+    assert {v[11] for v in visits_in(warehouse, site.id)} == {"Direct", "Organic Search"}
+
+
+def newer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Rules of the next version, which know the neighbour's blog for a video site."""
+    old = load_rules()
+    rules = msgspec.structs.replace(
+        old,
+        version=old.version + 1,
+        exact={**old.exact, "blog.neighbour.example": Source("video", "neighbour", "referral")},
+    )
+    for module in (healing, store):
+        monkeypatch.setattr(module, "RULES_VERSION", rules.version)
+    return rules
+
+
+def test_newer_rules_change_old_visits_exactly_as_a_fresh_load_would(
+    house: House, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(*history(site.id))
+    before = visits_in(warehouse, site.id)
+    healing.note_healed(house.database, site)
+    rules = newer(monkeypatch)
+    assert not healing.is_healed(house.database, site)
+    healing.heal(house, site, rules=rules)
+    fresh = accounts.add_site(house.database, site.workspace_id, "fresh", "Fresh", ["shop.example"], mode="cookie")
+    Loader(warehouse, house.database, house.settings.folder, rules).load(history(fresh.id), f"fresh-{fresh.id}")
+    assert visits_in(warehouse, site.id) == visits_in(warehouse, fresh.id) != before
+    assert "neighbour" in {v[12] for v in visits_in(warehouse, site.id)}
+
+
+def test_healing_goes_on_where_it_was_stopped(
+    house: House, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = history(site.id)
+    load(*records)
+    store.add_goal(house.database, site, "Thanks", "page", "/thanks/*")
+    done: list[int] = []
+    real = store.derive_all
+
+    def stopping(warehouse: Any, site: Any, first: int, *more: Any) -> None:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(first)
+        real(warehouse, site, first, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "derive_all", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            healing.heal(house, site)
+    assert not healing.is_healed(house.database, site)
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 2
+    assert healing.heal(house, site) == 2, "two ranges were left"
+    assert visits_in(warehouse, site.id) == visits_by_loops(records, site, store.goals_of(house.database, site))
+
+
+def test_a_goal_added_while_healing_begins_it_anew(house: House, site: Site, load: Load, warehouse: Warehouse) -> None:
+    records = history(site.id)
+    load(*records)
+    store.add_goal(house.database, site, "Thanks", "page", "/thanks/*")
+    shares: list[float] = []
+
+    def tell(share: float) -> None:
+        shares.append(share)
+        if share == 0.5:
+            store.add_goal(house.database, site, "Signed up", "event", "signed-up")
+
+    healing.heal(house, site, tell)
+    assert shares == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert not healing.is_healed(house.database, site), "what was asked for meanwhile is still to be done"
+    healing.heal(house, site)
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 8
+    assert healing.is_healed(house.database, site)

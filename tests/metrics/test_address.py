@@ -1,0 +1,86 @@
+"""Every view is a link: what the address says comes back from it unchanged."""
+
+from datetime import UTC, datetime
+from urllib.parse import parse_qsl
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.metrics.address import MOST_FILTERS, OPS, Address, address_of, filter_of, written
+from tandem.metrics.ask import Filter
+from tandem.metrics.catalogue import DIMENSIONS
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+SITE = Site(
+    id=1, workspace_id=1, key="fern", name="Fern", hosts=("f",), zone="UTC", currency="EUR", mode="cookie", keep_days=9
+)
+SPLITS = sorted(d.id for d in DIMENSIONS.values() if not d.is_time)
+filters = st.builds(
+    Filter,
+    st.sampled_from(SPLITS),
+    st.sampled_from(OPS),
+    st.lists(st.text(max_size=12), min_size=1, max_size=3).map(tuple),
+)
+
+
+def read(query: str) -> Address:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return address_of(
+        dict(p for p in pairs if p[0] != "f"), [v for k, v in pairs if k == "f"], SITE, dict(pairs)["lens"], NOW
+    )
+
+
+def address(*where: Filter, query: str = "lens=marketing") -> Address:
+    return msgspec.structs.replace(read(query), where=where)
+
+
+@given(filters)
+def test_a_filter_comes_back_as_it_was_written(one: Filter) -> None:
+    assert filter_of(written(one)) == one
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(filters, max_size=4, unique=True),
+    st.sampled_from(["previous", "year", "none"]),
+    st.booleans(),
+    st.sampled_from(["7d", "2026-01-01..2026-01-31"]),
+)
+def test_a_link_reproduces_the_view(where: list[Filter], compare: str, bots: bool, period: str) -> None:
+    asked = address(*where, query=f"lens=executive&compare={compare}&period={period}" + ("&bots=1" if bots else ""))
+    assert read(asked.query()) == asked
+
+
+def test_drilling_down_replaces_the_filter_of_the_same_split() -> None:
+    asked = address(Filter("channel", "is", ("Direct",)), Filter("country", "is", ("PL",)))
+    assert set(read(asked.with_filter("channel", "Email")).where) == {
+        Filter("country", "is", ("PL",)),
+        Filter("channel", "is", ("Email",)),
+    }
+    assert read(asked.without(asked.where[0])).where == (asked.where[1],)
+
+
+def test_an_empty_value_can_be_filtered() -> None:
+    assert filter_of("campaign:is:") == Filter("campaign", "is", ("",))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "channel", "channel:is", "nope:is:x", "channel:like:x", "day:is:2026-01-01", "channel::"]
+)
+def test_what_is_no_filter_is_refused(text: str) -> None:
+    if text == "channel:is":
+        assert filter_of(text).values == ("",)
+        return
+    with pytest.raises(UserError):
+        filter_of(text)
+
+
+def test_too_many_filters_and_unknown_comparisons_are_refused() -> None:
+    with pytest.raises(UserError, match="too many"):
+        address_of({}, ["channel:is:x"] * (MOST_FILTERS + 1), SITE, "marketing", NOW)
+    with pytest.raises(UserError, match="comparison"):
+        address_of({"compare": "moon"}, [], SITE, "marketing", NOW)

@@ -1,0 +1,107 @@
+"""Spans of days in a site's zone, over clock changes and leap years."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.base.errors import UserError
+from tandem.metrics.ask import Question, buckets
+from tandem.metrics.period import NAMES, Period, period_of
+
+NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last"),
+    [
+        ("today", "2026-11-23", "2026-11-23"),
+        ("yesterday", "2026-11-22", "2026-11-22"),
+        ("7d", "2026-11-17", "2026-11-23"),
+        ("month", "2026-11-01", "2026-11-23"),
+        ("last-month", "2026-10-01", "2026-10-31"),
+        ("12mo", "2025-11-24", "2026-11-23"),
+        ("2026-02-01..2026-02-28", "2026-02-01", "2026-02-28"),
+    ],
+)
+def test_a_name_means_days_of_the_sites_zone(name: str, first: str, last: str) -> None:
+    period = period_of(name, "Europe/Warsaw", NOW)  # half past midnight of the 23rd there
+    assert (period.first.isoformat(), period.last.isoformat(), period.name) == (first, last, name)
+
+
+@pytest.mark.parametrize(
+    ("day", "zone", "hours"),
+    [
+        ("2026-10-25", "Europe/Warsaw", 25),
+        ("2026-03-29", "Europe/Warsaw", 23),
+        ("2026-04-05", "Australia/Lord_Howe", 24.5),
+        ("2026-06-01", "Asia/Kolkata", 24),
+        ("2018-11-04", "America/Sao_Paulo", 23),
+    ],
+)
+def test_a_day_is_as_long_as_its_clocks_make_it(day: str, zone: str, hours: float) -> None:
+    period = period_of(f"{day}..{day}", zone, NOW)
+    assert period.until - period.since == timedelta(hours=hours)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.dates(date(2000, 1, 1), date(2099, 1, 1)),
+    st.integers(0, 400),
+    st.sampled_from(["Europe/Warsaw", "Asia/Kolkata", "Pacific/Apia", "America/Havana", "UTC"]),
+)
+def test_the_period_before_touches_this_one_and_is_as_long(first: date, length: int, zone: str) -> None:
+    period = Period(name="x", first=first, last=first + timedelta(length), zone=zone)
+    before, year = period.compared("previous"), period.compared("year")
+    assert before is not None and year is not None
+    assert (before.until, before.days) == (period.since, period.days)
+    assert year.first < period.first and year.last < period.last
+    asked = Question(site=1, zone=zone, figures=(), since=period.since, until=period.until, by=("day",))
+    assert buckets(asked) == [first + timedelta(i) for i in range(period.days)]
+
+
+def test_the_year_before_a_leap_day_ends_on_the_28th() -> None:
+    period = period_of("2024-02-29..2024-02-29", "UTC", NOW)
+    year = period.compared("year")
+    assert year is not None
+    assert year.first == date(2023, 2, 28)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "8d",
+        "2026-02-30..2026-03-01",
+        "2026-02-02..2026-02-01",
+        "1999-01-01..2001-01-01",
+        "2000-01-01..2026-01-01",
+        "..",
+        "2026-01-01",
+    ],
+)
+def test_what_is_no_period_is_refused_with_a_sentence(name: str) -> None:
+    with pytest.raises(UserError):
+        period_of(name, "UTC", NOW)
+
+
+def test_every_name_has_a_step_for_its_chart() -> None:
+    assert {n: period_of(n, "UTC", NOW).step for n in NAMES} == {
+        "today": "hour",
+        "yesterday": "hour",
+        "7d": "day",
+        "30d": "day",
+        "90d": "day",
+        "month": "day",
+        "last-month": "day",
+        "12mo": "week",
+    }
+
+
+def test_hours_of_a_day_with_a_clock_change_are_each_there_once() -> None:
+    period = period_of("2026-10-25..2026-10-25", "Europe/Warsaw", NOW)
+    asked = Question(site=1, zone="Europe/Warsaw", figures=(), since=period.since, until=period.until, by=("hour",))
+    found = buckets(asked)
+    assert len(found) == 25
+    assert [b.hour for b in found[:5]] == [0, 1, 2, 2, 3]

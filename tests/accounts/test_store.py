@@ -128,3 +128,13 @@ def test_the_house_secret_is_the_same_for_all_processes(any_database: Database) 
         == store.secret(any_database, "house")
         != store.secret(any_database, "other")
     )
+
+
+def test_who_loses_access_loses_sign_ins_and_tokens_at_once(any_database: Database, admin: Person) -> None:
+    other = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
+    _, secret = store.make_token(any_database, other, "CI", ["changes:write"])
+    signed_in = store.sign_in(any_database, other.email, PASSWORD)
+    assert signed_in is not None
+    store.change_person(any_database, other, is_active=False, by=admin.id)
+    assert store.token_of(any_database, secret) is None
+    assert store.person_signed_in(any_database, signed_in[1]) is None

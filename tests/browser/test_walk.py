@@ -16,7 +16,7 @@ from tandem.accounts import store as accounts
 from tandem.base.database import Database
 from tandem.collect import store
 from tandem.demo.shop import Shop, serve_shop
-from tests.browser.sdk.conftest import ARGS, CHROMIUM
+from tests.browser.chromium import ARGS, CHROMIUM
 from tests.conftest import free_port
 
 pytestmark = pytest.mark.browser

@@ -179,7 +179,7 @@ def change_person(
     theme: str | None = None,
     by: int | None = None,
 ) -> Person:
-    """The person with what is given changed; losing access ends every sign-in at once.
+    """The person with what is given changed; losing access ends every sign-in and token at once.
 
     raises   UserError when the workspace would be left without an admin
     """
@@ -196,6 +196,11 @@ def change_person(
             raise UserError("Somebody must remain who can manage people.", "Make another person admin first.")
         if is_active is False:
             c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == person.id))
+            c.execute(
+                update(t.api_tokens)
+                .where(t.api_tokens.c.made_by == person.id, t.api_tokens.c.revoked_at.is_(None))
+                .values(revoked_at=clock.now())
+            )
         if role is not None or is_active is not None:
             note(c, person.workspace_id, by, "people.changed", person.name, role=role, is_active=is_active)
     return person_by_id(db, person.id)

@@ -318,12 +318,13 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
 def retire_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -> None:
     """Stop counting a goal. Its name becomes free again."""
     with db.write() as c:
-        c.execute(
+        retired = c.execute(
             update(t.goals)
-            .where(t.goals.c.id == goal_id, t.goals.c.site_id == site.id)
+            .where(t.goals.c.id == goal_id, t.goals.c.site_id == site.id, t.goals.c.is_active)
             .values(is_active=False, name=t.goals.c.name + f" (retired {goal_id})")
         )
-        note(c, site.workspace_id, by, "goals.retired", str(goal_id))
+        if retired.rowcount:
+            note(c, site.workspace_id, by, "goals.retired", str(goal_id))
 
 
 # ── salts ──

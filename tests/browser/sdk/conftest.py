@@ -1,26 +1,14 @@
 """A real Chromium, a collector that remembers, and the shop in front of it."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tandem.demo.shop import Shop, serve_shop
+from tests.browser.chromium import ARGS, CHROMIUM
 
 from .stub import Recorder, assert_wire_format
-
-CHROMIUM = os.environ.get("TANDEM_CHROMIUM", "/usr/bin/chromium")
-ARGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="package")

@@ -17,7 +17,7 @@ from bench.servers import Running
 from tandem.base.spool import records_in, recover, sealed
 from tandem.collect.model.hit import Record
 
-ROUNDS, SECONDS, CONNECTIONS = 2, 3.0, 256
+ROUNDS, SECONDS, CONNECTIONS = 5, 3.0, 256
 _read = msgspec.json.Decoder(Record).decode
 
 

@@ -70,8 +70,12 @@ def heal(
 def heal_where_needed(house: House) -> None:
     """Heal every site whose visits were made with other rules or goals."""
     for site in house.sites().values():
-        if not is_healed(house.database, site):
+        if is_healed(house.database, site):
+            continue
+        if store.has_events(house.warehouse, site):
             heal(house, site)
+        else:
+            note_healed(house.database, site)
 
 
 def _left_off(db: Database, site: Site, made: str) -> int:

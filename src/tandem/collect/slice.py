@@ -15,7 +15,7 @@ from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.routes import ROUTES
 
-LOAD_EVERY_S = 0.3
+LOAD_EVERY_S = 0.4
 HEAL_EVERY_S = 5.0
 SALTS_EVERY_S = 600.0
 SALTS_FRESH_MS = 5_000

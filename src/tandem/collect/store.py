@@ -257,6 +257,11 @@ def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
     add_agents(warehouse, dict(warehouse.ask(_sql("agents_known"), {"rules": RULES_VERSION}).rows))
 
 
+def has_events(warehouse: Warehouse, site: Site) -> bool:
+    """Whether anything has been stored of this site yet."""
+    return bool(warehouse.value(_sql("has_events"), site=site.id))
+
+
 def visitor_ranges(parts: int) -> list[tuple[int, int]]:
     """All visitor ids, parted into ranges of the same width; ids are hashes, so each holds about as many visitors."""
     width = 2**64 // parts

@@ -58,7 +58,7 @@ class WireHit(msgspec.Struct):
     n: int = 0
 
 
-class SpoolEvent(msgspec.Struct, array_like=True):
+class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
     """One accepted event as it waits in the spool; times already corrected to the server's clock."""
 
     id: int
@@ -79,7 +79,7 @@ class SpoolEvent(msgspec.Struct, array_like=True):
     marks: list[str]
 
 
-class Record(msgspec.Struct, array_like=True):
+class Record(msgspec.Struct, array_like=True, gc=False):
     """One spooled request. No address of the visitor is kept: it ended in `visitor`, `country` and `network`."""
 
     site: int

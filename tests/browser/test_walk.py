@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright
 
 from tandem.accounts import store as accounts
 from tandem.base.database import Database
@@ -88,15 +88,14 @@ def _wait(url: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def phone() -> Iterator[Browser]:
+def phone(driver: Playwright) -> Iterator[Browser]:
     """A person's phone. Headless Chromium says that it is one, and would be counted as a robot.
 
     TRAP: the user agent of a context is not sent with beacons; only the command line changes it everywhere.
     """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, f"--user-agent={PHONE}"])
-        yield browser
-        browser.close()
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*ARGS, f"--user-agent={PHONE}"])
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -88,6 +88,7 @@ VISITS = """
 select visitor, started,
     arraySort(arrayConcat(
         arrayMap((at, path) -> (at, 'pageview', path), `views.at`, `views.path`),
+        arrayMap((at, path) -> (at, 'vital', path), `vitals.at`, `vitals.path`),
         arrayMap((at, kind, path) -> (at, toString(kind), path), `hits.at`, `hits.kind`, `hits.path`)
     )),
     pageviews, engaged_ms, is_engaged, orders, toFloat64(revenue), conversions, channel, source, medium, campaign,

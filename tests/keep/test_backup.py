@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import msgspec
+import psycopg
 import pytest
 
 from tandem.base import clock
@@ -215,10 +216,19 @@ def test_restoring_beside_a_running_server_is_refused(company: Path, backed_up: 
     assert "Tandem is running on" in done.stderr
 
 
+def empty_database(dsn: str) -> str:
+    """The DSN of a new database on the same PostgreSQL server; other tests have filled the one they share."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("drop database if exists restored")
+        connection.execute("create database restored")
+    return dsn.rpartition("/")[0] + "/restored"
+
+
 def test_a_backup_of_sqlite_is_restored_into_postgresql_and_back(
     company: Path, backed_up: Path, tmp_path: Path, postgres: str
 ) -> None:
     there, again = tmp_path / "there", tmp_path / "again"
+    postgres = empty_database(postgres)
     done = tandem(there, "restore", str(backed_up), TANDEM_RECORDS=postgres)
     assert done.returncode == 0, done.stderr
     assert contents(there, TANDEM_RECORDS=postgres) == contents(company)

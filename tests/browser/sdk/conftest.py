@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
 
 from tandem.demo.shop import Shop, serve_shop
 from tests.browser.chromium import ARGS, CHROMIUM
@@ -12,14 +12,13 @@ from .stub import Recorder, assert_wire_format
 
 
 @pytest.fixture(scope="package")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Playwright switches the back/forward cache off; visitors have it.
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=ARGS, ignore_default_args=["--disable-back-forward-cache"]
-        )
-        yield browser
-        browser.close()
+def chromium(driver: Playwright) -> Iterator[Browser]:
+    # Playwright switches the back/forward cache off; visitors have it.
+    browser = driver.chromium.launch(
+        executable_path=CHROMIUM, args=ARGS, ignore_default_args=["--disable-back-forward-cache"]
+    )
+    yield browser
+    browser.close()
 
 
 @pytest.fixture

@@ -123,7 +123,7 @@ def _until(is_so: Callable[[], bool], seconds: float = 30) -> None:
     raise AssertionError("It did not happen in time.")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(driver: Playwright) -> Iterator[Browser]:
     browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGS)
     yield browser

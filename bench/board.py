@@ -73,7 +73,7 @@ def _multiply(house: House) -> None:
 
 def asked(house: House, address: Address) -> Iterator[tuple[str, Callable[[], object]]]:
     for figure in BOARD_FIGURES:
-        yield f"tile {figure}", lambda figure=figure: questions._tiles(house, address, (figure,), [])  # type: ignore[misc]
+        yield f"tile {figure}", lambda figure=figure: questions.tiles_of(house, address, (figure,), [])  # type: ignore[misc]
     for kind in TABLES.values():
         yield f"table {kind.id}", lambda kind=kind: questions.table(house, address, kind, READING)  # type: ignore[misc]
 

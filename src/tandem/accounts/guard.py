@@ -14,7 +14,6 @@ from tandem.accounts.house import House
 from tandem.accounts.model import ApiToken, Person, Site
 from tandem.accounts.permissions import SCOPES, SIDES
 from tandem.base.errors import UserError
-from tandem.base.web import language_of
 
 COOKIE = "tandem_sign_in"
 LENSES = ("marketing", "engineering", "executive")
@@ -125,7 +124,3 @@ def site_for(house: House, caller: Caller, key: str | None) -> Site:
             f"There is no site “{key or ''}” here.", "Choose one of the settings page, or add it there.", status=404
         )
     return sites[0]
-
-
-def language_for(request: Request[Any, Any, Any], caller: Caller | None) -> str:
-    return caller.language if caller else language_of(request)

@@ -90,11 +90,6 @@ def make_workspace(db: Database, name: str) -> int:
         return int(made.inserted_primary_key[0])  # type: ignore[index]
 
 
-def workspace_name(db: Database, workspace_id: int) -> str:
-    with db.read() as c:
-        return str(c.execute(select(t.workspaces.c.name).where(t.workspaces.c.id == workspace_id)).scalar_one())
-
-
 def set_up(
     db: Database,
     company: str,

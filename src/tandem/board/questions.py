@@ -60,11 +60,11 @@ def desk_of(house: House) -> Desk:
 
 def board_tiles(house: House, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:
     """The five groups in the order of the lens, each with its tiles; `done` are the changes to mark."""
-    tiles = {tile.figure.id: tile for tile in _tiles(house, address, BOARD_FIGURES, done)}
+    tiles = {tile.figure.id: tile for tile in tiles_of(house, address, BOARD_FIGURES, done)}
     return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures]) for g in ORDER[address.lens]]
 
 
-def _tiles(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
+def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
     now, trend = address.question(figures), address.question(figures, (address.period.step,))
     questions = [now, trend]
     if address.before:

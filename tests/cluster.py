@@ -4,6 +4,9 @@ Each "local table" is a view over the whole, cut by the shard's number; a Distri
 any question can be asked of one node and of two shards, and must get the same answer.
 """
 
+import re
+
+from tandem.app import SLICES
 from tandem.base.warehouse import Warehouse
 
 CLUSTER_CONFIG = """
@@ -13,23 +16,31 @@ CLUSTER_CONFIG = """
   <shard><replica><host>127.0.0.1</host><port>{port}</port></replica></shard>
 </two></remote_servers>
 """
-SHARDED = (
-    "visits", "pageviews", "attention", "actions", "conversions", "vitals", "events", "visit_rows",
-)  # fmt: skip
-WHOLE = ("origins", "agents", "reception")
+_MADE = re.compile(r"create (?:table if not exists|or replace view) (\w+)", re.I)
+_DICTIONARY = re.compile(r"create dictionary if not exists (\w+)", re.I)
+_SHARD = re.compile(r"/\* shard by (.+?) \*/", re.I)
+_REPLACES = re.compile(r"engine = Replacing", re.I)
 
 
 def make_shards(warehouse: Warehouse) -> None:
     """Databases `shard` (halves) and `cluster` (Distributed tables over them)."""
     warehouse.do("create database if not exists shard")
     warehouse.do("create database if not exists cluster")
-    for name in SHARDED:
-        final = " final" if name == "visit_rows" else ""
-        half = f"select * from default.{name}{final} where cityHash64(visitor) % 2 = shardNum() - 1"
+    for statement in (text for s in SLICES for step in s.schema() for text in step.statements):
+        if dictionary := _DICTIONARY.match(statement):
+            source = statement[dictionary.end() :].replace("from person_", "from default.person_")
+            for name in ("shard", "cluster"):
+                warehouse.do(f"create dictionary if not exists {name}.{dictionary[1]} {source}")
+        if (made := _MADE.search(statement)) is None:
+            continue
+        name, key = made[1], _SHARD.search(statement)
+        final = " final" if _REPLACES.search(statement) else ""
+        if key is None:
+            warehouse.do(f"create or replace view cluster.{name} as select * from default.{name}{final}")
+            continue
+        half = f"select * from default.{name}{final} where cityHash64({key[1]}) % 2 = shardNum() - 1"
         warehouse.do(f"create or replace view shard.{name} as {half}")
         warehouse.do(
             f"create table if not exists cluster.{name} as shard.{name} "
-            f"engine = Distributed('two', 'shard', '{name}', cityHash64(visitor))"
+            f"engine = Distributed('two', 'shard', '{name}', cityHash64({key[1]}))"
         )
-    for name in WHOLE:
-        warehouse.do(f"create or replace view cluster.{name} as select * from default.{name}")

@@ -13,15 +13,16 @@ import pytest
 from tandem.accounts import store as accounts
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.app import SLICES
+from tandem.app import SLICES, parts_of_slices
 from tandem.base.database import METADATA, Database
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.metrics.ask import Desk
+from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
 
 ROOT = Path(__file__).parents[1]
-TABLES = ("events", "visit_rows", "origins", "agents", "reception", "stale_visits")
+TABLES = tuple(table for s in SLICES for table in s.owns)
 
 
 @pytest.fixture(scope="session")
@@ -53,6 +54,7 @@ def warehouse(shared_warehouse: Warehouse) -> Warehouse:
     """The event store, empty."""
     for table in TABLES:
         shared_warehouse.do(f"truncate table {table}")
+    reload_maps(shared_warehouse, is_whole=True)
     return shared_warehouse
 
 
@@ -118,7 +120,7 @@ def house(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[
     """A house with empty stores."""
     made = House(Settings(data=str(tmp_path / "data")), warehouse, database)
     made.parts["desk"] = Desk(warehouse)
-    made.parts["menu"] = [entry for s in SLICES for entry in s.menu]
+    made.parts |= parts_of_slices()
     yield made
     made.parts["desk"].close()
 

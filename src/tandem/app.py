@@ -19,6 +19,8 @@ from tandem import __version__
 from tandem.accounts import routes as accounts
 from tandem.accounts.guard import Caller, NotSignedIn, caller_of
 from tandem.accounts.house import House, Slice
+from tandem.ads.slice import SLICE as ADS
+from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import log, web
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -26,12 +28,16 @@ from tandem.base.jobs import Jobs
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.board.slice import SLICE as BOARD
+from tandem.calls.slice import SLICE as CALLS
 from tandem.changes.slice import SLICE as CHANGES
 from tandem.collect import counter
 from tandem.collect.slice import SLICE as COLLECT
+from tandem.connections.slice import SLICE as CONNECTIONS
+from tandem.crm.slice import SLICE as CRM
 from tandem.metrics.ask import Desk
+from tandem.people.slice import SLICE as PEOPLE
 
-SLICES: tuple[Slice, ...] = (COLLECT, CHANGES, BOARD)
+SLICES: tuple[Slice, ...] = (COLLECT, PEOPLE, CONNECTIONS, CALLS, CRM, ADS, ATTRIBUTION, CHANGES, BOARD)
 _log = log.get("app")
 
 
@@ -43,8 +49,17 @@ def open_house(settings: Settings) -> House:
     migrate(warehouse, [step for s in SLICES for step in s.schema()])
     house = House(settings, warehouse, database)
     house.parts["desk"] = Desk(warehouse)
-    house.parts["menu"] = [entry for s in SLICES for entry in s.menu]
+    house.parts |= parts_of_slices()
     return house
+
+
+def parts_of_slices() -> dict[str, Any]:
+    """What slices give to pages of the floor, which must not know them: menu, outside systems, a person's moments."""
+    return {
+        "menu": [entry for s in SLICES for entry in s.menu],
+        "systems": {(system.area, system.id): system for s in SLICES for system in s.systems},
+        "moments": [s.moments for s in SLICES],
+    }
 
 
 def close_house(house: House) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from babel.messages.catalog import Catalog, Message
-from babel.messages.pofile import read_po
 from jinja2.ext import babel_extract
 
 from tandem.accounts.permissions import Role
@@ -22,9 +21,13 @@ from tandem.metrics.period import NAMES
 SOURCE = Path(web.__file__).parents[1]
 OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = ("UserError", "__init__", "_told", "_text", "gettext")
-SEEN = ("accounts", "board", "changes", "collect", "metrics")
+SEEN = (
+    "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "metrics", "people",
+    "rates",
+)  # fmt: skip
 """Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""
 
 Said = str | tuple[str, str]
@@ -64,6 +67,29 @@ def in_menu() -> set[Said]:
     return found | {"Settings"}
 
 
+def in_systems() -> set[Said]:
+    """Names and hints of the settings of outside systems, and what is to be set up there."""
+    from tandem.app import SLICES
+    from tandem.connections.routes import AREAS
+
+    systems = [system for s in SLICES for system in s.systems]
+    fields = [field for system in systems for field in system.fields]
+    found: set[Said] = {text for f in fields for text in (f.label, f.hint)} | {s.note for s in systems}
+    return (found | set(AREAS.values())) - {""}
+
+
+def in_moments() -> set[Said]:
+    """Titles and labels of what a person did, and the words of identifiers and decisions."""
+    from tandem.people.routes import ACTS
+    from tandem.people.routes import KINDS as IDENTIFIERS
+
+    found: set[Said] = {*ACTS.values(), *IDENTIFIERS.values()}
+    for path in SOURCE.glob("*/moments.py"):
+        constants = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Constant)]
+        found |= {c.value for c in constants if isinstance(c.value, str) and CAPITAL.fullmatch(c.value)}
+    return found
+
+
 def in_errors() -> set[Said]:
     """Sentences of errors that hold no value."""
     files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [SOURCE / "base" / "web.py"]
@@ -84,13 +110,12 @@ def sentences(call: ast.Call) -> set[str]:
 
 
 def messages() -> set[Said]:
-    return in_templates() | in_catalogue() | in_menu() | in_errors()
+    return in_templates() | in_catalogue() | in_menu() | in_systems() | in_moments() | in_errors()
 
 
 @lru_cache
 def catalog(language: str) -> Catalog:
-    with (SOURCE / "web" / "locale" / f"{language}.po").open("rb") as file:
-        return read_po(file, locale=language)
+    return web.catalog(language)
 
 
 def forms(message: Message) -> list[str]:

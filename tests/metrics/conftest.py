@@ -7,14 +7,16 @@ from typing import NamedTuple
 import pytest
 
 from tandem.accounts import store as accounts
+from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.database import Database
+from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
 from tests.conftest import TABLES
-from tests.golden import naive, rows
+from tests.golden import ads, naive, rows
 
 
 class Golden(NamedTuple):
@@ -23,6 +25,8 @@ class Golden(NamedTuple):
     sites: tuple[Site, Site]
     goals: dict[int, list[Goal]]
     visits: dict[int, list[naive.Visit]]
+    areas: dict[int, dict[str, list[naive.Row]]]
+    """Rows of the views of other areas, by site and view."""
 
 
 @pytest.fixture(scope="module")
@@ -49,5 +53,9 @@ def golden(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Golden]:
         loader.load(told[i : i + size], f"golden-{i}")
     goals = {site.id: store.goals_of(database, site) for site in sites}
     visits = {site.id: naive.visits_of(told, site, goals[site.id]) for site in sites}
-    yield Golden((sites[0], sites[1]), goals, visits)
+    house = House(Settings(data=str(scratch / "golden-house")), shared_warehouse, database)
+    for site in sites:
+        ads.bring_in(house, site, scratch)
+    areas = {site.id: {**ads.rows(visits[site.id], site)} for site in sites}
+    yield Golden((sites[0], sites[1]), goals, visits, areas)
     database.close()

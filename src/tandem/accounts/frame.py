@@ -15,7 +15,16 @@ from tandem.base import web
 GROUPS = ("", "Measure", "Signal", "Plan", "Library", "Settings")
 FIRST = ("/board", "/traffic", "/realtime", "/changes")
 """What the bar at the bottom of a phone holds, in this order."""
-NEEDS = {"/reception": "reception.read", "/changes": "changes.read"}
+NEEDS = {
+    "/reception": "reception.read",
+    "/changes": "changes.read",
+    "/connections": "connections.edit",
+    "/people": "profiles.read",
+    "/calls": "calls.read",
+    "/deals": "deals.read",
+    "/ads": "money.read",
+    "/money": "money.read",
+}
 CARRIED = ("site", "period", "compare", "bots", "lens")
 
 

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -12,6 +13,7 @@ from tandem.accounts.store import all_sites, secret
 from tandem.base.database import Database
 from tandem.base.jobs import Job
 from tandem.base.settings import Settings
+from tandem.base.vault import open_vault
 from tandem.base.warehouse import Step, Warehouse
 
 SITES_FRESH_S = 2.0
@@ -23,6 +25,7 @@ class House:
     def __init__(self, settings: Settings, warehouse: Warehouse, database: Database) -> None:
         self.settings, self.warehouse, self.database = settings, warehouse, database
         self.secret = secret(database, "house")
+        self.vault = open_vault(settings.folder, settings.key)
         self.parts: dict[str, Any] = {}
         self.loading = (
             threading.RLock()
@@ -42,6 +45,32 @@ class House:
         self._sites = (-SITES_FRESH_S, {})
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a person did, as their profile shows it. `facts` are label and value; none is personal data."""
+
+    at: datetime
+    kind: str
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    address: str = ""
+
+
+class NumberAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit asks for the phone number that it is to be shown, or says it tapped one; `parts["numbers"]` answers."""
+
+    site: Site
+    visitor: int
+    at: datetime
+    act: str  # ask, seen, tap
+    channel: str
+    source: str
+    medium: str
+    campaign: str
+    term: str
+    content: str
+    entry: str
+
+
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """One area of the product, and what it adds to the house."""
 
@@ -53,4 +82,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     start: Callable[[House], Callable[[], None]] = lambda house: lambda: None
     owns: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
+    systems: Sequence[Any] = ()  # outside systems it speaks to: tandem.connections.model.System
+    personal: tuple[tuple[str, str], ...] = ()  # its tables and their columns that hold a person's keys: for erasing
+    forget: Callable[[House, Site, Sequence[int]], None] = lambda house, site, nodes: None  # … and in the record store
+    moments: Callable[[House, Site, Sequence[int]], list[Moment]] = lambda house, site, nodes: []
     menu: tuple[tuple[str, str, str, str], ...] = ()  # group, title, address, icon

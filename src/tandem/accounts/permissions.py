@@ -26,11 +26,22 @@ MAY: dict[str, frozenset[Role]] = {
     "changes.read": EVERYONE,
     "reception.read": BOTH_SIDES | {Role.EXECUTIVE},
     "audit.read": frozenset({Role.ADMIN, Role.ENGINEERING, Role.EXECUTIVE}),
+    "money.read": EVERYONE - {Role.VIEWER},
+    "calls.read": EVERYONE - {Role.VIEWER},
+    "deals.read": EVERYONE - {Role.VIEWER},
+    "profiles.read": BOTH_SIDES | {Role.EXECUTIVE},
     # doing, both sides
     "changes.add": BOTH_SIDES | {Role.AGENCY},
     "goals.edit": BOTH_SIDES,
+    "connections.edit": BOTH_SIDES,
     # marketing: the customer base, audiences and messages
     "campaigns.edit": frozenset({Role.ADMIN, Role.MARKETING, Role.AGENCY}),
+    "ads.import": frozenset({Role.ADMIN, Role.MARKETING, Role.AGENCY, Role.FINANCE}),
+    "calls.edit": frozenset({Role.ADMIN, Role.MARKETING}),
+    "deals.edit": frozenset({Role.ADMIN, Role.MARKETING}),
+    "profiles.edit": frozenset({Role.ADMIN, Role.MARKETING}),
+    "profiles.unmask": frozenset({Role.ADMIN, Role.MARKETING}),
+    "reports.keep": BOTH_SIDES | {Role.EXECUTIVE, Role.FINANCE, Role.AGENCY},
     # engineering: systems, data handling, access
     "sites.edit": frozenset({Role.ADMIN, Role.ENGINEERING}),
     "tokens.edit": frozenset({Role.ADMIN, Role.ENGINEERING}),

@@ -36,6 +36,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     country_mmdb: Annotated[str, Meta(description="Country database in MMDB format, instead of the bundled one.")] = ""
     city_mmdb: Annotated[str, Meta(description="City database in MMDB format; without it no city is recorded.")] = ""
     asn_mmdb: Annotated[str, Meta(description="ASN database in MMDB format; it tells data centres.")] = ""
+    key: Annotated[
+        str, Meta(description="Key that seals credentials and personal data; empty: the file `key` of the data folder.")
+    ] = ""
+    reach: Annotated[
+        str, Meta(description="Private hosts or networks that connections may reach, by comma: `crm.lan, 10.1.0.0/16`.")
+    ] = ""
     log: Annotated[str, Meta(description="Least severe log level: debug, info, warning, error.")] = "info"
 
     @property

@@ -12,6 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
+from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
@@ -57,16 +58,32 @@ HTTPRouteHandler.on_registration = _registered_once  # type: ignore[method-assig
 
 @lru_cache
 def translations(language: str) -> gettext.NullTranslations:
-    """The texts of one language, read from web/locale/<language>.po; English needs none."""
-    path = WEB / "locale" / f"{language}.po"
-    if language == "en" or not path.exists():
-        return gettext.NullTranslations()
-    with path.open("rb") as file:
-        catalog = read_po(file, locale=language)
+    """The texts of one language, read from web/locale/<language>/*.po, a file per area; English needs none."""
+    texts = gettext.NullTranslations() if language == "en" else Translations(_compiled(catalog(language)))
+    return texts
+
+
+def catalog(language: str) -> Catalog:
+    """The messages of all areas in one catalogue; an area's own file holds what no other has."""
+    whole: Catalog | None = None
+    for path in sorted((WEB / "locale" / language).glob("*.po")):
+        with path.open("rb") as file:
+            part = read_po(file, locale=language)
+        if whole is None:
+            whole = part
+            continue
+        for message in part:
+            if message.id:
+                whole[message.id] = message
+    assert whole is not None, f"no translations for {language}"
+    return whole
+
+
+def _compiled(messages: Catalog) -> BytesIO:
     compiled = BytesIO()
-    write_mo(compiled, catalog)
+    write_mo(compiled, messages)
     compiled.seek(0)
-    return Translations(compiled)
+    return compiled
 
 
 @lru_cache

@@ -18,7 +18,7 @@ import msgspec
 
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Answer, Warehouse
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
 from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
 Op = Literal["is", "is_not", "contains", "contains_not"]
@@ -123,12 +123,12 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
     values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
     conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
-    if view != "visits":  # lets the engine leave other days unread
+    if view in OF_VISITS and view != "visits":  # lets the engine leave other days unread
         conditions += [
             "visit_started >= {since:DateTime64(3, 'UTC')} - interval 1 day",
             "visit_started < {until:DateTime64(3, 'UTC')} + interval 1 day",
         ]
-    if not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
+    if view in OF_VISITS and not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
         conditions.append("bot = ''")
     conditions += [_condition(f, i, view, figures[0], params) for i, f in enumerate(question.where)]
     if not any("{zone:" in part for part in splits):
@@ -155,6 +155,8 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
     test = _test(f, i, dimension)
     if f.by in figure.by:
         return test
+    if view not in OF_VISITS or dimension.home not in OF_VISITS:
+        raise UserError(f"{figure.label} cannot be filtered by {dimension.label.lower()}.", "Remove that filter.")
     params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
     found = (
         f"select visit from {dimension.home} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
@@ -245,11 +247,15 @@ class Desk:
             self._version = (time.monotonic(), version)
         return version
 
+    def look_again(self) -> None:
+        """Look at once whether data have changed: whoever has just changed some wants to see it."""
+        self._version = (0.0, None)
+
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
 
 
-DATA_VERSION = "select sum(max_block_number), sum(rows), count() from {parts} where active and table like 'visit_rows%'"
+DATA_VERSION = "select sum(max_block_number), sum(rows), count() from {parts} where active and database != 'system'"
 
 
 def _identity(query: Query) -> tuple[str, str]:

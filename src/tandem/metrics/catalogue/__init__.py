@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from tandem.metrics.catalogue import collect
+from tandem.metrics.catalogue import ads, attribution, calls, collect, crm, people
 from tandem.metrics.metric import Dimension, Figure
 
 Entry = TypeVar("Entry", Dimension, Figure)
@@ -23,5 +23,9 @@ def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
     return MappingProxyType(found)
 
 
-FIGURES: Mapping[str, Figure] = gathered([*collect.METRICS, *collect.RATIOS])
-DIMENSIONS: Mapping[str, Dimension] = gathered(collect.DIMENSIONS)
+OF_VISITS = frozenset(collect.OF_VISITS)
+OWNERS = (collect, people, calls, crm, ads, attribution)
+FIGURES: Mapping[str, Figure] = gathered(
+    [entry for owner in OWNERS for entry in (*owner.METRICS, *owner.RATIOS, *owner.ESTIMATES)]
+)
+DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

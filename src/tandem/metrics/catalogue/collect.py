@@ -1,10 +1,12 @@
 """Figures of what happened on the site."""
 
-from tandem.metrics.metric import Dimension, Metric, Ratio, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
 TIME = ("hour", "day", "week", "month")
 FROM = ("channel", "source", "medium", "campaign", "term", "content", "click", "referrer")
 WHO = ("country", "city", "language", "device", "browser", "os", "loyalty", "bot", "bot_name", "network", "host")
+OF_VISITS = ("visits", "pageviews", "attention", "actions", "conversions", "vitals")
+"""Views whose rows belong to a visit: they know bots, and can be filtered by what else happened in the visit."""
 VISIT = (*TIME, *FROM, *WHO, "entry", "exit")
 
 DIMENSIONS = (
@@ -260,3 +262,5 @@ RATIOS = (
         for vital, limit in (("LCP", "2.5 s"), ("INP", "200 ms"), ("CLS", "0.1"), ("TTFB", "800 ms"))
     ),
 )  # fmt: skip
+
+ESTIMATES: tuple[Estimate, ...] = ()

@@ -1,0 +1,81 @@
+"""The key of the house: seals what must not be read in a stolen database, and makes marks that only it can make.
+
+The key lies beside the stores, not in them: in the file `key` of the data folder, or in TANDEM_KEY where several
+machines share a record store. A backup holds it, so that a restored house can read itself.
+"""
+
+import hashlib
+import os
+import secrets
+from base64 import urlsafe_b64encode
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken
+
+from tandem.base.errors import UserError
+
+FILE = "key"
+
+
+class Vault:
+    """Seals and opens texts; `mark` is a keyed hash."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self._fernet = Fernet(urlsafe_b64encode(hashlib.blake2b(key.encode(), digest_size=32, person=b"seal").digest()))
+        self._mark_key = hashlib.blake2b(key.encode(), digest_size=32, person=b"mark").digest()
+
+    def seal(self, text: str) -> str:
+        """The text, unreadable without the key (Fernet: AES-128-CBC with HMAC-SHA256)."""
+        return self._fernet.encrypt(text.encode()).decode()
+
+    def open(self, sealed: str) -> str:
+        """The text that was sealed.
+
+        raises   UserError when another key sealed it
+        """
+        try:
+            return self._fernet.decrypt(sealed.encode()).decode()
+        except InvalidToken as error:
+            raise UserError(
+                "A sealed value cannot be opened with the key of this installation.",
+                "Put back the file “key” of the data folder, or TANDEM_KEY, that the value was sealed with.",
+                status=409,
+            ) from error
+
+    def mark(self, text: str) -> int:
+        """64 bits that stand for a text: always the same ones, and without the key nobody finds the text."""
+        return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=self._mark_key).digest())
+
+
+def open_vault(folder: Path, given: str = "") -> Vault:
+    """The vault of this data folder; its key is made when first asked for.
+
+    raises   UserError when the key file cannot be read or written
+    """
+    if given:
+        return Vault(given)
+    path = folder / FILE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _make(path)
+        return Vault(path.read_text().strip())
+    except OSError as error:
+        raise UserError(
+            f"The key file {path} cannot be used: {error.strerror}.", "Make it readable for Tandem's user."
+        ) from error
+
+
+def _make(path: Path) -> None:
+    """Write a new key unless there is one; of two processes at once, one wins and both read it whole."""
+    if path.exists():
+        return
+    fresh = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
+    fresh.touch(mode=0o600)
+    fresh.write_text(secrets.token_urlsafe(32))
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()

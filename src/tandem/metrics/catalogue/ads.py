@@ -1,0 +1,143 @@
+"""Figures of ads."""
+
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+
+BY = ("day", "week", "month", "channel", "source", "medium", "campaign", "term", "ad_system")
+OF_COST = (*BY, "ad_account", "ad_group", "ad")
+OF_VISITS = ("hour", *BY, "content", "click", "matched_by")
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    Dimension(id="ad_system", label="Ad system", column="system", marketers="Where the ad was bought.",
+              home="ad_days"),
+    Dimension(id="ad_account", label="Ad account", column="account", marketers="Account that paid for the ad.",
+              home="ad_days"),
+    Dimension(id="ad_group", label="Ad group", column="ad_group", marketers="Group or ad set the ad belongs to.",
+              home="ad_days"),
+    Dimension(id="ad", label="Ad", column="ad", marketers="The ad, as its system names it.", home="ad_days"),
+    Dimension(id="matched_by", label="Matched by", column="matched_by", home="ad_visits",
+              marketers="What joins a paid visit to its cost: keyword, campaign or click id; nothing if it has none."),
+)  # fmt: skip
+
+METRICS: tuple[Metric, ...] = (
+    Metric(
+        id="ads.cost",
+        label="Ad cost",
+        unit=Unit.MONEY,
+        view="ad_days",
+        value="sum(cost)",
+        by=OF_COST,
+        adds_up=True,
+        good="neither",
+        marketers="What the ads cost, as the ad systems report it.",
+        engineers="Sum of cost in the site's currency, converted at the day's rate when written; one load an account "
+        "and day.",
+    ),
+    Metric(
+        id="ads.clicks",
+        label="Ad clicks",
+        unit=Unit.COUNT,
+        view="ad_days",
+        value="sum(clicks)",
+        by=OF_COST,
+        adds_up=True,
+        good="up",
+        marketers="Clicks on ads, as the ad systems count them.",
+        engineers="Sum of clicks; link clicks for Meta.",
+    ),
+    Metric(
+        id="ads.impressions",
+        label="Ad impressions",
+        unit=Unit.COUNT,
+        view="ad_days",
+        value="sum(impressions)",
+        by=OF_COST,
+        adds_up=True,
+        good="up",
+        marketers="Times an ad was shown, as the ad systems count it.",
+        engineers="Sum of impressions.",
+    ),
+    Metric(
+        id="ads.platform_conversions",
+        label="Conversions the ad systems claim",
+        unit=Unit.COUNT,
+        view="ad_days",
+        value="sum(platform_conversions)",
+        by=OF_COST,
+        adds_up=True,
+        good="neither",
+        marketers="What ad systems claim by their own rules; they overlap, so never add them to your own.",
+        engineers="Sum of platform_conversions, as exported.",
+    ),
+    Metric(
+        id="ads.matched_cost",
+        label="Cost with visits",
+        unit=Unit.MONEY,
+        view="ad_matches",
+        value="sumIf(cost, is_matched)",
+        by=OF_COST,
+        adds_up=True,
+        good="up",
+        marketers="Cost of campaigns of which visits came on the same day.",
+        engineers="Sum of cost where a visit of the day was matched to the campaign, by name or id.",
+    ),
+    Metric(
+        id="ads.visits",
+        label="Visits from ads",
+        unit=Unit.COUNT,
+        view="ad_visits",
+        value="count()",
+        by=OF_VISITS,
+        adds_up=True,
+        good="up",
+        marketers="Visits of people that somebody paid for.",
+        engineers="Visits with a paid click id or a paid channel, bots left out.",
+    ),
+    Metric(
+        id="ads.matched_visits",
+        label="Visits with a cost",
+        unit=Unit.COUNT,
+        view="ad_visits",
+        value="countIf(matched_by != '')",
+        by=OF_VISITS,
+        adds_up=True,
+        good="up",
+        marketers="Visits from ads whose cost of that day is known.",
+        engineers="Visits matched to cost of their day: by campaign, or by the click id to its system.",
+    ),
+)
+
+RATIOS: tuple[Ratio, ...] = (
+    Ratio(
+        id="ads.cpc", label="Cost per click", unit=Unit.MONEY, top="ads.cost", bottom="ads.clicks", good="down",
+        marketers="What an average click on an ad costs.", engineers="Ad cost over ad clicks.",
+    ),
+    Ratio(
+        id="ads.cpm", label="Cost per 1,000 impressions", unit=Unit.MONEY, top="ads.cost", bottom="ads.impressions",
+        good="down", scale=1000.0,
+        marketers="What it costs to show an ad a thousand times.", engineers="Ad cost over impressions, times 1,000.",
+    ),
+    Ratio(
+        id="ads.ctr", label="Click rate", unit=Unit.SHARE, top="ads.clicks", bottom="ads.impressions", good="up",
+        marketers="Share of impressions that are clicked.", engineers="Ad clicks over ad impressions.",
+    ),
+    Ratio(
+        id="ads.cost_per_visit", label="Cost per visit", unit=Unit.MONEY, top="ads.cost", bottom="ads.visits",
+        good="down",
+        marketers="What a visit from ads costs; clicks that never arrive make it dearer than a click.",
+        engineers="Ad cost over visits from ads.",
+    ),
+    Ratio(
+        id="ads.matched_cost_share", label="Share of cost with visits", unit=Unit.SHARE, top="ads.matched_cost",
+        bottom="ads.cost", good="up",
+        marketers="How much of the cost can be followed to visits; the rest lacks tags or clicks.",
+        engineers="Cost with matched visits over cost.",
+    ),
+    Ratio(
+        id="ads.matched_visit_share", label="Share of visits with a cost", unit=Unit.SHARE, top="ads.matched_visits",
+        bottom="ads.visits", good="up",
+        marketers="How many paid visits have a known cost; the rest lack an import or a tag.",
+        engineers="Matched visits over visits from ads.",
+    ),
+)  # fmt: skip
+
+ESTIMATES: tuple[Estimate, ...] = ()

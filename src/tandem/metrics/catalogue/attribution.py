@@ -1,0 +1,8 @@
+"""Figures of attribution."""
+
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio
+
+DIMENSIONS: tuple[Dimension, ...] = ()
+METRICS: tuple[Metric, ...] = ()
+RATIOS: tuple[Ratio, ...] = ()
+ESTIMATES: tuple[Estimate, ...] = ()

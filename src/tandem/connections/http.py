@@ -1,0 +1,187 @@
+"""Speaking to outside systems: never to private addresses, at their pace, again when they falter."""
+
+import ipaddress
+import random
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tandem.base.errors import SourceError, UserError
+
+TRIES = 5
+LONGEST_WAIT_S = 60.0
+AGAIN = frozenset({429, 500, 502, 503, 504})
+MOST_BYTES = 64 << 20
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Reach(httpx.HTTPTransport):
+    """A transport that resolves a host itself, refuses private addresses, and speaks to the address it has checked.
+
+    A name that points elsewhere the second time it is asked (DNS rebinding) gains nothing: it is asked once.
+    """
+
+    def __init__(self, allowed: str = "", **more: Any) -> None:
+        super().__init__(**more)
+        self._hosts, self._networks = _allowed(allowed)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        host = request.url.host
+        address = self._address_of(host, request.url.port or (443 if request.url.scheme == "https" else 80))
+        if address != host:
+            request.extensions = {**request.extensions, "sni_hostname": host}
+            request.url = request.url.copy_with(host=address)  # the Host header keeps the name
+        return super().handle_request(request)
+
+    def _address_of(self, host: str, port: int) -> str:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except OSError as error:
+            raise httpx.ConnectError(f"{host} is not known: {error}") from error
+        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+        if host.lower() in self._hosts:
+            return addresses[0]
+        for address in addresses:
+            if not self._may_reach(ipaddress.ip_address(address)):
+                raise UserError(
+                    f"{host} is a private address, and Tandem does not call those.",
+                    "The operator may allow it in TANDEM_REACH.",
+                    status=403,
+                )
+        return addresses[0]
+
+    def _may_reach(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+        mapped = getattr(address, "ipv4_mapped", None) or address
+        is_public = mapped.is_global and not mapped.is_multicast
+        return is_public or any(mapped in network for network in self._networks if network.version == mapped.version)
+
+
+class Http:
+    """A client of one outside system.
+
+    base        address that paths are put behind
+    per_second  most requests a second
+    headers, auth, params    sent with each request
+    allowed     private hosts and networks that may be reached (TANDEM_REACH)
+    """
+
+    def __init__(
+        self,
+        system: str,
+        base: str,
+        *,
+        per_second: float = 5.0,
+        headers: Mapping[str, str] | None = None,
+        auth: tuple[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+        allowed: str = "",
+        timeout_s: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.system = system
+        self._pace = _Pace(per_second, sleep)
+        self._sleep = sleep
+        self._client = httpx.Client(
+            base_url=base.rstrip("/"), headers=dict(headers or {}), auth=auth, params=dict(params or {}),
+            timeout=timeout_s, transport=Reach(allowed), follow_redirects=False, trust_env=False,
+        )  # fmt: skip
+
+    def __enter__(self) -> "Http":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._client.close()
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def request(self, method: str, path: str, into: Path | None = None, **options: Any) -> httpx.Response:
+        """The answer, which is a good one (2xx); asked again after 429, 5xx and broken lines, with growing waits.
+
+        into     file that takes the body instead of memory
+        options  params, json, data, content, headers: as httpx takes them
+        raises   SourceError when the system refuses, or does not answer after five tries
+        """
+        why = ""
+        for turn in range(TRIES):
+            self._pace.wait()
+            try:
+                response = self._once(method, path, into, options)
+            except httpx.TransportError as error:
+                why, wait = f"does not answer ({type(error).__name__})", _wait(turn)
+            else:
+                if response.is_success:
+                    return response
+                if response.status_code not in AGAIN:
+                    raise SourceError(self.system, _refused(response))
+                why, wait = f"answered {response.status_code}", _wait(turn, response.headers.get("retry-after"))
+            if turn < TRIES - 1:
+                self._sleep(wait)
+        raise SourceError(self.system, f"{why}, {TRIES} times in a row")
+
+    def _once(self, method: str, path: str, into: Path | None, options: dict[str, Any]) -> httpx.Response:
+        with self._client.stream(method, path, **options) as response:
+            if into is not None and response.is_success:
+                with into.open("wb") as file:
+                    for block in response.iter_bytes():
+                        file.write(block)
+                return response
+            body = bytearray()
+            for block in response.iter_bytes():
+                body += block
+                if len(body) > MOST_BYTES:
+                    raise SourceError(self.system, f"sent more than {MOST_BYTES >> 20} MB")
+            response._content = bytes(body)  # as httpx's own read() leaves it
+            return response
+
+
+class _Pace:
+    """At most so many requests a second, evenly."""
+
+    def __init__(self, per_second: float, sleep: Callable[[float], None]) -> None:
+        self._gap, self._sleep, self._next, self._lock = 1 / per_second, sleep, 0.0, threading.Lock()
+
+    def wait(self) -> None:
+        with self._lock:
+            now = time.monotonic()
+            pause, self._next = max(0.0, self._next - now), max(now, self._next) + self._gap
+        if pause > 0:
+            self._sleep(pause)
+
+
+def _wait(turn: int, told: str | None = None) -> float:
+    """Seconds to wait: what the system says in Retry-After, else 1, 2, 4 … with a little chance in it."""
+    if told and told.strip().isdigit():
+        return min(LONGEST_WAIT_S, float(told))
+    return min(LONGEST_WAIT_S, 2.0**turn * (0.8 + 0.4 * random.random()))
+
+
+def _refused(response: httpx.Response) -> str:
+    """Why a system says no, without its words: those may hold personal data."""
+    if response.status_code in (401, 403):
+        return f"refused the credentials ({response.status_code}); renew them on the page Connections"
+    if response.is_redirect:
+        return f"sent us elsewhere ({response.status_code}); check the address of the connection"
+    return f"answered {response.status_code}"
+
+
+def _allowed(text: str) -> tuple[frozenset[str], list[Network]]:
+    hosts, networks = set[str](), list[Network]()
+    for part in (p.strip().lower() for p in text.split(",")):
+        try:
+            networks.append(ipaddress.ip_network(part, strict=False))
+        except ValueError:
+            hosts.add(part)
+    return frozenset(hosts - {""}), networks

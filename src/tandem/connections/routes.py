@@ -1,0 +1,150 @@
+"""The page of connections, and the door for webhooks of outside systems."""
+
+import hmac
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from litestar import Request, Response, get, post, route
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.connections import store
+from tandem.connections.model import Connection, Incoming, System, Systems
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems"}
+MOST_BYTES = 1 << 20
+
+
+@get("/connections", sync_to_thread=True, include_in_schema=False)
+def page(
+    request: Request[Any, Any, Any],
+    house: House,
+    caller: Caller,
+    site: str | None = None,
+    area: str = "",
+    system: str = "",
+) -> Response[str]:
+    caller.must("connections.edit")
+    return _page(request, house, caller, site_for(house, caller, site), store.systems_of(house).get((area, system)))
+
+
+def _page(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, chosen: System | None = None
+) -> Response[str]:
+    held = store.connections_of(house, site)
+    systems = store.systems_of(house)
+    return framed(
+        request,
+        house,
+        caller,
+        "connections/connections.html",
+        site=site,
+        held=held,
+        systems=systems,
+        by_area={area: [s for s in systems.values() if s.area == area] for area in AREAS},
+        areas=AREAS,
+        chosen=chosen,
+        waiting=store.waiting(house, [c.id for c in held]),
+        hooks={c.id: store.hook_address(house, c) for c in held if _takes_hooks(systems, c)},
+        now=clock.now(),
+    )
+
+
+def _takes_hooks(systems: Systems, held: Connection) -> bool:
+    system = systems.get((held.area, held.system))
+    return system is not None and system.accept is not None
+
+
+@post("/connections", sync_to_thread=True, status_code=201, include_in_schema=False)
+def add(
+    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("connections.edit")
+    chosen = site_for(house, caller, site)
+    system = store.systems_of(house).get((data.get("area", ""), data.get("system", "")))
+    if system is None:
+        raise UserError("There is no such system.", "Choose one of the list.", status=404)
+    store.add(house, chosen, system, data.get("name", ""), data, caller.person_id)
+    return _page(request, house, caller, chosen)
+
+
+@post("/connections/{number:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+def change(
+    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("connections.edit")
+    chosen = site_for(house, caller, site)
+    held = store.connection(house, number, chosen)
+    store.change(house, chosen, held, data.get("name", held.name), data, data.get("is_on") == "1", caller.person_id)
+    return _page(request, house, caller, chosen)
+
+
+@post("/connections/{number:int}/poll", sync_to_thread=True, status_code=200, include_in_schema=False)
+def poll(
+    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
+) -> Response[str]:
+    caller.must("connections.edit")
+    chosen = site_for(house, caller, site)
+    held = store.connection(house, number, chosen)
+    store.poll_now(house, held)
+    store.try_again(house, held)
+    return _page(request, house, caller, chosen)
+
+
+@post("/connections/{number:int}/remove", sync_to_thread=True, status_code=200, include_in_schema=False)
+def remove(
+    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
+) -> Response[str]:
+    caller.must("connections.edit")
+    chosen = site_for(house, caller, site)
+    store.remove(house, chosen, store.connection(house, number, chosen), caller.person_id)
+    return _page(request, house, caller, chosen)
+
+
+@route(
+    "/hooks/in/{number:int}/{token:str}",
+    http_method=["GET", "POST"],
+    sync_to_thread=True,
+    status_code=200,
+    include_in_schema=False,
+)
+def hook(request: Request[Any, Any, Any], house: House, number: int, token: str, body: bytes) -> Response[str]:
+    """A webhook: believed if its signature fits, on disk before it is answered, worked on later by a job."""
+    held = store.connection(house, number)
+    if not hmac.compare_digest(token.encode(), store.hook_token(house, held).encode()):
+        raise UserError("There is no such connection.", "Copy the address from the page Connections.", status=404)
+    system = store.systems_of(house).get((held.area, held.system))
+    if system is None or system.accept is None or not held.is_on:
+        raise UserError("This connection takes no webhooks.", "Switch it on, or let it be polled.", status=409)
+    if len(body) > MOST_BYTES:
+        raise UserError("The webhook is larger than 1 MB.", "Send fewer records at once.", status=413)
+    incoming = incoming_of(house, request, body)
+    accepted = system.accept(held, incoming)
+    if accepted.key:
+        store.keep_delivery(house, held, accepted.key, incoming)
+    return Response(accepted.answer, media_type=accepted.media_type)
+
+
+def incoming_of(house: House, request: Request[Any, Any, Any], body: bytes) -> Incoming:
+    """A request as the slices' checks see it. The address is the public one, which is what senders sign."""
+    query = str(request.url.query or "")
+    is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) if is_form else []
+    return Incoming(
+        method=str(request.method),
+        url=house.settings.base_url + request.url.path + (f"?{query}" if query else ""),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        query=tuple(parse_qsl(query, keep_blank_values=True)),
+        form=tuple(form),
+        body=body,
+    )
+
+
+ROUTES = [page, add, change, poll, remove, hook]

@@ -1,0 +1,265 @@
+"""Connections and the inbox in the record store. Secrets and deliveries are sealed: they hold personal data."""
+
+import hashlib
+import hmac
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.connections.model import Connection, Delivery, Incoming, System, Systems
+from tandem.connections.tables import connections as t
+from tandem.connections.tables import inbox
+
+LONGEST_WAIT = timedelta(hours=1)
+GIVEN_UP_AFTER = timedelta(days=7)
+KEYS_KEPT = timedelta(days=90)
+"""How long a delivery's key is remembered after it was worked on; its text is forgotten at once."""
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits in the inbox of one connection."""
+
+    count: int = 0
+    problem: str = ""
+
+
+def systems_of(house: House) -> Systems:
+    """The outside systems that slices can speak to, by area and id."""
+    systems: Systems = house.parts["systems"]
+    return systems
+
+
+def add(
+    house: House, site: Site, system: System, name: str, given: Mapping[str, str], by: int | None = None
+) -> Connection:
+    """Connect a site to an outside system.
+
+    raises   UserError naming the setting that is missing
+    """
+    settings, secrets = _parted(system, given)
+    _must_be_whole(system, {**settings, **secrets})
+    now = clock.now()
+    values = {
+        "site_id": site.id, "area": system.area, "system": system.id, "name": name.strip()[:200] or system.label,
+        "settings": settings, "sealed": _sealed(house, secrets), "cursor": {}, "is_on": True, "made_at": now,
+        "next_at": now, "failures": 0, "problem": "",
+    }  # fmt: skip
+    with house.database.write() as c:
+        made = c.execute(insert(t).values(**values))
+        number = int(made.inserted_primary_key[0])  # type: ignore[index]
+        note(c, site.workspace_id, by, "connections.added", f"{system.area}/{system.id}", name=values["name"])
+    return connection(house, number)
+
+
+def change(
+    house: House, site: Site, held: Connection, name: str, given: Mapping[str, str], is_on: bool, by: int | None = None
+) -> Connection:
+    """Set a connection anew; a secret left empty stays as it was. It is polled again at once."""
+    system = systems_of(house)[held.area, held.system]
+    settings, secrets = _parted(system, given)
+    kept = {f.name: held.setting(f.name) for f in system.fields if f.is_secret and held.setting(f.name)}
+    secrets = kept | {key: value for key, value in secrets.items() if value}
+    _must_be_whole(system, {**settings, **secrets})
+    values = {
+        "name": name.strip()[:200] or system.label, "settings": settings, "sealed": _sealed(house, secrets),
+        "is_on": is_on, "failures": 0, "problem": "", "next_at": clock.now(),
+    }  # fmt: skip
+    with house.database.write() as c:
+        c.execute(update(t).where(t.c.id == held.id).values(**values))
+        note(c, site.workspace_id, by, "connections.changed", f"{held.area}/{held.system}", name=values["name"])
+    return connection(house, held.id)
+
+
+def remove(house: House, site: Site, held: Connection, by: int | None = None) -> None:
+    """Forget a connection, its secrets and what waits in its inbox; what it brought stays."""
+    with house.database.write() as c:
+        c.execute(delete(inbox).where(inbox.c.connection_id == held.id))
+        c.execute(delete(t).where(t.c.id == held.id))
+        note(c, site.workspace_id, by, "connections.removed", f"{held.area}/{held.system}", name=held.name)
+
+
+def connection(house: House, number: int, site: Site | None = None) -> Connection:
+    """One connection, of this site if one is named.
+
+    raises   UserError (404) when there is none
+    """
+    query = select(t).where(t.c.id == number)
+    if site is not None:
+        query = query.where(t.c.site_id == site.id)
+    with house.database.read() as c:
+        row = c.execute(query).first()
+    if row is None:
+        raise UserError("There is no such connection.", "Look at the page Connections.", status=404)
+    return _connection(house, row)
+
+
+def connections_of(house: House, site: Site | None = None, area: str = "") -> list[Connection]:
+    """The connections of a site (or of all), of one area (or of all)."""
+    query = select(t).order_by(t.c.area, t.c.system, t.c.id)
+    if site is not None:
+        query = query.where(t.c.site_id == site.id)
+    if area:
+        query = query.where(t.c.area == area)
+    with house.database.read() as c:
+        return [_connection(house, row) for row in c.execute(query)]
+
+
+def due(house: House) -> list[Connection]:
+    """The connections whose time to be polled has come, the longest waiting first."""
+    query = select(t).where(t.c.is_on, t.c.next_at <= clock.now()).order_by(t.c.next_at)
+    with house.database.read() as c:
+        return [_connection(house, row) for row in c.execute(query)]
+
+
+def polled(
+    house: House, held: Connection, next_at: datetime, cursor: Mapping[str, Any] | None = None, problem: str = ""
+) -> None:
+    """Note how a poll went. The cursor moves on only with one that went well."""
+    now = clock.now()
+    values: dict[str, Any] = {"polled_at": now, "next_at": next_at, "problem": problem[:1000]}
+    values["failures"] = held.failures + 1 if problem else 0
+    if not problem:
+        values["ok_at"] = now
+    if cursor is not None:
+        values["cursor"] = dict(cursor)
+    with house.database.write() as c:
+        c.execute(update(t).where(t.c.id == held.id).values(**values))
+
+
+def poll_now(house: House, held: Connection) -> None:
+    """Poll at the next turn, whatever was planned."""
+    with house.database.write() as c:
+        c.execute(update(t).where(t.c.id == held.id).values(next_at=clock.now()))
+
+
+# ── webhooks ──
+
+
+def hook_token(house: House, held: Connection) -> str:
+    """The secret part of a connection's webhook address; made from the house's own, so it need not be stored."""
+    told = f"in:{held.id}:{clock.to_ms(held.made_at)}"
+    return hmac.new(house.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def hook_address(house: House, held: Connection) -> str:
+    return f"{house.settings.base_url}/hooks/in/{held.id}/{hook_token(house, held)}"
+
+
+def keep_delivery(house: House, held: Connection, key: str, incoming: Incoming) -> bool:
+    """Keep a webhook until it is worked on; committed when this returns. False when its key came before."""
+    told = msgspec.json.encode((incoming.query, incoming.form, incoming.body)).decode()
+    now = clock.now()
+    values = {
+        "connection_id": held.id, "key": _short(key), "received_at": now, "sealed": house.vault.seal(told).encode(),
+        "tries": 0, "next_at": now, "problem": "", "done_at": None,
+    }  # fmt: skip
+    try:
+        with house.database.write() as c:
+            c.execute(insert(inbox).values(**values))
+    except IntegrityError:
+        return False
+    return True
+
+
+def deliveries_waiting(house: House, most: int = 200) -> list[Delivery]:
+    """Deliveries whose turn has come, in the order in which they came."""
+    query = (
+        select(inbox).where(inbox.c.done_at.is_(None), inbox.c.next_at <= clock.now()).order_by(inbox.c.id).limit(most)
+    )
+    with house.database.read() as c:
+        rows = c.execute(query).all()
+    return [_delivery(house, row) for row in rows]
+
+
+def done(house: House, delivery: Delivery) -> None:
+    """Forget what a delivery said; its key stays for a while, so that it is not taken twice."""
+    values = {"done_at": clock.now(), "sealed": b"", "problem": ""}
+    with house.database.write() as c:
+        c.execute(update(inbox).where(inbox.c.id == delivery.id).values(**values))
+
+
+def failed(house: House, delivery: Delivery, why: str) -> None:
+    """Try a delivery again later: after 2, 4, 8 … seconds, at most an hour; no more after a week."""
+    now = clock.now()
+    wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(delivery.tries + 1, 12)))
+    if now - delivery.received_at > GIVEN_UP_AFTER:
+        wait = timedelta(days=36_500)
+    values = {"tries": delivery.tries + 1, "next_at": now + wait, "problem": why[:1000]}
+    with house.database.write() as c:
+        c.execute(update(inbox).where(inbox.c.id == delivery.id).values(**values))
+
+
+def try_again(house: House, held: Connection) -> None:
+    """Work on everything that waits in this connection's inbox at the next turn."""
+    with house.database.write() as c:
+        c.execute(
+            update(inbox).where(inbox.c.connection_id == held.id, inbox.c.done_at.is_(None)).values(next_at=clock.now())
+        )
+
+
+def waiting(house: House, connection_ids: Iterable[int]) -> dict[int, Waiting]:
+    """How much waits in each inbox, and the last problem there."""
+    query = (
+        select(inbox.c.connection_id, func.count(), func.max(inbox.c.problem))
+        .where(inbox.c.connection_id.in_(list(connection_ids)), inbox.c.done_at.is_(None))
+        .group_by(inbox.c.connection_id)
+    )
+    with house.database.read() as c:
+        return {number: Waiting(count=count, problem=problem or "") for number, count, problem in c.execute(query)}
+
+
+def forget_old(house: House) -> None:
+    """Forget the keys of deliveries that were worked on long ago."""
+    with house.database.write() as c:
+        c.execute(delete(inbox).where(inbox.c.done_at < clock.now() - KEYS_KEPT))
+
+
+# ── rows ──
+
+
+def _parted(system: System, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """The settings given, open ones and secret ones; names that the system does not know are left out."""
+    values = {f.name: (given.get(f.name) or "").strip() or ("" if f.is_secret else f.default) for f in system.fields}
+    secret = {f.name for f in system.fields if f.is_secret}
+    return {n: v for n, v in values.items() if n not in secret}, {n: v for n, v in values.items() if n in secret}
+
+
+def _must_be_whole(system: System, values: Mapping[str, str]) -> None:
+    for field in system.fields:
+        if field.is_required and not values.get(field.name):
+            raise UserError(f"{system.label} needs “{field.label}”.", "Fill it in.")
+        if len(values.get(field.name, "")) > 10_000:
+            raise UserError(f"“{field.label}” is too long.", "Shorten it.")
+
+
+def _sealed(house: House, secrets: Mapping[str, str]) -> str:
+    return house.vault.seal(msgspec.json.encode(secrets).decode()) if any(secrets.values()) else ""
+
+
+def _connection(house: House, row: Any) -> Connection:
+    secrets = msgspec.json.decode(house.vault.open(row.sealed), type=dict[str, str]) if row.sealed else {}
+    names = [n for n in Connection.__struct_fields__ if n != "settings"]
+    return Connection(settings={**row.settings, **secrets}, **{n: row._mapping[n] for n in names})
+
+
+def _delivery(house: House, row: Any) -> Delivery:
+    query, form, body = msgspec.json.decode(house.vault.open(row.sealed.decode()), type=tuple[_Pairs, _Pairs, bytes])
+    names = ("id", "connection_id", "key", "received_at", "tries")
+    return Delivery(query=query, form=form, body=body, **{n: row._mapping[n] for n in names})
+
+
+_Pairs = tuple[tuple[str, str], ...]
+
+
+def _short(key: str) -> str:
+    """A key that fits its column: long ones by their digest."""
+    return key if len(key) <= 200 else hashlib.sha256(key.encode()).hexdigest()

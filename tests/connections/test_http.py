@@ -1,0 +1,135 @@
+"""Speaking to outside systems: private addresses, pace, retries, and errors that hold no personal data."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tandem.base.errors import SourceError, UserError
+from tandem.connections import http
+from tandem.connections.http import Http
+from tests.connections.stub import Asked, Reply, outside
+
+HERE = "127.0.0.1"
+
+
+def in_turn(*replies: Reply) -> Callable[[Asked], Reply]:
+    """The replies one after the other, the last again and again."""
+    left = list(replies)
+    return lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+
+def client(base: str, waits: list[float], **more: object) -> Http:
+    return Http("stub", base, per_second=1000, allowed=HERE, sleep=waits.append, **more)  # type: ignore[arg-type]
+
+
+def test_a_good_answer_is_given_at_once() -> None:
+    waits: list[float] = []
+    with outside(in_turn(Reply(body=b'{"n": 1}'))) as stub, client(stub.url, waits, headers={"x-key": "k"}) as http:
+        assert http.get("/a/b", params={"q": "ż"}).json() == {"n": 1}
+    assert stub.asked[0].path == "/a/b?q=%C5%BC"
+    assert stub.asked[0].headers["x-key"] == "k"
+    assert [w for w in waits if w > 0.5] == []
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_faltering_system_is_asked_again(status: int) -> None:
+    waits: list[float] = []
+    replies = in_turn(Reply(status), Reply(status), Reply(body=b'{"ok": true}'))
+    with outside(replies) as stub, client(stub.url, waits) as http:
+        assert http.post("/x", json={"a": 1}).json() == {"ok": True}
+    assert [a.body for a in stub.asked] == [b'{"a":1}'] * 3
+    growing = [w for w in waits if w > 0.5]
+    assert len(growing) == 2 and growing[1] > growing[0]
+
+
+def test_the_wait_that_a_system_asks_for_is_kept() -> None:
+    waits: list[float] = []
+    with (
+        outside(in_turn(Reply(429, headers=(("Retry-After", "7"),)), Reply())) as stub,
+        client(stub.url, waits) as http,
+    ):
+        http.get("/")
+    assert 7.0 in waits
+
+
+def test_a_system_that_stays_down_is_an_error_that_names_it() -> None:
+    with (
+        outside(in_turn(Reply(503))) as stub,
+        client(stub.url, []) as http,
+        pytest.raises(SourceError, match="stub: answered 503, 5 times"),
+    ):
+        http.get("/")
+    assert len(stub.asked) == 5
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "credentials"), (404, "answered 404"), (302, "elsewhere")])
+def test_a_refusal_is_final_and_does_not_repeat_what_the_system_said(status: int, words: str) -> None:
+    body = b'{"error": "no such client +48 600 100 200"}'
+    with outside(in_turn(Reply(status, body))) as stub, client(stub.url, []) as http:
+        with pytest.raises(SourceError, match=words) as told:
+            http.get("/")
+        assert len(stub.asked) == 1
+    assert "600" not in str(told.value)
+
+
+def test_requests_keep_their_pace() -> None:
+    waits: list[float] = []
+    with outside(in_turn(Reply())) as stub, Http("s", stub.url, per_second=2, allowed=HERE, sleep=waits.append) as http:
+        for _ in range(3):
+            http.get("/")
+    # The waits are only noted, not waited, so each request finds itself half a second further behind.
+    assert len(waits) == 2 and 0 < waits[0] <= 0.5 < waits[1] <= 1.0
+
+
+def test_a_large_answer_goes_into_a_file(tmp_path: Path) -> None:
+    text = b"a;b\n" * 50_000
+    with outside(in_turn(Reply(body=text))) as stub, client(stub.url, []) as http:
+        http.get("/report", into=tmp_path / "report.csv")
+    assert (tmp_path / "report.csv").read_bytes() == text
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["127.0.0.1", "localhost", "10.0.0.7", "192.168.1.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "0.0.0.0"],
+)
+def test_private_addresses_are_never_called(address: str) -> None:
+    with outside(in_turn(Reply())) as stub:
+        port = stub.url.rpartition(":")[2]
+        with (
+            Http("s", f"http://{address}:{port}", sleep=lambda _: None) as http,
+            pytest.raises(UserError, match="private"),
+        ):
+            http.get("/")
+        assert stub.asked == []
+
+
+@pytest.mark.parametrize("allowed", ["127.0.0.0/8", "crm.lan, 127.0.0.1", "LOCALHOST, ::1, 127.0.0.1"])
+def test_the_operator_may_allow_a_private_host(allowed: str) -> None:
+    with outside(in_turn(Reply())) as stub:
+        url = stub.url.replace("127.0.0.1", "localhost") if "LOCAL" in allowed else stub.url
+        with Http("s", url, allowed=allowed) as http:
+            assert http.get("/").status_code == 200
+
+
+def test_a_name_that_points_elsewhere_the_second_time_gains_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        address = "93.184.216.34" if len(asked) == 1 else "127.0.0.1"
+        return [(2, 1, 6, "", (address, port))]
+
+    seen = []
+    monkeypatch.setattr(http.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(
+        http.httpx.HTTPTransport,
+        "handle_request",
+        lambda self, request: seen.append(request) or http.httpx.Response(200),
+    )
+    with Http("s", "https://rebinding.example") as outgoing:
+        outgoing.get("/")
+    assert seen[0].url.host == "93.184.216.34"
+    assert seen[0].headers["host"] == "rebinding.example"
+    assert seen[0].extensions["sni_hostname"] == "rebinding.example"
+    assert asked == ["rebinding.example"]

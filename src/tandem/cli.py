@@ -34,6 +34,8 @@ people = _group("person", "People who sign in.")
 tokens = _group("token", "API tokens for programs.")
 changes = _group("change", "The change log: what somebody did to a site.")
 goals = _group("goal", "Goals: what a site wants its visitors to do.")
+ads = _group("ads", "What ads cost.")
+rates = _group("rates", "Exchange rates.")
 
 SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be left out where there is only one.")]
 Folder = Annotated[str, typer.Option("--into", help="Data folder to restore into, instead of the one in TANDEM_DATA.")]
@@ -147,10 +149,12 @@ def doctor(
 
 @app.command()
 def erase(
-    person: Annotated[str, typer.Option(help="The visitor's 16 hex digits, or the value of the cookie _tdm.")],
+    person: Annotated[
+        str, typer.Option(help="A visitor's 16 hex digits, a cookie _tdm, a phone, an e-mail, or system:id.")
+    ],
     site: Annotated[str, typer.Option(help="Key of a site; without it, on all sites.")] = "",
 ) -> None:
-    """Erase all traces of one visitor, down to the files of the event store."""
+    """Erase all traces of one person, down to the files of the event store."""
     done = _carried_out("erase", {"person": person, "site": site})
     where = f" on {', '.join(done['sites'])}" if done["sites"] else ""
     typer.echo(f"{done['events']} events erased{where}.")
@@ -167,7 +171,7 @@ def export(
     site: SiteKey = "",
     since: Annotated[str, typer.Option(help="First day, like 2026-11-01, in the site's time zone.")] = "",
     until: Annotated[str, typer.Option(help="The day after the last one.")] = "",
-    person: Annotated[str, typer.Option(help="Only this visitor: 16 hex digits, or the value of the cookie.")] = "",
+    person: Annotated[str, typer.Option(help="Only this person: 16 hex digits, a cookie, a phone, an e-mail.")] = "",
 ) -> None:
     """Write the events of a site into a file; works while Tandem runs."""
     from tandem.keep import desk
@@ -365,6 +369,52 @@ def list_goals(site: SiteKey = "") -> None:
         chosen = desk.site(database, site)
         _table([(g.name, g.kind, g.match) for g in store.goals_of(database, chosen)],
                "There is no goal yet; add one with `tandem goal add`.")  # fmt: skip
+
+
+@ads.command("import")
+def import_ads(
+    file: Annotated[Path, typer.Argument(help="A report by day, as the ad system exported it: CSV, TSV or XLSX.")],
+    site: SiteKey = "",
+    system: Annotated[
+        str, typer.Option(help="google, yandex, meta, vk, tiktok or microsoft; found out if left out.")
+    ] = "",
+    account: Annotated[str, typer.Option(help="Name of the account, where a site has several of one system.")] = "",
+    currency: Annotated[str, typer.Option(help="Currency of the cost, where the file does not say it.")] = "",
+    order: Annotated[str, typer.Option(help="dmy or mdy, where dates can be read two ways.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check it only.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace days also where they are known more finely.")] = False,
+) -> None:
+    """Bring in a report of an ad system; nothing of it counts unless all of it can be read."""
+    from tandem.keep import desk
+
+    settings = _quiet_settings()
+    with desk.records(settings) as database:
+        key = desk.site(database, site).key
+    args = {
+        "file": str(file.absolute()), "site": key, "system": system, "account": account, "currency": currency,
+        "order": order, "dry_run": dry_run, "force": force,
+    }  # fmt: skip
+    done = _carried_out("import_ads", args)
+    typer.echo("\n".join(done["lines"]))
+    if done["problems"]:
+        raise typer.Exit(1)
+
+
+@rates.command("import")
+def import_rates(
+    file: Annotated[Path, typer.Argument(help="A file of the European Central Bank (CSV, zip, XML) or XML_daily.")],
+) -> None:
+    """Bring in exchange rates from a file, where the network may not be used or for years long past."""
+    from tandem.keep import desk
+    from tandem.rates import store
+    from tandem.rates.sources import rates_in
+
+    if not file.is_file():
+        raise UserError(f"{file} is not there.", "Check the path.")
+    found = rates_in(file.read_bytes())
+    with desk.records(_quiet_settings()) as database:
+        fresh = store.keep(database, found)
+    typer.echo(f"{len(found)} rates read, {fresh} of them new.")
 
 
 # ── what the commands share ──

@@ -19,6 +19,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings, load
 from tandem.base.warehouse import Warehouse, migrate
+from tandem.calls.store import lend
 from tandem.collect.counter import Collector
 from tandem.collect.door import Proxies
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
@@ -66,6 +67,7 @@ def worker() -> Collector:
     settings = load()
     log.set_up(settings.log)
     house = _house(settings)
+    house.parts["numbers"] = lambda asked: lend(house, asked)
     door, spool = open_door(house, f"{settings.collector}-{_free_number(settings)}")
     return ClosingCollector(door, Proxies(settings.proxies), spool)
 

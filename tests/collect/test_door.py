@@ -16,6 +16,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.spool import SpoolFull
+from tandem.base.vault import Vault
 from tandem.collect import counter, store
 from tandem.collect.door import Door, Proxies, Reply, Salts, Sender
 from tandem.collect.model.hit import Record
@@ -67,7 +68,7 @@ def spool() -> Memory:
 
 def door_of(spool: Memory, site: Site = SITE, salts: Salts | None = None) -> Door:
     known = salts or Salts(NOW.date(), b"t" * 32, b"y" * 32)
-    return Door(spool, lambda: {site.key: site}, lambda: known, lambda ip: Place("PL", "", ""))
+    return Door(spool, lambda: {site.key: site}, lambda: known, lambda ip: Place("PL", "", ""), Vault("key").seal)
 
 
 @pytest.fixture
@@ -311,7 +312,11 @@ def test_the_address_leaves_no_trace_on_disk_or_in_logs_of_a_real_spool(
     async def work() -> None:
         spool = Spool(tmp_path)
         door = Door(
-            spool, lambda: {"fern": SITE}, lambda: Salts(NOW.date(), b"s" * 32, b""), lambda ip: Place("", "", "")
+            spool,
+            lambda: {"fern": SITE},
+            lambda: Salts(NOW.date(), b"s" * 32, b""),
+            lambda ip: Place("", "", ""),
+            Vault("key").seal,
         )
         await door.receive(hit(), WHO)
         spool.close()

@@ -234,14 +234,16 @@ def wire(at: Any, **more: Any) -> WireEvent:
     ids=["a week old", "older than a week", "two seconds ahead", "in the future"],
 )
 def test_a_time_that_cannot_be_gives_way_to_the_servers_and_is_marked(happened: Any, received: Any, kept: Any) -> None:
-    event = accepted(wire(happened), to_ms(received), 0)
+    event = accepted(wire(happened), to_ms(received), 0, str)
     assert event.at == to_ms(kept)
     assert event.marks == ([] if kept == happened else ["clock"])
 
 
 def test_a_clock_that_is_wrong_by_days_is_corrected(load: Load, site: Site, warehouse: Warehouse) -> None:
     """Three days behind: what happened two minutes before sending happened two minutes before receiving."""
-    event = accepted(wire(NOON - 3 * DAY - 2 * MINUTE), to_ms(NOON), to_ms(NOON) - to_ms(NOON - 3 * DAY), ["clock"])
+    event = accepted(
+        wire(NOON - 3 * DAY - 2 * MINUTE), to_ms(NOON), to_ms(NOON) - to_ms(NOON - 3 * DAY), str, ["clock"]
+    )
     record = told(site.id, 1, NOON)
     record.events = [event]
     load(record)

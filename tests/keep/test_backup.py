@@ -48,6 +48,8 @@ def test_every_row_of_both_stores_comes_back(company: Path, backed_up: Path, tmp
     before, after = contents(company), contents(there)
     assert before == after
     assert before["events"][0] > 4000 and len(before["people"]) == 4
+    assert (there / "key").read_text().strip() == (company / "key").read_text().strip()
+    assert (there / "key").stat().st_mode & 0o077 == 0
 
 
 def test_a_backup_is_for_its_owner_only_and_holds_neither_salts_nor_sign_ins(backed_up: Path) -> None:

@@ -11,7 +11,7 @@ from tandem.collect.door import PIXEL, RETRY_LATER, Door, Proxies, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
 
 STATIC = Path(__file__).parent / "static"
-FILES = {"/t/tandem.js": "tandem.js", "/t/vitals.js": "vitals.js"}
+FILES = {f"/t/{name}": name for name in ("tandem.js", "vitals.js", "numbers.js")}
 ANYWHERE = [("access-control-allow-origin", "*"), ("cross-origin-resource-policy", "cross-origin")]
 PREFLIGHT = [
     *ANYWHERE,
@@ -59,7 +59,7 @@ async def answered(door: Door, method: str, path: str, query: str, sender: Sende
         return 200, IMAGE, PIXEL
     if path == "/t/hit":
         return 405, TEXT, b"Hits are sent with POST."
-    return 404, TEXT, b"Only the counter lives here: /t/tandem.js, /t/vitals.js, /t/hit, /t/pixel.gif."
+    return 404, TEXT, b"Only the counter lives here: /t/tandem.js, /t/hit, /t/pixel.gif."
 
 
 async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
@@ -70,6 +70,8 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
     sender = Sender(address, known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1")
     if scope["method"] == "POST" and scope["path"] == "/t/hit":
         status, fields, body = told(await door.receive(await _body(receive), sender))
+    elif scope["method"] == "POST" and scope["path"] == "/t/number":
+        status, fields, body = told(await door.number(await _body(receive), sender))
     else:
         query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
         status, fields, body = await answered(door, scope["method"], scope["path"], query, sender, referer)
@@ -104,6 +106,8 @@ class Collector:
         sender = sender_of(scope.headers, peer, self._proxies)
         if scope.method == "POST" and scope.path == "/t/hit":
             status, fields, body = told(await self._door.receive(await protocol(), sender))
+        elif scope.method == "POST" and scope.path == "/t/number":
+            status, fields, body = told(await self._door.number(await protocol(), sender))
         elif scope.path == "/healthz":
             status, fields, body = 200, TEXT, b"ok"
         elif scope.path == "/t/noop" and scope.method == "POST":

@@ -6,31 +6,40 @@ import ipaddress
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from tandem.accounts.house import NumberAsked
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.spool import SpoolFull
+from tandem.collect.model.agents import agent_of
 from tandem.collect.model.hit import (
     LATEST_BIRTH,
     MAX_BODY,
+    MAX_URL,
     Record,
     WireEvent,
     WireHit,
+    WireNumber,
     accepted,
     refusal,
     skew_of,
+    split_url,
     visitor_of_cookie,
 )
+from tandem.collect.model.origins import conclude, origin_of
 from tandem.collect.model.places import Place
+from tandem.collect.model.rules import load_rules
 
 RETRY_LATER = 30
 FRESH_MS = 24 * 3600 * 1000  # no visit lasts longer
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 SALT_OVERLAP_H = 6
+NUMBER_ACTS = ("ask", "seen", "tap")
+_read_number = msgspec.json.Decoder(WireNumber).decode
 _read_hit = msgspec.json.Decoder(WireHit).decode
 _write_record = msgspec.json.Encoder().encode
 
@@ -71,8 +80,11 @@ class Door:
         sites: Callable[[], dict[str, Site]],
         salts: Callable[[], Salts],
         place_of: Callable[[str], Place],
+        seal: Callable[[str], str],
+        numbers: Callable[[NumberAsked], Mapping[str, Any]] | None = None,
     ) -> None:
-        self._spool, self._sites, self._salts, self._place_of = spool, sites, salts, place_of
+        self._numbers = numbers
+        self._spool, self._sites, self._salts, self._place_of, self._seal = spool, sites, salts, place_of, seal
 
     async def receive(self, body: bytes, sender: Sender) -> Reply:
         """Take one request of the browser's counter."""
@@ -102,7 +114,7 @@ class Door:
             if why := refusal(event):
                 refused[why] = refused.get(why, 0) + 1
             else:
-                events.append(accepted(event, received, skew, notes))
+                events.append(accepted(event, received, skew, self._seal, notes))
         record = self._record(site, received, visitor, before, born, sender, hit.l, hit.w)
         record.events, record.refused = events, refused
         if (reply := await self._spooled(record)) is not None:
@@ -129,7 +141,7 @@ class Door:
             key = (visitor, sender, language)
             if key not in records:
                 records[key] = self._record(site, received, visitor, 0, 0, sender, language, 0)
-            records[key].events.append(accepted(event, received, 0, ("api",)))
+            records[key].events.append(accepted(event, received, 0, self._seal, ("api",)))
         counts = Counter([*refused_before.values(), *refused.values()])
         if counts:
             records[(0, Sender("", ""), "")] = _refusal_record(site.id, received, dict(counts))
@@ -158,6 +170,30 @@ class Door:
             events=[],
             refused={},
         )
+
+    async def number(self, body: bytes, sender: Sender) -> Reply:
+        """The phone numbers that this visit is shown in place of the site's own, as JSON; robots are shown none."""
+        try:
+            asked = _read_number(body[:MAX_BODY])
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return Reply(400, f"This is not a question for a number: {error}.")
+        site = self._sites().get(asked.s)
+        if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(sender.agent).bot:
+            return Reply(200, "{}")
+        wanted = self._wanted(site, asked, sender)
+        return Reply(200, msgspec.json.encode(await asyncio.to_thread(self._numbers, wanted)).decode())
+
+    def _wanted(self, site: Site, asked: WireNumber, sender: Sender) -> NumberAsked:
+        received = clock.now_ms()
+        hit = WireHit(s=asked.s, c=asked.c, m=asked.m, i=asked.i, e=[])
+        visitor, _, _ = self._identity(site, hit, sender, received)
+        _, path, query = split_url(asked.u[:MAX_URL])
+        found = conclude(origin_of(query, asked.r[:MAX_URL]), frozenset(site.hosts), load_rules())
+        return NumberAsked(
+            site=site, visitor=visitor, at=clock.from_ms(received), act=asked.k, channel=found.channel,
+            source=found.source, medium=found.medium, campaign=found.campaign, term=found.term,
+            content=found.content, entry=path,
+        )  # fmt: skip
 
     async def pixel(self, key: str, url: str, referrer: str, sender: Sender, nonce: str) -> None:
         """Count a page view of a browser without scripts."""

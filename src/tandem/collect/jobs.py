@@ -10,7 +10,7 @@ import hashlib
 import os
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -72,6 +72,16 @@ FACT_COLUMNS = (
 _MARKS = FACT_COLUMNS.index("marks")
 
 
+class Identified(NamedTuple):
+    """What a site told of a browser: sealed values, as the door left them."""
+
+    visitor: int
+    at: int
+    event: int
+    sealed: str
+    country: str
+
+
 class Loaded(NamedTuple):
     """What one batch brought."""
 
@@ -84,8 +94,15 @@ class Loaded(NamedTuple):
 class Loader:
     """Loads one spool folder into the event store. One thread at a time."""
 
-    def __init__(self, warehouse: Warehouse, database: Database, folder: Path, rules: Rules | None = None) -> None:
-        self.warehouse, self.database, self.folder = warehouse, database, folder
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        database: Database,
+        folder: Path,
+        rules: Rules | None = None,
+        identified: Callable[[Site, Sequence["Identified"]], None] = lambda site, told: None,
+    ) -> None:
+        self.warehouse, self.database, self.folder, self.identified = warehouse, database, folder, identified
         self.rules = rules or load_rules()
         self._known_origins: set[tuple[int, int]] = set()
         self._known_agents: set[int] = set()
@@ -158,6 +175,7 @@ class _SiteBatch:
     ) -> None:
         self.loader, self.site, self.token = loader, site, token
         self.first_at: dict[int, datetime] = {}
+        self.identified: list[Identified] = []
         self.origins: dict[int, Origin] = {}
         self.agents: dict[int, str] = {}
         self._keep_visits_whole(records)
@@ -197,6 +215,8 @@ class _SiteBatch:
         if self.rows:
             columns = zip(FACT_COLUMNS, map(list, zip(*self.rows, strict=True)), strict=True)
             store.add_events(warehouse, dict(columns), self.token)
+        if self.identified:
+            self.loader.identified(self.site, self.identified)
         goals = store.goals_of(self.loader.database, self.site)
         store.derive_visits(warehouse, self.site, self.near, self.first_at, goals)
 
@@ -207,6 +227,11 @@ class _SiteBatch:
 
     def _row(self, record: Record, event: SpoolEvent, agent: int) -> tuple[Any, ...]:
         origin_key = campaign = 0
+        props = event.props
+        if event.kind == "identify":  # who they are stays out of the events
+            told = Identified(record.visitor, event.at, event.id, props.get("sealed", ""), record.country)
+            self.identified.append(told)
+            props = {}
         if event.kind == "pageview" and (event.query or event.referrer):
             origin, origin_key, campaign = _origin(event.query, event.referrer)
             if origin_key:
@@ -238,7 +263,7 @@ class _SiteBatch:
             event.value,
             Decimal(event.amount or 0),
             event.currency,
-            event.props,
+            props,
             event.status,
             event.marks,
             at.date() + timedelta(days=self.site.keep_days),

@@ -1,18 +1,21 @@
 """What this slice adds to the house: the door, the loader, its tables and its pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from tandem.accounts.house import House, Slice
+from tandem.accounts.house import House, NumberAsked, Slice
 from tandem.base import clock
 from tandem.base.jobs import Job
 from tandem.base.spool import Spool
 from tandem.collect import store
 from tandem.collect.door import Door, Proxies, Salts
 from tandem.collect.healing import heal_where_needed
+from tandem.collect.identify import keep
 from tandem.collect.jobs import Loader, spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
+from tandem.collect.moments import moments
 from tandem.collect.routes import ROUTES
 
 LOAD_EVERY_S = 0.4
@@ -41,7 +44,15 @@ def open_door(house: House, spool_name: str) -> tuple[Door, Spool]:
     folder = chosen.folder / "spool" / spool_name
     spool = Spool(folder, chosen.spool_mb << 20)
     places = Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
-    return Door(spool, house.sites, FreshSalts(house), places.find), spool
+    return Door(
+        spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lambda asked: _number(house, asked)
+    ), spool
+
+
+def _number(house: House, asked: NumberAsked) -> Mapping[str, Any]:
+    """The number of another slice's pools, if one is there: it may start after this one."""
+    lend = house.parts.get("numbers")
+    return lend(asked) if lend else {}
 
 
 def _start(house: House) -> Callable[[], None]:
@@ -63,7 +74,10 @@ def load_spools(house: House) -> int:
     total = 0
     with house.loading:
         for folder in spool_folders(house.settings.folder / "spool"):
-            loader = loaders.setdefault(folder.name, Loader(house.warehouse, house.database, folder))
+            loader = loaders.setdefault(
+                folder.name,
+                Loader(house.warehouse, house.database, folder, identified=lambda site, told: keep(house, site, told)),
+            )
             total += loader.load_all()
     return total
 
@@ -83,7 +97,9 @@ SLICE = Slice(
     schema=store.schema,
     jobs=_jobs,
     start=_start,
+    moments=moments,
     owns=("events", "visit_rows", "origins", "agents", "reception", "stale_visits"),
     menu=(("Measure", "Goals", "/goals", "target"), ("Measure", "Reception", "/reception", "inbox")),
+    personal=(("events", "visitor"), ("visit_rows", "visitor")),
     publishes=("visits", "pageviews", "attention", "actions", "conversions", "vitals"),
 )

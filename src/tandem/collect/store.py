@@ -4,6 +4,7 @@ import secrets
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,45 @@ def _write_visits(warehouse: Warehouse, site: Site, batch: int, since: datetime,
 
 
 # ── goals ──
+
+
+class VisitOf(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit as a profile tells it."""
+
+    visit: int
+    visitor: int
+    at: datetime
+    ended: datetime
+    channel: str
+    source: str
+    campaign: str
+    term: str
+    entry: str
+    exit: str
+    pageviews: int
+    engaged_ms: int
+    conversions: int
+    revenue: Decimal
+    orders: int
+
+
+class GoalReached(msgspec.Struct, frozen=True, kw_only=True):
+    """A goal as a profile tells it."""
+
+    at: datetime
+    goal: int
+    page: str
+    amount: Decimal
+
+
+def visits_of(warehouse: Warehouse, site: Site, visitors: Sequence[int]) -> list[VisitOf]:
+    """The latest 500 visits of these browsers."""
+    return warehouse.rows(_sql("visits_of"), VisitOf, site=site.id, visitors=list(visitors))
+
+
+def goals_reached(warehouse: Warehouse, site: Site, visitors: Sequence[int]) -> list[GoalReached]:
+    """The latest 500 goals that these browsers reached."""
+    return warehouse.rows(_sql("goals_of"), GoalReached, site=site.id, visitors=list(visitors))
 
 
 def goals_of(db: Database, site: Site) -> list[Goal]:

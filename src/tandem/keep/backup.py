@@ -18,6 +18,7 @@ from tandem.base import clock
 from tandem.base.database import METADATA, Database
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
+from tandem.base.vault import FILE as KEY
 from tandem.base.warehouse import Step, Warehouse, migrate
 from tandem.collect import store as collect
 from tandem.keep import archive, control, facts, records
@@ -74,12 +75,23 @@ def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
 
 def _written(house: House, writer: Writer, tell: Tell) -> Manifest:
     made_at = clock.now().isoformat()
-    tables = [*_records_written(house.database, writer), *_facts_written(house.warehouse, writer, tell)]
+    tables = [
+        *_key_written(house, writer),
+        *_records_written(house.database, writer),
+        *_facts_written(house.warehouse, writer, tell),
+    ]
     return Manifest(
         format=archive.FORMAT, tandem=__version__, made_at=made_at, revision=house.database.revision()[0] or "",
         steps=tuple(named(step) for step in all_steps()), tables=tuple(tables),
         left_out=(*records.LEFT_OUT, *facts.LEFT_OUT),
     )  # fmt: skip
+
+
+def _key_written(house: House, writer: Writer) -> Iterator[Table]:
+    """The key that opens what the records hold sealed; not one that the operator keeps in TANDEM_KEY."""
+    if not house.settings.key:
+        part = writer.add("key.gz", [house.vault.key.encode() + b"\n"])
+        yield Table("house", "key", ("key",), part.rows, (part,))
 
 
 def _records_written(database: Database, writer: Writer) -> Iterator[Table]:
@@ -124,7 +136,7 @@ def restore(settings: Settings, file: Path, tell: Tell) -> dict[str, Any]:
     database = Database(settings.records_dsn)
     try:
         _check_fresh(warehouse, database)
-        _put_back(warehouse, database, file, manifest, tell)
+        _put_back(settings, warehouse, database, file, manifest, tell)
     except BaseException:
         _close(warehouse, database)
         _cleared(settings)
@@ -159,12 +171,15 @@ def _check_fresh(warehouse: Warehouse, database: Database) -> None:
         raise UserError("The record store holds tables already.", "Name an empty database in TANDEM_RECORDS.")
 
 
-def _put_back(warehouse: Warehouse, database: Database, file: Path, manifest: Manifest, tell: Tell) -> None:
+def _put_back(
+    settings: Settings, warehouse: Warehouse, database: Database, file: Path, manifest: Manifest, tell: Tell
+) -> None:
     """The stores in the form they had, filled, counted, and then brought to the form of today."""
     reader = Reader(file)
     try:
         database.migrate(manifest.revision)
         migrate(warehouse, [step for step in all_steps() if named(step) in manifest.steps])
+        _key_back(settings, reader)
         _records_back(database, reader)
         _facts_back(warehouse, reader, tell)
     finally:
@@ -173,6 +188,13 @@ def _put_back(warehouse: Warehouse, database: Database, file: Path, manifest: Ma
     migrate(warehouse, all_steps())
     tell(0.97, "deriving the newest visits")
     _derive_newest(warehouse, database, datetime.fromisoformat(manifest.made_at))
+
+
+def _key_back(settings: Settings, reader: Reader) -> None:
+    for table in (t for t in reader.manifest.tables if t.store == "house"):
+        path = settings.folder / KEY
+        path.touch(mode=0o600)
+        path.write_bytes(b"".join(_lines(reader, table)))
 
 
 def _records_back(database: Database, reader: Reader) -> None:

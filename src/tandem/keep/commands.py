@@ -4,6 +4,7 @@ from typing import Any
 
 from tandem import __version__
 from tandem.accounts.house import House
+from tandem.ads import intake as ads
 from tandem.app import close_house, open_house
 from tandem.base.settings import Settings
 from tandem.collect import healing
@@ -42,6 +43,7 @@ COMMANDS: dict[str, Command] = {
     "erase": erase.erase,
     "export": export.export,
     "heal": heal,
+    "import_ads": ads.import_file,
 }
 
 

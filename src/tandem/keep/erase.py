@@ -1,6 +1,7 @@
-"""Erasing one visitor: from facts, conclusions, the spool, and the files under them."""
+"""Erasing one person: from facts, conclusions, records, the spool, and the files under them."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from typing import Any
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
+from tandem.app import SLICES
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
@@ -16,25 +18,38 @@ from tandem.collect.model.hit import visitor_of_cookie
 from tandem.keep import facts
 from tandem.keep.control import Tell
 from tandem.keep.intake import load_what_came_in
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier, read, visitor
 
 HERE = Path(__file__).parent / "sql"
-TABLES = ("events", "visit_rows", "stale_visits")  # the last, because the others are told from it whom to erase
+PERSONAL = (*(column for s in SLICES for column in s.personal), ("stale_visits", "visitor"))
+"""Tables and the columns that hold a person's keys; the last tells the others whom to erase."""
 GONE_WITHIN_S = 60.0
 
 
-def visitor_of(text: str) -> int:
-    """The visitor behind 16 hex digits, or behind the whole value of a cookie.
+def identifier_of(text: str) -> Identifier:
+    """What names the person: a visitor's 16 hex digits, the value of a cookie, a phone, an e-mail, or `system:id`.
 
-    raises   UserError when it is neither
+    raises   UserError when it is none of these
     """
     known = visitor_of_cookie(text)
-    if known is not None:
-        return known[0]
-    if len(text) == 16 and set(text.lower()) <= set("0123456789abcdef"):
-        return int(text, 16)
-    raise UserError(
-        f"“{text[:60]}” is not a visitor.", "Give the 16 hex digits of the visitor, or the value of the cookie _tdm."
-    )
+    found = visitor(known[0]) if known is not None else read(text)
+    if found is None:
+        raise UserError(
+            f"“{text[:60]}” names nobody.",
+            "Give the 16 hex digits of a visitor, the value of the cookie _tdm, a phone with its country code, "
+            "an e-mail, or a record of the CRM (bitrix24:412).",
+        )
+    return found
+
+
+def nodes_of(house: House, identifier: Identifier, sites: Sequence[Site]) -> dict[str, list[int]]:
+    """Every key of the person on each of these sites: browsers, phones, e-mails, records."""
+    found = {}
+    for site in sites:
+        person = people.person_of(house, site, people.key_of(house, site, identifier))
+        found[site.key] = [node for node, _ in people.nodes_of(house, site, person)]
+    return found
 
 
 def site_of(house: House, key: str) -> Site | None:
@@ -53,24 +68,31 @@ def site_of(house: House, key: str) -> Site | None:
 
 
 def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
-    """Take every trace of the visitor `args["person"]` out of the stores, on one site or on all.
+    """Take every trace of the person `args["person"]` out of the stores, on one site or on all.
 
     returns  how many events were erased, on which sites, and the backups that still hold them
     """
-    visitor, site = visitor_of(args["person"]), site_of(house, args.get("site") or "")
-    asked = {"visitor": visitor, "site": site.id if site else 0}
+    identifier, site = identifier_of(args["person"]), site_of(house, args.get("site") or "")
     tell(0.0, "loading what has been received")
     with house.loading:
         if left := load_what_came_in(house):
             raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
+        sites = [site] if site else list(house.sites().values())
+        for one in sites:
+            people.stitch_all(house, one)
+        nodes = nodes_of(house, identifier, sites)
+        every = sorted({node for keys in nodes.values() for node in keys})
+        asked = {"nodes": every, "site": site.id if site else 0}
         held = _answers(house.warehouse, "person_facts", asked)
         origins = _answers(house.warehouse, "person_origins", asked)
         agents = _answers(house.warehouse, "person_agents", asked)
         tell(0.1, "erasing")
-        old = _erased(house.warehouse, visitor, site)
+        old = _erased(house.warehouse, every, site)
         old |= _forgotten(house.warehouse, origins, agents)
         house.parts.pop("loaders", None)  # loaders remember which referrers and user agents they have noted
         _balance(house, held)
+        _out_of_records(house, sites, nodes)
+        people.reload_maps(house.warehouse, is_whole=True)
         tell(0.6, "waiting until the old files are gone")
         is_gone = _files_gone(house.warehouse, old)
     events = sum(row[2] for row in held)
@@ -81,19 +103,26 @@ def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _erased(warehouse: Warehouse, visitor: int, site: Site | None) -> dict[str, set[str]]:
-    """Rewrite every part that holds the visitor; returns the parts as they were, by table."""
+def _erased(warehouse: Warehouse, nodes: Sequence[int], site: Site | None) -> dict[str, set[str]]:
+    """Rewrite every part that holds the person; returns the parts as they were, by table."""
     # Whom to erase is read from a table, because the engine keeps the text of each deletion in a file.
-    batch = collect.mark_stale(warehouse, {visitor: datetime(1970, 1, 1, tzinfo=UTC)})
-    old = {}
-    for table in TABLES:
+    batch = collect.mark_stale(warehouse, {node: datetime(1970, 1, 1, tzinfo=UTC) for node in nodes})
+    _, stale = facts.local_name(warehouse, "stale_visits")
+    old: dict[str, set[str]] = {}
+    for table, column in PERSONAL:
         _, local = facts.local_name(warehouse, table)
-        _, stale = facts.local_name(warehouse, "stale_visits")
-        old[local] = _parts(warehouse, local)
+        old[local] = old.get(local, set()) | _parts(warehouse, local)
         only = f" and site = {site.id}" if site and table != "stale_visits" else ""
-        where = f"visitor in (select visitor from {stale} where batch = {batch}){only}"
+        where = f"{column} in (select visitor from {stale} where batch = {batch}){only}"
         _alter(warehouse, local, f"delete where {where}")
     return old
+
+
+def _out_of_records(house: House, sites: Sequence[Site], nodes: dict[str, list[int]]) -> None:
+    for site in sites:
+        for forget in (s.forget for s in SLICES):
+            forget(house, site, nodes[site.key])
+    house.database.forget_deleted()
 
 
 def _forgotten(
@@ -154,7 +183,7 @@ def _note(house: House, held: list[tuple[Any, ...]], events: int) -> None:
     workspaces = {site.workspace_id for site in house.sites().values() if not held or site.key in keys}
     with house.database.write() as connection:
         for workspace in workspaces:
-            note(connection, workspace, None, "data.erased", "one visitor", events=events, sites=keys)
+            note(connection, workspace, None, "data.erased", "one person", events=events, sites=keys)
 
 
 def _key_of(house: House, site_id: int) -> str:

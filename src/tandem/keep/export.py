@@ -13,7 +13,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.keep import facts
 from tandem.keep.control import Tell
-from tandem.keep.erase import site_of, visitor_of
+from tandem.keep.erase import identifier_of, nodes_of, site_of
 
 SQL = (Path(__file__).parent / "sql" / "exported_events.sql").read_text()
 FORMATS = {".ndjson": "JSONEachRow", ".jsonl": "JSONEachRow", ".csv": "CSV"}
@@ -34,12 +34,12 @@ def export(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     if site is None:
         raise UserError("No site was named.", "Name it with --site.")
     since, until = _day(args.get("since")), _day(args.get("until"))
-    visitor = visitor_of(args["person"]) if args.get("person") else 0
+    nodes = nodes_of(house, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
     until = until or clock.now().astimezone(site.tz).date() + timedelta(days=2)
     since = since or _first_day(house, site, until)
     if since >= until:
         raise UserError(f"{since} is not before {until}.", "Give --since an earlier day than --until.")
-    rows = _written(path, _blocks(house, site, visitor, since, until, fmt, tell)) - (fmt == "CSV")
+    rows = _written(path, _blocks(house, site, nodes, since, until, fmt, tell)) - (fmt == "CSV")
     return {"file": str(path), "events": rows}
 
 
@@ -69,7 +69,9 @@ def _first_day(house: House, site: Site, until: date) -> date:
     return day if datetime(1971, 1, 1).date() < day < until else until - timedelta(days=1)
 
 
-def _blocks(house: House, site: Site, visitor: int, since: date, until: date, fmt: str, tell: Tell) -> Iterator[bytes]:
+def _blocks(
+    house: House, site: Site, nodes: list[int], since: date, until: date, fmt: str, tell: Tell
+) -> Iterator[bytes]:
     if fmt == "CSV":
         yield (",".join(COLUMNS) + "\n").encode()
     day, days = since, (until - since).days
@@ -78,7 +80,7 @@ def _blocks(house: House, site: Site, visitor: int, since: date, until: date, fm
         tomorrow = day + timedelta(days=1)
         params = {
             "site": site.id,
-            "visitor": visitor,
+            "nodes": nodes,
             "since": _midnight(day, site),
             "until": _midnight(tomorrow, site),
         }

@@ -1,7 +1,7 @@
 """The wire format of a hit, what is refused and why, and the record that waits in the spool."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -20,7 +20,9 @@ DAY_MS = 24 * 3600 * 1000
 LATE_MS = 7 * DAY_MS
 TRAVEL_MS = 2000
 LATEST_BIRTH = 4_102_444_800  # 2100, in seconds
-KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital"})
+KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital", "identify"})
+TELLING = ("phone", "email", "login", "crm")
+"""What a site may tell of who a browser is; sealed at the door, so that it is read in no spool and in no event."""
 LINKS = frozenset({"outbound", "download"})
 VITALS = frozenset({"LCP", "INP", "CLS", "TTFB", "FCP"})
 
@@ -56,6 +58,18 @@ class WireHit(msgspec.Struct):
     l: str = ""  # noqa: E741 - one letter keeps the hit small
     w: int = 0
     n: int = 0
+
+
+class WireNumber(msgspec.Struct, gc=False):
+    """A visit's question for its phone number. Field names are those of a hit; `k` is ask, seen or tap."""
+
+    s: str
+    c: int = 0
+    m: str = ""
+    i: str = ""
+    k: str = "ask"
+    u: str = ""
+    r: str = ""
 
 
 class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
@@ -122,6 +136,8 @@ def refusal(event: WireEvent) -> str:
         return "no_url"
     if event.k == "vital" and (event.n not in VITALS or not 0 <= event.v < 1e7):
         return "bad_value"
+    if event.k == "identify" and not any((event.p or {}).get(name) for name in TELLING):
+        return "bad_value"
     if event.a is not None and not abs(event.a) < 1e12:
         return "bad_value"
     return ""
@@ -133,7 +149,9 @@ def _explodes(props: dict[str, Prop]) -> bool:
     )
 
 
-def accepted(event: WireEvent, received: int, skew: int, marks: Sequence[str] = ()) -> SpoolEvent:
+def accepted(
+    event: WireEvent, received: int, skew: int, seal: Callable[[str], str], marks: Sequence[str] = ()
+) -> SpoolEvent:
     """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's."""
     at, notes = event.t + skew, list(marks)
     if at > received + TRAVEL_MS or at < received - LATE_MS:
@@ -149,7 +167,7 @@ def accepted(event: WireEvent, received: int, skew: int, marks: Sequence[str] = 
         query=query,
         referrer=event.r[:MAX_URL],
         name=event.n[: MAX_URL if event.k in LINKS else MAX_NAME],
-        props={k: _plain(v) for k, v in event.p.items() if v is not None} if event.p else {},
+        props=_sealed(event.p or {}, seal) if event.k == "identify" else _props(event.p or {}),
         engaged_ms=int(min(max(event.x, 0), DAY_MS)),
         scroll=int(min(max(event.d, 0), 100)),
         value=event.v,
@@ -158,6 +176,15 @@ def accepted(event: WireEvent, received: int, skew: int, marks: Sequence[str] = 
         status=event.f if 0 <= event.f < 1000 else 0,
         marks=notes,
     )
+
+
+def _props(given: dict[str, Prop]) -> dict[str, str]:
+    return {name: _plain(value) for name, value in given.items() if value is not None}
+
+
+def _sealed(given: dict[str, Prop], seal: Callable[[str], str]) -> dict[str, str]:
+    told = {name: value for name, value in _props(given).items() if name in TELLING}
+    return {"sealed": seal(msgspec.json.encode(told).decode())}
 
 
 def _plain(value: Prop) -> str:

@@ -1,4 +1,4 @@
--- answers: What happened on a site in a span of time, or what did one visitor do there?
+-- answers: What happened on a site in a span of time, or what did one person do there?
 -- grain: one row per event
 -- reads: agents, events
 select
@@ -15,7 +15,7 @@ from (
     from events
     where site = {site:UInt32}
         and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}
-        and ({visitor:UInt64} = 0 or visitor = {visitor:UInt64})
+        and (empty({nodes:Array(UInt64)}) or visitor in {nodes:Array(UInt64)})
     order by at, received
     limit 1 by visitor, id
 ) as e

@@ -1,0 +1,1 @@
+"""Who they are: identity from visitors, phones, e-mails and CRM ids, profiles, merges."""

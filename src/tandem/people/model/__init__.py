@@ -1,0 +1,1 @@
+"""Identifiers, links between them, and the rule that makes persons of them."""

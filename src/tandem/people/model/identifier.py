@@ -1,0 +1,119 @@
+"""What tells a person: a browser, a phone, an e-mail, a record of the CRM, a login."""
+
+import re
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+import phonenumbers
+
+
+class Kind(StrEnum):
+    VISITOR = "visitor"
+    PHONE = "phone"
+    EMAIL = "email"
+    CRM = "crm"
+    LOGIN = "login"
+
+
+class Identifier(msgspec.Struct, frozen=True):
+    """One identifier in its normal form. A visitor is written as 16 hex digits; a CRM id as `system:id`."""
+
+    kind: str
+    value: str
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence that two identifiers belong to one person.
+
+    source and ref say where it came from (`calls`, call id); the same evidence twice counts once.
+    """
+
+    a: Identifier
+    b: Identifier
+    at: datetime
+    source: str
+    ref: str = ""
+
+
+def visitor(key: int) -> Identifier:
+    """The identifier of a browser."""
+    return Identifier(Kind.VISITOR, f"{key:016x}")
+
+
+def phone(text: str, region: str = "") -> Identifier | None:
+    """The identifier of a phone, or None when the text is not a valid number."""
+    number = phone_of(text, region)
+    return Identifier(Kind.PHONE, number) if number else None
+
+
+ROLES = frozenset(
+    {"admin", "biuro", "contact", "hello", "help", "info", "kontakt", "mail", "marketing", "no-reply", "noreply",
+     "office", "postmaster", "sales", "sklep", "shop", "support", "team", "webmaster", "zakaz"}
+)  # fmt: skip
+"""Names before the @ that belong to a company's role, not to somebody."""
+
+
+def email(text: str) -> Identifier | None:
+    """The identifier of an e-mail address, or None when the text is none or tells a role (info@), not a person."""
+    address = email_of(text)
+    if address is None or address.partition("@")[0] in ROLES:
+        return None
+    return Identifier(Kind.EMAIL, address)
+
+
+@lru_cache(maxsize=100_000)
+def phone_of(text: str, region: str = "") -> str | None:
+    """The number in E.164 (`+48600100200`), or None when it is not a valid number.
+
+    region   two letters of the country that numbers without a country code belong to
+    source   ITU-T E.164; libphonenumber. Possible is not enough: 650-555-1212 has the length of a Russian number
+    """
+    try:
+        number = phonenumbers.parse(_with_plus(text), region.upper() or None)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _with_plus(text: str) -> str:
+    """Exchanges write a number with its country code and without the plus: 48600100200, 0048600100200."""
+    digits = re.sub(r"[\s().\-‐-―\u00a0]", "", text)
+    if re.fullmatch(r"00[1-9]\d{9,13}", digits):
+        return "+" + digits[2:]
+    return text
+
+
+_EMAIL = re.compile(r"[^@\s<>\"',;:]{1,64}@(?:[^@\s.<>\"',;:]+\.)+[^@\s.<>\"',;:]{2,63}")
+
+
+def email_of(text: str) -> str | None:
+    """The address, trimmed and in lower case, or None when it is none. Dots and +tags are kept: providers differ."""
+    found = text.strip().strip("<>").strip().lower()
+    return found if len(found) <= 254 and _EMAIL.fullmatch(found) else None
+
+
+def read(text: str, region: str = "") -> Identifier | None:
+    """What somebody typed into a search box: a phone, an e-mail, a visitor's 16 hex digits, or `system:id`."""
+    text = text.strip()
+    if re.fullmatch(r"[0-9a-fA-F]{16}", text):
+        return Identifier(Kind.VISITOR, text.lower())
+    found = email(text) or phone(text, region)
+    if found is None and re.fullmatch(r"[a-z0-9_-]{2,30}:\S{1,200}", text):
+        return Identifier(Kind.CRM, text)
+    return found
+
+
+def masked(kind: str, value: str) -> str:
+    """A value as those see it who may not know it whole: +48 ••• ••• 200, a•••@shop.example."""
+    if kind == Kind.PHONE:
+        return f"{value[:3]} ••• ••• {value[-2:]}"
+    if kind == Kind.EMAIL:
+        name, _, host = value.partition("@")
+        return f"{name[:1]}•••@{host}"
+    if kind == Kind.LOGIN:
+        return f"{value[:1]}•••"
+    return value

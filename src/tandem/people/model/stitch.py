@@ -1,0 +1,189 @@
+"""Persons out of links: connected components, without the identifiers that strangers share.
+
+The answer is a function of the set of links and decisions: neither order nor repetition matters.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+Keys = npt.NDArray[np.uint64]
+Codes = npt.NDArray[np.int8]
+
+KINDS = ("visitor", "phone", "email", "crm", "login")
+CODE: Mapping[str, int] = {kind: code for code, kind in enumerate(KINDS)}
+
+MOST: Mapping[tuple[str, str], int] = {
+    ("visitor", "login"): 3,
+    ("visitor", "crm"): 3,
+    ("visitor", "email"): 4,
+    ("visitor", "phone"): 4,
+    ("phone", "crm"): 4,
+    ("phone", "login"): 4,
+    ("phone", "email"): 6,
+    ("phone", "visitor"): 20,
+    ("email", "crm"): 4,
+    ("email", "login"): 4,
+    ("email", "phone"): 6,
+    ("email", "visitor"): 40,
+    ("crm", "phone"): 10,
+    ("crm", "email"): 10,
+    ("crm", "visitor"): 60,
+    ("login", "visitor"): 60,
+}
+"""How many neighbours of a kind an identifier of one person may have; with more it is shared (a tablet of a shop, an
+line, info@) and glues nobody. People come to more browsers than phones, and to more phones than records of the CRM."""
+
+
+class Links(NamedTuple):
+    """Links as columns: both ends and the codes of their kinds, one row a link."""
+
+    a: Keys
+    a_kind: Codes
+    b: Keys
+    b_kind: Codes
+
+
+NO_LINKS = Links(np.zeros(0, np.uint64), np.zeros(0, np.int8), np.zeros(0, np.uint64), np.zeros(0, np.int8))
+
+
+class Decisions(NamedTuple):
+    """What people said about identifiers.
+
+    together   links that hold whatever the evidence says, and count as no evidence
+    apart      pairs whose link is not to be believed
+    glue       shared identifiers that are one person's all the same
+    shared     identifiers that are to glue nobody
+    """
+
+    apart: frozenset[tuple[int, int]] = frozenset()
+    glue: frozenset[int] = frozenset()
+    shared: frozenset[int] = frozenset()
+    together: Links = NO_LINKS
+
+
+class Stitched(NamedTuple):
+    """The answer: each identifier with its person, and which identifiers are shared."""
+
+    node: Keys
+    kind: Codes
+    person: Keys
+    is_shared: npt.NDArray[np.bool_]
+
+
+NOTHING = Decisions()
+
+
+def links_of(rows: Iterable[tuple[int, str, int, str]]) -> Links:
+    """Links as columns from (a, kind of a, b, kind of b)."""
+    found = list(rows)
+    return Links(
+        np.array([r[0] for r in found], np.uint64), np.array([CODE[r[1]] for r in found], np.int8),
+        np.array([r[2] for r in found], np.uint64), np.array([CODE[r[3]] for r in found], np.int8),
+    )  # fmt: skip
+
+
+def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str, str], int] = MOST) -> Stitched:
+    """Who is who.
+
+    links    evidence; doubles and both directions are welcome
+    returns  one row an identifier. A person's key is the smallest key of their browsers, or of all their identifiers if
+             they have none, so that somebody with one browser keeps its key
+    """
+    nodes, kinds, a, b = _numbered(_joined(links, decisions.together))
+    if not nodes.size:
+        return Stitched(nodes, kinds, nodes, np.zeros(0, bool))
+    half = links.a.size
+    (a, decided_a), (b, decided_b) = (a[:half], a[half:]), (b[:half], b[half:])
+    a, b = _distinct(a, b, nodes.size)
+    held = _without(a, b, nodes, decisions.apart)
+    a, b = a[held], b[held]
+    shared = _shared(a, b, kinds, most)
+    shared[_places(nodes, decisions.glue)] = False
+    shared[_places(nodes, decisions.shared)] = True
+    glues = ~(shared[a] | shared[b])
+    a, b = np.concatenate([a[glues], decided_a]), np.concatenate([b[glues], decided_b])
+    graph = coo_array((np.ones(a.size, np.int8), (a, b)), shape=(nodes.size, nodes.size))
+    _, component = connected_components(graph, directed=False)
+    return Stitched(nodes, kinds, _persons(nodes, kinds, component), shared)
+
+
+def _numbered(links: Links) -> tuple[Keys, Codes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """All identifiers in order with their kinds, and the ends of each link as places among them."""
+    keys = np.concatenate([links.a, links.b])
+    nodes, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    kinds = np.concatenate([links.a_kind, links.b_kind])[first]
+    half = links.a.size
+    return nodes, kinds, place[:half].astype(np.int64), place[half:].astype(np.int64)
+
+
+def _joined(one: Links, other: Links) -> Links:
+    return Links(
+        np.concatenate([one.a, other.a]), np.concatenate([one.a_kind, other.a_kind]),
+        np.concatenate([one.b, other.b]), np.concatenate([one.b_kind, other.b_kind]),
+    )  # fmt: skip
+
+
+def _distinct(
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Each pair once, the smaller place first; a link of an identifier to itself says nothing."""
+    pair = np.unique(np.minimum(a, b) * size + np.maximum(a, b))
+    low, high = pair // size, pair % size
+    differ = low != high
+    return low[differ], high[differ]
+
+
+def _shared(
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], kinds: Codes, most: Mapping[tuple[str, str], int]
+) -> npt.NDArray[np.bool_]:
+    """Which identifiers have more neighbours of a kind than one person would."""
+    width = len(KINDS)
+    ends = np.concatenate([a * width + kinds[b], b * width + kinds[a]])
+    degree = np.bincount(ends, minlength=kinds.size * width).reshape(kinds.size, width)
+    limit = np.full((width, width), np.iinfo(np.int64).max)
+    for (kind, neighbour), count in most.items():
+        limit[CODE[kind], CODE[neighbour]] = count
+    return np.asarray((degree > limit[kinds]).any(axis=1))
+
+
+def _places(nodes: Keys, keys: Iterable[int]) -> npt.NDArray[np.int64]:
+    """Where these keys stand among the identifiers; those that are not there are left out."""
+    wanted = np.fromiter(keys, np.uint64)
+    place = np.searchsorted(nodes, wanted)
+    place = place[place < nodes.size]
+    return place[np.isin(nodes[place], wanted)]
+
+
+def _places_of_pairs(
+    nodes: Keys, pairs: Iterable[tuple[int, int]]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    both = np.array(sorted(pairs), np.uint64).reshape(-1, 2)
+    place = np.searchsorted(nodes, both)
+    known = (place < nodes.size).all(axis=1)
+    place, both = place[known], both[known]
+    there = (nodes[place] == both).all(axis=1)
+    return place[there, 0], place[there, 1]
+
+
+def _without(
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], nodes: Keys, apart: Iterable[tuple[int, int]]
+) -> npt.NDArray[np.bool_]:
+    """Which pairs remain when those that are not to be believed are left out."""
+    low, high = _places_of_pairs(nodes, apart)
+    refused = np.minimum(low, high) * nodes.size + np.maximum(low, high)
+    return ~np.isin(a * nodes.size + b, refused)
+
+
+def _persons(nodes: Keys, kinds: Codes, component: npt.NDArray[np.int32]) -> Keys:
+    """The key of each identifier's person. Keys are in order, so a component's first browser is its smallest."""
+    not_browser = kinds != CODE["visitor"]
+    order = np.lexsort((nodes, not_browser, component))
+    starts = np.flatnonzero(np.diff(component[order], prepend=-1))
+    keys = np.empty(starts.size, np.uint64)
+    keys[component[order][starts]] = nodes[order][starts]
+    return keys[component]

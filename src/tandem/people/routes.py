@@ -1,0 +1,244 @@
+"""Who they are: the list, a profile in time order, merges and their undoing, and the review of what is shared."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House, Moment
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.people import store
+from tandem.people.model.identifier import Kind, read
+from tandem.people.store import Evidence, Known
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+MOST_MOMENTS = 500
+KINDS = {
+    "visitor": "Browser",
+    "phone": "Phone",
+    "email": "E-mail",
+    "crm": "CRM record",
+    "login": "Login",
+}
+ACTS = {
+    "together": "Said to be one person",
+    "apart": "Said to be two persons",
+    "glue": "Said to belong to one person",
+    "shared": "Said to be shared",
+}
+
+
+class Day(msgspec.Struct, frozen=True):
+    """What a person did on one day, the latest first."""
+
+    day: datetime
+    moments: list[Moment]
+
+
+@get("/people", sync_to_thread=True, include_in_schema=False)
+def page(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, q: str = ""
+) -> Response[Any]:
+    caller.must("profiles.read")
+    chosen = site_for(house, caller, site)
+    if q.strip():
+        return _found(request, house, caller, chosen, q)
+    return _list(request, house, caller, chosen)
+
+
+def _list(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, q: str = "", status: int = 200
+) -> Response[str]:
+    newest = store.newest_persons(house, site)
+    nodes = [(node, kind) for person in newest for kind, node in person.identifiers if kind != Kind.VISITOR]
+    return framed(
+        request,
+        house,
+        caller,
+        "people/people.html",
+        site=site,
+        status=status,
+        newest=newest,
+        known={known.node: known for known in store.values_of(house, site, nodes)},
+        shared=store.shared_nodes(house, site),
+        many=store.many_faced(house, site),
+        kinds=KINDS,
+        q=q,
+        now=clock.now(),
+        hexed=store.hexed,
+    )
+
+
+def _found(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, q: str) -> Response[Any]:
+    """Leads to the person of what was typed. The text itself goes nowhere: only its keyed hash is looked for."""
+    identifier = read(q, _region(site))
+    if identifier is not None:
+        node = store.key_of(house, site, identifier)
+        if identifier.kind == Kind.VISITOR or store.is_known(house, site, node):
+            return Redirect(
+                f"/people/{store.hexed(store.person_of(house, site, node))}", query_params={"site": site.key}
+            )
+    return _list(request, house, caller, site, q, status=404)
+
+
+def _region(site: Site) -> str:
+    """The country that phones without a country code are read as: the one of the site's first host, if that has one."""
+    last = site.hosts[0].rpartition(".")[2] if site.hosts else ""
+    return last.upper() if len(last) == 2 else ""
+
+
+@get("/people/{person:str}", sync_to_thread=True, include_in_schema=False)
+def profile(
+    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
+) -> Response[str]:
+    caller.must("profiles.read")
+    return _profile(request, house, caller, site_for(house, caller, site), person)
+
+
+def _profile(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, person: str, is_open: bool = False
+) -> Response[str]:
+    number = store.person_of(house, site, _node(person))
+    nodes = store.nodes_of(house, site, number)
+    keys = [node for node, _ in nodes]
+    moments = sorted(
+        (moment for told in house.parts["moments"] for moment in told(house, site, keys)),
+        key=lambda m: m.at,
+        reverse=True,
+    )
+    evidence = store.evidence_of(house, site, keys)
+    known = store.values_of(house, site, nodes, is_open)
+    others = _others(house, site, evidence, keys)
+    return framed(
+        request,
+        house,
+        caller,
+        "people/profile.html",
+        site=site,
+        person=number,
+        known=known,
+        names={k.node: k for k in [*known, *others]},
+        days=_days(moments[:MOST_MOMENTS], site),
+        count=len(moments),
+        cut=len(moments) > MOST_MOMENTS,
+        first=moments[-1] if moments else None,
+        last=moments[0] if moments else None,
+        evidence=evidence,
+        moves=store.moves_of(house, site, keys),
+        decisions=store.decisions_of(house, site, keys),
+        kinds=KINDS,
+        acts=ACTS,
+        is_open=is_open,
+        now=clock.now(),
+        hexed=store.hexed,
+    )
+
+
+def _others(house: House, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Known]:
+    """The identifiers at the far end of evidence that is not believed."""
+    ends = {(e.a, e.a_kind) for e in evidence} | {(e.b, e.b_kind) for e in evidence}
+    return store.values_of(house, site, [end for end in sorted(ends) if end[0] not in set(keys)])
+
+
+def _days(moments: list[Moment], site: Site) -> list[Day]:
+    days: dict[Any, list[Moment]] = {}
+    for moment in moments:
+        days.setdefault(moment.at.astimezone(site.tz).date(), []).append(moment)
+    return [Day(day, found) for day, found in days.items()]
+
+
+def _node(text: str) -> int:
+    try:
+        return int(text, 16) if len(text) == 16 else _nobody()
+    except ValueError:
+        return _nobody()
+
+
+def _nobody() -> int:
+    raise UserError("There is no such person.", "Look for them on the page People.", status=404)
+
+
+@post("/people/{person:str}/unmask", sync_to_thread=True, status_code=200, include_in_schema=False)
+def unmask(
+    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
+) -> Response[str]:
+    caller.must("profiles.unmask")
+    chosen = site_for(house, caller, site)
+    with house.database.write() as c:  # noted first: nobody sees what the audit log does not know of
+        note(c, chosen.workspace_id, caller.person_id, "profiles.unmasked", store.hexed(_node(person)), site=chosen.key)
+    return _profile(request, house, caller, chosen, person, is_open=True)
+
+
+@post("/people/{person:str}/merge", sync_to_thread=True, status_code=200, include_in_schema=False)
+def merge(
+    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("profiles.edit")
+    chosen = site_for(house, caller, site)
+    other = read(data.get("other", ""), _region(chosen))
+    if other is None:
+        raise UserError(
+            "This is no phone, e-mail, browser or CRM record.", "Write a phone with its country code, or an e-mail."
+        )
+    node = store.key_of(house, chosen, other)
+    if not store.is_known(house, chosen, node) and other.kind != Kind.VISITOR:
+        raise UserError("Nobody with this identifier is known here.", "Check it, or wait until they come.", status=404)
+    mine = store.nodes_of(house, chosen, store.person_of(house, chosen, _node(person)))[0]
+    store.decide(house, chosen, "together", mine, (node, str(other.kind)), caller.person_id)
+    return _profile(request, house, caller, chosen, person)
+
+
+@post("/people/{person:str}/take-off", sync_to_thread=True, status_code=200, include_in_schema=False)
+def take_off(
+    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("profiles.edit")
+    chosen = site_for(house, caller, site)
+    mine = dict(store.nodes_of(house, chosen, store.person_of(house, chosen, _node(person))))
+    node = _node(data.get("node", ""))
+    if node not in mine:
+        raise UserError("This person has no such identifier.", "Load the page again.", status=404)
+    store.take_off(house, chosen, (node, mine[node]), caller.person_id)
+    rest = next((n for n in mine if n != node), node)
+    return _profile(request, house, caller, chosen, store.hexed(rest))
+
+
+@post("/people/decisions/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
+def undo(
+    request: Request[Any, Any, Any],
+    house: House,
+    caller: Caller,
+    number: int,
+    site: str | None = None,
+    person: str = "",
+) -> Response[str]:
+    caller.must("profiles.edit")
+    chosen = site_for(house, caller, site)
+    store.undo(house, chosen, number, caller.person_id)
+    return _profile(request, house, caller, chosen, person) if person else _list(request, house, caller, chosen)
+
+
+@post("/people/shared/{node:str}", sync_to_thread=True, status_code=200, include_in_schema=False)
+def allow(
+    request: Request[Any, Any, Any], house: House, caller: Caller, node: str, data: Form, site: str | None = None
+) -> Response[str]:
+    """One person's all the same (glue), or confirmed to be shared."""
+    caller.must("profiles.edit")
+    chosen = site_for(house, caller, site)
+    kind = data.get("kind", "")
+    if kind not in KINDS or data.get("act") not in ("glue", "shared"):
+        raise UserError("There is no such decision.", "Load the page again.")
+    store.decide(house, chosen, data["act"], (_node(node), kind), by=caller.person_id)
+    return _list(request, house, caller, chosen)
+
+
+ROUTES = [page, profile, unmask, merge, take_off, undo, allow]

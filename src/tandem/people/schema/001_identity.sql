@@ -1,0 +1,63 @@
+-- Evidence: which identifiers were seen to belong together. Only keyed hashes; the values lie sealed in the record store.
+create table if not exists identity_links (
+    site    UInt32,
+    a       UInt64,
+    a_kind  LowCardinality(String),
+    b       UInt64,
+    b_kind  LowCardinality(String),
+    source  LowCardinality(String),
+    ref     String codec(ZSTD),
+    at      DateTime64(3, 'UTC') codec(Delta, ZSTD)
+) engine = ReplacingMergeTree
+order by (site, a, b, source, ref)
+settings non_replicated_deduplication_window = 1000;
+
+-- The conclusion: each identifier that was ever linked, with its person today. The newest version counts.
+create table if not exists person_rows (
+    site       UInt32,
+    node       UInt64,
+    kind       LowCardinality(String),
+    person     UInt64,
+    is_shared  UInt8,
+    version    UInt64
+) engine = ReplacingMergeTree(version)
+order by (site, node)
+settings non_replicated_deduplication_window = 1000;
+
+-- The history: when an identifier went from one person to another.
+create table if not exists person_moves (
+    site  UInt32,
+    node  UInt64,
+    kind  LowCardinality(String),
+    at    DateTime64(3, 'UTC'),
+    was   UInt64,
+    now   UInt64
+) engine = MergeTree
+order by (site, node, at)
+settings non_replicated_deduplication_window = 1000;
+
+create or replace view persons as
+select site, node, kind, person, is_shared from person_rows final;
+
+-- Up to which version the large map below holds everything; what came later is in the small one.
+create table if not exists person_cuts (cut UInt64) engine = MergeTree order by cut;
+
+-- Two flat maps for all sites, the site mixed into the key: a large one that is read again now and then, and a small one
+-- that is read again with each batch. Both hold persons only where they differ from the identifier, or did before.
+create dictionary if not exists person_map (key UInt64, person UInt64)
+primary key key
+source(clickhouse(query 'select bitXor(node, intHash64(site)) as key, argMax(person, version) as person from person_rows group by site, node having person != node'))
+layout(hashed())
+lifetime(0);
+
+create dictionary if not exists person_news (key UInt64, person UInt64)
+primary key key
+source(clickhouse(query 'select bitXor(node, intHash64(site)) as key, argMax(person, version) as person from person_rows where version > (select max(cut) from person_cuts) group by site, node'))
+layout(hashed())
+lifetime(0);
+
+-- The person behind a browser or another identifier; who was never linked is a person of their own.
+create or replace function person_of as (site, node) -> dictGetOrDefault(
+    'person_news', 'person', bitXor(node, intHash64(site)),
+    dictGetOrDefault('person_map', 'person', bitXor(node, intHash64(site)), node)
+);

@@ -1,0 +1,34 @@
+"""What people add to the house: evidence, persons, profiles."""
+
+from tandem.accounts.house import House, Slice
+from tandem.base.jobs import Job
+from tandem.people import store
+from tandem.people.jobs import stitch_where_needed
+from tandem.people.routes import ROUTES
+
+STITCH_EVERY_S = 3.0
+
+
+def _jobs(house: House) -> list[Job]:
+    return [Job("stitch", STITCH_EVERY_S, lambda: stitch_where_needed(house))]
+
+
+SLICE = Slice(
+    name="people",
+    title="People",
+    routes=ROUTES,
+    schema=store.schema,
+    jobs=_jobs,
+    personal=(
+        ("identity_links", "a"),
+        ("identity_links", "b"),
+        ("person_rows", "node"),
+        ("person_moves", "node"),
+        ("person_moves", "was"),
+        ("person_moves", "now"),
+    ),
+    forget=store.forget,
+    owns=("identity_links", "person_rows", "person_moves", "person_cuts"),
+    publishes=("persons",),
+    menu=(("Measure", "People", "/people", "users"),),
+)

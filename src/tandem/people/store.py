@@ -1,0 +1,514 @@
+"""Who is who: evidence and conclusions in the event store, sealed values and decisions in the record store."""
+
+import threading
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert_postgresql
+from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Array, Step, Warehouse, sql_text, steps_of
+from tandem.people.model.identifier import Identifier, Kind, Link, masked
+from tandem.people.model.stitch import KINDS, Decisions, Links, Stitched, links_of, stitch
+from tandem.people.tables import decisions as decided
+from tandem.people.tables import identifiers
+
+HERE = Path(__file__).parent
+SQL = {path.stem: sql_text(path) for path in (HERE / "sql").glob("*.sql")}
+MOST_NODES = 60_000
+"""Identifiers that are concluded on by themselves; with more, everything is.
+
+TRAP: the engine takes an array of more than 100,000 values for a list to walk through at each row, not for a set.
+"""
+CONCLUDED = ("node", "whose", "is_shared")
+ACTS = ("together", "apart", "glue", "shared")
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody decided: two identifiers are one person (together) or not (apart), or one is (not) to glue."""
+
+    id: int
+    act: str
+    a: int
+    a_kind: str
+    b: int
+    b_kind: str
+    made_by: int | None
+    made_at: datetime
+    undone_at: datetime | None
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """One identifier of a person, as its reader may see it."""
+
+    node: int
+    kind: str
+    text: str
+
+
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """Why two identifiers belong together."""
+
+    a: int
+    a_kind: str
+    b: int
+    b_kind: str
+    source: str
+    ref: str
+    first_at: datetime
+
+
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """An identifier went from one person to another."""
+
+    node: int
+    kind: str
+    at: datetime
+    was: int
+    now: int
+
+
+class SharedNode(msgspec.Struct, frozen=True, kw_only=True):
+    """An identifier that so many others share that it tells nobody."""
+
+    node: int
+    kind: str
+    neighbours: int
+    last_at: datetime
+
+
+class NewPerson(msgspec.Struct, frozen=True, kw_only=True):
+    """A person in the list of those we got to know last."""
+
+    person: int
+    last_at: datetime
+    identifiers: list[tuple[str, int]]
+    browsers: int
+
+
+class ManyFaced(msgspec.Struct, frozen=True, kw_only=True):
+    """A person of suspiciously many identifiers."""
+
+    person: int
+    identifiers: int
+    browsers: int
+    phones: int
+    emails: int
+    records: int
+
+
+def schema() -> list[Step]:
+    return steps_of("people", HERE / "schema")
+
+
+# ── evidence ──
+
+
+def key_of(house: House, site: Site, identifier: Identifier) -> int:
+    """The 64 bits that stand for an identifier in the event store: a browser's own, else a keyed hash."""
+    if identifier.kind == Kind.VISITOR:
+        return int(identifier.value, 16)
+    return house.vault.mark(f"{site.id}:{identifier.kind}:{identifier.value}")
+
+
+def record(house: House, site: Site, links: Sequence[Link]) -> int:
+    """Keep evidence that identifiers belong together; returns how many links were given.
+
+    Values first, evidence after: cut in between, the same call again completes both. Twice changes nothing.
+    """
+    if not links:
+        return 0
+    keys = {end: key_of(house, site, end) for link in links for end in (link.a, link.b)}
+    _keep_values(house, site, keys, min(link.at for link in links))
+    ends = [_in_order((keys[link.a], link.a.kind), (keys[link.b], link.b.kind)) for link in links]
+    _insert_links(
+        house, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
+    )
+    return len(links)
+
+
+def _insert_links(
+    house: House,
+    site: Site,
+    ends: Sequence[tuple[tuple[int, str], tuple[int, str]]],
+    sources: list[str],
+    refs: list[str],
+    moments: list[datetime],
+) -> None:
+    house.warehouse.insert("identity_links", {
+        "site": [site.id] * len(ends),
+        "a": [a for (a, _), _ in ends], "a_kind": [kind for (_, kind), _ in ends],
+        "b": [b for _, (b, _) in ends], "b_kind": [kind for _, (_, kind) in ends],
+        "source": sources, "ref": refs, "at": moments,
+    })  # fmt: skip
+    _fresh(house).add(site, [key for end in ends for key, _ in end])
+
+
+def remember(house: House, site: Site, identifier: Identifier, at: datetime) -> int:
+    """Keep the sealed value of an identifier that nothing is linked with yet; returns its key."""
+    key = key_of(house, site, identifier)
+    _keep_values(house, site, {identifier: key}, at)
+    return key
+
+
+class KeyLink(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence between a browser and an identifier that is remembered, by their keys."""
+
+    visitor: int
+    key: int
+    kind: str
+    at: datetime
+    source: str
+    ref: str
+
+
+def record_keys(house: House, site: Site, links: Sequence[KeyLink]) -> None:
+    """Keep evidence about identifiers whose values are remembered already."""
+    ends = [_in_order((link.visitor, str(Kind.VISITOR)), (link.key, link.kind)) for link in links]
+    _insert_links(
+        house, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
+    )
+
+
+def _in_order(a: tuple[int, str], b: tuple[int, str]) -> tuple[tuple[int, str], tuple[int, str]]:
+    return (a, b) if a <= b else (b, a)
+
+
+def _keep_values(house: House, site: Site, keys: dict[Identifier, int], at: datetime) -> None:
+    """Keep the sealed values of identifiers that are not known yet."""
+    wanted = {hexed(key): end for end, key in keys.items() if end.kind != Kind.VISITOR}
+    known = set(_sealed(house.database, site, wanted))
+    rows = [
+        {"site_id": site.id, "key": key, "kind": end.kind, "sealed": house.vault.seal(end.value), "seen_at": at}
+        for key, end in wanted.items()
+        if key not in known
+    ]
+    if rows:
+        upsert = upsert_sqlite if house.database.is_sqlite else upsert_postgresql
+        with house.database.write() as c:
+            c.execute(upsert(identifiers).on_conflict_do_nothing(), rows)
+
+
+def _sealed(db: Database, site: Site, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Kind and sealed value of those keys that are known."""
+    wanted, found = list(keys), dict[str, tuple[str, str]]()
+    with db.read() as c:
+        for i in range(0, len(wanted), 500):
+            query = select(identifiers.c.key, identifiers.c.kind, identifiers.c.sealed).where(
+                identifiers.c.site_id == site.id, identifiers.c.key.in_(wanted[i : i + 500])
+            )
+            found |= {key: (kind, sealed) for key, kind, sealed in c.execute(query)}
+    return found
+
+
+def values_of(house: House, site: Site, nodes: Sequence[tuple[int, str]], is_open: bool = False) -> list[Known]:
+    """Identifiers as text: masked, or whole when `is_open` (the caller must hold the permission and note it)."""
+    sealed = _sealed(house.database, site, [hexed(node) for node, kind in nodes if kind != Kind.VISITOR])
+    found = []
+    for node, kind in nodes:
+        value = house.vault.open(sealed[hexed(node)][1]) if hexed(node) in sealed else hexed(node)
+        is_value = hexed(node) in sealed
+        found.append(Known(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value)))
+    return found
+
+
+def hexed(node: int) -> str:
+    """A node as 16 hex digits, as addresses and the record store write it."""
+    return f"{node:016x}"
+
+
+# ── conclusions ──
+
+
+class Fresh:
+    """Identifiers that this process noted evidence about and has not yet concluded on. A start concludes on all."""
+
+    def __init__(self) -> None:
+        self._lock, self._nodes = threading.Lock(), dict[int, list[int]]()
+
+    def add(self, site: Site, nodes: Iterable[int]) -> None:
+        with self._lock:
+            self._nodes.setdefault(site.id, []).extend(nodes)
+
+    def take(self, site: Site) -> Array:
+        """What has gathered; from now on others gather anew."""
+        with self._lock:
+            return np.unique(np.array(self._nodes.pop(site.id, []), np.uint64))
+
+
+def stitch_new(house: House, site: Site) -> int:
+    """Conclude from what this process noted since the last time; returns how many identifiers changed their person."""
+    nodes = _fresh(house).take(site)
+    try:
+        return restitch(house, site, nodes) if nodes.size else 0
+    except BaseException:
+        _fresh(house).add(site, nodes.tolist())
+        raise
+
+
+def _fresh(house: House) -> Fresh:
+    found: Fresh = house.parts.setdefault("fresh_identifiers", Fresh())
+    return found
+
+
+def restitch(house: House, site: Site, nodes: Array) -> int:
+    """Conclude again on these identifiers and everything that hangs together with them.
+
+    The circle grows until no link that glues leads out of it, so the answer is that of stitching everything.
+    """
+    decisions = _decisions(house.database, site)
+    while nodes.size < MOST_NODES:
+        known = _companions(house.warehouse, site, nodes)
+        nodes = np.union1d(nodes, known["node"])
+        asked = {"site": site.id, "nodes": nodes.tolist(), "kinds": list(KINDS)}
+        found = house.warehouse.arrays(SQL["links_of"], Links._fields, asked)
+        answer = stitch(_links(found), decisions)
+        inside = np.isin(answer.node, nodes)
+        outside = answer.node[~inside & np.isin(answer.person, answer.person[inside])]
+        if not outside.size:
+            return _conclude(house.warehouse, site, _among(answer, inside), known)
+        nodes = np.union1d(nodes, outside)
+    return stitch_all(house, site)
+
+
+def _links(found: dict[str, Array]) -> Links:
+    return Links(found["a"], found["a_kind"].astype(np.int8), found["b"], found["b_kind"].astype(np.int8))
+
+
+def _among(answer: Stitched, which: Array) -> Stitched:
+    return Stitched(answer.node[which], answer.kind[which], answer.person[which], answer.is_shared[which])
+
+
+def stitch_all(house: House, site: Site) -> int:
+    """Conclude from all evidence of a site; returns how many identifiers have another person now."""
+    asked = {"site": site.id, "kinds": list(KINDS)}
+    found = house.warehouse.arrays(SQL["all_links"], Links._fields, asked, max_execution_time=0)
+    answer = stitch(_links(found), _decisions(house.database, site))
+    known = house.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
+    return _conclude(house.warehouse, site, answer, known, is_whole=True)
+
+
+def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:
+    """The identifiers that were concluded to be of the same persons as these, with those conclusions."""
+    known = warehouse.arrays(SQL["known_persons"], ("whose",), {"site": site.id, "nodes": nodes.tolist()})
+    persons = np.unique(known["whose"]).tolist()
+    return warehouse.arrays(SQL["members"], CONCLUDED, {"site": site.id, "persons": persons})
+
+
+def _conclude(
+    warehouse: Warehouse, site: Site, answer: Stitched, known: dict[str, Array], is_whole: bool = False
+) -> int:
+    """Write down what differs from what was concluded before, with its history; returns how many moved."""
+    is_known, whose, is_shared = _aligned(known, answer)
+    gone = np.setdiff1d(known["node"], answer.node)
+    moved = is_known & (whose != answer.person)
+    changed = moved | ~is_known | (is_shared != answer.is_shared)
+    version, now = clock.now_ms(), clock.now()
+    kinds = np.array(KINDS, object)
+    nodes = np.concatenate([answer.node[changed], gone])
+    _write(warehouse, "person_rows", nodes.size, {
+        "site": np.full(nodes.size, site.id, np.uint32), "node": nodes,
+        "kind": np.concatenate([kinds[answer.kind[changed]], np.full(gone.size, "", object)]),
+        "person": np.concatenate([answer.person[changed], gone]),
+        "is_shared": np.concatenate([answer.is_shared[changed].astype(np.uint8), np.zeros(gone.size, np.uint8)]),
+        "version": np.full(nodes.size, version, np.uint64),
+    })  # fmt: skip
+    count = int(moved.sum())
+    _write(warehouse, "person_moves", count, {
+        "site": np.full(count, site.id, np.uint32), "node": answer.node[moved],
+        "kind": kinds[answer.kind[moved]], "at": [now] * count, "was": whose[moved], "now": answer.person[moved],
+    })  # fmt: skip
+    if nodes.size:
+        reload_maps(warehouse, is_whole)
+    return count
+
+
+def _aligned(known: dict[str, Array], answer: Stitched) -> tuple[Array, Array, Array]:
+    """What was concluded before, in the order of the new answer: whether anything was, the person, and if shared."""
+    if not known["node"].size:
+        nothing = np.zeros(answer.node.size, np.uint64)
+        return nothing.astype(bool), nothing, nothing.astype(bool)
+    order = np.argsort(known["node"])
+    nodes = known["node"][order]
+    place = order[np.minimum(np.searchsorted(nodes, answer.node), nodes.size - 1)]
+    return known["node"][place] == answer.node, known["whose"][place], known["is_shared"][place].astype(bool)
+
+
+def _write(warehouse: Warehouse, table: str, count: int, columns: dict[str, Any]) -> None:
+    step = 1_000_000
+    for i in range(0, count, step):
+        warehouse.insert(table, {name: column[i : i + step] for name, column in columns.items()})
+
+
+def reload_maps(warehouse: Warehouse, is_whole: bool = False) -> None:
+    """Let the engine read the small map of persons again, on every node; when `is_whole`, the large one too."""
+    on = f" on cluster '{warehouse.cluster}'" if warehouse.cluster else ""
+    if is_whole:
+        warehouse.insert("person_cuts", {"cut": [clock.now_ms()]})
+        warehouse.do(f"system reload dictionary{on} person_map")
+    warehouse.do(f"system reload dictionary{on} person_news")
+
+
+# ── persons ──
+
+
+def person_of(house: House, site: Site, node: int) -> int:
+    """The person of an identifier; who was never linked is a person of their own."""
+    rows = house.warehouse.ask(SQL["known_persons"], {"site": site.id, "nodes": [node]}).rows
+    return int(rows[0][1]) if rows else node
+
+
+def is_known(house: House, site: Site, node: int) -> bool:
+    """Whether there is any evidence about this identifier."""
+    return bool(house.warehouse.ask(SQL["known_persons"], {"site": site.id, "nodes": [node]}).rows)
+
+
+def nodes_of(house: House, site: Site, person: int) -> list[tuple[int, str]]:
+    """The identifiers of a person: key and kind. A browser that was never linked is its own person."""
+    rows = house.warehouse.ask(SQL["nodes_of"], {"site": site.id, "persons": [person]}).rows
+    return sorted(((int(row[0]), str(row[1])) for row in rows if row[1]), key=lambda n: (KINDS.index(n[1]), n[0])) or [
+        (person, str(Kind.VISITOR))
+    ]
+
+
+def evidence_of(house: House, site: Site, nodes: Sequence[int]) -> list[Evidence]:
+    """Why these identifiers belong together, the oldest first."""
+    return house.warehouse.rows(SQL["evidence"], Evidence, site=site.id, nodes=list(nodes))
+
+
+def moves_of(house: House, site: Site, nodes: Sequence[int]) -> list[Move]:
+    """When these identifiers changed their person, the newest first."""
+    return house.warehouse.rows(SQL["moves_of"], Move, site=site.id, nodes=list(nodes))
+
+
+def shared_nodes(house: House, site: Site) -> list[SharedNode]:
+    """Identifiers that glue nobody, because too many share them: for review."""
+    return house.warehouse.rows(SQL["shared"], SharedNode, site=site.id)
+
+
+def newest_persons(house: House, site: Site) -> list[NewPerson]:
+    """Persons we know more of than a browser, the newest evidence first."""
+    return house.warehouse.rows(SQL["newest_persons"], NewPerson, site=site.id)
+
+
+def many_faced(house: House, site: Site) -> list[ManyFaced]:
+    """Persons of suspiciously many identifiers: for review."""
+    return house.warehouse.rows(SQL["many_faced"], ManyFaced, site=site.id)
+
+
+# ── decisions ──
+
+
+def decide(
+    house: House, site: Site, act: str, a: tuple[int, str], b: tuple[int, str] = (0, ""), by: int | None = None
+) -> None:
+    """Note what somebody decided about identifiers, and conclude again at once.
+
+    raises   UserError for an act that does not exist
+    """
+    if act not in ACTS:
+        raise UserError("There is no such decision.", "Load the page again.")
+    values = {
+        "site_id": site.id, "act": act, "a": hexed(a[0]), "a_kind": a[1], "b": hexed(b[0]), "b_kind": b[1],
+        "made_by": by, "made_at": clock.now(),
+    }  # fmt: skip
+    with house.database.write() as c:
+        c.execute(insert(decided).values(**values))
+        note(c, site.workspace_id, by, f"profiles.{act}", hexed(a[0]), other=hexed(b[0]) if b[1] else "")
+    restitch(house, site, np.array([n for n, kind in (a, b) if kind], np.uint64))
+
+
+def take_off(house: House, site: Site, node: tuple[int, str], by: int | None = None) -> int:
+    """Say that an identifier is not this person's: every link between it and their other identifiers is disbelieved.
+
+    returns  how many links that were
+    """
+    others = {n for n, _ in nodes_of(house, site, person_of(house, site, node[0]))} - {node[0]}
+    pairs = {
+        ((e.b, e.b_kind) if e.a == node[0] else (e.a, e.a_kind))
+        for e in evidence_of(house, site, [node[0]])
+        if ({e.a, e.b} - {node[0]}) & others
+    }
+    for other in sorted(pairs):
+        decide(house, site, "apart", node, other, by)
+    for made in decisions_of(house, site, [node[0]]):
+        if made.act == "together" and made.undone_at is None:
+            undo(house, site, made.id, by)
+    return len(pairs)
+
+
+def undo(house: House, site: Site, number: int, by: int | None = None) -> None:
+    """Take a decision back; what the evidence says holds again.
+
+    raises   UserError (404) when there is no such decision
+    """
+    with house.database.write() as c:
+        where = (decided.c.id == number, decided.c.site_id == site.id, decided.c.undone_at.is_(None))
+        row = c.execute(select(decided).where(*where)).first()
+        if row is None:
+            raise UserError("There is no such decision.", "Load the page again.", status=404)
+        c.execute(update(decided).where(*where).values(undone_at=clock.now(), undone_by=by))
+        note(c, site.workspace_id, by, f"profiles.{row.act}_undone", row.a)
+    ends = [int(row.a, 16)] + ([int(row.b, 16)] if row.b_kind else [])
+    restitch(house, site, np.array(ends, np.uint64))
+
+
+def decisions_of(house: House, site: Site, nodes: Sequence[int]) -> list[Decision]:
+    """What was decided about these identifiers, undone decisions too, the newest first."""
+    keys = [hexed(node) for node in nodes][:500]
+    query = (
+        select(decided)
+        .where(decided.c.site_id == site.id, decided.c.a.in_(keys) | decided.c.b.in_(keys))
+        .order_by(decided.c.id.desc())
+    )
+    with house.database.read() as c:
+        return [
+            Decision(
+                id=r.id, act=r.act, a=int(r.a, 16), a_kind=r.a_kind, b=int(r.b, 16), b_kind=r.b_kind,
+                made_by=r.made_by, made_at=r.made_at, undone_at=r.undone_at,
+            )
+            for r in c.execute(query)
+        ]  # fmt: skip
+
+
+def _decisions(db: Database, site: Site) -> Decisions:
+    """The decisions that hold, in the form that stitching takes. Of two about the same, the later one counts."""
+    query = select(decided).where(decided.c.site_id == site.id, decided.c.undone_at.is_(None)).order_by(decided.c.id)
+    pairs = dict[tuple[int, int], tuple[str, tuple[int, str, int, str]]]()
+    single = dict[int, str]()
+    with db.read() as c:
+        for r in c.execute(query):
+            a, b = int(r.a, 16), int(r.b, 16)
+            if r.act in ("glue", "shared"):
+                single[a] = r.act
+            else:
+                pairs[min(a, b), max(a, b)] = (r.act, (a, r.a_kind, b, r.b_kind))
+    return Decisions(
+        apart=frozenset(pair for pair, (act, _) in pairs.items() if act == "apart"),
+        glue=frozenset(node for node, act in single.items() if act == "glue"),
+        shared=frozenset(node for node, act in single.items() if act == "shared"),
+        together=links_of(link for act, link in pairs.values() if act == "together"),
+    )
+
+
+def forget(house: House, site: Site, nodes: Sequence[int]) -> None:
+    """Take the values of identifiers, and decisions about them, out of the record store."""
+    keys = [hexed(node) for node in nodes]
+    with house.database.write() as c:
+        for i in range(0, len(keys), 500):
+            some = keys[i : i + 500]
+            c.execute(delete(identifiers).where(identifiers.c.site_id == site.id, identifiers.c.key.in_(some)))
+            c.execute(
+                delete(decided).where(decided.c.site_id == site.id, decided.c.a.in_(some) | decided.c.b.in_(some))
+            )

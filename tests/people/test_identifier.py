@@ -1,0 +1,71 @@
+"""Phones and e-mails in their normal form, and what a reader without permission sees of them."""
+
+import pytest
+
+from tandem.people.model.identifier import email, email_of, masked, phone_of, read
+
+
+@pytest.mark.parametrize(
+    ("text", "region", "wanted"),
+    [
+        ("+48 600 100 200", "", "+48600100200"),
+        ("600-100-200", "PL", "+48600100200"),
+        ("0048600100200", "", "+48600100200"),
+        ("8 (495) 123-45-67", "RU", "+74951234567"),
+        ("tel:+7-495-123-45-67", "", "+74951234567"),
+        ("(650) 253-0000", "US", "+16502530000"),
+        ("650-555-1212", "RU", None),  # possible by its length, but no such number
+        ("600 100 200", "", None),  # nobody said of which country
+        ("12345", "PL", None),
+        ("anonymous", "PL", None),
+        ("", "PL", None),
+        ("+999 123 456 789", "", None),
+    ],
+)
+def test_a_phone_has_one_form_or_is_none(text: str, region: str, wanted: str | None) -> None:
+    assert phone_of(text, region) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (" Anna.Nowak@Shop.Example ", "anna.nowak@shop.example"),
+        ("<a@b.example>", "a@b.example"),
+        ("a+tag@b.example", "a+tag@b.example"),
+        ("żółw@b.example", "żółw@b.example"),
+        ("a@b", None),
+        ("a@@b.example", None),
+        ("two@b.example, three@b.example", None),
+        ("", None),
+        ("x" * 65 + "@b.example", None),
+    ],
+)
+def test_an_email_has_one_form_or_is_none(text: str, wanted: str | None) -> None:
+    assert email_of(text) == wanted
+
+
+def test_a_role_is_nobody() -> None:
+    assert email("info@shop.example") is None
+    assert email("Sales@shop.example") is None
+    assert email("information@shop.example") is not None
+
+
+def test_a_masked_value_tells_nobody() -> None:
+    assert masked("phone", "+48600100200") == "+48 ••• ••• 00"
+    assert masked("email", "anna.nowak@shop.example") == "a•••@shop.example"
+    assert masked("login", "anna77") == "a•••"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("00000000000000AA", "visitor"),
+        ("+48 600 100 200", "phone"),
+        ("a@b.example", "email"),
+        ("bitrix24:412", "crm"),
+        ("anything else", None),
+    ],
+)
+def test_a_search_box_understands_what_is_typed(text: str, kind: str | None) -> None:
+    found = read(text)
+    assert (found.kind if found else None) == kind

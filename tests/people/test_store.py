@@ -1,0 +1,211 @@
+"""Who is who, on the real stores: evidence in any order and portion, decisions and their undoing, history, masking."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.warehouse import Warehouse
+from tandem.people import store
+from tandem.people.jobs import stitch_where_needed
+from tandem.people.model.identifier import Identifier, Link, visitor
+
+AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
+ANNA, BO = "+48600100200", "+48600100300"
+
+
+def phone(number: str) -> Identifier:
+    return Identifier("phone", number)
+
+
+def record(number: int) -> Identifier:
+    return Identifier("crm", f"bitrix24:{number}")
+
+
+def link(a: Identifier, b: Identifier, source: str = "form", ref: str = "") -> Link:
+    return Link(a=a, b=b, at=AT, source=source, ref=ref)
+
+
+def persons(house: House, site: Site) -> dict[int, int]:
+    rows = house.warehouse.ask("select node, person from persons where site = {site:UInt32}", {"site": site.id}).rows
+    return {int(node): int(person) for node, person in rows}
+
+
+def mapped(warehouse: Warehouse, site: Site, *nodes: int) -> list[int]:
+    """What the engine's own function says."""
+    sql = "select person_of({site:UInt32}, arrayJoin({nodes:Array(UInt64)}))"
+    return [int(row[0]) for row in warehouse.ask(sql, {"site": site.id, "nodes": list(nodes)}).rows]
+
+
+def test_a_form_and_a_call_make_one_person_of_two_browsers(house: House, site: Site) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA), "calls", "c1")])
+    stitch_where_needed(house)
+    assert mapped(house.warehouse, site, 7, 3, 99) == [3, 3, 99]
+
+
+def test_values_lie_sealed_and_are_masked(house: House, site: Site) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(phone(ANNA), Identifier("email", "a@b.example"))])
+    stitch_where_needed(house)
+    nodes = store.nodes_of(house, site, 7)
+    assert [k.text for k in store.values_of(house, site, nodes)] == [f"{7:016x}", "+48 ••• ••• 00", "a•••@b.example"]
+    assert [k.text for k in store.values_of(house, site, nodes, is_open=True)][1:] == [ANNA, "a@b.example"]
+    with house.database.read() as c:
+        assert ANNA not in str(c.execute(text("select * from identifiers")).all())
+    for table in ("identity_links", "person_rows"):
+        assert ANNA not in str(house.warehouse.ask(f"select * from {table}").rows)
+
+
+def test_the_same_evidence_twice_changes_nothing(house: House, site: Site) -> None:
+    told = [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))]
+    for _ in range(3):
+        store.record(house, site, told)
+    store.stitch_all(house, site)
+    before = persons(house, site)
+    store.record(house, site, told)
+    assert stitch_where_needed(house) == 0
+    assert persons(house, site) == before
+
+
+def _chance(seed: int) -> list[Link]:
+    """Evidence about forty people, with an office line and a shared tablet among them."""
+    rng = random.Random(seed)
+    told = []
+    for i in range(40):
+        own = phone(f"+4860010{i:04d}")
+        told += [link(visitor(1000 + 10 * i + j), own) for j in range(rng.randrange(1, 4))]
+        if rng.random() < 0.5:
+            told.append(link(record(i), own, "crm"))
+        if rng.random() < 0.3:
+            told.append(link(record(i), phone("+48225550000"), "crm"))
+        if rng.random() < 0.3:
+            told.append(link(visitor(5), Identifier("login", f"user{i}")))
+            told.append(link(Identifier("login", f"user{i}"), own))
+        if rng.random() < 0.1:
+            told.append(link(own, phone(f"+4860010{rng.randrange(40):04d}")))
+    return told
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_portions_in_any_order_conclude_as_everything_at_once(house: House, site: Site, seed: int) -> None:
+    told = _chance(seed)
+    store.record(house, site, told)
+    store.stitch_all(house, site)
+    wanted = persons(house, site)
+    for table in ("identity_links", "person_rows", "person_moves"):
+        house.warehouse.do(f"truncate table {table}")
+    rng = random.Random(seed + 100)
+    rng.shuffle(told)
+    for i in range(0, len(told), 17):
+        store.record(house, site, told[i : i + 17])
+        store.stitch_new(house, site)
+    assert persons(house, site) == wanted
+
+
+def test_evidence_noted_before_a_crash_is_concluded_on_at_the_next_start(house: House, site: Site) -> None:
+    stitch_where_needed(house)
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    for name in ("fresh_identifiers", "stitched_whole"):  # what a process forgets when it ends
+        house.parts.pop(name)
+    stitch_where_needed(house)
+    assert mapped(house.warehouse, site, 7) == [3]
+
+
+def test_more_than_the_engine_takes_for_a_set_is_stitched_whole(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    monkeypatch.setattr(store, "MOST_NODES", 2)
+    assert store.stitch_new(house, site) == 0
+    assert mapped(house.warehouse, site, 7) == [3]
+
+
+def test_an_un_merge_restores_and_can_be_undone(house: House, site: Site) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(BO))])
+    store.stitch_all(house, site)
+    alone = persons(house, site)
+    key = store.key_of(house, site, phone(BO))
+    store.decide(house, site, "together", (7, "visitor"), (key, "phone"), by=1)
+    assert mapped(house.warehouse, site, 7, 3) == [3, 3]
+    made = store.decisions_of(house, site, [7])[0]
+    store.undo(house, site, made.id)
+    assert persons(house, site) == alone
+    assert store.decisions_of(house, site, [7])[0].undone_at is not None
+
+
+def test_taking_an_identifier_off_and_putting_it_back(house: House, site: Site) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.stitch_all(house, site)
+    together = persons(house, site)
+    assert store.take_off(house, site, (7, "visitor")) == 1
+    assert mapped(house.warehouse, site, 7, 3) == [7, 3]
+    store.record(house, site, [link(visitor(7), phone(ANNA), "calls", "again")])  # the same said anew changes nothing
+    store.stitch_all(house, site)
+    assert mapped(house.warehouse, site, 7, 3) == [7, 3]
+    store.undo(house, site, store.decisions_of(house, site, [7])[0].id)
+    assert persons(house, site) == together
+
+
+def test_history_tells_who_went_where(house: House, site: Site) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA))])
+    store.stitch_all(house, site)
+    store.record(house, site, [link(visitor(3), phone(ANNA))])
+    store.stitch_new(house, site)
+    moves = store.moves_of(house, site, [7])
+    assert [(m.was, m.now) for m in moves] == [(7, 3)]
+    assert [(e.source, {e.a_kind, e.b_kind}) for e in store.evidence_of(house, site, [7])] == [
+        ("form", {"visitor", "phone"})
+    ]
+
+
+def test_an_office_line_is_listed_for_review_and_may_be_allowed(house: House, site: Site) -> None:
+    office = phone("+48225550000")
+    store.record(house, site, [link(record(i), office, "crm") for i in range(9)])
+    store.stitch_all(house, site)
+    key = store.key_of(house, site, office)
+    assert [(s.node, s.neighbours) for s in store.shared_nodes(house, site)] == [(key, 9)]
+    assert len(set(persons(house, site).values())) == 10
+    store.decide(house, site, "glue", (key, "phone"))
+    assert len(set(persons(house, site).values())) == 1
+    assert store.shared_nodes(house, site) == []
+    assert [m.records for m in store.many_faced(house, site)] == [9]
+
+
+def test_two_sites_know_nothing_of_each_other(house: House, site: Site) -> None:
+    from tandem.accounts import store as accounts
+
+    other = accounts.add_site(house.database, site.workspace_id, "oak", "Oak", ["oak.example"])
+    house.forget_sites()
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.record(house, other, [link(visitor(7), phone(BO))])
+    stitch_where_needed(house)
+    assert mapped(house.warehouse, site, 7) == [3]
+    assert mapped(house.warehouse, other, 7) == [7]
+    assert store.key_of(house, site, phone(ANNA)) != store.key_of(house, other, phone(ANNA))
+
+
+def test_what_is_forgotten_is_gone_from_the_records(house: House, site: Site) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA))])
+    key = store.key_of(house, site, phone(ANNA))
+    store.forget(house, site, [key])
+    with house.database.read() as c:
+        assert c.execute(text("select count(*) from identifiers")).scalar_one() == 0
+
+
+def test_the_newest_persons_come_first(house: House, site: Site) -> None:
+    late = Link(a=visitor(9), b=phone(BO), at=AT + timedelta(hours=1), source="form")
+    store.record(house, site, [link(visitor(7), phone(ANNA)), late])
+    store.stitch_all(house, site)
+    assert [(p.person, p.browsers) for p in store.newest_persons(house, site)] == [(9, 1), (7, 1)]
+
+
+def test_figures_are_the_same_on_two_shards(house: House, site: Site, shards: Any) -> None:
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.stitch_all(house, site)
+    for database in ("cluster", "shard"):
+        for name in ("person_map", "person_news"):
+            shards.do(f"system reload dictionary {database}.{name}")
+    assert mapped(shards, site, 7, 3, 99) == [3, 3, 99]

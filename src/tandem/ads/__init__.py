@@ -1,0 +1,1 @@
+"""Paid media: what ads cost, from exports and interfaces of ad systems."""

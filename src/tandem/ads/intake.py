@@ -1,0 +1,69 @@
+"""What the command line asks for: a report read from a file of this machine, and made to count."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.ads import jobs, store
+from tandem.ads.model import SYSTEMS
+from tandem.ads.sources.cells import Order
+from tandem.ads.sources.report import Hints
+from tandem.base.errors import UserError
+
+ORDERS: dict[str, Order] = {"": "", "dmy": "dmy", "mdy": "mdy"}
+
+
+def import_file(house: House, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
+    """Read `args["file"]` into the site `args["site"]`; gives lines to print, and how many problems there were.
+
+    raises   UserError when there is no such file, site or system
+    """
+    path = Path(args["file"])
+    if not path.is_file():
+        raise UserError(f"{path} is not there.", "Check the path.")
+    house.forget_sites()
+    site = house.sites().get(args["site"])
+    if site is None:
+        raise UserError(f"There is no site “{args['site']}”.", "`tandem site list` shows them.")
+    hints = hints_of(args)
+    held = jobs.read_file(house, site, path, path.name, hints, tell=lambda rows: tell(0.0, f"{rows:,} rows read"))
+    if held.state == "refused":
+        return {"lines": [p.said(path.name) for p in held.problems], "problems": len(held.problems)}
+    if held.state in store.COUNTING:
+        return {"lines": [f"{path.name} counts already; nothing was changed."], "problems": 0}
+    return {"lines": _made_to_count(house, site, held, args), "problems": 0}
+
+
+def _made_to_count(house: House, site: Site, held: store.Import, args: dict[str, Any]) -> list[str]:
+    told = store.outcomes(house.database, site, held, bool(args.get("force")))
+    count = {what: sum(o.what == what for o in told) for what in ("new", "replaced", "same", "kept")}
+    cost = sum((o.day.cost for o in told), Decimal(0))
+    lines = [
+        f"{SYSTEMS[held.system]}, by {held.level}: {held.rows:,} rows, {len(told)} days, {cost:,.2f} {site.currency}.",
+        f"{count['new']} days new, {count['replaced']} replaced, {count['same']} as they were, {count['kept']} kept.",
+        *(note.said(held.file) for note in held.notes),
+    ]
+    if args.get("dry_run"):
+        store.drop(house, site, held)
+        return [*lines, "Nothing was changed: this was a dry run."]
+    store.confirm(house, site, held, is_forced=bool(args.get("force")))
+    return lines
+
+
+def hints_of(given: dict[str, Any]) -> Hints:
+    """What a person says about a file.
+
+    raises   UserError when it does not fit
+    """
+    system, currency, order = (str(given.get(name) or "").strip() for name in ("system", "currency", "order"))
+    if system and system not in SYSTEMS:
+        raise UserError(f"“{system[:40]}” is not an ad system.", f"Use one of {', '.join(SYSTEMS)}.")
+    if currency and not (len(currency) == 3 and currency.isalpha() and currency.isascii()):
+        raise UserError(f"“{currency[:40]}” is not a currency.", "Use three letters, like EUR.")
+    if order not in ORDERS:
+        raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
+    account = str(given.get("account") or "").strip()[:200]
+    return Hints(system=system, currency=currency.upper(), account=account, order=ORDERS[order])

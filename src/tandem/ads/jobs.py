@@ -1,0 +1,162 @@
+"""Reading reports into the store, and timed work: rates, half-done imports, and what was never confirmed."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.ads import store
+from tandem.ads.model import AdDay, Problem
+from tandem.ads.sources import google, meta, microsoft, tiktok, vk, yandex
+from tandem.ads.sources.api import Account, Api
+from tandem.ads.sources.report import Hints, Report
+from tandem.base import clock, log
+from tandem.base.errors import UserError
+from tandem.connections import store as connections
+from tandem.connections.http import Http
+from tandem.connections.model import Connection, Polled, System
+from tandem.rates import jobs as rates
+from tandem.rates.sources import cbr, ecb
+
+_log = log.get("ads")
+Tell = Callable[[int], None]
+
+
+def read_file(
+    house: House, site: Site, path: Path, name: str, hints: Hints, by: int | None = None, tell: Tell = lambda rows: None
+) -> store.Import:
+    """A report read and staged; or refused as a whole, with its problems. The same file again is found again.
+
+    name   what the person calls the file
+    tell   is told how many rows have been read
+    """
+    began, digest = time.perf_counter(), digest_of(path, site, hints)
+    if (known := store.counting_already(house.database, site, digest)) is not None:
+        return known
+    report = Report(path, hints, clock.now().astimezone(site.tz).date())
+    held = store.begin(house.database, site, name, digest, report.system or "other", by)
+    staging = store.Staging(house, site, held)
+    for batch in report.batches():
+        staging.add(batch)
+        tell(staging.rows)
+    problems = [*report.problems, *staging.problems.values()]
+    took_ms = round((time.perf_counter() - began) * 1000)
+    if problems:
+        _log.info("ads.report_refused", system=held.system, problems=len(problems), took_ms=took_ms)
+        return store.refuse(house, site, held, problems)
+    held = store.stage(house, site, held, staging, report.notes)
+    _log.info("ads.report_staged", system=held.system, rows=held.rows, took_ms=took_ms)
+    return held
+
+
+def digest_of(path: Path, site: Site, hints: Hints) -> str:
+    """What tells that a file was imported before: its bytes, and how it was said to be read."""
+    found = hashlib.sha256(f"{site.id}:{hints.system}:{hints.currency}:{hints.account}:{hints.order}:".encode())
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
+
+
+def take(
+    house: House, site: Site, system: str, name: str, connection: int, level: str, account: str,
+    covered: Iterable[date], batches: Iterable[list[AdDay]],
+) -> int:  # fmt: skip
+    """What an API gave for these days, made to count where it differs from what counts. Returns the rows that changed.
+
+    raises   UserError when a currency has no rate; nothing is taken then
+    """
+    held = store.begin(house.database, site, name, "", system, connection=connection)
+    staging = store.Staging(house, site, held)
+    for batch in batches:
+        staging.add(batch)
+    if staging.problems:
+        store.refuse(house, site, held, list(staging.problems.values()))
+        raise _unusable(next(iter(staging.problems.values())))
+    held = store.stage(house, site, held, staging, level=level, covered=covered, account=account)
+    told = store.outcomes(house.database, site, held)
+    changed = {(o.day.account, o.day.on) for o in told if o.what == "replaced" or (o.what == "new" and o.day.rows)}
+    if not changed:
+        store.drop(house, site, held)
+        return 0
+    store.keep_days(house, site, held, changed)
+    store.confirm(house, site, store.import_of(house.database, site, held.id))
+    return sum(o.day.rows for o in told if (o.day.account, o.day.on) in changed)
+
+
+def _unusable(problem: Problem) -> UserError:
+    return UserError(problem.what % problem.values, problem.cure)
+
+
+# ── from APIs ──
+
+APIS = {api.system: api for api in (google.API, yandex.API, meta.API, vk.API, tiktok.API, microsoft.API)}
+HISTORY_DAYS = 90
+ASKED_EVERY_S = 6 * 3600.0
+
+
+def poll(house: House, site: Site, held: Connection) -> Polled:
+    """Fetch the next stretch of days that is not known, or the last days again while their figures settle.
+
+    The cursor names the next day to fetch, so a stop goes on where it was. Today is left out: it is not over.
+    """
+    api = APIS[held.system]
+    yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)
+    first = date.fromisoformat(str(held.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
+    if first > yesterday:
+        first = yesterday - timedelta(days=api.settles - 1)
+    last = min(yesterday, first + timedelta(days=api.at_once - 1))
+    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    rows = take(
+        house, site, held.system, held.name, held.id, api.level, held.setting(api.account), days,
+        api.days(account_of(house, held, api), first, last),
+    )  # fmt: skip
+    return Polled(cursor={"next": (last + timedelta(days=1)).isoformat()}, rows=rows, is_more=last < yesterday)
+
+
+def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = time.sleep) -> Account:
+    """The account of a connection, ready to be asked."""
+
+    def opened(base: str, headers: Mapping[str, str]) -> Http:
+        return Http(api.label, base, headers=headers, allowed=house.settings.reach, sleep=sleep)
+
+    return Account(settings=held.settings, open=opened, sleep=sleep)
+
+
+SYSTEMS = tuple(
+    System(area="ads", id=api.system, label=api.label, fields=api.fields, poll=poll, poll_every_s=ASKED_EVERY_S)
+    for api in APIS.values()
+)
+
+# ── timed ──
+
+
+def tidy(house: House) -> None:
+    """Finish what a crash cut off, and throw away what was never confirmed."""
+    sites = {site.id: site for site in house.sites().values()}
+    for site_id, number in store.unsettled(house.database):
+        if site_id in sites:
+            store.settle(house, sites[site_id], store.import_of(house.database, sites[site_id], number))
+    store.drop_old(house, sites)
+
+
+def refresh_rates(house: House) -> None:
+    """Fetch exchange rates, once something needs them: a connection, or a report in another currency."""
+    sites = house.sites().values()
+    if not connections.connections_of(house) and not store.has_foreign(house.database):
+        return
+    allowed = house.settings.reach
+    with (
+        Http("European Central Bank", ecb.BASE, allowed=allowed) as europe,
+        Http("Central Bank of Russia", cbr.BASE, allowed=allowed, per_second=1.0) as russia,
+    ):
+        rates.refresh(
+            house.database,
+            clock.now().date(),
+            lambda path: europe.get(path).content,
+            lambda path: russia.get(path).content,
+            any(site.currency == "RUB" for site in sites),
+        )

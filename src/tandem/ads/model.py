@@ -1,0 +1,216 @@
+"""What a day of an ad cost, what can be wrong with a report, and which of several reports counts for a day."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+SYSTEMS: Final = {
+    "google": "Google Ads",
+    "yandex": "Yandex Direct",
+    "meta": "Meta",
+    "vk": "VK Ads",
+    "tiktok": "TikTok",
+    "microsoft": "Microsoft Advertising",
+    "other": "Other",
+}
+LEVELS: Final = ("account", "campaign", "group", "ad", "keyword")
+"""How finely a report splits the cost, coarsest first."""
+
+COMPLETE: Final = Decimal("0.005")
+"""Two reports of a day tell of the same cost when they are this close, as a share."""
+
+MOST_PROBLEMS: Final = 50
+
+
+class AdDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """What one campaign, group, ad or keyword did on one day, in the account's own currency."""
+
+    on: date
+    campaign: str
+    impressions: int
+    clicks: int
+    cost: Decimal
+    currency: str
+    account: str = ""
+    campaign_id: str = ""
+    ad_group: str = ""
+    ad_group_id: str = ""
+    ad: str = ""
+    ad_id: str = ""
+    term: str = ""
+    term_id: str = ""
+    kind: str = ""  # the platform's word for the type of campaign
+    source: str = ""  # only where the report says it: a table of utm tags
+    medium: str = ""
+    platform_conversions: Decimal = Decimal(0)
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong in a report: the file's line (0: the whole file), a word of PROBLEMS and its values."""
+
+    code: str
+    line: int = 0
+    values: dict[str, str] = {}
+
+    @property
+    def what(self) -> str:
+        """What is wrong, with %(name)s for values."""
+        return PROBLEMS[self.code][0]
+
+    @property
+    def cure(self) -> str:
+        return PROBLEMS[self.code][1]
+
+    def said(self, file: str) -> str:
+        """The whole problem in English, for the command line."""
+        place = f"{file}, line {self.line}: " if self.line else f"{file}: "
+        return f"{place}{self.what % self.values} {self.cure % self.values}".strip()
+
+
+def _text(text: str) -> str:
+    """Marks a sentence that pages translate."""
+    return text
+
+
+_AGAIN = _text("Export the report again, and import the file as it came.")
+PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
+    "empty": (_text("The file holds no rows with a day."), _text("Choose days with advertising and export again.")),
+    "unknown": (
+        _text("No line of the file looks like the head of an ad report."),
+        _text("Export a table with the columns day, campaign, impressions, clicks and cost."),
+    ),
+    "no_day": (
+        _text("The file has one row per campaign for the whole period."),
+        _text("Export it by day: add the column Day."),
+    ),
+    "period_row": (
+        _text("The row stands for %(first)s to %(last)s, not for one day."),
+        _text("Export it by day: add the column Day."),
+    ),
+    "one_day_for_all": (
+        _text("All rows name %(first)s, but the report covers %(first)s to %(last)s."),
+        _text("These are totals of the period. Export it by day: add the column Day."),
+    ),
+    "no_column": (
+        _text("The report has no column “%(column)s”."),
+        _text("Add the column to the report and export it again."),
+    ),
+    "no_campaign": (_text("The row names no campaign."), _AGAIN),
+    "bad_day": (
+        _text("The day “%(text)s” cannot be read."),
+        _text("Export with dates like 2026-10-31."),
+    ),
+    "unclear_days": (
+        _text("Dates like “%(text)s” can be read two ways."),
+        _text("Choose the order of day and month below, or export with dates like 2026-10-31."),
+    ),
+    "future_day": (_text("The day %(text)s has not come yet."), _text("Choose the order of day and month below.")),
+    "bad_number": (_text("“%(text)s” in the column “%(column)s” is not a number."), _AGAIN),
+    "negative": (_text("The number of the column “%(column)s” is below zero."), _AGAIN),
+    "cut_id": (
+        _text("The id “%(text)s” was cut by a spreadsheet program."),
+        _text("Export the report again, and import the file without opening it in between."),
+    ),
+    "short_row": (_text("The row has %(found)s columns, the head has %(wanted)s."), _AGAIN),
+    "cut_off": (_text("The file announces %(said)s rows and holds %(found)s."), _AGAIN),
+    "totals": (_text("The rows cost %(found)s in all, but the file's own total is %(said)s."), _AGAIN),
+    "not_text": (_text("The file is neither a table as text nor a spreadsheet."), _text("Export it as CSV or XLSX.")),
+    "no_currency": (_text("Nothing says which currency the cost is in."), _text("Choose the currency below.")),
+    "no_rate": (
+        _text("There is no exchange rate from %(currency)s into %(into)s for %(on)s."),
+        _text("Rates are fetched every working day; import older ones with “tandem rates import”."),
+    ),
+    "mixed_micros": (
+        _text("Some costs have decimals and some look like millionths."),
+        _text("Export with the header returnMoneyInMicros: false."),
+    ),
+    "more": (_text("There are %(count)s more problems like these."), _text("Mend the first ones and try again.")),
+}
+"""Everything that can be wrong with a report: what it is, and its cure."""
+
+
+# ── which report counts ──
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """One report's word on one account and day: where its rows are, how fine it is, what it adds up to."""
+
+    load: int
+    level: str
+    cost: Decimal
+    rows: int
+    is_forced: bool = False  # somebody said: take this one whatever stood there
+
+
+def better_of(held: Load | None, newer: Load) -> Load:
+    """Which of two reports counts for a day. Levels are never added together.
+
+    The newer one, unless that would lose detail or money: a coarser report of the same cost does not replace a finer
+    one, and a finer one that holds less than the cost known (campaigns without keywords) does not replace a whole one.
+    """
+    if held is None or newer.is_forced or newer.level == held.level:
+        return newer
+    tolerance = abs(held.cost) * COMPLETE
+    if LEVELS.index(newer.level) > LEVELS.index(held.level):
+        return newer if newer.cost >= held.cost - tolerance else held
+    return held if abs(newer.cost - held.cost) <= tolerance else newer
+
+
+def winner(loads: Iterable[Load]) -> Load | None:
+    """Which report counts for a day, of all that were confirmed, oldest first."""
+    held = None
+    for load in loads:
+        held = better_of(held, load)
+    return held
+
+
+# ── the same name, however it is written ──
+
+_GAPS = re.compile(r"[ \t\n\f\r\u00a0_+]+|%20")
+_SIGNS = re.compile(r"[\"'\[\]!]")
+_ODD = re.compile(r"[\t\n\f\r\u00a0_+%\"'\[\]!]| [ -]")
+"""Without any of these there is nothing to take away; looked for first, because a report has a million keywords."""
+
+
+def same_name(text: str) -> str:
+    """A name as it is compared: case, spaces, plus and underscore signs do not matter. The views do the same in SQL."""
+    return _GAPS.sub(" ", text.lower()).strip(" ") if _ODD.search(text) else text.lower().strip(" ")
+
+
+def same_term(text: str) -> str:
+    """A keyword as it is compared: without the signs for match types, and without negative words after it."""
+    return same_name(_SIGNS.sub("", text).partition(" -")[0] if _ODD.search(text) else text)
+
+
+# ── where the cost belongs ──
+
+_SEARCH, _SOCIAL = ("Paid Search", "cpc"), ("Paid Social", "cpc")
+ORIGINS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "google": (_SEARCH[0], "google", "cpc"),
+    "yandex": (_SEARCH[0], "yandex", "cpc"),
+    "microsoft": (_SEARCH[0], "bing", "cpc"),
+    "meta": (_SOCIAL[0], "facebook", "cpc"),
+    "vk": (_SOCIAL[0], "vk", "cpc"),
+    "tiktok": (_SOCIAL[0], "tiktok", "cpc"),
+    "other": ("Paid Other", "", "cpc"),
+}
+"""Channel, source and medium of a system's cost where no visit has told better."""
+
+KINDS: Final[Sequence[tuple[re.Pattern[str], str, str]]] = (
+    (re.compile(r"performance.?max|cross.?network|demand.?gen|мастер кампаний", re.I), "Cross-network", "cpc"),
+    (re.compile(r"shopping|товарн|produktow", re.I), "Paid Shopping", "cpc"),
+    (re.compile(r"video|видео|wideo", re.I), "Paid Video", "cpv"),
+    (re.compile(r"display|banner|рся|медийн|баннер|graficzn|ad_network|смарт", re.I), "Display", "display"),
+)
+"""What the type of a campaign says about its channel."""
+
+
+def origin_of(system: str, kind: str) -> tuple[str, str, str]:
+    """Channel, source and medium of a campaign, by its system and type; only until visits of it say better."""
+    channel, source, medium = ORIGINS[system]
+    found = next(((c, m) for like, c, m in KINDS if kind and like.search(kind)), None)
+    return (found[0], source, found[1]) if found else (channel, source, medium)

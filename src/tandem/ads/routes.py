@@ -1,0 +1,201 @@
+"""The page Ads: what ads cost and what came of it; reports brought in, confirmed and taken back."""
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.accounts.store import people_of
+from tandem.ads import jobs, questions, store
+from tandem.ads.intake import hints_of
+from tandem.ads.model import SYSTEMS
+from tandem.ads.questions import View
+from tandem.base import clock, web
+from tandem.base.errors import UserError
+from tandem.connections import store as connections
+from tandem.metrics.address import COMPARISONS, OPS, address_of, filter_of, written
+from tandem.metrics.ask import Filter
+from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.period import NAMES
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
+LARGEST_FILE = 256 << 20
+FILTER_BY = ("channel", "ad_system", "source", "campaign", "ad_group", "ad", "term", "ad_account")
+
+
+def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
+    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
+    site = site_for(house, caller, query.get("site"))
+    filters = request.query_params.getall("f", [])
+    address = questions.fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()))
+    kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
+    return View(path="/ads", address=address, keep=kept)
+
+
+@get("/ads", sync_to_thread=True, include_in_schema=False)
+def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
+    caller.must("money.read")
+    view, asked = _view(request, house, caller), request.query_params
+    if asked.get("first") and asked.get("last"):
+        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
+    if asked.get("op"):
+        found = Filter(asked.get("by", ""), asked["op"], (asked.get("value", "").strip(),))
+        filter_of(written(found))
+        return Redirect(view.link(f=written(found)))
+    most, draft = asked.get("most", ""), asked.get("draft", "")
+    shown = int(most) if most.isdecimal() and len(most) < 7 else questions.SHOWN
+    number = int(draft) if draft.isdecimal() and len(draft) < 10 else 0
+    held = store.import_of(house.database, view.address.site, number) if number else None
+    return _page(request, house, caller, view, held, asked.get("told", ""), shown)
+
+
+def _page(
+    request: Request[Any, Any, Any], house: House, caller: Caller, view: View, draft: store.Import | None, told: str,
+    most: int,
+) -> Response[Any]:  # fmt: skip
+    address, site = view.address, view.address.site
+    now, before = questions.totals(house, address)
+    points = questions.course(house, address)
+    cost_left, visits_left = questions.left_over(house, address)
+    imports = store.imports_of(house.database, site)
+    form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
+    return framed(
+        request,
+        house,
+        caller,
+        "ads/ads.html",
+        site=site,
+        address=address,
+        view=view,
+        periods=NAMES,
+        filter_by=FILTER_BY,
+        ops=OPS,
+        comparisons=COMPARISONS,
+        dimensions=DIMENSIONS,
+        names={},
+        now=now,
+        before=before,
+        points=points,
+        step=address.period.step if address.period.step != "hour" else "day",
+        chart_json=_drawn(view, points, form, web.translations(caller.language).gettext),
+        table=questions.table(house, address, view.keep.get("by", "channel"), most),
+        splits=questions.SPLITS,
+        cost_left=cost_left,
+        visits_left=visits_left,
+        sqls=[
+            ("unmatched_cost", questions.sql("unmatched_cost")),
+            ("unmatched_visits", questions.sql("unmatched_visits")),
+        ],
+        bound={name: str(value) for name, value in questions.span_of(address).items()},
+        imports=imports,
+        sums=store.sums_of(house.database, imports),
+        who={p.id: p.name for p in people_of(house.database, caller.workspace_id)},
+        connected=connections.connections_of(house, site, "ads"),
+        draft=draft,
+        outcomes=_outcomes(house, site, draft),
+        told=told,
+        systems=SYSTEMS,
+        clock=clock.now(),
+    )
+
+
+def _drawn(view: View, points: list[Any], form: web.Formats, text: Any) -> str:
+    """What web/static/chart.js draws."""
+    site, step = view.address.site, view.address.period.step
+    step = "day" if step == "hour" else step
+    return msgspec.json.encode(
+        {
+            "figure": text("Ad cost"), "unit": "money", "currency": site.currency, "isPartial": False,
+            "ticks": [form.tick(on, step) for on, _ in points], "names": [form.bucket(on, step) for on, _ in points],
+            "values": [value for _, value in points],
+            "texts": [form.figure(value, "money", site.currency) for _, value in points],
+            "before": [], "beforeNames": [], "beforeTexts": [], "marks": [],
+        }
+    ).decode()  # fmt: skip
+
+
+class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
+    """What confirming a draft would do, in sum, and the days it would change."""
+
+    counts: dict[str, int]
+    changed: list[store.Outcome]
+    kept: list[store.Outcome]
+    is_other_account: bool
+
+
+def _outcomes(house: House, site: Site, draft: store.Import | None) -> Outcomes | None:
+    if draft is None or draft.state != "staged":
+        return None
+    told = store.outcomes(house.database, site, draft)
+    replaced = [o for o in told if o.what == "replaced"]
+    far = [o for o in replaced if o.held and abs(o.held.original_cost - o.day.original_cost) > o.held.original_cost / 2]
+    return Outcomes(
+        counts=dict(Counter(o.what for o in told)), changed=replaced[:31],
+        kept=[o for o in told if o.what == "kept"][:31],
+        is_other_account=len(replaced) >= 3 and len(far) > len(replaced) / 2,
+    )  # fmt: skip
+
+
+@post("/ads/import", sync_to_thread=True, status_code=200, include_in_schema=False, request_max_body_size=LARGEST_FILE)
+def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
+    """A dry run: the report is read and checked, and shown; nothing counts before it is confirmed."""
+    caller.must("ads.import")
+    view, file = _view(request, house, caller), data.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise UserError("No file was chosen.", "Choose the report that the ad system exported.")
+    hints = hints_of(data)
+    with tempfile.NamedTemporaryFile(prefix="tandem-report-", suffix=Path(file.filename).suffix[:10]) as copy:
+        copyfileobj(file.file, copy, 1 << 20)
+        copy.flush()
+        held = jobs.read_file(house, view.address.site, Path(copy.name), file.filename, hints, caller.person_id)
+    return _on_to(view, draft=str(held.id), told="known" if held.state in store.COUNTING else None)
+
+
+def _on_to(view: View, **shown: str | None) -> Response[str]:
+    """Leads the browser to the page, which then says in its address what it shows."""
+    return Response("", headers={"HX-Redirect": view.link(**shown)})
+
+
+@post("/ads/imports/{number:int}/confirm", sync_to_thread=True, status_code=200, include_in_schema=False)
+def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form) -> Response[Any]:
+    caller.must("ads.import")
+    view = _view(request, house, caller)
+    site = view.address.site
+    held = store.import_of(house.database, site, number)
+    store.confirm(house, site, held, is_forced=data.get("is_forced") == "1", by=caller.person_id)
+    return _on_to(view, told="confirmed")
+
+
+@post("/ads/imports/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
+def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
+    caller.must("ads.import")
+    view = _view(request, house, caller)
+    store.undo(house, view.address.site, store.import_of(house.database, view.address.site, number), caller.person_id)
+    return _on_to(view, told="undone")
+
+
+@post("/ads/imports/{number:int}/drop", sync_to_thread=True, status_code=200, include_in_schema=False)
+def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
+    caller.must("ads.import")
+    view = _view(request, house, caller)
+    held = store.import_of(house.database, view.address.site, number)
+    if held.state not in ("staged", "refused"):
+        raise UserError("This import counts already.", "Take it back instead.", status=409)
+    store.drop(house, view.address.site, held)
+    return _on_to(view)
+
+
+ROUTES = [page, upload, confirm, undo, drop]

@@ -1,0 +1,1 @@
+"""Reports of ad systems, from their exports and from their APIs; gives structs, stores nothing."""

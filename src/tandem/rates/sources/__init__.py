@@ -1,0 +1,19 @@
+"""Who publishes exchange rates; each file turns what was published into rates and stores nothing."""
+
+from tandem.base.errors import SourceError, UserError
+from tandem.rates.model import Rate
+
+
+def rates_in(content: bytes) -> list[Rate]:
+    """The rates of a file of either bank, whichever it is.
+
+    raises   UserError when it is neither
+    """
+    from tandem.rates.sources import cbr, ecb
+
+    try:
+        return cbr.rates_in_day(content) if b"<ValCurs" in content[:500] else ecb.rates_in(content)
+    except SourceError as error:
+        raise UserError(
+            f"This is no file of exchange rates: {error.what}.", "Download it again from the bank."
+        ) from error

@@ -1,0 +1,87 @@
+"""The Central Bank of Russia: roubles for some units of a currency, with decimal commas, in windows-1251."""
+
+from datetime import date, datetime
+from decimal import Context, Decimal, InvalidOperation
+from xml.etree import ElementTree
+
+from tandem.base.errors import SourceError
+from tandem.rates.model import EURO, Rate
+from tandem.rates.sources.ecb import refuse_entities
+
+NAME = "cbr"
+BASE = "https://www.cbr.ru"
+DAILY = "/scripts/XML_daily.asp?date_req={on:%d/%m/%Y}"
+COURSE = "/scripts/XML_dynamic.asp?date_req1={since:%d/%m/%Y}&date_req2={until:%d/%m/%Y}&VAL_NM_RQ={id}"
+IDS = {"EUR": "R01239", "USD": "R01235", "GBP": "R01035", "CNY": "R01375", "KZT": "R01335", "BYN": "R01090B"}
+"""The bank's names of the currencies whose course is asked for; XML_daily has all, but one day at a time."""
+
+_LONG = Context(prec=24)
+
+
+def rates_in_day(content: bytes) -> list[Rate]:
+    """The rates of XML_daily. A rate against the rouble becomes one against the euro by the same day's euro.
+
+    raises   SourceError when the file is no such list, or lacks the euro
+    """
+    root = _root(content)
+    try:
+        on = _day(root.attrib["Date"])
+        roubles = {
+            (e.findtext("CharCode") or "").strip(): _unit(e.findtext("Value") or "", e.findtext("Nominal") or "")
+            for e in root.iter("Valute")
+        }
+    except (KeyError, ValueError, InvalidOperation) as error:
+        raise _unreadable(error) from error
+    return _against_euro(on, roubles)
+
+
+def rates_in_course(contents: dict[str, bytes]) -> list[Rate]:
+    """The rates of XML_dynamic, one file a currency; days without the euro are left out.
+
+    raises   SourceError when a file is no such course
+    """
+    days: dict[date, dict[str, Decimal]] = {}
+    for currency, content in contents.items():
+        try:
+            for e in _root(content).iter("Record"):
+                value = _unit(e.findtext("Value") or "", e.findtext("Nominal") or "")
+                days.setdefault(_day(e.attrib["Date"]), {})[currency] = value
+        except (KeyError, ValueError, InvalidOperation) as error:
+            raise _unreadable(error) from error
+    return [rate for on in sorted(days) if EURO in days[on] for rate in _against_euro(on, days[on])]
+
+
+def _against_euro(on: date, roubles: dict[str, Decimal]) -> list[Rate]:
+    euro = roubles.pop(EURO, None)
+    if euro is None:
+        raise SourceError("Central Bank of Russia", f"the rates of {on} lack the euro")
+    found = [Rate(on=on, currency="RUB", per_eur=euro, source=NAME)]
+    return found + [
+        Rate(on=on, currency=currency, per_eur=_LONG.divide(euro, value), source=NAME)
+        for currency, value in roubles.items()
+        if len(currency) == 3
+    ]
+
+
+def _root(content: bytes) -> ElementTree.Element:
+    refuse_entities(content, "Central Bank of Russia")
+    try:
+        return ElementTree.fromstring(content)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise _unreadable(error) from error
+
+
+def _day(text: str) -> date:
+    return datetime.strptime(text, "%d.%m.%Y").date()
+
+
+def _unit(value: str, nominal: str) -> Decimal:
+    """Roubles for one unit; a nominal is a power of ten, so this is exact."""
+    roubles = Decimal(value.strip().replace("\N{NO-BREAK SPACE}", "").replace(",", ".")) / Decimal(nominal.strip())
+    if not roubles > 0:
+        raise ValueError(f"{value} is not above 0")
+    return roubles
+
+
+def _unreadable(error: Exception) -> SourceError:
+    return SourceError("Central Bank of Russia", f"the XML of rates cannot be read: {error}")

@@ -1,0 +1,55 @@
+"""Reads and writes of exchange rates."""
+
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+
+from sqlalchemy import delete, func, insert, select
+
+from tandem.base.database import Database
+from tandem.rates.model import OLDEST, Rate, Rates
+from tandem.rates.tables import exchange_rates as t
+
+AT_ONCE = 400
+
+
+def rates_of(database: Database, since: date | None = None) -> Rates:
+    """The rates to convert amounts by; those of days from `since` on, if given, are enough for amounts of such days."""
+    query = select(t)
+    if since is not None:
+        query = query.where(t.c.on >= since - OLDEST)
+    with database.read() as c:
+        return Rates(
+            Rate(on=r.on, currency=r.currency, per_eur=Decimal(r.per_eur), source=r.source) for r in c.execute(query)
+        )
+
+
+def keep(database: Database, rows: Iterable[Rate]) -> int:
+    """Put rates into the store; one of the same source, currency and day is replaced. Returns how many were new."""
+    given = {(r.source, r.currency, r.on): str(r.per_eur) for r in rows}
+    if not given:
+        return 0
+    days = [on for _, _, on in given]
+    with database.write() as c:
+        between = select(t).where(t.c.on >= min(days), t.c.on <= max(days))
+        held = {(r.source, r.currency, r.on): r.per_eur for r in c.execute(between)}
+        fresh = {key: value for key, value in given.items() if held.get(key) != value}
+        for source, currency, on in fresh.keys() & held.keys():
+            c.execute(delete(t).where(t.c.source == source, t.c.currency == currency, t.c.on == on))
+        values = [{"source": s, "currency": cur, "on": on, "per_eur": v} for (s, cur, on), v in fresh.items()]
+        for i in range(0, len(values), AT_ONCE):
+            c.execute(insert(t), values[i : i + AT_ONCE])
+    return len(fresh)
+
+
+def last_day(database: Database, source: str) -> date | None:
+    """The newest day that a source has published for."""
+    with database.read() as c:
+        found: date | None = c.execute(select(func.max(t.c.on)).where(t.c.source == source)).scalar()
+    return found
+
+
+def is_fresh(database: Database, source: str, today: date) -> bool:
+    """Whether a source need not be asked today: it was, or its last day is yesterday and the bank rests."""
+    known = last_day(database, source)
+    return known is not None and known >= today - timedelta(days=0 if today.weekday() < 5 else today.weekday() - 4)

@@ -1,0 +1,126 @@
+"""The page and its form on a real server: dry run, confirmation, taking back, and the command line beside it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from tests.ads.conftest import table
+from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+
+ROWS = "2026-10-01 brand 100 10 5.00\n2026-10-02 brand 100 10 6.00\n"
+OCTOBER = "period=2026-10-01..2026-10-31"
+
+
+def upload(browser: httpx.Client, text: str, name: str = "report.csv", **fields: str) -> dict[str, str]:
+    """The state in which the browser is led on to the page."""
+    answer = browser.post(f"/ads/import?site=fern&{OCTOBER}", files={"file": (name, text.encode())}, data=fields)
+    assert answer.status_code == 200, answer.text
+    return {k: v[0] for k, v in parse_qs(urlsplit(answer.headers["hx-redirect"]).query).items()}
+
+
+def cost(browser: httpx.Client) -> float:
+    answer = browser.get(f"/api/figures?figures=ads.cost&site=fern&{OCTOBER}", headers={"accept": "application/json"})
+    return float(answer.json()["rows"][0]["figures"]["ads.cost"])
+
+
+def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        before = cost(browser)
+        draft = upload(browser, table(ROWS), "october.csv")["draft"]
+        page = browser.get(f"/ads?site=fern&{OCTOBER}&draft={draft}").text
+        assert "Nothing counts yet" in page
+        assert "october.csv" in page
+        assert cost(browser) == before
+        assert browser.post(f"/ads/imports/{draft}/confirm?site=fern", data={}).status_code == 200
+        assert cost(browser) == before + 11
+        assert upload(browser, table(ROWS), "october.csv")["told"] == "known"
+        assert browser.post(f"/ads/imports/{draft}/undo?site=fern").status_code == 200
+        assert cost(browser) == before
+        assert browser.post(f"/ads/imports/{draft}/undo?site=fern").status_code == 409
+
+
+def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        draft = upload(browser, table(ROWS).replace("2026-10-02", "soon"))["draft"]
+        assert "Line 3:" in browser.get(f"/ads?site=fern&draft={draft}").text
+        browser.cookies.set("tandem_language", "pl")
+        assert "Wiersz 3:" in browser.get(f"/ads?site=fern&draft={draft}").text
+
+
+def test_a_report_larger_than_other_requests_may_be_is_taken(running: Running) -> None:  # noqa: F811
+    rows = "".join(f"2026-09-{1 + i % 28:02d} campaign-with-a-long-name-{i} 100 10 0.01\n" for i in range(70_000))
+    assert len(table(rows)) > 5 << 20
+    with running.as_person("marketing") as browser:
+        draft = upload(browser, table(rows))["draft"]
+        assert "70,000" in browser.get(f"/ads?site=fern&draft={draft}").text
+        assert browser.post(f"/ads/imports/{draft}/drop?site=fern").status_code == 200
+        assert browser.post(f"/ads/imports/{draft}/confirm?site=fern", data={}).status_code == 409
+
+
+@pytest.mark.parametrize("fields", [{"system": "myspace"}, {"currency": "euro"}, {"order": "ymd"}, {"currency": "€€€"}])
+def test_what_a_person_says_wrongly_is_told(running: Running, fields: dict[str, str]) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        answer = browser.post("/ads/import?site=fern", files={"file": ("a.csv", b"x")}, data=fields)
+        assert answer.status_code == 400
+
+
+def test_another_workspace_reaches_nothing(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        draft = upload(browser, table(ROWS.replace("10 6.00", "10 6.66")))["draft"]
+    with running.as_person("rival") as rival:
+        assert rival.get(f"/ads?site=fern&draft={draft}").status_code == 404
+        for act in ("confirm", "undo", "drop"):
+            assert rival.post(f"/ads/imports/{draft}/{act}?site=rival", data={}).status_code == 404
+
+
+@pytest.mark.parametrize("query", ["by=campaign", "by=term&f=campaign:is:brand", "by=ad_group&f=ad_group:is:x", "by=ad",
+                                   "f=country:is:PL&by=nonsense", "period=today", "period=12mo&most=5"])  # fmt: skip
+def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
+    with running.as_person("agency") as browser:
+        assert browser.get(f"/ads?site=fern&{query}").status_code == 200
+
+
+def test_a_cost_cannot_be_filtered_by_what_visits_alone_know(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        for query in ("figures=ads.cost&f=country:is:PL", "figures=collect.visits&f=ad_group:is:x"):
+            answer = browser.get(f"/api/figures?{query}&site=fern", headers={"accept": "application/json"})
+            assert answer.status_code == 400, answer.text
+
+
+def test_the_command_line_brings_in_through_the_running_server(running: Running, tmp_path: Path) -> None:  # noqa: F811
+    path = tmp_path / "cli.csv"
+    path.write_text(table("2026-10-09 brand 10 1 2.50\n"))
+
+    def tandem(*words: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, "TANDEM_DATA": str(running.folder)}
+        return subprocess.run([sys.executable, "-m", "tandem.cli", *words], env=env, capture_output=True, text=True)
+
+    with running.as_person("marketing") as browser:
+        before = cost(browser)
+        dry = tandem("ads", "import", str(path), "--site", "fern", "--dry-run")
+        assert (dry.returncode, "dry run" in dry.stdout) == (0, True), dry.stderr
+        assert cost(browser) == before
+        done = tandem("ads", "import", str(path), "--site", "fern")
+        assert (done.returncode, "1 days new" in done.stdout) == (0, True), done.stderr
+        assert cost(browser) == before + 2.5
+        assert "counts already" in tandem("ads", "import", str(path), "--site", "fern").stdout
+        path.write_text(table("2026-10-09 brand ten 1 2.50\n"))
+        bad = tandem("ads", "import", str(path), "--site", "fern")
+        assert (bad.returncode, "cli.csv, line 2:" in bad.stdout) == (1, True), bad.stdout
+        assert tandem("ads", "import", str(tmp_path / "none.csv"), "--site", "fern").returncode == 2
+
+
+def test_rates_are_imported_from_a_file(running: Running, tmp_path: Path) -> None:  # noqa: F811
+    path = tmp_path / "eurofxref-hist.csv"
+    path.write_text("Date,USD,\n2020-01-02,1.1193,\n")
+    env = {**os.environ, "TANDEM_DATA": str(running.folder)}
+    command = [sys.executable, "-m", "tandem.cli", "rates", "import", str(path)]
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert "1 rates read, 1 of them new" in done.stdout, done.stderr
+    path.write_text("nothing")
+    assert subprocess.run(command, env=env, capture_output=True, text=True).returncode == 2

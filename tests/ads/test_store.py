@@ -1,0 +1,307 @@
+"""Which report counts: restated days are replaced, never doubled; levels are never added; all can be taken back."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.ads import jobs, store
+from tandem.ads.model import LEVELS, AdDay, Load, better_of, same_name, same_term, winner
+from tandem.ads.tables import ad_imports
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Warehouse
+from tandem.rates import store as rates
+from tandem.rates.model import Rate
+from tests.ads.conftest import Bring, cost_by, table
+
+OCTOBER = """
+2026-10-01 brand 100 10 5.00
+2026-10-01 shoes 200 20 7.50
+2026-10-02 brand 100 10 6.00
+"""
+RESTATED = """
+2026-10-01 brand 100 9 4.50
+2026-10-03 brand 10 1 1.00
+"""
+FINE = """
+2026-10-01 brand fern 60 6 3.00
+2026-10-01 brand oak 40 4 2.00
+2026-10-01 shoes boots 200 20 7.50
+"""
+PARTIAL = """
+2026-10-01 brand fern 60 6 3.00
+"""
+
+
+def test_a_report_counts_once_it_is_confirmed(house: House, site: Site, bring: Bring) -> None:
+    held = bring(table(OCTOBER), confirm=False)
+    assert (held.state, held.rows, held.level, held.system) == ("staged", 3, "campaign", "google")
+    assert cost_by(house, site) == {}
+    assert [o.what for o in store.outcomes(house.database, site, held)] == ["new", "new"]
+    held = store.confirm(house, site, held)
+    assert held.state == "loaded"
+    assert cost_by(house, site) == {"2026-10-01": Decimal("12.50"), "2026-10-02": Decimal("6")}
+    sums = store.sums_of(house.database, [held])[held.id]
+    assert (sums.first, sums.last, sums.cost) == (date(2026, 10, 1), date(2026, 10, 2), Decimal("18.5"))
+
+
+def test_noon_is_of_the_sites_zone(house: House, site: Site, bring: Bring) -> None:
+    bring(table("2026-10-24 brand 1 1 1.00\n2026-10-25 brand 1 1 1.00"))
+    rows = house.warehouse.ask("select on, min(at) from ad_days group by on order by on").rows
+    assert [at.hour for _, at in rows] == [10, 11]  # the clocks went back in the night of the 25th
+    spans = house.warehouse.ask("select begins, ends from ad_loaded order by on").rows
+    assert [ends - begins for begins, ends in spans] == [timedelta(hours=24), timedelta(hours=25)]
+
+
+def test_a_restated_day_replaces_the_whole_day_also_when_a_campaign_is_gone(
+    house: House, site: Site, bring: Bring
+) -> None:
+    first = bring(table(OCTOBER))
+    second = bring(table(RESTATED), confirm=False)
+    told = {o.day.on.day: o for o in store.outcomes(house.database, site, second)}
+    assert {day: o.what for day, o in told.items()} == {1: "replaced", 3: "new"}
+    assert told[1].held_file == first.file
+    store.confirm(house, site, second)
+    assert cost_by(house, site) == {
+        "2026-10-01": Decimal("4.5"), "2026-10-02": Decimal("6"), "2026-10-03": Decimal("1"),
+    }  # fmt: skip
+    assert cost_by(house, site, "campaign").keys() == {"brand"}
+
+
+def test_the_same_file_twice_is_one_import(house: House, site: Site, bring: Bring) -> None:
+    first = bring(table(OCTOBER))
+    again = bring(table(OCTOBER))
+    assert again.id == first.id
+    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+    assert house.warehouse.value("select count() from ad_rows") == 3
+
+
+def test_a_file_that_was_taken_back_can_be_brought_again(house: House, site: Site, bring: Bring) -> None:
+    first = bring(table(OCTOBER))
+    assert store.undo(house, site, first).state == "undone"
+    assert cost_by(house, site) == {}
+    assert bring(table(OCTOBER)).id != first.id
+    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+
+
+def test_taking_back_an_import_brings_back_what_stood_before(house: House, site: Site, bring: Bring) -> None:
+    bring(table(OCTOBER))
+    before = cost_by(house, site)
+    second = bring(table(RESTATED))
+    third = bring(table("2026-10-01 brand 1 1 99.00"))
+    store.undo(house, site, second)
+    assert cost_by(house, site) == {"2026-10-01": Decimal("99"), "2026-10-02": Decimal("6")}
+    store.undo(house, site, third)
+    assert cost_by(house, site) == before
+    with pytest.raises(UserError):
+        store.undo(house, site, second)
+
+
+def test_levels_are_never_added_together(house: House, site: Site, bring: Bring) -> None:
+    bring(table(OCTOBER))
+    fine = bring(table(FINE, "keyword"))
+    assert cost_by(house, site, "level") == {"keyword": Decimal("12.5"), "campaign": Decimal("6")}
+    coarse_again = bring(table(OCTOBER.replace("6.00", "6.10")), confirm=False)
+    told = {o.day.on.day: o.what for o in store.outcomes(house.database, site, coarse_again)}
+    assert told == {1: "kept", 2: "replaced"}
+    store.confirm(house, site, coarse_again)
+    assert cost_by(house, site, "level") == {"keyword": Decimal("12.5"), "campaign": Decimal("6.1")}
+    store.undo(house, site, fine)  # what was kept out by the finer one counts now
+    assert cost_by(house, site, "level") == {"campaign": Decimal("18.6")}
+
+
+def test_keywords_that_hold_part_of_the_cost_do_not_replace_the_whole(house: House, site: Site, bring: Bring) -> None:
+    bring(table(OCTOBER))
+    held = bring(table(PARTIAL, "keyword"), confirm=False)
+    assert [o.what for o in store.outcomes(house.database, site, held)] == ["kept"]
+    assert [o.what for o in store.outcomes(house.database, site, held, is_forced=True)] == ["replaced"]
+    store.confirm(house, site, held, is_forced=True)
+    assert cost_by(house, site)["2026-10-01"] == Decimal("3")
+
+
+def test_two_accounts_and_two_systems_do_not_replace_each_other(house: House, site: Site, bring: Bring) -> None:
+    bring(table(OCTOBER))
+    bring(table(OCTOBER), account="second")
+    text = "Day,Campaign name,Amount spent (EUR),Impressions,Link clicks\n2026-10-01,Autumn,7.00,100,3\n"
+    bring(text)
+    assert cost_by(house, site, "system") == {"google": Decimal("37"), "meta": Decimal("7")}
+
+
+def test_foreign_currency_is_converted_by_the_days_rate_and_kept(house: House, site: Site, bring: Bring) -> None:
+    rates.keep(house.database, [
+        Rate(on=date(2026, 10, 1), currency="USD", per_eur=Decimal("1.25"), source="ecb"),
+        Rate(on=date(2026, 10, 2), currency="USD", per_eur=Decimal("1.20"), source="ecb"),
+    ])  # fmt: skip
+    bring(table(OCTOBER, currency="USD"))
+    assert cost_by(house, site) == {"2026-10-01": Decimal("10"), "2026-10-02": Decimal("5")}
+    kept = house.warehouse.ask("select sum(original_cost), any(currency) from ad_days").rows
+    assert kept == [(Decimal("18.5"), "USD")]
+
+
+def test_without_a_rate_nothing_is_imported(house: House, site: Site, bring: Bring) -> None:
+    held = bring(table(OCTOBER, currency="USD"))
+    assert held.state == "refused"
+    assert [(p.code, p.values["on"]) for p in held.problems] == [("no_rate", "2026-10-01"), ("no_rate", "2026-10-02")]
+    assert house.warehouse.value("select count() from ad_rows") == 0
+
+
+def test_a_bad_last_line_leaves_nothing_behind(
+    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tandem.ads.sources.report.Report.batches.__defaults__", (1,), raising=False)
+    held = bring(table(OCTOBER) + "2026-10-02,brand,id,oops,1,1,EUR\n")
+    assert (held.state, [p.line for p in held.problems]) == ("refused", [5])
+    assert house.warehouse.value("select count() from ad_rows") == 0
+    assert cost_by(house, site) == {}
+
+
+def test_an_import_killed_while_reading_never_counts(house: House, site: Site, bring: Bring) -> None:
+    held = store.begin(house.database, site, "cut.csv", "cut", "google")
+    staging = store.Staging(house, site, held)
+    staging.add([AdDay(on=date(2026, 10, 1), campaign="a", impressions=1, clicks=1, cost=Decimal(9), currency="EUR")])
+    assert cost_by(house, site) == {}
+    bring(table(OCTOBER))
+    _grow_old(house, held)
+    jobs.tidy(house)
+    assert store.import_of(house.database, site, held.id).state == "dropped"
+    assert house.warehouse.value("select count() from ad_rows") == 3
+    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+
+
+@pytest.mark.parametrize("breaks", ["insert", "note"])
+def test_a_kill_between_decision_and_switch_is_made_good(
+    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch, breaks: str
+) -> None:
+    held = bring(table(OCTOBER), confirm=False)
+    broken: tuple[Any, str] = (house.warehouse, "insert") if breaks == "insert" else (store, "_note_state")
+
+    def killed(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as m:
+        m.setattr(*broken, killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.confirm(house, site, held)
+    assert store.import_of(house.database, site, held.id).state == "confirmed"
+    jobs.tidy(house)
+    assert store.import_of(house.database, site, held.id).state == "loaded"
+    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+
+
+def test_a_store_that_lost_rows_is_noticed_before_anything_counts(
+    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Warehouse.insert_lines
+
+    def forgetful(self: Warehouse, name: str, columns: Any, lines: Any, token: str = "") -> int:
+        return real(self, name, columns, lines[:-1], token)
+
+    monkeypatch.setattr(Warehouse, "insert_lines", forgetful)
+    with pytest.raises(RuntimeError, match="the event store holds"):
+        bring(table(OCTOBER))
+    assert cost_by(house, site) == {}
+
+
+def test_sites_do_not_see_each_other(house: House, site: Site, bring: Bring) -> None:
+    other = accounts.add_site(house.database, site.workspace_id, "oak", "Oak", ["oak.example"], "Asia/Kolkata", "EUR")
+    held = bring(table(OCTOBER))
+    bring(table(OCTOBER), at=other)
+    assert cost_by(house, site) == cost_by(house, other)
+    with pytest.raises(UserError):
+        store.import_of(house.database, other, held.id)
+
+
+def test_an_api_takes_only_what_changed_and_empties_days(house: House, site: Site) -> None:
+    days = [date(2026, 10, 1), date(2026, 10, 2)]
+
+    def row(on: date, cost: str) -> AdDay:
+        return AdDay(on=on, campaign="a", impressions=9, clicks=1, cost=Decimal(cost), currency="EUR", account="acc")
+
+    def take(*rows: AdDay) -> int:
+        return jobs.take(house, site, "google", "Google Ads", 1, "campaign", "acc", days, [list(rows)])
+
+    assert take(row(days[0], "5"), row(days[1], "6")) == 2
+    assert take(row(days[0], "5"), row(days[1], "6")) == 0
+    assert take(row(days[0], "5"), row(days[1], "6.5")) == 1
+    assert cost_by(house, site) == {"2026-10-01": Decimal("5"), "2026-10-02": Decimal("6.5")}
+    assert house.warehouse.value("select count() from ad_rows") == 3
+    take(row(days[0], "5"))
+    assert cost_by(house, site) == {"2026-10-01": Decimal("5")}
+
+
+def test_drafts_are_thrown_away_after_a_day(house: House, site: Site, bring: Bring) -> None:
+    held = bring(table(OCTOBER), confirm=False)
+    jobs.tidy(house)
+    assert store.import_of(house.database, site, held.id).state == "staged"
+    _grow_old(house, held)
+    jobs.tidy(house)
+    assert store.import_of(house.database, site, held.id).state == "dropped"
+    with pytest.raises(UserError):
+        store.confirm(house, site, held)
+
+
+def _grow_old(house: House, held: store.Import) -> None:
+    with house.database.write() as c:
+        before = clock.now() - timedelta(days=2)
+        c.execute(ad_imports.update().where(ad_imports.c.id == held.id).values(made_at=before))
+
+
+# ── laws ──
+
+loads = some.builds(
+    Load, load=some.integers(1, 99), level=some.sampled_from(LEVELS), cost=some.decimals(0, 100, places=2),
+    rows=some.integers(0, 9), is_forced=some.booleans(),
+)  # fmt: skip
+
+
+@given(some.lists(loads, max_size=8))
+def test_exactly_one_report_counts_and_it_is_one_that_was_brought(given_: list[Load]) -> None:
+    found = winner(given_)
+    assert (found in given_) if given_ else found is None
+
+
+@given(some.lists(loads, max_size=8), loads)
+def test_what_is_taken_back_leaves_no_trace(given_: list[Load], extra: Load) -> None:
+    assert winner([x for x in [*given_, extra] if x is not extra]) == winner([x for x in given_ if x is not extra])
+
+
+@given(loads, loads)
+def test_a_forced_or_restated_report_always_counts(held: Load, newer: Load) -> None:
+    if newer.is_forced or newer.level == held.level:
+        assert better_of(held, newer) is newer
+
+
+@given(loads)
+def test_the_same_cost_more_finely_is_always_better(held: Load) -> None:
+    if held.level != "keyword":
+        finer = Load(load=100, level="keyword", cost=held.cost, rows=9)
+        assert better_of(held, finer) is finer
+        assert better_of(finer, Load(load=101, level=held.level, cost=held.cost, rows=1)) is finer
+
+
+@given(some.text(some.sampled_from("aBж Ё_+-\"'[]!%20\u00a0\tzŻ"), max_size=30))
+def test_names_are_compared_alike_in_python_and_in_the_views(shared_warehouse: Warehouse, text: str) -> None:
+    found = shared_warehouse.ask(
+        r"""select trim(replaceRegexpAll(lowerUTF8({t:String}), '[\\s\\x{00a0}_+]+|%20', ' ')),
+        trim(replaceRegexpAll(lowerUTF8(splitByString(' -', replaceRegexpAll({t:String}, '["\'\\[\\]!]', ''))[1]),
+        '[\\s\\x{00a0}_+]+|%20', ' '))""",
+        {"t": text},
+    ).rows[0]
+    assert found == (same_name(text), same_term(text))
+
+
+def test_the_views_use_the_expressions_that_were_compared() -> None:
+    text = (store.HERE / "schema" / "002_views.sql").read_text()
+    assert text.count(r"'[\\s\\x{00a0}_+]+|%20', ' '") == 2
+    assert r"""replaceRegexpAll(term, '["\'\\[\\]!]', '')""" in text
+
+
+def test_moments_of_a_day_are_utc(site: Site) -> None:
+    assert store._moment(date(2026, 10, 1), site) == datetime(2026, 9, 30, 22, tzinfo=UTC)

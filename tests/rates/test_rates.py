@@ -1,0 +1,160 @@
+"""Exchange rates: both banks' files, the day's rate, exact decimals, and the fetch."""
+
+import io
+import zipfile
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tandem.base.database import Database
+from tandem.base.errors import SourceError
+from tandem.rates import jobs, store
+from tandem.rates.model import Rate, Rates
+from tandem.rates.sources import cbr, ecb
+
+FRIDAY, MONDAY = date(2026, 10, 2), date(2026, 10, 5)
+
+ECB_DAY = b"""<?xml version="1.0" encoding="UTF-8"?>
+<gesmes:Envelope xmlns:gesmes="http://www.gesmes.org/xml/2002-08-01" xmlns="http://www.ecb.int/vocabulary/2002-08-01/eurofxref">
+<gesmes:subject>Reference rates</gesmes:subject>
+<Cube><Cube time='2026-10-02'><Cube currency='USD' rate='1.0850'/><Cube currency='PLN' rate='4.3125'/></Cube>
+<Cube time='2026-10-01'><Cube currency='USD' rate='1.0800'/></Cube></Cube></gesmes:Envelope>"""
+ECB_ALL = "Date, USD, RUB, PLN, \n2026-10-02, 1.0850, N/A, 4.3125, \n2026-10-01, 1.0800, N/A, 4.3, \n".replace(
+    ", ", ","
+)
+CBR_DAY = """<?xml version="1.0" encoding="windows-1251"?>
+<ValCurs Date="02.10.2026" name="Foreign Currency Market">
+<Valute ID="R01239"><CharCode>EUR</CharCode><Nominal>1</Nominal><Value>98,4000</Value></Valute>
+<Valute ID="R01235"><CharCode>USD</CharCode><Nominal>1</Nominal><Name>Доллар</Name><Value>92,3000</Value></Valute>
+<Valute ID="R01335"><CharCode>KZT</CharCode><Nominal>100</Nominal><Name>Тенге</Name><Value>17,5000</Value></Valute>
+</ValCurs>""".encode("cp1251")
+
+
+def course(*rows: tuple[str, str, str]) -> bytes:
+    records = "".join(
+        f'<Record Date="{day}" Id="R"><Nominal>{nominal}</Nominal><Value>{value}</Value></Record>'
+        for day, nominal, value in rows
+    )
+    return f'<?xml version="1.0" encoding="windows-1251"?><ValCurs ID="R">{records}</ValCurs>'.encode("cp1251")
+
+
+def rate(on: date, currency: str, per_eur: str, source: str = "ecb") -> Rate:
+    return Rate(on=on, currency=currency, per_eur=Decimal(per_eur), source=source)
+
+
+def test_the_european_files_say_the_same_in_all_forms() -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("eurofxref-hist.csv", ECB_ALL)
+    assert rate(FRIDAY, "USD", "1.0850") in ecb.rates_in(ECB_DAY)
+    assert len(ecb.rates_in(ECB_DAY)) == 3
+    whole = ecb.rates_in(ECB_ALL.encode())
+    assert whole == ecb.rates_in(packed.getvalue())
+    assert {r.currency for r in whole} == {"USD", "PLN"}
+    assert rate(FRIDAY, "PLN", "4.3125") in whole
+
+
+def test_the_russian_list_becomes_rates_against_the_euro() -> None:
+    found = {r.currency: r.per_eur for r in cbr.rates_in_day(CBR_DAY)}
+    assert found["RUB"] == Decimal("98.4")
+    assert found["KZT"] == pytest.approx(Decimal("98.4") / Decimal("0.175"))
+    rates = Rates(cbr.rates_in_day(CBR_DAY))
+    assert rates.convert(Decimal("100"), "USD", "RUB", FRIDAY) == Decimal("9230")
+    assert rates.convert(Decimal("1000"), "KZT", "RUB", FRIDAY) == Decimal("175")
+
+
+def test_a_course_leaves_out_days_without_the_euro() -> None:
+    files = {
+        "EUR": course(("01.10.2026", "1", "98,0000"), ("02.10.2026", "1", "98,4000")),
+        "KZT": course(("02.10.2026", "100", "17,5000"), ("03.10.2026", "100", "17,6000")),
+    }
+    found = cbr.rates_in_course(files)
+    assert {(r.on.day, r.currency) for r in found} == {(1, "RUB"), (2, "RUB"), (2, "KZT")}
+
+
+@pytest.mark.parametrize(
+    "content", [b"<html><body>Sorry", b"Datum,USD\n", b"PK\x03\x04 broken", b"Date,USD\n2026-10-01,-1\n",
+                b"<!DOCTYPE x [<!ENTITY a 'b'>]><x time='2026-10-01'/>"]
+)  # fmt: skip
+def test_what_is_no_file_of_rates_is_told(content: bytes) -> None:
+    with pytest.raises(SourceError):
+        ecb.rates_in(content)
+
+
+@pytest.mark.parametrize("content", [b"<html>", CBR_DAY.replace(b"EUR", b"XXX"), CBR_DAY.replace(b"98,4000", b"x")])
+def test_what_is_no_russian_list_is_told(content: bytes) -> None:
+    with pytest.raises(SourceError):
+        cbr.rates_in_day(content)
+
+
+def test_the_last_rate_published_counts_and_not_for_long() -> None:
+    rates = Rates([rate(FRIDAY, "USD", "1.25")])
+    assert rates.convert(Decimal("10"), "USD", "EUR", FRIDAY) == Decimal("8")
+    assert rates.convert(Decimal("10"), "USD", "EUR", MONDAY) == Decimal("8")
+    assert rates.convert(Decimal("10"), "USD", "EUR", FRIDAY + timedelta(days=10)) == Decimal("8")
+    assert rates.convert(Decimal("10"), "USD", "EUR", FRIDAY + timedelta(days=11)) is None
+    assert rates.convert(Decimal("10"), "USD", "EUR", FRIDAY - timedelta(days=1)) is None
+    assert rates.convert(Decimal("10"), "XXX", "EUR", FRIDAY) is None
+
+
+def test_an_amount_in_its_own_currency_stays_exact() -> None:
+    assert Rates().convert(Decimal("1.23456789"), "XXX", "XXX", FRIDAY) == Decimal("1.23456789")
+
+
+def test_two_sources_are_mixed_only_where_none_has_both() -> None:
+    european = [rate(FRIDAY, "USD", "2"), rate(FRIDAY, "PLN", "4")]
+    russian = [rate(FRIDAY, "USD", "1", "cbr"), rate(FRIDAY, "RUB", "100", "cbr")]
+    rates = Rates([*european, *russian])
+    assert rates.convert(Decimal(1), "USD", "RUB", FRIDAY) == Decimal(100)
+    assert rates.convert(Decimal(1), "USD", "PLN", FRIDAY) == Decimal(2)
+    assert rates.convert(Decimal(1), "PLN", "RUB", FRIDAY) == Decimal(25)
+
+
+@given(some.decimals("0.01", "1000000", places=2), some.decimals("0.001", "5000", places=6))
+def test_there_and_back_loses_less_than_the_last_place(amount: Decimal, per_eur: Decimal) -> None:
+    rates = Rates([rate(FRIDAY, "XAA", str(per_eur))])
+    euros = rates.convert(amount, "XAA", "EUR", FRIDAY)
+    assert euros is not None
+    back = rates.convert(euros, "EUR", "XAA", FRIDAY)
+    assert back is not None
+    assert abs(back - amount) <= per_eur * Decimal("0.00005") + Decimal("0.0001")
+
+
+def test_rates_are_kept_once_and_replaced_when_corrected(any_database: Database) -> None:
+    rows = [rate(FRIDAY, "USD", "1.0850"), rate(MONDAY, "USD", "1.0900"), rate(FRIDAY, "RUB", "98.4", "cbr")]
+    assert store.keep(any_database, rows) == 3
+    assert store.keep(any_database, rows) == 0
+    assert store.keep(any_database, [rate(FRIDAY, "USD", "1.25")]) == 1
+    rates = store.rates_of(any_database)
+    assert rates.convert(Decimal("5"), "USD", "EUR", FRIDAY) == Decimal("4")
+    assert store.rates_of(any_database, since=FRIDAY + timedelta(days=30)).convert(
+        Decimal(5), "USD", "EUR", FRIDAY) is None  # fmt: skip
+    assert store.last_day(any_database, "ecb") == MONDAY
+
+
+def test_the_fetch_takes_history_once_then_the_newest_day(database: Database) -> None:
+    asked: list[str] = []
+
+    def european(path: str) -> bytes:
+        asked.append(path)
+        if path == ecb.WHOLE:
+            return ECB_ALL.encode()
+        return ECB_DAY.replace(b"2026-10-02", b"2026-10-05")
+
+    def russian(path: str) -> bytes:
+        asked.append(path)
+        return course(("02.10.2026", "1", "98,4000")) if "dynamic" in path else CBR_DAY.replace(b"02.10", b"03.10")
+
+    assert jobs.refresh(database, FRIDAY, european, russian, roubles=True) > 0
+    assert asked[0] == ecb.WHOLE
+    assert len([a for a in asked if "dynamic" in a]) == len(cbr.IDS)
+    assert jobs.refresh(database, FRIDAY, european, russian, roubles=True) == 0
+    asked.clear()
+    jobs.refresh(database, FRIDAY + timedelta(days=1), european, russian, roubles=False)
+    assert asked == []  # Saturday: the bank rests
+    jobs.refresh(database, MONDAY, european, russian, roubles=False)
+    assert asked == [ecb.DAILY]
+    assert store.last_day(database, "ecb") == MONDAY

@@ -1,0 +1,1 @@
+"""Numbers, pools, and which visit a call came from."""

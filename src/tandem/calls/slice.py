@@ -1,0 +1,36 @@
+"""What calls add to the house: numbers for visits, calls from exchanges, and whose calls they were."""
+
+from collections.abc import Callable
+
+from tandem.accounts.house import House, Slice
+from tandem.base.jobs import Job
+from tandem.calls import store
+from tandem.calls.jobs import put_away_leases, weigh_again
+
+PUT_AWAY_EVERY_S = 60.0
+WEIGH_EVERY_S = 900.0
+
+
+def _start(house: House) -> Callable[[], None]:
+    house.parts["numbers"] = lambda asked: store.lend(house, asked)
+    return lambda: None
+
+
+def _jobs(house: House) -> list[Job]:
+    return [
+        Job("leases", PUT_AWAY_EVERY_S, lambda: put_away_leases(house)),
+        Job("calls", WEIGH_EVERY_S, lambda: weigh_again(house)),
+    ]
+
+
+SLICE = Slice(
+    name="calls",
+    title="Calls",
+    schema=store.schema,
+    jobs=_jobs,
+    start=_start,
+    owns=("lease_rows", "call_rows", "call_credit_rows"),
+    personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),
+    forget=store.forget,
+    publishes=("calls_heard", "call_credits_heard"),
+)

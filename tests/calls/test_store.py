@@ -1,0 +1,257 @@
+"""Numbers lent to visits, calls heard in any order, and whose calls they were; on both record stores and real chDB."""
+
+import random
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House, NumberAsked
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Warehouse
+from tandem.calls import store
+from tandem.calls.model.call import CallFact, Outcome, merged
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier, Link, visitor
+
+OWN = "+48225550000"
+POOL = [f"+4822555010{n}" for n in range(4)]
+ANNA = "+48600100200"
+NOON = datetime.fromisoformat("2026-11-10T12:00:00+00:00")
+
+
+class Shop:
+    """A house with one site and one pool."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        workspace = accounts.make_workspace(house.database, "Fern")
+        self.site = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "UTC", "EUR")
+        self.pool = store.add_pool(house, self.site, "All", [OWN])
+        store.add_numbers(house, self.site, POOL, self.pool)
+
+    def ask(self, who: int, at: datetime, act: str = "ask", channel: str = "Paid Search", term: str = "ferns") -> str:
+        """The number that this visit is shown, or "" for none."""
+        answer = store.lend(self.house, NumberAsked(
+            site=self.site, visitor=who, at=at, act=act, channel=channel, source="google", medium="cpc",
+            campaign="spring", term=term, content="", entry="/",
+        ))  # fmt: skip
+        return str(answer.get("swap", {}).get(OWN, ""))
+
+    def call(self, ref: str, at: datetime, line: str, caller: str = ANNA, **more: Any) -> None:
+        store.record(self.house, self.site, [CallFact(system="test", ref=ref, at=at, line=line, caller=caller, **more)])
+
+    def credits(self, call: str = "") -> list[tuple[int, float, str]]:
+        sql = "select visitor, weight, channel from call_credits_heard order by weight desc, visitor"
+        return [(int(v), float(w), str(c)) for v, w, c in self.house.warehouse.ask(sql).rows]
+
+
+@pytest.fixture
+def shop(any_database: Database, warehouse: Warehouse, tmp_path: Path) -> Iterator[Shop]:
+    yield Shop(House(Settings(data=str(tmp_path / "data")), warehouse, any_database))
+
+
+def seconds(n: float) -> timedelta:
+    return timedelta(seconds=n)
+
+
+# ── lending ──
+
+
+def test_a_visit_keeps_its_number_while_it_is_active(shop: Shop) -> None:
+    first = shop.ask(1, NOON)
+    assert first in POOL
+    for minute in (5, 30, 55):
+        assert shop.ask(1, NOON + timedelta(minutes=minute)) == first
+    assert shop.ask(2, NOON + timedelta(minutes=55)) != first
+
+
+def test_the_number_idle_longest_is_lent_next(shop: Shop) -> None:
+    taken = [shop.ask(who, NOON + timedelta(minutes=10 * who)) for who in range(4)]
+    assert sorted(taken) == sorted(POOL)
+    shop.ask(0, NOON + timedelta(minutes=29), "seen")  # the first visit is still there
+    assert shop.ask(9, NOON + timedelta(minutes=40)) == taken[1]
+
+
+def test_an_empty_pool_lends_nothing_or_the_overflow_and_says_so(shop: Shop) -> None:
+    for who in range(4):
+        shop.ask(who, NOON + seconds(who))
+    assert shop.ask(9, NOON + seconds(60)) == ""
+    rows = [store.leases.c.visitor, store.leases.c.is_overflow]
+    with shop.house.database.read() as c:
+        found = {row[0]: row[1] for row in c.execute(store.select(*rows))}
+    assert found[people.hexed(9)] and not found[people.hexed(0)]
+
+
+def test_a_pool_serves_the_channels_it_was_made_for(shop: Shop) -> None:
+    house, site = shop.house, shop.site
+    paid = store.add_pool(house, site, "Paid", [OWN], channels=["Paid Search"])
+    with house.database.write() as c:
+        c.execute(store.update(store.pools).where(store.pools.c.id == shop.pool.id).values(is_on=False))
+    store.add_numbers(house, site, ["+48225550200"], paid)
+    assert shop.ask(1, NOON, channel="Direct") == ""
+    assert shop.ask(2, NOON) == "+48225550200"
+
+
+def test_a_ping_without_a_lease_takes_no_number(shop: Shop) -> None:
+    assert shop.ask(1, NOON, "seen") == ""
+    with shop.house.database.read() as c:
+        assert c.execute(store.select(store.leases)).all() == []
+
+
+def test_visits_that_ask_at_the_same_moment_get_different_numbers(shop: Shop) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        taken = list(threads.map(lambda who: shop.ask(who, NOON), range(4)))
+    assert sorted(taken) == sorted(POOL)
+
+
+def test_a_wrong_number_is_named_and_none_is_added(shop: Shop) -> None:
+    with pytest.raises(UserError, match="“12345” is not a phone number"):
+        store.add_numbers(shop.house, shop.site, ["+48225550300", "12345"], shop.pool)
+    assert len(store.numbers_of(shop.house, shop.site)) == 4
+
+
+def test_leases_are_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.ask(1, NOON)
+    monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
+    kept = store.delete
+    monkeypatch.setattr(store, "delete", lambda table: kept(table).where(table.c.id < 0))  # as if killed before it
+    assert store.put_away(shop.house) == 1
+    monkeypatch.setattr(store, "delete", kept)
+    assert store.put_away(shop.house) == 1
+    assert store.put_away(shop.house) == 0
+    assert shop.house.warehouse.value("select count() from lease_rows final") == 1
+
+
+# ── calls ──
+
+
+def test_a_call_during_the_visit_is_that_visits(shop: Shop) -> None:
+    line = shop.ask(1, NOON)
+    shop.ask(1, NOON + seconds(90), "seen")
+    shop.call("c1", NOON + seconds(60), line)
+    assert (shop.credits()[0][0], shop.credits()[0][2]) == (1, "Paid Search")
+    assert shop.credits()[0][1] > 0.99
+
+
+def test_a_number_lent_again_leaves_doubt_and_the_tap_removes_it(shop: Shop) -> None:
+    house, site = shop.house, shop.site
+    for number in store.numbers_of(house, site)[1:]:
+        store.switch_number(house, site, number.id, is_on=False)
+    line = shop.ask(1, NOON)
+    assert shop.ask(2, NOON + timedelta(minutes=10)) == line
+    shop.call("c1", NOON + timedelta(minutes=13), line)
+    doubt = {v: w for v, w, _ in shop.credits()}
+    assert 0.02 < doubt[1] < 0.5 < doubt[2] < 0.98
+    assert sum(doubt.values()) == pytest.approx(1, abs=1e-4)
+    shop.ask(1, NOON + timedelta(minutes=12, seconds=50), "tap")
+    store.credit_again(house, site, NOON)
+    assert shop.credits()[0][0] == 1
+
+
+def test_a_call_on_a_number_nobody_saw_is_nobodys(shop: Shop) -> None:
+    shop.call("c1", NOON, "+48225550900")
+    assert shop.credits() == [(0, 1.0, "")]
+
+
+def test_a_static_number_stands_for_its_source(shop: Shop) -> None:
+    store.add_numbers(shop.house, shop.site, ["+48225550700"], channel="Offline", source="billboard", campaign="A4")
+    shop.call("c1", NOON, "+48 22 555 07 00")
+    assert shop.credits() == [(0, 1.0, "Offline")]
+
+
+def test_a_certain_call_tells_whose_phone_it_is_and_the_next_call_knows(shop: Shop) -> None:
+    house, site = shop.house, shop.site
+    line = shop.ask(1, NOON)
+    shop.ask(1, NOON + seconds(90), "seen")
+    shop.call("c1", NOON + seconds(60), line)
+    people.stitch_all(house, site)
+    key = people.key_of(house, site, Identifier("phone", ANNA))
+    assert people.person_of(house, site, key) == 1
+    for minute in range(10, 200, 10):  # others are shown the number, then the known caller calls back hours later
+        shop.ask(100 + minute, NOON + timedelta(minutes=minute))
+    shop.call("c2", NOON + timedelta(hours=5), line)
+    later = "select visitor, weight from call_credits_heard where at > '2026-11-10 13:00:00' order by weight desc"
+    best = house.warehouse.ask(later).rows[0]
+    assert best[0] == 1 and best[1] > 0.5
+
+
+def test_a_form_with_the_same_phone_tells_whose_call_it_is(shop: Shop) -> None:
+    house, site = shop.house, shop.site
+    line = shop.ask(1, NOON)
+    for number in store.numbers_of(house, site)[1:]:
+        store.switch_number(house, site, number.id, is_on=False)
+    shop.ask(2, NOON + timedelta(minutes=10))
+    people.record(house, site, [Link(a=visitor(1), b=Identifier("phone", ANNA), at=NOON, source="site")])
+    people.stitch_all(house, site)
+    shop.call("c1", NOON + timedelta(minutes=11), line)
+    assert shop.credits()[0][0] == 1
+
+
+def test_the_callers_phone_is_in_no_event(shop: Shop) -> None:
+    line = shop.ask(1, NOON)
+    shop.call("c1", NOON, line, recording="https://exchange.example/r/1")
+    for table in ("call_rows", "call_credit_rows", "lease_rows", "identity_links"):
+        assert "600100200" not in str(shop.house.warehouse.ask(f"select * from {table}").rows)
+
+
+def test_a_recording_that_is_no_safe_link_is_left_out(shop: Shop) -> None:
+    shop.call("c1", NOON, OWN, recording="javascript:alert(1)")
+    assert shop.house.warehouse.value("select recording from call_rows") == ""
+
+
+PIECES = [
+    CallFact(system="t", ref="1", at=NOON, line=POOL[0], caller=ANNA),
+    CallFact(system="t", ref="1", at=NOON + seconds(8), outcome=Outcome.MISSED, wait_s=8),
+    CallFact(system="t", ref="1", at=NOON + seconds(9), outcome=Outcome.ANSWERED, wait_s=9, operator="ola"),
+    CallFact(system="t", ref="1", at=NOON + seconds(70), outcome=Outcome.ANSWERED, talk_s=61, recording="https://r/1"),
+]
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=12))
+@settings(max_examples=200, deadline=None)
+def test_order_and_repetition_do_not_matter(told: list[CallFact]) -> None:
+    mixed = told * 2
+    random.Random(len(told)).shuffle(mixed)
+    assert merged(mixed) == merged(told)
+    for cut in range(1, len(told)):
+        assert merged([merged(told[:cut]), *told[cut:]]) == merged(told)
+
+
+def test_pieces_in_any_portion_make_one_call(shop: Shop) -> None:
+    rng = random.Random(3)
+    wanted = None
+    for turn in range(6):
+        shop.house.warehouse.do("truncate table call_rows")
+        order = PIECES * 2
+        rng.shuffle(order)
+        for piece in order:
+            store.record(shop.house, shop.site, [piece])
+        found = shop.house.warehouse.ask(
+            "select at, line, caller != 0, outcome, wait_s, talk_s, operator, recording from call_rows final"
+        ).rows
+        wanted = wanted or found
+        assert len(found) == 1 and found == wanted, turn
+    assert wanted is not None and wanted[0][3] == "answered"
+
+
+def test_weights_sum_to_one_a_call(shop: Shop) -> None:
+    rng = random.Random(5)
+    for n in range(60):
+        line = shop.ask(n, NOON + timedelta(minutes=3 * n))
+        if n % 2 and line:
+            shop.call(f"c{n}", NOON + timedelta(minutes=3 * n, seconds=rng.randrange(20_000)), line, f"+4860020{n:04d}")
+    rows = shop.house.warehouse.ask("select call, sum(weight) from call_credits_heard group by call").rows
+    assert len(rows) > 10
+    assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)
+    heard = shop.house.warehouse.value("select count() from calls_heard")
+    assert heard == len(rows)

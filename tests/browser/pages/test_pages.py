@@ -7,8 +7,9 @@ from .conftest import Opened, Served
 pytestmark = pytest.mark.browser
 
 PATHS = (
-    "/board", "/traffic", "/realtime", "/figures", "/changes", "/settings", "/goals", "/reception",
+    "/board", "/traffic", "/realtime", "/figures", "/changes", "/settings", "/goals", "/reception", "/ads",
     "/traffic?f=channel:is:Direct&figure=collect.lcp_p75&compare=year&bots=1", "/board?period=2020-01-01..2020-01-31",
+    "/money", "/money?conversion=goal:1&split=source&model=shapley&window=7", "/money?period=2020-01-01..2020-01-31",
 )  # fmt: skip
 LOOKS = (
     ("en", "light", 1440), ("en", "dark", 390), ("ru", "dark", 1440), ("ru", "light", 390), ("pl", "light", 1440),

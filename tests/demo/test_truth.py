@@ -16,6 +16,7 @@ from tandem.changes import store as changes
 from tandem.collect import store
 from tandem.demo.company import Company
 from tandem.demo.seed import seed
+from tandem.demo.truth import MoneyTruth
 from tandem.metrics.ask import Desk, Filter, Question
 from tests.conftest import TABLES
 
@@ -113,3 +114,52 @@ def test_the_ledger_of_reception_balances(seeded: Seeded) -> None:
     days = store.reception(seeded.house.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
     assert sum(day.stored for day in days) == seeded.company.truth.events
     assert sum(day.balance for day in days) == 0
+
+
+# ── money ──
+
+
+def money(seeded: Seeded) -> MoneyTruth:
+    assert seeded.company.money is not None
+    return seeded.company.money
+
+
+def test_ads_cost_what_was_planted(seeded: Seeded) -> None:
+    given = {key: found for key, found in seeded.ask("ads.cost", "ads.clicks", by="campaign").items() if found[1]}
+    truth = money(seeded)
+    assert given.keys() == truth.clicks.keys() and len(given) > 5
+    for campaign, (cost, clicks) in given.items():
+        assert clicks == truth.clicks[str(campaign)]
+        assert cost == pytest.approx(float(truth.cost[str(campaign)]), abs=0.005)
+
+
+def test_every_call_is_heard_and_its_weights_sum_to_one(seeded: Seeded) -> None:
+    rows = seeded.house.warehouse.ask(
+        "select ref, sum(weight) from call_rows as c inner join call_credits_heard as w on c.call = w.call group by ref"
+    ).rows
+    assert {ref for ref, _ in rows} == {call.ref for call in money(seeded).calls}
+    assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)
+
+
+def test_most_calls_are_given_to_the_visit_that_made_them(seeded: Seeded) -> None:
+    rows = seeded.house.warehouse.ask(
+        "select c.ref, h.visitor, h.certainty, h.channel from call_rows as c "
+        "inner join calls_heard as h on c.call = h.call"
+    ).rows
+    truth = {call.ref: call for call in money(seeded).calls}
+    right = [visitor == truth[ref].visitor for ref, visitor, _, _ in rows]
+    assert len(rows) > 30
+    assert sum(right) / len(right) > 0.8
+    certain = [visitor == truth[ref].visitor for ref, visitor, certainty, _ in rows if certainty > 0.95]
+    assert sum(certain) / len(certain) > 0.9
+    assert {channel for ref, _, _, channel in rows if truth[ref].channel == "Offline"} == {"Offline"}
+
+
+def test_channels_get_about_the_calls_that_they_brought(seeded: Seeded) -> None:
+    rows = seeded.house.warehouse.ask("select channel, sum(weight) from call_credits_heard group by channel").rows
+    given = {str(channel): float(weight) for channel, weight in rows}
+    planted: dict[str, int] = {}
+    for call in money(seeded).calls:
+        planted[call.channel] = planted.get(call.channel, 0) + 1
+    for channel, count in planted.items():
+        assert given.get(channel, 0) == pytest.approx(count, abs=max(6, 0.3 * count)), channel

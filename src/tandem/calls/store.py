@@ -1,6 +1,7 @@
 """Numbers lent to visits, calls heard, and whose calls they were."""
 
 import hashlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,6 +31,7 @@ SILENT_MS = 60 * 60 * 1000
 BACK = timedelta(days=14)
 """How long before a call a visit may have been shown the number."""
 CERTAIN = 0.9
+MOST_CANDIDATES = 200
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 REVEALS = ("at_once", "on_scroll", "on_click")
 
@@ -119,6 +121,25 @@ def numbers_of(house: House, site: Site) -> list[Number]:
         return [_number(row) for row in c.execute(query)]
 
 
+def pool_of(house: House, site: Site, pool_id: int) -> Pool:
+    """One pool.
+
+    raises   UserError when the site has none of that id
+    """
+    found = next((pool for pool in pools_of(house, site) if pool.id == pool_id), None)
+    if found is None:
+        raise UserError("There is no such pool.", "Load the page again.", status=404)
+    return found
+
+
+def live_leases(house: House, site: Site, pool: Pool) -> list[tuple[int, int, str, bool]]:
+    """Start, last activity (both in ms), channel and overflow of the leases that were not put away yet."""
+    columns = (leases.c.began_ms, leases.c.seen_ms, leases.c.channel, leases.c.is_overflow)
+    with house.database.read() as c:
+        query = select(*columns).where(leases.c.site_id == site.id, leases.c.pool_id == pool.id)
+        return [(row[0], row[1], row[2], row[3]) for row in c.execute(query)]
+
+
 def add_pool(house: House, site: Site, name: str, swaps: Sequence[str], by: int | None = None, **more: Any) -> Pool:
     """A pool without numbers yet.
 
@@ -130,7 +151,7 @@ def add_pool(house: House, site: Site, name: str, swaps: Sequence[str], by: int 
         raise UserError("There is no such way to show a number.", f"Use one of {', '.join(REVEALS)}.")
     values = {
         "channels": [], "sources": [], "reveal": "at_once", "hold_s": 150, "overflow": "", "price": None, **more,
-        "site_id": site.id, "name": name.strip()[:200], "swaps": [_valid(text) for text in swaps], "is_on": True,
+        "site_id": site.id, "name": name.strip()[:200], "swaps": [valid(text) for text in swaps], "is_on": True,
         "made_at": clock.now(),
     }  # fmt: skip
     with house.database.write() as c:
@@ -147,7 +168,7 @@ def add_numbers(
 
     raises   UserError naming the first text that is no valid number; then none is added
     """
-    found = [_valid(text) for text in texts if text.strip()]
+    found = [valid(text) for text in texts if text.strip()]
     known = {number.number for number in numbers_of(house, site)}
     fresh = [n for n in dict.fromkeys(found) if n not in known]
     rows = [
@@ -172,7 +193,11 @@ def switch_number(house: House, site: Site, number_id: int, is_on: bool, by: int
         note(c, site.workspace_id, by, "calls.number_switched", str(number_id), is_on=is_on)
 
 
-def _valid(text: str) -> str:
+def valid(text: str) -> str:
+    """A number in its normal form.
+
+    raises   UserError when it is none
+    """
     number = phone_of(text.strip())
     if number is None:
         raise UserError(
@@ -272,7 +297,7 @@ def put_away(house: House, most: int = 5000) -> int:
         query = select(leases).where(leases.c.seen_ms < clock.now_ms() - SILENT_MS).order_by(leases.c.id).limit(most)
         rows = c.execute(query).all()
     if rows:
-        house.warehouse.insert("lease_rows", _lease_columns(rows))
+        keep_leases(house, [dict(row._mapping) for row in rows])
         with house.database.write() as c:
             c.execute(delete(leases).where(leases.c.id.in_([row.id for row in rows])))
     return len(rows)
@@ -281,20 +306,20 @@ def put_away(house: House, most: int = 5000) -> int:
 TEXTS = ("channel", "source", "medium", "campaign", "term", "content", "entry")
 
 
-def _lease_columns(rows: Sequence[Any]) -> dict[str, list[Any]]:
-    return {
-        "site": [r.site_id for r in rows], "lease": [_lease_key(r) for r in rows], "pool": [r.pool_id for r in rows],
-        "number": [r.number for r in rows], "visitor": [int(r.visitor, 16) for r in rows],
-        "began": [clock.from_ms(r.began_ms) for r in rows], "seen": [clock.from_ms(r.seen_ms) for r in rows],
-        "tapped": [clock.from_ms(r.tapped_ms) for r in rows],
-        **{name: [r._mapping[name] for r in rows] for name in TEXTS},
-        "is_overflow": [int(r.is_overflow) for r in rows],
-    }  # fmt: skip
+def keep_leases(house: House, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Put leases into the event store, each as a row of the table of leases."""
+    house.warehouse.insert("lease_rows", {
+        "site": [r["site_id"] for r in rows], "lease": [_lease_key(r) for r in rows],
+        "pool": [r["pool_id"] for r in rows], "number": [r["number"] for r in rows],
+        "visitor": [int(r["visitor"], 16) for r in rows], "began": [clock.from_ms(r["began_ms"]) for r in rows],
+        "seen": [clock.from_ms(r["seen_ms"]) for r in rows], "tapped": [clock.from_ms(r["tapped_ms"]) for r in rows],
+        **{name: [r[name] for r in rows] for name in TEXTS}, "is_overflow": [int(r["is_overflow"]) for r in rows],
+    })  # fmt: skip
 
 
-def _lease_key(row: Any) -> int:
+def _lease_key(row: Mapping[str, Any]) -> int:
     """Stays the same wherever the lease lies; numbers of rows may be given out again by SQLite."""
-    return _hash(f"{row.site_id}:{row.visitor}:{row.began_ms}")
+    return _hash(f"{row['site_id']}:{row['visitor']}:{row['began_ms']}")
 
 
 def _hash(text: str) -> int:
@@ -380,24 +405,21 @@ def credit(house: House, site: Site, calls: Sequence[int]) -> int:
     heard = [msgspec.structs.replace(h, at=h.at.replace(tzinfo=UTC)) for h in heard]
     if not heard:
         return 0
-    shown = _shown(house, site, heard)
+    shown = _by_number(_shown(house, site, heard))
     static = {n.number: n for n in numbers_of(house, site) if n.pool_id is None}
+    browsers = people.browsers_of(house, site, (call.caller for call in heard))
     delay = delay_of(house, site)
     rows: list[tuple[Any, ...]] = []
     links: list[people.KeyLink] = []
     for call in heard:
         if call.line in static:
-            number = static[call.line]
-            rows.append(
-                (call.call, 0, 0, 0, 1.0, number.channel, number.source, "", number.campaign, "", "", "", "static")
-            )
+            rows.append(_static_row(call, static[call.line]))
             continue
-        candidates = {
-            s.lease: s for s in shown if s.number == call.line and s.began <= call.at and s.began > call.at - BACK
-        }
-        known = _known_browsers(house, site, call.caller)
-        credits = _weighed(call, list(candidates.values()), known, delay)
-        rows += [_credit_row(call, nth, one, candidates[one.visit]) for nth, one in enumerate(credits[:20])]
+        known = browsers.get(call.caller, {})
+        candidates = _candidates(call, shown.get(call.line, []), known)
+        credits = _weighed(call, candidates, known, delay)
+        leased = {s.lease: s for s in candidates}
+        rows += [_credit_row(call, nth, one, leased[one.visit]) for nth, one in enumerate(credits[:20])]
         links += _evidence(call, credits, known)
     _write_credits(house, site, rows, [call.call for call in heard])
     if links:
@@ -418,27 +440,36 @@ def _shown(house: House, site: Site, heard: Sequence[Heard]) -> list[Shown]:
     with house.database.read() as c:
         live = c.execute(select(leases).where(leases.c.site_id == site.id, leases.c.number.in_(lines))).all()
     found = [Shown(**{**row, **{n: row[n].replace(tzinfo=UTC) for n in ("began", "seen", "tapped")}}) for row in away]
-    for row in live:
-        found.append(Shown(
-            lease=_lease_key(row), number=row.number, visitor=int(row.visitor, 16), began=clock.from_ms(row.began_ms),
-            seen=clock.from_ms(row.seen_ms), tapped=clock.from_ms(row.tapped_ms),
-            **{name: row._mapping[name] for name in TEXTS},
-        ))  # fmt: skip
+    return found + [_live(row) for row in live]
+
+
+def _live(row: Any) -> Shown:
+    return Shown(
+        lease=_lease_key(dict(row._mapping)), number=row.number, visitor=int(row.visitor, 16),
+        began=clock.from_ms(row.began_ms), seen=clock.from_ms(row.seen_ms), tapped=clock.from_ms(row.tapped_ms),
+        **{name: row._mapping[name] for name in TEXTS},
+    )  # fmt: skip
+
+
+def _by_number(shown: Iterable[Shown]) -> dict[str, list[Shown]]:
+    """Leases by number, in the order in which they began."""
+    found: dict[str, list[Shown]] = {}
+    for lease in sorted(shown, key=lambda s: s.began):
+        found.setdefault(lease.number, []).append(lease)
     return found
 
 
-def _known_browsers(house: House, site: Site, caller: int) -> dict[int, set[str]]:
-    """Browsers of the person whom the caller's phone belongs to, with the kinds of evidence that say so."""
-    if not caller:
-        return {}
-    person = people.person_of(house, site, caller)
-    browsers = {node for node, kind in people.nodes_of(house, site, person) if kind == Kind.VISITOR}
-    sources: dict[int, set[str]] = {node: set() for node in browsers}
-    for e in people.evidence_of(house, site, [caller]):
-        other = e.b if e.a == caller else e.a
-        if other in sources:
-            sources[other].add(e.source)
-    return sources
+def _candidates(call: Heard, shown: Sequence[Shown], known: Mapping[int, set[str]]) -> list[Shown]:
+    """The last leases of the called number before the call; of browsers that are the caller's, all of two weeks."""
+    end = bisect_right(shown, call.at, key=lambda s: s.began)
+    begin = bisect_left(shown, call.at - BACK, key=lambda s: s.began)
+    late = max(begin, end - MOST_CANDIDATES)
+    return [s for s in shown[begin:late] if s.visitor in known] + list(shown[late:end])
+
+
+def _static_row(call: Heard, number: Number) -> tuple[Any, ...]:
+    """A call on a number that stands for a billboard or a leaflet, whoever called."""
+    return (call.call, 0, 0, 0, 1.0, number.channel, number.source, "", number.campaign, "", "", "", "static")
 
 
 def _weighed(call: Heard, shown: Sequence[Shown], known: Mapping[int, set[str]], delay: Delay) -> list[Credit]:

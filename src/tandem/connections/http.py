@@ -29,37 +29,45 @@ class Reach(httpx.HTTPTransport):
 
     def __init__(self, allowed: str = "", **more: Any) -> None:
         super().__init__(**more)
-        self._hosts, self._networks = _allowed(allowed)
+        self._allowed = allowed
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         host = request.url.host
-        address = self._address_of(host, request.url.port or (443 if request.url.scheme == "https" else 80))
+        port = request.url.port or (443 if request.url.scheme == "https" else 80)
+        try:
+            address = may_reach(host, port, self._allowed)
+        except OSError as error:
+            raise httpx.ConnectError(f"{host} is not known: {error}") from error
         if address != host:
             request.extensions = {**request.extensions, "sni_hostname": host}
             request.url = request.url.copy_with(host=address)  # the Host header keeps the name
         return super().handle_request(request)
 
-    def _address_of(self, host: str, port: int) -> str:
-        try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise httpx.ConnectError(f"{host} is not known: {error}") from error
-        addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
-        if host.lower() in self._hosts:
-            return addresses[0]
-        for address in addresses:
-            if not self._may_reach(ipaddress.ip_address(address)):
-                raise UserError(
-                    f"{host} is a private address, and Tandem does not call those.",
-                    "The operator may allow it in TANDEM_REACH.",
-                    status=403,
-                )
-        return addresses[0]
 
-    def _may_reach(self, address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-        mapped = getattr(address, "ipv4_mapped", None) or address
-        is_public = mapped.is_global and not mapped.is_multicast
-        return is_public or any(mapped in network for network in self._networks if network.version == mapped.version)
+def may_reach(host: str, port: int, allowed: str = "") -> str:
+    """The address of a host, if it is public or the operator allowed it.
+
+    raises   UserError (403) for a private address; OSError for a name that nobody knows
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+    hosts, networks = _allowed(allowed)
+    if host.lower() in hosts:
+        return addresses[0]
+    for address in addresses:
+        if not _is_open(ipaddress.ip_address(address), networks):
+            raise UserError(
+                f"{host} is a private address, and Tandem does not call those.",
+                "The operator may allow it in TANDEM_REACH.",
+                status=403,
+            )
+    return addresses[0]
+
+
+def _is_open(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: list[Network]) -> bool:
+    mapped = getattr(address, "ipv4_mapped", None) or address
+    is_public = mapped.is_global and not mapped.is_multicast
+    return is_public or any(mapped in network for network in networks if network.version == mapped.version)
 
 
 class Http:

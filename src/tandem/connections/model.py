@@ -52,6 +52,7 @@ class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     query: tuple[tuple[str, str], ...]
     form: tuple[tuple[str, str], ...]
     body: bytes
+    sender: str = ""  # the address that the connection came from, behind the proxies that are believed
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):

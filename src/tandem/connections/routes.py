@@ -144,7 +144,14 @@ def incoming_of(house: House, request: Request[Any, Any, Any], body: bytes) -> I
         query=tuple(parse_qsl(query, keep_blank_values=True)),
         form=tuple(form),
         body=body,
+        sender=_sender(house, request),
     )
+
+
+def _sender(house: House, request: Request[Any, Any, Any]) -> str:
+    peer = request.client.host if request.client else ""
+    proxies = house.parts.get("proxies")
+    return str(proxies.sender(peer, request.headers.get("x-forwarded-for", ""))) if proxies else peer
 
 
 ROUTES = [page, add, change, poll, remove, hook]

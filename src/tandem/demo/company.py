@@ -21,7 +21,7 @@ from tandem.demo.crowd import DAY, Crowd, Regulars, arrivals, level, new_ids, re
 from tandem.demo.robots import Crawl, crawl
 from tandem.demo.story import Calendar, DemoChange, planted
 from tandem.demo.story import change_log as story_change_log
-from tandem.demo.truth import CampaignTruth, SourceTruth, Tally, Truth
+from tandem.demo.truth import CampaignTruth, MoneyTruth, SourceTruth, Tally, Truth
 from tandem.demo.walk import GONE, PATHS, Block, Pages, Till, events, outcomes, walk
 
 __all__ = ["CURRENCY", "HOST", "SITE_KEY", "SITE_NAME", "ZONE", "Company", "DemoChange", "Facts", "change_log", "goals"]
@@ -93,6 +93,7 @@ class Company:
         self.calendar = Calendar(self.until, days)
         self.causes = planted(self.calendar)
         self._truth: Truth | None = None
+        self.money: MoneyTruth | None = None  # known once costs and calls are stored
 
     @property
     def truth(self) -> Truth:

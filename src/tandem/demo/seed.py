@@ -21,6 +21,7 @@ from tandem.collect.model.agents import agent_id
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import load_rules
 from tandem.demo.company import CURRENCY, HOST, SITE_KEY, SITE_NAME, ZONE, Company, DemoChange, Facts, goals
+from tandem.demo.money import seed_money
 
 PASSWORD = "green thumbs grow"
 PEOPLE = (
@@ -62,10 +63,12 @@ def seed(
     _store_facts(house, site, company, days, tell)
     goals_of_site = store.goals_of(house.database, site)
     for i, (first, last) in enumerate(store.visitor_ranges(CHUNKS)):
-        tell(Progress(0.5 + 0.5 * i / CHUNKS, "deriving visits"))
+        tell(Progress(0.5 + 0.4 * i / CHUNKS, "deriving visits"))
         store.derive_all(house.warehouse, site, first, last, goals_of_site)
     note_healed(house.database, site)
     store.tidy(house.warehouse)
+    tell(Progress(0.9, "spending on ads, answering calls"))
+    company.money = seed_money(house, site, seed, company.until)
     tell(Progress(1.0, f"done in {time.perf_counter() - started:.0f} s"))
     return company
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import date, datetime
+from decimal import Decimal
 
 import msgspec
 import numpy as np
@@ -93,6 +94,24 @@ class Truth(msgspec.Struct, frozen=True):
     def revenue(self) -> int:
         """All purchases in 1/10000 of the currency, refunds not taken off."""
         return sum(day.revenue for day in self.days)
+
+
+class CallTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """An invented call: whose it was, and what brought that visit. Visitor 0: the billboard's."""
+
+    ref: str
+    at: datetime
+    visitor: int
+    channel: str
+    campaign: str
+
+
+class MoneyTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of costs and calls: cost and clicks by campaign, and every call."""
+
+    cost: dict[str, Decimal]
+    clicks: dict[str, int]
+    calls: list[CallTruth]
 
 
 COUNTED = ("visits", "pageviews", "orders", "revenue", "refunds", "refunded", "signups", "bot_events")

@@ -382,6 +382,16 @@ def nodes_of(house: House, site: Site, person: int) -> list[tuple[int, str]]:
     ]
 
 
+def browsers_of(house: House, site: Site, nodes: Iterable[int]) -> dict[int, dict[int, set[str]]]:
+    """For each identifier, the browsers of its person, and the sources of evidence that name both directly."""
+    wanted, found = sorted({node for node in nodes if node}), dict[int, dict[int, set[str]]]()
+    for i in range(0, len(wanted), 20_000):
+        rows = house.warehouse.ask(SQL["browsers_of"], {"site": site.id, "nodes": wanted[i : i + 20_000]}).rows
+        for node, browser, sources in rows:
+            found.setdefault(int(node), {})[int(browser)] = set(sources)
+    return found
+
+
 def evidence_of(house: House, site: Site, nodes: Sequence[int]) -> list[Evidence]:
     """Why these identifiers belong together, the oldest first."""
     return house.warehouse.rows(SQL["evidence"], Evidence, site=site.id, nodes=list(nodes))

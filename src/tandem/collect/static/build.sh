@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes tandem.js and vitals.js from their sources. Only needed after a change of a *.src.js file or of web-vitals;
+# Makes tandem.js, vitals.js and numbers.js from their sources. Only needed after a change of a *.src.js file or of web-vitals;
 # the results are committed, so that installing Tandem needs no front-end tools.
 #
 #   NODE_MODULES=/path/to/node_modules sh build.sh       (made by: npm install web-vitals@6.2.3 esbuild@0.28.2)
@@ -24,5 +24,9 @@ hint="//# allFunctionsCalledOnLoad"
   grep -v sourceMappingURL "$modules/web-vitals/dist/web-vitals.iife.js"
   minify vitals.src.js
 } > vitals.js
+{
+  echo "/* Tandem's phone numbers. Apache-2.0. Source: numbers.src.js */"
+  minify numbers.src.js
+} > numbers.js
 echo "{\"web-vitals\": \"$(version web-vitals)\", \"esbuild\": \"$(version esbuild)\"}" > versions.json
-for file in tandem.js vitals.js; do echo "$file: $(gzip -9c "$file" | wc -c) bytes gzipped"; done
+for file in tandem.js vitals.js numbers.js; do echo "$file: $(gzip -9c "$file" | wc -c) bytes gzipped"; done

@@ -1,0 +1,170 @@
+"""Asterisk and FreePBX: the manager interface (AMI) as it speaks, and call detail records (CDR) as CSV."""
+
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from tandem.base.errors import UserError
+from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.sources.common import moment, text, unix, whole
+
+MASTER = (
+    "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer",
+    "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
+)  # fmt: skip
+"""The columns of Master.csv, which has no header."""
+OUTCOMES = {
+    "ANSWERED": Outcome.ANSWERED, "NO ANSWER": Outcome.MISSED, "BUSY": Outcome.BUSY, "FAILED": Outcome.FAILED,
+    "CONGESTION": Outcome.FAILED,
+}  # fmt: skip
+MOST_BYTES = 1 << 20
+
+Message = dict[str, str]
+
+
+class Problem(NamedTuple):
+    """A row that could not be read."""
+
+    line: int
+    what: str
+    cure: str
+
+
+# ── the manager interface ──
+
+
+class Parser:
+    """Messages out of a byte stream that may be cut anywhere: blocks of `Key: Value`, ended by an empty line."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> list[Message]:
+        """The messages that are whole now.
+
+        raises   UserError when a message grows beyond a megabyte: this is no manager interface
+        """
+        self._rest += data
+        *blocks, self._rest = self._rest.replace(b"\r\n", b"\n").split(b"\n\n")
+        if len(self._rest) > MOST_BYTES:
+            raise UserError("The exchange sends no manager events.", "Check host and port: 5038 is the manager's.")
+        return [found for block in blocks if (found := _message(block))]
+
+
+def _message(block: bytes) -> Message:
+    lines = block.decode("utf-8", "replace").split("\n")
+    pairs = (line.partition(":") for line in lines if ":" in line)
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def action(name: str, **fields: str) -> bytes:
+    """One action as the manager takes it. Line ends inside values would make more actions: they are taken out."""
+    lines = [f"Action: {name}", *(f"{k}: {v}" for k, v in fields.items())]
+    return "\r\n".join(line.replace("\r", "").replace("\n", "") for line in lines).encode() + b"\r\n\r\n"
+
+
+def login(user: str, secret: str, challenge: str) -> bytes:
+    """The answer to a challenge, so that the secret itself never travels."""
+    key = hashlib.md5((challenge + secret).encode(), usedforsecurity=False).hexdigest()
+    return action("Login", AuthType="MD5", Username=user, Key=key, Events="call,cdr")
+
+
+class Watch:
+    """What the manager's events say of calls. Legs of one call share Linkedid; the first trunk leg names our number."""
+
+    def __init__(self, trunks: str = "") -> None:
+        self._contexts = {context.strip() for context in trunks.split(",") if context.strip()}
+        self._began: dict[str, datetime] = {}
+
+    def facts(self, event: Message, now: datetime) -> list[CallFact]:
+        """The facts of one event; most say nothing of calls from outside."""
+        name, ref = event.get("Event", ""), event.get("Linkedid") or event.get("Uniqueid", "")
+        if not ref:
+            return []
+        if name == "Newchannel" and event.get("Uniqueid") == ref and self._is_trunk(event):
+            self._began[ref] = _began(ref) or now
+            return [self._fact(ref, now, line=event.get("Exten", ""), caller=event.get("CallerIDNum", ""))]
+        if ref not in self._began:
+            return self._of_record(event) if name == "Cdr" else []
+        if name == "DialEnd" and event.get("DialStatus") == "ANSWER":
+            waited = int((now - self._began[ref]).total_seconds())
+            operator = event.get("DestCallerIDNum", "")
+            return [self._fact(ref, now, outcome=Outcome.ANSWERED, wait_s=waited, operator=operator)]
+        if name == "Hangup" and event.get("Uniqueid") == ref:
+            fact = self._fact(ref, now, outcome=Outcome.BUSY if event.get("Cause") == "17" else Outcome.MISSED)
+            self._began.pop(ref)
+            return [fact]
+        return self._of_record(event) if name == "Cdr" else []
+
+    def _is_trunk(self, event: Message) -> bool:
+        return event.get("Exten", "") not in ("", "s") and (
+            not self._contexts or event.get("Context", "") in self._contexts
+        )
+
+    def _fact(self, ref: str, now: datetime, **told: Any) -> CallFact:
+        return CallFact(system="asterisk", ref=ref, at=self._began.get(ref, now), **told)
+
+    def _of_record(self, event: Message) -> list[CallFact]:
+        """The event Cdr, where it is switched on; it names our number only if cdr_manager.conf maps CDR(did)."""
+        row = {key.lower(): value for key, value in event.items()}
+        if not row.get("uniqueid") or not row.get("starttime"):
+            return []
+        return [_fact(row | {"start": row["starttime"], "billsec": row.get("billableseconds", "")}, "UTC")]
+
+
+def _began(ref: str) -> datetime | None:
+    """A unique id begins with the second in which its call began."""
+    seconds = ref.rpartition("-")[2].partition(".")[0]
+    return unix(seconds) if seconds.isdigit() and len(seconds) == 10 else None
+
+
+# ── call detail records ──
+
+
+def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Problem]:
+    """The calls of a CDR file: Master.csv, or an export of asteriskcdrdb with a header; problems name their line.
+
+    Several rows may be of one call (queues, transfers); they share linkedid, and are joined when stored.
+    """
+    rows = csv.reader(lines)
+    names: tuple[str, ...] = MASTER
+    for number, row in enumerate(rows, 1):
+        if not row or not any(row):
+            continue
+        if number == 1 and {"uniqueid", "disposition"} <= {cell.strip().lower() for cell in row}:
+            names = tuple(cell.strip().lower() for cell in row)
+            continue
+        if len(row) < len(names):
+            yield Problem(
+                number, f"{len(row)} columns instead of {len(names)}", "Export the table cdr with its header."
+            )
+            continue
+        try:
+            yield _fact(dict(zip(names, row, strict=False)), zone)
+        except UserError as error:
+            yield Problem(number, error.what, error.hint)
+
+
+def _fact(row: dict[str, str], zone: str) -> CallFact:
+    line = text(row, "did", "dnid") or (text(row, "dst") if text(row, "dst").lstrip("+").isdigit() else "")
+    outcome = OUTCOMES.get(text(row, "disposition").upper(), Outcome.FAILED)
+    length, talk = whole(row.get("duration")), whole(row.get("billsec"))
+    ref = text(row, "linkedid", "uniqueid")
+    if not ref:
+        raise UserError("The row has no uniqueid.", "Switch on loguniqueid=yes in cdr.conf.")
+    return CallFact(
+        system="asterisk", ref=ref, at=_start(row, zone), line=line, caller=text(row, "src", "source"), outcome=outcome,
+        wait_s=max(0, length - talk), talk_s=talk if outcome == Outcome.ANSWERED else 0, operator=_operator(row),
+    )  # fmt: skip
+
+
+def _start(row: dict[str, str], zone: str) -> datetime:
+    """By the unique id, which is in UTC, else by the text, which is in the exchange's zone."""
+    return _began(text(row, "linkedid", "uniqueid")) or moment(text(row, "calldate", "start"), zone)
+
+
+def _operator(row: dict[str, str]) -> str:
+    channel = text(row, "dstchannel", "destinationchannel").partition("/")[2]
+    return channel.rpartition("-")[0][:60]

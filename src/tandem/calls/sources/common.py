@@ -1,0 +1,98 @@
+"""What readers of exchanges share: comparing signatures, times, and the settings that each connection has."""
+
+import hashlib
+import hmac
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.connections.model import Connection, Delivery, Field, Incoming
+
+REGION = Field(
+    name="region",
+    label="Country of numbers",
+    is_required=False,
+    hint="Two letters (PL) for numbers that come without a country code.",
+)
+ZONE = Field(
+    name="zone", label="Time zone of the exchange", is_required=False, default="UTC", hint="Like Europe/Warsaw."
+)
+WINDOW = timedelta(seconds=300)
+
+
+def must_match(given: str, expected: str) -> None:
+    """Raises UserError (403) unless both are the same, compared in constant time."""
+    if not given or not hmac.compare_digest(given.encode(), expected.encode()):
+        raise UserError("The signature does not match.", "Copy the secret again on both sides.", status=403)
+
+
+def must_be_fresh(stamp_s: float) -> None:
+    """Raises UserError (403) for a delivery signed more than five minutes ago: somebody may be repeating it."""
+    if abs(clock.now().timestamp() - stamp_s) > WINDOW.total_seconds():
+        raise UserError("The delivery was signed too long ago.", "Check the clocks of both machines.", status=403)
+
+
+def digest(*parts: str | bytes) -> str:
+    """A key for a delivery that has none of its own: the digest of what it says."""
+    whole = b"\0".join(part.encode() if isinstance(part, str) else part for part in parts)
+    return hashlib.sha256(whole).hexdigest()
+
+
+def json_of(body: bytes) -> dict[str, Any]:
+    """The body as a JSON object.
+
+    raises   UserError when it is none
+    """
+    try:
+        return msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise UserError("The body is not a JSON object.", "Choose JSON in the settings of the other system.") from error
+
+
+def form_of(message: Incoming | Delivery) -> dict[str, str]:
+    """The fields of a form, or of the address when the system sends them there."""
+    return {**dict(message.query), **dict(message.form)}
+
+
+def moment(text: str, zone: str = "UTC") -> datetime:
+    """A moment from ISO-8601 or `2026-11-10 12:00:00`; without an offset it is in `zone`.
+
+    raises   UserError when it is no moment
+    """
+    try:
+        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC)
+    except (ValueError, KeyError) as error:
+        raise UserError(f"“{text[:40]}” is not a moment.", "Send it like 2026-11-10T12:00:00+01:00.") from error
+
+
+def unix(value: Any) -> datetime:
+    """A moment from seconds since 1970.
+
+    raises   UserError when it is none
+    """
+    try:
+        return datetime.fromtimestamp(float(value), UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"“{str(value)[:40]}” is not a moment.", "Send seconds since 1970.") from error
+
+
+def whole(value: Any) -> int:
+    """A whole number, of seconds or of seconds since 1970; nothing and nonsense are 0."""
+    found = re.fullmatch(r"\s*(\d{1,12})(?:\.\d*)?\s*", str(value or ""))
+    return int(found[1]) if found else 0
+
+
+def text(values: Mapping[str, Any], *names: str) -> str:
+    """The first of these fields that says something."""
+    return next((str(values[name]).strip() for name in names if values.get(name) not in (None, "")), "")
+
+
+def zone_of(held: Connection) -> str:
+    return held.setting("zone", "UTC")

@@ -1,0 +1,62 @@
+"""Any exchange that can send JSON: signed with HMAC-SHA256 over the time and the body."""
+
+import hashlib
+import hmac
+
+from tandem.base.errors import UserError
+from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.sources.common import (
+    REGION,
+    ZONE,
+    digest,
+    json_of,
+    moment,
+    must_be_fresh,
+    must_match,
+    text,
+    whole,
+    zone_of,
+)
+from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
+
+FIELDS = (Field(name="secret", label="Secret", is_secret=True, hint="At least 16 signs."), REGION, ZONE)
+NOTE = (
+    "Send JSON with id, at, line, caller, and once known outcome (answered, missed, busy, failed, voicemail), "
+    "wait_s, talk_s, operator, recording. Sign in X-Tandem-Signature: hex HMAC-SHA256 of X-Tandem-Time + “.” + body."
+)
+
+
+def accept(held: Connection, incoming: Incoming) -> Accepted:
+    """Raises UserError (403) unless the signature fits and is fresh."""
+    stamp = incoming.headers.get("x-tandem-time", "")
+    told = stamp.encode() + b"." + incoming.body
+    expected = hmac.new(held.setting("secret").encode(), told, hashlib.sha256).hexdigest()
+    must_match(incoming.headers.get("x-tandem-signature", ""), expected)
+    must_be_fresh(float(whole(stamp)))
+    return Accepted(key=digest(incoming.body))
+
+
+def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+    """Raises UserError when id or time is missing, or the outcome has another name."""
+    told = json_of(delivery.body)
+    if not told.get("id"):
+        raise UserError("The call has no id.", "Send the exchange's own id of the call as “id”.")
+    outcome = text(told, "outcome") or str(Outcome.RINGING)
+    if outcome not in set(Outcome):
+        raise UserError(f"“{outcome[:20]}” is no outcome.", f"Use one of {', '.join(Outcome)}.")
+    return [
+        CallFact(
+            system="generic",
+            ref=str(told["id"])[:200],
+            at=moment(text(told, "at"), zone_of(held)),
+            line=text(told, "line"),
+            caller=text(told, "caller"),
+            direction="out" if told.get("direction") == "out" else "in",
+            outcome=outcome,
+            wait_s=whole(told.get("wait_s")),
+            talk_s=whole(told.get("talk_s")),
+            operator=text(told, "operator"),
+            recording=text(told, "recording"),
+            tag=text(told, "tag"),
+        )
+    ]

@@ -1,0 +1,117 @@
+"""Twilio: status callbacks signed over address and fields; the list of calls as back-fill."""
+
+import base64
+import hashlib
+import hmac
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from tandem.base import clock
+from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.sources.common import digest, form_of, must_match, text, whole
+from tandem.connections.http import Http
+from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
+
+FIELDS = (
+    Field(name="account", label="Account SID"),
+    Field(name="token", label="Auth token", is_secret=True),
+    Field(name="base", label="Address", is_required=False, default="https://api.twilio.com"),
+)
+NOTE = "Put the webhook address into the number's “Call status changes”; calls are also fetched every five minutes."
+OUTCOMES = {
+    "queued": Outcome.RINGING,
+    "initiated": Outcome.RINGING,
+    "ringing": Outcome.RINGING,
+    "in-progress": Outcome.ANSWERED,
+    "completed": Outcome.ANSWERED,
+    "busy": Outcome.BUSY,
+    "failed": Outcome.FAILED,
+    "no-answer": Outcome.MISSED,
+    "canceled": Outcome.MISSED,
+}
+PAGES = 20
+
+
+def accept(held: Connection, incoming: Incoming) -> Accepted:
+    """Raises UserError (403) unless X-Twilio-Signature fits.
+
+    source   Twilio's request validator: base64 of HMAC-SHA1 over the address and each field with its value, in order
+    """
+    told = incoming.url + "".join(name + value for name, value in sorted(set(incoming.form)))
+    signed = hmac.new(held.setting("token").encode(), told.encode(), hashlib.sha1).digest()
+    must_match(incoming.headers.get("x-twilio-signature", ""), base64.b64encode(signed).decode())
+    form = form_of(incoming)
+    return Accepted(
+        key=digest(
+            text(form, "CallSid"), text(form, "CallStatus"), text(form, "SequenceNumber"), text(form, "RecordingSid")
+        ),
+        answer="<Response/>",
+        media_type="text/xml",
+    )
+
+
+def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+    form = form_of(delivery)
+    at = _moment(text(form, "Timestamp")) or delivery.received_at
+    talk = whole(form.get("CallDuration"))
+    return [
+        CallFact(
+            # the callback's time is when the state changed: the call began its length earlier
+            system="twilio",
+            ref=text(form, "CallSid"),
+            at=at - timedelta(seconds=talk),
+            line=text(form, "To"),
+            caller=text(form, "From"),
+            direction=_direction(text(form, "Direction")),
+            outcome=OUTCOMES.get(text(form, "CallStatus"), Outcome.RINGING),
+            talk_s=talk,
+            recording=text(form, "RecordingUrl"),
+        )
+    ]
+
+
+def fetch(held: Connection, http: Http) -> tuple[list[CallFact], Polled]:
+    """Calls since the day before the last poll, page by page."""
+    path = str(held.cursor.get("next") or f"/2010-04-01/Accounts/{held.setting('account')}/Calls.json")
+    since = str(held.cursor.get("since") or (clock.now() - timedelta(days=30)).date())
+    params = {} if held.cursor.get("next") else {"StartTime>": since, "PageSize": "1000"}
+    facts: list[CallFact] = []
+    for _ in range(PAGES):
+        page = http.get(path, params=params or None).json()
+        facts += [_fact(call) for call in page.get("calls", [])]
+        path, params = str(page.get("next_page_uri") or ""), {}
+        if not path:
+            until = str((clock.now() - timedelta(days=1)).date())
+            return facts, Polled(cursor={"since": until}, rows=len(facts))
+    return facts, Polled(cursor={"since": since, "next": path}, rows=len(facts), is_more=True)
+
+
+def client(held: Connection, allowed: str) -> Http:
+    login = (held.setting("account"), held.setting("token"))
+    return Http("Twilio", held.setting("base", "https://api.twilio.com"), auth=login, per_second=5, allowed=allowed)
+
+
+def _fact(call: dict[str, Any]) -> CallFact:
+    return CallFact(
+        system="twilio",
+        ref=str(call["sid"]),
+        at=_moment(str(call.get("start_time") or "")) or clock.now(),
+        line=str(call.get("to") or ""),
+        caller=str(call.get("from") or ""),
+        direction=_direction(str(call.get("direction") or "")),
+        outcome=OUTCOMES.get(str(call.get("status")), Outcome.RINGING),
+        talk_s=whole(call.get("duration")),
+    )
+
+
+def _direction(told: str) -> str:
+    return "out" if told.startswith("outbound") else "in"
+
+
+def _moment(told: str) -> datetime | None:
+    """RFC 2822, as Twilio writes times."""
+    try:
+        return parsedate_to_datetime(told)
+    except ValueError:
+        return None

@@ -1,0 +1,235 @@
+"""The exchanges that calls come from, as connections know them."""
+
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.errors import SourceError
+from tandem.calls import store
+from tandem.calls.model.call import CallFact
+from tandem.calls.sources import asterisk, callrail, calltouch, generic, mango, twilio, uis, zadarma
+from tandem.calls.sources.common import REGION
+from tandem.connections.http import Http, may_reach
+from tandem.connections.model import Connection, Delivery, Field, Polled, System
+
+LISTEN_S = 1.0
+LOGIN_S = 10.0
+
+Read = Callable[[Connection, Delivery], list[CallFact]]
+Fetch = Callable[[Connection, Http], tuple[list[CallFact], Polled]]
+Client = Callable[[Connection, str], Http]
+
+
+def handled(read: Read) -> Callable[[House, Site, Connection, Delivery], None]:
+    """Work on a delivery: read it, keep what it says."""
+
+    def handle(house: House, site: Site, held: Connection, delivery: Delivery) -> None:
+        store.record(house, site, _of(held, read(held, delivery)), held.setting("region"))
+
+    return handle
+
+
+def polled(fetch: Fetch, client: Client) -> Callable[[House, Site, Connection], Polled]:
+    """Ask for calls since the cursor and keep them; the cursor moves on only after that."""
+
+    def poll(house: House, site: Site, held: Connection) -> Polled:
+        with client(held, house.settings.reach) as http:
+            facts, told = fetch(held, http)
+        store.record(house, site, _of(held, facts), held.setting("region"))
+        return told
+
+    return poll
+
+
+def _of(held: Connection, facts: list[CallFact]) -> list[CallFact]:
+    """Two accounts of one system may use the same ids."""
+    return [msgspec.structs.replace(fact, ref=f"{held.id}:{fact.ref}") for fact in facts]
+
+
+# ── Asterisk: a connection that stays open between polls ──
+
+
+class Line(msgspec.Struct):
+    """An open connection to a manager interface."""
+
+    socket: Any
+    parser: asterisk.Parser
+    watch: asterisk.Watch
+    waiting: list[asterisk.Message]
+
+
+ASTERISK = (
+    Field(name="host", label="Host"),
+    Field(name="port", label="Port", is_required=False, default="5038"),
+    Field(name="user", label="Manager user"),
+    Field(name="secret", label="Manager secret", is_secret=True),
+    Field(
+        name="contexts",
+        label="Contexts of trunks",
+        is_required=False,
+        hint="By comma, like from-trunk; empty: every incoming channel.",
+    ),
+    REGION,
+)
+ASTERISK_NOTE = (
+    "Allow the user to read call and cdr events in manager.conf. A manager does not repeat what was missed while the "
+    "line was down: load the call detail records for that time."
+)
+
+
+def listen(house: House, site: Site, held: Connection) -> Polled:
+    """Take what the manager says within a second; the line stays open until it breaks.
+
+    raises   SourceError when it breaks or the manager refuses the login; it is opened again later
+    """
+    lines: dict[int, Line] = house.parts.setdefault("asterisk", {})
+    line = lines.get(held.id) or _opened(house, held)
+    lines[held.id] = line
+    facts, until = list[CallFact](), time.monotonic() + LISTEN_S
+    try:
+        while (left := until - time.monotonic()) > 0:
+            facts += [fact for event in _events(line, left) for fact in line.watch.facts(event, clock.now())]
+    except (OSError, SourceError) as error:
+        lines.pop(held.id).socket.close()
+        raise SourceError("Asterisk", "broke the line") from error
+    finally:
+        if facts:
+            store.record(house, site, _of(held, facts), held.setting("region"))
+    return Polled(cursor=held.cursor, rows=len(facts), is_more=True)
+
+
+def _opened(house: House, held: Connection) -> Line:
+    host, port = held.setting("host"), int(held.setting("port", "5038"))
+    address = may_reach(host, port, house.settings.reach)
+    try:
+        opened = socket.create_connection((address, port), LOGIN_S)
+    except OSError as error:
+        raise SourceError("Asterisk", "does not answer; check host and port") from error
+    line = Line(opened, asterisk.Parser(), asterisk.Watch(held.setting("contexts")), [])
+    try:
+        _log_in(line, held)
+    except (OSError, SourceError) as error:
+        line.socket.close()
+        raise SourceError("Asterisk", str(error).removeprefix("Asterisk: ")) from error
+    return line
+
+
+def _log_in(line: Line, held: Connection) -> None:
+    line.socket.sendall(asterisk.action("Challenge", AuthType="MD5"))
+    challenge = _response(line).get("Challenge", "")
+    line.socket.sendall(asterisk.login(held.setting("user"), held.setting("secret"), challenge))
+    if _response(line).get("Response") != "Success":
+        raise SourceError("Asterisk", "refused the login; check user and secret")
+
+
+def _response(line: Line) -> asterisk.Message:
+    """The next response; events that came in the same packet wait for their turn."""
+    until = time.monotonic() + LOGIN_S
+    while (left := until - time.monotonic()) > 0:
+        messages = _events(line, left)
+        for i, message in enumerate(messages):
+            if "Response" in message:
+                line.waiting = messages[i + 1 :]
+                return message
+    raise SourceError("Asterisk", "does not answer the login")
+
+
+def _events(line: Line, most_s: float) -> list[asterisk.Message]:
+    """The messages that are whole by now; waits for data no longer than this.
+
+    raises   SourceError when the other side has hung up
+    """
+    if line.waiting:
+        messages, line.waiting = line.waiting, []
+        return messages
+    line.socket.settimeout(max(0.01, most_s))
+    try:
+        data = line.socket.recv(65536)
+    except TimeoutError:
+        return []
+    if not data:
+        raise SourceError("Asterisk", "has hung up")
+    return line.parser.feed(data)
+
+
+SYSTEMS = (
+    System(
+        area="calls",
+        id="asterisk",
+        label="Asterisk, FreePBX",
+        fields=ASTERISK,
+        note=ASTERISK_NOTE,
+        poll=listen,
+        poll_every_s=2.0,
+    ),
+    System(
+        area="calls",
+        id="generic",
+        label="Any exchange (webhook)",
+        fields=generic.FIELDS,
+        note=generic.NOTE,
+        accept=generic.accept,
+        handle=handled(generic.read),
+    ),
+    System(
+        area="calls",
+        id="twilio",
+        label="Twilio",
+        fields=twilio.FIELDS,
+        note=twilio.NOTE,
+        accept=twilio.accept,
+        handle=handled(twilio.read),
+        poll=polled(twilio.fetch, twilio.client),
+    ),
+    System(
+        area="calls",
+        id="mango",
+        label="Mango Office",
+        fields=mango.FIELDS,
+        note=mango.NOTE,
+        accept=mango.accept,
+        handle=handled(mango.read),
+    ),
+    System(
+        area="calls",
+        id="zadarma",
+        label="Zadarma",
+        fields=zadarma.FIELDS,
+        note=zadarma.NOTE,
+        accept=zadarma.accept,
+        handle=handled(zadarma.read),
+    ),
+    System(
+        area="calls",
+        id="uis",
+        label="UIS, CoMagic",
+        fields=uis.FIELDS,
+        note=uis.NOTE,
+        poll=polled(uis.fetch, uis.client),
+    ),
+    System(
+        area="calls",
+        id="calltouch",
+        label="Calltouch",
+        fields=calltouch.FIELDS,
+        note=calltouch.NOTE,
+        accept=calltouch.accept,
+        handle=handled(calltouch.read),
+    ),
+    System(
+        area="calls",
+        id="callrail",
+        label="CallRail",
+        fields=callrail.FIELDS,
+        note=callrail.NOTE,
+        accept=callrail.accept,
+        handle=handled(callrail.read),
+        poll=polled(callrail.fetch, callrail.client),
+    ),
+)

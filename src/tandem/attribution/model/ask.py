@@ -1,0 +1,82 @@
+"""What can be asked: which conversion, split by what, how far back, by which model."""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tandem.base.errors import UserError
+
+WINDOWS = (7, 14, 30, 60, 90)
+LONGEST_DAYS = 90
+SPLITS = ("channel", "source", "campaign", "term", "entry")
+"""What credit can be split by: columns of the view `touches`, called like the catalogue's dimensions."""
+
+SPENT_BY = ("channel", "source", "campaign", "term")
+"""Splits that ad costs know too."""
+
+FACETS = (
+    "channel", "source", "medium", "campaign", "term", "content", "click", "referrer", "country", "city", "language",
+    "device", "browser", "os", "loyalty", "host", "entry", "exit",
+)  # fmt: skip
+"""What persons can be chosen by."""
+
+
+KINDS: dict[str, bool] = {"orders": True, "calls": False, "goal": True}
+"""Kinds of conversions in the views `conversion_facts` and `outside_facts`, and whether their amount is money."""
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """One question to attribution, over conversions in [since, until).
+
+    key      which of its kind: a goal's id; empty for kinds that have but one
+    window   days that a journey may reach back from its conversion
+    filters  (dimension, operation, values), each choosing persons
+    """
+
+    site: int
+    kind: str
+    key: str
+    by: str
+    window: int
+    since: datetime
+    until: datetime
+    order: int = 1
+    with_bots: bool = False
+    filters: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The values to bind."""
+        return {
+            "site": self.site,
+            "kind": self.kind,
+            "key": self.key,
+            "by": self.by,
+            "window": self.window,
+            "since": self.since,
+            "until": self.until,
+            "order": self.order,
+            "with_bots": int(self.with_bots),
+            "is_filtered": int(bool(self.filters)),
+            "filters": [(by, op, list(values)) for by, op, values in self.filters],
+        }
+
+
+def checked(ask: Ask) -> Ask:
+    """The question, if it can be answered.
+
+    raises   UserError naming what does not fit
+    """
+    if ask.kind not in KINDS:
+        raise UserError(f"“{ask.kind[:40]}” is not a kind of conversion.", "Choose one from the list.")
+    if ask.by not in SPLITS:
+        raise UserError(f"Credit cannot be split by “{ask.by[:40]}”.", f"Use one of {', '.join(SPLITS)}.")
+    if not 1 <= ask.window <= LONGEST_DAYS:
+        raise UserError("A journey can be followed 1 to 90 days back.", "Choose a number of days in between.")
+    if ask.order not in (1, 2, 3):
+        raise UserError("The Markov chain has an order of 1, 2 or 3.", "Choose one of them.")
+    for by, _, _ in ask.filters:
+        if by not in FACETS:
+            raise UserError(f"Journeys cannot be filtered by {by}.", "Remove that filter.")
+    return ask

@@ -1,0 +1,188 @@
+"""Journeys: the visits before each conversion, and how models that look at one journey at a time share it out."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+HALF_LIFE_DAYS = 7.0
+DAY_S = 86_400
+
+
+class Journeys(NamedTuple):
+    """Many journeys, each with at least one touch, one after the other in flat arrays.
+
+    values    how many values the split has; `value`, `is_direct` and `age_s` (seconds before the conversion) are by
+              touch, the oldest first
+    starts    where each journey begins; `weight` (conversions), `worth` (money) and `is_first` (the person's first
+              conversion) are by journey
+    """
+
+    values: int
+    value: Ints
+    is_direct: Flags
+    age_s: Floats
+    starts: Ints
+    weight: Floats
+    worth: Floats
+    is_first: Flags
+
+    @property
+    def lengths(self) -> Ints:
+        return np.diff(np.append(self.starts, len(self.value)))
+
+    @property
+    def of(self) -> Ints:
+        """The journey of each touch."""
+        return np.repeat(np.arange(len(self.starts)), self.lengths)
+
+    @property
+    def place(self) -> Ints:
+        """The place of each touch in its journey, from 0."""
+        return np.arange(len(self.value)) - np.repeat(self.starts, self.lengths)
+
+    @property
+    def days(self) -> Floats:
+        """Days from the first touch to the conversion, by journey."""
+        return self.age_s[self.starts] / DAY_S
+
+
+class Credit(NamedTuple):
+    """What each value of the split gets: conversions, the squares of its shares (for its range), and money."""
+
+    conversions: Floats
+    squares: Floats
+    worth: Floats
+
+
+# ── shares: for each touch, the part of its conversion that it gets; they sum to 1 in every journey ──
+
+
+def first(journeys: Journeys) -> Floats:
+    """All to the first touch."""
+    return np.asarray(journeys.place == 0, dtype=np.float64)
+
+
+def last(journeys: Journeys) -> Floats:
+    """All to the last touch."""
+    return np.asarray(journeys.place == journeys.lengths[journeys.of] - 1, dtype=np.float64)
+
+
+def last_non_direct(journeys: Journeys) -> Floats:
+    """All to the last touch that was not a direct visit; to the last touch where all were direct."""
+    places = np.arange(len(journeys.value))
+    chosen = np.maximum.reduceat(np.where(journeys.is_direct, -1, places), journeys.starts) if len(places) else places
+    ends = journeys.starts + journeys.lengths - 1
+    shares = np.zeros(len(places))
+    shares[np.where(chosen >= 0, chosen, ends)] = 1.0
+    return shares
+
+
+def linear(journeys: Journeys) -> Floats:
+    """The same to every touch."""
+    return np.asarray(1.0 / journeys.lengths[journeys.of])
+
+
+def time_decay(journeys: Journeys, half_life_days: float = HALF_LIFE_DAYS) -> Floats:
+    """Half as much to a touch for every half-life that it lies further back."""
+    ages = journeys.age_s - np.repeat(journeys.age_s[journeys.starts + journeys.lengths - 1], journeys.lengths)
+    weights = 0.5 ** (ages / (half_life_days * DAY_S))
+    return _shared(journeys, weights)
+
+
+def position(journeys: Journeys) -> Floats:
+    """40% to the first touch, 40% to the last, 20% over those between; halves where there are two."""
+    lengths = journeys.lengths[journeys.of]
+    is_edge = (journeys.place == 0) | (journeys.place == lengths - 1)
+    between = np.where(lengths > 2, 0.2 / np.maximum(lengths - 2, 1), 0.0)
+    return _shared(journeys, np.where(is_edge, 0.4, between))
+
+
+def shapley(journeys: Journeys) -> Floats:
+    """The same to every distinct value, at its first touch.
+
+    This is the Shapley value for "conversions of journeys that lie wholly inside a coalition": a journey belongs to
+    every coalition that holds its set of values, so its values are interchangeable and all others add nothing.
+
+    source   Shapley 1953; checked against all coalitions in tests/attribution/test_journey.py
+    """
+    keys = journeys.of * journeys.values + journeys.value
+    _, seen_first = np.unique(keys, return_index=True)
+    weights = np.zeros(len(keys))
+    weights[seen_first] = 1.0
+    return _shared(journeys, weights)
+
+
+def _shared(journeys: Journeys, weights: Floats) -> Floats:
+    return np.asarray(weights / sums(journeys.of, weights, len(journeys.starts))[journeys.of])
+
+
+SHARES: dict[str, Callable[[Journeys], Floats]] = {
+    "first": first,
+    "last": last,
+    "last_non_direct": last_non_direct,
+    "linear": linear,
+    "time_decay": time_decay,
+    "position": position,
+    "shapley": shapley,
+}
+"""The models that look at one journey at a time, by id."""
+
+
+def credit_of(journeys: Journeys, shares: Floats) -> Credit:
+    """Shares summed over all journeys. The conversions sum to all conversions, the money to all money."""
+    keys, places = np.unique(journeys.of * journeys.values + journeys.value, return_inverse=True)
+    share = sums(places, shares, len(keys))
+    of, value = keys // max(journeys.values, 1), keys % max(journeys.values, 1)
+    weight = journeys.weight[of]
+    return Credit(
+        sums(value, weight * share, journeys.values),
+        sums(value, weight * share**2, journeys.values),
+        sums(value, journeys.worth[of] * share, journeys.values),
+    )
+
+
+def sums(keys: Ints, weights: Floats, size: int) -> Floats:
+    """The weights summed by key, for keys from 0 up to `size`."""
+    return np.bincount(keys, weights, size).astype(np.float64)
+
+
+def present(journeys: Journeys) -> Floats:
+    """Conversions that each value was part of, anywhere in the journey."""
+    keys = np.unique(journeys.of * journeys.values + journeys.value)
+    weight = journeys.weight[keys // max(journeys.values, 1)]
+    return sums(keys % max(journeys.values, 1), weight, journeys.values)
+
+
+def frequent(journeys: Journeys, most: int) -> list[tuple[tuple[int, ...], float, float]]:
+    """The most frequent ways, repeats of a value drawn together: values in order, conversions, money."""
+    ways: dict[tuple[int, ...], list[float]] = {}
+    ends = journeys.starts + journeys.lengths
+    values = journeys.value.tolist()
+    facts = zip(journeys.starts.tolist(), ends.tolist(), journeys.weight.tolist(), journeys.worth.tolist(), strict=True)
+    for start, end, weight, worth in facts:
+        found = ways.setdefault(_drawn_together(values[start:end]), [0.0, 0.0])
+        found[0] += weight
+        found[1] += worth
+    ranked = sorted(ways.items(), key=lambda way: (-way[1][0], way[0]))
+    return [(way, count, worth) for way, (count, worth) in ranked[:most]]
+
+
+def _drawn_together(values: list[int]) -> tuple[int, ...]:
+    return tuple(v for i, v in enumerate(values) if i == 0 or v != values[i - 1])
+
+
+def weighted_median(values: Floats, weights: Floats) -> float:
+    """The value below which half of the weight lies.
+
+    raises   ValueError without values
+    """
+    if not len(values):
+        raise ValueError("there is no median of nothing")
+    order = np.argsort(values, kind="stable")
+    passed = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(passed, passed[-1] / 2)])

@@ -1,0 +1,132 @@
+"""What a page shows of credit, and what a kept report holds of it."""
+
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+LONE = "\x00"
+"""The row of conversions without a visit inside the window; no value of a split looks like it."""
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """One value of the split, by the chosen model and by all.
+
+    share     of all conversions of the question
+    assisted  conversions that it was part of without being the last touch
+    cost      None where ads know nothing of the split, or nothing was spent at all
+    """
+
+    key: str
+    credit: float
+    low: float
+    high: float
+    share: float
+    worth: float
+    assisted: float
+    by_model: dict[str, float]
+    before: float | None = None
+    cost: float | None = None
+    clicks: int | None = None
+
+    @property
+    def is_lone(self) -> bool:
+        return self.key == LONE
+
+    @property
+    def cost_per_conversion(self) -> float | None:
+        return self.cost / self.credit if self.cost and self.credit else None
+
+    @property
+    def roas(self) -> float | None:
+        """Money brought for each unit of cost."""
+        return self.worth / self.cost if self.cost else None
+
+    @property
+    def romi(self) -> float | None:
+        """What was earned beyond the cost, as a share of the cost."""
+        return (self.worth - self.cost) / self.cost if self.cost else None
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether chance alone could move the credit by more than a fifth."""
+        return self.credit > 0 and (self.high - self.low) / 2 > 0.2 * self.credit
+
+
+class Definition(msgspec.Struct, frozen=True, kw_only=True):
+    """All that decides a report's figures, so that the same question can be asked again."""
+
+    model: str
+    order: int
+    kind: str
+    key: str
+    conversion: str
+    by: str
+    window: int
+    first: date
+    last: date
+    zone: str
+    currency: str
+    with_bots: bool
+    filters: tuple[tuple[str, str, tuple[str, ...]], ...]
+    rules: int
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """The figures as they were reported."""
+
+    conversions: float
+    worth: float
+    rows: list[tuple[str, float, float, float, float]]
+    """Key, credit, low, high, money."""
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A kept report: what was asked, and what was answered then."""
+
+    id: int
+    name: str
+    made_by: str
+    made_at: datetime
+    definition: Definition
+    result: Result
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of a kept report beside today's answer to the same question."""
+
+    key: str
+    kept: float
+    kept_worth: float
+    now: float
+    now_worth: float
+
+    @property
+    def is_changed(self) -> bool:
+        return abs(self.now - self.kept) >= 0.05 or abs(self.now_worth - self.kept_worth) >= 0.01
+
+
+def differences(kept: Result, now: Result) -> list[Difference]:
+    """Every value that was reported or would be reported today, the largest kept credit first."""
+    then = {row[0]: row for row in kept.rows}
+    today = {row[0]: row for row in now.rows}
+    keys = sorted({*then, *today}, key=lambda k: (-then.get(k, _none(k))[1], -today.get(k, _none(k))[1], k))
+    return [
+        Difference(
+            key=k,
+            kept=then.get(k, _none(k))[1],
+            kept_worth=then.get(k, _none(k))[4],
+            now=today.get(k, _none(k))[1],
+            now_worth=today.get(k, _none(k))[4],
+        )
+        for k in keys
+    ]
+
+
+def _none(key: str) -> tuple[str, float, float, float, float]:
+    return key, 0.0, 0.0, 0.0, 0.0
+
+
+def plain(value: Any) -> Any:
+    """A struct as JSON that a database keeps."""
+    return msgspec.to_builtins(value)

@@ -1,0 +1,341 @@
+"""Money: which channels bring revenue, by all models, and reports that stay as they were."""
+
+import csv
+import io
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.attribution import questions, store
+from tandem.attribution.model.ask import FACETS, KINDS, SPLITS, WINDOWS, Ask, checked
+from tandem.attribution.model.definitions import MODELS, RULES_VERSION
+from tandem.attribution.model.markov import DENSE, WIDEST
+from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
+from tandem.attribution.model.sankey import END, OTHERS
+from tandem.attribution.model.view import View
+from tandem.base import clock, web
+from tandem.base.errors import UserError
+from tandem.metrics.address import COMPARISONS, OPS, Address, address_of, filter_of, written
+from tandem.metrics.ask import Filter
+from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.period import NAMES, Period, period_of
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
+SORTS = ("credit", "worth", "assisted", "cost", "romi", "cost_per_conversion")
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reader chose beside period and filters."""
+
+    conversion: str
+    split: str
+    model: str
+    window: int
+    order: int
+    sort: str
+    most: int
+
+
+def _choice(request: Request[Any, Any, Any]) -> Choice:
+    asked = {k: str(v) for k, v in request.query_params.items()}
+    model = asked.get("model", MODEL)
+    if model not in MODELS:
+        raise UserError(f"“{model[:40]}” is not a model.", f"Use one of {', '.join(MODELS)}.")
+    sort = asked.get("sort", "credit")
+    return Choice(
+        conversion=asked.get("conversion", "orders"),
+        split=asked.get("split", "channel"),
+        model=model,
+        window=_whole(asked.get("window", ""), WINDOW),
+        order=_whole(asked.get("order", ""), 1),
+        sort=sort if sort in (*SORTS, *MODELS) else "credit",
+        most=max(1, min(_whole(asked.get("most", ""), SHOWN), MOST_ROWS)),
+    )
+
+
+def _whole(text: str, otherwise: int) -> int:
+    if not text:
+        return otherwise
+    if not text.isdecimal() or len(text) > 9:
+        raise UserError(f"“{text[:40]}” is not a whole number.", "Write it with digits only.")
+    return int(text)
+
+
+def _kept(choice: Choice) -> dict[str, str]:
+    """The choices as the address carries them; what is usual is left out."""
+    usual = Choice(conversion="orders", split="channel", model=MODEL, window=WINDOW, order=1, sort="credit", most=SHOWN)
+    names = [n for n in Choice.__struct_fields__ if getattr(choice, n) != getattr(usual, n)]
+    return {n: str(getattr(choice, n)) for n in names}
+
+
+def _view(request: Request[Any, Any, Any], house: House, caller: Caller, choice: Choice, path: str = "/money") -> View:
+    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
+    site = site_for(house, caller, query.get("site"))
+    filters = request.query_params.getall("f", [])
+    address = address_of(query, filters, site, lens_of(request, caller), clock.now())
+    return View(path=path, address=address, keep=_kept(choice))
+
+
+def _tidied(request: Request[Any, Any, Any], view: View) -> Redirect | None:
+    """What a form of the page asked for (days, one more filter, a window of one's own) as a proper address."""
+    asked = request.query_params
+    if asked.get("first") and asked.get("last"):
+        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
+    if asked.get("by"):
+        f = Filter(asked["by"], asked.get("op", "is"), (asked.get("value", "").strip(),))
+        filter_of(written(f))
+        return Redirect(view.link(f=written(f)))
+    return None
+
+
+def _ask(address: Address, choice: Choice, period: Period) -> Ask:
+    kind, _, key = choice.conversion.partition(":")
+    return checked(
+        Ask(
+            site=address.site.id,
+            kind=kind,
+            key=key,
+            by=choice.split,
+            window=choice.window,
+            order=choice.order if choice.model == "markov" else 1,
+            since=period.since,
+            until=period.until,
+            with_bots=address.with_bots,
+            filters=tuple((f.by, f.op, f.values) for f in address.where),
+        )
+    )
+
+
+def _conversions(house: House, site: Site) -> dict[str, str]:
+    """What can be chosen, by its id in the address; a goal has a name of the customer's own, others have none."""
+    goals = house.parts["goal_names"](site) if "goal_names" in house.parts else {}
+    return {kind: "" for kind in KINDS if kind != "goal"} | {f"goal:{key}": name for key, name in goals.items()}
+
+
+def _named(house: House, site: Site, conversion: str) -> str:
+    found = _conversions(house, site)
+    if conversion in found:
+        return found[conversion]
+    raise UserError(f"There is no conversion “{conversion[:60]}”.", "Choose one from the list.", status=404)
+
+
+def _sorted(rows: list[Row], sort: str) -> list[Row]:
+    if sort == "credit":
+        return rows
+    if sort in MODELS:
+        return sorted(rows, key=lambda r: -r.by_model[sort])
+    known = [r for r in rows if getattr(r, sort) is not None]
+    rising = sort == "cost_per_conversion"
+    known.sort(key=lambda r: getattr(r, sort), reverse=not rising)
+    return known + [r for r in rows if getattr(r, sort) is None]
+
+
+@get("/money", sync_to_thread=True, include_in_schema=False)
+def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
+    caller.must("money.read")
+    choice = _choice(request)
+    view = _view(request, house, caller, choice)
+    if moved := _tidied(request, view):
+        return moved
+    address = view.address
+    conversion = _named(house, address.site, choice.conversion)
+    before = _ask(address, choice, address.before) if address.before else None
+    ask = _ask(address, choice, address.period)
+    answer = questions.answered(house.warehouse, ask, choice.model, before)
+    rows = _sorted(answer.rows, choice.sort)
+    return framed(
+        request,
+        house,
+        caller,
+        "attribution/money.html",
+        **_top(view),
+        choice=choice,
+        answer=answer,
+        rows=rows[: choice.most],
+        conversion=conversion,
+        conversions=_conversions(house, address.site),
+        models=MODELS,
+        splits=SPLITS,
+        windows=sorted({*WINDOWS, choice.window}),
+        is_money=KINDS[ask.kind],
+        reports=store.reports_of(house.database, address.site, 12),
+        may_export=caller.may("figures.export"),
+        names=house.parts["goal_names"](address.site) if "goal_names" in house.parts else {},
+        relative=web.relative,
+        is_partial=address.period.since < clock.now() < address.period.until,
+        now=clock.now(),
+        **_words(),
+    )
+
+
+def _top(view: View) -> dict[str, Any]:
+    """What the top bar needs of a page that shows figures."""
+    return {
+        "site": view.address.site,
+        "address": view.address,
+        "view": view,
+        "periods": NAMES,
+        "filter_by": FACETS,
+        "ops": OPS,
+        "comparisons": COMPARISONS,
+        "dimensions": DIMENSIONS,
+    }
+
+
+def _words() -> dict[str, Any]:
+    return {
+        "LONE": LONE,
+        "END": END,
+        "OTHERS": OTHERS,
+        "DENSE": DENSE,
+        "WIDEST": WIDEST,
+        "rules_version": RULES_VERSION,
+    }
+
+
+@get("/money/explain", sync_to_thread=True, include_in_schema=False)
+def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
+    """The "what is this?" panel: the model's definition, the SQL as run and the values bound."""
+    caller.must("money.read")
+    choice = _choice(request)
+    view = _view(request, house, caller, choice)
+    ask = _ask(view.address, choice, view.address.period)
+    asked = [store.bound(name, ask) for name in ("journeys", "lost_steps", "totals")]
+    return framed(
+        request,
+        house,
+        caller,
+        "attribution/_explain.html",
+        site=view.address.site,
+        model=choice.model,
+        queries=asked,
+    )
+
+
+@get("/money/export", sync_to_thread=True, include_in_schema=False)
+def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
+    """All rows of the page's tables, as CSV or JSON."""
+    caller.must("figures.export")
+    caller.must("money.read")
+    choice = _choice(request)
+    view = _view(request, house, caller, choice)
+    ask, span = _ask(view.address, choice, view.address.period), view.address.period
+    found = [_exported(row) for row in questions.answered(house.warehouse, ask, choice.model).rows]
+    file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"
+    headers = {"content-disposition": f'attachment; filename="{file}"'}
+    if format == "json":
+        return Response(found, media_type="application/json", headers=headers)
+    if format != "csv":
+        raise UserError(f"“{format[:20]}” is not a format.", "Choose csv or json.")
+    out = io.StringIO()
+    writer = csv.DictWriter(out, EXPORTED)
+    writer.writeheader()
+    writer.writerows({k: _cell(v) for k, v in row.items()} for row in found)
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+EXPORTED = (
+    "value",
+    "credit",
+    "low",
+    "high",
+    "share",
+    "money",
+    "assisted",
+    "cost",
+    "clicks",
+    *(f"by_{m}" for m in MODELS),
+)
+
+
+def _exported(row: Row) -> dict[str, Any]:
+    value = "(no visit in the window)" if row.is_lone else row.key
+    facts = (value, row.credit, row.low, row.high, row.share, row.worth, row.assisted, row.cost, row.clicks)
+    return dict(zip(EXPORTED, (*facts, *(row.by_model[m] for m in MODELS)), strict=True))
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula."""
+    if isinstance(value, float):
+        return round(value, 6)
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+
+
+# ── kept reports ──
+
+
+@post("/money/reports", sync_to_thread=True, include_in_schema=False)
+def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
+    """Freeze what the page shows."""
+    caller.must("reports.keep")
+    caller.must("money.read")
+    choice = _choice(request)
+    view = _view(request, house, caller, choice)
+    address = view.address
+    ask = _ask(address, choice, address.period)
+    answer = questions.answered(house.warehouse, ask, choice.model)
+    definition = Definition(
+        model=choice.model,
+        order=answer.order,
+        kind=ask.kind,
+        key=ask.key,
+        conversion=_named(house, address.site, choice.conversion),
+        by=ask.by,
+        window=ask.window,
+        first=address.period.first,
+        last=address.period.last,
+        zone=address.site.zone,
+        currency=address.site.currency,
+        with_bots=ask.with_bots,
+        filters=ask.filters,
+        rules=RULES_VERSION,
+    )
+    kept = store.keep(house.database, address.site, data.get("name", ""), definition, answer.result, caller.person_id)
+    return Response("", headers={"HX-Redirect": f"/money/reports/{kept}?site={address.site.key}"})
+
+
+@get("/money/reports/{report_id:int}", sync_to_thread=True, include_in_schema=False)
+def report(
+    request: Request[Any, Any, Any], house: House, caller: Caller, report_id: int, site: str | None = None
+) -> Response[str]:
+    """A kept report beside today's answer to the same question."""
+    caller.must("money.read")
+    chosen = site_for(house, caller, site)
+    kept = store.report_of(house.database, chosen, report_id)
+    today = questions.answered(house.warehouse, _asked_again(chosen, kept), kept.definition.model)
+    return framed(
+        request,
+        house,
+        caller,
+        "attribution/report.html",
+        site=chosen,
+        report=kept,
+        today=today.result,
+        rows=differences(kept.result, today.result),
+        dimensions=DIMENSIONS,
+        now=clock.now(),
+        **_words(),
+    )
+
+
+def _asked_again(site: Site, kept: Report) -> Ask:
+    d = kept.definition
+    period = period_of(f"{d.first}..{d.last}", d.zone, clock.now())
+    return checked(
+        Ask(
+            site=site.id, kind=d.kind, key=d.key, by=d.by, window=d.window, order=d.order, since=period.since,
+            until=period.until, with_bots=d.with_bots, filters=d.filters,
+        )
+    )  # fmt: skip
+
+
+ROUTES = [money, explain, export, keep, report]

@@ -1,0 +1,37 @@
+-- answers: How many conversions were there, what did they bring, and what was refunded without an order beside it?
+-- grain: one row
+-- reads: touches, conversion_facts, outside_facts
+with
+-- Filters choose persons: each asks for a visit that meets it, or, when it says "not", for none that does.
+chosen as (
+    select person
+    from touches
+    where {is_filtered:UInt8} and site = {site:UInt32} and (bot = '' or {with_bots:UInt8})
+      and at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32}) and at < {until:DateTime64(3, 'UTC')}
+    group by person
+    having arrayAll(
+        (is_met, f) -> is_met = (f.2 in ('is', 'contains')),
+        maxForEach(arrayMap(
+            f -> toUInt8(if(
+                f.2 in ('is', 'is_not'), has(f.3, facets[f.1]),
+                arrayExists(part -> positionCaseInsensitiveUTF8(facets[f.1], part) > 0, f.3)
+            )),
+            {filters:Array(Tuple(String, String, Array(String)))}
+        )),
+        {filters:Array(Tuple(String, String, Array(String)))}
+    )
+),
+every_conversion as (
+    select site, person, at, kind, key, weight, amount, bot from conversion_facts
+    union all
+    select site, person, at, kind, key, weight, amount, bot from outside_facts
+),
+facts as (
+    select person, weight, amount
+    from every_conversion
+    where site = {site:UInt32} and kind = {kind:String} and key = {key:String}
+      and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')} and (bot = '' or {with_bots:UInt8})
+)
+select sum(weight) as conversions, sumIf(amount, weight > 0) as worth, sumIf(amount, weight = 0) as refunds
+from facts
+where not {is_filtered:UInt8} or person global in (select person from chosen)

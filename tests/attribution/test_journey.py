@@ -1,0 +1,98 @@
+"""Models that look at one journey at a time: against plain loops, and by their laws."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.attribution.model.journey import SHARES, Journeys, credit_of, frequent, present, weighted_median
+from tests.attribution import naive
+
+VALUES = 5
+DAY = 86_400
+Told = tuple[list[naive.Touch], int, float]
+touch = st.tuples(st.integers(0, VALUES - 1), st.integers(0, 60 * DAY), st.booleans())
+journey = st.tuples(st.lists(touch, min_size=1, max_size=8), st.integers(1, 4), st.integers(-5, 500))
+journeys = st.lists(journey, min_size=1, max_size=12)
+
+
+def told(given: list[tuple[list[tuple[int, int, bool]], int, int]]) -> list[Told]:
+    """Journeys with their touches from the oldest to the newest."""
+    return [
+        ([naive.Touch(v, float(a), d) for v, a, d in sorted(touches, key=lambda t: -t[1])], weight, float(worth))
+        for touches, weight, worth in given
+    ]
+
+
+def packed(stories: list[Told]) -> Journeys:
+    touches = [t for story, _, _ in stories for t in story]
+    lengths = [len(story) for story, _, _ in stories]
+    return Journeys(
+        VALUES,
+        np.array([t.value for t in touches]),
+        np.array([t.is_direct for t in touches]),
+        np.array([t.age_s for t in touches]),
+        np.cumsum([0, *lengths])[:-1],
+        np.array([w for _, w, _ in stories], dtype=float),
+        np.array([m for _, _, m in stories]),
+        np.ones(len(stories), dtype=bool),
+    )
+
+
+@pytest.mark.parametrize("model", SHARES)
+@given(journeys)
+@settings(max_examples=60, deadline=None)
+def test_a_model_equals_plain_loops_and_gives_away_all_there_is(model: str, given: list) -> None:  # type: ignore[type-arg]
+    stories = told(given)
+    conversions, squares, worth = [0.0] * VALUES, [0.0] * VALUES, [0.0] * VALUES
+    for touches, weight, money in stories:
+        mine = [0.0] * VALUES
+        for t, share in zip(touches, naive.shares(model, touches), strict=True):
+            mine[t.value] += share
+        for v in range(VALUES):
+            conversions[v] += weight * mine[v]
+            squares[v] += weight * mine[v] ** 2
+            worth[v] += money * mine[v]
+    found = credit_of(packed(stories), SHARES[model](packed(stories)))
+    assert found.conversions == pytest.approx(conversions, abs=1e-9)
+    assert found.squares == pytest.approx(squares, abs=1e-9)
+    assert found.worth == pytest.approx(worth, abs=1e-7)
+    assert found.conversions.sum() == pytest.approx(sum(w for _, w, _ in stories))
+    assert found.worth.sum() == pytest.approx(sum(m for _, _, m in stories), abs=1e-7)
+    assert (found.conversions >= 0).all()
+
+
+@given(journeys)
+@settings(max_examples=25, deadline=None)
+def test_the_shapley_value_equals_its_definition_over_all_coalitions(given: list) -> None:  # type: ignore[type-arg]
+    stories = told(given)
+    paths = [(tuple(t.value for t in touches), float(weight), 0.0) for touches, weight, _ in stories]
+    found = credit_of(packed(stories), SHARES["shapley"](packed(stories)))
+    assert found.conversions == pytest.approx(naive.shapley_by_coalitions(paths, VALUES), abs=1e-9)
+
+
+@given(journeys)
+@settings(max_examples=40, deadline=None)
+def test_a_value_is_present_once_in_each_journey_that_holds_it(given: list) -> None:  # type: ignore[type-arg]
+    stories = told(given)
+    expected = [sum(w for touches, w, _ in stories if any(t.value == v for t in touches)) for v in range(VALUES)]
+    assert present(packed(stories)).tolist() == expected
+
+
+def test_a_half_life_is_seven_days() -> None:
+    story = [naive.Touch(0, 7.0 * DAY, False), naive.Touch(1, 0.0, False)]
+    found = credit_of(packed([(story, 3, 0.0)]), SHARES["time_decay"](packed([(story, 3, 0.0)])))
+    assert found.conversions[:2] == pytest.approx([1.0, 2.0])
+
+
+def test_frequent_ways_draw_repeats_together() -> None:
+    def story(*values: int) -> list[naive.Touch]:
+        return [naive.Touch(v, 0.0, False) for v in values]
+
+    found = frequent(packed([(story(1, 1, 2), 1, 10.0), (story(1, 2, 2), 2, 5.0), (story(2), 1, 1.0)]), 5)
+    assert found == [((1, 2), 3.0, 15.0), ((2,), 1.0, 1.0)]
+
+
+def test_a_median_is_weighted() -> None:
+    assert weighted_median(np.array([5.0, 1.0, 9.0]), np.array([1.0, 1.0, 10.0])) == 9.0
+    assert weighted_median(np.array([5.0, 1.0, 9.0]), np.array([1.0, 1.0, 1.0])) == 5.0

@@ -1,0 +1,112 @@
+"""The page over HTTP: choices in the address, exports, the panel, a report kept and read again."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import TestClient
+
+from tandem.accounts import store as accounts
+from tandem.accounts.guard import Caller
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.attribution import store
+from tandem.attribution.routes import ROUTES
+from tandem.base import web
+from tandem.base.errors import UserError
+from tests.attribution.shop import put
+from tests.attribution.test_questions import VISITS
+
+SPAN = "period=2026-10-11..2026-11-09"
+Door = TestClient[Litestar]
+
+
+@pytest.fixture
+def door(house: House, site: Site) -> Iterator[Door]:
+    put(house.warehouse, VISITS)
+    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
+    assert signed_in is not None
+    caller = Caller(
+        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
+    )
+    app = Litestar(
+        route_handlers=ROUTES,
+        dependencies={
+            "house": Provide(lambda: house, sync_to_thread=False),
+            "caller": Provide(lambda: caller, sync_to_thread=False),
+        },
+        exception_handlers={UserError: web.user_error},
+    )
+    with TestClient(app) as client:
+        yield client
+
+
+def rows(door: Door, query: str) -> dict[str, dict[str, Any]]:
+    answer = door.get(f"/money/export?{SPAN}&format=json&{query}")
+    assert answer.status_code == 200, answer.text
+    return {row["value"]: row for row in answer.json()}
+
+
+def test_the_answer_stands_above_everything(door: Door) -> None:
+    page = door.get(f"/money?{SPAN}&model=first").text
+    assert "Paid Search brought" in page
+    assert "<b>75.0%</b>" in page
+    assert "of 4 conversions and €150.00" in page
+    assert "9 Nov 2026" in page
+
+
+def test_choices_in_the_address_choose(door: Door) -> None:
+    assert rows(door, "model=last")["Paid Search"]["credit"] == 2.0
+    assert rows(door, "model=first")["Paid Search"]["credit"] == 3.0
+    assert set(rows(door, "split=source")) == {"paid search", "email", "direct"}
+    short = rows(door, "model=first&window=1")
+    assert (short["Paid Search"]["credit"], short["Email"]["credit"]) == (2.0, 1.0)
+    assert set(rows(door, "f=channel:is:Email&model=linear")) == {"Paid Search", "Email", "Direct"}
+    assert rows(door, "f=channel:is:Email&model=last")["Direct"]["credit"] == 2.0
+
+
+def test_an_export_is_a_table_that_no_spreadsheet_runs(door: Door) -> None:
+    answer = door.get(f"/money/export?{SPAN}&model=shapley")
+    assert answer.headers["content-disposition"].endswith('-money-channel-shapley-2026-10-11-2026-11-09.csv"')
+    found = list(csv.DictReader(io.StringIO(answer.text)))
+    assert sum(float(row["credit"]) for row in found) == pytest.approx(4)
+    assert sum(float(row["by_markov"]) for row in found) == pytest.approx(4, abs=1e-4)
+    assert door.get(f"/money/export?{SPAN}&format=xml").status_code == 400
+
+
+def test_what_is_this_shows_the_question_as_run(door: Door) -> None:
+    panel = door.get(f"/money/explain?{SPAN}&window=14").text
+    assert "from conversion_facts" in panel
+    assert "<code>14</code>" in panel
+
+
+def test_a_kept_report_shows_then_and_now(door: Door, house: House, site: Site) -> None:
+    kept = door.post(f"/money/reports?{SPAN}&model=linear", data={"name": "Board meeting"})
+    assert kept.headers["hx-redirect"] == "/money/reports/1?site=fern"
+    page = door.get("/money/reports/1?site=fern").text
+    assert "What was reported in “Board meeting”?" in page
+    assert "The same question has the same answer today." in page
+    house.warehouse.do("alter table visit_rows delete where visitor = 2 settings mutations_sync = 1")
+    page = door.get("/money/reports/1?site=fern").text
+    assert "The same question has another answer today" in page
+    assert "−2" in page
+    assert store.report_of(house.database, site, 1).result.conversions == 4.0
+    assert "Board meeting" in door.get("/money").text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("model=guess", "is not a model"), ("window=ten", "is not a whole number"), ("window=91", "1 to 90 days"),
+        ("conversion=goal:77", "no conversion"), ("split=visitor", "cannot be split"),
+        ("f=page:is:/x", "cannot be filtered"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told(door: Door, query: str, said: str) -> None:
+    answer = door.get(f"/money?{query}", headers={"accept": "application/json"})
+    assert answer.status_code in (400, 404)
+    assert said in answer.json()["error"]

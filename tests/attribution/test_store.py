@@ -1,0 +1,211 @@
+"""Journeys from the event store: equal to plain loops, on one node and on two shards."""
+
+import random
+from collections import defaultdict
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import numpy as np
+import pytest
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.attribution import store
+from tandem.attribution.model.ask import Ask
+from tandem.attribution.model.credits import by_all_models
+from tandem.base.warehouse import Warehouse
+from tandem.people import store as people
+from tandem.people.jobs import stitch_where_needed
+from tandem.people.model.identifier import Identifier, Link, visitor
+from tests.attribution import naive
+from tests.attribution.shop import CHANNELS, START, Visit, journeys, put
+
+SINCE, UNTIL = START + timedelta(days=40), START + timedelta(days=70)
+DAY = timedelta(days=1)
+
+
+def crowd(seed: int, people: int = 250) -> list[Visit]:
+    """People who come one to nine times within 80 days; some order, some twice, some reach goals, some are robots."""
+    rng, visits = random.Random(seed), []
+    for person in range(1, people + 1):
+        for _ in range(rng.randint(1, 9)):
+            at = START + timedelta(seconds=rng.randrange(80 * 86_400))
+            is_buying = rng.random() < 0.15
+            visits.append(
+                Visit(
+                    person * 1_000_003,
+                    at,
+                    rng.choice(CHANNELS),
+                    orders=rng.randint(1, 2) if is_buying else 0,
+                    revenue=rng.randint(5, 90) if is_buying else 0,
+                    goals=tuple((rng.randint(0, 90), rng.randint(1, 2), 0.5) for _ in range(rng.choice((0, 0, 1, 2)))),
+                    bot="search" if rng.random() < 0.05 else "",
+                    site=2 if rng.random() < 0.05 else 1,
+                )
+            )
+    visits += [
+        Visit(7, SINCE, "Email", orders=1, revenue=10), Visit(8, UNTIL, "Email", orders=1, revenue=20),
+        Visit(9, SINCE - timedelta(milliseconds=1), "Email", orders=1, revenue=40),
+        Visit(10, SINCE - 30 * DAY, "Paid Search"), Visit(10, SINCE, "Direct", orders=1, revenue=1),
+        Visit(11, SINCE - 30 * DAY - timedelta(milliseconds=1), "Paid Search"), Visit(11, SINCE, "Direct", orders=1),
+    ]  # fmt: skip
+    return visits
+
+
+def ask(by: str = "channel", window: int = 30, **more: object) -> Ask:
+    given = {"kind": "orders", "key": "", "since": SINCE, "until": UNTIL} | more
+    return Ask(site=1, by=by, window=window, **given)  # type: ignore[arg-type]
+
+
+Both = tuple[Warehouse, Warehouse]
+
+
+@pytest.fixture
+def both(warehouse: Warehouse, shards: Warehouse) -> Both:
+    return warehouse, shards
+
+
+@pytest.mark.parametrize("window", [1, 30, 90])
+@pytest.mark.parametrize("goal", [0, 2])
+def test_journeys_and_credits_equal_plain_loops(both: Both, goal: int, window: int) -> None:
+    visits = crowd(3)
+    put(both[0], visits)
+    won, lost = journeys(visits, SINCE, UNTIL, window, goal)
+    with_touches = [j for j in won if j.touches]
+    question = ask(window=window, kind="goal" if goal else "orders", key=str(goal) if goal else "", order=2)
+    for engine in both:
+        got = store.found(engine, question)
+        place = [got.names.index(c) if c in got.names else -1 for c in CHANNELS]
+        assert got.lone == (sum(j.weight for j in won if not j.touches), sum(j.worth for j in won if not j.touches))
+        assert got.totals.conversions == sum(j.weight for j in won)
+        assert float(got.totals.worth) == sum(j.worth for j in won)
+        assert sorted(zip(got.journeys.lengths, got.journeys.weight, got.journeys.is_first, strict=True)) == sorted(
+            (len(j.touches), j.weight, j.is_first) for j in with_touches
+        )
+        credit, _ = by_all_models(got.journeys, got.lost)
+        for model in ("first", "last", "last_non_direct", "linear", "time_decay", "position", "shapley"):
+            expected, worth = defaultdict(float), defaultdict(float)  # type: ignore[var-annotated]
+            for j in with_touches:
+                for touch, share in zip(j.touches, naive.shares(model, j.touches), strict=True):
+                    expected[touch.value] += j.weight * share
+                    worth[touch.value] += j.worth * share
+            for v, at in enumerate(place):
+                if at >= 0:
+                    assert credit[model].conversions[at] == pytest.approx(expected[v], rel=1e-6), model
+                    assert credit[model].worth[at] == pytest.approx(worth[v], rel=1e-6), model
+        paths = [(tuple(t.value for t in j.touches), float(j.weight), 0.0) for j in with_touches]
+        paths += [(tuple(CHANNELS.index(c) for c in way), 0.0, 1.0) for way in lost]
+        chain = naive.markov_by_removal(paths, len(CHANNELS), 2)
+        for v, at in enumerate(place):
+            if at >= 0:
+                assert credit["markov"].conversions[at] == pytest.approx(chain[v], abs=1e-6)
+
+
+def test_a_merged_person_has_one_journey_though_the_browsers_lie_on_different_shards(
+    both: Both, house: House, site: Site
+) -> None:
+    warehouse = both[0]
+    put(
+        warehouse,
+        [Visit(v, START + (50 + v) * DAY, c) for v, c in ((1, "Paid Search"), (2, "Email"), (3, "Organic Search"))]
+        + [Visit(4, START + 55 * DAY, "Direct", orders=1, revenue=90)],
+    )
+    assert [n for n, w in _credits(warehouse, "first").items() if w] == ["Direct"]
+    office = Identifier("phone", "+48600100200")
+    people.record(house, site, [Link(a=visitor(v), b=office, at=START, source="form", ref="") for v in (1, 2, 3, 4)])
+    stitch_where_needed(house)
+    for database in ("cluster", "shard"):  # nodes of their own in this one process
+        for name in ("person_map", "person_news"):
+            both[1].do(f"system reload dictionary {database}.{name}")
+    for engine in both:
+        assert {n: w for n, w in _credits(engine, "first").items() if w} == {"Paid Search": 1.0}
+        assert {n: round(w, 9) for n, w in _credits(engine, "linear").items()} == {
+            "Direct": 0.25, "Email": 0.25, "Organic Search": 0.25, "Paid Search": 0.25,
+        }  # fmt: skip
+
+
+def _credits(engine: Warehouse, model: str, **more: object) -> dict[str, float]:
+    got = store.found(engine, ask(**more))  # type: ignore[arg-type]
+    credit, _ = by_all_models(got.journeys, got.lost)
+    return dict(sorted(zip(got.names, credit[model].conversions.tolist(), strict=True)))
+
+
+def test_filters_choose_whole_persons_and_a_filter_and_its_opposite_make_everyone(both: Both) -> None:
+    visits = [v._replace(country=("PL", "DE")[v.visitor % 2]) for v in crowd(5)]
+    put(both[0], visits)
+    for engine in both:
+        whole = store.totals(engine, ask())
+        for op, opposite, values in (("is", "is_not", ("Email",)), ("contains", "contains_not", ("search",))):
+            chosen = store.totals(engine, ask(filters=(("channel", op, values),)))
+            others = store.totals(engine, ask(filters=(("channel", opposite, values),)))
+            assert 0 < chosen.conversions < whole.conversions
+            assert chosen.conversions + others.conversions == whole.conversions
+        german = store.found(engine, ask(filters=(("country", "is", ("DE",)), ("channel", "is", ("Email",)))))
+        buyers = {v.visitor for v in visits if v.country == "DE" and v.channel == "Email" and _counts(v)}
+        expected, _ = journeys([v for v in visits if v.visitor in buyers], SINCE, UNTIL, 30)
+        assert german.totals.conversions == sum(j.weight for j in expected)
+        assert german.journeys.weight.sum() == sum(j.weight for j in expected if j.touches)
+
+
+def _counts(v: Visit) -> bool:
+    return not v.bot and v.site == 1 and SINCE - 30 * DAY <= v.at < UNTIL
+
+
+def test_a_refund_without_an_order_is_no_conversion(both: Both) -> None:
+    put(
+        both[0],
+        [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=60), Visit(1, START + 51 * DAY, "Direct", revenue=-25)],
+    )
+    for engine in both:
+        got = store.found(engine, ask())
+        assert got.totals == store.Totals(conversions=1, worth=Decimal(60), refunds=Decimal(-25))
+        assert len(got.journeys.starts) == 1
+
+
+def test_without_any_visit_there_is_nothing_and_nothing_breaks(both: Both) -> None:
+    for engine in both:
+        got = store.found(engine, ask())
+        credit, chain = by_all_models(got.journeys, got.lost)
+        assert got.names == []
+        assert all(c.conversions.size == 0 for c in credit.values())
+        assert np.isfinite(chain.error)
+
+
+def test_a_conversion_without_a_visit_in_the_window_is_credited_to_nobody(both: Both) -> None:
+    at: datetime = START + 50 * DAY
+    put(both[0], [Visit(1, at, "Email", goals=((3 * 24 * 60, 1, 9.0),))])
+    for engine in both:
+        got = store.found(engine, ask(kind="goal", key="1", window=1))
+        assert got.lone == (1.0, 9.0)
+        assert len(got.journeys.starts) == 0
+
+
+def test_a_wide_split_takes_the_first_order_whatever_was_asked(both: Both) -> None:
+    visits = [
+        Visit(v, START + timedelta(days=45 + v % 9, hours=h), "Paid Search", term=f"word {v * 3 + h}", orders=h == 1)
+        for v in range(40)
+        for h in range(2)
+    ]
+    put(both[0], visits)
+    for engine in both:
+        got = store.found(engine, ask(by="term", order=3))
+        assert len(got.names) == 80
+        assert got.lost.order == 1
+        credit, _ = by_all_models(got.journeys, got.lost)
+        assert credit["markov"].conversions.sum() == pytest.approx(40)
+
+
+def test_a_call_ends_the_journey_of_its_visit_or_of_its_caller(both: Both) -> None:
+    warehouse, at = both[0], START + 50 * DAY
+    put(warehouse, [Visit(101, at, "Paid Search"), Visit(101, at + DAY, "Email"), Visit(102, at, "Direct")])
+    calls = {"site": [1, 1], "call": [11, 12], "at": [at + 2 * DAY, at + 3 * DAY], "direction": ["in", "in"]}
+    warehouse.insert("call_rows", calls | {"caller": [501, 502]})
+    credit = {"site": [1], "call": [11], "visitor": [101], "certainty": [0.8], "channel": ["Email"], "version": [1]}
+    warehouse.insert("call_credit_rows", credit)
+    for engine in both:
+        got = store.found(engine, ask(kind="calls"))
+        assert (got.totals.conversions, got.lone) == (2, (1.0, 0.0))
+        assert {n: w for n, w in _credits(engine, "linear", kind="calls").items() if w} == {
+            "Email": 0.5,
+            "Paid Search": 0.5,
+        }

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -120,9 +121,10 @@ class Warehouse:
         return Answer(tuple(result.column_names), [tuple(r) for r in result.result_rows], _ms_since(began))
 
     def rows(self, sql: str, shape: type[T], /, **params: Any) -> list[T]:
-        """Rows of one question as structs; column names are field names."""
+        """Rows of one question as structs; column names are field names. Moments are in UTC and say so."""
         answer = self.ask(sql, params)
-        return [msgspec.convert(dict(zip(answer.names, row, strict=True)), shape, strict=False) for row in answer.rows]
+        rows = (map(_in_utc, row) for row in answer.rows)
+        return [msgspec.convert(dict(zip(answer.names, row, strict=True)), shape, strict=False) for row in rows]
 
     def arrays(
         self, sql: str, names: Sequence[str], params: Mapping[str, Any] | None = None, **settings: Any
@@ -212,6 +214,11 @@ SERVER_CONFIG = """<clickhouse>
   {more}
 </clickhouse>
 """
+
+
+def _in_utc(value: Any) -> Any:
+    # TRAP: the client gives moments of UTC columns without their zone.
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def _ms_since(began: float) -> float:

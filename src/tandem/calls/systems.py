@@ -171,7 +171,7 @@ SYSTEMS = (
     System(
         area="calls",
         id="generic",
-        label="Any exchange (webhook)",
+        label="Webhook",
         fields=generic.FIELDS,
         note=generic.NOTE,
         accept=generic.accept,

@@ -1,0 +1,105 @@
+"""The pages of people on a running server: found by what one knows of them, masked, unmasked with a note, merged."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import TestClient
+from sqlalchemy import text
+
+from tandem.accounts import store as accounts
+from tandem.accounts.guard import Caller
+from tandem.accounts.house import House, Moment
+from tandem.accounts.model import Site
+from tandem.base import web
+from tandem.base.errors import UserError
+from tandem.people import store
+from tandem.people.model.identifier import Identifier, Link, visitor
+from tandem.people.routes import ROUTES
+
+AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
+PHONE, MASKED = "+48600100200", "+48 ••• ••• 00"
+
+
+@pytest.fixture
+def client(house: House, site: Site) -> Any:
+    """Pages as the site's admin sees them; one person of two browsers and a phone."""
+    ola = accounts.sign_in(house.database, "ola@fern.example", "a long password")
+    assert ola is not None
+    caller = Caller(workspace_id=site.workspace_id, person=ola[0], token=None, csrf="x", language="en", theme="auto")
+    phone = Identifier("phone", PHONE)
+    store.record(house, site, [Link(a=visitor(v), b=phone, at=AT, source="form") for v in (7, 3)])
+    store.stitch_all(house, site)
+    house.parts["moments"] = [
+        lambda house, site, nodes: [
+            Moment(at=AT, kind="visit", title="Visit", facts=(("Page views", str(len(nodes))),))
+        ]
+    ]
+    app = Litestar(
+        ROUTES,
+        dependencies={
+            "house": Provide(lambda: house, sync_to_thread=False),
+            "caller": Provide(lambda: caller, sync_to_thread=False),
+        },
+        exception_handlers={UserError: web.user_error},
+    )
+    with TestClient(app) as made:
+        yield made
+
+
+def acts(house: House) -> list[tuple[str, str]]:
+    with house.database.read() as c:
+        return [tuple(row) for row in c.execute(text("select act, object from audit where act like 'profiles.%'"))]
+
+
+def test_a_person_is_found_by_phone_in_any_spelling(client: Any) -> None:
+    for typed in (PHONE, "+48 600-100-200", "0048600100200", f"{7:016x}"):
+        assert str(client.get("/people", params={"q": typed}).url).split("?")[0].endswith(f"/people/{3:016x}")
+
+
+def test_somebody_unknown_is_said_to_be_unknown(client: Any) -> None:
+    answer = client.get("/people", params={"q": "+48600999999"})
+    assert answer.status_code == 404 and "Nobody with this identifier is known here." in answer.text
+    assert client.get("/people/nonsense").status_code == 404
+
+
+def test_a_profile_is_masked_until_somebody_asks_and_the_audit_log_knows_who(client: Any, house: House) -> None:
+    page = client.get(f"/people/{7:016x}").text
+    assert MASKED in page and PHONE not in page
+    assert acts(house) == []
+    shown = client.post(f"/people/{7:016x}/unmask").text
+    assert PHONE in shown
+    assert acts(house) == [("profiles.unmasked", f"{7:016x}")]
+    assert PHONE not in client.get(f"/people/{7:016x}").text
+
+
+def test_the_list_is_masked(client: Any) -> None:
+    page = client.get("/people").text
+    assert MASKED in page and PHONE not in page
+
+
+def test_a_profile_tells_what_the_person_did_with_all_identifiers(client: Any) -> None:
+    assert "Page views: 3" in client.get(f"/people/{3:016x}").text
+
+
+def test_two_persons_are_merged_and_parted_again(client: Any, house: House, site: Site) -> None:
+    merged = client.post(f"/people/{3:016x}/merge", data={"other": f"{99:016x}"})
+    assert merged.status_code == 200 and f"{99:016x}" in merged.text
+    assert store.person_of(house, site, 99) == 3
+    made = store.decisions_of(house, site, [99])[0]
+    assert client.post(f"/people/decisions/{made.id}/undo").status_code == 200
+    assert store.person_of(house, site, 99) == 99
+    assert [act for act, _ in acts(house)] == ["profiles.together", "profiles.together_undone"]
+
+
+def test_an_identifier_is_taken_off(client: Any, house: House, site: Site) -> None:
+    assert client.post(f"/people/{3:016x}/take-off", data={"node": f"{7:016x}"}).status_code == 200
+    assert store.person_of(house, site, 7) == 7
+    assert client.post(f"/people/{3:016x}/take-off", data={"node": f"{7:016x}"}).status_code == 404
+
+
+@pytest.mark.parametrize(("typed", "status"), [("?", 400), ("+48600999999", 404)])
+def test_a_merge_with_nobody_is_refused(client: Any, typed: str, status: int) -> None:
+    assert client.post(f"/people/{3:016x}/merge", data={"other": typed}).status_code == status

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -74,8 +75,7 @@ def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
 
 @pytest.fixture(scope="session")
 def running(scratch: Path) -> Iterator[Running]:
-    folder = scratch / "served"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="served-", dir=scratch))  # modules that import the fixture make their own
     db = Database(f"sqlite:///{folder / 'records.db'}")
     db.migrate()
     people, cookies, tokens = {}, {}, {}

@@ -141,6 +141,24 @@ def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context
     assert sum(pages.values()) == figures["collect.pageviews"]
 
 
+def test_a_page_view_appears_in_the_realtime_view_without_reloading(
+    tandem: Running, driver: Playwright, context: BrowserContext
+) -> None:
+    """How fast it does is measured by bench/realtime.py."""
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+    realtime, page = browser.new_page(), context.new_page()
+    realtime.goto(f"{tandem.url}/sign-in?next=/realtime")
+    realtime.fill("input[name=email]", "ola@fern.example")
+    realtime.fill("input[name=password]", "a long password")
+    realtime.press("input[name=password]", "Enter")
+    realtime.wait_for_url("**/realtime")
+    realtime.evaluate("window.untouched = true")
+    page.goto(f"{tandem.shop.url}/finder")
+    realtime.locator("#live-page", has_text="/finder").wait_for(timeout=PATIENCE_S * 1000)
+    assert realtime.evaluate("window.untouched")
+    browser.close()
+
+
 def _product(tandem: Running) -> str:
     path = next(a for a in tandem.shop.addresses() if a.startswith("/plants/"))
     return f"{tandem.shop.url}{path}"

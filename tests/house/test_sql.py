@@ -16,7 +16,8 @@ STEPS = [step for s in SLICES for step in s.schema()]
 VALUES = {
     "UInt32": 1, "UInt64": 1, "String": "x", "Date": "2026-11-10", "Array(UInt64)": [1, 2], "Array(String)": ["x"],
     "DateTime64(3, 'UTC')": "2026-11-10 12:00:00.000", "Array(Tuple(UInt32, String, String))": [(1, "event", "it's")],
-    "UInt8": 1, "Identifier": "channel", "Array(Tuple(String, String, Array(String)))": [("channel", "is", ["x"])],
+    "UInt8": 1, "Float64": 0.9, "Identifier": "channel",
+    "Array(Tuple(String, String, Array(String)))": [("channel", "is", ["x"])],
 }  # fmt: skip
 
 
@@ -31,7 +32,7 @@ def bound(text: str) -> dict[str, Any]:
 
     found = {}
     for name, kind in re.findall(r"\{(\w+):((?:[^{}])+)\}", text):
-        value = VALUES[kind]
+        value = "Europe/Warsaw" if name == "zone" else VALUES[kind]
         found[name] = datetime.fromisoformat(value).replace(tzinfo=UTC) if kind.startswith("DateTime") else value
     return found
 

@@ -16,7 +16,7 @@ from tandem.collect import store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
 from tests.conftest import TABLES
-from tests.golden import ads, naive, rows
+from tests.golden import ads, calls, crm, naive, rows
 
 
 class Golden(NamedTuple):
@@ -56,6 +56,11 @@ def golden(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Golden]:
     house = House(Settings(data=str(scratch / "golden-house")), shared_warehouse, database)
     for site in sites:
         ads.bring_in(house, site, scratch)
-    areas = {site.id: {**ads.rows(visits[site.id], site)} for site in sites}
+        crm.bring_in(house, site, visits[site.id])
+        calls.bring_in(house, site)
+    areas = {
+        site.id: {**ads.rows(visits[site.id], site), **crm.rows(visits[site.id], site), **calls.rows()}
+        for site in sites
+    }
     yield Golden((sites[0], sites[1]), goals, visits, areas)
     database.close()

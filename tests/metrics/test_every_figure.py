@@ -11,13 +11,13 @@ from tandem.base.warehouse import Warehouse
 from tandem.metrics.ask import Desk, Filter, Question, queries_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Metric, Ratio, Unit
-from tests.golden import ads, naive, rows
+from tests.golden import ads, calls, crm, naive, rows
 from tests.metrics.conftest import Golden
 
 COUNTED = [f for f in FIGURES.values() if isinstance(f, Metric)]
 SPLITS = [(f.id, by) for f in COUNTED for by in ("", *f.by)]
 LAYOUTS = ("one node", "two shards")
-NAIVE = {**naive.FIGURES, **ads.FIGURES}
+NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES}
 
 
 @pytest.fixture(scope="module")

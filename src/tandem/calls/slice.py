@@ -6,6 +6,9 @@ from tandem.accounts.house import House, Slice
 from tandem.base.jobs import Job
 from tandem.calls import store
 from tandem.calls.jobs import put_away_leases, weigh_again
+from tandem.calls.moments import moments
+from tandem.calls.routes import ROUTES
+from tandem.calls.systems import SYSTEMS
 
 PUT_AWAY_EVERY_S = 60.0
 WEIGH_EVERY_S = 900.0
@@ -26,11 +29,15 @@ def _jobs(house: House) -> list[Job]:
 SLICE = Slice(
     name="calls",
     title="Calls",
+    routes=ROUTES,
     schema=store.schema,
+    systems=SYSTEMS,
     jobs=_jobs,
     start=_start,
     owns=("lease_rows", "call_rows", "call_credit_rows"),
     personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),
     forget=store.forget,
+    moments=moments,
+    menu=(("Measure", "Calls", "/calls", "phone"),),
     publishes=("calls_heard", "call_credits_heard"),
 )

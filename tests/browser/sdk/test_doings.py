@@ -288,6 +288,16 @@ def test_web_vitals_arrive_once_each_through_the_second_file(page: Page, recorde
     assert 0 < values["FCP"] <= values["LCP"] < 10_000 and 0 <= values["CLS"] < 1 and 0 < values["TTFB"] < 5000
 
 
+def test_vitals_make_no_request_of_their_own(page: Page, recorder: Recorder) -> None:
+    with page.expect_response("**/t/vitals.js"):
+        page.goto(recorder.page("/calm", "<p>calm"))
+    page.wait_for_timeout(600)
+    assert [event["k"] for event in recorder.events()] == ["pageview"]
+    page.evaluate("tandem('event', 'x')")
+    recorder.wait_for("event")
+    assert {event["n"] for event in recorder.accepted[1]["e"]} >= {"TTFB", "FCP", "x"}
+
+
 def test_vitals_can_be_switched_off(page: Page, recorder: Recorder) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

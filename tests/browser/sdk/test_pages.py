@@ -62,6 +62,25 @@ def test_each_step_of_a_single_page_app_is_a_pageview_and_its_time_belongs_to_th
     assert (found["n"], found["p"], found["u"]) == ("plant_found", {"plant": "monstera-deliciosa"}, addresses[2])
 
 
+@pytest.mark.parametrize(
+    "missing",
+    ["delete window.navigation", "Object.defineProperty(window, 'navigation', {value: {menu: 1}})"],
+    ids=["no navigation api", "a variable of the host page"],
+)
+def test_steps_are_seen_without_the_navigation_api(page: Page, recorder: Recorder, missing: str) -> None:
+    page.add_init_script(missing)
+    page.goto(recorder.page("/app", "<p>app", tag="data-vitals=off"))
+    recorder.wait_for("pageview")
+    page.evaluate("history.pushState(0, '', '/app/one')")
+    recorder.wait_for("pageview", 2)
+    page.evaluate("history.replaceState(0, '', '/app/two')")
+    recorder.wait_for("pageview", 3)
+    page.evaluate("history.back()")
+    recorder.wait_for("pageview", 4)
+    paths = [view["u"][len(recorder.url) :] for view in recorder.events("pageview")]
+    assert paths == ["/app", "/app/one", "/app/two", "/app"]
+
+
 def test_a_redirect_of_the_router_or_an_unchanged_address_is_not_another_page(page: Page, recorder: Recorder) -> None:
     page.goto(recorder.page("/app", "<p>app"))
     recorder.wait_for("pageview")

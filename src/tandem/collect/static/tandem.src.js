@@ -3,12 +3,17 @@
  *
  * Rules of this file: no dependency; never throws into the host page; never blocks it; nothing is stored on the device
  * unless the mode allows it; no form content is ever read. README.md beside it holds the attributes and the commands.
+ *
+ * What costs a visitor time here (bench/sdk.py) is not arithmetic: it is each request (0.3 to 0.6 ms), each time that the
+ * browser has to wake this script (0.1 ms), and each kind of browser object used for the first time. So a page view is
+ * evaluation, one idle moment, one sign of life and one farewell, and anything that most pages never need is made late.
  */
 (function (win, doc) {
   "use strict";
 
-  const SIGNS = ["pointermove", "pointerdown", "keydown", "touchstart", "wheel", "scroll"];
-  const SIGN_EVERY_MS = 500; // signs of life are not even listened to more often
+  const SCROLL_ENDS = "onscrollend" in doc; // one event for a scroll: it is heard always, and so is the deepest place
+  const SIGNS = ["pointermove", "pointerdown", "keydown"].concat(SCROLL_ENDS ? [] : "scroll");
+  const SIGN_EVERY_MS = SCROLL_ENDS ? 1e3 : 500; // signs of life are not even listened to more often
   const ENGAGED_FOR_MS = 30e3; // a person counts as active this long after the last sign of life
   const REPORT_EVERY_MS = 60e3;
   const BATCH_MS = 200;
@@ -41,12 +46,14 @@
       // the host page must not notice
     }
   };
+  // `navigation` may also be an element with that id, or a variable of the host page.
+  const steps = win.navigation && win.navigation.currentEntry && win.navigation;
   // Own listeners on the window come last, so that what others report while the page is left is still sent.
   const listen = (target, names, work) =>
     names.split(" ").forEach((name) =>
       target.addEventListener(name, safely(work), { capture: target === doc, passive: true }));
-  const hex = () =>
-    Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => (256 + byte).toString(16).slice(1)).join("");
+  // An event's id has to be unique, not secret: `crypto` takes longer to wake up than all of this file.
+  const half = () => Math.floor((1 + Math.random()) * 2 ** 32).toString(16).slice(1);
 
   // ---- who: nothing, or a first-party cookie where the mode and the visitor allow it
 
@@ -56,7 +63,9 @@
       (location.protocol === "https:" ? ";secure" : "") + (data.domain ? ";domain=" + data.domain : "");
   };
   const mayKnow = () => mode !== "cookieless" && !navigator.globalPrivacyControl;
-  const meet = () => cookie() || bake(hex() + "." + Math.floor(Date.now() / 1e3).toString(36), COOKIE_S);
+  const secret = () =>
+    Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => (256 + byte).toString(16).slice(1)).join("");
+  const meet = () => cookie() || bake(secret() + "." + Math.floor(Date.now() / 1e3).toString(36), COOKIE_S);
   let refused; // undefined = not looked up yet
   const visitor = () => {
     if (!mayKnow()) return;
@@ -93,13 +102,14 @@
 
   // ---- sending: batches, a small queue for bad networks, the same ids on every try
 
-  const endpoint = data.endpoint || new URL("/t/hit", base).href;
+  const endpoint = data.endpoint || base.split("/", 3).join("/") + "/t/hit";
   const flying = new Set(); // batches on a second or later try: their loss would be a real one
   let pending = [];
   let memory = [];
   let waiting = true; // there may be something in the queue
   let failures = 0;
   let left = false; // the page was hidden or left, and may not run again
+  let gone = false; // the document is being unloaded: what is in flight arrives, but its promise fails
   let flushing, retrying;
 
   const take = (all) => {
@@ -118,13 +128,14 @@
     const kept = take().concat(batches).reverse().filter((batch) => (room -= batch.e.length) >= 0).reverse();
     waiting = kept.length > 0;
     if (!waiting) return;
+    win.addEventListener("online", retry);
     try {
       win[visitor() ? "localStorage" : "sessionStorage"].setItem(QUEUE, JSON.stringify(kept));
     } catch (e) {
       memory = kept;
     }
   };
-  const retry = () => {
+  const retry = safely(() => {
     clearTimeout(retrying);
     retrying = 0;
     if (!waiting) return;
@@ -132,9 +143,10 @@
     const batch = kept.shift();
     keep(kept);
     if (batch) send(visitor() ? batch : nameless(batch));
-  };
+  });
   const answered = (batch, ok) => {
     flying.delete(batch);
+    if (gone) return;
     if (ok) {
       failures = 0;
       retry();
@@ -142,7 +154,7 @@
       batch.n++;
       keep([batch]);
       const wait = Math.min(1e3 * 2 ** failures++, 3e5) * (1 + Math.random() / 2);
-      retrying = retrying || setTimeout(safely(retry), wait);
+      retrying = retrying || setTimeout(retry, wait);
     }
   };
   const send = (batch, leaving) => {
@@ -173,9 +185,10 @@
     }
   };
   const add = (kind, fields) => {
-    pending.push(Object.assign({ i: hex(), k: kind, t: Date.now(), u: page }, fields));
-    if (hidden()) Promise.resolve(left).then(safely(flush));
-    else flushing = flushing || setTimeout(safely(flush), BATCH_MS);
+    pending.push(Object.assign({ i: half() + half(), k: kind, t: Date.now(), u: page }, fields));
+    if (left) Promise.resolve(left).then(safely(flush));
+    // Vitals are in no hurry: they go with whatever leaves next, at the latest when the page is hidden.
+    else if (kind !== "vital") flushing = flushing || setTimeout(safely(flush), BATCH_MS);
   };
 
   // ---- engagement: time that is visible and active, and the deepest scroll
@@ -192,6 +205,11 @@
     if (!seen) return;
     reach();
     depth = Math.min(100, Math.round(100 * bottom / (doc.scrollingElement || doc.documentElement).scrollHeight)) || 0;
+  };
+  const scrolled = () => {
+    reach();
+    tally();
+    active = counted;
   };
   const alive = () => {
     SIGNS.forEach((name) => doc.removeEventListener(name, alive, true));
@@ -210,6 +228,7 @@
     engaged = 0;
     told = depth;
   };
+
   const tick = () => {
     clearTimeout(ticking);
     tally();
@@ -226,7 +245,7 @@
 
   const here = () => cut("hash" in data ? location.href : location.href.split("#")[0], 2e3);
   const status = (loaded) => {
-    const meta = doc.querySelector('meta[name="tandem-status"]');
+    const meta = doc.head.querySelector('meta[name="tandem-status"]');
     const code = +(meta ? meta.content
       : loaded && (data.status || (performance.getEntriesByType("navigation")[0] || {}).responseStatus));
     return code > 399 ? code : undefined;
@@ -241,6 +260,7 @@
     tick();
   };
   const search = () => {
+    if (!location.search) return;
     const asked = new URLSearchParams(location.search);
     const names = "search" in data ? data.search.split(/[\s,]+/) : ["q", "s", "query", "search", "text"];
     const phrase = names.map((name) => (asked.get(name) || "").trim()).find(Boolean);
@@ -260,7 +280,7 @@
   const follow = (name) => {
     const original = history[name];
     history[name] = function () {
-      if (here() === page) safely(look)(); // the old page's height, while it still stands
+      if (here() === page) safely(look)();
       const result = original.apply(this, arguments);
       safely(moved)();
       return result;
@@ -309,6 +329,7 @@
     const inner = event.composedPath()[0]; // inside a shadow tree, where `target` is only its host
     const first = (selector) => inner.closest(selector) || event.target.closest(selector);
     settle();
+    if (!first("a[href],[data-tandem-event]")) return; // most clicks
     const marked = plain && first("[data-tandem-event]:not(form)");
     if (marked) declared(marked);
     const link = first("a[href]");
@@ -334,20 +355,37 @@
 
   const loadVitals = () => {
     const script = doc.createElement("script");
-    script.src = new URL("vitals.js", base).href;
+    script.src = base.replace(/[^/?#]*([?#].*)?$/, "vitals.js");
     script.nonce = tag.nonce;
     doc.head.appendChild(script);
   };
-  const whenIdle = () => (win.requestIdleCallback ? requestIdleCallback(safely(loadVitals))
-    : setTimeout(safely(loadVitals), 1e3));
+  const whenIdle = (work, timeout) => (win.requestIdleCallback
+    ? requestIdleCallback(safely(work), timeout && { timeout }) : setTimeout(safely(work), timeout || 1e3));
+  // The first idle moment does all at once, as each further one would cost time of its own.
+  const begin = (deadline) => {
+    flush();
+    watch();
+    if (SCROLL_ENDS) listen(doc, "scrollend", scrolled);
+    if (data.vitals === "off") return;
+    if (doc.readyState !== "complete") listen(win, "load", () => whenIdle(loadVitals));
+    else if (deadline && !deadline.didTimeout) loadVitals();
+    else whenIdle(loadVitals);
+  };
 
   const commands = { event: happened, consent, vital };
   const obey = (words) => {
     const command = commands[words[0]];
     if (!command) return;
-    settle();
+    if (command !== vital) settle();
     command.apply(null, [].slice.call(words, 1));
   };
+
+  const back = safely((event) => {
+    if (!event.persisted) return;
+    gone = false;
+    landing = here();
+    view(landing); // back from another page: this address itself, as the true way back is not known
+  });
 
   const start = () => {
     const queued = stub.q || [];
@@ -356,18 +394,25 @@
     win.tandem.on = 1;
     page = landing = here();
     if (mode !== "cookieless" && !mayKnow() && cookie()) forget(); // reading cookies costs time: only where some may be
+    flushing = -1; // no timer: the first batch leaves in `begin`
     queued.forEach(about(true)); // a refusal must be known before the first pageview
     view(doc.referrer, true);
     search();
     queued.forEach(about(false));
 
-    follow("pushState");
-    follow("replaceState");
-    listen(win, "popstate hashchange", () => {
-      if (here() !== page) look();
-      moved();
-    });
-    if (win.navigation) listen(win.navigation, "currententrychange", moved); // routers that bypass `history`
+    if (steps) {
+      listen(steps, "navigate", (event) => {
+        if (event.destination.sameDocument && here() === page) look(); // the old page's height, while it still stands
+      });
+      listen(steps, "currententrychange", moved);
+    } else {
+      follow("pushState");
+      follow("replaceState");
+      listen(win, "popstate hashchange", () => {
+        if (here() !== page) look();
+        moved();
+      });
+    }
     listen(win, "visibilitychange", () => {
       if (hidden()) leave();
       tally();
@@ -379,21 +424,13 @@
     listen(win, "pagehide", () => {
       leave();
       seen = false;
+      gone = true;
+      win.addEventListener("pageshow", back); // not earlier: every load has a pageshow, too
       if (flying.size) keep(Array.from(flying));
     });
-    listen(win, "pageshow", (event) => {
-      if (!event.persisted) return;
-      landing = here();
-      view(landing); // back from another page: this address itself, as the true way back is not known
-    });
-    listen(win, "online", retry);
     listen(doc, "click auxclick", clicked);
     listen(doc, "submit", submitted);
-    alive();
-    if (data.vitals !== "off") {
-      if (doc.readyState === "complete") whenIdle();
-      else listen(win, "load", whenIdle);
-    }
+    whenIdle(begin, BATCH_MS);
   };
 
   safely(() => {

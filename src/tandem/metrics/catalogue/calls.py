@@ -1,8 +1,62 @@
 """Figures of calls."""
 
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio
+from tandem.metrics.catalogue.collect import TIME
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+
+BY = (*TIME, "channel", "source", "medium", "campaign", "term", "content", "entry")
+_WHOSE = "A call has the source of its most certain visit."
 
 DIMENSIONS: tuple[Dimension, ...] = ()
-METRICS: tuple[Metric, ...] = ()
-RATIOS: tuple[Ratio, ...] = ()
+
+
+def _count(name: str, label: str, value: str, good: str, marketers: str, engineers: str) -> Metric:
+    return Metric(
+        id=f"calls.{name}", label=label, unit=Unit.COUNT, view="calls_heard", value=value, by=BY, adds_up=True,
+        good=good, marketers=marketers, engineers=f"{engineers} {_WHOSE}",  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+METRICS: tuple[Metric, ...] = (
+    _count("calls", "Calls", "count()", "up", "How often the phone rang.",
+           "Incoming calls, each once however often the exchange told of it."),
+    _count("answered", "Answered calls", "countIf(outcome = 'answered')", "up",
+           "Calls that somebody picked up.", "Calls of which any leg was answered."),
+    _count("missed", "Missed calls", "countIf(outcome in ('missed', 'busy', 'failed', 'voicemail'))", "down",
+           "Calls that reached nobody: not picked up, busy, failed or left to voicemail.",
+           "Calls that are over and of which no leg was answered."),
+    _count("first", "First calls", "countIf(is_first)", "up",
+           "Calls of people who had never called before.",
+           "Calls at the earliest moment known of their caller's key; withheld numbers never count."),
+    Metric(
+        id="calls.talk", label="Talk time", unit=Unit.SECONDS, view="calls_heard", value="sum(talk_s)", by=BY,
+        adds_up=True, good="neither", marketers="How long people talked on the phone altogether.",
+        engineers=f"Sum of the seconds between answer and end. {_WHOSE}",
+    ),
+    Metric(
+        id="calls.wait", label="Wait for an answer", unit=Unit.SECONDS, view="calls_heard",
+        value="avgOrNullIf(wait_s, outcome = 'answered')", by=BY, adds_up=False, good="down",
+        marketers="How long callers waited until somebody picked up, on average.",
+        engineers=f"Mean seconds of ringing over answered calls. {_WHOSE}",
+    ),
+    Metric(
+        id="calls.certainty", label="Certainty of the source", unit=Unit.SHARE, view="calls_heard",
+        value="avgOrNull(certainty)", by=BY, adds_up=False, good="up",
+        marketers="How certain it is, on average, that a call came from the visit it is credited to.",
+        engineers=f"Mean posterior of the best visit; 0 for a call without one, 1 on a static number. {_WHOSE}",
+    ),
+)  # fmt: skip
+
+RATIOS: tuple[Ratio, ...] = (
+    Ratio(
+        id="calls.missed_share", label="Share of missed calls", unit=Unit.SHARE, top="calls.missed",
+        bottom="calls.calls", good="down", marketers="How many of the calls reached nobody.",
+        engineers="Missed calls over calls.",
+    ),
+    Ratio(
+        id="calls.first_share", label="Share of first calls", unit=Unit.SHARE, top="calls.first",
+        bottom="calls.calls", good="up", marketers="How many of the calls came from people who never called before.",
+        engineers="First calls over calls.",
+    ),
+)  # fmt: skip
+
 ESTIMATES: tuple[Estimate, ...] = ()

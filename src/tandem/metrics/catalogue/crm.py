@@ -1,8 +1,109 @@
 """Figures of crm."""
 
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio
+from tandem.metrics.catalogue.collect import TIME
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
-DIMENSIONS: tuple[Dimension, ...] = ()
-METRICS: tuple[Metric, ...] = ()
-RATIOS: tuple[Ratio, ...] = ()
+BY = (
+    *TIME, "channel", "source", "medium", "campaign", "term", "content", "entry", "stage", "stage_kind", "pipeline",
+    "deal_kind", "crm_system", "responsible", "known_by",
+)  # fmt: skip
+_WHEN = "Records stand at the moment they were created."
+
+DIMENSIONS: tuple[Dimension, ...] = (
+    Dimension(id="stage", label="Stage", column="toString(stage)", marketers="Stage in the CRM.", home="deals"),
+    Dimension(id="stage_kind", label="What the stage means", column="toString(stage_kind)", home="deals",
+              marketers="Open, qualified, won or lost."),
+    Dimension(id="pipeline", label="Pipeline", column="toString(pipeline)", home="deals",
+              marketers="Pipeline in the CRM."),
+    Dimension(id="deal_kind", label="Lead or deal", column="toString(kind)", home="deals",
+              marketers="Whether the record is a lead or a deal."),
+    Dimension(id="crm_system", label="CRM", column="toString(system)", home="deals",
+              marketers="System that told of the record."),
+    Dimension(id="responsible", label="Responsible", column="toString(responsible)", home="deals",
+              marketers="Who is responsible, as the CRM numbers them."),
+    Dimension(id="known_by", label="Source known by", column="toString(how)", home="deals",
+              marketers="What tells the source: a visit, the person's visit, UTM fields; nothing if unknown."),
+)  # fmt: skip
+
+
+def _count(name: str, label: str, value: str, good: str, marketers: str, engineers: str) -> Metric:
+    return Metric(
+        id=f"crm.{name}", label=label, unit=Unit.COUNT, view="deals", value=value, by=BY, adds_up=True,
+        good=good, marketers=marketers, engineers=f"{engineers} {_WHEN}",  # type: ignore[arg-type]
+    )  # fmt: skip
+
+
+def _money(name: str, label: str, value: str, marketers: str, engineers: str) -> Metric:
+    return Metric(
+        id=f"crm.{name}", label=label, unit=Unit.MONEY, view="deals", value=value, by=BY, adds_up=True, good="up",
+        marketers=marketers, engineers=f"{engineers} {_WHEN}",
+    )  # fmt: skip
+
+
+_NET = "(ifNull(amount, toDecimal64(0, 4)) - refunded)"
+_IS_WON = "kind = 'deal' and stage_kind = 'won'"
+
+METRICS: tuple[Metric, ...] = (
+    _count("leads", "Leads", "countIf(parent = 0)", "up",
+           "People's enquiries: each lead, and each deal that was not made from a lead.",
+           "Records without a parent; deleted ones left out."),
+    _count("qualified", "Qualified leads", "countIf(parent = 0 and is_qualified)", "up",
+           "Leads that sales took for real: they reached a stage that means qualified or won.",
+           "Records without a parent whose stage means qualified or won, now or in any snapshot before."),
+    _count("deals", "Deals", "countIf(kind = 'deal')", "up",
+           "Deals in the CRM, also those made from leads.", "Records of kind deal."),
+    _count("won", "Won deals", f"countIf({_IS_WON})", "up",
+           "Deals that ended in a sale.", "Deals whose stage means won."),
+    _count("lost", "Lost deals", "countIf(kind = 'deal' and stage_kind = 'lost')", "down",
+           "Deals that ended without a sale.", "Deals whose stage means lost."),
+    _count("closed", "Closed deals", "countIf(kind = 'deal' and stage_kind in ('won', 'lost'))", "neither",
+           "Deals that are over, won or lost.", "Deals whose stage means won or lost."),
+    _count("priced", "Won deals with an amount", f"countIf({_IS_WON} and amount is not null)", "up",
+           "Won deals whose amount is known in the site's currency.",
+           "Won deals whose amount is given and has a rate."),
+    _count("unpriced", "Won deals without an amount", f"countIf({_IS_WON} and amount is null)", "down",
+           "Won deals that say no amount, or one in a currency without a rate; revenue lacks them.",
+           "Won deals whose amount is missing or could not be converted."),
+    _count("sourceless", "Leads without a source", "countIf(parent = 0 and how = '')", "down",
+           "Leads of which neither a visit nor a mark in the CRM tells where they came from.",
+           "Records without a parent that no visit, UTM field or click id explains."),
+    _money("revenue", "Revenue from deals", f"sumIf({_NET}, {_IS_WON})",
+           "What won deals brought, less refunds.",
+           "Sum of amount less refunds over won deals, in the site's currency by the rate of the closing day."),
+    _money("costed_revenue", "Revenue with a known cost", f"sumIf({_NET}, {_IS_WON} and cost is not null)",
+           "Revenue of won deals whose cost of goods is known.", "Revenue over won deals that have a cost."),
+    _money("margin", "Margin of deals",
+           f"sumIf({_NET} - ifNull(cost, toDecimal64(0, 4)), {_IS_WON} and cost is not null)",
+           "Revenue less the cost of goods, only of deals whose cost is known.",
+           "Amount less refunds less cost over won deals that have a cost."),
+    Metric(
+        id="crm.time_to_win", label="Time to win (median)", unit=Unit.SECONDS, view="deals",
+        value=f"quantileExactIf(0.5)(toFloat64(greatest(0, dateDiff('second', at, won_at))), {_IS_WON} "
+        "and won_at > toDateTime64(0, 3, 'UTC'))",
+        by=BY, adds_up=False, good="down",
+        marketers="Half of the won deals took no longer from creation to the sale.",
+        engineers=f"Exact median of seconds between creation and closing of won deals. {_WHEN}",
+    ),
+)  # fmt: skip
+
+RATIOS: tuple[Ratio, ...] = (
+    Ratio(id="crm.qualified_rate", label="Qualified share", unit=Unit.SHARE, top="crm.qualified", bottom="crm.leads",
+          good="up", marketers="Share of leads that sales took for real.",
+          engineers="Qualified leads over leads."),
+    Ratio(id="crm.win_rate", label="Win rate", unit=Unit.SHARE, top="crm.won", bottom="crm.closed", good="up",
+          marketers="Share of closed deals that were won.", engineers="Won deals over won and lost ones."),
+    Ratio(id="crm.average_deal", label="Average deal", unit=Unit.MONEY, top="crm.revenue", bottom="crm.priced",
+          good="up", marketers="What a won deal brings on average.",
+          engineers="Revenue from deals over won deals with an amount."),
+    Ratio(id="crm.revenue_per_lead", label="Revenue per lead", unit=Unit.MONEY, top="crm.revenue", bottom="crm.leads",
+          good="up", marketers="What a lead brings on average, won or not.",
+          engineers="Revenue from deals over leads."),
+    Ratio(id="crm.costed_share", label="Share of revenue with a known cost", unit=Unit.SHARE, top="crm.costed_revenue",
+          bottom="crm.revenue", good="up", marketers="How much of the revenue the margin speaks of.",
+          engineers="Revenue of won deals that have a cost over all revenue."),
+    Ratio(id="crm.sourceless_share", label="Share of leads without a source", unit=Unit.SHARE, top="crm.sourceless",
+          bottom="crm.leads", good="down", marketers="How many leads cannot be credited to any channel.",
+          engineers="Leads without a source over leads."),
+)  # fmt: skip
+
 ESTIMATES: tuple[Estimate, ...] = ()

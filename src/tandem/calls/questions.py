@@ -1,0 +1,322 @@
+"""What the pages ask: figures by source, the latest calls with their candidates, who was not called back, and pools."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+import numpy as np
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.calls import store
+from tandem.calls.model.adviser import MOST_VISITS, PAID, Advice, Past, advised, hours_of_overflow
+from tandem.calls.store import SQL, Number, Pool
+from tandem.metrics.address import Address
+from tandem.metrics.ask import Desk, Filter, Value
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue.calls import BY
+from tandem.metrics.metric import Figure
+from tandem.people import store as people
+from tandem.people.model.identifier import Kind
+
+HEADLINE = ("calls.calls", "calls.answered", "calls.missed_share", "calls.first", "calls.wait", "calls.certainty")
+COLUMNS = (
+    "calls.calls", "calls.first", "calls.answered", "calls.missed_share", "calls.wait", "calls.talk", "calls.certainty",
+)  # fmt: skip
+SPLITS = {"channel": "source", "source": "campaign", "campaign": "term", "term": ""}
+"""How calls can be split, and the split that a click on a row leads to."""
+SHOWN, MOST = 20, 2_000
+LIVE = timedelta(minutes=30)
+PAST = timedelta(days=28)
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """The page's address with all of its state, and the links that change one part of it."""
+
+    path: str
+    address: Address
+    keep: dict[str, str]
+
+    def link(self, **changed: str | None) -> str:
+        return f"{self.path}?{self.address.query(**(self.keep | changed))}"
+
+    def to(self, path: str, **changed: str | None) -> str:
+        return f"{path}?{self.address.query(**changed)}"
+
+    def narrowed(self, by: str, value: str, /, **changed: str | None) -> str:
+        """This page, for this value only."""
+        return self._where((*(f for f in self.address.where if f.by != by), Filter(by, "is", (value,)))).link(**changed)
+
+    def without(self, gone: Filter) -> str:
+        return self._where(tuple(f for f in self.address.where if f != gone)).link()
+
+    @property
+    def unfiltered(self) -> str:
+        return self._where(()).link()
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """The state as hidden fields of a form."""
+        return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
+
+    def _where(self, where: tuple[Filter, ...]) -> "View":
+        return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table; `share` is its part of the most calls, for the bar in the cell."""
+
+    key: str
+    values: list[Value]
+    share: float
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls by one split."""
+
+    by: str
+    figures: list[Figure]
+    rows: list[Line]
+    total: int
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """A call in the list."""
+
+    call: int
+    at: datetime
+    line: str
+    caller: int
+    outcome: str
+    wait_s: int
+    talk_s: int
+    operator: str
+    recording: str
+    tag: str
+    is_first: bool
+    certainty: float
+    channel: str
+    source: str
+    campaign: str
+    term: str
+    how: str
+    person: int
+
+
+class Chance(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit that a call may have come from; visitor 0: from none of them."""
+
+    call: int
+    visitor: int
+    weight: float
+    channel: str
+    source: str
+    campaign: str
+    term: str
+    entry: str
+
+
+class Missed(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that reached nobody; `back_at` is when its caller was next spoken to or called."""
+
+    call: int
+    at: datetime
+    line: str
+    caller: int
+    outcome: str
+    channel: str
+    person: int
+    back_at: datetime
+
+    @property
+    def back_s(self) -> float | None:
+        return (self.back_at - self.at).total_seconds() if self.back_at > self.at else None
+
+
+class Waiting(NamedTuple):
+    """A caller who was not reached in time: their last missed call, and how many there were."""
+
+    last: Missed
+    times: int
+
+
+class CallBacks(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the missed calls: counted by call, listed by caller."""
+
+    missed: int
+    withheld: int
+    in_time: int
+    late: int
+    never: int
+    pending: int
+    median_s: float | None
+    waiting: list[Waiting]
+
+
+def desk_of(house: House) -> Desk:
+    desk: Desk = house.parts["desk"]
+    return desk
+
+
+def fitting(address: Address) -> Address:
+    """The address with the filters that suit calls."""
+    return msgspec.structs.replace(address, where=tuple(f for f in address.where if f.by in BY))
+
+
+# ── figures ──
+
+
+def totals(house: House, address: Address) -> tuple[dict[str, Value], dict[str, Value]]:
+    """The headline's figures, and those of the time to compare with."""
+    asked = [address.question(HEADLINE)]
+    if address.before:
+        asked.append(address.question(HEADLINE, period=address.before))
+    results = desk_of(house).ask_all(asked)
+    nothing: dict[str, Value] = dict.fromkeys(HEADLINE)
+    return nothing | results[0].total, nothing | (results[1].total if len(results) > 1 else {})
+
+
+def table(house: House, address: Address, by: str, most: int = 10) -> Table:
+    """The calls by a split, those with the most calls first."""
+    rows = desk_of(house).ask(address.question(COLUMNS, (by,))).rows
+    largest = max((r.figures["calls.calls"] or 0 for r in rows), default=0) or 1
+    lines = [
+        Line(key=str(r.key[0]), values=[r.figures[f] for f in COLUMNS], share=(r.figures["calls.calls"] or 0) / largest)
+        for r in rows[:most]
+    ]
+    return Table(by=by, figures=[FIGURES[f] for f in COLUMNS], rows=lines, total=len(rows))
+
+
+# ── calls ──
+
+
+def latest(house: House, address: Address, most: int) -> list[Call]:
+    return [_zoned(call) for call in house.warehouse.rows(SQL["latest"], Call, **bound(address), most=most)]
+
+
+def bound(address: Address) -> dict[str, Any]:
+    """The bound values of the page's own questions."""
+    return {
+        "site": address.site.id, "since": address.period.since, "until": address.period.until,
+        "filters": [(f.by, f.op, list(f.values)) for f in address.where],
+    }  # fmt: skip
+
+
+def live(house: House, site: Site, now: datetime) -> list[Call]:
+    """The calls of the last half hour."""
+    span = {"site": site.id, "since": now - LIVE, "until": now + timedelta(minutes=5), "filters": [], "most": 10}
+    return [_zoned(call) for call in house.warehouse.rows(SQL["latest"], Call, **span)]
+
+
+def chances(house: House, site: Site, calls: Sequence[Call]) -> dict[int, list[Chance]]:
+    """The candidates of these calls, the most certain first."""
+    found: dict[int, list[Chance]] = defaultdict(list)
+    if calls:
+        for row in house.warehouse.rows(SQL["candidates"], Chance, site=site.id, calls=[c.call for c in calls]):
+            found[row.call].append(row)
+    return found
+
+
+def names(house: House, site: Site, callers: Sequence[int]) -> dict[int, str]:
+    """The callers' phones, masked."""
+    nodes = [(caller, str(Kind.PHONE)) for caller in sorted(set(callers)) if caller]
+    return {known.node: known.text for known in people.values_of(house, site, nodes)}
+
+
+def call_backs(house: House, address: Address, within: timedelta, now: datetime) -> CallBacks:
+    """Which missed calls were followed by a talk with the caller, or a call to them, within the time given."""
+    missed = [_zoned(m) for m in house.warehouse.rows(SQL["missed"], Missed, **bound(address))]
+    return concluded(missed, within, now)
+
+
+def concluded(missed: Sequence[Missed], within: timedelta, now: datetime) -> CallBacks:
+    """The same of missed calls at hand, the latest first. Withheld callers cannot be called back: they count apart."""
+    known = [m for m in missed if m.caller]
+    limit = within.total_seconds()
+    took = [m.back_s for m in known if m.back_s is not None]
+    open_ = [m for m in known if m.back_s is None]
+    by_caller: dict[int, list[Missed]] = defaultdict(list)
+    for m in known:
+        if m.back_s is None or m.back_s > limit:
+            by_caller[m.caller].append(m)
+    waiting = [Waiting(found[0], len(found)) for found in by_caller.values()]
+    pending = sum(1 for m in open_ if m.at + within > now)
+    return CallBacks(
+        missed=len(missed), withheld=len(missed) - len(known), in_time=sum(1 for s in took if s <= limit),
+        late=sum(1 for s in took if s > limit), never=len(open_) - pending, pending=pending,
+        median_s=median(took) if took else None,
+        waiting=sorted(waiting, key=lambda w: (w.last.back_s is not None, -w.last.at.timestamp())),
+    )  # fmt: skip
+
+
+def _zoned(row: T) -> T:
+    """The engine gives moments without a zone."""
+    told = {n: v.replace(tzinfo=UTC) for n in row.__struct_fields__ if isinstance(v := getattr(row, n), datetime)}
+    return msgspec.structs.replace(row, **told)
+
+
+# ── pools ──
+
+
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool with its numbers, and how many of them visits are shown now."""
+
+    pool: Pool
+    numbers: list[Number]
+    shown: int
+
+    @property
+    def lent(self) -> int:
+        return sum(1 for n in self.numbers if n.is_on)
+
+
+class Counsel(msgspec.Struct, frozen=True, kw_only=True):
+    """The advice for a pool, and the hours of the day in which visits found every number busy."""
+
+    advice: Advice
+    hours: list[tuple[int, int, int]]
+    days: int
+
+
+def rooms(house: House, site: Site) -> list[Room]:
+    numbers = store.numbers_of(house, site)
+    found = []
+    for pool in store.pools_of(house, site):
+        newest = clock.now_ms() - store.VISIT_MS
+        live = [seen for _, seen, _, is_overflow in store.live_leases(house, site, pool) if not is_overflow]
+        own = [n for n in numbers if n.pool_id == pool.id]
+        found.append(Room(pool=pool, numbers=own, shown=sum(1 for seen in live if seen > newest)))
+    return found
+
+
+def counsel(house: House, site: Site, room: Room, now: datetime) -> Counsel:
+    """The advice from the leases of the last four weeks, 20,000 at most."""
+    rows = _leases(house, site, room.pool, now - PAST)
+    past = Past(
+        start=np.array([r[0] / 1000 for r in rows], float), end=np.array([r[1] / 1000 for r in rows], float),
+        is_paid=np.array([r[2] in PAID for r in rows], np.bool_), is_overflow=np.array([r[3] for r in rows], np.bool_),
+    )  # fmt: skip
+    pool = room.pool
+    advice = advised(
+        past, room.lent, store.delay_of(house, site), is_for_all=not pool.channels and not pool.sources,
+        is_at_once=pool.reveal == "at_once",
+    )  # fmt: skip
+    hours = [clock.from_ms(r[0]).astimezone(site.tz).hour for r in rows]
+    return Counsel(advice=advice, hours=hours_of_overflow(hours, [r[3] for r in rows]), days=PAST.days)
+
+
+def _leases(house: House, site: Site, pool: Pool, since: datetime) -> list[tuple[int, int, str, bool]]:
+    """Start and end in ms, channel and overflow, in order of start; those put away and those still live."""
+    params = {"site": site.id, "pool": pool.id, "since": since, "most": MOST_VISITS}
+    away = house.warehouse.ask(SQL["pool_leases"], params).rows
+    found = [
+        (clock.to_ms(began.replace(tzinfo=UTC)), clock.to_ms(seen.replace(tzinfo=UTC)), str(channel), bool(lost))
+        for began, seen, channel, lost in away
+    ]
+    return sorted(found + store.live_leases(house, site, pool))[-MOST_VISITS:]

@@ -1,0 +1,237 @@
+"""The pages Calls and Pools: which sources make the phone ring, who was not called back, and which numbers are lent."""
+
+from datetime import timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+from litestar import Request, Response, get, post
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock, web
+from tandem.base.errors import UserError
+from tandem.calls import questions, store, tags
+from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, PAID, RANDOM_HOLD_S
+from tandem.calls.questions import View
+from tandem.calls.store import SQL
+from tandem.metrics.address import COMPARISONS, OPS, address_of, filter_of, written
+from tandem.metrics.ask import Filter
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.period import NAMES
+from tandem.people.store import hexed
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+FILTER_BY = ("channel", "source", "medium", "campaign", "term", "content", "entry")
+CHANNELS = (*PAID, "Organic Search", "Organic Social", "Email", "Referral", "Direct")
+WITHIN, LONGEST = 60, 7 * 24 * 60
+"""Minutes until a missed caller should have been called back, unless the address says otherwise; and at most."""
+
+SNIPPET = '<script defer src="{base}/t/tandem.js" data-site="{site}" data-numbers></script>'
+
+
+def _number(text: str | None, otherwise: int, most: int) -> int:
+    return min(int(text), most) if text and text.isascii() and text.isdecimal() and int(text) else otherwise
+
+
+def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
+    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
+    site = site_for(house, caller, query.get("site"))
+    filters = request.query_params.getall("f", [])
+    address = questions.fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()))
+    kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
+    within = _number(query.get("within"), WITHIN, LONGEST)
+    return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
+
+
+@get("/calls", sync_to_thread=True, include_in_schema=False)
+def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
+    caller.must("calls.read")
+    view, asked = _view(request, house, caller), request.query_params
+    if asked.get("first") and asked.get("last"):
+        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
+    if asked.get("op"):
+        found = Filter(asked.get("by", ""), asked["op"], (asked.get("value", "").strip(),))
+        filter_of(written(found))
+        return Redirect(view.link(f=written(found)))
+    return _page(request, house, caller, view)
+
+
+def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: View) -> Response[Any]:
+    address, site, now = view.address, view.address.site, clock.now()
+    most = _number(request.query_params.get("most"), 10, questions.MOST)
+    shown = _number(request.query_params.get("rows"), questions.SHOWN, questions.MOST)
+    within = int(view.keep.get("within", WITHIN))
+    figures, before = questions.totals(house, address)
+    calls = questions.latest(house, address, shown)
+    live = questions.live(house, site, now)
+    backs = questions.call_backs(house, address, timedelta(minutes=within), now)
+    callers = [c.caller for c in [*calls, *live]] + [w.last.caller for w in backs.waiting]
+    return framed(
+        request, house, caller, "calls/calls.html", site=site, address=address, view=view, periods=NAMES,
+        filter_by=FILTER_BY, ops=OPS, comparisons=COMPARISONS, dimensions=DIMENSIONS, names={}, now=figures,
+        before=before, headline=questions.HEADLINE, table=_table(house, view, most), splits=questions.SPLITS,
+        calls=calls, chances=questions.chances(house, site, calls), live=live, backs=backs, within=within,
+        usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),
+        clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
+        bound={name: str(value) for name, value in questions.bound(address).items()}, verdict=_verdict,
+        figures=FIGURES, relative=web.relative,
+    )  # fmt: skip
+
+
+def _table(house: House, view: View, most: int) -> questions.Table:
+    return questions.table(house, view.address, view.keep.get("by", "channel"), most)
+
+
+def _numbers(house: House, site: Site) -> dict[str, str]:
+    return {n.number: n.label for n in store.numbers_of(house, site)}
+
+
+def _verdict(figure: Any, now: float | None, before: float | None) -> str:
+    """Whether a change is good or bad, by what is good for the figure."""
+    went = web.relative(now, before)
+    if not went or figure.good == "neither":
+        return "neither"
+    return "good" if (went > 0) == (figure.good == "up") else "bad"
+
+
+@get("/calls/live", sync_to_thread=True, include_in_schema=False)
+def live(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    """The calls of the last half hour, as a part of the page that asks for it again and again."""
+    caller.must("calls.read")
+    chosen, now = site_for(house, caller, site), clock.now()
+    found = questions.live(house, chosen, now)
+    return framed(
+        request, house, caller, "calls/_live.html", site=chosen, live=found, clock=now, hexed=hexed,
+        callers=questions.names(house, chosen, [c.caller for c in found]), numbers=_numbers(house, chosen),
+    )  # fmt: skip
+
+
+@post("/calls/{call:str}/tag", sync_to_thread=True, status_code=200, include_in_schema=False)
+def tag(
+    request: Request[Any, Any, Any], house: House, caller: Caller, call: str, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("calls.edit")
+    chosen = site_for(house, caller, site)
+    tags.put(house, chosen, _key(call), data.get("tag", "").strip(), caller.person_id)
+    return framed(
+        request, house, caller, "calls/_tag.html", site=chosen, key=call, tag=data.get("tag", "").strip(),
+        tags=tags.TAGS, is_saved=True,
+    )  # fmt: skip
+
+
+def _key(text: str) -> int:
+    try:
+        return int(text, 16) if len(text) == 16 else _no_call()
+    except ValueError:
+        return _no_call()
+
+
+def _no_call() -> int:
+    raise UserError("There is no such call.", "Load the page again.", status=404)
+
+
+# ── pools ──
+
+
+@get("/calls/pools", sync_to_thread=True, include_in_schema=False)
+def pools(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, pool: str = ""
+) -> Response[str]:
+    caller.must("calls.read")
+    return _pools(request, house, caller, site_for(house, caller, site), _number(pool, 0, 10**9))
+
+
+def _pools(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, chosen: int = 0, told: str = ""
+) -> Response[str]:
+    rooms = questions.rooms(house, site)
+    room = next((r for r in rooms if r.pool.id == chosen), rooms[0] if rooms else None)
+    return framed(
+        request, house, caller, "calls/pools.html", site=site, rooms=rooms, room=room,
+        counsel=questions.counsel(house, site, room, clock.now()) if room else None,
+        fixed=[n for n in store.numbers_of(house, site) if n.pool_id is None],
+        snippet=SNIPPET.format(base=house.settings.base_url, site=site.key),
+        told=told, channels=CHANNELS, reveals=store.REVEALS, reveal_share=ASSUMED_REVEAL, hold_s=RANDOM_HOLD_S,
+        blocking=BLOCKING, least=LEAST_VISITS,
+    )  # fmt: skip
+
+
+@post("/calls/pools", sync_to_thread=True, status_code=200, include_in_schema=False)
+def add_pool(
+    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("calls.edit")
+    chosen = site_for(house, caller, site)
+    channel, overflow = data.get("channel", ""), data.get("overflow", "").strip()
+    # Read first: a wrong number leaves no empty pool behind.
+    numbers = [store.valid(text) for text in _lines(data.get("numbers", ""))]
+    made = store.add_pool(
+        house, chosen, data.get("name", ""), _lines(data.get("swaps", "")), caller.person_id,
+        channels=[channel] if channel else [], reveal=data.get("reveal", "at_once"),
+        price=_price(data.get("price", "")),
+        overflow=store.valid(overflow) if overflow else "",
+    )  # fmt: skip
+    store.add_numbers(house, chosen, numbers, made, caller.person_id)
+    return _pools(request, house, caller, chosen, made.id, told="pool")
+
+
+@post("/calls/pools/{pool:int}/numbers", sync_to_thread=True, status_code=200, include_in_schema=False)
+def add_numbers(
+    request: Request[Any, Any, Any], house: House, caller: Caller, pool: int, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("calls.edit")
+    chosen = site_for(house, caller, site)
+    found = store.pool_of(house, chosen, pool)
+    fresh = store.add_numbers(house, chosen, _lines(data.get("numbers", "")), found, caller.person_id)
+    return _pools(request, house, caller, chosen, pool, told="numbers" if fresh else "known")
+
+
+@post("/calls/numbers", sync_to_thread=True, status_code=200, include_in_schema=False)
+def add_static(
+    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+) -> Response[str]:
+    """A number that stands for its source wherever it is printed."""
+    caller.must("calls.edit")
+    chosen = site_for(house, caller, site)
+    if not data.get("source", "").strip():
+        raise UserError("The number has no source.", "Say what it stands for, like “billboard”.")
+    told = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
+    channel = data.get("channel", "").strip()[:60] or "Offline"
+    fresh = store.add_numbers(
+        house, chosen, _lines(data.get("number", "")), None, caller.person_id, channel=channel, **told
+    )
+    return _pools(request, house, caller, chosen, told="numbers" if fresh else "known")
+
+
+@post("/calls/numbers/{number:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+def switch(
+    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form, site: str | None = None
+) -> Response[str]:
+    caller.must("calls.edit")
+    chosen = site_for(house, caller, site)
+    store.switch_number(house, chosen, number, data.get("is_on") == "1", caller.person_id)
+    return _pools(request, house, caller, chosen, _number(data.get("pool"), 0, 10**9))
+
+
+def _lines(text: str) -> list[str]:
+    return [line for part in text.replace(";", "\n").replace(",", "\n").splitlines() if (line := part.strip())]
+
+
+def _price(text: str) -> Decimal | None:
+    if not text.strip():
+        return None
+    try:
+        found = Decimal(text.strip().replace(",", "."))
+    except InvalidOperation:
+        found = Decimal(-1)
+    if not (found.is_finite() and 0 <= found < 10**9):
+        raise UserError("This is not a price.", "Write what a number costs a month, like 1.50.")
+    return round(found, 2)
+
+
+ROUTES = [page, live, tag, pools, add_pool, add_numbers, add_static, switch]

@@ -1,0 +1,1 @@
+"""Leads and deals: connectors, stages, revenue."""

@@ -1,0 +1,1 @@
+"""Deals as CRM systems tell of them."""

@@ -1,0 +1,40 @@
+"""What marketing and sales owe each other on a record."""
+
+from typing import NamedTuple
+
+
+class Debt(NamedTuple):
+    """Something that is wrong with records: its title, what it means, and which side puts it right."""
+
+    title: str
+    meaning: str
+    owner: str
+
+
+def _told(title: str, meaning: str, owner: str) -> Debt:
+    return Debt(title, meaning, owner)
+
+
+DEBTS = {
+    "sourceless": _told(
+        "Leads without a source",
+        "Neither a visit nor a mark in the CRM tells where they came from. Send the visitor along with the form.",
+        "marketing",
+    ),
+    "waiting": _told(
+        "Leads that nobody has touched", "They still stand in their first stage, longer than agreed.", "sales"
+    ),
+    "still": _told(
+        "Records that have stopped moving",
+        "They are open, and their stage has not changed for longer than agreed.",
+        "sales",
+    ),
+    "duplicate": _told(
+        "Open records of one phone", "Several open records have the same phone, however it is written.", "sales"
+    ),
+    "unpriced": _told(
+        "Won deals without an amount in our currency",
+        "Revenue lacks them: they say no amount, or one in a currency without a rate.",
+        "sales",
+    ),
+}

@@ -1,0 +1,203 @@
+"""Which field of a CRM fills which of ours, and what its stages mean."""
+
+import re
+from collections.abc import Mapping as Dict
+from datetime import UTC, datetime, tzinfo
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgspec
+
+from tandem.base import clock
+from tandem.crm.model.deal import DealFact, Problem, StageKind
+
+FIELDS: Dict[str, str] = {
+    "id": "Id of the record", "kind": "Lead or deal", "parent": "Lead that the deal was made from",
+    "created_at": "Created", "updated_at": "Changed", "moved_at": "Stage since", "stage": "Stage",
+    "pipeline": "Pipeline", "amount": "Amount", "currency": "Currency", "refunded": "Refunded",
+    "cost": "Cost of goods", "closed_at": "Closed", "source_text": "Source as the CRM has it",
+    "utm_source": "utm_source", "utm_medium": "utm_medium", "utm_campaign": "utm_campaign", "utm_term": "utm_term",
+    "utm_content": "utm_content", "gclid": "gclid", "yclid": "yclid", "msclkid": "msclkid", "fbclid": "fbclid",
+    "client": "Visitor (cookie _tdm)", "phones": "Phones", "emails": "E-mails", "contact": "Contact's id",
+    "responsible": "Responsible person's id", "is_deleted": "Deleted",
+}  # fmt: skip
+"""Our fields, as people call them."""
+MANY = ("phones", "emails")
+CLICKS = ("gclid", "yclid", "msclkid", "fbclid")
+MOMENTS = ("created_at", "updated_at", "moved_at", "closed_at")
+MONEY = ("amount", "refunded", "cost")
+TOLD_KIND = "_stage_kind"
+"""Where a connector puts what the CRM itself says of a stage's meaning."""
+LONGEST = 300
+MOST_MONEY = Decimal("99999999999999")
+
+Raw = Dict[str, Any]
+
+
+class Mapping(msgspec.Struct, frozen=True, kw_only=True):
+    """fields: ours -> theirs, the first that holds something counts (all of them, for phones and e-mails)."""
+
+    fields: dict[str, tuple[str, ...]]
+    stages: dict[str, str] = {}
+    revision: int = 0
+
+
+class Unreadable(ValueError):
+    """A value that is none of its kind."""
+
+
+def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -> tuple[DealFact | None, list[Problem]]:
+    """One record as we keep it, or None with the problems that say why not.
+
+    zone   of moments that come without one
+    """
+    problems: list[Problem] = []
+    told = {ours: _found(mapping, raw, ours) for ours in FIELDS}
+    values: dict[str, Any] = {}
+    for names, reader in ((MOMENTS, lambda v: moment_of(v, zone)), (MONEY, money_of)):
+        for ours in names:
+            try:
+                values[ours] = reader(told[ours])
+            except Unreadable:
+                problems.append(_unreadable(ours, mapping, line, told[ours]))
+    number = text_of(told["id"])
+    if not number:
+        problems.append(_told(line, "The record has no id.", "Fill the column that names the record."))
+    if values.get("created_at") is None and not any(p.values.get("field") == "created_at" for p in problems):
+        problems.append(
+            _told(line, "The record has no date of creation.", "Fill the field that says when it was created.")
+        )
+    if problems:
+        return None, problems
+    stage = text_of(told["stage"])
+    return DealFact(
+        system=system, id=number, kind=_kind(text_of(told["kind"])), parent=text_of(told["parent"]),
+        created_at=values["created_at"], updated_at=values["updated_at"] or values["created_at"],
+        stage=stage, stage_kind=_stage_kind(mapping, raw, stage), pipeline=text_of(told["pipeline"]),
+        moved_at=values["moved_at"], closed_at=values["closed_at"], amount=values["amount"],
+        currency=_currency(text_of(told["currency"])), refunded=abs(values["refunded"] or Decimal(0)),
+        cost=values["cost"], source_text=text_of(told["source_text"]),
+        **{name: text_of(told[name]) for name in
+           ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "client", "contact", "responsible")},
+        click=next((name for name in CLICKS if text_of(told[name])), ""),
+        phones=_several(mapping, raw, "phones"), emails=_several(mapping, raw, "emails"),
+        is_deleted=text_of(told["is_deleted"]).lower() in ("1", "true", "yes", "y"),
+    ), []  # fmt: skip
+
+
+def _found(mapping: Mapping, raw: Raw, ours: str) -> Any:
+    names = mapping.fields.get(ours, ())
+    return next((raw[name] for name in names if raw.get(name) not in (None, "", [])), None)
+
+
+def _several(mapping: Mapping, raw: Raw, ours: str) -> tuple[str, ...]:
+    found: dict[str, None] = {}
+    for name in mapping.fields.get(ours, ()):
+        value = raw.get(name)
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if text := text_of(one):
+                found[text] = None
+    return tuple(found)
+
+
+def _unreadable(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
+    values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
+    if ours in MONEY:
+        return _told(line, "The value “%(value)s” in “%(column)s” is no amount.", "Write it as 1234.50.", values)
+    return _told(
+        line, "The value “%(value)s” in “%(column)s” is no moment.",
+        "Write it as 2026-10-31 14:05 or 31.10.2026 14:05.", values,
+    )  # fmt: skip
+
+
+def _told(line: int, what: str, cure: str, values: dict[str, str] | None = None) -> Problem:
+    return Problem(line=line, what=what, cure=cure, values=values or {})
+
+
+def _kind(text: str) -> str:
+    return "lead" if text.lower() in ("lead", "лид") else "deal"
+
+
+def _stage_kind(mapping: Mapping, raw: Raw, stage: str) -> str:
+    told = mapping.stages.get(stage) or text_of(raw.get(TOLD_KIND))
+    return told if told in tuple(StageKind) else str(StageKind.OPEN)
+
+
+def _currency(text: str) -> str:
+    found = {"€": "EUR", "$": "USD", "₽": "RUB", "руб": "RUB", "zł": "PLN", "RUR": "RUB"}.get(text.strip("."), text)
+    return found.upper() if len(found) == 3 and found.isascii() and found.isalpha() else ""
+
+
+def text_of(value: Any) -> str:
+    """A value as short text; lists by their first element."""
+    if isinstance(value, list | tuple):
+        value = value[0] if value else None
+    if value is None or isinstance(value, dict):
+        return ""
+    return str(value).strip().replace("\0", "")[:LONGEST]
+
+
+_DAY_FIRST = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
+
+
+def moment_of(value: Any, zone: tzinfo) -> datetime | None:
+    """A moment in UTC: ISO 8601, seconds or milliseconds since 1970, DD.MM.YYYY; None for nothing.
+
+    raises   Unreadable for anything else, and for moments before 1971 or after 2199
+    """
+    if isinstance(value, datetime):
+        found = value
+    else:
+        text = text_of(value)
+        if not text or text in ("0", "-"):
+            return None
+        found = _moment(text)
+    if found.tzinfo is None:
+        found = found.replace(tzinfo=zone)
+    found = found.astimezone(UTC)
+    if not 1971 <= found.year <= 2199:
+        raise Unreadable
+    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        if re.fullmatch(r"\d{9,10}", text):
+            return clock.from_ms(int(text) * 1000)
+        if re.fullmatch(r"\d{12,13}", text):
+            return clock.from_ms(int(text))
+        if match := _DAY_FIRST.fullmatch(text):
+            day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
+            return datetime(year, month, day, hour, minute, second)
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Unreadable from error
+
+
+def money_of(value: Any) -> Decimal | None:
+    """An amount as CRMs and people write it: 1234.5, "1 234,50", "1,234.50 €", "100|EUR"; None for nothing.
+
+    raises   Unreadable
+    """
+    if isinstance(value, bool):
+        raise Unreadable
+    text = text_of(value).partition("|")[0]
+    text = re.sub(r"[\s\u00a0\u202f'’]", "", text)
+    text = re.sub(r"^(?:[A-Za-z]{3}|[€$₽£])|(?:[A-Za-z]{3}|[€$₽£]|zł|руб\.?|р\.)$", "", text)
+    if text in ("", "-"):
+        if re.search(r"\w", text_of(value)):  # a currency, or any word, without a number
+            raise Unreadable
+        return None
+    if "," in text and "." in text:
+        text = text.replace("." if text.rfind(",") > text.rfind(".") else ",", "")
+    if text.count(",") == 1 and re.search(r",\d{1,2}$", text):
+        text = text.replace(",", ".")
+    elif "," in text:
+        text = text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+", text) else text.replace(",", ".")
+    try:
+        found = Decimal(text)
+    except InvalidOperation as error:
+        raise Unreadable from error
+    if not found.is_finite() or abs(found) > MOST_MONEY:
+        raise Unreadable
+    return found.quantize(Decimal("0.0001"))

@@ -1,0 +1,138 @@
+"""What CRM systems have in common: how one is described, heard and paged through."""
+
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import msgspec
+
+from tandem.base.errors import SourceError, UserError
+from tandem.connections.http import Http
+from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
+from tandem.crm.model.mapping import Mapping as Mapped
+from tandem.crm.model.mapping import Raw
+
+SWEEP_OVERLAP = timedelta(minutes=5)
+"""How far back the next sweep begins: systems show what has changed a little late, and clocks differ."""
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+Cursor = Mapping[str, Any]
+
+
+class Ref(msgspec.Struct, frozen=True):
+    """A record that a webhook names: lead or deal, and its id."""
+
+    kind: str
+    id: str
+
+
+class Heard(msgspec.Struct, frozen=True, kw_only=True):
+    """What a webhook says: whole records, records to be fetched, and records that are gone."""
+
+    raws: tuple[Raw, ...] = ()
+    wanted: tuple[Ref, ...] = ()
+    gone: tuple[tuple[Ref, datetime], ...] = ()
+
+
+class Page(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of records, and where to go on."""
+
+    raws: list[Raw]
+    cursor: Cursor
+    is_more: bool
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection that can be asked."""
+
+    settings: Mapping[str, str]
+    http: Http
+    now: datetime
+
+    def setting(self, name: str, default: str = "") -> str:
+        return self.settings.get(name) or default
+
+
+class Crm(msgspec.Struct, frozen=True, kw_only=True):
+    """One CRM system.
+
+    base     address and headers of its API
+    page     the next page of what has changed since the cursor; a sweep that is cut off goes on where it was
+    fetch    records that a webhook named; those that are gone are left out
+    hear     what a webhook says, once `accept` has believed it
+    """
+
+    system: str
+    label: str
+    fields: tuple[Field, ...]
+    note: str = ""
+    per_second: float = 2.0
+    mapping: Mapped
+    base: Callable[[Mapping[str, str]], tuple[str, dict[str, str]]] | None = None
+    page: Callable[[Account, Cursor], Page] | None = None
+    fetch: Callable[[Account, Sequence[Ref]], list[Raw]] | None = None
+    accept: Callable[[Connection, Incoming], Accepted] | None = None
+    hear: Callable[[Delivery], Heard] | None = None
+
+
+def answer(system: str, response: httpx.Response) -> Any:
+    """The JSON of an answer; None for an empty one.
+
+    raises   SourceError when it is none
+    """
+    if response.status_code == 204 or not response.content.strip():
+        return None
+    try:
+        return msgspec.json.decode(response.content)
+    except msgspec.DecodeError as error:
+        raise SourceError(system, "answered with something that is no JSON") from error
+
+
+def rows_in(system: str, told: Any, *path: str) -> list[dict[str, Any]]:
+    """The list at a path of an answer; empty where there is nothing.
+
+    raises   SourceError when something else stands there
+    """
+    for name in path:
+        if told is None:
+            return []
+        if not isinstance(told, dict):
+            raise SourceError(system, "answered in an unknown form")
+        told = told.get(name)
+    if told is None:
+        return []
+    if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
+        raise SourceError(system, "answered in an unknown form")
+    return told
+
+
+def must_match(given: str, wanted: str, what: str) -> None:
+    """raises   UserError (403) when a secret that was sent is not ours; compared in constant time"""
+    if not wanted or not hmac.compare_digest(given.encode(), wanted.encode()):
+        raise UserError(what, "Copy the secret from the CRM into the connection.", status=403)
+
+
+def key_of(body: bytes) -> str:
+    """A key for deliveries that carry none."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def since_of(cursor: Cursor, now: datetime, settings: Mapping[str, str]) -> datetime:
+    """From when on to ask: the cursor, else as many days back as the connection says."""
+    told = cursor.get("since")
+    if told:
+        return datetime.fromisoformat(str(told))
+    days = settings.get("days", "")
+    return now - timedelta(days=int(days) if days.isdecimal() and len(days) < 5 else 365)
+
+
+DAYS = Field(
+    name="days", label="Days of history", hint="How far back the first fetch goes.", default="365", is_required=False
+)
+
+
+def address(hint: str) -> Field:
+    """The field for the address of an account."""
+    return Field(name="address", label="Address of the account", hint=hint)

@@ -1,0 +1,150 @@
+"""Bitrix24: webhooks that name a record by its id, and lists by the date of change.
+
+source   Bitrix24 REST documentation: events, crm.lead.list, crm.deal.list, crm.contact.list, limits
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from tandem.base import clock
+from tandem.base.errors import SourceError
+from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
+from tandem.crm.model.mapping import TOLD_KIND, Raw
+from tandem.crm.model.mapping import Mapping as Mapped
+from tandem.crm.sources.api import (
+    DAYS,
+    SWEEP_OVERLAP,
+    Account,
+    Crm,
+    Cursor,
+    Heard,
+    Page,
+    Ref,
+    answer,
+    key_of,
+    must_match,
+    rows_in,
+    since_of,
+)
+
+NAME, SIZE = "Bitrix24", 50
+KINDS = ("lead", "deal")
+SELECT = ["*", "UF_*", "PHONE", "EMAIL", "UTM_SOURCE", "UTM_MEDIUM", "UTM_CAMPAIGN", "UTM_TERM", "UTM_CONTENT"]
+MEANING = {"lead": {"P": "open", "S": "qualified", "F": "lost"}, "deal": {"P": "open", "S": "won", "F": "lost"}}
+
+
+def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    return settings["address"], {}
+
+
+def page(account: Account, cursor: Cursor) -> Page:
+    """The next fifty in the order of their ids: one that changes meanwhile is found by the next sweep."""
+    kind, since = str(cursor.get("kind", "lead")), since_of(cursor, account.now, account.settings)
+    began = str(cursor.get("began") or account.now.isoformat())
+    last = str(cursor.get("id", "0"))
+    told = {"order": {"ID": "ASC"}, "filter": {">=DATE_MODIFY": since.isoformat(), ">ID": last}, "select": SELECT,
+            "start": -1}  # fmt: skip
+    rows = _asked(account, f"crm.{kind}.list", told)
+    raws = _whole(account, kind, rows)
+    if len(rows) == SIZE:
+        cursor = {"kind": kind, "since": since.isoformat(), "began": began, "id": str(rows[-1]["ID"])}
+        return Page(raws=raws, cursor=cursor, is_more=True)
+    if kind == "lead":
+        return Page(raws=raws, cursor={"kind": "deal", "since": since.isoformat(), "began": began}, is_more=True)
+    resumed = datetime.fromisoformat(began) - SWEEP_OVERLAP
+    return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+
+
+def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
+    found: list[Raw] = []
+    for kind in KINDS:
+        ids = [ref.id for ref in wanted if ref.kind == kind]
+        for i in range(0, len(ids), SIZE):
+            told = {"filter": {"@ID": ids[i : i + SIZE]}, "select": SELECT, "start": -1}
+            found += _whole(account, kind, _asked(account, f"crm.{kind}.list", told))
+    return found
+
+
+def _asked(account: Account, method: str, told: dict[str, Any]) -> list[dict[str, Any]]:
+    body = answer(NAME, account.http.post(f"/{method}", json=told))
+    if isinstance(body, dict) and body.get("error"):
+        raise SourceError(NAME, f"answered {str(body['error'])[:60]}")
+    return rows_in(NAME, body, "result")
+
+
+def _whole(account: Account, kind: str, rows: list[dict[str, Any]]) -> list[Raw]:
+    """Records with the phones and e-mails of their contacts."""
+    ids = sorted({str(row["CONTACT_ID"]) for row in rows if str(row.get("CONTACT_ID") or "0") != "0"})
+    contacts: dict[str, dict[str, Any]] = {}
+    for i in range(0, len(ids), SIZE):
+        told = {"filter": {"@ID": ids[i : i + SIZE]}, "select": ["ID", "PHONE", "EMAIL"], "start": -1}
+        contacts |= {str(row["ID"]): row for row in _asked(account, "crm.contact.list", told)}
+    return [_raw(kind, row, contacts.get(str(row.get("CONTACT_ID") or ""), {})) for row in rows]
+
+
+def _raw(kind: str, row: dict[str, Any], contact: dict[str, Any]) -> Raw:
+    found = {name: value for name, value in row.items() if name not in ("PHONE", "EMAIL")}
+    for name in ("PHONE", "EMAIL"):
+        held = [*(row.get(name) or []), *(contact.get(name) or [])]
+        found[name] = [str(one.get("VALUE", "")) for one in held if isinstance(one, dict)]
+    meaning = str(row.get("STATUS_SEMANTIC_ID") or row.get("STAGE_SEMANTIC_ID") or "P")
+    if str(found.get("CONTACT_ID") or "0") == "0":
+        found["CONTACT_ID"] = ""
+    if str(found.get("LEAD_ID") or "0") == "0":
+        found["LEAD_ID"] = ""
+    if kind == "deal" and meaning == "P":
+        found["DATE_CLOSED"] = found["CLOSEDATE"] = ""  # of an open deal it is only a plan
+    return {**found, "KIND": kind, TOLD_KIND: MEANING[kind].get(meaning, "open")}
+
+
+def accept(held: Connection, incoming: Incoming) -> Accepted:
+    """The application's token is all that Bitrix24 proves itself by."""
+    fields = dict(incoming.form)
+    must_match(fields.get("auth[application_token]", ""), held.setting("token"), "The application token is another.")
+    return Accepted(key=key_of(incoming.body))
+
+
+def hear(delivery: Delivery) -> Heard:
+    fields = dict(delivery.form)
+    event, number = fields.get("event", "").upper(), fields.get("data[FIELDS][ID]", "")
+    kind = next((k for k in KINDS if event.startswith(f"ONCRM{k.upper()}")), "")
+    if not kind or not number:
+        return Heard()
+    ref = Ref(kind, number)
+    if not event.endswith("DELETE"):
+        return Heard(wanted=(ref,))
+    moment = fields.get("ts", "")
+    at = clock.from_ms(int(moment) * 1000) if moment.isdecimal() and len(moment) < 12 else delivery.received_at
+    return Heard(gone=((ref, at),))
+
+
+CRM = Crm(
+    system="bitrix24",
+    label="Bitrix24",
+    fields=(
+        Field(name="address", label="Address of the inbound webhook",
+              hint="https://example.bitrix24.com/rest/1/secret", is_secret=True),
+        Field(name="token", label="Application token of the outbound webhook", is_secret=True, is_required=False),
+        DAYS,
+    ),
+    note="Make an inbound webhook with the right “crm”, and an outbound one for leads and deals that are "
+    "added, changed and deleted. Bitrix24 does not repeat a webhook that was lost; the fetch every five minutes finds "
+    "what it told.",
+    per_second=2.0,
+    mapping=Mapped(fields={
+        "id": ("ID",), "kind": ("KIND",), "parent": ("LEAD_ID",), "created_at": ("DATE_CREATE",),
+        "updated_at": ("DATE_MODIFY",), "moved_at": ("MOVED_TIME",), "stage": ("STAGE_ID", "STATUS_ID"),
+        "pipeline": ("CATEGORY_ID",), "amount": ("OPPORTUNITY",), "currency": ("CURRENCY_ID",),
+        "closed_at": ("DATE_CLOSED", "CLOSEDATE"), "source_text": ("SOURCE_ID",), "utm_source": ("UTM_SOURCE",),
+        "utm_medium": ("UTM_MEDIUM",), "utm_campaign": ("UTM_CAMPAIGN",), "utm_term": ("UTM_TERM",),
+        "utm_content": ("UTM_CONTENT",), "client": ("UF_CRM_TANDEM",), "gclid": ("UF_CRM_GCLID",),
+        "yclid": ("UF_CRM_YCLID",), "phones": ("PHONE",), "emails": ("EMAIL",), "contact": ("CONTACT_ID",),
+        "responsible": ("ASSIGNED_BY_ID",),
+    }),
+    base=base,
+    page=page,
+    fetch=fetch,
+    accept=accept,
+    hear=hear,
+)  # fmt: skip

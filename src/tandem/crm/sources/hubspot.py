@@ -1,0 +1,178 @@
+"""HubSpot: signed webhooks that name deals, and a search in the order of their changes.
+
+source   HubSpot CRM API v3: search, batch read; webhooks v3, signature v3
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import UTC, timedelta
+from typing import Any
+
+import msgspec
+
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
+from tandem.crm.model.mapping import TOLD_KIND, Raw, moment_of
+from tandem.crm.model.mapping import Mapping as Mapped
+from tandem.crm.sources.api import (
+    DAYS,
+    Account,
+    Crm,
+    Cursor,
+    Heard,
+    Page,
+    Ref,
+    answer,
+    key_of,
+    must_match,
+    rows_in,
+    since_of,
+)
+
+NAME, SIZE, BASE = "HubSpot", 100, "https://api.hubapi.com"
+LATE = timedelta(seconds=60)
+"""How late the search may show a change."""
+FRESH_S = 300
+PROPERTIES = [
+    "dealname", "amount", "deal_currency_code", "dealstage", "pipeline", "createdate", "closedate",
+    "hs_lastmodifieddate", "hs_is_closed_won", "hs_is_closed_lost", "hs_v2_date_entered_current_stage",
+    "hs_analytics_source", "hs_object_source", "hubspot_owner_id", "utm_source", "utm_medium", "utm_campaign",
+    "utm_term", "utm_content", "gclid", "tandem",
+]  # fmt: skip
+
+
+def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    return settings.get("address") or BASE, {"authorization": f"Bearer {settings['token']}"}
+
+
+def page(account: Account, cursor: Cursor) -> Page:
+    """What changed from a moment on. That of the last row begins the next page, so that no window holds 10,000."""
+    since = since_of(cursor, account.now, account.settings)
+    after = str(cursor.get("after", ""))
+    told: dict[str, Any] = {
+        "filterGroups": [{"filters": [{"propertyName": "hs_lastmodifieddate", "operator": "GTE",
+                                       "value": str(clock.to_ms(since))}]}],
+        "sorts": [{"propertyName": "hs_lastmodifieddate", "direction": "ASCENDING"}],
+        "properties": PROPERTIES, "limit": SIZE,
+    }  # fmt: skip
+    if after:
+        told["after"] = after
+    body = answer(NAME, account.http.post("/crm/v3/objects/deals/search", json=told))
+    rows = rows_in(NAME, body, "results")
+    raws = _whole(account, rows)
+    moments = [m for row in rows if (m := moment_of(row["properties"].get("hs_lastmodifieddate"), UTC))]
+    last = max(moments, default=since)
+    if len(rows) < SIZE:
+        resumed = max(since, min(last, account.now - LATE))
+        return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+    if last > since:
+        return Page(raws=raws, cursor={"since": last.isoformat()}, is_more=True)
+    following = str(((body.get("paging") or {}).get("next") or {}).get("after", ""))
+    return Page(raws=raws, cursor={"since": since.isoformat(), "after": following}, is_more=bool(following))
+
+
+def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
+    found: list[Raw] = []
+    for i in range(0, len(wanted), SIZE):
+        told = {"properties": PROPERTIES, "inputs": [{"id": ref.id} for ref in wanted[i : i + SIZE]]}
+        body = answer(NAME, account.http.post("/crm/v3/objects/deals/batch/read", json=told))
+        found += _whole(account, rows_in(NAME, body, "results"))
+    return found
+
+
+def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
+    """Deals with the phones and e-mails of their first contact."""
+    if not rows:
+        return []
+    told = {"inputs": [{"id": str(row["id"])} for row in rows]}
+    links = answer(NAME, account.http.post("/crm/v4/associations/deals/contacts/batch/read", json=told))
+    firsts = {}
+    for link in rows_in(NAME, links, "results"):
+        ends = sorted(str(to["toObjectId"]) for to in link.get("to") or [])
+        if ends:
+            firsts[str(link["from"]["id"])] = ends[0]
+    ids = sorted(set(firsts.values()))
+    contacts: dict[str, dict[str, Any]] = {}
+    for i in range(0, len(ids), SIZE):
+        asked = {"properties": ["phone", "mobilephone", "email"], "inputs": [{"id": n} for n in ids[i : i + SIZE]]}
+        body = answer(NAME, account.http.post("/crm/v3/objects/contacts/batch/read", json=asked))
+        contacts |= {str(c["id"]): c.get("properties") or {} for c in rows_in(NAME, body, "results")}
+    return [_raw(row, firsts.get(str(row["id"]), ""), contacts) for row in rows]
+
+
+def _raw(row: dict[str, Any], contact: str, contacts: dict[str, dict[str, Any]]) -> Raw:
+    held, person = row.get("properties") or {}, contacts.get(contact, {})
+    meaning = "won" if held.get("hs_is_closed_won") == "true" else "open"
+    if held.get("hs_is_closed_lost") == "true":
+        meaning = "lost"
+    found = {**held, "id": str(row["id"]), "contact_id": contact, "archived": str(row.get("archived", "")),
+             "phone": [v for v in (person.get("phone"), person.get("mobilephone")) if v],
+             "email": person.get("email"), TOLD_KIND: meaning}  # fmt: skip
+    if meaning == "open":
+        found["closedate"] = ""  # of an open deal it is only a plan
+    return found
+
+
+def accept(held: Connection, incoming: Incoming) -> Accepted:
+    """base64 of HMAC-SHA256 over method, address, body and timestamp; older than five minutes is refused."""
+    moment = incoming.headers.get("x-hubspot-request-timestamp", "")
+    if not moment.isdecimal() or len(moment) > 15 or abs(clock.now_ms() - int(moment)) > FRESH_S * 1000:
+        raise UserError("The timestamp is missing or older than five minutes.", "HubSpot sends it again.", status=403)
+    told = incoming.method.encode() + incoming.url.encode() + incoming.body + moment.encode()
+    wanted = base64.b64encode(hmac.new(held.setting("secret").encode(), told, hashlib.sha256).digest()).decode()
+    given = incoming.headers.get("x-hubspot-signature-v3", "")
+    must_match(given, wanted if held.setting("secret") else "", "The signature does not match.")
+    return Accepted(key=key_of(incoming.body))
+
+
+def hear(delivery: Delivery) -> Heard:
+    try:
+        events = msgspec.json.decode(delivery.body)
+    except msgspec.DecodeError:
+        return Heard()
+    wanted, gone = dict[Ref, None](), []
+    for event in events if isinstance(events, list) else [events]:
+        kind = str(event.get("subscriptionType") or event.get("eventTypeId") or "")
+        if not kind.startswith(("deal.", "object.")) or not event.get("objectId"):
+            continue
+        ref = Ref("deal", str(event["objectId"]))
+        if kind.endswith(("deletion", "privacyDeletion")):
+            moment = event.get("occurredAt")
+            gone.append((ref, clock.from_ms(int(moment)) if isinstance(moment, int) else delivery.received_at))
+        else:
+            wanted[ref] = None
+    return Heard(wanted=tuple(wanted), gone=tuple(gone))
+
+
+CRM = Crm(
+    system="hubspot",
+    label="HubSpot",
+    fields=(
+        Field(name="token", label="Access token of a private app", is_secret=True),
+        Field(name="secret", label="Client secret of the app", hint="Signs the webhooks.", is_secret=True,
+              is_required=False),
+        Field(name="address", label="Address of the API", default=BASE, is_required=False),
+        DAYS,
+    ),
+    note="Make a private app that may read deals and contacts. For webhooks subscribe to deals that are created, "
+    "changed and deleted.",
+    per_second=4.0,
+    mapping=Mapped(fields={
+        "id": ("id",), "created_at": ("createdate",), "updated_at": ("hs_lastmodifieddate",),
+        "moved_at": ("hs_v2_date_entered_current_stage",), "stage": ("dealstage",), "pipeline": ("pipeline",),
+        "amount": ("amount",), "currency": ("deal_currency_code",), "closed_at": ("closedate",),
+        "source_text": ("hs_analytics_source", "hs_object_source"), "utm_source": ("utm_source",),
+        "utm_medium": ("utm_medium",), "utm_campaign": ("utm_campaign",), "utm_term": ("utm_term",),
+        "utm_content": ("utm_content",), "gclid": ("gclid",), "client": ("tandem",), "phones": ("phone",),
+        "emails": ("email",), "contact": ("contact_id",), "responsible": ("hubspot_owner_id",),
+        "is_deleted": ("archived",),
+    }),
+    base=base,
+    page=page,
+    fetch=fetch,
+    accept=accept,
+    hear=hear,
+)  # fmt: skip

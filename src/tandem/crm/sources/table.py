@@ -1,0 +1,134 @@
+"""Leads and deals from a CSV file of any CRM: header, delimiter, encoding, decimals and days are found out."""
+
+import codecs
+import csv
+import io
+from datetime import datetime, tzinfo
+
+import msgspec
+
+from tandem.base.errors import UserError
+from tandem.crm.model.deal import DealFact, Problem
+from tandem.crm.model.mapping import Mapping, read
+
+SYSTEM = "csv"
+MOST_ROWS, MOST_PROBLEMS = 200_000, 50
+NAMES: dict[str, tuple[str, ...]] = {
+    "id": ("id", "crm_id", "deal id", "record id", "номер", "номер сделки", "numer", "id szansy"),
+    "kind": ("kind", "type", "тип", "typ"),
+    "created_at": ("created_at", "created", "create date", "date", "дата создания", "создан", "дата", "data utworzenia",
+                   "utworzono", "data"),
+    "updated_at": ("updated_at", "modified", "last modified date", "дата изменения", "data modyfikacji"),
+    "moved_at": ("stage_changed_at", "moved_at"),
+    "stage": ("stage", "deal stage", "status", "стадия", "стадия сделки", "этап", "этап сделки", "статус", "etap"),
+    "pipeline": ("pipeline", "воронка", "lejek"),
+    "amount": ("amount", "value", "price", "сумма", "бюджет", "kwota", "wartość"),
+    "currency": ("currency", "валюта", "waluta"),
+    "refunded": ("refunded", "refund", "возврат", "zwrot"),
+    "cost": ("cost", "себестоимость", "koszt"),
+    "closed_at": ("closed_at", "close date", "closed", "дата закрытия", "data zamknięcia"),
+    "source_text": ("source", "источник", "źródło"),
+    "client": ("client_id", "visitor", "_tdm"),
+    "phones": ("phone", "phones", "mobile", "телефон", "мобильный телефон", "рабочий телефон", "telefon"),
+    "emails": ("email", "e-mail", "emails", "почта", "e-mail (рабочий)", "adres e-mail"),
+    "contact": ("contact_id", "contact id", "контакт id"),
+    "responsible": ("responsible", "owner", "ответственный", "właściciel"),
+    **{name: (name,) for name in ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "gclid",
+                                  "yclid", "msclkid", "fbclid", "parent", "is_deleted")},
+}  # fmt: skip
+"""Headers by which a column is known, in lower case."""
+MEANINGS = {
+    "won": ("won", "closed won", "closedwon", "paid", "success", "успешно реализовано", "сделка успешна", "продажа",
+            "выиграна", "wygrana", "wygrane"),
+    "lost": ("lost", "closed lost", "closedlost", "закрыто и не реализовано", "сделка провалена", "проиграна",
+             "отказ", "przegrana", "przegrane"),
+    "qualified": ("qualified", "квалифицирован", "zakwalifikowany", "offer", "proposal", "предложение", "oferta"),
+}  # fmt: skip
+"""Stages whose meaning is known by their name; `stage_kind` as a column says it outright."""
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file says. With problems nothing of it is to be kept."""
+
+    facts: list[DealFact]
+    problems: list[Problem]
+    columns: dict[str, list[str]]
+    unused: list[str]
+
+
+def table_of(body: bytes, zone: tzinfo, now: datetime) -> Table:
+    """The records of a file.
+
+    zone   of moments that come without one
+    now    the moment of the snapshot, where the file does not say when a record was changed
+    raises   UserError when it is no table, has no column that names records, or has too many rows
+    """
+    text = _decoded(body)
+    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
+    if not lines:
+        raise UserError("The file is empty.", "Export it from the CRM again.")
+    if len(lines) > MOST_ROWS:
+        raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+    head = [" ".join(cell.replace("\ufeff", "").split()) for cell in lines[0]]
+    known = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
+    if not known["id"] or not known["created_at"]:
+        raise UserError(
+            "The first line must name the columns, among them the record's id and when it was created.",
+            "Call them “id” and “created_at”, for instance.",
+        )
+    columns = {ours: found for ours, found in known.items() if found}
+    mapping = Mapping(fields={ours: tuple(found) for ours, found in columns.items()})
+    used = {name for found in columns.values() for name in found} | {"stage_kind"}
+    facts, problems = _read(lines, head, mapping, zone, now)
+    return Table(facts=facts, problems=problems, columns=columns, unused=[h for h in head if h and h not in used])
+
+
+def _read(
+    lines: list[list[str]], head: list[str], mapping: Mapping, zone: tzinfo, now: datetime
+) -> tuple[list[DealFact], list[Problem]]:
+    facts, problems, seen = list[DealFact](), list[Problem](), dict[tuple[str, str], int]()
+    for number, cells in enumerate(lines[1:], 2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        raw = dict(zip(head, cells, strict=False))
+        stage = str(next((raw[h] for h in mapping.fields.get("stage", ()) if raw.get(h)), "")).strip().lower()
+        told = raw.get("stage_kind") or next((kind for kind, words in MEANINGS.items() if stage in words), "open")
+        fact, found = read(mapping, {**raw, "_stage_kind": told}, SYSTEM, zone, number)
+        problems += found
+        if fact is None:
+            continue
+        if (fact.kind, fact.id) in seen:
+            other = {"id": fact.id[:40], "other": str(seen[fact.kind, fact.id])}
+            problems.append(
+                _told(number, "The id %(id)s stands in line %(other)s too.", "Keep one line a record.", other)
+            )
+        seen[fact.kind, fact.id] = number
+        facts.append(fact if "updated_at" in mapping.fields else _as_of(fact, now))
+        if len(problems) >= MOST_PROBLEMS:
+            break
+    return facts, problems
+
+
+def _told(line: int, what: str, cure: str, values: dict[str, str]) -> Problem:
+    return Problem(line=line, what=what, cure=cure, values=values)
+
+
+def _as_of(fact: DealFact, now: datetime) -> DealFact:
+    moved = fact.moved_at or fact.closed_at or fact.created_at
+    return msgspec.structs.replace(fact, updated_at=now, moved_at=moved)
+
+
+def _decoded(body: bytes) -> str:
+    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return body.decode("utf-16", "replace")
+    if b"\0" in body[:4096]:
+        raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.")
+    try:
+        return body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return body.decode("cp1251", "replace")
+
+
+def _delimiter(text: str) -> str:
+    head = text.split("\n", 1)[0]
+    return max((";", "\t", ",", "|"), key=head.count)

@@ -1,0 +1,273 @@
+"""Deals in the event store: snapshots in any order, their stages, and where they came from."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.warehouse import Step, sql_text, steps_of
+from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
+from tandem.rates.model import Rates
+from tandem.rates.store import rates_of
+
+HERE = Path(__file__).parent
+SQL = {path.stem: sql_text(path) for path in (HERE / "sql").glob("*.sql")}
+BACK, AHEAD = timedelta(days=90), timedelta(minutes=10)
+"""How long before a record was created a visit may have led to it, and how far its CRM's clock may be behind."""
+AGAIN = timedelta(days=120)
+AT_ONCE = 2_000
+PRICED = 1 << 11
+ROW = (
+    "site", "deal", "version", "is_deleted", "connection", "system", "ref", "kind", "parent", "at", "updated", "closed",
+    "stage", "stage_kind", "pipeline", "amount", "refunded", "cost", "original_amount", "original_refund",
+    "original_cost", "currency", "source_text", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+    "click", "visitor", "node", "phone", "email", "responsible",
+)  # fmt: skip
+ORIGIN = ("visit", "visitor", "channel", "source", "medium", "campaign", "term", "content", "entry", "how")
+
+
+def schema() -> list[Step]:
+    return steps_of("crm", HERE / "schema")
+
+
+# ── snapshots ──
+
+
+def record(house: House, site: Site, connection: int, facts: Sequence[DealFact], revision: int = 0) -> int:
+    """Keep snapshots of records, and the evidence in them; returns how many there were.
+
+    Order and repetition do not matter: the newest snapshot of a record counts, and each stage is kept with its moment.
+    revision   of the mapping that read them; of one snapshot, the reading by the newer mapping counts
+    """
+    if not facts:
+        return 0
+    rates = rates_of(house.database, since=min(f.created_at for f in facts).date())
+    rows, links = [], list[Link]()
+    for fact in facts:
+        found, told = _evidence(house, site, fact)
+        links += told
+        rows.append(_row(site, connection, fact, revision, rates, found))
+    people.record(house, site, links)
+    house.warehouse.insert("deal_rows", _columns(ROW, rows))
+    _keep_stages(house, site, facts, rows, revision)
+    derive(house, site, list({row[1] for row in rows}))
+    return len(facts)
+
+
+class Ends(NamedTuple):
+    """The keys of who is behind a record; 0 for what it does not tell."""
+
+    node: int
+    visitor: int
+    phone: int
+    email: int
+
+
+def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link]]:
+    """Who is behind a record, and what it proves. Without a contact its phone, e-mail or browser stands for them.
+
+    A record of its own for each enquiry would make a browser with several of them look shared.
+    """
+    region = region_of(site)
+    phones = [found for text in fact.phones if (found := phone(text, region))]
+    emails = [found for text in fact.emails if (found := email(text))]
+    browser = visitor_key(fact.client)
+    known = [*phones, *emails, *([visitor(browser)] if browser else [])]
+    if fact.contact or not known:
+        known.insert(0, Identifier(Kind.CRM, _named(fact)))
+    own, *others = known
+    links = [
+        Link(a=own, b=other, at=fact.created_at, source="crm", ref=f"{fact.system}:{fact.kind}:{fact.id}"[:200])
+        for other in others
+    ]
+    if not links and own.kind != Kind.VISITOR:
+        people.remember(house, site, own, fact.created_at)
+    first = [people.key_of(house, site, found[0]) if found else 0 for found in (phones, emails)]
+    return Ends(people.key_of(house, site, own), browser, *first), links
+
+
+def _named(fact: DealFact) -> str:
+    """The record that stands for the person: their contact, or this deal when it names nobody."""
+    number = fact.contact or f"{fact.kind}-{fact.id}"
+    return f"{fact.system}:{'_'.join(number.split())[:200]}"
+
+
+def visitor_key(text: str) -> int:
+    """Our visitor from 16 hex digits, alone or as the cookie holds them; 0 for anything else."""
+    found = re.fullmatch(r"([0-9a-fA-F]{16})(?:\.[0-9a-z]{1,8})?", text)
+    return int(found[1], 16) if found else 0
+
+
+def region_of(site: Site) -> str:
+    """The country that phones without a country code are read as: the one of the site's first host, if that has one."""
+    last = site.hosts[0].rpartition(".")[2] if site.hosts else ""
+    return last.upper() if len(last) == 2 else ""
+
+
+def _row(site: Site, connection: int, f: DealFact, revision: int, rates: Rates, ends: Ends) -> tuple[Any, ...]:
+    currency = f.currency or site.currency
+    on = (f.closed_at or f.created_at).astimezone(site.tz).date()
+    amount, refunded, cost = (
+        None if told is None else rates.convert(told, currency, site.currency, on)
+        for told in (f.amount, f.refunded, f.cost)
+    )
+    version = version_of(f, revision, is_priced=amount is not None or f.amount is None)
+    parent = deal_key(site.id, connection, "lead", f.parent) if f.parent else 0
+    return (
+        site.id, deal_key(site.id, connection, f.kind, f.id), version, int(f.is_deleted), connection, f.system, f.id,
+        f.kind, parent, f.created_at, f.updated_at, f.closed_at or NEVER, f.stage, str(f.stage_kind), f.pipeline,
+        amount, refunded or Decimal(0), cost, f.amount, f.refunded, f.cost, currency, f.source_text, f.utm_source,
+        f.utm_medium, f.utm_campaign, f.utm_term, f.utm_content, f.click, ends.visitor, ends.node, ends.phone,
+        ends.email, f.responsible,
+    )  # fmt: skip
+
+
+def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _keep_stages(
+    house: House, site: Site, facts: Sequence[DealFact], rows: Sequence[tuple[Any, ...]], revision: int
+) -> None:
+    told = [(f, row) for f, row in zip(facts, rows, strict=True) if f.stage and not f.is_deleted]
+    house.warehouse.insert("deal_snapshots", {
+        "site": [site.id] * len(told), "deal": [row[1] for _, row in told],
+        "node": [row[ROW.index("node")] for _, row in told], "at": [f.moved_at or f.updated_at for f, _ in told],
+        "stage": [f.stage for f, _ in told], "stage_kind": [str(f.stage_kind) for f, _ in told],
+        "version": [revision] * len(told),
+    })  # fmt: skip
+
+
+def price_again(house: House, site: Site) -> int:
+    """Convert amounts whose rate has become known since; returns how many."""
+    answer = house.warehouse.ask(SQL["unpriced"], {"site": site.id})
+    if not answer.rows:
+        return 0
+    rates, fresh = rates_of(house.database), []
+    for row in answer.rows:
+        told = dict(zip(answer.names, row, strict=True))
+        closed = told["closed"].replace(tzinfo=UTC)
+        on = (closed if closed > NEVER else told["at"].replace(tzinfo=UTC)).astimezone(site.tz).date()
+        pair = rates.between(told["currency"], site.currency, on)
+        if pair is None:
+            continue
+        for ours, theirs in (("amount", "original_amount"), ("refunded", "original_refund"), ("cost", "original_cost")):
+            if told[theirs] is not None:
+                told[ours] = rates.convert(told[theirs], told["currency"], site.currency, on)
+        told["version"] |= PRICED
+        fresh.append(tuple(told[name] for name in ROW))
+    if fresh:
+        house.warehouse.insert("deal_rows", _columns(ROW, fresh))
+    return len(fresh)
+
+
+def known_of(house: House, site: Site, connection: int, facts: Sequence[DealFact]) -> int:
+    """How many of these records are known already."""
+    keys = [deal_key(site.id, connection, f.kind, f.id) for f in facts]
+    parts = (keys[i : i + AT_ONCE] for i in range(0, len(keys), AT_ONCE))
+    return sum(len(house.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows) for part in parts)
+
+
+# ── where they came from ──
+
+
+def derive_again(house: House, site: Site) -> int:
+    """Find out again where the records of the last 120 days came from; returns how many came from elsewhere."""
+    since = clock.now() - AGAIN
+    rows = house.warehouse.ask(SQL["recent_deals"], {"site": site.id, "since": since}).rows
+    return derive(house, site, [int(row[0]) for row in rows])
+
+
+def derive(house: House, site: Site, deals: Sequence[int]) -> int:
+    """Find out where these records came from, and write down what differs; returns how many did.
+
+    In this order: the last visit of the browser that the record names, if it was not Direct; the last visit of the
+    person in the 90 days before, if not Direct; the record's own UTM fields or click id; a Direct visit; unknown.
+    """
+    return sum(_derive(house, site, deals[i : i + AT_ONCE]) for i in range(0, len(deals), AT_ONCE))
+
+
+def _derive(house: House, site: Site, deals: Sequence[int]) -> int:
+    told = list(asked(house, "told_deals", site, deals=list(deals)))
+    if not told:
+        return 0
+    visits = _visits_before(house, site, told)
+    channels = _channels(house, site, told)
+    rows = []
+    for deal in told:
+        found = _origin(deal, visits.get(deal["deal"], {}), channels)
+        if not deal["is_held"] or tuple(deal["held"]) != found:
+            rows.append((site.id, deal["deal"], deal["node"], clock.now_ms(), *found))
+    if rows:
+        house.warehouse.insert("deal_origins", _columns(("site", "deal", "node", "version", *ORIGIN), rows))
+    return len(rows)
+
+
+def asked(house: House, question: str, site: Site, **params: Any) -> Iterator[dict[str, Any]]:
+    """The rows of one of this slice's questions, as dicts."""
+    answer = house.warehouse.ask(SQL[question], {"site": site.id, **params})
+    return (dict(zip(answer.names, row, strict=True)) for row in answer.rows)
+
+
+Found = dict[tuple[bool, bool], tuple[Any, ...]]
+
+
+def _visits_before(house: House, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
+    moments = [deal["at"].replace(tzinfo=UTC) for deal in told]
+    nodes = {deal["person"] for deal in told} | {deal["told_visitor"] for deal in told} - {0}
+    found: dict[int, Found] = {}
+    for row in asked(
+        house, "visits_before", site, deals=[deal["deal"] for deal in told], nodes=list(nodes),
+        since=min(moments) - BACK, until=max(moments) + AHEAD,
+    ):  # fmt: skip
+        found.setdefault(row["deal"], {})[bool(row["is_own"]), bool(row["is_direct"])] = tuple(row["last_visit"])
+    return found
+
+
+def _channels(house: House, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    sources = sorted({deal["utm_source"].lower() for deal in told} - {""})
+    if not sources:
+        return {}
+    rows = house.warehouse.ask(SQL["channels_of"], {"site": site.id, "sources": sources}).rows
+    return {(source, medium): channel for source, medium, channel in rows}
+
+
+CLICKS = {
+    "gclid": ("Paid Search", "google", "cpc"), "yclid": ("Paid Search", "yandex", "cpc"),
+    "msclkid": ("Paid Search", "bing", "cpc"), "fbclid": ("Organic Social", "facebook", "social"),
+}  # fmt: skip
+MEDIA = {
+    "cpc": "Paid Search", "ppc": "Paid Search", "email": "Email", "organic": "Organic Search", "referral": "Referral",
+    "social": "Organic Social", "paid_social": "Paid Social", "cpm": "Display", "display": "Display",
+    "banner": "Display", "affiliate": "Affiliates", "sms": "SMS", "push": "Mobile Push Notifications",
+}  # fmt: skip
+"""Channels of records that say what no visit has ever said."""
+
+
+def _origin(deal: Mapping[str, Any], visits: Found, channels: Mapping[tuple[str, str], str]) -> tuple[Any, ...]:
+    for is_own, how in ((True, "visit"), (False, "person")):
+        if (is_own, False) in visits:
+            return (*visits[is_own, False], how)
+    texts = (deal["utm_campaign"], deal["utm_term"], deal["utm_content"])
+    if source := deal["utm_source"].lower():
+        medium = deal["utm_medium"].lower()
+        channel = channels.get((source, medium)) or MEDIA.get(medium, "Unassigned")
+        return (0, deal["told_visitor"], channel, source, medium, *texts, "", "utm")
+    if deal["click"] in CLICKS:
+        return (0, deal["told_visitor"], *CLICKS[deal["click"]], *texts, "", "click")
+    for is_own in (True, False):
+        if (is_own, True) in visits:
+            return (*visits[is_own, True], "direct")
+    return (0, deal["told_visitor"], "", "", "", "", "", "", "", "")
+
+
+def has_deals(house: House, site: Site) -> bool:
+    """Whether anything was ever told of this site."""
+    return bool(house.warehouse.value("select count() > 0 from deal_rows where site = {site:UInt32}", site=site.id))

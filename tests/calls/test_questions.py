@@ -1,0 +1,212 @@
+"""What the page asks: the list, candidates, call-backs, tags and moments; on one node and on two shards."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import pytest
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House, NumberAsked
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.base.settings import Settings
+from tandem.base.warehouse import Warehouse
+from tandem.calls import questions, store, tags
+from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.moments import moments
+from tandem.calls.questions import CallBacks, Missed
+from tandem.metrics.address import Address, address_of
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier
+
+OWN, LINE, BILLBOARD = "+48225550000", "+48225550100", "+48225550700"
+NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
+MISSED = (Outcome.MISSED, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL)
+HOUR = timedelta(hours=1)
+
+
+class Shop:
+    """A house with one site, one pool of one number and one static number."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        workspace = accounts.make_workspace(house.database, "Fern")
+        self.site = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "UTC", "EUR")
+        self.pool = store.add_pool(house, self.site, "All", [OWN])
+        store.add_numbers(house, self.site, [LINE], self.pool)
+        store.add_numbers(house, self.site, [BILLBOARD], channel="Offline", source="billboard")
+        self.told = 0
+
+    def call(self, at: datetime, caller: str, line: str = BILLBOARD, **more: Any) -> None:
+        self.told += 1
+        fact = CallFact(system="test", ref=str(self.told), at=at, line=line, caller=caller, **more)
+        store.record(self.house, self.site, [fact])
+
+    def visit(self, who: int, at: datetime, channel: str) -> None:
+        store.lend(self.house, NumberAsked(
+            site=self.site, visitor=who, at=at, act="ask", channel=channel, source="google", medium="cpc",
+            campaign="spring", term="ferns", content="", entry="/",
+        ))  # fmt: skip
+
+    def address(self, *filters: str) -> Address:
+        query = {"period": "2026-11-10..2026-11-10"}
+        return address_of(query, list(filters), self.site, "marketing", NOON)
+
+
+@pytest.fixture
+def shop(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[Shop]:
+    yield Shop(House(Settings(data=str(tmp_path / "data")), warehouse, database))
+
+
+def on(shop: Shop, warehouse: Warehouse) -> House:
+    """The same house over another layout of the same data."""
+    house = House(shop.house.settings, warehouse, shop.house.database)
+    house.vault = shop.house.vault
+    return house
+
+
+def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -> None:
+    rng = random.Random(9)
+    told = []
+    for _ in range(150):
+        at = NOON + timedelta(seconds=rng.randrange(-40_000, 60_000))
+        outcome = rng.choice([Outcome.ANSWERED, Outcome.RINGING, *MISSED])
+        caller = rng.choice(["", *(f"+4860010{n:04d}" for n in range(9))])
+        direction = "out" if caller and rng.random() < 0.15 else "in"
+        told.append((at, caller, direction, outcome))
+        shop.call(at, caller, direction=direction, outcome=outcome)
+    begin, end = datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC)
+    late_at = NOON + timedelta(hours=20)
+    for minutes in (5, 60, 600):
+        limit, counted, took = minutes * 60, dict.fromkeys(("in_time", "late", "never", "pending"), 0), []
+        withheld = missed = 0
+        open_callers = set()
+        for at, caller, direction, outcome in told:
+            if direction == "out" or outcome not in MISSED or not begin <= at < end:
+                continue
+            missed += 1
+            if not caller:
+                withheld += 1
+                continue
+            later = [
+                other for other, who, way, what in told
+                if who == caller and other > at and (way == "out" or what == Outcome.ANSWERED)
+            ]  # fmt: skip
+            if later:
+                took.append((min(later) - at).total_seconds())
+                counted["in_time" if took[-1] <= limit else "late"] += 1
+            else:
+                counted["pending" if at + timedelta(minutes=minutes) > late_at else "never"] += 1
+            if not later or took[-1] > limit:
+                open_callers.add(caller)
+        for house in (shop.house, on(shop, shards)):
+            found = questions.call_backs(house, shop.address(), timedelta(minutes=minutes), late_at)
+            assert {name: getattr(found, name) for name in counted} == counted
+            assert (found.missed, found.withheld) == (missed, withheld)
+            assert found.median_s == pytest.approx(median(took))
+            assert len(found.waiting) == len(open_callers) == len({w.last.caller for w in found.waiting})
+
+
+def test_a_caller_who_rings_again_in_vain_was_not_called_back(shop: Shop) -> None:
+    for minute in (0, 5, 9):
+        shop.call(NOON + timedelta(minutes=minute), "+48600100200", outcome=Outcome.MISSED)
+    found = questions.call_backs(shop.house, shop.address(), HOUR, NOON + 5 * HOUR)
+    assert (found.never, found.in_time, found.median_s) == (3, 0, None)
+    assert [(w.times, w.last.at) for w in found.waiting] == [(3, NOON + timedelta(minutes=9))]
+
+
+def test_no_missed_calls_are_no_trouble() -> None:
+    assert questions.concluded([], HOUR, NOON) == CallBacks(
+        missed=0, withheld=0, in_time=0, late=0, never=0, pending=0, median_s=None, waiting=[]
+    )
+
+
+def test_a_missed_call_may_still_be_called_back_in_time() -> None:
+    nobody = datetime(1970, 1, 1, tzinfo=UTC)
+    missed = [
+        Missed(call=1, at=NOON, line=LINE, caller=7, outcome="missed", channel="", person=7, back_at=nobody),
+        Missed(call=2, at=NOON - 2 * HOUR, line=LINE, caller=8, outcome="busy", channel="", person=8, back_at=nobody),
+    ]
+    found = questions.concluded(missed, HOUR, NOON + HOUR / 2)
+    assert (found.pending, found.never) == (1, 1)
+
+
+def test_the_list_shows_callers_masked_and_all_candidates(shop: Shop, shards: Warehouse) -> None:
+    shop.visit(1, NOON, "Paid Search")
+    shop.visit(2, NOON + timedelta(minutes=10), "Direct")
+    shop.call(NOON + timedelta(minutes=13), "+48600100200", LINE, outcome=Outcome.ANSWERED, talk_s=60)
+    shop.call(NOON + timedelta(minutes=20), "", BILLBOARD)
+    for house in (shop.house, on(shop, shards)):
+        calls = questions.latest(house, shop.address(), 10)
+        assert [c.channel for c in calls] == ["Offline", "Direct"]
+        assert calls[0].person == 0 and calls[1].person != 0
+        found = questions.chances(house, shop.site, calls)
+        assert [c.visitor for c in found[calls[1].call]][:2] == [2, 1]
+        assert sum(c.weight for c in found[calls[1].call]) == pytest.approx(1, abs=1e-4)
+        names = questions.names(house, shop.site, [c.caller for c in calls])
+        assert list(names) == [calls[1].caller] and "600100200" not in str(names).replace(" ", "")
+        direct = questions.latest(house, shop.address("channel:is:Direct"), 10)
+        rest = questions.latest(house, shop.address("channel:is_not:Direct"), 10)
+        assert [len(direct), len(rest)] == [1, 1] and direct[0].call != rest[0].call
+        assert len(questions.latest(house, shop.address("source:contains:GOOG"), 10)) == 1
+        assert len(questions.latest(house, shop.address(), 1)) == 1
+
+
+def test_a_tag_stays_when_the_exchange_tells_more(shop: Shop) -> None:
+    shop.call(NOON, "+48600100200")
+    call = questions.latest(shop.house, shop.address(), 1)[0]
+    tags.put(shop.house, shop.site, call.call, "target")
+    tags.put(shop.house, shop.site, call.call, "spam")
+    more = CallFact(system="test", ref="1", at=NOON + timedelta(seconds=70), outcome=Outcome.ANSWERED, talk_s=61)
+    store.record(shop.house, shop.site, [more])
+    found = questions.latest(shop.house, shop.address(), 10)
+    assert [(c.tag, c.outcome, c.talk_s, c.at) for c in found] == [("spam", "answered", 61, NOON)]
+    tags.put(shop.house, shop.site, call.call, "")
+    assert questions.latest(shop.house, shop.address(), 1)[0].tag == ""
+
+
+def test_a_tag_is_one_of_ours_or_the_exchanges_and_the_call_is_the_sites(shop: Shop) -> None:
+    shop.call(NOON, "+48600100200", tag="VIP")
+    call = questions.latest(shop.house, shop.address(), 1)[0].call
+    tags.put(shop.house, shop.site, call, "VIP")
+    with pytest.raises(UserError, match="no such tag"):
+        tags.put(shop.house, shop.site, call, "<b>")
+    with pytest.raises(UserError, match="no such call"):
+        tags.put(shop.house, shop.site, call + 1, "spam")
+
+
+def test_a_profile_tells_calls_from_and_to_the_person_and_certain_ones_of_their_browser(
+    shop: Shop, shards: Warehouse
+) -> None:
+    shop.visit(1, NOON, "Paid Search")
+    shop.call(NOON + timedelta(seconds=20), "+48600100200", LINE, outcome=Outcome.MISSED)
+    shop.call(NOON + HOUR, "+48600100200", LINE, direction="out", outcome=Outcome.ANSWERED, talk_s=90)
+    shop.call(NOON + 2 * HOUR, "+48600999999", BILLBOARD, outcome=Outcome.ANSWERED)
+    key = people.key_of(shop.house, shop.site, Identifier("phone", "+48600100200"))
+    for house in (shop.house, on(shop, shards)):
+        told = moments(house, shop.site, [key])
+        assert [(m.title, m.at) for m in told] == [
+            ("Call to them", NOON + HOUR), ("Missed call", NOON + timedelta(seconds=20))
+        ]  # fmt: skip
+        assert dict(told[1].facts)["Channel"] == "Paid Search" and "Channel" not in dict(told[0].facts)
+        assert dict(told[0].facts)["Talk time"] == "90 s"
+        assert [m.title for m in moments(house, shop.site, [1])] == ["Missed call"]
+        assert moments(house, shop.site, [5]) == [] == moments(house, shop.site, [])
+
+
+def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tandem.base import clock
+
+    shop.visit(1, NOON, "Paid Search")
+    shop.visit(2, NOON + timedelta(seconds=30), "Direct")  # finds the number busy
+    monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(minutes=80)))
+    room = questions.rooms(shop.house, shop.site)[0]
+    assert (room.lent, room.shown) == (1, 0)
+    before = questions.counsel(shop.house, shop.site, room, NOON + HOUR)
+    assert store.put_away(shop.house) == 2
+    assert questions.counsel(shop.house, shop.site, room, NOON + HOUR) == before
+    assert (before.advice.overflowed, before.hours) == (1, [(12, 2, 1)])

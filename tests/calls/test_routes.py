@@ -1,0 +1,84 @@
+"""The pages on a real server: pools and numbers by form, tags, the address's state, and other workspaces."""
+
+import httpx
+import pytest
+
+from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+
+OWN = "+48 22 555 11 00"
+
+
+def add_pool(browser: httpx.Client, name: str, numbers: str = "", **more: str) -> httpx.Response:
+    return browser.post("/calls/pools?site=fern", data={"name": name, "swaps": OWN, "numbers": numbers, **more})
+
+
+def test_a_pool_is_made_filled_and_advised(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        answer = add_pool(browser, "Paid", "+48 22 555 12 00\n+48 22 555 12 01", price="1,50", channel="Paid Search")
+        assert answer.status_code == 200, answer.text
+        assert "The pool is there." in answer.text and "+48225551201" in answer.text
+        assert "computed from an assumption" in answer.text
+        assert "€3.00" in answer.text
+        assert "data-site=&#34;fern&#34; data-numbers" in answer.text
+        pool = answer.text.split('"pool": "')[1].split('"')[0]
+        more = browser.post(f"/calls/pools/{pool}/numbers?site=fern", data={"numbers": "+48 22 555 12 02"})
+        assert "The numbers are added." in more.text
+        same = browser.post(f"/calls/pools/{pool}/numbers?site=fern", data={"numbers": "+48225551202"})
+        assert "Nothing was changed." in same.text
+
+
+WRONG = ("name=", "swaps=12", "numbers=12", "price=dear", "price=-1", "price=NaN", "reveal=never", "overflow=12")
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_told_and_leaves_no_pool(running: Running, wrong: str) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        sent = {"name": "Never made", "swaps": OWN, "numbers": "+48 22 555 13 00"}
+        sent |= dict([wrong.split("=")])
+        assert browser.post("/calls/pools?site=fern", data=sent).status_code == 400
+        assert "Never made" not in browser.get("/calls/pools?site=fern").text
+
+
+def test_a_static_number_needs_a_source(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        sent = {"number": "+48 22 555 17 00", "source": " "}
+        assert browser.post("/calls/numbers?site=fern", data=sent).status_code == 400
+        assert "leaflet-9" in browser.post("/calls/numbers?site=fern", data=sent | {"source": "leaflet-9"}).text
+
+
+def test_another_workspace_reaches_nothing(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        page = add_pool(browser, "Ours", "+48 22 555 14 00").text
+    number = page.split('hx-post="/calls/numbers/')[1].split("?")[0]
+    with running.as_person("rival") as rival:
+        assert rival.post(f"/calls/numbers/{number}?site=rival", data={"is_on": "0"}).status_code == 404
+        assert rival.post("/calls/pools/1/numbers?site=rival", data={"numbers": "+48225551500"}).status_code == 404
+        assert rival.get("/calls?site=fern").status_code == 404
+        assert "Ours" not in rival.get("/calls/pools?site=rival").text
+
+
+def test_a_number_rests_and_is_lent_again(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        page = add_pool(browser, "Resting", "+48 22 555 16 00").text
+        number = page.split('hx-post="/calls/numbers/')[1].split("?")[0]
+        pool = page.split('"pool": "')[1].split('"')[0]
+        rests = browser.post(f"/calls/numbers/{number}?site=fern", data={"is_on": "0", "pool": pool}).text
+        assert "rests; its calls are still heard" in rests and "has no numbers" in rests
+        again = browser.post(f"/calls/numbers/{number}?site=fern", data={"is_on": "1", "pool": pool}).text
+        assert "rests; its calls are still heard" not in again
+
+
+@pytest.mark.parametrize("query", ["", "by=campaign&f=channel:is:Direct", "by=term&within=5&rows=100&most=50",
+                                   "by=nonsense&within=x&rows=-1", "f=country:is:PL", "period=today&compare=none",
+                                   "f=term:contains_not:a|b&f=entry:is_not:/"])  # fmt: skip
+def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
+    with running.as_person("agency") as browser:
+        answer = browser.get(f"/calls?site=fern&{query}")
+        assert answer.status_code == 200
+        assert "Which sources make the phone ring" in answer.text
+
+
+def test_a_call_that_is_not_there_gets_no_tag(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        for call in ("00000000000000aa", "x", "zzzzzzzzzzzzzzzz"):
+            assert browser.post(f"/calls/{call}/tag?site=fern", data={"tag": "spam"}).status_code == 404

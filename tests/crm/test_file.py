@@ -1,0 +1,101 @@
+"""CSV files of any CRM: found out, checked as a whole, tried dry, and harmless twice."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.crm.jobs import bring_in
+from tandem.crm.model.mapping import Unreadable, moment_of, money_of
+from tandem.crm.sources.table import table_of
+from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+
+WARSAW = ZoneInfo("Europe/Warsaw")
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+RUSSIAN = "Номер;Дата создания;Этап;Бюджет;Телефон\n7;05.10.2026 11:00;Успешно реализовано;1 250,50;+48600100200\n"
+POLISH = "Numer\tData utworzenia\tEtap\tKwota\n7\t2026-10-05 11:00\tWygrana\t1250,50\n"
+ENGLISH = 'Deal ID,Created,Stage,Amount,Notes\n7,2026-10-05T09:00:00Z,Closed won,"1,250.50",called\n'
+
+
+@pytest.mark.parametrize("body", [
+    RUSSIAN.encode(), RUSSIAN.encode("cp1251"), RUSSIAN.encode("utf-16"), RUSSIAN.encode("utf-8-sig"),
+    POLISH.encode(), ENGLISH.encode(), ENGLISH.replace("\n", "\r\n").encode(),
+])  # fmt: skip
+def test_a_file_is_read_as_it_comes(body: bytes) -> None:
+    table = table_of(body, WARSAW, NOW)
+    (fact,) = table.facts
+    assert table.problems == []
+    assert (fact.id, fact.amount, fact.stage_kind) == ("7", Decimal("1250.5"), "won")
+    assert fact.created_at == datetime(2026, 10, 5, 9, tzinfo=UTC)
+    assert fact.updated_at == NOW
+
+
+def test_a_file_with_a_problem_is_refused_as_a_whole(house: House, site: Site) -> None:
+    body = (ENGLISH + "8,soon,New,1\n7,2026-10-05,New,x\n").encode()
+    told = bring_in(house, site, body, is_dry=False)
+    assert [p.line for p in told.problems] == [3, 4]
+    assert "soon" in told.problems[0].said("a.csv")
+    assert house.warehouse.value("select count() from deals") == 0
+
+
+def test_a_dry_run_changes_nothing_and_a_second_time_doubles_nothing(house: House, site: Site) -> None:
+    dry = bring_in(house, site, ENGLISH.encode(), is_dry=True)
+    assert (dry.fresh, dry.known, dry.won, dry.unused) == (1, 0, 1, ["Notes"])
+    assert house.warehouse.value("select count() from deals") == 0
+    for known in (0, 1):
+        assert bring_in(house, site, ENGLISH.encode(), is_dry=False).known == known
+        assert house.warehouse.value("select count() from deals") == 1
+    assert house.warehouse.value("select count() from deals_moved") == 1
+
+
+def test_the_same_record_twice_in_a_file_is_a_problem() -> None:
+    table = table_of((ENGLISH + "7,2026-10-05,New,1\n").encode(), WARSAW, NOW)
+    assert [p.values for p in table.problems] == [{"id": "7", "other": "2"}]
+
+
+@pytest.mark.parametrize("body", [b"", b"name,phone\nx,1\n", b"PK\x03\x04\0\0"])
+def test_what_is_no_table_of_records_is_told(body: bytes) -> None:
+    with pytest.raises(UserError):
+        table_of(body, WARSAW, NOW)
+
+
+@pytest.mark.parametrize(("text", "amount"), [
+    ("1234.5", "1234.5"), ("1 234,50 €", "1234.5"), ("1,234.50", "1234.5"), ("1.234,50", "1234.5"), ("1,234", "1234"),
+    ("-5", "-5"), ("100|EUR", "100"), ("12,5 zł", "12.5"),
+])  # fmt: skip
+def test_amounts(text: str, amount: str) -> None:
+    assert money_of(text) == Decimal(amount)
+
+
+@pytest.mark.parametrize("text", ["x", "1e400", "NaN", "1.2.3"])
+def test_no_amounts(text: str) -> None:
+    with pytest.raises(Unreadable):
+        money_of(text)
+
+
+@pytest.mark.parametrize("text", ["soon", "32.01.2026", "1900-01-01", "2026-13-01"])
+def test_no_moments(text: str) -> None:
+    with pytest.raises(Unreadable):
+        moment_of(text, WARSAW)
+
+
+def test_a_file_goes_in_through_the_page(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        for act, said in (("dry", "This was a dry run"), ("take", "Brought in")):
+            files = {"file": ("a.csv", ENGLISH.encode())}
+            assert said in browser.post("/deals/import?site=fern", files=files, data={"act": act}).text
+        assert browser.get("/deals?site=fern&period=2026-10-01..2026-10-31").status_code == 200
+    with running.as_person("rival") as rival:
+        assert rival.post("/deals/import?site=fern", files={"file": ("a.csv", b"x")}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["by=source&f=channel:is:Email", "by=known_by", "f=stage:is:x", "by=nonsense&period=today"]
+)
+def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
+    with running.as_person("agency") as browser:
+        assert browser.get(f"/deals?site=fern&{query}").status_code == 200

@@ -131,7 +131,8 @@ def test_nobody_sees_one_number_become_another_and_nothing_moves(page: Page, len
       new PerformanceObserver((l) => l.getEntries().forEach((e) => { window.moved += e.value; }))
         .observe({type: "layout-shift", buffered: true});
       const look = () => { const e = document.querySelector(".form");
-        if (e && getComputedStyle(e).visibility === "visible") window.shown.add(e.innerText); requestAnimationFrame(look); };
+        if (e && getComputedStyle(e).visibility === "visible") window.shown.add(e.innerText);
+        requestAnimationFrame(look); };
       requestAnimationFrame(look);""")
     page.goto(lender.url)
     swapped(page)

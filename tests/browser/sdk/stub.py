@@ -25,6 +25,7 @@ FIELDS = {
     "form": {"n"},
     "search": {"n"},
     "vital": {"n", "v"},
+    "identify": {"p"},
 }
 NEEDED = {"pageview": {"r"}, "event": {"n"}, **{k: v for k, v in FIELDS.items() if k not in ("pageview", "event")}}
 

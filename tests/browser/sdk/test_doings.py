@@ -304,3 +304,15 @@ def test_vitals_can_be_switched_off(page: Page, recorder: Recorder) -> None:
     page.goto(recorder.page("/plain", "", tag="data-vitals=off"))
     page.wait_for_timeout(500)
     assert not any("vitals" in url for url in asked)
+
+
+def test_the_site_tells_who_somebody_is_and_the_counter_sends_what_is_asked_for_only(
+    page: Page, recorder: Recorder
+) -> None:
+    page.goto(recorder.page("/account", "<form><input name=phone value='+48 1'></form>"))
+    page.evaluate("tandem('identify', {login: 'anna77', phone: '+48 600 100 200', name: 'Anna', card: '4111'})")
+    page.evaluate("tandem('identify', {name: 'Anna'}); tandem('identify'); tandem('identify', null)")
+    leave(page)
+    [event] = recorder.wait_for("identify")
+    assert event["p"] == {"login": "anna77", "phone": "+48 600 100 200"}
+    assert len(recorder.events("identify")) == 1

@@ -372,7 +372,13 @@
     else whenIdle(loadVitals);
   };
 
-  const commands = { event: happened, consent, vital };
+  const identify = (who) => {
+    const told = {};
+    ["phone", "email", "login", "crm"].forEach((name) => { if (who && who[name]) told[name] = cut(who[name], 300); });
+    if (Object.keys(told).length) add("identify", { p: told });
+  };
+
+  const commands = { event: happened, consent, vital, identify };
   const obey = (words) => {
     const command = commands[words[0]];
     if (!command) return;

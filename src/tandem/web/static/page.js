@@ -122,7 +122,7 @@
     }
   });
 
-  // The realtime page asks again every one and a half seconds, unless nobody looks.
+  // The realtime page asks again every half second, unless nobody looks.
   const live = find("[data-live]");
   if (live) {
     setInterval(() => !document.hidden && htmx.trigger(live, "again"), Number(live.dataset.live));

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, MetaData, Table, func, insert, select, text
@@ -91,6 +92,8 @@ def _packed(value: Any) -> Any:
         return {"on": value.isoformat()}
     if isinstance(value, bytes):
         return {"hex": value.hex()}
+    if isinstance(value, Decimal):
+        return {"decimal": str(value)}
     if isinstance(value, dict | list):
         return {"json": value}
     return value
@@ -104,4 +107,6 @@ def _unpacked(value: Any) -> Any:
         return datetime.fromisoformat(content)
     if kind == "on":
         return date.fromisoformat(content)
+    if kind == "decimal":
+        return Decimal(content)
     return bytes.fromhex(content) if kind == "hex" else content

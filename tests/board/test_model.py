@@ -15,12 +15,11 @@ from tandem.board.model import (
     TABLE_GROUPS,
     TABLES,
     Tile,
-    View,
     outcome,
     sparkline,
     verdict_of,
 )
-from tandem.metrics.address import address_of
+from tandem.metrics.address import View, address_of
 from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 

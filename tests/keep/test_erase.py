@@ -105,8 +105,20 @@ answer = [w.value("select count() from events"), w.value("select count() from ev
 PHONE = "+48600100200"
 
 
+IDENTITY = """
+from sqlalchemy import text
+w = house.warehouse
+def held():
+    with house.database.read() as c:
+        counts = [w.value(f"select count() from {t}") for t in ("identity_links", "person_rows", "person_moves")]
+        return counts + [c.execute(text("select count(*) from identifiers")).scalar()]
+answer = held()
+"""
+
+
 def test_a_person_is_erased_by_phone_with_all_browsers_and_sealed_values(company: Path) -> None:
-    in_house(company, FACTS + f"""
+    before = in_house(company, IDENTITY)
+    told = in_house(company, FACTS + IDENTITY + f"""
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 house.forget_sites()
@@ -115,20 +127,14 @@ phone = Identifier("phone", "{PHONE}")
 told = [Link(a=visitor(v), b=phone, at=datetime(2026, 11, 1, tzinfo=UTC), source="form") for v in ({VISITOR}, 4711)]
 people.record(house, site, told)
 people.stitch_all(house, site)
+answer = held()
 """)  # fmt: skip
+    assert told[0] == before[0] + 2 and told[3] == before[3] + 1
     done = tandem(company, "erase", "--person", PHONE)
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
     assert traces(company, *OF_VISITOR) == []
-    left = in_house(company, """
-from sqlalchemy import text
-w = house.warehouse
-tables = ("identity_links", "person_rows", "person_moves")
-with house.database.read() as c:
-    answer = [w.value(f"select count() from {t}") for t in tables]
-    answer.append(c.execute(text("select count(*) from identifiers")).scalar())
-""")  # fmt: skip
-    assert left == [0, 0, 0, 0]
+    assert in_house(company, IDENTITY) == before, "the callers of the demo stay"
 
 
 def test_the_audit_log_tells_of_it_without_the_visitor(company: Path) -> None:

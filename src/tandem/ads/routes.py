@@ -21,14 +21,11 @@ from tandem.accounts.store import people_of
 from tandem.ads import jobs, questions, store
 from tandem.ads.intake import hints_of
 from tandem.ads.model import SYSTEMS
-from tandem.ads.questions import View
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
-from tandem.metrics.address import COMPARISONS, OPS, address_of, filter_of, written
-from tandem.metrics.ask import Filter
-from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.period import NAMES
+from tandem.metrics.address import View, address_of
+from tandem.metrics.breakdown import breakdown, fitting, totals
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
@@ -40,7 +37,7 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
     query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
     site = site_for(house, caller, query.get("site"))
     filters = request.query_params.getall("f", [])
-    address = questions.fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()))
+    address = fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()), "ads.cost")
     kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
     return View(path="/ads", address=address, keep=kept)
 
@@ -49,12 +46,8 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("money.read")
     view, asked = _view(request, house, caller), request.query_params
-    if asked.get("first") and asked.get("last"):
-        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
-    if asked.get("op"):
-        found = Filter(asked.get("by", ""), asked["op"], (asked.get("value", "").strip(),))
-        filter_of(written(found))
-        return Redirect(view.link(f=written(found)))
+    if moved := view.asked_for(asked):
+        return Redirect(moved)
     most, draft = asked.get("most", ""), asked.get("draft", "")
     shown = int(most) if most.isdecimal() and len(most) < 7 else questions.SHOWN
     number = int(draft) if draft.isdecimal() and len(draft) < 10 else 0
@@ -67,7 +60,7 @@ def _page(
     most: int,
 ) -> Response[Any]:  # fmt: skip
     address, site = view.address, view.address.site
-    now, before = questions.totals(house, address)
+    now, before = totals(house, address, questions.HEADLINE)
     points = questions.course(house, address)
     cost_left, visits_left = questions.left_over(house, address)
     imports = store.imports_of(house.database, site)
@@ -77,21 +70,14 @@ def _page(
         house,
         caller,
         "ads/ads.html",
-        site=site,
-        address=address,
-        view=view,
-        periods=NAMES,
-        filter_by=FILTER_BY,
-        ops=OPS,
-        comparisons=COMPARISONS,
-        dimensions=DIMENSIONS,
+        **view.top(FILTER_BY),
         names={},
         now=now,
         before=before,
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, web.translations(caller.language).gettext),
-        table=questions.table(house, address, view.keep.get("by", "channel"), most),
+        table=breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most),
         splits=questions.SPLITS,
         cost_left=cost_left,
         visits_left=visits_left,

@@ -20,13 +20,11 @@ from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
 from tandem.attribution.model.sankey import END, OTHERS
-from tandem.attribution.model.view import View
 from tandem.base import clock, web
 from tandem.base.errors import UserError
-from tandem.metrics.address import COMPARISONS, OPS, Address, address_of, filter_of, written
-from tandem.metrics.ask import Filter
+from tandem.metrics.address import Address, View, address_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.period import NAMES, Period, period_of
+from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
@@ -85,18 +83,6 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller, choice:
     return View(path=path, address=address, keep=_kept(choice))
 
 
-def _tidied(request: Request[Any, Any, Any], view: View) -> Redirect | None:
-    """What a form of the page asked for (days, one more filter, a window of one's own) as a proper address."""
-    asked = request.query_params
-    if asked.get("first") and asked.get("last"):
-        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
-    if asked.get("by"):
-        f = Filter(asked["by"], asked.get("op", "is"), (asked.get("value", "").strip(),))
-        filter_of(written(f))
-        return Redirect(view.link(f=written(f)))
-    return None
-
-
 def _ask(address: Address, choice: Choice, period: Period) -> Ask:
     kind, _, key = choice.conversion.partition(":")
     return checked(
@@ -144,8 +130,8 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     caller.must("money.read")
     choice = _choice(request)
     view = _view(request, house, caller, choice)
-    if moved := _tidied(request, view):
-        return moved
+    if moved := view.asked_for(request.query_params):
+        return Redirect(moved)
     address = view.address
     conversion = _named(house, address.site, choice.conversion)
     before = _ask(address, choice, address.before) if address.before else None
@@ -157,7 +143,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         house,
         caller,
         "attribution/money.html",
-        **_top(view),
+        **view.top(FACETS),
         choice=choice,
         answer=answer,
         rows=rows[: choice.most],
@@ -175,20 +161,6 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         now=clock.now(),
         **_words(),
     )
-
-
-def _top(view: View) -> dict[str, Any]:
-    """What the top bar needs of a page that shows figures."""
-    return {
-        "site": view.address.site,
-        "address": view.address,
-        "view": view,
-        "periods": NAMES,
-        "filter_by": FACETS,
-        "ops": OPS,
-        "comparisons": COMPARISONS,
-        "dimensions": DIMENSIONS,
-    }
 
 
 def _words() -> dict[str, Any]:

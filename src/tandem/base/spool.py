@@ -56,7 +56,7 @@ class Spool:
     wait for it.
     """
 
-    def __init__(self, folder: Path, segment_bytes: int = 32 << 20, seal_after_s: float = 0.4) -> None:
+    def __init__(self, folder: Path, segment_bytes: int = 32 << 20, seal_after_s: float = 0.8) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self._lock_file = _locked(folder)

@@ -3,6 +3,7 @@
 import re
 import threading
 import time
+from collections import UserString
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -129,8 +130,10 @@ class Warehouse:
     def arrays(
         self, sql: str, names: Sequence[str], params: Mapping[str, Any] | None = None, **settings: Any
     ) -> dict[str, Array]:
-        """The columns `names` of one question as numpy arrays, for millions of rows of numbers."""
-        result: Any = self.client.query(sql, parameters=dict(params or {}), settings=settings or None, use_numpy=True)
+        """The columns `names` of one question as numpy arrays, for millions of rows; `params` may hold arrays."""
+        # TRAP: the client binds a list value by value, at a microsecond each, and a text letter by letter
+        bound = {k: UserString(str(v.tolist())) if isinstance(v, np.ndarray) else v for k, v in (params or {}).items()}
+        result: Any = self.client.query(sql, parameters=bound, settings=settings or None, use_numpy=True)
         found = result.np_result
         if not found.size:  # TRAP: without rows the client gives neither names nor types
             return {name: np.zeros(0, np.uint64) for name in names}
@@ -315,7 +318,7 @@ def for_layout(statement: str, cluster: str) -> list[str]:
             return [whole, f"create or replace view {local} {on} as select * from {name}"]
         body = _VIEW.sub(f"create or replace view {local} {on}", statement, count=1)
         body = _SOURCE.sub(lambda m: f"{m[1]} {_localised(m[2])}", body)
-        return [body, _distributed(name, local, cluster, on, shard[1] if shard else "")]
+        return [body, _distributed(name, local, cluster, on, shard[1])]
     return [re.sub(r"^(alter table \w+)", rf"\1_local {on}", statement, flags=re.I)]
 
 
@@ -329,10 +332,9 @@ def _replicated(engine: re.Match[str], table: str, shards: str) -> str:
 
 
 def _distributed(name: str, local: str, cluster: str, on: str, key: str) -> str:
-    sharding = f", {key}" if key else ""
     return (
         f"create table if not exists {name} {on} as {local} "
-        f"engine = Distributed('{cluster}', currentDatabase(), '{local}'{sharding})"
+        f"engine = Distributed('{cluster}', currentDatabase(), '{local}', {key})"
     )
 
 

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl
 
 import msgspec
 
 from tandem.base.web import relative
-from tandem.metrics.address import Address
 from tandem.metrics.ask import Filter, Value
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.metric import Figure
@@ -404,39 +402,3 @@ HUES: dict[str, str] = {
     "Unassigned": "grey-ring",
 }
 """One colour a channel, the same on every page: Okabe-Ito, and rings for the rarer kin of a colour."""
-
-
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """A page's address with all of its state, and the links that change one part of it."""
-
-    path: str
-    address: Address
-    keep: dict[str, str]
-    """What this page remembers beside the address: the chart's figure, the open tables."""
-
-    def link(self, **changed: str | None) -> str:
-        return f"{self.path}?{self.address.query(**(self.keep | changed))}"
-
-    def to(self, path: str, **changed: str | None) -> str:
-        """Another page with the same period and filters."""
-        return f"{path}?{self.address.query(**changed)}"
-
-    def narrowed(self, by: str, value: str, **changed: str | None) -> str:
-        """This page, for this value only."""
-        where = (*(f for f in self.address.where if f.by != by), Filter(by, "is", (value,)))
-        return self._where(where).link(**changed)
-
-    def without(self, gone: Filter) -> str:
-        return self._where(tuple(f for f in self.address.where if f != gone)).link()
-
-    @property
-    def unfiltered(self) -> str:
-        return self._where(()).link()
-
-    @property
-    def hidden(self) -> list[tuple[str, str]]:
-        """The state as hidden fields of a form."""
-        return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
-
-    def _where(self, where: tuple[Filter, ...]) -> "View":
-        return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))

@@ -14,7 +14,8 @@ from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table,
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Desk, Filter, Question, Result, Value, series
+from tandem.metrics.ask import Filter, Question, Result, Value, series
+from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Unit
 
@@ -51,11 +52,6 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
     sort: str = ""
     is_rising: bool = False
     search: str = ""
-
-
-def desk_of(house: House) -> Desk:
-    desk: Desk = house.parts["desk"]
-    return desk
 
 
 def board_tiles(house: House, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:

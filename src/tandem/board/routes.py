@@ -16,13 +16,12 @@ from tandem.accounts.house import House
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.board import questions
-from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, View, outcome, verdict_of
-from tandem.metrics.address import COMPARISONS, OPS, Address, address_of, filter_of, written
-from tandem.metrics.ask import Filter
+from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome, verdict_of
+from tandem.metrics.address import Address, View, address_of, written
+from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.explain import explained
 from tandem.metrics.metric import Unit
-from tandem.metrics.period import NAMES
 
 CHART_FIGURES = (
     "collect.visitors",
@@ -74,42 +73,16 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller, keep: t
     return View(path=request.url.path, address=_address(request, house, caller), keep=kept)
 
 
-def _tidied(request: Request[Any, Any, Any], view: View) -> Redirect | None:
-    """What a form of the top bar asked for (days of one's own, one more filter) as a proper address."""
-    asked = request.query_params
-    if asked.get("first") and asked.get("last"):
-        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
-    if asked.get("by"):
-        f = Filter(asked["by"], asked.get("op", "is"), (asked.get("value", "").strip(),))
-        filter_of(written(f))
-        return Redirect(view.link(f=written(f)))
-    return None
-
-
 def _form(caller: Caller) -> web.Formats:
     return web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
-
-
-def _top(view: View) -> dict[str, Any]:
-    """What the top bar needs of a page that shows figures."""
-    return {
-        "site": view.address.site,
-        "address": view.address,
-        "view": view,
-        "periods": NAMES,
-        "filter_by": FILTER_BY,
-        "ops": OPS,
-        "comparisons": COMPARISONS,
-        "dimensions": DIMENSIONS,
-    }
 
 
 @get("/board", sync_to_thread=True, include_in_schema=False)
 def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("figures.read")
     view = _view(request, house, caller)
-    if moved := _tidied(request, view):
-        return moved
+    if moved := view.asked_for(request.query_params):
+        return Redirect(moved)
     address = view.address
     done = questions.changes_of(house, address)
     groups = questions.board_tiles(house, address, done)
@@ -120,7 +93,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         house,
         caller,
         "board/board.html",
-        **_top(view),
+        **view.top(FILTER_BY),
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
@@ -136,8 +109,8 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
 def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("figures.read")
     view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
-    if moved := _tidied(request, view):
-        return moved
+    if moved := view.asked_for(request.query_params):
+        return Redirect(moved)
     figure, reading = _chart_figure(request), questions.Reading(name=_form(caller).member)
     shown = [_kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS]
     drawn = questions.chart(house, view.address, figure)
@@ -147,7 +120,7 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         house,
         caller,
         "board/traffic.html",
-        **_top(view),
+        **view.top(FILTER_BY),
         figure=FIGURES[figure],
         chart=drawn,
         figures=[FIGURES[f] for f in chosen],
@@ -323,7 +296,7 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figur
     caller.must("figures.read")
     address = _address(request, house, caller)
     explanation = explained(figure, address.question((figure,)))
-    result = questions.desk_of(house).ask(address.question((figure,)))
+    result = desk_of(house).ask(address.question((figure,)))
     return framed(
         request,
         house,
@@ -430,7 +403,7 @@ def _asked(
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
     address = _address(request, house, caller)
-    return address, questions.desk_of(house).ask(address.question(names, splits)), splits
+    return address, desk_of(house).ask(address.question(names, splits)), splits
 
 
 def _plain(value: Any) -> Any:

@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import median
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qsl
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,10 +16,6 @@ from tandem.calls import store
 from tandem.calls.model.adviser import MOST_VISITS, PAID, Advice, Past, advised, hours_of_overflow
 from tandem.calls.store import SQL, Number, Pool
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Desk, Filter, Value
-from tandem.metrics.catalogue import FIGURES
-from tandem.metrics.catalogue.calls import BY
-from tandem.metrics.metric import Figure
 from tandem.people import store as people
 from tandem.people.model.identifier import Kind
 
@@ -33,57 +28,6 @@ SPLITS = {"channel": "source", "source": "campaign", "campaign": "term", "term":
 SHOWN, MOST = 20, 2_000
 LIVE = timedelta(minutes=30)
 PAST = timedelta(days=28)
-T = TypeVar("T", bound=msgspec.Struct)
-
-
-class View(msgspec.Struct, frozen=True, kw_only=True):
-    """The page's address with all of its state, and the links that change one part of it."""
-
-    path: str
-    address: Address
-    keep: dict[str, str]
-
-    def link(self, **changed: str | None) -> str:
-        return f"{self.path}?{self.address.query(**(self.keep | changed))}"
-
-    def to(self, path: str, **changed: str | None) -> str:
-        return f"{path}?{self.address.query(**changed)}"
-
-    def narrowed(self, by: str, value: str, /, **changed: str | None) -> str:
-        """This page, for this value only."""
-        return self._where((*(f for f in self.address.where if f.by != by), Filter(by, "is", (value,)))).link(**changed)
-
-    def without(self, gone: Filter) -> str:
-        return self._where(tuple(f for f in self.address.where if f != gone)).link()
-
-    @property
-    def unfiltered(self) -> str:
-        return self._where(()).link()
-
-    @property
-    def hidden(self) -> list[tuple[str, str]]:
-        """The state as hidden fields of a form."""
-        return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
-
-    def _where(self, where: tuple[Filter, ...]) -> "View":
-        return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))
-
-
-class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table; `share` is its part of the most calls, for the bar in the cell."""
-
-    key: str
-    values: list[Value]
-    share: float
-
-
-class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """The calls by one split."""
-
-    by: str
-    figures: list[Figure]
-    rows: list[Line]
-    total: int
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,45 +103,11 @@ class CallBacks(msgspec.Struct, frozen=True, kw_only=True):
     waiting: list[Waiting]
 
 
-def desk_of(house: House) -> Desk:
-    desk: Desk = house.parts["desk"]
-    return desk
-
-
-def fitting(address: Address) -> Address:
-    """The address with the filters that suit calls."""
-    return msgspec.structs.replace(address, where=tuple(f for f in address.where if f.by in BY))
-
-
-# ── figures ──
-
-
-def totals(house: House, address: Address) -> tuple[dict[str, Value], dict[str, Value]]:
-    """The headline's figures, and those of the time to compare with."""
-    asked = [address.question(HEADLINE)]
-    if address.before:
-        asked.append(address.question(HEADLINE, period=address.before))
-    results = desk_of(house).ask_all(asked)
-    nothing: dict[str, Value] = dict.fromkeys(HEADLINE)
-    return nothing | results[0].total, nothing | (results[1].total if len(results) > 1 else {})
-
-
-def table(house: House, address: Address, by: str, most: int = 10) -> Table:
-    """The calls by a split, those with the most calls first."""
-    rows = desk_of(house).ask(address.question(COLUMNS, (by,))).rows
-    largest = max((r.figures["calls.calls"] or 0 for r in rows), default=0) or 1
-    lines = [
-        Line(key=str(r.key[0]), values=[r.figures[f] for f in COLUMNS], share=(r.figures["calls.calls"] or 0) / largest)
-        for r in rows[:most]
-    ]
-    return Table(by=by, figures=[FIGURES[f] for f in COLUMNS], rows=lines, total=len(rows))
-
-
 # ── calls ──
 
 
 def latest(house: House, address: Address, most: int) -> list[Call]:
-    return [_zoned(call) for call in house.warehouse.rows(SQL["latest"], Call, **bound(address), most=most)]
+    return house.warehouse.rows(SQL["latest"], Call, **bound(address), most=most)
 
 
 def bound(address: Address) -> dict[str, Any]:
@@ -211,7 +121,7 @@ def bound(address: Address) -> dict[str, Any]:
 def live(house: House, site: Site, now: datetime) -> list[Call]:
     """The calls of the last half hour."""
     span = {"site": site.id, "since": now - LIVE, "until": now + timedelta(minutes=5), "filters": [], "most": 10}
-    return [_zoned(call) for call in house.warehouse.rows(SQL["latest"], Call, **span)]
+    return house.warehouse.rows(SQL["latest"], Call, **span)
 
 
 def chances(house: House, site: Site, calls: Sequence[Call]) -> dict[int, list[Chance]]:
@@ -231,7 +141,7 @@ def names(house: House, site: Site, callers: Sequence[int]) -> dict[int, str]:
 
 def call_backs(house: House, address: Address, within: timedelta, now: datetime) -> CallBacks:
     """Which missed calls were followed by a talk with the caller, or a call to them, within the time given."""
-    missed = [_zoned(m) for m in house.warehouse.rows(SQL["missed"], Missed, **bound(address))]
+    missed = house.warehouse.rows(SQL["missed"], Missed, **bound(address))
     return concluded(missed, within, now)
 
 
@@ -253,12 +163,6 @@ def concluded(missed: Sequence[Missed], within: timedelta, now: datetime) -> Cal
         median_s=median(took) if took else None,
         waiting=sorted(waiting, key=lambda w: (w.last.back_s is not None, -w.last.at.timestamp())),
     )  # fmt: skip
-
-
-def _zoned(row: T) -> T:
-    """The engine gives moments without a zone."""
-    told = {n: v.replace(tzinfo=UTC) for n in row.__struct_fields__ if isinstance(v := getattr(row, n), datetime)}
-    return msgspec.structs.replace(row, **told)
 
 
 # ── pools ──

@@ -17,12 +17,10 @@ from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.calls import questions, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, PAID, RANDOM_HOLD_S
-from tandem.calls.questions import View
 from tandem.calls.store import SQL
-from tandem.metrics.address import COMPARISONS, OPS, address_of, filter_of, written
-from tandem.metrics.ask import Filter
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.period import NAMES
+from tandem.metrics.address import View, address_of
+from tandem.metrics.breakdown import breakdown, fitting, totals
+from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -42,7 +40,7 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
     query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
     site = site_for(house, caller, query.get("site"))
     filters = request.query_params.getall("f", [])
-    address = questions.fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()))
+    address = fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()), "calls.calls")
     kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
     within = _number(query.get("within"), WITHIN, LONGEST)
     return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
@@ -52,12 +50,8 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("calls.read")
     view, asked = _view(request, house, caller), request.query_params
-    if asked.get("first") and asked.get("last"):
-        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
-    if asked.get("op"):
-        found = Filter(asked.get("by", ""), asked["op"], (asked.get("value", "").strip(),))
-        filter_of(written(found))
-        return Redirect(view.link(f=written(found)))
+    if moved := view.asked_for(asked):
+        return Redirect(moved)
     return _page(request, house, caller, view)
 
 
@@ -66,25 +60,21 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     most = _number(request.query_params.get("most"), 10, questions.MOST)
     shown = _number(request.query_params.get("rows"), questions.SHOWN, questions.MOST)
     within = int(view.keep.get("within", WITHIN))
-    figures, before = questions.totals(house, address)
+    figures, before = totals(house, address, questions.HEADLINE)
     calls = questions.latest(house, address, shown)
     live = questions.live(house, site, now)
     backs = questions.call_backs(house, address, timedelta(minutes=within), now)
     callers = [c.caller for c in [*calls, *live]] + [w.last.caller for w in backs.waiting]
+    table = breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most)
     return framed(
-        request, house, caller, "calls/calls.html", site=site, address=address, view=view, periods=NAMES,
-        filter_by=FILTER_BY, ops=OPS, comparisons=COMPARISONS, dimensions=DIMENSIONS, names={}, now=figures,
-        before=before, headline=questions.HEADLINE, table=_table(house, view, most), splits=questions.SPLITS,
+        request, house, caller, "calls/calls.html", **view.top(FILTER_BY), names={}, now=figures,
+        before=before, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
         calls=calls, chances=questions.chances(house, site, calls), live=live, backs=backs, within=within,
         usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),
         clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
         bound={name: str(value) for name, value in questions.bound(address).items()}, verdict=_verdict,
         figures=FIGURES, relative=web.relative,
     )  # fmt: skip
-
-
-def _table(house: House, view: View, most: int) -> questions.Table:
-    return questions.table(house, view.address, view.keep.get("by", "channel"), most)
 
 
 def _numbers(house: House, site: Site) -> dict[str, str]:

@@ -401,8 +401,7 @@ def _safe_link(url: str) -> str:
 
 def credit(house: House, site: Site, calls: Sequence[int]) -> int:
     """Find out which visits these calls came from; returns how many calls have a candidate."""
-    heard = [Heard(**row) for row in _rows(house, "heard", site, calls=list(calls))]
-    heard = [msgspec.structs.replace(h, at=h.at.replace(tzinfo=UTC)) for h in heard]
+    heard = house.warehouse.rows(SQL["heard"], Heard, site=site.id, calls=list(calls))
     if not heard:
         return 0
     shown = _by_number(_shown(house, site, heard))
@@ -427,20 +426,15 @@ def credit(house: House, site: Site, calls: Sequence[int]) -> int:
     return len({row[0] for row in rows})
 
 
-def _rows(house: House, question: str, site: Site, **params: Any) -> list[dict[str, Any]]:
-    answer = house.warehouse.ask(SQL[question], {"site": site.id, **params})
-    return [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
-
-
 def _shown(house: House, site: Site, heard: Sequence[Heard]) -> list[Shown]:
     """Leases of the called numbers, those put away and those still live."""
     lines, last = sorted({h.line for h in heard if h.line}), max(h.at for h in heard)
     first = min(h.at for h in heard) - BACK
-    away = _rows(house, "leases_of", site, numbers=lines, since=first, until=last + timedelta(minutes=1))
+    span = {"since": first, "until": last + timedelta(minutes=1)}
+    away = house.warehouse.rows(SQL["leases_of"], Shown, site=site.id, numbers=lines, **span)
     with house.database.read() as c:
         live = c.execute(select(leases).where(leases.c.site_id == site.id, leases.c.number.in_(lines))).all()
-    found = [Shown(**{**row, **{n: row[n].replace(tzinfo=UTC) for n in ("began", "seen", "tapped")}}) for row in away]
-    return found + [_live(row) for row in live]
+    return away + [_live(row) for row in live]
 
 
 def _live(row: Any) -> Shown:

@@ -294,10 +294,7 @@ def _write_visits(warehouse: Warehouse, site: Site, batch: int, since: datetime,
 class VisitOf(msgspec.Struct, frozen=True, kw_only=True):
     """A visit as a profile tells it."""
 
-    visit: int
-    visitor: int
     at: datetime
-    ended: datetime
     channel: str
     source: str
     campaign: str
@@ -305,10 +302,6 @@ class VisitOf(msgspec.Struct, frozen=True, kw_only=True):
     entry: str
     exit: str
     pageviews: int
-    engaged_ms: int
-    conversions: int
-    revenue: Decimal
-    orders: int
 
 
 class GoalReached(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,11 +19,9 @@ from tandem.connections import store as connections
 from tandem.crm import jobs, questions, store
 from tandem.crm.model.deal import NEVER
 from tandem.crm.model.debts import DEBTS
-from tandem.crm.questions import View
-from tandem.metrics.address import COMPARISONS, OPS, address_of, filter_of, written
-from tandem.metrics.ask import Filter
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.period import NAMES
+from tandem.metrics.address import View, address_of
+from tandem.metrics.breakdown import breakdown, fitting, totals
+from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
@@ -34,7 +32,7 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
     query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
     site = site_for(house, caller, query.get("site"))
     filters = request.query_params.getall("f", [])
-    address = questions.fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()))
+    address = fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()), "crm.leads")
     kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
     return View(path="/deals", address=address, keep=kept)
 
@@ -43,12 +41,8 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("deals.read")
     view, asked = _view(request, house, caller), request.query_params
-    if asked.get("first") and asked.get("last"):
-        return Redirect(view.link(period=f"{asked['first']}..{asked['last']}"))
-    if asked.get("op"):
-        found = Filter(asked.get("by", ""), asked["op"], (asked.get("value", "").strip(),))
-        filter_of(written(found))
-        return Redirect(view.link(f=written(found)))
+    if moved := view.asked_for(asked):
+        return Redirect(moved)
     most = asked.get("most", "")
     shown = int(most) if most.isdecimal() and len(most) < 7 else questions.SHOWN
     return _page(request, house, caller, view, shown)
@@ -56,25 +50,18 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
 
 def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: View, most: int) -> Response[Any]:
     address, site = view.address, view.address.site
-    now, before = questions.totals(house, address)
+    now, before = totals(house, address, questions.HEADLINE)
     return framed(
         request,
         house,
         caller,
         "crm/deals.html",
-        site=site,
-        address=address,
-        view=view,
-        periods=NAMES,
-        filter_by=questions.FILTER_BY,
-        ops=OPS,
-        comparisons=COMPARISONS,
-        dimensions=DIMENSIONS,
+        **view.top(questions.FILTER_BY),
         names={},
         now=now,
         before=before,
         tiles=[FIGURES[name] for name in questions.TILES],
-        table=questions.table(house, address, view.keep.get("by", "channel"), most),
+        table=breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most, then="crm.revenue"),
         splits=questions.SPLITS,
         stages=questions.stages(house, address),
         owed=questions.owed(house, address),

@@ -33,7 +33,6 @@ PEOPLE = (
 EVENTS = 1_000_000
 CHUNKS = 12
 DAY_MS = 86_400_000
-DAY_MS = 86_400_000
 
 
 class Progress(NamedTuple):

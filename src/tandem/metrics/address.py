@@ -1,8 +1,9 @@
 """The state of a page as its address writes it: period, comparison, filters, bots. Every view is a link."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from urllib.parse import urlencode
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
@@ -10,7 +11,7 @@ from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.metrics.ask import Filter, Op, Question
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.period import Comparison, Period, period_of
+from tandem.metrics.period import NAMES, Comparison, Period, period_of
 
 OPS: tuple[Op, ...] = ("is", "is_not", "contains", "contains_not")
 COMPARISONS: tuple[Comparison, ...] = ("previous", "year", "none")
@@ -120,3 +121,63 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
         with_bots=query.get("bots") == "1",
         lens=lens,
     )
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """A page's address with all of its state, and the links that change one part of it."""
+
+    path: str
+    address: Address
+    keep: dict[str, str]
+    """What this page remembers beside the address: the chart's figure, the open tab."""
+
+    def link(self, **changed: str | None) -> str:
+        return self.at(self.path, **changed)
+
+    def at(self, path: str, **changed: str | None) -> str:
+        """Another page with the same state, and what this page remembers."""
+        return self.to(path, **(self.keep | changed))
+
+    def to(self, path: str, **changed: str | None) -> str:
+        """Another page with the same period and filters."""
+        return f"{path}?{self.address.query(**changed)}"
+
+    def narrowed(self, by: str, value: str, /, **changed: str | None) -> str:
+        """This page, for this value only."""
+        where = (*(f for f in self.address.where if f.by != by), Filter(by, "is", (value,)))
+        return self._where(where).link(**changed)
+
+    def without(self, gone: Filter) -> str:
+        return self._where(tuple(f for f in self.address.where if f != gone)).link()
+
+    @property
+    def unfiltered(self) -> str:
+        return self._where(()).link()
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """The state as hidden fields of a form."""
+        return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
+
+    def asked_for(self, asked: Mapping[str, Any]) -> str | None:
+        """What a form of the top bar asks for (days of one's own, one more filter) as a proper address; None without.
+
+        raises   UserError for a filter that does not exist
+        """
+        if asked.get("first") and asked.get("last"):
+            return self.link(period=f"{asked['first']}..{asked['last']}")
+        if asked.get("by") and ("op" in asked or "value" in asked):
+            f = Filter(asked["by"], asked.get("op", "is"), (asked.get("value", "").strip(),))
+            filter_of(written(f))
+            return self.link(f=written(f))
+        return None
+
+    def top(self, filter_by: Sequence[str]) -> dict[str, Any]:
+        """What the top bar needs of a page that shows figures; `filter_by` are the dimensions that it offers."""
+        return {
+            "site": self.address.site, "address": self.address, "view": self, "periods": NAMES, "filter_by": filter_by,
+            "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS,
+        }  # fmt: skip
+
+    def _where(self, where: tuple[Filter, ...]) -> "View":
+        return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))

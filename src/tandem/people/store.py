@@ -271,13 +271,13 @@ def restitch(house: House, site: Site, nodes: Array) -> int:
     while nodes.size < MOST_NODES:
         known = _companions(house.warehouse, site, nodes)
         nodes = np.union1d(nodes, known["node"])
-        asked = {"site": site.id, "nodes": nodes.tolist(), "kinds": list(KINDS)}
+        asked = {"site": site.id, "nodes": nodes, "kinds": list(KINDS)}
         found = house.warehouse.arrays(SQL["links_of"], Links._fields, asked)
         answer = stitch(_links(found), decisions)
         inside = np.isin(answer.node, nodes)
         outside = answer.node[~inside & np.isin(answer.person, answer.person[inside])]
         if not outside.size:
-            return _conclude(house.warehouse, site, _among(answer, inside), known)
+            return _conclude(house.warehouse, site, _part(answer, inside), known)
         nodes = np.union1d(nodes, outside)
     return stitch_all(house, site)
 
@@ -286,7 +286,7 @@ def _links(found: dict[str, Array]) -> Links:
     return Links(found["a"], found["a_kind"].astype(np.int8), found["b"], found["b_kind"].astype(np.int8))
 
 
-def _among(answer: Stitched, which: Array) -> Stitched:
+def _part(answer: Stitched, which: Array) -> Stitched:
     return Stitched(answer.node[which], answer.kind[which], answer.person[which], answer.is_shared[which])
 
 
@@ -301,9 +301,7 @@ def stitch_all(house: House, site: Site) -> int:
 
 def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:
     """The identifiers that were concluded to be of the same persons as these, with those conclusions."""
-    known = warehouse.arrays(SQL["known_persons"], ("whose",), {"site": site.id, "nodes": nodes.tolist()})
-    persons = np.unique(known["whose"]).tolist()
-    return warehouse.arrays(SQL["members"], CONCLUDED, {"site": site.id, "persons": persons})
+    return warehouse.arrays(SQL["companions"], CONCLUDED, {"site": site.id, "nodes": nodes})
 
 
 def _conclude(
@@ -311,7 +309,7 @@ def _conclude(
 ) -> int:
     """Write down what differs from what was concluded before, with its history; returns how many moved."""
     is_known, whose, is_shared = _aligned(known, answer)
-    gone = np.setdiff1d(known["node"], answer.node)
+    gone = known["node"][~_among(answer.node, known["node"])]
     moved = is_known & (whose != answer.person)
     changed = moved | ~is_known | (is_shared != answer.is_shared)
     version, now = clock.now_ms(), clock.now()
@@ -332,6 +330,13 @@ def _conclude(
     if nodes.size:
         reload_maps(warehouse, is_whole)
     return count
+
+
+def _among(nodes: Array, keys: Array) -> Array:
+    """Which keys are among the nodes, which are in order."""
+    if not nodes.size:
+        return np.zeros(keys.size, bool)
+    return np.asarray(nodes[np.minimum(np.searchsorted(nodes, keys), nodes.size - 1)] == keys)
 
 
 def _aligned(known: dict[str, Array], answer: Stitched) -> tuple[Array, Array, Array]:
@@ -375,11 +380,11 @@ def is_known(house: House, site: Site, node: int) -> bool:
 
 
 def nodes_of(house: House, site: Site, person: int) -> list[tuple[int, str]]:
-    """The identifiers of a person: key and kind. A browser that was never linked is its own person."""
-    rows = house.warehouse.ask(SQL["nodes_of"], {"site": site.id, "persons": [person]}).rows
-    return sorted(((int(row[0]), str(row[1])) for row in rows if row[1]), key=lambda n: (KINDS.index(n[1]), n[0])) or [
-        (person, str(Kind.VISITOR))
-    ]
+    """The identifiers of a person: key and kind, by kind. A browser that was never linked is its own person."""
+    asked = {"site": site.id, "persons": [person], "kinds": list(KINDS)}
+    rows = house.warehouse.ask(SQL["nodes_of"], asked).rows
+    known = sorted((int(nth), int(node)) for node, nth, _, _ in rows if nth)  # 0: it is linked with nothing any more
+    return [(node, KINDS[nth - 1]) for nth, node in known] or [(person, str(Kind.VISITOR))]
 
 
 def browsers_of(house: House, site: Site, nodes: Iterable[int]) -> dict[int, dict[int, set[str]]]:
@@ -427,16 +432,22 @@ def decide(
 
     raises   UserError for an act that does not exist
     """
+    _decide(house, site, act, a, [b], by)
+
+
+def _decide(
+    house: House, site: Site, act: str, a: tuple[int, str], others: Sequence[tuple[int, str]], by: int | None
+) -> None:
     if act not in ACTS:
         raise UserError("There is no such decision.", "Load the page again.")
-    values = {
-        "site_id": site.id, "act": act, "a": hexed(a[0]), "a_kind": a[1], "b": hexed(b[0]), "b_kind": b[1],
-        "made_by": by, "made_at": clock.now(),
-    }  # fmt: skip
     with house.database.write() as c:
-        c.execute(insert(decided).values(**values))
-        note(c, site.workspace_id, by, f"profiles.{act}", hexed(a[0]), other=hexed(b[0]) if b[1] else "")
-    restitch(house, site, np.array([n for n, kind in (a, b) if kind], np.uint64))
+        for b in others:
+            c.execute(insert(decided).values(
+                site_id=site.id, act=act, a=hexed(a[0]), a_kind=a[1], b=hexed(b[0]), b_kind=b[1], made_by=by,
+                made_at=clock.now(),
+            ))  # fmt: skip
+            note(c, site.workspace_id, by, f"profiles.{act}", hexed(a[0]), other=hexed(b[0]) if b[1] else "")
+    restitch(house, site, np.array([n for n, kind in (a, *others) if kind], np.uint64))
 
 
 def take_off(house: House, site: Site, node: tuple[int, str], by: int | None = None) -> int:
@@ -444,18 +455,15 @@ def take_off(house: House, site: Site, node: tuple[int, str], by: int | None = N
 
     returns  how many links that were
     """
-    others = {n for n, _ in nodes_of(house, site, person_of(house, site, node[0]))} - {node[0]}
-    pairs = {
-        ((e.b, e.b_kind) if e.a == node[0] else (e.a, e.a_kind))
-        for e in evidence_of(house, site, [node[0]])
-        if ({e.a, e.b} - {node[0]}) & others
-    }
-    for other in sorted(pairs):
-        decide(house, site, "apart", node, other, by)
+    mine = {n for n, _ in nodes_of(house, site, person_of(house, site, node[0]))} - {node[0]}
+    ends = {((e.b, e.b_kind) if e.a == node[0] else (e.a, e.a_kind)) for e in evidence_of(house, site, [node[0]])}
+    others = sorted(end for end in ends if end[0] in mine)
     for made in decisions_of(house, site, [node[0]]):
         if made.act == "together" and made.undone_at is None:
             undo(house, site, made.id, by)
-    return len(pairs)
+    if others:
+        _decide(house, site, "apart", node, others, by)
+    return len(others)
 
 
 def undo(house: House, site: Site, number: int, by: int | None = None) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import TypeVar
 
-from tandem.metrics.catalogue import ads, attribution, calls, collect, crm, people
+from tandem.metrics.catalogue import ads, calls, collect, crm
 from tandem.metrics.metric import Dimension, Figure
 
 Entry = TypeVar("Entry", Dimension, Figure)
@@ -24,7 +24,7 @@ def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
 
 
 OF_VISITS = frozenset(collect.OF_VISITS)
-OWNERS = (collect, people, calls, crm, ads, attribution)
+OWNERS = (collect, calls, crm, ads)
 FIGURES: Mapping[str, Figure] = gathered(
     [entry for owner in OWNERS for entry in (*owner.METRICS, *owner.RATIOS, *owner.ESTIMATES)]
 )

@@ -132,23 +132,31 @@ def _distinct(
     a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], size: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Each pair once, the smaller place first; a link of an identifier to itself says nothing."""
-    pair = np.unique(np.minimum(a, b) * size + np.maximum(a, b))
-    low, high = pair // size, pair % size
-    differ = low != high
-    return low[differ], high[differ]
+    differ = a != b
+    pair = np.sort(np.minimum(a, b)[differ] * size + np.maximum(a, b)[differ])
+    pair = pair[np.diff(pair, prepend=-1) != 0]
+    low = pair // size
+    return low, pair - low * size
 
 
 def _shared(
     a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], kinds: Codes, most: Mapping[tuple[str, str], int]
 ) -> npt.NDArray[np.bool_]:
     """Which identifiers have more neighbours of a kind than one person would."""
-    width = len(KINDS)
-    ends = np.concatenate([a * width + kinds[b], b * width + kinds[a]])
-    degree = np.bincount(ends, minlength=kinds.size * width).reshape(kinds.size, width)
+    width, size = len(KINDS), kinds.size
+    over = np.zeros(size, bool)
+    # Most identifiers have too few neighbours of all kinds together to be shared: only the others are looked at.
+    many = np.bincount(a, minlength=size) + np.bincount(b, minlength=size) > min(most.values(), default=0)
+    place = np.cumsum(many) - 1
+    ends = np.concatenate(
+        [place[a[many[a]]] * width + kinds[b[many[a]]], place[b[many[b]]] * width + kinds[a[many[b]]]]
+    )
+    degree = np.bincount(ends, minlength=int(many.sum()) * width).reshape(-1, width)
     limit = np.full((width, width), np.iinfo(np.int64).max)
     for (kind, neighbour), count in most.items():
         limit[CODE[kind], CODE[neighbour]] = count
-    return np.asarray((degree > limit[kinds]).any(axis=1))
+    over[many] = (degree > limit[kinds[many]]).any(axis=1)
+    return over
 
 
 def _places(nodes: Keys, keys: Iterable[int]) -> npt.NDArray[np.int64]:

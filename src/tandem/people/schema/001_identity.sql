@@ -1,9 +1,10 @@
 -- Evidence: which identifiers were seen to belong together. Only keyed hashes; the values lie sealed in the record store.
+-- Keys are random bits: packing them would only cost time.
 create table if not exists identity_links (
     site    UInt32,
-    a       UInt64,
+    a       UInt64 codec(NONE),
     a_kind  LowCardinality(String),
-    b       UInt64,
+    b       UInt64 codec(NONE),
     b_kind  LowCardinality(String),
     source  LowCardinality(String),
     ref     String codec(ZSTD),
@@ -15,11 +16,12 @@ settings non_replicated_deduplication_window = 1000;
 -- The conclusion: each identifier that was ever linked, with its person today. The newest version counts.
 create table if not exists person_rows (
     site       UInt32,
-    node       UInt64,
+    node       UInt64 codec(NONE),
     kind       LowCardinality(String),
-    person     UInt64,
+    person     UInt64 codec(NONE),
     is_shared  UInt8,
-    version    UInt64
+    version    UInt64 codec(Delta, ZSTD),
+    index newer version type minmax
 ) engine = ReplacingMergeTree(version)
 order by (site, node)
 settings non_replicated_deduplication_window = 1000;

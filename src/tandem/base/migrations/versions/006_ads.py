@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "006"
-down_revision = "005"
+down_revision = "004"
 branch_labels = None
 depends_on = None
 

@@ -1,0 +1,79 @@
+"""Figures in total and by a split, as pages show them: with what was before, and a bar for the largest."""
+
+import msgspec
+
+from tandem.accounts.house import House
+from tandem.metrics.address import Address
+from tandem.metrics.ask import Desk, Value
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.metric import Figure, Ratio
+
+Totals = dict[str, Value]
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One row; `share` is its part of the largest row's first figure (0 to 1), for the bar in the cell."""
+
+    key: str
+    values: list[Value]
+    share: float
+
+
+class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures by a split: the rows shown, and how many there are in all."""
+
+    by: str
+    figures: list[Figure]
+    rows: list[Line]
+    total: int
+
+
+def desk_of(house: House) -> Desk:
+    """Where this house asks its questions."""
+    desk: Desk = house.parts["desk"]
+    return desk
+
+
+def splits_of(name: str) -> frozenset[str]:
+    """The splits that are true for a figure: of a ratio, those true for both of its parts."""
+    figure = FIGURES[name]
+    if isinstance(figure, Ratio):
+        return splits_of(figure.top) & splits_of(figure.bottom)
+    return frozenset(figure.by)
+
+
+def fitting(address: Address, figure: str) -> Address:
+    """The address with those filters only that suit the figure."""
+    return msgspec.structs.replace(address, where=tuple(f for f in address.where if f.by in splits_of(figure)))
+
+
+def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, Totals]:
+    """The figures now, and in the time to compare with; None for what the filters do not suit."""
+    suiting = _suiting(figures, address)
+    asked = [address.question(suiting)]
+    if address.before:
+        asked.append(address.question(suiting, period=address.before))
+    results = desk_of(house).ask_all(asked)
+    nothing: Totals = dict.fromkeys(figures)
+    return nothing | results[0].total, nothing | (results[1].total if len(results) > 1 else {})
+
+
+def breakdown(
+    house: House, address: Address, by: str, figures: tuple[str, ...], most: int, then: str = ""
+) -> Breakdown:
+    """The figures by a split, the largest first figure first, among equals the largest `then`; without empty rows."""
+    names = tuple(f for f in _suiting(figures, address) if by in splits_of(f))
+    first = names[0]
+    rows = [r for r in desk_of(house).ask(address.question(names, (by,))).rows if any(r.figures.values())]
+    if then:
+        rows.sort(key=lambda r: (-(r.figures[first] or 0), -(r.figures[then] or 0), str(r.key[0])))
+    largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
+    lines = [
+        Line(key=str(r.key[0]), values=[r.figures[f] for f in names], share=max(0.0, (r.figures[first] or 0) / largest))
+        for r in rows[:most]
+    ]
+    return Breakdown(by=by, figures=[FIGURES[f] for f in names], rows=lines, total=len(rows))
+
+
+def _suiting(figures: tuple[str, ...], address: Address) -> tuple[str, ...]:
+    return tuple(f for f in figures if all(w.by in splits_of(f) for w in address.where))

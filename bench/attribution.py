@@ -29,6 +29,7 @@ from tandem.attribution.model.markov import markov, steps_of
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.calls import store as calls
 from tandem.collect import store as collect
+from tandem.crm import store as crm
 from tandem.people import store as people
 
 REFERENCE = Path("/work/shared/reference/data/attribution")
@@ -100,7 +101,7 @@ def asked(warehouse: Warehouse, by: str) -> float:
 
 def fill(folder: Path) -> None:
     warehouse = Warehouse(f"chdb:///{folder / 'events'}", memory_mb=4000, query_seconds=600)
-    migrate(warehouse, [*collect.schema(), *people.schema(), *calls.schema(), *store.schema()])
+    migrate(warehouse, [*collect.schema(), *people.schema(), *calls.schema(), *crm.schema(), *store.schema()])
     warehouse.do(EVENTS)
     warehouse.do("optimize table visit_rows final")
     print(f"filled: {TOUCHES:,} touches")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tandem.attribution.model.interval import interval, like
-from tandem.attribution.model.journey import SHARES, Journeys, credit_of
+from tandem.attribution.model.journey import SHARES, Journeys, credit_of, pairs_of
 from tandem.attribution.model.markov import markov, steps_of
 
 
@@ -36,11 +36,13 @@ def invented(seed: int) -> Journeys:
 @pytest.mark.parametrize("model", ["linear", "last", "shapley"])
 def test_a_range_is_as_wide_as_resampling_the_journeys_finds_it(model: str) -> None:
     journeys, rng = invented(5), np.random.default_rng(6)
-    credit = credit_of(journeys, SHARES[model](journeys))
+    credit = credit_of(journeys, pairs_of(journeys), SHARES[model](journeys))
     low, high = interval(credit.conversions, credit.squares)
     shares = SHARES[model](journeys)
     drawn = [
-        credit_of(journeys._replace(weight=rng.poisson(1.0, len(journeys.starts)).astype(float)), shares).conversions
+        credit_of(
+            journeys._replace(weight=rng.poisson(1.0, len(journeys.starts)).astype(float)), pairs_of(journeys), shares
+        ).conversions
         for _ in range(600)
     ]
     width = np.quantile(drawn, 0.975, axis=0) - np.quantile(drawn, 0.025, axis=0)
@@ -49,7 +51,7 @@ def test_a_range_is_as_wide_as_resampling_the_journeys_finds_it(model: str) -> N
 
 def test_the_range_of_the_chain_is_not_narrower_than_resampling_finds_it() -> None:
     journeys, rng = invented(7), np.random.default_rng(8)
-    equal = credit_of(journeys, SHARES["shapley"](journeys))
+    equal = credit_of(journeys, pairs_of(journeys), SHARES["shapley"](journeys))
 
     def chain(weight: np.ndarray, nulls: np.ndarray) -> np.ndarray:  # type: ignore[type-arg]
         return markov(steps_of(journeys.value, journeys.starts, weight, nulls, 5)).credit

@@ -5,7 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.attribution.model.journey import SHARES, Journeys, credit_of, frequent, present, weighted_median
+from tandem.attribution.model.journey import (
+    SHARES,
+    Journeys,
+    credit_of,
+    frequent,
+    pairs_of,
+    payback_days,
+    present,
+    weighted_median,
+)
 from tests.attribution import naive
 
 VALUES = 5
@@ -53,7 +62,7 @@ def test_a_model_equals_plain_loops_and_gives_away_all_there_is(model: str, give
             conversions[v] += weight * mine[v]
             squares[v] += weight * mine[v] ** 2
             worth[v] += money * mine[v]
-    found = credit_of(packed(stories), SHARES[model](packed(stories)))
+    found = credit_of(packed(stories), pairs_of(packed(stories)), SHARES[model](packed(stories)))
     assert found.conversions == pytest.approx(conversions, abs=1e-9)
     assert found.squares == pytest.approx(squares, abs=1e-9)
     assert found.worth == pytest.approx(worth, abs=1e-7)
@@ -67,7 +76,7 @@ def test_a_model_equals_plain_loops_and_gives_away_all_there_is(model: str, give
 def test_the_shapley_value_equals_its_definition_over_all_coalitions(given: list) -> None:  # type: ignore[type-arg]
     stories = told(given)
     paths = [(tuple(t.value for t in touches), float(weight), 0.0) for touches, weight, _ in stories]
-    found = credit_of(packed(stories), SHARES["shapley"](packed(stories)))
+    found = credit_of(packed(stories), pairs_of(packed(stories)), SHARES["shapley"](packed(stories)))
     assert found.conversions == pytest.approx(naive.shapley_by_coalitions(paths, VALUES), abs=1e-9)
 
 
@@ -81,7 +90,8 @@ def test_a_value_is_present_once_in_each_journey_that_holds_it(given: list) -> N
 
 def test_a_half_life_is_seven_days() -> None:
     story = [naive.Touch(0, 7.0 * DAY, False), naive.Touch(1, 0.0, False)]
-    found = credit_of(packed([(story, 3, 0.0)]), SHARES["time_decay"](packed([(story, 3, 0.0)])))
+    journeys = packed([(story, 3, 0.0)])
+    found = credit_of(journeys, pairs_of(journeys), SHARES["time_decay"](journeys))
     assert found.conversions[:2] == pytest.approx([1.0, 2.0])
 
 
@@ -96,3 +106,40 @@ def test_frequent_ways_draw_repeats_together() -> None:
 def test_a_median_is_weighted() -> None:
     assert weighted_median(np.array([5.0, 1.0, 9.0]), np.array([1.0, 1.0, 10.0])) == 9.0
     assert weighted_median(np.array([5.0, 1.0, 9.0]), np.array([1.0, 1.0, 1.0])) == 5.0
+
+
+stories_with_costs = st.lists(
+    st.tuples(st.lists(st.integers(0, VALUES - 1), min_size=1, max_size=5), st.integers(0, 40), st.integers(0, 100)),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+@given(
+    stories_with_costs, st.lists(st.integers(0, 150), min_size=VALUES, max_size=VALUES), st.sampled_from(sorted(SHARES))
+)
+@settings(max_examples=80, deadline=None)
+def test_payback_is_that_of_plain_loops(told: list[tuple[list[int], int, int]], costs: list[int], model: str) -> None:
+    stories = [
+        (
+            [naive.Touch(v, (days - i * days / len(values)) * 86_400, False) for i, v in enumerate(values)],
+            1,
+            float(money),
+        )
+        for values, days, money in told
+    ]
+    journeys = packed(stories)
+    shares = SHARES[model](journeys)
+    worth = credit_of(journeys, pairs_of(journeys), shares).worth
+    found = payback_days(journeys, shares, worth, np.array(costs, float))
+    for value, cost in enumerate(costs):
+        incomes = sorted(
+            (touches[0].age_s / 86_400, money * share)
+            for touches, _, money in stories
+            for touch, share in zip(touches, naive.shares(model, touches), strict=True)
+            if touch.value == value
+        )
+        reached = [d for i, (d, _) in enumerate(incomes) if sum(m for _, m in incomes[: i + 1]) >= cost - 1e-6]
+        if cost and reached:
+            assert found[value] == pytest.approx(reached[0])
+        else:
+            assert np.isnan(found[value])

@@ -18,6 +18,7 @@ from tandem.attribution import store
 from tandem.attribution.routes import ROUTES
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.metrics.breakdown import desk_of
 from tests.attribution.shop import put
 from tests.attribution.test_questions import VISITS
 
@@ -80,7 +81,8 @@ def test_an_export_is_a_table_that_no_spreadsheet_runs(door: Door) -> None:
 
 def test_what_is_this_shows_the_question_as_run(door: Door) -> None:
     panel = door.get(f"/money/explain?{SPAN}&window=14").text
-    assert "from conversion_facts" in panel
+    assert "from {facts:Identifier}" in panel
+    assert "<code>conversion_facts</code>" in panel
     assert "<code>14</code>" in panel
 
 
@@ -91,6 +93,7 @@ def test_a_kept_report_shows_then_and_now(door: Door, house: House, site: Site) 
     assert "What was reported in “Board meeting”?" in page
     assert "The same question has the same answer today." in page
     house.warehouse.do("alter table visit_rows delete where visitor = 2 settings mutations_sync = 1")
+    desk_of(house).look_again()
     page = door.get("/money/reports/1?site=fern").text
     assert "The same question has another answer today" in page
     assert "−2" in page

@@ -14,6 +14,10 @@ from tandem.attribution import store
 from tandem.attribution.model.ask import Ask
 from tandem.attribution.model.credits import by_all_models
 from tandem.base.warehouse import Warehouse
+from tandem.crm import store as crm
+from tandem.crm.model.deal import DealFact
+from tandem.metrics.ask import Question
+from tandem.metrics.breakdown import desk_of
 from tandem.people import store as people
 from tandem.people.jobs import stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
@@ -114,14 +118,19 @@ def test_a_merged_person_has_one_journey_though_the_browsers_lie_on_different_sh
     office = Identifier("phone", "+48600100200")
     people.record(house, site, [Link(a=visitor(v), b=office, at=START, source="form", ref="") for v in (1, 2, 3, 4)])
     stitch_where_needed(house)
-    for database in ("cluster", "shard"):  # nodes of their own in this one process
-        for name in ("person_map", "person_news"):
-            both[1].do(f"system reload dictionary {database}.{name}")
+    reload_shards(both)
     for engine in both:
         assert {n: w for n, w in _credits(engine, "first").items() if w} == {"Paid Search": 1.0}
         assert {n: round(w, 9) for n, w in _credits(engine, "linear").items()} == {
             "Direct": 0.25, "Email": 0.25, "Organic Search": 0.25, "Paid Search": 0.25,
         }  # fmt: skip
+
+
+def reload_shards(both: Both) -> None:
+    """Nodes of their own in this one process learn of new persons."""
+    for database in ("cluster", "shard"):
+        for name in ("person_map", "person_news"):
+            both[1].do(f"system reload dictionary {database}.{name}")
 
 
 def _credits(engine: Warehouse, model: str, **more: object) -> dict[str, float]:
@@ -195,17 +204,50 @@ def test_a_wide_split_takes_the_first_order_whatever_was_asked(both: Both) -> No
         assert credit["markov"].conversions.sum() == pytest.approx(40)
 
 
-def test_a_call_ends_the_journey_of_its_visit_or_of_its_caller(both: Both) -> None:
+def test_a_call_counts_by_parts_to_its_likely_visits_and_else_to_its_caller(both: Both) -> None:
     warehouse, at = both[0], START + 50 * DAY
     put(warehouse, [Visit(101, at, "Paid Search"), Visit(101, at + DAY, "Email"), Visit(102, at, "Direct")])
     calls = {"site": [1, 1], "call": [11, 12], "at": [at + 2 * DAY, at + 3 * DAY], "direction": ["in", "in"]}
     warehouse.insert("call_rows", calls | {"caller": [501, 502]})
-    credit = {"site": [1], "call": [11], "visitor": [101], "certainty": [0.8], "channel": ["Email"], "version": [1]}
-    warehouse.insert("call_credit_rows", credit)
+    warehouse.insert("call_credit_rows", {
+        "site": [1, 1], "call": [11, 11], "nth": [1, 2], "visitor": [101, 102], "certainty": [0.6, 0.3],
+        "channel": ["Email", "Direct"], "version": [1, 1],
+    })  # fmt: skip
     for engine in both:
         got = store.found(engine, ask(kind="calls"))
-        assert (got.totals.conversions, got.lone) == (2, (1.0, 0.0))
-        assert {n: w for n, w in _credits(engine, "linear", kind="calls").items() if w} == {
-            "Email": 0.5,
-            "Paid Search": 0.5,
-        }
+        assert got.totals.conversions == 2, "as many as there were calls"
+        assert got.lone == (pytest.approx(1.1), 0.0)
+        assert _credits(engine, "linear", kind="calls") == {
+            "Direct": pytest.approx(0.3), "Email": pytest.approx(0.3), "Paid Search": pytest.approx(0.3),
+        }  # fmt: skip
+
+
+def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: House, site: Site) -> None:
+    at = START + 50 * DAY
+    put(both[0], [Visit(101, at, "Paid Search"), Visit(102, at, "Email"), Visit(102, at + DAY, "Direct")])
+    deal = {"system": "webhook", "updated_at": at + 20 * DAY, "currency": site.currency}
+    crm.record(house, site, 1, [
+        DealFact(id="1", created_at=at + DAY / 2, client=f"{101:016x}", stage="Paid", stage_kind="won",
+                 amount=Decimal(900), refunded=Decimal(100), cost=Decimal(500), **deal),
+        DealFact(id="2", created_at=at + 2 * DAY, client=f"{102:016x}", stage="Paid", stage_kind="won",
+                 amount=Decimal(300), **deal),
+        DealFact(id="3", created_at=at + 3 * DAY, stage="Talks", stage_kind="open", **deal),
+        DealFact(id="4", created_at=UNTIL + DAY, stage="Talks", **deal | {"updated_at": UNTIL + DAY}),
+    ])  # fmt: skip
+    stitch_where_needed(house)
+    reload_shards(both)
+    desk = desk_of(house)
+    figures = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue", "crm.margin")
+    asked = Question(site=site.id, zone="UTC", figures=figures, since=SINCE, until=UNTIL)
+    figure = desk.ask(asked).total
+    for engine in both:
+        totals = {kind: store.totals(engine, ask(kind=kind)) for kind in ("leads", "qualified", "won", "margin")}
+        assert [totals[k].conversions for k in totals] == [3, 2, 2, 1]
+        assert (totals["won"].worth, totals["margin"].worth) == (Decimal(1100), Decimal(300))
+        counts = [totals[k].conversions for k in ("leads", "qualified", "won")]
+        assert counts == [figure[f] for f in figures[:3]], "as many as on the page of deals"
+        assert [totals[k].worth for k in ("won", "margin")] == [figure[f] for f in figures[3:]]
+        assert store.totals(engine, ask(kind="stage", key="Talks")).conversions == 1
+        assert store.found(engine, ask(kind="leads")).lone == (1.0, 0.0), "nobody knows whose the third is"
+        assert _credits(engine, "linear", kind="won") == {"Direct": 0.5, "Email": 0.5, "Paid Search": 1.0}
+        assert store.stages(engine, site.id) == ["Paid", "Talks"]

@@ -166,3 +166,19 @@ def test_values_are_bound_and_never_written_into_the_sql(golden: Golden) -> None
     for query in queries_of(question(golden, ("collect.visits",), "channel", where=(Filter("source", "is", (evil,)),))):
         assert evil not in query.sql
         assert [evil] in query.params.values()
+
+
+def test_what_several_questions_made_is_kept_until_the_data_change(warehouse: Warehouse) -> None:
+    desk, made = Desk(warehouse), []
+
+    def count() -> int:
+        made.append(1)
+        return len(made)
+
+    assert [desk.kept("a", count), desk.kept("a", count), desk.kept("b", count)] == [1, 1, 2]
+    warehouse.insert("person_cuts", {"cut": [1]})
+    desk.look_again()
+    assert desk.kept("a", count) == 3
+    for n in range(20):
+        desk.kept(n, count)
+    assert desk.kept("a", count) == 24, "only the newest few are kept"

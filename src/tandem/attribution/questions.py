@@ -1,5 +1,6 @@
 """From a question to what the page shows: rows by all models, ways, and how long conversions take."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -11,7 +12,16 @@ from tandem.attribution.model.ask import SPENT_BY, Ask
 from tandem.attribution.model.credits import by_all_models
 from tandem.attribution.model.definitions import MODELS
 from tandem.attribution.model.interval import interval
-from tandem.attribution.model.journey import Credit, Floats, Journeys, frequent, present, weighted_median
+from tandem.attribution.model.journey import (
+    SHARES,
+    Credit,
+    Floats,
+    Journeys,
+    frequent,
+    payback_days,
+    present,
+    weighted_median,
+)
 from tandem.attribution.model.report import LONE, Result, Row
 from tandem.attribution.model.sankey import Sankey, sankey
 from tandem.base.warehouse import Warehouse
@@ -87,11 +97,7 @@ def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = No
     if earlier is not None:
         rows = [msgspec.structs.replace(r, before=earlier.get(r.key, 0.0)) for r in rows]
     if costs is not None:
-        rows = [
-            r if r.is_lone else msgspec.structs.replace(r, cost=costs.get(r.key, (0.0, 0))[0],
-                                                        clicks=costs.get(r.key, (0.0, 0))[1])
-            for r in rows
-        ]  # fmt: skip
+        rows = _with_costs(found, rows, costs, credit[model].worth, model)
     ways = frequent(found.journeys, DRAWN_WAYS)
     named = [(tuple(found.names[v] for v in way), count, worth) for way, count, worth in ways]
     return Answer(
@@ -168,6 +174,23 @@ def _costs(warehouse: Warehouse, ask: Ask, names: list[str]) -> tuple[dict[str, 
             cost, clicks = costs.get(name, (0.0, 0))
             costs[name] = (cost + float(s.cost), clicks + s.clicks)
     return costs, unplaced
+
+
+def _with_costs(
+    found: store.Found, rows: list[Row], costs: dict[str, tuple[float, int]], worth: Floats, model: str
+) -> list[Row]:
+    """The rows with what they cost, and when that came back. The chain has no shares of journeys: the equal split's."""
+    shares = SHARES.get(model, SHARES["shapley"])(found.journeys)
+    cost = np.array([costs.get(name, (0.0, 0))[0] for name in found.names])
+    back = dict(zip(found.names, payback_days(found.journeys, shares, worth, cost).tolist(), strict=True))
+    filled = []
+    for row in rows:
+        if not row.is_lone:
+            spent, clicks = costs.get(row.key, (0.0, 0))
+            days = None if math.isnan(back[row.key]) else back[row.key]
+            row = msgspec.structs.replace(row, cost=spent, clicks=clicks, payback_days=days)
+        filled.append(row)
+    return filled
 
 
 def matched(name: str) -> str:

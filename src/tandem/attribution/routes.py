@@ -15,7 +15,7 @@ from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
-from tandem.attribution.model.ask import FACETS, KINDS, SPLITS, WINDOWS, Ask, checked
+from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked
 from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
@@ -23,12 +23,13 @@ from tandem.attribution.model.sankey import END, OTHERS
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.metrics.address import Address, View, address_of
+from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
-SORTS = ("credit", "worth", "assisted", "cost", "romi", "cost_per_conversion")
+SORTS = ("credit", "worth", "assisted", "cost", "romi", "cost_per_conversion", "payback_days")
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,10 +102,23 @@ def _ask(address: Address, choice: Choice, period: Period) -> Ask:
     )
 
 
+def _answered(house: House, ask: Ask, model: str, before: Ask | None = None) -> questions.Answer:
+    """The answer, once for all who look until the data change: sorting a table must not count everything again."""
+    return desk_of(house).kept(
+        ("money", ask, model, before), lambda: questions.answered(house.warehouse, ask, model, before)
+    )
+
+
 def _conversions(house: House, site: Site) -> dict[str, str]:
-    """What can be chosen, by its id in the address; a goal has a name of the customer's own, others have none."""
+    """What can be chosen, by its id in the address; goals and stages have names of the customer's own, others none."""
     goals = house.parts["goal_names"](site) if "goal_names" in house.parts else {}
-    return {kind: "" for kind in KINDS if kind != "goal"} | {f"goal:{key}": name for key, name in goals.items()}
+    stages = store.stages(house.warehouse, site.id)
+    return (
+        {"orders": "", "calls": ""}
+        | {f"goal:{key}": name for key, name in goals.items()}
+        | (dict.fromkeys(OF_CRM, "") if stages else {})
+        | {f"stage:{stage}": stage for stage in stages}
+    )
 
 
 def _named(house: House, site: Site, conversion: str) -> str:
@@ -120,7 +134,7 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
     if sort in MODELS:
         return sorted(rows, key=lambda r: -r.by_model[sort])
     known = [r for r in rows if getattr(r, sort) is not None]
-    rising = sort == "cost_per_conversion"
+    rising = sort in ("cost_per_conversion", "payback_days")
     known.sort(key=lambda r: getattr(r, sort), reverse=not rising)
     return known + [r for r in rows if getattr(r, sort) is None]
 
@@ -136,7 +150,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     conversion = _named(house, address.site, choice.conversion)
     before = _ask(address, choice, address.before) if address.before else None
     ask = _ask(address, choice, address.period)
-    answer = questions.answered(house.warehouse, ask, choice.model, before)
+    answer = _answered(house, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
     return framed(
         request,
@@ -153,9 +167,9 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         splits=SPLITS,
         windows=sorted({*WINDOWS, choice.window}),
         is_money=KINDS[ask.kind],
+        kind=ask.kind,
         reports=store.reports_of(house.database, address.site, 12),
         may_export=caller.may("figures.export"),
-        names=house.parts["goal_names"](address.site) if "goal_names" in house.parts else {},
         relative=web.relative,
         is_partial=address.period.since < clock.now() < address.period.until,
         now=clock.now(),
@@ -201,7 +215,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     choice = _choice(request)
     view = _view(request, house, caller, choice)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
-    found = [_exported(row) for row in questions.answered(house.warehouse, ask, choice.model).rows]
+    found = [_exported(row) for row in _answered(house, ask, choice.model).rows]
     file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"
     headers = {"content-disposition": f'attachment; filename="{file}"'}
     if format == "json":
@@ -225,13 +239,25 @@ EXPORTED = (
     "assisted",
     "cost",
     "clicks",
+    "payback_days",
     *(f"by_{m}" for m in MODELS),
 )
 
 
 def _exported(row: Row) -> dict[str, Any]:
     value = "(no visit in the window)" if row.is_lone else row.key
-    facts = (value, row.credit, row.low, row.high, row.share, row.worth, row.assisted, row.cost, row.clicks)
+    facts = (
+        value,
+        row.credit,
+        row.low,
+        row.high,
+        row.share,
+        row.worth,
+        row.assisted,
+        row.cost,
+        row.clicks,
+        row.payback_days,
+    )
     return dict(zip(EXPORTED, (*facts, *(row.by_model[m] for m in MODELS)), strict=True))
 
 
@@ -254,7 +280,7 @@ def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Fo
     view = _view(request, house, caller, choice)
     address = view.address
     ask = _ask(address, choice, address.period)
-    answer = questions.answered(house.warehouse, ask, choice.model)
+    answer = _answered(house, ask, choice.model)
     definition = Definition(
         model=choice.model,
         order=answer.order,
@@ -283,7 +309,7 @@ def report(
     caller.must("money.read")
     chosen = site_for(house, caller, site)
     kept = store.report_of(house.database, chosen, report_id)
-    today = questions.answered(house.warehouse, _asked_again(chosen, kept), kept.definition.model)
+    today = _answered(house, _asked_again(chosen, kept), kept.definition.model)
     return framed(
         request,
         house,

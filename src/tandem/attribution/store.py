@@ -34,9 +34,12 @@ def schema() -> list[Step]:
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """All conversions of a question, whoever gets the credit; money in the site's currency."""
+    """All conversions of a question, whoever gets the credit; money in the site's currency.
 
-    conversions: int
+    A call counts by parts, one for each visit that it may have come from; the parts sum to 1.
+    """
+
+    conversions: float
     worth: Decimal
     refunds: Decimal
 
@@ -78,26 +81,40 @@ def found(warehouse: Warehouse, ask: Ask) -> Found:
         ask = msgspec.structs.replace(ask, order=1)
     won = warehouse.arrays(bound("journeys", ask)[0], TOUCH_COLUMNS, bound("journeys", ask)[1])
     lost = warehouse.arrays(bound("lost_steps", ask)[0], STEP_COLUMNS, bound("lost_steps", ask)[1])
+    codes = np.sort(np.array(list(names), np.uint64))
+    value, onto = _placed(won["value"], codes), _placed(lost["onto"], codes)
+    number = _numbers(len(codes), value, onto)
+    kept = codes[number[:-1] != NOTHING]
+    won["value"] = number[value]
     is_touch, is_won = won["place"] > 0, won["weight"] > 0
-    codes = np.unique(np.concatenate([won["value"][is_touch], lost["onto"]]))
-    codes = codes[codes > 0]
-    tails = _journeys({name: column[is_touch & ~is_won] for name, column in won.items()}, codes)
+    tails = _journeys({name: column[is_touch & ~is_won] for name, column in won.items()}, len(kept))
+    back = [number[_placed(lost[name], codes)] for name in STEP_COLUMNS[: ask.order]]
+    walked = lost_steps(back, number[onto], lost["weight"].astype(np.float64), len(kept))
     return Found(
-        names=[names.get(int(code), "") for code in codes],
-        journeys=_journeys({name: column[is_touch & is_won] for name, column in won.items()}, codes),
-        lost=together(tail_steps(tails, ask.order), _lost(lost, codes, ask.order)),
+        names=[names[int(code)] for code in kept],
+        journeys=_journeys({name: column[is_touch & is_won] for name, column in won.items()}, len(kept)),
+        lost=together(tail_steps(tails, ask.order), walked),
         lone=(float(won["weight"][~is_touch].sum()), float(won["worth"][~is_touch].sum())),
         totals=totals(warehouse, ask),
     )
 
 
-def _journeys(touches: dict[str, Any], codes: Any) -> Journeys:
+def _numbers(size: int, *places: Ints) -> Ints:
+    """Numbers without gaps for those places that occur; NOTHING, the last one, stays what it is."""
+    is_used = np.zeros(size + 1, bool)
+    for some in places:
+        is_used[some] = True
+    is_used[NOTHING] = False
+    return np.where(is_used, np.cumsum(is_used) - 1, NOTHING)
+
+
+def _journeys(touches: dict[str, Any], values: int) -> Journeys:
     order = np.lexsort((touches["place"], touches["journey"]))
     in_turn = {name: column[order] for name, column in touches.items()}
     starts = np.flatnonzero(np.append(True, in_turn["journey"][1:] != in_turn["journey"][:-1])[: len(order)])
     return Journeys(
-        values=len(codes),
-        value=np.searchsorted(codes, in_turn["value"]).astype(np.int64),
+        values=values,
+        value=in_turn["value"],
         is_direct=in_turn["is_direct"].astype(bool),
         age_s=in_turn["age_s"].astype(np.float64),
         starts=starts.astype(np.int64),
@@ -107,13 +124,13 @@ def _journeys(touches: dict[str, Any], codes: Any) -> Journeys:
     )
 
 
-def _lost(steps: dict[str, Any], codes: Any, order: int) -> Steps:
-    back = [_placed(steps[name], codes) for name in STEP_COLUMNS[:order]]
-    return lost_steps(back, _placed(steps["onto"], codes), steps["weight"].astype(np.float64), len(codes))
-
-
 def _placed(values: Any, codes: Any) -> Ints:
     return np.where(values > 0, np.searchsorted(codes, values), NOTHING).astype(np.int64)
+
+
+def stages(warehouse: Warehouse, site: int) -> list[str]:
+    """The stages that records of the CRM have been in."""
+    return [str(row[0]) for row in warehouse.ask(SQL["stages"], {"site": site}).rows]
 
 
 def spend(warehouse: Warehouse, ask: Ask) -> list[Spend]:

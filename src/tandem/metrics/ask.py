@@ -7,11 +7,11 @@ come from the catalogue only, values are bound by the engine.
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,6 +24,7 @@ from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 Op = Literal["is", "is_not", "contains", "contains_not"]
 Value = float | int | None
 Key = tuple[Any, ...]
+Made = TypeVar("Made")
 MOST_ROWS = 200_000
 VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
 
@@ -204,6 +205,7 @@ class Desk:
         self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
         self._remember = remember
         self._answers: OrderedDict[tuple[str, str], tuple[Any, Answer]] = OrderedDict()
+        self._results: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
         self._lock = threading.Lock()
         self._version: tuple[float, Any] = (0.0, None)
 
@@ -238,6 +240,21 @@ class Desk:
             while len(self._answers) > self._remember:
                 self._answers.popitem(last=False)
         return answer
+
+    def kept(self, key: Hashable, make: Callable[[], Made], most: int = 6) -> Made:
+        """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
+        version = self._data_version()
+        with self._lock:
+            known = self._results.get(key)
+        if known and known[0] == version:
+            return cast(Made, known[1])
+        made = make()
+        with self._lock:
+            self._results[key] = (version, made)
+            self._results.move_to_end(key)
+            while len(self._results) > most:
+                self._results.popitem(last=False)
+        return made
 
     def _data_version(self) -> Any:
         """What changes when visits change; looked at no more than four times a second."""

@@ -22,8 +22,17 @@ FACETS = (
 """What persons can be chosen by."""
 
 
-KINDS: dict[str, bool] = {"orders": True, "calls": False, "goal": True}
+KINDS: dict[str, bool] = {
+    "orders": True, "calls": False, "leads": False, "qualified": False, "won": True, "margin": True, "stage": False,
+    "goal": True,
+}  # fmt: skip
 """Kinds of conversions in the views `conversion_facts` and `outside_facts`, and whether their amount is money."""
+
+ON_SITE = ("orders", "goal")
+"""Kinds that visits hold; all others happen outside."""
+
+OF_CRM = ("leads", "qualified", "won", "margin")
+"""Kinds that a CRM tells of, beside its stages."""
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +60,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         return {
             "site": self.site,
             "kind": self.kind,
+            "facts": "conversion_facts" if self.kind in ON_SITE else "outside_facts",
             "key": self.key,
             "by": self.by,
             "window": self.window,

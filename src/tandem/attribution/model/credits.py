@@ -3,7 +3,7 @@
 import numpy as np
 
 from tandem.attribution.model.interval import like
-from tandem.attribution.model.journey import SHARES, Credit, Floats, Ints, Journeys, credit_of, sums
+from tandem.attribution.model.journey import SHARES, Credit, Floats, Ints, Journeys, credit_of, pairs_of
 from tandem.attribution.model.markov import Markov, Steps, markov, steps_of
 
 NOTHING = -1
@@ -15,7 +15,8 @@ def by_all_models(journeys: Journeys, lost: Steps) -> tuple[dict[str, Credit], M
 
     lost   the steps of journeys that ended without a conversion, over the same values; its order is the chain's
     """
-    found = {name: credit_of(journeys, shares(journeys)) for name, shares in SHARES.items()}
+    pairs = pairs_of(journeys)
+    found = {name: credit_of(journeys, pairs, shares(journeys)) for name, shares in SHARES.items()}
     chain = markov(together(won_steps(journeys, lost.order), lost))
     equal = found["shapley"]
     total = journeys.weight.sum()
@@ -48,9 +49,6 @@ def lost_steps(back: list[Ints], onto: Ints, weight: Floats, values: int) -> Ste
 
 
 def together(one: Steps, other: Steps) -> Steps:
-    """The steps of both, each once."""
-    width = one.values + 2
-    keys = np.concatenate([one.state * width + one.onto, other.state * width + other.onto])
-    kept, places = np.unique(keys, return_inverse=True)
-    weight = sums(places, np.concatenate([one.weight, other.weight]), len(kept))
-    return Steps(one.values, one.order, kept // width, kept % width, weight)
+    """The steps of both; a step that both hold stands there twice."""
+    parts = zip((one.state, one.onto, one.weight), (other.state, other.onto, other.weight), strict=True)
+    return Steps(one.values, one.order, *(np.concatenate(both) for both in parts))

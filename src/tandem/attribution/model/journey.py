@@ -110,10 +110,8 @@ def shapley(journeys: Journeys) -> Floats:
 
     source   Shapley 1953; checked against all coalitions in tests/attribution/test_journey.py
     """
-    keys = journeys.of * journeys.values + journeys.value
-    _, seen_first = np.unique(keys, return_index=True)
-    weights = np.zeros(len(keys))
-    weights[seen_first] = 1.0
+    weights = np.zeros(len(journeys.value))
+    weights[pairs_of(journeys).seen] = 1.0
     return _shared(journeys, weights)
 
 
@@ -133,17 +131,52 @@ SHARES: dict[str, Callable[[Journeys], Floats]] = {
 """The models that look at one journey at a time, by id."""
 
 
-def credit_of(journeys: Journeys, shares: Floats) -> Credit:
-    """Shares summed over all journeys. The conversions sum to all conversions, the money to all money."""
-    keys, places = np.unique(journeys.of * journeys.values + journeys.value, return_inverse=True)
-    share = sums(places, shares, len(keys))
-    of, value = keys // max(journeys.values, 1), keys % max(journeys.values, 1)
-    weight = journeys.weight[of]
-    return Credit(
-        sums(value, weight * share, journeys.values),
-        sums(value, weight * share**2, journeys.values),
-        sums(value, journeys.worth[of] * share, journeys.values),
+class Pairs(NamedTuple):
+    """Each journey with each of its values once; `place` is the pair of each touch, `seen` each pair's first touch."""
+
+    of: Ints
+    value: Ints
+    place: Ints
+    seen: Ints
+
+
+def pairs_of(journeys: Journeys) -> Pairs:
+    keys, seen, place = np.unique(
+        journeys.of * journeys.values + journeys.value, return_index=True, return_inverse=True
     )
+    width = max(journeys.values, 1)
+    return Pairs(keys // width, keys % width, place, seen)
+
+
+def credit_of(journeys: Journeys, pairs: Pairs, shares: Floats) -> Credit:
+    """Shares summed over all journeys. The conversions sum to all conversions, the money to all money."""
+    share = sums(pairs.place, shares, len(pairs.of))
+    weight = journeys.weight[pairs.of]
+    return Credit(
+        sums(pairs.value, weight * share, journeys.values),
+        sums(pairs.value, weight * share**2, journeys.values),
+        sums(pairs.value, journeys.worth[pairs.of] * share, journeys.values),
+    )
+
+
+def payback_days(journeys: Journeys, shares: Floats, worth: Floats, cost: Floats) -> Floats:
+    """Days from a person's first visit after which what journeys brought a value covers its cost; nan: they never do.
+
+    worth, cost   of each value; the money of journeys is scaled to `worth`, as a chain credits other sums than shares
+    """
+    income = shares * journeys.worth[journeys.of]
+    days = journeys.days[journeys.of]
+    order = np.lexsort((days, journeys.value))
+    value, days, income = journeys.value[order], days[order], income[order]
+    known = sums(value, income, journeys.values)
+    income *= np.divide(worth, known, out=np.zeros_like(known), where=known > 0)[value]
+    so_far = np.append(0.0, np.cumsum(income))
+    earlier = so_far[np.searchsorted(value, np.arange(journeys.values))]
+    is_covered = (so_far[1:] - earlier[value] >= cost[value] - 1e-6) & (cost[value] > 0)
+    found = np.full(journeys.values, np.nan)
+    covered, first = np.unique(value[is_covered], return_index=True)
+    found[covered] = days[is_covered][first]
+    return found
 
 
 def sums(keys: Ints, weights: Floats, size: int) -> Floats:
@@ -153,9 +186,8 @@ def sums(keys: Ints, weights: Floats, size: int) -> Floats:
 
 def present(journeys: Journeys) -> Floats:
     """Conversions that each value was part of, anywhere in the journey."""
-    keys = np.unique(journeys.of * journeys.values + journeys.value)
-    weight = journeys.weight[keys // max(journeys.values, 1)]
-    return sums(keys % max(journeys.values, 1), weight, journeys.values)
+    pairs = pairs_of(journeys)
+    return sums(pairs.value, journeys.weight[pairs.of], journeys.values)
 
 
 def frequent(journeys: Journeys, most: int) -> list[tuple[tuple[int, ...], float, float]]:

@@ -27,7 +27,7 @@ LEFT = 1e-13
 
 
 class Steps(NamedTuple):
-    """How often paths went on from a state to a next touch, to a conversion, or to nothing.
+    """How often paths went on from a state to a next touch, a conversion or nothing; a step may stand there twice.
 
     A state is a number of `order` digits in base `values + 1`, the latest touch last; digit 0 is "before the path
     began", digit v + 1 is value v. `onto` is the next touch's value, `values` for a conversion, `values + 1` for none.
@@ -188,8 +188,9 @@ class _Solver(NamedTuple):
     paced: Floats  # (I - E)⁻¹ pace
 
     def solved(self, b: Floats) -> Floats:
+        """x for one b, or for each column of several."""
         rest = _rest(self.chain, self.pace, self.share, b)
-        found = rest + self.paced * (self.share @ rest) / (1.0 - self.share @ self.paced)
+        found = rest + np.multiply.outer(self.paced, self.share @ rest) / (1.0 - self.share @ self.paced)
         step = b + self.chain @ found - found
         end = LEFT * np.abs(b).sum()
         while np.abs(step).sum() > end:
@@ -202,7 +203,7 @@ def _rest(chain: sparse.csr_array, pace: Floats, share: Floats, b: Floats) -> Fl
     """(I - E)⁻¹ b nearly, where E = Q - pace ⊗ share."""
     total, step = b.copy(), b
     for _ in range(12):
-        step = chain @ step - pace * (share @ step)
+        step = chain @ step - np.multiply.outer(pace, share @ step)
         total += step
     return total
 
@@ -221,7 +222,10 @@ def _effects_of_many(chain: sparse.csr_array, wins: Floats, states: Ints, values
     returns = _returns(chain, forth, ahead, behind)
     claims = visits * chance / returns
     largest = np.argsort(claims[1:])[::-1][:CHECKED] + 1
-    exact = np.array([ahead.solved(_unit(int(i), len(states)))[i] for i in largest])
+    each = np.arange(len(largest))
+    units = np.zeros((len(states), len(largest)))
+    units[largest, each] = 1.0
+    exact = ahead.solved(units)[largest, each]
     error = float(np.max(np.abs(returns[largest] / exact - 1.0)))
     claims[largest] = (visits * chance)[largest] / exact
     effect = np.zeros(values)

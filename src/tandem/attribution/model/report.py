@@ -15,6 +15,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     share     of all conversions of the question
     assisted  conversions that it was part of without being the last touch
     cost      None where ads know nothing of the split, or nothing was spent at all
+    payback_days  days from the first visit after which what its journeys brought covers the cost; None if it never does
     """
 
     key: str
@@ -28,6 +29,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     before: float | None = None
     cost: float | None = None
     clicks: int | None = None
+    payback_days: float | None = None
 
     @property
     def is_lone(self) -> bool:

@@ -16,12 +16,12 @@ from visits;
 -- site's currency (a refund in a visit without an order has weight 0). Another kind of conversion is one more select.
 create or replace view conversion_facts as /* shard by visitor */
 select
-    site, person_of(site, visitor) as person, visitor, at, 'orders' as kind, '' as key, orders as weight,
+    site, person_of(site, visitor) as person, visitor, at, 'orders' as kind, '' as key, toFloat64(orders) as weight,
     revenue as amount, bot
 from visits
 where orders > 0 or revenue != 0
 union all
 select
     site, person_of(site, visitor) as person, visitor, at, 'goal' as kind, toString(goal) as key,
-    toUInt32(1) as weight, amount, bot
+    1. as weight, amount, bot
 from conversions;

@@ -1,7 +1,32 @@
 -- Conversions that happen off the site, in the shape of `conversion_facts`. They are few and lie whole on every node, so they
 -- stand apart from what is sharded: united with it in one view, a cluster would count them once a shard.
+--
+-- A call counts by parts for each visit that it may have come from, and for its caller where it is nobody's. A record of the
+-- CRM counts at the moment it was created, as in all its figures: what it brought then stands beside what its ads cost.
 create or replace view outside_facts as
 select
-    site, person_of(site, if(visitor != 0, visitor, caller)) as person, visitor, at, 'calls' as kind, '' as key,
-    toUInt32(1) as weight, toDecimal64(0, 4) as amount, '' as bot
-from calls_heard;
+    site, multiIf(visitor != 0, person_of(site, visitor), caller != 0, person_of(site, caller), call) as person, visitor, at,
+    'calls' as kind, '' as key, toFloat64(weight) as weight, toDecimal64(0, 4) as amount, '' as bot
+from call_credits_heard
+union all
+select
+    site, if(visitor != 0, person_of(site, visitor), person) as person, visitor, at,
+    fact.1 as kind, fact.2 as key, 1. as weight, fact.3 as amount, '' as bot
+from (
+    select
+        d.site as site, d.visitor as visitor, d.person as person, d.at as at,
+        ifNull(d.amount, toDecimal64(0, 4)) - d.refunded as income,
+        d.kind = 'deal' and d.stage_kind = 'won' as is_won,
+        arrayConcat(
+            if(d.parent = 0, [('leads', '', toDecimal64(0, 4))], []),
+            if(d.parent = 0 and d.is_qualified, [('qualified', '', toDecimal64(0, 4))], []),
+            if(is_won, [('won', '', income)], []),
+            if(is_won and d.cost is not null, [('margin', '', income - ifNull(d.cost, toDecimal64(0, 4)))], []),
+            arrayMap(stage -> ('stage', stage, toDecimal64(0, 4)), m.stages)
+        ) as facts
+    from deals as d
+    left join (
+        select site, deal, groupUniqArray(toString(stage)) as stages from deals_moved group by site, deal
+    ) as m on d.site = m.site and d.deal = m.deal
+)
+array join facts as fact;

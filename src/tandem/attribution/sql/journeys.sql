@@ -21,14 +21,9 @@ chosen as (
         {filters:Array(Tuple(String, String, Array(String)))}
     )
 ),
-every_conversion as (
-    select site, person, at, kind, key, weight, amount, bot from conversion_facts
-    union all
-    select site, person, at, kind, key, weight, amount, bot from outside_facts
-),
 facts as (
     select person, toUnixTimestamp64Milli(at) as moment, weight, toFloat64(amount) as worth
-    from every_conversion
+    from {facts:Identifier}
     where site = {site:UInt32} and kind = {kind:String} and key = {key:String} and weight > 0
       and at < {until:DateTime64(3, 'UTC')} and (bot = '' or {with_bots:UInt8})
       and (not {is_filtered:UInt8} or person global in (select person from chosen))
@@ -49,7 +44,7 @@ stories as (
     select person, arraySort(groupArray((moment, is_conversion, value, is_direct, weight, worth))) as story,
            arrayCumSum(arrayMap(e -> e.2, story)) as laps
     from (
-        select person, moment, toUInt8(0) as is_conversion, value, is_direct, toUInt32(0) as weight, 0. as worth
+        select person, moment, toUInt8(0) as is_conversion, value, is_direct, 0. as weight, 0. as worth
         from seen
         union all
         select person, moment, 1, 0, 0, weight, worth from facts
@@ -74,5 +69,5 @@ select
     last_event.5 as weight, last_event.6 as worth, nth = 1 as is_first
 from turns
 array join
-    if(empty(way), [(toInt64(0), toUInt8(0), toUInt64(0), toUInt8(0), toUInt32(0), 0.)], way) as touch,
+    if(empty(way), [(toInt64(0), toUInt8(0), toUInt64(0), toUInt8(0), 0., 0.)], way) as touch,
     if(empty(way), [0], arrayEnumerate(way)) as place

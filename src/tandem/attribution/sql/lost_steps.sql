@@ -21,11 +21,6 @@ chosen as (
         {filters:Array(Tuple(String, String, Array(String)))}
     )
 ),
-every_conversion as (
-    select site, person, at, kind, key, weight, amount, bot from conversion_facts
-    union all
-    select site, person, at, kind, key, weight, amount, bot from outside_facts
-),
 -- A moment fills the upper half of a touch and the value the lower one, so that touches sort fast and by time.
 people as (
     select
@@ -38,7 +33,7 @@ people as (
       and at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32}) and at < {until:DateTime64(3, 'UTC')}
       and (not {is_filtered:UInt8} or person global in (select person from chosen))
       and person global not in (
-          select person from every_conversion
+          select person from {facts:Identifier}
           where site = {site:UInt32} and kind = {kind:String} and key = {key:String} and weight > 0
             and at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32})
             and at < {until:DateTime64(3, 'UTC')} and (bot = '' or {with_bots:UInt8})
@@ -53,12 +48,11 @@ ways as (
     from people
     where last_touch >= toUnixTimestamp64Milli({since:DateTime64(3, 'UTC')})
 )
-select first_back, if({order:UInt8} > 1, back2, 0) as second_back, if({order:UInt8} > 2, back3, 0) as third_back, onto,
-       count() as weight
+select first_back, second_back, third_back, onto, count() as weight
 from ways
 array join
     arrayPushFront(way, 0) as first_back,
-    arrayResize(arrayConcat([0, 0], way), length(way) + 1) as back2,
-    arrayResize(arrayConcat([0, 0, 0], way), length(way) + 1) as back3,
+    arrayResize(if({order:UInt8} > 1, arrayConcat([0, 0], way), []), length(way) + 1) as second_back,
+    arrayResize(if({order:UInt8} > 2, arrayConcat([0, 0, 0], way), []), length(way) + 1) as third_back,
     arrayPushBack(way, 0) as onto
 group by first_back, second_back, third_back, onto

@@ -21,17 +21,12 @@ chosen as (
         {filters:Array(Tuple(String, String, Array(String)))}
     )
 ),
-every_conversion as (
-    select site, person, at, kind, key, weight, amount, bot from conversion_facts
-    union all
-    select site, person, at, kind, key, weight, amount, bot from outside_facts
-),
 facts as (
     select person, weight, amount
-    from every_conversion
+    from {facts:Identifier}
     where site = {site:UInt32} and kind = {kind:String} and key = {key:String}
       and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')} and (bot = '' or {with_bots:UInt8})
 )
-select sum(weight) as conversions, sumIf(amount, weight > 0) as worth, sumIf(amount, weight = 0) as refunds
+select round(sum(weight), 6) as conversions, sumIf(amount, weight > 0) as worth, sumIf(amount, weight = 0) as refunds
 from facts
 where not {is_filtered:UInt8} or person global in (select person from chosen)

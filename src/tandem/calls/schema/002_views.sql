@@ -21,7 +21,7 @@ left join (
 array join arrayConcat(
     k.found,
     if(
-        arraySum(x -> x.2, k.found) < 0.9999,
+        arraySum(x -> x.2, k.found) < 1 - 1e-9,
         [(toUInt64(0), 1 - arraySum(x -> x.2, k.found), '', '', '', '', '', '', '')], []
     )
 ) as one;

@@ -14,7 +14,7 @@ from litestar.params import Body
 from litestar.response import Redirect
 
 from tandem.accounts.frame import framed, lens_of
-from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
@@ -135,10 +135,12 @@ def _outcomes(house: House, site: Site, draft: store.Import | None) -> Outcomes 
     )  # fmt: skip
 
 
-@post("/ads/import", sync_to_thread=True, status_code=200, include_in_schema=False, request_max_body_size=LARGEST_FILE)
+@post(
+    "/ads/import", sync_to_thread=True, status_code=200, include_in_schema=False, request_max_body_size=LARGEST_FILE,
+    guards=[sent_by("ads.import")],
+)  # fmt: skip
 def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the report is read and checked, and shown; nothing counts before it is confirmed."""
-    caller.must("ads.import")
     view, file = _view(request, house, caller), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the report that the ad system exported.")

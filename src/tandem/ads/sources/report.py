@@ -14,7 +14,7 @@ from tandem.ads.sources.cells import Decimals, Order, Unreadable
 from tandem.ads.sources.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
 
-BATCH: Final = 16_000
+BATCH: Final = 4_000
 SAMPLED: Final = 5_000
 NEEDED: Final = ("on", "campaign", "impressions", "clicks", "cost")
 MILLION: Final = Decimal(1_000_000)

@@ -1,0 +1,59 @@
+"""What Google Analytics would have said of the demo's shop, with planted differences that the page must name.
+
+Its property was left in London time, it takes robots that pass for browsers for people, and counts direct visits to the
+source before them. Since three weeks a page of the paid social campaign has lost its tag: that nobody can recount.
+"""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.reconcile import jobs, questions, store
+from tandem.reconcile.model.rules import Rules, usual
+from tandem.reconcile.sources.report import Hints
+
+ACCOUNT, THEIR_ZONE = "354812907", "Europe/London"
+DAYS, LOST_DAYS = 60, 21
+LOST_CHANNEL, LOST_SHARE = "Paid Social", Decimal("0.4")
+HEAD = """# ----------------------------------------
+# Traffic acquisition: Session default channel group
+# Account: Fern
+# Property: Fern shop - GA4
+# ----------------------------------------
+Date,Session default channel group,Sessions
+"""
+
+
+def seed_outside(house: House, site: Site, until: datetime) -> Rules:
+    """One report of Google Analytics by day and channel, and the findings it raises; returns the rules behind it."""
+    rules = planted_rules(site)
+    last = until.astimezone(site.tz).date() - timedelta(days=1)
+    first = last - timedelta(days=DAYS - 1)
+    source = questions.Source(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_held=False, figures={})
+    counts = questions.ours_by_rules(house, site, source, "sessions", "channel", rules, first, last)
+    lines = []
+    for (on, channel), value in sorted(counts.items()):
+        if channel == LOST_CHANNEL and on > last - timedelta(days=LOST_DAYS):
+            value = Decimal(round(value * (1 - LOST_SHARE)))
+        if value and first <= on <= last:
+            lines.append(f"{on:%Y%m%d},{channel},{value:.0f}\n")
+    body = (HEAD + "".join(lines)).encode()
+    hints = Hints(system="ga4", account=ACCOUNT, zone=THEIR_ZONE)
+    held = jobs.read_file(house, site, body, "traffic-acquisition.csv", hints)
+    if held.state == "staged":
+        store.confirm(house.database, site, held)
+        jobs.review(house, site)
+    return rules
+
+
+def planted_rules(site: Site) -> Rules:
+    """How the demo's Google Analytics counts."""
+    known = usual("ga4", site.mode)
+    return Rules(
+        zone=THEIR_ZONE,
+        bots=known.bots,
+        sees_cookieless=known.sees_cookieless,
+        attribution=known.attribution,
+        orders=known.orders,
+    )

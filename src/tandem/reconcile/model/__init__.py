@@ -1,0 +1,1 @@
+"""What outside systems say, by which rules they count, and how a difference is taken apart."""

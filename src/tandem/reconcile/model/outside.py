@@ -1,0 +1,252 @@
+"""What an outside system says of one day, and what can be wrong with a file of it."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Final
+
+import msgspec
+
+SYSTEMS: Final = {
+    "ga4": "Google Analytics 4",
+    "metrika": "Yandex Metrica",
+    "google": "Google Ads",
+    "yandex": "Yandex Direct",
+    "meta": "Meta",
+    "vk": "VK Ads",
+    "tiktok": "TikTok",
+    "microsoft": "Microsoft Advertising",
+    "crm": "CRM",
+    "other": "Other",
+}
+AD_SYSTEMS: Final = ("google", "yandex", "meta", "vk", "tiktok", "microsoft")
+SPLITS: Final = ("day", "channel", "source", "campaign")
+"""How finely a report splits a day: not at all, by channel, by source and medium, by campaign."""
+
+MOST_PROBLEMS: Final = 50
+OTHER_ROW: Final = "(other)"
+
+
+def _text(text: str) -> str:
+    """Marks a sentence that pages translate."""
+    return text
+
+
+class Figure(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure that outside systems tell, and the figure of our catalogue that stands against it.
+
+    adds_up   whether its rows may be added: users may not
+    """
+
+    label: str
+    ours: str
+    is_money: bool = False
+    adds_up: bool = True
+
+
+FIGURES: Final[Mapping[str, Figure]] = {
+    "users": Figure(label=_text("Users"), ours="collect.visitors", adds_up=False),
+    "sessions": Figure(label=_text("Sessions"), ours="collect.visits"),
+    "pageviews": Figure(label=_text("Page views"), ours="collect.pageviews"),
+    "conversions": Figure(label=_text("Conversions"), ours="collect.conversions"),
+    "orders": Figure(label=_text("Orders"), ours="collect.orders"),
+    "revenue": Figure(label=_text("Revenue"), ours="collect.revenue", is_money=True),
+    "clicks": Figure(label=_text("Ad clicks"), ours="ads.visits"),
+    "cost": Figure(label=_text("Ad cost"), ours="ads.cost", is_money=True),
+    "leads": Figure(label=_text("Leads"), ours="crm.leads"),
+    "deals": Figure(label=_text("Deals"), ours="crm.deals"),
+}
+OF_VISITS: Final = ("users", "sessions", "pageviews", "conversions", "orders", "revenue")
+"""Figures whose rules (bots, consent, attribution) can be recounted: they are counted on visits of the site."""
+
+
+class OutsideRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure of one day and part, as the system said it.
+
+    share          part of the data that was read for it (0 to 1), where the system sampled; None where it did not
+    is_thresholded the system says that it withheld rows
+    is_other       the row stands for all that found no row of its own
+    """
+
+    on: date
+    figure: str
+    value: Decimal
+    channel: str = ""
+    source: str = ""
+    medium: str = ""
+    campaign: str = ""
+    currency: str = ""
+    share: Decimal | None = None
+    is_thresholded: bool = False
+    is_other: bool = False
+
+    @property
+    def part(self) -> tuple[str, str, str, str]:
+        return (self.channel, self.source, self.medium, self.campaign)
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong in a file: its line (0: the whole file), a word of PROBLEMS and its values."""
+
+    code: str
+    line: int = 0
+    values: dict[str, str] = {}
+
+    @property
+    def what(self) -> str:
+        """What is wrong, with %(name)s for values."""
+        return PROBLEMS[self.code][0]
+
+    @property
+    def cure(self) -> str:
+        return PROBLEMS[self.code][1]
+
+    def said(self, file: str) -> str:
+        """The whole problem in English, for logs and tests."""
+        place = f"{file}, line {self.line}: " if self.line else f"{file}: "
+        return f"{place}{self.what % self.values} {self.cure % self.values}".strip()
+
+
+_BY_DAY = _text("Add the day (GA4: “Date”, Metrica: “Date of visit”) as the first dimension and export again.")
+PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
+    "no_table": (
+        _text("The file is no table of text."),
+        _text("Export it as CSV, not as PDF or a spreadsheet."),
+    ),
+    "unknown": (
+        _text("No line of the file looks like the head of a report."),
+        _text("The table needs a column with the day and at least one figure, such as sessions or revenue."),
+    ),
+    "empty": (
+        _text("The file holds no row with a day."),
+        _text("Choose days that are over, and export again."),
+    ),
+    "period_total": (
+        _text("The table gives totals of a whole period (%(columns)s), not of days; they are never spread over days."),
+        _BY_DAY,
+    ),
+    "period_row": (
+        _text("The row stands for %(first)s to %(last)s, not for one day."),
+        _BY_DAY,
+    ),
+    "day_order": (
+        _text("Nothing tells whether %(day)s is day first or month first."),
+        _text("Say it under “If the file does not say it”."),
+    ),
+    "not_a_day": (
+        _text("“%(cell)s” is not a day."),
+        _text("Correct the cell, or export the file again."),
+    ),
+    "not_a_number": (
+        _text("“%(cell)s” in the column “%(column)s” is not a number."),
+        _text("Correct the cell, or export the file again."),
+    ),
+    "not_a_figure": (
+        _text("“%(cell)s” is not a figure that can be compared."),
+        _text("Use one of %(figures)s."),
+    ),
+    "too_few_cells": (
+        _text("The row has %(count)s cells, its head %(wanted)s."),
+        _text("Export the file again, and bring it in as it came."),
+    ),
+    "users_twice": (
+        _text("%(day)s has users of the same part twice, and users cannot be added up."),
+        _text("Take out dimensions beside day, channel, source, medium and campaign, and export again."),
+    ),
+    "no_rate": (
+        _text("There is no exchange rate from %(currency)s to %(into)s for %(day)s."),
+        _text("Connect something that fetches rates, or export in %(into)s."),
+    ),
+    "day_in_the_future": (
+        _text("%(day)s has not been yet."),
+        _text("Check the order of day and month."),
+    ),
+    "total_left_out": (
+        _text("%(count)s rows of totals were left out: the days say it all."),
+        "",
+    ),
+    "period_left_out": (
+        _text("A table without days was left out: totals of a period are not spread over days."),
+        "",
+    ),
+    "is_sampled": (
+        _text("The system counted %(share)s of the data and multiplied it up: the figures are estimates."),
+        _text("A shorter period or a report by API (accuracy “full”) may be unsampled."),
+    ),
+    "is_thresholded": (
+        _text("The system withheld rows with few users (thresholding)."),
+        _text("It does so where Google signals or demographics are in the report."),
+    ),
+    "has_other": (
+        _text("The system put rows together as “(other)”: %(count)s of them."),
+        _text("Ask for fewer dimensions; small rows may be lost to it."),
+    ),
+}  # fmt: skip
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file or an API said. With problems nothing of it is to be kept.
+
+    zone, attribution   the rules of the system, where it tells them
+    """
+
+    system: str
+    split: str
+    rows: list[OutsideRow]
+    account: str = ""
+    zone: str = ""
+    attribution: str = ""
+    problems: list[Problem] = []
+    notes: list[Problem] = []
+
+
+_PAID: Final = (
+    "Paid Search",
+    "Paid Social",
+    "Paid Video",
+    "Paid Shopping",
+    "Paid Other",
+    "Display",
+    "Cross-network",
+    "Audio",
+)
+CLASSES: Final[Mapping[str, Mapping[str, str]]] = {
+    "ga4": {
+        "AI Assistants": "Referral",
+        "Messengers": "Referral",
+        "Maps": "Referral",
+        "Marketplaces": "Organic Shopping",
+    },
+    "metrika": {
+        **dict.fromkeys(_PAID, "Ad traffic"),
+        "Direct": "Direct traffic",
+        "Organic Search": "Search engine traffic",
+        "Organic Social": "Social network traffic",
+        "Messengers": "Messenger traffic",
+        "Email": "Mailing traffic",
+        **dict.fromkeys(
+            ("Referral", "AI Assistants", "Maps", "Marketplaces", "Affiliates", "Organic Shopping", "Organic Video"),
+            "Link traffic",
+        ),
+        **dict.fromkeys(("SMS", "Mobile Push Notifications", "Unassigned"), "Not known"),
+    },
+}
+"""Which of the other system's channels stand for ours; those that are not named have the same name there."""
+
+HELD: Final = "held"
+"""Sources that other rooms of Tandem hold already: `held:google` is what Ads knows, `held:crm` the CRM's records."""
+HELD_FIGURES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+    "ads": {"clicks": ("ads.clicks", "ads.visits"), "conversions": ("ads.platform_conversions", "")},
+    "crm": {
+        "leads": ("crm.leads", "collect.conversions"),
+        "orders": ("crm.won", "collect.orders"),
+        "revenue": ("crm.revenue", "collect.revenue"),
+    },
+}
+"""Their figure and ours in the catalogue; "" is counted by a question of this room (sql/paid_conversions.sql)."""
+
+
+def system_of(source: str) -> str:
+    """The system behind a source: `ga4:123` is ga4, `held:google` is google."""
+    system, _, account = source.partition(":")
+    return account if system == HELD else system

@@ -1,0 +1,348 @@
+"""The page Reconciliation: figures of other systems brought in, compared, and what nobody can explain yet."""
+
+import csv
+import io
+from decimal import Decimal
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+from litestar.response import Redirect
+
+from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.guard import Caller, sent_by, site_for
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.accounts.store import people_of
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.connections import store as connections
+from tandem.metrics.address import View, address_of
+from tandem.metrics.ask import Filter
+from tandem.reconcile import jobs, questions, store
+from tandem.reconcile.model.compare import REASONS, Cell, Line, added
+from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH
+from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
+from tandem.reconcile.model.rules import ATTRIBUTIONS, BOTS, COUNTS, LOOK_BACK_DAYS, checked
+from tandem.reconcile.sources.report import Hints
+from tandem.reconcile.sources.table import Order
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
+LARGEST_FILE = 64 << 20
+FILTER_BY = ("channel", "campaign")
+SHOWN, MOST = 10, 100_000
+ORDERS: dict[str, Order] = {"": "", "dmy": "dmy", "mdy": "mdy"}
+
+
+class Choice(msgspec.Struct, frozen=True, kw_only=True):
+    """What is compared: a source's figure by days or by parts; `split` is the report that it is read from."""
+
+    source: questions.Source
+    figure: str
+    by: str
+    split: str
+
+
+def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
+    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
+    site = site_for(house, caller, query.get("site"))
+    filters = request.query_params.getall("f", [])
+    address = address_of(query, filters, site, lens_of(request, caller), clock.now())
+    where = tuple(f for f in address.where if f.by in FILTER_BY)[:1]
+    kept = {name: query[name][:300] for name in ("source", "figure") if query.get(name)}
+    if query.get("by") in SPLITS and "op" not in query:
+        kept["by"] = query["by"]
+    return View(path="/reconciliation", address=msgspec.structs.replace(address, where=where), keep=kept)
+
+
+def _choice(view: View, known: list[questions.Source]) -> Choice | None:
+    """What the address asks for, as far as it is known; the first source's sessions day by day without a word."""
+    if not known:
+        return None
+    asked = view.keep
+    source = next((s for s in known if s.id == asked.get("source")), known[0])
+    names = [name for name in FIGURES if name in source.figures]
+    usual = "sessions" if "sessions" in names else names[0]
+    figure = asked["figure"] if asked.get("figure") in names else usual
+    splits = source.figures[figure]
+    by = asked.get("by", "day")
+    if view.address.where:
+        split = view.address.where[0].by
+    else:
+        split = by if by in splits else next(s for s in SPLITS if s in splits)
+    if split not in splits:
+        split = next(s for s in SPLITS if s in splits)
+    return Choice(source=source, figure=figure, by=by if by in ("day", split) else "day", split=split)
+
+
+def _compared(house: House, view: View, choice: Choice) -> questions.Comparison:
+    site, period = view.address.site, view.address.period
+    rules = store.rules_of(house.database, site, choice.source.id)
+    found = questions.compare(house, site, choice.source, choice.figure, choice.split, rules, period.first, period.last)
+    if not view.address.where or view.address.where[0].by != choice.split:
+        return found
+    return msgspec.structs.replace(found, cells=[c for c in found.cells if _passes(c, view.address.where[0])])
+
+
+def _passes(cell: Cell, f: Filter) -> bool:
+    if f.op in ("is", "is_not"):
+        return (cell.part in f.values) == (f.op == "is")
+    return any(v.lower() in cell.part.lower() for v in f.values) == (f.op == "contains")
+
+
+def _lines(cells: list[Cell], by: str) -> list[Line]:
+    """The table's rows: days in their order, parts by their size."""
+    lines = added(cells, "day" if by == "day" else "part")
+    if by == "day":
+        return sorted(lines, key=lambda line: (line.on is None, line.on))
+    return sorted(lines, key=lambda line: (-max(abs(line.theirs), abs(line.ours)), line.key))
+
+
+@get("/reconciliation", sync_to_thread=True, include_in_schema=False)
+def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
+    caller.must("money.read")
+    view, asked = _view(request, house, caller), request.query_params
+    if moved := view.asked_for(asked):
+        return Redirect(moved)
+    site = view.address.site
+    known = questions.sources(house, site)
+    choice = _choice(view, known)
+    comparison = _compared(house, view, choice) if choice else None
+    lines = _lines(comparison.cells, choice.by) if comparison and choice else []
+    most = _whole(asked.get("most", ""), 31 if choice and choice.by == "day" else SHOWN)
+    number = _whole(asked.get("draft", ""), 0)
+    draft = store.import_of(house.database, site, number) if number else None
+    total = added(comparison.cells, "all") if comparison else []
+    return framed(
+        request,
+        house,
+        caller,
+        "reconcile/reconciliation.html",
+        **view.top(FILTER_BY),
+        names={},
+        known=known,
+        choice=choice,
+        comparison=comparison,
+        lines=lines,
+        most=most,
+        shown_reasons=[name for name in REASONS if any(line.reasons[name] for line in lines)],
+        total=total[0] if total else None,
+        findings=store.findings_of(house.database, site),
+        imports=store.imports_of(house.database, site),
+        draft=draft,
+        outcome=_outcome(house, site, draft),
+        told=asked.get("told", ""),
+        who={p.id: p.name for p in people_of(house.database, caller.workspace_id)},
+        connected=connections.connections_of(house, site, "reconcile"),
+        clock=clock.now(),
+        may_export=caller.may("figures.export"),
+        tabs=_tabs(view, choice),
+        **_words(),
+    )
+
+
+def _tabs(view: View, choice: Choice | None) -> dict[str, str]:
+    """The splits that the figure has, each with the address of its table; filters stay with the days."""
+    if choice is None:
+        return {}
+    whole = msgspec.structs.replace(view, address=msgspec.structs.replace(view.address, where=()))
+    splits = [s for s in SPLITS if s in choice.source.figures[choice.figure]]
+    return {"day": view.link(by="day")} | {s: whole.link(by=s) for s in splits if s != "day"}
+
+
+def _words() -> dict[str, Any]:
+    return {
+        "systems": SYSTEMS, "figures": FIGURES, "all_bots": BOTS, "attributions": ATTRIBUTIONS, "counts": COUNTS,
+        "HELD": HELD, "too_much": float(TOO_MUCH), "enough": int(ENOUGH_COUNT), "settles": SETTLES_DAYS,
+        "look_back": LOOK_BACK_DAYS, "all_reasons": REASONS,
+    }  # fmt: skip
+
+
+def _whole(text: str, otherwise: int) -> int:
+    return int(text) if text.isdecimal() and len(text) < 9 else otherwise
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What confirming a draft would do: sums by figure, and how many days it would replace."""
+
+    sums: dict[str, Decimal]
+    days: int
+    replaced: int
+
+
+def _outcome(house: House, site: Site, draft: store.Import | None) -> Outcome | None:
+    if draft is None or draft.state != "staged":
+        return None
+    counting = [one for one in store.counting(house.database, site) if one.source == draft.source]
+    same = [one.id for one in counting if one.split == draft.split]
+    known = {(d.figure, d.on) for d in store.days_of(house.warehouse, site, same)}
+    days = store.days_of(house.warehouse, site, [draft.id])
+    sums: dict[str, Decimal] = {}
+    for one in days:
+        sums[one.figure] = sums.get(one.figure, Decimal(0)) + one.value
+    return Outcome(
+        sums={name: value for name, value in sums.items() if FIGURES[name].adds_up},
+        days=len({d.on for d in days}),
+        replaced=len({d.on for d in days if (d.figure, d.on) in known}),
+    )
+
+
+# ── bringing in ──
+
+
+@post(
+    "/reconciliation/import", sync_to_thread=True, status_code=200, include_in_schema=False,
+    request_max_body_size=LARGEST_FILE, guards=[sent_by("ads.import")],
+)  # fmt: skip
+def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
+    """A dry run: the file is read and checked, and shown; nothing counts before it is confirmed."""
+    view, file = _view(request, house, caller), data.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise UserError("No file was chosen.", "Choose the report that the system exported.")
+    hints = hints_of(data)
+    held = jobs.read_file(house, view.address.site, file.file.read(), file.filename, hints, caller.person_id)
+    return _on_to(view, draft=str(held.id), told="known" if held.state == store.COUNTING else None)
+
+
+def hints_of(given: dict[str, Any]) -> Hints:
+    """What a person says about a file.
+
+    raises   UserError when it does not fit
+    """
+    system, zone, order = (str(given.get(name) or "").strip() for name in ("system", "zone", "order"))
+    if system and system not in SYSTEMS:
+        raise UserError("There is no such system.", "Choose it from the list.")
+    if order not in ORDERS:
+        raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
+    if zone:
+        checked({"zone": zone, "bots": "none", "attribution": "visit", "orders": "every", "goals": "every"})
+    account = str(given.get("account") or "").strip()[:200]
+    return Hints(system=system, account=account, zone=zone, order=ORDERS[order])
+
+
+def _on_to(view: View, **shown: str | None) -> Response[str]:
+    """Leads the browser to the page, which then says in its address what it shows."""
+    return Response("", headers={"HX-Redirect": view.link(**shown)})
+
+
+@post("/reconciliation/imports/{number:int}/confirm", sync_to_thread=True, status_code=200, include_in_schema=False)
+def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
+    caller.must("ads.import")
+    view = _view(request, house, caller)
+    site = view.address.site
+    held = store.confirm(house.database, site, store.import_of(house.database, site, number), caller.person_id)
+    jobs.review(house, site)
+    figure = "sessions" if "sessions" in held.figures else held.figures[0] if held.figures else None
+    span = f"{held.first_on}..{held.last_on}"
+    return _on_to(view, told="confirmed", source=held.source, figure=figure, by=held.split, period=span)
+
+
+@post("/reconciliation/imports/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
+def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
+    caller.must("ads.import")
+    view = _view(request, house, caller)
+    site = view.address.site
+    store.undo(house.database, site, store.import_of(house.database, site, number), caller.person_id)
+    jobs.review(house, site)
+    return _on_to(view, told="undone")
+
+
+@post("/reconciliation/imports/{number:int}/drop", sync_to_thread=True, status_code=200, include_in_schema=False)
+def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
+    caller.must("ads.import")
+    view = _view(request, house, caller)
+    held = store.import_of(house.database, view.address.site, number)
+    if held.state not in ("staged", "refused"):
+        raise UserError("This import counts already.", "Take it back instead.", status=409)
+    store.drop(house, view.address.site, held)
+    return _on_to(view)
+
+
+# ── rules and findings ──
+
+
+@post("/reconciliation/rules", sync_to_thread=True, status_code=200, include_in_schema=False)
+def set_rules(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
+    caller.must("connections.edit")
+    view = _view(request, house, caller)
+    site, rules = view.address.site, checked(data)
+    if data.get("source") not in {one.id for one in questions.sources(house, site)}:
+        raise UserError("There is no such source.", "Load the page again.", status=404)
+    store.save_rules(house.database, site, data["source"], rules, caller.person_id)
+    jobs.review(house, site)
+    return _on_to(view, told="rules")
+
+
+@post("/reconciliation/findings/{number:int}/settle", sync_to_thread=True, status_code=200, include_in_schema=False)
+def settle(request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form) -> Response[Any]:
+    caller.must("reports.keep")
+    view = _view(request, house, caller)
+    held = store.finding_of(house.database, view.address.site, number)
+    store.settle(house.database, view.address.site, held, data.get("note", ""), caller.person_id or 0)
+    return _on_to(view)
+
+
+@post("/reconciliation/findings/{number:int}/reopen", sync_to_thread=True, status_code=200, include_in_schema=False)
+def reopen(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
+    caller.must("reports.keep")
+    view = _view(request, house, caller)
+    held = store.finding_of(house.database, view.address.site, number)
+    store.reopen(house.database, view.address.site, held, caller.person_id or 0)
+    return _on_to(view)
+
+
+# ── export ──
+
+
+@get("/reconciliation/export", sync_to_thread=True, include_in_schema=False)
+def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
+    """Each day and part of the comparison, as CSV or JSON."""
+    caller.must("figures.export")
+    caller.must("money.read")
+    if format not in ("csv", "json"):
+        raise UserError(f"“{format[:20]}” is not a format.", "Choose csv or json.")
+    view = _view(request, house, caller)
+    choice = _choice(view, questions.sources(house, view.address.site))
+    if choice is None:
+        raise UserError("There is nothing to compare yet.", "Bring in a report of another system.", status=404)
+    comparison, span = _compared(house, view, choice), view.address.period
+    rows = [_exported(comparison, cell) for cell in comparison.cells]
+    name = "".join(c if c.isalnum() else "-" for c in choice.source.id)
+    file = f"tandem-{view.address.site.key}-reconciliation-{name}-{choice.figure}-{span.first}-{span.last}.{format}"
+    headers = {"content-disposition": f'attachment; filename="{file}"'}
+    if format == "json":
+        return Response(rows, media_type="application/json", headers=headers)
+    out = io.StringIO()
+    writer = csv.DictWriter(out, EXPORTED)
+    writer.writeheader()
+    writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+EXPORTED = (
+    "day", "source", "figure", "split", "part", "theirs", "ours", "difference", *REASONS, "unexplained",
+    "unexplained_share", "sampling_error", "is_sampled", "is_thresholded",
+)  # fmt: skip
+
+
+def _exported(comparison: questions.Comparison, cell: Cell) -> dict[str, Any]:
+    facts = (
+        cell.on.isoformat(), comparison.source.id, comparison.figure, comparison.split, cell.part, str(cell.theirs),
+        str(cell.ours), str(cell.difference), *(str(cell.reasons[name]) for name in REASONS), str(cell.unexplained),
+        f"{cell.share:.6f}", str(cell.noise), cell.is_sampled, cell.is_thresholded,
+    )  # fmt: skip
+    return dict(zip(EXPORTED, facts, strict=True))
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; negative numbers are none."""
+    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
+        return value
+    return value if value[1:].replace(".", "", 1).isdigit() else f"'{value}"
+
+
+ROUTES = [page, upload, confirm, undo, drop, set_rules, settle, reopen, export]

@@ -1,0 +1,1 @@
+"""Figures of outside systems, from their exports and from their APIs; gives structs, stores nothing."""

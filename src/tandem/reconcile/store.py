@@ -1,0 +1,424 @@
+"""Loads of outside figures, the rules of each source, and findings: written whole, made to count, taken back."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from zoneinfo import available_timezones
+
+import msgspec
+from sqlalchemy import RowMapping, delete, insert, select, update
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of
+from tandem.reconcile.model.compare import Cell
+from tandem.reconcile.model.finding import Excess, Finding, summed
+from tandem.reconcile.model.outside import OutsideRow, Problem, Report
+from tandem.reconcile.model.rules import Rules, usual
+from tandem.reconcile.tables import outside_findings as f
+from tandem.reconcile.tables import outside_imports as t
+from tandem.reconcile.tables import outside_rules as r
+
+HERE = Path(__file__).parent
+COUNTING = "counts"
+BLOCK = 50_000
+STAGED_FOR_DAYS = 7
+SQL = {path.stem: sql_text(path) for path in sorted((HERE / "sql").glob("*.sql"))}
+
+
+def schema() -> list[Step]:
+    """The table of this slice in the event store."""
+    return steps_of("reconcile", HERE / "schema")
+
+
+class Import(msgspec.Struct, frozen=True, kw_only=True):
+    """A load of outside figures. `state`: reading, staged, refused, counts, undone, dropped."""
+
+    id: int
+    site_id: int
+    made_at: datetime
+    made_by: int | None
+    connection_id: int | None
+    file: str
+    digest: str
+    system: str
+    account: str
+    split: str
+    figures: list[str]
+    state: str
+    place: int
+    rows: int
+    first_on: date | None
+    last_on: date | None
+    zone: str
+    attribution: str
+    share: str
+    problems: list[Problem]
+    notes: list[Problem]
+    confirmed_at: datetime | None
+
+    @property
+    def source(self) -> str:
+        return source_of(self.system, self.account)
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure that a source tells of by a split, and over which days."""
+
+    source: str
+    figure: str
+    split: str
+    first_on: date
+    last_on: date
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of outside figures that counts."""
+
+    on: date
+    channel: str
+    source: str
+    medium: str
+    campaign: str
+    value: Decimal
+    share: Decimal
+    is_thresholded: bool
+    is_other: bool
+
+
+def source_of(system: str, account: str) -> str:
+    """A source by one name: the system and, where there are several, its account."""
+    return f"{system}:{account}" if account else system
+
+
+# ── loads ──
+
+
+def begin(
+    db: Database, site: Site, file: str, digest: str, report: Report, by: int | None, connection: int | None
+) -> Import:
+    """A new load, with what its report says of itself."""
+    days = [row.on for row in report.rows]
+    shares = [row.share for row in report.rows if row.share is not None]
+    zone = report.zone if report.zone in available_timezones() else ""
+    values = {
+        "site_id": site.id, "made_at": clock.now(), "made_by": by, "connection_id": connection, "file": file[:300],
+        "digest": digest, "system": report.system, "account": report.account[:200], "split": report.split,
+        "figures": sorted({row.figure for row in report.rows}), "state": "reading", "place": 0, "rows": 0,
+        "first_on": min(days, default=None), "last_on": max(days, default=None), "zone": zone,
+        "attribution": report.attribution[:100], "share": f"{min(shares):.6f}" if shares else "",
+        "problems": [msgspec.to_builtins(p) for p in report.problems],
+        "notes": [msgspec.to_builtins(n) for n in report.notes], "confirmed_at": None, "undone_at": None,
+    }  # fmt: skip
+    with db.write() as c:
+        number = int(c.execute(insert(t).values(**values)).inserted_primary_key[0])  # type: ignore[index]
+    return import_of(db, site, number)
+
+
+def stage(house: House, site: Site, held: Import, rows: Sequence[tuple[OutsideRow, Decimal]]) -> Import:
+    """Write the rows of a load, with their values in the site's currency; they still count for nothing.
+
+    raises   RuntimeError when the event store holds something else than was written
+    """
+    for i in range(0, len(rows), BLOCK):
+        part = rows[i : i + BLOCK]
+        house.warehouse.insert(
+            "outside_rows",
+            {
+                "site": [site.id] * len(part), "load": [held.id] * len(part), "source_id": [held.source] * len(part),
+                "split": [held.split] * len(part), "figure": [row.figure for row, _ in part],
+                "on": [row.on for row, _ in part], "channel": [row.channel for row, _ in part],
+                "source": [row.source for row, _ in part], "medium": [row.medium for row, _ in part],
+                "campaign": [row.campaign for row, _ in part], "value": [value for _, value in part],
+                "original_value": [row.value for row, _ in part], "currency": [row.currency for row, _ in part],
+                "share": [float(row.share) if row.share is not None else 1.0 for row, _ in part],
+                "is_thresholded": [int(row.is_thresholded) for row, _ in part],
+                "is_other": [int(row.is_other) for row, _ in part],
+            },
+            token=f"outside-{held.id}-{i}",
+        )  # fmt: skip
+    told = (len(rows), sum((value for _, value in rows), Decimal(0)))
+    (count, value), *_ = house.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": held.id}).rows
+    if (count, value) != told:
+        raise RuntimeError(f"the event store holds {count} rows of load {held.id} worth {value}, which has {told}")
+    _note_state(house.database, held, state="staged", rows=len(rows))
+    return import_of(house.database, site, held.id)
+
+
+def refuse(db: Database, site: Site, held: Import, problems: Sequence[Problem]) -> Import:
+    """Keep of a load only what was wrong with it."""
+    _note_state(db, held, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
+    return import_of(db, site, held.id)
+
+
+def import_of(db: Database, site: Site, number: int) -> Import:
+    """One load of a site.
+
+    raises   UserError (404) when there is none
+    """
+    with db.read() as c:
+        row = c.execute(select(t).where(t.c.id == number, t.c.site_id == site.id)).mappings().first()
+    if row is None:
+        raise UserError("There is no such import.", "Look at the list on the page Reconciliation.", status=404)
+    return _import(row)
+
+
+def imports_of(db: Database, site: Site, most: int = 50) -> list[Import]:
+    """The loads of a site, newest first; those that were thrown away are left out."""
+    gone = ("dropped", "reading")
+    query = select(t).where(t.c.site_id == site.id, t.c.state.not_in(gone)).order_by(t.c.id.desc()).limit(most)
+    with db.read() as c:
+        return [_import(row) for row in c.execute(query).mappings()]
+
+
+def counting(db: Database, site: Site) -> list[Import]:
+    """The loads that count, in the order of their confirmation: a later one replaces the days that it tells of."""
+    with db.read() as c:
+        query = select(t).where(t.c.site_id == site.id, t.c.state == COUNTING).order_by(t.c.place)
+        return [_import(row) for row in c.execute(query).mappings()]
+
+
+def counting_already(db: Database, site: Site, digest: str) -> Import | None:
+    """The load that holds this very file and counts, if there is one."""
+    query = select(t).where(t.c.site_id == site.id, t.c.digest == digest, t.c.state == COUNTING)
+    with db.read() as c:
+        row = c.execute(query).mappings().first()
+    return _import(row) if row else None
+
+
+def confirm(db: Database, site: Site, held: Import, by: int | None = None) -> Import:
+    """Make a staged load count, all of it at once.
+
+    raises   UserError when it is not staged
+    """
+    with db.write() as c:
+        values = {"state": COUNTING, "place": time.time_ns(), "confirmed_at": clock.now()}
+        if not c.execute(update(t).where(t.c.id == held.id, t.c.state == "staged").values(**values)).rowcount:
+            raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
+        note(c, site.workspace_id, by, "reconcile.imported", held.file, system=held.system, rows=held.rows)
+    return import_of(db, site, held.id)
+
+
+def undo(db: Database, site: Site, held: Import, by: int | None = None) -> Import:
+    """Take a load back: its days fall back to what counted without it.
+
+    raises   UserError when it does not count
+    """
+    with db.write() as c:
+        values = {"state": "undone", "undone_at": clock.now()}
+        if not c.execute(update(t).where(t.c.id == held.id, t.c.state == COUNTING).values(**values)).rowcount:
+            raise UserError(
+                "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
+            )
+        note(c, site.workspace_id, by, "reconcile.import_undone", held.file, system=held.system, rows=held.rows)
+    return import_of(db, site, held.id)
+
+
+def drop(house: House, site: Site, held: Import) -> None:
+    """Throw away a load that does not count."""
+    house.warehouse.do(SQL["forget_load"], {"site": site.id, "load": held.id})
+    _note_state(house.database, held, state="dropped")
+
+
+def unconfirmed(db: Database, before: datetime) -> list[tuple[int, int]]:
+    """Site and number of loads that were staged, or cut off, and never confirmed."""
+    with db.read() as c:
+        rows = c.execute(select(t.c.site_id, t.c.id).where(t.c.state.in_(("staged", "reading")), t.c.made_at < before))
+        return [(row.site_id, row.id) for row in rows]
+
+
+def known(warehouse: Warehouse, db: Database, site: Site) -> list[Known]:
+    """The figures that loads tell of."""
+    loads = [one.id for one in counting(db, site)]
+    return warehouse.rows(SQL["known_figures"], Known, site=site.id, loads=loads) if loads else []
+
+
+def figures(
+    warehouse: Warehouse, db: Database, site: Site, source: str, figure: str, split: str, first: date, last: date
+) -> list[Shown]:
+    """What a source says of a figure, by the last load that tells of each day."""
+    loads = [one.id for one in counting(db, site) if one.source == source and one.split == split]
+    if not loads:
+        return []
+    return warehouse.rows(
+        SQL["outside_figures"], Shown, site=site.id, source_id=source, figure=figure, split=split, first=first,
+        last=last, loads=loads,
+    )  # fmt: skip
+
+
+class LoadDay(msgspec.Struct, frozen=True, kw_only=True):
+    """What a load says of a figure on a day, all parts together."""
+
+    load: int
+    figure: str
+    on: date
+    value: Decimal
+    rows: int
+
+
+def days_of(warehouse: Warehouse, site: Site, loads: Sequence[int]) -> list[LoadDay]:
+    """The days of several loads, whether they count or not."""
+    return warehouse.rows(SQL["load_days"], LoadDay, site=site.id, loads=list(loads)) if loads else []
+
+
+def last_of(db: Database, site: Site, source: str, split: str, first: date, last: date) -> Import | None:
+    """The load that counts last among those that tell of these days."""
+    found = [one for one in counting(db, site) if one.source == source and one.split == split]
+    over = [one for one in found if one.first_on and one.last_on and one.first_on <= last and one.last_on >= first]
+    return over[-1] if over else None
+
+
+# ── rules ──
+
+
+def rules_of(db: Database, site: Site, source: str) -> Rules:
+    """By which rules a source counts: what a person said, else what is known of its system and its last load told."""
+    with db.read() as c:
+        row = c.execute(select(r).where(r.c.site_id == site.id, r.c.source == source)).mappings().first()
+        query = select(t.c.zone).where(t.c.site_id == site.id, t.c.state == COUNTING, t.c.zone != "")
+        zones = c.execute(query.where(_is_of(source)).order_by(t.c.place.desc()).limit(1)).scalars().all()
+    if row is not None:
+        found = Rules(**{name: row[name] for name in Rules.__struct_fields__})
+        return found if found.zone or not zones else msgspec.structs.replace(found, zone=zones[0])
+    return msgspec.structs.replace(usual(source.partition(":")[0], site.mode), zone=zones[0] if zones else "")
+
+
+def save_rules(db: Database, site: Site, source: str, rules: Rules, by: int | None) -> None:
+    """Keep what a person says of a source's rules; in the audit log."""
+    key = (r.c.site_id == site.id, r.c.source == source)
+    values = {**msgspec.structs.asdict(rules), "made_by": by, "made_at": clock.now()}
+    with db.write() as c:
+        c.execute(delete(r).where(*key))
+        c.execute(insert(r).values(site_id=site.id, source=source[:240], **values))
+        note(c, site.workspace_id, by, "reconcile.rules_set", source, **msgspec.structs.asdict(rules))
+
+
+def _is_of(source: str) -> Any:
+    system, _, account = source.partition(":")
+    return (t.c.system == system) & (t.c.account == account)
+
+
+# ── findings ──
+
+
+def findings_of(
+    db: Database, site: Site, states: Sequence[str] = ("open", "settled"), most: int = 100
+) -> list[Finding]:
+    """Findings of a site: the open ones first, then the largest."""
+    query = select(f).where(f.c.site_id == site.id, f.c.state.in_(states)).order_by(f.c.id.desc()).limit(most)
+    with db.read() as c:
+        found = [_finding(row) for row in c.execute(query).mappings()]
+    return sorted(found, key=lambda one: (one.state != "open", -one.share))
+
+
+def finding_of(db: Database, site: Site, number: int) -> Finding:
+    """One finding of a site.
+
+    raises   UserError (404) when there is none
+    """
+    with db.read() as c:
+        row = c.execute(select(f).where(f.c.id == number, f.c.site_id == site.id)).mappings().first()
+    if row is None:
+        raise UserError("There is no such finding.", "Look at the page Reconciliation.", status=404)
+    return _finding(row)
+
+
+def settle(db: Database, site: Site, held: Finding, text: str, by: int) -> None:
+    """Keep a person's explanation of a finding; in the audit log.
+
+    raises   UserError when it is not open, or the explanation is empty
+    """
+    text = text.strip()[:2000]
+    if not text:
+        raise UserError("The explanation is empty.", "Say in a sentence where the difference comes from.")
+    with db.write() as c:
+        values = {"state": "settled", "settled_by": by, "settled_at": clock.now(), "note": text}
+        if not c.execute(update(f).where(f.c.id == held.id, f.c.state == "open").values(**values)).rowcount:
+            raise UserError("This finding is not open any more.", "Load the page again.", status=409)
+        note(
+            c, site.workspace_id, by, "reconcile.finding_settled", f"{held.source} {held.figure} {held.part}", note=text
+        )
+
+
+def reopen(db: Database, site: Site, held: Finding, by: int) -> None:
+    """Take an explanation back; in the audit log.
+
+    raises   UserError when it is not settled
+    """
+    with db.write() as c:
+        values = {"state": "open", "settled_by": None, "settled_at": None, "note": ""}
+        if not c.execute(update(f).where(f.c.id == held.id, f.c.state == "settled").values(**values)).rowcount:
+            raise UserError("This finding is open already.", "Load the page again.", status=409)
+        note(c, site.workspace_id, by, "reconcile.finding_reopened", f"{held.source} {held.figure} {held.part}")
+
+
+def review(
+    db: Database, site: Site, source: str, figure: str, split: str, found: Mapping[str, list[Cell]], since: date
+) -> int:
+    """Bring the findings of a source's figure in line with the days that show too much now; returns how many are open.
+
+    Days that a person has explained raise nothing again. What no day shows any more is gone.
+
+    since   the first day that was looked at; findings that end before it stay as they are
+    """
+    of_this = (f.c.site_id == site.id, f.c.source == source, f.c.figure == figure, f.c.split == split)
+    with db.write() as c:
+        held = [_finding(row) for row in c.execute(select(f).where(*of_this, f.c.state != "gone")).mappings()]
+        settled = [one for one in held if one.state == "settled"]
+        still_open = {one.part: one for one in held if one.state == "open"}
+        count = 0
+        for part, cells in found.items():
+            news = [x for x in cells if not any(s.part == part and s.first_on <= x.on <= s.last_on for s in settled)]
+            if not news:
+                continue
+            count, excess, before = count + 1, summed(part, news), still_open.pop(part, None)
+            if before is None:
+                facts = {"site_id": site.id, "source": source, "figure": figure, "split": split, "state": "open",
+                         "raised_at": clock.now(), "settled_by": None, "settled_at": None, "note": ""}  # fmt: skip
+                c.execute(insert(f).values(**facts, **_texts(excess)))
+            else:
+                c.execute(update(f).where(f.c.id == before.id).values(**_texts(excess)))
+        for one in still_open.values():
+            if one.last_on >= since:
+                c.execute(update(f).where(f.c.id == one.id).values(state="gone"))
+            else:
+                count += 1
+    return count
+
+
+def _texts(excess: Excess) -> dict[str, Any]:
+    return {
+        "part": excess.part[:300], "first_on": excess.first_on, "last_on": excess.last_on, "days": excess.days,
+        "theirs": str(excess.theirs), "ours": str(excess.ours), "unexplained": str(excess.unexplained),
+    }  # fmt: skip
+
+
+def sources_of_findings(db: Database, site: Site) -> set[tuple[str, str, str]]:
+    """Source, figure and split of all open findings: what was taken back must be looked at too."""
+    with db.read() as c:
+        rows = c.execute(select(f.c.source, f.c.figure, f.c.split).where(f.c.site_id == site.id, f.c.state == "open"))
+        return {(row.source, row.figure, row.split) for row in rows}
+
+
+def _note_state(db: Database, held: Import, **values: Any) -> None:
+    with db.write() as c:
+        c.execute(update(t).where(t.c.id == held.id).values(**values))
+
+
+def _import(row: RowMapping) -> Import:
+    facts = {name: row[name] for name in Import.__struct_fields__}
+    for name in ("problems", "notes"):
+        facts[name] = msgspec.convert(facts[name], list[Problem])
+    return Import(**facts)
+
+
+def _finding(row: RowMapping) -> Finding:
+    facts = {name: row[name] for name in Finding.__struct_fields__}
+    return Finding(**{**facts, **{name: Decimal(facts[name]) for name in ("theirs", "ours", "unexplained")}})

@@ -1,0 +1,211 @@
+"""Differences that were planted, each of which the comparison must name and size exactly."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.warehouse import Warehouse
+from tandem.reconcile.model.compare import REASONS, RECOUNTED, Told, added, compared, noise_of
+from tandem.reconcile.model.rules import Rules
+from tests.reconcile.conftest import DAY, Bring, Visit, cells, checked, noon, put, several
+
+GA = "Date,Session default channel group,Sessions,Total users,Views,Key events,Total revenue\n"
+
+
+def by_reason(found: list[object]) -> dict[str, Decimal]:
+    line = added(found, "all")[0]  # type: ignore[arg-type]
+    return {name: value for name, value in line.reasons.items() if value} | {"unexplained": line.unexplained}
+
+
+def test_a_shift_of_the_time_zone_is_named_and_sized(house: House, site: Site, bring: Bring) -> None:
+    # New York is six hours behind Warsaw: a visit at 02:00 of the 15th in Warsaw is one of the 14th there.
+    visits = several(100) + several(30, noon(DAY, 24.0), 1000) + several(200, noon(DAY + timedelta(1)), 2000)
+    put(house.warehouse, site.id, visits)
+    bring(f"date,sessions\n{DAY},130\n{DAY + timedelta(1)},200\n")
+    first, second = checked(cells(house, site, Rules(zone="America/New_York")))
+    assert (first.ours, second.ours) == (100, 230)
+    assert (first.reasons["zone"], second.reasons["zone"]) == (30, -30)
+    assert (first.unexplained, second.unexplained) == (0, 0)
+    plain = checked(cells(house, site))
+    assert [c.unexplained for c in plain] == [30, -30]
+
+
+def test_robots_are_named_by_how_the_system_filters_them(house: House, site: Site, bring: Bring) -> None:
+    visits = several(100) + several(40, first=500, bot="datacentre") + several(7, first=900, bot="search")
+    put(house.warehouse, site.id, visits)
+    bring(f"date,sessions\n{DAY},140\n")
+    assert by_reason(cells(house, site, Rules(bots="undeclared"))) == {"bots": 40, "unexplained": 0}
+    assert by_reason(cells(house, site, Rules(bots="all"))) == {"bots": 47, "unexplained": -7}
+    assert by_reason(cells(house, site)) == {"unexplained": 40}
+
+
+def test_visits_without_consent_are_taken_off(house: House, site: Site, bring: Bring) -> None:
+    put(house.warehouse, site.id, several(60) + several(40, first=500, loyalty="unknown"))
+    bring(f"date,sessions,users\n{DAY},60,60\n")
+    rules = Rules(sees_cookieless=False)
+    assert by_reason(cells(house, site, rules)) == {"consent": -40, "unexplained": 0}
+    assert by_reason(cells(house, site, rules, "users")) == {"consent": -40, "unexplained": 0}
+
+
+def test_direct_visits_count_to_the_source_before_them(house: House, site: Site, bring: Bring) -> None:
+    earlier, much_earlier = noon(DAY - timedelta(20)), noon(DAY - timedelta(91))
+    visits = [
+        *several(50, earlier, 1, channel="Organic Search"),
+        *several(50, noon(), 1),  # these come again, directly
+        *several(10, noon(), 100),  # these never came otherwise
+        *several(5, much_earlier, 200, channel="Email"),  # too long ago
+        *several(5, noon(), 200),
+        *several(8, noon(), 300, channel="Referral", bot="datacentre"),
+    ]
+    put(house.warehouse, site.id, visits)
+    bring(GA + f"{DAY},Organic Search,50,50,50,0,0\n{DAY},Direct,15,15,15,0,0\n{DAY},Referral,8,8,8,0,0\n")
+    rules = Rules(attribution="last_non_direct", bots="undeclared")
+    for figure in ("sessions", "users", "pageviews"):
+        found = {c.part: c for c in checked(cells(house, site, rules, figure, "channel"))}
+        assert found["Organic Search"].reasons["attribution"] == 50, figure
+        assert found["Direct"].reasons["attribution"] == -50
+        assert found["Referral"].reasons["bots"] == 8
+        assert all(c.unexplained == 0 for c in found.values())
+
+
+def test_a_user_who_came_both_ways_is_not_moved_twice(house: House, site: Site, bring: Bring) -> None:
+    put(house.warehouse, site.id, [Visit(1, noon(DAY, 8), "Email"), Visit(1, noon(DAY, 12)), Visit(2, noon(DAY, 12))])
+    bring(GA + f"{DAY},Email,2,1,2,0,0\n{DAY},Direct,1,1,1,0,0\n")
+    rules = Rules(attribution="last_non_direct")
+    found = {c.part: c.reasons["attribution"] for c in checked(cells(house, site, rules, "users", "channel"))}
+    assert found == {"Email": 0, "Direct": -1}
+
+
+def test_conversions_move_with_their_visits(house: House, site: Site, bring: Bring) -> None:
+    visits = [
+        Visit(1, noon(DAY - timedelta(3)), "Email"),
+        Visit(1, noon(), goals=(7, 7, 8)),
+        Visit(2, noon(), goals=(7,)),
+    ]
+    put(house.warehouse, site.id, visits)
+    bring(GA + f"{DAY},Email,1,1,1,2,0\n{DAY},Direct,1,1,1,1,0\n")
+    rules = Rules(attribution="last_non_direct", goals="once")
+    found = {c.part: c for c in checked(cells(house, site, rules, "conversions", "channel"))}
+    assert (found["Direct"].reasons["repeats"], found["Direct"].reasons["attribution"]) == (-1, -2)
+    assert found["Email"].reasons["attribution"] == 2
+    assert all(c.unexplained == 0 for c in found.values())
+
+
+def test_an_order_number_that_comes_again_is_taken_off(house: House, site: Site, bring: Bring) -> None:
+    visits = [
+        Visit(1, noon(DAY - timedelta(2)), orders=(("A", 100),)),
+        Visit(2, noon(), orders=(("A", 100), ("B", 30), ("B", 30), ("", 5), ("", 5))),
+    ]
+    put(house.warehouse, site.id, visits)
+    bring(f"date,orders,revenue\n{DAY},3,40.00\n")
+    rules = Rules(orders="once")
+    assert by_reason(cells(house, site, rules, "revenue")) == {"repeats": -130, "unexplained": 0}
+    assert by_reason(cells(house, site, rules, "orders")) == {"repeats": -2, "unexplained": 0}
+
+
+def test_sampling_explains_what_it_can_and_no_more(house: House, site: Site, bring: Bring) -> None:
+    put(house.warehouse, site.id, several(1000))
+    bring(f"date,sessions,sample share\n{DAY},1040,0.5\n{DAY + timedelta(1)},90,0.5\n")
+    first, second = checked(cells(house, site))
+    assert first.noise == pytest.approx(Decimal("1.96") * Decimal(1040).sqrt(), abs=Decimal("0.001"))  # 63.2
+    assert (first.reasons["sampling"], first.unexplained) == (40, 0)
+    assert second.reasons["sampling"] == second.noise == pytest.approx(Decimal("18.594"), abs=Decimal("0.001"))
+    assert second.unexplained == 90 - second.noise
+
+
+def test_the_error_of_sampled_money_follows_from_the_squares_of_amounts(house: House, site: Site, bring: Bring) -> None:
+    orders = [Visit(i, noon(), orders=((f"n{i}", amount),)) for i, amount in enumerate((10, 10, 200))]
+    put(house.warehouse, site.id, orders)
+    bring(f"date,revenue,sample share\n{DAY},250,50%\n")
+    (cell,) = checked(cells(house, site, figure="revenue"))
+    assert cell.noise == pytest.approx(Decimal("1.96") * Decimal(40_200).sqrt(), abs=Decimal("0.001"))
+    assert (cell.reasons["sampling"], cell.unexplained) == (30, 0)
+
+
+def test_other_and_withheld_rows_explain_shortages_up_to_their_size(house: House, site: Site, bring: Bring) -> None:
+    visits = several(100, channel="Email") + several(100, first=500, channel="Referral") + several(50, first=900)
+    put(house.warehouse, site.id, visits)
+    bring(
+        "# GA4\n# Data thresholding applied\n"
+        + GA
+        + f"{DAY},Email,80,0,0,0,0\n{DAY},Referral,60,0,0,0,0\n{DAY},Direct,50,0,0,0,0\n{DAY},(other),20,0,0,0,0\n"
+    )
+    found = {c.part: c for c in checked(cells(house, site, Rules(), "sessions", "channel"))}
+    assert found["(other)"].reasons["rows"] == 20
+    # 20 rows are hidden in "(other)", 60 are missing: 20 of Email, 40 of Referral
+    assert found["Email"].reasons["rows"] == Decimal("-6.6667")
+    assert found["Referral"].reasons["rows"] == Decimal("-13.3333")
+    bring(f"# GA4\nDate,Sessions\n{DAY},250\n")  # their total of the day: 40 more than the rows
+    found = {c.part: c for c in checked(cells(house, site, Rules(), "sessions", "channel"))}
+    assert sum(c.reasons["rows"] for c in found.values()) == -40
+    assert all(c.unexplained == 0 for c in found.values())
+
+
+def test_kinds_of_traffic_of_metrica_stand_against_our_channels(house: House, site: Site, bring: Bring) -> None:
+    visits = [
+        Visit(1, noon(), "Paid Search"),
+        Visit(1, noon(DAY, 12), "Paid Social"),
+        Visit(2, noon(), "Organic Search"),
+    ]
+    put(house.warehouse, site.id, visits)
+    text = f'"Отчет за период с {DAY} по {DAY}"\n"Дата визита";"Источник трафика";"Визиты";"Посетители"\n'
+    bring(text + f'"{DAY}";"Переходы по рекламе";2;1\n"{DAY}";"Переходы из поисковых систем";1;1\n')
+    for figure in ("sessions", "users"):
+        found = checked(cells(house, site, figure=figure, split="channel"))
+        assert {c.part: c.difference for c in found} == {"Ad traffic": 0, "Search engine traffic": 0}
+
+
+def test_ours_is_the_figure_of_the_catalogue_on_one_node_and_on_two_shards(
+    house: House, site: Site, bring: Bring, shards: Warehouse
+) -> None:
+    visits = several(20, channel="Email", goals=(1, 1), orders=(("x", 10),)) + several(15, noon(DAY, 15), pageviews=3)
+    put(house.warehouse, site.id, visits)
+    bring(GA + f"{DAY},Email,20,20,20,40,200\n{DAY},Direct,15,15,45,0,0\n")
+    rules = Rules(attribution="last_non_direct", orders="once", goals="once", bots="all", zone="Asia/Kolkata")
+    for figure in ("sessions", "users", "pageviews", "conversions", "revenue"):
+        here = checked(cells(house, site, rules, figure, "channel"))
+        assert all(c.theirs == c.ours for c in here), figure
+        local, house.warehouse = house.warehouse, shards
+        try:
+            there = cells(house, site, rules, figure, "channel")
+        finally:
+            house.warehouse = local
+        assert there == here, figure
+
+
+amounts = st.decimals(min_value=-10_000, max_value=10_000, places=4)
+keys = st.tuples(st.sampled_from([date(2026, 10, 1), date(2026, 10, 2)]), st.sampled_from(["a", "b", "(other)"]))
+counts = st.dictionaries(keys, amounts, max_size=6)
+told = st.dictionaries(
+    keys,
+    st.builds(
+        Told, value=amounts, share=st.none() | st.decimals(min_value="0.01", max_value="0.99", places=2),
+        is_other=st.booleans(),
+    ),
+    max_size=6,
+)  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None)
+@given(told, st.lists(st.tuples(st.sampled_from(RECOUNTED), counts), max_size=5), counts)
+def test_reasons_and_the_unexplained_always_add_up(theirs: object, steps: object, ours: object) -> None:
+    found = compared(theirs, steps, ours, None, {date(2026, 10, 1): Decimal(7)})  # type: ignore[arg-type]
+    checked(found)
+    for by in ("day", "part", "all"):
+        for line in added(found, by):
+            assert line.theirs - line.ours == sum(line.reasons.values(), Decimal(0)) + line.unexplained
+    assert all(set(c.reasons) == set(REASONS) for c in found)
+    assert all(abs(c.reasons["sampling"]) <= c.noise for c in found)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**6), st.decimals(min_value="0.01", max_value="0.98", places=2))
+def test_a_smaller_sample_errs_more(value: int, share: Decimal) -> None:
+    small, large = Told(value=Decimal(value), share=share), Told(value=Decimal(value), share=share + Decimal("0.01"))
+    assert noise_of(small, None) > noise_of(large, None) >= 0
+    assert noise_of(Told(value=Decimal(value)), None) == 0

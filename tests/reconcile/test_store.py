@@ -1,0 +1,263 @@
+"""What counts: a later report replaces days, one can be taken back, and what nobody can explain becomes a finding."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from tandem.accounts import store as accounts
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.reconcile import jobs, questions, store
+from tandem.reconcile.model.compare import Cell
+from tandem.reconcile.model.finding import is_too_much
+from tandem.reconcile.model.rules import Rules, checked, usual
+from tests.reconcile.conftest import DAY, NOW, Bring, cells, noon, put, several
+
+
+def sessions(house: House, site: Site, split: str = "day", source: str = "other") -> dict[int, int]:
+    rows = store.figures(
+        house.warehouse, house.database, site, source, "sessions", split, date(2026, 10, 1), date(2026, 10, 31)
+    )
+    return {row.on.day: int(row.value) for row in rows}
+
+
+def test_a_later_report_replaces_its_days_and_taking_it_back_restores_them(
+    house: House, site: Site, bring: Bring
+) -> None:
+    bring("date,sessions\n2026-10-01,10\n2026-10-02,20\n")
+    later = bring("date,sessions\n2026-10-02,25\n2026-10-03,30\n")
+    assert sessions(house, site) == {1: 10, 2: 25, 3: 30}
+    store.undo(house.database, site, later)
+    assert sessions(house, site) == {1: 10, 2: 20}
+    with pytest.raises(UserError, match="does not count"):
+        store.undo(house.database, site, later)
+
+
+def test_a_day_is_replaced_with_all_its_parts(house: House, site: Site, bring: Bring) -> None:
+    bring("date,channel,sessions\n2026-10-01,Email,10\n2026-10-01,Direct,5\n")
+    bring("date,channel,sessions\n2026-10-01,Email,11\n")
+    assert sessions(house, site, "channel") == {1: 11}
+    assert len(cells(house, site, split="channel", first=date(2026, 10, 1))) == 1
+
+
+def test_the_same_file_twice_changes_nothing(house: House, site: Site, bring: Bring) -> None:
+    first = bring("date,sessions\n2026-10-01,10\n")
+    again = bring("date,sessions\n2026-10-01,10\n")
+    assert (again.id, again.state) == (first.id, "counts")
+    assert house.warehouse.value("select count() from outside_rows") == 1
+    assert bring("date,sessions\n2026-10-01,10\n", account="two").id != first.id
+
+
+def test_a_dry_run_counts_for_nothing_until_it_is_confirmed(house: House, site: Site, bring: Bring) -> None:
+    held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
+    assert (held.state, sessions(house, site), questions.sources(house, site)) == ("staged", {}, [])
+    store.drop(house, site, held)
+    assert house.warehouse.value("select count() from outside_rows") == 0
+    with pytest.raises(UserError, match="not waiting"):
+        store.confirm(house.database, site, held)
+
+
+def test_what_is_never_confirmed_is_thrown_away(
+    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
+    jobs.tidy(house)
+    assert store.import_of(house.database, site, held.id).state == "staged"
+    monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(days=8))
+    jobs.tidy(house)
+    assert store.import_of(house.database, site, held.id).state == "dropped"
+    assert house.warehouse.value("select count() from outside_rows") == 0
+
+
+def test_reports_of_two_accounts_stand_side_by_side(house: House, site: Site, bring: Bring) -> None:
+    bring("date,sessions\n2026-10-01,10\n", account="a", system="ga4")
+    bring("date,sessions\n2026-10-01,99\n", account="b", system="ga4")
+    assert sessions(house, site, source="ga4:a") == {1: 10}
+    assert [s.id for s in questions.sources(house, site)] == ["ga4:a", "ga4:b"]
+
+
+# ── rules ──
+
+
+def test_rules_are_the_usual_ones_until_a_person_says_others(house: House, site: Site, bring: Bring) -> None:
+    bring("date,sessions\n2026-10-01,10\n", system="ga4", zone="America/New_York")
+    found = store.rules_of(house.database, site, "ga4")
+    assert (found.zone, found.bots, found.attribution) == ("America/New_York", "undeclared", "last_non_direct")
+    store.save_rules(house.database, site, "ga4", Rules(bots="all"), None)
+    found = store.rules_of(house.database, site, "ga4")
+    assert (found.zone, found.bots, found.attribution) == ("America/New_York", "all", "visit")
+    assert accounts.audit_log(house.database, site.workspace_id)[0].act == "reconcile.rules_set"
+
+
+def test_a_site_that_asks_for_consent_is_not_seen_whole() -> None:
+    assert not usual("ga4", "consent").sees_cookieless
+    assert usual("ga4", "cookie").sees_cookieless
+    assert usual("other", "consent") == Rules()
+    with pytest.raises(UserError, match="time zone"):
+        checked({"zone": "Mars/Phobos"})
+    with pytest.raises(UserError, match="rule"):
+        checked({"zone": "", "bots": "some"})
+
+
+# ── findings ──
+
+
+@pytest.mark.parametrize(("theirs", "is_found"), [(951, False), (949, True), (950, False), (1052, False), (1055, True)])
+def test_a_finding_is_raised_above_five_per_cent_and_not_below(
+    house: House, site: Site, bring: Bring, theirs: int, is_found: bool
+) -> None:
+    put(house.warehouse, site.id, several(1000))
+    bring(f"date,sessions\n{DAY},{theirs}\n")
+    assert jobs.review(house, site) == is_found
+    assert [f.state for f in store.findings_of(house.database, site)] == ["open"] * is_found
+
+
+@pytest.mark.parametrize(("larger", "is_found"), [(100, True), (99, False)])
+def test_small_days_raise_nothing(larger: int, is_found: bool) -> None:
+    cell = Cell(on=DAY, part="", theirs=Decimal(larger), ours=Decimal(50), reasons={}, unexplained=Decimal(larger - 50))
+    assert is_too_much(cell, Decimal(100)) == is_found
+
+
+def test_the_last_days_raise_nothing_yet(house: House, site: Site, bring: Bring) -> None:
+    until = questions.settled_until(site)
+    assert until == date(2026, 11, 17)
+    bring(f"date,sessions\n{until},500\n{until + timedelta(1)},500\n")
+    jobs.review(house, site)
+    (found,) = store.findings_of(house.database, site)
+    assert (found.first_on, found.last_on, found.unexplained) == (until, until, 500)
+
+
+def test_a_finding_grows_is_settled_and_does_not_come_again(house: House, site: Site, bring: Bring) -> None:
+    put(house.warehouse, site.id, several(200, channel="Email"))
+    bring(f"date,channel,sessions\n{DAY},Email,300\n")
+    jobs.review(house, site)
+    found = {f.part: f for f in store.findings_of(house.database, site)}
+    assert set(found) == {"Email", ""}  # no report gives days alone, so the sum of the channels is judged too
+    assert (found["Email"].days, found["Email"].unexplained) == (1, 100)
+    later = DAY + timedelta(2)
+    bring(f"date,channel,sessions\n{later},Email,400\n")
+    jobs.review(house, site)
+    grown = {f.part: f for f in store.findings_of(house.database, site)}
+    assert grown["Email"].id == found["Email"].id
+    assert (grown["Email"].first_on, grown["Email"].last_on, grown["Email"].days) == (DAY, later, 2)
+    assert (grown["Email"].unexplained, grown["Email"].raised_at) == (500, found["Email"].raised_at)
+
+    ola = accounts.people_of(house.database, site.workspace_id)[0]
+    with pytest.raises(UserError, match="empty"):
+        store.settle(house.database, site, grown["Email"], "  ", ola.id)
+    store.settle(house.database, site, grown["Email"], "The tag was on the page twice.", ola.id)
+    entry = accounts.audit_log(house.database, site.workspace_id)[0]
+    assert (entry.act, entry.person, entry.detail["note"]) == (
+        "reconcile.finding_settled", "Ola", "The tag was on the page twice.",
+    )  # fmt: skip
+    jobs.review(house, site)
+    kept = {(f.part, f.state) for f in store.findings_of(house.database, site)}
+    assert kept == {("Email", "settled"), ("", "open")}
+    bring(f"date,channel,sessions\n{later + timedelta(1)},Email,150\n")  # beyond what was explained
+    jobs.review(house, site)
+    news = [f for f in store.findings_of(house.database, site) if f.part == "Email" and f.state == "open"]
+    assert [(f.first_on, f.unexplained) for f in news] == [(later + timedelta(1), 150)]
+    settled = next(f for f in store.findings_of(house.database, site) if f.state == "settled")
+    assert (settled.note, settled.settled_by, settled.settled_at) == ("The tag was on the page twice.", ola.id, NOW)
+
+
+def test_an_explanation_can_be_taken_back(house: House, site: Site, bring: Bring) -> None:
+    bring(f"date,sessions\n{DAY},300\n")
+    jobs.review(house, site)
+    (found,) = store.findings_of(house.database, site)
+    store.settle(house.database, site, found, "Nobody knows.", 1)
+    with pytest.raises(UserError, match="not open"):
+        store.settle(house.database, site, found, "Again.", 1)
+    store.reopen(house.database, site, found, 1)
+    assert [f.state for f in store.findings_of(house.database, site)] == ["open"]
+    with pytest.raises(UserError, match="open already"):
+        store.reopen(house.database, site, found, 1)
+
+
+def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(
+    house: House, site: Site, bring: Bring
+) -> None:
+    put(house.warehouse, site.id, several(200) + several(100, first=500, bot="datacentre"))
+    held = bring(f"date,sessions\n{DAY},300\n")
+    assert jobs.review(house, site) == 1
+    store.save_rules(house.database, site, "other", Rules(bots="all"), None)
+    assert jobs.review(house, site) == 0
+    store.save_rules(house.database, site, "other", Rules(), None)
+    assert jobs.review(house, site) == 1
+    store.undo(house.database, site, held)
+    assert jobs.review(house, site) == 0
+    assert store.findings_of(house.database, site) == []
+    assert len(store.findings_of(house.database, site, ("gone",))) == 2
+
+
+def test_records_are_kept_alike_on_both_engines(any_database: Database) -> None:
+    workspace = accounts.make_workspace(any_database, "Fern")
+    site = accounts.add_site(any_database, workspace, "fern", "Fern", ["f.example"], "UTC", "EUR", "cookie")
+    on = date(2026, 10, 1)
+    cell = Cell(
+        on=on, part="Email", theirs=Decimal("0.1"), ours=Decimal("0.3"), reasons={}, unexplained=Decimal("-0.2")
+    )
+    assert store.review(any_database, site, "ga4", "revenue", "channel", {"Email": [cell]}, on) == 1
+    (found,) = store.findings_of(any_database, site)
+    assert (found.theirs, found.unexplained, found.first_on) == (Decimal("0.1"), Decimal("-0.2"), on)
+    store.save_rules(any_database, site, "ga4", Rules(zone="UTC"), None)
+    assert store.rules_of(any_database, site, "ga4").zone == "UTC"
+    assert datetime.now(UTC) - found.raised_at < timedelta(minutes=5)
+
+
+# ── what other rooms hold ──
+
+
+def test_what_ads_knows_can_be_compared_without_a_file(house: House, site: Site, today: datetime) -> None:
+    put(house.warehouse, site.id, several(5))  # nobody paid for these
+    _spend(house, site, clicks=12)
+    found = {s.id: s for s in questions.sources(house, site)}
+    assert set(found) == {"held:google"}
+    (clicks,) = cells(house, site, figure="clicks", source="held:google", split="channel")
+    assert (clicks.part, clicks.theirs, clicks.ours) == ("Paid Search", 12, 0)
+    (conversions,) = cells(house, site, figure="conversions", source="held:google")
+    assert conversions.theirs == Decimal("1.5")
+    assert jobs.review(house, site) == 0  # twelve are too few
+
+
+def test_what_the_crm_knows_can_be_compared_without_a_file(house: House, site: Site, today: datetime) -> None:
+    put(house.warehouse, site.id, several(3, orders=(("", 100),), goals=(1,)))
+    house.warehouse.insert(
+        "deal_rows",
+        {"site": [site.id] * 2, "deal": [1, 2], "at": [noon()] * 2, "kind": ["deal"] * 2, "ref": ["1", "2"],
+         "stage_kind": ["won", "open"], "amount": [Decimal(90), Decimal(5)], "version": [1, 1]},
+    )  # fmt: skip
+    assert [s.id for s in questions.sources(house, site)] == ["held:crm"]
+    told = {name: cells(house, site, figure=name, source="held:crm")[0] for name in ("leads", "orders", "revenue")}
+    assert {name: (c.theirs, c.ours) for name, c in told.items()} == {
+        "leads": (2, 3), "orders": (1, 3), "revenue": (90, 300),
+    }  # fmt: skip
+    assert jobs.review(house, site) == 0
+
+
+def test_clicks_that_never_arrived_raise_a_finding(house: House, site: Site, today: datetime) -> None:
+    _spend(house, site, clicks=150)
+    assert jobs.review(house, site) == 2
+    found = store.findings_of(house.database, site)
+    assert {(f.source, f.figure, f.part, f.unexplained) for f in found} == {
+        ("held:google", "clicks", part, 150) for part in ("", "Paid Search")
+    }
+
+
+def _spend(house: House, site: Site, clicks: int) -> None:
+    """One day of one campaign, as the room Ads holds it."""
+    house.warehouse.insert(
+        "ad_rows",
+        {"site": [site.id], "on": [DAY], "at": [noon()], "load": [1], "system": ["google"], "account": ["a"],
+         "level": ["campaign"], "channel": ["Paid Search"], "campaign": ["brand"], "clicks": [clicks],
+         "cost": [Decimal(5)], "platform_conversions": [Decimal("1.5")]},
+    )  # fmt: skip
+    house.warehouse.insert(
+        "ad_loads",
+        {"site": [site.id], "system": ["google"], "account": ["a"], "on": [DAY], "begins": [noon(DAY, -2)],
+         "ends": [noon(DAY, 22)], "load": [1], "version": [1]},
+    )  # fmt: skip

@@ -1,17 +1,20 @@
 """CSV files of any CRM: found out, checked as a whole, tried dry, and harmless twice."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import select
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
-from tandem.crm.jobs import bring_in
+from tandem.crm import jobs, kept
+from tandem.crm.jobs import bring_in, finish_loads
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
 from tandem.crm.sources.table import table_of
+from tandem.crm.tables import loads
 from tests.api.conftest import Running, running  # noqa: F401 - a fixture
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -99,3 +102,84 @@ def test_a_file_goes_in_through_the_page(running: Running) -> None:  # noqa: F81
 def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
     with running.as_person("agency") as browser:
         assert browser.get(f"/deals?site=fern&{query}").status_code == 200
+
+
+# ── all or nothing ──
+
+
+def many(count: int) -> bytes:
+    lines = [f"{n},2026-10-05T09:00:00Z,Closed won,{n},+4860010{n:04}" for n in range(count)]
+    return "\n".join(["Deal ID,Created,Stage,Amount,Phone", *lines]).encode()
+
+
+def told(house: House) -> tuple[int, int, int]:
+    """Records, moves between stages, and records whose person is known by a phone."""
+    one = house.warehouse.value
+    return (
+        int(one("select count() from deals")), int(one("select count() from deals_moved")),
+        int(one("select count() from deals where node = phone and how = ''")),
+    )  # fmt: skip
+
+
+def test_a_crash_before_the_records_are_in_leaves_nothing(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store goes away while the block is on its way: nothing is there, and the job brings all of it in later."""
+    sending = house.warehouse.insert
+
+    def broken(table: str, columns: dict[str, list[object]], token: str = "") -> int:
+        if table == "deal_rows":
+            raise ConnectionError("gone")
+        return sending(table, columns, token)
+
+    with monkeypatch.context() as crash:
+        crash.setattr(house.warehouse, "insert", broken)
+        with pytest.raises(ConnectionError):
+            bring_in(house, site, many(7000), is_dry=False)
+    assert told(house) == (0, 0, 0)
+    assert house.warehouse.value("select count() from identity_links") == 0
+    finish_loads(house)
+    assert told(house) == (0, 0, 0), "its own request may still be at it"
+    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+    finish_loads(house)
+    assert told(house) == (7000, 7000, 7000)
+    assert kept.loads_waiting(house) == []
+
+
+@pytest.mark.parametrize("step", ["deal_snapshots", "deal_origins"])
+def test_a_crash_after_the_records_are_in_shows_all_of_them_and_is_finished(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    sending = house.warehouse.insert
+
+    def broken(table: str, columns: dict[str, list[object]], token: str = "") -> int:
+        if table == step:
+            raise SystemExit
+        return sending(table, columns, token)
+
+    with monkeypatch.context() as crash:
+        crash.setattr(house.warehouse, "insert", broken)
+        with pytest.raises(SystemExit):
+            bring_in(house, site, many(6000), is_dry=False)
+    assert told(house)[0] == 6000
+    assert house.warehouse.value("select sum(amount) from deals") == sum(range(6000))
+    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+    finish_loads(house)
+    assert told(house) == (6000, 6000, 6000)
+
+
+def test_the_records_of_a_file_come_to_sight_in_one_block(house: House, site: Site) -> None:
+    bring_in(house, site, many(8000), is_dry=False)
+    house.warehouse.do("system flush logs")
+    rows = house.warehouse.ask(
+        "select count(), sum(rows) from system.parts where table = 'deal_rows' and active "
+        "and database = currentDatabase()"
+    ).rows
+    assert rows == [(1, 8000)]
+
+
+def test_a_file_on_its_way_in_is_sealed(house: House, site: Site) -> None:
+    kept.begin_load(house, site, many(1), None)
+    with house.database.read() as c:
+        assert b"+48600" not in c.execute(select(loads.c.sealed)).scalar_one()
+    assert [load.body for load in kept.loads_waiting(house)] == [many(1)]

@@ -4,9 +4,11 @@ import base64
 import hashlib
 import hmac
 import json
+import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
@@ -23,10 +25,12 @@ from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Incoming
 from tandem.crm.jobs import CRMS, SYSTEMS
 from tests.connections.stub import Asked, Reply, Stub, outside
+from tests.crm.outsiders import message, pipedrive, salesforce
 
 REPLIES = Path(__file__).parent / "replies"
 URL = "https://tandem.example/hooks/in/1/x"
 SECRET = "a secret"
+AT = datetime(2026, 10, 5, tzinfo=UTC)
 
 
 def told(name: str) -> Any:
@@ -71,7 +75,8 @@ class Case(NamedTuple):
 
 
 CASES = {"bitrix24": Case(bitrix24, "11", "12"), "amocrm": Case(amocrm, "21", "22"),
-         "hubspot": Case(hubspot, "31", "32")}  # fmt: skip
+         "hubspot": Case(hubspot, "31", "32"), "pipedrive": Case(pipedrive, "41", "42"),
+         "salesforce": Case(salesforce, "006000000000051AAA", "006000000000052AAA")}  # fmt: skip
 
 
 @pytest.fixture(params=CASES)
@@ -83,7 +88,8 @@ def case(request: pytest.FixtureRequest, house: House, site: Site) -> Iterator[t
 
 def connect(house: House, site: Site, name: str, url: str) -> Connection:
     system = next(s for s in SYSTEMS if s.id == name)
-    given = {"address": url, "token": SECRET, "secret": SECRET}
+    given = {"address": url, "token": SECRET, "secret": SECRET, "user": "tandem", "client_id": url,
+             "client_secret": SECRET, "organization": "00D000000000001AAA"}  # fmt: skip
     return connections.add(house, site, system, name, given)
 
 
@@ -97,6 +103,15 @@ def webhook(name: str, *events: tuple[str, str]) -> Incoming:
                 ("auth[application_token]", SECRET)]  # fmt: skip
     elif name == "amocrm":
         form = [(f"leads[{'delete' if w == 'deleted' else 'status'}][{i}][id]", n) for i, (w, n) in enumerate(events)]
+    elif name == "pipedrive":
+        what, number = events[0]
+        meta = {"action": "delete" if what == "deleted" else "change", "entity": "deal", "version": "2.0",
+                "id": f"{what}-{number}", "entity_id": number, "webhook_id": "9", "attempt": 1,
+                "timestamp": clock.now().isoformat()}  # fmt: skip
+        body = json.dumps({"meta": meta, "data": {"id": int(number)}, "previous": None}).encode()
+        headers = {"authorization": "Basic " + base64.b64encode(f"tandem:{SECRET}".encode()).decode()}
+    elif name == "salesforce":
+        body = message("00D000000000001AAA", *(number for _, number in events), note=events[0][1])
     else:
         rows = [{"eventId": i, "subscriptionType": "deal.deletion" if w == "deleted" else "deal.propertyChange",
                  "objectId": int(n), "occurredAt": clock.now_ms()} for i, (w, n) in enumerate(events)]  # fmt: skip
@@ -131,6 +146,8 @@ def test_a_poll_brings_whole_records(house: House, site: Site, case: tuple[str, 
     assert won[3:5] == [1, 1]
     assert new[0] == "open"
     assert new[3:5] == [0, 0]
+    if name == "salesforce":
+        assert rows["lead", "00Q000000000051AAA"][0] == "qualified"
     held = connections.connection(house, held.id)
     assert held.problem == ""
     assert "since" in held.cursor
@@ -152,7 +169,7 @@ def test_polling_again_and_webhooks_in_any_order_change_nothing(
     connections.poll_now(house, held)
     poll_due(house)
     if name != "bitrix24":  # its stub does not know the moment of a change
-        assert wanted == deals(house)
+        assert [row for row in wanted if row[0] == "deal"] == deals(house)
 
 
 def test_the_same_delivery_counts_once_and_a_deletion_holds(
@@ -164,18 +181,21 @@ def test_the_same_delivery_counts_once_and_a_deletion_holds(
     asked = len(stub.asked)
     assert deliver(house, held, hook) == 0
     assert len(stub.asked) == asked
+    if name == "salesforce":
+        return  # tells deletions when asked only
     deliver(house, held, webhook(name, ("deleted", CASES[name].won)))
     assert deals(house) == []
 
 
-@pytest.mark.parametrize("name", ["bitrix24", "hubspot"])
+@pytest.mark.parametrize("name", ["bitrix24", "hubspot", "pipedrive"])
 def test_a_webhook_with_another_secret_is_refused(house: House, site: Site, name: str) -> None:
     held = connect(house, site, name, "https://crm.example")
     hook = webhook(name, ("changed", "1"))
     accept = CRMS[name].accept
     assert accept is not None
     assert accept(held, hook).key
-    bad = Incoming(method="POST", url=URL, headers=hook.headers | {"x-hubspot-signature-v3": "x"}, query=(),
+    headers = {**hook.headers, "x-hubspot-signature-v3": "x", "authorization": "Basic x"}
+    bad = Incoming(method="POST", url=URL, headers=headers, query=(),
                    form=tuple((k, "x") for k, _ in hook.form), body=hook.body)  # fmt: skip
     with pytest.raises(UserError):
         accept(held, bad)
@@ -208,6 +228,211 @@ def test_many_changes_are_paged_without_a_gap(house: House, site: Site) -> None:
         connect(house, site, "amocrm", stub.url)
         poll_due(house)
     assert len(deals(house)) == 520
+
+
+# ── Pipedrive ──
+
+
+def pipedrive_deals(count: int) -> list[dict[str, Any]]:
+    """Deals, each changed a second after the one before."""
+    return [{"id": i, "value": i, "currency": "EUR", "status": "open", "stage_id": 1, "pipeline_id": 1,
+             "add_time": "2026-10-01T00:00:00Z",
+             "update_time": (AT + timedelta(seconds=i)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+             "custom_fields": {}} for i in range(1, count + 1)]  # fmt: skip
+
+
+def paged(rows: list[dict[str, Any]], asked: Asked, size: int = 100) -> Reply:
+    query = {k: v[0] for k, v in parse_qs(urlsplit(asked.path).query).items()}
+    found = [r for r in rows if r["update_time"] >= query["updated_since"]]
+    start = int(query.get("cursor", "0"))
+    following = str(start + size) if start + size < len(found) else None
+    body = {"success": True, "data": found[start : start + size], "additional_data": {"next_cursor": following}}
+    return Reply(body=json.dumps(body).encode())
+
+
+def test_a_sweep_that_breaks_off_goes_on_at_its_cursor(house: House, site: Site) -> None:
+    """1,250 deals, ten pages at a time, and an answer of 500 in the middle of the second turn."""
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    rows, broken = pipedrive_deals(1250), {"1100"}
+
+    def answer(asked: Asked) -> Reply:
+        cursor = parse_qs(urlsplit(asked.path).query).get("cursor", ["0"])[0]
+        if cursor in broken:
+            return Reply(status=400)
+        return paged(rows, asked)
+
+    with outside(answer) as stub:
+        held = connect(house, site, "pipedrive", stub.url)
+        poll_due(house)
+        assert len(deals(house)) == 1000
+        poll_due(house)
+        assert "answered 400" in connections.connection(house, held.id).problem
+        broken.clear()
+        connections.poll_now(house, held)
+        poll_due(house)
+        cursors = [parse_qs(urlsplit(a.path).query).get("cursor", ["0"])[0] for a in stub.asked]
+    assert len(deals(house)) == 1250
+    assert cursors.count("0") == 1
+
+
+def test_the_rate_that_pipedrive_names_is_kept(house: House, site: Site) -> None:
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    rows, moments = pipedrive_deals(150), list[float]()
+
+    def answer(asked: Asked) -> Reply:
+        moments.append(time.monotonic())
+        if len(moments) == 1:
+            return Reply(status=429, headers=(("x-ratelimit-reset", "1"), ("x-ratelimit-remaining", "0")))
+        reply = paged(rows, asked)
+        return reply._replace(headers=(*reply.headers, ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1")))
+
+    with outside(answer) as stub:
+        connect(house, site, "pipedrive", stub.url)
+        poll_due(house)
+    assert len(deals(house)) == 150
+    gaps = [b - a for a, b in pairwise(moments)]
+    assert len(gaps) == 2
+    assert min(gaps) >= 0.95
+
+
+def test_a_repeated_attempt_is_the_same_delivery_and_another_event_is_not(house: House, site: Site) -> None:
+    held = connect(house, site, "pipedrive", "https://crm.example")
+    hook = webhook("pipedrive", ("changed", "41"))
+    accept = CRMS["pipedrive"].accept
+    assert accept is not None
+    again = msgspec.structs.replace(hook, body=hook.body.replace(b'"attempt": 1', b'"attempt": 2'))
+    other = msgspec.structs.replace(hook, body=hook.body.replace(b"changed-41", b"changed-40"))
+    assert accept(held, hook).key == accept(held, again).key != accept(held, other).key
+
+
+def test_webhooks_of_other_objects_ask_nothing(house: House, site: Site) -> None:
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    with outside(pipedrive) as stub:
+        held = connect(house, site, "pipedrive", stub.url)
+        hook = webhook("pipedrive", ("changed", "41"))
+        assert deliver(house, held, msgspec.structs.replace(hook, body=hook.body.replace(b'"deal"', b'"person"'))) == 1
+        assert stub.asked == []
+
+
+# ── Salesforce ──
+
+
+def test_stages_come_with_their_history_and_leads_with_their_deal(house: House, site: Site) -> None:
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    with outside(salesforce) as stub:
+        connect(house, site, "salesforce", stub.url)
+        poll_due(house)
+    moves = house.warehouse.ask(
+        "select toString(at), was, stage, stage_kind from deals_moved where kind = 'deal' and stage != 'Prospecting' "
+        "order by at").rows  # fmt: skip
+    assert moves == [("2026-10-06 12:00:00.000", "Prospecting", "Needs Analysis", "open"),
+                     ("2026-10-07 06:59:00.000", "Needs Analysis", "Closed Won", "won")]  # fmt: skip
+    rows = house.warehouse.ask("select kind, ref, parent != 0 from deals order by kind, ref").rows
+    assert rows == [("deal", "006000000000051AAA", 1), ("deal", "006000000000052AAA", 0),
+                    ("lead", "00Q000000000051AAA", 0)]  # fmt: skip
+
+
+def test_pages_follow_and_a_forgotten_place_begins_at_the_last_row(house: House, site: Site) -> None:
+    """Three pages of leads; the third is asked for when Salesforce has forgotten the place."""
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    rows = [
+        {
+            "Id": f"00Q{i:012}AAA",
+            "Status": "Open",
+            "IsConverted": False,
+            "CreatedDate": "2026-10-01T00:00:00.000+0000",
+            "SystemModstamp": f"2026-10-0{1 + i // 10}T00:00:{i:02}.000+0000",
+            "IsDeleted": False,
+        }
+        for i in range(30)
+    ]
+    asked_for = list[str]()
+
+    def answer(asked: Asked) -> Reply:
+        path, query = urlsplit(asked.path).path, parse_qs(urlsplit(asked.path).query)
+        if path.endswith("/describe") or "oauth2" in path:
+            return salesforce(asked)
+        if path.endswith("/place-20"):
+            return Reply(status=404)
+        if path.endswith("/place-10"):
+            return Reply(body=json.dumps({"done": False, "nextRecordsUrl": "/services/data/v60.0/query/place-20",
+                                          "records": rows[10:20]}).encode())  # fmt: skip
+        soql = query["q"][0]
+        asked_for.append(soql)
+        if " FROM Lead WHERE SystemModstamp" not in soql:
+            return Reply(body=b'{"done": true, "records": []}')
+        since = soql.split(">= ")[1][:19]
+        found = [r for r in rows if str(r["SystemModstamp"]) >= since]
+        more = len(found) > 15
+        told_ = {"done": not more, "records": found[:10] if more else found}
+        return Reply(body=json.dumps(told_ | ({"nextRecordsUrl": "/services/data/v60.0/query/place-10"} if more else {})
+                                     ).encode())  # fmt: skip
+
+    with outside(answer) as stub:
+        connect(house, site, "salesforce", stub.url)
+        poll_due(house)
+    assert house.warehouse.value("select count() from deals") == 30
+    assert [s.split(">= ")[1].split()[0] for s in asked_for if " FROM Lead WHERE System" in s][
+        1
+    ] == "2026-10-02T00:00:19Z"
+
+
+def test_a_refresh_token_is_used_where_there_is_one(house: House, site: Site) -> None:
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    forms = list[dict[str, list[str]]]()
+
+    def answer(asked: Asked) -> Reply:
+        if "oauth2" in asked.path:
+            forms.append(parse_qs(asked.body.decode()))
+            return Reply(body=b'{"access_token": "of the session"}')
+        return salesforce(asked)
+
+    with outside(answer) as stub:
+        system = next(s for s in SYSTEMS if s.id == "salesforce")
+        given = {"address": stub.url, "client_id": "key", "client_secret": SECRET, "refresh_token": "for long"}
+        connections.add(house, site, system, "", given)
+        poll_due(house)
+    assert len(deals(house)) == 3
+    assert [(f["grant_type"], f["refresh_token"]) for f in forms] == [(["refresh_token"], ["for long"])]
+
+
+def hook_of(body: bytes) -> Incoming:
+    return Incoming(method="POST", url=URL, headers={}, query=(), form=(), body=body)
+
+
+def test_an_outbound_message_is_acknowledged_in_its_own_words(house: House, site: Site) -> None:
+    held = connect(house, site, "salesforce", "https://crm.example")
+    accept = CRMS["salesforce"].accept
+    assert accept is not None
+    one = accept(held, hook_of(message("00D000000000001AAA", "006000000000051AAA", "006000000000052AAA")))
+    assert "<Ack>true</Ack>" in one.answer
+    assert one.media_type.startswith("text/xml")
+    other = accept(held, hook_of(message("00D000000000001AAA", "006000000000051AAA", note="04l2")))
+    assert one.key != other.key
+
+
+ENTITY = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+
+
+@pytest.mark.parametrize("body", [
+    message("00D000000000002AAA", "006000000000051AAA"), message("00D000000000001AAA"), b"no xml", b"",
+    ENTITY + message("00D000000000001AAA", "006000000000051AAA").partition(b"?>")[2],
+    (ENTITY + message("00D000000000001AAA", "006000000000051AAA").partition(b"?>")[2]).decode().encode("utf-16"),
+])  # fmt: skip
+def test_other_messages_and_document_types_are_refused(house: House, site: Site, body: bytes) -> None:
+    held = connect(house, site, "salesforce", "https://crm.example")
+    accept = CRMS["salesforce"].accept
+    assert accept is not None
+    with pytest.raises(UserError):
+        accept(held, hook_of(body))
+
+
+def test_ids_that_are_none_never_reach_a_question(house: House, site: Site) -> None:
+    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    with outside(salesforce) as stub:
+        held = connect(house, site, "salesforce", stub.url)
+        deliver(house, held, hook_of(message("00D000000000001AAA", "x') OR (Id != '")))
+        assert not [a for a in stub.asked if "/queryAll" in a.path]
 
 
 # ── the signed webhook of any system ──

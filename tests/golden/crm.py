@@ -57,6 +57,7 @@ def records(visits: list[Visit]) -> list[Fact]:
             "utm_source": ("Google", "newsletter", "")[i % 3], "utm_medium": "cpc" if i % 3 == 0 else "email",
             "click": "yclid" if i % 3 == 2 and i % 2 else "", "pipeline": "B2B" if i % 2 else "", "who": str(i % 4),
             "is_deleted": i == 41, "system": "hubspot" if i % 2 else "bitrix24",
+            "lost_reason": ("price", "silence")[i % 2] if steps[-1] == "no" else "",
         })  # fmt: skip
     return found
 
@@ -82,6 +83,7 @@ def _fact(one: Fact, nth: int) -> DealFact:
         closed_at=at if stage == "paid" and int(one["id"]) % 2 else None, utm_source=one["utm_source"],
         utm_medium=one["utm_medium"] if one["utm_source"] else "", click=one["click"], client=one["client"],
         phones=(one["phone"],) if one["phone"] else (), responsible=one["who"],
+        lost_reason=one["lost_reason"] if is_last else "",
         is_deleted=one["is_deleted"] and is_last,
     )  # fmt: skip
 

@@ -319,7 +319,8 @@ def for_layout(statement: str, cluster: str) -> list[str]:
         body = _VIEW.sub(f"create or replace view {local} {on}", statement, count=1)
         body = _SOURCE.sub(lambda m: f"{m[1]} {_localised(m[2])}", body)
         return [body, _distributed(name, local, cluster, on, shard[1])]
-    return [re.sub(r"^(alter table \w+)", rf"\1_local {on}", statement, flags=re.I)]
+    local = "" if "/* whole */" in statement else "_local"  # a table without shards stands under its own name
+    return [re.sub(r"^(alter table \w+)", rf"\1{local} {on}", statement, flags=re.I)]
 
 
 def _localised(name: str) -> str:

@@ -1,6 +1,7 @@
 """Speaking to outside systems: never to private addresses, at their pace, again when they falter."""
 
 import ipaddress
+import logging
 import random
 import socket
 import threading
@@ -17,6 +18,8 @@ TRIES = 5
 LONGEST_WAIT_S = 60.0
 AGAIN = frozenset({429, 500, 502, 503, 504})
 MOST_BYTES = 64 << 20
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # its notes hold whole addresses, and some of these hold secrets
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -76,6 +79,7 @@ class Http:
     base        address that paths are put behind
     per_second  most requests a second
     headers, auth, params    sent with each request
+    tries       how often one request is sent before it is given up
     allowed     private hosts and networks that may be reached (TANDEM_REACH)
     """
 
@@ -90,11 +94,12 @@ class Http:
         params: Mapping[str, str] | None = None,
         allowed: str = "",
         timeout_s: float = 60.0,
+        tries: int = TRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.system = system
         self._pace = _Pace(per_second, sleep)
-        self._sleep = sleep
+        self._sleep, self._tries = sleep, tries
         self._client = httpx.Client(
             base_url=base.rstrip("/"), headers=dict(headers or {}), auth=auth, params=dict(params or {}),
             timeout=timeout_s, transport=Reach(allowed), follow_redirects=False, trust_env=False,
@@ -123,7 +128,7 @@ class Http:
         raises   SourceError when the system refuses, or does not answer after five tries
         """
         why = ""
-        for turn in range(TRIES):
+        for turn in range(self._tries):
             self._pace.wait()
             try:
                 response = self._once(method, path, into, options)
@@ -131,13 +136,15 @@ class Http:
                 why, wait = f"does not answer ({type(error).__name__})", _wait(turn)
             else:
                 if response.is_success:
+                    if response.headers.get("x-ratelimit-remaining") == "0" and (pause := _told_wait(response)):
+                        self._pace.hold(_wait(0, pause))
                     return response
                 if response.status_code not in AGAIN:
                     raise SourceError(self.system, _refused(response))
-                why, wait = f"answered {response.status_code}", _wait(turn, response.headers.get("retry-after"))
-            if turn < TRIES - 1:
+                why, wait = f"answered {response.status_code}", _wait(turn, _told_wait(response))
+            if turn < self._tries - 1:
                 self._sleep(wait)
-        raise SourceError(self.system, f"{why}, {TRIES} times in a row")
+        raise SourceError(self.system, f"{why}, {self._tries} times in a row" if self._tries > 1 else why)
 
     def _once(self, method: str, path: str, into: Path | None, options: dict[str, Any]) -> httpx.Response:
         with self._client.stream(method, path, **options) as response:
@@ -167,6 +174,17 @@ class _Pace:
             pause, self._next = max(0.0, self._next - now), max(now, self._next) + self._gap
         if pause > 0:
             self._sleep(pause)
+
+    def hold(self, seconds: float) -> None:
+        """Ask nothing for so long: the system says that its allowance is used up."""
+        with self._lock:
+            self._next = max(self._next, time.monotonic() + seconds)
+
+
+def _told_wait(response: httpx.Response) -> str | None:
+    """Seconds that a system tells us to wait, by Retry-After or by the usual name of the end of its window."""
+    told = response.headers.get("retry-after") or response.headers.get("x-ratelimit-reset")
+    return str(told) if told else None
 
 
 def _wait(turn: int, told: str | None = None) -> float:

@@ -18,7 +18,7 @@ from tandem.connections import store
 from tandem.connections.model import Connection, Incoming, System, Systems
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
-AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems"}
+AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems", "reconcile": "Web analytics"}
 MOST_BYTES = 1 << 20
 
 

@@ -141,6 +141,12 @@ def poll_now(house: House, held: Connection) -> None:
         c.execute(update(t).where(t.c.id == held.id).values(next_at=clock.now()))
 
 
+def poll_afresh(house: House, held: Connection) -> None:
+    """Fetch everything again from the beginning, at the next turn."""
+    with house.database.write() as c:
+        c.execute(update(t).where(t.c.id == held.id).values(next_at=clock.now(), cursor={}))
+
+
 # ── webhooks ──
 
 

@@ -1,24 +1,35 @@
 """Records from CRM systems into the store: webhooks, polls, and what is derived again in time."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, log
-from tandem.base.errors import SourceError
+from tandem.base.errors import SourceError, UserError
+from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Delivery, Polled, System
-from tandem.crm import store
+from tandem.crm import kept, remap, store
+from tandem.crm.kept import Chosen, Told
 from tandem.crm.model.deal import NEVER, DealFact, Problem
-from tandem.crm.model.mapping import Raw, read
-from tandem.crm.sources import amo, bitrix, hubspot, webhook
-from tandem.crm.sources.api import Account, Crm, Ref
+from tandem.crm.model.mapping import Mapping, Raw, read
+from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
+from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
 
-CRMS: dict[str, Crm] = {crm.system: crm for crm in (bitrix.CRM, amo.CRM, hubspot.CRM, webhook.CRM)}
+CRMS: dict[str, Crm] = {crm.system: crm for crm in
+                       (bitrix.CRM, amo.CRM, hubspot.CRM, pipedrive.CRM, salesforce.CRM, webhook.CRM)}  # fmt: skip
+AT_ONCE = 2_000
+"""Most records that a new mapping is applied to while a person waits; more are left to the job."""
+CUT_OFF_AFTER = timedelta(minutes=10)
+"""How long a file may take before its request is held for dead."""
+WAITED_S = 8.0
+"""How long a CRM may take to list its fields and stages, while a person waits."""
 FILES = 0
 """What stands for a connection where records come from files."""
 PAGES = 10
@@ -26,12 +37,38 @@ PAGES = 10
 _log = log.get("crm")
 
 
-def account_of(house: House, held: Connection, crm: Crm) -> Account:
-    """The account of a connection, ready to be asked; its `http` is to be closed."""
+def account_of(house: House, held: Connection, crm: Crm, is_waited_for: bool = False) -> Account:
+    """The account of a connection, ready to be asked; its `http` is to be closed.
+
+    is_waited_for   a person waits for the answer: asked once, and not for long
+    """
     assert crm.base is not None
     address, headers = crm.base(held.settings)
-    http = Http(crm.label, address, headers=headers, per_second=crm.per_second, allowed=house.settings.reach)
-    return Account(settings=held.settings, http=http, now=clock.now())
+    names = {name for theirs in mapping_of(house, held).fields.values() for name in theirs}
+    patience: dict[str, Any] = {"tries": 1, "timeout_s": WAITED_S} if is_waited_for else {}
+    told: dict[str, Any] = {"per_second": crm.per_second, "allowed": house.settings.reach, **patience}
+    http = Http(crm.label, address, headers=headers, **told)
+    account = Account(settings=held.settings, http=http, now=clock.now(), fields=tuple(sorted(names)))
+    if crm.sign_in is None:
+        return account
+    with http, _understood(crm):
+        headers = headers | crm.sign_in(account)
+    http = Http(crm.label, address, headers=headers, **told)
+    return msgspec.structs.replace(account, http=http)
+
+
+@contextmanager
+def _understood(crm: Crm) -> Iterator[None]:
+    """Answers in a form that nobody knows are the system's fault, not ours."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SourceError(crm.label, f"answered in an unknown form ({type(error).__name__})") from error
+
+
+def mapping_of(house: House, held: Connection) -> Mapping:
+    """How records of this connection are read: the system's own way, and what a person chose on top."""
+    return remap.merged(CRMS[held.system].mapping, kept.chosen_for(house, held.id))
 
 
 def poll(house: House, site: Site, held: Connection) -> Polled:
@@ -42,10 +79,8 @@ def poll(house: House, site: Site, held: Connection) -> Polled:
     account = account_of(house, held, crm)
     with account.http:
         for _ in range(PAGES):
-            try:
+            with _understood(crm):
                 page = crm.page(account, cursor)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise SourceError(crm.label, f"answered in an unknown form ({type(error).__name__})") from error
             rows += keep(house, site, held, page.raws)
             cursor, is_more = page.cursor, page.is_more
             if not is_more:
@@ -61,13 +96,12 @@ def handle(house: House, site: Site, held: Connection, delivery: Delivery) -> No
     raws = list(heard.raws)
     if heard.wanted and crm.fetch is not None:
         account = account_of(house, held, crm)
-        with account.http:
-            try:
-                raws += crm.fetch(account, heard.wanted)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                raise SourceError(crm.label, f"answered in an unknown form ({type(error).__name__})") from error
+        with account.http, _understood(crm):
+            raws += crm.fetch(account, heard.wanted)
     keep(house, site, held, raws)
     store.record(house, site, held.id, [_gone(held, ref, at) for ref, at in heard.gone])
+    if heard.gone:
+        kept.let_go(house, held.id, [(ref.kind, ref.id) for ref, _ in heard.gone])
 
 
 def _gone(held: Connection, ref: Ref, at: datetime) -> DealFact:
@@ -76,17 +110,70 @@ def _gone(held: Connection, ref: Ref, at: datetime) -> DealFact:
 
 def keep(house: House, site: Site, held: Connection, raws: Sequence[Raw]) -> int:
     """Read records by the connection's mapping and keep them; one that cannot be read does not stop the others."""
-    mapping = CRMS[held.system].mapping
-    facts, unreadable = list[DealFact](), 0
+    mapping = mapping_of(house, held)
+    told, unreadable = list[Told](), 0
     for raw in raws:
         fact, problems = read(mapping, raw, held.system, site.tz)
         if fact is not None:
-            facts.append(fact)
+            told.append(Told(raw=raw, fact=fact, ends=store.ends_of(house, site, fact)))
         unreadable += bool(problems)
-    store.record(house, site, held.id, facts, mapping.revision)
+    store.record(house, site, held.id, [one.fact for one in told], mapping.revision)
+    kept.keep(house, held.id, [one for one in told if not one.fact.is_deleted])
+    kept.let_go(house, held.id, [(one.fact.kind, one.fact.id) for one in told if one.fact.is_deleted])
     if raws:
-        _log.info("crm.kept", system=held.system, connection=held.id, records=len(facts), unreadable=unreadable)
-    return len(facts)
+        _log.info("crm.kept", system=held.system, connection=held.id, records=len(told), unreadable=unreadable)
+    return len(told)
+
+
+# ── another mapping ──
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a CRM can be mapped from, as it says itself, or why it does not say."""
+
+    fields: list[Theirs] = []
+    stages: list[Stage] = []
+    problem: str = ""
+
+
+def listed(house: House, held: Connection) -> Listed:
+    """Ask a CRM for its fields and stages; one that cannot be asked leaves free text."""
+    crm = CRMS[held.system]
+    if crm.list_fields is None or crm.list_stages is None:
+        return Listed()
+    try:
+        account = account_of(house, held, crm, is_waited_for=True)
+        with account.http, _understood(crm):
+            return Listed(fields=crm.list_fields(account), stages=crm.list_stages(account))
+    except (SourceError, UserError) as error:
+        return Listed(problem=str(error))
+
+
+def keep_mapping(house: House, site: Site, held: Connection, chosen: Chosen, by: int | None) -> bool:
+    """Keep a mapping and read everything known by it, at once where that is quick; returns whether all is done.
+
+    What the kept records cannot tell is fetched again from the beginning, if the system can be polled.
+    """
+    trial = remap.tried(house, site, held, CRMS[held.system].mapping, chosen)
+    kept.choose(house, site, held, chosen, by)
+    if trial.needs_fetch and CRMS[held.system].page is not None:
+        connections.poll_afresh(house, held)
+    if trial.records > AT_ONCE:
+        return False
+    remap.applied(house, site, held, CRMS[held.system].mapping)
+    return True
+
+
+def apply_mappings(house: House) -> None:
+    """Read everything known by mappings that were kept and are yet to be applied."""
+    sites = {site.id: site for site in house.sites().values()}
+    for number in kept.to_apply(house):
+        held = connections.connection(house, number)
+        if held.site_id in sites and held.system in CRMS:
+            remap.applied(house, sites[held.site_id], held, CRMS[held.system].mapping)
+
+
+# ── files ──
 
 
 class Brought(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,21 +187,38 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     is_dry: bool
 
 
-def bring_in(house: House, site: Site, body: bytes, is_dry: bool) -> Brought:
+def bring_in(house: House, site: Site, body: bytes, is_dry: bool, by: int | None = None) -> Brought:
     """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
 
+    All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
+    cuts off is finished by `finish_loads`. Its records come to sight by one insert.
     raises   UserError when it is no table
     """
     told = table_of(body, site.tz, clock.now())
     known = store.known_of(house, site, FILES, told.facts)
     if not is_dry and not told.problems:
-        for i in range(0, len(told.facts), 5000):
-            store.record(house, site, FILES, told.facts[i : i + 5000])
+        _finish(house, site, kept.begin_load(house, site, body, by), told.facts)
     _log.info("crm.file_read", site=site.key, records=len(told.facts), problems=len(told.problems), is_dry=is_dry)
     return Brought(
         problems=told.problems, unused=told.unused, fresh=len(told.facts) - known, known=known,
         won=sum(f.stage_kind == "won" for f in told.facts), is_dry=is_dry,
     )  # fmt: skip
+
+
+def _finish(house: House, site: Site, load: kept.Load, facts: Sequence[DealFact]) -> None:
+    store.record(house, site, FILES, facts)
+    kept.end_load(house, load)
+
+
+def finish_loads(house: House) -> None:
+    """Bring in what was taken and cut off, as it would have been then."""
+    sites = {site.id: site for site in house.sites().values()}
+    for load in kept.loads_waiting(house):
+        if clock.now() - load.made_at < CUT_OFF_AFTER:
+            continue  # its own request is at it
+        if site := sites.get(load.site_id):
+            _finish(house, site, load, table_of(load.body, site.tz, load.made_at).facts)
+            _log.info("crm.load_finished", site=site.key, load=load.id)
 
 
 def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:

@@ -1,5 +1,6 @@
 """What the page asks: figures of the catalogue in total and by a split, stages, and what is owed."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,15 +9,29 @@ from typing import Any
 import msgspec
 
 from tandem.accounts.house import House
+from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import sql_text
+from tandem.connections.model import Connection
+from tandem.crm import store
+from tandem.crm.kept import Chosen
+from tandem.crm.model.mapping import stage_key
+from tandem.crm.sources.api import Stage
 from tandem.metrics.address import Address
 
 HERE = Path(__file__).parent
 TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",
          "crm.time_to_win", "crm.margin")  # fmt: skip
 HEADLINE = (*TILES, "crm.qualified", "crm.sourceless", "crm.sourceless_share", "crm.unpriced", "crm.costed_share")
-COLUMNS = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.average_deal", "crm.win_rate")
+COLUMNS = (
+    "crm.leads",
+    "crm.qualified",
+    "crm.qualified_rate",
+    "crm.won",
+    "crm.revenue",
+    "crm.average_deal",
+    "crm.win_rate",
+)
 SPLITS = {
     "channel": ("Channels", "source"),
     "source": ("Sources", "campaign"),
@@ -25,9 +40,11 @@ SPLITS = {
     "responsible": ("Responsible", ""),
     "crm_system": ("CRM", ""),
     "known_by": ("Source known by", ""),
+    "lost_reason": ("Reasons of losses", ""),
 }
 """How deals can be split: the tab's title, and the split that a click on a row leads to."""
-FILTER_BY = ("channel", "source", "medium", "campaign", "term", "stage", "pipeline", "responsible", "known_by")
+FILTER_BY = ("channel", "source", "medium", "campaign", "term", "stage", "pipeline", "responsible", "known_by",
+             "lost_reason")  # fmt: skip
 SHOWN = 10
 WAITED = timedelta(hours=1)
 STILL = timedelta(days=14)
@@ -52,6 +69,7 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     worth: Decimal | None
     deal: int
+    kind: str
     system: str
     ref: str
     at: datetime
@@ -64,6 +82,34 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
 
 def stages(house: House, address: Address) -> list[Step]:
     return house.warehouse.rows(sql("funnel"), Step, **span_of(address))
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage that can be given a meaning: as its CRM lists it, and as records have been in it."""
+
+    key: str
+    kind: str
+    stage: str
+    label: str
+    pipeline: str
+    means: str
+    records: int
+
+
+def stages_known(house: House, site: Site, held: Connection, listed: Sequence[Stage], chosen: Chosen) -> list[Known]:
+    """The stages of a connection: those that the CRM lists, in its order, and others that records have been in."""
+    told = {stage_key(s.kind, s.stage): s for s in listed}
+    found = {}
+    for row in store.asked(house, "stages_seen", site, connection=held.id):
+        key = stage_key(row["kind"], row["stage"])
+        seen = told.get(key) or Stage(kind=row["kind"], stage=row["stage"], label=chosen.names.get(key, row["stage"]))
+        found[key] = (seen, row["means"], row["records"])
+    everything = {key: (s, s.means, 0) for key, s in told.items()} | found
+    return [
+        Known(key=key, kind=s.kind, stage=s.stage, label=s.label, pipeline=s.pipeline,
+              means=chosen.stages.get(key, means), records=records)
+        for key, (s, means, records) in everything.items()
+    ]  # fmt: skip
 
 
 def owed(house: House, address: Address) -> dict[str, list[Owed]]:

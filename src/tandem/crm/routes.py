@@ -1,6 +1,7 @@
 """The page Deals: what becomes of the leads, and what marketing and sales owe each other."""
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response, get, post
@@ -10,20 +11,27 @@ from litestar.params import Body
 from litestar.response import Redirect
 
 from tandem.accounts.frame import framed, lens_of
-from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
+from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
-from tandem.crm import jobs, questions, store
-from tandem.crm.model.deal import NEVER
+from tandem.connections.model import Connection
+from tandem.crm import jobs, kept, questions, remap, store
+from tandem.crm.kept import Chosen
+from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
+from tandem.crm.model.deal import NEVER, StageKind
 from tandem.crm.model.debts import DEBTS
+from tandem.crm.model.mapping import stage_key
+from tandem.crm.sources.api import key_of
 from tandem.metrics.address import View, address_of
-from tandem.metrics.breakdown import breakdown, fitting, totals
+from tandem.metrics.breakdown import breakdown, desk_of, fitting, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
 LARGEST_FILE = 64 << 20
 
@@ -51,6 +59,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
 def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: View, most: int) -> Response[Any]:
     address, site = view.address, view.address.site
     now, before = totals(house, address, questions.HEADLINE)
+    connected = connections.connections_of(house, site, "crm")
     return framed(
         request,
         house,
@@ -69,7 +78,8 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         sqls=[("funnel", questions.sql("funnel")), ("hygiene", questions.sql("hygiene"))],
         bound={name: str(value) for name, value in questions.bound(address).items()},
         has_deals=store.has_deals(house, site),
-        connected=connections.connections_of(house, site, "crm"),
+        connected=connected,
+        names_of_stages=kept.names_of(house, [c.id for c in connected]),
         hexed=hexed,
         clock=clock.now(),
         never=NEVER,
@@ -77,7 +87,12 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
 
 
 @post(
-    "/deals/import", sync_to_thread=True, status_code=200, include_in_schema=False, request_max_body_size=LARGEST_FILE
+    "/deals/import",
+    sync_to_thread=True,
+    status_code=200,
+    include_in_schema=False,
+    request_max_body_size=LARGEST_FILE,
+    guards=[sent_by("deals.edit")],
 )
 def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[str]:
     """A file of records: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
@@ -85,11 +100,80 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     site, file = site_for(house, caller, request.query_params.get("site")), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the CSV file that the CRM exported.")
-    brought = jobs.bring_in(house, site, file.file.read(), is_dry=data.get("act") != "take")
+    brought = jobs.bring_in(house, site, file.file.read(), data.get("act") != "take", caller.person_id)
     if not brought.is_dry and not brought.problems:
+        desk_of(house).look_again()
         with house.database.write() as c:
             note(c, site.workspace_id, caller.person_id, "deals.imported", site.key, fresh=brought.fresh)
     return framed(request, house, caller, "crm/_import.html", site=site, **msgspec.structs.asdict(brought))
 
 
-ROUTES = [page, upload]
+# ── mapping ──
+
+
+def _held(house: House, caller: Caller, request: Request[Any, Any, Any], number: int) -> tuple[Site, Connection]:
+    caller.must("deals.edit")
+    site = site_for(house, caller, request.query_params.get("site"))
+    held = connections.connection(house, number, site)
+    if held.area != "crm" or held.system not in jobs.CRMS:
+        raise UserError("This connection is no CRM.", "Choose one of the page Deals.", status=404)
+    return site, held
+
+
+@get("/deals/mapping/{number:int}", sync_to_thread=True, include_in_schema=False)
+def mapping(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[str]:
+    """How the records of one connection are read, and the choices that the CRM itself gives."""
+    site, held = _held(house, caller, request, number)
+    return _mapping(request, house, caller, site, held)
+
+
+def _mapping(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, held: Connection, told: str = ""
+) -> Response[str]:
+    chosen, listed = kept.chosen_for(house, held.id), jobs.listed(house, held)
+    crm, (leads, qualified) = jobs.CRMS[held.system], remap.standing(house, site, held)
+    return framed(
+        request,
+        house,
+        caller,
+        "crm/mapping.html",
+        site=site,
+        held=held,
+        crm=crm,
+        chosen=chosen,
+        listed=listed,
+        stages=questions.stages_known(house, site, held, listed.stages, chosen),
+        leads=leads,
+        qualified=qualified,
+        groups=GROUPS,
+        none_of=NONE,
+        kinds=list(StageKind),
+        told=told,
+    )
+
+
+@post("/deals/mapping/{number:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+def change_mapping(
+    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form
+) -> Response[str]:
+    """What another mapping would change; or, when `act` is `keep` and the dry run was of this very one, make it so."""
+    site, held = _held(house, caller, request, number)
+    before = kept.chosen_for(house, held.id)
+    stages = {**before.stages, **stages_in(data)}
+    chosen = Chosen(fields=fields_in(data), stages=stages, names=before.names, revision=before.revision + 1)
+    digest = key_of(msgspec.json.encode((sorted(chosen.fields.items()), sorted(stages.items()), before.revision)))[:32]
+    if data.get("act") == "keep" and data.get("seen") == digest:
+        names = {stage_key(s.kind, s.stage): s.label for s in jobs.listed(house, held).stages}
+        is_done = jobs.keep_mapping(house, site, held, msgspec.structs.replace(chosen, names=before.names | names),
+                                    caller.person_id)  # fmt: skip
+        desk_of(house).look_again()
+        return _mapping(request, house, caller, site, held, "kept" if is_done else "waits")
+    trial = remap.tried(house, site, held, jobs.CRMS[held.system].mapping, chosen)
+    return framed(
+        request, house, caller, "crm/_trial.html", site=site, trial=trial, digest=digest, shown=SHOWN,
+        is_stale=data.get("act") == "keep", keep_at=f"/deals/mapping/{number}?{urlencode({'site': site.key})}",
+        can_poll=jobs.CRMS[held.system].page is not None,
+    )  # fmt: skip
+
+
+ROUTES = [page, upload, mapping, change_mapping]

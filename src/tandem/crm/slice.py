@@ -2,16 +2,21 @@
 
 from tandem.accounts.house import House, Slice
 from tandem.base.jobs import Job
-from tandem.crm import store
-from tandem.crm.jobs import SYSTEMS, look_again
+from tandem.crm import kept, store
+from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again
 from tandem.crm.moments import moments
 from tandem.crm.routes import ROUTES
 
 LOOK_EVERY_S = 300.0
+MAP_EVERY_S = 10.0
 
 
 def _jobs(house: House) -> list[Job]:
-    return [Job("crm", LOOK_EVERY_S, lambda: look_again(house))]
+    return [
+        Job("crm", LOOK_EVERY_S, lambda: look_again(house)),
+        Job("crm mappings", MAP_EVERY_S, lambda: apply_mappings(house)),
+        Job("crm files", MAP_EVERY_S, lambda: finish_loads(house)),
+    ]
 
 
 SLICE = Slice(
@@ -21,6 +26,7 @@ SLICE = Slice(
     schema=store.schema,
     jobs=_jobs,
     systems=SYSTEMS,
+    forget=kept.forget,
     moments=moments,
     owns=("deal_rows", "deal_snapshots", "deal_origins"),
     personal=(

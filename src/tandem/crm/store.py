@@ -28,8 +28,10 @@ ROW = (
     "site", "deal", "version", "is_deleted", "connection", "system", "ref", "kind", "parent", "at", "updated", "closed",
     "stage", "stage_kind", "pipeline", "amount", "refunded", "cost", "original_amount", "original_refund",
     "original_cost", "currency", "source_text", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-    "click", "visitor", "node", "phone", "email", "responsible",
+    "click", "visitor", "node", "phone", "email", "responsible", "lost_reason",
 )  # fmt: skip
+STEP = ("site", "deal", "node", "at", "stage", "stage_kind", "version")
+NODE = ROW.index("node")
 ORIGIN = ("visit", "visitor", "channel", "source", "medium", "campaign", "term", "content", "entry", "how")
 
 
@@ -54,9 +56,9 @@ def record(house: House, site: Site, connection: int, facts: Sequence[DealFact],
         found, told = _evidence(house, site, fact)
         links += told
         rows.append(_row(site, connection, fact, revision, rates, found))
+    house.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
     people.record(house, site, links)
-    house.warehouse.insert("deal_rows", _columns(ROW, rows))
-    _keep_stages(house, site, facts, rows, revision)
+    _keep_stages(house, facts, rows, revision)
     derive(house, site, list({row[1] for row in rows}))
     return len(facts)
 
@@ -68,6 +70,11 @@ class Ends(NamedTuple):
     visitor: int
     phone: int
     email: int
+
+
+def ends_of(house: House, site: Site, fact: DealFact) -> Ends:
+    """The keys of who is behind a record."""
+    return _evidence(house, site, fact)[0]
 
 
 def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link]]:
@@ -125,7 +132,7 @@ def _row(site: Site, connection: int, f: DealFact, revision: int, rates: Rates, 
         f.kind, parent, f.created_at, f.updated_at, f.closed_at or NEVER, f.stage, str(f.stage_kind), f.pipeline,
         amount, refunded or Decimal(0), cost, f.amount, f.refunded, f.cost, currency, f.source_text, f.utm_source,
         f.utm_medium, f.utm_campaign, f.utm_term, f.utm_content, f.click, ends.visitor, ends.node, ends.phone,
-        ends.email, f.responsible,
+        ends.email, f.responsible, f.lost_reason,
     )  # fmt: skip
 
 
@@ -133,16 +140,23 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _keep_stages(
-    house: House, site: Site, facts: Sequence[DealFact], rows: Sequence[tuple[Any, ...]], revision: int
-) -> None:
-    told = [(f, row) for f, row in zip(facts, rows, strict=True) if f.stage and not f.is_deleted]
-    house.warehouse.insert("deal_snapshots", {
-        "site": [site.id] * len(told), "deal": [row[1] for _, row in told],
-        "node": [row[ROW.index("node")] for _, row in told], "at": [f.moved_at or f.updated_at for f, _ in told],
-        "stage": [f.stage for f, _ in told], "stage_kind": [str(f.stage_kind) for f, _ in told],
-        "version": [revision] * len(told),
-    })  # fmt: skip
+def _keep_stages(house: House, facts: Sequence[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
+    """Each stage with its moment, the present one and those that the CRM remembers."""
+    steps = [
+        (row[0], row[1], row[NODE], at, stage, means, revision)
+        for f, row in zip(facts, rows, strict=True) if not f.is_deleted
+        for at, stage, means in (
+            (f.moved_at or f.updated_at, f.stage, str(f.stage_kind)),
+            *((was.at, was.stage, was.stage_kind) for was in f.history),
+        ) if stage
+    ]  # fmt: skip
+    keep_steps(house, steps)
+
+
+def keep_steps(house: House, steps: Sequence[tuple[Any, ...]]) -> None:
+    """Keep when records were in which stage, as rows of STEP; of one moment and stage the newest version counts."""
+    if steps:
+        house.warehouse.insert("deal_snapshots", _columns(STEP, steps))
 
 
 def price_again(house: House, site: Site) -> int:

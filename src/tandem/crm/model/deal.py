@@ -38,6 +38,14 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return f"{place}: {self.what % self.values} {self.cure % self.values}"
 
 
+class Was(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage that a record came into, as the CRM remembers it."""
+
+    at: datetime
+    stage: str
+    stage_kind: str
+
+
 class DealFact(msgspec.Struct, frozen=True, kw_only=True):
     """What one snapshot says of a record. Amounts are in `currency` (the site's, when empty).
 
@@ -45,6 +53,7 @@ class DealFact(msgspec.Struct, frozen=True, kw_only=True):
     moved_at   when it came into its stage; when the CRM does not tell, the moment of the snapshot
     click      name of the click id that came with it (gclid, yclid, …)
     client     our visitor, as 16 hex digits or the value of our cookie
+    history    stages before this one, where the CRM tells of them
     """
 
     system: str
@@ -74,6 +83,8 @@ class DealFact(msgspec.Struct, frozen=True, kw_only=True):
     emails: tuple[str, ...] = ()
     contact: str = ""
     responsible: str = ""
+    lost_reason: str = ""
+    history: tuple[Was, ...] = ()
     is_deleted: bool = False
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
-from tandem.crm.model.deal import DealFact, Problem, StageKind
+from tandem.crm.model.deal import DealFact, Problem, StageKind, Was
 
 FIELDS: Dict[str, str] = {
     "id": "Id of the record", "kind": "Lead or deal", "parent": "Lead that the deal was made from",
@@ -19,7 +19,7 @@ FIELDS: Dict[str, str] = {
     "utm_source": "utm_source", "utm_medium": "utm_medium", "utm_campaign": "utm_campaign", "utm_term": "utm_term",
     "utm_content": "utm_content", "gclid": "gclid", "yclid": "yclid", "msclkid": "msclkid", "fbclid": "fbclid",
     "client": "Visitor (cookie _tdm)", "phones": "Phones", "emails": "E-mails", "contact": "Contact's id",
-    "responsible": "Responsible person's id", "is_deleted": "Deleted",
+    "responsible": "Responsible person's id", "lost_reason": "Reason of the loss", "is_deleted": "Deleted",
 }  # fmt: skip
 """Our fields, as people call them."""
 MANY = ("phones", "emails")
@@ -28,6 +28,8 @@ MOMENTS = ("created_at", "updated_at", "moved_at", "closed_at")
 MONEY = ("amount", "refunded", "cost")
 TOLD_KIND = "_stage_kind"
 """Where a connector puts what the CRM itself says of a stage's meaning."""
+TOLD_HISTORY = "_history"
+"""Where a connector puts the stages before: lists of moment, stage, and what the CRM itself says of its meaning."""
 LONGEST = 300
 MOST_MONEY = Decimal("99999999999999")
 
@@ -35,11 +37,19 @@ Raw = Dict[str, Any]
 
 
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):
-    """fields: ours -> theirs, the first that holds something counts (all of them, for phones and e-mails)."""
+    """fields: ours -> theirs, the first that holds something counts (all of them, for phones and e-mails).
+
+    stages   what each stage means, by `stage_key`; of others, the CRM's own word counts
+    """
 
     fields: dict[str, tuple[str, ...]]
     stages: dict[str, str] = {}
     revision: int = 0
+
+
+def stage_key(kind: str, stage: str) -> str:
+    """A stage among those of both kinds: a lead's may be called like a deal's."""
+    return f"{kind}:{stage}"
 
 
 class Unreadable(ValueError):
@@ -69,16 +79,19 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
         )
     if problems:
         return None, problems
-    stage = text_of(told["stage"])
+    stage, kind = text_of(told["stage"]), _kind(text_of(told["kind"]))
     return DealFact(
-        system=system, id=number, kind=_kind(text_of(told["kind"])), parent=text_of(told["parent"]),
+        system=system, id=number, kind=kind, parent=text_of(told["parent"]),
         created_at=values["created_at"], updated_at=values["updated_at"] or values["created_at"],
-        stage=stage, stage_kind=_stage_kind(mapping, raw, stage), pipeline=text_of(told["pipeline"]),
+        stage=stage, stage_kind=_stage_kind(mapping, kind, stage, raw.get(TOLD_KIND)),
+        pipeline=text_of(told["pipeline"]),
         moved_at=values["moved_at"], closed_at=values["closed_at"], amount=values["amount"],
         currency=_currency(text_of(told["currency"])), refunded=abs(values["refunded"] or Decimal(0)),
         cost=values["cost"], source_text=text_of(told["source_text"]),
         **{name: text_of(told[name]) for name in
-           ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "client", "contact", "responsible")},
+           ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "client", "contact", "responsible",
+            "lost_reason")},
+        history=_history(mapping, kind, raw, zone),
         click=next((name for name in CLICKS if text_of(told[name])), ""),
         phones=_several(mapping, raw, "phones"), emails=_several(mapping, raw, "emails"),
         is_deleted=text_of(told["is_deleted"]).lower() in ("1", "true", "yes", "y"),
@@ -118,9 +131,24 @@ def _kind(text: str) -> str:
     return "lead" if text.lower() in ("lead", "лид") else "deal"
 
 
-def _stage_kind(mapping: Mapping, raw: Raw, stage: str) -> str:
-    told = mapping.stages.get(stage) or text_of(raw.get(TOLD_KIND))
-    return told if told in tuple(StageKind) else str(StageKind.OPEN)
+def _stage_kind(mapping: Mapping, kind: str, stage: str, told: Any) -> str:
+    means = mapping.stages.get(stage_key(kind, stage)) or text_of(told)
+    return means if means in tuple(StageKind) else str(StageKind.OPEN)
+
+
+def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, ...]:
+    """The stages before; a step that is not told in our form is left out, because the record itself is sound."""
+    found, steps = [], raw.get(TOLD_HISTORY)
+    for step in steps if isinstance(steps, list | tuple) else []:
+        try:
+            at, stage, means = step
+            moment = moment_of(at, zone)
+        except (Unreadable, TypeError, ValueError):
+            continue
+        if moment is not None and text_of(stage):
+            name = text_of(stage)
+            found.append(Was(at=moment, stage=name, stage_kind=_stage_kind(mapping, kind, name, means)))
+    return tuple(found)
 
 
 def _currency(text: str) -> str:

@@ -19,6 +19,8 @@ from tandem.crm.sources.api import (
     Heard,
     Page,
     Ref,
+    Stage,
+    Theirs,
     address,
     answer,
     key_of,
@@ -52,7 +54,7 @@ def page(account: Account, cursor: Cursor) -> Page:
 
 
 def _leads(account: Account, params: dict[str, str]) -> list[dict[str, Any]]:
-    told = account.http.get("/api/v4/leads", params={"with": "contacts", "limit": str(SIZE), **params})
+    told = account.http.get("/api/v4/leads", params={"with": "contacts,loss_reason", "limit": str(SIZE), **params})
     return rows_in(NAME, answer(NAME, told), "_embedded", "leads")
 
 
@@ -87,8 +89,10 @@ def _raw(row: dict[str, Any], main: str, contacts: dict[str, dict[str, Any]]) ->
     pipeline = str(row.get("pipeline_id", ""))
     contact = _custom(contacts.get(main, {}))
     found = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
+    reasons = rows_in(NAME, row, "_embedded", "loss_reason")
     return {
-        **found, **_custom(row), "contact_id": main, "PHONE": contact.get("PHONE", []),
+        **found, **_custom(row), "loss_reason": reasons[0].get("name") if reasons else None,
+        "contact_id": main, "PHONE": contact.get("PHONE", []),
         "EMAIL": contact.get("EMAIL", []), "stage": f"{pipeline}:{status}" if status not in (WON, LOST) else status,
         TOLD_KIND: {WON: "won", LOST: "lost"}.get(status, "open"),
     }  # fmt: skip
@@ -122,6 +126,36 @@ def hear(delivery: Delivery) -> Heard:
     return Heard(wanted=tuple(wanted), gone=tuple(gone))
 
 
+STANDARD = {"price": "Budget", "PHONE": "Phone of the contact", "EMAIL": "E-mail of the contact",
+            "loss_reason": "Loss reason", "responsible_user_id": "Responsible user"}  # fmt: skip
+
+
+def list_fields(account: Account) -> list[Theirs]:
+    found, number = dict(STANDARD), 1
+    while True:
+        told = account.http.get("/api/v4/leads/custom_fields", params={"limit": str(SIZE), "page": str(number)})
+        rows = rows_in(NAME, answer(NAME, told), "_embedded", "custom_fields")
+        found |= {str(r.get("code") or f"cf{r['id']}"): str(r.get("name") or r["id"]) for r in rows}
+        if len(rows) < SIZE:
+            return [Theirs(name=name, label=label) for name, label in found.items()]
+        number += 1
+
+
+def list_stages(account: Account) -> list[Stage]:
+    """Statuses of every pipeline; won and lost are the same two in all of them."""
+    told = answer(NAME, account.http.get("/api/v4/leads/pipelines"))
+    found: dict[str, Stage] = {}
+    for pipeline in rows_in(NAME, told, "_embedded", "pipelines"):
+        for row in rows_in(NAME, pipeline, "_embedded", "statuses"):
+            number, label = str(row["id"]), str(row.get("name") or row["id"])
+            is_end = number in (WON, LOST)
+            stage = number if is_end else f"{pipeline['id']}:{number}"
+            found[stage] = Stage(kind="deal", stage=stage, label=label,
+                                 pipeline="" if is_end else str(pipeline.get("name") or pipeline["id"]),
+                                 means={WON: "won", LOST: "lost"}.get(number, "open"))  # fmt: skip
+    return list(found.values())
+
+
 CRM = Crm(
     system="amocrm",
     label="amoCRM / Kommo",
@@ -140,11 +174,13 @@ CRM = Crm(
         "utm_term": ("UTM_TERM",), "utm_content": ("UTM_CONTENT",), "gclid": ("GCLID",), "yclid": ("YCLID",),
         "fbclid": ("FBCLID",), "client": ("TANDEM",), "phones": ("PHONE",), "emails": ("EMAIL",),
         "contact": ("contact_id",), "responsible": ("responsible_user_id",), "is_deleted": ("is_deleted",),
-        "source_text": ("FROM",),
+        "source_text": ("FROM",), "lost_reason": ("loss_reason",),
     }),
     base=base,
     page=page,
     fetch=fetch,
     accept=accept,
     hear=hear,
+    list_fields=list_fields,
+    list_stages=list_stages,
 )  # fmt: skip

@@ -45,14 +45,35 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A connection that can be asked."""
+    """A connection that can be asked.
+
+    fields   names of the CRM's fields that its mapping reads, for systems that give only what is asked for
+    """
 
     settings: Mapping[str, str]
     http: Http
     now: datetime
+    fields: tuple[str, ...] = ()
 
     def setting(self, name: str, default: str = "") -> str:
         return self.settings.get(name) or default
+
+
+class Theirs(msgspec.Struct, frozen=True, kw_only=True):
+    """A field of the CRM: its name in the API, and what people call it."""
+
+    name: str
+    label: str
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage of the CRM: of leads or deals, its id, what people call it, and what the CRM says it means."""
+
+    kind: str
+    stage: str
+    label: str
+    pipeline: str = ""
+    means: str = "open"
 
 
 class Crm(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +83,8 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
     page     the next page of what has changed since the cursor; a sweep that is cut off goes on where it was
     fetch    records that a webhook named; those that are gone are left out
     hear     what a webhook says, once `accept` has believed it
+    sign_in  headers that prove who asks, where a token must be fetched first
+    list_fields, list_stages   what the CRM itself can be mapped from
     """
 
     system: str
@@ -75,6 +98,9 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
     fetch: Callable[[Account, Sequence[Ref]], list[Raw]] | None = None
     accept: Callable[[Connection, Incoming], Accepted] | None = None
     hear: Callable[[Delivery], Heard] | None = None
+    sign_in: Callable[[Account], dict[str, str]] | None = None
+    list_fields: Callable[[Account], list[Theirs]] | None = None
+    list_stages: Callable[[Account], list[Stage]] | None = None
 
 
 def answer(system: str, response: httpx.Response) -> Any:

@@ -21,6 +21,8 @@ from tandem.crm.sources.api import (
     Heard,
     Page,
     Ref,
+    Stage,
+    Theirs,
     answer,
     key_of,
     must_match,
@@ -119,6 +121,32 @@ def hear(delivery: Delivery) -> Heard:
     return Heard(gone=((ref, at),))
 
 
+def list_fields(account: Account) -> list[Theirs]:
+    """Fields of deals and leads; own ones are called as their lists call them."""
+    found: dict[str, Theirs] = {}
+    for kind in KINDS:
+        told = answer(NAME, account.http.post(f"/crm.{kind}.fields", json={}))["result"]
+        for name, field in told.items():
+            label = field.get("listLabel") or field.get("formLabel") or field.get("title") or name
+            found[name] = Theirs(name=name, label=str(label))
+    return list(found.values())
+
+
+def list_stages(account: Account) -> list[Stage]:
+    """Leads' statuses and the stages of every pipeline of deals."""
+    told = {"order": {"SORT": "ASC"}, "filter": {"ENTITY_ID": "STATUS"}}
+    rows = [("lead", "", row) for row in _asked(account, "crm.status.list", told)]
+    answered = answer(NAME, account.http.post("/crm.category.list", json={"entityTypeId": 2}))
+    for pipeline in rows_in(NAME, answered, "result", "categories"):
+        number = str(pipeline["id"])
+        told["filter"] = {"ENTITY_ID": f"DEAL_STAGE_{number}" if number != "0" else "DEAL_STAGE"}
+        rows += [("deal", str(pipeline.get("name") or number), row) for row in _asked(account, "crm.status.list", told)]
+    return [
+        Stage(kind=kind, stage=str(row["STATUS_ID"]), label=str(row.get("NAME") or row["STATUS_ID"]), pipeline=pipeline,
+              means=MEANING[kind].get(str(row.get("SEMANTICS") or "P"), "open")) for kind, pipeline, row in rows
+    ]  # fmt: skip
+
+
 CRM = Crm(
     system="bitrix24",
     label="Bitrix24",
@@ -147,4 +175,6 @@ CRM = Crm(
     fetch=fetch,
     accept=accept,
     hear=hear,
+    list_fields=list_fields,
+    list_stages=list_stages,
 )  # fmt: skip

@@ -25,6 +25,8 @@ from tandem.crm.sources.api import (
     Heard,
     Page,
     Ref,
+    Stage,
+    Theirs,
     answer,
     key_of,
     must_match,
@@ -40,8 +42,10 @@ PROPERTIES = [
     "dealname", "amount", "deal_currency_code", "dealstage", "pipeline", "createdate", "closedate",
     "hs_lastmodifieddate", "hs_is_closed_won", "hs_is_closed_lost", "hs_v2_date_entered_current_stage",
     "hs_analytics_source", "hs_object_source", "hubspot_owner_id", "utm_source", "utm_medium", "utm_campaign",
-    "utm_term", "utm_content", "gclid", "tandem",
+    "utm_term", "utm_content", "gclid", "tandem", "closed_lost_reason",
 ]  # fmt: skip
+MADE = ("id", "contact_id", "archived", "phone", "email")
+"""Names that are no properties of deals."""
 
 
 def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
@@ -56,7 +60,7 @@ def page(account: Account, cursor: Cursor) -> Page:
         "filterGroups": [{"filters": [{"propertyName": "hs_lastmodifieddate", "operator": "GTE",
                                        "value": str(clock.to_ms(since))}]}],
         "sorts": [{"propertyName": "hs_lastmodifieddate", "direction": "ASCENDING"}],
-        "properties": PROPERTIES, "limit": SIZE,
+        "properties": _properties(account), "limit": SIZE,
     }  # fmt: skip
     if after:
         told["after"] = after
@@ -74,10 +78,15 @@ def page(account: Account, cursor: Cursor) -> Page:
     return Page(raws=raws, cursor={"since": since.isoformat(), "after": following}, is_more=bool(following))
 
 
+def _properties(account: Account) -> list[str]:
+    """What to ask for: the properties that we know, and those of the mapping."""
+    return list(dict.fromkeys([*PROPERTIES, *(n for n in account.fields if n not in MADE)]))
+
+
 def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
     found: list[Raw] = []
     for i in range(0, len(wanted), SIZE):
-        told = {"properties": PROPERTIES, "inputs": [{"id": ref.id} for ref in wanted[i : i + SIZE]]}
+        told = {"properties": _properties(account), "inputs": [{"id": ref.id} for ref in wanted[i : i + SIZE]]}
         body = answer(NAME, account.http.post("/crm/v3/objects/deals/batch/read", json=told))
         found += _whole(account, rows_in(NAME, body, "results"))
     return found
@@ -147,6 +156,29 @@ def hear(delivery: Delivery) -> Heard:
     return Heard(wanted=tuple(wanted), gone=tuple(gone))
 
 
+def list_fields(account: Account) -> list[Theirs]:
+    told = answer(NAME, account.http.get("/crm/v3/properties/deals"))
+    own = [Theirs(name=str(r["name"]), label=str(r.get("label") or r["name"])) for r in rows_in(NAME, told, "results")]
+    return [
+        Theirs(name="phone", label="Phone of the contact"),
+        Theirs(name="email", label="E-mail of the contact"),
+        *own,
+    ]
+
+
+def list_stages(account: Account) -> list[Stage]:
+    found = []
+    told = answer(NAME, account.http.get("/crm/v3/pipelines/deals"))
+    for pipeline in rows_in(NAME, told, "results"):
+        for row in rows_in(NAME, pipeline, "stages"):
+            held = row.get("metadata") or {}
+            is_won = str(held.get("probability")) in ("1.0", "1")
+            means = ("won" if is_won else "lost") if str(held.get("isClosed")).lower() == "true" else "open"
+            found.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("label") or row["id"]),
+                               pipeline=str(pipeline.get("label") or pipeline["id"]), means=means))  # fmt: skip
+    return found
+
+
 CRM = Crm(
     system="hubspot",
     label="HubSpot",
@@ -168,11 +200,13 @@ CRM = Crm(
         "utm_medium": ("utm_medium",), "utm_campaign": ("utm_campaign",), "utm_term": ("utm_term",),
         "utm_content": ("utm_content",), "gclid": ("gclid",), "client": ("tandem",), "phones": ("phone",),
         "emails": ("email",), "contact": ("contact_id",), "responsible": ("hubspot_owner_id",),
-        "is_deleted": ("archived",),
+        "is_deleted": ("archived",), "lost_reason": ("closed_lost_reason",),
     }),
     base=base,
     page=page,
     fetch=fetch,
     accept=accept,
     hear=hear,
+    list_fields=list_fields,
+    list_stages=list_stages,
 )  # fmt: skip

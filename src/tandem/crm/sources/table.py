@@ -32,6 +32,8 @@ NAMES: dict[str, tuple[str, ...]] = {
     "phones": ("phone", "phones", "mobile", "телефон", "мобильный телефон", "рабочий телефон", "telefon"),
     "emails": ("email", "e-mail", "emails", "почта", "e-mail (рабочий)", "adres e-mail"),
     "contact": ("contact_id", "contact id", "контакт id"),
+    "lost_reason": ("lost_reason", "lost reason", "closed lost reason", "причина отказа", "причина проигрыша",
+                    "powód przegranej"),
     "responsible": ("responsible", "owner", "ответственный", "właściciel"),
     **{name: (name,) for name in ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "gclid",
                                   "yclid", "msclkid", "fbclid", "parent", "is_deleted")},

@@ -5,7 +5,8 @@ select
     toString(kind) as kind, toString(pipeline) as pipeline, stage, max(means) as means, sum(was) as reached,
     sum(stands) as standing, sum(worth) as worth
 from (
-    select kind, pipeline, toString(stage) as stage, '' as means, uniqExact(deal) as was, 0 as stands,
+    select kind, pipeline, toString(stage) as stage,
+        argMax(toString(stage_kind), at) as means, uniqExact(deal) as was, 0 as stands,
         toDecimal64(0, 4) as worth
     from deals_moved
     where site = {site:UInt32} and deal global in (

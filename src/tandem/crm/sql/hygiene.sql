@@ -3,7 +3,7 @@
 -- reads: deals
 select
     issue, count() over (partition by issue) as records, sum(d.amount) over (partition by issue) as worth, d.deal as deal,
-    toString(d.system) as system, d.ref as ref, d.at as at, toString(d.stage) as stage,
+    toString(d.kind) as kind, toString(d.system) as system, d.ref as ref, d.at as at, toString(d.stage) as stage,
     toString(d.responsible) as responsible, d.amount as amount, d.person as person, d.last_moved as last_moved
 from (
     select

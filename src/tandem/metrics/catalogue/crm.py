@@ -5,7 +5,7 @@ from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
 BY = (
     *TIME, "channel", "source", "medium", "campaign", "term", "content", "entry", "stage", "stage_kind", "pipeline",
-    "deal_kind", "crm_system", "responsible", "known_by",
+    "deal_kind", "crm_system", "responsible", "known_by", "lost_reason",
 )  # fmt: skip
 _WHEN = "Records stand at the moment they were created."
 
@@ -23,6 +23,8 @@ DIMENSIONS: tuple[Dimension, ...] = (
               marketers="Who is responsible, as the CRM numbers them."),
     Dimension(id="known_by", label="Source known by", column="toString(how)", home="deals",
               marketers="What tells the source: a visit, the person's visit, UTM fields; nothing if unknown."),
+    Dimension(id="lost_reason", label="Reason of the loss", column="toString(lost_reason)", home="deals",
+              marketers="Why a deal was lost, in the words of the CRM."),
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ select
     d.updated as updated, d.closed as closed, d.amount as amount, d.refunded as refunded, d.cost as cost,
     d.original_amount as original_amount, d.currency as currency, d.source_text as source_text,
     d.visitor as told_visitor, o.visitor as visitor, d.node as node, d.phone as phone, d.email as email,
-    person_of(d.site, d.node) as person, d.responsible as responsible, o.visit as visit,
+    person_of(d.site, d.node) as person, d.responsible as responsible, d.lost_reason as lost_reason, o.visit as visit,
     if(o.channel = '', 'Unassigned', o.channel) as channel, o.source as source, o.medium as medium,
     o.campaign as campaign, o.term as term, o.content as content, o.entry as entry, o.how as how
 from (select * from deal_rows final where is_deleted = 0) as d

@@ -1,0 +1,214 @@
+"""In the record store: mappings that a person made, records as their CRM told them, and files on their way in.
+
+Records and files hold personal data, so they lie sealed. They are kept so that another mapping can be tried on them.
+"""
+
+import zlib
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import delete, func, insert, or_, select, tuple_, update
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.connections.model import Connection
+from tandem.crm.model.deal import DealFact
+from tandem.crm.model.mapping import Raw
+from tandem.crm.store import Ends
+from tandem.crm.tables import loads, mappings, records
+
+AT_ONCE = 500
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person chose for a connection: fields as ours -> theirs, stages as key -> meaning, names of stages."""
+
+    fields: dict[str, tuple[str, ...]] = {}
+    stages: dict[str, str] = {}
+    names: dict[str, str] = {}
+    revision: int = 0
+    applied: int = 0
+    made_at: datetime | None = None
+
+
+def chosen_for(house: House, connection: int) -> Chosen:
+    """The mapping that a person made for a connection; an empty one when nobody did."""
+    with house.database.read() as c:
+        row = c.execute(select(mappings).where(mappings.c.connection_id == connection)).first()
+    if row is None:
+        return Chosen()
+    held = row._mapping
+    fields = {ours: tuple(theirs) for ours, theirs in held["fields"].items()}
+    return Chosen(fields=fields, **{n: held[n] for n in ("stages", "names", "revision", "applied", "made_at")})
+
+
+def choose(house: House, site: Site, held: Connection, chosen: Chosen, by: int | None) -> Chosen:
+    """Keep a mapping as the next revision; it is yet to be applied."""
+    before = chosen_for(house, held.id)
+    values: dict[str, Any] = {
+        "fields": {ours: list(theirs) for ours, theirs in chosen.fields.items()}, "stages": chosen.stages,
+        "names": chosen.names, "revision": before.revision + 1, "made_at": clock.now(), "made_by": by,
+    }  # fmt: skip
+    with house.database.write() as c:
+        if before.revision:
+            c.execute(update(mappings).where(mappings.c.connection_id == held.id).values(**values))
+        else:
+            c.execute(insert(mappings).values(connection_id=held.id, applied=0, **values))
+        note(
+            c, site.workspace_id, by, "deals.mapped", f"crm/{held.system}", name=held.name, revision=values["revision"]
+        )
+    return chosen_for(house, held.id)
+
+
+def applied(house: House, connection: int, revision: int) -> None:
+    """Note that every kept record was read by this revision."""
+    with house.database.write() as c:
+        c.execute(update(mappings).where(mappings.c.connection_id == connection).values(applied=revision))
+
+
+def to_apply(house: House) -> list[int]:
+    """Connections whose newest mapping is yet to be applied."""
+    query = select(mappings.c.connection_id).where(mappings.c.applied < mappings.c.revision)
+    with house.database.read() as c:
+        return [int(row[0]) for row in c.execute(query)]
+
+
+def names_of(house: House, connections: Sequence[int]) -> dict[str, str]:
+    """What people call stages, by their key."""
+    found: dict[str, str] = {}
+    for number in connections:
+        found |= chosen_for(house, number).names
+    return found
+
+
+# ── records as they came ──
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A record as its CRM told it, what was read from it, and the keys of who is behind it."""
+
+    raw: Raw
+    fact: DealFact
+    ends: Ends
+
+
+def keep(house: House, connection: int, told: Sequence[Told]) -> None:
+    """Keep the newest telling of each record, whatever the order in which they come."""
+    newest: dict[tuple[str, str], Told] = {}
+    for one in sorted(told, key=lambda t: t.fact.updated_at):
+        newest[one.fact.kind, one.fact.id] = one
+    names = list(newest)
+    for i in range(0, len(names), AT_ONCE):
+        _keep(house, connection, {name: newest[name] for name in names[i : i + AT_ONCE]})
+
+
+def _keep(house: House, connection: int, newest: Mapping[tuple[str, str], Told]) -> None:
+    ours = (records.c.connection_id == connection) & tuple_(records.c.kind, records.c.ref).in_(list(newest))
+    with house.database.write() as c:
+        held = {(r.kind, r.ref): r.updated for r in c.execute(
+            select(records.c.kind, records.c.ref, records.c.updated).where(ours))}  # fmt: skip
+        fresh = {n: t for n, t in newest.items() if clock.to_ms(t.fact.updated_at) >= held.get(n, 0)}
+        old = [name for name in fresh if name in held]
+        if old:
+            c.execute(delete(records).where(
+                records.c.connection_id == connection, tuple_(records.c.kind, records.c.ref).in_(old)))  # fmt: skip
+        if fresh:
+            c.execute(insert(records), [_row(house, connection, one) for one in fresh.values()])
+
+
+def _row(house: House, connection: int, told: Told) -> dict[str, Any]:
+    keys = {name: f"{key:016x}" for name, key in told.ends._asdict().items()}
+    return {
+        "connection_id": connection, "kind": told.fact.kind, "ref": told.fact.id,
+        "updated": clock.to_ms(told.fact.updated_at), "sealed": _sealed(house, msgspec.json.encode(told.raw)), **keys,
+    }  # fmt: skip
+
+
+def let_go(house: House, connection: int, gone: Sequence[tuple[str, str]]) -> None:
+    """Forget records that were deleted in their CRM, by kind and id."""
+    with house.database.write() as c:
+        for i in range(0, len(gone), AT_ONCE):
+            part = list(gone[i : i + AT_ONCE])
+            c.execute(delete(records).where(
+                records.c.connection_id == connection, tuple_(records.c.kind, records.c.ref).in_(part)))  # fmt: skip
+
+
+def count(house: House, connection: int) -> int:
+    """How many records of a connection are kept as they came."""
+    with house.database.read() as c:
+        return int(c.execute(select(func.count()).where(records.c.connection_id == connection)).scalar_one())
+
+
+def each(house: House, connection: int) -> Iterator[list[Raw]]:
+    """The kept records of a connection, some hundred at a time."""
+    last = ("", "")
+    while True:
+        query = (
+            select(records.c.kind, records.c.ref, records.c.sealed)
+            .where(records.c.connection_id == connection, tuple_(records.c.kind, records.c.ref) > tuple_(*last))
+            .order_by(records.c.kind, records.c.ref)
+            .limit(AT_ONCE)
+        )
+        with house.database.read() as c:
+            rows = c.execute(query).all()
+        if not rows:
+            return
+        yield [msgspec.json.decode(_opened(house, row.sealed)) for row in rows]
+        last = (rows[-1].kind, rows[-1].ref)
+
+
+def forget(house: House, site: Site, nodes: Sequence[int]) -> None:
+    """Take a person's records out of the record store; files on their way in were read within minutes."""
+    keys = [f"{node:016x}" for node in nodes if node]
+    columns = (records.c.node, records.c.visitor, records.c.phone, records.c.email)
+    with house.database.write() as c:
+        for i in range(0, len(keys), AT_ONCE):
+            c.execute(delete(records).where(or_(*(column.in_(keys[i : i + AT_ONCE]) for column in columns))))
+
+
+# ── files on their way in ──
+
+
+class Load(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was taken and is being brought in."""
+
+    id: int
+    site_id: int
+    made_at: datetime
+    body: bytes
+
+
+def begin_load(house: House, site: Site, body: bytes, by: int | None) -> Load:
+    """Take a file: from now on it is brought in as a whole, whatever breaks meanwhile."""
+    now = clock.now()
+    values = {"site_id": site.id, "made_at": now, "made_by": by, "sealed": _sealed(house, body)}
+    with house.database.write() as c:
+        made = c.execute(insert(loads).values(**values))
+        number = int(made.inserted_primary_key[0])  # type: ignore[index]
+    return Load(id=number, site_id=site.id, made_at=now, body=body)
+
+
+def loads_waiting(house: House) -> list[Load]:
+    """Files that were taken and not finished."""
+    with house.database.read() as c:
+        rows = c.execute(select(loads).order_by(loads.c.id)).all()
+    return [Load(id=r.id, site_id=r.site_id, made_at=r.made_at, body=_opened(house, r.sealed)) for r in rows]
+
+
+def end_load(house: House, load: Load) -> None:
+    """Forget a file whose records are all in."""
+    with house.database.write() as c:
+        c.execute(delete(loads).where(loads.c.id == load.id))
+
+
+def _sealed(house: House, told: bytes) -> bytes:
+    return house.vault.seal(b64encode(zlib.compress(told)).decode()).encode()
+
+
+def _opened(house: House, sealed: bytes) -> bytes:
+    return zlib.decompress(b64decode(house.vault.open(sealed.decode())))

@@ -1,0 +1,76 @@
+"""What a person may choose for a CRM: which of its fields fill ours, and what its stages mean."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from tandem.base.errors import UserError
+from tandem.crm.model.deal import StageKind
+from tandem.crm.model.mapping import LONGEST
+
+NONE = "-"
+"""Stands for: no field of the CRM."""
+MOST_STAGES = 1_000
+
+
+class Group(NamedTuple):
+    """Fields that belong together: ours, and what people call them."""
+
+    title: str
+    fields: dict[str, str]
+
+
+def _text(text: str) -> str:
+    return text
+
+
+GROUPS = (
+    Group(_text("Money"), {
+        "amount": _text("Amount"), "currency": _text("Currency"), "refunded": _text("Refunded"),
+        "cost": _text("Cost of goods"),
+    }),
+    Group(_text("Where it came from"), {
+        "source_text": _text("Source as the CRM has it"), "utm_source": _text("UTM source"),
+        "utm_medium": _text("UTM medium"), "utm_campaign": _text("UTM campaign"), "utm_term": _text("UTM keyword"),
+        "utm_content": _text("UTM content"), "gclid": _text("Click id of Google (gclid)"),
+        "yclid": _text("Click id of Yandex (yclid)"), "client": _text("Our visitor (cookie _tdm)"),
+    }),
+    Group(_text("Who, and how it ended"), {
+        "phones": _text("Phone"), "emails": _text("E-mail"), "responsible": _text("Responsible person"),
+        "lost_reason": _text("Reason of the loss"),
+    }),
+)  # fmt: skip
+CHOSEN = {ours: label for group in GROUPS for ours, label in group.fields.items()}
+SHOWN = CHOSEN | {"stage_kind": _text("What the stage means"), "click": _text("Click id")}
+"""Names of what a dry run may show as changed."""
+
+
+def fields_in(form: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """Fields of a form, `field:ours` = theirs; those left at the system's own choice are left out.
+
+    raises   UserError for a name that is too long
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for ours in CHOSEN:
+        theirs = form.get(f"field:{ours}", "").strip()
+        if len(theirs) > LONGEST:
+            raise UserError("The name of a field is too long.", "Copy it from the CRM.")
+        if theirs:
+            found[ours] = () if theirs == NONE else (theirs,)
+    return found
+
+
+def stages_in(form: Mapping[str, str]) -> dict[str, str]:
+    """Meanings of stages in a form: `stage:key` = meaning, and one more that is named by hand.
+
+    raises   UserError for a meaning that is none, and for too many
+    """
+    found = {name.removeprefix("stage:"): means for name, means in form.items() if name.startswith("stage:")}
+    if named := form.get("more_stage", "").strip():
+        kind = "lead" if form.get("more_kind") == "lead" else "deal"
+        found[f"{kind}:{named}"] = form.get("more_means", "")
+    found = {key: means for key, means in found.items() if means}
+    if len(found) > MOST_STAGES or any(len(key) > LONGEST for key in found):
+        raise UserError("These are too many stages, or their names are too long.", "Copy the names from the CRM.")
+    if wrong := next((means for means in found.values() if means not in tuple(StageKind)), ""):
+        raise UserError(f"“{wrong[:40]}” is no meaning of a stage.", "Choose one of the list.")
+    return found

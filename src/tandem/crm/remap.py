@@ -1,0 +1,174 @@
+"""Another mapping tried on the records that are known: what would change, and making it so."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import log
+from tandem.connections.model import Connection
+from tandem.crm import kept, store
+from tandem.crm.kept import Chosen
+from tandem.crm.model.deal import DealFact, Problem, StageKind
+from tandem.crm.model.mapping import Mapping as Mapped
+from tandem.crm.model.mapping import read, stage_key
+
+SHOWN = 10
+MADE = (
+    "stage_kind", "amount", "currency", "refunded", "cost", "source_text", "utm_source", "utm_medium", "utm_campaign",
+    "utm_term", "utm_content", "click", "client", "phones", "emails", "lost_reason", "responsible",
+)  # fmt: skip
+"""What of a record a mapping decides, in the order in which changes are shown."""
+HIDDEN = ("phones", "emails")
+_log = log.get("crm")
+
+
+class Change(NamedTuple):
+    """One field of one record: as it is, and as it would be."""
+
+    field: str
+    before: str
+    after: str
+
+
+class Row(NamedTuple):
+    """A record that would change."""
+
+    kind: str
+    ref: str
+    changes: list[Change]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What another mapping would change.
+
+    known      records that are known, `records` of them kept as they came; only these could be tried
+    changed    records that would change; `fields` says how many per field, `rows` are the first of them
+    kinds      meaning -> records before and after, by the stage that each stands in now
+    qualified, leads   leads that have ever been qualified, before and after, of so many, by all stages ever seen
+    absent     fields of the CRM that no kept record has: they are filled when the records are fetched again
+    """
+
+    known: int
+    records: int
+    changed: int
+    fields: list[tuple[str, int]]
+    rows: list[Row]
+    kinds: list[tuple[str, int, int]]
+    qualified: tuple[int, int]
+    leads: int
+    absent: list[str]
+    problems: list[Problem]
+
+    @property
+    def needs_fetch(self) -> bool:
+        """Whether the records must be fetched again before the mapping says everything."""
+        return bool(self.absent) or self.records < self.known
+
+
+def merged(default: Mapped, chosen: Chosen) -> Mapped:
+    """The system's own mapping with what a person chose on top."""
+    return Mapped(fields={**default.fields, **chosen.fields}, stages=chosen.stages, revision=chosen.revision)
+
+
+def tried(house: House, site: Site, held: Connection, default: Mapped, chosen: Chosen) -> Trial:
+    """Read every kept record by both mappings and compare; nothing is changed."""
+    old, new = merged(default, kept.chosen_for(house, held.id)), merged(default, chosen)
+    fields, befores, afters = Counter[str](), Counter[str](), Counter[str]()
+    rows, problems, seen, count, changed = list[Row](), list[Problem](), set[str](), 0, 0
+    for raws in kept.each(house, held.id):
+        for raw in raws:
+            count += 1
+            seen.update(raw)
+            (was, _), (now, found) = (read(m, raw, held.system, site.tz) for m in (old, new))
+            problems += found[: max(0, SHOWN - len(problems))]
+            if was is None or now is None:
+                continue
+            befores[str(was.stage_kind)] += 1
+            afters[str(now.stage_kind)] += 1
+            changes = _changes(was, now)
+            changed += bool(changes)
+            fields.update(change.field for change in changes)
+            if changes and len(rows) < SHOWN:
+                rows.append(Row(now.kind, now.id, changes))
+    named = {name for theirs in chosen.fields.values() for name in theirs}
+    leads, *qualified = _qualified(house, site, held, new)
+    return Trial(
+        known=len(_known(house, site, held)), records=count, changed=changed,
+        fields=[(name, fields[name]) for name in MADE if fields[name]], rows=rows,
+        kinds=[(kind, befores[kind], afters[kind]) for kind in map(str, StageKind)],
+        qualified=(qualified[0], qualified[1]), leads=leads, absent=sorted(named - seen) if count else [],
+        problems=problems,
+    )  # fmt: skip
+
+
+def _changes(was: DealFact, now: DealFact) -> list[Change]:
+    found = []
+    for name in MADE:
+        before, after = getattr(was, name), getattr(now, name)
+        if before != after:
+            found.append(Change(name, _shown(name, before), _shown(name, after)))
+    return found
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value as it may be shown: of phones and e-mails only their ends."""
+    if isinstance(value, tuple):
+        return ", ".join(f"…{text[-3:]}" if name in HIDDEN else text for text in value)
+    if isinstance(value, Decimal):
+        value = f"{value:f}".rstrip("0").rstrip(".") if value else "0"
+    return "" if value is None else str(value)[:100]
+
+
+def standing(house: House, site: Site, held: Connection) -> tuple[int, int]:
+    """Leads that this connection told of, and those of them that have ever been qualified."""
+    leads, before, _ = _qualified(house, site, held, Mapped(fields={}))
+    return leads, before
+
+
+def _known(house: House, site: Site, held: Connection) -> list[int]:
+    return [row["deal"] for row in store.asked(house, "deals_of", site, connection=held.id)]
+
+
+def _qualified(house: House, site: Site, held: Connection, new: Mapped) -> tuple[int, int, int]:
+    """Leads, and those that have ever been qualified: now, and by the new meanings of the stages they have been in."""
+    leads = before = after = 0
+    for row in store.asked(house, "leads_stages", site, connection=held.id):
+        means = {_meaning(new, row["kind"], stage, told) for stage, told in row["seen"]}
+        leads += row["records"]
+        before += row["records"] * bool({told for _, told in row["seen"]} & {"qualified", "won"})
+        after += row["records"] * bool(means & {"qualified", "won"})
+    return leads, before, after
+
+
+def _meaning(mapping: Mapped, kind: str, stage: str, told: str) -> str:
+    return mapping.stages.get(stage_key(kind, stage), told)
+
+
+def applied(house: House, site: Site, held: Connection, default: Mapped) -> int:
+    """Read everything known by the newest mapping; returns the records read. Cut off, it may be run again."""
+    chosen = kept.chosen_for(house, held.id)
+    mapping, count = merged(default, chosen), 0
+    _rename_stages(house, site, held, mapping)
+    for raws in kept.each(house, held.id):
+        facts = [fact for raw in raws if (fact := read(mapping, raw, held.system, site.tz)[0]) is not None]
+        count += store.record(house, site, held.id, facts, mapping.revision)
+    kept.applied(house, held.id, chosen.revision)
+    _log.info("crm.mapping_applied", connection=held.id, revision=chosen.revision, records=count)
+    return count
+
+
+def _rename_stages(house: House, site: Site, held: Connection, mapping: Mapped) -> None:
+    """Give the stages that records were in before the meaning that these stages have now."""
+    if not mapping.stages:
+        return
+    keys = list(mapping.stages)
+    rows = [
+        (site.id, r["deal"], r["node"], r["at"], r["stage"], mapping.stages[stage_key(r["kind"], r["stage"])],
+         mapping.revision)
+        for r in store.asked(house, "steps_of", site, connection=held.id, stages=keys)
+    ]  # fmt: skip
+    store.keep_steps(house, [row for row in rows if row[5] in tuple(StageKind)])

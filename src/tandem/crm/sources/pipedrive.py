@@ -1,0 +1,251 @@
+"""Pipedrive: webhooks v2 that prove themselves by a user and a password, and lists in the order of their changes.
+
+source   Pipedrive API v2: deals, persons, stages, pipelines; API v1: deal fields; guide for webhooks v2
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import msgspec
+
+from tandem.base import clock
+from tandem.base.errors import SourceError
+from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
+from tandem.crm.model.mapping import TOLD_KIND, Raw, Unreadable, moment_of
+from tandem.crm.model.mapping import Mapping as Mapped
+from tandem.crm.sources.api import (
+    DAYS,
+    SWEEP_OVERLAP,
+    Account,
+    Crm,
+    Cursor,
+    Heard,
+    Page,
+    Ref,
+    Stage,
+    Theirs,
+    address,
+    answer,
+    key_of,
+    must_match,
+    rows_in,
+    since_of,
+)
+
+NAME, SIZE, PERSONS = "Pipedrive", 500, 100
+ENDS = ("won", "lost")
+"""How a deal can end; Pipedrive tells it apart from the stage, in which the deal stays."""
+STANDARD = {
+    "value": "Value", "currency": "Currency", "lost_reason": "Lost reason", "origin": "Source origin",
+    "channel_id": "Source channel", "phone": "Phone of the person", "email": "E-mail of the person",
+    "owner_id": "Owner", "expected_close_date": "Expected close date",
+}  # fmt: skip
+
+
+def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    return settings["address"].rstrip("/"), {"x-api-token": settings["token"]}
+
+
+def page(account: Account, cursor: Cursor) -> Page:
+    """The next five hundred of what has changed. A sweep that is cut off goes on at its cursor.
+
+    Deals that change meanwhile are found by the next sweep, which begins a little before this one did.
+    """
+    since = since_of(cursor, account.now, account.settings)
+    began = str(cursor.get("began") or account.now.isoformat())
+    params = {"updated_since": _moment(since), "sort_by": "update_time", "sort_direction": "asc",
+              "status": "open,won,lost,deleted"}  # fmt: skip
+    if cursor.get("next"):
+        params["cursor"] = str(cursor["next"])
+    rows, following = _deals(account, params)
+    raws = _whole(account, rows)
+    if following:
+        return Page(raws=raws, cursor={"since": since.isoformat(), "began": began, "next": following}, is_more=True)
+    resumed = max(since, datetime.fromisoformat(began) - SWEEP_OVERLAP)
+    return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+
+
+def _moment(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _deals(account: Account, params: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
+    told = _sound(account.http.get("/api/v2/deals", params={"limit": str(SIZE), **params}))
+    return rows_in(NAME, told, "data"), _next(told)
+
+
+def _sound(response: httpx.Response) -> Any:
+    """An answer that says itself that all is well.
+
+    raises   SourceError for any other
+    """
+    told = answer(NAME, response)
+    if not isinstance(told, dict) or told.get("success") is not True:
+        raise SourceError(NAME, "answered in an unknown form")
+    return told
+
+
+def _next(told: Any) -> str:
+    more = told.get("additional_data") if isinstance(told, dict) else None
+    return str((more or {}).get("next_cursor") or "")
+
+
+def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
+    rows: list[dict[str, Any]] = []
+    for i in range(0, len(wanted), PERSONS):
+        ids = ",".join(ref.id for ref in wanted[i : i + PERSONS])
+        rows += _deals(account, {"ids": ids, "status": "open,won,lost,deleted"})[0]
+    return _whole(account, rows)
+
+
+def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
+    """Deals with the phones and e-mails of their persons."""
+    ids = sorted({str(row["person_id"]) for row in rows if row.get("person_id")})
+    persons: dict[str, dict[str, Any]] = {}
+    for i in range(0, len(ids), PERSONS):
+        told = account.http.get("/api/v2/persons", params={"ids": ",".join(ids[i : i + PERSONS]), "limit": str(SIZE)})
+        persons |= {str(one["id"]): one for one in rows_in(NAME, _sound(told), "data")}
+    return [_raw(row, persons.get(str(row.get("person_id") or ""), {})) for row in rows]
+
+
+def _raw(row: dict[str, Any], person: dict[str, Any]) -> Raw:
+    status = str(row.get("status") or "open")
+    found = {name: value for name, value in row.items() if name != "custom_fields"}
+    custom = {name: _plain(value) for name, value in (row.get("custom_fields") or {}).items()}
+    ended = row.get(f"{status}_time") if status in ENDS else None
+    return {
+        **custom, **found, "stage": status if status in ENDS else str(row.get("stage_id") or ""),
+        "moved_at": ended or row.get("stage_change_time") or row.get("add_time"),
+        "closed_at": ended, "phone": _values(person, "phones"), "email": _values(person, "emails"),
+        "is_deleted": status == "deleted" or bool(row.get("is_deleted")), "person_id": str(row.get("person_id") or ""),
+        TOLD_KIND: status if status in ENDS else "open",
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """A custom field's value; of money, a range or a place only what it says first."""
+    return value.get("value") if isinstance(value, dict) else value
+
+
+def _values(person: dict[str, Any], name: str) -> list[str]:
+    return [str(one["value"]) for one in person.get(name) or [] if isinstance(one, dict) and one.get("value")]
+
+
+def accept(held: Connection, incoming: Incoming) -> Accepted:
+    """The user and the password of the webhook, when the connection has them; the secret address in any case.
+
+    A repeated delivery carries another number of its attempt, so it is known by the id and moment of its event.
+    """
+    if held.setting("secret"):
+        wanted = f"{held.setting('user')}:{held.setting('secret')}"
+        must_match(_basic(incoming.headers.get("authorization", "")), wanted, "The user or the password is another.")
+    meta = _meta(incoming.body)
+    if not meta:
+        return Accepted(key=key_of(incoming.body))
+    names = ("id", "webhook_id", "entity", "entity_id", "action", "timestamp")
+    return Accepted(key=key_of(msgspec.json.encode([meta.get(name) for name in names])))
+
+
+def _basic(header: str) -> str:
+    scheme, _, told = header.partition(" ")
+    try:
+        return base64.b64decode(told, validate=True).decode() if scheme.lower() == "basic" else ""
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _meta(body: bytes) -> dict[str, Any]:
+    try:
+        told = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        return {}
+    meta = told.get("meta") if isinstance(told, dict) else None
+    return meta if isinstance(meta, dict) else {}
+
+
+def hear(delivery: Delivery) -> Heard:
+    meta = _meta(delivery.body)
+    number = str(meta.get("entity_id") or "")
+    if meta.get("entity") != "deal" or not number:
+        return Heard()
+    ref = Ref("deal", number)
+    if meta.get("action") != "delete":
+        return Heard(wanted=(ref,))
+    return Heard(gone=((ref, _told_at(meta.get("timestamp")) or delivery.received_at),))
+
+
+def _told_at(value: Any) -> datetime | None:
+    """The moment of an event, told in seconds or as text; one of the future is not believed."""
+    try:
+        found = moment_of(value, UTC)
+    except Unreadable:
+        return None
+    return found if found is not None and found <= clock.now() else None
+
+
+def list_fields(account: Account) -> list[Theirs]:
+    found, start = dict(STANDARD), 0
+    while True:
+        told = _sound(account.http.get("/api/v1/dealFields", params={"start": str(start), "limit": str(SIZE)}))
+        rows = rows_in(NAME, told, "data")
+        # Their standard fields have other names in v2; own ones have forty hex digits in both.
+        found |= {str(r["key"]): str(r.get("name") or r["key"]) for r in rows if len(str(r.get("key", ""))) == 40}
+        paged = (told.get("additional_data") or {}).get("pagination") or {}
+        if not rows or not paged.get("more_items_in_collection"):
+            return [Theirs(name=name, label=label) for name, label in found.items()]
+        start = int(paged["next_start"])
+
+
+def list_stages(account: Account) -> list[Stage]:
+    told = _sound(account.http.get("/api/v2/pipelines", params={"limit": str(SIZE)}))
+    pipelines = {str(row["id"]): str(row.get("name") or row["id"]) for row in rows_in(NAME, told, "data")}
+    found, following = list[Stage](), ""
+    while True:
+        params = {"limit": str(SIZE)} | ({"cursor": following} if following else {})
+        told = _sound(account.http.get("/api/v2/stages", params=params))
+        for row in rows_in(NAME, told, "data"):
+            pipeline = str(row.get("pipeline_id") or "")
+            found.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("name") or row["id"]),
+                               pipeline=pipelines.get(pipeline, pipeline)))  # fmt: skip
+        following = _next(told)
+        if not following:
+            break
+    return [*found, *(Stage(kind="deal", stage=end, label=end.capitalize(), means=end) for end in ENDS)]
+
+
+CRM = Crm(
+    system="pipedrive",
+    label="Pipedrive",
+    fields=(
+        address("https://example.pipedrive.com"),
+        Field(name="token", label="API token", hint="Personal preferences, API.", is_secret=True),
+        Field(name="user", label="User of the webhook", is_required=False),
+        Field(name="secret", label="Password of the webhook", hint="HTTP auth of the webhook, if you set one.",
+              is_secret=True, is_required=False),
+        DAYS,
+    ),
+    note="Add a webhook of version 2 for deals with the event “all” and the address shown here. Pipedrive tells a "
+    "stage apart from won and lost; both are stages here.",
+    per_second=5.0,
+    mapping=Mapped(fields={
+        "id": ("id",), "created_at": ("add_time",), "updated_at": ("update_time", "add_time"),
+        "moved_at": ("moved_at",), "stage": ("stage",), "pipeline": ("pipeline_id",), "amount": ("value",),
+        "currency": ("currency",), "closed_at": ("closed_at",), "source_text": ("channel_id", "origin"),
+        "utm_source": ("utm_source",), "utm_medium": ("utm_medium",), "utm_campaign": ("utm_campaign",),
+        "utm_term": ("utm_term",),
+        "utm_content": ("utm_content",), "gclid": ("gclid",), "client": ("tandem",), "phones": ("phone",),
+        "emails": ("email",), "contact": ("person_id",), "responsible": ("owner_id",),
+        "lost_reason": ("lost_reason",), "is_deleted": ("is_deleted",),
+    }),
+    base=base,
+    page=page,
+    fetch=fetch,
+    accept=accept,
+    hear=hear,
+    list_fields=list_fields,
+    list_stages=list_stages,
+)  # fmt: skip

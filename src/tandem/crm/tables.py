@@ -1,0 +1,42 @@
+"""Tables of what a person set for a connection, and of the records that its CRM told of, as they came."""
+
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table
+
+from tandem.base.database import METADATA, Moment
+
+mappings = Table(
+    "crm_mappings",
+    METADATA,
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("fields", JSON, nullable=False),
+    Column("stages", JSON, nullable=False),
+    Column("names", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("applied", Integer, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("made_by", ForeignKey("people.id"), nullable=True),
+)
+
+records = Table(
+    "crm_records",
+    METADATA,
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("ref", String(300), primary_key=True),
+    Column("updated", BigInteger, nullable=False),
+    Column("node", String(16), nullable=False),
+    Column("visitor", String(16), nullable=False),
+    Column("phone", String(16), nullable=False),
+    Column("email", String(16), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+
+loads = Table(
+    "crm_loads",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("site_id", ForeignKey("sites.id"), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("made_by", ForeignKey("people.id"), nullable=True),
+    Column("sealed", LargeBinary, nullable=False),
+)

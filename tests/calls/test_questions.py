@@ -19,9 +19,11 @@ from tandem.calls import questions, store, tags
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.moments import moments
 from tandem.calls.questions import CallBacks, Missed
+from tandem.calls.store import SQL
 from tandem.metrics.address import Address, address_of
+from tandem.metrics.ask import Desk
 from tandem.people import store as people
-from tandem.people.model.identifier import Identifier
+from tandem.people.model.identifier import Identifier, Link, phone, visitor
 
 OWN, LINE, BILLBOARD = "+48225550000", "+48225550100", "+48225550700"
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -210,3 +212,87 @@ def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: 
     assert store.put_away(shop.house) == 2
     assert questions.counsel(shop.house, shop.site, room, NOON + HOUR) == before
     assert (before.advice.overflowed, before.hours) == (1, [(12, 2, 1)])
+
+
+def test_the_live_list_is_the_newest_of_all_calls(shop: Shop, shards: Warehouse) -> None:
+    rng = random.Random(4)
+    for _ in range(40):
+        at = NOON - timedelta(seconds=rng.randrange(0, 3600))
+        shop.call(at, rng.choice(["", "+48600100200"]), direction=rng.choice(["in", "in", "out"]))
+    shop.visit(5, NOON - timedelta(minutes=3), "Paid Search")
+    shop.call(NOON - timedelta(minutes=2), "+48600100201", LINE)
+    sql = (
+        "select at, caller, outcome, channel, source, campaign, term, if(caller = 0, 0, person_of(site, caller)) "
+        "from calls_heard where at >= {since:DateTime64(3)} order by at desc, call limit 10"
+    )
+    rows = shop.house.warehouse.ask(sql, {"since": NOON - timedelta(minutes=30)}).rows
+    for warehouse in (shop.house.warehouse, shards):
+        found = questions.live(on(shop, warehouse), shop.site, NOON)
+        told = [(c.at.replace(tzinfo=None), c.caller, c.outcome, c.channel, c.source, c.campaign, c.term, c.person)
+                for c in found]  # fmt: skip
+        assert told == [(row[0].replace(tzinfo=None), *row[1:]) for row in rows]
+        assert any(c.channel == "Paid Search" for c in found)
+
+
+def test_what_the_live_list_reads_does_not_grow_with_the_history(shop: Shop) -> None:
+    def read() -> int:
+        span = {"site": shop.site.id, "since": NOON - timedelta(minutes=30), "until": NOON, "most": 10}
+        sql = SQL["live"].replace("with recent as", "explain estimate with recent as", 1)
+        rows = shop.house.warehouse.ask(sql, span).rows
+        return sum(row[3] for row in rows if row[1] == "call_rows")
+
+    def history(calls: int, days: range) -> None:
+        shop.house.warehouse.do(
+            "insert into call_rows (site, call, at, version, system, ref, direction, outcome) select {site:UInt32}, "
+            "cityHash64(number, {seed:UInt64}), "
+            "{noon:DateTime64(3)} - interval ({first:UInt32} + number % {span:UInt32}) day, 1, 'x', "
+            "toString(number), 'in', 'answered' from numbers({calls:UInt64})",
+            {"site": shop.site.id, "noon": NOON, "seed": days.start, "first": days.start, "span": len(days),
+             "calls": calls},
+        )  # fmt: skip
+
+    history(1000, range(9))
+    before = read()
+    history(100_000, range(40, 700))
+    assert 0 < read() == before
+    assert shop.house.warehouse.value("select count() from call_rows") == 101_000
+
+
+def test_calls_stand_over_time_with_days_without_any(shop: Shop) -> None:
+    shop.house.parts["desk"] = Desk(shop.house.warehouse)
+    told = {9: (Outcome.ANSWERED, Outcome.MISSED), 10: (Outcome.BUSY, Outcome.ANSWERED, Outcome.ANSWERED)}
+    for day, outcomes in told.items():
+        for n, outcome in enumerate(outcomes):
+            shop.call(NOON.replace(day=day) + timedelta(minutes=n), f"+4860010020{n}", outcome=outcome)
+    address = address_of({"period": "2026-11-07..2026-11-13"}, [], shop.site, "marketing", NOON)
+    points, step = questions.course(shop.house, address, NOON)
+    assert step == "day"
+    assert [(p.at.day, p.answered, p.missed) for p in points] == [(7, 0, 0), (8, 0, 0), (9, 1, 1), (10, 2, 1)]
+    hours, step = questions.course(shop.house, shop.address(), NOON + timedelta(minutes=5))
+    assert step == "hour"
+    assert [(p.at.hour, p.answered, p.missed) for p in hours if p.answered + p.missed] == [(12, 2, 1)]
+    assert hours[-1].at.hour == 12
+
+
+def test_known_callers_keep_their_first_source(shop: Shop, shards: Warehouse) -> None:
+    house, site, caller = shop.house, shop.site, "+48600100200"
+    made = ((7, 50, "Organic Search"), (7, 2, "Paid Search"), (8, 90, "Email"), (9, 99, "Direct"))
+    for who, hours, channel in made:
+        at = NOON - timedelta(hours=hours)
+        house.warehouse.insert("visit_rows", {name: [value] for name, value in {
+            "site": site.id, "visit": who * 1000 + hours, "visitor": who, "started": at, "ended": at,
+            "opened": at, "chain_started": at, "version": 1, "channel": channel, "source": "s", "medium": "",
+            "campaign": f"c{hours}", "entry": "/", "pageviews": 1,
+        }.items()})  # fmt: skip
+    shop.call(NOON, caller)
+    shop.call(NOON, "+48600100299")
+    found = questions.latest(house, shop.address(), 10)
+    assert questions.first_sources(house, site, found) == {}
+    own = phone(caller, "")
+    assert own is not None
+    links = [Link(a=own, b=visitor(who), at=NOON, source="site", ref="1") for who in (7, 8)]
+    people.record(house, site, links)
+    people.stitch_all(house, site)
+    for warehouse in (house.warehouse, shards):
+        firsts = questions.first_sources(on(shop, warehouse), site, found)
+        assert [(f.channel, f.campaign, f.visitor) for f in firsts.values()] == [("Email", "c90", 8)]

@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+from tests.calls.test_intake import file, row
 
 OWN = "+48 22 555 11 00"
 
@@ -82,3 +83,35 @@ def test_a_call_that_is_not_there_gets_no_tag(running: Running) -> None:  # noqa
     with running.as_person("marketing") as browser:
         for call in ("00000000000000aa", "x", "zzzzzzzzzzzzzzzz"):
             assert browser.post(f"/calls/{call}/tag?site=fern", data={"tag": "spam"}).status_code == 404
+
+
+def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:  # noqa: F811
+    with running.as_person("marketing") as browser:
+        page = add_pool(browser, "Old name", "+48 22 555 18 00").text
+        pool = page.split('"pool": "')[1].split('"')[0]
+        told = browser.post(f"/calls/pools/{pool}?site=fern", data={"name": "New name", "price": "2,50"}).text
+        assert "The pool is changed." in told and "New name" in told and "€2.50" in told and "Old name" not in told
+        off = browser.post(f"/calls/pools/{pool}?site=fern", data={"is_on": "0"}).text
+        assert "“New name” is switched off" in off and "lent to visits" not in off
+        on = browser.post(f"/calls/pools/{pool}?site=fern", data={"is_on": "1"}).text
+        assert "is switched off" not in on and "lent to visits" in on
+        for wrong in ({"name": "", "price": ""}, {"name": "x", "price": "dear"}):
+            assert browser.post(f"/calls/pools/{pool}?site=fern", data=wrong).status_code == 400
+    with running.as_person("rival") as rival:
+        assert rival.post(f"/calls/pools/{pool}?site=rival", data={"is_on": "0"}).status_code == 404
+
+
+def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> None:  # noqa: F811
+    body = file(row(0), row(1)).decode()
+
+    def send(text: str, act: str = "dry", **more: str) -> httpx.Response:
+        return browser.post("/calls/import?site=fern", data={"act": act, **more}, files={"file": ("Master.csv", text)})
+
+    with running.as_person("marketing") as browser:
+        assert "New calls: 2. Known already: 0." in send(body).text
+        assert "Line 4:" in send(body + "x,y\n", "take").text
+        assert "New calls: 2. Known already: 0." in send(body).text
+        assert "Brought in. New calls: 2" in send(body, "take").text
+        assert "New calls: 0. Known already: 2." in send(body).text
+        assert send(body, zone="Mars/One").status_code == 400
+        assert browser.post("/calls/import?site=fern", data={"act": "dry"}).status_code == 400

@@ -255,3 +255,40 @@ def test_weights_sum_to_one_a_call(shop: Shop) -> None:
     assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)
     heard = shop.house.warehouse.value("select count() from calls_heard")
     assert heard == len(rows)
+
+
+# ── pools ──
+
+
+def acts(shop: Shop) -> list[tuple[str, str, dict[str, object]]]:
+    entries = accounts.audit_log(shop.house.database, shop.site.workspace_id)
+    return [(e.act, e.object, e.detail) for e in entries if e.act == "calls.pool_changed"]
+
+
+def test_a_pool_that_is_off_lends_nothing_and_takes_back_what_it_lent(shop: Shop) -> None:
+    lent = shop.ask(1, NOON)
+    off = store.change_pool(shop.house, shop.site, shop.pool, is_on=False)
+    assert not off.is_on
+    assert shop.ask(1, NOON + timedelta(minutes=5)) == ""
+    assert shop.ask(2, NOON + timedelta(minutes=5)) == ""
+    shop.call("1", NOON + timedelta(minutes=6), lent)
+    assert shop.credits()[0][0] == 1  # calls to its numbers are still heard, and still known
+    store.change_pool(shop.house, shop.site, off, is_on=True)
+    assert shop.ask(1, NOON + timedelta(minutes=10)) == lent
+    assert shop.ask(2, NOON + timedelta(minutes=10)) in POOL
+    assert [detail for _, _, detail in acts(shop)] == [{"is_on": True}, {"is_on": False}]
+
+
+def test_a_pool_is_renamed_and_priced(shop: Shop) -> None:
+    store.change_pool(shop.house, shop.site, shop.pool, name=" Search ", price=1.5)
+    pool = store.pool_of(shop.house, shop.site, shop.pool.id)
+    assert (pool.name, pool.price, pool.is_on, pool.swaps) == ("Search", 1.5, True, [OWN])
+    store.change_pool(shop.house, shop.site, pool, name="Search", price=1.5)  # nothing new: nothing to note
+    store.change_pool(shop.house, shop.site, pool, price=None)
+    assert store.pool_of(shop.house, shop.site, pool.id).price is None
+    assert acts(shop) == [
+        ("calls.pool_changed", "Search", {"price": "None"}),
+        ("calls.pool_changed", "All", {"name": "Search", "price": "1.5"}),
+    ]
+    with pytest.raises(UserError):
+        store.change_pool(shop.house, shop.site, pool, name="  ")

@@ -16,6 +16,8 @@ from tandem.calls import store
 from tandem.calls.model.adviser import MOST_VISITS, PAID, Advice, Past, advised, hours_of_overflow
 from tandem.calls.store import SQL, Number, Pool
 from tandem.metrics.address import Address
+from tandem.metrics.ask import series
+from tandem.metrics.breakdown import desk_of
 from tandem.people import store as people
 from tandem.people.model.identifier import Kind
 
@@ -51,6 +53,38 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     term: str
     how: str
     person: int
+
+
+class Ringing(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of the last half hour."""
+
+    at: datetime
+    caller: int
+    outcome: str
+    channel: str
+    source: str
+    campaign: str
+    term: str
+    person: int
+
+
+class Point(NamedTuple):
+    """Calls of a day, or of another step."""
+
+    at: Any
+    answered: int
+    missed: int
+
+
+class First(msgspec.Struct, frozen=True, kw_only=True):
+    """The first visit of a browser."""
+
+    visitor: int
+    at: datetime
+    channel: str
+    source: str
+    campaign: str
+    term: str
 
 
 class Chance(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,10 +152,33 @@ def bound(address: Address) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def live(house: House, site: Site, now: datetime) -> list[Call]:
+def live(house: House, site: Site, now: datetime) -> list[Ringing]:
     """The calls of the last half hour."""
-    span = {"site": site.id, "since": now - LIVE, "until": now + timedelta(minutes=5), "filters": [], "most": 10}
-    return house.warehouse.rows(SQL["latest"], Call, **span)
+    span = {"site": site.id, "since": now - LIVE, "until": now + timedelta(minutes=5), "most": 10}
+    return house.warehouse.rows(SQL["live"], Ringing, **span)
+
+
+def course(house: House, address: Address, now: datetime) -> tuple[list[Point], str]:
+    """Answered and missed calls over the period up to now, and the step of the points."""
+    step = address.period.step
+    question = address.question(("calls.answered", "calls.missed"), (step,))
+    result = desk_of(house).ask(question)
+    answered, missed = (dict(series(question, result, name)) for name in ("calls.answered", "calls.missed"))
+    today: Any = now if step == "hour" else now.astimezone(address.site.tz).date()
+    points = [Point(at, int(answered[at] or 0), int(missed[at] or 0)) for at in answered if at <= today]
+    return points, step
+
+
+def first_sources(house: House, site: Site, calls: Sequence[Call]) -> dict[int, First]:
+    """Where those callers whose browsers are known came from at their very first visit."""
+    browsers = people.browsers_of(house, site, (call.caller for call in calls))
+    visitors = sorted({browser for known in browsers.values() for browser in known})
+    if not visitors:
+        return {}
+    rows = house.warehouse.rows(SQL["first_visits"], First, site=site.id, visitors=visitors)
+    first = {row.visitor: row for row in rows}
+    found = {caller: [first[b] for b in known if b in first] for caller, known in browsers.items()}
+    return {caller: min(told, key=lambda f: f.at) for caller, told in found.items() if told}
 
 
 def chances(house: House, site: Site, calls: Sequence[Call]) -> dict[int, list[Chance]]:

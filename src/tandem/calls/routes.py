@@ -4,26 +4,31 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response, get, post
+from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
 from tandem.accounts.frame import framed, lens_of
-from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.accounts.store import note
 from tandem.base import clock, web
 from tandem.base.errors import UserError
-from tandem.calls import questions, store, tags
+from tandem.calls import intake, questions, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, PAID, RANDOM_HOLD_S
 from tandem.calls.store import SQL
+from tandem.connections.store import connections_of
 from tandem.metrics.address import View, address_of
 from tandem.metrics.breakdown import breakdown, fitting, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
 FILTER_BY = ("channel", "source", "medium", "campaign", "term", "content", "entry")
 CHANNELS = (*PAID, "Organic Search", "Organic Social", "Email", "Referral", "Direct")
 WITHIN, LONGEST = 60, 7 * 24 * 60
@@ -64,8 +69,11 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     calls = questions.latest(house, address, shown)
     live = questions.live(house, site, now)
     backs = questions.call_backs(house, address, timedelta(minutes=within), now)
-    callers = [c.caller for c in [*calls, *live]] + [w.last.caller for w in backs.waiting]
+    callers = [c.caller for c in calls] + [c.caller for c in live] + [w.last.caller for w in backs.waiting]
     table = breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most)
+    points, step = questions.course(house, address, now)
+    is_partial = address.period.until > now
+    form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
     return framed(
         request, house, caller, "calls/calls.html", **view.top(FILTER_BY), names={}, now=figures,
         before=before, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
@@ -73,8 +81,25 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),
         clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
         bound={name: str(value) for name, value in questions.bound(address).items()}, verdict=_verdict,
-        figures=FIGURES, relative=web.relative,
+        figures=FIGURES, relative=web.relative, points=points, step=step, is_partial=is_partial,
+        firsts=questions.first_sources(house, site, calls),
+        chart_json=_drawn(site, points, step, is_partial, form, web.translations(caller.language).gettext),
+        exchanges=[held for held in connections_of(house, site, "calls") if held.system == "asterisk"],
     )  # fmt: skip
+
+
+def _drawn(site: Site, points: list[questions.Point], step: str, is_partial: bool, form: web.Formats, text: Any) -> str:
+    """What web/static/chart.js draws: answered calls, and in the place of an earlier time the missed ones."""
+    missed = text("Missed calls")
+    return msgspec.json.encode(
+        {
+            "figure": text("Answered calls"), "unit": "count", "currency": site.currency, "isPartial": is_partial,
+            "ticks": [form.tick(p.at, step) for p in points], "names": [form.bucket(p.at, step) for p in points],
+            "values": [p.answered for p in points], "texts": [form.number(p.answered) for p in points],
+            "before": [p.missed for p in points], "beforeNames": [missed] * len(points),
+            "beforeTexts": [form.number(p.missed) for p in points], "marks": [],
+        }
+    ).decode()  # fmt: skip
 
 
 def _numbers(house: House, site: Site) -> dict[str, str]:
@@ -125,6 +150,28 @@ def _no_call() -> int:
     raise UserError("There is no such call.", "Load the page again.", status=404)
 
 
+# ── files ──
+
+
+@post(
+    "/calls/import", sync_to_thread=True, status_code=200, include_in_schema=False,
+    request_max_body_size=intake.LARGEST_FILE, guards=[sent_by("calls.edit")],
+)  # fmt: skip
+def upload(
+    request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload, site: str | None = None
+) -> Response[str]:
+    """A file of calls: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
+    chosen, file = site_for(house, caller, site), data.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise UserError("No file was chosen.", "Choose Master.csv or an export of the table cdr.")
+    hints = intake.hints_of(house, chosen, data)
+    told = intake.bring_in(house, chosen, file.file.read(), hints, is_dry=data.get("act") != "take")
+    if not told.is_dry and not told.problems:
+        with house.database.write() as c:
+            note(c, chosen.workspace_id, caller.person_id, "calls.imported", chosen.key, fresh=told.fresh)
+    return framed(request, house, caller, "calls/_import.html", site=chosen, told=told)
+
+
 # ── pools ──
 
 
@@ -168,6 +215,22 @@ def add_pool(
     )  # fmt: skip
     store.add_numbers(house, chosen, numbers, made, caller.person_id)
     return _pools(request, house, caller, chosen, made.id, told="pool")
+
+
+@post("/calls/pools/{pool:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+def change_pool(
+    request: Request[Any, Any, Any], house: House, caller: Caller, pool: int, data: Form, site: str | None = None
+) -> Response[str]:
+    """Another name or price, or `is_on` alone: switched off or on."""
+    caller.must("calls.edit")
+    chosen = site_for(house, caller, site)
+    found = store.pool_of(house, chosen, pool)
+    price = _price(data.get("price", ""))
+    told: dict[str, Any] = {"name": data.get("name", ""), "price": None if price is None else float(price)}
+    if "is_on" in data:
+        told = {"is_on": data["is_on"] == "1"}
+    store.change_pool(house, chosen, found, caller.person_id, **told)
+    return _pools(request, house, caller, chosen, pool, told="off" if told.get("is_on") is False else "changed")
 
 
 @post("/calls/pools/{pool:int}/numbers", sync_to_thread=True, status_code=200, include_in_schema=False)
@@ -224,4 +287,4 @@ def _price(text: str) -> Decimal | None:
     return round(found, 2)
 
 
-ROUTES = [page, live, tag, pools, add_pool, add_numbers, add_static, switch]
+ROUTES = [page, live, tag, upload, pools, add_pool, change_pool, add_numbers, add_static, switch]

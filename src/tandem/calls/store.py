@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,9 @@ BACK = timedelta(days=14)
 """How long before a call a visit may have been shown the number."""
 CERTAIN = 0.9
 MOST_CANDIDATES = 200
+AT_ONCE = 5_000
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+CHANGEABLE = ("name", "price", "is_on")
 REVEALS = ("at_once", "on_scroll", "on_click")
 
 
@@ -182,6 +184,26 @@ def add_numbers(
             c.execute(insert(numbers), rows)
             note(c, site.workspace_id, by, "calls.numbers_added", pool.name if pool else "static", count=len(rows))
     return fresh
+
+
+def change_pool(house: House, site: Site, pool: Pool, by: int | None = None, **told: Any) -> Pool:
+    """Rename a pool, price its numbers, or switch it off and on: `name`, `price`, `is_on`; what is left out stays.
+
+    A pool that is off lends nothing, and visits that have one of its numbers see the site's own again. Calls to its
+    numbers are heard either way.
+    raises   UserError when the name is empty
+    """
+    if "name" in told:
+        told["name"] = told["name"].strip()[:200]
+        if not told["name"]:
+            raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.")
+    changed = {name: value for name, value in told.items() if name in CHANGEABLE and value != getattr(pool, name)}
+    if changed:
+        said = {name: value if isinstance(value, bool) else str(value) for name, value in changed.items()}
+        with house.database.write() as c:
+            c.execute(update(pools).where(pools.c.id == pool.id, pools.c.site_id == site.id).values(**changed))
+            note(c, site.workspace_id, by, "calls.pool_changed", pool.name, **said)
+    return pool_of(house, site, pool.id)
 
 
 def switch_number(house: House, site: Site, number_id: int, is_on: bool, by: int | None = None) -> None:
@@ -342,18 +364,19 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
 
     Order and repetition do not matter: a call is the union of everything told of it.
     """
-    by_call: dict[int, list[CallFact]] = {}
-    for fact in facts:
-        by_call.setdefault(call_key(site, fact), []).append(fact)
+    by_call = _by_call(site, facts)
     if not by_call:
         return 0
-    known = _known(house, site, list(by_call))
+    known = {key: found for part in _parts(list(by_call)) for key, found in _known(house, site, part).items()}
+    callers = _callers(house, site, facts, region)
     version, rows = clock.now_ms(), []
     for key, told in by_call.items():
         before = known.get(key)
-        line, caller = _sides(house, site, told, region)
+        line = next((phone_of(f.line, region) or f.line[:20] for f in told if f.line), "")
+        caller = next((callers[f.caller] for f in told if f.caller in callers), 0)
         joined = merged([*told, *([before[0]] if before else [])])
         rows.append((key, joined, line or (before[0].line if before else ""), caller or (before[1] if before else 0)))
+    # One block, all or nothing; whose calls they were can be found out again at any time.
     house.warehouse.insert("call_rows", {
         "site": [site.id] * len(rows), "call": [r[0] for r in rows], "at": [r[1].at for r in rows],
         "version": [version] * len(rows), "system": [r[1].system for r in rows], "ref": [r[1].ref for r in rows],
@@ -362,16 +385,38 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
         "talk_s": [r[1].talk_s for r in rows], "operator": [r[1].operator for r in rows],
         "recording": [_safe_link(r[1].recording) for r in rows], "tag": [r[1].tag for r in rows],
     })  # fmt: skip
-    credit(house, site, list(by_call))
+    for part in _parts([r[0] for r in sorted(rows, key=lambda r: r[1].at)]):
+        credit(house, site, part)
     return len(rows)
+
+
+def _by_call(site: Site, facts: Iterable[CallFact]) -> dict[int, list[CallFact]]:
+    found: dict[int, list[CallFact]] = {}
+    for fact in facts:
+        found.setdefault(call_key(site, fact), []).append(fact)
+    return found
+
+
+def _parts(calls: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (calls[i : i + AT_ONCE] for i in range(0, len(calls), AT_ONCE))
+
+
+def joined(site: Site, facts: Iterable[CallFact]) -> list[CallFact]:
+    """One fact a call, out of everything told of it here."""
+    return [merged(told) for told in _by_call(site, facts).values()]
+
+
+def known_of(house: House, site: Site, calls: Sequence[int]) -> int:
+    """How many of these calls are known already."""
+    return sum(len(_known(house, site, part)) for part in _parts(calls))
 
 
 def call_key(site: Site, fact: CallFact) -> int:
     return _hash(f"{site.id}:{fact.system}:{fact.ref}")
 
 
-def _known(house: House, site: Site, keys: list[int]) -> dict[int, tuple[CallFact, int]]:
-    answer = house.warehouse.ask(SQL["known_calls"], {"site": site.id, "calls": keys})
+def _known(house: House, site: Site, keys: Sequence[int]) -> dict[int, tuple[CallFact, int]]:
+    answer = house.warehouse.ask(SQL["known_calls"], {"site": site.id, "calls": list(keys)})
     found = {}
     for row in answer.rows:
         told = dict(zip(answer.names, row, strict=True))
@@ -383,13 +428,15 @@ def _known(house: House, site: Site, keys: list[int]) -> dict[int, tuple[CallFac
     return found
 
 
-def _sides(house: House, site: Site, told: Sequence[CallFact], region: str) -> tuple[str, int]:
-    """Our number in its normal form, and the key of the caller; each empty when it is not known."""
-    line = next((phone_of(f.line, region) or f.line[:20] for f in told if f.line), "")
-    caller = next((found for f in told if f.caller and (found := phone(f.caller, region))), None)
-    if caller is None:
-        return line, 0
-    return line, people.remember(house, site, caller, min(f.at for f in told))
+def _callers(house: House, site: Site, facts: Iterable[CallFact], region: str) -> dict[str, int]:
+    """The keys of callers by how the exchange writes them; those that are no numbers are left out."""
+    first: dict[str, datetime] = {}
+    for fact in facts:
+        if fact.caller:
+            first[fact.caller] = min(fact.at, first.get(fact.caller, fact.at))
+    known = {text: found for text in first if (found := phone(text, region))}
+    keys = people.remember_all(house, site, {end: first[text] for text, end in known.items()})
+    return {text: keys[end] for text, end in known.items()}
 
 
 def _safe_link(url: str) -> str:

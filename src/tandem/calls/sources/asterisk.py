@@ -4,6 +4,7 @@ import csv
 import hashlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any, NamedTuple
 
 from tandem.base.errors import UserError
@@ -20,6 +21,7 @@ OUTCOMES = {
     "CONGESTION": Outcome.FAILED,
 }  # fmt: skip
 MOST_BYTES = 1 << 20
+LONGEST_EXTENSION = 5
 
 Message = dict[str, str]
 
@@ -111,7 +113,8 @@ class Watch:
         row = {key.lower(): value for key, value in event.items()}
         if not row.get("uniqueid") or not row.get("starttime"):
             return []
-        return [_fact(row | {"start": row["starttime"], "billsec": row.get("billableseconds", "")}, "UTC")]
+        found = _fact(row | {"start": row["starttime"]}, "UTC")
+        return [found] if found else []
 
 
 def _began(ref: str) -> datetime | None:
@@ -123,41 +126,78 @@ def _began(ref: str) -> datetime | None:
 # ── call detail records ──
 
 
-def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Problem]:
-    """The calls of a CDR file: Master.csv, or an export of asteriskcdrdb with a header; problems name their line.
+def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Problem | None]:
+    """The calls of a CDR file, row by row: Master.csv, or an export of asteriskcdrdb with a header.
 
     Several rows may be of one call (queues, transfers); they share linkedid, and are joined when stored.
+
+    returns  a problem with its line for a row that cannot be read, None for one between extensions
+    raises   UserError when the header lacks what a call is known by
     """
-    rows = csv.reader(lines)
+    given = iter(lines)
+    first = next(given, "")
+    rows = csv.reader(chain([first], given), delimiter=max(",;\t", key=first.count))
     names: tuple[str, ...] = MASTER
-    for number, row in enumerate(rows, 1):
-        if not row or not any(row):
-            continue
-        if number == 1 and {"uniqueid", "disposition"} <= {cell.strip().lower() for cell in row}:
-            names = tuple(cell.strip().lower() for cell in row)
-            continue
-        if len(row) < len(names):
-            yield Problem(
-                number, f"{len(row)} columns instead of {len(names)}", "Export the table cdr with its header."
-            )
-            continue
-        try:
-            yield _fact(dict(zip(names, row, strict=False)), zone)
-        except UserError as error:
-            yield Problem(number, error.what, error.hint)
+    try:
+        for row in rows:
+            if not any(row):
+                continue
+            if names is MASTER and (head := _head(row)):
+                names = head
+                continue
+            if len(row) < len(names):
+                what = f"There are {len(row)} columns instead of {len(names)}."
+                yield Problem(rows.line_num, what, "Export the table cdr with its header.")
+                continue
+            cells = ("" if cell in ("NULL", "\\N") else cell for cell in row)
+            try:
+                yield _fact(dict(zip(names, cells, strict=False)), zone)
+            except UserError as error:
+                yield Problem(rows.line_num, error.what, error.hint)
+    except csv.Error:
+        yield Problem(rows.line_num, "The row is no CSV.", "Export the file again.")
 
 
-def _fact(row: dict[str, str], zone: str) -> CallFact:
-    line = text(row, "did", "dnid") or (text(row, "dst") if text(row, "dst").lstrip("+").isdigit() else "")
-    outcome = OUTCOMES.get(text(row, "disposition").upper(), Outcome.FAILED)
-    length, talk = whole(row.get("duration")), whole(row.get("billsec"))
+def _head(row: list[str]) -> tuple[str, ...]:
+    """The names of the columns, when this row holds them.
+
+    raises   UserError when it does and lacks what a call is known by
+    """
+    names = tuple(cell.strip().lower() for cell in row)
+    if not {"src", "source", "calldate", "start", "disposition"} & set(names):
+        return ()
+    if not {"uniqueid", "linkedid"} & set(names) or "disposition" not in names:
+        raise UserError(
+            "The header names no uniqueid or no disposition.", "Export the table cdr with all of its columns."
+        )
+    return names
+
+
+def _fact(row: dict[str, str], zone: str) -> CallFact | None:
     ref = text(row, "linkedid", "uniqueid")
     if not ref:
         raise UserError("The row has no uniqueid.", "Switch on loguniqueid=yes in cdr.conf.")
+    source, target, own = text(row, "src", "source"), text(row, "dst", "destination"), text(row, "did", "dnid")
+    outcome = OUTCOMES.get(text(row, "disposition").upper(), Outcome.FAILED)
+    length, talk = whole(row.get("duration")), whole(row.get("billsec") or row.get("billableseconds"))
+    is_out = not own and _is_extension(source)
+    if is_out and (not _is_number(target) or _is_extension(target) or text(row, "uniqueid", "linkedid") != ref):
+        return None
+    line = own or ("" if is_out or not _is_number(target) else target)
     return CallFact(
-        system="asterisk", ref=ref, at=_start(row, zone), line=line, caller=text(row, "src", "source"), outcome=outcome,
-        wait_s=max(0, length - talk), talk_s=talk if outcome == Outcome.ANSWERED else 0, operator=_operator(row),
+        system="asterisk", ref=ref, at=_start(row, zone), line=line, caller=target if is_out else source,
+        direction="out" if is_out else "in", outcome=outcome, wait_s=max(0, length - talk),
+        talk_s=talk if outcome == Outcome.ANSWERED else 0, operator=source if is_out else _operator(row),
     )  # fmt: skip
+
+
+def _is_number(dialled: str) -> bool:
+    return dialled.lstrip("+").isdigit()
+
+
+def _is_extension(dialled: str) -> bool:
+    """Numbers inside an exchange are short."""
+    return _is_number(dialled) and len(dialled) <= LONGEST_EXTENSION
 
 
 def _start(row: dict[str, str], zone: str) -> datetime:

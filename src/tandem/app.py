@@ -7,6 +7,7 @@ from typing import Any
 
 from litestar import Litestar, Request, get
 from litestar.config.compression import CompressionConfig
+from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -36,8 +37,9 @@ from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.crm.slice import SLICE as CRM
 from tandem.metrics.ask import Desk
 from tandem.people.slice import SLICE as PEOPLE
+from tandem.reconcile.slice import SLICE as RECONCILE
 
-SLICES: tuple[Slice, ...] = (COLLECT, PEOPLE, CONNECTIONS, CALLS, CRM, ADS, ATTRIBUTION, CHANGES, BOARD)
+SLICES: tuple[Slice, ...] = (COLLECT, PEOPLE, CONNECTIONS, CALLS, CRM, ADS, ATTRIBUTION, RECONCILE, CHANGES, BOARD)
 _log = log.get("app")
 
 
@@ -111,6 +113,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             "house": Provide(lambda: house, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
+        state=State({"house": house}),
         lifespan=[lifespan],
         exception_handlers={
             NotSignedIn: _to_sign_in,

@@ -35,6 +35,7 @@ tokens = _group("token", "API tokens for programs.")
 changes = _group("change", "The change log: what somebody did to a site.")
 goals = _group("goal", "Goals: what a site wants its visitors to do.")
 ads = _group("ads", "What ads cost.")
+calls = _group("calls", "Calls that an exchange wrote down.")
 rates = _group("rates", "Exchange rates.")
 
 SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be left out where there is only one.")]
@@ -395,6 +396,31 @@ def import_ads(
         "order": order, "dry_run": dry_run, "force": force,
     }  # fmt: skip
     done = _carried_out("import_ads", args)
+    typer.echo("\n".join(done["lines"]))
+    if done["problems"]:
+        raise typer.Exit(1)
+
+
+@calls.command("import")
+def import_calls(
+    file: Annotated[Path, typer.Argument(help="Call detail records of Asterisk or FreePBX: Master.csv, or table cdr.")],
+    site: SiteKey = "",
+    zone: Annotated[str, typer.Option(help="Time zone of the exchange; the site's, if left out.")] = "",
+    region: Annotated[str, typer.Option(help="Country of numbers without a country code: two letters.")] = "",
+    connection: Annotated[str, typer.Option(help="Number of the connection, where a site has several exchanges.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check it only.")] = False,
+) -> None:
+    """Bring in calls that an exchange wrote down; nothing of the file is kept unless all of it can be read."""
+    from tandem.keep import desk
+
+    settings = _quiet_settings()
+    with desk.records(settings) as database:
+        key = desk.site(database, site).key
+    args = {
+        "file": str(file.absolute()), "site": key, "zone": zone, "region": region, "connection": connection,
+        "dry_run": dry_run,
+    }  # fmt: skip
+    done = _carried_out("import_calls", args)
     typer.echo("\n".join(done["lines"]))
     if done["problems"]:
         raise typer.Exit(1)

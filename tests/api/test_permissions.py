@@ -1,9 +1,11 @@
 """The permission table, entry by entry, on real routes; tokens; and two workspaces that never meet."""
 
+import socket
 from typing import Any
 
 import pytest
 
+from tandem.accounts.guard import COOKIE
 from tandem.accounts.permissions import MAY, SCOPES, Role
 from tests.api.conftest import Running
 
@@ -54,6 +56,8 @@ ROUTES: list[tuple[str, str, str, Any]] = [
     ("GET", "/ads", "money.read", None),
     ("GET", "/deals", "deals.read", None),
     ("POST", "/deals/import", "deals.edit", {}),
+    ("GET", "/deals/mapping/99", "deals.edit", None),
+    ("POST", "/deals/mapping/99", "deals.edit", {}),
     ("POST", "/ads/import", "ads.import", {}),
     ("POST", "/ads/imports/99/confirm", "ads.import", {}),
     ("POST", "/ads/imports/99/undo", "ads.import", {}),
@@ -63,6 +67,8 @@ ROUTES: list[tuple[str, str, str, Any]] = [
     ("GET", "/calls/pools", "calls.read", None),
     ("POST", "/calls/00000000000000aa/tag", "calls.edit", {}),
     ("POST", "/calls/pools", "calls.edit", {"name": ""}),
+    ("POST", "/calls/import", "calls.edit", {}),
+    ("POST", "/calls/pools/99", "calls.edit", {}),
     ("POST", "/calls/pools/99/numbers", "calls.edit", {}),
     ("POST", "/calls/numbers", "calls.edit", {}),
     ("POST", "/calls/numbers/99", "calls.edit", {}),
@@ -95,6 +101,15 @@ ROUTES: list[tuple[str, str, str, Any]] = [
     ("GET", "/money/export", "figures.export", None),
     ("GET", "/money/reports/99", "money.read", None),
     ("POST", "/money/reports", "reports.keep", {"name": ""}),
+    ("GET", "/reconciliation", "money.read", None),
+    ("GET", "/reconciliation/export", "figures.export", None),
+    ("POST", "/reconciliation/import", "ads.import", {}),
+    ("POST", "/reconciliation/imports/99/confirm", "ads.import", {}),
+    ("POST", "/reconciliation/imports/99/undo", "ads.import", {}),
+    ("POST", "/reconciliation/imports/99/drop", "ads.import", {}),
+    ("POST", "/reconciliation/rules", "connections.edit", {"source": "?"}),
+    ("POST", "/reconciliation/findings/99/settle", "reports.keep", {"note": ""}),
+    ("POST", "/reconciliation/findings/99/reopen", "reports.keep", {}),
 ]
 """method, path, the act it needs, a form that is refused for other reasons where the role would do"""
 
@@ -116,6 +131,22 @@ def test_a_route_opens_for_the_roles_of_its_act_and_no_other(
     assert (answer.status_code == 403) == (role not in WRITTEN_OUT[act].split()), answer.text[:300]
     if answer.status_code == 403:
         assert act in answer.text
+
+
+UPLOADS = ["/ads/import", "/calls/import", "/deals/import", "/reconciliation/import"]
+
+
+@pytest.mark.parametrize("path", UPLOADS)
+def test_a_large_file_is_refused_before_it_is_sent(running: Running, path: str) -> None:
+    host, port = running.url.removeprefix("http://").split(":")
+    for role, status in (("viewer", b"403"), ("", b"30")):
+        who = f"Cookie: {COOKIE}={running.cookies[role]}\r\nx-csrf: {running.csrf[role]}\r\n" if role else ""
+        with socket.create_connection((host, int(port)), timeout=20) as line:
+            line.sendall(
+                f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{who}Content-Length: 9000000\r\n"
+                "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n".encode()
+            )
+            assert line.recv(100).startswith(b"HTTP/1.1 " + status), "nothing more of the file was asked for"
 
 
 @pytest.mark.parametrize("role", [r.value for r in Role])

@@ -26,7 +26,7 @@ CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = ("UserError", "__init__", "_told", "_text", "gettext")
 SEEN = (
     "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "metrics", "people",
-    "rates",
+    "rates", "reconcile",
 )  # fmt: skip
 """Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""
 

@@ -24,6 +24,7 @@ NEEDS = {
     "/deals": "deals.read",
     "/ads": "money.read",
     "/money": "money.read",
+    "/reconciliation": "money.read",
 }
 CARRIED = ("site", "period", "compare", "bots", "lens")
 

@@ -7,7 +7,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request
+from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
+from litestar.handlers import BaseRouteHandler
+from litestar.types import Guard
 
 from tandem.accounts import store
 from tandem.accounts.house import House
@@ -86,6 +89,17 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     return Caller(
         workspace_id=person.workspace_id, person=person, token=None, csrf=csrf, language=language, theme=person.theme
     )
+
+
+def sent_by(act: str) -> Guard:
+    """A guard for uploads: who may not do this is told so before their file is taken in."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+        request = Request[Any, Any, Any](connection.scope)
+        caller = await sync_to_thread(caller_of, request, connection.app.state.house)
+        caller.must(act)
+
+    return guard
 
 
 def csrf_of(house: House, cookie: str) -> str:

@@ -1,7 +1,7 @@
-"""What the shop's ads cost and who called: made from its visits, with the truth, and stored by the real ways.
+"""What the shop's ads cost, who called and what came of it: made from its visits, and stored by the real ways.
 
 Costs go through the import of ad reports, calls through the store of calls, which must find out for itself whose calls
-they were: the demo knows it, and tests ask it back.
+they were: the demo knows it, and tests ask it back. Deals are in deals.py.
 """
 
 from collections.abc import Iterator
@@ -21,6 +21,7 @@ from tandem.calls import store as calls
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.model.delay import Delay
 from tandem.calls.model.pool import Traffic, least_recently_used
+from tandem.demo.deals import Phones, Rang, seed_deals
 from tandem.demo.truth import CallTruth, MoneyTruth
 from tandem.people import store as people
 
@@ -37,15 +38,22 @@ LOST = 0.08
 CALLS = {"Paid Search": 0.030, "Organic Search": 0.012, "Direct": 0.010, "Organic Maps": 0.06}
 """Share of visits that call, by channel; planted. All others call a third as often as direct ones."""
 RARELY = 0.0033
-ANSWERED = 0.78
-BATCH = 400
+ANSWERED, BACK = 0.78, 0.7
+"""Share of calls in opening hours that somebody answered, and of missed ones that were called back."""
+BATCH = 4000
 
 
 def seed_money(house: House, site: Site, seed: int, until: datetime) -> MoneyTruth:
-    """Costs and calls for the visits that are there; returns the truth about them."""
+    """Costs, calls and deals for the visits that are there; returns the truth about them."""
     cost, clicks = _seed_costs(house, site, np.random.default_rng([seed, 71]), until)
-    heard = _seed_calls(house, site, np.random.default_rng([seed, 72]), until)
-    return MoneyTruth(cost=cost, clicks=clicks, calls=heard)
+    answer = house.warehouse.ask(SQL["visits_in_order"], {"site": site.id}, max_execution_time=0)
+    visits = [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
+    if not visits:
+        return MoneyTruth(cost=cost, clicks=clicks, calls=[], called_back=0, deals=None)
+    phones = Phones()
+    rang, heard, backs = _seed_calls(house, site, np.random.default_rng([seed, 72]), until, visits, phones)
+    deals = seed_deals(house, site, seed, until, visits, rang, phones)
+    return MoneyTruth(cost=cost, clicks=clicks, calls=heard, called_back=backs, deals=deals)
 
 
 # ── costs ──
@@ -97,23 +105,37 @@ def _batches(rows: list[AdDay]) -> Iterator[list[AdDay]]:
 # ── calls ──
 
 
-def _seed_calls(house: House, site: Site, rng: np.random.Generator, until: datetime) -> list[CallTruth]:
+def _seed_calls(
+    house: House, site: Site, rng: np.random.Generator, until: datetime, visits: list[dict[str, Any]], phones: Phones
+) -> tuple[list[Rang], list[CallTruth], int]:
+    """The calls, the truth about them, and how many missed ones were called back."""
     pool = calls.add_pool(house, site, "Everybody", [OWN], price=2.5)
     lent = calls.add_numbers(house, site, [f"+482255502{n:02d}" for n in range(NUMBERS)], pool)
     calls.add_numbers(
         house, site, [BILLBOARD], channel="Offline", source="billboard", campaign="ring_road", label="Ring road"
     )
-    answer = house.warehouse.ask(SQL["visits_in_order"], {"site": site.id}, max_execution_time=0)
-    visits = [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
-    if not visits:
-        return []
     traffic = _traffic(rng, visits, until)
     tapped = _store_leases(house, site, rng, pool.id, lent, visits, traffic)
-    facts, truths = _told(rng, visits, traffic, tapped)
+    rang, truths = _told(rng, visits, traffic, tapped, phones)
+    backs = _called_back(rng, [call.fact for call in rang], until)
+    facts = [*(call.fact for call in rang), *backs]
     for i in range(0, len(facts), BATCH):
         calls.record(house, site, facts[i : i + BATCH])
     people.stitch_all(house, site)
-    return truths
+    return rang, truths, len(backs)
+
+
+def _called_back(rng: np.random.Generator, facts: list[CallFact], until: datetime) -> list[CallFact]:
+    """Calls to most of those who reached nobody, mostly within the hour."""
+    found = []
+    for fact in facts:
+        at = fact.at + timedelta(minutes=float(rng.lognormal(2.9, 0.9)))
+        if fact.outcome == Outcome.MISSED and rng.random() < BACK and at < until:
+            found.append(CallFact(
+                system="demo", ref=f"{fact.ref}-back", at=at, line=OWN, caller=fact.caller, direction="out",
+                outcome=Outcome.ANSWERED, talk_s=int(rng.lognormal(4.2, 0.6)), operator=fact.operator,
+            ))  # fmt: skip
+    return found
 
 
 def _traffic(rng: np.random.Generator, visits: list[dict[str, Any]], until: datetime) -> Traffic:
@@ -158,21 +180,22 @@ def _store_leases(
 
 
 def _told(
-    rng: np.random.Generator, visits: list[dict[str, Any]], traffic: Traffic, saw: dict[int, tuple[str, float]]
-) -> tuple[list[CallFact], list[CallTruth]]:
+    rng: np.random.Generator, visits: list[dict[str, Any]], traffic: Traffic, saw: dict[int, tuple[str, float]],
+    phones: Phones,
+) -> tuple[list[Rang], list[CallTruth]]:  # fmt: skip
     """The calls as the exchange tells of them, in order of time, and the truth; one in thirty is the billboard's."""
-    facts, truths, phones = list[CallFact](), list[CallTruth](), dict[int, str]()
+    facts, truths = list[Rang](), list[CallTruth]()
     order = np.argsort(traffic.call)
     for n, (place, moment) in enumerate(zip(traffic.caller[order].tolist(), traffic.call[order].tolist(), strict=True)):
         visit, at = visits[place], datetime.fromtimestamp(moment, UTC)
-        phone = phones.setdefault(visit["visitor"], f"+4860{len(phones):07d}")
+        phone = phones.of(visit["visitor"])
         is_billboard = n % 30 == 7
         ref, line = f"demo-{n}", BILLBOARD if is_billboard else saw[place][0]
-        facts.append(_fact(rng, ref, at, line, phone))
+        campaign = "ring_road" if is_billboard else visit["campaign"]
+        facts.append(Rang(_fact(rng, ref, at, line, phone), visit["visitor"], campaign))
         truths.append(CallTruth(
             ref=ref, at=at, visitor=0 if is_billboard else visit["visitor"],
-            channel="Offline" if is_billboard else visit["channel"],
-            campaign="ring_road" if is_billboard else visit["campaign"],
+            channel="Offline" if is_billboard else visit["channel"], campaign=campaign,
         ))  # fmt: skip
     return facts, truths
 

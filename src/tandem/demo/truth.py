@@ -106,12 +106,58 @@ class CallTruth(msgspec.Struct, frozen=True, kw_only=True):
     campaign: str
 
 
+class LeadTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What a campaign brought by the form: leads, qualified ones, won deals, and revenue less refunds."""
+
+    campaign: str
+    leads: int
+    qualified: int
+    won: int
+    revenue: Decimal
+
+
+class DealsTruth(msgspec.Struct, frozen=True, kw_only=True):
+    """What is true of the CRM's records; a lead is an enquiry, so a deal that was made from a lead is none.
+
+    revenue     of won deals less refunds, in the site's currency by the rate of the closing day; `refunded` of the same
+    margin      revenue less cost of goods, of won deals whose cost is known
+    sourceless  leads of the fair; of phone calls some may be without a source too
+    late        leads by who is responsible that were first touched after more than 30 minutes, or never
+    untouched   leads that still stand in their first stage an hour after they came
+    still       open records that have not moved for 14 days; duplicates: open enquiries that share their phone
+    campaigns   of records whose browser is told and whose last visit but direct ones is known
+    many, good  the campaign that brings many leads and few good ones, and the one that brings few and good
+    """
+
+    leads: int
+    qualified: int
+    deals: int
+    won: int
+    lost: int
+    revenue: Decimal
+    refunded: Decimal
+    margin: Decimal
+    sourceless: int
+    late: dict[str, int]
+    untouched: int
+    still: int
+    duplicates: int
+    campaigns: dict[str, LeadTruth]
+    many: str
+    good: str
+
+
 class MoneyTruth(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of costs and calls: cost and clicks by campaign, and every call."""
+    """What is true of costs, calls and deals: cost and clicks by campaign, every call, and what became of enquiries.
+
+    called_back   missed calls that were called back; `deals` is None in a history without visits
+    """
 
     cost: dict[str, Decimal]
     clicks: dict[str, int]
     calls: list[CallTruth]
+    called_back: int
+    deals: DealsTruth | None
 
 
 COUNTED = ("visits", "pageviews", "orders", "revenue", "refunds", "refunded", "signups", "bot_events")

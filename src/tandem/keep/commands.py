@@ -7,6 +7,7 @@ from tandem.accounts.house import House
 from tandem.ads import intake as ads
 from tandem.app import close_house, open_house
 from tandem.base.settings import Settings
+from tandem.calls import intake as calls
 from tandem.collect import healing
 from tandem.keep import backup, control, doctor, erase, export
 from tandem.keep.control import Command, Tell
@@ -44,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "export": export.export,
     "heal": heal,
     "import_ads": ads.import_file,
+    "import_calls": calls.import_file,
 }
 
 

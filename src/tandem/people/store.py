@@ -1,7 +1,7 @@
 """Who is who: evidence and conclusions in the event store, sealed values and decisions in the record store."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,14 @@ def remember(house: House, site: Site, identifier: Identifier, at: datetime) -> 
     key = key_of(house, site, identifier)
     _keep_values(house, site, {identifier: key}, at)
     return key
+
+
+def remember_all(house: House, site: Site, seen: Mapping[Identifier, datetime]) -> dict[Identifier, int]:
+    """Keep the sealed values of many identifiers, each with when it was seen; returns their keys."""
+    keys = {end: key_of(house, site, end) for end in seen}
+    if keys:
+        _keep_values(house, site, keys, min(seen.values()))
+    return keys
 
 
 class KeyLink(msgspec.Struct, frozen=True, kw_only=True):

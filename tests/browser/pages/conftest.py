@@ -100,6 +100,8 @@ def _company(url: str) -> Served:
     assert found, page.text[:500]
     served = Served(url, client, found[1])
     assert served.post("/goals?site=acme", name="Purchase", kind="event", match="purchase").status_code in (200, 201)
+    crm = {"area": "crm", "system": "webhook", "name": "Shop", "secret": "x"}
+    assert served.post("/connections?site=acme", **crm).status_code in (200, 201)
     assert served.post("/changes?site=acme", kind="deploy", title="Released 2.4").status_code in (200, 201)
     for person in range(PEOPLE):
         served.hit(person, *_events(person))

@@ -9,9 +9,10 @@ pytestmark = pytest.mark.browser
 PATHS = (
     "/board", "/traffic", "/realtime", "/figures", "/changes", "/settings", "/goals", "/reception", "/ads", "/deals",
     "/traffic?f=channel:is:Direct&figure=collect.lcp_p75&compare=year&bots=1", "/board?period=2020-01-01..2020-01-31",
-    "/people", "/people/00000000000000aa", "/connections",
+    "/people", "/people/00000000000000aa", "/connections", "/deals/mapping/1",
     "/calls", "/calls?by=term&within=5&period=2020-01-01..2020-01-31", "/calls/pools",
     "/money", "/money?conversion=goal:1&split=source&model=shapley&window=7", "/money?period=2020-01-01..2020-01-31",
+    "/reconciliation", "/reconciliation?f=channel:is:Direct&period=2020-01-01..2020-01-31",
 )  # fmt: skip
 LOOKS = (
     ("en", "light", 1440), ("en", "dark", 390), ("ru", "dark", 1440), ("ru", "light", 390), ("pl", "light", 1440),

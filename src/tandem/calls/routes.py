@@ -19,7 +19,7 @@ from tandem.accounts.store import note
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.calls import intake, questions, store, tags
-from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, PAID, RANDOM_HOLD_S
+from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
 from tandem.calls.store import SQL
 from tandem.connections.store import connections_of
 from tandem.metrics.address import View, address_of
@@ -194,7 +194,7 @@ def _pools(
         fixed=[n for n in store.numbers_of(house, site) if n.pool_id is None],
         snippet=SNIPPET.format(base=house.settings.base_url, site=site.key),
         told=told, channels=CHANNELS, reveals=store.REVEALS, reveal_share=ASSUMED_REVEAL, hold_s=RANDOM_HOLD_S,
-        blocking=BLOCKING, least=LEAST_VISITS,
+        blocking=BLOCKING, least=LEAST_VISITS, most_visits=MOST_VISITS,
     )  # fmt: skip
 
 

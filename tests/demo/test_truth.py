@@ -52,8 +52,10 @@ def seeded(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Seeded]:
     database = Database(f"sqlite:///{scratch / 'company.db'}")
     database.migrate()
     house = House(Settings(data=str(scratch / "company")), shared_warehouse, database)
+    desk = house.parts["desk"] = Desk(shared_warehouse)
     company = seed(house, until=UNTIL, events=30_000)
-    yield Seeded(house, next(iter(house.sites().values())), company, Desk(shared_warehouse))
+    yield Seeded(house, next(iter(house.sites().values())), company, desk)
+    desk.close()
     database.close()
 
 

@@ -48,11 +48,13 @@ ways as (
     from people
     where last_touch >= toUnixTimestamp64Milli({since:DateTime64(3, 'UTC')})
 )
-select first_back, second_back, third_back, onto, count() as weight
+-- What the order does not look back to is a constant 0: grouping by it costs nothing.
+select first_back, if({order:UInt8} > 1, back2, 0) as second_back, if({order:UInt8} > 2, back3, 0) as third_back, onto,
+       count() as weight
 from ways
 array join
     arrayPushFront(way, 0) as first_back,
-    arrayResize(if({order:UInt8} > 1, arrayConcat([0, 0], way), []), length(way) + 1) as second_back,
-    arrayResize(if({order:UInt8} > 2, arrayConcat([0, 0, 0], way), []), length(way) + 1) as third_back,
+    arrayResize(if({order:UInt8} > 1, arrayConcat([0, 0], way), []), length(way) + 1) as back2,
+    arrayResize(if({order:UInt8} > 2, arrayConcat([0, 0, 0], way), []), length(way) + 1) as back3,
     arrayPushBack(way, 0) as onto
 group by first_back, second_back, third_back, onto

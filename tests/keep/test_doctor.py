@@ -24,7 +24,7 @@ def test_a_sound_installation_has_no_problem(company: Path) -> None:
     names = {f["name"] for f in report["findings"]}
     assert names >= {
         "Tandem", "libraries", "settings", "disk", "memory", "port", "proxies", "event store", "clock", "record store",
-        "event schema", "record schema", "set-up", "spool", "salts", "rules", "reception", "visits",
+        "event schema", "record schema", "set-up", "spool", "salts", "rules", "reception", "visits", "key",
     }  # fmt: skip
 
 
@@ -78,6 +78,29 @@ with house.database.write() as c:
     assert code == 1
     assert "by 5" in found(report, "reception", "problem")[0]["text"]
     assert found(report, "visits", "problem") and found(report, "rules", "warning")
+
+
+def test_a_lost_key_and_a_system_that_does_not_answer_are_found(company: Path) -> None:
+    in_house(company, """
+from sqlalchemy import update
+from tandem.connections import store
+from tandem.connections.tables import connections
+from tandem.crm.jobs import SYSTEMS
+webhook = next(s for s in SYSTEMS if s.id == "webhook")
+site = house.sites()["fern"]
+store.add(house, site, webhook, "Sales", {"secret": "s3cret s3cret s3cret"})
+with house.database.write() as c:
+    c.execute(update(connections).values(problem="It does not answer."))
+""")  # fmt: skip
+    _, report = findings(company)
+    assert "“Sales”: It does not answer." in found(report, "connections", "warning")[0]["text"]
+    assert found(report, "key", "ok")
+    (company / "key").rename(company / "key.gone")
+    _, report = findings(company)
+    assert "every backup holds the key" in found(report, "key", "problem")[0]["cure"]
+    assert not (company / "key").exists(), "looking makes none"
+    _, report = findings(company, TANDEM_KEY="another key than before")
+    assert "cannot be opened" in found(report, "key", "problem")[0]["text"]
 
 
 def test_a_broken_store_is_a_finding_and_not_the_end(company: Path) -> None:

@@ -20,7 +20,7 @@ from tandem import __version__
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites, is_set_up
-from tandem.base import clock
+from tandem.base import clock, vault
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
@@ -33,9 +33,11 @@ from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.model.rules import RULES_VERSION, load_rules
 from tandem.collect.tables import salts
+from tandem.connections.tables import connections
 from tandem.keep import control
 from tandem.keep.backup import UNFINISHED, all_steps, named
 from tandem.keep.control import Tell
+from tandem.people.tables import identifiers
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 LIBRARIES = ("chdb", "clickhouse-connect", "litestar", "granian", "sqlalchemy", "alembic", "msgspec")
@@ -305,6 +307,10 @@ def _lacks_records(patient: Patient) -> bool:
     return patient.database is None or patient.database.revision()[0] is None
 
 
+def _lacks_newest_records(patient: Patient) -> bool:
+    return patient.database is None or len(set(patient.database.revision())) > 1
+
+
 def _sites(patient: Patient) -> list[Site]:
     return [] if _lacks_records(patient) or patient.database is None else all_sites(patient.database)
 
@@ -363,6 +369,46 @@ def _salts(patient: Patient) -> Iterator[Finding]:
         yield Finding("salts", OK, "No salt is older than a day.")
 
 
+# ── outside systems ──
+
+
+def _key(patient: Patient) -> Iterator[Finding]:
+    """Whether what was sealed can still be opened: a folder that was copied without its key is found out here."""
+    if _lacks_newest_records(patient):
+        return
+    assert patient.database is not None
+    with patient.database.read() as c:
+        columns = connections.c.sealed, identifiers.c.sealed
+        sealed_texts = [text for column in columns for text in c.execute(select(column).limit(1)).scalars()]
+    given, file = patient.settings.key, patient.settings.folder / vault.FILE
+    if not given and not file.exists():
+        if sealed_texts:
+            cure = f"Put back {file}, or set TANDEM_KEY; every backup holds the key."
+            yield Finding("key", PROBLEM, "The key that credentials and personal data were sealed with is gone.", cure)
+        return
+    try:
+        for text in sealed_texts:
+            vault.Vault(given or file.read_text().strip()).open(text)
+        yield Finding("key", OK, "Sealed values can be opened.")
+    except UserError as error:
+        yield Finding("key", PROBLEM, error.what, error.hint)
+
+
+def _connections(patient: Patient) -> Iterator[Finding]:
+    if _lacks_newest_records(patient):
+        return
+    assert patient.database is not None
+    known = select(connections.c.name, connections.c.problem).where(connections.c.is_on).order_by(connections.c.id)
+    with patient.database.read() as c:
+        rows = c.execute(known).all()
+    for name, problem in rows:
+        if problem:
+            cure = "Look at it on the page Connections; it is tried again by itself."
+            yield Finding("connections", WARNING, f"“{name}”: {problem}", cure)
+    if rows and not any(problem for _, problem in rows):
+        yield Finding("connections", OK, f"{len(rows)} outside systems, and all of them answer.")
+
+
 def _rules(patient: Patient) -> Iterator[Finding]:
     load_rules()
     agent_of("Mozilla/5.0")
@@ -416,5 +462,5 @@ def _visits(patient: Patient) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     _versions, _settings_fit, _data_folder, _memory, _port, _proxy, _stores, _schema, _people, _spool, _jobs, _salts,
-    _rules, _reception, _visits,
+    _rules, _reception, _visits, _key, _connections,
 )  # fmt: skip

@@ -158,6 +158,14 @@ def test_the_slash_leads_to_the_search_and_the_search_to_a_figure(opened: Opened
     page.wait_for_url(re.compile(r"figure=collect\.bounce_rate"))
 
 
+def test_tab_leaves_the_search_without_walking_through_all_it_could_find(opened: Opened) -> None:
+    page = opened("/board")
+    page.keyboard.press("/")
+    page.wait_for_selector("#jump-found a", state="attached")
+    page.keyboard.press("Tab")
+    assert not page.evaluate("() => document.activeElement.closest('.jump')")
+
+
 def test_the_chart_is_drawn_and_has_a_table_behind_it(opened: Opened) -> None:
     page = opened("/traffic")
     page.wait_for_selector("[data-chart] canvas")

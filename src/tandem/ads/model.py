@@ -1,10 +1,10 @@
 """What a day of an ad cost, what can be wrong with a report, and which of several reports counts for a day."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -214,3 +214,22 @@ def origin_of(system: str, kind: str) -> tuple[str, str, str]:
     channel, source, medium = ORIGINS[system]
     found = next(((c, m) for like, c, m in KINDS if kind and like.search(kind)), None)
     return (found[0], source, found[1]) if found else (channel, source, medium)
+
+
+class Known(dict[Any, Any]):
+    """Remembers what is made of a value: the same days, names and numbers stand in a report thousands of times.
+
+    most   forget all when there are more than so many; 0: never
+    """
+
+    def __init__(self, made: Callable[[Any], Any], most: int = 0) -> None:
+        self._made, self._most = made, most
+
+    def __missing__(self, value: Any) -> Any:
+        if self._most and len(self) > self._most:
+            self.clear()
+        found = self[value] = self._made(value)
+        return found
+
+
+MOST_KNOWN = 10_000

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock_time
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -17,7 +17,19 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.tables import sites
-from tandem.ads.model import LEVELS, AdDay, Load, Problem, better_of, origin_of, same_name, same_term, winner
+from tandem.ads.model import (
+    LEVELS,
+    MOST_KNOWN,
+    AdDay,
+    Known,
+    Load,
+    Problem,
+    better_of,
+    origin_of,
+    same_name,
+    same_term,
+    winner,
+)
 from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
 from tandem.base import clock
@@ -29,7 +41,6 @@ from tandem.rates.store import rates_of
 
 HERE = Path(__file__).parent
 SHIFT = 12
-MOST_KNOWN = 10_000
 COLUMNS = (
     "site", "on", "at", "load", "system", "account", "level", "channel", "source", "medium", "campaign",
     "campaign_key", "campaign_id", "ad_group", "ad_group_id", "ad", "ad_id", "term", "term_key", "term_id",
@@ -114,11 +125,11 @@ class Staging:
         self._warehouse, self._site, self._import = house.warehouse, site, held
         self._rates = rates_of(house.database, since=None)
         self._origins = visit_origins(house.warehouse, site)
-        self._rate = _Known(self._between)
-        self._days, self._loads = _Known(self._day), _Known(self._load)
-        self._texts = _Known(tabbed, MOST_KNOWN)
-        self._named = _Known(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_KNOWN)
-        self._channels = _Known(self._origin)
+        self._rate = Known(self._between)
+        self._days, self._loads = Known(self._day), Known(self._load)
+        self._texts = Known(tabbed, MOST_KNOWN)
+        self._named = Known(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_KNOWN)
+        self._channels = Known(self._origin)
         self._levels: set[str] = set()
         self._blocks = 0
         self.rows = self.impressions = self.clicks = 0
@@ -195,20 +206,6 @@ class Staging:
         seen = next((self._origins[key] for key in keys if key[1] and key in self._origins), None)
         words = seen or origin_of(system, kind)
         return "\t".join(map(tabbed, (words[0], source or words[1], medium or words[2])))
-
-
-class _Known(dict[Any, Any]):
-    """Remembers what is made of a value: the same days and names stand in a report thousands of times."""
-
-    def __init__(self, made: Callable[[Any], Any], most: int = 0) -> None:
-        self._made, self._most = made, most
-
-    def __missing__(self, value: Any) -> Any:
-        if self._most and len(self) > self._most:
-            self.clear()
-        found = self._made(value)
-        self[value] = found
-        return found
 
 
 def _level(row: AdDay) -> str:

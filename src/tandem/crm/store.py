@@ -284,4 +284,4 @@ def _origin(deal: Mapping[str, Any], visits: Found, channels: Mapping[tuple[str,
 
 def has_deals(house: House, site: Site) -> bool:
     """Whether anything was ever told of this site."""
-    return bool(house.warehouse.value("select count() > 0 from deal_rows where site = {site:UInt32}", site=site.id))
+    return bool(house.warehouse.value(SQL["has_deals"], site=site.id))

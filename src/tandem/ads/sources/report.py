@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tandem.ads.model import MOST_PROBLEMS, AdDay, Problem
+from tandem.ads.model import MOST_KNOWN, MOST_PROBLEMS, AdDay, Known, Problem
 from tandem.ads.sources import cells
 from tandem.ads.sources.cells import Decimals, Order, Unreadable
 from tandem.ads.sources.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
@@ -131,15 +131,15 @@ class Report:
                 cut_ids.append(text)
             return text
 
-        plain, ids = _Known(cells.plain), _Known(id_of)
+        plain, ids = Known(cells.plain, MOST_KNOWN), Known(id_of, MOST_KNOWN)
         texts = [(f, at[f], ids if f in _IDS else plain) for f in _TEXTS if at[f] >= 0 and f not in _MANY]
         many = [(f, at[f]) for f in _MANY if at[f] >= 0]
-        number = _Known(lambda cell: cells.number(cell, decimals))
-        whole = _Known(lambda cell: cells.whole(cell, decimals))
-        currencies = _Known(lambda cell: _currency(cells.plain(cell)) or fixed_currency)
+        number = Known(lambda cell: cells.number(cell, decimals), MOST_KNOWN)
+        whole = Known(lambda cell: cells.whole(cell, decimals), MOST_KNOWN)
+        currencies = Known(lambda cell: _currency(cells.plain(cell)) or fixed_currency, MOST_KNOWN)
         account = self.hints.account
         days, is_api_table = self._days, head.system == "yandex" and not _API_NAMES.isdisjoint(head.names)
-        money = _Known(lambda cell: self._money(cell, in_micros, is_api_table))
+        money = Known(lambda cell: self._money(cell, in_micros, is_api_table), MOST_KNOWN)
         is_span = "first" in places and "last" in places
 
         def read(line: int, row: list[Any]) -> AdDay | None:
@@ -323,22 +323,6 @@ _IDS: Final = ("campaign_id", "ad_group_id", "ad_id", "term_id")
 _MANY: Final = ("term", "ad")  # so many different ones that remembering them would not pay
 _NOTHING: Final = Decimal(0)
 _API_NAMES: Final = frozenset(("campaignname", "campaignid", "adgroupname", "adgroupid", "criterionid", "clientlogin"))
-
-
-class _Known(dict[Any, Any]):
-    """Remembers what a cell's text means: the same names and numbers stand in a report thousands of times."""
-
-    def __init__(self, meaning: Callable[[Any], Any]) -> None:
-        self._meaning = meaning
-
-    def __missing__(self, cell: Any) -> Any:
-        if len(self) > MOST_KNOWN:
-            self.clear()
-        found = self[cell] = self._meaning(cell)
-        return found
-
-
-MOST_KNOWN: Final = 10_000
 
 
 def _currency(text: str) -> str:

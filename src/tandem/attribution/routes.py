@@ -195,7 +195,7 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
     choice = _choice(request)
     view = _view(request, house, caller, choice)
     ask = _ask(view.address, choice, view.address.period)
-    asked = [store.bound(name, ask) for name in ("journeys", "lost_steps", "totals")]
+    asked = [store.bound(name, ask) for name in ("stories", "steps", "values", "totals")]
     return framed(
         request,
         house,

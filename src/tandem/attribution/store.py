@@ -12,20 +12,24 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.tables import people
 from tandem.attribution.model.ask import Ask
-from tandem.attribution.model.credits import NOTHING, lost_steps, tail_steps, together
-from tandem.attribution.model.journey import Ints, Journeys
+from tandem.attribution.model.credits import counted_steps, lost_steps
+from tandem.attribution.model.journey import Journeys
 from tandem.attribution.model.markov import WIDEST, Steps
 from tandem.attribution.model.report import Definition, Report, Result, plain
+from tandem.attribution.model.stories import CONVERSION, Stories, cut
 from tandem.attribution.tables import reports as t
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.warehouse import Step, Warehouse, steps_of
+from tandem.base.warehouse import Array, Step, Warehouse, steps_of
 
 HERE = Path(__file__).parent
 SQL = {path.stem: path.read_text() for path in sorted((HERE / "sql").glob("*.sql"))}
-TOUCH_COLUMNS = ("journey", "place", "value", "is_direct", "age_s", "weight", "worth", "is_first")
+STORY_COLUMNS = ("person", "moment", "value", "is_direct", "weight", "worth")
 STEP_COLUMNS = ("first_back", "second_back", "third_back", "onto", "weight")
+DAY_MS = 86_400_000
+MOST_VALUES = 2**24 - 1
+"""Values that sql/steps.sql finds room for beside the moment of a touch."""
 
 
 def schema() -> list[Step]:
@@ -75,57 +79,50 @@ def totals(warehouse: Warehouse, ask: Ask) -> Totals:
 
 
 def found(warehouse: Warehouse, ask: Ask) -> Found:
-    """The journeys with a conversion, one by one, and the steps of those without."""
-    names = {int(code): str(name) for code, name in warehouse.ask(*bound("values", ask)).rows}
-    if len(names) > WIDEST:  # a longer chain over them would have more states than journeys
+    """The journeys with a conversion, one by one, and the steps of those without.
+
+    raises   UserError where the split has more than MOST_VALUES values
+    """
+    named = warehouse.ask(*bound("values", ask)).rows
+    if len(named) > MOST_VALUES:
+        raise UserError("There are too many values to share credit among.", "Choose another split, or fewer days.")
+    if len(named) > WIDEST:  # a longer chain over them would have more states than journeys
         ask = msgspec.structs.replace(ask, order=1)
-    won = warehouse.arrays(bound("journeys", ask)[0], TOUCH_COLUMNS, bound("journeys", ask)[1])
-    lost = warehouse.arrays(bound("lost_steps", ask)[0], STEP_COLUMNS, bound("lost_steps", ask)[1])
-    codes = np.sort(np.array(list(names), np.uint64))
-    value, onto = _placed(won["value"], codes), _placed(lost["onto"], codes)
-    number = _numbers(len(codes), value, onto)
-    kept = codes[number[:-1] != NOTHING]
-    won["value"] = number[value]
-    is_touch, is_won = won["place"] > 0, won["weight"] > 0
-    tails = _journeys({name: column[is_touch & ~is_won] for name, column in won.items()}, len(kept))
-    back = [number[_placed(lost[name], codes)] for name in STEP_COLUMNS[: ask.order]]
-    walked = lost_steps(back, number[onto], lost["weight"].astype(np.float64), len(kept))
+    codes = np.array([code for code, _ in named], np.uint64)
+    told = _asked(warehouse, "stories", STORY_COLUMNS, ask, codes)
+    stories = cut(_stories(told), len(named), ask.since_ms, ask.window * DAY_MS)
+    steps = _asked(warehouse, "steps", STEP_COLUMNS, ask, codes)
+    back = [steps[name].astype(np.int64) - 1 for name in STEP_COLUMNS[: ask.order]]
+    walked = counted_steps(back, steps["onto"].astype(np.int64) - 1, steps["weight"].astype(np.float64), len(named))
+    lost = lost_steps(walked, stories)
+    is_used = np.zeros(len(named) + 2, bool)
+    is_used[stories.won.value] = is_used[lost.onto] = True
+    kept = np.flatnonzero(is_used[: len(named)])
     return Found(
-        names=[names[int(code)] for code in kept],
-        journeys=_journeys({name: column[is_touch & is_won] for name, column in won.items()}, len(kept)),
-        lost=together(tail_steps(tails, ask.order), walked),
-        lone=(float(won["weight"][~is_touch].sum()), float(won["worth"][~is_touch].sum())),
+        names=[str(named[place][1]) for place in kept],
+        journeys=stories.won.among(kept),
+        lost=lost.among(kept),
+        lone=stories.lone,
         totals=totals(warehouse, ask),
     )
 
 
-def _numbers(size: int, *places: Ints) -> Ints:
-    """Numbers without gaps for those places that occur; NOTHING, the last one, stays what it is."""
-    is_used = np.zeros(size + 1, bool)
-    for some in places:
-        is_used[some] = True
-    is_used[NOTHING] = False
-    return np.where(is_used, np.cumsum(is_used) - 1, NOTHING)
+def _asked(warehouse: Warehouse, name: str, columns: tuple[str, ...], ask: Ask, codes: Array) -> dict[str, Array]:
+    sql, params = bound(name, ask)
+    return warehouse.arrays(sql, columns, params | {"codes": codes})
 
 
-def _journeys(touches: dict[str, Any], values: int) -> Journeys:
-    order = np.lexsort((touches["place"], touches["journey"]))
-    in_turn = {name: column[order] for name, column in touches.items()}
-    starts = np.flatnonzero(np.append(True, in_turn["journey"][1:] != in_turn["journey"][:-1])[: len(order)])
-    return Journeys(
-        values=values,
-        value=in_turn["value"],
-        is_direct=in_turn["is_direct"].astype(bool),
-        age_s=in_turn["age_s"].astype(np.float64),
-        starts=starts.astype(np.int64),
-        weight=in_turn["weight"][starts].astype(np.float64),
-        worth=in_turn["worth"][starts].astype(np.float64),
-        is_first=in_turn["is_first"][starts].astype(bool),
+def _stories(told: dict[str, Array]) -> Stories:
+    is_known = (told["value"] > 0) | (told["weight"] > 0)  # not so a touch whose value came after the codes were asked
+    person, moment, value, is_direct, weight, worth = (told[name][is_known] for name in STORY_COLUMNS)
+    return Stories(
+        person=person,
+        moment=moment.astype(np.int64),
+        value=np.where(value > 0, value.astype(np.int64) - 1, CONVERSION),
+        is_direct=is_direct.astype(bool),
+        weight=weight.astype(np.float64),
+        worth=worth.astype(np.float64),
     )
-
-
-def _placed(values: Any, codes: Any) -> Ints:
-    return np.where(values > 0, np.searchsorted(codes, values), NOTHING).astype(np.int64)
 
 
 def stages(warehouse: Warehouse, site: int) -> list[str]:

@@ -133,14 +133,14 @@ class Warehouse:
         """The columns `names` of one question as numpy arrays, for millions of rows; `params` may hold arrays."""
         # TRAP: the client binds a list value by value, at a microsecond each, and a text letter by letter
         bound = {k: UserString(str(v.tolist())) if isinstance(v, np.ndarray) else v for k, v in (params or {}).items()}
-        result: Any = self.client.query(sql, parameters=bound, settings=settings or None, use_numpy=True)
-        found = result.np_result
-        if not found.size:  # TRAP: without rows the client gives neither names nor types
+        with self.client.query_np_stream(sql, parameters=bound, settings=settings or None) as stream:
+            columns = list(stream.source.column_names)
+            blocks: list[Any] = list(stream)
+        if not blocks:  # TRAP: without rows the client gives neither names nor types
             return {name: np.zeros(0, np.uint64) for name in names}
-        if found.dtype.names:
-            return {name: found[name] for name in names}
-        # TRAP: columns of one type come as a plane without names
-        return {name: found[:, list(result.column_names).index(name)] for name in names}
+        # TRAP: columns of one type come as planes without names
+        at = {name: name if blocks[0].dtype.names else (slice(None), columns.index(name)) for name in names}
+        return {name: np.concatenate([block[at[name]] for block in blocks]) for name in names}
 
     def value(self, sql: str, /, **params: Any) -> Any:
         """The single value of a question, or None without rows."""

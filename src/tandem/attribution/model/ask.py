@@ -55,6 +55,11 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     filters: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
     @property
+    def since_ms(self) -> int:
+        """The beginning in milliseconds since 1970."""
+        return round(self.since.timestamp() * 1000)
+
+    @property
     def params(self) -> dict[str, Any]:
         """The values to bind."""
         return {

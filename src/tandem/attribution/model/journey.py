@@ -50,6 +50,10 @@ class Journeys(NamedTuple):
         """Days from the first touch to the conversion, by journey."""
         return self.age_s[self.starts] / DAY_S
 
+    def among(self, kept: Ints) -> "Journeys":
+        """The same journeys where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
+        return self._replace(values=len(kept), value=np.searchsorted(kept, self.value))
+
 
 class Credit(NamedTuple):
     """What each value of the split gets: conversions, the squares of its shares (for its range), and money."""

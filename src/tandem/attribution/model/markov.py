@@ -27,7 +27,7 @@ LEFT = 1e-13
 
 
 class Steps(NamedTuple):
-    """How often paths went on from a state to a next touch, a conversion or nothing; a step may stand there twice.
+    """How often paths went on from a state to a next touch, a conversion or nothing.
 
     A state is a number of `order` digits in base `values + 1`, the latest touch last; digit 0 is "before the path
     began", digit v + 1 is value v. `onto` is the next touch's value, `values` for a conversion, `values + 1` for none.
@@ -42,6 +42,16 @@ class Steps(NamedTuple):
     @property
     def conversions(self) -> float:
         return float(self.weight[self.onto == self.values].sum())
+
+    def among(self, kept: Ints) -> "Steps":
+        """The same steps where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
+        digit = np.append(0, kept + 1)
+        state = np.zeros_like(self.state)
+        for power in range(self.order):
+            held = self.state // (self.values + 1) ** power % (self.values + 1)
+            state += np.searchsorted(digit, held) * len(digit) ** power
+        onto = np.searchsorted(np.append(kept, [self.values, self.values + 1]), self.onto)
+        return Steps(len(kept), self.order, state, onto, self.weight)
 
 
 class Markov(NamedTuple):
@@ -63,7 +73,7 @@ def steps_of(touches: Ints, starts: Ints, conversions: Floats, nulls: Floats, va
     starts       where each path starts in `touches`; paths are not empty
     conversions  how many conversions each path brought; `nulls`: how many times it was gone without one
     """
-    base, width = values + 1, values + 2
+    base = values + 1
     ends = np.append(starts, len(touches))[1:]
     place = np.arange(len(touches)) - np.repeat(starts, ends - starts)
     digits = touches.astype(np.int64) + 1
@@ -75,22 +85,21 @@ def steps_of(touches: Ints, starts: Ints, conversions: Floats, nulls: Floats, va
         before += digit * base ** (back - 1)
         if back < order:
             latest += digit * base**back
-    last = latest[ends - 1] * width
-    moves = np.concatenate([before * width + touches, last + values, last + values + 1])
+    last = latest[ends - 1]
+    state = np.concatenate([before, last, last])
+    onto = np.concatenate([touches, np.full(len(last), values), np.full(len(last), values + 1)])
     weights = np.concatenate([np.repeat(conversions + nulls, ends - starts), conversions, nulls])
-    kept, summed = _summed(moves, weights, base**order * width)
-    return Steps(values, order, kept // width, kept % width, summed)
+    return summed(Steps(values, order, state, onto, weights))
 
 
-def _summed(keys: Ints, weights: Floats, space: int) -> tuple[Ints, Floats]:
-    """Each key once, with the sum of its weights."""
-    if space <= max(4 * len(keys), 1_000_000):
-        found = _sums(keys, weights, space)
-        kept = np.flatnonzero(found)
-        return kept, found[kept]
-    kept, places = np.unique(keys, return_inverse=True)
-    found = _sums(places, weights, len(kept))
-    return kept[found > 0], found[found > 0]
+def summed(steps: Steps) -> Steps:
+    """Each step once, with the sum of its weights; those that come to 0 are left out."""
+    shape = ((steps.values + 1) ** steps.order, steps.values + 2)
+    table = sparse.coo_array((steps.weight, (steps.state, steps.onto)), shape=shape).tocsr()
+    table.sum_duplicates()
+    table.eliminate_zeros()
+    once = table.tocoo()
+    return Steps(steps.values, steps.order, once.row.astype(np.int64), once.col.astype(np.int64), once.data)
 
 
 def markov(steps: Steps) -> Markov:
@@ -190,7 +199,7 @@ class _Solver(NamedTuple):
     def solved(self, b: Floats) -> Floats:
         """x for one b, or for each column of several."""
         rest = _rest(self.chain, self.pace, self.share, b)
-        found = rest + np.multiply.outer(self.paced, self.share @ rest) / (1.0 - self.share @ self.paced)
+        found = rest + np.multiply.outer(self.paced, _dot(self.share, rest)) / (1.0 - _dot(self.share, self.paced))
         step = b + self.chain @ found - found
         end = LEFT * np.abs(b).sum()
         while np.abs(step).sum() > end:
@@ -199,11 +208,16 @@ class _Solver(NamedTuple):
         return np.asarray(found)
 
 
+def _dot(share: Floats, x: Floats) -> Floats:
+    """The same as share @ x. TRAP: that starts threads which go on spinning, and take longer than the sum itself."""
+    return np.asarray(np.einsum("i,i...->...", share, x))
+
+
 def _rest(chain: sparse.csr_array, pace: Floats, share: Floats, b: Floats) -> Floats:
     """(I - E)⁻¹ b nearly, where E = Q - pace ⊗ share."""
     total, step = b.copy(), b
     for _ in range(12):
-        step = chain @ step - np.multiply.outer(pace, share @ step)
+        step = chain @ step - np.multiply.outer(pace, _dot(share, step))
         total += step
     return total
 
@@ -259,5 +273,5 @@ def _returns(chain: sparse.csr_array, forth: sparse.csr_array, ahead: _Solver, b
     onward, back = ahead.solved(pace), behind.solved(share)
     straight = np.asarray(chain.multiply(forth).sum(axis=1)).ravel()
     rest = 1.0 - pace * share + straight - pace * (forth @ share) - share * (chain @ pace)
-    rest += pace * share * (share @ pace)
-    return np.asarray(rest + onward * back / (1.0 + share @ onward))
+    rest += pace * share * _dot(share, pace)
+    return np.asarray(rest + onward * back / (1.0 + _dot(share, onward)))

@@ -1,0 +1,109 @@
+"""Stories: all that people did who converted, and the journeys that are cut from it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from tandem.attribution.model.journey import Flags, Floats, Ints, Journeys
+
+CONVERSION = np.iinfo(np.int64).max
+"""Stands for a value where an event is no touch; the largest, so that at one moment touches come first."""
+
+
+class Stories(NamedTuple):
+    """Touches and conversions of many people, in any order; `moment` is in milliseconds.
+
+    value          the value of a touch, from 0, or CONVERSION
+    weight, worth  how many conversions an event stands for, and the money that it brought; 0 for a touch
+    """
+
+    person: Ints
+    moment: Ints
+    value: Ints
+    is_direct: Flags
+    weight: Floats
+    worth: Floats
+
+
+class Cut(NamedTuple):
+    """What stories come to. `lone` are conversions and money without a touch in their window.
+
+    won    the touches of each conversion: those since the conversion before it that had touches
+    tails  the touches after a person's last conversion
+    whole  the touches of each person, as if there had been no conversion
+    """
+
+    won: Journeys
+    tails: Journeys
+    whole: Journeys
+    lone: tuple[float, float]
+
+
+def cut(stories: Stories, values: int, since: int, window: int) -> Cut:
+    """The journeys that end at `since` or later; none holds a touch that lies further back from its end than `window`.
+
+    values         how many values the split has
+    since, window  in milliseconds
+    """
+    stories = _in_turn(stories)
+    places = np.arange(len(stories.person))
+    is_touch = stories.value != CONVERSION
+    is_new = _changes(stories.person)
+    is_last = np.append(is_new[1:], True)[: len(places)]
+    born = _latest(is_new, places)
+    touched = _latest(is_touch, places)  # the touch at or before each event; of another person, if before `born`
+    # A run are touches without a conversion between them.
+    run = _latest(is_touch & (is_new | ~np.append(False, is_touch[:-1])[: len(places)]), places)
+    is_due = stories.moment >= since
+    ends = np.flatnonzero(~is_touch & is_due)
+    has_way = touched[ends] >= born[ends]
+    begins = np.where(has_way, run[touched[ends]], ends)
+    won, is_empty = _journeys(stories, values, begins, ends, window, born)
+    lone = ends[is_empty]
+    ends = np.flatnonzero(is_last & is_touch & is_due)
+    tails, _ = _journeys(stories, values, run[ends], ends, window, born)
+    ends = touched[is_last]
+    ends = ends[(ends >= born[is_last]) & is_due[ends]]
+    whole, _ = _journeys(stories, values, born[ends], ends, window, born)
+    return Cut(won, tails, whole, (float(stories.weight[lone].sum()), float(stories.worth[lone].sum())))
+
+
+def _in_turn(stories: Stories) -> Stories:
+    order = np.lexsort((stories.value, stories.moment, stories.person))
+    return Stories._make(column[order] for column in stories)
+
+
+def _changes(keys: Ints) -> Flags:
+    return np.append(True, keys[1:] != keys[:-1])[: len(keys)]
+
+
+def _latest(is_met: Flags, places: Ints) -> Ints:
+    """For each place the latest one, up to itself, where something is met; -1 before the first."""
+    return np.asarray(np.maximum.accumulate(np.where(is_met, places, -1)))
+
+
+def _journeys(
+    stories: Stories, values: int, begins: Ints, ends: Ints, window: int, born: Ints
+) -> tuple[Journeys, Flags]:
+    """The touches from `begins` up to `ends` that lie in the window before the end, and which of them are none."""
+    lengths = ends - begins + 1
+    of = np.repeat(np.arange(len(ends)), lengths)
+    at = np.arange(len(of)) - np.repeat(np.cumsum(lengths) - lengths - begins, lengths)
+    age = stories.moment[ends][of] - stories.moment[at]
+    is_kept = (stories.value[at] != CONVERSION) & (age <= window)
+    of, at, age = of[is_kept], at[is_kept], age[is_kept]
+    counts = np.bincount(of, minlength=len(ends))
+    some = ends[counts > 0]
+    passed = np.cumsum(stories.value == CONVERSION)
+    is_first = passed[some] - passed[born[some]] + (stories.value[born[some]] == CONVERSION) == 1
+    cut = Journeys(
+        values=values,
+        value=stories.value[at],
+        is_direct=stories.is_direct[at],
+        age_s=(age // 1000).astype(np.float64),
+        starts=np.flatnonzero(_changes(of)),
+        weight=stories.weight[some],
+        worth=stories.worth[some],
+        is_first=is_first,
+    )
+    return cut, counts == 0

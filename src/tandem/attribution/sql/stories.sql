@@ -1,0 +1,44 @@
+-- answers: What did those people do who converted: all their touches and conversions?
+-- grain: one row per conversion (value 0) or touch (weight 0) of a person
+-- reads: touches, conversion_facts, outside_facts
+with
+-- Filters choose persons: each asks for a visit that meets it, or, when it says "not", for none that does.
+chosen as (
+    select person
+    from touches
+    where {is_filtered:UInt8} and site = {site:UInt32} and (bot = '' or {with_bots:UInt8})
+      and at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32}) and at < {until:DateTime64(3, 'UTC')}
+    group by person
+    having arrayAll(
+        (is_met, f) -> is_met = (f.2 in ('is', 'contains')),
+        maxForEach(arrayMap(
+            f -> toUInt8(if(
+                f.2 in ('is', 'is_not'), has(f.3, facets[f.1]),
+                arrayExists(part -> positionCaseInsensitiveUTF8(facets[f.1], part) > 0, f.3)
+            )),
+            {filters:Array(Tuple(String, String, Array(String)))}
+        )),
+        {filters:Array(Tuple(String, String, Array(String)))}
+    )
+),
+facts as (
+    select person, at, weight, toFloat64(amount) as worth
+    from {facts:Identifier}
+    where site = {site:UInt32} and kind = {kind:String} and key = {key:String} and weight > 0
+      and at < {until:DateTime64(3, 'UTC')} and (bot = '' or {with_bots:UInt8})
+      and (not {is_filtered:UInt8} or person global in (select person from chosen))
+)
+select person, toUnixTimestamp64Milli(at) as moment, 0 as value, 0 as is_direct, weight, worth
+from facts
+union all
+select person, toUnixTimestamp64Milli(at),
+       transform(
+           cityHash64({by:Identifier}), {codes:Array(UInt64)},
+           arrayMap(i -> toUInt32(i), arrayEnumerate({codes:Array(UInt64)})), toUInt32(0)
+       ), channel = 'Direct', 0., 0.
+from touches
+where site = {site:UInt32} and (bot = '' or {with_bots:UInt8})
+  and at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32}) and at < {until:DateTime64(3, 'UTC')}
+  and person global in (
+      select person from facts where at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32})
+  )

@@ -200,8 +200,8 @@ def test_a_store_that_lost_rows_is_noticed_before_anything_counts(
 ) -> None:
     real = Warehouse.insert_lines
 
-    def forgetful(self: Warehouse, name: str, columns: Any, lines: Any, token: str = "") -> int:
-        return real(self, name, columns, lines[:-1], token)
+    def forgetful(self: Warehouse, name: str, columns: Any, lines: bytes, token: str = "") -> None:
+        real(self, name, columns, b"".join(lines.splitlines(keepends=True)[:-1]), token)
 
     monkeypatch.setattr(Warehouse, "insert_lines", forgetful)
     with pytest.raises(RuntimeError, match="the event store holds"):

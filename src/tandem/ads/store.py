@@ -49,6 +49,8 @@ COLUMNS = (
 MOST_ACCOUNTS = 1 << SHIFT
 PLACES = Decimal("0.0001")
 STAGED_FOR = timedelta(days=1)
+BLOCK_BYTES = 2_500_000
+"""Some ten thousand rows: fewer are more parts to merge, more take more memory."""
 COUNTING = ("confirmed", "loaded")
 _settling = threading.Lock()
 
@@ -131,7 +133,7 @@ class Staging:
         self._named = Known(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_KNOWN)
         self._channels = Known(self._origin)
         self._levels: set[str] = set()
-        self._blocks = 0
+        self._waiting, self._blocks = bytearray(), 0
         self.rows = self.impressions = self.clicks = 0
         self.cost = self.original_cost = Decimal(0)
         self.problems: dict[tuple[str, date], Problem] = {}
@@ -142,16 +144,23 @@ class Staging:
         return max(self._levels, key=LEVELS.index, default="campaign")
 
     def add(self, rows: Sequence[AdDay]) -> None:
-        """Write one block of rows.
+        """Write rows, in blocks of some thousands.
 
         raises   UserError when there are more accounts than a load can hold
         """
-        if not rows:
-            return
         lines = self._lines(rows)
-        self._blocks += 1
         if not self.problems:
-            self._warehouse.insert_lines("ad_rows", COLUMNS, lines, f"ads:{self._import.id}:{self._blocks}")
+            self._waiting += "".join(lines).encode("utf-8", "replace")
+        if len(self._waiting) >= BLOCK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what still waits to be enough for a block."""
+        if self._waiting and not self.problems:
+            self._blocks += 1
+            block = bytes(self._waiting)
+            self._warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
+        self._waiting.clear()
 
     def _lines(self, rows: Sequence[AdDay]) -> list[str]:
         """The rows as lines of COLUMNS. Kept short of calls: this is done a million times."""
@@ -171,7 +180,7 @@ class Staging:
                 f"{days[r.on]}\t{loads[r.account]}\t{level}\t{origin}\t{named[r.campaign]}\t{text[r.campaign_id]}"
                 f"\t{text[r.ad_group]}\t{text[r.ad_group_id]}\t{text[r.ad]}\t{text[r.ad_id]}\t{term}\t{tabbed(same_term(r.term))}"
                 f"\t{text[r.term_id]}\t{r.impressions}\t{r.clicks}\t{cost}\t{original}\t{text[r.currency]}"
-                f"\t{r.platform_conversions:f}"
+                f"\t{r.platform_conversions:f}\n"
             )
             self._levels.add(level)
         self.rows += len(rows)
@@ -316,6 +325,7 @@ def stage(
     level     what kind of report it is, where that is known; else the finest level seen
     covered   days of `account` that the report tells of, also those without any row
     """
+    staging.flush()
     first = held.id << SHIFT
     bound = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = sql_text(HERE / "sql" / "load_days.sql")

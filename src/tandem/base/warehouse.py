@@ -168,19 +168,16 @@ class Warehouse:
         )
         return count
 
-    def insert_lines(self, table: str, names: Sequence[str], lines: Sequence[str], token: str = "") -> int:
+    def insert_lines(self, table: str, names: Sequence[str], lines: bytes, token: str = "") -> None:
         """Put lines of tab-separated values into a table as one block, for bulk: a third of the time that columns take.
 
-        lines   each without its end; values escaped by `tabbed`, moments in seconds, decimals with a point
-        token   the same one a second time does nothing. Returns rows sent
+        lines   each with its end; values escaped by `tabbed`, moments in seconds, decimals with a point
+        token   the same one a second time does nothing
         """
-        if lines:
-            settings: dict[str, Any] = {**WRITING, "input_format_parallel_parsing": 0}
-            if token:
-                settings["insert_deduplication_token"] = token
-            block = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-            self.client.raw_insert(table, list(names), block, settings=settings, fmt="TabSeparated")
-        return len(lines)
+        settings: dict[str, Any] = {**WRITING, "input_format_parallel_parsing": 0}
+        if token:
+            settings["insert_deduplication_token"] = token
+        self.client.raw_insert(table, list(names), lines, settings=settings, fmt="TabSeparated")
 
     def is_up(self) -> bool:
         """Whether the store answers at all."""
@@ -204,7 +201,8 @@ _TABBED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r", "\
 
 def tabbed(text: str) -> str:
     """A text as a value of `insert_lines`."""
-    return text.translate(_TABBED)
+    is_plain = text.isprintable() and "\\" not in text  # a tenth of what translating costs, and nearly all texts are
+    return text if is_plain else text.translate(_TABBED)
 
 
 SERVER_CONFIG = """<clickhouse>

@@ -309,7 +309,11 @@ def stitch_all(house: House, site: Site) -> int:
 
 def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:
     """The identifiers that were concluded to be of the same persons as these, with those conclusions."""
-    return warehouse.arrays(SQL["companions"], CONCLUDED, {"site": site.id, "nodes": nodes})
+    told = warehouse.arrays(SQL["companions"], (*CONCLUDED, "version"), {"site": site.id, "nodes": nodes})
+    order = np.lexsort((told["version"], told["node"]))
+    node = told["node"][order]
+    newest = order[np.append(node[1:] != node[:-1], True)[: node.size]]
+    return {name: told[name][newest] for name in CONCLUDED}
 
 
 def _conclude(

@@ -248,13 +248,25 @@ def test_clicks_that_never_arrived_raise_a_finding(house: House, site: Site, tod
     }
 
 
-def _spend(house: House, site: Site, clicks: int) -> None:
+def test_an_ad_systems_conversions_raise_findings_once_somebody_says_that_they_are_ours(
+    house: House, site: Site, today: datetime
+) -> None:
+    _spend(house, site, clicks=0, conversions=200)
+    assert jobs.review(house, site) == 0
+    store.save_rules(house.database, site, "held:google", Rules(is_same=True), None)
+    assert jobs.review(house, site) == 2
+    assert {(f.figure, f.unexplained) for f in store.findings_of(house.database, site)} == {("conversions", 200)}
+    store.save_rules(house.database, site, "held:google", Rules(), None)
+    assert jobs.review(house, site) == 0
+
+
+def _spend(house: House, site: Site, clicks: int, conversions: float = 1.5) -> None:
     """One day of one campaign, as the room Ads holds it."""
     house.warehouse.insert(
         "ad_rows",
         {"site": [site.id], "on": [DAY], "at": [noon()], "load": [1], "system": ["google"], "account": ["a"],
          "level": ["campaign"], "channel": ["Paid Search"], "campaign": ["brand"], "clicks": [clicks],
-         "cost": [Decimal(5)], "platform_conversions": [Decimal("1.5")]},
+         "cost": [Decimal(5)], "platform_conversions": [Decimal(str(conversions))]},
     )  # fmt: skip
     house.warehouse.insert(
         "ad_loads",

@@ -154,8 +154,8 @@ def review(house: House, site: Site) -> int:
     for source in questions.sources(house, site):
         rules = store.rules_of(house.database, site, source.id)
         for figure, splits in source.figures.items():
-            if source.is_held and figure != "clicks":
-                continue  # goals of an ad system and deals of a CRM are other things than ours, not other counts
+            if source.is_held and figure != "clicks" and not rules.is_same:
+                continue  # goals of an ad system and deals of a CRM are mostly other things than ours, not other counts
             for split in ("day", "channel"):
                 if split not in splits:
                     continue

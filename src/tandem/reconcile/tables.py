@@ -1,6 +1,6 @@
 """The tables of reconciliation: who brought which outside figures, by which rules a system counts, what was found."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, Text, false
 
 from tandem.base.database import METADATA, Moment
 
@@ -44,6 +44,7 @@ outside_rules = Table(
     Column("attribution", String(20), nullable=False),
     Column("orders", String(20), nullable=False),
     Column("goals", String(20), nullable=False),
+    Column("is_same", Boolean, nullable=False, server_default=false()),
     Column("made_by", Integer, nullable=True),
     Column("made_at", Moment, nullable=False),
 )

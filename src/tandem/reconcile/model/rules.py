@@ -25,6 +25,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     attribution       to which visit's source a direct visit counts: its own, or the last one that was not direct
     orders            whether an order whose number comes again counts every time, or once
     goals             whether a goal reached again in the same visit counts every time, or once
+    is_same           of an ad system or a CRM: its conversions, leads and deals are the same things as ours, so that a
+                      difference is a fault and not a matter of course
     """
 
     zone: str = ""
@@ -33,6 +35,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     attribution: str = "visit"
     orders: str = "every"
     goals: str = "every"
+    is_same: bool = False
 
 
 def usual(system: str, mode: str) -> Rules:
@@ -63,4 +66,5 @@ def checked(given: dict[str, str]) -> Rules:
     return Rules(
         zone=zone, bots=given["bots"], sees_cookieless=given.get("sees_cookieless") == "1",
         attribution=given["attribution"], orders=given["orders"], goals=given["goals"],
+        is_same=given.get("is_same") == "1",
     )  # fmt: skip

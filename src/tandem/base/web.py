@@ -16,7 +16,16 @@ from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import Translations
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined, select_autoescape
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    pass_context,
+    select_autoescape,
+)
+from jinja2.runtime import Context
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
@@ -99,8 +108,19 @@ def _environment(language: str) -> Environment:
     )
     texts = translations(language)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
-    environment.globals.update(static=static_url, **WORDS)
+    counted = _grouped(environment.globals["ngettext"], Formats(language))
+    environment.globals.update(static=static_url, ngettext=counted, **WORDS)
     return environment
+
+
+def _grouped(counted: Any, form: "Formats") -> Any:
+    """The same ngettext, whose %(num)s is written as the language writes numbers: 1,397 leads."""
+
+    @pass_context
+    def ngettext(context: Context, one: str, many: str, count: float, **values: Any) -> Any:
+        return counted(context, one, many, count, **{"num": form.number(count)} | values)
+
+    return ngettext
 
 
 WORDS: dict[str, dict[str, str]] = {

@@ -7,22 +7,27 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
+from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.calls.model.call import CallFact
+from tandem.connections import store as connections
+from tandem.crm import jobs as crm_jobs
 from tandem.crm import store as crm
 from tandem.crm.model.deal import DealFact, StageKind, Was
+from tandem.crm.model.mapping import TOLD_HISTORY, TOLD_KIND
 from tandem.demo.columns import Rng
 from tandem.demo.truth import DealsTruth, LeadTruth
 from tandem.people import store as people
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 
-SYSTEM = "demo"
+SYSTEM = "webhook"
 MANY, GOOD = "prospecting_balcony", "search_plants"
 """The campaign that brings many leads of which few are any good, and the one that brings few of which most are."""
 FORMS = {"Paid Search": 0.010, "Organic Search": 0.008, "Direct": 0.006}
@@ -88,14 +93,32 @@ def seed_deals(
     rng = np.random.default_rng([seed, 73])
     days = [until.date() - timedelta(days=n) for n in range(140)]
     price = {on: _per_euro(on) for on in days}
-    rates.keep(house.database, [Rate(on=on, currency="PLN", per_eur=p, source=SYSTEM) for on, p in price.items()])
+    rates.keep(house.database, [Rate(on=on, currency="PLN", per_eur=p, source="demo") for on, p in price.items()])
     enquiries = [*_forms(rng, visits, phones, until), *_phoned(rng, calls)]
     enquiries = _typed_again(_once_each(enquiries), until)
     facts = _records(rng, enquiries, until, site) + _trade(rng, visits, until)
-    crm.record(house, site, 0, facts)
+    _tell(house, site, facts)
     people.stitch_all(house, site)
     crm.derive_again(house, site)  # what was typed in again is of somebody whose browser is known by now
     return _truth(site, facts, visits, price, until)
+
+
+def _tell(house: House, site: Site, facts: Sequence[DealFact]) -> None:
+    """Connect a CRM that speaks by signed webhooks, and take what it has told so far."""
+    webhook = next(one for one in crm_jobs.SYSTEMS if one.id == SYSTEM)
+    held = connections.add(house, site, webhook, "Fern's own CRM", {"secret": token_urlsafe(24)})
+    crm_jobs.keep(house, site, held, [_raw(fact) for fact in facts])
+
+
+def _raw(fact: DealFact) -> dict[str, Any]:
+    told = {
+        name: value for name, value in msgspec.to_builtins(fact).items() if name not in ("system", "history") and value
+    }
+    told["source"] = told.pop("source_text", "")
+    told["client_id"] = told.pop("client", "")
+    told[TOLD_KIND] = told.pop("stage_kind")
+    told[TOLD_HISTORY] = [(was.at.isoformat(), was.stage, was.stage_kind) for was in fact.history]
+    return told
 
 
 def _per_euro(on: date) -> Decimal:

@@ -43,7 +43,7 @@ def hear(delivery: Delivery) -> Heard:
 
 CRM = Crm(
     system="webhook",
-    label="Any system (signed webhook)",
+    label="Webhook",
     fields=(Field(name="secret", label="Secret for signing", hint="Any long text, known to both sides.",
                   is_secret=True),),
     note="Send each lead or deal as JSON, whole, whenever it changes: id, created_at, updated_at, stage, stage_kind "

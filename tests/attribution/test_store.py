@@ -251,3 +251,36 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: 
         assert store.found(engine, ask(kind="leads")).lone == (1.0, 0.0), "nobody knows whose the third is"
         assert _credits(engine, "linear", kind="won") == {"Direct": 0.5, "Email": 0.5, "Paid Search": 1.0}
         assert store.stages(engine, site.id) == ["Paid", "Talks"]
+
+
+def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_of_deals(
+    both: Both, house: House, site: Site
+) -> None:
+    at = START + 50 * DAY
+    put(both[0], [Visit(101, at, "Organic Search"), Visit(103, at, "Direct"), Visit(103, at + 3 * DAY, "Email")])
+    deal = {"system": "webhook", "updated_at": at + 20 * DAY, "stage": "Paid", "stage_kind": "won"}
+    google = {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "Only the CRM knows"}
+    crm.record(house, site, 1, [
+        DealFact(id="1", created_at=at + DAY, amount=Decimal(500), **google, **deal),
+        DealFact(id="2", created_at=at + DAY, amount=Decimal(300), client=f"{101:016x}", **google, **deal),
+        DealFact(id="3", created_at=at + DAY, amount=Decimal(200), client=f"{103:016x}", **google, **deal),
+        DealFact(id="4", created_at=at + DAY, amount=Decimal(100), **deal),
+    ])  # fmt: skip
+    stitch_where_needed(house)
+    reload_shards(both)
+    asked = Question(site=site.id, zone="UTC", figures=("crm.won",), since=SINCE, until=UNTIL, by=("channel",))
+    page = {row.key[0]: row.figures["crm.won"] for row in desk_of(house).ask(asked).rows}
+    assert page == {"Organic Search": 1, "Paid Search": 2, "Unassigned": 1}
+    for engine in both:
+        assert {n: w for n, w in _credits(engine, "last", kind="won").items() if w} == {
+            "Organic Search": 1.0, "Paid Search": 2.0,
+        }  # fmt: skip
+        assert {n: w for n, w in _credits(engine, "linear", kind="won").items() if w} == {
+            "Organic Search": 1.0, "Paid Search": 1.5, "Direct": 0.5,
+        }  # fmt: skip
+        assert _credits(engine, "last", kind="won", by="campaign")["Only the CRM knows"] == 2.0
+        found = store.found(engine, ask(kind="won"))
+        assert found.lone == (1.0, 100.0)
+        assert found.lost.weight[found.lost.onto == found.lost.values + 1].sum() == 1, (
+            "one went on to nothing: by e-mail"
+        )

@@ -22,7 +22,13 @@ def told(some: list[Event]) -> Stories:
     )
     is_won = value < 0
     return Stories(
-        person, moment, np.where(is_won, CONVERSION, value), value == 0, is_won.astype(float), 7.0 * is_won * moment
+        person,
+        moment,
+        np.where(is_won, CONVERSION, value),
+        np.ones(len(some), bool),
+        value == 0,
+        is_won.astype(float),
+        7.0 * is_won * moment,
     )
 
 

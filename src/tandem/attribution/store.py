@@ -115,13 +115,17 @@ def _asked(warehouse: Warehouse, name: str, columns: tuple[str, ...], ask: Ask, 
 def _stories(told: dict[str, Array]) -> Stories:
     is_known = (told["value"] > 0) | (told["weight"] > 0)  # not so a touch whose value came after the codes were asked
     person, moment, value, is_direct, weight, worth = (told[name][is_known] for name in STORY_COLUMNS)
+    value, is_won = value.astype(np.int64) - 1, weight > 0
+    itself = np.flatnonzero(is_won & (value >= 0))  # conversions that tell of a touch nobody saw: it stands before them
+    none = np.zeros(len(itself))
     return Stories(
-        person=person,
-        moment=moment.astype(np.int64),
-        value=np.where(value > 0, value.astype(np.int64) - 1, CONVERSION),
-        is_direct=is_direct.astype(bool),
-        weight=weight.astype(np.float64),
-        worth=worth.astype(np.float64),
+        person=np.append(person, person[itself]),
+        moment=np.append(moment, moment[itself]).astype(np.int64),
+        value=np.append(np.where(is_won, CONVERSION, value), value[itself]),
+        is_seen=np.append(np.ones(len(person), bool), none > 0),
+        is_direct=np.append(is_direct, none).astype(bool),
+        weight=np.append(weight, none),
+        worth=np.append(worth, none),
     )
 
 

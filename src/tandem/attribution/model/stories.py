@@ -14,12 +14,14 @@ class Stories(NamedTuple):
     """Touches and conversions of many people, in any order; `moment` is in milliseconds.
 
     value          the value of a touch, from 0, or CONVERSION
+    is_seen        whether the event is in the record of visits; not so a touch of which only its conversion tells
     weight, worth  how many conversions an event stands for, and the money that it brought; 0 for a touch
     """
 
     person: Ints
     moment: Ints
     value: Ints
+    is_seen: Flags
     is_direct: Flags
     weight: Floats
     worth: Floats
@@ -30,7 +32,7 @@ class Cut(NamedTuple):
 
     won    the touches of each conversion: those since the conversion before it that had touches
     tails  the touches after a person's last conversion
-    whole  the touches of each person, as if there had been no conversion
+    whole  the touches of each person that were seen, as if there had been no conversion
     """
 
     won: Journeys
@@ -58,13 +60,14 @@ def cut(stories: Stories, values: int, since: int, window: int) -> Cut:
     ends = np.flatnonzero(~is_touch & is_due)
     has_way = touched[ends] >= born[ends]
     begins = np.where(has_way, run[touched[ends]], ends)
-    won, is_empty = _journeys(stories, values, begins, ends, window, born)
+    won, is_empty = _journeys(stories, values, begins, ends, window, born, is_touch)
     lone = ends[is_empty]
     ends = np.flatnonzero(is_last & is_touch & is_due)
-    tails, _ = _journeys(stories, values, run[ends], ends, window, born)
-    ends = touched[is_last]
+    tails, _ = _journeys(stories, values, run[ends], ends, window, born, is_touch)
+    is_seen = is_touch & stories.is_seen
+    ends = _latest(is_seen, places)[is_last]
     ends = ends[(ends >= born[is_last]) & is_due[ends]]
-    whole, _ = _journeys(stories, values, born[ends], ends, window, born)
+    whole, _ = _journeys(stories, values, born[ends], ends, window, born, is_seen)
     return Cut(won, tails, whole, (float(stories.weight[lone].sum()), float(stories.worth[lone].sum())))
 
 
@@ -83,14 +86,14 @@ def _latest(is_met: Flags, places: Ints) -> Ints:
 
 
 def _journeys(
-    stories: Stories, values: int, begins: Ints, ends: Ints, window: int, born: Ints
+    stories: Stories, values: int, begins: Ints, ends: Ints, window: int, born: Ints, is_part: Flags
 ) -> tuple[Journeys, Flags]:
-    """The touches from `begins` up to `ends` that lie in the window before the end, and which of them are none."""
+    """What `is_part` from `begins` to `ends` and lies in the window before the end, and for which ends that is none."""
     lengths = ends - begins + 1
     of = np.repeat(np.arange(len(ends)), lengths)
     at = np.arange(len(of)) - np.repeat(np.cumsum(lengths) - lengths - begins, lengths)
     age = stories.moment[ends][of] - stories.moment[at]
-    is_kept = (stories.value[at] != CONVERSION) & (age <= window)
+    is_kept = is_part[at] & (age <= window)
     of, at, age = of[is_kept], at[is_kept], age[is_kept]
     counts = np.bincount(of, minlength=len(ends))
     some = ends[counts > 0]

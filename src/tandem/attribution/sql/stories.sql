@@ -1,5 +1,5 @@
 -- answers: What did those people do who converted: all their touches and conversions?
--- grain: one row per conversion (value 0) or touch (weight 0) of a person
+-- grain: one row per conversion, with the value that itself tells of (0: none), or touch (weight 0) of a person
 -- reads: touches, conversion_facts, outside_facts
 with
 -- Filters choose persons: each asks for a visit that meets it, or, when it says "not", for none that does.
@@ -22,13 +22,17 @@ chosen as (
     )
 ),
 facts as (
-    select person, at, weight, toFloat64(amount) as worth
+    select person, at, weight, toFloat64(amount) as worth, is_told, {by:Identifier} as value
     from {facts:Identifier}
     where site = {site:UInt32} and kind = {kind:String} and key = {key:String} and weight > 0
       and at < {until:DateTime64(3, 'UTC')} and (bot = '' or {with_bots:UInt8})
       and (not {is_filtered:UInt8} or person global in (select person from chosen))
 )
-select person, toUnixTimestamp64Milli(at) as moment, 0 as value, 0 as is_direct, weight, worth
+select person, toUnixTimestamp64Milli(at) as moment,
+       if(is_told, transform(
+           cityHash64(value), {codes:Array(UInt64)},
+           arrayMap(i -> toUInt32(i), arrayEnumerate({codes:Array(UInt64)})), toUInt32(0)
+       ), 0) as value, 0 as is_direct, weight, worth
 from facts
 union all
 select person, toUnixTimestamp64Milli(at),

@@ -90,7 +90,7 @@ webhook = next(s for s in SYSTEMS if s.id == "webhook")
 site = house.sites()["fern"]
 store.add(house, site, webhook, "Sales", {"secret": "s3cret s3cret s3cret"})
 with house.database.write() as c:
-    c.execute(update(connections).values(problem="It does not answer."))
+    c.execute(update(connections).where(connections.c.name == "Sales").values(problem="It does not answer."))
 """)  # fmt: skip
     _, report = findings(company)
     assert "“Sales”: It does not answer." in found(report, "connections", "warning")[0]["text"]

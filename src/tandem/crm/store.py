@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,13 +51,16 @@ def record(house: House, site: Site, connection: int, facts: Sequence[DealFact],
     if not facts:
         return 0
     rates = rates_of(house.database, since=min(f.created_at for f in facts).date())
-    rows, links = [], list[Link]()
+    rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for fact in facts:
-        found, told = _evidence(house, site, fact)
+        found, told, own = _evidence(house, site, fact)
         links += told
+        if not told and own.kind != Kind.VISITOR:
+            lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
         rows.append(_row(site, connection, fact, revision, rates, found))
     house.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
     people.record(house, site, links)
+    people.remember_all(house, site, lonely)
     _keep_stages(house, facts, rows, revision)
     derive(house, site, list({row[1] for row in rows}))
     return len(facts)
@@ -77,8 +80,8 @@ def ends_of(house: House, site: Site, fact: DealFact) -> Ends:
     return _evidence(house, site, fact)[0]
 
 
-def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link]]:
-    """Who is behind a record, and what it proves. Without a contact its phone, e-mail or browser stands for them.
+def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link], Identifier]:
+    """Who is behind a record, what it proves, and who stands for them: without a contact its phone, e-mail or browser.
 
     A record of its own for each enquiry would make a browser with several of them look shared.
     """
@@ -94,10 +97,8 @@ def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link
         Link(a=own, b=other, at=fact.created_at, source="crm", ref=f"{fact.system}:{fact.kind}:{fact.id}"[:200])
         for other in others
     ]
-    if not links and own.kind != Kind.VISITOR:
-        people.remember(house, site, own, fact.created_at)
     first = [people.key_of(house, site, found[0]) if found else 0 for found in (phones, emails)]
-    return Ends(people.key_of(house, site, own), browser, *first), links
+    return Ends(people.key_of(house, site, own), browser, *first), links, own
 
 
 def _named(fact: DealFact) -> str:

@@ -155,13 +155,6 @@ def _insert_links(
     _fresh(house).add(site, [key for end in ends for key, _ in end])
 
 
-def remember(house: House, site: Site, identifier: Identifier, at: datetime) -> int:
-    """Keep the sealed value of an identifier that nothing is linked with yet; returns its key."""
-    key = key_of(house, site, identifier)
-    _keep_values(house, site, {identifier: key}, at)
-    return key
-
-
 def remember_all(house: House, site: Site, seen: Mapping[Identifier, datetime]) -> dict[Identifier, int]:
     """Keep the sealed values of many identifiers, each with when it was seen; returns their keys."""
     keys = {end: key_of(house, site, end) for end in seen}

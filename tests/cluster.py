@@ -17,7 +17,7 @@ CLUSTER_CONFIG = """
 </two></remote_servers>
 """
 _MADE = re.compile(r"create (?:table if not exists|or replace view) (\w+)", re.I)
-_DICTIONARY = re.compile(r"create dictionary if not exists (\w+)", re.I)
+_DICTIONARY = re.compile(r"create (?:or replace )?dictionary (?:if not exists )?(\w+)")
 _SHARD = re.compile(r"/\* shard by (.+?) \*/", re.I)
 _REPLACES = re.compile(r"engine = Replacing", re.I)
 

@@ -37,6 +37,8 @@ def bound(text: str, turn: int = 0) -> dict[str, Any]:
     found = {}
     for name, kind in re.findall(r"\{(\w+):((?:[^{}])+)\}", text):
         value = "Europe/Warsaw" if name == "zone" else VIEWS[name][turn] if name in VIEWS else VALUES[kind]
+        if f"cast({{{name}:String}}, 'Array(UInt64)')" in text:
+            value = "[1, 2]"
         found[name] = datetime.fromisoformat(value).replace(tzinfo=UTC) if kind.startswith("DateTime") else value
     return found
 

@@ -59,6 +59,47 @@ def test_values_lie_sealed_and_are_masked(house: House, site: Site) -> None:
         assert ANNA not in str(house.warehouse.ask(f"select * from {table}").rows)
 
 
+def test_what_a_batch_concluded_goes_over_into_the_large_map(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stitch_where_needed(house)
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.stitch_new(house, site)
+    count = "select count() from person_news_rows"
+    assert house.warehouse.value(count) == 3
+    assert mapped(house.warehouse, site, 7, 3) == [3, 3]
+    monkeypatch.setattr(store, "MOST_NEWS", 3)
+    store.record(house, site, [link(visitor(2), phone(ANNA))])
+    store.stitch_new(house, site)
+    assert house.warehouse.value(count) == 0, "more than the small map is to hold"
+    assert mapped(house.warehouse, site, 7, 3, 2) == [2, 2, 2]
+    store.record(house, site, [link(visitor(1), phone(ANNA))])
+    store.stitch_all(house, site)
+    assert mapped(house.warehouse, site, 7, 3, 2, 1) == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize("table", ["person_news_rows", "person_rows"])
+def test_a_batch_that_was_cut_short_is_concluded_on_again(
+    house: House, site: Site, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stitch_where_needed(house)
+    insert = type(house.warehouse).insert
+
+    def failing(self: Warehouse, name: str, columns: Any, token: str = "") -> int:
+        if name == table:
+            raise OSError("the disk is full")
+        return insert(self, name, columns, token)
+
+    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "insert", failing)
+        with pytest.raises(OSError, match="full"):
+            store.stitch_new(house, site)
+    store.stitch_new(house, site)
+    assert mapped(house.warehouse, site, 7, 3) == [3, 3]
+    assert persons(house, site)[7] == 3
+
+
 def test_the_same_evidence_twice_changes_nothing(house: House, site: Site) -> None:
     told = [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))]
     for _ in range(3):

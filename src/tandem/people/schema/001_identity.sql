@@ -20,8 +20,7 @@ create table if not exists person_rows (
     kind       LowCardinality(String),
     person     UInt64 codec(NONE),
     is_shared  UInt8,
-    version    UInt64 codec(Delta, ZSTD),
-    index newer version type minmax
+    version    UInt64 codec(Delta, ZSTD)
 ) engine = ReplacingMergeTree(version)
 order by (site, node)
 settings non_replicated_deduplication_window = 1000;
@@ -41,20 +40,10 @@ settings non_replicated_deduplication_window = 1000;
 create or replace view persons as
 select site, node, kind, person, is_shared from person_rows final;
 
--- Up to which version the large map below holds everything; what came later is in the small one.
-create table if not exists person_cuts (cut UInt64) engine = MergeTree order by cut;
-
--- Two flat maps for all sites, the site mixed into the key: a large one that is read again now and then, and a small one
--- that is read again with each batch. Both hold persons only where they differ from the identifier, or did before.
+-- A flat map for all sites, the site mixed into the key. It holds persons only where they differ from the identifier.
 create dictionary if not exists person_map (key UInt64, person UInt64)
 primary key key
 source(clickhouse(query 'select bitXor(node, intHash64(site)) as key, argMax(person, version) as person from person_rows group by site, node having person != node'))
-layout(hashed())
-lifetime(0);
-
-create dictionary if not exists person_news (key UInt64, person UInt64)
-primary key key
-source(clickhouse(query 'select bitXor(node, intHash64(site)) as key, argMax(person, version) as person from person_rows where version > (select max(cut) from person_cuts) group by site, node'))
 layout(hashed())
 lifetime(0);
 

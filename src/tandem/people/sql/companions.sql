@@ -5,6 +5,5 @@
 -- version of each is left to the asker: grouping here would take as long as reading does.
 select node, person as whose, toUInt64(is_shared) as is_shared, version
 from person_rows
-where site = {site:UInt32} and person = person_of({site:UInt32}, node) and person in (
-    select person_of({site:UInt32}, arrayJoin({nodes:Array(UInt64)}))
-)
+prewhere person in (select person_of({site:UInt32}, arrayJoin(cast({nodes:String}, 'Array(UInt64)'))))
+where site = {site:UInt32} and person = person_of({site:UInt32}, node)

@@ -2,7 +2,7 @@
 -- grain: one row per piece of evidence
 -- reads: identity_links
 -- An alias, so that thousands of identifiers are read once.
-with {nodes:Array(UInt64)} as nodes
+with cast({nodes:String}, 'Array(UInt64)') as nodes
 select
     a, toInt8(indexOf({kinds:Array(String)}, a_kind) - 1) as a_kind,
     b, toInt8(indexOf({kinds:Array(String)}, b_kind) - 1) as b_kind

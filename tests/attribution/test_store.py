@@ -222,6 +222,33 @@ def test_a_call_counts_by_parts_to_its_likely_visits_and_else_to_its_caller(both
         }  # fmt: skip
 
 
+def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of_calls(
+    both: Both, house: House, site: Site
+) -> None:
+    warehouse, at = both[0], START + 50 * DAY
+    put(warehouse, [Visit(101, at, "Paid Search"), Visit(102, at, "Direct")])
+    calls = {"site": [1, 1, 1], "call": [11, 12, 13], "at": [at + 2 * DAY] * 3, "direction": ["in"] * 3}
+    warehouse.insert("call_rows", calls | {"caller": [501, 101, 503]})
+    warehouse.insert("call_credit_rows", {
+        "site": [1, 1, 1], "call": [11, 12, 13], "nth": [1, 1, 1], "visitor": [0, 0, 102],
+        "certainty": [1.0, 1.0, 0.75],
+        "channel": ["Offline", "Offline", "Direct"], "campaign": ["A4", "A4", ""], "version": [1, 1, 1],
+        "how": ["static", "static", "number"],
+    })  # fmt: skip
+    page = desk_of(house).ask(Question(
+        site=1, zone="UTC", figures=("calls.calls",), since=SINCE, until=UNTIL, by=("channel",),
+    ))  # fmt: skip
+    for engine in both:
+        last = _credits(engine, "last", kind="calls")
+        assert {name: count for name, count in last.items() if count} == {"Direct": 0.75, "Offline": 2.0}
+        first = _credits(engine, "first", kind="calls")
+        assert first["Paid Search"] == 1, "a known caller's journey began with an ad"
+        assert store.found(engine, ask(kind="calls")).lone == (0.25, 0.0)
+        by_campaign = store.found(engine, ask(by="campaign", kind="calls"))
+        assert "A4" in by_campaign.names
+    assert {row.key[0]: row.figures["calls.calls"] for row in page.rows}["Offline"] == 2
+
+
 def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: House, site: Site) -> None:
     at = START + 50 * DAY
     put(both[0], [Visit(101, at, "Paid Search"), Visit(102, at, "Email"), Visit(102, at + DAY, "Direct")])

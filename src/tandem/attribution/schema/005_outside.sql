@@ -3,12 +3,13 @@
 --
 -- A call counts by parts for each visit that it may have come from, and for its caller where it is nobody's. A record of the
 -- CRM counts at the moment it was created, as in all its figures: what it brought then stands beside what its ads cost. Where
--- no visit says where it came from and its own fields do (UTM, click id), it `is_told`: a visit that nobody saw, at that moment.
+-- no visit says where one came from, but the number that was called does (a billboard's), or the record's own fields do (UTM,
+-- click id), it `is_told`: a visit that nobody saw, at that moment.
 create or replace view outside_facts as
 select
     site, multiIf(visitor != 0, person_of(site, visitor), caller != 0, person_of(site, caller), call) as person, visitor, at,
     'calls' as kind, '' as key, toFloat64(weight) as weight, toDecimal64(0, 4) as amount, '' as bot,
-    0 as is_told, '' as channel, '' as source, '' as campaign, '' as term, '' as entry
+    visitor = 0 and channel != '' as is_told, toString(channel) as channel, source, campaign, term, entry
 from call_credits_heard
 union all
 select

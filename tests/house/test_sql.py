@@ -14,7 +14,8 @@ from tests.conftest import ROOT
 QUESTIONS = sorted((ROOT / "src" / "tandem").glob("*/sql/*.sql"))
 STEPS = [step for s in SLICES for step in s.schema()]
 VALUES = {
-    "UInt32": 1, "UInt64": 1, "String": "x", "Date": "2026-11-10", "Array(UInt64)": [1, 2], "Array(String)": ["x"],
+    "UInt32": 1, "UInt64": 1, "String": "x", "Date": "2026-11-10", "Array(UInt32)": [1], "Array(UInt64)": [1, 2],
+    "Array(String)": ["x"],
     "DateTime64(3, 'UTC')": "2026-11-10 12:00:00.000", "Array(Tuple(UInt32, String, String))": [(1, "event", "it's")],
     "UInt8": 1, "Float64": 0.9, "Identifier": "channel",
     "Array(Tuple(String, String, Array(String)))": [("channel", "is", ["x"])],

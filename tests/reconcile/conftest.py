@@ -33,6 +33,7 @@ class Visit(NamedTuple):
     orders: tuple[tuple[str, int], ...] = ()
     goals: tuple[int, ...] = ()
     campaign: str = ""
+    click: str = ""
 
 
 def put(warehouse: Warehouse, site: int, visits: list[Visit]) -> None:
@@ -44,7 +45,8 @@ def put(warehouse: Warehouse, site: int, visits: list[Visit]) -> None:
             "site": [site] * n, "visit": list(range(1, n + 1)), "visitor": [v.visitor for v in visits],
             "started": times, "ended": times, "opened": times, "chain_started": times, "version": [1] * n,
             "channel": [v.channel for v in visits], "source": [v.channel.lower() for v in visits],
-            "medium": ["m"] * n, "campaign": [v.campaign for v in visits], "bot": [v.bot for v in visits],
+            "medium": ["m"] * n, "campaign": [v.campaign for v in visits],
+            "click": [v.click for v in visits], "bot": [v.bot for v in visits],
             "loyalty": [v.loyalty for v in visits], "pageviews": [v.pageviews for v in visits],
             "orders": [len(v.orders) for v in visits],
             "revenue": [Decimal(sum(amount for _, amount in v.orders)) for v in visits],

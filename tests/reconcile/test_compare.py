@@ -96,6 +96,24 @@ def test_conversions_move_with_their_visits(house: House, site: Site, bring: Bri
     assert all(c.unexplained == 0 for c in found.values())
 
 
+def test_only_the_goals_that_the_system_counts_are_compared(house: House, site: Site, bring: Bring) -> None:
+    visits = [
+        Visit(1, noon(DAY - timedelta(3)), "Email"),
+        Visit(1, noon(), goals=(7, 7, 8, 9)),  # direct, after an e-mail
+        Visit(2, noon(), goals=(7, 8), bot="datacentre"),
+    ]
+    put(house.warehouse, site.id, visits)
+    bring(GA + f"{DAY},Email,1,1,1,2,0\n{DAY},Direct,1,1,1,2,0\n")
+    rules = Rules(goal_ids=(7, 9), bots="all", goals="once", attribution="last_non_direct")
+    found = {c.part: c for c in checked(cells(house, site, rules, "conversions", "channel"))}
+    assert found["Direct"].ours == 3
+    reasons = {name: value for name, value in found["Direct"].reasons.items() if value}
+    assert reasons == {"bots": 1, "repeats": -1, "attribution": -2}
+    assert found["Email"].reasons["attribution"] == 2
+    sessions = {c.part: c.ours for c in cells(house, site, rules, "sessions", "channel")}
+    assert sessions["Direct"] == 1, "sessions know no goals"
+
+
 def test_an_order_number_that_comes_again_is_taken_off(house: House, site: Site, bring: Bring) -> None:
     visits = [
         Visit(1, noon(DAY - timedelta(2)), orders=(("A", 100),)),

@@ -71,6 +71,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
         assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules).status_code == 200
         assert 'value="Asia/Tokyo"' in browser.get(f"/reconciliation?{OCTOBER}&source=ga4:77").text
         assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules | {"source": "x"}).status_code == 404
+        assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules | {"goal_99": "1"}).status_code == 404
         assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules | {"zone": "Mars"}).status_code == 400
 
         assert browser.post(f"/reconciliation/imports/{draft}/drop?site=fern").status_code == 409
@@ -101,3 +102,22 @@ def test_another_company_sees_nothing_of_it(running: Running) -> None:  # noqa: 
     with running.as_person("rival") as browser:
         assert browser.post(f"/reconciliation/imports/{draft}/confirm?site=rival").status_code == 404
         assert browser.get("/reconciliation?site=fern").status_code == 404
+
+
+def test_the_goals_that_a_system_counts_are_chosen_and_named(running: Running) -> None:  # noqa: F811
+    with running.as_person("admin") as browser:
+        goal = {"name": "Asked for a <b>quote", "kind": "event", "match": "quote"}
+        assert browser.post("/goals?site=fern", data=goal).status_code == 200
+        rows = "date,sessions,conversions\n2026-10-01,500,120\n"
+        draft = upload(browser, rows, system="ga4", account="78")["draft"]
+        browser.post(f"/reconciliation/imports/{draft}/confirm?site=fern")
+        at = f"/reconciliation?{OCTOBER}&source=ga4:78"
+        page = browser.get(f"{at}&figure=conversions").text
+        box = page.partition('<input type="checkbox" name="goal_')[2]
+        assert box and "Of our goals only these count here" not in page
+        rules = {"source": "ga4:78", "bots": "none", "attribution": "visit", "orders": "once", "goals": "every",
+                 f"goal_{box.partition(chr(34))[0]}": "1"}  # fmt: skip
+        assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules).status_code == 200
+        page = browser.get(f"{at}&figure=conversions").text
+        assert "Of our goals only these count here: Asked for a &lt;b&gt;quote." in page
+        assert "Of our goals only these count here" not in browser.get(f"{at}&figure=sessions").text

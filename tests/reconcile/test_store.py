@@ -221,6 +221,11 @@ def test_what_ads_knows_can_be_compared_without_a_file(house: House, site: Site,
     assert (clicks.part, clicks.theirs, clicks.ours) == ("Paid Search", 12, 0)
     (conversions,) = cells(house, site, figure="conversions", source="held:google")
     assert conversions.theirs == Decimal("1.5")
+    put(house.warehouse, site.id, several(3, channel="Paid Search", goals=(1, 2, 2), campaign="brand", click="gclid"))
+    (conversions,) = cells(house, site, figure="conversions", source="held:google")
+    assert conversions.ours == 9
+    (conversions,) = cells(house, site, Rules(goal_ids=(1,)), figure="conversions", source="held:google")
+    assert conversions.ours == 3
     assert jobs.review(house, site) == 0  # twelve are too few
 
 
@@ -236,6 +241,11 @@ def test_what_the_crm_knows_can_be_compared_without_a_file(house: House, site: S
     assert {name: (c.theirs, c.ours) for name, c in told.items()} == {
         "leads": (2, 3), "orders": (1, 3), "revenue": (90, 300),
     }  # fmt: skip
+    rules = Rules(goal_ids=(2,))
+    (leads,) = cells(house, site, rules, figure="leads", source="held:crm")
+    assert (leads.ours, leads.unexplained) == (0, 2)
+    store.save_rules(house.database, site, "held:crm", rules, None)
+    assert store.rules_of(house.database, site, "held:crm") == rules
     assert jobs.review(house, site) == 0
 
 

@@ -33,6 +33,7 @@ from tandem.reconcile.model.rules import LOOK_BACK_DAYS, UNDECLARED, Rules
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "day": (), "channel": ("channel",), "source": ("source", "medium"), "campaign": ("campaign",),
 }  # fmt: skip
+GOALS_REACHED = ("collect.conversions", "")
 _PLACES = Decimal("0.0001")
 Counts = dict[Key, Decimal]
 Zone = str
@@ -52,12 +53,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """How our figure is recounted at one step."""
 
     zone: Zone
+    goal_ids: tuple[int, ...] = ()
     bots: str = "none"
     has_cookieless: bool = True
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure compared day by day and part by part."""
+    """A figure compared day by day and part by part; `goal_ids`, if only some of our goals are what they count."""
 
     source: Source
     figure: str
@@ -65,6 +67,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     rules: Rules
     cells: list[Cell]
     queries: list[tuple[str, str, dict[str, str]]]
+    goal_ids: tuple[int, ...] = ()
 
 
 def sources(house: House, site: Site) -> list[Source]:
@@ -103,7 +106,10 @@ def compare(
         ours, steps = asker.steps(rules)
         squares = asker.squares(rules.zone or site.zone) if figure == "revenue" and _is_sampled(theirs) else None
         cells = compared(theirs, steps, ours, squares, asker.withheld(theirs))
-    return Comparison(source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries)
+    return Comparison(
+        source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries,
+        goal_ids=rules.goal_ids if asker.counts_goals else (),
+    )  # fmt: skip
 
 
 def ours_by_rules(
@@ -179,7 +185,7 @@ class _Asker:
 
     def steps(self, rules: Rules) -> tuple[Counts, list[tuple[str, Counted]]]:
         """Our figure, and after each of their rules that applies, with all before it."""
-        rule = Rule(zone=self._site.zone)
+        rule = Rule(zone=self._site.zone, goal_ids=rules.goal_ids)
         ours = now = self._count(rule)
         steps: list[tuple[str, Counted]] = []
         if rules.zone and rules.zone != self._site.zone and self._figure != "cost":
@@ -204,11 +210,19 @@ class _Asker:
             steps.append(("attribution", now))
         return ours, steps
 
+    @property
+    def _ours(self) -> str:
+        """The name of our figure in the catalogue; "" for goals of paid visits, which this room counts."""
+        return HELD_FIGURES[self._room][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
+
+    @property
+    def counts_goals(self) -> bool:
+        return self._ours in GOALS_REACHED
+
     def _count(self, rule: Rule) -> Counts:
-        if self._source.is_held:
-            name = HELD_FIGURES[self._room][self._figure][1]
-            return self._desk(name, rule) if name else self._parts("paid_conversions", "conversions", rule)
-        return self._desk(FIGURES[self._figure].ours, rule)
+        if self._ours:
+            return self._desk(self._ours, rule)
+        return self._parts("paid_conversions", "conversions", rule)
 
     def _desk(self, name: str, rule: Rule) -> Counts:
         """A figure of the catalogue by day and part. What cannot be added is counted class by class."""
@@ -249,6 +263,8 @@ class _Asker:
 
     def _filters(self, name: str, rule: Rule) -> tuple[Filter, ...]:
         found = []
+        if rule.goal_ids and name in GOALS_REACHED:
+            found.append(Filter("goal", "is", tuple(str(id) for id in rule.goal_ids)))
         if rule.bots == "undeclared":
             found.append(Filter("bot", "is", UNDECLARED))
         if not rule.has_cookieless:
@@ -307,7 +323,7 @@ class _Asker:
         return {
             "site": self._site.id, "zone": rule.zone, "since": span.since, "until": span.until, "bots": bots,
             "has_all_bots": int(rule.bots == "all"), "has_cookieless": int(rule.has_cookieless),
-            "days": LOOK_BACK_DAYS, "system": self._source.system,
+            "goal_ids": list(rule.goal_ids), "days": LOOK_BACK_DAYS, "system": self._source.system,
         }  # fmt: skip
 
     def _span(self, zone: Zone) -> Period:

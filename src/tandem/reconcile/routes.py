@@ -124,6 +124,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         "reconcile/reconciliation.html",
         **view.top(FILTER_BY),
         names={},
+        goals=_goals(house, site),
         known=known,
         choice=choice,
         comparison=comparison,
@@ -160,6 +161,12 @@ def _words() -> dict[str, Any]:
         "HELD": HELD, "too_much": float(TOO_MUCH), "enough": int(ENOUGH_COUNT), "settles": SETTLES_DAYS,
         "look_back": LOOK_BACK_DAYS, "all_reasons": REASONS,
     }  # fmt: skip
+
+
+def _goals(house: House, site: Site) -> dict[str, str]:
+    """Names of the site's goals by number."""
+    names: dict[str, str] = house.parts["goal_names"](site) if "goal_names" in house.parts else {}
+    return names
 
 
 def _whole(text: str, otherwise: int) -> int:
@@ -272,6 +279,8 @@ def set_rules(request: Request[Any, Any, Any], house: House, caller: Caller, dat
     site, rules = view.address.site, checked(data)
     if data.get("source") not in {one.id for one in questions.sources(house, site)}:
         raise UserError("There is no such source.", "Load the page again.", status=404)
+    if not {str(id) for id in rules.goal_ids} <= set(_goals(house, site)):
+        raise UserError("There is no such goal.", "Load the page again.", status=404)
     store.save_rules(house.database, site, data["source"], rules, caller.person_id)
     jobs.review(house, site)
     return _on_to(view, told="rules")

@@ -285,7 +285,7 @@ def rules_of(db: Database, site: Site, source: str) -> Rules:
         query = select(t.c.zone).where(t.c.site_id == site.id, t.c.state == COUNTING, t.c.zone != "")
         zones = c.execute(query.where(_is_of(source)).order_by(t.c.place.desc()).limit(1)).scalars().all()
     if row is not None:
-        found = Rules(**{name: row[name] for name in Rules.__struct_fields__})
+        found = msgspec.convert({name: row[name] for name in Rules.__struct_fields__}, Rules)
         return found if found.zone or not zones else msgspec.structs.replace(found, zone=zones[0])
     return msgspec.structs.replace(usual(source.partition(":")[0], site.mode), zone=zones[0] if zones else "")
 

@@ -45,6 +45,7 @@ outside_rules = Table(
     Column("orders", String(20), nullable=False),
     Column("goals", String(20), nullable=False),
     Column("is_same", Boolean, nullable=False, server_default=false()),
+    Column("goal_ids", JSON, nullable=False, server_default="[]"),
     Column("made_by", Integer, nullable=True),
     Column("made_at", Moment, nullable=False),
 )

@@ -1,5 +1,6 @@
 """By which rules an outside system counts: what is known of each system, and what a person has said of one."""
 
+import re
 from typing import Final
 from zoneinfo import available_timezones
 
@@ -14,6 +15,7 @@ UNDECLARED: Final = ("", "datacentre")
 """Kinds of visits that a filter by the name of the browser lets through: people, and robots that pass for browsers."""
 
 LOOK_BACK_DAYS: Final = 90
+_GOAL: Final = re.compile(r"goal_[0-9]{1,9}")
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +27,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     attribution       to which visit's source a direct visit counts: its own, or the last one that was not direct
     orders            whether an order whose number comes again counts every time, or once
     goals             whether a goal reached again in the same visit counts every time, or once
+    goal_ids          which of our goals its conversions or leads are; none: all of them
     is_same           of an ad system or a CRM: its conversions, leads and deals are the same things as ours, so that a
                       difference is a fault and not a matter of course
     """
@@ -35,6 +38,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     attribution: str = "visit"
     orders: str = "every"
     goals: str = "every"
+    goal_ids: tuple[int, ...] = ()
     is_same: bool = False
 
 
@@ -66,5 +70,6 @@ def checked(given: dict[str, str]) -> Rules:
     return Rules(
         zone=zone, bots=given["bots"], sees_cookieless=given.get("sees_cookieless") == "1",
         attribution=given["attribution"], orders=given["orders"], goals=given["goals"],
+        goal_ids=tuple(sorted(int(name[5:]) for name in given if _GOAL.fullmatch(name))),
         is_same=given.get("is_same") == "1",
     )  # fmt: skip

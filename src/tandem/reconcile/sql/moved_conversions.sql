@@ -33,4 +33,5 @@ global inner join (
 ) as m on c.visit = m.visit
 array join [(0, m.own), (1, m.given)] as told
 where c.site = {site:UInt32} and c.at >= {since:DateTime64(3, 'UTC')} and c.at < {until:DateTime64(3, 'UTC')}
+    and (empty({goal_ids:Array(UInt32)}) or has({goal_ids:Array(UInt32)}, c.goal))
 group by is_after, on, part

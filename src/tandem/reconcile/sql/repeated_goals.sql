@@ -10,6 +10,7 @@ from (
     from conversions
     where site = {site:UInt32} and visit_started >= {since:DateTime64(3, 'UTC')} - toIntervalDay(1)
         and visit_started < {until:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}
+        and (empty({goal_ids:Array(UInt32)}) or has({goal_ids:Array(UInt32)}, goal))
         and ({has_all_bots:UInt8} or has({bots:Array(String)}, toString(bot)))
         and ({has_cookieless:UInt8} or loyalty != 'unknown')
 )

@@ -223,6 +223,21 @@ def test_a_secret_is_stored_nowhere(running: Running) -> None:
         assert secret.encode() not in text
 
 
+def test_an_error_names_what_was_wrong_in_the_readers_language(running: Running) -> None:
+    wrong = "/board?site=fern&period=<i>100%(d)s"
+    said = {
+        "en": "“&lt;i&gt;100%(d)s” is not a period.", "ru": "«&lt;i&gt;100%(d)s» — не период.",
+        "pl": "„&lt;i&gt;100%(d)s” nie jest okresem.",
+    }  # fmt: skip
+    with running.as_person("admin") as browser:
+        for language, sentence in said.items():
+            browser.cookies.set("tandem_language", language)
+            assert sentence in browser.get(wrong).text
+        told = browser.get(wrong, headers={"accept": "application/json"}).json()
+        assert told["error"] == "“<i>100%(d)s” is not a period."
+        assert told["hint"].startswith("Use one of ")
+
+
 # ── two workspaces ──
 
 

@@ -23,7 +23,7 @@ OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
-TELLERS = ("UserError", "__init__", "_told", "_text", "gettext")
+TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "gettext")
 SEEN = (
     "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "metrics", "people",
     "rates", "reconcile",
@@ -91,7 +91,7 @@ def in_moments() -> set[Said]:
 
 
 def in_errors() -> set[Said]:
-    """Sentences of errors that hold no value."""
+    """Sentences of errors; values stand in them by name."""
     files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [SOURCE / "base" / "web.py"]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
@@ -104,9 +104,9 @@ def called(call: ast.Call) -> str:
 
 
 def sentences(call: ast.Call) -> set[str]:
-    """The texts among a call's arguments; those with a value in them cannot be translated whole."""
+    """The texts among a call's arguments."""
     texts = {a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
-    return {text for text in texts if text[:1].isupper() or text[:1] == "("}
+    return {text for text in texts if text and (text[0].isupper() or text[0] in "(“%`")}
 
 
 def messages() -> set[Said]:

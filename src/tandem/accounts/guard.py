@@ -48,8 +48,12 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def must(self, act: str) -> None:
         """Raises UserError (403) unless the caller may do this."""
         if not self.may(act):
-            who = f"Your role ({self.person.role})" if self.person else "This token"
-            raise UserError(f"{who} may not do this ({act}).", "Ask an admin of the workspace.", status=403)
+            if self.person is None:
+                raise UserError("This token may not do this (%(act)s).", "Make one with this scope.", 403, act=act)
+            raise UserError(
+                "Your role (%(role)s) may not do this (%(act)s).", "Ask an admin of the workspace.", 403,
+                role=self.person.role, act=act,
+            )  # fmt: skip
 
     @property
     def lens(self) -> str:
@@ -135,6 +139,9 @@ def site_for(house: House, caller: Caller, key: str | None) -> Site:
         sites = [s for s in sites if s.key == key]
     if not sites:
         raise UserError(
-            f"There is no site “{key or ''}” here.", "Choose one of the settings page, or add it there.", status=404
+            "There is no site “%(key)s” here.",
+            "Choose one of the settings page, or add it there.",
+            status=404,
+            key=key or "",
         )
     return sites[0]

@@ -86,20 +86,26 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
     raises   UserError naming the field and what it takes
     """
     if not _KEY.match(key):
-        raise UserError(f"“{key}” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.")
+        raise UserError(
+            "“%(value)s” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.", value=key
+        )
     if not name.strip():
         raise UserError("The site has no name.", "Give it the name people use for it.")
     if not hosts:
         raise UserError("The site has no host.", "Name at least one, like shop.example.")
     for host in hosts:
         if not _HOST.match(host):
-            raise UserError(f"“{host}” is not a host name.", "Write it without https:// and path, like shop.example.")
+            raise UserError(
+                "“%(value)s” is not a host name.", "Write it without https:// and path, like shop.example.", value=host
+            )
     if zone not in available_timezones():
-        raise UserError(f"“{zone}” is not a time zone.", "Use a name like Europe/Warsaw.")
+        raise UserError("“%(value)s” is not a time zone.", "Use a name like Europe/Warsaw.", value=zone)
     if not re.fullmatch(r"[A-Z]{3}", currency):
-        raise UserError(f"“{currency}” is not a currency.", "Use a three-letter code like EUR.")
+        raise UserError("“%(value)s” is not a currency.", "Use a three-letter code like EUR.", value=currency)
     if mode not in MODES:
-        raise UserError(f"“{mode}” is not a privacy mode.", f"Choose one of {', '.join(MODES)}.")
+        raise UserError(
+            "“%(value)s” is not a privacy mode.", "Choose one of %(choices)s.", value=mode, choices=", ".join(MODES)
+        )
     if not 1 <= keep_days <= 36500:
         raise UserError("Events are kept for 1 to 36,500 days.", "Choose a number of days in between.")
 
@@ -110,10 +116,10 @@ def checked_person(email: str, name: str, role: str, password: str) -> None:
     raises   UserError naming the field and what it takes
     """
     if not _EMAIL.match(email) or len(email) > 320:
-        raise UserError(f"“{email}” is not an e-mail address.", "Write it like anna@shop.example.")
+        raise UserError("“%(value)s” is not an e-mail address.", "Write it like anna@shop.example.", value=email)
     if not name.strip():
         raise UserError("The person has no name.", "Give the name colleagues will see.")
     if role not in set(Role):
-        raise UserError(f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+        raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
     if len(password) < 10:
         raise UserError("The password is too short.", "Use 10 characters or more; a few words are best.")

@@ -141,8 +141,10 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
             data.get("currency", "EUR"),
             language=web.language_of(request),
         )
-    except UserError as problem:
-        return web.page("accounts/set_up.html", web.language_of(request), 400, problem=problem, given=data)
+    except UserError as error:
+        language = web.language_of(request)
+        problem = tuple(web.said(language, sentence, error.values) for sentence in error.sentences)
+        return web.page("accounts/set_up.html", language, 400, problem=problem, given=data)
     house.forget_sites()
     found = store.sign_in(house.database, person.email, data.get("password", ""))
     assert found is not None
@@ -233,7 +235,7 @@ def _whole(text: str, name: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise UserError(f"{name} is not a whole number.", "Write digits only.") from error
+        raise UserError("%(name)s is not a whole number.", "Write digits only.", name=name) from error
 
 
 @post("/settings/people", sync_to_thread=True, include_in_schema=False)
@@ -261,7 +263,7 @@ def change_person(
         raise UserError("There is no such person here.", "Load the page again.", status=404)
     role = data.get("role")
     if role is not None and role not in set(Role):
-        raise UserError(f"“{role}” is not a role.", f"Choose one of {', '.join(Role)}.")
+        raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
     is_active = data["is_active"] == "1" if "is_active" in data else None
     store.change_person(house.database, found[0], role=role, is_active=is_active, by=caller.person_id)
     return _settings(request, house, caller)

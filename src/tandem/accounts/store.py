@@ -149,7 +149,9 @@ def add_person(
             person_id = int(c.execute(insert(t.people).values(**values)).inserted_primary_key[0])  # type: ignore[index]
             note(c, workspace_id, by, "people.added", name, role=role)
     except IntegrityError as error:
-        raise UserError(f"{email} is already known here.", "Use another address, or change that person.") from error
+        raise UserError(
+            "%(email)s is already known here.", "Use another address, or change that person.", email=email
+        ) from error
     return person_by_id(db, person_id)
 
 
@@ -281,7 +283,7 @@ def add_site(
             )
             note(c, workspace_id, by, "sites.added", key)
     except IntegrityError as error:
-        raise UserError(f"There is already a site with the key “{key}”.", "Choose another key.") from error
+        raise UserError("There is already a site with the key “%(key)s”.", "Choose another key.", key=key) from error
     return next(s for s in all_sites(db) if s.key == key)
 
 
@@ -318,9 +320,11 @@ def make_token(
     """
     for scope in scopes:
         if scope not in SCOPES:
-            raise UserError(f"“{scope}” is not a scope.", f"Choose from {', '.join(SCOPES)}.")
+            raise UserError(
+                "“%(value)s” is not a scope.", "Choose from %(choices)s.", value=scope, choices=", ".join(SCOPES)
+            )
         if not person.may(SCOPES[scope]):
-            raise UserError(f"Your role may not give “{scope}”.", "Ask an admin.", status=403)
+            raise UserError("Your role may not give “%(scope)s”.", "Ask an admin.", status=403, scope=scope)
     if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
         raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.")
     if not scopes or not name.strip():

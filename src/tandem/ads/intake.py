@@ -23,11 +23,11 @@ def import_file(house: House, args: dict[str, Any], tell: Callable[[float, str],
     """
     path = Path(args["file"])
     if not path.is_file():
-        raise UserError(f"{path} is not there.", "Check the path.")
+        raise UserError("%(path)s is not there.", "Check the path.", path=path)
     house.forget_sites()
     site = house.sites().get(args["site"])
     if site is None:
-        raise UserError(f"There is no site “{args['site']}”.", "`tandem site list` shows them.")
+        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
     hints = hints_of(args)
     held = jobs.read_file(house, site, path, path.name, hints, tell=lambda rows: tell(0.0, f"{rows:,} rows read"))
     if held.state == "refused":
@@ -60,9 +60,14 @@ def hints_of(given: dict[str, Any]) -> Hints:
     """
     system, currency, order = (str(given.get(name) or "").strip() for name in ("system", "currency", "order"))
     if system and system not in SYSTEMS:
-        raise UserError(f"“{system[:40]}” is not an ad system.", f"Use one of {', '.join(SYSTEMS)}.")
+        raise UserError(
+            "“%(value)s” is not an ad system.",
+            "Use one of %(choices)s.",
+            value=system[:40],
+            choices=", ".join(SYSTEMS),
+        )
     if currency and not (len(currency) == 3 and currency.isalpha() and currency.isascii()):
-        raise UserError(f"“{currency[:40]}” is not a currency.", "Use three letters, like EUR.")
+        raise UserError("“%(value)s” is not a currency.", "Use three letters, like EUR.", value=currency[:40])
     if order not in ORDERS:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
     account = str(given.get("account") or "").strip()[:200]

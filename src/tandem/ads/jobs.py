@@ -88,7 +88,7 @@ def take(
 
 
 def _unusable(problem: Problem) -> UserError:
-    return UserError(problem.what % problem.values, problem.cure)
+    return UserError(problem.what, problem.cure, 400, **problem.values)
 
 
 # ── from APIs ──

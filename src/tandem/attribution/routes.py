@@ -48,7 +48,9 @@ def _choice(request: Request[Any, Any, Any]) -> Choice:
     asked = {k: str(v) for k, v in request.query_params.items()}
     model = asked.get("model", MODEL)
     if model not in MODELS:
-        raise UserError(f"“{model[:40]}” is not a model.", f"Use one of {', '.join(MODELS)}.")
+        raise UserError(
+            "“%(value)s” is not a model.", "Use one of %(choices)s.", value=model[:40], choices=", ".join(MODELS)
+        )
     sort = asked.get("sort", "credit")
     return Choice(
         conversion=asked.get("conversion", "orders"),
@@ -65,7 +67,7 @@ def _whole(text: str, otherwise: int) -> int:
     if not text:
         return otherwise
     if not text.isdecimal() or len(text) > 9:
-        raise UserError(f"“{text[:40]}” is not a whole number.", "Write it with digits only.")
+        raise UserError("“%(value)s” is not a whole number.", "Write it with digits only.", value=text[:40])
     return int(text)
 
 
@@ -125,7 +127,9 @@ def _named(house: House, site: Site, conversion: str) -> str:
     found = _conversions(house, site)
     if conversion in found:
         return found[conversion]
-    raise UserError(f"There is no conversion “{conversion[:60]}”.", "Choose one from the list.", status=404)
+    raise UserError(
+        "There is no conversion “%(conversion)s”.", "Choose one from the list.", status=404, conversion=conversion[:60]
+    )
 
 
 def _sorted(rows: list[Row], sort: str) -> list[Row]:
@@ -221,7 +225,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     if format == "json":
         return Response(found, media_type="application/json", headers=headers)
     if format != "csv":
-        raise UserError(f"“{format[:20]}” is not a format.", "Choose csv or json.")
+        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     out = io.StringIO()
     writer = csv.DictWriter(out, EXPORTED)
     writer.writeheader()

@@ -4,14 +4,18 @@
 class UserError(Exception):
     """Something the person can mend: one sentence of what happened and one of what to do.
 
-    Shown as it is: on a page with a 4xx status, on the command line with exit code 2.
+    Shown on a page with a 4xx status, translated, and on the command line with exit code 2, as it is.
+
+    values   what stands in the sentences for %(name)s, so that they can be translated whole
     """
 
-    def __init__(self, what: str, hint: str = "", status: int = 400) -> None:
-        super().__init__(what)
-        self.what = what
-        self.hint = hint
+    def __init__(self, what: str, hint: str = "", status: int = 400, **values: object) -> None:
+        self.sentences = (what, hint)
+        self.values = values
+        self.what = what % values if values else what
+        self.hint = hint % values if values else hint
         self.status = status
+        super().__init__(self.what)
 
     def __str__(self) -> str:
         return f"{self.what} {self.hint}".strip()

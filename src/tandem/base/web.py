@@ -398,7 +398,8 @@ def relative(now: float | None, before: float | None) -> float | None:
 
 def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
     """The sentence and how to mend it."""
-    return _told(request, error.status, error.what, error.hint)
+    what, hint = error.sentences
+    return _told(request, error.status, what, hint, **error.values)
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
@@ -419,20 +420,30 @@ def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A mistake of ours: one log event with its trace, one plain page with a reference."""
     reference = secrets.token_hex(4)
     _log.error("web.broke", path=request.url.path, reference=reference, exc_info=error)
-    return _told(request, 500, "Something broke on our side.", f"Tell the operator the reference {reference}.")
+    return _told(
+        request, 500, "Something broke on our side.", "Tell the operator the reference %(reference)s.",
+        reference=reference,
+    )  # fmt: skip
 
 
-def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str) -> Response[Any]:
+def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str, **values: object) -> Response[Any]:
     if wants_json(request):
-        return Response({"error": what, "hint": hint}, status_code=status, media_type=MediaType.JSON)
+        error = UserError(what, hint, status, **values)
+        return Response({"error": error.what, "hint": error.hint}, status_code=status, media_type=MediaType.JSON)
     language = language_of(request)
-    texts = translations(language)
-    facts = {"code": status, "what": texts.gettext(what) if what else "", "hint": texts.gettext(hint) if hint else ""}
+    facts = {"code": status, "what": said(language, what, values), "hint": said(language, hint, values)}
     if request.headers.get("hx-request"):  # told in place, above what was being done
         response = page("_problem.html", language, status, **facts)
         response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
         return response
     return page("error.html", language, status, **facts)
+
+
+def said(language: str, sentence: str, values: Mapping[str, object]) -> str:
+    """A sentence in a language, with its values, which may be words of ours too."""
+    texts = translations(language)
+    told = texts.gettext(sentence) if sentence else ""
+    return told % {name: texts.gettext(str(v)) if v != "" else "" for name, v in values.items()} if values else told
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:

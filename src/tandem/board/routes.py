@@ -192,7 +192,7 @@ def _table_facts(house: House, view: View, kind: TableKind, reading: questions.R
 def _chart_figure(request: Request[Any, Any, Any]) -> str:
     figure = request.query_params.get("figure", "collect.visits")
     if figure not in FIGURES:
-        raise UserError(f"There is no figure “{figure[:60]}”.", "Choose one from the list.", status=404)
+        raise UserError("There is no figure “%(name)s”.", "Choose one from the list.", status=404, name=figure[:60])
     return str(figure)
 
 
@@ -240,7 +240,7 @@ def values(request: Request[Any, Any, Any], house: House, caller: Caller, by: st
     """The values a new filter can have, for the list below its field."""
     caller.must("figures.read")
     if by not in FILTER_BY:
-        raise UserError(f"There is no split “{by[:60]}”.", "Choose one from the list.", status=404)
+        raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
     view = _view(request, house, caller)
     found = questions.suggested(house, view.address, by, value.strip())
     return framed(request, house, caller, "board/_values.html", site=view.address.site, by=by, found=found)
@@ -383,7 +383,7 @@ def export(
         ]
         return Response(rows, media_type="application/json", headers=headers)
     if format != "csv":
-        raise UserError(f"“{format[:20]}” is not a format.", "Choose csv or json.")
+        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*splits, *names])

@@ -70,9 +70,11 @@ def hints_of(house: House, site: Site, given: dict[str, Any]) -> Hints:
         try:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise UserError(f"“{zone[:40]}” is not a time zone.", "Write it like Europe/Warsaw.") from error
+            raise UserError(
+                "“%(value)s” is not a time zone.", "Write it like Europe/Warsaw.", value=zone[:40]
+            ) from error
     if region and not (len(region) == 2 and region.isalpha() and region.isascii()):
-        raise UserError(f"“{region[:40]}” is not a country.", "Write two letters, like PL.")
+        raise UserError("“%(value)s” is not a country.", "Write two letters, like PL.", value=region[:40])
     exchanges = {held.id: held for held in connections_of(house, site, "calls") if held.system == "asterisk"}
     if number not in ("", "0") and not (number.isdecimal() and int(number) in exchanges):
         raise UserError("There is no such exchange.", "Choose a connection to Asterisk of this site.", status=404)
@@ -141,17 +143,17 @@ def import_file(house: House, args: dict[str, Any], tell: Callable[[float, str],
     """
     path = Path(args["file"])
     if not path.is_file():
-        raise UserError(f"{path} is not there.", "Check the path.")
+        raise UserError("%(path)s is not there.", "Check the path.", path=path)
     if path.stat().st_size > LARGEST_FILE:
-        raise UserError(f"{path.name} is larger than 64 MB.", "Bring it in parts.")
+        raise UserError("%(file)s is larger than 64 MB.", "Bring it in parts.", file=path.name)
     house.forget_sites()
     site = house.sites().get(args["site"])
     if site is None:
-        raise UserError(f"There is no site “{args['site']}”.", "`tandem site list` shows them.")
+        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
     tell(0.0, f"reading {path.name}")
     told = bring_in(house, site, path.read_bytes(), hints_of(house, site, args), is_dry=bool(args.get("dry_run")))
     if told.problems:
-        lines = [f"{path.name}, line {p.line}: {p.what} {p.cure}" for p in told.problems]
+        lines = [f"{path.name}, line {p.line}: {p}" for p in told.problems]
         return {"lines": [*lines, "Nothing was brought in."], "problems": told.refused}
     counts = f"{told.calls:,} calls in {told.rows:,} rows: {told.fresh:,} new, {told.known:,} known."
     more = f"{told.outgoing:,} of them to others; {told.inside:,} rows between extensions left out."

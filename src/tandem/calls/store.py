@@ -150,7 +150,7 @@ def add_pool(house: House, site: Site, name: str, swaps: Sequence[str], by: int 
     if not name.strip():
         raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.")
     if more.get("reveal", "at_once") not in REVEALS:
-        raise UserError("There is no such way to show a number.", f"Use one of {', '.join(REVEALS)}.")
+        raise UserError("There is no such way to show a number.", "Use one of %(choices)s.", choices=", ".join(REVEALS))
     values = {
         "channels": [], "sources": [], "reveal": "at_once", "hold_s": 150, "overflow": "", "price": None, **more,
         "site_id": site.id, "name": name.strip()[:200], "swaps": [valid(text) for text in swaps], "is_on": True,
@@ -223,7 +223,9 @@ def valid(text: str) -> str:
     number = phone_of(text.strip())
     if number is None:
         raise UserError(
-            f"“{text.strip()[:30]}” is not a phone number.", "Write it with its country code: +48 22 555 00 00."
+            "“%(value)s” is not a phone number.",
+            "Write it with its country code: +48 22 555 00 00.",
+            value=text.strip()[:30],
         )
     return number
 

@@ -20,7 +20,7 @@ def put(house: House, site: Site, call: int, tag: str, by: int | None = None) ->
         raise UserError("There is no such call.", "Load the page again.", status=404)
     known = dict(zip(answer.names, answer.rows[0], strict=True))
     if tag and tag not in (*TAGS, known["tag"]):
-        raise UserError("There is no such tag.", f"Use one of {', '.join(TAGS)}.")
+        raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))
     known |= {"tag": tag, "version": max(clock.now_ms(), int(known["version"]) + 1)}
     with house.database.write() as c:
         note(c, site.workspace_id, by, "calls.tagged", f"{call:016x}", tag=tag)

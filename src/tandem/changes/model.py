@@ -31,7 +31,12 @@ def checked(change: Change) -> Change:
     raises   UserError naming the field and what it takes
     """
     if change.kind not in KINDS:
-        raise UserError(f"“{change.kind[:40]}” is not a kind of change.", f"Use one of {', '.join(KINDS)}.")
+        raise UserError(
+            "“%(value)s” is not a kind of change.",
+            "Use one of %(choices)s.",
+            value=change.kind[:40],
+            choices=", ".join(KINDS),
+        )
     if not change.title.strip():
         raise UserError("The change has no title.", "Say in a few words what was done.")
     if change.at.tzinfo is None:
@@ -151,7 +156,9 @@ def _moment(text: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(written)
     except ValueError as error:
-        raise UserError(f"“{written[:40]}” is not a moment.", "Send a time with its zone.", status=422) from error
+        raise UserError(
+            "“%(value)s” is not a moment.", "Send a time with its zone.", status=422, value=written[:40]
+        ) from error
     if moment.tzinfo is None:
-        raise UserError(f"“{written[:40]}” has no time zone.", "Send a time with its zone.", status=422)
+        raise UserError("“%(value)s” has no time zone.", "Send a time with its zone.", status=422, value=written[:40])
     return moment

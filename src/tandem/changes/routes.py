@@ -119,7 +119,7 @@ def _local_moment(text: str, site: Site) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UserError(f"“{text[:40]}” is not a moment.", "Choose day and time.") from error
+        raise UserError("“%(value)s” is not a moment.", "Choose day and time.", value=text[:40]) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=site.tz)
 
 

@@ -148,7 +148,9 @@ class Door:
         try:
             await asyncio.gather(*(self._spool.append(_write_record(r)) for r in records.values()))
         except SpoolFull as error:
-            raise UserError(f"The collector cannot write ({error}).", "Send the events again later.", 503) from error
+            raise UserError(
+                "The collector cannot write (%(why)s).", "Send the events again later.", 503, why=error
+            ) from error
         return refused
 
     def _record(

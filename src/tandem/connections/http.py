@@ -60,9 +60,10 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
     for address in addresses:
         if not _is_open(ipaddress.ip_address(address), networks):
             raise UserError(
-                f"{host} is a private address, and Tandem does not call those.",
+                "%(host)s is a private address, and Tandem does not call those.",
                 "The operator may allow it in TANDEM_REACH.",
                 status=403,
+                host=host,
             )
     return addresses[0]
 

@@ -242,9 +242,9 @@ def _parted(system: System, given: Mapping[str, str]) -> tuple[dict[str, str], d
 def _must_be_whole(system: System, values: Mapping[str, str]) -> None:
     for field in system.fields:
         if field.is_required and not values.get(field.name):
-            raise UserError(f"{system.label} needs “{field.label}”.", "Fill it in.")
+            raise UserError("%(system)s needs “%(field)s”.", "Fill it in.", system=system.label, field=field.label)
         if len(values.get(field.name, "")) > 10_000:
-            raise UserError(f"“{field.label}” is too long.", "Shorten it.")
+            raise UserError("“%(value)s” is too long.", "Shorten it.", value=field.label)
 
 
 def _sealed(house: House, secrets: Mapping[str, str]) -> str:

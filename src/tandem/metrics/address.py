@@ -86,7 +86,7 @@ def filter_of(text: str) -> Filter:
     by, _, rest = text.partition(":")
     op, _, values = rest.partition(":")
     if by not in DIMENSIONS or DIMENSIONS[by].is_time or op not in OPS:
-        raise UserError(f"“{text[:80]}” is not a filter.", "Write it like channel:is:Direct.")
+        raise UserError("“%(value)s” is not a filter.", "Write it like channel:is:Direct.", value=text[:80])
     return Filter(by, op, tuple(_parts(values)))
 
 
@@ -110,9 +110,14 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
     """
     compare = query.get("compare", "previous")
     if compare not in COMPARISONS:
-        raise UserError(f"“{compare[:40]}” is not a comparison.", f"Use one of {', '.join(COMPARISONS)}.")
+        raise UserError(
+            "“%(value)s” is not a comparison.",
+            "Use one of %(choices)s.",
+            value=compare[:40],
+            choices=", ".join(COMPARISONS),
+        )
     if len(filters) > MOST_FILTERS:
-        raise UserError("There are too many filters.", f"Use {MOST_FILTERS} at most.")
+        raise UserError("There are too many filters.", "Use %(most)s at most.", most=MOST_FILTERS)
     return Address(
         site=site,
         period=period_of(query.get("period", "30d"), site.zone, now),

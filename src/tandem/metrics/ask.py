@@ -87,7 +87,9 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
     for name in figures:
         figure = FIGURES.get(name)
         if figure is None:
-            raise UserError(f"There is no figure “{name[:60]}”.", "The page Figures lists them all.", status=404)
+            raise UserError(
+                "There is no figure “%(name)s”.", "The page Figures lists them all.", status=404, name=name[:60]
+            )
         if isinstance(figure, Ratio):
             found.update(dict.fromkeys(counted((figure.top, figure.bottom))))
         else:
@@ -108,7 +110,9 @@ def queries_of(question: Question) -> list[Query]:
         assert not isinstance(figure, Ratio)
         for split in question.by:
             if split not in figure.by and not (split == "minute" and "hour" in figure.by):
-                raise UserError(f"{figure.label} cannot be split by {DIMENSIONS[split].label.lower()}.", "")
+                raise UserError(
+                    "%(figure)s cannot be split by %(split)s.", "", figure=figure.label, split=DIMENSIONS[split].label
+                )
         with_bots = isinstance(figure, Metric) and figure.with_bots
         groups.setdefault((figure.view, with_bots or question.with_bots), []).append(figure)
     return [_query(question, view, figures, with_bots) for (view, with_bots), figures in groups.items()]
@@ -151,13 +155,18 @@ def _expressions(figure: Metric | Estimate) -> list[tuple[str, str]]:
 def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: dict[str, Any]) -> str:
     dimension = _dimension(f.by)
     if dimension.is_time:
-        raise UserError(f"{dimension.label} cannot be a filter.", "Choose a period instead.")
+        raise UserError("%(dimension)s cannot be a filter.", "Choose a period instead.", dimension=dimension.label)
     params[f"f{i}"] = list(f.values)
     test = _test(f, i, dimension)
     if f.by in figure.by:
         return test
     if view not in OF_VISITS or dimension.home not in OF_VISITS:
-        raise UserError(f"{figure.label} cannot be filtered by {dimension.label.lower()}.", "Remove that filter.")
+        raise UserError(
+            "%(figure)s cannot be filtered by %(dimension)s.",
+            "Remove that filter.",
+            figure=figure.label,
+            dimension=dimension.label,
+        )
     params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
     found = (
         f"select visit from {dimension.home} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
@@ -191,7 +200,13 @@ def _test(f: Filter, i: int, dimension: Dimension) -> str:
 def _dimension(name: str) -> Dimension:
     dimension = DIMENSIONS.get(name)
     if dimension is None:
-        raise UserError(f"There is no split “{name[:60]}”.", f"Use one of {', '.join(DIMENSIONS)}.", status=404)
+        raise UserError(
+            "There is no split “%(name)s”.",
+            "Use one of %(choices)s.",
+            status=404,
+            name=name[:60],
+            choices=", ".join(DIMENSIONS),
+        )
     return dimension
 
 

@@ -75,7 +75,12 @@ def period_of(name: str, zone: str, now: datetime) -> Period:
         "12mo": (_year_before(today) + timedelta(days=1), today),
     }
     if name not in spans:
-        raise UserError(f"“{name[:40]}” is not a period.", f"Use one of {', '.join(NAMES)} or 2026-01-01..2026-01-31.")
+        raise UserError(
+            "“%(value)s” is not a period.",
+            "Use one of %(choices)s or 2026-01-01..2026-01-31.",
+            value=name[:40],
+            choices=", ".join(NAMES),
+        )
     return Period(name=name, first=spans[name][0], last=spans[name][1], zone=zone)
 
 
@@ -83,7 +88,9 @@ def _custom(name: str, first: str, last: str, zone: str) -> Period:
     try:
         since, until = date.fromisoformat(first), date.fromisoformat(last)
     except ValueError as error:
-        raise UserError(f"“{name}” holds a date that is not in the calendar.", "Write it like 2026-01-31.") from error
+        raise UserError(
+            "“%(value)s” holds a date that is not in the calendar.", "Write it like 2026-01-31.", value=name
+        ) from error
     if since > until:
         raise UserError("The period ends before it begins.", "Write the earlier date first.")
     if (until - since).days > LONGEST_DAYS or since.year < 2000 or until.year > 2100:

@@ -114,7 +114,7 @@ def take(house: House, site: Site, held: Connection, told: Report, first: date, 
     one = _staged(house, site, held.name, digest, full, connection=held.id)
     if one.state == "refused":
         problem = one.problems[0]
-        raise UserError(problem.what % problem.values, problem.cure % problem.values)
+        raise UserError(problem.what, problem.cure, 400, **problem.values)
     store.confirm(house.database, site, one)
     return one.rows
 

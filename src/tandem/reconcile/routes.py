@@ -313,7 +313,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     caller.must("figures.export")
     caller.must("money.read")
     if format not in ("csv", "json"):
-        raise UserError(f"“{format[:20]}” is not a format.", "Choose csv or json.")
+        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     view = _view(request, house, caller)
     choice = _choice(view, questions.sources(house, view.address.site))
     if choice is None:

@@ -2,9 +2,10 @@
 
 import csv
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import chain
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tandem.base.errors import UserError
@@ -27,11 +28,15 @@ Message = dict[str, str]
 
 
 class Problem(NamedTuple):
-    """A row that could not be read."""
+    """A row that could not be read; `values` stand in `what` and `cure` for %(name)s."""
 
     line: int
     what: str
     cure: str
+    values: Mapping[str, object] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        return str(UserError(self.what, self.cure, 400, **self.values))
 
 
 # ── the manager interface ──
@@ -145,15 +150,16 @@ def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Prob
             if names is MASTER and (head := _head(row)):
                 names = head
                 continue
-            if len(row) < len(names):
-                what = f"There are {len(row)} columns instead of {len(names)}."
-                yield Problem(rows.line_num, what, "Export the table cdr with its header.")
-                continue
             cells = ("" if cell in ("NULL", "\\N") else cell for cell in row)
             try:
+                if len(row) < len(names):
+                    raise UserError(
+                        "There are %(found)s columns instead of %(wanted)s.", "Export the table cdr with its header.",
+                        found=len(row), wanted=len(names),
+                    )  # fmt: skip
                 yield _fact(dict(zip(names, cells, strict=False)), zone)
             except UserError as error:
-                yield Problem(rows.line_num, error.what, error.hint)
+                yield Problem(rows.line_num, *error.sentences, error.values)
     except csv.Error:
         yield Problem(rows.line_num, "The row is no CSV.", "Export the file again.")
 

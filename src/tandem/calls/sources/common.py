@@ -69,7 +69,9 @@ def moment(text: str, zone: str = "UTC") -> datetime:
         found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
         return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC)
     except (ValueError, KeyError) as error:
-        raise UserError(f"“{text[:40]}” is not a moment.", "Send it like 2026-11-10T12:00:00+01:00.") from error
+        raise UserError(
+            "“%(value)s” is not a moment.", "Send it like 2026-11-10T12:00:00+01:00.", value=text[:40]
+        ) from error
 
 
 def unix(value: Any) -> datetime:
@@ -80,7 +82,7 @@ def unix(value: Any) -> datetime:
     try:
         return datetime.fromtimestamp(float(value), UTC)
     except (TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"“{str(value)[:40]}” is not a moment.", "Send seconds since 1970.") from error
+        raise UserError("“%(value)s” is not a moment.", "Send seconds since 1970.", value=str(value)[:40]) from error
 
 
 def whole(value: Any) -> int:

@@ -43,7 +43,9 @@ def read(held: Connection, delivery: Delivery) -> list[CallFact]:
         raise UserError("The call has no id.", "Send the exchange's own id of the call as “id”.")
     outcome = text(told, "outcome") or str(Outcome.RINGING)
     if outcome not in set(Outcome):
-        raise UserError(f"“{outcome[:20]}” is no outcome.", f"Use one of {', '.join(Outcome)}.")
+        raise UserError(
+            "“%(value)s” is no outcome.", "Use one of %(choices)s.", value=outcome[:20], choices=", ".join(Outcome)
+        )
     return [
         CallFact(
             system="generic",

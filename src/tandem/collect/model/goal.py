@@ -30,8 +30,8 @@ def checked_goal(name: str, kind: str, match: str) -> None:
     if not name.strip():
         raise UserError("The goal has no name.", "Call it what people call it, like “Newsletter”.")
     if kind not in ("event", "page"):
-        raise UserError(f"“{kind}” is not a kind of goal.", "Choose event or page.")
+        raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)
     if not match.strip() or len(match) > 300:
         raise UserError("The goal has nothing to match.", "Give an event's name, or a path like /thank-you or /blog/*.")
     if kind == "page" and not match.startswith(("/", "*")):
-        raise UserError(f"“{match}” is not a path.", "A page goal begins with / or *.")
+        raise UserError("“%(value)s” is not a path.", "A page goal begins with / or *.", value=match)

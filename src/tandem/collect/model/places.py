@@ -110,7 +110,9 @@ def _opened(path: Path) -> maxminddb.Reader:
     try:
         return maxminddb.open_database(path)
     except (OSError, maxminddb.InvalidDatabaseError) as error:
-        raise UserError(f"The file of places {path} cannot be read.", "Give the path of an MMDB file.") from error
+        raise UserError(
+            "The file of places %(path)s cannot be read.", "Give the path of an MMDB file.", path=path
+        ) from error
 
 
 def _record(reader: maxminddb.Reader, address: Address) -> dict[str, Any]:

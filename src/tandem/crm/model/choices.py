@@ -72,5 +72,5 @@ def stages_in(form: Mapping[str, str]) -> dict[str, str]:
     if len(found) > MOST_STAGES or any(len(key) > LONGEST for key in found):
         raise UserError("These are too many stages, or their names are too long.", "Copy the names from the CRM.")
     if wrong := next((means for means in found.values() if means not in tuple(StageKind)), ""):
-        raise UserError(f"“{wrong[:40]}” is no meaning of a stage.", "Choose one of the list.")
+        raise UserError("“%(value)s” is no meaning of a stage.", "Choose one of the list.", value=wrong[:40])
     return found

@@ -18,6 +18,7 @@ from litestar.static_files import create_static_files_router
 
 from tandem import __version__
 from tandem.accounts import routes as accounts
+from tandem.accounts import work
 from tandem.accounts.guard import Caller, NotSignedIn, caller_of
 from tandem.accounts.house import House, Slice
 from tandem.ads.slice import SLICE as ADS
@@ -100,7 +101,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             close_house(house)
             _log.info("app.stopped")
 
-    routes = [healthz, *accounts.ROUTES, *(route for s in SLICES for route in s.routes)]
+    routes = [healthz, *accounts.ROUTES, *work.ROUTES, *(route for s in SLICES for route in s.routes)]
     static = create_static_files_router(
         "/static",
         [Path(__file__).parent / "web" / "static"],

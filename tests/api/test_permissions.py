@@ -1,13 +1,14 @@
 """The permission table, entry by entry, on real routes; tokens; and two workspaces that never meet."""
 
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from tandem.accounts.guard import COOKIE
 from tandem.accounts.permissions import MAY, SCOPES, Role
-from tests.api.conftest import Running
+from tests.api.conftest import Running, eventually
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 WRITTEN_OUT: dict[str, str] = {
@@ -236,6 +237,29 @@ def test_an_error_names_what_was_wrong_in_the_readers_language(running: Running)
         told = browser.get(wrong, headers={"accept": "application/json"}).json()
         assert told["error"] == "“<i>100%(d)s” is not a period."
         assert told["hint"].startswith("Use one of ")
+
+
+def test_how_far_work_is_tells_only_its_owner_and_stops_only_for_them(running: Running) -> None:
+    rows = "".join(f"{n},2026-10-01 10:00,Paid,+48600{n:06d}\n" for n in range(80_000))
+    files = {"file": ("deals.csv", f"id,created_at,stage,phone\n{rows}".encode())}
+    nothing = {"share": None, "text": "", "can_stop": False}
+    with running.as_person("marketing") as mine, running.as_person("admin") as other, ThreadPoolExecutor() as beside:
+        assert mine.get("/work/abc").json() == nothing
+        sent = beside.submit(
+            lambda: mine.post("/deals/import?site=fern", files=files, data={"act": "dry"}, headers={"x-work": "abc"})
+        )
+        told = eventually(lambda: (found := mine.get("/work/abc").json())["share"] and found)
+        assert 0 < told["share"] < 1 and told["can_stop"] and "%" in told["text"]
+        assert other.get("/work/abc").json() == nothing
+        assert other.post("/work/abc/stop").status_code == 204
+        assert mine.post("/work/abc/stop", headers={"x-csrf": ""}).status_code == 403
+        assert mine.get("/work/abc").json()["share"], "it still goes on"
+        assert mine.post("/work/abc/stop").status_code == 204
+        answer = sent.result(30)
+        assert answer.status_code == 400 and "It was stopped." in answer.text
+        assert mine.get("/work/abc").json() == nothing
+    with running.as_nobody() as nobody:
+        assert nobody.get("/work/abc", follow_redirects=False).status_code in (302, 303, 401)
 
 
 # ── two workspaces ──

@@ -13,7 +13,7 @@ from tandem.ads.model import AdDay, Problem
 from tandem.ads.sources import google, meta, microsoft, tiktok, vk, yandex
 from tandem.ads.sources.api import Account, Api
 from tandem.ads.sources.report import Hints, Report
-from tandem.base import clock, log
+from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
@@ -38,8 +38,9 @@ def read_file(
         return known
     report = Report(path, hints, clock.now().astimezone(site.tz).date())
     held = store.begin(house.database, site, name, digest, report.system or "other", by)
-    staging = store.Staging(house, site, held)
+    staging, lines = store.Staging(house, site, held), lines_of(path)
     for batch in report.batches():
+        progress.at(staging.rows, lines)
         staging.add(batch)
         tell(staging.rows)
     problems = [*report.problems, *staging.problems.values()]
@@ -89,6 +90,14 @@ def take(
 
 def _unusable(problem: Problem) -> UserError:
     return UserError(problem.what, problem.cure, 400, **problem.values)
+
+
+def lines_of(path: Path) -> int:
+    """About how many rows a report has; 0 for a workbook, which is packed."""
+    with path.open("rb") as file:
+        if file.read(2) == b"PK":
+            return 0
+        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 # ── from APIs ──

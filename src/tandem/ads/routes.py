@@ -18,6 +18,7 @@ from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
+from tandem.accounts.work import watched
 from tandem.ads import jobs, questions, store
 from tandem.ads.intake import hints_of
 from tandem.ads.model import SYSTEMS
@@ -148,7 +149,8 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     with tempfile.NamedTemporaryFile(prefix="tandem-report-", suffix=Path(file.filename).suffix[:10]) as copy:
         copyfileobj(file.file, copy, 1 << 20)
         copy.flush()
-        held = jobs.read_file(house, view.address.site, Path(copy.name), file.filename, hints, caller.person_id)
+        with watched(request, house, caller):
+            held = jobs.read_file(house, view.address.site, Path(copy.name), file.filename, hints, caller.person_id)
     return _on_to(view, draft=str(held.id), told="known" if held.state in store.COUNTING else None)
 
 

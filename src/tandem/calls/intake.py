@@ -13,7 +13,7 @@ import msgspec
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.base import log
+from tandem.base import log, progress
 from tandem.base.errors import UserError
 from tandem.calls import store
 from tandem.calls.model.call import CallFact
@@ -90,11 +90,14 @@ def bring_in(house: House, site: Site, body: bytes, hints: Hints, is_dry: bool) 
     raises   UserError when it is no such file
     """
     began = time.perf_counter()
-    facts, problems, rows = _read(body, hints)
+    with progress.part(0, 1 if is_dry else 0.3):
+        facts, problems, rows = _read(body, hints)
     calls = store.joined(site, facts)
     known = store.known_of(house, site, [store.call_key(site, call) for call in calls])
     if not is_dry and not problems:
-        store.record(house, site, facts, hints.region)
+        progress.for_good()
+        with progress.part(0.3, 1):
+            store.record(house, site, facts, hints.region)
     _log.info(
         "calls.file_read", site=site.key, rows=rows, calls=len(calls), fresh=len(calls) - known,
         problems=len(problems), is_dry=is_dry, took_ms=round((time.perf_counter() - began) * 1000),
@@ -118,6 +121,7 @@ def _read(body: bytes, hints: Hints) -> tuple[list[CallFact], list[asterisk.Prob
     facts, problems, rows = list[CallFact](), list[asterisk.Problem](), 0
     for found in asterisk.records(lines, hints.zone):
         rows += 1
+        progress.at(rows, len(lines))
         if isinstance(found, asterisk.Problem):
             problems.append(found)
         elif found is not None:

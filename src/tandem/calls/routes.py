@@ -16,6 +16,7 @@ from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
+from tandem.accounts.work import watched
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.calls import intake, questions, store, tags
@@ -165,7 +166,8 @@ def upload(
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose Master.csv or an export of the table cdr.")
     hints = intake.hints_of(house, chosen, data)
-    told = intake.bring_in(house, chosen, file.file.read(), hints, is_dry=data.get("act") != "take")
+    with watched(request, house, caller):
+        told = intake.bring_in(house, chosen, file.file.read(), hints, is_dry=data.get("act") != "take")
     if not told.is_dry and not told.problems:
         with house.database.write() as c:
             note(c, chosen.workspace_id, caller.person_id, "calls.imported", chosen.key, fresh=told.fresh)

@@ -14,7 +14,7 @@ from sqlalchemy import delete, insert, select, update
 from tandem.accounts.house import House, NumberAsked
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.base import clock
+from tandem.base import clock, progress
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, sql_text, steps_of
 from tandem.calls.model.call import CallFact, merged
@@ -387,7 +387,7 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
         "talk_s": [r[1].talk_s for r in rows], "operator": [r[1].operator for r in rows],
         "recording": [_safe_link(r[1].recording) for r in rows], "tag": [r[1].tag for r in rows],
     })  # fmt: skip
-    for part in _parts([r[0] for r in sorted(rows, key=lambda r: r[1].at)]):
+    for part in progress.parts([r[0] for r in sorted(rows, key=lambda r: r[1].at)], AT_ONCE):
         credit(house, site, part)
     return len(rows)
 

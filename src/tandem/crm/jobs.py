@@ -9,7 +9,7 @@ import msgspec
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.base import clock, log
+from tandem.base import clock, log, progress
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
@@ -194,10 +194,15 @@ def bring_in(house: House, site: Site, body: bytes, is_dry: bool, by: int | None
     cuts off is finished by `finish_loads`. Its records come to sight by one insert.
     raises   UserError when it is no table
     """
-    told = table_of(body, site.tz, clock.now())
-    known = store.known_of(house, site, FILES, told.facts)
+    with progress.part(0, 1 if is_dry else 0.3):
+        with progress.part(0, 0.9):
+            told = table_of(body, site.tz, clock.now())
+        with progress.part(0.9, 1):
+            known = store.known_of(house, site, FILES, told.facts)
     if not is_dry and not told.problems:
-        _finish(house, site, kept.begin_load(house, site, body, by), told.facts)
+        progress.for_good()
+        with progress.part(0.3, 1):
+            _finish(house, site, kept.begin_load(house, site, body, by), told.facts)
     _log.info("crm.file_read", site=site.key, records=len(told.facts), problems=len(told.problems), is_dry=is_dry)
     return Brought(
         problems=told.problems, unused=told.unused, fresh=len(told.facts) - known, known=known,

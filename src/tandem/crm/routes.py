@@ -15,6 +15,7 @@ from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
+from tandem.accounts.work import watched
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
@@ -100,7 +101,8 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     site, file = site_for(house, caller, request.query_params.get("site")), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the CSV file that the CRM exported.")
-    brought = jobs.bring_in(house, site, file.file.read(), data.get("act") != "take", caller.person_id)
+    with watched(request, house, caller):
+        brought = jobs.bring_in(house, site, file.file.read(), data.get("act") != "take", caller.person_id)
     if not brought.is_dry and not brought.problems:
         desk_of(house).look_again()
         with house.database.write() as c:

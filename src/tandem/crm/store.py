@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.base import clock
+from tandem.base import clock, progress
 from tandem.base.warehouse import Step, sql_text, steps_of
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.people import store as people
@@ -52,17 +52,20 @@ def record(house: House, site: Site, connection: int, facts: Sequence[DealFact],
         return 0
     rates = rates_of(house.database, since=min(f.created_at for f in facts).date())
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
-    for fact in facts:
+    for number, fact in enumerate(facts):
+        progress.at(number, len(facts) / 0.25)
         found, told, own = _evidence(house, site, fact)
         links += told
         if not told and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
         rows.append(_row(site, connection, fact, revision, rates, found))
     house.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
-    people.record(house, site, links)
-    people.remember_all(house, site, lonely)
+    with progress.part(0.4, 0.6):
+        people.record(house, site, links)
+        people.remember_all(house, site, lonely)
     _keep_stages(house, facts, rows, revision)
-    derive(house, site, list({row[1] for row in rows}))
+    with progress.part(0.65, 1):
+        derive(house, site, list({row[1] for row in rows}))
     return len(facts)
 
 
@@ -186,8 +189,10 @@ def price_again(house: House, site: Site) -> int:
 def known_of(house: House, site: Site, connection: int, facts: Sequence[DealFact]) -> int:
     """How many of these records are known already."""
     keys = [deal_key(site.id, connection, f.kind, f.id) for f in facts]
-    parts = (keys[i : i + AT_ONCE] for i in range(0, len(keys), AT_ONCE))
-    return sum(len(house.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows) for part in parts)
+    found = 0
+    for part in progress.parts(keys, AT_ONCE):
+        found += len(house.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
+    return found
 
 
 # ── where they came from ──
@@ -206,7 +211,7 @@ def derive(house: House, site: Site, deals: Sequence[int]) -> int:
     In this order: the last visit of the browser that the record names, if it was not Direct; the last visit of the
     person in the 90 days before, if not Direct; the record's own UTM fields or click id; a Direct visit; unknown.
     """
-    return sum(_derive(house, site, deals[i : i + AT_ONCE]) for i in range(0, len(deals), AT_ONCE))
+    return sum(_derive(house, site, part) for part in progress.parts(deals, AT_ONCE))
 
 
 def _derive(house: House, site: Site, deals: Sequence[int]) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.base import clock
+from tandem.base import clock, progress
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Array, Step, Warehouse, sql_text, steps_of
@@ -194,15 +194,16 @@ def _keep_values(house: House, site: Site, keys: dict[Identifier, int], at: date
     """Keep the sealed values of identifiers that are not known yet."""
     wanted = {hexed(key): end for end, key in keys.items() if end.kind != Kind.VISITOR}
     known = set(_sealed(house.database, site, wanted))
-    rows = [
-        {"site_id": site.id, "key": key, "kind": end.kind, "sealed": house.vault.seal(end.value), "seen_at": at}
-        for key, end in wanted.items()
-        if key not in known
-    ]
-    if rows:
-        upsert = upsert_sqlite if house.database.is_sqlite else upsert_postgresql
-        with house.database.write() as c:
-            c.execute(upsert(identifiers).on_conflict_do_nothing(), rows)
+    fresh = [(key, end) for key, end in wanted.items() if key not in known]
+    if not fresh:
+        return
+    upsert = upsert_sqlite if house.database.is_sqlite else upsert_postgresql
+    with house.database.write() as c:
+        for part in progress.parts(fresh, 2_000):
+            c.execute(upsert(identifiers).on_conflict_do_nothing(), [
+                {"site_id": site.id, "key": key, "kind": end.kind, "sealed": house.vault.seal(end.value), "seen_at": at}
+                for key, end in part
+            ])  # fmt: skip
 
 
 def _sealed(db: Database, site: Site, keys: Iterable[str]) -> dict[str, tuple[str, str]]:

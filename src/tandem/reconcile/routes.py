@@ -17,6 +17,7 @@ from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
+from tandem.accounts.work import watched
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
@@ -211,7 +212,8 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the report that the system exported.")
     hints = hints_of(data)
-    held = jobs.read_file(house, view.address.site, file.file.read(), file.filename, hints, caller.person_id)
+    with watched(request, house, caller):
+        held = jobs.read_file(house, view.address.site, file.file.read(), file.filename, hints, caller.person_id)
     return _on_to(view, draft=str(held.id), told="known" if held.state == store.COUNTING else None)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -236,3 +237,25 @@ def test_a_table_is_exported_as_it_is_seen(opened: Opened) -> None:
     text = download.value.path().read_text("utf-8")
     assert text.splitlines()[0].startswith("campaign,collect.visitors")
     assert {line.split(",")[0] for line in text.splitlines()[1:]} == {"spring", "may"}
+
+
+def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp_path: Path) -> None:
+    rows = "".join(f"{n},2026-10-{1 + n % 28:02d} 10:00,Paid,{n % 900},+48600{n:06d}\n" for n in range(80_000))
+    file = tmp_path / "deals.csv"
+    file.write_text(f"id,created_at,stage,amount,phone\n{rows}")
+    page = opened("/deals")
+    page.set_input_files("[name=file]", file)
+    page.locator("[name=act][value=dry]").focus()
+    page.keyboard.press("Enter")
+    box = page.locator(".work")
+    expect(box.locator("span")).to_contain_text("left", timeout=15_000)
+    assert 0 < box.locator("progress").evaluate("bar => bar.value") < 1
+    stop = box.get_by_role("button", name="Stop")
+    stop.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#problem")).to_contain_text("It was stopped. Nothing was brought in.")
+    expect(box).to_be_hidden()
+    file.write_text("id,created_at,stage,amount\n1,2026-10-01 10:00,Paid,5\n")
+    page.set_input_files("[name=file]", file)
+    page.locator("[name=act][value=dry]").click()
+    expect(page.locator("#import-told")).to_contain_text("New records: 1")

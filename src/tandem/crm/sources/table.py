@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 
 import msgspec
 
+from tandem.base import progress
 from tandem.base.errors import UserError
 from tandem.crm.model.deal import DealFact, Problem
 from tandem.crm.model.mapping import Mapping, read
@@ -90,6 +91,7 @@ def _read(
 ) -> tuple[list[DealFact], list[Problem]]:
     facts, problems, seen = list[DealFact](), list[Problem](), dict[tuple[str, str], int]()
     for number, cells in enumerate(lines[1:], 2):
+        progress.at(number, len(lines))
         if not any(cell.strip() for cell in cells):
             continue
         raw = dict(zip(head, cells, strict=False))

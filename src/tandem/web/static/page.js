@@ -92,6 +92,8 @@
     field.setAttribute("aria-expanded", String(shown > 0));
   };
   field?.addEventListener("input", narrow);
+  // Who was quicker than the page asks again.
+  field?.addEventListener("htmx:after:init", () => document.activeElement === field && htmx.trigger(field, "focus"));
   list?.addEventListener("htmx:after:swap", narrow);
   field?.addEventListener("keydown", (event) => {
     const links = all("a:not([hidden])", list);
@@ -166,6 +168,38 @@
     find("[name=email]").value = door.dataset.email;
     find("[name=password]").value = door.dataset.password;
     find("[name=password]").form.requestSubmit();
+  });
+
+  // A file on its way in: how far it is, how long that still takes, and a way to stop it. Told from a second on.
+  const csrf = () => JSON.parse(document.body.getAttribute("hx-headers:inherited") || "{}");
+  document.addEventListener("htmx:config:request", (event) => {
+    const { ctx } = event.detail;
+    const box = find("[data-work]", ctx.sourceElement);
+    if (!box) return;
+    const name = [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const [bar, text, stop] = box.children;
+    const ask = async () => {
+      const answer = await fetch(`/work/${name}`);
+      if (!answer.ok || box.dataset.work !== name) return;
+      const { share, text: said, can_stop: canStop } = await answer.json();
+      if (share === null) bar.removeAttribute("value");
+      else bar.value = share;
+      text.textContent = said;
+      stop.hidden = !canStop;
+      box.hidden = false;
+    };
+    clearInterval(box.asking);
+    Object.assign(box, { asking: setInterval(ask, 1000) });
+    box.dataset.work = name;
+    stop.onclick = () => fetch(`/work/${name}/stop`, { method: "POST", headers: csrf() });
+    ctx.request.headers["X-Work"] = name;
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    const box = find("[data-work]", event.detail.ctx.sourceElement);
+    if (!box) return;
+    clearInterval(box.asking);
+    box.dataset.work = "";
+    box.hidden = true;
   });
 
   // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.

@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import LEVELS, AdDay, Load, better_of, same_name, same_term, winner
+from tandem.ads.sources.report import Hints
 from tandem.ads.tables import ad_imports
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.progress import Works
 from tandem.base.warehouse import Warehouse
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
@@ -160,6 +163,27 @@ def test_a_bad_last_line_leaves_nothing_behind(
     assert (held.state, [p.line for p in held.problems]) == ("refused", [5])
     assert house.warehouse.value("select count() from ad_rows") == 0
     assert cost_by(house, site) == {}
+
+
+def test_a_report_that_is_stopped_leaves_nothing_behind(
+    house: House, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, works = tmp_path / "large.csv", Works()
+    path.write_text(table(OCTOBER))
+    add = store.Staging.add
+
+    def then_stop(self: store.Staging, rows: list[AdDay]) -> None:
+        add(self, rows)
+        self.flush()
+        work = works.find(1, "a")
+        assert work is not None
+        work.is_stopped = True
+
+    monkeypatch.setattr(store.Staging, "add", then_stop)
+    with works.watched(1, "a"), pytest.raises(UserError, match="stopped"):
+        jobs.read_file(house, site, path, "large.csv", Hints())
+    assert store.imports_of(house.database, site) == []
+    assert house.warehouse.value("select count() from ad_rows") == 0
 
 
 def test_an_import_killed_while_reading_never_counts(house: House, site: Site, bring: Bring) -> None:

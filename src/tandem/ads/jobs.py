@@ -39,10 +39,15 @@ def read_file(
     report = Report(path, hints, clock.now().astimezone(site.tz).date())
     held = store.begin(house.database, site, name, digest, report.system or "other", by)
     staging, lines = store.Staging(house, site, held), lines_of(path)
-    for batch in report.batches():
-        progress.at(staging.rows, lines)
-        staging.add(batch)
-        tell(staging.rows)
+    try:
+        for batch in report.batches():
+            progress.at(staging.rows, lines)
+            staging.add(batch)
+            tell(staging.rows)
+        progress.for_good()
+    except UserError:
+        store.drop(house, site, held)
+        raise
     problems = [*report.problems, *staging.problems.values()]
     took_ms = round((time.perf_counter() - began) * 1000)
     if problems:

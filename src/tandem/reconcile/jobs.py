@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.base import clock, log
+from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
@@ -30,7 +30,9 @@ def read_file(house: House, site: Site, body: bytes, name: str, hints: Hints, by
     began, digest = time.perf_counter(), digest_of(body, site, hints)
     if (known := store.counting_already(house.database, site, digest)) is not None:
         return known
-    told = report.read(body, hints, clock.now().astimezone(site.tz).date())
+    with progress.part(0, 0.7):
+        told = report.read(body, hints, clock.now().astimezone(site.tz).date())
+    progress.for_good()
     held = _staged(house, site, name, digest, told, by)
     took_ms = round((time.perf_counter() - began) * 1000)
     _log.info("reconcile.report_read", system=held.system, state=held.state, rows=held.rows, took_ms=took_ms)

@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from tandem.base import progress
 from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OTHER_ROW, OutsideRow, Problem, Report
 from tandem.reconcile.sources import words
 from tandem.reconcile.sources.table import (
@@ -210,7 +211,8 @@ class _Reader:
         values = [head.columns["value"]] if head.is_long else [head.columns[name] for name in head.figures]
         cells = (row[place] for _, row in block.rows for place in values if place < len(row))
         decimals = decimals_of(cells, head.is_local)
-        for line, row in block.rows:
+        for nth, (line, row) in enumerate(block.rows):
+            progress.at(nth, len(block.rows))
             if len(self._problems) >= MOST_PROBLEMS:
                 return
             self._row(block, line, row, order, decimals)

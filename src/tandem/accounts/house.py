@@ -45,6 +45,12 @@ class House:
         self._sites = (-SITES_FRESH_S, {})
 
 
+def goal_names(house: House, site: Site) -> dict[str, str]:
+    """The names of a site's goals by their number, from the slice that keeps them."""
+    names: dict[str, str] = house.parts["goal_names"](site) if "goal_names" in house.parts else {}
+    return names
+
+
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a person did, as their profile shows it. `facts` are label and value; none is personal data."""
 

@@ -33,12 +33,13 @@ def read_file(
     name   what the person calls the file
     tell   is told how many rows have been read
     """
-    began, digest = time.perf_counter(), digest_of(path, site, hints)
+    began = time.perf_counter()
+    digest, lines = _looked_over(path, site, hints)
     if (known := store.counting_already(house.database, site, digest)) is not None:
         return known
     report = Report(path, hints, clock.now().astimezone(site.tz).date())
     held = store.begin(house.database, site, name, digest, report.system or "other", by)
-    staging, lines = store.Staging(house, site, held), lines_of(path)
+    staging = store.Staging(house, site, held)
     try:
         for batch in report.batches():
             progress.at(staging.rows, lines)
@@ -58,13 +59,18 @@ def read_file(
     return held
 
 
-def digest_of(path: Path, site: Site, hints: Hints) -> str:
-    """What tells that a file was imported before: its bytes, and how it was said to be read."""
+def _looked_over(path: Path, site: Site, hints: Hints) -> tuple[str, int]:
+    """What tells that a file was imported before, its bytes and how it was said to be read; and about how many rows it
+    has: 0 for a workbook, which is packed."""
     found = hashlib.sha256(f"{site.id}:{hints.system}:{hints.currency}:{hints.account}:{hints.order}:".encode())
+    lines = 0
     with path.open("rb") as file:
+        is_packed = file.read(2) == b"PK"
+        file.seek(0)
         while block := file.read(1 << 20):
             found.update(block)
-    return found.hexdigest()
+            lines += block.count(b"\n")
+    return found.hexdigest(), 0 if is_packed else lines
 
 
 def take(
@@ -95,14 +101,6 @@ def take(
 
 def _unusable(problem: Problem) -> UserError:
     return UserError(problem.what, problem.cure, 400, **problem.values)
-
-
-def lines_of(path: Path) -> int:
-    """About how many rows a report has; 0 for a workbook, which is packed."""
-    with path.open("rb") as file:
-        if file.read(2) == b"PK":
-            return 0
-        return sum(block.count(b"\n") for block in iter(lambda: file.read(1 << 20), b""))
 
 
 # ── from APIs ──

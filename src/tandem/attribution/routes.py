@@ -12,7 +12,7 @@ from litestar.response import Redirect
 
 from tandem.accounts.frame import framed, lens_of
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
 from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked
@@ -113,7 +113,7 @@ def _answered(house: House, ask: Ask, model: str, before: Ask | None = None) -> 
 
 def _conversions(house: House, site: Site) -> dict[str, str]:
     """What can be chosen, by its id in the address; goals and stages have names of the customer's own, others none."""
-    goals = house.parts["goal_names"](site) if "goal_names" in house.parts else {}
+    goals = goal_names(house, site)
     stages = store.stages(house.warehouse, site.id)
     return (
         {"orders": "", "calls": ""}

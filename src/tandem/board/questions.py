@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tandem.accounts.house import House
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
@@ -197,10 +197,7 @@ def _sorted(lines: list[Line], figures: tuple[str, ...], sort: str, is_rising: b
 
 def names_of(house: House, site: Site, by: str) -> dict[str, str]:
     """Names to show instead of ids: goals are numbers in the store."""
-    if by != "goal" or "goal_names" not in house.parts:
-        return {}
-    names: dict[str, str] = house.parts["goal_names"](site)
-    return names
+    return goal_names(house, site) if by == "goal" else {}
 
 
 def suggested(house: House, address: Address, by: str, search: str) -> list[tuple[str, str]]:

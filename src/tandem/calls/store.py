@@ -370,7 +370,8 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
     if not by_call:
         return 0
     known = {key: found for part in _parts(list(by_call)) for key, found in _known(house, site, part).items()}
-    callers = _callers(house, site, facts, region)
+    with progress.part(0, 0.3):
+        callers = _callers(house, site, facts, region)
     version, rows = clock.now_ms(), []
     for key, told in by_call.items():
         before = known.get(key)
@@ -387,8 +388,9 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
         "talk_s": [r[1].talk_s for r in rows], "operator": [r[1].operator for r in rows],
         "recording": [_safe_link(r[1].recording) for r in rows], "tag": [r[1].tag for r in rows],
     })  # fmt: skip
-    for part in progress.parts([r[0] for r in sorted(rows, key=lambda r: r[1].at)], AT_ONCE):
-        credit(house, site, part)
+    with progress.part(0.3, 1):
+        for part in progress.parts([r[0] for r in sorted(rows, key=lambda r: r[1].at)], AT_ONCE):
+            credit(house, site, part)
     return len(rows)
 
 

@@ -382,10 +382,10 @@ def _write(warehouse: Warehouse, table: str, count: int, columns: dict[str, Any]
 def reload_maps(warehouse: Warehouse, is_whole: bool = False) -> None:
     """Let the engine read the small map of persons again, on every node; when `is_whole`, the large one too."""
     on = f" on cluster '{warehouse.cluster}'" if warehouse.cluster else ""
-    if is_whole or warehouse.value("select count() from person_news_rows") > MOST_NEWS:
+    if is_whole or warehouse.value(SQL["count_news"]) > MOST_NEWS:
         before = clock.now_ms()
         warehouse.do(f"system reload dictionary{on} person_map")
-        warehouse.do(f"alter table person_news_rows delete where version <= {before}", mutations_sync=2)
+        warehouse.do(SQL["forget_news"], {"version": before}, mutations_sync=2)
     warehouse.do(f"system reload dictionary{on} person_news")
 
 

@@ -14,7 +14,7 @@ from litestar.response import Redirect
 
 from tandem.accounts.frame import framed, lens_of
 from tandem.accounts.guard import Caller, sent_by, site_for
-from tandem.accounts.house import House
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
 from tandem.accounts.work import watched
@@ -125,7 +125,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         "reconcile/reconciliation.html",
         **view.top(FILTER_BY),
         names={},
-        goals=_goals(house, site),
+        goals=goal_names(house, site),
         known=known,
         choice=choice,
         comparison=comparison,
@@ -162,12 +162,6 @@ def _words() -> dict[str, Any]:
         "HELD": HELD, "too_much": float(TOO_MUCH), "enough": int(ENOUGH_COUNT), "settles": SETTLES_DAYS,
         "look_back": LOOK_BACK_DAYS, "all_reasons": REASONS,
     }  # fmt: skip
-
-
-def _goals(house: House, site: Site) -> dict[str, str]:
-    """Names of the site's goals by number."""
-    names: dict[str, str] = house.parts["goal_names"](site) if "goal_names" in house.parts else {}
-    return names
 
 
 def _whole(text: str, otherwise: int) -> int:
@@ -281,7 +275,7 @@ def set_rules(request: Request[Any, Any, Any], house: House, caller: Caller, dat
     site, rules = view.address.site, checked(data)
     if data.get("source") not in {one.id for one in questions.sources(house, site)}:
         raise UserError("There is no such source.", "Load the page again.", status=404)
-    if not {str(id) for id in rules.goal_ids} <= set(_goals(house, site)):
+    if not {str(id) for id in rules.goal_ids} <= set(goal_names(house, site)):
         raise UserError("There is no such goal.", "Load the page again.", status=404)
     store.save_rules(house.database, site, data["source"], rules, caller.person_id)
     jobs.review(house, site)

@@ -180,8 +180,9 @@
     const [bar, text, stop] = box.children;
     const ask = async () => {
       const answer = await fetch(`/work/${name}`);
-      if (!answer.ok || box.dataset.work !== name) return;
+      if (!answer.ok) return;
       const { share, text: said, can_stop: canStop } = await answer.json();
+      if (box.dataset.work !== name) return; // the work was done before this answer came
       if (share === null) bar.removeAttribute("value");
       else bar.value = share;
       text.textContent = said;
@@ -189,7 +190,7 @@
       box.hidden = false;
     };
     clearInterval(box.asking);
-    Object.assign(box, { asking: setInterval(ask, 1000) });
+    box.asking = setInterval(ask, 1000);
     box.dataset.work = name;
     stop.onclick = () => fetch(`/work/${name}/stop`, { method: "POST", headers: csrf() });
     ctx.request.headers["X-Work"] = name;

@@ -83,7 +83,8 @@ def read(body: bytes, hints: Hints, today: date) -> Report:
         lines = lines_of(body)
     except NotATable:
         return _refused(Problem(code="no_table"))
-    blocks, told = _blocks(lines)
+    with progress.part(0, 0.6):
+        blocks, told = _blocks(lines)
     system = hints.system or told.system or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
@@ -93,7 +94,8 @@ def read(body: bytes, hints: Hints, today: date) -> Report:
         return _refused(
             Problem(code="period_total", line=head.line, values={"columns": ", ".join(head.texts.values())}), system
         )
-    return _Reader(hints, told, today, system).report(with_days, is_cut=len(with_days) < len(blocks))
+    with progress.part(0.6, 1):
+        return _Reader(hints, told, today, system).report(with_days, is_cut=len(with_days) < len(blocks))
 
 
 def _refused(problem: Problem, system: str = "other") -> Report:
@@ -102,7 +104,8 @@ def _refused(problem: Problem, system: str = "other") -> Report:
 
 def _blocks(lines: list[tuple[int, Cells]]) -> tuple[list[_Block], _Preamble]:
     told, blocks, start = _Preamble(), list[_Block](), None
-    for line, cells in lines:
+    for nth, (line, cells) in enumerate(lines):
+        progress.at(nth, len(lines))
         text = " ".join(c for c in cells if c)
         if not text:
             continue

@@ -133,7 +133,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            await counter.asgi(house.parts["door"], house.parts["proxies"], scope, receive, send)
+            await counter.asgi(house.parts["door"], house.proxies, scope, receive, send)
         else:
             await pages(scope, receive, _with_safe_headers(send))
 

@@ -17,11 +17,11 @@ from tandem.app import SLICES
 from tandem.base import log
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.sender import Proxies
 from tandem.base.settings import Settings, load
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.calls.store import lend
 from tandem.collect.counter import Collector
-from tandem.collect.door import Proxies
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
 from tandem.serve import check_port
 
@@ -69,7 +69,7 @@ def worker() -> Collector:
     house = _house(settings)
     house.parts["numbers"] = lambda asked: lend(house, asked)
     door, spool = open_door(house, f"{settings.collector}-{_free_number(settings)}")
-    return ClosingCollector(door, Proxies(settings.proxies), spool)
+    return ClosingCollector(door, house.proxies, spool)
 
 
 class ClosingCollector(Collector):

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar
 from litestar.di import Provide
@@ -32,6 +33,7 @@ class World:
     def __init__(self, house: House, site: Site) -> None:
         self.house, self.site = house, site
         self.handled: list[str] = []
+        self.senders: list[str] = []
         self.trouble: Exception | None = None
         self.pages = [Polled(cursor={"page": 1}, rows=2, is_more=True), Polled(cursor={"page": 2}, rows=1)]
         self.system = System(
@@ -53,6 +55,7 @@ class World:
     def _accept(self, held: Connection, incoming: Incoming) -> Accepted:
         if incoming.headers.get("x-token") != held.setting("token"):
             raise UserError("The signature does not match.", "Copy the token.", status=403)
+        self.senders.append(incoming.sender)
         fields = dict(incoming.form)
         return Accepted(answer="echo") if "echo" in dict(incoming.query) else Accepted(key=fields["id"])
 
@@ -160,6 +163,21 @@ def test_a_system_may_check_the_address(world: World, door: TestClient[Litestar]
     path = store.hook_address(world.house, held).removeprefix(world.house.settings.base_url)
     assert door.get(f"{path}?echo=1", headers={"x-token": "s3cret-token"}).text == "echo"
     assert store.waiting(world.house, [held.id]) == {}
+
+
+def test_a_stranger_does_not_choose_the_address_that_a_system_checks(world: World) -> None:
+    """Two proxies, each with a header of its own: the visitor's invention stands in the first."""
+    held = world.connected()
+    app = Litestar([hook], dependencies={"house": Provide(lambda: world.house, sync_to_thread=False)})
+    path = store.hook_address(world.house, held).removeprefix(world.house.settings.base_url)
+    told = [("x-token", "s3cret-token"), ("x-forwarded-for", "5.188.0.1"), ("x-forwarded-for", "203.0.113.9:4711")]
+
+    async def through_a_proxy(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "client": ("127.0.0.1", 5)}, receive, send)
+
+    with TestClient(through_a_proxy) as client:
+        client.post(path, data={"id": "c1"}, headers=httpx.Headers(told))
+    assert world.senders == ["203.0.113.9"]
 
 
 def test_a_connection_that_is_off_takes_nothing(world: World, door: TestClient[Litestar]) -> None:

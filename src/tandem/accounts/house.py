@@ -12,6 +12,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites, secret
 from tandem.base.database import Database
 from tandem.base.jobs import Job
+from tandem.base.sender import Proxies
 from tandem.base.settings import Settings
 from tandem.base.vault import open_vault
 from tandem.base.warehouse import Step, Warehouse
@@ -26,6 +27,7 @@ class House:
         self.settings, self.warehouse, self.database = settings, warehouse, database
         self.secret = secret(database, "house")
         self.vault = open_vault(settings.folder, settings.key)
+        self.proxies = Proxies(settings.proxies)
         self.parts: dict[str, Any] = {}
         self.loading = (
             threading.RLock()

@@ -18,6 +18,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.base.sender import sender_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 NO_MATCH = "Address and password do not belong together."
@@ -59,14 +60,6 @@ def _local(address: str) -> str:
     return address if is_plain and address.startswith("/") and not address.startswith("//") else "/"
 
 
-def _sender(request: Request[Any, Any, Any], house: House) -> str:
-    """The address a request came from; behind our own proxy it is not the proxy's, which all people share."""
-    peer = request.client.host if request.client else ""
-    forwarded = ", ".join(request.headers.getall("x-forwarded-for", []))
-    proxies = house.parts.get("proxies")
-    return str(proxies.sender(peer, forwarded)) if proxies else peer
-
-
 @get("/", sync_to_thread=True, include_in_schema=False)
 def start(house: House) -> Redirect:
     return Redirect("/board" if store.is_set_up(house.database) else "/set-up")
@@ -92,7 +85,7 @@ def _sign_in_page(
 def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
     check_origin(request)
     throttle: Throttle = house.parts.setdefault("throttle", Throttle())
-    email, peer = data.get("email", "").strip().lower(), _sender(request, house)
+    email, peer = data.get("email", "").strip().lower(), sender_of(request.scope, house.proxies)
     throttle.check(f"account:{email}", f"sender:{peer}")
     found = store.sign_in(house.database, email, data.get("password", ""))
     if found is None:

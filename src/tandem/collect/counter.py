@@ -1,13 +1,13 @@
 """The counter's side of HTTP, for both servers: inside the product (ASGI) and alone (RSGI)."""
 
 import secrets
-from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
-from tandem.collect.door import PIXEL, RETRY_LATER, Door, Proxies, Reply, Sender
+from tandem.base.sender import Proxies, sender_of, sender_of_rsgi
+from tandem.collect.door import PIXEL, RETRY_LATER, Door, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
 
 STATIC = Path(__file__).parent / "static"
@@ -29,15 +29,6 @@ Answer = tuple[int, list[tuple[str, str]], bytes]
 @lru_cache
 def script(path: str) -> bytes:
     return (STATIC / FILES[path]).read_bytes()
-
-
-def sender_of(headers: Mapping[str, str], peer: str, proxies: Proxies) -> Sender:
-    """Who sent this, as far as the connection tells."""
-    # TRAP: some proxies add a header of their own beside the visitor's; only all of them together tell the truth.
-    all_of = getattr(headers, "get_all", None)
-    forwarded = ", ".join(all_of("x-forwarded-for")) if all_of else headers.get("x-forwarded-for") or ""
-    address = proxies.sender(peer, forwarded)
-    return Sender(address, headers.get("user-agent") or "", headers.get("sec-gpc") == "1")
 
 
 def told(reply: Reply) -> Answer:
@@ -65,9 +56,9 @@ async def answered(door: Door, method: str, path: str, query: str, sender: Sende
 async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
     """Serve one request under /t/ inside the product's own server."""
     known = dict(scope["headers"])
-    peer = scope["client"][0] if scope.get("client") else ""
-    address = proxies.sender(peer, known.get(b"x-forwarded-for", b"").decode("latin-1"))
-    sender = Sender(address, known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1")
+    sender = Sender(
+        sender_of(scope, proxies), known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1"
+    )
     if scope["method"] == "POST" and scope["path"] == "/t/hit":
         status, fields, body = told(await door.receive(await _body(receive), sender))
     elif scope["method"] == "POST" and scope["path"] == "/t/number":
@@ -102,8 +93,10 @@ class Collector:
         self._door, self._proxies = door, proxies
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
-        peer = scope.client.rpartition(":")[0].strip("[]")
-        sender = sender_of(scope.headers, peer, self._proxies)
+        headers = scope.headers
+        sender = Sender(
+            sender_of_rsgi(scope, self._proxies), headers.get("user-agent") or "", headers.get("sec-gpc") == "1"
+        )
         if scope.method == "POST" and scope.path == "/t/hit":
             status, fields, body = told(await self._door.receive(await protocol(), sender))
         elif scope.method == "POST" and scope.path == "/t/number":
@@ -115,6 +108,6 @@ class Collector:
             status, fields, body = 204, TEXT, b""
         else:
             status, fields, body = await answered(
-                self._door, scope.method, scope.path, scope.query_string, sender, scope.headers.get("referer") or ""
+                self._door, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
             )
         protocol.response_bytes(status, fields, body)

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
@@ -243,34 +242,6 @@ def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:
 def _salted(salt: bytes, facts: bytes) -> int:
     """A visitor id that cannot be traced back once the salt is gone (keyed BLAKE2b, 64 bits; never 0)."""
     return int.from_bytes(hashlib.blake2b(facts, key=salt, digest_size=8).digest(), "big") or 1
-
-
-class Proxies:
-    """Finds the sender's address: X-Forwarded-For is believed only from the networks of our own proxies."""
-
-    def __init__(self, networks: str) -> None:
-        self._networks = [ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip()]
-        self._known: dict[str, bool] = {}
-
-    def trusts(self, address: str) -> bool:
-        if address not in self._known:
-            if len(self._known) > 10_000:
-                self._known.clear()
-            try:
-                found = ipaddress.ip_address(address)
-                self._known[address] = any(found in n for n in self._networks)
-            except ValueError:
-                self._known[address] = False
-        return self._known[address]
-
-    def sender(self, peer: str, forwarded: str) -> str:
-        """The last address in the chain that is not one of our proxies."""
-        if not forwarded or not self.trusts(peer):
-            return peer
-        for address in reversed([part.strip() for part in forwarded.split(",")]):
-            if not self.trusts(address):
-                return address
-        return peer
 
 
 def overlaps(now_hour: int) -> bool:

@@ -9,7 +9,7 @@ from tandem.base import clock
 from tandem.base.jobs import Job
 from tandem.base.spool import Spool
 from tandem.collect import store
-from tandem.collect.door import Door, Proxies, Salts
+from tandem.collect.door import Door, Salts
 from tandem.collect.healing import heal_where_needed
 from tandem.collect.identify import keep
 from tandem.collect.jobs import Loader, spool_folders
@@ -59,7 +59,7 @@ def _start(house: House) -> Callable[[], None]:
     door, spool = open_door(house, house.settings.collector)
     agent_of("")  # loads the rules of user agents now rather than at the first hit
     house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
-    house.parts["door"], house.parts["proxies"] = door, Proxies(house.settings.proxies)
+    house.parts["door"] = door
 
     def stop() -> None:
         spool.close()

@@ -14,6 +14,7 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.sender import sender_of
 from tandem.connections import store
 from tandem.connections.model import Connection, Incoming, System, Systems
 
@@ -144,14 +145,8 @@ def incoming_of(house: House, request: Request[Any, Any, Any], body: bytes) -> I
         query=tuple(parse_qsl(query, keep_blank_values=True)),
         form=tuple(form),
         body=body,
-        sender=_sender(house, request),
+        sender=sender_of(request.scope, house.proxies),
     )
-
-
-def _sender(house: House, request: Request[Any, Any, Any]) -> str:
-    peer = request.client.host if request.client else ""
-    proxies = house.parts.get("proxies")
-    return str(proxies.sender(peer, request.headers.get("x-forwarded-for", ""))) if proxies else peer
 
 
 ROUTES = [page, add, change, poll, remove, hook]

@@ -1,0 +1,82 @@
+"""Who sent a request: one rule for pages, counter and webhooks, on both server interfaces.
+
+X-Forwarded-For grows to the right: each proxy appends the address that it was called from. So the chain is read from
+the right, as long as the address read is one of our own proxies (TANDEM_PROXIES); the first that is not is the sender.
+All to the left of it is what the sender wrote, and proves nothing.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Any
+
+from tandem.base.errors import UserError
+
+MOST_HOPS = 32
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Proxies:
+    """The networks of our own reverse proxies.
+
+    networks   by comma, as in TANDEM_PROXIES
+    raises     UserError for a text that is no network
+    """
+
+    def __init__(self, networks: str) -> None:
+        try:
+            self._networks = [ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip()]
+        except ValueError as error:
+            raise UserError(
+                f"TANDEM_PROXIES: {error}.", "Write networks like 10.0.0.0/8, separated by commas."
+            ) from error
+
+    def sender(self, peer: str, forwarded: Iterable[str] = ()) -> str:
+        """The sender's address in its shortest form; "" when the connection names none.
+
+        peer        the other end of the connection, with or without port
+        forwarded   the values of all X-Forwarded-For headers, in their order
+
+        A hop that is no address ("unknown") ends the walk: its proxy does not know the sender, and what stands to the
+        left of it may be anybody's invention. The last address known is taken then.
+        """
+        found = address_of(peer)
+        chain = [part for value in forwarded for part in value.split(",") if part.strip()]
+        for part in reversed(chain[-MOST_HOPS:]):
+            if not self._trusts(found) or (hop := address_of(part)) is None:
+                break
+            found = hop
+        return str(found) if found is not None else ""
+
+    def _trusts(self, address: Address | None) -> bool:
+        return address is not None and any(address in network for network in self._networks)
+
+
+@lru_cache(maxsize=4096)
+def address_of(text: str) -> Address | None:
+    """An IP address as proxies write it: 192.0.2.1:443, [2001:db8::1]:443, "::ffff:192.0.2.1"; None when it is none.
+
+    An IPv4 address inside an IPv6 one is the same sender as without, so it is taken out.
+    """
+    text = text.strip().strip('"').strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        address = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def sender_of(scope: Any, proxies: Proxies) -> str:
+    """The sender of a request inside the product's own server (ASGI)."""
+    # TRAP: some proxies add a header of their own beside the visitor's; only all of them together tell the truth.
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    return proxies.sender(scope["client"][0] if scope.get("client") else "", forwarded)
+
+
+def sender_of_rsgi(scope: Any, proxies: Proxies) -> str:
+    """The sender of a request to a collector of its own (RSGI)."""
+    return proxies.sender(scope.client, scope.headers.get_all("x-forwarded-for"))

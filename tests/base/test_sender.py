@@ -1,0 +1,72 @@
+"""Who sent a request: read from the right, past our own proxies and no further."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tandem.base.errors import UserError
+from tandem.base.sender import Proxies, address_of, sender_of, sender_of_rsgi
+
+OURS = Proxies("127.0.0.0/8, ::1/128, 10.0.0.0/8")
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "sender"),
+    [
+        ("198.51.100.1", ["203.0.113.9"], "198.51.100.1"),  # a visitor lies
+        ("127.0.0.1", ["203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1", ["1.2.3.4, 203.0.113.9"], "203.0.113.9"),  # what the visitor put before does not count
+        ("127.0.0.1", ["1.2.3.4, 203.0.113.9, 10.1.1.1"], "203.0.113.9"),
+        ("127.0.0.1", ["1.2.3.4, 203.0.113.9", "10.1.1.1"], "203.0.113.9"),  # each proxy added a header of its own
+        ("127.0.0.1", ["127.0.0.1, 10.1.1.1"], "127.0.0.1"),
+        ("::1", ["2001:db8::7"], "2001:db8::7"),
+        ("::1", [], "::1"),
+        ("127.0.0.1", [" , "], "127.0.0.1"),
+        ("127.0.0.1", ["203.0.113.9, , "], "203.0.113.9"),
+        ("127.0.0.1", ["1.2.3.4, unknown"], "127.0.0.1"),  # our proxy does not know; 1.2.3.4 is anybody's word
+        ("127.0.0.1", ["unknown, 203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1", ["<script>, 203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1:4711", ["203.0.113.9:51008"], "203.0.113.9"),
+        ("[::1]:4711", ["[2001:DB8:0::7]:443"], "2001:db8::7"),
+        ("127.0.0.1", ['"[2001:db8::7]:443"'], "2001:db8::7"),
+        ("::ffff:127.0.0.1", ["::ffff:203.0.113.9"], "203.0.113.9"),
+        ("127.0.0.1", ["fe80::1%eth0"], "fe80::1"),
+        ("", ["203.0.113.9"], ""),
+        ("127.0.0.1", ["203.0.113.9," + "10.0.0.1," * 5000], "10.0.0.1"),  # a chain without end is not walked
+    ],
+)
+def test_the_sender_is_the_first_address_that_is_not_one_of_our_proxies(
+    peer: str, forwarded: list[str], sender: str
+) -> None:
+    assert OURS.sender(peer, forwarded) == sender
+
+
+def test_one_browser_behind_changing_ports_is_one_sender() -> None:
+    assert {OURS.sender("127.0.0.1", [f"81.2.69.142:{port}"]) for port in (51008, 51010, 51012)} == {"81.2.69.142"}
+
+
+def test_both_server_interfaces_see_the_same_sender() -> None:
+    sent = ["203.0.113.9", "10.1.1.1"]
+
+    class Fields:
+        def get_all(self, name: str) -> list[str]:
+            return sent if name == "x-forwarded-for" else []
+
+    asgi: dict[str, Any] = {
+        "client": ("127.0.0.1", 5),
+        "headers": [(b"host", b"x"), *((b"x-forwarded-for", v.encode()) for v in sent)],
+    }
+    rsgi = SimpleNamespace(client="127.0.0.1:5", headers=Fields())
+    assert sender_of(asgi, OURS) == sender_of_rsgi(rsgi, OURS) == "203.0.113.9"
+    assert sender_of({"client": None, "headers": []}, OURS) == ""
+
+
+@pytest.mark.parametrize("text", ["", "unknown", "_hidden", "1.2.3", "1.2.3.4.5", "[", "a:b", "300.1.1.1", "x" * 9000])
+def test_what_is_no_address_is_none(text: str) -> None:
+    assert address_of(text) is None
+
+
+def test_networks_that_are_none_are_refused_in_words() -> None:
+    with pytest.raises(UserError, match="TANDEM_PROXIES"):
+        Proxies("10.0.0.0/8, everybody")

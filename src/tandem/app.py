@@ -25,6 +25,7 @@ from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import log, web
 from tandem.base.database import Database
+from tandem.base.deadline import InTime, answered_in_time
 from tandem.base.errors import UserError
 from tandem.base.jobs import Jobs
 from tandem.base.settings import Settings
@@ -133,9 +134,11 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            await counter.asgi(house.parts["door"], house.proxies, scope, receive, send)
+            await counter.asgi(house.parts["door"], house.proxies, scope, InTime(receive), send)
+        elif scope["type"] == "http":
+            await answered_in_time(pages, scope, receive, _with_safe_headers(send))
         else:
-            await pages(scope, receive, _with_safe_headers(send))
+            await pages(scope, receive, send)
 
     return front
 

@@ -23,7 +23,7 @@ from tandem.base.warehouse import Warehouse, migrate
 from tandem.calls.store import lend
 from tandem.collect.counter import Collector
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
-from tandem.serve import check_port
+from tandem.serve import check_port, limits
 
 _log = log.get("collectors")
 
@@ -49,10 +49,8 @@ def run(settings: Settings, workers: int, loads: bool) -> None:
         interface=Interfaces.RSGI,
         workers=workers,
         factory=True,
-        log_enabled=False,
-        websockets=False,
-        backlog=1024,
         respawn_failed_workers=True,
+        **limits(workers),
     )
     try:
         server.serve()

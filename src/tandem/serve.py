@@ -1,17 +1,71 @@
 """Running servers: the product, and collectors alone."""
 
 import asyncio
+import resource
 import signal
 import socket
+import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import uvloop
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
+
+HEADERS_WITHIN_S = 10
+"""How long a client may take for its headers, and may keep a connection on which it asks nothing."""
+MOST_HEADER_BYTES = 32 << 10
+STALLED_FOR_S = 20
+"""How long a client may leave an answer unread before its connection is cut."""
+MOST_CONNECTIONS = 8_192
+FILES_OF_OURS = 1_024
+
+
+def limits(processes: int = 1) -> dict[str, Any]:
+    """What a server grants its clients, the same for pages and collectors, as Granian's options.
+
+    A connection that asks nothing is closed after ten seconds, so the places must outnumber what a stranger opens in
+    that time; each costs one file and at most its headers. HTTP/2 stays with the proxy in front: its windows, streams
+    and header tables would be one more way to hold memory here.
+    """
+    return {
+        "http": HTTPModes.http1,
+        "http1_settings": HTTP1Settings(header_read_timeout=HEADERS_WITHIN_S * 1000, max_buffer_size=MOST_HEADER_BYTES),
+        "backlog": 1024,
+        "backpressure": _connections() // processes,
+        "websockets": False,
+        "log_enabled": False,
+    }
+
+
+def _connections() -> int:
+    """How many clients may be connected at once: what the system grants in files, less what the stores need."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    endless = resource.RLIM_INFINITY
+    wanted = MOST_CONNECTIONS + FILES_OF_OURS
+    granted = wanted if hard == endless else min(wanted, hard)
+    if soft != endless and soft < granted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
+    return max(256, granted - FILES_OF_OURS)
+
+
+class _Server(Server):
+    """Granian, with a listening socket that cuts off clients who leave their answers unread."""
+
+    def _init_shared_socket(self) -> None:
+        super()._init_shared_socket()  # type: ignore[no-untyped-call]
+        # TRAP: on Linux each worker would open its socket by itself, where no option can be set; a socket made here is
+        # handed to it, and whatever is accepted on it inherits the option.
+        if self._ssp is not None and sys.platform == "linux":
+            holder = self._ssp.build()
+            self._shd, self._sfd, self._ssp = holder, holder.get_fd(), None
+            with socket.fromfd(holder.get_fd(), socket.AF_INET, socket.SOCK_STREAM) as listener, suppress(OSError):
+                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_FOR_S * 1000)
 
 
 def check_port(host: str, port: int) -> None:
@@ -44,15 +98,7 @@ def serve(
 async def _serve(
     app: Any, settings: Settings, interface: Interfaces, meanwhile: Callable[[], Awaitable[None]] | None
 ) -> None:
-    server = Server(
-        app,
-        address=settings.host,
-        port=settings.port,
-        interface=interface,
-        log_enabled=False,
-        backlog=1024,
-        websockets=False,
-    )
+    server = _Server(app, address=settings.host, port=settings.port, interface=interface, **limits())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, server.stop)

@@ -12,7 +12,11 @@ from xml.etree import ElementTree
 import pytest
 import yaml
 
+from tandem.ads import routes as ads
 from tandem.base.settings import PREFIX, Settings
+from tandem.calls import intake as calls
+from tandem.crm import routes as crm
+from tandem.reconcile import routes as reconcile
 from tests.conftest import free_port
 from tests.keep.conftest import in_house, serving, status_of, tandem, wait_for
 
@@ -132,3 +136,13 @@ def _walk(port: int, folder: Path) -> None:
     token = json.loads((folder / "control.json").read_text())["token"]
     assert ask("figures.example.com", "/control/ping", b"{}", Authorization=f"Bearer {token}")[0] == 404
     assert tandem(folder, "doctor").returncode == 0
+
+
+@pytest.mark.parametrize("name", ["nginx.conf", "nginx-compose.conf"])
+def test_nginx_takes_what_the_pages_take_and_lets_nobody_wait_for_ever(name: str) -> None:
+    text = (DEPLOY / name).read_text()
+    largest = max(door.LARGEST_FILE for door in (ads, calls, crm, reconcile))
+    sizes = [int(size) << 20 for size in re.findall(r"client_max_body_size (\d+)m;", text)]
+    assert sizes and max(sizes) >= largest
+    for limit in ("client_header_timeout", "client_body_timeout", "keepalive_timeout", "send_timeout", "limit_conn"):
+        assert re.search(rf"^{limit} ", text, re.M), limit

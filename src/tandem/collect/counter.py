@@ -1,6 +1,7 @@
 """The counter's side of HTTP, for both servers: inside the product (ASGI) and alone (RSGI)."""
 
 import secrets
+from asyncio import timeout
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from tandem.collect.model.hit import MAX_BODY
 
 STATIC = Path(__file__).parent / "static"
 FILES = {f"/t/{name}": name for name in ("tandem.js", "vitals.js", "numbers.js")}
-ANYWHERE = [("access-control-allow-origin", "*"), ("cross-origin-resource-policy", "cross-origin")]
+ANYWHERE = [
+    ("access-control-allow-origin", "*"),
+    ("cross-origin-resource-policy", "cross-origin"),
+    ("x-content-type-options", "nosniff"),
+]
 PREFLIGHT = [
     *ANYWHERE,
     ("access-control-allow-methods", "POST, GET"),
@@ -22,6 +27,10 @@ PREFLIGHT = [
 SCRIPT = [*ANYWHERE, ("content-type", "text/javascript; charset=utf-8"), ("cache-control", "public, max-age=3600")]
 IMAGE = [*ANYWHERE, ("content-type", "image/gif"), ("cache-control", "no-store")]
 TEXT = [*ANYWHERE, ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+
+BODY_WITHIN_S = 15.0
+TOO_SLOW = 408, [*TEXT, ("connection", "close")], b"The body did not arrive in time; send the hit again."
+TOO_LARGE = 413, [*TEXT, ("connection", "close")], b"The hit is larger than 64 KB; send fewer events at a time."
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -59,10 +68,9 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
     sender = Sender(
         sender_of(scope, proxies), known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1"
     )
-    if scope["method"] == "POST" and scope["path"] == "/t/hit":
-        status, fields, body = told(await door.receive(await _body(receive), sender))
-    elif scope["method"] == "POST" and scope["path"] == "/t/number":
-        status, fields, body = told(await door.number(await _body(receive), sender))
+    if scope["method"] == "POST" and scope["path"] in TAKEN:
+        body = await _body(receive)
+        status, fields, body = TOO_SLOW if body is None else told(await _taken(door, scope["path"], body, sender))
     else:
         query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
         status, fields, body = await answered(door, scope["method"], scope["path"], query, sender, referer)
@@ -72,18 +80,24 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
-async def _body(receive: Any) -> bytes:
-    """The body, read no further than what is refused anyway."""
-    message = await receive()
-    if not message.get("more_body"):
-        return message.get("body", b"")  # type: ignore[no-any-return]
-    parts, size = [message["body"]], len(message["body"])
-    while True:
+TAKEN = ("/t/hit", "/t/number")
+
+
+async def _taken(door: Door, path: str, body: bytes, sender: Sender) -> Reply:
+    return await (door.receive(body, sender) if path == "/t/hit" else door.number(body, sender))
+
+
+async def _body(receive: Any) -> bytes | None:
+    """The body, read no further than what is refused anyway; None when it did not come whole in time."""
+    parts, size, more = [], 0, True
+    while more and size <= MAX_BODY:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
         parts.append(message.get("body", b""))
         size += len(parts[-1])
-        if not message.get("more_body") or size > MAX_BODY:
-            return b"".join(parts)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class Collector:
@@ -97,10 +111,8 @@ class Collector:
         sender = Sender(
             sender_of_rsgi(scope, self._proxies), headers.get("user-agent") or "", headers.get("sec-gpc") == "1"
         )
-        if scope.method == "POST" and scope.path == "/t/hit":
-            status, fields, body = told(await self._door.receive(await protocol(), sender))
-        elif scope.method == "POST" and scope.path == "/t/number":
-            status, fields, body = told(await self._door.number(await protocol(), sender))
+        if scope.method == "POST" and scope.path in TAKEN:
+            status, fields, body = await self._take(scope.path, headers, protocol, sender)
         elif scope.path == "/healthz":
             status, fields, body = 200, TEXT, b"ok"
         elif scope.path == "/t/noop" and scope.method == "POST":
@@ -111,3 +123,25 @@ class Collector:
                 self._door, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
             )
         protocol.response_bytes(status, fields, body)
+
+    async def _take(self, path: str, headers: Any, protocol: Any, sender: Sender) -> Answer:
+        """Read no more than a hit may hold, for no longer than it may take."""
+        length = headers.get("content-length") or ""
+        if length.isdecimal() and int(length) > MAX_BODY:
+            return TOO_LARGE
+        try:
+            async with timeout(BODY_WITHIN_S):
+                body = await protocol() if length else await _chunked(protocol)
+        except TimeoutError:
+            return TOO_SLOW
+        return told(await _taken(self._door, path, body, sender))
+
+
+async def _chunked(protocol: Any) -> bytes:
+    """A body that does not say how long it is."""
+    body = bytearray()
+    async for part in protocol:
+        body += part
+        if len(body) > MAX_BODY:
+            break
+    return bytes(body)

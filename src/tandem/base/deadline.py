@@ -1,0 +1,61 @@
+"""Time limits for what a client sends: a request that never ends must not hold its place for ever."""
+
+import time
+from asyncio import timeout
+from typing import Any
+
+TOO_SLOW = (
+    {
+        "type": "http.response.start",
+        "status": 408,
+        "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")],
+    },
+    {"type": "http.response.body", "body": b"The request did not arrive in time. Send it again over a faster line."},
+)
+
+SLOWEST_START_S = 15.0
+SLOWEST_BYTES_PER_S = 8_000.0
+"""A body may take 15 seconds, and one more for each 8,000 bytes that have come: a slow line passes, a drip does not."""
+
+
+class InTime:
+    """An ASGI `receive` for which a client that sends its body too slowly has disconnected.
+
+    Once the body is complete nothing is limited any more: an answer may stream for as long as it likes.
+    """
+
+    def __init__(
+        self, receive: Any, start_s: float = SLOWEST_START_S, bytes_per_s: float = SLOWEST_BYTES_PER_S
+    ) -> None:
+        self._receive, self._until, self._bytes_per_s = receive, time.monotonic() + start_s, bytes_per_s
+        self._is_whole = self.is_late = False
+
+    async def __call__(self) -> Any:
+        if self._is_whole:
+            return await self._receive()
+        try:
+            async with timeout(max(self._until - time.monotonic(), 0.0)):
+                message = await self._receive()
+        except TimeoutError:
+            self.is_late = True
+            return {"type": "http.disconnect"}
+        self._until += len(message.get("body", b"")) / self._bytes_per_s
+        self._is_whole = not message.get("more_body", False)
+        return message
+
+
+async def answered_in_time(app: Any, scope: Any, receive: Any, send: Any) -> None:
+    """Let an application answer; who is too slow for it is told so."""
+    in_time, has_begun = InTime(receive), False
+
+    async def noted(message: Any) -> None:
+        nonlocal has_begun
+        if in_time.is_late and not has_begun:
+            return  # the framework takes it for a fault of ours
+        has_begun = True
+        await send(message)
+
+    await app(scope, in_time, noted)
+    if in_time.is_late and not has_begun:
+        for message in TOO_SLOW:
+            await send(message)

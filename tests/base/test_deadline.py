@@ -1,0 +1,68 @@
+"""A request that never ends does not hold its place for ever; one that is merely slow passes."""
+
+import asyncio
+from typing import Any
+
+from tandem.base.deadline import InTime, answered_in_time
+
+
+def client(*parts: tuple[float, bytes, bool]) -> Any:
+    """A client that waits before each part of its body, then says nothing more."""
+    waiting = iter(parts)
+
+    async def receive() -> dict[str, Any]:
+        part = next(waiting, None)
+        await asyncio.sleep(3600 if part is None else part[0])
+        assert part is not None
+        return {"type": "http.request", "body": part[1], "more_body": part[2]}
+
+    return receive
+
+
+async def reads_all(scope: Any, receive: Any, send: Any) -> None:
+    """An application that reads its body, and answers whatever becomes of it."""
+    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+        pass
+    status = 200 if message["type"] == "http.request" else 500
+    await send({"type": "http.response.start", "status": status, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def answered(receive: Any, app: Any = reads_all) -> list[Any]:
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(asyncio.wait_for(answered_in_time(app, {}, receive, send), 5))
+    return [message.get("status") for message in sent if message["type"] == "http.response.start"]
+
+
+def test_a_body_that_stays_away_is_answered_with_408(monkeypatch: Any) -> None:
+    monkeypatch.setattr(InTime.__init__, "__defaults__", (0.05, 8000.0))
+    assert answered(client((0, b"half of it", True))) == [408]
+
+
+def test_a_drip_does_not_buy_time(monkeypatch: Any) -> None:
+    monkeypatch.setattr(InTime.__init__, "__defaults__", (0.05, 8000.0))
+    assert answered(client(*[(0.02, b"x", True)] * 100)) == [408]
+
+
+def test_a_slow_line_that_goes_on_passes(monkeypatch: Any) -> None:
+    monkeypatch.setattr(InTime.__init__, "__defaults__", (0.05, 8000.0))
+    assert answered(client(*[(0.02, b"x" * 800, True)] * 10, (0.02, b"end", False))) == [200]
+
+
+def test_nothing_is_limited_once_the_body_is_there(monkeypatch: Any) -> None:
+    monkeypatch.setattr(InTime.__init__, "__defaults__", (0.02, 8000.0))
+
+    async def streams(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        with_end = asyncio.wait_for(receive(), 0.1)  # a stream waits for the client to leave
+        try:
+            await with_end
+        except TimeoutError:
+            await send({"type": "http.response.body", "body": b""})
+
+    assert answered(client((0, b"", False)), streams) == [200]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import func, select
 
 from tandem.accounts import store as accounts
 from tandem.accounts.house import House, NumberAsked
@@ -20,6 +21,7 @@ from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome, merged
+from tandem.calls.tables import leases
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 
@@ -39,11 +41,19 @@ class Shop:
         self.pool = store.add_pool(house, self.site, "All", [OWN])
         store.add_numbers(house, self.site, POOL, self.pool)
 
-    def ask(self, who: int, at: datetime, act: str = "ask", channel: str = "Paid Search", term: str = "ferns") -> str:
+    def ask(
+        self,
+        who: int,
+        at: datetime,
+        act: str = "ask",
+        channel: str = "Paid Search",
+        term: str = "ferns",
+        sender: int = 0,
+    ) -> str:
         """The number that this visit is shown, or "" for none."""
         answer = store.lend(self.house, NumberAsked(
             site=self.site, visitor=who, at=at, act=act, channel=channel, source="google", medium="cpc",
-            campaign="spring", term=term, content="", entry="/",
+            campaign="spring", term=term, content="", entry="/", sender=sender,
         ))  # fmt: skip
         return str(answer.get("swap", {}).get(OWN, ""))
 
@@ -65,6 +75,29 @@ def seconds(n: float) -> timedelta:
 
 
 # ── lending ──
+
+
+def test_a_sender_who_invents_browsers_leaves_numbers_for_others(shop: Shop) -> None:
+    stranger = [shop.ask(n, NOON + seconds(n / 1000), sender=7) for n in range(1, 300)]
+    assert len(set(stranger) - {""}) == store.SENDERS_LEAST
+    other = shop.ask(1000, NOON + seconds(1), sender=8)
+    assert other in POOL and other not in stranger
+    with shop.house.database.read() as c:
+        rows = c.execute(select(func.count()).select_from(leases)).scalar_one()
+    assert rows == store.SENDERS_LEASES + 1, "a flood is answered without being remembered"
+
+
+def test_a_sender_gets_numbers_again_once_theirs_are_idle(shop: Shop) -> None:
+    for n in range(1, 10):
+        shop.ask(n, NOON, sender=7)
+    later = NOON + timedelta(seconds=shop.pool.hold_s + 1)
+    assert shop.ask(20, later, sender=7) in POOL
+
+
+def test_an_office_behind_one_address_may_hold_a_quarter_of_a_large_pool(shop: Shop) -> None:
+    store.add_numbers(shop.house, shop.site, [f"+482255502{n:02d}" for n in range(28)], shop.pool)
+    shown = {shop.ask(n, NOON + seconds(n), sender=7) for n in range(1, 30)}
+    assert len(shown - {""}) == 32 // store.SENDERS_SHARE
 
 
 def test_a_visit_keeps_its_number_while_it_is_active(shop: Shop) -> None:

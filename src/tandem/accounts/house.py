@@ -77,6 +77,7 @@ class NumberAsked(msgspec.Struct, frozen=True, kw_only=True):
     term: str
     content: str
     entry: str
+    sender: int = 0  # salted for the day, like the visitor; 0 when nobody is to be limited
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):

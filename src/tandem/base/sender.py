@@ -70,6 +70,15 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+def household(address: str) -> str:
+    """Whom an address belongs to, for limits by sender: an IPv4 address, or the IPv6 network given to one customer.
+
+    source   RFC 6177 and RIPE-690: a /56 for each end site is usual; limits by single addresses would not bind anybody
+    """
+    found = address_of(address)
+    return str(ipaddress.ip_network((found, 56), strict=False)) if found and found.version == 6 else address
+
+
 def sender_of(scope: Any, proxies: Proxies) -> str:
     """The sender of a request inside the product's own server (ASGI)."""
     # TRAP: some proxies add a header of their own beside the visitor's; only all of them together tell the truth.

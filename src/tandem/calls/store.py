@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import Connection as Transaction
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 
 from tandem.accounts.house import House, NumberAsked
 from tandem.accounts.model import Site
@@ -31,6 +31,12 @@ SILENT_MS = 60 * 60 * 1000
 BACK = timedelta(days=14)
 """How long before a call a visit may have been shown the number."""
 CERTAIN = 0.9
+SENDERS_SHARE = 4
+"""One sender may hold a quarter of a pool's numbers at a time, and three of a small one: an office, not a stranger who
+invents browsers. Further visits of theirs see the overflow number."""
+SENDERS_LEAST = 3
+SENDERS_LEASES = 100
+"""Visits of one sender that are remembered at a time; whoever sends more is answered without being remembered."""
 MOST_CANDIDATES = 200
 AT_ONCE = 5_000
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -290,14 +296,10 @@ def _extend(c: Transaction, held: Any, asked: NumberAsked, now: int) -> None:
 
 
 def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str, Any]:
-    query = (
-        select(numbers)
-        .where(numbers.c.pool_id == pool.id, numbers.c.is_on)
-        .order_by(numbers.c.used_ms, numbers.c.id)
-        .limit(1)
-        .with_for_update(skip_locked=True)  # SQLite, which has one writer at a time, leaves this out
-    )
-    row = c.execute(query).first()
+    visits, holding = _held_by_sender(c, pool, asked, now)
+    if visits >= SENDERS_LEASES:
+        return _answer(pool, pool.overflow)
+    row = None if holding >= _most_for_sender(c, pool) else _idle_longest(c, pool)
     is_overflow = row is None or row.used_ms > now - pool.hold_s * 1000
     number = pool.overflow if is_overflow else row.number  # type: ignore[union-attr]
     if not is_overflow:
@@ -306,9 +308,39 @@ def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str,
         site_id=asked.site.id, pool_id=pool.id, number=number, visitor=people.hexed(asked.visitor), began_ms=now,
         seen_ms=now, tapped_ms=0, channel=asked.channel[:60], source=asked.source[:300], medium=asked.medium[:300],
         campaign=asked.campaign[:300], term=asked.term[:300], content=asked.content[:300], entry=asked.entry[:2000],
-        is_overflow=is_overflow,
+        is_overflow=is_overflow, sender=people.hexed(asked.sender) if asked.sender else "",
     ))  # fmt: skip
     return _answer(pool, number)
+
+
+def _held_by_sender(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> tuple[int, int]:
+    """How many visits of this sender go on, and how many numbers of the pool they hold."""
+    if not asked.sender:
+        return 0, 0
+    holds = (leases.c.pool_id == pool.id) & ~leases.c.is_overflow & (leases.c.seen_ms > now - pool.hold_s * 1000)
+    query = select(func.count(), func.count(func.distinct(case((holds, leases.c.number))))).where(
+        leases.c.site_id == asked.site.id,
+        leases.c.sender == people.hexed(asked.sender),
+        leases.c.seen_ms > now - VISIT_MS,
+    )
+    visits, holding = c.execute(query).one()
+    return visits, holding
+
+
+def _most_for_sender(c: Transaction, pool: Pool) -> int:
+    query = select(func.count()).select_from(numbers).where(numbers.c.pool_id == pool.id, numbers.c.is_on)
+    return max(SENDERS_LEAST, int(c.execute(query).scalar_one()) // SENDERS_SHARE)
+
+
+def _idle_longest(c: Transaction, pool: Pool) -> Any:
+    query = (
+        select(numbers)
+        .where(numbers.c.pool_id == pool.id, numbers.c.is_on)
+        .order_by(numbers.c.used_ms, numbers.c.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)  # SQLite, which has one writer at a time, leaves this out
+    )
+    return c.execute(query).first()
 
 
 def _answer(pool: Pool, number: str) -> dict[str, Any]:

@@ -70,6 +70,8 @@ leases = Table(
     Column("content", String(300), nullable=False),
     Column("entry", String(2000), nullable=False),
     Column("is_overflow", Boolean, nullable=False),
+    Column("sender", String(16), nullable=False, server_default=""),
+    Index("ix_number_leases_sender", "site_id", "sender", "seen_ms"),
     Index("ix_number_leases_visitor", "site_id", "visitor", "seen_ms"),
     Index("ix_number_leases_seen", "seen_ms"),
 )

@@ -32,6 +32,7 @@ from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import Rules, load_rules
 
 MOST_KEPT = 100_000
+SHORT = 400
 BATCH_BYTES = 24 << 20
 HALF_HOUR = timedelta(minutes=30)
 read_record = msgspec.json.Decoder(Record).decode
@@ -163,6 +164,9 @@ class Loader:
         fresh_agents = {k: a for k, a in agents.items() if k not in self._known_agents}
         store.add_origins(self.warehouse, site, fresh_origins, self.rules)
         store.add_agents(self.warehouse, fresh_agents)
+        if len(self._known_origins) + len(self._known_agents) > MOST_KEPT:  # what is told twice changes nothing
+            self._known_origins.clear()
+            self._known_agents.clear()
         self._known_origins.update((site.id, k) for k in fresh_origins)
         self._known_agents.update(fresh_agents)
 
@@ -307,8 +311,17 @@ def _is_on(spans: dict[int, list[store.Span]], visitor: int, at: datetime) -> bo
     return any(first <= at <= last + HALF_HOUR for first, last in spans.get(visitor, ()))
 
 
-@lru_cache(maxsize=65536)
 def _origin(query: str, referrer: str) -> tuple[Origin, int, int]:
+    """The origin with its keys. Long texts are a stranger's, or unlike all others: they are not worth remembering."""
+    return (_short_origin if len(query) + len(referrer) <= SHORT else _any_origin)(query, referrer)
+
+
+@lru_cache(maxsize=32_768)
+def _short_origin(query: str, referrer: str) -> tuple[Origin, int, int]:
+    return _any_origin(query, referrer)
+
+
+def _any_origin(query: str, referrer: str) -> tuple[Origin, int, int]:
     origin = origin_of(query, referrer)
     return origin, origin_id(origin), tag_key(origin)
 

@@ -4,9 +4,9 @@ A question names figures of the catalogue; it becomes one SELECT per view, whose
 come from the catalogue only, values are bound by the engine.
 """
 
+import sys
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeVar, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
+from cachetools import LRUCache
 
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Answer, Warehouse
@@ -26,6 +27,11 @@ Value = float | int | None
 Key = tuple[Any, ...]
 Made = TypeVar("Made")
 MOST_ROWS = 200_000
+REMEMBERED_BYTES = 48 << 20
+"""What remembered answers may hold in all; one that takes more than a quarter of it is asked again each time."""
+RESULTS = 6
+AT_ONCE = 2
+"""Questions whose rows are put together at one time: a wide one holds a hundred megabytes while that lasts."""
 VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
 
 
@@ -210,17 +216,32 @@ def _dimension(name: str) -> Dimension:
     return dimension
 
 
+class _Remembered(NamedTuple):
+    """An answer, the data it was true of, and about how many bytes it holds."""
+
+    version: Any
+    answer: Answer
+    size: int
+
+
+def _size(identity: tuple[str, str], answer: Answer) -> int:
+    """About how many bytes an answer holds, by its first rows."""
+    sample = answer.rows[:50]
+    of_sample = sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in sample)
+    return 1000 + sum(map(len, identity)) + of_sample * len(answer.rows) // max(1, len(sample))
+
+
 class Desk:
     """Where questions are asked: runs their queries side by side and remembers answers until the data changes."""
 
-    def __init__(self, warehouse: Warehouse, side_by_side: int = 2, remember: int = 4000) -> None:
+    def __init__(self, warehouse: Warehouse, side_by_side: int = 2, remember: int = REMEMBERED_BYTES) -> None:
         self._warehouse = warehouse
         self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
+        self._at_once = threading.Semaphore(AT_ONCE)
         cluster = warehouse.cluster
         self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
-        self._remember = remember
-        self._answers: OrderedDict[tuple[str, str], tuple[Any, Answer]] = OrderedDict()
-        self._results: OrderedDict[Hashable, tuple[Any, Any]] = OrderedDict()
+        self._answers: LRUCache[tuple[str, str], _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
+        self._results: LRUCache[Hashable, tuple[Any, Any]] = LRUCache(RESULTS)
         self._lock = threading.Lock()
         self._version: tuple[float, Any] = (0.0, None)
 
@@ -230,6 +251,10 @@ class Desk:
 
     def ask_all(self, questions: Sequence[Question]) -> list[Result]:
         """The answers of several questions; queries that several share run once."""
+        with self._at_once:
+            return self._asked(questions)
+
+    def _asked(self, questions: Sequence[Question]) -> list[Result]:
         began = time.perf_counter()
         planned = [queries_of(q) for q in questions]
         version = self._data_version()
@@ -246,17 +271,17 @@ class Desk:
     def _answer(self, query: Query, version: Any) -> Answer:
         identity = _identity(query)
         with self._lock:
-            if (known := self._answers.get(identity)) and known[0] == version:
-                self._answers.move_to_end(identity)
-                return known[1]
+            known = self._answers.get(identity)
+        if known and known.version == version:
+            return known.answer
         answer = self._warehouse.ask(query.sql, query.params)
-        with self._lock:
-            self._answers[identity] = (version, answer)
-            while len(self._answers) > self._remember:
-                self._answers.popitem(last=False)
+        kept = _Remembered(version, answer, _size(identity, answer))
+        if kept.size <= self._answers.maxsize / 4:
+            with self._lock:
+                self._answers[identity] = kept
         return answer
 
-    def kept(self, key: Hashable, make: Callable[[], Made], most: int = 6) -> Made:
+    def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
         version = self._data_version()
         with self._lock:
@@ -266,9 +291,6 @@ class Desk:
         made = make()
         with self._lock:
             self._results[key] = (version, made)
-            self._results.move_to_end(key)
-            while len(self._results) > most:
-                self._results.popitem(last=False)
         return made
 
     def _data_version(self) -> Any:

@@ -49,6 +49,19 @@ def test_migrating_twice_changes_nothing_and_the_tables_are_those_of_the_code(an
     assert differences == []
 
 
+def test_the_store_of_a_newer_version_is_left_alone_and_told(any_database: Database) -> None:
+    with any_database.write() as c:
+        c.exec_driver_sql("update alembic_version set version_num = '999'")
+    try:
+        with pytest.raises(UserError, match="newer Tandem") as refused:
+            any_database.migrate()
+        assert "backup" in refused.value.hint
+    finally:
+        newest = any_database.revision()[1]
+        with any_database.write() as c:
+            c.exec_driver_sql(f"update alembic_version set version_num = '{newest}'")
+
+
 def test_a_transaction_that_fails_leaves_nothing(any_database: Database) -> None:
     with pytest.raises(ZeroDivisionError), any_database.write() as c:
         c.execute(insert(workspaces).values(name="n", made_at=AT))

@@ -87,6 +87,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     routes: Sequence[Any] = ()
     schema: Callable[[], list[Step]] = list
+    retired: tuple[str, ...] = ()  # keys of schema steps that older stores have seen and nobody needs any more
     jobs: Callable[[House], list[Job]] = lambda house: []
     start: Callable[[House], Callable[[], None]] = lambda house: lambda: None
     owns: tuple[str, ...] = ()

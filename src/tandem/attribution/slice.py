@@ -9,6 +9,7 @@ SLICE = Slice(
     title="Money",
     routes=ROUTES,
     schema=store.schema,
+    retired=("attribution/001", "attribution/002", "attribution/004"),
     publishes=("touches", "conversion_facts", "outside_facts"),
     menu=(("Measure", "Money", "/money", "coins"),),
 )

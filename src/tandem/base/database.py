@@ -72,10 +72,17 @@ class Database:
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to the newest form, or up to the form of `revision`.
 
-        raises   UserError when the store does not answer
+        raises   UserError when the store does not answer, or has a form that only a newer version knows
         """
         try:
             with self.engine.begin() as connection:
+                found = MigrationContext.configure(connection).get_current_revision()
+                if found is not None and not self.knows(found):
+                    raise UserError(
+                        "The record store was used by a newer Tandem (form %(found)s).",
+                        "Install that version again, or restore a backup from before the upgrade.",
+                        status=409, found=found,
+                    )  # fmt: skip
                 config = _alembic()
                 config.attributes["connection"] = connection
                 command.upgrade(config, revision)

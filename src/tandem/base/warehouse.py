@@ -234,12 +234,27 @@ def _ms_since(began: float) -> float:
 
 
 class Step(NamedTuple):
-    """One schema file: its owner, number, name and statements."""
+    """One schema file: its owner, number, name and statements.
+
+    Owner and number are its key, in every store that has seen it: they are never used again and never moved, though the
+    file may get another name and the slice another folder (it goes on giving its first owner's name).
+    """
 
     owner: str
     number: int
     name: str
     statements: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return step_key(self.owner, self.number)
+
+    def __str__(self) -> str:
+        return f"{self.key}_{self.name}"
+
+
+def step_key(owner: str, number: int) -> str:
+    return f"{owner}/{number:03d}"
 
 
 def steps_of(owner: str, folder: Path) -> list[Step]:
@@ -276,7 +291,7 @@ def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
             for form in for_layout(statement, warehouse.cluster):
                 warehouse.do(form)
         warehouse.insert("schema_steps", {"owner": [step.owner], "number": [step.number], "name": [step.name]})
-    return [f"{s.owner}/{s.number:03d}_{s.name}" for s in fresh]
+    return [str(step) for step in fresh]
 
 
 _TABLE = re.compile(r"create table if not exists (\w+)", re.I)

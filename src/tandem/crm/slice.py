@@ -24,6 +24,7 @@ SLICE = Slice(
     title="Deals",
     routes=ROUTES,
     schema=store.schema,
+    retired=("crm/002",),
     jobs=_jobs,
     systems=SYSTEMS,
     forget=kept.forget,

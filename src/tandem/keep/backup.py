@@ -36,8 +36,14 @@ def all_steps() -> list[Step]:
     return [step for s in SLICES for step in s.schema()]
 
 
-def named(step: Step) -> str:
-    return f"{step.owner}/{step.number:03d}_{step.name}"
+def known_keys() -> set[str]:
+    """The keys of all steps that this Tandem knows, also of those that newer ones took the place of."""
+    return {step.key for step in all_steps()} | {key for s in SLICES for key in s.retired}
+
+
+def _keys_in(manifest: Manifest) -> set[str]:
+    """The keys of a backup's steps; the names behind them are for people, and change."""
+    return {name.partition("_")[0] for name in manifest.steps}
 
 
 # ── backup ──
@@ -82,7 +88,7 @@ def _written(house: House, writer: Writer, tell: Tell) -> Manifest:
     ]
     return Manifest(
         format=archive.FORMAT, tandem=__version__, made_at=made_at, revision=house.database.revision()[0] or "",
-        steps=tuple(named(step) for step in all_steps()), tables=tuple(tables),
+        steps=tuple(map(str, all_steps())), tables=tuple(tables),
         left_out=(*records.LEFT_OUT, *facts.LEFT_OUT),
     )  # fmt: skip
 
@@ -147,9 +153,7 @@ def restore(settings: Settings, file: Path, tell: Tell) -> dict[str, Any]:
 
 
 def _check_version(manifest: Manifest) -> None:
-    known = {named(step) for step in all_steps()}
-    unknown = [name for name in manifest.steps if name not in known]
-    if unknown or not Database("sqlite://").knows(manifest.revision):
+    if _keys_in(manifest) - known_keys() or not Database("sqlite://").knows(manifest.revision):
         raise UserError(
             f"The backup was made by Tandem {manifest.tandem}, which is newer than this one ({__version__}).",
             "Install that version or a newer one, then restore.",
@@ -178,7 +182,8 @@ def _put_back(
     reader = Reader(file)
     try:
         database.migrate(manifest.revision)
-        migrate(warehouse, [step for step in all_steps() if named(step) in manifest.steps])
+        keys = _keys_in(manifest)
+        migrate(warehouse, [step for step in all_steps() if step.key in keys])
         _key_back(settings, reader)
         _records_back(database, reader)
         _facts_back(warehouse, reader, tell)

@@ -25,7 +25,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
 from tandem.base.spool import sealed
-from tandem.base.warehouse import Warehouse
+from tandem.base.warehouse import Warehouse, step_key
 from tandem.collect import healing
 from tandem.collect import store as collect
 from tandem.collect.jobs import spool_folders
@@ -35,7 +35,7 @@ from tandem.collect.model.rules import RULES_VERSION, load_rules
 from tandem.collect.tables import salts
 from tandem.connections.tables import connections
 from tandem.keep import control
-from tandem.keep.backup import UNFINISHED, all_steps, named
+from tandem.keep.backup import UNFINISHED, all_steps, known_keys
 from tandem.keep.control import Tell
 from tandem.people.tables import identifiers
 
@@ -262,15 +262,15 @@ def _stores(patient: Patient) -> Iterator[Finding]:
 def _schema(patient: Patient) -> Iterator[Finding]:
     cure = "Start `tandem serve` once: it brings the stores to their newest form."
     if patient.warehouse is not None:
-        known = {named(step) for step in all_steps()}
+        known = {step.key for step in all_steps()}
         done = _steps_done(patient.warehouse)
-        if newer := done - known:
+        if newer := done - known_keys():
             text = f"The event store was used by a newer Tandem ({', '.join(sorted(newer))})."
             yield Finding("event schema", PROBLEM, text, "Install the newer version again.")
         elif missing := known - done:
             yield Finding("event schema", WARNING, f"{len(missing)} steps are still to be done.", cure)
         else:
-            yield Finding("event schema", OK, f"{len(done)} steps, all done.")
+            yield Finding("event schema", OK, f"{len(known)} steps, all done.")
     if patient.database is not None:
         found, newest = patient.database.revision()
         if found == newest:
@@ -285,8 +285,8 @@ def _schema(patient: Patient) -> Iterator[Finding]:
 def _steps_done(warehouse: Warehouse) -> set[str]:
     if not warehouse.value("exists table schema_steps"):
         return set()
-    rows = warehouse.ask("select owner, number, name from schema_steps").rows
-    return {f"{owner}/{number:03d}_{name}" for owner, number, name in rows}
+    rows = warehouse.ask("select owner, number from schema_steps").rows
+    return {step_key(owner, number) for owner, number in rows}
 
 
 def _people(patient: Patient) -> Iterator[Finding]:

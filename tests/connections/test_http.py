@@ -1,5 +1,6 @@
 """Speaking to outside systems: private addresses, pace, retries, and errors that hold no personal data."""
 
+import ipaddress
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import http
-from tandem.connections.http import Http
+from tandem.connections.http import Http, may_reach
 from tests.connections.stub import Asked, Reply, outside
 
 HERE = "127.0.0.1"
@@ -91,7 +92,30 @@ def test_a_large_answer_goes_into_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "localhost", "10.0.0.7", "192.168.1.1", "169.254.169.254", "[::1]", "[::ffff:10.0.0.1]", "0.0.0.0"],
+    [
+        "127.0.0.1",
+        "localhost",
+        "10.0.0.7",
+        "192.168.1.1",
+        "169.254.169.254",
+        "[::1]",
+        "[::ffff:10.0.0.1]",
+        "0.0.0.0",
+        "[64:ff9b::10.0.0.1]",
+        "[64:ff9b::a9fe:a9fe]",
+        "[64:ff9b:1::8.8.8.8]",
+        "[2002:7f00:1::]",
+        "[2002:a00:1::1]",
+        "[::127.0.0.1]",
+        "[::ffff:127.0.0.1]",
+        "[2001:0:7f00:1::]",
+        "[fec0::1]",
+        "[fe80::1]",
+        "[fd00::1]",
+        "[ff02::1]",
+        "100.64.0.1",
+        "[::]",
+    ],
 )
 def test_private_addresses_are_never_called(address: str) -> None:
     with outside(in_turn(Reply())) as stub:
@@ -102,6 +126,17 @@ def test_private_addresses_are_never_called(address: str) -> None:
         ):
             http.get("/")
         assert stub.asked == []
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1", "2606:4700::1111"])
+def test_public_addresses_may_be_called_also_through_a_gateway(address: str) -> None:
+    assert may_reach(address, 443) == str(ipaddress.ip_address(address))
+
+
+def test_allowing_a_network_allows_it_behind_a_gateway_too() -> None:
+    assert may_reach("64:ff9b::10.1.0.1", 443, "10.1.0.0/16")
+    with pytest.raises(UserError, match="private"):
+        may_reach("64:ff9b::10.2.0.1", 443, "10.1.0.0/16")
 
 
 @pytest.mark.parametrize("allowed", ["127.0.0.0/8", "crm.lan, 127.0.0.1", "LOCALHOST, ::1, 127.0.0.1"])

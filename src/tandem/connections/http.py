@@ -6,7 +6,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ MOST_BYTES = 64 << 20
 logging.getLogger("httpx").setLevel(logging.WARNING)  # its notes hold whole addresses, and some of these hold secrets
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Reach(httpx.HTTPTransport):
@@ -68,10 +69,36 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
     return addresses[0]
 
 
-def _is_open(address: ipaddress.IPv4Address | ipaddress.IPv6Address, networks: list[Network]) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    is_public = mapped.is_global and not mapped.is_multicast
-    return is_public or any(mapped in network for network in networks if network.version == mapped.version)
+def _is_open(address: Address, networks: list[Network]) -> bool:
+    """Whether an address may be called: it is public or allowed, and so is each IPv4 address that it leads to."""
+    return _is_within(address, networks) or all(
+        _is_public(found) or _is_within(found, networks) for found in _led_to(address)
+    )
+
+
+def _is_public(address: Address) -> bool:
+    return address.is_global and not address.is_multicast and not _is_within(address, LOCAL)
+
+
+def _is_within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address in network for network in networks if network.version == address.version)
+
+
+LOCAL = tuple(map(ipaddress.IPv6Network, ("fec0::/10", "64:ff9b:1::/48")))
+"""What is private though ipaddress calls it global: RFC 3879 (site-local), RFC 8215 (a network's own NAT64)."""
+WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
+"""Addresses that end in the IPv4 address really reached: RFC 6052 (NAT64), RFC 4291 2.5.5.1 (IPv4-compatible)."""
+
+
+def _led_to(address: Address) -> list[Address]:
+    """The address itself, and the IPv4 addresses inside it that a gateway would pass a call on to."""
+    if address.version == 4:
+        return [address]
+    if address.ipv4_mapped:
+        return [address.ipv4_mapped]
+    if _is_within(address, WRAPPING):
+        return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
+    return [address, *filter(None, [address.sixtofour, *(address.teredo or ())])]
 
 
 class Http:

@@ -123,7 +123,7 @@ def load_for_ever(settings_json: bytes) -> None:
         try:
             load_spools(house)
         except Exception as error:  # noqa: BLE001 - the edge: what failed stays in the spool and is tried again
-            _log.error("collectors.load_failed", why=str(error)[:500])
+            _log.error("collectors.load_failed", why=log.without_values(str(error)))
             time.sleep(5)
         time.sleep(LOAD_EVERY_S)
     load_spools(house)

@@ -54,7 +54,11 @@ class Database:
         self.is_sqlite = self.dsn.startswith("sqlite")
         if self.is_sqlite and (path := self.dsn.removeprefix("sqlite:///")) not in {"", ":memory:"}:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(self.dsn, pool_pre_ping=not self.is_sqlite)
+        self.engine: Engine = create_engine(
+            self.dsn,
+            pool_pre_ping=not self.is_sqlite,
+            hide_parameters=True,  # they are personal data, errors are logged
+        )
         if self.is_sqlite:
             event.listen(self.engine, "connect", _tune_sqlite)
             event.listen(self.engine, "begin", _begin_immediate)

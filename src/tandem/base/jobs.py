@@ -69,6 +69,9 @@ class Jobs:
             state.failures, state.problem = state.failures + 1, str(error)
             _log.warning("jobs.failed", job=job.name, why=str(error), failures=state.failures)
         except Exception as error:  # noqa: BLE001 - the edge: a bug in one job must not end the others
-            state.failures, state.problem = state.failures + 1, f"{type(error).__name__}: {error}"[:500]
+            state.failures, state.problem = (
+                state.failures + 1,
+                f"{type(error).__name__}: {log.without_values(str(error))}",
+            )
             _log.error("jobs.broke", job=job.name, failures=state.failures, exc_info=True)
         state.ran_at, state.took_ms = time.time(), round((time.perf_counter() - began) * 1000, 1)

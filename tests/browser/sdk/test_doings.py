@@ -1,6 +1,8 @@
 """What people do on a page: attention, scrolling, links, forms, events, money, web vitals."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -11,6 +13,7 @@ from .stub import Event, Recorder
 
 pytestmark = pytest.mark.browser
 
+ROOT = Path(__file__).parents[3]
 TALL = "<div style='height:3000px'>tall</div>"
 HIDE = "Object.defineProperty(document, 'visibilityState', {get: () => '%s', configurable: true});"
 TOLD = "document.dispatchEvent(new Event('visibilitychange', {bubbles: true}))"
@@ -185,7 +188,9 @@ def test_a_purchase_carries_its_amount_once_even_when_the_page_is_reloaded(
     page.wait_for_url("**/thank-you")
     page.reload()
     recorder.quiet()
-    events = recorder.events("event")
+    events = list(
+        {event["i"]: event for event in recorder.events("event")}.values()
+    )  # a batch sent again keeps its ids
     assert [event["n"] for event in events] == ["added_to_cart", "added_to_cart", "checkout_started", "purchase"]
     assert events[0]["p"] == {"product": "string-of-hearts", "price": 18.5}
     purchase = events[3]
@@ -316,3 +321,46 @@ def test_the_site_tells_who_somebody_is_and_the_counter_sends_what_is_asked_for_
     [event] = recorder.wait_for("identify")
     assert event["p"] == {"login": "anna77", "phone": "+48 600 100 200"}
     assert len(recorder.events("identify")) == 1
+
+
+def documented_stub() -> str:
+    """What docs/counter.md tells sites to put into their pages."""
+    text = (ROOT / "docs" / "counter.md").read_text()
+    (found,) = re.findall(r"// Optional: .*?\n(.*?)\n\ntandem\(", text, re.S)
+    return str(found)
+
+
+def test_what_is_told_before_the_counter_comes_survives_leaving_at_once(page: Page, recorder: Recorder) -> None:
+    stub = documented_stub()
+    recorder.pages["/thanks"] = (
+        200,
+        f"""<!doctype html><script>{stub}; tandem('event', 'purchase', null, {{amount: 12.5, currency: 'EUR'}});
+        tandem('nonsense'); location.href = '/next'</script><script defer src=/never.js data-site=K></script>""",
+        {},
+    )
+    recorder.page("/next", "on we go")
+    page.goto(f"{recorder.url}/thanks")
+    page.wait_for_url("**/next")
+    (purchase,) = recorder.wait_for("event")
+    assert (purchase["n"], purchase["a"], purchase["y"]) == ("purchase", 12.5, "EUR")
+    assert purchase["u"] == f"{recorder.url}/thanks"
+    views = recorder.wait_for("pageview", 2)
+    assert [view["u"] for view in views] == [f"{recorder.url}/thanks", f"{recorder.url}/next"]
+    assert purchase["t"] <= views[1]["t"]
+    page.reload()
+    recorder.quiet()
+    assert len({event["i"] for event in recorder.events("event")}) == 1, "told once"
+    assert page.evaluate("sessionStorage.getItem('_tdm.e')") is None
+
+
+def test_a_broken_memory_of_an_earlier_page_is_thrown_away(page: Page, recorder: Recorder) -> None:
+    recorder.pages["/spoilt"] = (
+        200,
+        "<!doctype html><script>sessionStorage.setItem('_tdm.e', '[[1,2],null,{')</script>"
+        "<script src=/t/tandem.js data-site=K></script>",
+        {},
+    )
+    page.goto(f"{recorder.url}/spoilt")
+    recorder.wait_for("pageview")
+    assert [event["k"] for event in recorder.events()][:1] == ["pageview"]
+    assert page.evaluate("sessionStorage.getItem('_tdm.e')") is None

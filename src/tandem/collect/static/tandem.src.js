@@ -24,6 +24,7 @@
   const COOKIE_S = 395 * 86400; // 13 months
   const QUEUE = "_tdm.q";
   const REFUSED = "_tdm.no";
+  const EARLY = "_tdm.e"; // what was told on pages that were left before this file had come: time, address, referrer, calls
   const FILE =
     /\.(pdf|docx?|xlsx?|pptx?|csv|txt|rtf|od[tsp]|key|numbers|pages|epub|zip|rar|7z|t?gz|dmg|pkg|exe|msi|deb|rpm|apk|iso|ics|vcf|mp[34]|m4a|wav|mov|avi|mkv|webm)$/i;
 
@@ -110,6 +111,7 @@
   let failures = 0;
   let left = false; // the page was hidden or left, and may not run again
   let gone = false; // the document is being unloaded: what is in flight arrives, but its promise fails
+  let past = 0; // the time of a page that was left, while what was told there is made up for
   let flushing, retrying;
 
   const take = (all) => {
@@ -185,7 +187,7 @@
     }
   };
   const add = (kind, fields) => {
-    pending.push(Object.assign({ i: half() + half(), k: kind, t: Date.now(), u: page }, fields));
+    pending.push(Object.assign({ i: half() + half(), k: kind, t: past || Date.now(), u: page }, fields));
     if (left) Promise.resolve(left).then(safely(flush));
     // Vitals are in no hurry: they go with whatever leaves next, at the latest when the page is hidden.
     else if (kind !== "vital") flushing = flushing || setTimeout(safely(flush), BATCH_MS);
@@ -393,14 +395,28 @@
     view(landing); // back from another page: this address itself, as the true way back is not known
   });
 
+  const makeUp = () => {
+    const text = win.sessionStorage.getItem(EARLY);
+    if (!text) return;
+    win.sessionStorage.removeItem(EARLY);
+    JSON.parse(text).forEach(([time, url, referrer, calls]) => {
+      past = time;
+      page = cut(url, 2e3);
+      add("pageview", { r: cut(referrer, 2e3) });
+      calls.forEach(safely((words) => commands[words[0]].apply(null, words.slice(1))));
+    });
+  };
+
   const start = () => {
     const queued = stub.q || [];
     const about = (wanted) => (words) => (words[0] === "consent") === wanted && safely(obey)(words);
     win.tandem = function () { safely(obey)(arguments); };
     win.tandem.on = 1;
-    page = landing = here();
     if (mode !== "cookieless" && !mayKnow() && cookie()) forget(); // reading cookies costs time: only where some may be
     flushing = -1; // no timer: the first batch leaves in `begin`
+    safely(makeUp)();
+    past = 0;
+    page = landing = here();
     queued.forEach(about(true)); // a refusal must be known before the first pageview
     view(doc.referrer, true);
     search();

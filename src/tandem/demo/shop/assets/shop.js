@@ -1,5 +1,12 @@
 /* The shop: cart in this tab's session storage, the consent banner, and what it tells Tandem. */
 window.tandem = window.tandem || function () { (tandem.q = tandem.q || []).push(arguments); };
+addEventListener("pagehide", function () { // left before the counter came: the next page tells it
+  if (tandem.q && !tandem.on) try {
+    var k = "_tdm.e", e = JSON.parse(sessionStorage.getItem(k) || "[]").slice(-9);
+    e.push([Date.now(), location.href, document.referrer, tandem.q.map(function (a) { return [].slice.call(a); })]);
+    sessionStorage.setItem(k, JSON.stringify(e));
+  } catch (x) {}
+});
 (function () {
   "use strict";
   const one = (selector, within) => (within || document).querySelector(selector);

@@ -434,9 +434,12 @@ def import_rates(
     from tandem.keep import desk
     from tandem.rates import store
     from tandem.rates.sources import rates_in
+    from tandem.rates.sources.ecb import MOST_BYTES
 
     if not file.is_file():
         raise UserError(f"{file} is not there.", "Check the path.")
+    if file.stat().st_size > MOST_BYTES:
+        raise UserError(f"{file.name} is larger than 16 MB.", "Name a file that one of the banks published.")
     found = rates_in(file.read_bytes())
     with desk.records(_quiet_settings()) as database:
         fresh = store.keep(database, found)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.calls.systems import SYSTEMS
 from tandem.connections import store as connections
+from tandem.imports.uploads import on_disk
 from tests.calls.test_questions import Shop
 
 HEAD = "calldate,clid,src,dst,duration,billsec,disposition,dstchannel,uniqueid,did,linkedid"
@@ -49,7 +51,8 @@ def shop(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[S
 
 def bring(shop: Shop, body: bytes, is_dry: bool = False, **hints: Any) -> Brought:
     told = Hints(**{"zone": "Europe/Warsaw", "region": "PL", **hints})
-    return intake.bring_in(shop.house, shop.site, body, told, is_dry)
+    with on_disk(BytesIO(body)) as path:
+        return intake.bring_in(shop.house, shop.site, path, told, is_dry)
 
 
 def calls(shop: Shop) -> list[tuple[Any, ...]]:
@@ -125,7 +128,8 @@ def test_calls_heard_over_the_line_are_known(shop: Shop) -> None:
     store.record(shop.house, shop.site, [over_the_line], "PL")
     hints = intake.hints_of(shop.house, shop.site, {})
     assert (hints.connection, hints.region, hints.zone) == (held.id, "PL", shop.site.zone)
-    told = intake.bring_in(shop.house, shop.site, file(row(0), row(1)), hints, is_dry=True)
+    with on_disk(BytesIO(file(row(0), row(1)))) as path:
+        told = intake.bring_in(shop.house, shop.site, path, hints, is_dry=True)
     assert (told.fresh, told.known) == (1, 1)
     assert intake.hints_of(shop.house, shop.site, {"connection": "0"}).connection == 0
 

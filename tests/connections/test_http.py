@@ -160,7 +160,7 @@ def test_a_name_that_points_elsewhere_the_second_time_gains_nothing(monkeypatch:
     monkeypatch.setattr(
         http.httpx.HTTPTransport,
         "handle_request",
-        lambda self, request: seen.append(request) or http.httpx.Response(200),
+        lambda self, request: seen.append(request) or http.httpx.Response(200, stream=http.httpx.ByteStream(b"")),
     )
     with Http("s", "https://rebinding.example") as outgoing:
         outgoing.get("/")

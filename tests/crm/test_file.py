@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,10 +12,13 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.crm import jobs, kept
-from tandem.crm.jobs import bring_in, finish_loads
+from tandem.crm.jobs import finish_loads
+from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
-from tandem.crm.sources.table import table_of
+from tandem.crm.sources.table import Table, table_of
 from tandem.crm.tables import loads
+from tandem.imports.spill import Spill
+from tandem.imports.uploads import on_disk
 from tests.api.conftest import Running, running  # noqa: F401 - a fixture
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -24,13 +28,22 @@ POLISH = "Numer\tData utworzenia\tEtap\tKwota\n7\t2026-10-05 11:00\tWygrana\t125
 ENGLISH = 'Deal ID,Created,Stage,Amount,Notes\n7,2026-10-05T09:00:00Z,Closed won,"1,250.50",called\n'
 
 
+def read(body: bytes) -> tuple[Table, list[DealFact]]:
+    with on_disk(BytesIO(body)) as path, Spill(DealFact) as facts:
+        return table_of(path, WARSAW, NOW, facts), list(facts)
+
+
+def bring_in(house: House, site: Site, body: bytes, is_dry: bool) -> jobs.Brought:
+    with on_disk(BytesIO(body)) as path:
+        return jobs.bring_in(house, site, path, is_dry)
+
+
 @pytest.mark.parametrize("body", [
     RUSSIAN.encode(), RUSSIAN.encode("cp1251"), RUSSIAN.encode("utf-16"), RUSSIAN.encode("utf-8-sig"),
     POLISH.encode(), ENGLISH.encode(), ENGLISH.replace("\n", "\r\n").encode(),
 ])  # fmt: skip
 def test_a_file_is_read_as_it_comes(body: bytes) -> None:
-    table = table_of(body, WARSAW, NOW)
-    (fact,) = table.facts
+    table, (fact,) = read(body)
     assert table.problems == []
     assert (fact.id, fact.amount, fact.stage_kind) == ("7", Decimal("1250.5"), "won")
     assert fact.created_at == datetime(2026, 10, 5, 9, tzinfo=UTC)
@@ -56,14 +69,14 @@ def test_a_dry_run_changes_nothing_and_a_second_time_doubles_nothing(house: Hous
 
 
 def test_the_same_record_twice_in_a_file_is_a_problem() -> None:
-    table = table_of((ENGLISH + "7,2026-10-05,New,1\n").encode(), WARSAW, NOW)
+    table, _ = read((ENGLISH + "7,2026-10-05,New,1\n").encode())
     assert [p.values for p in table.problems] == [{"id": "7", "other": "2"}]
 
 
 @pytest.mark.parametrize("body", [b"", b"name,phone\nx,1\n", b"PK\x03\x04\0\0"])
 def test_what_is_no_table_of_records_is_told(body: bytes) -> None:
     with pytest.raises(UserError):
-        table_of(body, WARSAW, NOW)
+        read(body)
 
 
 @pytest.mark.parametrize(("text", "amount"), [
@@ -179,7 +192,12 @@ def test_the_records_of_a_file_come_to_sight_in_one_block(house: House, site: Si
 
 
 def test_a_file_on_its_way_in_is_sealed(house: House, site: Site) -> None:
-    kept.begin_load(house, site, many(1), None)
+    body = many(60_000)
+    with on_disk(BytesIO(body)) as path:
+        load = kept.begin_load(house, site, path, None)
     with house.database.read() as c:
         assert b"+48600" not in c.execute(select(loads.c.sealed)).scalar_one()
-    assert [load.body for load in kept.loads_waiting(house)] == [many(1)]
+    blocks = list(kept.body_of(house, load))
+    assert len(blocks) > 1
+    assert b"".join(blocks) == body
+    assert [one.id for one in kept.loads_waiting(house)] == [load.id]

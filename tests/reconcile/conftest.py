@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from typing import Any, NamedTuple
 
 import pytest
@@ -11,6 +12,7 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import Warehouse
+from tandem.imports.uploads import on_disk
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.rules import Rules
@@ -98,7 +100,8 @@ def bring(house: House, site: Site, today: datetime) -> Bring:
         nonlocal count
         count += 1
         body = text if isinstance(text, bytes) else text.encode()
-        held = jobs.read_file(house, site, body, name or f"report-{count}.csv", Hints(**hints))
+        with on_disk(BytesIO(body)) as path:
+            held = jobs.read_file(house, site, path, name or f"report-{count}.csv", Hints(**hints))
         return store.confirm(house.database, site, held) if confirm and held.state == "staged" else held
 
     return bring_

@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,8 @@ from hypothesis import strategies as st
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.imports.uploads import on_disk
 from tandem.reconcile.model.outside import OutsideRow, Report
 from tandem.reconcile.sources.report import Hints, read
 from tests.reconcile.conftest import Bring
@@ -33,7 +36,8 @@ Date,Session default channel group,Sessions,Engaged sessions,Engagement rate,Tot
 
 def told(text: str | bytes, **hints: str) -> Report:
     body = text if isinstance(text, bytes) else text.encode()
-    return read(body, Hints(**hints), TODAY)  # type: ignore[arg-type]
+    with on_disk(BytesIO(body)) as path:
+        return read(path, Hints(**hints), TODAY)  # type: ignore[arg-type]
 
 
 def facts(report: Report) -> dict[tuple[str, str, str], Decimal]:
@@ -203,7 +207,11 @@ cells_ = st.sampled_from(
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.lists(cells_, max_size=4).map(",".join), max_size=6).map("\n".join) | st.text(max_size=60))
 def test_any_text_is_read_or_refused_with_a_cure(text: str) -> None:
-    report = told(text)
+    try:
+        report = told(text)
+    except UserError as refused:
+        assert refused.hint
+        return
     assert report.rows or report.problems
     assert all(p.said("f") for p in report.problems)
 
@@ -211,7 +219,11 @@ def test_any_text_is_read_or_refused_with_a_cure(text: str) -> None:
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
-    report = told(body)
+    try:
+        report = told(body)
+    except UserError as refused:
+        assert refused.hint
+        return
     assert report.rows or report.problems
 
 

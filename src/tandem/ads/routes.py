@@ -1,9 +1,6 @@
 """The page Ads: what ads cost and what came of it; reports brought in, confirmed and taken back."""
 
-import tempfile
 from collections import Counter
-from pathlib import Path
-from shutil import copyfileobj
 from typing import Annotated, Any
 
 import msgspec
@@ -25,6 +22,7 @@ from tandem.ads.model import SYSTEMS
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
+from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View, address_of
 from tandem.metrics.breakdown import breakdown, fitting, totals
 
@@ -146,11 +144,8 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the report that the ad system exported.")
     hints = hints_of(data)
-    with tempfile.NamedTemporaryFile(prefix="tandem-report-", suffix=Path(file.filename).suffix[:10]) as copy:
-        copyfileobj(file.file, copy, 1 << 20)
-        copy.flush()
-        with watched(request, house, caller):
-            held = jobs.read_file(house, view.address.site, Path(copy.name), file.filename, hints, caller.person_id)
+    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
+        held = jobs.read_file(house, view.address.site, path, file.filename, hints, caller.person_id)
     return _on_to(view, draft=str(held.id), told="known" if held.state in store.COUNTING else None)
 
 

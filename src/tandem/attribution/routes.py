@@ -21,6 +21,7 @@ from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
 from tandem.attribution.model.sankey import END, OTHERS
 from tandem.base import clock, web
+from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.metrics.address import Address, View, address_of
 from tandem.metrics.breakdown import desk_of
@@ -266,10 +267,7 @@ def _exported(row: Row) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula."""
-    if isinstance(value, float):
-        return round(value, 6)
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return round(value, 6) if isinstance(value, float) else safe_cell(value)
 
 
 # ── kept reports ──

@@ -14,6 +14,7 @@ from tandem.accounts.frame import framed, lens_of
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House
 from tandem.base import clock, web
+from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.board import questions
 from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome, verdict_of
@@ -411,9 +412,7 @@ def _plain(value: Any) -> Any:
 
 
 def _cell(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(_plain(value))
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
+    return str(safe_cell(str(_plain(value))))
 
 
 ROUTES = [board, traffic, traffic_table, values, jump, realtime, figures, explain, api_figures, export]

@@ -1,12 +1,12 @@
 """Call detail records of an exchange brought in as a file, on the page or by the command line."""
 
-import codecs
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -19,9 +19,13 @@ from tandem.calls import store
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.connections.store import connections_of
+from tandem.imports.spill import Spill
+from tandem.imports.text import NotText, encoding_of, first_lines, line_count
 
 MOST_ROWS, MOST_PROBLEMS = 200_000, 50
 LARGEST_FILE = 64 << 20
+PART = 4 << 20
+"""How much of a file is looked at together, about."""
 
 _log = log.get("calls")
 
@@ -83,61 +87,81 @@ def hints_of(house: House, site: Site, given: dict[str, Any]) -> Hints:
     return Hints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
 
 
-def bring_in(house: House, site: Site, body: bytes, hints: Hints, is_dry: bool) -> Brought:
+def bring_in(house: House, site: Site, path: Path, hints: Hints, is_dry: bool) -> Brought:
     """Read a file of call detail records and, unless it is a dry run or has problems, keep its calls.
 
     The whole file is read before anything is kept. The same file twice changes nothing.
     raises   UserError when it is no such file
     """
     began = time.perf_counter()
-    with progress.part(0, 1 if is_dry else 0.3):
-        facts, problems, rows = _read(body, hints)
-    calls = store.joined(site, facts)
-    known = store.known_of(house, site, [store.call_key(site, call) for call in calls])
-    if not is_dry and not problems:
-        progress.for_good()
-        with progress.part(0.3, 1):
-            store.record(house, site, facts, hints.region)
+    with ExitStack() as open_files:
+        parts = [open_files.enter_context(Spill(CallFact)) for _ in range(1 + path.stat().st_size // PART)]
+        with progress.part(0, 1 if is_dry else 0.3):
+            problems, rows = _read(path, hints, site, parts)
+        told = [_look(house, site, part) for part in parts]
+        told_of = sum(map(len, parts))
+        if not is_dry and not problems:
+            progress.for_good()
+            with progress.part(0.3, 1):
+                store.record(house, site, [fact for part in parts for fact in part], hints.region)
+    calls, known = sum(one.calls for one in told), sum(one.known for one in told)
     _log.info(
-        "calls.file_read", site=site.key, rows=rows, calls=len(calls), fresh=len(calls) - known,
+        "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - known,
         problems=len(problems), is_dry=is_dry, took_ms=round((time.perf_counter() - began) * 1000),
     )  # fmt: skip
+    outcomes = sum((one.outcomes for one in told), Counter[str]())
+    moments = [at for one in told for at in (one.first, one.last) if at]
     return Brought(
-        rows=rows, calls=len(calls), fresh=len(calls) - known, known=known,
-        outgoing=sum(f.direction == "out" for f in calls), inside=rows - len(facts) - len(problems),
-        outcomes=dict(Counter(f.outcome for f in calls if f.direction == "in").most_common()),
-        first=min((f.at for f in facts), default=None), last=max((f.at for f in facts), default=None),
+        rows=rows, calls=calls, fresh=calls - known, known=known, outgoing=sum(one.outgoing for one in told),
+        inside=rows - told_of - len(problems), outcomes=dict(outcomes.most_common()),
+        first=min(moments, default=None), last=max(moments, default=None),
         problems=problems[:MOST_PROBLEMS], refused=len(problems), is_dry=is_dry,
     )  # fmt: skip
 
 
-def _read(body: bytes, hints: Hints) -> tuple[list[CallFact], list[asterisk.Problem], int]:
-    """What the file says, its problems, and how many rows it has."""
-    lines = _decoded(body).splitlines(keepends=True)
-    if not any(line.strip() for line in lines):
-        raise UserError("The file is empty.", "Take Master.csv, or export the table cdr with its header.")
-    if len(lines) > MOST_ROWS:
-        raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
-    facts, problems, rows = list[CallFact](), list[asterisk.Problem](), 0
-    for found in asterisk.records(lines, hints.zone):
-        rows += 1
-        progress.at(rows, len(lines))
-        if isinstance(found, asterisk.Problem):
-            problems.append(found)
-        elif found is not None:
-            facts.append(msgspec.structs.replace(found, ref=f"{hints.connection}:{found.ref}"))
-    return facts, problems, rows
+class _Looked(NamedTuple):
+    """What a part of the calls comes to."""
+
+    calls: int
+    known: int
+    outgoing: int
+    outcomes: Counter[str]
+    first: datetime | None
+    last: datetime | None
 
 
-def _decoded(body: bytes) -> str:
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body.decode("utf-16", "replace")
-    if b"\0" in body[:4096]:
-        raise UserError("This is no CSV file.", "Take Master.csv, or export the table cdr as CSV.")
+def _look(house: House, site: Site, part: Spill[CallFact]) -> _Looked:
+    calls = store.joined(site, part)
+    moments = [fact.at for fact in part]
+    return _Looked(
+        calls=len(calls), known=store.known_of(house, site, [store.call_key(site, call) for call in calls]),
+        outgoing=sum(call.direction == "out" for call in calls),
+        outcomes=Counter(str(call.outcome) for call in calls if call.direction == "in"),
+        first=min(moments, default=None), last=max(moments, default=None),
+    )  # fmt: skip
+
+
+def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[asterisk.Problem], int]:
+    """Sets the calls down, all rows of one call in the same part; returns the problems and how many rows there are."""
     try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return body.decode("cp1252", "replace")
+        encoding, count = encoding_of(path, otherwise="cp1252"), line_count(path)
+        if not any(line.strip() for line in first_lines(path, encoding)):
+            raise UserError("The file is empty.", "Take Master.csv, or export the table cdr with its header.")
+        if count > MOST_ROWS:
+            raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+        problems, rows = list[asterisk.Problem](), 0
+        with path.open(encoding=encoding, errors="replace", newline="") as lines:
+            for found in asterisk.records(lines, hints.zone):
+                rows += 1
+                progress.at(rows, count)
+                if isinstance(found, asterisk.Problem):
+                    problems.append(found)
+                elif found is not None:
+                    fact = msgspec.structs.replace(found, ref=f"{hints.connection}:{found.ref}")
+                    parts[store.call_key(site, fact) % len(parts)].add(fact)
+        return problems, rows
+    except NotText as error:
+        raise UserError("This is no CSV file.", "Take Master.csv, or export the table cdr as CSV.") from error
 
 
 def import_file(house: House, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
@@ -155,7 +179,7 @@ def import_file(house: House, args: dict[str, Any], tell: Callable[[float, str],
     if site is None:
         raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
     tell(0.0, f"reading {path.name}")
-    told = bring_in(house, site, path.read_bytes(), hints_of(house, site, args), is_dry=bool(args.get("dry_run")))
+    told = bring_in(house, site, path, hints_of(house, site, args), is_dry=bool(args.get("dry_run")))
     if told.problems:
         lines = [f"{path.name}, line {p.line}: {p}" for p in told.problems]
         return {"lines": [*lines, "Nothing was brought in."], "problems": told.refused}

@@ -23,6 +23,7 @@ from tandem.calls import intake, questions, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
 from tandem.calls.store import SQL
 from tandem.connections.store import connections_of
+from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View, address_of
 from tandem.metrics.breakdown import breakdown, fitting, totals
 from tandem.metrics.catalogue import FIGURES
@@ -166,8 +167,8 @@ def upload(
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose Master.csv or an export of the table cdr.")
     hints = intake.hints_of(house, chosen, data)
-    with watched(request, house, caller):
-        told = intake.bring_in(house, chosen, file.file.read(), hints, is_dry=data.get("act") != "take")
+    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
+        told = intake.bring_in(house, chosen, path, hints, is_dry=data.get("act") != "take")
     if not told.is_dry and not told.problems:
         with house.database.write() as c:
             note(c, chosen.workspace_id, caller.person_id, "calls.imported", chosen.key, fresh=told.fresh)

@@ -6,7 +6,8 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,10 @@ TRIES = 5
 LONGEST_WAIT_S = 60.0
 AGAIN = frozenset({429, 500, 502, 503, 504})
 MOST_BYTES = 64 << 20
+MOST_INTO_FILE = 512 << 20
+BLOCK = 64 << 10
+CODINGS = {"identity": 0, "": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
+"""How answers may be compressed, and what zlib calls it."""
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # its notes hold whole addresses, and some of these hold secrets
 
@@ -129,8 +134,9 @@ class Http:
         self._pace = _Pace(per_second, sleep)
         self._sleep, self._tries = sleep, tries
         self._client = httpx.Client(
-            base_url=base.rstrip("/"), headers=dict(headers or {}), auth=auth, params=dict(params or {}),
-            timeout=timeout_s, transport=Reach(allowed), follow_redirects=False, trust_env=False,
+            base_url=base.rstrip("/"), headers={"accept-encoding": "gzip", **(headers or {})}, auth=auth,
+            params=dict(params or {}), timeout=timeout_s, transport=Reach(allowed), follow_redirects=False,
+            trust_env=False,
         )  # fmt: skip
 
     def __enter__(self) -> "Http":
@@ -178,16 +184,41 @@ class Http:
         with self._client.stream(method, path, **options) as response:
             if into is not None and response.is_success:
                 with into.open("wb") as file:
-                    for block in response.iter_bytes():
+                    for block in self._blocks(response, MOST_INTO_FILE):
                         file.write(block)
                 return response
             body = bytearray()
-            for block in response.iter_bytes():
+            for block in self._blocks(response, MOST_BYTES):
                 body += block
-                if len(body) > MOST_BYTES:
-                    raise SourceError(self.system, f"sent more than {MOST_BYTES >> 20} MB")
             response._content = bytes(body)  # as httpx's own read() leaves it
             return response
+
+    def _blocks(self, response: httpx.Response, most: int) -> Iterator[bytes]:
+        """The body, unpacked in small steps: httpx would make a gigabyte of one block that was packed several times."""
+        coding = response.headers.get("content-encoding", "identity").strip().lower()
+        if coding not in CODINGS:
+            raise SourceError(self.system, "answered in a compression that was not asked for")
+        size, unpacker = 0, zlib.decompressobj(CODINGS[coding]) if CODINGS[coding] else None
+        try:
+            for packed in response.iter_raw(BLOCK):
+                for block in _unpacked(unpacker, packed):
+                    size += len(block)
+                    if size > most:
+                        raise SourceError(self.system, f"sent more than {most >> 20} MB")
+                    yield block
+        except zlib.error as error:
+            raise SourceError(self.system, "answered with damaged compression") from error
+        if unpacker is not None and size and not unpacker.eof:
+            raise httpx.RemoteProtocolError("the compressed answer was cut off")
+
+
+def _unpacked(unpacker: Any, packed: bytes) -> Iterator[bytes]:
+    if unpacker is None:
+        yield packed
+        return
+    while packed and not unpacker.eof:
+        yield unpacker.decompress(packed, BLOCK)
+        packed = unpacker.unconsumed_tail
 
 
 class _Pace:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from tandem.crm.model.mapping import Mapping, Raw, read
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
+from tandem.imports.spill import Spill
+from tandem.imports.uploads import on_disk
 
 CRMS: dict[str, Crm] = {crm.system: crm for crm in
                        (bitrix.CRM, amo.CRM, hubspot.CRM, pipedrive.CRM, salesforce.CRM, webhook.CRM)}  # fmt: skip
@@ -30,6 +33,8 @@ CUT_OFF_AFTER = timedelta(minutes=10)
 """How long a file may take before its request is held for dead."""
 WAITED_S = 8.0
 """How long a CRM may take to list its fields and stages, while a person waits."""
+BATCH = 5_000
+"""How many records of a file are looked up at once."""
 FILES = 0
 """What stands for a connection where records come from files."""
 PAGES = 10
@@ -187,30 +192,41 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     is_dry: bool
 
 
-def bring_in(house: House, site: Site, body: bytes, is_dry: bool, by: int | None = None) -> Brought:
+def bring_in(house: House, site: Site, path: Path, is_dry: bool, by: int | None = None) -> Brought:
     """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
 
     All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
     cuts off is finished by `finish_loads`. Its records come to sight by one insert.
     raises   UserError when it is no table
     """
-    with progress.part(0, 1 if is_dry else 0.3):
-        with progress.part(0, 0.9):
-            told = table_of(body, site.tz, clock.now())
-        with progress.part(0.9, 1):
-            known = store.known_of(house, site, FILES, told.facts)
-    if not is_dry and not told.problems:
-        progress.for_good()
-        with progress.part(0.3, 1):
-            _finish(house, site, kept.begin_load(house, site, body, by), told.facts)
-    _log.info("crm.file_read", site=site.key, records=len(told.facts), problems=len(told.problems), is_dry=is_dry)
+    with Spill(DealFact) as facts:
+        with progress.part(0, 1 if is_dry else 0.3):
+            with progress.part(0, 0.9):
+                told = table_of(path, site.tz, clock.now(), facts)
+            with progress.part(0.9, 1):
+                known = _known(house, site, facts)
+        if not is_dry and not told.problems:
+            progress.for_good()
+            with progress.part(0.3, 1):
+                _finish(house, site, kept.begin_load(house, site, path, by), facts)
+        count = len(facts)
+    _log.info("crm.file_read", site=site.key, records=count, problems=len(told.problems), is_dry=is_dry)
     return Brought(
-        problems=told.problems, unused=told.unused, fresh=len(told.facts) - known, known=known,
-        won=sum(f.stage_kind == "won" for f in told.facts), is_dry=is_dry,
-    )  # fmt: skip
+        problems=told.problems, unused=told.unused, fresh=count - known, known=known, won=told.won, is_dry=is_dry
+    )
 
 
-def _finish(house: House, site: Site, load: kept.Load, facts: Sequence[DealFact]) -> None:
+def _known(house: House, site: Site, facts: Spill[DealFact]) -> int:
+    """How many of the records are known already."""
+    done = known = 0
+    for batch in facts.batches(BATCH):
+        with progress.part(done / len(facts), (done + len(batch)) / len(facts)):
+            known += store.known_of(house, site, FILES, batch)
+        done += len(batch)
+    return known
+
+
+def _finish(house: House, site: Site, load: kept.Load, facts: Spill[DealFact]) -> None:
     store.record(house, site, FILES, facts)
     kept.end_load(house, load)
 
@@ -222,7 +238,9 @@ def finish_loads(house: House) -> None:
         if clock.now() - load.made_at < CUT_OFF_AFTER:
             continue  # its own request is at it
         if site := sites.get(load.site_id):
-            _finish(house, site, load, table_of(load.body, site.tz, load.made_at).facts)
+            with Spill(DealFact) as facts, on_disk(kept.body_of(house, load)) as path:
+                table_of(path, site.tz, load.made_at, facts)
+                _finish(house, site, load, facts)
             _log.info("crm.load_finished", site=site.key, load=load.id)
 
 

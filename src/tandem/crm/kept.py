@@ -7,6 +7,7 @@ import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from tandem.crm.store import Ends
 from tandem.crm.tables import loads, mappings, records
 
 AT_ONCE = 500
+BLOCK = 1 << 20
+"""How much of a file is sealed at once."""
 
 
 class Chosen(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,24 +183,34 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     site_id: int
     made_at: datetime
-    body: bytes
 
 
-def begin_load(house: House, site: Site, body: bytes, by: int | None) -> Load:
+def begin_load(house: House, site: Site, path: Path, by: int | None) -> Load:
     """Take a file: from now on it is brought in as a whole, whatever breaks meanwhile."""
     now = clock.now()
-    values = {"site_id": site.id, "made_at": now, "made_by": by, "sealed": _sealed(house, body)}
+    with path.open("rb") as file:
+        sealed = b"\n".join(_sealed(house, block) for block in iter(lambda: file.read(BLOCK), b""))
+    values = {"site_id": site.id, "made_at": now, "made_by": by, "sealed": sealed}
     with house.database.write() as c:
         made = c.execute(insert(loads).values(**values))
         number = int(made.inserted_primary_key[0])  # type: ignore[index]
-    return Load(id=number, site_id=site.id, made_at=now, body=body)
+    return Load(id=number, site_id=site.id, made_at=now)
 
 
 def loads_waiting(house: House) -> list[Load]:
     """Files that were taken and not finished."""
     with house.database.read() as c:
-        rows = c.execute(select(loads).order_by(loads.c.id)).all()
-    return [Load(id=r.id, site_id=r.site_id, made_at=r.made_at, body=_opened(house, r.sealed)) for r in rows]
+        rows = c.execute(select(loads.c.id, loads.c.site_id, loads.c.made_at).order_by(loads.c.id)).all()
+    return [Load(id=r.id, site_id=r.site_id, made_at=r.made_at) for r in rows]
+
+
+def body_of(house: House, load: Load) -> Iterator[bytes]:
+    """The file that was taken, block by block; each was sealed by itself."""
+    with house.database.read() as c:
+        sealed = c.execute(select(loads.c.sealed).where(loads.c.id == load.id)).scalar_one()
+    for block in sealed.split(b"\n"):
+        if block:
+            yield _opened(house, block)
 
 
 def end_load(house: House, load: Load) -> None:

@@ -27,6 +27,7 @@ from tandem.crm.model.deal import NEVER, StageKind
 from tandem.crm.model.debts import DEBTS
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import key_of
+from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View, address_of
 from tandem.metrics.breakdown import breakdown, desk_of, fitting, totals
 from tandem.metrics.catalogue import FIGURES
@@ -101,8 +102,8 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     site, file = site_for(house, caller, request.query_params.get("site")), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the CSV file that the CRM exported.")
-    with watched(request, house, caller):
-        brought = jobs.bring_in(house, site, file.file.read(), data.get("act") != "take", caller.person_id)
+    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
+        brought = jobs.bring_in(house, site, path, data.get("act") != "take", caller.person_id)
     if not brought.is_dry and not brought.problems:
         desk_of(house).look_again()
         with house.database.write() as c:

@@ -1,7 +1,7 @@
 """Deals in the event store: snapshots in any order, their stages, and where they came from."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -42,7 +42,7 @@ def schema() -> list[Step]:
 # ── snapshots ──
 
 
-def record(house: House, site: Site, connection: int, facts: Sequence[DealFact], revision: int = 0) -> int:
+def record(house: House, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> int:
     """Keep snapshots of records, and the evidence in them; returns how many there were.
 
     Order and repetition do not matter: the newest snapshot of a record counts, and each stage is kept with its moment.
@@ -144,7 +144,7 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _keep_stages(house: House, facts: Sequence[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
+def _keep_stages(house: House, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
     """Each stage with its moment, the present one and those that the CRM remembers."""
     steps = [
         (row[0], row[1], row[NODE], at, stage, means, revision)

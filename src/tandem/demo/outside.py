@@ -6,9 +6,11 @@ source before them. Since three weeks a page of the paid social campaign has los
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.imports.uploads import on_disk
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.rules import Rules, usual
 from tandem.reconcile.sources.report import Hints
@@ -40,7 +42,8 @@ def seed_outside(house: House, site: Site, until: datetime) -> Rules:
             lines.append(f"{on:%Y%m%d},{channel},{value:.0f}\n")
     body = (HEAD + "".join(lines)).encode()
     hints = Hints(system="ga4", account=ACCOUNT, zone=THEIR_ZONE)
-    held = jobs.read_file(house, site, body, "traffic-acquisition.csv", hints)
+    with on_disk(BytesIO(body)) as path:
+        held = jobs.read_file(house, site, path, "traffic-acquisition.csv", hints)
     if held.state == "staged":
         store.confirm(house.database, site, held)
         jobs.review(house, site)

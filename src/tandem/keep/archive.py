@@ -18,6 +18,7 @@ from tandem.base.errors import UserError
 FORMAT = 1
 MANIFEST = "manifest.json"
 BLOCK = 1 << 20
+LARGEST_MANIFEST = 64 << 20
 LEVEL = 3
 
 
@@ -130,16 +131,20 @@ class Reader:
 
     def lines(self, part: Part) -> BinaryIO:
         """The lines of one part, unpacked while they are read."""
-        return gzip.GzipFile(fileobj=io.BytesIO(self._bytes(part.file)))  # type: ignore[return-value]
+        return gzip.GzipFile(fileobj=self._open(part.file))  # type: ignore[return-value]
 
     def check(self, part: Part) -> None:
         """Raises UserError unless the part is what the manifest says."""
         try:
-            packed = self._bytes(part.file)
-            is_whole = hashlib.sha256(packed).hexdigest() == part.sha256
+            digest = hashlib.sha256()
+            for block in _blocks(self._open(part.file)):
+                digest.update(block)
+            is_whole = digest.hexdigest() == part.sha256
             rows = size = 0
-            for block in _blocks(gzip.GzipFile(fileobj=io.BytesIO(packed))):  # type: ignore[arg-type]
+            for block in _blocks(self.lines(part)):
                 rows, size = rows + block.count(b"\n"), size + len(block)
+                if size > part.bytes:
+                    break
         except (KeyError, OSError, EOFError, zlib.error, tarfile.TarError):
             is_whole, rows, size = False, 0, 0
         if not is_whole or (rows, size) != (part.rows, part.bytes):
@@ -148,12 +153,18 @@ class Reader:
     def close(self) -> None:
         self._tar.close()
 
-    def _bytes(self, name: str) -> bytes:
+    def _open(self, name: str) -> BinaryIO:
         file = self._tar.extractfile(name)
         if file is None:
             raise KeyError(name)
-        content = file.read()
-        if len(content) != self._tar.getmember(name).size:
+        return file  # type: ignore[return-value]
+
+    def _bytes(self, name: str) -> bytes:
+        size = self._tar.getmember(name).size
+        if size > LARGEST_MANIFEST:
+            raise KeyError(name)
+        content = self._open(name).read()
+        if len(content) != size:
             raise EOFError(name)
         return content
 

@@ -80,6 +80,7 @@ def _blocks(
         tomorrow = day + timedelta(days=1)
         params = {
             "site": site.id,
+            "is_csv": int(fmt == "CSV"),
             "nodes": nodes,
             "since": _midnight(day, site),
             "until": _midnight(tomorrow, site),

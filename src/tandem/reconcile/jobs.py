@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
@@ -25,13 +26,13 @@ Valued = list[tuple[OutsideRow, Decimal]]
 LOOKED_BACK_DAYS = 92
 
 
-def read_file(house: House, site: Site, body: bytes, name: str, hints: Hints, by: int | None = None) -> store.Import:
+def read_file(house: House, site: Site, path: Path, name: str, hints: Hints, by: int | None = None) -> store.Import:
     """A file read and staged; or refused as a whole, with its problems. The same file again is found again."""
-    began, digest = time.perf_counter(), digest_of(body, site, hints)
+    began, digest = time.perf_counter(), digest_of(path, site, hints)
     if (known := store.counting_already(house.database, site, digest)) is not None:
         return known
     with progress.part(0, 0.7):
-        told = report.read(body, hints, clock.now().astimezone(site.tz).date())
+        told = report.read(path, hints, clock.now().astimezone(site.tz).date())
     progress.for_good()
     held = _staged(house, site, name, digest, told, by)
     took_ms = round((time.perf_counter() - began) * 1000)
@@ -68,10 +69,13 @@ def _in_currency(house: House, site: Site, rows: Sequence[OutsideRow]) -> tuple[
     return valued, problems
 
 
-def digest_of(body: bytes, site: Site, hints: Hints) -> str:
+def digest_of(path: Path, site: Site, hints: Hints) -> str:
     """What tells that a file was brought in before: its bytes, and how it was said to be read."""
-    said = f"{site.id}:{hints.system}:{hints.account}:{hints.zone}:{hints.order}:".encode()
-    return hashlib.sha256(said + body).hexdigest()
+    found = hashlib.sha256(f"{site.id}:{hints.system}:{hints.account}:{hints.zone}:{hints.order}:".encode())
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            found.update(block)
+    return found.hexdigest()
 
 
 # ── from APIs ──

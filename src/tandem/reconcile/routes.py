@@ -19,8 +19,10 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
 from tandem.accounts.work import watched
 from tandem.base import clock
+from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
+from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View, address_of
 from tandem.metrics.ask import Filter
 from tandem.reconcile import jobs, questions, store
@@ -206,8 +208,8 @@ def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: 
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the report that the system exported.")
     hints = hints_of(data)
-    with watched(request, house, caller):
-        held = jobs.read_file(house, view.address.site, file.file.read(), file.filename, hints, caller.person_id)
+    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
+        held = jobs.read_file(house, view.address.site, path, file.filename, hints, caller.person_id)
     return _on_to(view, draft=str(held.id), told="known" if held.state == store.COUNTING else None)
 
 
@@ -324,7 +326,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     out = io.StringIO()
     writer = csv.DictWriter(out, EXPORTED)
     writer.writeheader()
-    writer.writerows({k: _cell(v) for k, v in row.items()} for row in rows)
+    writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
@@ -341,13 +343,6 @@ def _exported(comparison: questions.Comparison, cell: Cell) -> dict[str, Any]:
         f"{cell.share:.6f}", str(cell.noise), cell.is_sampled, cell.is_thresholded,
     )  # fmt: skip
     return dict(zip(EXPORTED, facts, strict=True))
-
-
-def _cell(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; negative numbers are none."""
-    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r"):
-        return value
-    return value if value[1:].replace(".", "", 1).isdigit() else f"'{value}"
 
 
 ROUTES = [page, upload, confirm, undo, drop, set_rules, settle, reopen, export]

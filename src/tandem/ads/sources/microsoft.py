@@ -1,7 +1,6 @@
 """Microsoft Advertising: a keyword report is asked for, waited for, and read as the zipped CSV that it is."""
 
 import tempfile
-import zipfile
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -11,9 +10,10 @@ from urllib.parse import urlsplit
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, found, granted, secret
 from tandem.ads.sources.report import Hints, Report
-from tandem.base.errors import SourceError
+from tandem.base.errors import SourceError, UserError
 from tandem.connections.http import Http
 from tandem.connections.model import Field
+from tandem.imports.archives import Unreadable, unpacked_into
 
 NAME, BASE = "Microsoft Advertising", "https://reporting.api.bingads.microsoft.com"
 TOKENS = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
@@ -75,14 +75,10 @@ def _downloaded(account: Account, where: str, folder: Path) -> Path:
     parts, packed = urlsplit(where), folder / "report.zip"
     with account.open(f"{parts.scheme}://{parts.netloc}", {}) as http:
         http.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, into=packed)
+    target = folder / "report.csv"
     try:
-        with zipfile.ZipFile(packed) as archive:
-            name = archive.namelist()[0]
-            target = folder / "report.csv"
-            with archive.open(name) as source, target.open("wb") as file:
-                while block := source.read(1 << 20):
-                    file.write(block)
-    except (zipfile.BadZipFile, IndexError) as error:
+        unpacked_into(packed, target)
+    except (Unreadable, UserError) as error:
         raise SourceError(NAME, "sent an archive that cannot be read") from error
     return target
 

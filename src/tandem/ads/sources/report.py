@@ -11,8 +11,8 @@ import msgspec
 from tandem.ads.model import MOST_KNOWN, MOST_PROBLEMS, AdDay, Known, Problem
 from tandem.ads.sources import cells
 from tandem.ads.sources.cells import Decimals, Order, Unreadable
-from tandem.ads.sources.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
+from tandem.imports.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
 
 BATCH: Final = 4_000
 SAMPLED: Final = 5_000
@@ -345,9 +345,9 @@ def _is_ending(row: list[Any]) -> bool:
 def _head_of(path: Path, system: str) -> Head | None:
     """The line that names the columns: the one that knows most words of a system, of all ways to read the file."""
     best: tuple[tuple[int, int, int], Head] | None = None
-    for form in forms_of(path):
+    for form, rows in forms_of(path):
         above: list[str] = []
-        for line, row in rows_of(path, form):
+        for line, row in rows:
             if line > HEAD_LINES:
                 break
             for name in (system,) if system else COLUMNS:

@@ -1,6 +1,5 @@
 """Asterisk and FreePBX: the manager interface (AMI) as it speaks, and call detail records (CDR) as CSV."""
 
-import csv
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any, NamedTuple
 from tandem.base.errors import UserError
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.sources.common import moment, text, unix, whole
+from tandem.imports.text import parsed
 
 MASTER = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer",
@@ -137,31 +137,28 @@ def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Prob
     Several rows may be of one call (queues, transfers); they share linkedid, and are joined when stored.
 
     returns  a problem with its line for a row that cannot be read, None for one between extensions
-    raises   UserError when the header lacks what a call is known by
+    raises   UserError when the header lacks what a call is known by, and as `imports.text.records`
     """
     given = iter(lines)
     first = next(given, "")
-    rows = csv.reader(chain([first], given), delimiter=max(",;\t", key=first.count))
+    rows = parsed(chain([first], given), max(",;\t", key=first.count))
     names: tuple[str, ...] = MASTER
-    try:
-        for row in rows:
-            if not any(row):
-                continue
-            if names is MASTER and (head := _head(row)):
-                names = head
-                continue
-            cells = ("" if cell in ("NULL", "\\N") else cell for cell in row)
-            try:
-                if len(row) < len(names):
-                    raise UserError(
-                        "There are %(found)s columns instead of %(wanted)s.", "Export the table cdr with its header.",
-                        found=len(row), wanted=len(names),
-                    )  # fmt: skip
-                yield _fact(dict(zip(names, cells, strict=False)), zone)
-            except UserError as error:
-                yield Problem(rows.line_num, *error.sentences, error.values)
-    except csv.Error:
-        yield Problem(rows.line_num, "The row is no CSV.", "Export the file again.")
+    for line, row in rows:
+        if not any(row):
+            continue
+        if names is MASTER and (head := _head(row)):
+            names = head
+            continue
+        cells = ("" if cell in ("NULL", "\\N") else cell for cell in row)
+        try:
+            if len(row) < len(names):
+                raise UserError(
+                    "There are %(found)s columns instead of %(wanted)s.", "Export the table cdr with its header.",
+                    found=len(row), wanted=len(names),
+                )  # fmt: skip
+            yield _fact(dict(zip(names, cells, strict=False)), zone)
+        except UserError as error:
+            yield Problem(line, *error.sentences, error.values)
 
 
 def _head(row: list[str]) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """Leads and deals from a CSV file of any CRM: header, delimiter, encoding, decimals and days are found out."""
 
-import codecs
-import csv
-import io
+from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime, tzinfo
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +11,8 @@ from tandem.base import progress
 from tandem.base.errors import UserError
 from tandem.crm.model.deal import DealFact, Problem
 from tandem.crm.model.mapping import Mapping, read
+from tandem.imports.spill import Spill
+from tandem.imports.text import NotText, encoding_of, first_lines, line_count, named_delimiter, records
 
 SYSTEM = "csv"
 MOST_ROWS, MOST_PROBLEMS = 200_000, 50
@@ -51,28 +53,47 @@ MEANINGS = {
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says. With problems nothing of it is to be kept."""
+    """What a file says beside its records. With problems nothing of it is to be kept.
 
-    facts: list[DealFact]
+    won   how many of the records are won
+    """
+
     problems: list[Problem]
     columns: dict[str, list[str]]
     unused: list[str]
+    won: int
 
 
-def table_of(body: bytes, zone: tzinfo, now: datetime) -> Table:
-    """The records of a file.
+def table_of(path: Path, zone: tzinfo, now: datetime, into: Spill[DealFact]) -> Table:
+    """Sets the records of a file down in `into`.
 
     zone   of moments that come without one
     now    the moment of the snapshot, where the file does not say when a record was changed
     raises   UserError when it is no table, has no column that names records, or has too many rows
     """
-    text = _decoded(body)
-    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
-    if not lines:
+    try:
+        encoding = encoding_of(path)
+        with closing(records(path, encoding, *_form(path, encoding), errors="replace")) as lines:
+            return _table(lines, line_count(path), zone, now, into)
+    except NotText as error:
+        raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.") from error
+
+
+def _form(path: Path, encoding: str) -> tuple[str, int]:
+    """The delimiter, and how many lines stand before the table."""
+    if named := named_delimiter(path, encoding):
+        return named, 1
+    head = "".join(first_lines(path, encoding, 1))
+    return max((";", "\t", ",", "|"), key=head.count), 0
+
+
+def _table(
+    lines: Iterator[tuple[int, list[str]]], count: int, zone: tzinfo, now: datetime, into: Spill[DealFact]
+) -> Table:
+    first = next(lines, None)
+    if first is None:
         raise UserError("The file is empty.", "Export it from the CRM again.")
-    if len(lines) > MOST_ROWS:
-        raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
-    head = [" ".join(cell.replace("\ufeff", "").split()) for cell in lines[0]]
+    head = [" ".join(cell.replace("\ufeff", "").split()) for cell in first[1]]
     known = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
     if not known["id"] or not known["created_at"]:
         raise UserError(
@@ -82,35 +103,40 @@ def table_of(body: bytes, zone: tzinfo, now: datetime) -> Table:
     columns = {ours: found for ours, found in known.items() if found}
     mapping = Mapping(fields={ours: tuple(found) for ours, found in columns.items()})
     used = {name for found in columns.values() for name in found} | {"stage_kind"}
-    facts, problems = _read(lines, head, mapping, zone, now)
-    return Table(facts=facts, problems=problems, columns=columns, unused=[h for h in head if h and h not in used])
+    problems, won = _read(lines, head, mapping, zone, now, into, count)
+    return Table(problems=problems, columns=columns, unused=[h for h in head if h and h not in used], won=won)
 
 
 def _read(
-    lines: list[list[str]], head: list[str], mapping: Mapping, zone: tzinfo, now: datetime
-) -> tuple[list[DealFact], list[Problem]]:
-    facts, problems, seen = list[DealFact](), list[Problem](), dict[tuple[str, str], int]()
-    for number, cells in enumerate(lines[1:], 2):
-        progress.at(number, len(lines))
+    lines: Iterator[tuple[int, list[str]]], head: list[str], mapping: Mapping, zone: tzinfo, now: datetime,
+    into: Spill[DealFact], count: int,
+) -> tuple[list[Problem], int]:  # fmt: skip
+    problems, seen, won = list[Problem](), dict[int, int](), 0
+    for number, (line, cells) in enumerate(lines, 2):
+        if number > MOST_ROWS:
+            raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+        progress.at(line, count)
         if not any(cell.strip() for cell in cells):
             continue
         raw = dict(zip(head, cells, strict=False))
         stage = str(next((raw[h] for h in mapping.fields.get("stage", ()) if raw.get(h)), "")).strip().lower()
         told = raw.get("stage_kind") or next((kind for kind, words in MEANINGS.items() if stage in words), "open")
-        fact, found = read(mapping, {**raw, "_stage_kind": told}, SYSTEM, zone, number)
+        fact, found = read(mapping, {**raw, "_stage_kind": told}, SYSTEM, zone, line)
         problems += found
         if fact is None:
             continue
-        if (fact.kind, fact.id) in seen:
-            other = {"id": fact.id[:40], "other": str(seen[fact.kind, fact.id])}
+        key = hash((fact.kind, fact.id))  # 64 bits: of 200,000 records two share one once in a billion files
+        if key in seen:
+            other = {"id": fact.id[:40], "other": str(seen[key])}
             problems.append(
-                _told(number, "The id %(id)s stands in line %(other)s too.", "Keep one line a record.", other)
+                _told(line, "The id %(id)s stands in line %(other)s too.", "Keep one line a record.", other)
             )
-        seen[fact.kind, fact.id] = number
-        facts.append(fact if "updated_at" in mapping.fields else _as_of(fact, now))
+        seen[key] = line
+        won += fact.stage_kind == "won"
+        into.add(fact if "updated_at" in mapping.fields else _as_of(fact, now))
         if len(problems) >= MOST_PROBLEMS:
             break
-    return facts, problems
+    return problems, won
 
 
 def _told(line: int, what: str, cure: str, values: dict[str, str]) -> Problem:
@@ -120,19 +146,3 @@ def _told(line: int, what: str, cure: str, values: dict[str, str]) -> Problem:
 def _as_of(fact: DealFact, now: datetime) -> DealFact:
     moved = fact.moved_at or fact.closed_at or fact.created_at
     return msgspec.structs.replace(fact, updated_at=now, moved_at=moved)
-
-
-def _decoded(body: bytes) -> str:
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return body.decode("utf-16", "replace")
-    if b"\0" in body[:4096]:
-        raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.")
-    try:
-        return body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return body.decode("cp1251", "replace")
-
-
-def _delimiter(text: str) -> str:
-    head = text.split("\n", 1)[0]
-    return max((";", "\t", ",", "|"), key=head.count)

@@ -1,15 +1,19 @@
 -- answers: What happened on a site in a span of time, or what did one person do there?
 -- grain: one row per event
 -- reads: agents, events
+-- In a CSV file an apostrophe stands before a text that a spreadsheet would take for a formula, as in base/csv_cells.py.
+with
+    (x -> if({is_csv:UInt8} = 1 and match(x, '^\\s*[=+@＝＋－＠-]'), concat('\'', x), x)) as safe
 select
     leftPad(lower(hex(e.id)), 16, '0') as id,
     leftPad(lower(hex(e.visitor)), 16, '0') as visitor,
     formatDateTime(e.at, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC') as at,
     formatDateTime(e.received, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC') as received,
-    e.kind as kind, e.name as name, e.host as host, e.path as path, e.query as query, e.referrer as referrer,
-    e.language as language, e.width as width, e.country as country, e.city as city, e.network as network,
-    a.user_agent as user_agent, e.engaged_ms as engaged_ms, e.scroll as scroll, e.value as value, e.amount as amount,
-    e.currency as currency, e.props as props, e.status as status, e.marks as marks
+    e.kind as kind, safe(e.name) as name, safe(e.host) as host, safe(e.path) as path, safe(e.query) as query,
+    safe(e.referrer) as referrer, safe(e.language) as language, e.width as width, safe(e.country) as country,
+    safe(e.city) as city, safe(e.network) as network,
+    safe(a.user_agent) as user_agent, e.engaged_ms as engaged_ms, e.scroll as scroll, e.value as value,
+    e.amount as amount, safe(e.currency) as currency, e.props as props, e.status as status, e.marks as marks
 from (
     select *
     from events

@@ -5,8 +5,9 @@ from decimal import Context, Decimal, InvalidOperation
 from xml.etree import ElementTree
 
 from tandem.base.errors import SourceError
+from tandem.imports.archives import Unreadable
+from tandem.imports.xml import element_of
 from tandem.rates.model import EURO, Rate
-from tandem.rates.sources.ecb import refuse_entities
 
 NAME = "cbr"
 BASE = "https://www.cbr.ru"
@@ -64,10 +65,9 @@ def _against_euro(on: date, roubles: dict[str, Decimal]) -> list[Rate]:
 
 
 def _root(content: bytes) -> ElementTree.Element:
-    refuse_entities(content, "Central Bank of Russia")
     try:
-        return ElementTree.fromstring(content)
-    except (ElementTree.ParseError, ValueError) as error:
+        return element_of(content)
+    except Unreadable as error:
         raise _unreadable(error) from error
 
 

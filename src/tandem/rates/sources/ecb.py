@@ -1,18 +1,20 @@
 """The European Central Bank: reference rates of about thirty currencies against the euro, on working days."""
 
-import csv
 import io
-import zipfile
 from datetime import date
 from decimal import Decimal, InvalidOperation
-from xml.etree import ElementTree
 
-from tandem.base.errors import SourceError
+from tandem.base.errors import SourceError, UserError
+from tandem.imports.archives import Unreadable, unpacked_bytes
+from tandem.imports.text import NotText, parsed
+from tandem.imports.xml import element_of
 from tandem.rates.model import Rate
 
 NAME = "ecb"
 BASE = "https://www.ecb.europa.eu"
 DAILY, RECENT = "/stats/eurofxref/eurofxref-daily.xml", "/stats/eurofxref/eurofxref-hist-90d.xml"
+MOST_BYTES = 16 << 20
+"""Of a file of rates, unpacked; the whole history has less than two million."""
 WHOLE = "/stats/eurofxref/eurofxref-hist.zip"
 
 
@@ -30,33 +32,35 @@ def rates_in(content: bytes) -> list[Rate]:
 
 def _unzipped(content: bytes) -> bytes:
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return archive.read(archive.namelist()[0])
-    except (zipfile.BadZipFile, IndexError) as error:
+        return unpacked_bytes(content, MOST_BYTES)
+    except Unreadable as error:
         raise SourceError("European Central Bank", "the archive of rates is damaged") from error
+    except UserError as error:
+        raise SourceError("European Central Bank", error.what) from error
 
 
 def _from_xml(content: bytes) -> list[Rate]:
-    refuse_entities(content, "European Central Bank")
     try:
-        root = ElementTree.fromstring(content)
+        root = element_of(content)
         days = [e for e in root.iter() if e.get("time")]
         found = [
             _rate(date.fromisoformat(day.attrib["time"]), cube.attrib["currency"], cube.attrib["rate"])
             for day in days
             for cube in day
         ]
-    except (ElementTree.ParseError, KeyError, ValueError, InvalidOperation) as error:
+    except (Unreadable, KeyError, ValueError, InvalidOperation) as error:
         raise SourceError("European Central Bank", f"the XML of rates cannot be read: {error}") from error
     return found
 
 
 def _from_csv(content: bytes) -> list[Rate]:
-    rows = csv.reader(io.StringIO(content.decode("utf-8-sig", "replace")))
-    header = [name.strip() for name in next(rows, [])]
-    if header[:1] != ["Date"]:
-        raise SourceError("European Central Bank", "the file of rates does not begin with Date")
+    if len(content) > MOST_BYTES:
+        raise SourceError("European Central Bank", "the file of rates is too large")
     try:
+        rows = (cells for _, cells in parsed(io.StringIO(content.decode("utf-8-sig", "replace")), ","))
+        header = [name.strip() for name in next(rows, [])]
+        if header[:1] != ["Date"]:
+            raise SourceError("European Central Bank", "the file of rates does not begin with Date")
         return [
             _rate(date.fromisoformat(row[0]), currency, value)
             for row in rows
@@ -64,7 +68,7 @@ def _from_csv(content: bytes) -> list[Rate]:
             for currency, value in zip(header[1:], row[1:], strict=False)
             if len(currency) == 3 and value.strip() not in ("", "N/A")
         ]
-    except (ValueError, InvalidOperation) as error:
+    except (NotText, UserError, ValueError, InvalidOperation) as error:
         raise SourceError("European Central Bank", f"the CSV of rates cannot be read: {error}") from error
 
 
@@ -73,9 +77,3 @@ def _rate(on: date, currency: str, value: str) -> Rate:
     if not per_eur > 0:
         raise ValueError(f"{currency} of {on} is not above 0")
     return Rate(on=on, currency=currency, per_eur=per_eur, source=NAME)
-
-
-def refuse_entities(content: bytes, system: str) -> None:
-    """Banks declare no entities; a file that does would only be out to fill the memory."""
-    if b"<!ENTITY" in content[:4000].upper():
-        raise SourceError(system, "the XML declares entities")

@@ -1,18 +1,23 @@
 """A report as a file: blocks of a preamble, a head and rows; what has no day is refused, never spread over days."""
 
+from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from tandem.base import progress
+from tandem.base.errors import UserError
+from tandem.imports.spill import Spill
+from tandem.imports.text import NotText, line_count
 from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OTHER_ROW, OutsideRow, Problem, Report
 from tandem.reconcile.sources import words
 from tandem.reconcile.sources.table import (
     Cells,
     Decimals,
-    NotATable,
     Order,
     Unreadable,
     day,
@@ -25,6 +30,7 @@ from tandem.reconcile.sources.table import (
 
 PARTS: Final = ("channel", "source", "medium", "source_medium", "campaign")
 MOST_ROWS: Final = 500_000
+MOST_BLOCKS: Final = 100
 
 
 class Hints(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,12 +65,19 @@ class _Head(msgspec.Struct, frozen=True, kw_only=True):
         return words.DAY in self.columns or "nth_day" in self.columns
 
 
+class _Row(msgspec.Struct, frozen=True, array_like=True):
+    """A row and its place in the file."""
+
+    line: int
+    cells: Cells
+
+
 class _Block(msgspec.Struct, kw_only=True):
     """A head and the rows under it."""
 
     head: _Head
     start: date | None
-    rows: list[tuple[int, Cells]]
+    rows: Spill[_Row]
 
 
 class _Preamble(msgspec.Struct, kw_only=True):
@@ -77,14 +90,21 @@ class _Preamble(msgspec.Struct, kw_only=True):
     is_thresholded: bool = False
 
 
-def read(body: bytes, hints: Hints, today: date) -> Report:
-    """What a file says; with problems nothing of it is to be kept."""
-    try:
-        lines = lines_of(body)
-    except NotATable:
-        return _refused(Problem(code="no_table"))
-    with progress.part(0, 0.6):
-        blocks, told = _blocks(lines)
+def read(path: Path, hints: Hints, today: date) -> Report:
+    """What a file says; with problems nothing of it is to be kept.
+
+    raises   UserError when the file passes a limit
+    """
+    with ExitStack() as spills:
+        try:
+            with progress.part(0, 0.6):
+                blocks, told = _blocks(lines_of(path), line_count(path), spills)
+        except NotText:
+            return _refused(Problem(code="no_table"))
+        return _report(blocks, told, hints, today)
+
+
+def _report(blocks: list[_Block], told: _Preamble, hints: Hints, today: date) -> Report:
     system = hints.system or told.system or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
@@ -102,22 +122,24 @@ def _refused(problem: Problem, system: str = "other") -> Report:
     return Report(system=system, split="day", rows=[], problems=[problem])
 
 
-def _blocks(lines: list[tuple[int, Cells]]) -> tuple[list[_Block], _Preamble]:
+def _blocks(lines: Iterable[tuple[int, Cells]], count: int, spills: ExitStack) -> tuple[list[_Block], _Preamble]:
     told, blocks, start = _Preamble(), list[_Block](), None
-    for nth, (line, cells) in enumerate(lines):
-        progress.at(nth, len(lines))
+    for line, cells in lines:
+        progress.at(line, count)
         text = " ".join(c for c in cells if c)
         if not text:
             continue
         is_open = bool(blocks)
         head = None if text.startswith("#") else _head(line, cells)
         if head is not None and _is_head(cells):
-            blocks.append(_Block(head=head, start=start, rows=[]))
+            if len(blocks) == MOST_BLOCKS:
+                raise UserError("The file has more than 100 tables.", "Export one table a file.")
+            blocks.append(_Block(head=head, start=start, rows=spills.enter_context(Spill(_Row))))
         elif text.startswith("#") or not is_open or (len(cells) == 1 and not _is_row(cells)):
             _listen(told, text)
             start = _start(text) or start
         else:
-            blocks[-1].rows.append((line, cells))
+            blocks[-1].rows.add(_Row(line, cells))
     return blocks, told
 
 
@@ -212,23 +234,26 @@ class _Reader:
         if order is None:
             return
         values = [head.columns["value"]] if head.is_long else [head.columns[name] for name in head.figures]
-        cells = (row[place] for _, row in block.rows for place in values if place < len(row))
+        cells = (row.cells[place] for row in block.rows for place in values if place < len(row.cells))
         decimals = decimals_of(cells, head.is_local)
-        for nth, (line, row) in enumerate(block.rows):
+        for nth, row in enumerate(block.rows):
             progress.at(nth, len(block.rows))
             if len(self._problems) >= MOST_PROBLEMS:
                 return
-            self._row(block, line, row, order, decimals)
+            self._row(block, row.line, row.cells, order, decimals)
 
     def _order(self, block: _Block) -> Order | None:
         if self._hints.order or words.DAY not in block.head.columns:
             return self._hints.order
         place = block.head.columns[words.DAY]
-        cells = [row[place] for _, row in block.rows if place < len(row)]
-        order = order_of(cells)
+        cells = dict[str, int]()  # the days as they are written, each with its first line
+        for row in block.rows:
+            if place < len(row.cells):
+                cells.setdefault(row.cells[place], row.line)
+        order = order_of(list(cells))
         if order is None:
-            line, cell = next((line, row[place]) for line, row in block.rows if place < len(row) and "/" in row[place])
-            self._problem("day_order", line, day=cell)
+            cell = next(cell for cell in cells if "/" in cell)
+            self._problem("day_order", cells[cell], day=cell)
         return order
 
     def _row(self, block: _Block, line: int, row: Cells, order: Order, decimals: Decimals) -> None:

@@ -1,14 +1,13 @@
 """A file as lines of cells: encoding and delimiter are found out; numbers and days as many systems write them."""
 
-import codecs
-import csv
-import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from pathlib import Path
 from typing import Final, Literal
 
+from tandem.imports.text import encoding_of, first_lines, named_delimiter, records
 from tandem.reconcile.sources.words import MONTHS
 
 Order = Literal["", "dmy", "mdy"]
@@ -27,57 +26,25 @@ _SPAN: Final = re.compile(
 )
 
 
-class NotATable(Exception):
-    """The bytes are no text."""
-
-
 class Unreadable(ValueError):
     """The cell holds something else."""
 
 
-def lines_of(body: bytes) -> list[tuple[int, Cells]]:
+def lines_of(path: Path) -> Iterator[tuple[int, Cells]]:
     """Line numbers and cells, empty lines too; the delimiter is the one that splits most lines alike.
 
-    raises   NotATable
+    raises   NotText; UserError as `imports.text.records`
     """
-    text = _text(body)
-    best = max(DELIMITERS, key=lambda sign: _evenness(text, sign))
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=best)
-    try:
-        return [(reader.line_num, [cell.strip() for cell in cells]) for cells in reader]
-    except csv.Error as error:
-        raise NotATable from error
+    encoding = encoding_of(path)
+    named, first = named_delimiter(path, encoding), first_lines(path, encoding)
+    best = named or max(DELIMITERS, key=lambda sign: _evenness(first, sign))
+    for line, cells in records(path, encoding, best, skipped=int(bool(named))):
+        yield line, [cell.strip() for cell in cells]
 
 
-def _text(body: bytes) -> str:
-    for mark, name in (
-        (codecs.BOM_UTF8, "utf-8-sig"),
-        (codecs.BOM_UTF16_LE, "utf-16"),
-        (codecs.BOM_UTF16_BE, "utf-16"),
-    ):
-        if body.startswith(mark):
-            return _decoded(body, name)
-    zeros = body[:4096].count(0)
-    if zeros:
-        if zeros < len(body[:4096]) * 0.2:
-            raise NotATable
-        return _decoded(body, "utf-16-le" if body[1:4096:2].count(0) > body[:4096:2].count(0) else "utf-16-be")
-    try:
-        return body.decode("utf-8")
-    except UnicodeDecodeError:
-        return _decoded(body, "cp1251")
-
-
-def _decoded(body: bytes, encoding: str) -> str:
-    try:
-        return body.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise NotATable from error
-
-
-def _evenness(text: str, sign: str) -> int:
+def _evenness(lines: Sequence[str], sign: str) -> int:
     """How many of the first lines have the commonest number of this sign, which is more than none."""
-    counts = [line.count(sign) for line in text.splitlines()[:200] if not line.startswith("#")]
+    counts = [line.count(sign) for line in lines if not line.startswith("#")]
     found = [n for n in counts if n]
     return max((found.count(n) for n in set(found)), default=0)
 

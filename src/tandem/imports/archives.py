@@ -1,0 +1,38 @@
+"""The file inside a zip or gzip archive, unpacked as a stream within limits."""
+
+import tempfile
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+
+from tandem.imports.process import Unreadable, ask
+
+MOST_UNPACKED = 1 << 30
+__all__ = ["MOST_UNPACKED", "Unreadable", "is_archive", "unpacked", "unpacked_bytes", "unpacked_into"]
+
+
+def is_archive(begin: bytes) -> bool:
+    return begin.startswith((b"PK", b"\x1f\x8b"))
+
+
+def unpacked(path: Path, most: int = MOST_UNPACKED) -> Generator[bytes, None, None]:
+    """The first file of an archive, block by block.
+
+    raises   Unreadable when it is damaged; UserError when it unpacks to more than `most` bytes or holds an archive
+    """
+    yield from ask("unpack", path, most)
+
+
+def unpacked_into(path: Path, target: Path, most: int = MOST_UNPACKED) -> None:
+    """The first file of an archive as a file of its own; raises what `unpacked` does."""
+    with target.open("wb") as file, closing(unpacked(path, most)) as blocks:
+        for block in blocks:
+            file.write(block)
+
+
+def unpacked_bytes(content: bytes, most: int) -> bytes:
+    """The first file of a small archive that is in memory already; raises what `unpacked` does."""
+    with tempfile.NamedTemporaryFile(prefix="tandem-archive-") as packed:
+        packed.write(content)
+        packed.flush()
+        return b"".join(unpacked(Path(packed.name), most))

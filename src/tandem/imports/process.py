@@ -1,0 +1,121 @@
+"""Starts the reading process, listens to it, and says in a sentence how it ended."""
+
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import msgspec
+
+from tandem.base import log
+from tandem.base.errors import UserError
+from tandem.imports import child
+
+CHILD = Path(child.__file__)
+AT_ONCE = 2
+"""Reading processes at a time: each may hold as much memory as its limit allows."""
+PATIENCE_S = 150.0
+"""Seconds that a process may say nothing, and that a reader waits for its turn."""
+REASONS = {
+    "many_cells": ("The spreadsheet spans more cells than Tandem reads.",
+                   "Copy the table alone into a new sheet, without cells far outside, and save that."),
+    "memory": ("The spreadsheet needs more memory than it may have.",
+               "Copy the table alone into a new sheet, without cells far outside, and save that."),
+    "slow": ("Reading the file took too long.", "Export fewer rows or columns."),
+    "many_sheets": ("The spreadsheet has more than 100 sheets.", "Copy the table alone into a new file."),
+    "long_row": ("A cell or a row is longer than Tandem reads.", "Export it without the long texts."),
+    "many_members": ("The archive holds more than 1,000 files.", "Unpack it and send the file you mean."),
+    "nested": ("The archive holds another archive.", "Unpack it and send the file inside."),
+    "unpacked": ("The archive unpacks to more than Tandem reads.", "Unpack it and send fewer rows."),
+    "locked": ("The archive has a password.", "Unpack it and send the file inside."),
+    "empty": ("The archive is empty.", "Export it again."),
+}  # fmt: skip
+_turns = threading.BoundedSemaphore(AT_ONCE)
+_log = log.get("imports")
+
+
+class Unreadable(Exception):
+    """The file is of no kind that the process knows, or damaged."""
+
+
+def ask(what: str, path: Path, number: int) -> Iterator[Any]:
+    """The frames that the reading process sends, one after another. It ends when they are no longer asked for.
+
+    raises   Unreadable; UserError when a limit is passed
+    """
+    with _running(what, path, number) as process:
+        assert process.stdout is not None
+        for told in _frames(process.stdout, time.monotonic):
+            if not isinstance(told, str):
+                yield told
+                continue
+            if told == "done":
+                return
+            raise _refused(what, told)
+        raise _refused(what, _died(process))
+
+
+@contextmanager
+def _running(what: str, path: Path, number: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A fresh process without our threads, files, secrets and environment."""
+    if not _turns.acquire(timeout=PATIENCE_S):
+        raise UserError("Other files are being read.", "Send yours again in a few minutes.", status=503)
+    command = [sys.executable, "-I", "-X", "utf8", str(CHILD), what, str(path), str(number)]
+    try:
+        with subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
+            bufsize=0,
+        ) as process:  # fmt: skip
+            try:
+                yield process
+            finally:
+                process.kill()  # does nothing to one that has ended
+    finally:
+        _turns.release()
+
+
+def _frames(pipe: IO[bytes], now: Any) -> Iterator[Any]:
+    with selectors.DefaultSelector() as ready:
+        ready.register(pipe, selectors.EVENT_READ)
+        while len(head := _exactly(pipe, ready, 4, now)) == 4:
+            size = int.from_bytes(head, "big")
+            if size > child.MOST_FRAME:
+                return
+            body = _exactly(pipe, ready, size, now)
+            if len(body) < size:
+                return
+            yield msgspec.msgpack.decode(body)
+
+
+def _exactly(pipe: IO[bytes], ready: selectors.BaseSelector, count: int, now: Any) -> bytearray:
+    """So many bytes, or fewer when the process has ended."""
+    found, until = bytearray(), now() + PATIENCE_S
+    while len(found) < count:
+        if not ready.select(max(0.0, until - now())):
+            raise UserError(*REASONS["slow"])
+        block = pipe.read(count - len(found))
+        if not block:
+            break
+        found += block
+    return found
+
+
+def _died(process: subprocess.Popen[bytes]) -> str:
+    """Why it has ended without a word. An allocator that gets no memory aborts; the kernel kills who holds too much."""
+    reasons = {signal.SIGXCPU: "slow", signal.SIGABRT: "memory", signal.SIGKILL: "memory"}
+    return next((why for sign, why in reasons.items() if process.wait(PATIENCE_S) == -sign), "unreadable")
+
+
+def _refused(what: str, why: str) -> Exception:
+    _log.info("imports.refused", what=what, why=why)
+    if why not in REASONS:
+        return Unreadable(why)
+    if what == "unpack" and why == "memory":
+        return Unreadable(why)
+    return UserError(*REASONS[why])

@@ -1,0 +1,206 @@
+"""Delimited text as records of cells, a line at a time: encoding, `sep=`, and limits that no file can pass."""
+
+import codecs
+import csv
+from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
+from typing import IO, NoReturn
+
+from tandem.base.errors import UserError
+
+LONGEST_LINE = LONGEST_CELL = 1 << 20
+LONGEST_RECORD = 4 << 20
+MOST_COLUMNS = 16_384
+BLOCK = 256 << 10
+SAMPLE = 64 << 10
+OTHERS = (b"PK\x03\x04", b"PK\x00", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")
+"""How spreadsheets, archives, documents and pictures begin."""
+_END = "\0the end\0"
+"""Stands behind the last line: where it is found inside a cell, a quote was never closed. No file holds zero bytes."""
+
+
+class NotText(Exception):
+    """The bytes are no text."""
+
+
+class _Endless(Exception):
+    """A record goes on over more lines than any table needs."""
+
+
+def encoding_of(path: Path, otherwise: str = "cp1251") -> str:
+    """UTF-8 or UTF-16 by their mark, UTF-16 by its zero bytes, else UTF-8 if the whole file is, else `otherwise`.
+
+    The whole file is looked through once, so that nothing later meets a line that is too long or a zero byte.
+    raises   NotText; UserError for a line longer than a megabyte
+    """
+    with path.open("rb") as file:
+        name = _by_its_beginning(file.read(4096))
+        file.seek(0)
+        if name.startswith("utf-16"):
+            _check_text(file, name)
+            return name
+        try:
+            return _checked(file, name or "utf-8", otherwise)
+        except UnicodeDecodeError as error:
+            raise NotText from error
+
+
+def _by_its_beginning(begin: bytes) -> str:
+    marks = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+    for mark, name in marks.items():
+        if begin.startswith(mark):
+            return name
+    zeros = begin.count(0)
+    if begin.startswith(OTHERS) or 0 < zeros < len(begin) * 0.2:
+        raise NotText
+    if not zeros:
+        return ""
+    return "utf-16-le" if begin[1::2].count(0) > begin[::2].count(0) else "utf-16-be"
+
+
+def _checked(file: IO[bytes], name: str, otherwise: str) -> str:
+    decoder, is_right, count, width = codecs.getincrementaldecoder(name)(), True, 0, 0
+    while block := file.read(BLOCK):
+        if b"\0" in block:
+            raise NotText
+        width = _width(block, width, count, b"\n", b"\r")
+        count += block.count(b"\n")
+        if is_right:
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                is_right = False
+    if is_right:
+        try:
+            decoder.decode(b"", final=True)
+        except UnicodeDecodeError:
+            is_right = False
+    if not is_right and name == "utf-8-sig":
+        raise NotText
+    return name if is_right else otherwise
+
+
+def _check_text(file: IO[bytes], name: str) -> None:
+    decoder, count, width = codecs.getincrementaldecoder(name)(), 0, 0
+    try:
+        while block := file.read(BLOCK):
+            text = decoder.decode(block)
+            if "\0" in text:
+                raise NotText
+            width = _width(text, width, count, "\n", "\r")
+            count += text.count("\n")
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        raise NotText from error
+
+
+def _width(block: bytes | str, width: int, count: int, *ends: bytes | str) -> int:
+    """How long the line is that is open at the end of the block.
+
+    Whole lines inside a block are shorter than it, and a block is shorter than the limit.
+    """
+    last = max(block.rfind(end) for end in ends)  # type: ignore[arg-type]
+    if last < 0:
+        width += len(block)
+    else:
+        first = min(found for end in ends if (found := block.find(end)) >= 0)  # type: ignore[arg-type]
+        if width + first > LONGEST_LINE:
+            _too_long(count + 1)
+        width = len(block) - last - 1
+    if width > LONGEST_LINE:
+        _too_long(count + 1)
+    return width
+
+
+def _too_long(line: int) -> NoReturn:
+    raise UserError("Line %(line)s is longer than 1 MB.", "Export the table again, one line a row.", line=line)
+
+
+def first_lines(path: Path, encoding: str, most: int = 200) -> list[str]:
+    """The first lines, with their ends, of at most 64,000 characters together."""
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        return file.read(SAMPLE).splitlines(keepends=True)[:most]
+
+
+def line_count(path: Path) -> int:
+    """About how many lines a file has, to tell how far its reading is."""
+    count = 0
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            count += block.count(b"\n")
+    return count
+
+
+def named_delimiter(path: Path, encoding: str) -> str:
+    """The delimiter that a first line `sep=;` names, as spreadsheets write it; empty without one."""
+    begin = "".join(first_lines(path, encoding, 1)).lstrip("\ufeff").rstrip("\r\n").strip('"')
+    return begin[4] if len(begin) == 5 and begin[:4].lower() == "sep=" else ""
+
+
+def records(
+    path: Path, encoding: str, delimiter: str, skipped: int = 0, errors: str = "strict"
+) -> Generator[tuple[int, list[str]], None, None]:
+    """The number of its last line and the cells of each record.
+
+    skipped  lines before the first record
+    raises   NotText; UserError for a quote that is never closed, and for a record without bounds
+    """
+    try:
+        with path.open(encoding=encoding, errors=errors, newline="") as file:
+            for _ in range(skipped):
+                file.readline(LONGEST_LINE)
+            for line, cells in parsed(file, delimiter):
+                yield line + skipped, cells
+    except UnicodeDecodeError as error:
+        raise NotText from error
+
+
+def parsed(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Records out of lines that are bounded already; raises UserError as `records` does."""
+    csv.field_size_limit(LONGEST_CELL)
+    bounded, told = _bounded(lines)
+    reader = csv.reader(bounded, delimiter=delimiter)
+    begins = 1
+    try:
+        for cells in reader:
+            if cells and cells[-1].endswith(_END):
+                if cells == [_END]:
+                    return
+                raise UserError(
+                    "A quote that is opened in line %(line)s is never closed.",
+                    "Close or remove it, or export the file again.", line=begins,
+                )  # fmt: skip
+            if len(cells) > MOST_COLUMNS:
+                raise UserError(
+                    "Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=reader.line_num
+                )
+            told()
+            yield reader.line_num, cells
+            begins = reader.line_num + 1
+    except (csv.Error, _Endless) as error:
+        if "limit" not in str(error) and not isinstance(error, _Endless):
+            raise NotText from error
+        raise UserError(
+            "A cell that begins in line %(line)s is longer than 1 MB.",
+            "See whether a quote is never closed there, or export the file again.", line=begins,
+        ) from error  # fmt: skip
+
+
+def _bounded(lines: Iterable[str]) -> tuple[Iterator[str], Callable[[], None]]:
+    """The lines, and what tells that a record has ended: a record over many lines is bounded as a whole."""
+    size = 0
+
+    def ended() -> None:
+        nonlocal size
+        size = 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for line in lines:
+            size += len(line)
+            if size > LONGEST_RECORD:
+                raise _Endless
+            yield line
+        yield _END
+
+    return counted(), ended

@@ -1,0 +1,199 @@
+"""No file stops the product: each is refused with a sentence, soon, and costs the server no memory."""
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tandem.base.errors import UserError
+from tandem.imports import process
+from tandem.imports.archives import Unreadable, unpacked, unpacked_bytes, unpacked_into
+from tandem.imports.tables import NotATable, forms_of, rows_of
+from tandem.imports.xml import element_of
+from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+from tests.imports.attacks import ARCHIVES, HARMLESS, SPREADSHEETS, TEXTS, TWO_CELLS, book, cell, sheet, zipped
+
+MB = 1 << 20
+
+
+def read(path: Path) -> int:
+    return sum(1 for form, _ in forms_of(path) for _ in rows_of(path, form))
+
+
+def peak() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+@pytest.fixture
+def bounded() -> Iterator[None]:
+    """At most 60 MB and 30 seconds; both are far below what any of the files asks for."""
+    before, began = peak(), time.monotonic()
+    yield
+    assert peak() - before < 60
+    assert time.monotonic() - began < 30
+    assert [t for t in threading.enumerate() if t.name.startswith("imports")] == []
+
+
+def kept(tmp_path: Path, body: bytes) -> Path:
+    path = tmp_path / "file"
+    path.write_bytes(body)
+    return path
+
+
+@pytest.mark.parametrize("name", SPREADSHEETS)
+def test_a_spreadsheet_that_asks_for_too_much_is_refused(name: str, tmp_path: Path, bounded: None) -> None:
+    path = kept(tmp_path, SPREADSHEETS[name]())
+    with pytest.raises((UserError, NotATable)) as refused:
+        read(path)
+    assert isinstance(refused.value, NotATable) or refused.value.hint
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_only_claims_to_be_large_costs_nothing(name: str, tmp_path: Path, bounded: None) -> None:
+    try:
+        assert read(kept(tmp_path, HARMLESS[name]())) < 100_000
+    except (UserError, NotATable):
+        assert name != "a false dimension", "what is really in it is small"
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_without_end_is_refused_with_its_line(name: str, tmp_path: Path, bounded: None) -> None:
+    make, said = TEXTS[name]
+    path = kept(tmp_path, make())
+    with pytest.raises(UserError) as refused:
+        form = next(form for form, _ in forms_of(path) if form.delimiter == ",")
+        list(rows_of(path, form))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "body", [b"Day,Campaign\n1,\0\n" * 9000, b"Day,Campaign\n" * 9000 + b"\0", b"\x89PNG\r\n", b"PK\0\0"]
+)
+def test_what_is_no_text_is_told(body: bytes, tmp_path: Path) -> None:
+    with pytest.raises(NotATable):
+        forms_of(kept(tmp_path, body))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1251"])
+def test_a_first_line_that_names_the_delimiter_is_none_of_the_table(encoding: str, tmp_path: Path) -> None:
+    path = kept(tmp_path, "sep=;\r\nid;этап\r\n1;a,b\r\n".encode(encoding))
+    ((form, head),) = forms_of(path)
+    assert head == list(rows_of(path, form)) == [(2, ["id", "этап"]), (3, ["1", "a,b"])]
+
+
+@pytest.mark.parametrize("name", ARCHIVES)
+def test_an_archive_that_unpacks_without_end_is_refused(name: str, tmp_path: Path, bounded: None) -> None:
+    make, said = ARCHIVES[name]
+    target = tmp_path / "out"
+    with pytest.raises((UserError, Unreadable)) as refused:
+        unpacked_into(kept(tmp_path, make()), target, 4 * MB)
+    assert said in str(refused.value)
+    assert not target.exists() or target.stat().st_size <= 4 * MB
+
+
+def test_an_honest_archive_is_unpacked(tmp_path: Path) -> None:
+    assert unpacked_bytes(zipped({"a.csv": b"x,y\n" * 100_000}), MB) == b"x,y\n" * 100_000
+
+
+def test_the_process_ends_when_nobody_listens_and_gives_its_turn_back(tmp_path: Path) -> None:
+    path = kept(tmp_path, zipped({"a.csv": os.urandom(4 * MB)}))
+    for _ in range(process.AT_ONCE + 1):
+        with closing(unpacked(path)) as blocks:
+            assert next(blocks)
+
+
+def test_a_process_that_says_nothing_is_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    silent = tmp_path / "silent.py"
+    silent.write_text("import time; time.sleep(60)")
+    monkeypatch.setattr(process, "CHILD", silent)
+    monkeypatch.setattr(process, "PATIENCE_S", 0.3)
+    began = time.monotonic()
+    with pytest.raises(UserError, match="took too long"):
+        list(process.ask("rows", tmp_path, 0))
+    assert time.monotonic() - began < 5
+
+
+def test_the_process_has_limits_and_knows_nothing_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spy = tmp_path / "spy.py"
+    spy.write_text(
+        f"import sys; sys.path.insert(0, {str(Path(process.CHILD).parent)!r})\n"
+        "import child, os, resource as r\nchild.limit()\nout = os.fdopen(1, 'wb')\n"
+        "names = [n for n in os.environ if not n.startswith('LC_')]\n"
+        "files = [f for f in os.listdir('/proc/self/fd') if int(f) > 2 and os.path.exists(f'/proc/self/fd/{f}')]\n"
+        "child.send(out, [r.getrlimit(r.RLIMIT_AS)[0], r.getrlimit(r.RLIMIT_CPU)[0], names, files])\n"
+        "child.send(out, 'done')\nout.flush()"
+    )
+    monkeypatch.setenv("TANDEM_KEY", "a secret")
+    monkeypatch.setattr(process, "CHILD", spy)
+    ((memory, cpu_s, names, files),) = process.ask("rows", tmp_path, 0)
+    assert (memory, cpu_s, names, files) == (1 << 30, 120, [], [])
+
+
+@pytest.mark.parametrize("content", [
+    b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", b"<!--" + b" " * 5000 + b"--><!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
+    "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>".encode("utf-16"),
+    b"<x>" * 100_000, b"<x><y>", b"",
+])  # fmt: skip
+def test_xml_that_declares_entities_or_has_no_bottom_is_refused(content: bytes) -> None:
+    with pytest.raises(Unreadable):
+        element_of(content)
+
+
+# ── through the running product ──
+
+
+def server_rss(folder: Path) -> int:
+    """Megabytes that the server of this folder holds now."""
+    mark = f"TANDEM_DATA={folder}".encode()
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if b"serve" in (entry / "cmdline").read_bytes() and mark in (entry / "environ").read_bytes():
+                return int((entry / "statm").read_text().split()[1]) * 4096 // MB
+        except OSError:
+            continue
+    raise AssertionError("the server is gone")
+
+
+PAGES: dict[str, Callable[[], bytes]] = {
+    "/ads/import": lambda: TWO_CELLS,
+    "/deals/import": TEXTS["one line of 20 MB"][0],
+    "/calls/import": TEXTS["a quote that never ends"][0],
+    "/reconciliation/import": TEXTS["a record over many lines"][0],
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, page: str) -> None:  # noqa: F811
+    before = server_rss(running.folder)
+    with running.as_person("admin") as browser:
+        answer = browser.post(f"{page}?site=fern", files={"file": ("a.xlsx", PAGES[page]())})
+        assert answer.status_code == 400, answer.text
+        assert any(word in answer.text for word in ("cells", "1 MB")), answer.text
+        assert browser.get("/healthz").status_code == 200
+    assert server_rss(running.folder) - before < 80
+
+
+def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:  # noqa: F811
+    """Read as a whole, these 8 MB took 200 MB."""
+    note = "x" * 220
+    lines = [f"{n},2026-10-05T09:00:00Z,New,{n},{note}" for n in range(30_000)]
+    body = "\n".join(["Deal ID,Created,Stage,Amount,Notes", *lines]).encode()
+    before = server_rss(running.folder)
+    with running.as_person("marketing") as browser:
+        answer = browser.post(
+            "/deals/import?site=fern", files={"file": ("a.csv", body)}, data={"act": "dry"}, timeout=90
+        )
+    assert "This was a dry run" in answer.text
+    assert server_rss(running.folder) - before < 50
+
+
+def test_a_sheet_is_read_as_it_was(tmp_path: Path) -> None:
+    rows = f'<row r="3">{cell("B3")}<c r="C3" t="str"><v>Ж</v></c></row><row r="5">{cell("B5", "2.5")}</row>'
+    ((form, head),) = forms_of(kept(tmp_path, zipped(book(sheet(rows)))))
+    expected = [(1, ["", ""]), (2, ["", ""]), (3, [1.0, "Ж"]), (4, ["", ""]), (5, [2.5, ""])]
+    assert head == list(rows_of(tmp_path / "file", form)) == expected

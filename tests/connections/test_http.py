@@ -1,6 +1,8 @@
 """Speaking to outside systems: private addresses, pace, retries, and errors that hold no personal data."""
 
+import gzip
 import ipaddress
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -168,3 +170,37 @@ def test_a_name_that_points_elsewhere_the_second_time_gains_nothing(monkeypatch:
     assert seen[0].headers["host"] == "rebinding.example"
     assert seen[0].extensions["sni_hostname"] == "rebinding.example"
     assert asked == ["rebinding.example"]
+
+
+def packed(body: bytes, coding: str = "gzip") -> Reply:
+    return Reply(body=body, headers=(("Content-Type", "application/json"), ("Content-Encoding", coding)))
+
+
+def test_a_compressed_answer_is_unpacked(tmp_path: Path) -> None:
+    body = json.dumps({"n": "ż" * 200_000}).encode()
+    with outside(in_turn(packed(gzip.compress(body)))) as stub, client(stub.url, []) as http:
+        assert http.get("/").json() == {"n": "ż" * 200_000}
+        http.request("GET", "/", into=tmp_path / "file")
+    assert (tmp_path / "file").read_bytes() == body
+    assert stub.asked[0].headers["accept-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("into", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (packed(gzip.compress(b"0" * (32 << 20))), "sent more than 8 MB"),
+        (packed(gzip.compress(gzip.compress(b"0" * 100)), "gzip, gzip"), "compression that was not asked for"),
+        (packed(b"no gzip at all"), "damaged compression"),
+        (Reply(body=b"0" * (9 << 20)), "sent more than 8 MB"),
+    ],
+)
+def test_an_answer_without_end_is_not_taken(
+    reply: Reply, said: str, into: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "MOST_BYTES", 8 << 20)
+    monkeypatch.setattr(http, "MOST_INTO_FILE", 8 << 20)
+    target = tmp_path / "file" if into else None
+    with outside(in_turn(reply)) as stub, client(stub.url, []) as asker, pytest.raises(SourceError, match=said):
+        asker.request("GET", "/", into=target)
+    assert target is None or not target.exists() or target.stat().st_size <= 8 << 20

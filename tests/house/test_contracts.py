@@ -14,6 +14,11 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "a slice imports a slice": ("board/questions.py", "from tandem.collect import store as _s", "floors"),
     "the floor imports a slice": ("metrics/period.py", "from tandem.board import model as _m", "floors"),
     "base imports accounts": ("base/clock.py", "from tandem.accounts import model as _m", "floors"),
+    "the reader of files imports what stands above": (
+        "imports/text.py",
+        "from tandem.rates import model as _m",
+        "floors",
+    ),
     "accounts imports metrics": ("accounts/model.py", "from tandem.metrics import metric as _m", "floors"),
     "a slice imports the app": ("collect/routes.py", "import tandem.app as _a", "floors"),
     "a store imports routes": ("changes/store.py", "from tandem.changes import routes as _r", "Inside a slice"),

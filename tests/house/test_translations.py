@@ -25,8 +25,8 @@ CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "gettext")
 SEEN = (
-    "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "metrics", "people",
-    "rates", "reconcile",
+    "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "imports",
+    "metrics", "people", "rates", "reconcile",
 )  # fmt: skip
 """Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""
 

@@ -12,7 +12,7 @@ EDGES = """
 from datetime import UTC, datetime
 def fact(i, at, visitor=9):
     return {"site": 1, "id": i, "visitor": visitor, "at": at, "received": at, "kind": "event", "name": 'a "b",\\nc',
-            "path": "/edge", "props": {"k": "v"}}
+            "path": "/edge", "query": "=HYPERLINK(1)", "props": {"k": "v"}}
 rows = [fact(1, datetime(2026, 3, 28, 22, 59, 59, tzinfo=UTC)),   # 23:59:59 in Warsaw on the 28th
         fact(2, datetime(2026, 3, 28, 23, 0, tzinfo=UTC)),        # midnight, the 29th begins
         fact(3, datetime(2026, 3, 29, 21, 59, 59, tzinfo=UTC)),   # the last second of the 29th, which has 23 hours
@@ -42,6 +42,7 @@ def test_days_are_those_of_the_site_and_each_event_stands_once(company: Path, tm
     rows = exported(company, tmp_path / f"day.{ending}", *words)
     assert [row["id"] for row in rows] == [f"{i:016x}" for i in (2, 5, 3)]
     assert {row["name"] for row in rows} == {'a "b",\nc'}
+    assert {row["query"] for row in rows} == {"'=HYPERLINK(1)" if ending == "csv" else "=HYPERLINK(1)"}
     one = exported(company, tmp_path / f"one.{ending}", "--person", "00000000000000ab")
     assert [row["visitor"] for row in one] == ["00000000000000ab"]
 

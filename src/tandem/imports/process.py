@@ -22,20 +22,27 @@ AT_ONCE = 2
 """Reading processes at a time: each may hold as much memory as its limit allows."""
 PATIENCE_S = 150.0
 """Seconds that a process may say nothing, and that a reader waits for its turn."""
+
+
+def _text(text: str) -> str:
+    """Marks a sentence that pages translate."""
+    return text
+
+
+_SHEET = _text("Copy the table alone into a new sheet, without cells far outside, and save that.")
+_UNPACK = _text("Unpack it and send the file inside.")
 REASONS = {
-    "many_cells": ("The spreadsheet spans more cells than Tandem reads.",
-                   "Copy the table alone into a new sheet, without cells far outside, and save that."),
-    "memory": ("The spreadsheet needs more memory than it may have.",
-               "Copy the table alone into a new sheet, without cells far outside, and save that."),
-    "slow": ("Reading the file took too long.", "Export fewer rows or columns."),
-    "many_sheets": ("The spreadsheet has more than 100 sheets.", "Copy the table alone into a new file."),
-    "long_row": ("A cell or a row is longer than Tandem reads.", "Export it without the long texts."),
-    "many_members": ("The archive holds more than 1,000 files.", "Unpack it and send the file you mean."),
-    "nested": ("The archive holds another archive.", "Unpack it and send the file inside."),
-    "unpacked": ("The archive unpacks to more than Tandem reads.", "Unpack it and send fewer rows."),
-    "locked": ("The archive has a password.", "Unpack it and send the file inside."),
-    "empty": ("The archive is empty.", "Export it again."),
-}  # fmt: skip
+    "many_cells": (_text("The spreadsheet spans more cells than Tandem reads."), _SHEET),
+    "memory": (_text("The spreadsheet needs more memory than it may have."), _SHEET),
+    "slow": (_text("Reading the file took too long."), _text("Export fewer rows or columns.")),
+    "many_sheets": (_text("The spreadsheet has more than 100 sheets."), _SHEET),
+    "long_row": (_text("A cell or a row is longer than Tandem reads."), _text("Export it without the long texts.")),
+    "many_members": (_text("The archive holds more than 1,000 files."), _UNPACK),
+    "nested": (_text("The archive holds another archive."), _UNPACK),
+    "unpacked": (_text("The archive unpacks to more than Tandem reads."), _text("Export fewer rows.")),
+    "locked": (_text("The archive has a password."), _UNPACK),
+    "empty": (_text("The archive is empty."), _text("Export it again.")),
+}
 _turns = threading.BoundedSemaphore(AT_ONCE)
 _log = log.get("imports")
 

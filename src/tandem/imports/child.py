@@ -19,7 +19,7 @@ import msgspec
 
 MEMORY = 1 << 30
 CPU_S = 120
-"""Seconds of CPU that a file may cost. A report of a million rows and twelve columns takes about a tenth."""
+"""Seconds of CPU that a file may cost."""
 MOST_CELLS = 20_000_000
 """Empty ones too: a reader holds the whole rectangle from the first cell to the last."""
 MOST_COLUMNS = 16_384

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tandem.accounts.permissions import SCOPES
 from tandem.base import log
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings, load
@@ -294,7 +295,10 @@ def list_people() -> None:
 @tokens.command("make")
 def make_token(
     name: Annotated[str, typer.Argument(help="What it is for.")],
-    scope: Annotated[list[str], typer.Option(help="events:write, figures:read, changes:write or changes:read.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help="What it may do, again for each: " + ", ".join(SCOPES)),
+    ],
     site: Annotated[str, typer.Option(help="Key of the only site it may touch; all if left out.")] = "",
     days: Annotated[int, typer.Option(help="Days it is valid; 0 means without end.", min=0)] = 365,
     maker: Annotated[str, typer.Option("--as", help="Address of who makes it; the first admin if left out.")] = "",

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
-from tandem.metrics.address import MOST_FILTERS, OPS, Address, address_of, filter_of, written
+from tandem.metrics.address import MOST_FILTERS, OPS, Address, View, address_of, filter_of, written
 from tandem.metrics.ask import Filter
+from tandem.metrics.asked import fitting, one_of
 from tandem.metrics.catalogue import DIMENSIONS
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -61,7 +62,17 @@ def test_drilling_down_replaces_the_filter_of_the_same_split() -> None:
         Filter("country", "is", ("PL",)),
         Filter("channel", "is", ("Email",)),
     }
-    assert read(asked.without(asked.where[0])).where == (asked.where[1],)
+    shown = View(path="/traffic", address=asked, keep={})
+    assert read(shown.without(asked.where[0]).partition("?")[2]).where == (asked.where[1],)
+
+
+def test_filters_that_a_page_cannot_apply_are_carried_and_can_be_taken_away() -> None:
+    asked = fitting(address(Filter("channel", "is", ("Direct",)), Filter("page", "is", ("/a|b",))), one_of({"channel"}))
+    assert (asked.where, asked.unfit) == ((Filter("channel", "is", ("Direct",)),), (Filter("page", "is", ("/a|b",)),))
+    shown = View(path="/money", address=asked, keep={})
+    assert set(read(shown.link().partition("?")[2]).where) == {*asked.where, *asked.unfit}
+    assert read(shown.without(asked.unfit[0]).partition("?")[2]).where == asked.where
+    assert read(shown.unfiltered.partition("?")[2]).where == ()
 
 
 def test_an_empty_value_can_be_filtered() -> None:

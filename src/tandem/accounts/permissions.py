@@ -55,6 +55,9 @@ MAY: dict[str, frozenset[Role]] = {
 SCOPES: dict[str, str] = {
     "events:write": "events.send",
     "figures:read": "figures.read",
+    "money:read": "money.read",
+    "calls:read": "calls.read",
+    "deals:read": "deals.read",
     "changes:write": "changes.add",
     "changes:read": "changes.read",
 }

@@ -10,9 +10,9 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed, lens_of
-from tandem.accounts.guard import Caller, sent_by, site_for
-from tandem.accounts.house import House
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, sent_by
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
 from tandem.accounts.work import watched
@@ -23,8 +23,9 @@ from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.imports.uploads import on_disk
-from tandem.metrics.address import View, address_of
-from tandem.metrics.breakdown import breakdown, fitting, totals
+from tandem.metrics.address import View
+from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.breakdown import breakdown, splits_of, totals
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
@@ -33,10 +34,8 @@ FILTER_BY = ("channel", "ad_system", "source", "campaign", "ad_group", "ad", "te
 
 
 def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
-    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
-    filters = request.query_params.getall("f", [])
-    address = fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()), "ads.cost")
+    query = request.query_params
+    address = address_asked(request, house, caller, one_of(splits_of("ads.cost")))
     kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
     return View(path="/ads", address=address, keep=kept)
 
@@ -69,8 +68,7 @@ def _page(
         house,
         caller,
         "ads/ads.html",
-        **view.top(FILTER_BY),
-        names={},
+        **view.top(FILTER_BY, goal_names(house, site)),
         now=now,
         before=before,
         points=points,

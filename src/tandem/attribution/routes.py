@@ -10,12 +10,12 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
-from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked
+from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked, needed_for
 from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
@@ -23,7 +23,8 @@ from tandem.attribution.model.sankey import END, OTHERS
 from tandem.base import clock, web
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
-from tandem.metrics.address import Address, View, address_of
+from tandem.metrics.address import Address, View
+from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.period import Period, period_of
@@ -80,10 +81,9 @@ def _kept(choice: Choice) -> dict[str, str]:
 
 
 def _view(request: Request[Any, Any, Any], house: House, caller: Caller, choice: Choice, path: str = "/money") -> View:
-    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
-    filters = request.query_params.getall("f", [])
-    address = address_of(query, filters, site, lens_of(request, caller), clock.now())
+    for permission in needed_for(choice.conversion):
+        caller.must(permission)
+    address = address_asked(request, house, caller, one_of(FACETS))
     return View(path=path, address=address, keep=_kept(choice))
 
 
@@ -162,7 +162,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         house,
         caller,
         "attribution/money.html",
-        **view.top(FACETS),
+        **view.top(FACETS, goal_names(house, view.address.site)),
         choice=choice,
         answer=answer,
         rows=rows[: choice.most],

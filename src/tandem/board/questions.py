@@ -15,7 +15,7 @@ from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.metrics.address import Address
 from tandem.metrics.ask import Filter, Question, Result, Value, series
-from tandem.metrics.breakdown import desk_of
+from tandem.metrics.breakdown import desk_of, splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Unit
 
@@ -105,7 +105,7 @@ def placed(done: list[Change], points: Points, address: Address) -> list[tuple[i
 
 def chart(house: House, address: Address, figure: str) -> Chart:
     """One figure over the period and over what it is compared with."""
-    step = address.period.step
+    step = address.period.step if address.period.step in splits_of(figure) else "day"
     now, whole = address.question((figure,), (step,)), address.question((figure,))
     asked = [now, whole]
     if address.before:

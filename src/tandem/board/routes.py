@@ -10,19 +10,20 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House
+from tandem.accounts.house import House, goal_names
 from tandem.base import clock, web
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.board import questions
 from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome, verdict_of
-from tandem.metrics.address import Address, View, address_of, written
+from tandem.metrics.address import Address, View, written
+from tandem.metrics.asked import address_asked, fitting, of_figure, of_visits
 from tandem.metrics.breakdown import desk_of
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
 from tandem.metrics.explain import explained
-from tandem.metrics.metric import Unit
+from tandem.metrics.metric import Figure, Unit
 
 CHART_FIGURES = (
     "collect.visitors",
@@ -63,15 +64,13 @@ FILTER_BY = (
 
 
 def _address(request: Request[Any, Any, Any], house: House, caller: Caller) -> Address:
-    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
-    return address_of(query, request.query_params.getall("f", []), site, lens_of(request, caller), clock.now())
+    return address_asked(request, house, caller)
 
 
 def _view(request: Request[Any, Any, Any], house: House, caller: Caller, keep: tuple[str, ...] = ()) -> View:
     asked = request.query_params
     kept = {name: str(asked[name]) for name in keep if asked.get(name)}
-    return View(path=request.url.path, address=_address(request, house, caller), keep=kept)
+    return View(path=request.url.path, address=fitting(_address(request, house, caller), of_visits), keep=kept)
 
 
 def _form(caller: Caller) -> web.Formats:
@@ -94,7 +93,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         house,
         caller,
         "board/board.html",
-        **view.top(FILTER_BY),
+        **view.top(FILTER_BY, goal_names(house, address.site)),
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
@@ -102,7 +101,6 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         changes=done,
         is_partial=questions.is_partial(address),
         measured_from=questions.measured_from(house, address),
-        names=questions.names_of(house, address.site, "goal"),
     )
 
 
@@ -114,21 +112,22 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         return Redirect(moved)
     figure, reading = _chart_figure(request), questions.Reading(name=_form(caller).member)
     shown = [_kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS]
-    drawn = questions.chart(house, view.address, figure)
+    charted = fitting(view.address, of_figure(figure))
+    drawn = questions.chart(house, charted, figure)
     chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
     return framed(
         request,
         house,
         caller,
         "board/traffic.html",
-        **view.top(FILTER_BY),
+        **view.top(FILTER_BY, goal_names(house, view.address.site)),
         figure=FIGURES[figure],
         chart=drawn,
+        uncharted=charted.unfit[len(view.address.unfit) :],
         figures=[FIGURES[f] for f in chosen],
         verdict=verdict_of(web.relative(drawn.value, drawn.value_before), FIGURES[figure].good),
         tables=[_table_facts(house, view, kind, reading) for kind in shown],
         groups=TABLE_GROUPS,
-        names=questions.names_of(house, view.address.site, "goal"),
         may_export=caller.may("figures.export"),
         measured_from=questions.measured_from(house, view.address),
         chart_json=_drawn(drawn, view, _form(caller), web.translations(caller.language).gettext),
@@ -259,9 +258,14 @@ def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         "board/_jump.html",
         site=view.address.site,
         view=view,
-        figures=list(FIGURES.values()),
+        figures=_readable(caller),
         tables=list(TABLES.values()),
     )
+
+
+def _readable(caller: Caller) -> list[Figure]:
+    """The figures that a caller may ask for: no list leads to a closed door."""
+    return [figure for name, figure in FIGURES.items() if all(map(caller.may, needed((name,))))]
 
 
 @get("/realtime", sync_to_thread=True, include_in_schema=False)
@@ -284,7 +288,7 @@ def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site:
         caller,
         "board/figures.html",
         site=site_for(house, caller, site),
-        figures=list(FIGURES.values()),
+        figures=_readable(caller),
         dimensions=DIMENSIONS,
         all_figures=FIGURES,
         units=list(Unit),
@@ -296,6 +300,8 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figur
     """The "what is this?" panel of one figure for the address shown."""
     caller.must("figures.read")
     address = _address(request, house, caller)
+    if figure in FIGURES:
+        address = fitting(address, of_figure(figure))
     explanation = explained(figure, address.question((figure,)))
     result = desk_of(house).ask(address.question((figure,)))
     return framed(

@@ -11,9 +11,9 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, sent_by, site_for
-from tandem.accounts.house import House
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.work import watched
@@ -24,8 +24,9 @@ from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, M
 from tandem.calls.store import SQL
 from tandem.connections.store import connections_of
 from tandem.imports.uploads import on_disk
-from tandem.metrics.address import View, address_of
-from tandem.metrics.breakdown import breakdown, fitting, totals
+from tandem.metrics.address import View
+from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.breakdown import breakdown, splits_of, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
@@ -44,10 +45,8 @@ def _number(text: str | None, otherwise: int, most: int) -> int:
 
 
 def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
-    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
-    filters = request.query_params.getall("f", [])
-    address = fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()), "calls.calls")
+    query = request.query_params
+    address = address_asked(request, house, caller, one_of(splits_of("calls.calls")))
     kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
     within = _number(query.get("within"), WITHIN, LONGEST)
     return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
@@ -77,7 +76,7 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     is_partial = address.period.until > now
     form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
     return framed(
-        request, house, caller, "calls/calls.html", **view.top(FILTER_BY), names={}, now=figures,
+        request, house, caller, "calls/calls.html", **view.top(FILTER_BY, goal_names(house, site)), now=figures,
         before=before, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
         calls=calls, chances=questions.chances(house, site, calls), live=live, backs=backs, within=within,
         usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),

@@ -10,9 +10,9 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed, lens_of
+from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, sent_by, site_for
-from tandem.accounts.house import House
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.work import watched
@@ -28,8 +28,9 @@ from tandem.crm.model.debts import DEBTS
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import key_of
 from tandem.imports.uploads import on_disk
-from tandem.metrics.address import View, address_of
-from tandem.metrics.breakdown import breakdown, desk_of, fitting, totals
+from tandem.metrics.address import View
+from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.breakdown import breakdown, desk_of, splits_of, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
@@ -39,10 +40,8 @@ LARGEST_FILE = 64 << 20
 
 
 def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
-    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
-    filters = request.query_params.getall("f", [])
-    address = fitting(address_of(query, filters, site, lens_of(request, caller), clock.now()), "crm.leads")
+    query = request.query_params
+    address = address_asked(request, house, caller, one_of(splits_of("crm.leads")))
     kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
     return View(path="/deals", address=address, keep=kept)
 
@@ -67,8 +66,7 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         house,
         caller,
         "crm/deals.html",
-        **view.top(questions.FILTER_BY),
-        names={},
+        **view.top(questions.FILTER_BY, goal_names(house, view.address.site)),
         now=now,
         before=before,
         tiles=[FIGURES[name] for name in questions.TILES],

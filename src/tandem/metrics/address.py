@@ -7,10 +7,11 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
+from tandem.accounts.guard import Caller
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.metrics.ask import Filter, Op, Question
-from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.catalogue import DIMENSIONS, needed
 from tandem.metrics.period import NAMES, Comparison, Period, period_of
 
 OPS: tuple[Op, ...] = ("is", "is_not", "contains", "contains_not")
@@ -27,13 +28,23 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     where: tuple[Filter, ...]
     with_bots: bool
     lens: str
+    unfit: tuple[Filter, ...] = ()
+    """Filters that the page cannot apply: shown crossed out, and carried on to pages that can."""
+    reader: Caller | None = None
+    """Who asks; None where the product asks for itself."""
 
     @property
     def before(self) -> Period | None:
         return self.period.compared(self.compare)
 
     def question(self, figures: tuple[str, ...], by: tuple[str, ...] = (), period: Period | None = None) -> Question:
-        """The question for these figures over the period asked for, or another."""
+        """The question for these figures over the period asked for, or another.
+
+        raises   UserError (403) when the reader may not see one of the figures
+        """
+        if self.reader is not None:
+            for permission in sorted(needed(figures)):
+                self.reader.must(permission)
         span = period or self.period
         return Question(
             site=self.site.id,
@@ -54,7 +65,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         if self.with_bots:
             parts.append(("bots", "1"))
         parts.append(("lens", self.lens))
-        parts += [("f", written(f)) for f in self.where]
+        parts += [("f", written(f)) for f in (*self.where, *self.unfit)]
         for name, value in changed.items():
             if name != "f":
                 parts = [p for p in parts if p[0] != name]
@@ -66,10 +77,6 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """The query that shows this value only."""
         kept = msgspec.structs.replace(self, where=tuple(f for f in self.where if f.by != by))
         return kept.query(f=written(Filter(by, "is", (value,))))
-
-    def without(self, gone: Filter) -> str:
-        """The query without one of the filters."""
-        return msgspec.structs.replace(self, where=tuple(f for f in self.where if f != gone)).query()
 
 
 def written(f: Filter) -> str:
@@ -153,11 +160,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         return self._where(where).link(**changed)
 
     def without(self, gone: Filter) -> str:
-        return self._where(tuple(f for f in self.address.where if f != gone)).link()
+        left = self._where(tuple(f for f in self.address.where if f != gone))
+        unfit = tuple(f for f in self.address.unfit if f != gone)
+        return msgspec.structs.replace(left, address=msgspec.structs.replace(left.address, unfit=unfit)).link()
 
     @property
     def unfiltered(self) -> str:
-        return self._where(()).link()
+        bare = msgspec.structs.replace(self.address, where=(), unfit=())
+        return msgspec.structs.replace(self, address=bare).link()
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
@@ -177,11 +187,15 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
             return self.link(f=written(f))
         return None
 
-    def top(self, filter_by: Sequence[str]) -> dict[str, Any]:
-        """What the top bar needs of a page that shows figures; `filter_by` are the dimensions that it offers."""
+    def top(self, filter_by: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
+        """What the top bar needs of a page that shows figures.
+
+        filter_by   the dimensions that it offers
+        names       what goals are called: filters hold their numbers
+        """
         return {
             "site": self.address.site, "address": self.address, "view": self, "periods": NAMES, "filter_by": filter_by,
-            "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS,
+            "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS, "names": names,
         }  # fmt: skip
 
     def _where(self, where: tuple[Filter, ...]) -> "View":

@@ -42,11 +42,6 @@ def splits_of(name: str) -> frozenset[str]:
     return frozenset(figure.by)
 
 
-def fitting(address: Address, figure: str) -> Address:
-    """The address with those filters only that suit the figure."""
-    return msgspec.structs.replace(address, where=tuple(f for f in address.where if f.by in splits_of(figure)))
-
-
 def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, Totals]:
     """The figures now, and in the time to compare with; None for what the filters do not suit."""
     suiting = _suiting(figures, address)

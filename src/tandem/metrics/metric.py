@@ -6,6 +6,7 @@ from typing import Literal
 import msgspec
 
 Good = Literal["up", "down", "neither"]
+Side = Literal["marketing", "engineering", "both"]
 
 
 class Unit(StrEnum):
@@ -23,7 +24,9 @@ class Unit(StrEnum):
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """A counted figure: one view, one expression.
 
-    `by` are the splits that are true for it; `adds_up` says whether the sum over days is the figure of the whole span.
+    `by` are the splits that are true for it; `adds_up` says whether the sum over days is the figure of the whole span;
+    `permission` is what a reader must be allowed (accounts/permissions.py), by whatever door they ask; `side` answers
+    for it.
     """
 
     id: str
@@ -37,6 +40,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     marketers: str
     engineers: str
     with_bots: bool = False  # asked over people and robots alike
+    permission: str = ""  # empty: that of its file in the catalogue
+    side: Side | None = None  # likewise
 
     @property
     def owner(self) -> str:
@@ -44,7 +49,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """A divided figure: top over bottom, NULL when the bottom is 0."""
+    """A divided figure: top over bottom, NULL when the bottom is 0. Its readers must be allowed both parts too."""
 
     id: str
     label: str
@@ -56,6 +61,8 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     engineers: str
     scale: float = 1.0
     adds_up: bool = False
+    permission: str = ""
+    side: Side | None = None
 
     @property
     def owner(self) -> str:
@@ -77,6 +84,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     marketers: str
     engineers: str
     adds_up: bool = False
+    permission: str = ""  # empty: that of its file in the catalogue
+    side: Side | None = None  # likewise
 
     @property
     def owner(self) -> str:

@@ -12,8 +12,8 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed, lens_of
-from tandem.accounts.guard import Caller, sent_by, site_for
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, sent_by
 from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
@@ -23,8 +23,9 @@ from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.imports.uploads import on_disk
-from tandem.metrics.address import View, address_of
+from tandem.metrics.address import View
 from tandem.metrics.ask import Filter
+from tandem.metrics.asked import address_asked, fitting, one_of
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH
@@ -51,15 +52,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
-    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
-    filters = request.query_params.getall("f", [])
-    address = address_of(query, filters, site, lens_of(request, caller), clock.now())
-    where = tuple(f for f in address.where if f.by in FILTER_BY)[:1]
+    query = request.query_params
+    address = fitting(address_asked(request, house, caller), one_of(FILTER_BY), most=1)
     kept = {name: query[name][:300] for name in ("source", "figure") if query.get(name)}
     if query.get("by") in SPLITS and "op" not in query:
         kept["by"] = query["by"]
-    return View(path="/reconciliation", address=msgspec.structs.replace(address, where=where), keep=kept)
+    return View(path="/reconciliation", address=address, keep=kept)
 
 
 def _choice(view: View, known: list[questions.Source]) -> Choice | None:
@@ -125,8 +123,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         house,
         caller,
         "reconcile/reconciliation.html",
-        **view.top(FILTER_BY),
-        names={},
+        **view.top(FILTER_BY, goal_names(house, view.address.site)),
         goals=goal_names(house, site),
         known=known,
         choice=choice,

@@ -31,6 +31,13 @@ KINDS: dict[str, bool] = {
 ON_SITE = ("orders", "goal")
 """Kinds that visits hold; all others happen outside."""
 
+
+def needed_for(conversion: str) -> tuple[str, ...]:
+    """What a reader of these conversions must be allowed beside money: calls and deals have pages of their own."""
+    kind = conversion.partition(":")[0]
+    return ("calls.read",) if kind == "calls" else ("deals.read",) if kind in (*OF_CRM, "stage") else ()
+
+
 OF_CRM = ("leads", "qualified", "won", "margin")
 """Kinds that a CRM tells of, beside its stages."""
 

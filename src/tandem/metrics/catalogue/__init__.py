@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from tandem.metrics.catalogue import ads, calls, collect, crm
-from tandem.metrics.metric import Dimension, Figure
+from tandem.metrics.metric import Dimension, Figure, Ratio
 
 Entry = TypeVar("Entry", Dimension, Figure)
 
@@ -23,9 +25,27 @@ def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
     return MappingProxyType(found)
 
 
+def _of(owner: Any) -> list[Figure]:
+    """One file's figures, each with a permission and a side: its own, or that of the file."""
+    return [
+        msgspec.structs.replace(
+            figure, permission=figure.permission or owner.PERMISSION, side=figure.side or owner.SIDE
+        )
+        for figure in (*owner.METRICS, *owner.RATIOS, *owner.ESTIMATES)
+    ]
+
+
+def needed(figures: Iterable[str]) -> frozenset[str]:
+    """What a reader of these figures must be allowed; of a ratio, what its parts ask for too."""
+    asked = set()
+    for figure in (FIGURES[name] for name in figures if name in FIGURES):
+        asked.add(figure.permission)
+        if isinstance(figure, Ratio):
+            asked |= needed((figure.top, figure.bottom))
+    return frozenset(asked)
+
+
 OF_VISITS = frozenset(collect.OF_VISITS)
 OWNERS = (collect, calls, crm, ads)
-FIGURES: Mapping[str, Figure] = gathered(
-    [entry for owner in OWNERS for entry in (*owner.METRICS, *owner.RATIOS, *owner.ESTIMATES)]
-)
+FIGURES: Mapping[str, Figure] = gathered([figure for owner in OWNERS for figure in _of(owner)])
 DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

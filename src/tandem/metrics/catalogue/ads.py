@@ -1,6 +1,9 @@
 """Figures of ads."""
 
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+
+PERMISSION = "money.read"
+SIDE: Side = "marketing"
 
 BY = ("day", "week", "month", "channel", "source", "medium", "campaign", "term", "ad_system")
 OF_COST = (*BY, "ad_account", "ad_group", "ad")

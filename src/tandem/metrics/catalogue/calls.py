@@ -1,7 +1,10 @@
 """Figures of calls."""
 
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+
+PERMISSION = "calls.read"
+SIDE: Side = "marketing"
 
 BY = (*TIME, "channel", "source", "medium", "campaign", "term", "content", "entry")
 _WHOSE = "A call has the source of its most certain visit."

@@ -1,6 +1,9 @@
 """Figures of what happened on the site."""
 
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+
+PERMISSION = "figures.read"
+SIDE: Side = "both"
 
 TIME = ("hour", "day", "week", "month")
 FROM = ("channel", "source", "medium", "campaign", "term", "content", "click", "referrer")

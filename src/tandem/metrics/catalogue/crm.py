@@ -1,7 +1,10 @@
 """Figures of crm."""
 
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+
+PERMISSION = "deals.read"
+SIDE: Side = "marketing"
 
 BY = (
     *TIME, "channel", "source", "medium", "campaign", "term", "content", "entry", "stage", "stage_kind", "pipeline",

@@ -1,0 +1,58 @@
+"""What a page was asked for: its address, who reads it, and which of its filters it can apply."""
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import msgspec
+from litestar import Request
+
+from tandem.accounts.frame import lens_of
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import House
+from tandem.base import clock
+from tandem.metrics.address import Address, address_of
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
+from tandem.metrics.metric import Ratio
+
+Suits = Callable[[str], bool]
+"""Whether a page can apply filters by a dimension."""
+
+
+def address_asked(request: Request[Any, Any, Any], house: House, caller: Caller, suits: Suits | None = None) -> Address:
+    """The address of a page that this caller reads. Filters that do not suit it are kept apart, shown and carried on.
+
+    suits    the dimensions that the page can filter by; without it every filter must be answered, as programs ask for
+    raises   UserError for a part that does not fit, or a site that the caller does not see
+    """
+    query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
+    site = site_for(house, caller, query.get("site"))
+    filters = request.query_params.getall("f", [])
+    address = address_of(query, filters, site, lens_of(request, caller), clock.now())
+    address = msgspec.structs.replace(address, reader=caller)
+    return address if suits is None else fitting(address, suits)
+
+
+def fitting(address: Address, suits: Suits, most: int = 99) -> Address:
+    """The address with those filters applied that suit, `most` of them; the others are kept apart."""
+    found = tuple(f for f in address.where if suits(f.by))[:most]
+    rest = tuple(f for f in address.where if f not in found)
+    return msgspec.structs.replace(address, where=found, unfit=(*address.unfit, *rest))
+
+
+def one_of(dimensions: Collection[str]) -> Suits:
+    return lambda by: by in dimensions
+
+
+def of_visits(by: str) -> bool:
+    """What people's visits can be filtered by."""
+    return DIMENSIONS[by].home in OF_VISITS
+
+
+def of_figure(name: str) -> Suits:
+    """What a figure can be filtered by: the dimensions that it knows, and those of visits if it is of visits too."""
+    figure = FIGURES[name]
+    if isinstance(figure, Ratio):
+        top, bottom = of_figure(figure.top), of_figure(figure.bottom)
+        return lambda by: top(by) and bottom(by)
+    is_of_visits = figure.view in OF_VISITS
+    return lambda by: by in figure.by or (is_of_visits and of_visits(by))

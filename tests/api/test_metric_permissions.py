@@ -1,0 +1,86 @@
+"""A metric is read by those who may read it, through every door: page, chart, explanation, export and API."""
+
+from typing import Any
+
+import pytest
+
+from tandem.accounts.permissions import MAY, SCOPES, Role, may
+from tandem.metrics.catalogue import FIGURES, needed
+from tandem.metrics.metric import Ratio
+from tests.api.conftest import Running
+
+DOORS = (
+    "/api/figures?figures={name}",
+    "/api/figures?figures=collect.visits,{name}&by=day",
+    "/explain/{name}",
+    "/traffic?figure={name}&period=7d",
+    "/export?figures={name}&by=day",
+    "/export?figures={name}&by=day&format=json",
+)
+CLOSED = sorted(name for name in FIGURES if needed((name,)) != {"figures.read"})
+ONE_OF_EACH = sorted({needed((name,)): name for name in reversed(FIGURES)}.values())
+
+
+def test_every_metric_has_a_permission_of_the_table_and_a_side() -> None:
+    for name, figure in FIGURES.items():
+        assert figure.permission in MAY, name
+        assert figure.side in ("marketing", "engineering", "both"), name
+    areas = {name.partition(".")[0]: figure.permission for name, figure in FIGURES.items()}
+    assert areas == {"collect": "figures.read", "ads": "money.read", "calls": "calls.read", "crm": "deals.read"}
+
+
+def test_a_ratio_needs_what_its_parts_need() -> None:
+    for name, figure in FIGURES.items():
+        if isinstance(figure, Ratio):
+            assert needed((figure.top, figure.bottom)) <= needed((name,)), name
+
+
+def asked(browser: Any, door: str, name: str) -> Any:
+    return browser.get(door.format(name=name), follow_redirects=False)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_every_metric_that_a_viewer_may_not_read_is_closed_by_every_door(running: Running, door: str) -> None:
+    assert len(CLOSED) > 30
+    with running.as_person("viewer") as browser:
+        answers = {name: asked(browser, door, name) for name in CLOSED}
+    for name, answer in answers.items():
+        assert answer.status_code == 403, (name, answer.text[:200])
+        assert any(permission in answer.text for permission in (*needed((name,)), "figures.export"))
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+@pytest.mark.parametrize("door", DOORS)
+def test_each_role_reads_what_the_table_says_by_every_door(running: Running, role: str, door: str) -> None:
+    with running.as_person(role) as browser:
+        for name in ONE_OF_EACH:
+            acts = needed((name,)) | ({"figures.export"} if door.startswith("/export") else set())
+            expected = 200 if all(may(Role(role), act) for act in acts) else 403
+            assert asked(browser, door, name).status_code == expected, (role, name)
+
+
+@pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope.endswith(":read")])
+def test_a_token_reads_the_metrics_of_its_scopes_and_no_others(running: Running, scope: str) -> None:
+    with running.as_program(scope) as program:
+        for name in FIGURES:
+            answer = program.get(f"/api/figures?figures={name}")
+            may_read = needed((name,)) <= {SCOPES[scope]} and scope == "figures:read"
+            assert answer.status_code == (200 if may_read else 403), (scope, name, answer.text[:200])
+
+
+def test_no_list_leads_to_a_closed_door(running: Running) -> None:
+    with running.as_person("viewer") as browser:
+        for page in ("/jump", "/figures"):
+            text = browser.get(page).text
+            assert "collect.visits" in text
+            assert not [name for name in CLOSED if name in text], page
+    with running.as_person("marketing") as browser:
+        assert "ads.cost" in browser.get("/jump").text
+
+
+def test_money_by_calls_or_deals_asks_for_their_permissions_too() -> None:
+    from tandem.attribution.model.ask import needed_for
+
+    assert needed_for("orders") == needed_for("goal:3") == ()
+    assert needed_for("calls") == ("calls.read",)
+    assert needed_for("won") == needed_for("stage:x") == ("deals.read",)

@@ -15,7 +15,7 @@ from tandem.accounts.model import Site
 from tandem.base.clock import to_ms
 from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse
-from tandem.collect import jobs, store
+from tandem.collect import batches, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.hit import Record, WireEvent, accepted
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
@@ -360,10 +360,12 @@ def test_the_ledger_balances_with_what_the_store_holds(load: Load, site: Site, w
 
 
 def test_a_batch_is_no_larger_than_it_must_be(loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "BATCH_BYTES", 1)
+    monkeypatch.setattr(batches, "BATCH_BYTES", 1)
     seen: list[str] = []
-    real = loader.load
-    monkeypatch.setattr(loader, "load", lambda records, name: [seen.append(name), real(records, name)][1])
+    real = loader._load
+    monkeypatch.setattr(
+        loader, "_load", lambda records, name, *more: [seen.append(name), real(records, name, *more)][1]
+    )
     for i in range(3):
         spooled(loader.folder, str(i), a_walk(site.id, i + 1))
     assert loader.load_all() == 15

@@ -13,7 +13,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
 from sqlalchemy import DateTime as _DateTime
-from sqlalchemy.exc import DataError, OperationalError, StatementError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tandem.base.errors import UserError
 
@@ -44,6 +45,12 @@ class Moment(TypeDecorator[datetime]):
             return None
         moment: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return moment
+
+
+def is_out_of_order(error: Exception) -> bool:
+    """Whether an error tells of the record store itself (no connection, no room, no such table), not of values."""
+    is_stores = isinstance(error, DBAPIError) and not isinstance(error, (DataError, IntegrityError))
+    return is_stores or isinstance(error, (sqlite3.Error, PoolTimeout))
 
 
 class Database:

@@ -2,8 +2,9 @@
 
 A spool is a folder of segments. The writer appends to the open one (`NNN.open`) and seals it (`NNN.seg`) when it is
 old or large enough; readers see sealed segments only. A record is one line: CRC-32 in eight hex digits, a space, the
-payload. A line that does not check is left out: at the end it was torn by a crash and never acknowledged; elsewhere the
-disk has damaged it, and the records after it are still good. A folder has one writer, held by a lock.
+payload. A line that does not check is passed over: at the end it was torn by a crash and never acknowledged; elsewhere
+the disk has damaged it, the loader puts it aside, and the records after it are still good. A folder has one writer,
+held by a lock.
 """
 
 import asyncio
@@ -22,7 +23,6 @@ from tandem.base.errors import UserError
 
 _log = log.get("spool")
 
-
 Waiting = tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
@@ -35,18 +35,19 @@ def framed(payload: bytes) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(payload), payload)
 
 
-def records_in(segment: Path) -> Iterator[bytes]:
-    """The payloads of a segment, without lines that do not check."""
-    damaged = 0
+def records_in(segment: Path, damaged: list[bytes] | None = None) -> Iterator[bytes]:
+    """The payloads of a segment, without lines that do not check.
+
+    damaged   is given those lines, as they are
+    """
     with segment.open("rb") as file:
         for line in file:
             payload = line[9:-1]
             if line[-1:] != b"\n" or line[8:9] != b" " or line[:8] != b"%08x" % zlib.crc32(payload):
-                damaged += 1
+                if damaged is not None:
+                    damaged.append(line)
                 continue
             yield payload
-    if damaged and segment.suffix == ".seg":  # the open one may end in a line that is being written
-        _log.error("spool.records_damaged", segment=str(segment), damaged=damaged)
 
 
 class Spool:
@@ -187,7 +188,7 @@ def recover(folder: Path) -> int:
     for path in sorted(folder.glob("*.open")):
         whole = path.read_bytes().rfind(b"\n") + 1
         os.truncate(path, whole)
-        if any(True for _ in records_in(path)):
+        if whole:
             path.rename(path.with_suffix(".seg"))
             saved += 1
         else:

@@ -7,6 +7,7 @@ from collections import UserString
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,9 +15,16 @@ import clickhouse_connect
 import msgspec
 import numpy as np
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
+from clickhouse_connect.driver.exceptions import (
+    ClickHouseError,
+    DatabaseError,
+    DataError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from numpy.typing import NDArray
 
+from tandem.base import database
 from tandem.base.errors import UserError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -29,6 +37,44 @@ UNLOGGED = {"log_queries": 0}
 # A batch reads what it has just written: inserts reach the shards before they return, and one replica is asked first.
 CLUSTERED = {"distributed_foreground_insert": 1, "load_balancing": "in_order"}
 WRITING = {"max_threads": 1, "insert_deduplicate": 1}
+
+
+STORE_FAILS = frozenset({
+    16, 23, 24, 47, 60, 74, 75, 76, 77, 81, 87, 88, 95, 96, 107, 164, 172, 198, 202, 203, 204, 209, 210, 214,
+    225, 226, 227, 228, 231, 234, 236, 242, 243, 244, 246, 254, 255, 265, 279, 285, 286, 289, 291, 294, 297,
+    301, 319, 341, 364, 369, 392, 394, 400, 411, 415, 416, 463, 479, 481, 495, 497, 516, 519, 574, 586, 614,
+    641, 659, 673, 677, 692, 696, 734, 735, 749, 762, 774, 904, 999, 1000, 1001, 1018, 1019,
+})  # fmt: skip
+"""The engine's codes for: no connection, no disk, no right, no such table, stopping. No data is the cause of these."""
+STORE_IS_SHORT = frozenset({158, 159, 160, 173, 241, 252, 307, 396, 565, 777, 778, 1017, 1020})
+"""Its codes for: not enough memory or time, too many parts at once. Less data at a time may pass."""
+
+
+class Fault(Enum):
+    """Whose fault it is that something could not be stored."""
+
+    STORE = "the store does not work"
+    SHORT = "the store has too little memory or time"
+    DATA = "the data"
+
+
+def fault_of(error: Exception) -> Fault:
+    """Whose fault an error of storing is: told by the engine's error code, else by the error's class.
+
+    A failed connection to either store has no code, a full or broken disk is an OSError, the record store says by its
+    classes whether it or the data was wrong. Whatever else breaks (numbers, texts, types) breaks on the data.
+    """
+    if isinstance(error, ClickHouseError):
+        code = getattr(error, "code", None)
+        if code is None:
+            is_ours = isinstance(error, (DataError, ProgrammingError, NotSupportedError))
+            return Fault.DATA if is_ours else Fault.STORE
+        return Fault.STORE if code in STORE_FAILS else Fault.SHORT if code in STORE_IS_SHORT else Fault.DATA
+    if isinstance(error, MemoryError):
+        return Fault.SHORT
+    if isinstance(error, UserError):
+        return Fault.STORE if error.status in (409, 503) else Fault.DATA
+    return Fault.STORE if isinstance(error, OSError) or database.is_out_of_order(error) else Fault.DATA
 
 
 class Answer(NamedTuple):
@@ -59,6 +105,9 @@ class Warehouse:
         self.is_local = dsn.startswith("chdb:")
         self._options = self._chdb_options(memory_mb) if self.is_local else {}
         self._settings: dict[str, Any] = {"max_execution_time": query_seconds, **READING}
+        # A question or a batch over more than a quarter of the memory goes on on disk instead of failing.
+        spill = memory_mb * 1024 * 1024 // 4
+        self._settings |= {"max_bytes_before_external_group_by": spill, "max_bytes_before_external_sort": spill}
         if self.is_local:
             self._settings |= UNLOGGED
         if cluster:
@@ -367,8 +416,10 @@ __all__ = [
     "Answer",
     "Columns",
     "DatabaseError",
+    "Fault",
     "Step",
     "Warehouse",
+    "fault_of",
     "for_layout",
     "migrate",
     "sql_text",

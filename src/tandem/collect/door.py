@@ -5,6 +5,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any, NamedTuple, Protocol
 
@@ -25,11 +26,14 @@ from tandem.collect.model.hit import (
     WireEvent,
     WireHit,
     WireNumber,
+    WireRawHit,
     accepted,
+    plain,
     refusal,
     skew_of,
     split_url,
     visitor_of_cookie,
+    without_halves,
 )
 from tandem.collect.model.origins import conclude, origin_of
 from tandem.collect.model.places import Place
@@ -45,6 +49,8 @@ MOST_ASKING = 200
 NUMBER_ACTS = ("ask", "seen", "tap")
 _read_number = msgspec.json.Decoder(WireNumber).decode
 _read_hit = msgspec.json.Decoder(WireHit).decode
+_read_raw_hit = msgspec.json.Decoder(WireRawHit).decode
+_read_event = msgspec.json.Decoder(WireEvent).decode
 _write_record = msgspec.json.Encoder().encode
 
 
@@ -75,6 +81,19 @@ class Salts(NamedTuple):
     yesterday: bytes
 
 
+def read_one_by_one(body: bytes) -> tuple[WireHit, int]:
+    """A hit in which something does not fit: its readable events, and how many are not.
+
+    raises   msgspec.DecodeError, RecursionError or ValueError when the hit around them is none
+    """
+    raw = _read_raw_hit(without_halves(body))
+    events = []
+    for one in raw.e:
+        with suppress(msgspec.DecodeError, RecursionError, ValueError):
+            events.append(_read_event(one))
+    return WireHit(s=raw.s, e=events, c=raw.c, m=raw.m, i=raw.i, l=raw.l, w=raw.w, n=raw.n), len(raw.e) - len(events)
+
+
 class Door:
     """Takes hits of all sites. Sites, salts and places are looked up anew on each hit, so that they may change."""
 
@@ -99,23 +118,26 @@ class Door:
                 0, "oversized", Reply(413, "The hit is larger than 64 KB; send fewer events at a time.")
             )
         try:
-            hit = _read_hit(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            return await self._refuse(0, "bad_json", Reply(400, f"This is not a hit: {error}."))
+            hit, bad = _read_hit(body), 0
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+            try:
+                hit, bad = read_one_by_one(body)
+            except (msgspec.DecodeError, RecursionError, ValueError) as error:
+                return await self._refuse(0, "bad_json", Reply(400, f"This is not a hit: {error}."))
         site = self._sites().get(hit.s)
         if site is None:
             text = f"No site has the key “{hit.s[:40]}”; check data-site on the script tag."
-            return await self._refuse(0, "unknown_site", Reply(404, text), len(hit.e))
-        return await self.take(site, hit, sender)
+            return await self._refuse(0, "unknown_site", Reply(404, text), len(hit.e) + bad)
+        return await self.take(site, hit, sender, bad=bad)
 
-    async def take(self, site: Site, hit: WireHit, sender: Sender, marks: tuple[str, ...] = ()) -> Reply:
-        """Spool what can be taken of a hit, and count what cannot."""
+    async def take(self, site: Site, hit: WireHit, sender: Sender, marks: tuple[str, ...] = (), bad: int = 0) -> Reply:
+        """Spool what can be taken of a hit, and count what cannot; `bad` events could not even be read."""
         received = clock.now_ms()
         visitor, before, born = self._identity(site, hit, sender, received)
         skew = skew_of(hit.c, received)
         notes = (*marks, "clock") if abs(skew) > 24 * 3600 * 1000 else marks
         notes = (*notes, "retried") if hit.n else notes
-        events, refused = [], dict[str, int]()
+        events, refused = [], {"bad_event": bad} if bad else dict[str, int]()
         for event in hit.e:
             if why := refusal(event):
                 refused[why] = refused.get(why, 0) + 1
@@ -169,8 +191,8 @@ class Door:
             visitor=visitor,
             before=before,
             born=born,
-            agent=sender.agent[:600],
-            language=language[:20].lower(),
+            agent=plain(sender.agent[:600]),
+            language=plain(language[:20]).lower()[:20],
             width=min(max(width, 0), 65535),
             country=place.country,
             city=place.city,
@@ -182,8 +204,8 @@ class Door:
     async def number(self, body: bytes, sender: Sender) -> Reply:
         """The phone numbers that this visit is shown in place of the site's own, as JSON; robots are shown none."""
         try:
-            asked = _read_number(body[:MAX_BODY])
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            asked = _read_number(without_halves(body[:MAX_BODY]))
+        except (msgspec.DecodeError, RecursionError, ValueError) as error:
             return Reply(400, f"This is not a question for a number: {error}.")
         site = self._sites().get(asked.s)
         if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(sender.agent).bot:

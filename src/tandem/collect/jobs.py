@@ -1,16 +1,18 @@
 """The loader: sealed segments of the spool become facts and visits, each exactly once.
 
-What is loaded together is written down first (a batch file with the names of its segments), so that after a crash the
-same batch is made again under the same name: the store ignores blocks it already has, and deriving visits twice gives
-the same visits.
+What is loaded together is written down first (a batch file with the names of its segments), and so is what was judged
+about it, so that after a crash the same batch is made again: what it has stored already is not stored again, and
+deriving visits twice gives the same visits.
+
+A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone. That is
+put aside (`batches.py`), and the rest goes on. A store that does not work, or lacks memory or time, is no fault of the
+data (`warehouse.fault_of`): then everything waits, and nothing is put aside.
 """
 
 import gc
-import hashlib
-import os
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -23,19 +25,20 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites
 from tandem.base import clock, log
 from tandem.base.database import Database
-from tandem.base.spool import records_in, sealed
-from tandem.base.warehouse import Warehouse
+from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
+from tandem.collect.batches import ASIDE, Batch, Judged, begun, next_batch
 from tandem.collect.model.agents import agent_id
-from tandem.collect.model.hit import Record, SpoolEvent
+from tandem.collect.model.hit import Record, SpoolEvent, misfit, misfit_event
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import Rules, load_rules
 
 MOST_KEPT = 100_000
 SHORT = 400
-BATCH_BYTES = 24 << 20
+PATIENCE = 3
+"""How often a batch is tried as a whole before it is halved."""
+VISITOR_EVENTS, VISITOR_BYTES = 20_000, 24 << 20
 HALF_HOUR = timedelta(minutes=30)
-read_record = msgspec.json.Decoder(Record).decode
 _log = log.get("collect")
 _NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,6 +74,9 @@ FACT_COLUMNS = (
     "keep_until",
 )
 _MARKS = FACT_COLUMNS.index("marks")
+_PROPS = FACT_COLUMNS.index("props")
+_FORMER = len(FACT_COLUMNS)  # behind the columns: the id that earlier versions gave the event
+LAST_DAY = date(2149, 6, 6)  # the last that the store's days can name
 
 
 class Identified(NamedTuple):
@@ -89,7 +95,35 @@ class Loaded(NamedTuple):
     stored: int
     refused: int
     duplicates: int
-    visitors: int
+    aside: int
+
+
+class Placed(NamedTuple):
+    """Events of one record with their positions in the batch."""
+
+    record: Record
+    events: list[tuple[int, SpoolEvent]]
+
+
+Ledger = Counter[tuple[int, date, str]]
+
+
+class Quota:
+    """How much one visitor may send in a day; what a loader has counted since it started, for those who came last."""
+
+    def __init__(self, events: int = VISITOR_EVENTS, size: int = VISITOR_BYTES) -> None:
+        self.events, self.size = events, size
+        self._used: OrderedDict[tuple[int, int], tuple[date, int, int]] = OrderedDict()
+
+    def takes(self, site: int, visitor: int, on: date, size: int) -> bool:
+        """Whether this visitor's next event of this day is taken; counts it then."""
+        before = self._used.pop((site, visitor), (on, 0, 0))
+        events, used = before[1:] if before[0] == on else (0, 0)
+        is_taken = events < self.events and used + size <= self.size
+        self._used[(site, visitor)] = (on, events + 1, used + size) if is_taken else (on, events, used)
+        if len(self._used) > MOST_KEPT:
+            self._used.popitem(last=False)
+        return is_taken
 
 
 class Loader:
@@ -108,55 +142,169 @@ class Loader:
         self._known_origins: set[tuple[int, int]] = set()
         self._known_agents: set[int] = set()
         self.kept_ids: dict[int, int] = {}
+        self.quota = Quota()
 
-    def load_all(self) -> int:
-        """Load every sealed segment; returns the number of events stored."""
-        total = 0
-        for manifest in sorted(self.folder.glob("*.batch")):
-            total += self._load_batch(manifest).stored
-        while segments := _next_batch(self.folder):
-            total += self._load_batch(_written_down(self.folder, segments)).stored
+    def load_all(self, at_once: bool = False) -> int:
+        """Load every sealed segment; returns the number of events stored.
+
+        at_once   halve a batch that fails on its data at its first failure: somebody waits for the spool to be empty
+        raises    what a batch failed on, after all the others are loaded; at once when the store does not work
+        """
+        total, failed, first = 0, list[Path](), None
+        waiting = begun(self.folder)
+        while manifest := waiting.pop(0) if waiting else next_batch(self.folder, failed):
+            batch = Batch(manifest, clock.now_ms())
+            try:
+                total += self._load_batch(batch, at_once).stored
+            except Exception as error:
+                if fault_of(error) is Fault.STORE:
+                    raise
+                failed.append(manifest)
+                first = first or error
+            else:
+                batch.finish()
+        if first is not None:
+            raise first
         return total
 
-    def _load_batch(self, manifest: Path) -> Loaded:
-        began, name = time.perf_counter(), manifest.stem
+    def _load_batch(self, batch: Batch, at_once: bool) -> Loaded:
+        began = time.perf_counter()
         gc.disable()  # a batch is a hundred thousand objects without a cycle; looking through them costs a third
         try:
-            return self._load_segments(manifest, name, began)
+            loaded = self._load_whole_or_halved(batch, at_once)
         finally:
             gc.enable()
+        segments = len(batch.segments)
+        _log.info("collect.batch_loaded", batch=batch.name, segments=segments, took_ms=_ms(began), **loaded._asdict())
+        return loaded
 
-    def _load_segments(self, manifest: Path, name: str, began: float) -> Loaded:
-        segments = [self.folder / line for line in manifest.read_text().splitlines()]
-        records = [read_record(payload) for path in segments if path.exists() for payload in records_in(path)]
-        loaded = self.load(records, name)
-        for path in segments:
-            path.unlink(missing_ok=True)
-        manifest.unlink()
-        _log.info("collect.batch_loaded", batch=name, segments=len(segments), took_ms=_ms(began), **loaded._asdict())
+    def _load_whole_or_halved(self, batch: Batch, at_once: bool) -> Loaded:
+        judged = batch.judged
+        try:
+            loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
+        except Exception as error:
+            if fault_of(error) is Fault.STORE:
+                raise
+            judged.failures += 1
+            if judged.outcomes is not None and (at_once or judged.failures >= PATIENCE):
+                judged.todo = [(0, len(_apart(batch.records)))]
+            batch.save()
+            if judged.todo is None:
+                raise
+            _log.warning("collect.batch_halved", batch=batch.name, why=str(error)[:300])
+            loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
+        if judged.aside or batch.damaged:
+            batch.put_aside([_unit(one) for one in _apart(batch.records)])
+            reasons = dict(Counter(judged.aside.values()), damaged=len(batch.damaged))
+            _log.error("collect.put_aside", batch=batch.name, folder=str(batch.folder / ASIDE), reasons=reasons)
         return loaded
 
     def load(self, records: Sequence[Record], name: str) -> Loaded:
         """Store these records as the batch of this name, and derive the visits they touch."""
+        return self._load(records, name, Judged(at=clock.now_ms()), lambda: None)
+
+    def _load(
+        self, records: Sequence[Record], name: str, judged: Judged, save: Callable[[], None], damaged: int = 0
+    ) -> Loaded:
         sites = {site.id: site for site in all_sites(self.database)}
-        ledger: Counter[tuple[int, date, str]] = Counter()
-        batches = []
-        for site_id, group in _by_site(records, ledger).items():
-            if (site := sites.get(site_id)) is None:  # taken away between reception and loading
-                for record in group:
-                    ledger[(0, _day(record.received), "unknown_site")] += len(record.events)
-            else:
-                batches.append(_SiteBatch(self, site, group, f"{name}-{site_id}", ledger))
-        # The ledger first: made again after a crash, this batch would take its own events for duplicates.
-        store.add_reception(self.warehouse, ledger, name)
-        for batch in batches:
-            batch.write()
+        if judged.todo is None:
+            batches = self._judge(records, name, sites, judged, save)
+        ledger = _ledger(records, sites, judged, damaged)
+        if not judged.is_told:
+            # The ledger first: whoever finds events in the store finds them accounted for.
+            store.add_reception(self.warehouse, ledger, name)
+            judged.is_told = True
+        if judged.todo is None:
+            for batch in batches:
+                batch.write()
+        else:
+            self._load_in_parts(records, name, sites, judged, save)
         counts = Counter[str]()
         for (_, _, outcome), count in ledger.items():
             counts[outcome if outcome in ("stored", "duplicate") else "refused"] += count
-        return Loaded(
-            counts["stored"], counts["refused"], counts["duplicate"], sum(len(batch.first_at) for batch in batches)
-        )
+        late = sum(place in judged.late for place in judged.aside)
+        return Loaded(counts["stored"] - late, counts["refused"], counts["duplicate"], len(judged.aside) + damaged)
+
+    def _judge(
+        self, records: Sequence[Record], name: str, sites: dict[int, Site], judged: Judged, save: Callable[[], None]
+    ) -> list["_SiteBatch"]:
+        """The batches of the sites; what becomes of each event is decided when they are made for the first time."""
+        is_first = judged.outcomes is None
+        outcomes = dict[int, str]() if judged.outcomes is None else judged.outcomes
+        if is_first:
+            judged.aside = dict(_misfits(records, judged.at))
+        placed = _by_site(_placed(records), sites, judged.aside)
+        batches = [
+            _SiteBatch(self, sites[site], group, f"{name}-{site}", judged.aside, outcomes, is_first)
+            for site, group in placed.items()
+        ]
+        if is_first:
+            judged.outcomes = outcomes
+            save()
+        return batches
+
+    # ── a batch that fails on its data ──
+
+    def _load_in_parts(
+        self, records: Sequence[Record], name: str, sites: dict[int, Site], judged: Judged, save: Callable[[], None]
+    ) -> None:
+        """Load what is still to do in ever smaller parts; what fails alone on its data is put aside."""
+        units, stuck, short = _apart(records), list[tuple[int, int]](), None
+        assert judged.todo is not None and judged.outcomes is not None
+        if judged.todo == [(0, len(units))]:
+            self._take_back(units, sites, judged)
+        while judged.todo:
+            first, last = judged.todo[0]
+            try:
+                self._load_part(units[first:last], f"{name}-{first}-{last}", sites, judged)
+                halves = []
+            except Exception as error:
+                halves, fault = _halves(first, last), fault_of(error)
+                if fault is Fault.STORE:
+                    raise
+                self._take_back(units[first:last], sites, judged)
+                if not halves and fault is Fault.SHORT:
+                    stuck, short = [*stuck, (first, last)], error
+                elif not halves:
+                    self._must_work()
+                    judged.aside[first] = f"{type(error).__name__}: {error}"[:200]
+                    judged.late.append(first)
+            judged.todo = [*halves, *judged.todo[1:]]
+            save()
+        if short is not None:
+            judged.todo = stuck
+            save()
+            raise short
+        self._tell_of_aside(units, name, sites, judged)
+
+    def _load_part(self, units: Sequence[Placed], token: str, sites: dict[int, Site], judged: Judged) -> None:
+        assert judged.outcomes is not None
+        # TRAP: under a name that it has seen, the store would ignore facts that were taken back meanwhile.
+        token = f"{token}-{time.time_ns()}"
+        for site, group in _by_site(units, sites, judged.aside).items():
+            _SiteBatch(self, sites[site], group, f"{token}-{site}", judged.aside, judged.outcomes, False).write()
+
+    def _take_back(self, units: Sequence[Placed], sites: dict[int, Site], judged: Judged) -> None:
+        """Take facts out of the store that came in before their part failed: they would fail whatever follows."""
+        assert judged.outcomes is not None
+        for site, group in _by_site(units, sites, judged.aside).items():
+            keys = [(p.record.visitor, e.id) for p in group for place, e in p.events if place not in judged.outcomes]
+            store.take_back(self.warehouse, sites[site], keys)
+
+    def _must_work(self) -> None:
+        """Both stores take a write now, so it was the data. Raises what the store answers otherwise."""
+        store.mark_stale(self.warehouse, {0: datetime.now(UTC)})
+        all_sites(self.database)
+
+    def _tell_of_aside(self, units: Sequence[Placed], name: str, sites: dict[int, Site], judged: Judged) -> None:
+        """Say in the ledger what was put aside after it had been counted as stored."""
+        ledger: Ledger = Counter()
+        for place in judged.late:
+            if place not in (judged.outcomes or {}):
+                record = units[place].record
+                for outcome in ("quarantined", "unstored"):
+                    ledger[(record.site if record.site in sites else 0, _day(record.received), outcome)] += 1
+        store.add_reception(self.warehouse, ledger, f"{name}-aside")
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
@@ -172,55 +320,79 @@ class Loader:
 
 
 class _SiteBatch:
-    """One site's share of a batch: read when made, written by `write`."""
+    """One site's share of a batch: read when made, written by `write`.
+
+    outcomes   position -> what becomes of an event that is not stored; filled here when the batch `is_first` looked at
+    aside      position -> why an event cannot be loaded
+    """
 
     def __init__(
-        self, loader: Loader, site: Site, records: list[Record], token: str, ledger: Counter[tuple[int, date, str]]
+        self,
+        loader: Loader,
+        site: Site,
+        placed: list[Placed],
+        token: str,
+        aside: dict[int, str],
+        outcomes: dict[int, str],
+        is_first: bool,
     ) -> None:
         self.loader, self.site, self.token = loader, site, token
         self.first_at: dict[int, datetime] = {}
-        self.identified: list[Identified] = []
+        self.identified: list[tuple[int, Identified]] = []
         self.origins: dict[int, Origin] = {}
         self.agents: dict[int, str] = {}
-        self._keep_visits_whole(records)
-        rows = [
-            self._row(record, event, agent) for record, agent in self._with_agents(records) for event in record.events
-        ]
-        for row in rows:
+        self._keep_visits_whole(placed)
+        rows = list(self._read(placed, aside))
+        if is_first:
+            outcomes.update(self._too_much(rows))
+        rows = [(place, row) for place, row in rows if outcomes.get(place) != "too_much"]
+        for _, row in rows:
             self._touch(row[2], row[3])
         self.near = store.mark_stale(loader.warehouse, self.first_at)
-        self.rows = list(self._only_new(rows, ledger))
+        known = self._known(rows)
+        if is_first:
+            outcomes.update(_duplicates(rows, known))
+        self.rows = [
+            row for place, row in rows if place not in outcomes and (is_first or (row[2], row[1]) not in known)
+        ]
+        self.told = [one for place, one in self.identified if outcomes.get(place) != "too_much"]
 
-    def _with_agents(self, records: list[Record]) -> Iterator[tuple[Record, int]]:
-        for record in records:
+    def _read(self, placed: list[Placed], aside: dict[int, str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
+        for record, events in placed:
             agent = agent_id(record.agent)
             self.agents[agent] = record.agent
-            yield record, agent
+            for place, event in events:
+                try:
+                    yield place, self._row(place, record, event, agent)
+                except (ValueError, TypeError, ArithmeticError) as error:
+                    aside[place] = f"{type(error).__name__}: {error}"[:200]
 
-    def _only_new(
-        self, rows: list[tuple[Any, ...]], ledger: Counter[tuple[int, date, str]]
-    ) -> Iterator[tuple[Any, ...]]:
-        moments = [row[3] for row in rows]
-        resent = [row[1] for row in rows if row[_MARKS]]
+    def _too_much(self, rows: list[tuple[int, tuple[Any, ...]]]) -> Iterator[tuple[int, str]]:
+        """Events beyond what one visitor may send in a day. A server's events are not counted: its token is known."""
+        for place, row in rows:
+            takes = "api" in row[_MARKS] or self.loader.quota.takes(self.site.id, row[2], row[4].date(), _size(row))
+            if not takes:
+                yield place, "too_much"
+
+    def _known(self, rows: list[tuple[int, tuple[Any, ...]]]) -> set[tuple[int, int]]:
+        if not rows:
+            return set()
+        moments = [row[3] for _, row in rows]
+        resent = [key for _, row in rows if row[_MARKS] for key in (row[1], row[_FORMER]) if key]
         span = (min(moments), max(moments))
-        known = set(store.stored_already(self.loader.warehouse, self.site, self.near, span, resent))
-        for row in rows:
-            key = (row[2], row[1])
-            is_known = key in known or (row[_MARKS] and (0, row[1]) in known)
-            ledger[(self.site.id, row[4].date(), "duplicate" if is_known else "stored")] += 1
-            known |= {key, (0, row[1])}
-            if not is_known:
-                yield row
+        return set(store.stored_already(self.loader.warehouse, self.site, self.near, span, resent))
 
     def write(self) -> None:
         """Store the facts and derive the visits; done twice it changes nothing."""
         warehouse = self.loader.warehouse
         self.loader.note_rules(self.site, self.origins, self.agents)
         if self.rows:
-            columns = zip(FACT_COLUMNS, map(list, zip(*self.rows, strict=True)), strict=True)
+            columns = zip(FACT_COLUMNS, map(list, zip(*self.rows, strict=True)), strict=False)
             store.add_events(warehouse, dict(columns), self.token)
-        if self.identified:
-            self.loader.identified(self.site, self.identified)
+        if self.told:
+            self.loader.identified(self.site, self.told)
+        if not self.first_at:
+            return
         goals = store.goals_of(self.loader.database, self.site)
         store.derive_visits(warehouse, self.site, self.near, self.first_at, goals)
 
@@ -229,12 +401,12 @@ class _SiteBatch:
         if known is None or at < known:
             self.first_at[visitor] = at
 
-    def _row(self, record: Record, event: SpoolEvent, agent: int) -> tuple[Any, ...]:
+    def _row(self, place: int, record: Record, event: SpoolEvent, agent: int) -> tuple[Any, ...]:
         origin_key = campaign = 0
         props = event.props
         if event.kind == "identify":  # who they are stays out of the events
             told = Identified(record.visitor, event.at, event.id, props.get("sealed", ""), record.country)
-            self.identified.append(told)
+            self.identified.append((place, told))
             props = {}
         if event.kind == "pageview" and (event.query or event.referrer):
             origin, origin_key, campaign = _origin(event.query, event.referrer)
@@ -270,20 +442,21 @@ class _SiteBatch:
             props,
             event.status,
             event.marks,
-            at.date() + timedelta(days=self.site.keep_days),
+            min(at.date() + timedelta(days=self.site.keep_days), LAST_DAY),
+            event.former,
         )
 
-    def _keep_visits_whole(self, records: list[Record]) -> None:
+    def _keep_visits_whole(self, placed: list[Placed]) -> None:
         """Give a visitor whose id changed in mid-visit (new salt at midnight, consent given) the id the visit has."""
-        changed = [r for r in records if r.before]
+        changed = [p for p in placed if p.record.before]
         if not changed:
             return
         kept = self.loader.kept_ids
-        asked = {visitor for r in changed for visitor in (r.before, r.visitor, kept.get(r.visitor, 0))}
-        oldest = min(e.at for r in changed for e in r.events)
+        asked = {visitor for r, _ in changed for visitor in (r.before, r.visitor, kept.get(r.visitor, 0))}
+        oldest = min(e.at for p in changed for _, e in p.events)
         spans = store.active_spans(self.loader.warehouse, self.site, sorted(asked), oldest)
-        for record in sorted(records, key=lambda r: (r.events[0].at, r.before)):
-            first, last = (clock.from_ms(pick(e.at for e in record.events)) for pick in (min, max))
+        for record, events in sorted(placed, key=lambda p: (p.events[0][1].at, p.record.before)):
+            first, last = (clock.from_ms(pick(e.at for _, e in events)) for pick in (min, max))
             old = self._id_of_visit(record, first, spans) if record.before else 0
             if old:
                 if len(kept) > MOST_KEPT:
@@ -326,35 +499,97 @@ def _any_origin(query: str, referrer: str) -> tuple[Origin, int, int]:
     return origin, origin_id(origin), tag_key(origin)
 
 
-def _by_site(records: Iterable[Record], ledger: Counter[tuple[int, date, str]]) -> dict[int, list[Record]]:
-    groups: dict[int, list[Record]] = {}
+def _placed(records: Sequence[Record]) -> list[Placed]:
+    """The records that hold events, with the positions these have in the batch."""
+    found, place = [], 0
     for record in records:
-        for why, count in record.refused.items():
-            ledger[(record.site, _day(record.received), why)] += count
         if record.events:
-            groups.setdefault(record.site, []).append(record)
+            found.append(Placed(record, list(enumerate(record.events, place))))
+            place += len(record.events)
+    return found
+
+
+def _apart(records: Sequence[Record]) -> list[Placed]:
+    """Every event by itself; its index is its position in the batch."""
+    return [
+        Placed(msgspec.structs.replace(record, refused={}), [one]) for record, ones in _placed(records) for one in ones
+    ]
+
+
+def _unit(placed: Placed) -> Record:
+    """One event in a record of its own, as it could come from a segment."""
+    return msgspec.structs.replace(placed.record, events=[event for _, event in placed.events], refused={})
+
+
+def _halves(first: int, last: int) -> list[tuple[int, int]]:
+    middle = (first + last) // 2
+    return [(first, middle), (middle, last)] if last - first > 1 else []
+
+
+def _by_site(placed: Sequence[Placed], sites: dict[int, Site], aside: dict[int, str]) -> dict[int, list[Placed]]:
+    """What can be loaded, by site; events of sites taken away meanwhile are left out."""
+    groups: dict[int, list[Placed]] = {}
+    for record, events in placed:
+        fit = [one for one in events if one[0] not in aside] if aside else events
+        if fit and record.site in sites:
+            groups.setdefault(record.site, []).append(Placed(record, fit))
     return groups
 
 
-def _next_batch(folder: Path) -> list[Path]:
-    chosen, size = [], 0
-    for path in sealed(folder):
-        chosen.append(path)
-        size += path.stat().st_size
-        if size >= BATCH_BYTES:
-            break
-    return chosen
+def _misfits(records: Sequence[Record], now: int) -> Iterator[tuple[int, str]]:
+    for record, events in _placed(records):
+        of_record = misfit(record, now)
+        for place, event in events:
+            if why := of_record or misfit_event(event, record.received):
+                yield place, why
 
 
-def _written_down(folder: Path, segments: list[Path]) -> Path:
-    names = "\n".join(path.name for path in segments)
-    name = hashlib.sha256(f"{folder}\n{names}".encode()).hexdigest()[:32]
-    draft = folder / f"{segments[0].stem}-{name}.draft"
-    with draft.open("w") as file:
-        file.write(names)
-        file.flush()
-        os.fsync(file.fileno())
-    return draft.rename(draft.with_suffix(".batch"))
+def _duplicates(rows: list[tuple[int, tuple[Any, ...]]], known: set[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Events that the store has, or that came before in the same batch.
+
+    known   (visitor, id); (ANYBODY, id) where a browser sent the event again, perhaps under another visitor id, and
+            (SERVER, id) of events that a server sent. What a browser sends is never taken for a server's.
+    """
+    seen = set(known)
+    for place, row in rows:
+        marks, keys = row[_MARKS], {(row[2], row[1])}
+        if marks:
+            owner = store.SERVER if "api" in marks else store.ANYBODY
+            keys = {(owner, row[1]), (owner, row[_FORMER] or row[1])} | (keys if owner == store.ANYBODY else set())
+        if keys & seen:
+            yield place, "duplicate"
+        seen |= {(row[2], row[1]), (store.SERVER if "api" in marks else store.ANYBODY, row[1])}
+
+
+def _ledger(records: Sequence[Record], sites: dict[int, Site], judged: Judged, damaged: int) -> Ledger:
+    """What came in and what became of it, by site and day."""
+    ledger: Ledger = Counter()
+    place, today = 0, _day(judged.at)
+    for record in records:
+        on = _day(record.received) if not misfit(record, judged.at) else today
+        for why, count in record.refused.items():
+            ledger[(record.site, on, why)] += count
+        if record.site not in sites:  # taken away between reception and loading
+            ledger[(0, on, "unknown_site")] += len(record.events)
+        else:
+            for here in range(place, place + len(record.events)):
+                ledger[(record.site, on, _outcome(here, judged))] += 1
+        place += len(record.events)
+    if damaged:
+        ledger[(0, today, "damaged")] += damaged
+    return Counter({key: count for key, count in ledger.items() if count})
+
+
+def _outcome(place: int, judged: Judged) -> str:
+    if place in judged.aside and place not in judged.late:
+        return "wrong_clock" if judged.aside[place] == "clock" else "quarantined"
+    return (judged.outcomes or {}).get(place, "stored")
+
+
+def _size(row: tuple[Any, ...]) -> int:
+    """About how many bytes an event takes."""
+    texts = sum(len(value) for value in row if isinstance(value, str))
+    return 150 + texts + sum(len(k) + len(v) for k, v in row[_PROPS].items())
 
 
 def _day(ms: int) -> date:

@@ -18,8 +18,8 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.spool import records_in
 from tandem.collect import store
+from tandem.collect.batches import read_record
 from tandem.collect.door import Door, Sender
-from tandem.collect.jobs import read_record
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, event_id, visitor_of_cookie
 from tandem.metrics.ask import Desk, Question
 from tandem.metrics.period import period_of

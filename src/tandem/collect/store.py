@@ -27,6 +27,8 @@ from tandem.collect.model.rules import RULES_VERSION, Rules
 
 HERE = Path(__file__).parent
 Columns = Mapping[str, Sequence[Any]]
+ANYBODY, SERVER = 0, -1
+"""In place of a visitor: whichever browser, whichever visitor a server names."""
 
 
 def _sql(name: str) -> str:
@@ -139,7 +141,7 @@ def add_reception(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], i
 def stored_already(
     warehouse: Warehouse, site: Site, near: int, span: tuple[datetime, datetime], resent: Sequence[int]
 ) -> frozenset[tuple[int, int]]:
-    """Pairs (visitor, event id) that are stored already, and (0, event id) for those that were sent before.
+    """Pairs (visitor, event id) that are stored already; with ANYBODY or SERVER for those that were sent before.
 
     near     the batch of stale_visits that names the visitors to look at
     span     earliest and latest moment of the new facts
@@ -149,8 +151,28 @@ def stored_already(
     bound = {"site": site.id, "batch": near, "since": since, "until": until}
     found = {(r[0], r[1]) for r in warehouse.ask(_sql("stored_already"), bound).rows}
     if resent:
-        found |= {(0, r[0]) for r in warehouse.ask(_sql("known_ids"), {"site": site.id, "ids": list(resent)}).rows}
+        rows = warehouse.ask(_sql("known_ids"), {"site": site.id, "ids": list(resent)}).rows
+        found |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers in rows}
     return frozenset(found)
+
+
+def take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]) -> None:
+    """Take these facts (visitor, event id) out of the store again, where they are in it."""
+    ids = sorted({key[1] for key in keys})
+    asked = "select visitor, id from events where site = {site:UInt32} and id in {ids:Array(UInt64)}"
+    found = {(row[0], row[1]) for row in warehouse.ask(asked, {"site": site.id, "ids": ids}).rows}
+    if not found & set(keys):
+        return
+    # Whose facts these are is read from a table: the engine keeps the text of each deletion in a file.
+    batch = mark_stale(warehouse, {visitor: datetime.now(UTC) for visitor, _ in keys})
+    local, on = ("_local", f" on cluster '{warehouse.cluster}'") if warehouse.cluster else ("", "")
+    warehouse.do(
+        f"alter table events{local}{on} delete where site = {site.id} and id in ({', '.join(map(str, ids))}) "
+        f"and visitor in (select visitor from stale_visits{local} where batch = {batch})",
+        mutations_sync=2,
+        max_execution_time=0,
+        max_query_size=1 << 30,
+    )
 
 
 Span = tuple[datetime, datetime]
@@ -198,7 +220,7 @@ def reception(warehouse: Warehouse, site_id: int, since: date) -> list[Reception
     return [
         ReceptionDay(
             on=on,
-            stored=of_day.pop("stored", 0),
+            stored=of_day.pop("stored", 0) - of_day.pop("unstored", 0),  # counted first, put aside later
             duplicates=of_day.pop("duplicate", 0),
             erased=of_day.pop("erased", 0),
             refused=of_day,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -20,6 +21,13 @@ DAY_MS = 24 * 3600 * 1000
 LATE_MS = 7 * DAY_MS
 TRAVEL_MS = 2000
 LATEST_BIRTH = 4_102_444_800  # 2100, in seconds
+LARGEST_AMOUNT = 1e12
+"""A thousand billion: more in one order, and sums leave the decimals that the store keeps money in."""
+LARGEST_VALUE = 1e15
+EARLIEST_MS = 946_684_800_000  # 2000; nothing was counted before
+LARGEST_MS = 1 << 43  # the year 2248; whatever a sender says beyond it is no time
+SERVERS = 1 << 63
+"""The bit that parts ids of the server's interface from those of browsers: a stranger's are never the shop's."""
 KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital", "identify"})
 TELLING = ("phone", "email", "login", "crm")
 """What a site may tell of who a browser is; sealed at the door, so that it is read in no spool and in no event."""
@@ -60,6 +68,12 @@ class WireHit(msgspec.Struct):
     n: int = 0
 
 
+class WireRawHit(WireHit):
+    """The same with its events unread, so that a bad one is refused alone."""
+
+    e: Annotated[list[msgspec.Raw], Meta(min_length=1, max_length=50)]  # type: ignore[assignment]
+
+
 class WireNumber(msgspec.Struct, gc=False):
     """A visit's question for its phone number. Field names are those of a hit; `k` is ask, seen or tap."""
 
@@ -73,7 +87,10 @@ class WireNumber(msgspec.Struct, gc=False):
 
 
 class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
-    """One accepted event as it waits in the spool; times already corrected to the server's clock."""
+    """One accepted event as it waits in the spool; times already corrected to the server's clock.
+
+    former   the id that versions before 0.2 gave the same event, where it is another one; 0 where it is not
+    """
 
     id: int
     kind: str
@@ -91,13 +108,14 @@ class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
     currency: str
     status: int
     marks: list[str]
+    former: int = 0
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
     """One spooled request. No address of the visitor is kept: it ended in `visitor`, `country` and `network`."""
 
-    site: int
-    received: int
+    site: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+    received: Annotated[int, Meta(ge=0, le=2**43)]
     visitor: int
     before: int
     born: int
@@ -111,6 +129,47 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     refused: dict[str, int]
 
 
+def misfit(record: Record, now: int) -> str:
+    """Why the store could not take what a record says of its sender; empty when it can.
+
+    now   the loader's time in ms; a record from another day of it was dated by a clock that was wrong
+    """
+    if not EARLIEST_MS <= record.received <= now + DAY_MS:
+        return "clock"
+    if not (0 <= record.visitor < 1 << 64 and 0 <= record.before < 1 << 64 and 0 <= record.born <= LATEST_BIRTH):
+        return "visitor"
+    texts = (record.agent, record.language, record.country, record.city, record.network)
+    return "" if 0 <= record.width < 1 << 16 and all(map(_is_whole, texts)) else "sender"
+
+
+def misfit_event(event: SpoolEvent, received: int) -> str:
+    """Why the store could not take this event; empty when it can."""
+    if not EARLIEST_MS <= event.at <= received + DAY_MS:
+        return "clock"
+    if not (0 <= event.id < 1 << 64 and 0 <= event.former < 1 << 64):
+        return "id"
+    if not (0 <= event.engaged_ms < 1 << 32 and 0 <= event.scroll < 1 << 8 and 0 <= event.status < 1 << 16):
+        return "number"
+    if not (abs(event.value) < LARGEST_VALUE and _is_money(event.amount)):
+        return "number"
+    texts = (event.kind, event.host, event.path, event.query, event.referrer, event.name, event.currency)
+    return "" if all(map(_is_whole, (*texts, *event.marks, *event.props, *event.props.values()))) else "text"
+
+
+def _is_whole(text: str) -> bool:
+    return text.isascii() or not _has_half(text)
+
+
+_has_half = re.compile("[\ud800-\udfff]").search
+
+
+def _is_money(amount: str) -> bool:
+    try:
+        return not amount or abs(Decimal(amount)) <= LARGEST_AMOUNT
+    except ArithmeticError:
+        return False
+
+
 _is_hex = re.compile(r"[0-9a-fA-F]{16}").fullmatch
 """Whether this is 64 bits as hex digits; int() alone would take signs, spaces and underscores too."""
 
@@ -120,6 +179,24 @@ def event_id(text: str) -> int:
     if _is_hex(text):
         return int(text, 16)
     return xxhash.xxh3_64_intdigest(text.encode())
+
+
+def ids_of(text: str, is_servers: bool) -> tuple[int, int]:
+    """The id of an event in its sender's name space, and the one that earlier versions gave it (0: the same)."""
+    former = event_id(text)
+    found = former | SERVERS if is_servers else former & ~SERVERS
+    return found, 0 if found == former else former
+
+
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\.", re.DOTALL
+)
+
+
+def without_halves(body: bytes) -> bytes:
+    """JSON in which half characters (a surrogate without its other half, bytes that are no UTF-8) became U+FFFD."""
+    text = body.decode("utf-8", "replace").encode()
+    return _ESCAPES.sub(lambda found: b"\\ufffd" if len(found[0]) == 6 else found[0], text)
 
 
 def refusal(event: WireEvent) -> str:
@@ -136,17 +213,21 @@ def refusal(event: WireEvent) -> str:
         return "no_url"
     if event.k == "vital" and (event.n not in VITALS or not 0 <= event.v < 1e7):
         return "bad_value"
+    if not abs(event.v) < LARGEST_VALUE:
+        return "bad_value"
     if event.k == "identify" and not any((event.p or {}).get(name) for name in TELLING):
         return "bad_value"
-    if event.a is not None and not abs(event.a) < 1e12:
+    if event.a is not None and not abs(event.a) < LARGEST_AMOUNT:
         return "bad_value"
     return ""
 
 
 def _explodes(props: dict[str, Prop]) -> bool:
-    return len(props) > MAX_PROPS or any(
-        len(k) > MAX_PROP_KEY or (isinstance(v, str) and len(v) > MAX_PROP_VALUE) for k, v in props.items()
-    )
+    return len(props) > MAX_PROPS or any(len(k) > MAX_PROP_KEY or _is_long(v) for k, v in props.items())
+
+
+def _is_long(value: Prop) -> bool:
+    return len(value if isinstance(value, str) else str(value)) > MAX_PROP_VALUE
 
 
 def accepted(
@@ -154,32 +235,42 @@ def accepted(
 ) -> SpoolEvent:
     """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's."""
     at, notes = event.t + skew, list(marks)
+    own_id, former = ids_of(event.i, is_servers="api" in notes)
     if at > received + TRAVEL_MS or at < received - LATE_MS:
         at = received
         notes.append("clock")
-    host, path, query = split_url(event.u)
+    host, path, query = split_url(plain(event.u))
     return SpoolEvent(
-        id=event_id(event.i),
+        id=own_id,
         kind=event.k,
         at=at,
         host=host,
         path=path,
         query=query,
-        referrer=event.r[:MAX_URL],
-        name=event.n[: MAX_URL if event.k in LINKS else MAX_NAME],
+        referrer=plain(event.r[:MAX_URL]),
+        name=plain(event.n[: MAX_URL if event.k in LINKS else MAX_NAME]),
         props=_sealed(event.p or {}, seal) if event.k == "identify" else _props(event.p or {}),
         engaged_ms=int(min(max(event.x, 0), DAY_MS)),
         scroll=int(min(max(event.d, 0), 100)),
         value=event.v,
         amount="" if event.a is None else f"{event.a:.4f}",
-        currency=event.y[:3].upper(),
+        currency=plain(event.y[:3]).upper()[:3],
         status=event.f if 0 <= event.f < 1000 else 0,
         marks=notes,
+        former=former,
     )
 
 
+_UNPRINTED = dict.fromkeys((*range(32), 127), " ")
+
+
+def plain(text: str) -> str:
+    """A text without control characters: not every store keeps them, and nobody reads them."""
+    return text if text.isprintable() else text.translate(_UNPRINTED)
+
+
 def _props(given: dict[str, Prop]) -> dict[str, str]:
-    return {name: _plain(value) for name, value in given.items() if value is not None}
+    return {plain(name): plain(_plain(value)) for name, value in given.items() if value is not None}
 
 
 def _sealed(given: dict[str, Prop], seal: Callable[[str], str]) -> dict[str, str]:
@@ -206,7 +297,7 @@ def split_url(url: str) -> tuple[str, str, str]:
 
 def skew_of(sent: int, received: int) -> int:
     """What to add to the sender's times, in ms. Up to two seconds is travel time, more is a wrong clock."""
-    skew = received - sent if sent else 0
+    skew = received - sent if 0 < sent < LARGEST_MS else 0
     return 0 if abs(skew) <= TRAVEL_MS else skew
 
 

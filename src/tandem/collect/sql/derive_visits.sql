@@ -94,7 +94,8 @@ with
             least(
                 sum(toUInt64(hit.6)), toUInt64(dateDiff('millisecond', first_at, last_at)) + 60000
             ) as attention_ms,
-            sum(money) as revenue,
+            -- no more than the column holds: what a thousand absurd orders make is absurd, but it must not stop the rest
+            toDecimal64(greatest(-99999999999999, least(99999999999999, sum(money))), 4) as revenue,
             countIf(money > 0) as orders,
             max(keep) as keep
         from numbered

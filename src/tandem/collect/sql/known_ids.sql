@@ -1,4 +1,4 @@
--- answers: Which of these events are stored already?
--- grain: one row per event
+-- answers: Which of these events are stored already, and which of them has a server sent?
+-- grain: one row per event and side
 -- reads: events
-select distinct id from events where site = {site:UInt32} and id in {ids:Array(UInt64)}
+select distinct id, has(marks, 'api') as is_servers from events where site = {site:UInt32} and id in {ids:Array(UInt64)}

@@ -1,0 +1,199 @@
+"""Batches as files: what is loaded together, how far it has come, and what had to be put aside.
+
+Beside the segments of a spool (`NNN.seg`) lie, while a batch is being loaded, its manifest (`*.batch`, the names of
+its segments) and what was judged about it (`*.judged`). The manifest is renamed to `*.loaded` when all is in the store:
+only then are the segments taken away. The folder `aside` keeps what cannot be loaded: `<batch>.seg`, in the form of a
+segment, and `<batch>.json`, which says why.
+"""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from tandem.base.spool import framed, records_in, sealed
+from tandem.collect.model.hit import Record
+
+BATCH_BYTES = 24 << 20
+ASIDE = "aside"
+read_record = msgspec.json.Decoder(Record).decode
+_write = msgspec.json.Encoder().encode
+
+
+class Judged(msgspec.Struct):
+    """What was decided about a batch when it was first looked at, and how far its halving is.
+
+    at         when that was (ms)
+    outcomes   position of an event in the batch -> what became of it, where it was not simply stored
+    failures   how often loading it as a whole has failed on its data
+    todo       spans of positions still to be loaded apart; None while the batch is loaded as a whole
+    is_told    whether the ledger has it
+    aside      position -> why it cannot be loaded
+    late       positions that were put aside after the ledger had counted them
+    """
+
+    at: int
+    outcomes: dict[int, str] | None = None
+    failures: int = 0
+    todo: list[tuple[int, int]] | None = None
+    is_told: bool = False
+    aside: dict[int, str] = {}
+    late: list[int] = []
+
+
+class PutAside(msgspec.Struct):
+    """What the folder `aside` says of one batch: since when (ms), and how many events for which reason."""
+
+    at: int
+    reasons: dict[str, int]
+
+
+class Batch:
+    """One manifest of a spool folder, with its segments read."""
+
+    def __init__(self, manifest: Path, now: int) -> None:
+        self.manifest, self.name = manifest, manifest.stem
+        self.folder = manifest.parent
+        self.segments = [self.folder / line for line in manifest.read_text().splitlines()]
+        self.judged = self._judged_before() or Judged(at=now)
+        self.damaged: list[bytes] = []
+        self.records = list(self._records())
+
+    def _records(self) -> Iterator[Record]:
+        for path in self.segments:
+            if not path.exists():
+                continue
+            for payload in records_in(path, self.damaged):
+                try:
+                    yield read_record(payload)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+                    self.damaged.append(framed(payload))
+
+    @property
+    def _note(self) -> Path:
+        return self.manifest.with_suffix(".judged")
+
+    def _judged_before(self) -> Judged | None:
+        with suppress(FileNotFoundError, msgspec.DecodeError):  # torn by a power cut: judged anew
+            return msgspec.json.decode(self._note.read_bytes(), type=Judged)
+        return None
+
+    def save(self) -> None:
+        """Note what was judged; a killed process goes on from here."""
+        _replaced(self._note, _write(self.judged), is_synced=False)
+
+    def put_aside(self, units: Sequence[Record]) -> None:
+        """Keep the damaged lines and the events that cannot be loaded, on disk before the segments go."""
+        reasons = Counter(self.judged.aside.values())
+        if self.damaged:
+            reasons["damaged"] = len(self.damaged)
+        if not reasons:
+            return
+        aside = self.folder / ASIDE
+        aside.mkdir(exist_ok=True)
+        kept = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
+        kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
+        _replaced(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
+        _replaced(aside / f"{self.name}.seg", b"".join(kept))
+
+    def finish(self) -> None:
+        """Everything is in the store or aside: take the files away."""
+        _cleared(self.manifest.rename(self.manifest.with_suffix(".loaded")), self.segments)
+
+
+def begun(folder: Path) -> list[Path]:
+    """Manifests of batches that were begun and not finished, oldest first; what finished ones have left is cleared."""
+    for manifest in folder.glob("*.loaded"):
+        _cleared(manifest, [folder / line for line in manifest.read_text().splitlines()])
+    for note in folder.glob("*.judged"):
+        if not note.with_suffix(".batch").exists():
+            note.unlink(missing_ok=True)
+    return sorted(folder.glob("*.batch"))
+
+
+def next_batch(folder: Path, taken: Sequence[Path]) -> Path | None:
+    """The manifest of the next batch, written down; None when no segment is left that is in none of `taken`."""
+    named = {line for manifest in taken for line in _lines(manifest)}
+    chosen, size = [], 0
+    for path in sealed(folder):
+        if path.name in named:
+            continue
+        chosen.append(path)
+        size += path.stat().st_size
+        if size >= BATCH_BYTES:
+            break
+    return _written_down(folder, chosen) if chosen else None
+
+
+def _lines(manifest: Path) -> list[str]:
+    try:
+        return manifest.read_text().splitlines()
+    except FileNotFoundError:  # finished meanwhile
+        return []
+
+
+def all_aside(root: Path) -> list[PutAside]:
+    """What every spool under `root` has put aside."""
+    found = []
+    for path in sorted(root.glob(f"*/{ASIDE}/*.json")):
+        if path.with_suffix(".seg").exists():  # else an operator has taken it away or put it back
+            with suppress(msgspec.DecodeError):
+                found.append(msgspec.json.decode(path.read_bytes(), type=PutAside))
+    return found
+
+
+def forget_aside(root: Path, visitors: Sequence[int]) -> int:
+    """Take what these visitors sent out of what was put aside, with the lines that nobody can read; how many went."""
+    gone, wanted = 0, set(visitors)
+    for path in root.glob(f"*/{ASIDE}/*.seg"):
+        kept, lost = list[bytes](), list[bytes]()
+        for payload in records_in(path, lost):
+            try:
+                record = read_record(payload)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+                lost.append(payload)
+                continue
+            if {record.visitor, record.before} & wanted:
+                lost.append(payload)
+            else:
+                kept.append(framed(payload))
+        if lost:
+            gone += len(lost)
+            _replaced(path, b"".join(kept)) if kept else path.unlink()
+    return gone
+
+
+def _cleared(manifest: Path, segments: Sequence[Path]) -> None:
+    for path in segments:
+        path.unlink(missing_ok=True)
+    manifest.with_suffix(".judged").unlink(missing_ok=True)
+    manifest.unlink()
+
+
+def _written_down(folder: Path, segments: Sequence[Path]) -> Path:
+    names = "\n".join(path.name for path in segments)
+    name = hashlib.sha256(f"{folder}\n{names}".encode()).hexdigest()[:32]
+    manifest = folder / f"{segments[0].stem}-{name}.batch"
+    _replaced(manifest, names.encode())
+    return manifest
+
+
+def _replaced(path: Path, content: bytes, is_synced: bool = True) -> None:
+    """Write a file so that it is there whole or as it was before."""
+    draft = path.with_suffix(".draft")
+    with draft.open("wb") as file:
+        file.write(content)
+        file.flush()
+        if is_synced:
+            os.fsync(file.fileno())
+    draft.replace(path)
+    if is_synced:
+        handle = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,0 +1,248 @@
+"""Poison: whatever strangers send, their bad events stand alone and everybody else's are loaded."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
+
+from tandem.accounts.model import Site
+from tandem.base.warehouse import Warehouse
+from tandem.collect import store
+from tandem.collect.batches import all_aside
+from tandem.collect.jobs import PATIENCE, Loader
+from tandem.collect.model.hit import Record
+from tests.collect.conftest import MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
+from tests.collect.test_loader import copies, facts, spooled
+
+
+def events_of(warehouse: Warehouse, site: int) -> set[tuple[int, int]]:
+    return {tuple(r) for r in warehouse.ask("select visitor, id from events where site = {s:UInt32}", {"s": site}).rows}
+
+
+def orders(site: int, visitor: int, count: int, amount: str, minutes: int = 0) -> list[Record]:
+    return [
+        told(site, visitor, NOON + minutes * MINUTE + i * timedelta(seconds=1), "event", name="purchase", amount=amount)
+        for i in range(count)
+    ]
+
+
+def test_amounts_whose_sum_no_decimal_holds_stop_nobody(load: Load, site: Site, warehouse: Warehouse) -> None:
+    load(*orders(site.id, 1, 150, "999999999999.0000"), *orders(site.id, 2, 150, "-999999999999.0000"))
+    load(*orders(site.id, 3, 1, "10.0000"))
+    rows = warehouse.ask(
+        "select visitor, revenue from visit_rows final where site = {s:UInt32} order by 1", {"s": site.id}
+    )
+    assert rows.rows == [(1, Decimal("99999999999999")), (2, Decimal("-99999999999999")), (3, Decimal("10"))]
+    total = warehouse.value("select sum(revenue) from visit_rows final where site = {s:UInt32}", s=site.id)
+    assert total == Decimal("10")
+
+
+# ── halving ──
+
+BAD = "bad"
+FAILS = {
+    "facts": (store, "add_events"),
+    "visits": (store, "derive_visits"),
+}
+
+
+def broken() -> DatabaseError:
+    return DatabaseError("Code: 407. DB::Exception: Decimal math overflow", code=407)
+
+
+def poisoned(monkeypatch: pytest.MonkeyPatch, where: str, bad: set[int], loader: Loader, error: Any = broken) -> None:
+    """Let the real engine's call fail when one of these visitors is in it."""
+    if where == "facts":
+        real = store.add_events
+
+        def add(warehouse: Warehouse, columns: Any, token: str) -> int:
+            if bad & set(columns["visitor"]):
+                raise error()
+            return real(warehouse, columns, token)
+
+        monkeypatch.setattr(store, "add_events", add)
+    elif where == "visits":
+        derive = store.derive_visits
+
+        def deriving(warehouse: Warehouse, site: Site, near: int, first_at: Any, goals: Any) -> None:
+            sql = "select distinct visitor from events where site = {s:UInt32} and name = 'bad'"
+            found = {r[0] for r in warehouse.ask(sql, {"s": site.id}).rows}
+            if found & set(first_at):
+                raise error()
+            derive(warehouse, site, near, first_at, goals)
+
+        monkeypatch.setattr(store, "derive_visits", deriving)
+    else:
+
+        def identified(site: Site, one: Any) -> None:
+            if bad & {t.visitor for t in one}:
+                raise error()
+
+        loader.identified = identified
+
+
+def mixed(site: int, bad: set[int]) -> list[Record]:
+    """Twelve visitors with two events each; those in `bad` send one more, which cannot be loaded."""
+    found = []
+    for visitor in range(1, 13):
+        found += [
+            told(site, visitor, NOON, event_id=visitor * 10),
+            told(site, visitor, NOON + MINUTE, path="/2", event_id=visitor * 10 + 1),
+        ]
+        if visitor in bad:
+            record = told(
+                site,
+                visitor,
+                NOON + 2 * MINUTE,
+                "identify" if visitor < 0 else "event",
+                name="bad",
+                event_id=visitor * 10 + 2,
+            )
+            found.append(record)
+    return found
+
+
+def load_until_done(loader: Loader, most: int = PATIENCE + 2) -> int:
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            loader.load_all()
+            return tries
+        except DatabaseError:
+            assert tries < most
+
+
+def test_a_bad_event_is_put_aside_and_the_rest_goes_on(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It fails when visits are derived, so its facts are in the store already: they are taken out again."""
+    records = mixed(site.id, {3, 9})
+    spooled(loader.folder, "1", records[:10])
+    spooled(loader.folder, "2", records[10:])
+    poisoned(monkeypatch, "visits", {3, 9}, loader)
+    assert load_until_done(loader) == PATIENCE
+    good = [r for r in records if r.events[0].name != BAD]
+    assert visits_in(loader.warehouse, site.id) == visits_by_loops(good, site)
+    assert facts(loader.warehouse, site.id) == 24
+    assert ledger(loader.warehouse, site.id) == {"stored": 26, "unstored": 2, "quarantined": 2}
+    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    assert (day.received, day.stored, day.refused, day.balance) == (26, 24, {"quarantined": 2}, 0)
+    assert sorted(p.suffix for p in loader.folder.iterdir()) == [""]
+    (aside,) = all_aside(loader.folder.parent)
+    assert sum(aside.reasons.values()) == 2 and "407" in str(aside.reasons)
+
+
+@pytest.mark.parametrize("where", ["facts", "identified"])
+def test_it_does_not_matter_where_it_fails(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    records = [told(site.id, visitor, NOON, event_id=visitor) for visitor in range(1, 6)]
+    records.append(told(site.id, 66, NOON, "identify", event_id=66))
+    spooled(loader.folder, "1", records)
+    poisoned(monkeypatch, where, {66}, loader)
+    assert loader.load_all(at_once=True) == 5
+    assert facts(loader.warehouse, site.id) == 5
+    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    assert (day.received, day.stored, day.refused, day.balance) == (6, 5, {"quarantined": 1}, 0)
+
+
+def test_what_was_put_aside_can_be_put_back(loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    spooled(loader.folder, "1", [told(site.id, 1, NOON), told(site.id, 66, NOON, event_id=5)])
+    with monkeypatch.context() as patch:
+        poisoned(patch, "facts", {66}, loader)
+        loader.load_all(at_once=True)
+    (segment,) = (loader.folder / "aside").glob("*.seg")
+    segment.rename(loader.folder / segment.name)
+    assert loader.load_all() == 1
+    assert (66, 5) in events_of(loader.warehouse, site.id)
+    assert all_aside(loader.folder.parent) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        lambda: DatabaseError("Code: 243. DB::Exception: not enough space", code=243),
+        lambda: DatabaseError("Code: 241. DB::Exception: memory limit exceeded", code=241),
+        lambda: OSError(28, "No space left on device"),
+        lambda: ConnectionRefusedError(),
+    ],
+)
+def test_a_store_that_does_not_work_puts_nothing_aside(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    records = [told(site.id, visitor, NOON) for visitor in (1, 2)]
+    spooled(loader.folder, "1", records)
+    with monkeypatch.context() as patch:
+        poisoned(patch, "facts", {1, 2}, loader, error)
+        for _ in range(PATIENCE + 2):
+            with pytest.raises((DatabaseError, OSError)):
+                loader.load_all(at_once=True)
+    loader.load_all()
+    assert facts(loader.warehouse, site.id) == 2
+    assert ledger(loader.warehouse, site.id) == {"stored": 2}
+    assert all_aside(loader.folder.parent) == []
+
+
+def test_one_stuck_batch_does_not_hold_up_the_others(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled(loader.folder, "1", [told(site.id, 66, NOON)])
+    poisoned(monkeypatch, "facts", {66}, loader)
+    with pytest.raises(DatabaseError):
+        loader.load_all()
+    spooled(loader.folder, "2", [told(site.id, 2, NOON)])
+    with pytest.raises(DatabaseError):
+        loader.load_all()
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {2}
+
+
+class Killed(BaseException):
+    """Stands for kill -9 at this very place."""
+
+
+@pytest.mark.parametrize("nth", range(8))
+def test_a_loader_killed_while_it_halves_a_batch_goes_on_where_it_was(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """Each write to disk or store may be the last of a process; the next one knows only the files."""
+    records = [told(site.id, visitor, NOON, event_id=visitor) for visitor in range(1, 5)]
+    records += copies(records[:1])
+    spooled(loader.folder, "1", [*records, told(site.id, 66, NOON, "event", name="bad", event_id=66)])
+    poisoned(monkeypatch, "visits", {66}, loader)
+    with monkeypatch.context() as patch:
+        dying_at(patch, nth)
+        with pytest.raises(Killed):
+            loader.load_all(at_once=True)
+            raise Killed
+    Loader(loader.warehouse, loader.database, loader.folder).load_all(at_once=True)
+    assert events_of(loader.warehouse, site.id) == {(v, v) for v in range(1, 5)}
+    assert facts(loader.warehouse, site.id) == 4
+    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    assert (day.received, day.stored, day.duplicates, day.refused, day.balance) == (6, 4, 1, {"quarantined": 1}, 0)
+    assert [sum(a.reasons.values()) for a in all_aside(loader.folder.parent)] == [1]
+
+
+def dying_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """The nth of all writes is done, and then nothing more is."""
+    from tandem.collect import batches
+
+    calls = [0]
+
+    def after(real: Any) -> Any:
+        def dying(*args: Any, **more: Any) -> Any:
+            if calls[0] > nth * 2:
+                raise Killed
+            found = real(*args, **more)
+            calls[0] += 1
+            if calls[0] > nth * 2:
+                raise Killed
+            return found
+
+        return dying
+
+    for owner, name in ((store, "add_reception"), (store, "take_back"), (store, "add_events"), (batches, "_replaced")):
+        monkeypatch.setattr(owner, name, after(getattr(owner, name)))

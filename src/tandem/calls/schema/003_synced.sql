@@ -1,0 +1,5 @@
+-- What is acknowledged or imported has no other copy once it is loaded: parts are synced before an insert returns, so that a
+-- power cut loses none of it.
+alter table lease_rows /* whole */ modify setting fsync_after_insert = 1, fsync_part_directory = 1;
+alter table call_rows /* whole */ modify setting fsync_after_insert = 1, fsync_part_directory = 1;
+alter table call_credit_rows /* whole */ modify setting fsync_after_insert = 1, fsync_part_directory = 1;

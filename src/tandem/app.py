@@ -33,7 +33,7 @@ from tandem.base.warehouse import Warehouse, migrate
 from tandem.board.slice import SLICE as BOARD
 from tandem.calls.slice import SLICE as CALLS
 from tandem.changes.slice import SLICE as CHANGES
-from tandem.collect import counter
+from tandem.collect import counter, health
 from tandem.collect.slice import SLICE as COLLECT
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.crm.slice import SLICE as CRM
@@ -74,9 +74,9 @@ def close_house(house: House) -> None:
 
 @get("/healthz", media_type="text/plain", sync_to_thread=True, include_in_schema=False)
 def healthz(house: House) -> str:
-    """Answers when both stores do."""
-    if not house.warehouse.is_up():
-        raise UserError("The event store does not answer.", "`tandem doctor` tells more.", status=503)
+    """Answers ok when both stores do, hits can be received, and what is received goes on into the store."""
+    for trouble in health.troubles(house):
+        raise trouble
     return "ok"
 
 
@@ -121,6 +121,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             NotSignedIn: _to_sign_in,
             UserError: web.user_error,
             HTTPException: web.http_error,
+            RecursionError: web.too_deep,
             Exception: web.bug,
         },
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),

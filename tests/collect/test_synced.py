@@ -1,4 +1,4 @@
-"""A segment is taken away only after the engine has synced every part that was made of it: seen by the system's calls."""
+"""A segment goes only after the engine has synced every part that was made of it: seen by the system's calls."""
 
 import re
 import shutil

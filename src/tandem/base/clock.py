@@ -4,6 +4,20 @@ import time
 from datetime import UTC, datetime, timedelta
 
 
+def _offset() -> float:
+    return time.time() - time.clock_gettime(
+        time.CLOCK_BOOTTIME if hasattr(time, "CLOCK_BOOTTIME") else time.CLOCK_MONOTONIC
+    )
+
+
+_OFFSET = _offset()
+
+
+def moved_s() -> float:
+    """By how many seconds the machine's clock has been set forward (or back) since this process started."""
+    return _offset() - _OFFSET
+
+
 def now() -> datetime:
     """This moment, in UTC."""
     return datetime.now(UTC)

@@ -178,6 +178,11 @@ WORDS: dict[str, dict[str, str]] = {
         "property_explosion": "too many properties",
         "url_too_long": "address too long",
         "bad_value": "a value out of range",
+        "bad_event": "an event that is not readable",
+        "too_much": "more than one visitor may send in a day",
+        "quarantined": "could not be loaded and was put aside",
+        "damaged": "damaged on disk and put aside",
+        "wrong_clock": "dated by a wrong clock and put aside",
     },
     "UNITS": {
         "count": "Counts",
@@ -414,6 +419,12 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
             f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping)
         )
     return _told(request, error.status_code, what, "Mend the request and send it again.")
+
+
+def too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
+    """A body nested deeper than it can be read."""
+    told = UserError("What was sent is nested too deeply.", "Send it flat, as the API's document shows.")
+    return user_error(request, told)
 
 
 def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

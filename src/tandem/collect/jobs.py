@@ -143,6 +143,7 @@ class Loader:
         self._known_agents: set[int] = set()
         self.kept_ids: dict[int, int] = {}
         self.quota = Quota()
+        self.went_on: Callable[[], None] = lambda: None
 
     def load_all(self, at_once: bool = False) -> int:
         """Load every sealed segment; returns the number of events stored.
@@ -163,6 +164,7 @@ class Loader:
                 first = first or error
             else:
                 batch.finish()
+                self.went_on()
         if first is not None:
             raise first
         return total

@@ -1,6 +1,7 @@
 """Goals, the ledger of reception, and the API for events from servers."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +19,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.spool import records_in
 from tandem.collect import store
-from tandem.collect.batches import read_record
+from tandem.collect.batches import all_aside, read_record
 from tandem.collect.door import Door, Sender
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, event_id, visitor_of_cookie
 from tandem.metrics.ask import Desk, Question
@@ -186,6 +187,7 @@ def reception(request: Request[Any, Any, Any], house: House, caller: Caller, sit
         nowhere=nowhere,
         balance=sum(day.balance for day in days),
         waiting=waiting(house.settings.folder / "spool", chosen.id),
+        aside=sum(sum(one.reasons.values()) for one in all_aside(house.settings.folder / "spool")),
     )
 
 
@@ -198,7 +200,9 @@ def _spooled(spool: Path) -> Iterator[Any]:
     for pattern in ("*/*.seg", "*/*.open"):
         for path in spool.glob(pattern):
             try:
-                yield from map(read_record, records_in(path))
+                for payload in records_in(path):
+                    with suppress(msgspec.DecodeError, ValueError):  # the loader puts it aside
+                        yield read_record(payload)
             except FileNotFoundError:  # loaded and taken away while we looked
                 continue
 

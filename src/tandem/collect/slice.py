@@ -1,5 +1,6 @@
 """What this slice adds to the house: the door, the loader, its tables and its pages."""
 
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from tandem.accounts.house import House, NumberAsked, Slice
 from tandem.base import clock
 from tandem.base.jobs import Job
 from tandem.base.spool import Spool
+from tandem.base.warehouse import fault_of
 from tandem.collect import store
 from tandem.collect.door import Door, Salts
 from tandem.collect.healing import heal_where_needed
@@ -33,7 +35,8 @@ class FreshSalts:
 
     def __call__(self) -> Salts:
         now = clock.now_ms()
-        if self._salts is None or now - self._read_at > SALTS_FRESH_MS:
+        # A clock that was set back makes what was read seem to come from the future: that is read again too.
+        if self._salts is None or not 0 <= now - self._read_at <= SALTS_FRESH_MS:
             self._salts, self._read_at = store.salts_of_today(self._house.database), now
         return self._salts
 
@@ -60,6 +63,7 @@ def _start(house: House) -> Callable[[], None]:
     agent_of("")  # loads the rules of user agents now rather than at the first hit
     house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
     house.parts["door"] = door
+    house.parts["loading_went_on"] = time.monotonic()
 
     def stop() -> None:
         spool.close()
@@ -68,17 +72,27 @@ def _start(house: House) -> Callable[[], None]:
     return stop
 
 
-def load_spools(house: House) -> int:
-    """Load what the collectors of this machine have sealed; returns the number of events."""
+def load_spools(house: House, at_once: bool = False) -> int:
+    """Load what the collectors of this machine have sealed; returns the number of events.
+
+    at_once   put aside what cannot be loaded without trying it again first
+    """
     loaders: dict[str, Loader] = house.parts.setdefault("loaders", {})
-    total = 0
+    total, first = 0, None
     with house.loading:
         for folder in spool_folders(house.settings.folder / "spool"):
             loader = loaders.setdefault(
                 folder.name,
                 Loader(house.warehouse, house.database, folder, identified=lambda site, told: keep(house, site, told)),
             )
-            total += loader.load_all()
+            loader.went_on = lambda: house.parts.update(loading_went_on=time.monotonic())
+            try:
+                total += loader.load_all(at_once)
+            except Exception as error:  # noqa: BLE001 - one collector's spool does not hold up the others'
+                first = first or error
+    house.parts["loading_problem"] = "" if first is None else fault_of(first).value
+    if first is not None:
+        raise first
     return total
 
 

@@ -396,7 +396,11 @@ def salts_of_today(db: Database, now: datetime | None = None) -> Salts:
     today, yesterday = moment.date(), yesterday_of(moment.date())
     with db.read() as c:
         known = {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
-    needs_cleaning = any(on < yesterday or (on == yesterday and not overlaps(moment.hour)) for on in known)
+    # A salt of a day to come was made by a clock that was wrong, and would otherwise stay until that day.
+    tomorrow = today + timedelta(days=1)
+    needs_cleaning = any(
+        on < yesterday or (on == yesterday and not overlaps(moment.hour)) or on > tomorrow for on in known
+    )
     if today not in known or needs_cleaning:
         known = _renewed_salts(db, today, yesterday if overlaps(moment.hour) else today)
     return Salts(today, known[today], known.get(yesterday, b"") if overlaps(moment.hour) else b"")
@@ -405,7 +409,7 @@ def salts_of_today(db: Database, now: datetime | None = None) -> Salts:
 def _renewed_salts(db: Database, today: date, oldest: date) -> dict[date, bytes]:
     try:
         with db.write() as c:
-            c.execute(delete(t.salts).where(t.salts.c.on < oldest))
+            c.execute(delete(t.salts).where((t.salts.c.on < oldest) | (t.salts.c.on > today + timedelta(days=1))))
             if c.execute(select(t.salts.c.on).where(t.salts.c.on == today)).first() is None:
                 c.execute(insert(t.salts).values(on=today, salt=secrets.token_bytes(32)))
     except IntegrityError:

@@ -5,6 +5,7 @@ import platform
 import shutil
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -26,8 +27,9 @@ from tandem.base.errors import UserError
 from tandem.base.settings import Settings
 from tandem.base.spool import sealed
 from tandem.base.warehouse import Warehouse, step_key
-from tandem.collect import healing
+from tandem.collect import healing, health
 from tandem.collect import store as collect
+from tandem.collect.batches import all_aside
 from tandem.collect.jobs import spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
@@ -318,6 +320,55 @@ def _sites(patient: Patient) -> list[Site]:
 # ── what comes in ──
 
 
+def _aside(patient: Patient) -> Iterator[Finding]:
+    """What could not be loaded and was put aside."""
+    root = patient.settings.folder / "spool"
+    found = all_aside(root)
+    if not found:
+        yield Finding("put aside", OK, "Nothing that was received had to be put aside.")
+        return
+    reasons = Counter[str]()
+    for one in found:
+        reasons.update(one.reasons)
+    since = clock.from_ms(min(one.at for one in found)).date()
+    most = "; ".join(f"{count} × {why}" for why, count in reasons.most_common(3))
+    text = f"{sum(reasons.values())} records in {len(found)} batches could not be loaded since {since}: {most}."
+    cure = (
+        f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
+        "with its .json; “damaged” means that the disk has changed what was written: check the disk."
+    )
+    yield Finding("put aside", WARNING, text, cure)
+
+
+def _clock(patient: Patient) -> Iterator[Finding]:
+    """Whether the clock has jumped, as far as the salts, the ledger and this process can tell."""
+    today, wrong = clock.now().date(), []
+    if abs(moved := clock.moved_s()) > health.CLOCK_MOVED_S and patient.runs:
+        wrong.append(f"it has moved by {moved / 3600:.1f} hours since Tandem started")
+    if not _lacks_records(patient):
+        assert patient.database is not None
+        with patient.database.read() as connection:
+            newest = connection.execute(select(salts.c.on).order_by(salts.c.on.desc())).scalar()
+        if newest is not None and newest > today + timedelta(days=1):
+            wrong.append(f"a salt of {newest} was made")
+    if patient.warehouse is not None and patient.warehouse.value("exists table reception"):
+        # The ledger's days are the days of receiving, by the clock of the collector.
+        last = patient.warehouse.value("select max(on) from reception")
+        if last is not None and last > today + timedelta(days=1):
+            wrong.append(f"hits were received on {last}")
+    if wrong:
+        cure = "Set the clock of the machine (and of each collector) right; hits dated wrongly by a day are put aside."
+        yield Finding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
+    else:
+        yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")
+
+
+def _loading(patient: Patient) -> Iterator[Finding]:
+    if patient.house is not None:
+        for trouble in health.troubles(patient.house):
+            yield Finding("loading", PROBLEM, trouble.what, trouble.hint)
+
+
 def _spool(patient: Patient) -> Iterator[Finding]:
     root = patient.settings.folder / "spool"
     segments = [path for folder in spool_folders(root) for path in sealed(folder)] if root.exists() else []
@@ -461,6 +512,6 @@ def _visits(patient: Patient) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    _versions, _settings_fit, _data_folder, _memory, _port, _proxy, _stores, _schema, _people, _spool, _jobs, _salts,
-    _rules, _reception, _visits, _key, _connections,
+    _versions, _settings_fit, _data_folder, _memory, _port, _proxy, _stores, _schema, _people, _loading, _spool, _aside,
+    _jobs, _salts, _clock, _rules, _reception, _visits, _key, _connections,
 )  # fmt: skip

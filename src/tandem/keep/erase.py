@@ -14,6 +14,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store as collect
+from tandem.collect.batches import forget_aside
 from tandem.collect.model.hit import visitor_of_cookie
 from tandem.keep import facts
 from tandem.keep.control import Tell
@@ -92,6 +93,7 @@ def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
         house.parts.pop("loaders", None)  # loaders remember which referrers and user agents they have noted
         _balance(house, held)
         _out_of_records(house, sites, nodes)
+        forget_aside(house.settings.folder / "spool", every)
         people.reload_maps(house.warehouse, is_whole=True)
         tell(0.6, "waiting until the old files are gone")
         is_gone = _files_gone(house.warehouse, old)

@@ -15,6 +15,8 @@ SEALED_WITHIN_S = 5.0
 def load_what_came_in(house: House) -> list[str]:
     """Load every spool of this machine; returns the folders in which something could not be sealed.
 
+    What cannot be loaded is put aside at once, so that one bad hit keeps nobody from a backup.
+
     What a killed collector left open is sealed here; one that runs seals its own within half a second.
     """
     folders = list(spool_folders(house.settings.folder / "spool"))
@@ -31,5 +33,5 @@ def load_what_came_in(house: House) -> list[str]:
     until = time.monotonic() + SEALED_WITHIN_S
     while any(path.exists() for path in begun) and time.monotonic() < until:
         time.sleep(0.05)
-    load_spools(house)
+    load_spools(house, at_once=True)
     return sorted({str(path.parent) for path in begun if path.exists()})

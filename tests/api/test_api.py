@@ -14,6 +14,7 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from tandem.accounts import store as accounts
+from tandem.collect.model.hit import event_id
 from tests.api.conftest import Running, eventually
 
 REPLIES = Path(__file__).parents[1] / "changes" / "replies"
@@ -268,3 +269,65 @@ def test_the_document_describes_every_path_that_is_tested_above(running: Running
         "/api/reception",
         "/api/sites",
     }
+
+
+# ── poison ──
+
+NUMBERS = {
+    "deep": '{"events": ' + "[" * 50_000 + "]" * 50_000 + "}",
+    "5,000 digits": '{"events": [{"id": "1", "visitor": "v", "url": "/", "amount": 1' + "0" * 5000 + "}]}",
+    "1e999": '{"events": [{"id": "1", "visitor": "v", "url": "/", "value": 1e999}]}',
+    "half a character": '{"events": [{"id": "\\ud800", "visitor": "v", "url": "/"}]}',
+    "year 10000": '{"events": [{"id": "1", "visitor": "v", "at": "10000-01-01T00:00:00Z"}]}',
+    "status": '{"events": [{"id": "1", "visitor": "v", "status": 1.5}]}',
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_poison_for_the_api_is_refused_and_is_no_bug(running: Running, name: str) -> None:
+    with running.as_program("events:write") as program:
+        answer = program.post(
+            "/api/events?site=fern", content=NUMBERS[name], headers={"content-type": "application/json"}
+        )
+    assert answer.status_code == 400, answer.text[:300]
+    assert answer.json()["error"]
+
+
+def test_a_bad_event_of_the_api_is_refused_alone(running: Running) -> None:
+    bad = [
+        {"id": "huge", "visitor": "v", "kind": "event", "name": "purchase", "amount": 1e30},
+        {"id": "far", "visitor": "v", "kind": "event", "name": "x", "value": 1e300},
+        {"id": "digits", "visitor": "v", "kind": "event", "name": "x", "props": {"n": 10**900}},
+        {"id": "early", "visitor": "v", "kind": "event", "name": "x", "at": "0001-01-01T00:00:00+14:00"},
+    ]
+    good = {"id": "fine\u0000", "visitor": "v\u0000", "kind": "event", "name": "nul\u0000", "status": 10**30}
+    with running.as_program("events:write") as program:
+        answer = program.post("/api/events", params={"site": "fern"}, json={"events": [*bad, good]})
+    assert answer.status_code == 202, answer.text
+    assert answer.json() == {
+        "accepted": 1,
+        "refused": {"huge": "bad_value", "far": "bad_value", "digits": "property_explosion", "early": "too_old"},
+    }
+
+
+# ── a stranger at the counter, and the shop's server ──
+
+
+def test_what_a_stranger_sends_to_the_counter_never_keeps_an_order_of_the_server_out(running: Running) -> None:
+    """The ids of the shop's next orders are easily guessed; the counter takes 16 hex digits as they are."""
+    guessed = [f"order-{n}" for n in range(900, 910)]
+    before = stored(running, "fern")["stored"]
+    with running.as_nobody() as stranger:
+        for hexed in (False, True):
+            ids = [f"{event_id(one):016x}" if hexed else one for one in guessed]
+            events = [{"i": one, "k": "event", "t": 0, "n": "x", "u": "https://shop.example/"} for one in ids]
+            hit = {"s": "fern", "n": 1, "e": events}
+            assert stranger.post("/t/hit", content=json.dumps(hit)).status_code == 202
+    eventually(lambda: stored(running, "fern")["stored"] >= before + 10)
+    taken = stored(running, "fern")["stored"]
+    orders = [event(one, kind="event", name="purchase", amount=10) for one in guessed]
+    assert sent(running, *orders).json()["accepted"] == 10
+    eventually(lambda: stored(running, "fern")["stored"] == taken + 10)
+    assert sent(running, *orders).json()["accepted"] == 10  # sent again, they count once
+    eventually(lambda: stored(running, "fern")["duplicates"] >= 10)
+    assert stored(running, "fern")["stored"] == taken + 10

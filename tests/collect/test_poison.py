@@ -13,8 +13,8 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.batches import all_aside
 from tandem.collect.jobs import PATIENCE, Loader
-from tandem.collect.model.hit import Record
-from tests.collect.conftest import MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
+from tandem.collect.model.hit import Record, event_id, ids_of
+from tests.collect.conftest import HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
 from tests.collect.test_loader import copies, facts, spooled
 
 
@@ -246,3 +246,48 @@ def dying_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
 
     for owner, name in ((store, "add_reception"), (store, "take_back"), (store, "add_events"), (batches, "_replaced")):
         monkeypatch.setattr(owner, name, after(getattr(owner, name)))
+
+
+# ── ids of servers and of browsers ──
+
+SHOP = ["api"]
+
+
+def test_a_servers_event_stored_by_an_earlier_version_is_known_when_it_is_sent_again(
+    load: Load, site: Site, warehouse: Warehouse
+) -> None:
+    """Earlier versions gave it the id of a browser's; the two may differ by one bit."""
+    for text in ("order-1", "order-2", "order-3"):
+        load(told(site.id, 1, NOON, "event", event_id=event_id(text), marks=SHOP))
+        own, former = ids_of(text, is_servers=True)
+        again = told(site.id, 2, NOON + HOUR, "event", event_id=own, marks=SHOP)
+        again.events[0].former = former
+        load(again)
+    assert ledger(warehouse, site.id) == {"stored": 3, "duplicate": 3}
+
+
+def test_a_browsers_event_never_makes_a_servers_known_nor_hides_it(
+    load: Load, site: Site, warehouse: Warehouse
+) -> None:
+    """The stranger knows even the visitor, and comes first."""
+    for nth, text in enumerate(("order-1", "order-2")):
+        browsers, servers = ids_of(text, is_servers=False)[0], ids_of(text, is_servers=True)[0]
+        stolen = told(site.id, 5, NOON, "event", name="x", event_id=browsers, marks=["retried"])
+        order = told(
+            site.id, 5, NOON + MINUTE * nth, "event", name="purchase", amount="10.0000", event_id=servers, marks=SHOP
+        )
+        load(*([stolen, order] if nth else [stolen]))
+        if not nth:
+            load(order)
+    assert ledger(warehouse, site.id) == {"stored": 4}
+    assert warehouse.value("select sum(revenue) from visit_rows final where site = {s:UInt32}", s=site.id) == 20
+
+
+def test_an_order_that_browser_and_server_send_under_one_id_counts_once_as_the_server_tells_it(
+    load: Load, site: Site, warehouse: Warehouse
+) -> None:
+    ids = [ids_of("order-9", is_servers)[0] for is_servers in (False, True)]
+    load(told(site.id, 5, NOON, "event", name="purchase", amount="1.0000", event_id=ids[0]))
+    load(told(site.id, 5, NOON + MINUTE, "event", name="purchase", amount="10.0000", event_id=ids[1], marks=SHOP))
+    rows = warehouse.ask("select orders, revenue from visit_rows final where site = {s:UInt32}", {"s": site.id}).rows
+    assert rows == [(1, Decimal("10.0000"))]

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
 from tandem.collect.batches import ASIDE, Batch, Judged, begun, next_batch
 from tandem.collect.model.agents import agent_id
-from tandem.collect.model.hit import Record, SpoolEvent, misfit, misfit_event
+from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, Record, SpoolEvent
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import Rules, load_rules
 
@@ -75,6 +76,8 @@ FACT_COLUMNS = (
 )
 _MARKS = FACT_COLUMNS.index("marks")
 _PROPS = FACT_COLUMNS.index("props")
+_PATH = FACT_COLUMNS.index("path")  # between name and host before it, query and referrer behind
+_RECEIVED = FACT_COLUMNS.index("received")
 _FORMER = len(FACT_COLUMNS)  # behind the columns: the id that earlier versions gave the event
 LAST_DAY = date(2149, 6, 6)  # the last that the store's days can name
 
@@ -115,15 +118,21 @@ class Quota:
         self.events, self.size = events, size
         self._used: OrderedDict[tuple[int, int], tuple[date, int, int]] = OrderedDict()
 
-    def takes(self, site: int, visitor: int, on: date, size: int) -> bool:
-        """Whether this visitor's next event of this day is taken; counts it then."""
+    def takes(self, site: int, visitor: int, on: date, sizes: Sequence[int]) -> int:
+        """How many of this visitor's next events of this day are taken; counts them then.
+
+        sizes   of the events in their order, in bytes
+        """
         before = self._used.pop((site, visitor), (on, 0, 0))
         events, used = before[1:] if before[0] == on else (0, 0)
-        is_taken = events < self.events and used + size <= self.size
-        self._used[(site, visitor)] = (on, events + 1, used + size) if is_taken else (on, events, used)
+        taken = len(sizes)
+        if events + taken > self.events or used + sum(sizes) > self.size:
+            room = self.size - used
+            taken = sum(1 for total in accumulate(sizes[: max(0, self.events - events)]) if total <= room)
+        self._used[(site, visitor)] = (on, events + taken, used + sum(sizes[:taken]))
         if len(self._used) > MOST_KEPT:
             self._used.popitem(last=False)
-        return is_taken
+        return taken
 
 
 class Loader:
@@ -371,9 +380,16 @@ class _SiteBatch:
 
     def _too_much(self, rows: list[tuple[int, tuple[Any, ...]]]) -> Iterator[tuple[int, str]]:
         """Events beyond what one visitor may send in a day. A server's events are not counted: its token is known."""
+        of_visitors: dict[tuple[int, date], list[tuple[int, int]]] = {}
+        days: dict[datetime, date] = {}
         for place, row in rows:
-            takes = "api" in row[_MARKS] or self.loader.quota.takes(self.site.id, row[2], row[4].date(), _size(row))
-            if not takes:
+            if "api" not in row[_MARKS]:
+                received = row[_RECEIVED]
+                on = days.get(received) or days.setdefault(received, received.date())
+                of_visitors.setdefault((row[2], on), []).append((place, _size(row)))
+        for (visitor, on), events in of_visitors.items():
+            taken = self.loader.quota.takes(self.site.id, visitor, on, [size for _, size in events])
+            for place, _ in events[taken:]:
                 yield place, "too_much"
 
     def _known(self, rows: list[tuple[int, tuple[Any, ...]]]) -> set[tuple[int, int]]:
@@ -539,11 +555,14 @@ def _by_site(placed: Sequence[Placed], sites: dict[int, Site], aside: dict[int, 
 
 
 def _misfits(records: Sequence[Record], now: int) -> Iterator[tuple[int, str]]:
-    for record, events in _placed(records):
-        of_record = misfit(record, now)
-        for place, event in events:
-            if why := of_record or misfit_event(event, record.received):
-                yield place, why
+    """Events of a day that has not come, or of long ago: dated by a clock that was wrong."""
+    place, latest = 0, now + DAY_MS
+    for record in records:
+        is_wrong = not EARLIEST_MS <= record.received <= latest
+        for event in record.events:
+            if is_wrong or not EARLIEST_MS <= event.at <= latest:
+                yield place, "clock"
+            place += 1
 
 
 def _duplicates(rows: list[tuple[int, tuple[Any, ...]]], known: set[tuple[int, int]]) -> Iterator[tuple[int, str]]:
@@ -554,25 +573,38 @@ def _duplicates(rows: list[tuple[int, tuple[Any, ...]]], known: set[tuple[int, i
     """
     seen = set(known)
     for place, row in rows:
-        marks, keys = row[_MARKS], {(row[2], row[1])}
-        if marks:
+        key, marks, size = (row[2], row[1]), row[_MARKS], len(seen)
+        if not marks:
+            seen.add(key)
+            is_known = len(seen) == size
+            seen.add((store.ANYBODY, row[1]))
+        else:
             owner = store.SERVER if "api" in marks else store.ANYBODY
-            keys = {(owner, row[1]), (owner, row[_FORMER] or row[1])} | (keys if owner == store.ANYBODY else set())
-        if keys & seen:
+            is_known = (owner, row[1]) in seen or (owner, row[_FORMER] or row[1]) in seen
+            is_known = is_known or (owner == store.ANYBODY and key in seen)
+            seen |= {key, (owner, row[1])}
+        if is_known:
             yield place, "duplicate"
-        seen |= {(row[2], row[1]), (store.SERVER if "api" in marks else store.ANYBODY, row[1])}
 
 
 def _ledger(records: Sequence[Record], sites: dict[int, Site], judged: Judged, damaged: int) -> Ledger:
     """What came in and what became of it, by site and day."""
     ledger: Ledger = Counter()
-    place, today = 0, _day(judged.at)
+    place, today, aside, outcomes = 0, _day(judged.at), judged.aside, judged.outcomes or {}
+    is_plain = not aside and not outcomes
+
+    @lru_cache(maxsize=4096)
+    def day_of(received: int) -> date:
+        return _day(received) if EARLIEST_MS <= received <= judged.at + DAY_MS else today
+
     for record in records:
-        on = _day(record.received) if not misfit(record, judged.at) else today
+        on = day_of(record.received)
         for why, count in record.refused.items():
             ledger[(record.site, on, why)] += count
         if record.site not in sites:  # taken away between reception and loading
             ledger[(0, on, "unknown_site")] += len(record.events)
+        elif is_plain:
+            ledger[(record.site, on, "stored")] += len(record.events)
         else:
             for here in range(place, place + len(record.events)):
                 ledger[(record.site, on, _outcome(here, judged))] += 1
@@ -590,8 +622,8 @@ def _outcome(place: int, judged: Judged) -> str:
 
 def _size(row: tuple[Any, ...]) -> int:
     """About how many bytes an event takes."""
-    texts = sum(len(value) for value in row if isinstance(value, str))
-    return 150 + texts + sum(len(k) + len(v) for k, v in row[_PROPS].items())
+    size = 150 + len(row[_PATH]) + len(row[_PATH + 1]) + len(row[_PATH + 2]) + len(row[_PATH - 2])
+    return size + sum(len(k) + len(v) for k, v in row[_PROPS].items()) if row[_PROPS] else size
 
 
 def _day(ms: int) -> date:

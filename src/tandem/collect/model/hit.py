@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Sequence
-from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -101,12 +100,12 @@ class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
     referrer: str
     name: str
     props: dict[str, str]
-    engaged_ms: int
-    scroll: int
-    value: float
+    engaged_ms: Annotated[int, Meta(ge=0, le=2**32 - 1)]
+    scroll: Annotated[int, Meta(ge=0, le=100)]
+    value: Annotated[float, Meta(ge=-1e15, le=1e15)]
     amount: str
     currency: str
-    status: int
+    status: Annotated[int, Meta(ge=0, le=2**16 - 1)]
     marks: list[str]
     former: int = 0
 
@@ -118,56 +117,15 @@ class Record(msgspec.Struct, array_like=True, gc=False):
     received: Annotated[int, Meta(ge=0, le=2**43)]
     visitor: int
     before: int
-    born: int
+    born: Annotated[int, Meta(ge=0, le=LATEST_BIRTH)]
     agent: str
     language: str
-    width: int
+    width: Annotated[int, Meta(ge=0, le=2**16 - 1)]
     country: str
     city: str
     network: str
     events: list[SpoolEvent]
     refused: dict[str, int]
-
-
-def misfit(record: Record, now: int) -> str:
-    """Why the store could not take what a record says of its sender; empty when it can.
-
-    now   the loader's time in ms; a record from another day of it was dated by a clock that was wrong
-    """
-    if not EARLIEST_MS <= record.received <= now + DAY_MS:
-        return "clock"
-    if not (0 <= record.visitor < 1 << 64 and 0 <= record.before < 1 << 64 and 0 <= record.born <= LATEST_BIRTH):
-        return "visitor"
-    texts = (record.agent, record.language, record.country, record.city, record.network)
-    return "" if 0 <= record.width < 1 << 16 and all(map(_is_whole, texts)) else "sender"
-
-
-def misfit_event(event: SpoolEvent, received: int) -> str:
-    """Why the store could not take this event; empty when it can."""
-    if not EARLIEST_MS <= event.at <= received + DAY_MS:
-        return "clock"
-    if not (0 <= event.id < 1 << 64 and 0 <= event.former < 1 << 64):
-        return "id"
-    if not (0 <= event.engaged_ms < 1 << 32 and 0 <= event.scroll < 1 << 8 and 0 <= event.status < 1 << 16):
-        return "number"
-    if not (abs(event.value) < LARGEST_VALUE and _is_money(event.amount)):
-        return "number"
-    texts = (event.kind, event.host, event.path, event.query, event.referrer, event.name, event.currency)
-    return "" if all(map(_is_whole, (*texts, *event.marks, *event.props, *event.props.values()))) else "text"
-
-
-def _is_whole(text: str) -> bool:
-    return text.isascii() or not _has_half(text)
-
-
-_has_half = re.compile("[\ud800-\udfff]").search
-
-
-def _is_money(amount: str) -> bool:
-    try:
-        return not amount or abs(Decimal(amount)) <= LARGEST_AMOUNT
-    except ArithmeticError:
-        return False
 
 
 _is_hex = re.compile(r"[0-9a-fA-F]{16}").fullmatch

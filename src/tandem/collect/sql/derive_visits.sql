@@ -30,8 +30,9 @@ with
         global inner join stale as s on e.visitor = s.visitor
         where e.site = {site:UInt32} and e.at >= {since:DateTime64(3, 'UTC')} and e.at >= s.since
             and e.visitor global in (select visitor from stale)  -- lets the primary key leave most granules unread
-        order by e.at, e.received
-        limit 1 by e.visitor, e.id
+        -- What a server tells comes before what a browser says of the same: their ids differ in the highest bit only.
+        order by not has(e.marks, 'api'), e.at, e.received
+        limit 1 by e.visitor, bitAnd(e.id, 9223372036854775807)
     ),
     touched as (
         select origin, agent
@@ -54,7 +55,9 @@ with
     ),
     dated as (
         select *,
-            min(at) over (partition by visitor, chain) as first_of_chain,
+            maxIf(at, begins_chain) over (
+                partition by visitor order by at, id rows between unbounded preceding and current row
+            ) as first_of_chain,
             if(chain = 1, least(known_chain_started, first_of_chain), first_of_chain) as chain_began,
             (chain, intDiv(dateDiff('second', chain_began, at), 86400)) as stretch
         from chains

@@ -325,7 +325,7 @@ def test_what_a_stranger_sends_to_the_counter_never_keeps_an_order_of_the_server
             assert stranger.post("/t/hit", content=json.dumps(hit)).status_code == 202
     eventually(lambda: stored(running, "fern")["stored"] >= before + 10)
     taken = stored(running, "fern")["stored"]
-    orders = [event(one, kind="event", name="purchase", amount=10) for one in guessed]
+    orders = [event(one, amount=10) for one in guessed]
     assert sent(running, *orders).json()["accepted"] == 10
     eventually(lambda: stored(running, "fern")["stored"] == taken + 10)
     assert sent(running, *orders).json()["accepted"] == 10  # sent again, they count once

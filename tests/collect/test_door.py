@@ -452,3 +452,48 @@ def test_a_visit_over_midnight_names_the_id_it_began_under() -> None:
     before = visitor(hit(), salts=Salts(NOW.date(), b"a" * 32, b""))
     after = visitor(hit(), salts=Salts(MIDNIGHT.date(), b"b" * 32, b"a" * 32))
     assert after.before == before.visitor != after.visitor
+
+
+# ── poison: one bad event, not the hit ──
+
+GOOD_EVENT = b'{"i":"1","k":"pageview","t":0,"u":"https://shop.example/"}'
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b'{"i":"2","k":"event","t":1e30}',
+        b'{"i":"2","k":"event","t":0,"v":1e999}',
+        b'{"i":"2","k":"event","t":0,"v":1e300}',
+        b'{"i":"2","k":"event","t":0,"a":1e13}',
+        b'{"i":"2","k":"event","t":0,"a":1' + b"0" * 5000 + b"}",
+        b'{"i":"2","k":"event","t":0,"p":{"a":1' + b"0" * 5000 + b"}}",
+        b'{"i":"2","k":"event","t":0,"p":{"a":1' + b"0" * 600 + b"}}",
+        b'{"i":"2","k":"event","t":0,"p":{"a":[[]]}}',
+        b'{"i":"2","k":"event","t":0,"more":' + b"[" * 5000 + b"]" * 5000 + b"}",
+        b"7",
+    ],
+)
+def test_a_bad_event_is_refused_alone(door: Door, spool: Memory, bad: bytes) -> None:
+    body = b'{"s":"fern","e":[' + GOOD_EVENT + b"," + bad + b"]}"
+    reply = asyncio.run(door.receive(body, WHO))
+    assert reply.status == 202
+    (record,) = spool.records
+    assert [event.kind for event in record.events] == ["pageview"]
+    assert sum(record.refused.values()) == 1
+
+
+def test_half_characters_are_replaced_and_control_characters_become_spaces(door: Door, spool: Memory) -> None:
+    event = (
+        b'{"i":"1","k":"event","t":0,"n":"a\\ud800b \\\\ud800 \\ud83d\\ude00\\u0000","p":{"k\\udc00":"\xed\xa0\x80"}}'
+    )
+    assert asyncio.run(door.receive(b'{"s":"fern","e":[' + event + b"]}", WHO)).status == 202
+    (told,) = spool.records[0].events
+    assert told.name == "a\ufffdb \\ud800 \U0001f600 "
+    assert set(told.props) == {"k\ufffd"}
+
+
+def test_what_is_nested_too_deeply_is_refused(door: Door) -> None:
+    deep = b'{"s":"fern","zz":' + b"[" * 30_000 + b"]" * 30_000 + b',"e":[]}'
+    assert asyncio.run(door.receive(deep, WHO)).status == 400
+    assert asyncio.run(door.number(deep, WHO)).status == 400

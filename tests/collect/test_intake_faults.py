@@ -1,0 +1,175 @@
+"""Damaged disks, wrong clocks, greedy visitors, full disks: what each leaves, and who says so."""
+
+import os
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.clock import to_ms
+from tandem.base.warehouse import Warehouse
+from tandem.collect import health, store
+from tandem.collect.batches import all_aside, forget_aside
+from tandem.collect.jobs import Loader, Quota
+from tandem.collect.slice import FreshSalts
+from tandem.collect.tables import salts
+from tests.collect.conftest import DAY, NOON, Load, ledger, told
+from tests.collect.test_loader import facts, spooled
+
+
+def of_site(warehouse: Warehouse, site: int, since: datetime) -> dict[str, int]:
+    sql = "select outcome, sum(count) from reception where site = {site:UInt32} and on = {on:Date} group by 1"
+    return {row[0]: int(row[1]) for row in warehouse.ask(sql, {"site": site, "on": since.date()}).rows}
+
+
+# ── a damaged disk ──
+
+
+def test_a_damaged_record_is_kept_aside_and_counted_and_its_neighbours_are_loaded(loader: Loader, site: Site) -> None:
+    path = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (1, 2, 3)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[1] = lines[1].replace(b"pageview", b"pagevieW")
+    path.write_bytes(b"".join(lines))
+    before = of_site(loader.warehouse, 0, clock.now()).get("damaged", 0)
+    assert loader.load_all() == 2
+    assert of_site(loader.warehouse, 0, clock.now())["damaged"] == before + 1
+    (kept,) = (loader.folder / "aside").glob("*.seg")
+    assert kept.read_bytes() == lines[1]
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"damaged": 1}]
+
+
+def test_an_erasure_takes_what_was_put_aside(loader: Loader, site: Site) -> None:
+    late = NOON.replace(year=2245)
+    spooled(loader.folder, "1", [told(site.id, visitor, late) for visitor in (1, 2)])
+    loader.load_all()
+    root = loader.folder.parent
+    assert forget_aside(root, [2]) == 1
+    (kept,) = root.glob("*/aside/*.seg")
+    assert b'"/"' in kept.read_bytes() and kept.read_bytes().count(b"\n") == 1
+    assert forget_aside(root, [1]) == 1
+    assert not list(root.glob("*/aside/*.seg"))
+
+
+# ── a wrong clock ──
+
+
+def test_hits_of_a_year_to_come_make_no_partition_and_are_put_aside(loader: Loader, site: Site) -> None:
+    spooled(loader.folder, "1", [told(site.id, 1, NOON), told(site.id, 2, NOON.replace(year=2245))])
+    assert loader.load_all() == 1
+    assert facts(loader.warehouse, site.id) == 1
+    assert loader.warehouse.value("select max(on) from reception") <= clock.now().date()
+    assert of_site(loader.warehouse, site.id, clock.now()) == {"wrong_clock": 1}
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"clock": 1}]
+
+
+def test_the_salt_follows_the_right_day_when_the_clock_is_set_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fresh = FreshSalts(house)
+    with monkeypatch.context() as patch:
+        future = clock.now() + 800 * DAY
+        patch.setattr(clock, "now", lambda: future)
+        patch.setattr(clock, "now_ms", lambda: to_ms(future))
+        assert fresh().on == future.date()
+    assert fresh().on == clock.now().date()
+    with house.database.read() as c:
+        assert max(c.execute(select(salts.c.on)).scalars()) <= clock.now().date() + timedelta(days=1)
+
+
+# ── one visitor who sends without end ──
+
+
+def test_a_visitor_may_send_so_much_in_a_day_and_the_rest_is_counted(
+    loader: Loader, site: Site, load: Load, warehouse: Warehouse
+) -> None:
+    loader.quota = Quota(events=5)
+    load(*[told(site.id, 1, NOON) for _ in range(4)], told(site.id, 2, NOON))
+    load(*[told(site.id, 1, NOON) for _ in range(4)], told(site.id, 2, NOON))
+    load(told(site.id, 1, NOON))
+    load(told(site.id, 1, NOON, received=NOON + DAY), told(site.id, 1, NOON, event_id=10**9, marks=["api"]))
+    assert ledger(warehouse, site.id) == {"stored": 9, "too_much": 4}
+    assert facts(warehouse, site.id) == 9
+    (today,) = (day for day in store.reception(warehouse, site.id, NOON.date()) if day.on == NOON.date())
+    assert (today.refused, today.balance) == ({"too_much": 4}, 0)
+
+
+def test_a_visitors_bytes_are_bounded_too(loader: Loader, site: Site, load: Load, warehouse: Warehouse) -> None:
+    loader.quota = Quota(size=2000)
+    big = [told(site.id, 1, NOON, path="/" + "x" * 700) for _ in range(5)]
+    load(*big, told(site.id, 2, NOON))
+    assert ledger(warehouse, site.id) == {"stored": 3, "too_much": 3}
+
+
+# ── loading that stands still ──
+
+
+def test_health_tells_in_plain_words_that_loading_stands_still(house: House, site: Site) -> None:
+    folder = house.settings.folder / "spool" / "main"
+    folder.mkdir(parents=True, exist_ok=True)
+    segment = spooled(folder, "1", [told(site.id, 1, NOON)])
+    house.parts["loading_went_on"] = time.monotonic()
+    assert list(health.troubles(house)) == []
+    os.utime(segment, (time.time() - 600, time.time() - 600))
+    assert list(health.troubles(house)) == []  # old, but the loader is at it
+    house.parts["loading_went_on"] = time.monotonic() - 300
+    house.parts["loading_problem"] = "the store has too little memory or time"
+    (trouble,) = health.troubles(house)
+    assert trouble.status == 503
+    assert trouble.what.startswith(
+        "Nothing has been loaded into the event store for 5 minutes: the store has too little"
+    )
+    segment.unlink()
+    assert list(health.troubles(house)) == []
+
+
+# ── a full disk, by the system's own limit ──
+
+FULL = """
+import resource, signal, sys
+from pathlib import Path
+import msgspec
+from tandem.accounts import store as accounts
+from tandem.base.database import Database
+from tandem.base.spool import framed
+from tandem.base.warehouse import Fault, Warehouse, fault_of, migrate
+from tandem.collect import store
+from tandem.collect.batches import all_aside
+from tandem.collect.jobs import PATIENCE, Loader
+from tests.collect.conftest import NOON, told
+
+folder = Path(sys.argv[1])
+warehouse, database = Warehouse(f"chdb:///{folder / 'events'}"), Database(f"sqlite:///{folder / 'records.db'}")
+database.migrate()
+migrate(warehouse, store.schema())
+site = accounts.add_site(database, accounts.make_workspace(database, "Fern"), "fern", "Fern", ["shop.example"])
+(folder / "spool").mkdir()
+paths = ["".join(chr(97 + (n * k) % 26) for k in range(900)) for n in range(1, 300)]
+records = [told(site.id, n, NOON, path=path) for n, path in enumerate(paths, 1)]
+(folder / "spool" / "1.seg").write_bytes(b"".join(framed(msgspec.json.encode(r)) for r in records))
+loader = Loader(warehouse, database, folder / "spool")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8000, resource.RLIM_INFINITY))
+for _ in range(PATIENCE + 1):
+    try:
+        loader.load_all(at_once=True)
+        sys.exit("loaded in spite of the full disk")
+    except Exception as error:
+        assert fault_of(error) is Fault.STORE, repr(error)
+assert all_aside(folder) == []
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(loader.load_all(), warehouse.value("select count() from events"), all_aside(folder), flush=True)
+"""
+
+
+def test_a_full_disk_puts_nothing_aside_and_loses_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.stdout.splitlines()[-1:] == ["299 299 []"], done.stderr[-1500:]

@@ -521,9 +521,10 @@ def _placed(records: Sequence[Record]) -> list[Placed]:
     """The records that hold events, with the positions these have in the batch."""
     found, place = [], 0
     for record in records:
-        if record.events:
-            found.append(Placed(record, list(enumerate(record.events, place))))
-            place += len(record.events)
+        if events := record.events:
+            here = [(place, events[0])] if len(events) == 1 else list(enumerate(events, place))
+            found.append(Placed(record, here))
+            place += len(events)
     return found
 
 
@@ -547,10 +548,11 @@ def _halves(first: int, last: int) -> list[tuple[int, int]]:
 def _by_site(placed: Sequence[Placed], sites: dict[int, Site], aside: dict[int, str]) -> dict[int, list[Placed]]:
     """What can be loaded, by site; events of sites taken away meanwhile are left out."""
     groups: dict[int, list[Placed]] = {}
-    for record, events in placed:
-        fit = [one for one in events if one[0] not in aside] if aside else events
-        if fit and record.site in sites:
-            groups.setdefault(record.site, []).append(Placed(record, fit))
+    for one in placed:
+        if aside:
+            one = Placed(one.record, [event for event in one.events if event[0] not in aside])
+        if one.events and one.record.site in sites:
+            groups.setdefault(one.record.site, []).append(one)
     return groups
 
 
@@ -599,12 +601,14 @@ def _ledger(records: Sequence[Record], sites: dict[int, Site], judged: Judged, d
 
     for record in records:
         on = day_of(record.received)
-        for why, count in record.refused.items():
-            ledger[(record.site, on, why)] += count
+        if record.refused:
+            for why, count in record.refused.items():
+                ledger[(record.site, on, why)] += count
         if record.site not in sites:  # taken away between reception and loading
             ledger[(0, on, "unknown_site")] += len(record.events)
         elif is_plain:
-            ledger[(record.site, on, "stored")] += len(record.events)
+            key = (record.site, on, "stored")
+            ledger[key] = ledger.get(key, 0) + len(record.events)
         else:
             for here in range(place, place + len(record.events)):
                 ledger[(record.site, on, _outcome(here, judged))] += 1

@@ -259,3 +259,43 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     page.set_input_files("[name=file]", file)
     page.locator("[name=act][value=dry]").click()
     expect(page.locator("#import-told")).to_contain_text("New records: 1")
+
+
+def test_a_click_without_a_network_is_told_where_the_eye_is_and_can_be_repeated(opened: Opened) -> None:
+    page = opened("/changes", "pl")
+    page.fill("[name=title]", "Said twice, noted once")
+    page.select_option("[name=kind]", "content")
+    page.context.set_offline(True)
+    page.locator("form[hx-post] button.button:not(.quiet)").last.click()
+    problem = page.locator("#problem[role=alert]")
+    expect(problem).to_contain_text("Serwer nie odpowiedział")
+    expect(problem).to_be_in_viewport()
+    assert page.input_value("[name=title]") == "Said twice, noted once", "nothing typed is lost"
+    page.context.set_offline(False)
+    problem.get_by_role("button", name="Spróbuj ponownie").click()
+    expect(page.locator(".timeline li", has_text="Said twice, noted once")).to_have_count(1)
+    expect(problem).to_have_count(0)
+
+
+def test_a_proxys_error_page_does_not_replace_ours(opened: Opened) -> None:
+    page = opened("/traffic")
+    page.route("**/traffic/table/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    page.locator("[hx-get*='/traffic/table/']").first.dispatch_event("click")
+    problem = page.locator("#problem[role=alert]")
+    expect(problem).to_contain_text("The server answered with an error")
+    expect(problem).to_be_in_viewport()
+    assert page.locator("text=Bad gateway").count() == 0
+    page.unroute("**/traffic/table/**")
+    with page.expect_response("**/traffic/table/**"):
+        problem.get_by_role("button", name="Try again").click()
+    expect(problem).to_have_count(0)
+
+
+def test_realtime_says_that_it_stands_still(opened: Opened) -> None:
+    page = opened("/realtime")
+    expect(page.locator(".when-live")).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.locator(".when-lost")).to_be_visible()
+    expect(page.locator(".when-live")).to_be_hidden()
+    page.context.set_offline(False)
+    expect(page.locator(".when-live")).to_be_visible()

@@ -124,6 +124,34 @@
     }
   });
 
+  // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.
+  const say = (name, ctx) => {
+    const source = ctx.sourceElement;
+    if (source.matches("[data-live]")) return source.classList.add("is-lost");
+    const told = document.getElementById(name)?.content.cloneNode(true).firstElementChild;
+    if (!told) return;
+    find("#problem")?.replaceWith(told);
+    const type = ctx.sourceEvent?.type;
+    find("[data-retry]", told).onclick = () => {
+      told.replaceChildren();
+      told.removeAttribute("class");
+      if (type === "submit") source.requestSubmit();
+      else if (type === "click") source.click();
+      else htmx.trigger(source, type);
+    };
+    told.scrollIntoView({ block: "nearest" });
+  };
+  document.addEventListener("htmx:error", (event) => event.detail.ctx && say("problem-lost", event.detail.ctx));
+  document.addEventListener("htmx:before:response", (event) => {
+    const { ctx } = event.detail;
+    const { status, headers } = ctx.response;
+    if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
+    if (headers.has("hx-retarget") || headers.has("hx-redirect")) return;
+    event.preventDefault(); // a proxy's own error page, or a server that is being restarted: it is no part of this page
+    say("problem-broke", ctx);
+  });
+  addEventListener("offline", () => live?.classList.add("is-lost"));
+
   // The realtime page asks again every half second, unless nobody looks.
   const live = find("[data-live]");
   if (live) {

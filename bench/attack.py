@@ -1,0 +1,327 @@
+"""What a stranger can do to a running product: each attack of the security page, bounded in count and time.
+
+`make bench NAME=attack`. The last line is JSON:
+
+    loader_stopped         1 if honest hits sent after the poison are not in the store within the time a loader needs
+    rss_growth_mb          how much more memory the server holds after all attacks than before, once it is idle
+    rss_peak_mb            the same while they last
+    pages_answer_s         the slowest answer of a page while connections that never end, floods and files last
+    foreign_revenue_lost   orders of the shop's server that ids sent by a stranger kept out of the revenue
+    people_merged          strangers' claims that made one person of two
+    numbers_taken          phone numbers of a pool of twelve that one sender holds with two hundred browsers
+"""
+
+import io
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from bench.load import BROWSER
+from bench.servers import Running
+from tandem.accounts import store as accounts
+from tandem.app import close_house, open_house
+from tandem.base.settings import Settings
+from tandem.calls import store as calls
+from tandem.people import store as people
+from tandem.people.model.identifier import Link, email, phone
+
+EMAIL, PASSWORD = "bench@shop.example", "a long password"
+ANNA, BORIS = ("+48600100200", "anna@shop.example"), ("+48600100300", "boris@shop.example")
+CONNECTIONS = 1_100
+LOADED_WITHIN_S = 60.0
+ORDERS = 20
+NUMBERS = 12
+
+
+class Client:
+    """One sender; the server believes its proxies on this machine, so each may have an address of its own."""
+
+    def __init__(self, port: int, address: str, agent: str = BROWSER) -> None:
+        self.base, self.headers = f"http://127.0.0.1:{port}", {"X-Forwarded-For": address, "User-Agent": agent}
+
+    def send(self, path: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes]:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.base + path, body, self.headers | named)
+        try:
+            with urllib.request.urlopen(request, timeout=180) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read()
+
+    def hit(self, *events: dict[str, Any]) -> int:
+        body = {"s": "bench", "c": int(time.time() * 1000), "e": [{"t": int(time.time() * 1000), **e} for e in events]}
+        return self.send("/t/hit", json.dumps(body).encode())[0]
+
+
+class Watch:
+    """Looks at memory and at a page all the time, from a thread of its own."""
+
+    def __init__(self, server: Running) -> None:
+        self._server, self._client = server, Client(server.port, "198.51.100.99")
+        self.slowest_s, self.peak_mb = 0.0, 0.0
+        self._is_over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def _look(self) -> None:
+        while not self._is_over.wait(0.2):
+            began = time.monotonic()
+            self._client.send("/sign-in")
+            self.slowest_s = max(self.slowest_s, time.monotonic() - began)
+            self.peak_mb = max(self.peak_mb, self._server.rss_mb())
+
+    @contextmanager
+    def on(self) -> Iterator["Watch"]:
+        self._thread.start()
+        yield self
+        self._is_over.set()
+        self._thread.join()
+
+
+def poison(port: int) -> None:
+    """Values that once overflowed the engine, or could: amounts, numbers, depth, halves of characters."""
+    stranger = Client(port, "203.0.113.10")
+    amounts = [9.9e11, -9.9e11, 1e30, 1e308, 123456789012345.678]
+    for n, amount in enumerate(amounts * 6):
+        stranger.hit({"i": f"p{n}", "k": "event", "n": "purchase", "u": "https://shop.example/", "a": amount})
+    for value in ("1e400", "-1e400", "1" * 5000, "[" * 5000, '"\\ud83d"', '"\\u0000"', "null", "true"):
+        event = f'{{"i":"q","k":"vital","n":"LCP","t":{value},"u":"https://shop.example/","v":{value}}}'
+        stranger.send("/t/hit", f'{{"s":"bench","c":{value},"e":[{event}]}}'.encode())
+    for t in (0, -(10**18), 2**63 - 1, 8_700_000_000_000):
+        stranger.hit({"i": f"t{t}", "k": "pageview", "t": t, "u": "https://shop.example/"})
+
+
+def flood(port: int, hits: int = 1_000) -> None:
+    """One visitor sends 58 KB a hit, all in one visit."""
+    stranger = Client(port, "203.0.113.11")
+    props = {f"k{i}": "x" * 480 for i in range(23)}
+    for n in range(hits):
+        events = [
+            {"i": f"f{n}-{i}", "k": "event", "n": "e", "u": "https://shop.example/", "p": props} for i in range(5)
+        ]
+        stranger.hit(*events)
+
+
+def never_ending(port: int, seconds: float = 12.0) -> None:
+    """Connections that send nothing, half of their headers, or half of a body; four kinds, one after the other."""
+    kinds = (
+        b"",
+        b"GET /board HTTP/1.1\r\nHost: x\r\nX-Half: ",
+        b"POST /t/hit HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\n{",
+        b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\nemail=",
+    )
+    for begun in kinds:
+        with ExitStack() as stack:
+            for _ in range(CONNECTIONS):
+                connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+                connection.sendall(begun)
+            time.sleep(seconds / len(kinds))
+
+
+def two_cells() -> bytes:
+    """A workbook of 1.5 KB whose two cells stand in the first and in the last place of a sheet."""
+    main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    kinds = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    rows = '<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Override PartName="/xl/workbook.xml" '
+        f'ContentType="{kinds}.sheet.main+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="a" Type='
+        f'"{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook {main} xmlns:r="{office}"><sheets>'
+        '<sheet name="s" sheetId="1" r:id="a"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="a" Type='
+        f'"{office}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f"<worksheet {main}><sheetData>{rows}</sheetData></worksheet>",
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return out.getvalue()
+
+
+def signed_in(port: int) -> Client:
+    """Somebody of the workspace, who may send files and ask wide questions."""
+    line = Client(port, "203.0.113.20")
+    opener = urllib.request.build_opener(_Stays())
+    form = urllib.parse.urlencode({"email": EMAIL, "password": PASSWORD}).encode()
+    with opener.open(urllib.request.Request(f"{line.base}/sign-in", form, line.headers), timeout=60) as answer:
+        line.headers["Cookie"] = "; ".join(c.partition(";")[0] for c in answer.headers.get_all("set-cookie") or [])
+    page = line.send("/settings")[1].decode()
+    line.headers["X-CSRF"] = page.partition('"X-CSRF": "')[2][:32]
+    return line
+
+
+class _Stays(urllib.request.HTTPRedirectHandler):
+    def http_error_303(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        return fp
+
+
+def files(insider: Client) -> None:
+    """The workbook that once took the store down, and a large file of deals."""
+    _upload(insider, "/ads/import?site=bench", "ads.xlsx", two_cells())
+    note = b"x" * 920
+    rows = b"".join(b"%d,2026-11-01 10:00,Paid,+48600%06d,%s\n" % (n, n, note) for n in range(60_000))
+    _upload(insider, "/deals/import?site=bench", "deals.csv", b"id,created_at,stage,phone,note\n" + rows, act="dry")
+
+
+def _upload(insider: Client, path: str, name: str, content: bytes, **fields: str) -> int:
+    mark = "attackattack"
+    parts = [
+        f'--{mark}\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()
+    ]
+    parts.append(f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode())
+    body = b"".join([*parts, content, f"\r\n--{mark}--\r\n".encode()])
+    return insider.send(path, body, Content_Type=f"multipart/form-data; boundary={mark}")[0]
+
+
+def wide_questions(insider: Client) -> None:
+    """Twelve questions whose answers have as many rows as there are pages."""
+    for days in range(12):
+        asked = f"figures=collect.pageviews&by=page,hour&period=2026-11-01..2026-11-{10 + days}&most=1"
+        insider.send(f"/api/figures?site=bench&{asked}")
+
+
+def foreign_orders(port: int, token: str) -> int:
+    """Ids of orders are guessed and sent to the counter first; how many orders of the server are then missing."""
+    stranger = Client(port, "203.0.113.12")
+    for n in range(ORDERS):
+        stranger.hit({"i": f"ORDER-{n}", "k": "event", "n": "x", "u": "https://shop.example/"})
+    time.sleep(5)
+    events = [
+        {"id": f"ORDER-{n}", "visitor": f"buyer-{n}", "kind": "event", "name": "purchase", "amount": 10.0,
+         "currency": "EUR", "url": "https://shop.example/thanks"}
+        for n in range(ORDERS)
+    ]  # fmt: skip
+    shop = Client(port, "203.0.113.30")
+    shop.headers["Authorization"] = f"Bearer {token}"
+    shop.send("/api/events?site=bench", json.dumps({"events": events}).encode(), Content_Type="application/json")
+    asked = "/api/figures?site=bench&figures=collect.orders&period=7d&bots=1"
+    return ORDERS - int(_eventually(lambda: _figure(shop, asked), lambda found: found >= ORDERS))
+
+
+def _figure(client: Client, asked: str) -> float:
+    status, body = client.send(asked)
+    rows = json.loads(body)["rows"] if status == 200 else []
+    return float(next(iter(rows[0]["figures"].values())) or 0) if rows else 0.0
+
+
+def _eventually(ask: Callable[[], float], is_enough: Callable[[float], bool]) -> float:
+    until = time.monotonic() + LOADED_WITHIN_S
+    while not is_enough(found := ask()) and time.monotonic() < until:
+        time.sleep(0.5)
+    return found
+
+
+def claims(port: int) -> None:
+    """Strangers say that Anna's phone and Boris's address are one person's, and that a phone is everybody's."""
+    for n in range(30):
+        stranger = Client(port, f"203.0.114.{n}")
+        stranger.hit({"i": f"c{n}", "k": "identify", "p": {"phone": ANNA[0], "email": BORIS[1]}})
+
+
+def numbers(port: int) -> int:
+    """How many numbers of the pool one sender holds."""
+    seen = set()
+    for n in range(200):
+        stranger = Client(port, "203.0.113.13", BROWSER.replace("129", str(100 + n)))
+        body = json.dumps({"s": "bench", "k": "ask", "u": "https://shop.example/"}).encode()
+        seen |= set(json.loads(stranger.send("/t/number", body)[1]).get("swap", {}).values())
+    return len(seen)
+
+
+def prepared(server: Running) -> str:
+    """A pool of numbers, a token of the shop's server, and two people who are known by records of the CRM's kind."""
+    house = open_house(Settings(data=str(server.folder)))
+    site = house.sites()["bench"]
+    for at, (number, address) in enumerate((ANNA, BORIS)):
+        people.record(house, site, [_known(number, address, at)])
+    people.stitch_new(house, site)
+    pool = calls.add_pool(house, site, "All", ["+48225550000"])
+    calls.add_numbers(house, site, [f"+482255501{n:02d}" for n in range(NUMBERS)], pool)
+    person = accounts.people_of(house.database, site.workspace_id)[0]
+    secret = accounts.make_token(house.database, person, "shop", ["events:write", "figures:read"])[1]
+    close_house(house)
+    return secret
+
+
+def _known(number: str, address: str, nth: int) -> Link:
+    a, b = phone(number), email(address)
+    assert a is not None and b is not None
+    return Link(a=a, b=b, at=datetime.now(UTC), source="crm", ref=f"deal-{nth}")
+
+
+def merged(server: Running) -> int:
+    """1 if Anna and Boris have become one."""
+    house = open_house(Settings(data=str(server.folder)))
+    site = house.sites()["bench"]
+    found = [phone(ANNA[0]), email(BORIS[1])]
+    persons = {people.person_of(house, site, people.key_of(house, site, each)) for each in found if each is not None}
+    close_house(house)
+    return int(len(persons) < 2)
+
+
+def main() -> None:
+    empty = Running("serve")
+    empty.stop()
+    try:
+        token = prepared(empty)
+        server = Running("serve", folder=empty.folder)
+        try:
+            _attacked(server, token)
+        finally:
+            if server.process.poll() is None:
+                server.kill()
+    finally:
+        empty.clear()
+
+
+def _attacked(server: Running, token: str) -> None:
+    insider = signed_in(server.port)
+    before = server.rss_mb()
+    with Watch(server).on() as watch:
+        for name, attack in (
+            ("poison", lambda: poison(server.port)), ("flood", lambda: flood(server.port)),
+            ("connections", lambda: never_ending(server.port)), ("files", lambda: files(insider)),
+            ("wide questions", lambda: wide_questions(insider)), ("claims", lambda: claims(server.port)),
+        ):  # fmt: skip
+            began = time.monotonic()
+            attack()
+            told = f"{server.rss_mb() - before:+.0f} MB, slowest page {watch.slowest_s:.2f} s"
+            print(f"{name}: {time.monotonic() - began:.1f} s, {told}")
+    lost = foreign_orders(server.port, token)
+    taken = numbers(server.port)
+    is_stopped = not _honest_hits_arrive(server.port, token)
+    time.sleep(10)
+    growth = server.rss_mb() - before
+    server.stop()
+    result = {
+        "loader_stopped": int(is_stopped), "rss_growth_mb": round(growth), "rss_peak_mb": round(watch.peak_mb - before),
+        "pages_answer_s": round(watch.slowest_s, 2), "foreign_revenue_lost": lost, "people_merged": merged(server),
+        "numbers_taken": taken,
+    }  # fmt: skip
+    print(json.dumps(result))
+
+
+def _honest_hits_arrive(port: int, token: str) -> bool:
+    asker = Client(port, "203.0.113.31")
+    asker.headers["Authorization"] = f"Bearer {token}"
+    asked = f"/api/figures?site=bench&figures=collect.pageviews&period=today&f={urllib.parse.quote('page:is:/honest')}"
+    for n in range(50):
+        Client(port, f"198.51.100.{n}").hit({"i": f"h{n}", "k": "pageview", "u": "https://shop.example/honest"})
+    return _eventually(lambda: _figure(asker, asked), lambda found: found >= 50) >= 50
+
+
+if __name__ == "__main__":
+    main()

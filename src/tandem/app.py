@@ -1,7 +1,7 @@
 """Builds the house from its slices; the only file that knows every slice."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,7 @@ _log = log.get("app")
 
 def open_house(settings: Settings) -> House:
     """Both stores, brought to their newest form, and the desk for questions."""
+    _close_to_others(settings.folder)
     warehouse = Warehouse(settings.events_dsn, settings.cluster, settings.memory_mb, settings.query_seconds)
     database = Database(settings.records_dsn)
     database.migrate()
@@ -55,6 +56,13 @@ def open_house(settings: Settings) -> House:
     house.parts["desk"] = Desk(warehouse)
     house.parts |= parts_of_slices()
     return house
+
+
+def _close_to_others(folder: Path) -> None:
+    """The data folder is for its owner only, also one that an earlier version made for everybody to read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(PermissionError):  # it belongs to somebody else, who has let us in: `tandem doctor` tells
+        folder.chmod(0o700)
 
 
 def parts_of_slices() -> dict[str, Any]:

@@ -62,6 +62,7 @@ def _quiet_settings() -> Settings:
 @app.command()
 def serve() -> None:
     """Start Tandem: pages, API, counter and loader in one process."""
+    from tandem.accounts.first_code import announced
     from tandem.app import make_app, open_house
     from tandem.keep.commands import COMMANDS
     from tandem.keep.control import published
@@ -71,6 +72,8 @@ def serve() -> None:
     settings = _settings()
     check_port(settings.host, settings.port)
     house = open_house(settings)
+    if said := announced(house):
+        typer.echo(said)
     with published(house, COMMANDS) as in_front_of:
         run(in_front_of(make_app(house)), settings)
 
@@ -489,6 +492,7 @@ def _size(count: int) -> str:
 
 def main() -> None:
     """Run a command; an error that people can mend is one sentence and exit code 2."""
+    os.umask(0o077)  # whatever Tandem writes holds what people did: it is for its owner only
     try:
         app()
     except UserError as error:

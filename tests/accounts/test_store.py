@@ -138,3 +138,67 @@ def test_who_loses_access_loses_sign_ins_and_tokens_at_once(any_database: Databa
     store.change_person(any_database, other, is_active=False, by=admin.id)
     assert store.token_of(any_database, secret) is None
     assert store.person_signed_in(any_database, signed_in[1]) is None
+
+
+def test_a_token_can_do_no_more_than_its_maker_may_now(any_database: Database, admin: Person) -> None:
+    other = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
+    _, secret = store.make_token(any_database, other, "CI", ["changes:write", "figures:read", "events:write"])
+
+    def may(act: str) -> bool:
+        token = store.token_of(any_database, secret)
+        assert token is not None
+        return token.may(act)
+
+    assert may("changes.add") and may("figures.read") and may("events.send") and not may("goals.edit")
+    store.change_person(any_database, other, role="viewer")
+    assert not may("changes.add") and not may("events.send") and may("figures.read")
+    store.change_person(any_database, other, role="admin")
+    assert may("changes.add") and not may("people.edit"), "and no more than its scopes say"
+
+
+def test_a_new_password_ends_the_other_sign_ins(any_database: Database, admin: Person) -> None:
+    mine, other = (store.open_session(any_database, admin, agent) for agent in ("Firefox, Linux", "Chrome, Windows"))
+    assert [(s.agent, s.is_this) for s in store.sessions_of(any_database, admin, mine)] == [
+        ("Chrome, Windows", False), ("Firefox, Linux", True),
+    ]  # fmt: skip
+    with pytest.raises(UserError, match="current password"):
+        store.change_password(any_database, admin, "wrong", "green thumbs grow", mine)
+    with pytest.raises(UserError, match="among the first"):
+        store.change_password(any_database, admin, PASSWORD, "password1234", mine)
+    assert store.person_signed_in(any_database, other) == admin
+    store.change_password(any_database, admin, PASSWORD, "green thumbs grow", mine)
+    assert store.person_signed_in(any_database, mine) == admin
+    assert store.person_signed_in(any_database, other) is None
+    assert store.check_password(any_database, admin.email, PASSWORD) is None
+    assert store.check_password(any_database, admin.email, "green thumbs grow") == admin
+
+
+def test_a_sign_in_is_ended_by_its_name_and_only_by_its_user(any_database: Database, admin: Person) -> None:
+    jan = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
+    mine, theirs = store.open_session(any_database, admin), store.open_session(any_database, jan)
+    (session,) = store.sessions_of(any_database, jan)
+    store.end_sessions(any_database, admin, session.name)
+    assert store.person_signed_in(any_database, theirs) == jan
+    store.end_sessions(any_database, jan, session.name)
+    assert store.person_signed_in(any_database, theirs) is None
+    assert store.person_signed_in(any_database, mine) == admin
+
+
+def test_the_audit_log_says_what_changed_from_what_to_what(any_database: Database, admin: Person) -> None:
+    jan = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
+    store.change_person(any_database, jan, role="marketing", by=admin.id)
+    site = store.add_site(any_database, admin.workspace_id, "fern", "Fern", ["fern.example"], by=admin.id)
+    store.change_site(any_database, site, by=admin.id, name="Fern", hosts=["fern.example", "shop.example"])
+    assert store.check_password(any_database, jan.email, "a wrong guess") is None
+    signed_in = store.sign_in(any_database, jan.email, PASSWORD)
+    assert signed_in is not None
+    store.sign_out(any_database, signed_in[1])
+    entries = store.audit_log(any_database, admin.workspace_id, 6)
+    assert [(e.person, e.act, e.detail) for e in entries] == [
+        ("Jan", "people.signed_out", {}),
+        ("Jan", "people.signed_in", {"way": "password"}),
+        ("Jan", "people.sign_in_failed", {}),
+        ("Ola", "sites.changed", {"hosts": [["fern.example"], ["fern.example", "shop.example"]]}),
+        ("Ola", "sites.added", {}),
+        ("Ola", "people.changed", {"role": ["viewer", "marketing"]}),
+    ]

@@ -1,6 +1,8 @@
 """Cross-site requests, sign-in, first set-up, headers: what a stranger may try."""
 
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tandem.accounts import routes
+from tandem.accounts import sessions
+from tandem.accounts.guard import COOKIE
+from tandem.accounts.tries import Limit, take
 from tandem.base.web import SAFE_HEADERS
 from tests.api.conftest import PASSWORD, Running, started
 
@@ -77,7 +81,7 @@ def test_the_cookie_is_secure_where_the_address_is() -> None:
         class settings:
             base_url = "https://tandem.example"
 
-    assert routes._cookie(House(), "x", 1).secure is True  # type: ignore[arg-type]
+    assert sessions.cookie(House(), "x", 1).secure is True  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -126,20 +130,49 @@ def test_signing_out_ends_it(running: Running) -> None:
         assert browser.get("/goals").status_code in (302, 307)
 
 
-def test_guessing_is_slowed_for_the_account_and_not_for_everybody_behind_the_same_proxy(running: Running) -> None:
-    guesser = {"x-forwarded-for": "198.51.100.7"}
+def test_guessing_is_slowed_for_the_account_and_its_sender_and_for_nobody_else(running: Running) -> None:
+    guesser, other = {"x-forwarded-for": "198.51.100.7"}, {"x-forwarded-for": "203.0.113.8"}
+    good = {"email": "agency@fern.example", "password": PASSWORD}
     with running.as_nobody() as browser:
         statuses = [
-            browser.post(
-                "/sign-in", data={"email": "nobody@fern.example", "password": f"guess {i}"}, headers=guesser
-            ).status_code
+            browser.post("/sign-in", data={**good, "password": f"guess {i}"}, headers=guesser).status_code
             for i in range(9)
         ]
         assert statuses == [401] * 8 + [429]
-        other = {"x-forwarded-for": "203.0.113.8"}
-        good = {"email": "agency@fern.example", "password": PASSWORD}
         assert browser.post("/sign-in", data=good, headers=guesser).status_code == 429
         assert browser.post("/sign-in", data=good, headers=other).status_code == 303
+        elsewhere = {"email": "finance@fern.example", "password": PASSWORD}
+        assert browser.post("/sign-in", data=elsewhere, headers=guesser).status_code == 303, "a shared office goes on"
+
+
+def test_sixty_guesses_at_once_pass_no_more_often_than_sixty_in_a_row(running: Running) -> None:
+    def guess(number: int) -> int:
+        with running.as_nobody() as browser:
+            data = {"email": "engineering@fern.example", "password": f"guess {number}"}
+            return browser.post("/sign-in", data=data, headers={"x-forwarded-for": "198.51.100.60"}).status_code
+
+    with ThreadPoolExecutor(60) as pool:
+        statuses = Counter(pool.map(guess, range(60)))
+    assert statuses == {401: 8, 429: 52}
+
+
+def test_nobody_elsewhere_locks_out_a_browser_that_has_signed_in_before(running: Running) -> None:
+    good = {"email": "executive@fern.example", "password": PASSWORD}
+    with running.as_nobody() as mine, running.as_nobody() as botnet:
+        assert mine.post("/sign-in", data=good, headers={"x-forwarded-for": "203.0.113.9"}).status_code == 303
+        mine.cookies.delete(COOKIE)
+        for _ in range(40):  # as many strangers have failed by now
+            take(running.database, Limit("account:executive@fern.example", 40, 3600))
+        statuses = [
+            botnet.post("/sign-in", data={**good, "password": "guess"}, headers={"x-forwarded-for": f"198.51.100.{i}"})
+            for i in range(5)
+        ]
+        assert [s.status_code for s in statuses] == [401] * 3 + [429] * 2, "no lock, but a slow pace"
+        assert botnet.post("/sign-in", data=good, headers={"x-forwarded-for": "192.0.2.1"}).status_code == 429
+        assert mine.post("/sign-in", data=good, headers={"x-forwarded-for": "203.0.113.9"}).status_code == 303
+        forged = {"tandem_device": "A" * 22 + "0" * 32}
+        with httpx.Client(base_url=running.url, cookies=forged) as stranger:
+            assert stranger.post("/sign-in", data=good).status_code == 429
 
 
 def test_set_up_happens_once(running: Running) -> None:
@@ -172,11 +205,20 @@ def test_a_fresh_server_is_set_up_in_the_browser(tmp_path: Path) -> None:
                 "key": "fern",
                 "host": "fern.example",
             }
+            for code in ("", "AAAA-BBBB-CCCC"):
+                stranger = browser.post("/set-up", data={**given, "password": PASSWORD, "code": code})
+                assert (stranger.status_code, "set-up code is not right" in stranger.text) == (400, True)
+            file = folder / "set-up-code"
+            assert file.stat().st_mode & 0o777 == 0o600
+            code = file.read_text().strip()
+            assert f"/set-up?code={code}" in (tmp_path / "fresh.log").read_text(), "the operator is told"
+            given["code"] = code.lower().replace("-", " ")
             refused = browser.post("/set-up", data=given)
             assert (refused.status_code, "too short" in refused.text) == (400, True)
             made = browser.post("/set-up", data={**given, "password": PASSWORD})
             assert (made.status_code, made.headers["location"]) == (303, "/settings")
             assert browser.get("/settings").status_code == 200
+            assert not file.exists()
             assert browser.post("/set-up", data={**given, "password": PASSWORD}).status_code == 409
     finally:
         process.terminate()
@@ -222,6 +264,22 @@ def test_a_page_sends_every_safe_header_and_nothing_inline(running: Running, pat
     parser = Inline()
     parser.feed(answer.text)
     assert parser.found == []
+
+
+def test_what_is_private_is_stored_by_no_browser_and_files_for_a_year(running: Running) -> None:
+    with running.as_program("all") as program, running.as_person("admin") as browser:
+        assert program.get("/api/sites").headers["cache-control"] == "no-store"
+        page = browser.get("/settings")
+        assert page.headers["cache-control"] == "no-store"
+        style = re.search(r'href="(/static/tandem[^"]+)"', page.text)
+        assert style is not None
+        assert "max-age=31536000" in browser.get(style[1]).headers["cache-control"]
+
+
+def test_stores_and_keys_are_for_their_owner_only(running: Running) -> None:
+    for path in (running.folder, *running.folder.rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert (running.folder / "records.db-wal").exists()
 
 
 def test_what_people_write_is_shown_as_text(running: Running) -> None:

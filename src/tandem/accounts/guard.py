@@ -15,7 +15,7 @@ from litestar.types import Guard
 from tandem.accounts import store
 from tandem.accounts.house import House
 from tandem.accounts.model import ApiToken, Person, Site
-from tandem.accounts.permissions import SCOPES, SIDES
+from tandem.accounts.permissions import SIDES
 from tandem.base.errors import UserError
 
 COOKIE = "tandem_sign_in"
@@ -43,7 +43,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def may(self, act: str) -> bool:
         if self.person is not None:
             return self.person.may(act)
-        return self.token is not None and any(SCOPES.get(scope) == act for scope in self.token.scopes)
+        return self.token is not None and self.token.may(act)
 
     def must(self, act: str) -> None:
         """Raises UserError (403) unless the caller may do this."""
@@ -93,6 +93,14 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     return Caller(
         workspace_id=person.workspace_id, person=person, token=None, csrf=csrf, language=language, theme=person.theme
     )
+
+
+def sender_address(request: Request[Any, Any, Any], house: House) -> str:
+    """The address a request came from; behind our own proxy it is not the proxy's, which all people share."""
+    peer = request.client.host if request.client else ""
+    forwarded = ", ".join(request.headers.getall("x-forwarded-for", []))
+    proxies = house.parts.get("proxies")
+    return str(proxies.sender(peer, forwarded)) if proxies else peer
 
 
 def sent_by(act: str) -> Guard:

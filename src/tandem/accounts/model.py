@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-from tandem.accounts.permissions import Role, may
+from tandem.accounts.permissions import SCOPES, Role, may
 from tandem.base.errors import UserError
 
 MODES = ("cookieless", "cookie", "consent")
@@ -48,13 +48,18 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "en"
     theme: str = "auto"
     is_active: bool = True
+    has_password: bool = True  # not yet, while an invitation waits
+    has_totp: bool = False
 
     def may(self, act: str) -> bool:
         return self.is_active and may(self.role, act)
 
 
 class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What a program may do in one workspace; the secret itself is shown once and never stored."""
+    """What a program may do in one workspace; the secret itself is shown once and never stored.
+
+    maker   the role that whoever made it has now; None when they have no access any more
+    """
 
     id: int
     workspace_id: int
@@ -65,9 +70,26 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     used_at: datetime | None
     revoked_at: datetime | None
+    maker: Role | None = None
+
+    def may(self, act: str) -> bool:
+        """Whether a scope of it says so and its maker may still do it."""
+        return (
+            self.maker is not None and may(self.maker, act) and any(SCOPES.get(scope) == act for scope in self.scopes)
+        )
 
     def is_valid(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """One browser in which a user is signed in. `name` stands for it in addresses and opens nothing."""
+
+    name: str
+    agent: str
+    made_at: datetime
+    seen_at: datetime
+    is_this: bool
 
 
 class AuditEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +132,7 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
         raise UserError("Events are kept for 1 to 36,500 days.", "Choose a number of days in between.")
 
 
-def checked_person(email: str, name: str, role: str, password: str) -> None:
+def checked_person(email: str, name: str, role: str) -> None:
     """Refuse a person who could not sign in.
 
     raises   UserError naming the field and what it takes
@@ -121,5 +143,3 @@ def checked_person(email: str, name: str, role: str, password: str) -> None:
         raise UserError("The person has no name.", "Give the name colleagues will see.")
     if role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
-    if len(password) < 10:
-        raise UserError("The password is too short.", "Use 10 characters or more; a few words are best.")

@@ -1,6 +1,5 @@
 """Sign-in, first set-up, and the settings of people, sites and tokens."""
 
-import time
 from typing import Annotated, Any
 
 import msgspec
@@ -10,54 +9,18 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts import store
+from tandem.accounts import first_code, store, tries
 from tandem.accounts.frame import framed
-from tandem.accounts.guard import COOKIE, Caller, check_origin, site_for
+from tandem.accounts.guard import COOKIE, Caller, check_origin, sender_address, site_for
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.permissions import SCOPES, Role
+from tandem.accounts.sessions import cookie, first_factor_passed, limits, local, signed_in
 from tandem.base import web
 from tandem.base.errors import UserError
-from tandem.base.sender import sender_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 NO_MATCH = "Address and password do not belong together."
-TRIES = 8
-TRIES_WINDOW_S = 300.0
-
-
-class Throttle:
-    """Counts failed sign-ins by address of sender and by account, and says when it is enough for now."""
-
-    def __init__(self, tries: int = TRIES, window_s: float = TRIES_WINDOW_S) -> None:
-        self._tries, self._window_s = tries, window_s
-        self._failures: dict[str, list[float]] = {}
-
-    def check(self, *names: str) -> None:
-        """Raises UserError (429) when one of these has failed too often."""
-        for name in names:
-            recent = [t for t in self._failures.get(name, []) if time.monotonic() - t < self._window_s]
-            if len(recent) >= self._tries:
-                raise UserError("Too many failed sign-ins.", "Wait five minutes and try again.", status=429)
-
-    def failed(self, *names: str) -> None:
-        if len(self._failures) > 10_000:
-            self._failures.clear()
-        for name in names:
-            kept = [t for t in self._failures.get(name, []) if time.monotonic() - t < self._window_s]
-            self._failures[name] = [*kept, time.monotonic()]
-
-
-def _cookie(house: House, value: str, max_age: int) -> Cookie:
-    is_secure = house.settings.base_url.startswith("https:")
-    return Cookie(key=COOKIE, value=value, max_age=max_age, httponly=True, samesite="lax", secure=is_secure, path="/")
-
-
-def _local(address: str) -> str:
-    """An address on this server to go on to; anything else leads to the board."""
-    # Browsers drop tabs and line ends, and read a backslash as a slash: only plain paths are followed.
-    is_plain = address.isprintable() and "\\" not in address
-    return address if is_plain and address.startswith("/") and not address.startswith("//") else "/"
 
 
 @get("/", sync_to_thread=True, include_in_schema=False)
@@ -69,7 +32,7 @@ def start(house: House) -> Redirect:
 def sign_in_form(request: Request[Any, Any, Any], house: House, next: str = "/") -> Response[Any]:
     if not store.is_set_up(house.database):
         return Redirect("/set-up")
-    return _sign_in_page(request, house, _local(next))
+    return _sign_in_page(request, house, local(next))
 
 
 def _sign_in_page(
@@ -84,44 +47,39 @@ def _sign_in_page(
 @post("/sign-in", sync_to_thread=True, include_in_schema=False)
 def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
     check_origin(request)
-    throttle: Throttle = house.parts.setdefault("throttle", Throttle())
-    email, peer = data.get("email", "").strip().lower(), sender_of(request.scope, house.proxies)
-    throttle.check(f"account:{email}", f"sender:{peer}")
-    found = store.sign_in(house.database, email, data.get("password", ""))
-    if found is None:
-        throttle.failed(f"account:{email}", f"sender:{peer}")
-        failed = NO_MATCH
-        return _sign_in_page(request, house, _local(data.get("next", "/")), failed, email, 401)
-    return Response(
-        None,
-        status_code=303,
-        headers={"location": _local(data.get("next", "/"))},
-        cookies=[_cookie(house, found[1], int(store.SIGNED_IN_FOR.total_seconds()))],
-    )
+    email, onward = data.get("email", "").strip().lower(), local(data.get("next", "/"))
+    counted = limits(house, request, email)
+    tries.take(house.database, *counted)
+    person = store.check_password(house.database, email, data.get("password", ""))
+    if person is None:
+        return _sign_in_page(request, house, onward, NO_MATCH, email, 401)
+    tries.give_back(house.database, *counted)
+    return first_factor_passed(house, request, person, onward)
 
 
 @post("/sign-out", sync_to_thread=True, include_in_schema=False)
 def sign_out(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     store.sign_out(house.database, request.cookies.get(COOKIE, ""))
-    return Response(None, status_code=200, headers={"hx-redirect": "/sign-in"}, cookies=[_cookie(house, "", 0)])
+    return Response(None, status_code=200, headers={"hx-redirect": "/sign-in"}, cookies=[cookie(house, "", 0)])
 
 
 # ── first set-up ──
 
 
 @get("/set-up", sync_to_thread=True, include_in_schema=False)
-def set_up_form(request: Request[Any, Any, Any], house: House) -> Response[Any]:
+def set_up_form(request: Request[Any, Any, Any], house: House, code: str = "") -> Response[Any]:
     if store.is_set_up(house.database):
         return Redirect("/sign-in")
-    return web.page("accounts/set_up.html", web.language_of(request), problem=None, given={})
+    return web.page("accounts/set_up.html", web.language_of(request), problem=None, given={"code": code})
 
 
 @post("/set-up", sync_to_thread=True, include_in_schema=False)
 def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
     check_origin(request)
     if store.is_set_up(house.database):
-        raise UserError("Tandem is set up already.", "Sign in instead.", status=409)
+        raise store.IS_SET_UP
     try:
+        _check_code(request, house, data.get("code", ""))
         person = store.set_up(
             house.database,
             data.get("company", ""),
@@ -135,15 +93,23 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
             language=web.language_of(request),
         )
     except UserError as error:
+        if error.status != 400:
+            raise
         language = web.language_of(request)
         problem = tuple(web.said(language, sentence, error.values) for sentence in error.sentences)
         return web.page("accounts/set_up.html", language, 400, problem=problem, given=data)
     house.forget_sites()
-    found = store.sign_in(house.database, person.email, data.get("password", ""))
-    assert found is not None
-    return Response(
-        None, status_code=303, headers={"location": "/settings"}, cookies=[_cookie(house, found[1], 2_592_000)]
-    )
+    first_code.announced(house)
+    return signed_in(house, request, person, "/settings")
+
+
+def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> None:
+    tries.take(house.database, tries.Limit(f"set-up:{tries.network(sender_address(request, house))}", 20, 300))
+    if not first_code.is_code(house, given):
+        raise UserError(
+            "The set-up code is not right.",
+            "The server printed it when it started; it also stands in the file “set-up-code” of its data folder.",
+        )
 
 
 # ── settings ──

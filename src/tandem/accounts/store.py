@@ -6,13 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
 from sqlalchemy import Connection, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from tandem.accounts import passwords
 from tandem.accounts import tables as t
-from tandem.accounts.model import ApiToken, AuditEntry, Person, Site, checked_person, checked_site
+from tandem.accounts.model import ApiToken, AuditEntry, Person, Session, Site, checked_person, checked_site
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import clock
 from tandem.base.database import Database
@@ -20,9 +19,8 @@ from tandem.base.errors import UserError
 
 LONGEST_TOKEN_DAYS = 3650
 SIGNED_IN_FOR = timedelta(days=30)
-_hasher = PasswordHasher()
-# Checked when the address is unknown, so that the answer takes as long as for a known one.
-_NOBODY = _hasher.hash("nobody has this password")
+SEEN_EVERY = timedelta(minutes=10)
+IS_SET_UP = UserError("Tandem is set up already.", "Sign in instead.", status=409)
 
 
 def hashed(token: str) -> str:
@@ -36,13 +34,21 @@ def _site(row: Row[Any]) -> Site:
 
 
 def _person(row: Row[Any]) -> Person:
-    fields = {name: row._mapping[name] for name in Person.__struct_fields__}
-    return Person(**{**fields, "role": Role(row.role)})
+    names = ("id", "workspace_id", "email", "name", "language", "theme", "is_active")
+    fields = {name: row._mapping[name] for name in names}
+    return Person(**fields, role=Role(row.role), has_password=bool(row.password_hash), has_totp=bool(row.totp_sealed))
+
+
+def _tokens() -> Any:
+    """Tokens, each with the role that its maker has now."""
+    maker = select(t.people.c.role).where(t.people.c.id == t.api_tokens.c.made_by, t.people.c.is_active)
+    return select(t.api_tokens, maker.scalar_subquery().label("maker"))
 
 
 def _token(row: Row[Any]) -> ApiToken:
     fields = {name: row._mapping[name] for name in ApiToken.__struct_fields__}
-    return ApiToken(**{**fields, "scopes": tuple(row.scopes)})
+    maker = Role(row.maker) if row.maker else None
+    return ApiToken(**{**fields, "scopes": tuple(row.scopes), "maker": maker})
 
 
 def note(
@@ -54,6 +60,11 @@ def note(
             workspace_id=workspace_id, at=clock.now(), person_id=person_id, act=act, object=what[:200], detail=detail
         )
     )
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
+    """What changed, for the audit log: field -> [before, after]."""
+    return {name: [old.get(name), value] for name, value in new.items() if old.get(name) != value}
 
 
 def audit_log(db: Database, workspace_id: int, most: int = 200) -> list[AuditEntry]:
@@ -83,11 +94,15 @@ def is_set_up(db: Database) -> bool:
 
 def make_workspace(db: Database, name: str) -> int:
     """The id of a new workspace."""
+    with db.write() as c:
+        return _insert_workspace(c, name)
+
+
+def _insert_workspace(c: Connection, name: str) -> int:
     if not name.strip():
         raise UserError("The workspace has no name.", "Give the name of the company.")
-    with db.write() as c:
-        made = c.execute(insert(t.workspaces).values(name=name.strip(), made_at=clock.now()))
-        return int(made.inserted_primary_key[0])  # type: ignore[index]
+    made = c.execute(insert(t.workspaces).values(name=name.strip(), made_at=clock.now()))
+    return int(made.inserted_primary_key[0])  # type: ignore[index]
 
 
 def set_up(
@@ -102,16 +117,26 @@ def set_up(
     currency: str,
     language: str = "en",
 ) -> Person:
-    """The first workspace with its admin and its first site.
+    """The first workspace with its admin and its first site, in one transaction: of several at once, one wins.
 
-    raises   UserError before anything is written when a field does not fit
+    raises   UserError before anything is written when a field does not fit; (409) when somebody was first
     """
-    checked_person(email.strip().lower(), name, "admin", password)
-    checked_site(key, company, [h.strip().lower() for h in hosts if h.strip()], zone, currency, "cookieless", 1100)
-    workspace = make_workspace(db, company)
-    person = add_person(db, workspace, email, name, "admin", password, language)
-    add_site(db, workspace, key, company, hosts, zone, currency, by=person.id)
-    return person
+    checked_person(email.strip().lower(), name, "admin")
+    passwords.check(password, email, name, company)
+    site = _site_values(key, company, hosts, zone, currency, "cookieless", 1100)
+    password_hash = passwords.hashed(password)
+    try:
+        with db.write() as c:
+            if c.execute(select(t.people.c.id).limit(1)).first() is not None:
+                raise IS_SET_UP
+            # PostgreSQL lets two look at once, and both see nobody: this row can be written once.
+            c.execute(insert(t.secrets).values(name="set_up", value=clock.now().isoformat()))
+            workspace = _insert_workspace(c, company)
+            person_id = _insert_person(c, workspace, email, name, "admin", password_hash, language)
+            _insert_site(c, workspace, site, by=person_id)
+    except IntegrityError as error:
+        raise IS_SET_UP from error
+    return person_by_id(db, person_id)
 
 
 # ── people ──
@@ -123,31 +148,21 @@ def add_person(
     email: str,
     name: str,
     role: str,
-    password: str,
+    password: str | None,
     language: str = "en",
     by: int | None = None,
 ) -> Person:
-    """A new person who can sign in.
+    """A new person who can sign in; without a password they are invited, and choose one by a link.
 
     raises   UserError when the address is taken or a field does not fit
     """
-    email = email.strip().lower()
-    checked_person(email, name, role, password)
-    values = {
-        "workspace_id": workspace_id,
-        "email": email,
-        "name": name.strip(),
-        "role": role,
-        "language": language,
-        "theme": "auto",
-        "password_hash": _hasher.hash(password),
-        "is_active": True,
-        "made_at": clock.now(),
-    }
+    checked_person(email.strip().lower(), name, role)
+    if password is not None:
+        passwords.check(password, email, name)
+    password_hash = passwords.hashed(password) if password is not None else ""
     try:
         with db.write() as c:
-            person_id = int(c.execute(insert(t.people).values(**values)).inserted_primary_key[0])  # type: ignore[index]
-            note(c, workspace_id, by, "people.added", name, role=role)
+            person_id = _insert_person(c, workspace_id, email, name, role, password_hash, language, by)
     except IntegrityError as error:
         raise UserError(
             "%(email)s is already known here.", "Use another address, or change that person.", email=email
@@ -155,9 +170,44 @@ def add_person(
     return person_by_id(db, person_id)
 
 
+def _insert_person(
+    c: Connection,
+    workspace_id: int,
+    email: str,
+    name: str,
+    role: str,
+    password_hash: str,
+    language: str,
+    by: int | None = None,
+) -> int:
+    values = {
+        "workspace_id": workspace_id, "email": email.strip().lower(), "name": name.strip(), "role": role,
+        "language": language, "theme": "auto", "password_hash": password_hash, "is_active": True,
+        "made_at": clock.now(),
+    }  # fmt: skip
+    person_id = int(c.execute(insert(t.people).values(**values)).inserted_primary_key[0])  # type: ignore[index]
+    note(c, workspace_id, by, "people.added", name, role=role)
+    return person_id
+
+
 def person_by_id(db: Database, person_id: int) -> Person:
     with db.read() as c:
         return _person(c.execute(select(t.people).where(t.people.c.id == person_id)).one())
+
+
+def person_by_email(db: Database, email: str) -> Person | None:
+    """Who signs in with this address and has access, whichever the workspace."""
+    query = select(t.people).where(t.people.c.email == email.strip().lower(), t.people.c.is_active)
+    with db.read() as c:
+        row = c.execute(query).first()
+    return _person(row) if row else None
+
+
+def active_person(db: Database, person_id: int) -> Person | None:
+    """Somebody who has access, by number."""
+    with db.read() as c:
+        row = c.execute(select(t.people).where(t.people.c.id == person_id, t.people.c.is_active)).first()
+    return _person(row) if row else None
 
 
 def people_of(db: Database, workspace_id: int) -> list[Person]:
@@ -174,14 +224,18 @@ def change_person(
     is_active: bool | None = None,
     language: str | None = None,
     theme: str | None = None,
+    name: str | None = None,
     by: int | None = None,
 ) -> Person:
     """The person with what is given changed; losing access ends every sign-in and token at once.
 
     raises   UserError when the workspace would be left without an admin
     """
-    given = {"role": role, "is_active": is_active, "language": language, "theme": theme}
+    given = {"role": role, "is_active": is_active, "language": language, "theme": theme, "name": name}
     values = {k: v for k, v in given.items() if v is not None}
+    if name is not None:
+        values["name"] = name.strip()
+        checked_person(person.email, name, person.role)
     if not values:
         return person
     with db.write() as c:
@@ -198,51 +252,124 @@ def change_person(
                 .where(t.api_tokens.c.made_by == person.id, t.api_tokens.c.revoked_at.is_(None))
                 .values(revoked_at=clock.now())
             )
-        if role is not None or is_active is not None:
-            note(c, person.workspace_id, by, "people.changed", person.name, role=role, is_active=is_active)
+        changed = differences(
+            {"role": str(person.role), "is_active": person.is_active, "name": person.name},
+            {n: v for n, v in values.items() if n in ("role", "is_active", "name")},
+        )
+        if changed:
+            note(c, person.workspace_id, by, "people.changed", person.name, **changed)
     return person_by_id(db, person.id)
 
 
 # ── signing in ──
 
 
-def sign_in(db: Database, email: str, password: str) -> tuple[Person, str] | None:
+def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[Person, str] | None:
     """The person and a new sign-in token, or None when address and password do not belong together."""
+    person = check_password(db, email, password)
+    return (person, open_session(db, person, agent)) if person else None
+
+
+def check_password(db: Database, email: str, password: str) -> Person | None:
+    """Who this is, or None when address and password do not belong together."""
     with db.read() as c:
         row = c.execute(select(t.people).where(t.people.c.email == email.strip().lower())).first()
-    try:
-        _hasher.verify(row.password_hash if row else _NOBODY, password)
-    except (VerifyMismatchError, InvalidHashError):
-        return None
+    is_right = passwords.fits(row.password_hash if row else None, password)
     if row is None or not row.is_active:
         return None
+    if not is_right:
+        with db.write() as c:
+            note(c, row.workspace_id, row.id, "people.sign_in_failed", row.name)
+        return None
+    return _person(row)
+
+
+def open_session(db: Database, person: Person, agent: str = "", way: str = "password") -> str:
+    """The token of a new sign-in."""
     token, now = random.token_urlsafe(32), clock.now()
     with db.write() as c:
         c.execute(delete(t.sign_ins).where(t.sign_ins.c.expires_at < now))
         c.execute(
             insert(t.sign_ins).values(
-                token_hash=hashed(token), person_id=row.id, made_at=now, expires_at=now + SIGNED_IN_FOR
+                token_hash=hashed(token), person_id=person.id, made_at=now, expires_at=now + SIGNED_IN_FOR,
+                seen_at=now, agent=agent[:100],
             )
-        )
-        note(c, row.workspace_id, row.id, "people.signed_in", row.name)
-    return _person(row), token
+        )  # fmt: skip
+        note(c, person.workspace_id, person.id, "people.signed_in", person.name, way=way)
+    return token
 
 
 def person_signed_in(db: Database, token: str) -> Person | None:
-    """Whose sign-in this is, if it still holds."""
+    """Whose sign-in this is, if it still holds. When it was last used is noted every ten minutes."""
+    now = clock.now()
     query = (
-        select(t.people)
+        select(t.people, t.sign_ins.c.seen_at)
         .join(t.sign_ins, t.sign_ins.c.person_id == t.people.c.id)
-        .where(t.sign_ins.c.token_hash == hashed(token), t.sign_ins.c.expires_at > clock.now(), t.people.c.is_active)
+        .where(t.sign_ins.c.token_hash == hashed(token), t.sign_ins.c.expires_at > now, t.people.c.is_active)
     )
     with db.read() as c:
         row = c.execute(query).first()
+    if row is not None and (row.seen_at is None or now - row.seen_at > SEEN_EVERY):
+        with db.write() as c:
+            c.execute(update(t.sign_ins).where(t.sign_ins.c.token_hash == hashed(token)).values(seen_at=now))
     return _person(row) if row else None
 
 
 def sign_out(db: Database, token: str) -> None:
+    person = person_signed_in(db, token)
     with db.write() as c:
         c.execute(delete(t.sign_ins).where(t.sign_ins.c.token_hash == hashed(token)))
+        if person is not None:
+            note(c, person.workspace_id, person.id, "people.signed_out", person.name)
+
+
+def sessions_of(db: Database, person: Person, token: str = "") -> list[Session]:
+    """Where a user is signed in, the latest first; `token` is the sign-in that asks."""
+    s = t.sign_ins.c
+    query = select(t.sign_ins).where(s.person_id == person.id, s.expires_at > clock.now()).order_by(s.made_at.desc())
+    with db.read() as c:
+        rows = c.execute(query).all()
+    return [
+        Session(
+            name=_session_name(r.token_hash), agent=r.agent, made_at=r.made_at, seen_at=r.seen_at or r.made_at,
+            is_this=r.token_hash == hashed(token),
+        )
+        for r in rows
+    ]  # fmt: skip
+
+
+def end_sessions(db: Database, person: Person, name: str = "", but: str = "") -> None:
+    """End one sign-in of a user by its name, or all of them except the one of the token `but`."""
+    with db.write() as c:
+        rows = c.execute(select(t.sign_ins.c.token_hash).where(t.sign_ins.c.person_id == person.id)).scalars().all()
+        ended = [r for r in rows if (_session_name(r) == name if name else r != hashed(but))]
+        c.execute(delete(t.sign_ins).where(t.sign_ins.c.token_hash.in_(ended)))
+        note(c, person.workspace_id, person.id, "people.sessions_ended", person.name, count=len(ended))
+
+
+def _session_name(token_hash: str) -> str:
+    return token_hash[:16]
+
+
+def change_password(db: Database, person: Person, old: str, new: str, token: str = "") -> None:
+    """Set a user's password anew; every other sign-in of theirs ends, and every link that waits is void.
+
+    token    the sign-in that goes on
+    raises   UserError when the old one is not right or the new one is easily guessed
+    """
+    if check_password(db, person.email, old) is None:
+        raise UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+    passwords.check(new, person.email, person.name)
+    password_hash = passwords.hashed(new)
+    with db.write() as c:
+        put_password(c, person, password_hash, token)
+
+
+def put_password(c: Connection, person: Person, password_hash: str, token: str = "") -> None:
+    """Store the hash of a new password, and end all sign-ins but the one of `token`."""
+    c.execute(update(t.people).where(t.people.c.id == person.id).values(password_hash=password_hash))
+    c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == person.id, t.sign_ins.c.token_hash != hashed(token)))
+    note(c, person.workspace_id, person.id, "people.password_changed", person.name)
 
 
 # ── sites ──
@@ -264,27 +391,29 @@ def add_site(
 
     raises   UserError when the key is taken or a field does not fit
     """
-    hosts = [h.strip().lower() for h in hosts if h.strip()]
-    checked_site(key, name, hosts, zone, currency, mode, keep_days)
+    values = _site_values(key, name, hosts, zone, currency, mode, keep_days)
     try:
         with db.write() as c:
-            c.execute(
-                insert(t.sites).values(
-                    workspace_id=workspace_id,
-                    key=key,
-                    name=name.strip(),
-                    hosts=hosts,
-                    zone=zone,
-                    currency=currency,
-                    mode=mode,
-                    keep_days=keep_days,
-                    made_at=clock.now(),
-                )
-            )
-            note(c, workspace_id, by, "sites.added", key)
+            _insert_site(c, workspace_id, values, by)
     except IntegrityError as error:
         raise UserError("There is already a site with the key “%(key)s”.", "Choose another key.", key=key) from error
     return next(s for s in all_sites(db) if s.key == key)
+
+
+def _site_values(
+    key: str, name: str, hosts: list[str], zone: str, currency: str, mode: str, keep_days: int
+) -> dict[str, Any]:
+    hosts = [h.strip().lower() for h in hosts if h.strip()]
+    checked_site(key, name, hosts, zone, currency, mode, keep_days)
+    return {
+        "key": key, "name": name.strip(), "hosts": hosts, "zone": zone, "currency": currency, "mode": mode,
+        "keep_days": keep_days, "made_at": clock.now(),
+    }  # fmt: skip
+
+
+def _insert_site(c: Connection, workspace_id: int, values: dict[str, Any], by: int | None) -> None:
+    c.execute(insert(t.sites).values(workspace_id=workspace_id, **values))
+    note(c, workspace_id, by, "sites.added", values["key"])
 
 
 def change_site(db: Database, site: Site, by: int | None = None, **values: Any) -> Site:
@@ -295,7 +424,10 @@ def change_site(db: Database, site: Site, by: int | None = None, **values: Any) 
     checked_site(site.key, **{k: merged[k] for k in fields})
     with db.write() as c:
         c.execute(update(t.sites).where(t.sites.c.id == site.id).values(**{k: merged[k] for k in fields}))
-        note(c, site.workspace_id, by, "sites.changed", site.key, fields=sorted(values))
+        changed = differences(
+            {**msgspec.structs.asdict(site), "hosts": list(site.hosts)}, {k: merged[k] for k in values}
+        )
+        note(c, site.workspace_id, by, "sites.changed", site.key, **changed)
     return next(s for s in all_sites(db) if s.id == site.id)
 
 
@@ -344,7 +476,7 @@ def make_token(
             )
         )
         note(c, person.workspace_id, person.id, "tokens.made", name, scopes=scopes)
-        row = c.execute(select(t.api_tokens).where(t.api_tokens.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
+        row = c.execute(_tokens().where(t.api_tokens.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
     return _token(row), secret
 
 
@@ -352,7 +484,7 @@ def token_of(db: Database, secret: str) -> ApiToken | None:
     """The valid token behind this secret. Its last use is noted at most once an hour."""
     now = clock.now()
     with db.read() as c:
-        row = c.execute(select(t.api_tokens).where(t.api_tokens.c.token_hash == hashed(secret))).first()
+        row = c.execute(_tokens().where(t.api_tokens.c.token_hash == hashed(secret))).first()
     if row is None or not _token(row).is_valid(now):
         return None
     if row.used_at is None or now - row.used_at > timedelta(hours=1):
@@ -363,7 +495,7 @@ def token_of(db: Database, secret: str) -> ApiToken | None:
 
 def tokens_of(db: Database, workspace_id: int) -> list[ApiToken]:
     with db.read() as c:
-        query = select(t.api_tokens).where(t.api_tokens.c.workspace_id == workspace_id).order_by(t.api_tokens.c.id)
+        query = _tokens().where(t.api_tokens.c.workspace_id == workspace_id).order_by(t.api_tokens.c.id)
         return [_token(r) for r in c.execute(query)]
 
 

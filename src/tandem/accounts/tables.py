@@ -1,6 +1,6 @@
-"""Tables of workspaces, people, sites, tokens, sign-ins and the audit log."""
+"""Tables of workspaces, people, sites, tokens, sign-ins and their tries, links, recovery codes and the audit log."""
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from tandem.base.database import METADATA, Moment
 
@@ -25,6 +25,8 @@ people = Table(
     Column("theme", String(10), nullable=False, server_default="auto"),
     Column("is_active", Boolean, nullable=False, server_default="1"),
     Column("made_at", Moment, nullable=False),
+    Column("totp_sealed", Text, nullable=False, server_default=""),
+    Column("totp_step", BigInteger, nullable=False, server_default="0"),
 )
 
 sites = Table(
@@ -49,6 +51,39 @@ sign_ins = Table(
     Column("person_id", ForeignKey("people.id"), nullable=False),
     Column("made_at", Moment, nullable=False),
     Column("expires_at", Moment, nullable=False),
+    Column("seen_at", Moment, nullable=True),
+    Column("agent", String(100), nullable=False, server_default=""),
+)
+
+tries = Table(
+    "tries",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("count", Integer, nullable=False),
+    Column("ends_at", Moment, nullable=False),
+    Index("ix_tries_ends_at", "ends_at"),
+)
+
+account_links = Table(
+    "account_links",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("person_id", ForeignKey("people.id"), nullable=True),
+    Column("kind", String(10), nullable=False),
+    Column("bound_to", String(64), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("made_by", ForeignKey("people.id"), nullable=True),
+    Column("expires_at", Moment, nullable=False),
+    Column("used_at", Moment, nullable=True),
+)
+
+recovery_codes = Table(
+    "recovery_codes",
+    METADATA,
+    Column("code_hash", String(64), primary_key=True),
+    Column("person_id", ForeignKey("people.id"), nullable=False),
+    Column("used_at", Moment, nullable=True),
 )
 
 api_tokens = Table(

@@ -1,5 +1,6 @@
 """The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -60,7 +61,9 @@ class Database:
         self.dsn = _with_driver(dsn)
         self.is_sqlite = self.dsn.startswith("sqlite")
         if self.is_sqlite and (path := self.dsn.removeprefix("sqlite:///")) not in {"", ":memory:"}:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # SQLite gives the write-ahead log beside it the same mode.
+            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
         self.engine: Engine = create_engine(
             self.dsn,
             pool_pre_ping=not self.is_sqlite,
@@ -85,6 +88,8 @@ class Database:
 
         raises   UserError when the store does not answer, or has a form that only a newer version knows
         """
+        if self.is_sqlite:
+            _close_to_others(Path(self.dsn.removeprefix("sqlite:///")))
         try:
             with self.engine.begin() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()
@@ -141,6 +146,13 @@ def _values_explained() -> Iterator[None]:
                 "A value is too long, too large, or holds signs that cannot be stored.", "Shorten it."
             ) from error
         raise
+
+
+def _close_to_others(path: Path) -> None:
+    """A store that an earlier version made for everybody to read is for its owner only from now on."""
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        with suppress(FileNotFoundError, PermissionError):  # what belongs to somebody else, `tandem doctor` tells
+            file.chmod(0o600)
 
 
 def _alembic() -> Config:

@@ -57,7 +57,7 @@ def open_vault(folder: Path, given: str = "") -> Vault:
         return Vault(given)
     path = folder / FILE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
         return Vault(path.read_text().strip())
     except OSError as error:

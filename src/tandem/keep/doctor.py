@@ -18,6 +18,7 @@ import msgspec
 from sqlalchemy import select
 
 from tandem import __version__
+from tandem.accounts import first_code
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites, is_set_up
@@ -178,10 +179,18 @@ def _data_folder(patient: Patient) -> Iterator[Finding]:
         return
     if (folder / UNFINISHED).exists():
         yield Finding("data folder", PROBLEM, "A restore did not finish here.", "Empty the folder and restore again.")
+    open_ones = [p.name for p in (folder, *folder.glob("records.db*"), folder / vault.FILE) if _is_open(p)]
+    if open_ones:
+        text, cure = f"Others on this machine may read {', '.join(open_ones)}.", f"Run `chmod -R go= {folder}`."
+        yield Finding("data folder", WARNING, text, cure)
     free = shutil.disk_usage(folder).free
     state = PROBLEM if free < VERY_LITTLE_DISK else WARNING if free < LITTLE_DISK else OK
     cure = "" if state == OK else "Make room: a full disk makes collectors answer 503."
     yield Finding("disk", state, f"{free / (1 << 30):.1f} GB are free for {folder}.", cure)
+
+
+def _is_open(path: Path) -> bool:
+    return path.exists() and bool(path.stat().st_mode & 0o077)
 
 
 def _memory(patient: Patient) -> Iterator[Finding]:
@@ -301,7 +310,10 @@ def _people(patient: Patient) -> Iterator[Finding]:
         yield Finding("set-up", OK, f"{len(_sites(patient))} sites are measured.")
     else:
         yield Finding(
-            "set-up", WARNING, "Nobody can sign in yet.", "Run `tandem setup`, or open the page in a browser."
+            "set-up",
+            WARNING,
+            "Nobody can sign in yet.",
+            f"Run `tandem setup`, or open the page with the code in {patient.settings.folder / first_code.FILE}.",
         )
 
 

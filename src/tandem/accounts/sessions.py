@@ -1,0 +1,138 @@
+"""The cookies of signing in: the session, the device that signed in before, and the step between two factors."""
+
+import hashlib
+import hmac
+import secrets
+import time
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.datastructures import Cookie
+from ua_parser import parse
+
+from tandem.accounts import store
+from tandem.accounts.guard import COOKIE, sender_address
+from tandem.accounts.house import House
+from tandem.accounts.model import Person
+from tandem.accounts.tries import Limit, Slowed, network
+from tandem.base.errors import UserError
+
+DEVICE, HALFWAY = "tandem_device", "tandem_halfway"
+DEVICE_KNOWN_S, HALFWAY_S = 365 * 86_400, 600
+Asked = Request[Any, Any, Any]
+
+
+def cookie(house: House, value: str, max_age: int, name: str = COOKIE, path: str = "/") -> Cookie:
+    """A cookie that no script can read, sent to this server only."""
+    is_secure = house.settings.base_url.startswith("https:")
+    return Cookie(key=name, value=value, max_age=max_age, httponly=True, samesite="lax", secure=is_secure, path=path)
+
+
+def local(address: str) -> str:
+    """An address on this server to go on to; anything else leads to the board."""
+    # Browsers drop tabs and line ends, and read a backslash as a slash: only plain paths are followed.
+    is_plain = address.isprintable() and "\\" not in address
+    return address if is_plain and address.startswith("/") and not address.startswith("//") else "/"
+
+
+def agent_of(request: Asked) -> str:
+    """How people know this browser: Chrome, Windows."""
+    found = parse(request.headers.get("user-agent", "")[:500])
+    parts = (found.user_agent.family if found.user_agent else "", found.os.family if found.os else "")
+    return ", ".join(part for part in parts if part)[:100]
+
+
+# ── devices ──
+
+
+def known_device(house: House, request: Asked, email: str) -> str:
+    """The device, if this user has signed in on it before, else "". Nobody can make one up."""
+    value = request.cookies.get(DEVICE, "")
+    return value if value and hmac.compare_digest(value.encode(), _device(house, email, value[:22]).encode()) else ""
+
+
+def _device(house: House, email: str, nonce: str) -> str:
+    told = f"device:{nonce}:{email.strip().lower()}"
+    return nonce + hmac.new(house.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def limits(house: House, request: Asked, email: str) -> tuple[Limit | Slowed, ...]:
+    """What a try to sign in counts against.
+
+    A known device has its own limit, so nobody elsewhere can lock its user out. Others count by account and sender
+    together, by sender alone, and, once an account has failed very often, at a slow pace for all strangers together.
+    """
+    if device := known_device(house, request, email):
+        return (Limit(f"device:{device}", 8, 300),)
+    sender = network(sender_address(request, house))
+    return (
+        Limit(f"sender:{sender}", 40, 300),
+        Limit(f"account:{email}:{sender}", 8, 300),
+        Slowed(after=Limit(f"account:{email}", 40, 3600), pace=Limit(f"pace:{email}", 3, 30)),
+    )
+
+
+# ── between two factors ──
+
+
+class Halfway(msgspec.Struct, frozen=True):
+    """Who has passed the first factor, and is asked for the second."""
+
+    person: int
+    onward: str
+    way: str
+    until: float
+
+
+def halfway(house: House, request: Asked) -> tuple[Person, Halfway]:
+    """Whoever is between the two factors.
+
+    raises   UserError (401) when nobody is, or it took too long
+    """
+    late = UserError("Signing in took too long.", "Start again with your password.", status=401)
+    try:
+        told = msgspec.json.decode(house.vault.open(request.cookies.get(HALFWAY, "")), type=Halfway)
+    except (UserError, msgspec.DecodeError) as error:
+        raise late from error
+    person = store.active_person(house.database, told.person)
+    if person is None or told.until < time.time():
+        raise late
+    return person, told
+
+
+# ── in ──
+
+
+def first_factor_passed(
+    house: House, request: Asked, person: Person, onward: str, way: str = "password"
+) -> Response[Any]:
+    """Signed in, or asked for the second factor where the user has one."""
+    if not person.has_totp:
+        return signed_in(house, request, person, onward, way)
+    told = msgspec.json.encode(Halfway(person.id, onward, way, time.time() + HALFWAY_S)).decode()
+    return Response(
+        None,
+        status_code=303,
+        headers={"location": "/sign-in/code"},
+        cookies=[cookie(house, house.vault.seal(told), HALFWAY_S, HALFWAY, "/sign-in")],
+    )
+
+
+def signed_in(house: House, request: Asked, person: Person, onward: str, way: str = "password") -> Response[Any]:
+    """A new session, and this device is known from now on. Strange devices are told of to the user."""
+    agent = agent_of(request)
+    if not known_device(house, request, person.email) and "warn_user" in house.parts:
+        house.parts["warn_user"](person, "sign_in", agent)
+    token = store.open_session(house.database, person, agent, way)
+    device = _device(house, person.email, secrets.token_urlsafe(16)[:22])
+    return Response(
+        None,
+        status_code=303,
+        headers={"location": local(onward)},
+        cookies=[
+            cookie(house, token, int(store.SIGNED_IN_FOR.total_seconds())),
+            cookie(house, device, DEVICE_KNOWN_S, DEVICE),
+            cookie(house, "", 0, HALFWAY, "/sign-in"),
+        ],
+    )

@@ -1,0 +1,101 @@
+"""Counts tries (sign-in, codes, links) in the record store, before what is tried is looked at: nobody slips past.
+
+A try is counted and judged in one transaction, so sixty guesses at once pass no more often than sixty in a row, on any
+number of servers. A limit stands for itself; the first one that is full refuses, and later ones then count nothing.
+"""
+
+import hashlib
+import ipaddress
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import Connection, case, delete, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tandem.accounts.tables import tries as t
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """At most `most` tries of `what` in `window_s` seconds from the first one on."""
+
+    what: str
+    most: int
+    window_s: int
+
+    @property
+    def key(self) -> str:
+        """What is stored: no address of a person stands in the table."""
+        return hashlib.sha256(self.what.encode()).hexdigest()
+
+
+class Slowed(msgspec.Struct, frozen=True):
+    """No lock-out but a pace: once `after` is full, tries pass only as fast as `pace` lets them."""
+
+    after: Limit
+    pace: Limit
+
+
+def take(db: Database, *limits: Limit | Slowed) -> None:
+    """Count one try against each limit.
+
+    raises   UserError (429) when one of them is full
+    """
+    now = clock.now()
+    with db.write() as c:
+        c.execute(delete(t).where(t.c.ends_at < now))
+        for limit in limits:
+            full = _counted(c, limit) if isinstance(limit, Limit) else _slowed(c, limit)
+            if full is not None:
+                break
+    if full is not None:
+        raise too_many(full)
+
+
+def too_many(limit: Limit) -> UserError:
+    """What is said to whoever has tried too often."""
+    if limit.window_s <= 60:
+        return UserError("Too many tries.", "Wait half a minute and try again.", status=429)
+    if limit.window_s <= 300:
+        return UserError("Too many tries.", "Wait five minutes and try again.", status=429)
+    return UserError("Too many tries.", "Try again tomorrow, or ask an admin of your workspace.", status=429)
+
+
+def _slowed(c: Connection, limit: Slowed) -> Limit | None:
+    return _counted(c, limit.pace) if _counted(c, limit.after) is not None else None
+
+
+def _counted(c: Connection, limit: Limit) -> Limit | None:
+    """The limit, if this try is one too many for it."""
+    now = clock.now()
+    made = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(t)
+    ends = now + timedelta(seconds=limit.window_s)
+    is_over = t.c.ends_at < now
+    kept = made.values(key=limit.key, count=1, ends_at=ends).on_conflict_do_update(
+        index_elements=[t.c.key],
+        set_={"count": case((is_over, 1), else_=t.c.count + 1), "ends_at": case((is_over, ends), else_=t.c.ends_at)},
+    )
+    count = int(c.execute(kept.returning(t.c.count)).scalar_one())
+    return limit if count > limit.most else None
+
+
+def give_back(db: Database, *limits: Limit | Slowed) -> None:
+    """A try that was right counts for nothing."""
+    keys = [limit.key if isinstance(limit, Limit) else limit.after.key for limit in limits]
+    with db.write() as c:
+        c.execute(update(t).where(t.c.key.in_(keys), t.c.count > 0).values(count=t.c.count - 1))
+
+
+def network(address: str) -> str:
+    """Whom a limit for a sender counts: the address, or the /64 network that one holder of IPv6 has to himself."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    if found.ipv4_mapped:
+        return str(found.ipv4_mapped)
+    return str(ipaddress.ip_network((found, 64), strict=False))

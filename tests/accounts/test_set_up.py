@@ -1,0 +1,70 @@
+"""Setting up happens once, whoever else tries at the same time; and the code says who may."""
+
+import multiprocessing
+from typing import Any
+
+from sqlalchemy import func, select
+
+from tandem.accounts import first_code, store, tables
+from tandem.accounts.house import House
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+AT_ONCE = 6
+
+
+def one_try(dsn: str, number: int, start: Any, outcomes: Any) -> None:
+    db = Database(dsn)
+    start.wait(30)
+    try:
+        store.set_up(
+            db, f"Company {number}", f"a{number}@fern.example", "A", "a long password", f"site{number}",
+            [f"s{number}.example"], "UTC", "EUR",
+        )  # fmt: skip
+        outcomes.put(200)
+    except UserError as error:
+        outcomes.put(error.status)
+    finally:
+        db.close()
+
+
+def test_of_six_processes_at_once_one_sets_the_server_up(any_database: Database) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, outcomes = context.Barrier(AT_ONCE), context.Queue()
+    processes = [context.Process(target=one_try, args=(any_database.dsn, n, start, outcomes)) for n in range(AT_ONCE)]
+    for process in processes:
+        process.start()
+    said = sorted(outcomes.get(timeout=60) for _ in processes)
+    for process in processes:
+        process.join(30)
+    assert said == [200] + [409] * (AT_ONCE - 1)
+    with any_database.read() as c:
+        for table in (tables.workspaces, tables.people, tables.sites):
+            assert c.execute(select(func.count()).select_from(table)).scalar_one() == 1
+
+
+def test_a_set_up_that_fails_half_way_leaves_nothing(any_database: Database, monkeypatch: Any) -> None:
+    def breaks(*args: Any, **more: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(store, "_insert_site", breaks)
+    for _ in range(2):
+        try:
+            store.set_up(any_database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")
+        except RuntimeError as error:
+            assert str(error) == "the disk is full"
+    assert not store.is_set_up(any_database)
+    monkeypatch.undo()
+    store.set_up(any_database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")
+    assert store.is_set_up(any_database)
+
+
+def test_the_code_is_told_until_somebody_has_claimed_the_server(house: House) -> None:
+    file = house.settings.folder / "set-up-code"
+    said = first_code.announced(house)
+    code = file.read_text().strip()
+    assert code in said and file.stat().st_mode & 0o777 == 0o600
+    assert first_code.announced(house) == said, "the same after a restart"
+    assert first_code.is_code(house, f" {code.lower()} ") and not first_code.is_code(house, code[:-1])
+    store.set_up(house.database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")
+    assert first_code.announced(house) == "" and not file.exists()

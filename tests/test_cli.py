@@ -190,3 +190,25 @@ def test_healing_says_what_it_did(shop: Path) -> None:
     first, second = tandem(shop, "heal", "--site", "main"), tandem(shop, "heal", "--site", "main", "--again")
     assert first.stdout.splitlines()[-1].startswith("main: ")
     assert second.stdout.splitlines()[-1] == "main: healed."
+
+
+def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> None:
+    done = tandem(shop, "user", "reset-link", "anna@shop.example")
+    assert re.fullmatch(r"http://127\.0\.0\.1:8080/link/[\w-]{43}\n", done.stdout), done.stderr
+    found = in_house(shop, f"""
+from tandem.accounts import links, store
+from tandem.accounts.two_factor import code_at, new_secret, switch_on
+import time
+links.use(house.database, {done.stdout.strip().rpartition("/")[2]!r}, "three green plants")
+anna = store.check_password(house.database, "anna@shop.example", "three green plants")
+secret = new_secret()
+switch_on(house, anna, secret, code_at(secret, int(time.time()) // 30))
+answer = store.active_person(house.database, anna.id).has_totp
+""")  # fmt: skip
+    assert found is True
+    assert "two-factor" in tandem(shop, "user", "list").stdout
+    assert "password alone" in tandem(shop, "user", "disable-2fa", "anna@shop.example").stdout
+    assert "two-factor" not in tandem(shop, "person", "list").stdout, "the former name of the command works"
+    again = tandem(shop, "user", "disable-2fa", "anna@shop.example")
+    assert again.returncode == 2 and "has no two-factor" in again.stderr
+    assert tandem(shop, "user", "reset-link", "nobody@shop.example").returncode == 2

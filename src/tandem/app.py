@@ -37,11 +37,26 @@ from tandem.collect import counter, health
 from tandem.collect.slice import SLICE as COLLECT
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.crm.slice import SLICE as CRM
+from tandem.delivery.slice import SLICE as DELIVERY
 from tandem.metrics.ask import Desk
 from tandem.people.slice import SLICE as PEOPLE
 from tandem.reconcile.slice import SLICE as RECONCILE
+from tandem.settings.slice import SLICE as SETTINGS
 
-SLICES: tuple[Slice, ...] = (COLLECT, PEOPLE, CONNECTIONS, CALLS, CRM, ADS, ATTRIBUTION, RECONCILE, CHANGES, BOARD)
+SLICES: tuple[Slice, ...] = (
+    COLLECT,
+    PEOPLE,
+    CONNECTIONS,
+    CALLS,
+    CRM,
+    ADS,
+    ATTRIBUTION,
+    RECONCILE,
+    CHANGES,
+    BOARD,
+    DELIVERY,
+    SETTINGS,
+)
 _log = log.get("app")
 
 

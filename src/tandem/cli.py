@@ -24,14 +24,17 @@ app = typer.Typer(
 )
 
 
-def _group(name: str, text: str) -> typer.Typer:
+def _group(name: str, text: str, former: str = "") -> typer.Typer:
+    """A group of commands; a former name of it works and is not shown."""
     group = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=text)
     app.add_typer(group, name=name)
+    if former:
+        app.add_typer(group, name=former, hidden=True)
     return group
 
 
 sites = _group("site", "Sites that are measured.")
-people = _group("person", "People who sign in.")
+users = _group("user", "Users: people who sign in.", former="person")
 tokens = _group("token", "API tokens for programs.")
 changes = _group("change", "The change log: what somebody did to a site.")
 goals = _group("goal", "Goals: what a site wants its visitors to do.")
@@ -220,7 +223,7 @@ def setup(
     settings = _quiet_settings()
     with desk.records(settings) as database:
         if store.is_set_up(database):
-            raise UserError("Tandem is set up here already.", "Use `tandem person add` and `tandem site add`.")
+            raise UserError("Tandem is set up here already.", "Use `tandem user add` and `tandem site add`.")
         store.set_up(database, company, email, name, desk.password(), key, host, zone, currency)
     typer.echo(f"{company} is set up. Start it with `tandem serve`, then sign in at {settings.base_url}.")
     typer.echo(_tag(settings, key, "cookieless"))
@@ -260,8 +263,8 @@ def list_sites() -> None:
         ], "There is no site yet; add one with `tandem site add`.")  # fmt: skip
 
 
-@people.command("add")
-def add_person(
+@users.command("add")
+def add_user(
     email: Annotated[str, typer.Argument(help="The address to sign in with.")],
     name: Annotated[str, typer.Option(help="Name that colleagues will see.")],
     role: Annotated[
@@ -269,7 +272,7 @@ def add_person(
     ] = "viewer",
     language: Annotated[str, typer.Option(help="en, ru or pl.")] = "en",
 ) -> None:
-    """Add a person who can sign in. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    """Add a user. The password is asked for, piped in, or in TANDEM_PASSWORD."""
     from tandem.accounts import store
     from tandem.accounts.model import LANGUAGES
     from tandem.keep import desk
@@ -282,17 +285,50 @@ def add_person(
     typer.echo(f"{person.name} can sign in as {person.email}, with the role {person.role}.")
 
 
-@people.command("list")
-def list_people() -> None:
-    """Show the people and their roles."""
+@users.command("list")
+def list_users() -> None:
+    """Show the users and their roles."""
     from tandem.accounts import store
     from tandem.keep import desk
 
     with desk.records(_quiet_settings()) as database:
         _table([
-            (p.email, p.name, str(p.role), "" if p.is_active else "without access")
+            (p.email, p.name, str(p.role), _state(p))
             for p in store.people_of(database, desk.workspace(database))
         ], "There is nobody yet; run `tandem setup`.")  # fmt: skip
+
+
+def _state(user: Any) -> str:
+    if not user.is_active:
+        return "without access"
+    return ("two-factor" if user.has_totp else "") if user.has_password else "invited"
+
+
+@users.command("reset-link")
+def reset_link(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
+    """Print a link by which a user chooses a new password; it works once, for one hour. Also for the last admin."""
+    from tandem.accounts import links
+    from tandem.keep import desk
+
+    settings = _quiet_settings()
+    with desk.records(settings) as database:
+        user = desk.person(database, email)
+        kind = links.RESET if user.has_password else links.INVITE
+        typer.echo(f"{settings.base_url}/link/{links.make(database, user, kind)}")
+
+
+@users.command("disable-2fa")
+def disable_2fa(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
+    """Ask a user who lost the phone and the recovery codes for no second factor any more."""
+    from tandem.accounts import two_factor
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        user = desk.person(database, email)
+        if not user.has_totp:
+            raise UserError(f"{user.email} has no two-factor sign-in.", "`tandem user list` shows who has.")
+        two_factor.switch_off(database, user)
+    typer.echo(f"{user.email} signs in with the password alone.")
 
 
 @tokens.command("make")

@@ -97,6 +97,8 @@ def commands(command: Any = None, name: str = "tandem") -> Iterator[tuple[str, A
     """Every command with its whole name."""
     command = command or get_command(app)
     for part, inner in getattr(command, "commands", {}).items():
+        if inner.hidden:  # a former name
+            continue
         if hasattr(inner, "commands"):
             yield from commands(inner, f"{name} {part}")
         else:

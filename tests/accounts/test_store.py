@@ -198,7 +198,7 @@ def test_the_audit_log_says_what_changed_from_what_to_what(any_database: Databas
         ("Jan", "people.signed_out", {}),
         ("Jan", "people.signed_in", {"way": "password"}),
         ("Jan", "people.sign_in_failed", {}),
-        ("Ola", "sites.changed", {"hosts": [["fern.example"], ["fern.example", "shop.example"]]}),
+        ("Ola", "sites.changed", {"hosts": {"from": ["fern.example"], "to": ["fern.example", "shop.example"]}}),
         ("Ola", "sites.added", {}),
-        ("Ola", "people.changed", {"role": ["viewer", "marketing"]}),
+        ("Ola", "people.changed", {"role": {"from": "viewer", "to": "marketing"}}),
     ]

@@ -25,6 +25,7 @@ PAGES = (
     "/reception",
     "/changes",
     "/settings",
+    "/account",
     "/no-such-page",
 )
 
@@ -253,9 +254,9 @@ class Inline(HTMLParser):
             self.found.append(f"{tag} {address}")
 
 
-@pytest.mark.parametrize("path", [*PAGES, "/sign-in"])
+@pytest.mark.parametrize("path", [*PAGES, "/sign-in", "/forgot"])
 def test_a_page_sends_every_safe_header_and_nothing_inline(running: Running, path: str) -> None:
-    with running.as_nobody() if path == "/sign-in" else running.as_person("admin") as browser:
+    with running.as_nobody() if path in ("/sign-in", "/forgot") else running.as_person("admin") as browser:
         answer = browser.get(path, headers={"accept": "text/html"})
     assert answer.status_code == (404 if path == "/no-such-page" else 200), answer.text[:400]
     for name, value in SAFE_HEADERS.items():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tandem.accounts import store
 from tandem.accounts.guard import COOKIE
 from tandem.accounts.permissions import MAY, SCOPES, Role
 from tests.api.conftest import Running, eventually
@@ -97,6 +98,8 @@ ROUTES: list[tuple[str, str, str, Any]] = [
     ("POST", "/connections/99/remove", "connections.edit", {}),
     ("POST", "/settings/people", "people.edit", {"email": ""}),
     ("POST", "/settings/people/99", "people.edit", {}),
+    ("POST", "/settings/people/99/link", "people.edit", {}),
+    ("POST", "/settings/people/99/two-factor-off", "people.edit", {}),
     ("GET", "/money", "money.read", None),
     ("GET", "/money/explain", "money.read", None),
     ("GET", "/money/export", "figures.export", None),
@@ -196,6 +199,26 @@ def test_a_token_may_do_what_its_scopes_say_and_nothing_else(
         assert answer.status_code in (400, 403)
         return
     assert (answer.status_code == 403) == (not may), answer.text
+
+
+def test_a_token_loses_what_its_maker_lost(running: Running) -> None:
+    db = running.database
+    maker = store.add_person(
+        db, running.people["admin"].workspace_id, "dev@fern.example", "Dev", "engineering", "a long password"
+    )
+    running.tokens["dev"] = store.make_token(db, maker, "dev", list(SCOPES))[1]
+    change = {"title": "t", "kind": "deploy"}
+    with running.as_program("dev") as program:
+        assert program.post("/api/changes", json=change).status_code == 201
+        store.change_person(db, maker, role="viewer")
+        assert program.post("/api/changes", json=change).status_code == 403
+        assert program.get("/api/changes").status_code == 200, "a viewer may still look"
+
+
+def test_a_token_has_no_account(running: Running) -> None:
+    with running.as_program("all") as program:
+        assert program.get("/account").status_code == 403
+        assert program.post("/account/password", data={"old": "x", "new": "y"}).status_code == 403
 
 
 @pytest.mark.parametrize("name", ["expired", "revoked"])

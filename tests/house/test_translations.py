@@ -17,16 +17,17 @@ from tandem.changes.model import KINDS
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
+from tandem.settings.routes import NOT_RIGHT
 
 SOURCE = Path(web.__file__).parents[1]
 OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
-TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "gettext")
+TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "_account", "gettext")
 SEEN = (
     "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "imports",
-    "metrics", "people", "rates", "reconcile",
+    "metrics", "people", "rates", "reconcile", "settings",
 )  # fmt: skip
 """Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""
 
@@ -90,6 +91,21 @@ def in_moments() -> set[Said]:
     return found
 
 
+def in_audit() -> set[Said]:
+    from tandem.accounts.audit import ACTS, FIELDS
+
+    return {*ACTS.values(), *FIELDS.values(), "yes", "no"}
+
+
+def in_letters() -> set[Said]:
+    """What is written to users, and what they may switch off."""
+    from tandem.delivery.model import KINDS as LETTERS_THAT_MAY_BE_SWITCHED_OFF
+    from tandem.settings.letters import LETTERS
+
+    told = {text for subject, paragraphs in LETTERS.values() for text in (subject, *paragraphs)}
+    return {*told, *LETTERS_THAT_MAY_BE_SWITCHED_OFF.values()} - {"%(link)s"}
+
+
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
     files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [
@@ -97,7 +113,7 @@ def in_errors() -> set[Said]:
     ]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
-    return found | {NO_MATCH, "The request does not fit."}
+    return found | {NO_MATCH, NOT_RIGHT, "The request does not fit."}
 
 
 def called(call: ast.Call) -> str:
@@ -112,7 +128,16 @@ def sentences(call: ast.Call) -> set[str]:
 
 
 def messages() -> set[Said]:
-    return in_templates() | in_catalogue() | in_menu() | in_systems() | in_moments() | in_errors()
+    return (
+        in_templates()
+        | in_catalogue()
+        | in_menu()
+        | in_systems()
+        | in_moments()
+        | in_audit()
+        | in_letters()
+        | in_errors()
+    )
 
 
 @lru_cache

@@ -9,11 +9,11 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts import first_code, store, tries
+from tandem.accounts import audit, first_code, store, tries
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import COOKIE, Caller, check_origin, sender_address, site_for
 from tandem.accounts.house import House
-from tandem.accounts.model import Site
+from tandem.accounts.model import Person, Site
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.sessions import cookie, first_factor_passed, limits, local, signed_in
 from tandem.base import web
@@ -39,9 +39,10 @@ def _sign_in_page(
     request: Request[Any, Any, Any], house: House, onward: str, failed: str = "", email: str = "", status: int = 200
 ) -> Response[str]:
     demo = house.parts.get("demo_sign_ins", [])
-    return web.page(
-        "accounts/sign_in.html", web.language_of(request), status, next=onward, failed=failed, email=email, demo=demo
-    )
+    openid = house.settings.oidc_name if house.settings.oidc_issuer else ""
+    language = web.language_of(request)
+    facts = {"next": onward, "failed": failed, "email": email, "demo": demo, "openid": openid}
+    return web.page("accounts/sign_in.html", language, status, **facts)
 
 
 @post("/sign-in", sync_to_thread=True, include_in_schema=False)
@@ -118,12 +119,19 @@ def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> No
 @get("/settings", sync_to_thread=True, include_in_schema=False)
 def settings(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
     caller.must("figures.read")
-    return _settings(request, house, caller, site)
+    return settings_page(request, house, caller, site)
 
 
-def _settings(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, secret: str = ""
+def settings_page(
+    request: Request[Any, Any, Any],
+    house: House,
+    caller: Caller,
+    site: str | None = None,
+    secret: str = "",
+    link: str = "",
+    invited: Person | None = None,
 ) -> Response[str]:
+    """The page of settings; `secret` is a new token, `link` one that `invited` chooses a password by, shown once."""
     db, workspace = house.database, caller.workspace_id
     chosen = site_for(house, caller, site)
     return framed(
@@ -134,10 +142,14 @@ def _settings(
         site=chosen,
         people=store.people_of(db, workspace) if caller.may("people.edit") else [],
         tokens=store.tokens_of(db, workspace) if caller.may("tokens.edit") else [],
-        entries=store.audit_log(db, workspace, 50) if caller.may("audit.read") else [],
+        entries=[(e, audit.details(e)) for e in store.audit_log(db, workspace, 50)] if caller.may("audit.read") else [],
+        audit_acts=audit.ACTS,
+        audit_fields=audit.FIELDS,
         roles=list(Role),
         scopes=list(SCOPES),
         secret=secret,
+        link=link,
+        invited=invited,
         script_tag=_script_tag(house.settings.base_url, chosen),
         own_script_tag=_script_tag(f"https://{chosen.hosts[0]}", chosen),
         nginx_hint=NGINX_HINT.format(base=house.settings.base_url),
@@ -174,7 +186,7 @@ def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data
         by=caller.person_id,
     )
     house.forget_sites()
-    return _settings(request, house, caller, made.key)
+    return settings_page(request, house, caller, made.key)
 
 
 @post("/settings/sites/{key:str}", sync_to_thread=True, include_in_schema=False)
@@ -187,7 +199,7 @@ def change_site(request: Request[Any, Any, Any], house: House, caller: Caller, k
         given["keep_days"] = _whole(data["keep_days"], "keep_days")
     store.change_site(house.database, site_for(house, caller, key), by=caller.person_id, **given)
     house.forget_sites()
-    return _settings(request, house, caller, key)
+    return settings_page(request, house, caller, key)
 
 
 def _whole(text: str, name: str) -> int:
@@ -195,21 +207,6 @@ def _whole(text: str, name: str) -> int:
         return int(text)
     except ValueError as error:
         raise UserError("%(name)s is not a whole number.", "Write digits only.", name=name) from error
-
-
-@post("/settings/people", sync_to_thread=True, include_in_schema=False)
-def add_person(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
-    caller.must("people.edit")
-    store.add_person(
-        house.database,
-        caller.workspace_id,
-        data.get("email", ""),
-        data.get("name", ""),
-        data.get("role", ""),
-        data.get("password", ""),
-        by=caller.person_id,
-    )
-    return _settings(request, house, caller)
 
 
 @post("/settings/people/{person_id:int}", sync_to_thread=True, include_in_schema=False)
@@ -225,7 +222,7 @@ def change_person(
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
     is_active = data["is_active"] == "1" if "is_active" in data else None
     store.change_person(house.database, found[0], role=role, is_active=is_active, by=caller.person_id)
-    return _settings(request, house, caller)
+    return settings_page(request, house, caller)
 
 
 @post("/settings/me", sync_to_thread=True, include_in_schema=False)
@@ -250,7 +247,7 @@ def make_token(request: Request[Any, Any, Any], house: House, caller: Caller, da
     site = site_for(house, caller, data["site"]) if data.get("site") else None
     days = _whole(data["days"], "days") if data.get("days") else None
     _, secret = store.make_token(house.database, caller.person, data.get("name", ""), scopes, site, days)
-    return _settings(request, house, caller, secret=secret)
+    return settings_page(request, house, caller, secret=secret)
 
 
 @post("/settings/tokens/{token_id:int}/revoke", sync_to_thread=True, include_in_schema=False)
@@ -258,7 +255,7 @@ def revoke_token(request: Request[Any, Any, Any], house: House, caller: Caller, 
     caller.must("tokens.edit")
     assert caller.person is not None
     store.revoke_token(house.database, caller.person, token_id)
-    return _settings(request, house, caller)
+    return settings_page(request, house, caller)
 
 
 class SiteOut(msgspec.Struct, frozen=True):
@@ -291,7 +288,6 @@ ROUTES = [
     settings,
     add_site,
     change_site,
-    add_person,
     change_person,
     change_me,
     make_token,

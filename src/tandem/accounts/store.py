@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets as random
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -62,9 +63,9 @@ def note(
     )
 
 
-def differences(old: dict[str, Any], new: dict[str, Any]) -> dict[str, list[Any]]:
-    """What changed, for the audit log: field -> [before, after]."""
-    return {name: [old.get(name), value] for name, value in new.items() if old.get(name) != value}
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What changed, for the audit log: field -> before ("from") and after ("to")."""
+    return {n: {"from": old.get(n), "to": value} for n, value in new.items() if old.get(n) != value}
 
 
 def audit_log(db: Database, workspace_id: int, most: int = 200) -> list[AuditEntry]:
@@ -201,6 +202,24 @@ def person_by_email(db: Database, email: str) -> Person | None:
     with db.read() as c:
         row = c.execute(query).first()
     return _person(row) if row else None
+
+
+def is_known(db: Database, email: str) -> bool:
+    """Whether anybody has this address, with access or without."""
+    with db.read() as c:
+        return c.execute(select(t.people.c.id).where(t.people.c.email == email.strip().lower())).first() is not None
+
+
+def workspace_name(db: Database, workspace_id: int) -> str:
+    with db.read() as c:
+        return str(c.execute(select(t.workspaces.c.name).where(t.workspaces.c.id == workspace_id)).scalar_one())
+
+
+def only_workspace(db: Database) -> int | None:
+    """The id of the workspace, where there is exactly one."""
+    with db.read() as c:
+        found = c.execute(select(t.workspaces.c.id).limit(2)).scalars().all()
+    return found[0] if len(found) == 1 else None
 
 
 def active_person(db: Database, person_id: int) -> Person | None:

@@ -10,6 +10,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
+from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House, goal_names
@@ -222,6 +223,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
     found = [_exported(row) for row in _answered(house, ask, choice.model).rows]
     file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"
+    note_act(house, caller, view.address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
     if format == "json":
         return Response(found, media_type="application/json", headers=headers)

@@ -42,6 +42,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     reach: Annotated[
         str, Meta(description="Private hosts or networks that connections may reach, by comma: `crm.lan, 10.1.0.0/16`.")
     ] = ""
+    smtp_host: Annotated[str, Meta(description="Server that e-mail is sent by; empty: none is sent.")] = ""
+    smtp_port: Annotated[int, Meta(description="Port of that server; 465 for implicit TLS.", ge=1, le=65535)] = 587
+    smtp_tls: Annotated[str, Meta(description="Encryption: starttls, implicit, or none (a relay on this machine).")] = (
+        "starttls"
+    )
+    smtp_user: Annotated[str, Meta(description="Name to sign in there with; empty: none.")] = ""
+    smtp_password: Annotated[str, Meta(description="Password to sign in there with.")] = ""
+    smtp_from: Annotated[str, Meta(description="Sender of e-mail: `Tandem <tandem@example.com>`.")] = ""
+    smtp_ca: Annotated[
+        str, Meta(description="File of certificates to check that server by; empty: those of the machine.")
+    ] = ""
+    oidc_issuer: Annotated[
+        str,
+        Meta(description="Address of an OpenID provider to sign in with: `https://login.example.com`; empty: none."),
+    ] = ""
+    oidc_client: Annotated[str, Meta(description="Client id that the provider gave to Tandem.")] = ""
+    oidc_secret: Annotated[str, Meta(description="Client secret that the provider gave to Tandem.")] = ""
+    oidc_name: Annotated[str, Meta(description="What the button on the sign-in page calls the provider.")] = "OpenID"
+    oidc_role: Annotated[
+        str, Meta(description="Role of users whom the provider knows and Tandem does not; empty: they are refused.")
+    ] = ""
     log: Annotated[str, Meta(description="Least severe log level: debug, info, warning, error.")] = "info"
 
     @property

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.response import Redirect
 
+from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House, goal_names
@@ -383,6 +384,7 @@ def export(
     names = [f for f in figures.split(",") if f]
     what, span = by.replace(",", "-") or "total", address.period
     file = f"tandem-{address.site.key}-{what}-{span.first}-{span.last}.{format}"
+    note_act(house, caller, address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
     if format == "json":
         rows = [

@@ -13,7 +13,7 @@ from sqlalchemy import case, delete, func, insert, select, update
 
 from tandem.accounts.house import House, NumberAsked
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
+from tandem.accounts.store import differences, note
 from tandem.base import clock, progress
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, sql_text, steps_of
@@ -205,10 +205,13 @@ def change_pool(house: House, site: Site, pool: Pool, by: int | None = None, **t
             raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.")
     changed = {name: value for name, value in told.items() if name in CHANGEABLE and value != getattr(pool, name)}
     if changed:
-        said = {name: value if isinstance(value, bool) else str(value) for name, value in changed.items()}
+        old, new = (
+            {name: value if isinstance(value, bool) else str(value) for name, value in values.items()}
+            for values in ({name: getattr(pool, name) for name in changed}, changed)
+        )
         with house.database.write() as c:
             c.execute(update(pools).where(pools.c.id == pool.id, pools.c.site_id == site.id).values(**changed))
-            note(c, site.workspace_id, by, "calls.pool_changed", pool.name, **said)
+            note(c, site.workspace_id, by, "calls.pool_changed", pool.name, **differences(old, new))
     return pool_of(house, site, pool.id)
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from tandem import __version__
 from tandem.accounts.house import House
-from tandem.accounts.store import all_sites
+from tandem.accounts.store import all_sites, note
 from tandem.app import SLICES
 from tandem.base import clock
 from tandem.base.database import METADATA, Database
@@ -68,6 +68,7 @@ def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
             manifest = _written(house, writer, tell)
         tell(0.9, "reading everything again")
         writer.finish(manifest)
+        _note(house, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.", "Make room, or choose another disk.") from error
     finally:
@@ -77,6 +78,12 @@ def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
         "events": next(t.rows for t in manifest.tables if t.name == "events"),
         "seconds": round(time.perf_counter() - began, 1), "left_out": list(manifest.left_out),
     }  # fmt: skip
+
+
+def _note(house: House, path: Path) -> None:
+    with house.database.write() as c:
+        for workspace in {site.workspace_id for site in all_sites(house.database)}:
+            note(c, workspace, None, "data.backed_up", path.name)
 
 
 def _written(house: House, writer: Writer, tell: Tell) -> Manifest:

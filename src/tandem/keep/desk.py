@@ -47,11 +47,12 @@ def person(database: Database, email: str = "") -> Person:
     """
     people = [p for p in store.people_of(database, workspace(database)) if p.is_active]
     if email:
-        people = [p for p in people if p.email == email.strip().lower()]
+        found = store.person_by_email(database, email)  # in whichever workspace
+        people = [found] if found else []
     else:
         people = sorted((p for p in people if p.role == Role.ADMIN), key=lambda p: p.id)
     if not people:
-        raise UserError(f"Nobody here has the address {email}.", "`tandem person list` shows who is here.")
+        raise UserError(f"Nobody here has the address {email}.", "`tandem user list` shows who is here.")
     return people[0]
 
 

@@ -37,10 +37,13 @@ from tandem.collect.model.places import Places
 from tandem.collect.model.rules import RULES_VERSION, load_rules
 from tandem.collect.tables import salts
 from tandem.connections.tables import connections
+from tandem.delivery import smtp
+from tandem.delivery import store as outbox
 from tandem.keep import control
 from tandem.keep.backup import UNFINISHED, all_steps, known_keys
 from tandem.keep.control import Tell
 from tandem.people.tables import identifiers
+from tandem.settings import oidc
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 LIBRARIES = ("chdb", "clickhouse-connect", "litestar", "granian", "sqlalchemy", "alembic", "msgspec")
@@ -472,6 +475,27 @@ def _connections(patient: Patient) -> Iterator[Finding]:
         yield Finding("connections", OK, f"{len(rows)} outside systems, and all of them answer.")
 
 
+def _outbox(patient: Patient) -> Iterator[Finding]:
+    for check in (smtp.check, oidc.check):
+        try:
+            check(patient.settings)
+        except UserError as error:
+            yield Finding("settings", PROBLEM, error.what, error.hint)
+    if patient.database is None or _lacks_newest_records(patient):
+        return
+    found = outbox.state(patient.database)
+    if found.dead:
+        text = f"{found.dead} messages to users were given up in the last 30 days; the last problem: {found.problem}"
+        yield Finding("outbox", WARNING, text, "Mend the TANDEM_SMTP settings, then send invitations or links again.")
+    elif found.waiting and found.problem:
+        text = f"{found.waiting} messages to users wait; the last problem: {found.problem}"
+        yield Finding("outbox", WARNING, text, "Check the TANDEM_SMTP settings; they are tried again by themselves.")
+    elif smtp.is_set(patient.settings):
+        yield Finding("outbox", OK, f"{found.waiting} messages to users wait to be sent.")
+    else:
+        yield Finding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
+
+
 def _rules(patient: Patient) -> Iterator[Finding]:
     load_rules()
     agent_of("Mozilla/5.0")
@@ -525,5 +549,5 @@ def _visits(patient: Patient) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     _versions, _settings_fit, _data_folder, _memory, _port, _proxy, _stores, _schema, _people, _loading, _spool, _aside,
-    _jobs, _salts, _clock, _rules, _reception, _visits, _key, _connections,
+    _jobs, _salts, _clock, _rules, _reception, _visits, _key, _connections, _outbox,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.keep import facts
@@ -39,6 +40,8 @@ def export(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     since = since or _first_day(house, site, until)
     if since >= until:
         raise UserError(f"{since} is not before {until}.", "Give --since an earlier day than --until.")
+    with house.database.write() as c:
+        note(c, site.workspace_id, None, "data.exported", path.name, site=site.key)
     rows = _written(path, _blocks(house, site, nodes, since, until, fmt, tell)) - (fmt == "CSV")
     return {"file": str(path), "events": rows}
 

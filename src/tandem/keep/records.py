@@ -13,8 +13,9 @@ from sqlalchemy import inspect as inspected
 from tandem.base.database import METADATA, Database
 
 BATCH = 1000
-LEFT_OUT = ("salts", "sign_ins")
-"""Salts, because what could trace a visitor back must not outlive its day; sign-ins, because people sign in again."""
+LEFT_OUT = ("salts", "sign_ins", "tries", "account_links", "outbox")
+"""Salts, because what could trace a visitor back must not outlive its day; sign-ins, their tries, links and messages on
+their way, because a restored server must not open or send anew what was ended since."""
 
 
 def tables() -> list[Table]:

@@ -9,11 +9,11 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
+from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.people import store
@@ -101,7 +101,9 @@ def profile(
     request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
 ) -> Response[str]:
     caller.must("profiles.read")
-    return _profile(request, house, caller, site_for(house, caller, site), person)
+    chosen = site_for(house, caller, site)
+    note_act(house, caller, chosen, "profiles.opened", store.hexed(_node(person)))
+    return _profile(request, house, caller, chosen, person)
 
 
 def _profile(
@@ -173,8 +175,7 @@ def unmask(
 ) -> Response[str]:
     caller.must("profiles.unmask")
     chosen = site_for(house, caller, site)
-    with house.database.write() as c:  # noted first: nobody sees what the audit log does not know of
-        note(c, chosen.workspace_id, caller.person_id, "profiles.unmasked", store.hexed(_node(person)), site=chosen.key)
+    note_act(house, caller, chosen, "profiles.unmasked", store.hexed(_node(person)))
     return _profile(request, house, caller, chosen, person, is_open=True)
 
 

@@ -12,8 +12,9 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
+from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, sent_by
+from tandem.accounts.guard import Caller, sent_by, site_for
 from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
@@ -317,6 +318,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     rows = [_exported(comparison, cell) for cell in comparison.cells]
     name = "".join(c if c.isalnum() else "-" for c in choice.source.id)
     file = f"tandem-{view.address.site.key}-reconciliation-{name}-{choice.figure}-{span.first}-{span.last}.{format}"
+    note_act(house, caller, view.address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
     if format == "json":
         return Response(rows, media_type="application/json", headers=headers)

@@ -13,7 +13,7 @@ from sqlalchemy import RowMapping, delete, insert, select, update
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
+from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -295,9 +295,11 @@ def save_rules(db: Database, site: Site, source: str, rules: Rules, by: int | No
     key = (r.c.site_id == site.id, r.c.source == source)
     values = {**msgspec.structs.asdict(rules), "made_by": by, "made_at": clock.now()}
     with db.write() as c:
+        row = c.execute(select(r).where(*key)).mappings().first()
         c.execute(delete(r).where(*key))
         c.execute(insert(r).values(site_id=site.id, source=source[:240], **values))
-        note(c, site.workspace_id, by, "reconcile.rules_set", source, **msgspec.structs.asdict(rules))
+        changed = differences(dict(row or {}), msgspec.to_builtins(rules))
+        note(c, site.workspace_id, by, "reconcile.rules_set", source, **changed)
 
 
 def _is_of(source: str) -> Any:

@@ -233,6 +233,12 @@
 
   // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.
   document.addEventListener("htmx:after:swap", () => {
+    const shown = find("[data-shown]:not([data-seen])"); // a new link or codes, wherever on the page they stand
+    if (shown) {
+      shown.dataset.seen = "1";
+      shown.scrollIntoView({ block: "center" });
+      shown.focus({ preventScroll: true });
+    }
     const problem = find("#problem[role=alert]");
     if (problem && !problem.dataset.seen) {
       problem.dataset.seen = "1";

@@ -1,0 +1,96 @@
+"""Links by which a user chooses a password: of an invitation, or after the old one was forgotten.
+
+Only their hash is stored. A link holds once and for a while, and is bound to the e-mail and the password of its user:
+when either changes, it is void.
+"""
+
+import hashlib
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, update
+
+from tandem.accounts import passwords
+from tandem.accounts import tables as t
+from tandem.accounts.model import Person
+from tandem.accounts.store import active_person, hashed, note, put_password
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+INVITE, RESET = "invite", "reset"
+HOLDS = {INVITE: timedelta(days=7), RESET: timedelta(hours=1)}
+VOID = UserError("This link is void: it was used, or it is too old.", "Ask for a new one.", status=410)
+links = t.account_links.c
+
+
+def make(db: Database, person: Person | None, kind: str, by: int | None = None) -> str:
+    """The secret of a new link; links of this user that still wait become void.
+
+    person   for None the same work is done, so that nobody learns from the time it takes who has an account
+    """
+    token, now = secrets.token_urlsafe(32), clock.now()
+    number = person.id if person else -1
+    with db.write() as c:
+        row = c.execute(select(t.people).where(t.people.c.id == number)).first()
+        c.execute(delete(t.account_links).where((links.person_id == number) | (links.expires_at < now)))
+        c.execute(
+            insert(t.account_links).values(
+                token_hash=hashed(token), person_id=person.id if person else None, kind=kind,
+                bound_to=_bond(row) if row else "", made_at=now, made_by=by, expires_at=now + HOLDS[kind],
+            )
+        )  # fmt: skip
+        if person is not None and by is not None:
+            note(c, person.workspace_id, by, f"people.{kind}_link_made", person.name)
+    return token
+
+
+def user_of(db: Database, token: str) -> tuple[Person, str]:
+    """Whose link this is and of which kind.
+
+    raises   UserError (410) when it is void
+    """
+    with db.read() as c:
+        row = _valid(c, token)
+    person = active_person(db, row.person_id) if row else None
+    if row is None or person is None:
+        raise VOID
+    return person, str(row.kind)
+
+
+def use(db: Database, token: str, password: str) -> Person:
+    """The user, with the password that they chose; all their sign-ins end.
+
+    raises   UserError when the password is easily guessed; (410) when the link is void, or somebody was quicker with it
+    """
+    person, _ = user_of(db, token)
+    passwords.check(password, person.email, person.name)
+    password_hash = passwords.hashed(password)
+    with db.write() as c:
+        row = _valid(c, token)
+        mine = update(t.account_links).where(links.token_hash == hashed(token), links.used_at.is_(None))
+        if row is None or c.execute(mine.values(used_at=clock.now())).rowcount != 1:
+            raise VOID
+        put_password(c, person, password_hash)
+    return person
+
+
+def _valid(c: Connection, token: str) -> Row[Any] | None:
+    """The link with its user, if it still holds."""
+    query = (
+        select(t.account_links.c.kind, t.account_links.c.bound_to, t.account_links.c.person_id, t.people)
+        .join(t.people, t.people.c.id == links.person_id)
+        .where(
+            links.token_hash == hashed(token),
+            links.used_at.is_(None),
+            links.expires_at > clock.now(),
+            t.people.c.is_active,
+        )
+    )
+    row = c.execute(query).first()
+    return row if row is not None and row.bound_to == _bond(row) else None
+
+
+def _bond(row: Row[Any]) -> str:
+    return hashlib.sha256(f"{row.email}\n{row.password_hash}".encode()).hexdigest()

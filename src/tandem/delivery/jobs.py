@@ -1,0 +1,40 @@
+"""Sends what waits in the outbox, by the channel of each message."""
+
+from collections.abc import Callable, Mapping
+
+from tandem.accounts.house import House
+from tandem.base import log
+from tandem.base.errors import SourceError
+from tandem.delivery import smtp, store
+from tandem.delivery.model import EMAIL, Waiting
+
+Channel = Callable[[Waiting], None]
+_log = log.get("delivery")
+
+
+def channels(house: House) -> Mapping[str, Channel]:
+    """The channels that this installation can send by. A later one is added here."""
+    settings = house.settings
+    return {EMAIL: lambda waiting: smtp.send(settings, waiting)} if smtp.is_set(settings) else {}
+
+
+def send_due(house: House) -> int:
+    """Send the messages whose turn has come; returns how many went out. A failing one does not hold up the others."""
+    ways, sent = channels(house), 0
+    if not ways:
+        return 0
+    for waiting in store.take_due(house):
+        way = ways.get(waiting.channel)
+        try:
+            if way is None:
+                raise smtp.Refused(waiting.channel, "is not set up any more")
+            way(waiting)
+        except SourceError as error:
+            is_dead = store.mark_failed(house.database, waiting, str(error), isinstance(error, smtp.Refused))
+            said = _log.error if is_dead else _log.warning
+            said("delivery.failed", message=waiting.id, kind=waiting.kind, why=str(error), is_given_up=is_dead)
+        else:
+            store.mark_sent(house.database, waiting)
+            sent += 1
+            _log.info("delivery.sent", message=waiting.id, kind=waiting.kind, channel=waiting.channel)
+    return sent

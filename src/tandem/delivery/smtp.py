@@ -1,0 +1,97 @@
+"""E-mail by SMTP, encrypted unless the operator says otherwise."""
+
+import smtplib
+import ssl
+from email.errors import MessageError
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.utils import format_datetime, parseaddr
+
+from tandem.base.errors import SourceError, UserError
+from tandem.base.settings import Settings
+from tandem.delivery.model import Waiting
+
+TIMEOUT_S = 30.0
+TLS = ("starttls", "implicit", "none")
+
+
+class Refused(SourceError):
+    """The server will never take this message: trying again is of no use."""
+
+
+def is_set(settings: Settings) -> bool:
+    return bool(settings.smtp_host)
+
+
+def send(settings: Settings, waiting: Waiting) -> None:
+    """Send one message.
+
+    raises   Refused when the server refuses it for good; SourceError when it may work later
+    """
+    try:
+        with _connected(settings) as server:
+            if settings.smtp_user:
+                server.login(settings.smtp_user, settings.smtp_password)
+            server.send_message(written(settings, waiting))
+    except smtplib.SMTPResponseException as error:
+        is_final = 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError)
+        raise (Refused if is_final else SourceError)("SMTP", _said(error.smtp_code)) from error
+    except smtplib.SMTPRecipientsRefused as error:
+        codes = [code for code, _ in error.recipients.values()]
+        raise (Refused if all(500 <= code < 600 for code in codes) else SourceError)("SMTP", _said(codes[0])) from error
+    except (smtplib.SMTPException, OSError) as error:
+        raise SourceError("SMTP", f"does not answer ({type(error).__name__})") from error
+
+
+def _connected(settings: Settings) -> smtplib.SMTP:
+    host, port = settings.smtp_host, settings.smtp_port
+    context = ssl.create_default_context(cafile=settings.smtp_ca or None)
+    if settings.smtp_tls == "implicit":
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
+    server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
+    if settings.smtp_tls == "starttls":
+        server.starttls(context=context)  # raises where the server does not offer it: nothing goes out in the clear
+    return server
+
+
+def _said(code: int) -> str:
+    """Why a server says no, without its words: those may hold addresses."""
+    return f"refused the name or password ({code})" if code in (530, 534, 535) else f"answered {code}"
+
+
+def written(settings: Settings, waiting: Waiting) -> EmailMessage:
+    """The message as it goes out. The same one keeps its id, so a doubled delivery can be told.
+
+    raises   Refused when it has no sender, or an address or subject that no header may hold
+    """
+    name, sender = parseaddr(settings.smtp_from)
+    if "@" not in sender:
+        raise Refused("SMTP", "has no sender: set TANDEM_SMTP_FROM")
+    try:
+        return _letter(name, sender, waiting)
+    except (ValueError, MessageError) as error:
+        raise Refused("SMTP", "cannot be written: its address or subject holds what no header may hold") from error
+
+
+def _letter(name: str, sender: str, waiting: Waiting) -> EmailMessage:
+    letter = EmailMessage()
+    letter["From"] = Address(name or "Tandem", addr_spec=sender)
+    letter["To"] = Address(addr_spec=waiting.message.to)
+    letter["Subject"] = waiting.message.subject
+    letter["Date"] = format_datetime(waiting.made_at)
+    letter["Message-ID"] = f"<tandem-{waiting.id}-{int(waiting.made_at.timestamp())}@{sender.rpartition('@')[2]}>"
+    letter["Auto-Submitted"] = "auto-generated"
+    letter.set_content(waiting.message.text)
+    return letter
+
+
+def check(settings: Settings) -> None:
+    """Raises UserError naming the setting of e-mail that does not fit."""
+    if settings.smtp_tls not in TLS:
+        raise UserError(f"TANDEM_SMTP_TLS is “{settings.smtp_tls}”.", f"Choose one of {', '.join(TLS)}.")
+    if is_set(settings) and "@" not in parseaddr(settings.smtp_from)[1]:
+        raise UserError("TANDEM_SMTP_HOST is set, but no sender.", "Set TANDEM_SMTP_FROM to an address of yours.")
+    if settings.smtp_user and settings.smtp_tls == "none":
+        raise UserError(
+            "The password of SMTP would go out in the clear.", "Set TANDEM_SMTP_TLS to starttls or implicit."
+        )

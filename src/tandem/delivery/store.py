@@ -1,0 +1,129 @@
+"""The outbox in the record store. Texts are sealed while they wait, and gone as soon as they need not wait any more."""
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Person
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.delivery.model import EMAIL, KINDS, MOST_TRIES, Message, State, Waiting, wait_after
+from tandem.delivery.tables import outbox as t
+from tandem.delivery.tables import preferences
+
+LEASE = timedelta(minutes=5)
+"""For how long whoever has taken a message may take to send it, before another tries."""
+DAYS_KEPT = timedelta(days=30)
+
+
+def put(
+    house: House, person: Person | None, kind: str, message: Message, holds: timedelta, channel: str = EMAIL
+) -> None:
+    """Put a message into the outbox; it is on disk when this returns.
+
+    person   whom it is for; for None the same work is done, and nothing is ever sent
+    holds    after this time it is not worth sending any more
+    """
+    now = clock.now()
+    sealed = house.vault.seal(msgspec.json.encode(message).decode())
+    is_wanted = person is not None and wants(house.database, person, kind, channel)
+    with house.database.write() as c:
+        c.execute(
+            insert(t).values(
+                workspace_id=person.workspace_id if person else None, person_id=person.id if person else None,
+                channel=channel, kind=kind, sealed=sealed if is_wanted else "", made_at=now, next_at=now,
+                expires_at=now + holds, tries=0, problem="", sent_at=None if is_wanted else now, dead_at=None,
+            )
+        )  # fmt: skip
+
+
+def take_due(house: House, most: int = 20) -> list[Waiting]:
+    """Messages whose turn has come, taken so that no other server sends them meanwhile."""
+    now, taken = clock.now(), []
+    due = select(t).where(t.c.sent_at.is_(None), t.c.dead_at.is_(None), t.c.next_at <= now).order_by(t.c.id).limit(most)
+    with house.database.read() as c:
+        rows = c.execute(due).all()
+    for row in rows:
+        lease = update(t).where(t.c.id == row.id, t.c.next_at == row.next_at, t.c.sent_at.is_(None))
+        with house.database.write() as c:
+            is_ours = c.execute(lease.values(next_at=now + LEASE)).rowcount == 1
+        if is_ours and (waiting := _opened(house, row)) is not None:
+            taken.append(waiting)
+    return taken
+
+
+def _opened(house: House, row: Row[Any]) -> Waiting | None:
+    """The message of a row; one that is too late, or sealed with another key, is given up."""
+    try:
+        text, why = house.vault.open(row.sealed), "was not sent in time"
+    except UserError as error:
+        text, why = "", error.what
+    if not text or row.expires_at < clock.now():
+        with house.database.write() as c:
+            c.execute(update(t).where(t.c.id == row.id).values(dead_at=clock.now(), sealed="", problem=why[:200]))
+        return None
+    names = ("id", "channel", "kind", "made_at", "expires_at", "tries")
+    message = msgspec.json.decode(text, type=Message)
+    return Waiting(message=message, **{name: row._mapping[name] for name in names})
+
+
+def mark_sent(db: Database, waiting: Waiting) -> None:
+    """It is out; its text is forgotten."""
+    with db.write() as c:
+        c.execute(update(t).where(t.c.id == waiting.id).values(sent_at=clock.now(), sealed="", problem=""))
+
+
+def mark_failed(db: Database, waiting: Waiting, why: str, is_final: bool = False) -> bool:
+    """Try it again later, or give it up: returns whether it was given up. What is given up loses its text too."""
+    now, tries = clock.now(), waiting.tries + 1
+    next_at = now + wait_after(tries)
+    is_dead = is_final or tries >= MOST_TRIES or next_at > waiting.expires_at
+    values = {"tries": tries, "problem": why[:200], "next_at": next_at}
+    if is_dead:
+        values |= {"dead_at": now, "sealed": ""}
+    with db.write() as c:
+        c.execute(update(t).where(t.c.id == waiting.id).values(**values))
+    return is_dead
+
+
+def forget_old(db: Database) -> None:
+    """Forget what was sent or given up long ago."""
+    with db.write() as c:
+        c.execute(delete(t).where(t.c.made_at < clock.now() - DAYS_KEPT))
+
+
+def state(db: Database) -> State:
+    """What waits, what was given up in the last thirty days, and the last problem."""
+    is_open = t.c.sent_at.is_(None) & t.c.dead_at.is_(None)
+    with db.read() as c:
+        waiting = c.execute(select(func.count()).where(is_open)).scalar_one()
+        dead = c.execute(select(func.count()).where(t.c.dead_at.is_not(None))).scalar_one()
+        problem = c.execute(select(t.c.problem).where(t.c.problem != "").order_by(t.c.id.desc()).limit(1)).scalar()
+    return State(waiting=waiting, dead=dead, problem=problem or "")
+
+
+# ── who wants what ──
+
+
+def wants(db: Database, person: Person, kind: str, channel: str = EMAIL) -> bool:
+    """Whether a user wants to be told of this by this channel; what cannot be switched off is always wanted."""
+    if kind not in KINDS:
+        return True
+    p = preferences.c
+    query = select(p.is_on).where(p.person_id == person.id, p.kind == kind, p.channel == channel)
+    with db.read() as c:
+        said = c.execute(query).scalar()
+    return True if said is None else bool(said)
+
+
+def prefer(db: Database, person: Person, kind: str, is_on: bool, channel: str = EMAIL) -> None:
+    """Note what a user wants."""
+    p = preferences.c
+    mine = (p.person_id == person.id, p.kind == kind, p.channel == channel)
+    with db.write() as c:
+        c.execute(delete(preferences).where(*mine))
+        c.execute(insert(preferences).values(person_id=person.id, kind=kind, channel=channel, is_on=is_on))

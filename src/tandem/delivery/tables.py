@@ -1,0 +1,33 @@
+"""Tables of the outbox and of what users want to be told."""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
+
+from tandem.base.database import METADATA, Moment
+
+outbox = Table(
+    "outbox",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("workspace_id", Integer, nullable=True),
+    Column("person_id", Integer, nullable=True),
+    Column("channel", String(20), nullable=False),
+    Column("kind", String(40), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("problem", String(200), nullable=False),
+    Column("sent_at", Moment, nullable=True),
+    Column("dead_at", Moment, nullable=True),
+    Index("ix_outbox_next_at", "next_at"),
+)
+
+preferences = Table(
+    "delivery_preferences",
+    METADATA,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("channel", String(20), primary_key=True),
+    Column("is_on", Boolean, nullable=False),
+)

@@ -1,0 +1,1 @@
+"""The pages of users about themselves: account, invitation, forgotten password, second factor, OpenID."""

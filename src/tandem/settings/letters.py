@@ -1,0 +1,72 @@
+"""What is written to users, in their language."""
+
+from datetime import timedelta
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Person
+from tandem.base import web
+from tandem.delivery import smtp, store
+from tandem.delivery.model import Message
+
+LETTERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "invite": (
+        "You are invited to Tandem",
+        (
+            "%(by)s invites you to the Tandem of %(company)s.",
+            "Choose your password here:",
+            "%(link)s",
+            "The link works once, for seven days.",
+        ),
+    ),
+    "reset": (
+        "A new password for Tandem",
+        (
+            "Somebody asked for a new password for your account.",
+            "Choose one here:",
+            "%(link)s",
+            "The link works once, for one hour. If it was not you, do nothing: your password stays as it is.",
+        ),
+    ),
+    "password": (
+        "Your Tandem password was changed",
+        ("The password of your account was changed.", "If it was not you, tell an admin of your workspace at once."),
+    ),
+    "two_factor_on": (
+        "Two-factor sign-in is on",
+        (
+            "From now on Tandem asks for a code of your app when you sign in.",
+            "If it was not you, tell an admin of your workspace at once.",
+        ),
+    ),
+    "two_factor_off": (
+        "Two-factor sign-in is off",
+        (
+            "Tandem no longer asks for a code when you sign in.",
+            "If it was not you, tell an admin of your workspace at once.",
+        ),
+    ),
+    "sign_in": (
+        "A new sign-in to Tandem",
+        (
+            "Your account was used on a device that it was not used on before: %(agent)s.",
+            "If it was not you, change your password and end all other sessions under My account:",
+            "%(link)s",
+        ),
+    ),
+}
+"""kind -> subject and paragraphs; a test holds their translations to be complete."""
+
+
+def letter(person: Person, kind: str, **values: str) -> Message:
+    """The message of one kind to one user."""
+    gettext = web.translations(person.language).gettext
+    subject, paragraphs = LETTERS[kind]
+    lines = [gettext(paragraph) % values if values else gettext(paragraph) for paragraph in paragraphs if paragraph]
+    greeting = gettext("Hello %(name)s,") % {"name": person.name}
+    return Message(to=person.email, subject=gettext(subject), text="\n\n".join([greeting, *lines, "Tandem"]))
+
+
+def send(house: House, person: Person, kind: str, holds: timedelta = timedelta(days=1), **values: str) -> None:
+    """Put a letter into the outbox, where this installation can send e-mail at all."""
+    if smtp.is_set(house.settings):
+        store.put(house, person, kind, letter(person, kind, **values), holds)

@@ -1,0 +1,214 @@
+"""Sign-in at an OpenID provider: authorization code with PKCE, nonce and state, and an ID token whose signature fits.
+
+What a browser brings back is believed only if it fits what was sealed into its cookie when it left; the ID token only
+if one of the provider's published keys signed it for us, now, with our nonce. Users are matched by an e-mail address
+that the provider has verified.
+"""
+
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from base64 import urlsafe_b64encode
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import msgspec
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from tandem.accounts.house import House
+from tandem.accounts.permissions import Role
+from tandem.accounts.tries import Limit, take
+from tandem.base import log
+from tandem.base.errors import UserError
+from tandem.base.settings import Settings
+
+ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
+"""Signatures only: never “none”, and never HMAC, whose key would be what the provider publishes."""
+CALLBACK = "/sign-in/openid/back"
+HOLDS_S, FRESH_S, TIMEOUT_S, SKEW_S = 600, 3600.0, 10.0, 60
+_log = log.get("oidc")
+
+
+class Leaving(msgspec.Struct, frozen=True):
+    """What the browser keeps, sealed, while it is at the provider."""
+
+    state: str
+    nonce: str
+    verifier: str
+    next_page: str
+    leaves_until: float
+
+
+class Claims(msgspec.Struct, frozen=True):
+    """Whom the provider vouches for."""
+
+    email: str
+    name: str
+
+
+class Provider(msgspec.Struct, frozen=True):
+    """What a provider publishes about itself (OpenID Connect Discovery)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+
+
+def is_set(settings: Settings) -> bool:
+    return bool(settings.oidc_issuer and settings.oidc_client)
+
+
+def check(settings: Settings) -> None:
+    """Raises UserError naming the setting of OpenID that does not fit."""
+    if not settings.oidc_issuer:
+        return
+    if not _is_safe(settings.oidc_issuer):
+        raise UserError("TANDEM_OIDC_ISSUER has no https.", "Write it like https://login.example.com.")
+    if not settings.oidc_client:
+        raise UserError("TANDEM_OIDC_ISSUER is set, but no client.", "Set TANDEM_OIDC_CLIENT to Tandem's client id.")
+    if settings.oidc_role and settings.oidc_role not in set(Role):
+        raise UserError(f"TANDEM_OIDC_ROLE is “{settings.oidc_role}”.", f"Choose one of {', '.join(Role)}.")
+
+
+def _is_safe(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
+
+
+class Client:
+    """Speaks to the provider of one installation."""
+
+    def __init__(self, house: House) -> None:
+        self._house, self._settings = house, house.settings
+        self._lock, self._read_at = threading.Lock(), 0.0
+        self._provider: Provider | None = None
+        self._keys: KeySet | None = None
+
+    def leave(self, onward: str) -> tuple[str, str]:
+        """The provider's address to send the browser to, and the sealed cookie that it needs when it comes back."""
+        verifier = secrets.token_urlsafe(48)
+        told = Leaving(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, onward, time.time() + HOLDS_S)
+        challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+        asked = {
+            "response_type": "code", "client_id": self._settings.oidc_client, "redirect_uri": self._back,
+            "scope": "openid email profile", "state": told.state, "nonce": told.nonce,
+            "code_challenge": challenge, "code_challenge_method": "S256",
+        }  # fmt: skip
+        address = self._known()[0].authorization_endpoint
+        joint = "&" if urlsplit(address).query else "?"
+        return f"{address}{joint}{urlencode(asked)}", self._house.vault.seal(msgspec.json.encode(told).decode())
+
+    def come_back(self, cookie: str, query: dict[str, str]) -> tuple[Claims, str]:
+        """Whom the provider vouches for, and the page to go on to.
+
+        raises   UserError (401) when anything does not fit; the log says what
+        """
+        try:
+            told = msgspec.json.decode(self._house.vault.open(cookie), type=Leaving)
+        except (UserError, msgspec.DecodeError) as error:
+            raise self._refusal("no_cookie") from error
+        if told.leaves_until < time.time():
+            raise self._refusal("too_late")
+        if not hmac.compare_digest(told.state.encode(), query.get("state", "").encode()):
+            raise self._refusal("other_state")
+        try:
+            take(self._house.database, Limit(f"openid:{told.state}", 1, HOLDS_S + SKEW_S))
+        except UserError as error:
+            raise self._refusal("state_used") from error
+        if query.get("iss", self._settings.oidc_issuer).rstrip("/") != self._settings.oidc_issuer.rstrip("/"):
+            raise self._refusal("other_issuer")
+        if "code" not in query:
+            raise self._refusal("no_code")
+        return self._claims(self._token(query["code"], told.verifier), told.nonce), told.next_page
+
+    @property
+    def _back(self) -> str:
+        return self._settings.base_url + CALLBACK
+
+    def _token(self, code: str, verifier: str) -> str:
+        """The ID token that the provider gives for a code."""
+        form = {
+            "grant_type": "authorization_code", "code": code, "redirect_uri": self._back, "code_verifier": verifier,
+            "client_id": self._settings.oidc_client,
+        }  # fmt: skip
+        if self._settings.oidc_secret:
+            form["client_secret"] = self._settings.oidc_secret
+        answer = self._asked("POST", self._known()[0].token_endpoint, data=form)
+        if not isinstance(token := answer.get("id_token"), str):
+            raise self._refusal("no_id_token")
+        return token
+
+    def _claims(self, token: str, nonce: str) -> Claims:
+        """What a token says, if its signature and all that it must say fit."""
+        provider, _ = self._known()
+        checks = jwt.JWTClaimsRegistry(
+            leeway=SKEW_S, iss={"essential": True, "value": provider.issuer},
+            aud={"essential": True, "value": self._settings.oidc_client}, exp={"essential": True},
+            iat={"essential": True}, sub={"essential": True}, nonce={"essential": True, "value": nonce},
+        )  # fmt: skip
+        try:
+            claims = self._decoded(token).claims
+            checks.validate(claims)
+        except (JoseError, ValueError) as error:
+            raise self._refusal("token", type(error).__name__) from error
+        audience = claims["aud"]
+        if isinstance(audience, list) and len(audience) > 1 and claims.get("azp") != self._settings.oidc_client:
+            raise self._refusal("other_party")
+        email = claims.get("email")
+        if not isinstance(email, str) or claims.get("email_verified") is not True:
+            raise UserError(
+                "The provider has not verified your e-mail address.", "Verify it there, then sign in again.", status=401
+            )
+        return Claims(email.strip().lower(), str(claims.get("name") or email.partition("@")[0])[:200])
+
+    def _decoded(self, token: str) -> jwt.Token:
+        """The token, if a key that the provider publishes signed it; its keys are read anew once, for they change."""
+        try:
+            return jwt.decode(token, self._known()[1], algorithms=ALGORITHMS)
+        except (JoseError, ValueError):
+            if time.monotonic() - self._read_at < SKEW_S / 2:
+                raise
+            return jwt.decode(token, self._known(is_stale=True)[1], algorithms=ALGORITHMS)
+
+    def _known(self, is_stale: bool = False) -> tuple[Provider, KeySet]:
+        """What the provider publishes, read once an hour."""
+        with self._lock:
+            is_fresh = not is_stale and time.monotonic() - self._read_at < FRESH_S
+            if self._provider is None or self._keys is None or not is_fresh:
+                issuer = self._settings.oidc_issuer.rstrip("/")
+                found = self._asked("GET", f"{issuer}/.well-known/openid-configuration")
+                try:
+                    provider = msgspec.convert(found, Provider)
+                    if provider.issuer.rstrip("/") != issuer or not all(
+                        map(_is_safe, msgspec.structs.astuple(provider))
+                    ):
+                        raise self._refusal("other_provider")
+                    self._keys = KeySet.import_key_set(self._asked("GET", provider.jwks_uri))  # type: ignore[arg-type]
+                except (msgspec.ValidationError, JoseError, ValueError, KeyError) as error:
+                    raise self._refusal("unreadable", type(error).__name__) from error
+                self._provider, self._read_at = provider, time.monotonic()
+            return self._provider, self._keys
+
+    def _asked(self, method: str, url: str, **options: Any) -> dict[str, Any]:
+        try:
+            answer = httpx.request(method, url, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, **options)
+            answer.raise_for_status()
+            found = answer.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise self._refusal("no_answer", type(error).__name__) from error
+        if not isinstance(found, dict):
+            raise self._refusal("no_object")
+        return found
+
+    @staticmethod
+    def _refusal(why: str, detail: str = "") -> UserError:
+        _log.warning("oidc.refused", why=why, detail=detail)
+        return UserError(
+            "Signing in at the provider did not work.", "Start again; if it stays so, the server's log says why.", 401
+        )

@@ -1,0 +1,26 @@
+"""What these pages add to the house: their routes, and the warning of a sign-in on a strange device."""
+
+from collections.abc import Callable
+
+from tandem.accounts.house import House, Slice
+from tandem.accounts.model import Person
+from tandem.delivery import smtp
+from tandem.settings import letters, oidc
+from tandem.settings.routes import ROUTES
+
+
+def _start(house: House) -> Callable[[], None]:
+    smtp.check(house.settings)
+    oidc.check(house.settings)
+    link = f"{house.settings.base_url}/account"
+
+    def warn(person: Person, kind: str, agent: str) -> None:
+        letters.send(house, person, kind, agent=agent or "?", link=link)
+
+    house.parts["warn_user"] = warn
+    if oidc.is_set(house.settings):
+        house.parts["openid"] = oidc.Client(house)
+    return lambda: None
+
+
+SLICE = Slice(name="settings", title="Settings", routes=ROUTES, start=_start)

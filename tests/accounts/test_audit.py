@@ -1,0 +1,42 @@
+"""The audit log in words: every act has a name, and a change shows what was and what is."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tandem.accounts import audit
+from tandem.accounts.audit import Detail, details
+from tandem.accounts.links import INVITE, RESET
+from tandem.accounts.model import AuditEntry
+from tandem.base import web
+from tandem.people.store import ACTS as DECISIONS
+
+SOURCE = Path(web.__file__).parents[1]
+NOTED = re.compile(r'\bnote(?:_act)?\(\s*(?:[^()"]|\([^()]*\))*?f?"([a-z]+\.[a-z_{}.]+)"')
+
+
+def acts_of_the_source() -> set[str]:
+    found = {act for path in SOURCE.rglob("*.py") for act in NOTED.findall(path.read_text("utf-8"))}
+    made = {
+        "people.{kind}_link_made": [INVITE, RESET], "profiles.{act}": DECISIONS, "profiles.{row.act}_undone": DECISIONS,
+    }  # fmt: skip
+    assert set(made) == {act for act in found if "{" in act}
+    whole = {re.sub(r"\{.*\}", part, act) for act, parts in made.items() for part in parts}
+    return {act for act in found if "{" not in act} | whole
+
+
+def test_every_act_of_the_source_has_a_name_and_no_name_is_left_over() -> None:
+    assert acts_of_the_source() == set(audit.ACTS)
+    assert len(set(audit.ACTS.values())) == len(audit.ACTS)
+
+
+def test_a_change_shows_what_was_and_what_is() -> None:
+    entry = AuditEntry(
+        at=datetime(2026, 11, 28, tzinfo=UTC), person="Ola", act="sites.changed", object="fern",
+        detail={"hosts": {"from": ["a"], "to": ["a", "b"]}, "is_on": {"from": True, "to": False}, "count": 3,
+                "name": {"from": "", "to": "Fern"}, "sites": ["a", "b"], "other": None},
+    )  # fmt: skip
+    assert details(entry) == [
+        Detail("hosts", "a", "a, b"), Detail("is_on", "yes", "no"), Detail("count", None, "3"),
+        Detail("name", "—", "Fern"), Detail("sites", None, "a, b"),
+    ]  # fmt: skip

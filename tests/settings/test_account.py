@@ -1,0 +1,289 @@
+"""My account, invitations, forgotten passwords and the second factor, as browsers see them."""
+
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+
+from tandem.accounts import links, store, two_factor
+from tandem.accounts.house import House
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tests.settings.conftest import PASSWORD, Browser, acts
+
+Open = Callable[..., Browser]
+LINK = re.compile(r"/link/[\w-]{43}")
+NEW = "green thumbs grow"
+
+
+def link_in(text: str) -> str:
+    found = LINK.search(text)
+    assert found is not None
+    return found[0]
+
+
+def test_a_new_password_asks_for_the_old_one_and_ends_the_other_sessions(
+    house: House, mail: None, open_browser: Open, letters: Any
+) -> None:
+    mine, other = open_browser(), open_browser("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/129.0.0.0")
+    assert mine.sign_in().status_code == other.sign_in().status_code == 303
+    page = mine.get("/account").text
+    assert "Firefox, Linux" in page and "Chrome, Windows" in page
+    assert mine.post("/account/password", old="wrong", new=NEW).status_code == 400
+    assert mine.post("/account/password", old=PASSWORD, new="password1234").status_code == 400
+    assert other.is_in
+    assert mine.post("/account/password", old=PASSWORD, new=NEW).status_code == 200
+    assert mine.is_in and not other.is_in
+    assert other.sign_in().status_code == 401 and other.sign_in(password=NEW).status_code == 303
+    assert letters()[-1][0] == "password" and letters()[-1][1].to == "ola@fern.example"
+
+
+def test_somebody_at_an_open_browser_cannot_guess_the_password(open_browser: Open) -> None:
+    browser = open_browser()
+    browser.sign_in()
+    said = [browser.post("/account/password", old=f"guess {i}", new=NEW).status_code for i in range(9)]
+    assert said == [400] * 8 + [429]
+
+
+def test_a_session_is_ended_from_afar(house: House, open_browser: Open) -> None:
+    mine, other, third = open_browser(), open_browser("curl/8"), open_browser()
+    for browser in (mine, other, third):
+        browser.sign_in()
+    name = re.search(r"/account/sessions/(\w{16})/end", mine.get("/account").text)
+    assert name is not None
+    mine.post(f"/account/sessions/{name[1]}/end")
+    assert mine.is_in and [other.is_in, third.is_in].count(True) == 1
+    mine.post("/account/sessions/end")
+    assert mine.is_in and not other.is_in and not third.is_in
+
+
+def test_a_name_and_language_are_the_users_own_and_the_role_is_not(house: House, open_browser: Open) -> None:
+    browser = open_browser()
+    browser.sign_in()
+    answer = browser.post("/account", name="Ola Sosna", language="pl", role="viewer", email="x@x.example")
+    assert "Moje konto" in answer.text and "Ola Sosna" in answer.text
+    person = store.person_by_email(house.database, "ola@fern.example")
+    assert person is not None and (person.name, person.language, person.role) == ("Ola Sosna", "pl", "admin")
+    assert browser.post("/account", name=" ").status_code == 400
+
+
+# ── invitations and forgotten passwords ──
+
+
+def test_an_invited_viewer_chooses_a_password_once(house: House, mail: None, open_browser: Open, letters: Any) -> None:
+    admin, jan = open_browser(), open_browser()
+    admin.sign_in()
+    page = admin.post("/settings/people", email="jan@fern.example", name="Jan").text
+    link = link_in(page)
+    (_, letter) = letters()[-1]
+    assert link in letter.text and "Ola" in letter.text and letter.to == "jan@fern.example"
+    invited = store.person_by_email(house.database, "jan@fern.example")
+    assert invited is not None and invited.role == "viewer" and not invited.has_password
+    assert open_browser().sign_in("jan@fern.example", "").status_code == 401
+    assert "jan@fern.example" in jan.get(link).text
+    assert jan.post(link, password="short").status_code == 400
+    jan.client.headers["accept-language"] = "pl-PL,pl;q=0.9"
+    assert jan.post(link, password=NEW).status_code == 303
+    assert jan.is_in and "Moje konto" in jan.get("/account").text
+    assert open_browser().post(link, password="another password").status_code == 410
+    assert open_browser().get(link).status_code == 410
+    assert open_browser().sign_in("jan@fern.example", NEW).status_code == 303
+    assert ("people.invite_link_made", "Ola") in acts(house)
+
+
+def test_a_link_is_void_after_its_time_a_newer_one_or_a_new_password(
+    house: House, open_browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ola = store.person_by_email(house.database, "ola@fern.example")
+    assert ola is not None
+    first, second = (links.make(house.database, ola, links.RESET) for _ in range(2))
+    browser = open_browser()
+    assert browser.get(f"/link/{first}").status_code == 410, "a newer one was made"
+    assert browser.get(f"/link/{second}").status_code == 200
+    store.change_password(house.database, ola, PASSWORD, NEW)
+    assert browser.post(f"/link/{second}", password=NEW).status_code == 410, "the password was changed meanwhile"
+    third = links.make(house.database, ola, links.RESET)
+    later = clock.now() + timedelta(minutes=61)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert browser.get(f"/link/{third}").status_code == 410
+    fourth = links.make(house.database, ola, links.RESET)
+    with house.database.write() as c:
+        c.exec_driver_sql("update people set email = 'other@fern.example'")
+    assert browser.get(f"/link/{fourth}").status_code == 410, "it was for another address"
+    assert browser.get("/link/" + "A" * 43).status_code == 410
+
+
+def test_of_two_who_use_a_link_at_once_one_does(house: House, site: Any) -> None:
+    ola = store.person_by_email(house.database, "ola@fern.example")
+    assert ola is not None
+    token = links.make(house.database, ola, links.RESET)
+
+    def use(number: int) -> int:
+        try:
+            links.use(house.database, token, f"{NEW} {number}")
+        except UserError as error:
+            return error.status
+        return 200
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(use, range(4))) == [200, 410, 410, 410]
+
+
+def test_a_forgotten_password_is_renewed_by_mail_and_all_sessions_end(
+    house: House, mail: None, open_browser: Open, letters: Any
+) -> None:
+    lost, other = open_browser(), open_browser()
+    other.sign_in()
+    lost.post("/forgot", email="Ola@Fern.example ")
+    kind, letter = letters()[-1]
+    assert kind == "reset"
+    with house.database.read() as c:
+        stored = str(c.exec_driver_sql("select * from account_links").all())
+    assert link_in(letter.text).rpartition("/")[2] not in stored
+    assert lost.post(link_in(letter.text), password=NEW).status_code == 303
+    assert lost.is_in and not other.is_in
+
+
+def test_a_reset_tells_nobody_who_has_an_account(house: House, mail: None, open_browser: Open, letters: Any) -> None:
+    browser = open_browser()
+    known, unknown = (browser.post("/forgot", email=f"{who}@fern.example") for who in ("ola", "nobody"))
+    assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
+    assert [letter.to for _, letter in letters()] == ["ola@fern.example"]
+    with house.database.read() as c:
+        for table in ("account_links", "outbox"):
+            assert c.exec_driver_sql(f"select count(*) from {table}").scalar() == 2, "the same work for both"
+    for _ in range(6):
+        browser.post("/forgot", email="ola@fern.example")
+    assert len(letters()) == 3, "nobody is flooded"
+
+
+def test_without_mail_the_page_says_who_can_help(open_browser: Open) -> None:
+    assert "tandem user reset-link" in open_browser().get("/forgot").text
+
+
+def test_only_admins_make_links_and_only_for_their_own_workspace(house: House, open_browser: Open) -> None:
+    theirs = store.make_workspace(house.database, "Rival")
+    rival = store.add_person(house.database, theirs, "r@rival.example", "R", "admin", PASSWORD)
+    viewer = store.add_person(house.database, 1, "v@fern.example", "V", "viewer", PASSWORD)
+    admin, low = open_browser(), open_browser()
+    admin.sign_in()
+    low.sign_in("v@fern.example")
+    for deed in ("link", "two-factor-off"):
+        assert admin.post(f"/settings/people/{rival.id}/{deed}").status_code == 404
+        assert low.post(f"/settings/people/{viewer.id}/{deed}").status_code == 403
+    assert LINK.search(admin.post(f"/settings/people/{viewer.id}/link").text)
+
+
+# ── the second factor ──
+
+
+def test_codes_are_those_of_the_standard() -> None:
+    # RFC 6238, appendix B: SHA-1, eight digits
+    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+    for seconds, code in (
+        (59, "94287082"), (1111111109, "07081804"), (1111111111, "14050471"), (1234567890, "89005924"),
+        (2000000000, "69279037"), (20000000000, "65353130"),
+    ):  # fmt: skip
+        assert two_factor.code_at(secret, seconds // 30, 8) == code
+    assert two_factor.step_of(secret, "287 082", 59.0) == 1
+    assert two_factor.step_of(secret, "287082", 59.0 + 60) is None
+
+
+def switched_on(browser: Browser) -> tuple[str, list[str]]:
+    """The app's secret and the recovery codes of the browser's user, after switching the second factor on."""
+    assert browser.post("/account/two-factor", password="wrong").status_code == 400
+    page = browser.post("/account/two-factor", password=PASSWORD).text
+    assert "<svg" in page and "style=" not in page
+    secret = re.search(r'data-copy="([A-Z2-7]{32})"', page)
+    sealed = re.search(r'name="sealed" value="([^"]+)"', page)
+    assert secret is not None and sealed is not None
+    assert browser.post("/account/two-factor/on", sealed=sealed[1], code="000000").status_code == 400
+    # the step before: its code is right, and the present one is still to be used
+    code = two_factor.code_at(secret[1], int(clock.now().timestamp()) // 30 - 1)
+    page = browser.post("/account/two-factor/on", sealed=unescape(sealed[1]), code=code).text
+    return secret[1], re.findall(r"\b(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\b", page)[:10]
+
+
+def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(house: House, open_browser: Open) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    secret, recovery = switched_on(mine)
+    assert len(set(recovery)) == 10
+    with house.database.read() as c:
+        stored = str(c.exec_driver_sql("select totp_sealed from people").all())
+        stored += str(c.exec_driver_sql("select * from recovery_codes").all())
+    assert secret not in stored and recovery[0] not in stored and recovery[0].replace("-", "") not in stored
+    other = open_browser()
+    answer = other.sign_in()
+    assert answer.headers["location"] == "/sign-in/code" and not other.is_in
+    assert other.post("/sign-in/code", code="12345").status_code == 401
+    code = two_factor.code_at(secret, int(clock.now().timestamp()) // 30)
+    assert other.post("/sign-in/code", code=code).status_code == 303 and other.is_in
+    thief = open_browser()
+    thief.sign_in()
+    assert thief.post("/sign-in/code", code=code).status_code == 401, "each code holds once"
+    assert thief.post("/sign-in/code", code=recovery[0].upper()).status_code == 303 and thief.is_in
+    again = open_browser()
+    again.sign_in()
+    assert again.post("/sign-in/code", code=recovery[0]).status_code == 401
+    assert "9 recovery codes are left" in mine.get("/account").text
+    assert ("people.recovery_code_used", "Ola") in acts(house) and ("people.code_failed", "Ola") in acts(house)
+
+
+def test_nobody_skips_the_password_and_codes_cannot_be_guessed(house: House, open_browser: Open) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    switched_on(mine)
+    assert open_browser().post("/sign-in/code", code="123456").status_code == 401
+    assert open_browser().get("/sign-in/code").headers["location"] == "/sign-in"
+    guesser = open_browser()
+    guesser.sign_in()
+    said = [guesser.post("/sign-in/code", code=f"{i:06d}").status_code for i in range(6)]
+    assert said == [401] * 5 + [429]
+    mine.client.cookies.delete("tandem_sign_in")
+    mine.sign_in()
+    assert mine.post("/sign-in/code", code="000000").status_code == 401, "a known device is not held up by it"
+
+
+def test_a_reset_does_not_skip_the_second_factor_and_an_admin_can_switch_it_off(
+    house: House, open_browser: Open
+) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    switched_on(mine)
+    ola = store.person_by_email(house.database, "ola@fern.example")
+    assert ola is not None
+    lost = open_browser()
+    answer = lost.post(f"/link/{links.make(house.database, ola, links.RESET)}", password=NEW)
+    assert answer.headers["location"] == "/sign-in/code" and not lost.is_in
+    two_factor.switch_off(house.database, ola)
+    assert lost.sign_in(password=NEW).headers["location"] == "/" and lost.is_in
+
+
+def test_one_code_sent_twice_at_once_opens_one_session(house: House, open_browser: Open) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    secret, _ = switched_on(mine)
+    ola = store.person_by_email(house.database, "ola@fern.example")
+    assert ola is not None
+    code = two_factor.code_at(secret, int(clock.now().timestamp()) // 30)
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(lambda _: two_factor.accept(house, ola, code), range(8))) == 1
+
+
+def test_a_strange_device_is_told_of_unless_the_user_does_not_want_it(
+    house: House, mail: None, open_browser: Open, letters: Any
+) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    assert [kind for kind, _ in letters()] == ["sign_in"] and "Firefox, Linux" in letters()[0][1].text
+    mine.client.cookies.delete("tandem_sign_in")
+    mine.sign_in()
+    assert len(letters()) == 1, "this device is known now"
+    mine.post("/account/messages")
+    open_browser().sign_in()
+    assert len(letters()) == 1

@@ -1,0 +1,276 @@
+"""Sign-in at an OpenID provider: a local one that signs with a real key, and what an attacker would make of it."""
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+import msgspec
+import pytest
+from joserfc import jwt
+from joserfc.jwk import RSAKey
+
+from tandem.accounts import store
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.base.settings import Settings
+from tandem.settings import oidc
+from tests.settings.conftest import PASSWORD, Browser, acts
+
+Open = Callable[..., Browser]
+CLIENT, SECRET = "tandem", "known to two"
+
+
+class Provider:
+    """A provider whose tokens a test may spoil: `spoil` changes claims, `sign` the way they are signed."""
+
+    def __init__(self) -> None:
+        self.key = RSAKey.generate_key(2048, {"kid": "one", "use": "sig"})
+        self.issued: dict[str, dict[str, str]] = {}
+        self.spoil: dict[str, Any] = {}
+        self.sign: Callable[[dict[str, Any]], str] = self.signed
+        self.published: dict[str, Any] = {}
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def signed(self, claims: dict[str, Any]) -> str:
+        return jwt.encode({"alg": "RS256", "kid": "one"}, claims, self.key)
+
+    def authorize(self, address: str) -> dict[str, str]:
+        """What the browser brings back from the provider's page."""
+        asked = dict(parse_qsl(urlsplit(address).query))
+        assert (asked["response_type"], asked["client_id"], asked["code_challenge_method"]) == ("code", CLIENT, "S256")
+        code = f"code-{len(self.issued)}"
+        self.issued[code] = asked
+        return {"code": code, "state": asked["state"], "iss": self.url}
+
+    def token(self, form: dict[str, str]) -> dict[str, Any] | None:
+        asked = self.issued.pop(form["code"], None)
+        digest = urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+        is_fine = asked and asked["code_challenge"] == digest and asked["redirect_uri"] == form["redirect_uri"]
+        if asked is None or not is_fine or (form["client_id"], form["client_secret"]) != (CLIENT, SECRET):
+            return None
+        now = int(time.time())
+        claims = {
+            "iss": self.url, "aud": CLIENT, "sub": "1", "iat": now, "exp": now + 300, "nonce": asked["nonce"],
+            "email": "ola@fern.example", "email_verified": True, "name": "Ola",
+        }  # fmt: skip
+        claims |= self.spoil
+        return {"id_token": self.sign({k: v for k, v in claims.items() if v is not None}), "token_type": "Bearer"}
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        provider = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                if self.path == "/keys":
+                    return self.answer({"keys": [provider.key.as_dict(private=False)]})
+                url = provider.url
+                known = {"issuer": url, "authorization_endpoint": f"{url}/authorize", "token_endpoint": f"{url}/token"}
+                return self.answer({**known, "jwks_uri": f"{url}/keys", **provider.published})
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"])).decode()
+                found = provider.token({name: values[0] for name, values in parse_qs(body).items()})
+                self.answer(found or {"error": "invalid_grant"}, 200 if found else 400)
+
+            def answer(self, found: dict[str, Any], status: int = 200) -> None:
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(json.dumps(found).encode())
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def provider(house: House, site: Site) -> Iterator[Provider]:
+    made = Provider()
+    house.settings = msgspec.structs.replace(
+        house.settings, oidc_issuer=made.url, oidc_client=CLIENT, oidc_secret=SECRET, oidc_name="Fern ID",
+        url="http://testserver.local",
+    )  # fmt: skip
+    yield made
+    made.server.shutdown()
+
+
+def signed_in_at(provider: Provider, browser: Browser, onward: str = "/", **more: str) -> Any:
+    """The whole way: to the provider, and back with what it gave."""
+    away = browser.get("/sign-in/openid", params={"next": onward})
+    assert away.status_code == 303, away.text
+    back = {**provider.authorize(away.headers["location"]), **more}
+    return browser.get("/sign-in/openid/back", params={k: v for k, v in back.items() if v})
+
+
+def test_a_user_signs_in_at_the_provider(house: House, provider: Provider, open_browser: Open) -> None:
+    browser = open_browser()
+    assert "Sign in with Fern ID" in browser.get("/sign-in").text
+    answer = signed_in_at(provider, browser, "/goals")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/goals")
+    assert browser.is_in
+    entry = store.audit_log(house.database, 1)[0]
+    assert (entry.act, entry.person, entry.detail) == ("people.signed_in", "Ola", {"way": "openid"})
+    assert signed_in_at(provider, open_browser(), "https://evil.example").headers["location"] == "/"
+
+
+def packed(part: dict[str, Any]) -> str:
+    return urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
+
+
+def unsigned(claims: dict[str, Any]) -> str:
+    return f"{packed({'alg': 'none'})}.{packed(claims)}."
+
+
+def with_another_key(claims: dict[str, Any]) -> str:
+    return jwt.encode({"alg": "RS256", "kid": "one"}, claims, RSAKey.generate_key(2048))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        {"nonce": "another"}, {"nonce": None}, {"aud": "another client"}, {"aud": None},
+        {"aud": [CLIENT, "another"]}, {"aud": [CLIENT, "another"], "azp": "another"},
+        {"iss": "https://evil.example"}, {"iss": None}, {"exp": 1}, {"exp": None},
+        {"iat": 4_000_000_000}, {"sub": None},
+        {"email_verified": False}, {"email_verified": "true"}, {"email_verified": None}, {"email": None},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_token_that_does_not_fit_signs_nobody_in(
+    provider: Provider, open_browser: Open, spoil: dict[str, Any]
+) -> None:
+    provider.spoil = spoil
+    browser = open_browser()
+    assert signed_in_at(provider, browser).status_code == 401
+    assert not browser.is_in
+
+
+@pytest.mark.parametrize("sign", [unsigned, with_another_key, lambda claims: "nonsense"], ids=["none", "key", "text"])
+def test_a_token_that_the_provider_did_not_sign_signs_nobody_in(
+    provider: Provider, open_browser: Open, sign: Any
+) -> None:
+    provider.sign = sign
+    browser = open_browser()
+    assert signed_in_at(provider, browser).status_code == 401 and not browser.is_in
+
+
+def test_the_published_key_is_no_password_for_signing(provider: Provider, open_browser: Open) -> None:
+    public = provider.key.as_pem(private=False)
+
+    def sign(claims: dict[str, Any]) -> str:
+        head = ".".join(packed(part) for part in ({"alg": "HS256", "kid": "one"}, claims))
+        mark = hmac.new(public, head.encode(), hashlib.sha256).digest()
+        return f"{head}.{urlsafe_b64encode(mark).decode().rstrip('=')}"
+
+    provider.sign = sign
+    assert signed_in_at(provider, open_browser()).status_code == 401
+
+
+def test_a_code_for_two_parties_needs_ours_to_be_the_one_it_was_given_to(
+    provider: Provider, open_browser: Open
+) -> None:
+    provider.spoil = {"aud": [CLIENT, "another"], "azp": CLIENT}
+    assert signed_in_at(provider, open_browser()).status_code == 303
+
+
+def test_what_was_begun_in_one_browser_is_not_ended_in_another_and_never_twice(
+    provider: Provider, open_browser: Open
+) -> None:
+    mine, victim = open_browser(), open_browser()
+    back = provider.authorize(mine.get("/sign-in/openid").headers["location"])
+    assert victim.get("/sign-in/openid/back", params=back).status_code == 401, "no cookie"
+    victim.get("/sign-in/openid")
+    assert victim.get("/sign-in/openid/back", params=back).status_code == 401, "another state"
+    kept = mine.client.cookies.get("tandem_openid")
+    assert mine.get("/sign-in/openid/back", params=back).status_code == 303
+    again = open_browser()
+    again.client.cookies.set("tandem_openid", str(kept), path="/sign-in/openid")
+    fresh = {**provider.authorize(f"{provider.url}/authorize?response_type=code&client_id={CLIENT}"
+             f"&code_challenge_method=S256&code_challenge=x&state={back['state']}&nonce=n&redirect_uri=r"),
+             "state": back["state"]}  # fmt: skip
+    assert again.get("/sign-in/openid/back", params=fresh).status_code == 401, "the state was used"
+    assert not victim.is_in and not again.is_in
+
+
+@pytest.mark.parametrize(
+    "more", [{"state": "another"}, {"state": ""}, {"code": ""}, {"code": "made up"}, {"iss": "https://evil.example"}]
+)
+def test_an_answer_that_does_not_fit_signs_nobody_in(
+    provider: Provider, open_browser: Open, more: dict[str, str]
+) -> None:
+    assert signed_in_at(provider, open_browser(), **more).status_code == 401
+
+
+def test_whom_tandem_does_not_know_is_refused_unless_there_is_a_role_for_them(
+    house: House, provider: Provider, open_browser: Open
+) -> None:
+    provider.spoil = {"email": "New@Fern.example", "name": "Nowa"}
+    assert signed_in_at(provider, open_browser()).status_code == 403
+    assert store.person_by_email(house.database, "new@fern.example") is None
+    house.settings = msgspec.structs.replace(house.settings, oidc_role="viewer")
+    assert signed_in_at(provider, open_browser()).status_code == 303
+    made = store.person_by_email(house.database, "new@fern.example")
+    assert made is not None and (made.role, made.name, made.has_password) == ("viewer", "Nowa", False)
+    store.change_person(house.database, made, is_active=False)
+    assert signed_in_at(provider, open_browser()).status_code == 403, "who lost access does not come back this way"
+
+
+def test_the_second_factor_of_tandem_is_asked_here_too(house: House, provider: Provider, open_browser: Open) -> None:
+    from tandem.accounts import two_factor
+
+    ola = store.person_by_email(house.database, "ola@fern.example")
+    assert ola is not None
+    secret = two_factor.new_secret()
+    two_factor.switch_on(house, ola, secret, two_factor.code_at(secret, int(time.time()) // 30))
+    browser = open_browser()
+    assert signed_in_at(provider, browser).headers["location"] == "/sign-in/code"
+    assert not browser.is_in
+
+
+def test_a_provider_that_changes_its_keys_is_followed(
+    provider: Provider, open_browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = open_browser()
+    assert signed_in_at(provider, browser).status_code == 303
+    provider.key = RSAKey.generate_key(2048, {"kid": "two", "use": "sig"})
+    provider.sign = lambda claims: jwt.encode({"alg": "RS256", "kid": "two"}, claims, provider.key)
+    later = time.monotonic() + 60
+    monkeypatch.setattr(oidc.time, "monotonic", lambda: later)
+    assert signed_in_at(provider, open_browser()).status_code == 303
+
+
+def test_a_provider_that_says_it_is_another_is_not_believed(provider: Provider, open_browser: Open) -> None:
+    provider.published = {"issuer": "https://evil.example"}
+    assert open_browser().get("/sign-in/openid").status_code == 401
+    provider.published = {"token_endpoint": "http://evil.example/token"}
+    assert open_browser().get("/sign-in/openid").status_code == 401
+
+
+def test_without_a_provider_there_is_no_such_way(house: House, open_browser: Open) -> None:
+    assert open_browser().get("/sign-in/openid").status_code == 404
+    assert open_browser().sign_in(password=PASSWORD).status_code == 303
+    assert ("people.signed_in", "Ola") in acts(house)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"oidc_issuer": "http://login.fern.example", "oidc_client": "x"},
+        {"oidc_issuer": "https://login.fern.example"},
+        {"oidc_issuer": "https://login.fern.example", "oidc_client": "x", "oidc_role": "boss"},
+    ],
+    ids=str,
+)
+def test_settings_that_do_not_fit_are_told_at_start(wrong: dict[str, str]) -> None:
+    with pytest.raises(UserError):
+        oidc.check(Settings(**wrong))  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 from litestar import Litestar
 from litestar.di import Provide
@@ -44,6 +45,7 @@ class World:
                 Field(name="account", label="Account"),
                 Field(name="token", label="Token", is_secret=True),
                 Field(name="zone", label="Zone", is_required=False, default="UTC"),
+                Field(name="base", label="Address", is_required=False, default="https://api.example", is_address=True),
             ),
             accept=self._accept,
             handle=self._handle,
@@ -116,6 +118,45 @@ def test_a_secret_left_empty_stays(world: World) -> None:
     changed = store.change(world.house, world.site, held, "Other", {"account": "a2", "token": ""}, is_on=False)
     assert (changed.name, changed.setting("account"), changed.setting("token")) == ("Other", "a2", "s3cret-token")
     assert not changed.is_on and store.due(world.house) == []
+
+
+def test_another_address_needs_the_secrets_anew_and_https(world: World) -> None:
+    held = world.connected()
+
+    def moved(**given: str) -> Connection:
+        return store.change(world.house, world.site, held, "Main", {"account": "a1", **given}, is_on=True)
+
+    with pytest.raises(UserError, match="needed anew"):
+        moved(base="https://evil.example")
+    assert store.connection(world.house, held.id).setting("base") == "https://api.example"
+    with pytest.raises(UserError, match="no https"):
+        moved(base="http://evil.example", token="another-token")
+    with pytest.raises(UserError, match="no https"):
+        store.add(
+            world.house, world.site, world.system, "M", {"account": "a", "token": "t", "base": "http://x.example"}
+        )
+    assert moved(base="https://api.example/").setting("token") == "s3cret-token", "the same address"
+    found = moved(base="https://other.example", token="another-token")
+    assert (found.setting("base"), found.setting("token")) == ("https://other.example", "another-token")
+    world.house.settings = msgspec.structs.replace(world.house.settings, reach="crm.lan, 10.1.0.0/16")
+    for address in ("http://crm.lan:8000", "http://10.1.2.3"):
+        held = moved(base=address, token="another-token")
+    with pytest.raises(UserError, match="no https"):
+        moved(base="http://10.2.2.3", token="another-token")
+
+
+def test_the_audit_log_says_what_changed_in_a_connection_and_no_secret(world: World) -> None:
+    held = world.connected()
+    given = {"account": "a2", "token": "another-token"}
+    store.change(world.house, world.site, held, "Second", given, is_on=False)
+    (entry, *_) = accounts.audit_log(world.house.database, world.site.workspace_id)
+    assert (entry.act, entry.detail) == (
+        "connections.changed",
+        {
+            "account": {"from": "a1", "to": "a2"}, "name": {"from": "Main", "to": "Second"},
+            "is_on": {"from": True, "to": False}, "secrets": ["token"],
+        },
+    )  # fmt: skip
 
 
 def test_a_setting_that_is_missing_is_named(world: World) -> None:

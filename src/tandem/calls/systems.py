@@ -65,7 +65,7 @@ class Line(msgspec.Struct):
 
 
 ASTERISK = (
-    Field(name="host", label="Host"),
+    Field(name="host", label="Host", is_address=True),
     Field(name="port", label="Port", is_required=False, default="5038"),
     Field(name="user", label="Manager user"),
     Field(name="secret", label="Manager secret", is_secret=True),

@@ -11,12 +11,13 @@ from tandem.accounts.model import Site
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting of a connection. Secret ones are sealed and never shown again."""
+    """One setting of a connection. Secret ones are sealed and never shown again; addresses are where they are sent."""
 
     name: str
     label: str
     hint: str = ""
     is_secret: bool = False
+    is_address: bool = False
     is_required: bool = True
     default: str = ""
 

@@ -12,9 +12,10 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
+from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.connections.http import is_sealed_on_its_way
 from tandem.connections.model import Connection, Delivery, Incoming, System, Systems
 from tandem.connections.tables import connections as t
 from tandem.connections.tables import inbox
@@ -47,6 +48,7 @@ def add(
     """
     settings, secrets = _parted(system, given)
     _must_be_whole(system, {**settings, **secrets})
+    _must_be_sealed_on_its_way(house, system, {**settings, **secrets})
     now = clock.now()
     values = {
         "site_id": site.id, "area": system.area, "system": system.id, "name": name.strip()[:200] or system.label,
@@ -63,19 +65,31 @@ def add(
 def change(
     house: House, site: Site, held: Connection, name: str, given: Mapping[str, str], is_on: bool, by: int | None = None
 ) -> Connection:
-    """Set a connection anew; a secret left empty stays as it was. It is polled again at once."""
+    """Set a connection anew; a secret left empty stays as it was. It is polled again at once.
+
+    raises   UserError when its address changes and a secret is not given anew: whoever may edit a connection must not
+             have the secrets of somebody else sent to a server of their own
+    """
     system = systems_of(house)[held.area, held.system]
     settings, secrets = _parted(system, given)
     kept = {f.name: held.setting(f.name) for f in system.fields if f.is_secret and held.setting(f.name)}
-    secrets = kept | {key: value for key, value in secrets.items() if value}
+    given_anew = {key: value for key, value in secrets.items() if value}
+    secrets = kept | given_anew
     _must_be_whole(system, {**settings, **secrets})
+    _must_be_sealed_on_its_way(house, system, {**settings, **secrets})
+    _must_be_given_anew(system, held, {**settings, **secrets}, set(kept) - set(given_anew))
     values = {
         "name": name.strip()[:200] or system.label, "settings": settings, "sealed": _sealed(house, secrets),
         "is_on": is_on, "failures": 0, "problem": "", "next_at": clock.now(),
     }  # fmt: skip
     with house.database.write() as c:
         c.execute(update(t).where(t.c.id == held.id).values(**values))
-        note(c, site.workspace_id, by, "connections.changed", f"{held.area}/{held.system}", name=values["name"])
+        before = {f.name: held.setting(f.name) for f in system.fields if not f.is_secret}
+        changed: dict[str, Any] = differences(before, settings)
+        changed |= differences({"name": held.name, "is_on": held.is_on}, {"name": values["name"], "is_on": is_on})
+        if fresh := sorted(n for n, value in given_anew.items() if value != held.setting(n)):
+            changed["secrets"] = fresh  # which ones, never what they are
+        note(c, site.workspace_id, by, "connections.changed", f"{held.area}/{held.system}", **changed)
     return connection(house, held.id)
 
 
@@ -245,6 +259,31 @@ def _must_be_whole(system: System, values: Mapping[str, str]) -> None:
             raise UserError("%(system)s needs “%(field)s”.", "Fill it in.", system=system.label, field=field.label)
         if len(values.get(field.name, "")) > 10_000:
             raise UserError("“%(value)s” is too long.", "Shorten it.", value=field.label)
+
+
+def _must_be_sealed_on_its_way(house: House, system: System, values: Mapping[str, str]) -> None:
+    for field in system.fields:
+        if field.is_address and not is_sealed_on_its_way(values.get(field.name, ""), house.settings.reach):
+            raise UserError(
+                "“%(field)s” has no https, so the secrets could be read on their way.",
+                "Write it with https://; the operator may allow a host of your own network in TANDEM_REACH.",
+                field=field.label,
+            )
+
+
+def _must_be_given_anew(system: System, held: Connection, values: Mapping[str, str], kept: set[str]) -> None:
+    """Secrets go to the address that they were given for, and to no other."""
+    is_moved = any(
+        f.is_address and values.get(f.name, "").rstrip("/") != held.setting(f.name, f.default).rstrip("/")
+        for f in system.fields
+    )
+    labels = [f.label for f in system.fields if f.name in kept and not f.is_address]
+    if is_moved and labels:
+        raise UserError(
+            "The address is another one, so its secrets are needed anew: “%(field)s” is missing.",
+            "Fill in all secrets and save again.",
+            field=labels[0],
+        )
 
 
 def _sealed(house: House, secrets: Mapping[str, str]) -> str:

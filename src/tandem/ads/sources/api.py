@@ -52,7 +52,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
 
 def address(default: str) -> Field:
     """The setting for another address: a sandbox, a region, a proxy."""
-    return Field(name="address", label="Address of the API", is_required=False, default=default)
+    return Field(name="address", label="Address of the API", is_required=False, default=default, is_address=True)
 
 
 def secret(name: str, label: str, hint: str = "") -> Field:

@@ -103,7 +103,7 @@ API = Api(
         secret("refresh_token", "OAuth refresh token"),
         Field(name="login_customer_id", label="Manager account id", is_required=False),
         address(BASE),
-        Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS),
+        Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS, is_address=True),
     ),
     days=days,
 )

@@ -98,7 +98,7 @@ API = Api(
         secret("client_secret", "OAuth client secret"),
         secret("refresh_token", "OAuth refresh token"),
         address(BASE),
-        Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS),
+        Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS, is_address=True),
     ),
     days=days,
 )

@@ -16,7 +16,7 @@ from tandem.connections.model import Accepted, Connection, Delivery, Field, Inco
 FIELDS = (
     Field(name="account", label="Account SID"),
     Field(name="token", label="Auth token", is_secret=True),
-    Field(name="base", label="Address", is_required=False, default="https://api.twilio.com"),
+    Field(name="base", label="Address", is_required=False, is_address=True, default="https://api.twilio.com"),
 )
 NOTE = "Put the webhook address into the number's “Call status changes”; calls are also fetched every five minutes."
 OUTCOMES = {

@@ -12,7 +12,7 @@ from tandem.connections.model import Connection, Field, Polled
 
 FIELDS = (
     Field(name="token", label="API key", is_secret=True),
-    Field(name="base", label="Address", is_required=False, default="https://dataapi.uiscom.ru"),
+    Field(name="base", label="Address", is_required=False, is_address=True, default="https://dataapi.uiscom.ru"),
     REGION,
     ZONE,
 )

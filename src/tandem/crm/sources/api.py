@@ -161,4 +161,4 @@ DAYS = Field(
 
 def address(hint: str) -> Field:
     """The field for the address of an account."""
-    return Field(name="address", label="Address of the account", hint=hint)
+    return Field(name="address", label="Address of the account", hint=hint, is_address=True)

@@ -152,7 +152,7 @@ CRM = Crm(
     label="Bitrix24",
     fields=(
         Field(name="address", label="Address of the inbound webhook",
-              hint="https://example.bitrix24.com/rest/1/secret", is_secret=True),
+              hint="https://example.bitrix24.com/rest/1/secret", is_secret=True, is_address=True),
         Field(name="token", label="Application token of the outbound webhook", is_secret=True, is_required=False),
         DAYS,
     ),

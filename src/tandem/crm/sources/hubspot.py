@@ -186,7 +186,7 @@ CRM = Crm(
         Field(name="token", label="Access token of a private app", is_secret=True),
         Field(name="secret", label="Client secret of the app", hint="Signs the webhooks.", is_secret=True,
               is_required=False),
-        Field(name="address", label="Address of the API", default=BASE, is_required=False),
+        Field(name="address", label="Address of the API", default=BASE, is_required=False, is_address=True),
         DAYS,
     ),
     note="Make a private app that may read deals and contacts. For webhooks subscribe to deals that are created, "

@@ -166,8 +166,8 @@ API = Api(
     fields=(
         Field(name="property", label="Property id", hint="Digits, from Admin, Property details."),
         Field(name="key", label="JSON key of the service account", is_secret=True),
-        Field(name="address", label="Address of the API", is_required=False, default=BASE),
-        Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS),
+        Field(name="address", label="Address of the API", is_required=False, default=BASE, is_address=True),
+        Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS, is_address=True),
     ),
     reports=reports,
 )  # fmt: skip

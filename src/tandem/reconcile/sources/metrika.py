@@ -108,7 +108,7 @@ API = Api(
               is_required=False),
         Field(name="currency", label="Currency of the counter", hint="RUB, USD, EUR or BYN; empty leaves revenue out.",
               is_required=False),
-        Field(name="address", label="Address of the API", is_required=False, default=BASE),
+        Field(name="address", label="Address of the API", is_required=False, default=BASE, is_address=True),
     ),
     reports=reports,
 )  # fmt: skip

@@ -53,6 +53,13 @@ def test_a_full_account_is_slowed_and_never_locked(any_database: Database, monke
         assert [passes(any_database, limit) for _ in range(2)] == [True, False]
 
 
+def test_a_flood_of_refused_tries_writes_nothing(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = Limit("sender:a", 3, 300)
+    assert [passes(any_database, limit) for _ in range(4)] == [True] * 3 + [False]
+    monkeypatch.setattr(any_database, "write", lambda: pytest.fail("it was written"))
+    assert not any(passes(any_database, limit) for _ in range(100))
+
+
 def test_a_sender_is_its_address_or_its_network_of_the_newer_protocol() -> None:
     assert network("198.51.100.7") == network("::ffff:198.51.100.7") == "198.51.100.7"
     assert network("2001:db8:1:2:3::4") == network("2001:db8:1:2:ffff::1") != network("2001:db8:1:3::1")

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -97,3 +98,25 @@ def test_a_store_that_does_not_answer_is_told_with_a_cure() -> None:
     with pytest.raises(UserError, match=r"does not answer.*TANDEM_RECORDS"):
         db.migrate()
     db.close()
+
+
+def test_the_file_is_for_its_owner_only_also_one_that_was_open_before(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "records.db"
+    old = tmp_path / "old.db"
+    old.touch(mode=0o644)
+    for file in (path, old):
+        db = Database(f"sqlite:///{file}")
+        db.migrate()
+        with db.write() as c:
+            c.exec_driver_sql("create table probe (n int)")
+            modes = {p.name: p.stat().st_mode & 0o777 for p in file.parent.glob(f"{file.name}*")}
+        assert modes == dict.fromkeys((file.name, f"{file.name}-wal", f"{file.name}-shm"), 0o600)
+        db.close()
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_store_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for dsn in ("sqlite://", "sqlite:///:memory:"):
+        Database(dsn).close()
+    assert list(tmp_path.iterdir()) == []

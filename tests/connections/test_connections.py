@@ -108,7 +108,9 @@ def every_cell(world: World) -> str:
 
 def test_a_connection_keeps_its_secrets_sealed(world: World) -> None:
     held = world.connected()
-    assert held.settings == {"account": "a1", "token": "s3cret-token", "zone": "UTC"}
+    assert held.settings == {
+        "account": "a1", "token": "s3cret-token", "zone": "UTC", "base": "https://api.example",
+    }  # fmt: skip
     assert "s3cret-token" not in every_cell(world)
     assert "a1" in every_cell(world)
 

@@ -92,9 +92,9 @@ def in_moments() -> set[Said]:
 
 
 def in_audit() -> set[Said]:
-    from tandem.accounts.audit import ACTS, FIELDS
+    from tandem.accounts.audit import ACTS, FIELDS, WAYS
 
-    return {*ACTS.values(), *FIELDS.values(), "yes", "no"}
+    return {*ACTS.values(), *FIELDS.values(), *WAYS.values(), "yes", "no"}
 
 
 def in_letters() -> set[Said]:

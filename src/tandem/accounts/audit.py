@@ -71,10 +71,15 @@ FIELDS: dict[str, str] = {
     "role": "Role", "is_active": "Access", "name": "Name", "hosts": "Hosts", "zone": "Time zone",
     "currency": "Currency", "mode": "Privacy", "keep_days": "Days to keep events", "is_on": "Switched on",
     "scopes": "May", "kind": "Kind", "count": "Count", "rows": "Rows", "events": "Events", "system": "System",
-    "secrets": "New secrets", "site": "Site", "price": "Price", "way": "Way", "address": "Address", "base": "Address",
+    "secrets": "New secrets", "site": "Site", "price": "Price", "way": "Method", "address": "Address",
+    "base": "Address",
     "host": "Host", "token": "Token", "sites": "Sites",
 }  # fmt: skip
 """field -> its label; others show by their own name."""
+
+
+WAYS: dict[str, str] = {"password": "Password", "link": "Link", "openid": "OpenID"}
+"""How somebody signed in."""
 
 
 class Detail(msgspec.Struct, frozen=True):

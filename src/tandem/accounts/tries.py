@@ -6,7 +6,9 @@ number of servers. A limit stands for itself; the first one that is full refuses
 
 import hashlib
 import ipaddress
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from weakref import WeakKeyDictionary
 
 import msgspec
 from sqlalchemy import Connection, case, delete, update
@@ -16,6 +18,9 @@ from tandem.accounts.tables import tries as t
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+
+MOST_REMEMBERED = 10_000
+_full: "WeakKeyDictionary[Database, dict[str, datetime]]" = WeakKeyDictionary()
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -44,10 +49,12 @@ def take(db: Database, *limits: Limit | Slowed) -> None:
     raises   UserError (429) when one of them is full
     """
     now = clock.now()
+    if (known := _known_full(db, limits, now)) is not None:
+        raise too_many(known)
     with db.write() as c:
         c.execute(delete(t).where(t.c.ends_at < now))
         for limit in limits:
-            full = _counted(c, limit) if isinstance(limit, Limit) else _slowed(c, limit)
+            full = _counted(db, c, limit) if isinstance(limit, Limit) else _slowed(db, c, limit)
             if full is not None:
                 break
     if full is not None:
@@ -63,11 +70,21 @@ def too_many(limit: Limit) -> UserError:
     return UserError("Too many tries.", "Try again tomorrow, or ask an admin of your workspace.", status=429)
 
 
-def _slowed(c: Connection, limit: Slowed) -> Limit | None:
-    return _counted(c, limit.pace) if _counted(c, limit.after) is not None else None
+def _known_full(db: Database, limits: Iterable[Limit | Slowed], now: datetime) -> Limit | None:
+    """A limit that this process has seen full: a flood is refused without a write to the disk."""
+    full = _full.get(db, {})
+    for limit in limits:
+        parts = (limit,) if isinstance(limit, Limit) else (limit.after, limit.pace)
+        if all(part.key in full and now <= full[part.key] for part in parts):
+            return parts[-1]
+    return None
 
 
-def _counted(c: Connection, limit: Limit) -> Limit | None:
+def _slowed(db: Database, c: Connection, limit: Slowed) -> Limit | None:
+    return _counted(db, c, limit.pace) if _counted(db, c, limit.after) is not None else None
+
+
+def _counted(db: Database, c: Connection, limit: Limit) -> Limit | None:
     """The limit, if this try is one too many for it."""
     now = clock.now()
     made = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(t)
@@ -77,13 +94,21 @@ def _counted(c: Connection, limit: Limit) -> Limit | None:
         index_elements=[t.c.key],
         set_={"count": case((is_over, 1), else_=t.c.count + 1), "ends_at": case((is_over, ends), else_=t.c.ends_at)},
     )
-    count = int(c.execute(kept.returning(t.c.count)).scalar_one())
-    return limit if count > limit.most else None
+    row = c.execute(kept.returning(t.c.count, t.c.ends_at)).one()
+    if row[0] <= limit.most:
+        return None
+    seen = _full.setdefault(db, {})
+    if len(seen) > MOST_REMEMBERED:
+        seen.clear()
+    seen[limit.key] = row[1]
+    return limit
 
 
 def give_back(db: Database, *limits: Limit | Slowed) -> None:
     """A try that was right counts for nothing."""
     keys = [limit.key if isinstance(limit, Limit) else limit.after.key for limit in limits]
+    for key in keys:
+        _full.get(db, {}).pop(key, None)
     with db.write() as c:
         c.execute(update(t).where(t.c.key.in_(keys), t.c.count > 0).values(count=t.c.count - 1))
 

@@ -60,10 +60,10 @@ class Database:
     def __init__(self, dsn: str) -> None:
         self.dsn = _with_driver(dsn)
         self.is_sqlite = self.dsn.startswith("sqlite")
-        if self.is_sqlite and (path := self.dsn.removeprefix("sqlite:///")) not in {"", ":memory:"}:
-            Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (file := self._file) is not None:
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # SQLite gives the write-ahead log beside it the same mode.
-            os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+            os.close(os.open(file, os.O_CREAT | os.O_RDONLY, 0o600))
         self.engine: Engine = create_engine(
             self.dsn,
             pool_pre_ping=not self.is_sqlite,
@@ -72,6 +72,12 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _tune_sqlite)
             event.listen(self.engine, "begin", _begin_immediate)
+
+    @property
+    def _file(self) -> Path | None:
+        """The file of SQLite; none for a store in memory or on a server."""
+        path = self.dsn.partition("sqlite:///")[2]
+        return Path(path) if path not in {"", ":memory:"} else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -88,8 +94,8 @@ class Database:
 
         raises   UserError when the store does not answer, or has a form that only a newer version knows
         """
-        if self.is_sqlite:
-            _close_to_others(Path(self.dsn.removeprefix("sqlite:///")))
+        if (file := self._file) is not None:
+            _close_to_others(file)
         try:
             with self.engine.begin() as connection:
                 found = MigrationContext.configure(connection).get_current_revision()

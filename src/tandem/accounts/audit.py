@@ -62,7 +62,7 @@ ACTS: dict[str, str] = {
     "profiles.glue_undone": "Marking as personal undone",
     "profiles.shared_undone": "Marking as shared undone",
     "data.exported": "Data exported",
-    "data.backed_up": "Backup written",
+    "data.backed_up": "Backup started",
     "data.erased": "Person erased",
 }
 """act -> what the page calls it; a test holds every act of the source to be here."""

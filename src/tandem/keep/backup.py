@@ -65,10 +65,10 @@ def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
         with house.loading:
             tell(0.0, "loading what has been received")
             load_what_came_in(house)
+            _note(house, path)  # before it is written, so that it stands in the backup too
             manifest = _written(house, writer, tell)
         tell(0.9, "reading everything again")
         writer.finish(manifest)
-        _note(house, path)
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.", "Make room, or choose another disk.") from error
     finally:

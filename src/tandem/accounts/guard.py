@@ -17,6 +17,7 @@ from tandem.accounts.house import House
 from tandem.accounts.model import ApiToken, Person, Site
 from tandem.accounts.permissions import SIDES
 from tandem.base.errors import UserError
+from tandem.base.sender import sender_of
 
 COOKIE = "tandem_sign_in"
 LENSES = ("marketing", "engineering", "executive")
@@ -97,10 +98,7 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
 
 def sender_address(request: Request[Any, Any, Any], house: House) -> str:
     """The address a request came from; behind our own proxy it is not the proxy's, which all people share."""
-    peer = request.client.host if request.client else ""
-    forwarded = ", ".join(request.headers.getall("x-forwarded-for", []))
-    proxies = house.parts.get("proxies")
-    return str(proxies.sender(peer, forwarded)) if proxies else peer
+    return sender_of(request.scope, house.proxies)
 
 
 def sent_by(act: str) -> Guard:

@@ -14,7 +14,7 @@ from litestar.response import Redirect
 
 from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, sent_by, site_for
+from tandem.accounts.guard import Caller, sent_by
 from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of

@@ -7,25 +7,16 @@
 -- A chain of visits without silence is cut every 24 hours from its start, so that a robot's endless visit ends.
 -- Each visitor is read from `since`, the start of the first visit that new facts may touch (sql/stale_spans.sql).
 -- Order of arrival cannot matter: everything below is a function of the set of events.
+-- Where visits begin is found from narrow rows (`facts` to `numbered`); texts and properties are read a second time and
+-- grouped as they come (`grouped`), for sorting them costs three times the memory when one visit has 100,000 hits.
 insert into visit_rows
 with
     stale as (select visitor, since, chain_started from stale_visits where batch = {batch:UInt64}),
-    facts as (  -- each event once, however often it was delivered; packed, because every column costs time below
+    facts as (  -- each event once, however often it was delivered; narrow, because every column costs memory below
         select
-            e.visitor as visitor, e.id as id, e.at as at, e.kind as kind, e.campaign as campaign,
-            s.chain_started as known_chain_started,
-            (
-                e.at, e.id, e.kind, e.name, e.path, e.engaged_ms, e.scroll, e.value, e.amount, e.status,
-                arrayMap(goal -> goal.1, arrayFilter(
-                    goal -> (goal.2 = 'event' and e.kind in ('event', 'form', 'download', 'outbound') and e.name = goal.3)
-                        or (goal.2 = 'page' and e.kind = 'pageview' and e.path like goal.3),
-                    {goals:Array(Tuple(UInt32, String, String))}
-                )),
-                e.props
-            ) as hit,
-            (e.origin, e.agent, e.country, e.city, e.network, e.language, e.host, e.born) as setting,
-            if(e.kind = 'event' and e.currency in ('', {currency:String}), e.amount, 0) as money,
-            e.keep_until as keep
+            e.visitor as visitor, e.id as id, e.at as at, e.received as received,
+            e.kind = 'pageview' as is_view, e.kind in ('engage', 'vital') as is_report, e.campaign as campaign,
+            s.chain_started as known_chain_started
         from events as e
         global inner join stale as s on e.visitor = s.visitor
         where e.site = {site:UInt32} and e.at >= {since:DateTime64(3, 'UTC')} and e.at >= s.since
@@ -41,72 +32,89 @@ with
     ),
     gaps as (
         select *,
-            lagInFrame(at, 1, toDateTime64('1970-01-01', 3, 'UTC')) over in_order as previous,
-            at > previous + interval 24 hour
-                or (kind not in ('engage', 'vital') and at > previous + interval 30 minute) as begins_chain
+            lagInFrame(at, 1, toDateTime64('1970-01-01', 3, 'UTC')) over (
+                partition by visitor order by at, id rows between unbounded preceding and current row
+            ) as previous,
+            at > previous + interval 24 hour or (not is_report and at > previous + interval 30 minute) as begins_chain
         from facts
-        window in_order as (partition by visitor order by at, id rows between unbounded preceding and current row)
     ),
     chains as (
-        select *, sum(begins_chain) over (
-            partition by visitor order by at, id rows between unbounded preceding and current row
-        ) as chain
-        from gaps
-    ),
-    dated as (
         select *,
-            maxIf(at, begins_chain) over (
-                partition by visitor order by at, id rows between unbounded preceding and current row
-            ) as first_of_chain,
+            sum(begins_chain) over in_order as chain,
+            maxIf(at, begins_chain) over in_order as first_of_chain,
             if(chain = 1, least(known_chain_started, first_of_chain), first_of_chain) as chain_began,
-            (chain, intDiv(dateDiff('second', chain_began, at), 86400)) as stretch
-        from chains
+            bitShiftLeft(chain, 32) + intDiv(dateDiff('second', chain_began, at), 86400) as stretch
+        from gaps
+        window in_order as (partition by visitor order by at, id rows between unbounded preceding and current row)
     ),
     tagged as (
         select *,
             lagInFrame(stretch, 1) over in_order as last_stretch,
-            anyLastIf((campaign, stretch), campaign != 0) over (
-                partition by visitor order by at, id rows between unbounded preceding and 1 preceding
-            ) as last_campaign
-        from dated
-        window in_order as (partition by visitor order by at, id rows between unbounded preceding and current row)
+            anyLastIf(campaign, campaign != 0) over before as last_campaign,
+            anyLastIf(stretch, campaign != 0) over before as stretch_of_campaign
+        from chains
+        window
+            in_order as (partition by visitor order by at, id rows between unbounded preceding and current row),
+            before as (partition by visitor order by at, id rows between unbounded preceding and 1 preceding)
     ),
     starts as (  -- a campaign is remembered within its stretch, so that no visit depends on one more than a day before
         select *,
-            stretch != last_stretch or (kind = 'pageview' and campaign != 0 and last_campaign != (campaign, stretch)) as begins_visit
+            stretch != last_stretch
+                or (is_view and campaign != 0 and (last_campaign, stretch_of_campaign) != (campaign, stretch)) as begins_visit
         from tagged
     ),
     numbered as (
-        select *, sum(begins_visit) over (
+        select visitor, id, at, received, chain_began, sum(begins_visit) over (
             partition by visitor order by at, id rows between unbounded preceding and current row
         ) as nth
         from starts
     ),
-    grouped as (
+    grouped as (  -- each fact finds its visit, and only now brings its texts
         select
-            visitor, nth,
-            arraySort(one -> (one.1, one.2), groupArray(hit)) as hits,
-            arrayFilter(one -> one.3 = 'pageview', hits) as views,
-            arrayFilter(one -> one.3 = 'vital', hits) as vitals,
-            arrayFilter(one -> one.3 not in ('pageview', 'vital'), hits) as others,
-            arrayFlatten(arrayMap(one -> arrayMap(goal -> (one.1, goal, one.5, one.9), one.11), hits)) as goals,
-            min(at) as first_at,
-            max(at) as last_at,
-            argMin(setting, (kind != 'pageview', at, id)) as opening,
-            min(chain_began) as chain_began,
+            e.visitor as visitor, n.nth as nth,
+            arraySort(groupArrayIf((e.at, e.id, e.path, e.status), e.kind = 'pageview')) as views,
+            arraySort(one -> (one.1, one.2), groupArrayIf((e.at, e.id, e.name, e.value, e.path), e.kind = 'vital')) as vitals,
+            arraySort(one -> (one.1, one.2), groupArrayIf(
+                (e.at, e.id, e.kind, e.name, e.path, e.engaged_ms, e.scroll, e.amount, e.props),
+                e.kind not in ('pageview', 'vital')
+            )) as others,
+            arrayFlatten(arrayMap(
+                one -> arrayMap(goal -> (one.1, goal, one.3, one.4), one.5),
+                arraySort(one -> (one.1, one.2), groupArrayIf((e.at, e.id, e.path, e.amount, reached), notEmpty(reached)))
+            )) as goals,
+            min(e.at) as first_at,
+            max(e.at) as last_at,
+            min((e.at, e.id)).2 as first_id,
+            argMin(
+                (e.origin, e.agent, e.country, e.city, e.network, e.language, e.host, e.born),
+                (e.kind != 'pageview', e.at, e.id)
+            ) as opening,
+            min(n.chain_began) as chain_began,
             least(
-                sum(toUInt64(hit.6)), toUInt64(dateDiff('millisecond', first_at, last_at)) + 60000
+                sum(toUInt64(e.engaged_ms)), toUInt64(dateDiff('millisecond', first_at, last_at)) + 60000
             ) as attention_ms,
             -- no more than the column holds: what a thousand absurd orders make is absurd, but it must not stop the rest
             toDecimal64(greatest(-99999999999999, least(99999999999999, sum(money))), 4) as revenue,
             countIf(money > 0) as orders,
-            max(keep) as keep
-        from numbered
-        group by visitor, nth
+            max(e.keep_until) as keep
+        from (
+            select *,
+                if(kind = 'event' and currency in ('', {currency:String}), amount, 0) as money,
+                arrayMap(goal -> goal.1, arrayFilter(
+                    goal -> (goal.2 = 'event' and kind in ('event', 'form', 'download', 'outbound') and name = goal.3)
+                        or (goal.2 = 'page' and kind = 'pageview' and path like goal.3),
+                    {goals:Array(Tuple(UInt32, String, String))}
+                )) as reached
+            from events
+            where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and visitor global in (select visitor from stale)
+        ) as e
+        global any inner join numbered as n
+            on e.visitor = n.visitor and e.id = n.id and e.at = n.at and e.received = n.received
+        group by e.visitor, n.nth
     )
 select
     {site:UInt32} as site,
-    cityHash64({site:UInt32}, g.visitor, g.hits[1].2) as visit,
+    cityHash64({site:UInt32}, g.visitor, g.first_id) as visit,
     g.visitor as visitor,
     if(empty(g.views), g.first_at, g.views[1].1) as started,
     g.last_at as ended,
@@ -133,22 +141,18 @@ select
     a.bot_name as bot_name,
     multiIf(g.opening.8 = 0, 'unknown', started <= g.opening.8 + interval 30 minute, 'new', 'returning') as loyalty,
     g.opening.7 as host,
-    if(empty(g.views), '', g.views[1].5) as entry,
-    if(empty(g.views), '', g.views[-1].5) as exit,
+    if(empty(g.views), '', g.views[1].3) as entry,
+    if(empty(g.views), '', g.views[-1].3) as exit,
     length(g.views) as pageviews,
     g.attention_ms as engaged_ms,
     g.attention_ms >= 10000 or length(g.views) > 1 or conversions > 0 as is_engaged,
     g.orders as orders,
     g.revenue as revenue,
     length(g.goals) as conversions,
-    arrayMap(one -> one.1, g.views), arrayMap(one -> one.5, g.views), arrayMap(one -> one.10, g.views),
-    arrayMap(one -> one.1, g.vitals), arrayMap(one -> one.4, g.vitals), arrayMap(one -> one.8, g.vitals),
-    arrayMap(one -> one.5, g.vitals),
-    arrayMap(one -> one.1, g.goals), arrayMap(one -> one.2, g.goals), arrayMap(one -> one.3, g.goals),
-    arrayMap(one -> one.4, g.goals),
-    arrayMap(one -> one.1, g.others), arrayMap(one -> one.3, g.others), arrayMap(one -> one.4, g.others),
-    arrayMap(one -> one.5, g.others), arrayMap(one -> one.6, g.others), arrayMap(one -> one.7, g.others),
-    arrayMap(one -> one.9, g.others), arrayMap(one -> one.12, g.others),
+    g.views.1, g.views.3, g.views.4,
+    g.vitals.1, g.vitals.3, g.vitals.4, g.vitals.5,
+    g.goals.1, g.goals.2, g.goals.3, g.goals.4,
+    g.others.1, g.others.3, g.others.4, g.others.5, g.others.6, g.others.7, g.others.8, g.others.9,
     g.keep as keep_until
 from grouped as g
 global any left join (
@@ -158,7 +162,12 @@ global any left join (
     select * from agents final where agent global in (select agent from touched)
 ) as a on a.agent = g.opening.2
 union all
-select v.* replace ({version:UInt64} as version, 1 as is_deleted)
+-- A visit that is to be written over: nothing of it counts but where it stands.
+select
+    {site:UInt32}, v.visit, v.visitor, v.started, v.ended, v.opened, v.chain_started, {version:UInt64}, 1,
+    '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', '', 0, 0, 0, 0, 0, 0,
+    [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [], [],
+    v.keep_until
 from visit_rows as v final
 global inner join stale as s on v.visitor = s.visitor
 where v.site = {site:UInt32} and v.started >= {since:DateTime64(3, 'UTC')} and v.started >= s.since

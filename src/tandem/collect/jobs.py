@@ -30,7 +30,7 @@ from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
 from tandem.collect.batches import ASIDE, Batch, Judged, begun, next_batch
 from tandem.collect.model.agents import agent_id
-from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, Record, SpoolEvent
+from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LARGEST_MS, Record, SpoolEvent
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import Rules, load_rules
 
@@ -41,7 +41,7 @@ PATIENCE = 3
 VISITOR_EVENTS, VISITOR_BYTES = 20_000, 24 << 20
 HALF_HOUR = timedelta(minutes=30)
 _log = log.get("collect")
-_NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = date(1970, 1, 1)
 
 FACT_COLUMNS = (
     "site",
@@ -79,7 +79,7 @@ _PROPS = FACT_COLUMNS.index("props")
 _PATH = FACT_COLUMNS.index("path")  # between name and host before it, query and referrer behind
 _RECEIVED = FACT_COLUMNS.index("received")
 _FORMER = len(FACT_COLUMNS)  # behind the columns: the id that earlier versions gave the event
-LAST_DAY = date(2149, 6, 6)  # the last that the store's days can name
+LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name
 
 
 class Identified(NamedTuple):
@@ -101,7 +101,7 @@ class Loaded(NamedTuple):
     aside: int
 
 
-class Placed(NamedTuple):
+class Placed(msgspec.Struct, gc=False):  # made once an event: a named tuple takes four times as long
     """Events of one record with their positions in the batch."""
 
     record: Record
@@ -348,7 +348,6 @@ class _SiteBatch:
         is_first: bool,
     ) -> None:
         self.loader, self.site, self.token = loader, site, token
-        self.first_at: dict[int, datetime] = {}
         self.identified: list[tuple[int, Identified]] = []
         self.origins: dict[int, Origin] = {}
         self.agents: dict[int, str] = {}
@@ -357,8 +356,7 @@ class _SiteBatch:
         if is_first:
             outcomes.update(self._too_much(rows))
         rows = [(place, row) for place, row in rows if outcomes.get(place) != "too_much"]
-        for _, row in rows:
-            self._touch(row[2], row[3])
+        self.first_at = _first_moments(rows)
         self.near = store.mark_stale(loader.warehouse, self.first_at)
         known = self._known(rows)
         if is_first:
@@ -369,10 +367,13 @@ class _SiteBatch:
         self.told = [one for place, one in self.identified if outcomes.get(place) != "too_much"]
 
     def _read(self, placed: list[Placed], aside: dict[int, str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-        for record, events in placed:
-            agent = agent_id(record.agent)
-            self.agents[agent] = record.agent
-            for place, event in events:
+        keys: dict[str, int] = {}
+        for one in placed:
+            record = one.record
+            if (agent := keys.get(record.agent)) is None:
+                agent = keys[record.agent] = agent_id(record.agent)
+                self.agents[agent] = record.agent
+            for place, event in one.events:
                 try:
                     yield place, self._row(place, record, event, agent)
                 except (ValueError, TypeError, ArithmeticError) as error:
@@ -380,14 +381,16 @@ class _SiteBatch:
 
     def _too_much(self, rows: list[tuple[int, tuple[Any, ...]]]) -> Iterator[tuple[int, str]]:
         """Events beyond what one visitor may send in a day. A server's events are not counted: its token is known."""
-        of_visitors: dict[tuple[int, date], list[tuple[int, int]]] = {}
-        days: dict[datetime, date] = {}
+        of_visitors: dict[tuple[int, int], list[tuple[int, int]]] = {}
         for place, row in rows:
-            if "api" not in row[_MARKS]:
-                received = row[_RECEIVED]
-                on = days.get(received) or days.setdefault(received, received.date())
-                of_visitors.setdefault((row[2], on), []).append((place, _size(row)))
-        for (visitor, on), events in of_visitors.items():
+            if not row[_MARKS] or "api" not in row[_MARKS]:
+                key, size = (row[2], row[_RECEIVED] // DAY_MS), (place, _size(row))
+                if (events := of_visitors.get(key)) is None:
+                    of_visitors[key] = [size]
+                else:
+                    events.append(size)
+        for (visitor, day), events in of_visitors.items():
+            on = _date(day)
             taken = self.loader.quota.takes(self.site.id, visitor, on, [size for _, size in events])
             for place, _ in events[taken:]:
                 yield place, "too_much"
@@ -397,7 +400,7 @@ class _SiteBatch:
             return set()
         moments = [row[3] for _, row in rows]
         resent = [key for _, row in rows if row[_MARKS] for key in (row[1], row[_FORMER]) if key]
-        span = (min(moments), max(moments))
+        span = (clock.from_ms(min(moments)), clock.from_ms(max(moments)))
         return set(store.stored_already(self.loader.warehouse, self.site, self.near, span, resent))
 
     def write(self) -> None:
@@ -414,12 +417,8 @@ class _SiteBatch:
         goals = store.goals_of(self.loader.database, self.site)
         store.derive_visits(warehouse, self.site, self.near, self.first_at, goals)
 
-    def _touch(self, visitor: int, at: datetime) -> None:
-        known = self.first_at.get(visitor)
-        if known is None or at < known:
-            self.first_at[visitor] = at
-
     def _row(self, place: int, record: Record, event: SpoolEvent, agent: int) -> tuple[Any, ...]:
+        """The values of FACT_COLUMNS. Moments and days are numbers, as the store keeps them: half the time of dates."""
         origin_key = campaign = 0
         props = event.props
         if event.kind == "identify":  # who they are stays out of the events
@@ -430,13 +429,12 @@ class _SiteBatch:
             origin, origin_key, campaign = _origin(event.query, event.referrer)
             if origin_key:
                 self.origins[origin_key] = origin
-        at = clock.from_ms(event.at)
         return (
             self.site.id,
             event.id,
             record.visitor,
-            at,
-            clock.from_ms(record.received),
+            event.at,
+            record.received,
             event.kind,
             event.name,
             event.host,
@@ -451,7 +449,7 @@ class _SiteBatch:
             record.country,
             record.city,
             record.network,
-            datetime.fromtimestamp(record.born, UTC) if record.born else _NEVER,
+            record.born,
             event.engaged_ms,
             event.scroll,
             event.value,
@@ -460,7 +458,7 @@ class _SiteBatch:
             props,
             event.status,
             event.marks,
-            min(at.date() + timedelta(days=self.site.keep_days), LAST_DAY),
+            min(event.at // DAY_MS + self.site.keep_days, LAST_DAY),
             event.former,
         )
 
@@ -470,10 +468,11 @@ class _SiteBatch:
         if not changed:
             return
         kept = self.loader.kept_ids
-        asked = {visitor for r, _ in changed for visitor in (r.before, r.visitor, kept.get(r.visitor, 0))}
+        asked = {who for r in (p.record for p in changed) for who in (r.before, r.visitor, kept.get(r.visitor, 0))}
         oldest = min(e.at for p in changed for _, e in p.events)
         spans = store.active_spans(self.loader.warehouse, self.site, sorted(asked), oldest)
-        for record, events in sorted(placed, key=lambda p: (p.events[0][1].at, p.record.before)):
+        for one in sorted(placed, key=lambda p: (p.events[0][1].at, p.record.before)):
+            record, events = one.record, one.events
             first, last = (clock.from_ms(pick(e.at for _, e in events)) for pick in (min, max))
             old = self._id_of_visit(record, first, spans) if record.before else 0
             if old:
@@ -530,9 +529,7 @@ def _placed(records: Sequence[Record]) -> list[Placed]:
 
 def _apart(records: Sequence[Record]) -> list[Placed]:
     """Every event by itself; its index is its position in the batch."""
-    return [
-        Placed(msgspec.structs.replace(record, refused={}), [one]) for record, ones in _placed(records) for one in ones
-    ]
+    return [Placed(msgspec.structs.replace(p.record, refused={}), [one]) for p in _placed(records) for one in p.events]
 
 
 def _unit(placed: Placed) -> Record:
@@ -573,6 +570,9 @@ def _duplicates(rows: list[tuple[int, tuple[Any, ...]]], known: set[tuple[int, i
     known   (visitor, id); (ANYBODY, id) where a browser sent the event again, perhaps under another visitor id, and
             (SERVER, id) of events that a server sent. What a browser sends is never taken for a server's.
     """
+    keys = {(row[2], row[1]) for _, row in rows}
+    if len(keys) == len(rows) and keys.isdisjoint(known) and not any(row[_MARKS] for _, row in rows):
+        return  # as nearly always
     seen = set(known)
     for place, row in rows:
         key, marks, size = (row[2], row[1]), row[_MARKS], len(seen)
@@ -591,31 +591,26 @@ def _duplicates(rows: list[tuple[int, tuple[Any, ...]]], known: set[tuple[int, i
 
 def _ledger(records: Sequence[Record], sites: dict[int, Site], judged: Judged, damaged: int) -> Ledger:
     """What came in and what became of it, by site and day."""
-    ledger: Ledger = Counter()
-    place, today, aside, outcomes = 0, _day(judged.at), judged.aside, judged.outcomes or {}
-    is_plain = not aside and not outcomes
-
-    @lru_cache(maxsize=4096)
-    def day_of(received: int) -> date:
-        return _day(received) if EARLIEST_MS <= received <= judged.at + DAY_MS else today
-
+    place, today, latest = 0, judged.at // DAY_MS, judged.at + DAY_MS
+    counts: dict[tuple[int, int, str], int] = {}
+    is_plain = not judged.aside and not judged.outcomes
     for record in records:
-        on = day_of(record.received)
+        received, events = record.received, len(record.events)
+        on = received // DAY_MS if EARLIEST_MS <= received <= latest else today
         if record.refused:
             for why, count in record.refused.items():
-                ledger[(record.site, on, why)] += count
-        if record.site not in sites:  # taken away between reception and loading
-            ledger[(0, on, "unknown_site")] += len(record.events)
-        elif is_plain:
-            key = (record.site, on, "stored")
-            ledger[key] = ledger.get(key, 0) + len(record.events)
+                counts[record.site, on, why] = counts.get((record.site, on, why), 0) + count
+        if is_plain or record.site not in sites:  # taken away between reception and loading
+            key = (record.site, on, "stored") if record.site in sites else (0, on, "unknown_site")
+            counts[key] = counts.get(key, 0) + events
         else:
-            for here in range(place, place + len(record.events)):
-                ledger[(record.site, on, _outcome(here, judged))] += 1
-        place += len(record.events)
+            for here in range(place, place + events):
+                key = (record.site, on, _outcome(here, judged))
+                counts[key] = counts.get(key, 0) + 1
+        place += events
     if damaged:
-        ledger[(0, today, "damaged")] += damaged
-    return Counter({key: count for key, count in ledger.items() if count})
+        counts[0, today, "damaged"] = damaged
+    return Counter({(site, _date(day), outcome): count for (site, day, outcome), count in counts.items() if count})
 
 
 def _outcome(place: int, judged: Judged) -> str:
@@ -630,8 +625,23 @@ def _size(row: tuple[Any, ...]) -> int:
     return size + sum(len(k) + len(v) for k, v in row[_PROPS].items()) if row[_PROPS] else size
 
 
+def _first_moments(rows: list[tuple[int, tuple[Any, ...]]]) -> dict[int, datetime]:
+    """When each visitor's earliest event was."""
+    first: dict[int, int] = {}
+    for _, row in rows:
+        visitor, at = row[2], row[3]
+        if at < first.get(visitor, LARGEST_MS):
+            first[visitor] = at
+    return {visitor: clock.from_ms(at) for visitor, at in first.items()}
+
+
+@lru_cache(maxsize=4096)
+def _date(day: int) -> date:
+    return _EPOCH + timedelta(days=day)
+
+
 def _day(ms: int) -> date:
-    return clock.from_ms(ms).date()
+    return _date(ms // DAY_MS)
 
 
 def _ms(began: float) -> int:

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tandem.app import SLICES, parts_of_slices
 from tandem.base.database import METADATA, Database
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
+from tandem.collect.store import main_goals
 from tandem.metrics.ask import Desk
 from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
@@ -119,7 +121,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def house(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[House]:
     """A house with empty stores."""
     made = House(Settings(data=str(tmp_path / "data")), warehouse, database)
-    made.parts["desk"] = Desk(warehouse)
+    made.parts["desk"] = Desk(warehouse, main_goals=partial(main_goals, database))
     made.parts |= parts_of_slices()
     yield made
     made.parts["desk"].close()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from tandem.calls.slice import SLICE as CALLS
 from tandem.changes.slice import SLICE as CHANGES
 from tandem.collect import counter, health
 from tandem.collect.slice import SLICE as COLLECT
+from tandem.collect.store import main_goals
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.crm.slice import SLICE as CRM
 from tandem.delivery.slice import SLICE as DELIVERY
@@ -68,7 +70,7 @@ def open_house(settings: Settings) -> House:
     database.migrate()
     migrate(warehouse, [step for s in SLICES for step in s.schema()])
     house = House(settings, warehouse, database)
-    house.parts["desk"] = Desk(warehouse)
+    house.parts["desk"] = Desk(warehouse, main_goals=partial(main_goals, database))
     house.parts |= parts_of_slices()
     return house
 

@@ -400,7 +400,27 @@ def add_goal(
     with desk.records(_quiet_settings()) as database:
         chosen = desk.site(database, site)
         goal = store.add_goal(database, chosen, name, kind, match)
-    typer.echo(f"Goal “{goal.name}” of {chosen.key}: {goal.kind} {goal.match}.")
+    counts = "conversion" if goal.is_main else "step"
+    typer.echo(f"Goal “{goal.name}” of {chosen.key}: {goal.kind} {goal.match} ({counts}).")
+
+
+@goals.command("main")
+def choose_main_goal(
+    name: Annotated[str, typer.Argument(help="The goal's name.")],
+    step: Annotated[bool, typer.Option("--step", help="Make it a step again.")] = False,
+    site: SiteKey = "",
+) -> None:
+    """Let conversions rest on a goal; the others are steps on the way. A site can have a few main goals."""
+    from tandem.collect import store
+    from tandem.keep import desk
+
+    with desk.records(_quiet_settings()) as database:
+        chosen = desk.site(database, site)
+        found = next((g for g in store.goals_of(database, chosen) if g.name == name), None)
+        if found is None:
+            raise UserError("There is no goal “%(name)s”.", "`tandem goal list` shows them.", name=name)
+        store.choose_main(database, chosen, found.id, not step)
+    typer.echo(f"Goal “{found.name}” of {chosen.key} is {'a step' if step else 'a main goal'} now.")
 
 
 @goals.command("list")
@@ -411,7 +431,8 @@ def list_goals(site: SiteKey = "") -> None:
 
     with desk.records(_quiet_settings()) as database:
         chosen = desk.site(database, site)
-        _table([(g.name, g.kind, g.match) for g in store.goals_of(database, chosen)],
+        rows = store.goals_of(database, chosen)
+        _table([(g.name, g.kind, g.match, "conversion" if g.is_main else "step") for g in rows],
                "There is no goal yet; add one with `tandem goal add`.")  # fmt: skip
 
 

@@ -33,9 +33,9 @@ def test_a_figure_is_written_by_unit_and_language(language: str, value: float | 
 
 
 def test_a_change_carries_its_sign() -> None:
-    assert Formats("en").change(112, 100) == "+12%"
-    assert Formats("en").change(97, 100) == "-3.0%"
-    assert Formats("en").change(5, 0) == ""
+    assert Formats("en").change(0.12) == "+12%"
+    assert Formats("en").change(-0.03) == "-3.0%"
+    assert Formats("en").change(None) == ""
 
 
 def test_members_are_named_in_the_language() -> None:

@@ -17,11 +17,11 @@ from tandem.board.model import (
     Tile,
     outcome,
     sparkline,
-    verdict_of,
 )
 from tandem.metrics.address import View, address_of
 from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.comparison import Compared, verdict_of
 
 SITE = Site(
     id=1,
@@ -45,7 +45,8 @@ def view(*filters: str, **query: str) -> View:
 
 def tile(figure: str, value: float | None, before: float | None) -> Tile:
     line = sparkline([], [], is_partial=False)
-    return Tile(figure=FIGURES[figure], value=value, before=before, trend=[], line=line)
+    went = Compared(figure=FIGURES[figure], value=value, before=before)
+    return Tile(figure=FIGURES[figure], value=value, compared=went, trend=[], line=line)
 
 
 def test_every_lens_shows_the_same_groups() -> None:

@@ -40,7 +40,7 @@ def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:
 def test_rows_without_a_value_stand_last_either_way() -> None:
     kind = TABLES["pages"]
     lines = [
-        Line(key=(name,), label=name, values=[value, value, value, value], before=[None] * 4, share=0.0)
+        Line(key=(name,), label=name, values=[value, value, value, value], share=0.0)
         for name, value in (("a", 1), ("b", None), ("c", 3))
     ]
     falling = _sorted(lines, kind.figures, kind.figures[1], is_rising=False)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def seeded(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Seeded]:
     database = Database(f"sqlite:///{scratch / 'company.db'}")
     database.migrate()
     house = House(Settings(data=str(scratch / "company")), shared_warehouse, database)
-    desk = house.parts["desk"] = Desk(shared_warehouse)
+    desk = house.parts["desk"] = Desk(shared_warehouse, main_goals=partial(store.main_goals, database))
     company = seed(house, until=UNTIL, events=30_000)
     yield Seeded(house, next(iter(house.sites().values())), company, desk)
     desk.close()

@@ -101,7 +101,8 @@ def _visit(hits: list[Hit], site: Site, goals: list[Goal]) -> Visit:
         loyalty = "new" if started <= born + timedelta(minutes=30) else "returning"
     bot = agent.bot or ("datacentre" if record.network == "datacentre" else "")
     return {
-        "hits": hits, "visitor": hits[0]["visitor"], "at": started, "pageviews": len(views), "engaged_ms": attention,
+        "hits": hits, "main": {g.id for g in goals if g.is_main},
+        "visitor": hits[0]["visitor"], "at": started, "pageviews": len(views), "engaged_ms": attention,
         "is_engaged": attention >= 10_000 or len(views) > 1 or conversions > 0, "conversions": conversions,
         "revenue": sum(sales), "orders": sum(1 for s in sales if s > 0),
         "channel": known.channel if is_touch else "Direct", "source": known.source if is_touch else "(direct)",
@@ -191,8 +192,11 @@ FIGURES: dict[str, Naive] = {
     "collect.bounced_visits": lambda rows: sum(1 for _, _, v in rows if not v["is_engaged"]),
     "collect.engaged_seconds": lambda rows: sum(v["engaged_ms"] for _, _, v in rows) / 1000,
     "collect.page_seconds": lambda rows: sum(h["event"].engaged_ms for _, h, _ in rows) / 1000,  # type: ignore[index]
-    "collect.conversions": len,
-    "collect.converted_visits": lambda rows: sum(1 for _, _, v in rows if v["conversions"]),
+    "collect.conversions": lambda rows: sum(1 for _, h, v in rows if h and h["goal"] in v["main"]),
+    "collect.goals_reached": len,
+    "collect.converted_visits": lambda rows: sum(
+        1 for _, _, v in rows if any(set(h["goals"]) & v["main"] for h in v["hits"])
+    ),
     "collect.revenue": lambda rows: sum(v["revenue"] for _, _, v in rows),
     "collect.orders": lambda rows: sum(v["orders"] for _, _, v in rows),
     "collect.error_pages": lambda rows: sum(1 for _, h, _ in rows if h["event"].status >= 400),  # type: ignore[index]

@@ -22,7 +22,10 @@ NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES}
 
 @pytest.fixture(scope="module")
 def desks(golden: Golden, shared_warehouse: Warehouse, shards: Warehouse) -> dict[str, Desk]:
-    return {"one node": Desk(shared_warehouse), "two shards": Desk(shards)}
+    def main(site: int) -> tuple[int, ...]:
+        return tuple(g.id for g in golden.goals[site] if g.is_main)
+
+    return {"one node": Desk(shared_warehouse, main_goals=main), "two shards": Desk(shards, main_goals=main)}
 
 
 def question(golden: Golden, figures: tuple[str, ...], by: str = "", site: int = 0, **more: Any) -> Question:

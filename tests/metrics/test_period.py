@@ -51,21 +51,48 @@ def test_a_day_is_as_long_as_its_clocks_make_it(day: str, zone: str, hours: floa
     st.integers(0, 400),
     st.sampled_from(["Europe/Warsaw", "Asia/Kolkata", "Pacific/Apia", "America/Havana", "UTC"]),
 )
-def test_the_period_before_touches_this_one_and_is_as_long(first: date, length: int, zone: str) -> None:
+def test_the_period_before_is_as_long_and_has_the_same_weekdays(first: date, length: int, zone: str) -> None:
     period = Period(name="x", first=first, last=first + timedelta(length), zone=zone)
-    before, year = period.compared("previous"), period.compared("year")
+    before, year = (period.compared(to, datetime(2101, 1, 1, tzinfo=UTC)) for to in ("previous", "year"))  # type: ignore[arg-type]
     assert before is not None and year is not None
-    assert (before.until, before.days) == (period.since, period.days)
-    assert year.first < period.first and year.last < period.last
+    for other in (before, year):
+        assert (other.days, other.first.weekday(), other.ends) == (period.days, first.weekday(), None)
+        assert other.until <= period.since
+    assert period.first - before.last <= timedelta(days=7), "no week that would fit lies between them"
+    assert year.first <= first - timedelta(days=364)
     asked = Question(site=1, zone=zone, figures=(), since=period.since, until=period.until, by=("day",))
     assert buckets(asked) == [first + timedelta(i) for i in range(period.days)]
 
 
-def test_the_year_before_a_leap_day_ends_on_the_28th() -> None:
+def test_the_year_before_keeps_the_weekday() -> None:
     period = period_of("2024-02-29..2024-02-29", "UTC", NOW)
-    year = period.compared("year")
+    year = period.compared("year", NOW)
     assert year is not None
-    assert year.first == date(2023, 2, 28)
+    assert (year.first, year.first.weekday()) == (date(2023, 3, 2), period.first.weekday())
+
+
+@pytest.mark.parametrize(
+    ("name", "zone", "now", "since", "until"),
+    [  # a span that goes on: what has passed of it, against as much on the same weekdays
+        ("today", "UTC", "2026-11-25T14:20", "2026-11-18T00:00", "2026-11-18T14:20"),
+        ("7d", "UTC", "2026-11-25T14:20", "2026-11-12T00:00", "2026-11-18T14:20"),
+        ("today", "Asia/Kolkata", "2026-11-25T08:50", "2026-11-17T18:30", "2026-11-18T08:50"),
+        ("month", "Europe/Warsaw", "2026-03-02T11:00", "2026-02-21T23:00", "2026-02-23T11:00"),
+        # the clocks went forward on 29 March: noon is noon, though an hour of UTC apart
+        ("today", "Europe/Warsaw", "2026-04-01T10:00", "2026-03-24T23:00", "2026-03-25T11:00"),
+        # half past two did not exist on the day the clocks went forward
+        ("today", "Europe/Warsaw", "2026-04-05T00:30", "2026-03-28T23:00", "2026-03-29T01:30"),
+        # February has 28 days, January 31: complete days, as many of each
+        ("2026-02-01..2026-02-28", "UTC", "2026-11-25T14:20", "2026-01-04T00:00", "2026-02-01T00:00"),
+        ("yesterday", "UTC", "2026-11-25T14:20", "2026-11-17T00:00", "2026-11-18T00:00"),
+    ],
+)
+def test_what_has_passed_is_compared_with_as_much(name: str, zone: str, now: str, since: str, until: str) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    before = period_of(name, zone, moment).compared("previous", moment)
+    assert before is not None
+    wanted = [datetime.fromisoformat(text).replace(tzinfo=UTC) for text in (since, until)]
+    assert [before.since, before.until] == wanted
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,12 @@ def goal_names(house: House, site: Site) -> dict[str, str]:
     return names
 
 
+def recounted(house: House, site: Site) -> float | None:
+    """The share done (0 to 1) while this site's visits and goals are counted anew; None while they are not."""
+    share: float | None = house.parts["recounted"](site) if "recounted" in house.parts else None
+    return share
+
+
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a person did, as their profile shows it. `facts` are label and value; none is personal data."""
 

@@ -58,7 +58,7 @@ def _page(
     most: int,
 ) -> Response[Any]:  # fmt: skip
     address, site = view.address, view.address.site
-    now, before = totals(house, address, questions.HEADLINE)
+    now, went_of = totals(house, address, questions.HEADLINE)
     points = questions.course(house, address)
     cost_left, visits_left = questions.left_over(house, address)
     imports = store.imports_of(house.database, site)
@@ -70,7 +70,7 @@ def _page(
         "ads/ads.html",
         **view.top(FILTER_BY, goal_names(house, site)),
         now=now,
-        before=before,
+        went_of=went_of,
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, web.translations(caller.language).gettext),

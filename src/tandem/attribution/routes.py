@@ -13,7 +13,7 @@ from litestar.response import Redirect
 from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, goal_names
+from tandem.accounts.house import House, goal_names, recounted
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
 from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked, needed_for
@@ -21,17 +21,23 @@ from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
 from tandem.attribution.model.sankey import END, OTHERS
-from tandem.base import clock, web
+from tandem.base import clock
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import desk_of
-from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.comparison import Compared, reason_of
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
+COUNTED_BY = {
+    "orders": "collect.orders", "goal": "collect.goals_reached", "calls": "calls.calls", "leads": "crm.leads",
+    "qualified": "crm.qualified", "won": "crm.won", "margin": "crm.margin", "stage": "crm.qualified",
+}  # fmt: skip
+"""The figure of the catalogue that counts the same conversions: what is compared bears what its comparison bears."""
 SORTS = ("credit", "worth", "assisted", "cost", "romi", "cost_per_conversion", "payback_days")
 
 
@@ -154,7 +160,9 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         return Redirect(moved)
     address = view.address
     conversion = _named(house, address.site, choice.conversion)
-    before = _ask(address, choice, address.before) if address.before else None
+    figure = COUNTED_BY[choice.conversion.partition(":")[0]]
+    reason = reason_of(house, address, figure)
+    before = _ask(address, choice, address.before) if address.before and reason is None else None
     ask = _ask(address, choice, address.period)
     answer = _answered(house, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
@@ -176,7 +184,9 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         kind=ask.kind,
         reports=store.reports_of(house.database, address.site, 12),
         may_export=caller.may("figures.export"),
-        relative=web.relative,
+        reason=reason,
+        went_of=lambda row: Compared(figure=FIGURES[figure], value=row.credit, before=row.before, reason=reason),
+        recounted=recounted(house, address.site) if ask.kind == "goal" else None,
         is_partial=address.period.since < clock.now() < address.period.until,
         now=clock.now(),
         **_words(),

@@ -285,9 +285,8 @@ class Formats:
             return f"{whole // 60}{GAP}{minute} {whole % 60}{GAP}{second}"
         return f"{self.number(whole // 3600)}{GAP}{hour} {whole % 3600 // 60}{GAP}{minute}"
 
-    def change(self, now: float | None, before: float | None) -> str:
-        """Relative change with its sign, or "" when there is nothing to compare with."""
-        share = relative(now, before)
+    def change(self, share: float | None) -> str:
+        """A relative change with its sign, or "" when there is none to speak of."""
         if share is None:
             return ""
         digits = "0" if abs(share) >= 0.1 else "0.0"
@@ -389,13 +388,6 @@ MEMBERS = {
     ("bot", "other"): "Other robot",
 }
 """Values that are words of ours, by dimension; channels are named as they are stored."""
-
-
-def relative(now: float | None, before: float | None) -> float | None:
-    """Change as a share of what was before; None without a base."""
-    if now is None or not before:
-        return None
-    return now / before - 1
 
 
 # ── errors at the edge ──

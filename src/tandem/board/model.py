@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from tandem.base.web import relative
 from tandem.metrics.ask import Filter, Value
 from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.comparison import Compared, Reason
 from tandem.metrics.metric import Figure
 
 
@@ -189,47 +189,22 @@ def _path(dots: list[tuple[float, float]]) -> str:
 
 
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
-    """One figure on the board: value, what it was, and how it went."""
+    """One figure on the board: value, how it went, and its course."""
 
     figure: Figure
     value: Value
-    before: Value
+    compared: Compared
     trend: list[tuple[Any, Value]]
     line: Sparkline
 
-    @property
-    def change(self) -> float | None:
-        """Relative change against the comparison; None without a base."""
-        return relative(self.value, self.before)
-
-    @property
-    def direction(self) -> str:
-        """up, down, same, or nothing when there is no base."""
-        change = self.change
-        if change is None:
-            return ""
-        return "same" if abs(change) < 0.005 else "up" if change > 0 else "down"
-
-    @property
-    def verdict(self) -> str:
-        """good, bad or neutral: from what is good for this figure, never from the sign alone."""
-        return verdict_of(self.change, self.figure.good)
-
-
-def verdict_of(change: float | None, good: str) -> str:
-    """good, bad or neutral: what this relative change means for a figure that should go up, down or neither way."""
-    if change is None or abs(change) < 0.005 or good == "neither":
-        return "neutral"
-    return "good" if (change > 0) == (good == "up") else "bad"
-
 
 def outcome(tiles: list[Tile]) -> str:
-    """What a few figures say together: better, worse, mixed, same, alone (no comparison) or none (no data)."""
+    """What a few figures say together: better, worse, mixed, same, alone (no like comparison) or none (no data)."""
     if not any(t.value for t in tiles):
         return "none"
-    if all(t.change is None for t in tiles):
+    if all(t.compared.change is None for t in tiles):
         return "alone"
-    verdicts = {t.verdict for t in tiles} - {"neutral"}
+    verdicts = {t.compared.verdict for t in tiles} - {"neutral"}
     if verdicts == {"good", "bad"}:
         return "mixed"
     return {"good": "better", "bad": "worse"}[verdicts.pop()] if verdicts else "same"
@@ -249,6 +224,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     sort: str = ""
     is_rising: bool = False
     search: str = ""
+    reason: Reason | None = None
+    """Why no row shows how it went."""
 
     @property
     def columns(self) -> list[Figure]:
@@ -261,12 +238,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[Any, ...]
     label: str
     values: list[Value]
-    before: list[Value]
     share: float
-
-    def change(self, i: int) -> float | None:
-        """Relative change of the i-th figure; None without a base."""
-        return relative(self.values[i], self.before[i])
+    compared: Compared | None = None
+    """The first figure beside its comparison; None where that bears no verdict."""
 
 
 class TableKind(msgspec.Struct, frozen=True, kw_only=True):
@@ -361,7 +335,7 @@ TABLES: dict[str, TableKind] = {
             extra=(Filter("bot", "is_not", ("",)),),
             with_bots=True,
         ),
-        TableKind(id="goals", title="Goals", by="goal", figures=("collect.conversions",), group="done"),
+        TableKind(id="goals", title="Goals", by="goal", figures=("collect.goals_reached",), group="done"),
         TableKind(id="actions", title="Actions", by="action", figures=("collect.actions",), group="done"),
         TableKind(id="vitals", title="Web vitals by page", by="page", figures=VITAL_FIGURES, group="speed"),
     )

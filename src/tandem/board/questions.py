@@ -1,7 +1,7 @@
 """From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,12 +17,13 @@ from tandem.metrics.address import Address
 from tandem.metrics.ask import Filter, Question, Result, Value, series
 from tandem.metrics.breakdown import desk_of, splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.comparison import Compared, Reason, compared, reason_of
 from tandem.metrics.metric import Unit
 
 LIVE_MINUTES = 30
 MOST_SUGGESTED = 50
 HOME_FIGURES = {
-    "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.conversions",
+    "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
     "actions": "collect.actions",
 }  # fmt: skip
 """What counts the values of a dimension, by the view that knows it."""
@@ -37,7 +38,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     figure: str
     step: str
     value: Value
-    value_before: Value
+    compared: Compared
     points: Points
     before: Points
     changes: list[tuple[int, Change]]
@@ -62,18 +63,15 @@ def board_tiles(house: House, address: Address, done: list[Change]) -> list[tupl
 
 def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
     now, trend = address.question(figures), address.question(figures, (address.period.step,))
-    questions = [now, trend]
-    if address.before:
-        questions.append(address.question(figures, period=address.before))
-    results = desk_of(house).ask_all(questions)
-    before: dict[str, Value] = results[2].total if address.before else {}
+    results = desk_of(house).ask_all([now, trend])
+    went = compared(house, address, figures, results[0].total)
     tiles = []
     for f in figures:
         points = begun(series(trend, results[1], f), address)
         marks = [(i, c.title) for i, c in placed(done, points, address)]
         tiles.append(
             Tile(
-                figure=FIGURES[f], value=results[0].total[f], before=before.get(f), trend=points,
+                figure=FIGURES[f], value=results[0].total[f], compared=went[f], trend=points,
                 line=sparkline(points, marks, is_partial(address), FIGURES[f].unit in AMOUNTS),
             )
         )  # fmt: skip
@@ -110,36 +108,19 @@ def chart(house: House, address: Address, figure: str) -> Chart:
     asked = [now, whole]
     if address.before:
         before = address.question((figure,), (step,), address.before)
-        asked += [before, address.question((figure,), (), address.before)]
+        asked.append(before)
     results = desk_of(house).ask_all(asked)
     points = begun(series(now, results[0], figure), address)
     return Chart(
         figure=figure,
         step=step,
         value=results[1].total[figure],
-        value_before=results[3].total[figure] if address.before else None,
+        compared=compared(house, address, (figure,), results[1].total)[figure],
         points=points,
         before=series(before, results[2], figure) if address.before else [],
         changes=placed(changes_of(house, address), points, address),
         is_partial=is_partial(address),
     )
-
-
-def measured_from(house: House, address: Address) -> date | None:
-    """The first measured day of what is compared with, if measuring began in its midst: the change is unfair then."""
-    if address.before is None:
-        return None
-    days = Question(
-        site=address.site.id,
-        zone=address.site.zone,
-        figures=("collect.visits",),
-        since=address.before.since,
-        until=address.before.until,
-        by=("day",),
-    )
-    found = [row.key[0] for row in desk_of(house).ask(days).rows]
-    first: date | None = min(found, default=None)
-    return first if first and first > address.before.first + timedelta(days=1) else None
 
 
 def changes_of(house: House, address: Address) -> list[Change]:
@@ -153,24 +134,29 @@ def table(house: House, address: Address, kind: TableKind, reading: Reading) -> 
         question, with_bots=question.with_bots or kind.with_bots, where=(*question.where, *kind.extra)
     )
     questions = [question]
-    if address.before:
+    reason = reason_of(house, address, kind.figures[0])
+    if address.before and reason is None:
         questions.append(msgspec.structs.replace(question, since=address.before.since, until=address.before.until))
     results = desk_of(house).ask_all(questions)
-    return _table(kind, results, reading, names_of(house, address.site, kind.by))
+    return _table(kind, results, reading, names_of(house, address.site, kind.by), reason)
 
 
-def _table(kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str]) -> Table:
+def _table(
+    kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str], reason: Reason | None
+) -> Table:
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
-    before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else {}
+    before = {r.key: r.figures.get(first) for r in results[1].rows} if len(results) > 1 else None
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
     lines = [
         Line(
             key=row.key,
             label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
             values=[row.figures[f] for f in kind.figures],
-            before=[before.get(row.key, {}).get(f) for f in kind.figures],
             share=(row.figures[first] or 0) / largest,
+            compared=None
+            if before is None
+            else Compared(figure=FIGURES[first], value=row.figures[first], before=before.get(row.key)),
         )
         for row in rows
     ]
@@ -182,6 +168,7 @@ def _table(kind: TableKind, results: list[Result], reading: Reading, names: dict
         id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
         rows=_sorted(lines, kind.figures, sort, reading.is_rising)[: reading.most],
         total=len(lines), drill=kind.drill, sort=sort, is_rising=reading.is_rising, search=reading.search,
+        reason=reason,
     )  # fmt: skip
 
 

@@ -13,18 +13,20 @@ from litestar.response import Redirect
 from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, goal_names
+from tandem.accounts.house import House, goal_names, recounted
 from tandem.base import clock, web
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.board import questions
-from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome, verdict_of
+from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome
 from tandem.metrics.address import Address, View, written
 from tandem.metrics.asked import address_asked, fitting, of_figure, of_visits
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
+from tandem.metrics.comparison import Compared, compared, goals_missing
 from tandem.metrics.explain import explained
 from tandem.metrics.metric import Figure, Unit
+from tandem.metrics.period import Period
 
 CHART_FIGURES = (
     "collect.visitors",
@@ -38,6 +40,7 @@ CHART_FIGURES = (
     "collect.lcp_p75",
     "collect.error_pages",
 )
+REST_ON_MAIN = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate")
 MOST_ROWS = 100_000
 FILTER_BY = (
     "channel",
@@ -101,7 +104,8 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         outcome=outcome(headline),
         changes=done,
         is_partial=questions.is_partial(address),
-        measured_from=questions.measured_from(house, address),
+        REST_ON_MAIN=REST_ON_MAIN,
+        goals_missing=goals_missing(house, address.site),
     )
 
 
@@ -125,12 +129,12 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         figure=FIGURES[figure],
         chart=drawn,
         uncharted=charted.unfit[len(view.address.unfit) :],
+        REST_ON_MAIN=REST_ON_MAIN,
+        goals_missing=goals_missing(house, view.address.site),
         figures=[FIGURES[f] for f in chosen],
-        verdict=verdict_of(web.relative(drawn.value, drawn.value_before), FIGURES[figure].good),
         tables=[_table_facts(house, view, kind, reading) for kind in shown],
         groups=TABLE_GROUPS,
         may_export=caller.may("figures.export"),
-        measured_from=questions.measured_from(house, view.address),
         chart_json=_drawn(drawn, view, _form(caller), web.translations(caller.language).gettext),
     )
 
@@ -185,8 +189,7 @@ def _table_facts(house: House, view: View, kind: TableKind, reading: questions.R
         "export": export,
         "view": page,
         "hues": HUES,
-        "verdict_of": verdict_of,
-        "relative": web.relative,
+        "main_goals": {str(g) for g in desk_of(house).main_goals(view.address.site.id)} if kind.by == "goal" else (),
     }
 
 
@@ -303,7 +306,7 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figur
     address = _address(request, house, caller)
     if figure in FIGURES:
         address = fitting(address, of_figure(figure))
-    explanation = explained(figure, address.question((figure,)))
+    explanation = explained(figure, address.question((figure,)), desk_of(house))
     result = desk_of(house).ask(address.question((figure,)))
     return framed(
         request,
@@ -313,6 +316,8 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figur
         site=address.site,
         explanation=explanation,
         took_ms=result.took_ms,
+        compared=compared(house, address, (figure,), result.total)[figure],
+        address=address,
         figure=FIGURES[figure],
         all_figures=FIGURES,
     )
@@ -328,8 +333,27 @@ class FigureRow(msgspec.Struct, frozen=True):
     figures: dict[str, float | int | None]
 
 
+class ComparedOut(msgspec.Struct, frozen=True):
+    """A figure against what is like it. Without a `change`, `reason` says why, if there is anything to compare.
+
+    `value` and `before` cover as much: up to the day `settled`, where newer days still change.
+    """
+
+    since: str
+    until: str
+    value: float | int | None
+    before: float | int | None
+    change: float | None
+    reason: str
+    settled: str | None
+
+
 class FigureAnswer(msgspec.Struct, frozen=True):
-    """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too."""
+    """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
+
+    `recounting` is the share done (0 to 1) while goals are counted anew; figures that rest on them are mixed meanwhile.
+    `compared` holds each figure of a question without split beside its comparison.
+    """
 
     site: str
     since: str
@@ -337,6 +361,8 @@ class FigureAnswer(msgspec.Struct, frozen=True):
     rows: list[FigureRow]
     rows_total: int
     took_ms: float
+    recounting: float | None = None
+    compared: dict[str, ComparedOut] = {}
 
 
 @get("/api/figures", sync_to_thread=True, tags=["figures"])
@@ -366,7 +392,24 @@ def api_figures(
         rows[: max(0, min(most, MOST_ROWS))],
         len(rows),
         result.took_ms,
+        recounted(house, address.site),
+        {} if splits else _compared(house, address, result.total),
     )
+
+
+def _compared(house: House, address: Address, found: dict[str, Any]) -> dict[str, ComparedOut]:
+    before = address.before
+    if before is None:
+        return {}
+    names = tuple(name for name in found if name in FIGURES)
+    return {name: _compared_out(c, before) for name, c in compared(house, address, names, found).items()}
+
+
+def _compared_out(c: Compared, before: Period) -> ComparedOut:
+    return ComparedOut(
+        before.since.isoformat(), before.until.isoformat(), c.value, c.before, c.change,
+        c.reason.why if c.reason else "", c.settled.isoformat() if c.settled else None,
+    )  # fmt: skip
 
 
 @get("/export", sync_to_thread=True, include_in_schema=False)

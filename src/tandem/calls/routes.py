@@ -66,7 +66,7 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     most = _number(request.query_params.get("most"), 10, questions.MOST)
     shown = _number(request.query_params.get("rows"), questions.SHOWN, questions.MOST)
     within = int(view.keep.get("within", WITHIN))
-    figures, before = totals(house, address, questions.HEADLINE)
+    figures, went_of = totals(house, address, questions.HEADLINE)
     calls = questions.latest(house, address, shown)
     live = questions.live(house, site, now)
     backs = questions.call_backs(house, address, timedelta(minutes=within), now)
@@ -77,12 +77,12 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
     return framed(
         request, house, caller, "calls/calls.html", **view.top(FILTER_BY, goal_names(house, site)), now=figures,
-        before=before, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
+        went_of=went_of, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
         calls=calls, chances=questions.chances(house, site, calls), live=live, backs=backs, within=within,
         usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),
         clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
-        bound={name: str(value) for name, value in questions.bound(address).items()}, verdict=_verdict,
-        figures=FIGURES, relative=web.relative, points=points, step=step, is_partial=is_partial,
+        bound={name: str(value) for name, value in questions.bound(address).items()},
+        figures=FIGURES, points=points, step=step, is_partial=is_partial,
         firsts=questions.first_sources(house, site, calls),
         chart_json=_drawn(site, points, step, is_partial, form, web.translations(caller.language).gettext),
         exchanges=[held for held in connections_of(house, site, "calls") if held.system == "asterisk"],
@@ -105,14 +105,6 @@ def _drawn(site: Site, points: list[questions.Point], step: str, is_partial: boo
 
 def _numbers(house: House, site: Site) -> dict[str, str]:
     return {n.number: n.label for n in store.numbers_of(house, site)}
-
-
-def _verdict(figure: Any, now: float | None, before: float | None) -> str:
-    """Whether a change is good or bad, by what is good for the figure."""
-    went = web.relative(now, before)
-    if not went or figure.good == "neither":
-        return "neither"
-    return "good" if (went > 0) == (figure.good == "up") else "bad"
 
 
 @get("/calls/live", sync_to_thread=True, include_in_schema=False)

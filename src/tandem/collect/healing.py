@@ -4,6 +4,7 @@ Visits are derived again range by range of visitor ids; after a stop the work go
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +19,7 @@ from tandem.collect.model.rules import RULES_VERSION, Rules, load_rules
 from tandem.collect.tables import healings as t
 
 RANGES = 32
+LOOK_AGAIN_S = 600.0
 _log = log.get("collect")
 
 
@@ -67,15 +69,35 @@ def heal(
     return RANGES - first
 
 
+def recounted(house: House, site: Site) -> float | None:
+    """The share done (0 to 1) while visits are derived again with the rules and goals of now; None if they all are."""
+    with house.database.read() as c:
+        row = c.execute(select(t).where(t.c.site_id == site.id)).first()
+    if row is None:
+        return None
+    if row.made_with != made_with(house.database, site):
+        return 0.0
+    return None if row.done_at is not None else row.next_range / row.ranges
+
+
 def heal_where_needed(house: House) -> None:
     """Heal every site whose visits were made with other rules or goals."""
     for site in house.sites().values():
+        _choose_main(house, site)
         if is_healed(house.database, site):
             continue
         if store.has_events(house.warehouse, site):
             heal(house, site)
         else:
             note_healed(house.database, site)
+
+
+def _choose_main(house: House, site: Site) -> None:
+    """Look every ten minutes for the goal that orders reach, on a site without a main goal."""
+    looked: dict[int, float] = house.parts.setdefault("main_goal_looked_for", {})
+    if time.monotonic() - looked.get(site.id, -LOOK_AGAIN_S) >= LOOK_AGAIN_S:
+        looked[site.id] = time.monotonic()
+        store.choose_main_by_orders(house.warehouse, house.database, site)
 
 
 def _left_off(db: Database, site: Site, made: str) -> int:

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House
+from tandem.accounts.house import House, recounted
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.spool import records_in
@@ -129,12 +129,12 @@ def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: 
     question = Question(
         site=site.id,
         zone=site.zone,
-        figures=("collect.conversions",),
+        figures=("collect.goals_reached",),
         since=period.since,
         until=period.until,
         by=("goal",),
     )
-    counts = {int(row.key[0]): row.figures["collect.conversions"] for row in desk.ask(question).rows}
+    counts = {int(row.key[0]): row.figures["collect.goals_reached"] for row in desk.ask(question).rows}
     return framed(
         request,
         house,
@@ -143,6 +143,7 @@ def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: 
         site=site,
         goals=store.goals_of(house.database, site),
         counts=counts,
+        recounted=recounted(house, site),
     )
 
 
@@ -154,6 +155,17 @@ def add_goal(
     chosen = site_for(house, caller, site)
     name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
     store.add_goal(house.database, chosen, name, kind, match, by=caller.person_id)
+    return _goals(request, house, caller, chosen)
+
+
+@post("/goals/{goal_id:int}/main", sync_to_thread=True, include_in_schema=False)
+def choose_main(
+    request: Request[Any, Any, Any], house: House, caller: Caller, goal_id: int, data: Form, site: str | None = None
+) -> Response[str]:
+    """Let conversions rest on this goal, or make it a step on the way."""
+    caller.must("goals.edit")
+    chosen = site_for(house, caller, site)
+    store.choose_main(house.database, chosen, goal_id, data.get("is_main") == "1", by=caller.person_id)
     return _goals(request, house, caller, chosen)
 
 
@@ -227,4 +239,4 @@ def api_reception(house: House, caller: Caller, site: str | None = None) -> list
     return [ReceptionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 
-ROUTES = [api_events, goals, add_goal, retire_goal, reception, api_reception]
+ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, reception, api_reception]

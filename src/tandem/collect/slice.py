@@ -12,7 +12,7 @@ from tandem.base.spool import Spool
 from tandem.base.warehouse import fault_of
 from tandem.collect import store
 from tandem.collect.door import Door, Salts
-from tandem.collect.healing import heal_where_needed
+from tandem.collect.healing import heal_where_needed, recounted
 from tandem.collect.identify import keep
 from tandem.collect.jobs import Loader, spool_folders
 from tandem.collect.model.agents import agent_of
@@ -62,6 +62,7 @@ def _start(house: House) -> Callable[[], None]:
     door, spool = open_door(house, house.settings.collector)
     agent_of("")  # loads the rules of user agents now rather than at the first hit
     house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
+    house.parts["recounted"] = lambda site: recounted(house, site)
     house.parts["door"] = door
     house.parts["loading_went_on"] = time.monotonic()
 

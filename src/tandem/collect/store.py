@@ -21,7 +21,7 @@ from tandem.base.warehouse import Step, Warehouse, steps_of
 from tandem.collect import tables as t
 from tandem.collect.door import Salts, overlaps, yesterday_of
 from tandem.collect.model.agents import agent_of
-from tandem.collect.model.goal import Goal, checked_goal
+from tandem.collect.model.goal import Goal, checked_goal, main_by_orders
 from tandem.collect.model.origins import Origin, conclude
 from tandem.collect.model.rules import RULES_VERSION, Rules
 
@@ -348,15 +348,56 @@ def goals_reached(warehouse: Warehouse, site: Site, visitors: Sequence[int]) -> 
 def goals_of(db: Database, site: Site) -> list[Goal]:
     query = select(t.goals).where(t.goals.c.site_id == site.id, t.goals.c.is_active).order_by(t.goals.c.id)
     with db.read() as c:
-        return [Goal(id=r.id, site_id=r.site_id, name=r.name, kind=r.kind, match=r.match) for r in c.execute(query)]
+        return [
+            Goal(id=r.id, site_id=r.site_id, name=r.name, kind=r.kind, match=r.match, is_main=r.is_main)
+            for r in c.execute(query)
+        ]
+
+
+def main_goals(db: Database, site_id: int) -> tuple[int, ...]:
+    """The ids of the goals that this site's conversions rest on."""
+    g = t.goals.c
+    query = select(g.id).where(g.site_id == site_id, g.is_active, g.is_main).order_by(g.id)
+    with db.read() as c:
+        return tuple(c.execute(query).scalars())
+
+
+def choose_main(db: Database, site: Site, goal_id: int, is_main: bool, by: int | None = None) -> None:
+    """Let conversions rest on this goal, or make it a step. History needs no counting anew.
+
+    raises   UserError for the only main goal: conversions need one; and for a goal that is not there
+    """
+    main = main_goals(db, site.id)
+    if not is_main and main == (goal_id,):
+        raise UserError("Conversions need a main goal.", "Make another goal main first.")
+    g = t.goals.c
+    with db.write() as c:
+        done = c.execute(
+            update(t.goals).where(g.id == goal_id, g.site_id == site.id, g.is_active).values(is_main=is_main)
+        )
+        if not done.rowcount:
+            raise UserError("There is no such goal.", "Load the page again.", status=404)
+        note(c, site.workspace_id, by, "goals.main_chosen" if is_main else "goals.step_chosen", str(goal_id))
+
+
+def choose_main_by_orders(warehouse: Warehouse, db: Database, site: Site) -> Goal | None:
+    """Make the goal main that orders reach, on a site where nobody has chosen one; None where there is none."""
+    goals = goals_of(db, site)
+    if not goals or any(g.is_main for g in goals):
+        return None
+    orders = dict(warehouse.ask(_sql("goals_with_orders"), {"site": site.id}).rows)
+    if found := main_by_orders(goals, orders):
+        choose_main(db, site, found.id, True)
+    return found
 
 
 def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int | None = None) -> Goal:
-    """A new goal. History is counted for it by deriving the visits again.
+    """A new goal; a site's first is its main one. History is counted for it by deriving the visits again.
 
     raises   UserError when the name is taken or a field does not fit
     """
     checked_goal(name, kind, match)
+    is_first = not goals_of(db, site)
     try:
         with db.write() as c:
             c.execute(
@@ -366,6 +407,7 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
                     kind=kind,
                     match=match.strip(),
                     is_active=True,
+                    is_main=is_first,
                     made_at=clock.now(),
                 )
             )

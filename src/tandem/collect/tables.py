@@ -14,6 +14,7 @@ goals = Table(
     Column("match", String(300), nullable=False),
     Column("is_active", Boolean, nullable=False, server_default="1"),
     Column("made_at", Moment, nullable=False),
+    Column("is_main", Boolean, nullable=False, server_default="0"),
     UniqueConstraint("site_id", "name"),
 )
 

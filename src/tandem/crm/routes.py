@@ -59,7 +59,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
 
 def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: View, most: int) -> Response[Any]:
     address, site = view.address, view.address.site
-    now, before = totals(house, address, questions.HEADLINE)
+    now, went_of = totals(house, address, questions.HEADLINE)
     connected = connections.connections_of(house, site, "crm")
     return framed(
         request,
@@ -68,7 +68,7 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         "crm/deals.html",
         **view.top(questions.FILTER_BY, goal_names(house, view.address.site)),
         now=now,
-        before=before,
+        went_of=went_of,
         tiles=[FIGURES[name] for name in questions.TILES],
         table=breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most, then="crm.revenue"),
         splits=questions.SPLITS,

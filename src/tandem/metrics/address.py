@@ -28,6 +28,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
     where: tuple[Filter, ...]
     with_bots: bool
     lens: str
+    now: datetime
     unfit: tuple[Filter, ...] = ()
     """Filters that the page cannot apply: shown crossed out, and carried on to pages that can."""
     reader: Caller | None = None
@@ -35,7 +36,8 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def before(self) -> Period | None:
-        return self.period.compared(self.compare)
+        """The span that is like what has passed of the period; metrics/comparison.py says which figures bear it."""
+        return self.period.compared(self.compare, self.now)
 
     def question(self, figures: tuple[str, ...], by: tuple[str, ...] = (), period: Period | None = None) -> Question:
         """The question for these figures over the period asked for, or another.
@@ -132,6 +134,7 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
         where=tuple(filter_of(f) for f in filters if f),
         with_bots=query.get("bots") == "1",
         lens=lens,
+        now=now,
     )
 
 

@@ -103,14 +103,19 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def queries_of(question: Question) -> list[Query]:
-    """The SELECTs that answer a question, one a view.
+def _no_goals(site: int) -> tuple[int, ...]:
+    return ()
 
+
+def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] = _no_goals) -> list[Query]:
+    """The SELECTs that answer a question, one a view and kind of filter.
+
+    main_goals   the goals of a site that conversions rest on
     raises   UserError for a split or filter that does not suit a figure
     """
     for name in question.by:
         _dimension(name)
-    groups: dict[tuple[str, bool], list[Metric | Estimate]] = {}
+    groups: dict[tuple[str, bool, tuple[bool, ...]], list[Metric | Estimate]] = {}
     for name in counted(question.figures):
         figure = FIGURES[name]
         assert not isinstance(figure, Ratio)
@@ -120,8 +125,13 @@ def queries_of(question: Question) -> list[Query]:
                     "%(figure)s cannot be split by %(split)s.", "", figure=figure.label, split=DIMENSIONS[split].label
                 )
         with_bots = isinstance(figure, Metric) and figure.with_bots
-        groups.setdefault((figure.view, with_bots or question.with_bots), []).append(figure)
-    return [_query(question, view, figures, with_bots) for (view, with_bots), figures in groups.items()]
+        own = tuple(f.by in figure.by for f in question.where)  # others are looked up in the visit
+        groups.setdefault((figure.view, with_bots or question.with_bots, own), []).append(figure)
+    found = [_query(question, view, figures, with_bots) for (view, with_bots, _), figures in groups.items()]
+    for query in found:
+        if "{main_goals:" in query.sql:
+            query.params["main_goals"] = list(main_goals(question.site))
+    return found
 
 
 def _query(question: Question, view: str, figures: list[Metric | Estimate], with_bots: bool) -> Query:
@@ -234,7 +244,10 @@ def _size(identity: tuple[str, str], answer: Answer) -> int:
 class Desk:
     """Where questions are asked: runs their queries side by side and remembers answers until the data changes."""
 
-    def __init__(self, warehouse: Warehouse, side_by_side: int = 2, remember: int = REMEMBERED_BYTES) -> None:
+    def __init__(
+        self, warehouse: Warehouse, side_by_side: int = 2, remember: int = REMEMBERED_BYTES,
+        main_goals: Callable[[int], tuple[int, ...]] = _no_goals,
+    ) -> None:  # fmt: skip
         self._warehouse = warehouse
         self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
         self._at_once = threading.Semaphore(AT_ONCE)
@@ -244,6 +257,8 @@ class Desk:
         self._results: LRUCache[Hashable, tuple[Any, Any]] = LRUCache(RESULTS)
         self._lock = threading.Lock()
         self._version: tuple[float, Any] = (0.0, None)
+        self.main_goals = main_goals
+        """The goals of a site that its conversions rest on; the slice that keeps goals says."""
 
     def ask(self, question: Question) -> Result:
         """The rows of one question, largest first figure first."""
@@ -256,7 +271,7 @@ class Desk:
 
     def _asked(self, questions: Sequence[Question]) -> list[Result]:
         began = time.perf_counter()
-        planned = [queries_of(q) for q in questions]
+        planned = [self.planned(q) for q in questions]
         version = self._data_version()
         distinct = {_identity(query): query for queries in planned for query in queries}
         answers = dict(
@@ -267,6 +282,14 @@ class Desk:
             Result(_merged(question, [(query, answers[_identity(query)]) for query in queries]), tuple(queries), took)
             for question, queries in zip(questions, planned, strict=True)
         ]
+
+    def planned(self, question: Question) -> list[Query]:
+        """The queries of a question, with the main goals of its site bound."""
+        return queries_of(question, self.main_goals)
+
+    def look_up(self, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        """Rows of one question about the past that pages never show; not remembered."""
+        return list(self._warehouse.ask(sql, params).rows)
 
     def _answer(self, query: Query, version: Any) -> Answer:
         identity = _identity(query)

@@ -6,6 +6,7 @@ from tandem.accounts.house import House
 from tandem.metrics.address import Address
 from tandem.metrics.ask import Desk, Value
 from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.comparison import Compared, compared
 from tandem.metrics.metric import Figure, Ratio
 
 Totals = dict[str, Value]
@@ -42,15 +43,12 @@ def splits_of(name: str) -> frozenset[str]:
     return frozenset(figure.by)
 
 
-def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, Totals]:
-    """The figures now, and in the time to compare with; None for what the filters do not suit."""
+def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
+    """The figures of the period, and each beside its comparison; None for what the filters do not suit."""
     suiting = _suiting(figures, address)
-    asked = [address.question(suiting)]
-    if address.before:
-        asked.append(address.question(suiting, period=address.before))
-    results = desk_of(house).ask_all(asked)
-    nothing: Totals = dict.fromkeys(figures)
-    return nothing | results[0].total, nothing | (results[1].total if len(results) > 1 else {})
+    found = desk_of(house).ask(address.question(suiting)).total
+    unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
+    return dict.fromkeys(figures) | found, unsuited | compared(house, address, suiting, found)
 
 
 def breakdown(

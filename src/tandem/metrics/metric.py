@@ -42,6 +42,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     with_bots: bool = False  # asked over people and robots alike
     permission: str = ""  # empty: that of its file in the catalogue
     side: Side | None = None  # likewise
+    settles_after: int = 0  # days after which the outside system no longer restates it
+    arrives: str = ""  # of cohorts: days from a row's moment to its outcome, an SQL expression, NULL without an outcome
+    rests_on_goals: bool = False  # recounted when goals change
 
     @property
     def owner(self) -> str:

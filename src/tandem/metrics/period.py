@@ -1,4 +1,4 @@
-"""Spans of days in a site's zone, and what to compare them with."""
+"""Spans of days in a site's zone, and the spans that are like them: the same weekdays, up to the same hour."""
 
 import re
 from datetime import UTC, date, datetime, time, timedelta
@@ -13,6 +13,7 @@ NAMES = ("today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12mo"
 Comparison = Literal["previous", "year", "none"]
 _CUSTOM = re.compile(r"^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$")
 LONGEST_DAYS = 3700
+YEAR_DAYS = 364  # 52 weeks: a year that keeps the weekdays
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,8 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     first: date
     last: date
     zone: str
+    ends: datetime | None = None
+    """The moment in the last day up to which the span goes, where it is not the day's end."""
 
     @property
     def since(self) -> datetime:
@@ -31,7 +34,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def until(self) -> datetime:
         """The first moment after the span, in UTC."""
-        return _midnight(self.last + timedelta(days=1), self.zone)
+        return self.ends or _midnight(self.last + timedelta(days=1), self.zone)
 
     @property
     def days(self) -> int:
@@ -44,15 +47,35 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
             return "hour"
         return "day" if self.days <= 120 else "week" if self.days <= 400 else "month"
 
-    def compared(self, to: Comparison) -> "Period | None":
-        """The span to compare with: as many days just before, or the same dates a year earlier."""
+    def so_far(self, now: datetime) -> "Period | None":
+        """What has passed of the span; None before its beginning, the span itself after its end."""
+        if now >= self.until:
+            return self
+        if now <= self.since:
+            return None
+        return msgspec.structs.replace(self, last=now.astimezone(ZoneInfo(self.zone)).date(), ends=now)
+
+    def compared(self, to: Comparison, now: datetime) -> "Period | None":
+        """The span that is like this one: as many days, on the same weekdays, up to the same hour of the clock.
+
+        It lies just before, or a year earlier, moved by whole weeks: of a span that goes on, what has passed of it is
+        compared with as much.
+        """
         if to == "none":
             return None
-        if to == "previous":
-            return msgspec.structs.replace(
-                self, first=self.first - timedelta(days=self.days), last=self.last - timedelta(days=self.days)
-            )
-        return msgspec.structs.replace(self, first=_year_before(self.first), last=_year_before(self.last))
+        days = -(-self.days // 7) * 7
+        if to == "year":
+            days = max(YEAR_DAYS, days)
+        back = timedelta(days=days)
+        passed = self.so_far(now)
+        if passed is None:
+            return msgspec.structs.replace(self, first=self.first - back, last=self.last - back)
+        ends = passed.ends
+        if ends is not None:
+            local = ends.astimezone(ZoneInfo(self.zone))
+            at = datetime.combine(local.date() - back, local.time(), ZoneInfo(self.zone))
+            ends = at.replace(fold=0).astimezone(UTC)
+        return msgspec.structs.replace(passed, first=self.first - back, last=passed.last - back, ends=ends)
 
 
 def period_of(name: str, zone: str, now: datetime) -> Period:

@@ -33,7 +33,7 @@ from tandem.reconcile.model.rules import LOOK_BACK_DAYS, UNDECLARED, Rules
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "day": (), "channel": ("channel",), "source": ("source", "medium"), "campaign": ("campaign",),
 }  # fmt: skip
-GOALS_REACHED = ("collect.conversions", "")
+GOALS_REACHED = ("collect.goals_reached", "")
 _PLACES = Decimal("0.0001")
 Counts = dict[Key, Decimal]
 Zone = str
@@ -108,7 +108,7 @@ def compare(
         cells = compared(theirs, steps, ours, squares, asker.withheld(theirs))
     return Comparison(
         source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries,
-        goal_ids=rules.goal_ids if asker.counts_goals else (),
+        goal_ids=asker.goal_ids(rules) if asker.counts_goals else (),
     )  # fmt: skip
 
 
@@ -185,7 +185,7 @@ class _Asker:
 
     def steps(self, rules: Rules) -> tuple[Counts, list[tuple[str, Counted]]]:
         """Our figure, and after each of their rules that applies, with all before it."""
-        rule = Rule(zone=self._site.zone, goal_ids=rules.goal_ids)
+        rule = Rule(zone=self._site.zone, goal_ids=self.goal_ids(rules))
         ours = now = self._count(rule)
         steps: list[tuple[str, Counted]] = []
         if rules.zone and rules.zone != self._site.zone and self._figure != "cost":
@@ -214,6 +214,10 @@ class _Asker:
     def _ours(self) -> str:
         """The name of our figure in the catalogue; "" for goals of paid visits, which this room counts."""
         return HELD_FIGURES[self._room][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
+
+    def goal_ids(self, rules: Rules) -> tuple[int, ...]:
+        """Which of our goals are theirs: those chosen, else the main ones, as on all other pages; none: all."""
+        return rules.goal_ids or desk_of(self._house).main_goals(self._site.id)
 
     @property
     def counts_goals(self) -> bool:

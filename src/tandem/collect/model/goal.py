@@ -1,5 +1,7 @@
 """Goals: what a site wants its visitors to do."""
 
+from collections.abc import Mapping, Sequence
+
 import msgspec
 
 from tandem.base.errors import UserError
@@ -13,6 +15,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: str
     match: str
+    is_main: bool = False  # conversions rest on it; others are steps on the way
 
     @property
     def pattern(self) -> str:
@@ -20,6 +23,15 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
         if self.kind == "event":
             return self.match
         return self.match.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+
+
+def main_by_orders(goals: Sequence[Goal], orders: Mapping[int, int]) -> Goal | None:
+    """The goal that orders reach: one called purchase before others, then the most frequent; None if orders reach none.
+
+    orders   how many orders have reached each goal, by its id
+    """
+    reached = [g for g in goals if orders.get(g.id)]
+    return max(reached, key=lambda g: (g.match.casefold() == "purchase", orders[g.id], -g.id), default=None)
 
 
 def checked_goal(name: str, kind: str, match: str) -> None:

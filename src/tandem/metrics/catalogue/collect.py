@@ -56,6 +56,8 @@ DIMENSIONS = (
     Dimension(id="vital", label="Web vital", column="vital", home="vitals", marketers="Which of the web vitals."),
 )  # fmt: skip
 
+_MAIN = "{main_goals:Array(UInt32)}"
+_NO_MAIN = f"empty({_MAIN})"
 _MANY = "Unsampled; bots are left out unless asked for."
 
 METRICS = (
@@ -91,13 +93,13 @@ METRICS = (
     ),
     Metric(
         id="collect.engaged_visits", label="Engaged visits", unit=Unit.COUNT, view="visits", value="sum(is_engaged)",
-        by=VISIT, adds_up=True, good="up",
+        by=VISIT, adds_up=True, good="up", rests_on_goals=True,
         marketers="Visits with 10 seconds of attention, two pages or a goal.",
         engineers="Visits with engaged_ms >= 10,000, pageviews > 1 or conversions > 0 (the GA4 rule).",
     ),
     Metric(
         id="collect.bounced_visits", label="Bounced visits", unit=Unit.COUNT, view="visits",
-        value="countIf(is_engaged = 0)", by=VISIT, adds_up=True, good="down",
+        value="countIf(is_engaged = 0)", by=VISIT, adds_up=True, good="down", rests_on_goals=True,
         marketers="Visits that were not engaged.",
         engineers="Visits minus engaged visits.",
     ),
@@ -114,16 +116,24 @@ METRICS = (
         engineers="Sum of engaged_ms by page.",
     ),
     Metric(
-        id="collect.conversions", label="Conversions", unit=Unit.COUNT, view="conversions", value="count()",
-        by=(*VISIT, "page", "goal"), adds_up=True, good="up",
-        marketers="Goals reached. One visit can reach several.",
-        engineers="Hits that meet an active goal; a hit that meets two goals counts twice.",
+        id="collect.conversions", label="Conversions", unit=Unit.COUNT, view="conversions",
+        value=f"if({_NO_MAIN}, null, countIf(has({_MAIN}, goal)))", by=(*VISIT, "page"), adds_up=True, good="up",
+        rests_on_goals=True,
+        marketers="How often the main goal was reached. Steps on the way, like a cart, do not count.",
+        engineers="Hits that meet a main goal; one that meets two main goals counts twice. NULL until one is chosen.",
+    ),
+    Metric(
+        id="collect.goals_reached", label="Goals reached", unit=Unit.COUNT, view="conversions", value="count()",
+        by=(*VISIT, "page", "goal"), adds_up=True, good="up", rests_on_goals=True,
+        marketers="How often each goal was reached, main goals and steps alike: one sale can reach several.",
+        engineers="Hits that meet a goal; a hit that meets two goals counts twice.",
     ),
     Metric(
         id="collect.converted_visits", label="Visits that converted", unit=Unit.COUNT, view="visits",
-        value="countIf(conversions > 0)", by=VISIT, adds_up=True, good="up",
-        marketers="Visits that reached at least one goal.",
-        engineers="Visits with conversions > 0.",
+        value=f"if({_NO_MAIN}, null, countIf(hasAny({_MAIN}, goals)))", by=VISIT, adds_up=True, good="up",
+        rests_on_goals=True,
+        marketers="Visits that reached a main goal.",
+        engineers="Visits with a hit that meets a main goal. NULL until one is chosen.",
     ),
     Metric(
         id="collect.revenue", label="Revenue", unit=Unit.MONEY, view="visits", value="sum(revenue)", by=VISIT,
@@ -227,7 +237,7 @@ RATIOS = (
     Ratio(
         id="collect.conversion_rate", label="Conversion rate", unit=Unit.SHARE, top="collect.converted_visits",
         bottom="collect.visits", good="up",
-        marketers="Share of visits that reached a goal.", engineers="Visits with a conversion over visits.",
+        marketers="Share of visits that reached a main goal.", engineers="Visits with a conversion over visits.",
     ),
     Ratio(
         id="collect.average_order", label="Average order", unit=Unit.MONEY, top="collect.revenue",

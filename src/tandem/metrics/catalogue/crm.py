@@ -31,9 +31,18 @@ DIMENSIONS: tuple[Dimension, ...] = (
 )  # fmt: skip
 
 
+_IS_WON = "kind = 'deal' and stage_kind = 'won'"
+ARRIVES = (
+    f"if({_IS_WON} and won_at > toDateTime64(0, 3, 'UTC'), greatest(0, dateDiff('second', at, won_at)) / 86400, null)"
+)
+"""Days from creation to the sale. Other outcomes of a record (qualified, lost) come no later."""
+AT_ONCE = ("leads", "deals", "sourceless")
+
+
 def _count(name: str, label: str, value: str, good: str, marketers: str, engineers: str) -> Metric:
     return Metric(
         id=f"crm.{name}", label=label, unit=Unit.COUNT, view="deals", value=value, by=BY, adds_up=True,
+        arrives="" if name in AT_ONCE else ARRIVES,
         good=good, marketers=marketers, engineers=f"{engineers} {_WHEN}",  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -41,12 +50,11 @@ def _count(name: str, label: str, value: str, good: str, marketers: str, enginee
 def _money(name: str, label: str, value: str, marketers: str, engineers: str) -> Metric:
     return Metric(
         id=f"crm.{name}", label=label, unit=Unit.MONEY, view="deals", value=value, by=BY, adds_up=True, good="up",
-        marketers=marketers, engineers=f"{engineers} {_WHEN}",
+        arrives=ARRIVES, marketers=marketers, engineers=f"{engineers} {_WHEN}",
     )  # fmt: skip
 
 
 _NET = "(ifNull(amount, toDecimal64(0, 4)) - refunded)"
-_IS_WON = "kind = 'deal' and stage_kind = 'won'"
 
 METRICS: tuple[Metric, ...] = (
     _count("leads", "Leads", "countIf(parent = 0)", "up",
@@ -85,7 +93,7 @@ METRICS: tuple[Metric, ...] = (
         id="crm.time_to_win", label="Time to win (median)", unit=Unit.SECONDS, view="deals",
         value=f"quantileExactIf(0.5)(toFloat64(greatest(0, dateDiff('second', at, won_at))), {_IS_WON} "
         "and won_at > toDateTime64(0, 3, 'UTC'))",
-        by=BY, adds_up=False, good="down",
+        by=BY, adds_up=False, good="down", arrives=ARRIVES,
         marketers="Half of the won deals took no longer from creation to the sale.",
         engineers=f"Exact median of seconds between creation and closing of won deals. {_WHEN}",
     ),

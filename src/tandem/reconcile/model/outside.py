@@ -48,7 +48,7 @@ FIGURES: Final[Mapping[str, Figure]] = {
     "users": Figure(label=_text("Users"), ours="collect.visitors", adds_up=False),
     "sessions": Figure(label=_text("Sessions"), ours="collect.visits"),
     "pageviews": Figure(label=_text("Page views"), ours="collect.pageviews"),
-    "conversions": Figure(label=_text("Conversions"), ours="collect.conversions"),
+    "conversions": Figure(label=_text("Conversions"), ours="collect.goals_reached"),
     "orders": Figure(label=_text("Orders"), ours="collect.orders"),
     "revenue": Figure(label=_text("Revenue"), ours="collect.revenue", is_money=True),
     "clicks": Figure(label=_text("Ad clicks"), ours="ads.visits"),
@@ -238,7 +238,7 @@ HELD: Final = "held"
 HELD_FIGURES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "ads": {"clicks": ("ads.clicks", "ads.visits"), "conversions": ("ads.platform_conversions", "")},
     "crm": {
-        "leads": ("crm.leads", "collect.conversions"),
+        "leads": ("crm.leads", "collect.goals_reached"),
         "orders": ("crm.won", "collect.orders"),
         "revenue": ("crm.revenue", "collect.revenue"),
     },

@@ -27,7 +27,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     attribution       to which visit's source a direct visit counts: its own, or the last one that was not direct
     orders            whether an order whose number comes again counts every time, or once
     goals             whether a goal reached again in the same visit counts every time, or once
-    goal_ids          which of our goals its conversions or leads are; none: all of them
+    goal_ids          which of our goals its conversions or leads are; none: the main ones
     is_same           of an ad system or a CRM: its conversions, leads and deals are the same things as ours, so that a
                       difference is a fault and not a matter of course
     """

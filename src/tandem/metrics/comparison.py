@@ -1,0 +1,271 @@
+"""Like for like: what a figure is compared with, and whether that comparison bears a verdict.
+
+Pages, tiles, colours and answers of the API take every change from here. A figure whose comparison bears none stands
+alone and says why.
+"""
+
+import time
+from bisect import bisect_right
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tandem.accounts.house import House, recounted
+from tandem.accounts.model import Site
+from tandem.metrics.address import Address
+from tandem.metrics.ask import Desk, Question, Value, counted
+from tandem.metrics.catalogue import FIGURES, OF_VISITS
+from tandem.metrics.metric import Figure, Metric
+from tandem.metrics.period import Period
+
+Why = Literal["unmeasured", "young", "settling", "recounting", "clocks", "little_history"]
+ENOUGH_ALIKE = 0.98
+"""How mature the newer cohort must be, as a share of the older one's maturity."""
+COMPLETE = timedelta(days=60)
+"""A cohort this old has had its time."""
+HISTORY = timedelta(days=400)
+ENOUGH_OUTCOMES = 20
+UNLIKE_LENGTH = 0.01
+NOTICED = 0.005
+"""A change below half a per cent is none."""
+FRESH_S = 600.0
+
+
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a comparison bears no verdict: `day` of the first measured day, `share` done or arrived, `days` to settle."""
+
+    why: Why
+    day: date | None = None
+    share: float | None = None
+    days: int | None = None
+
+
+class Compared(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure beside its comparison; both cover like spans, up to the day `settled` if newer days still change."""
+
+    figure: Figure
+    value: Value
+    before: Value
+    reason: Reason | None = None
+    settled: date | None = None
+
+    @property
+    def change(self) -> float | None:
+        """Relative change; None without a base, or where the comparison bears no verdict."""
+        return relative(self.value, self.before) if self.reason is None else None
+
+    @property
+    def direction(self) -> str:
+        """up, down, same, or nothing when there is no change to speak of."""
+        change = self.change
+        if change is None:
+            return ""
+        return "same" if abs(change) < NOTICED else "up" if change > 0 else "down"
+
+    @property
+    def verdict(self) -> str:
+        """good, bad or neutral: from what is good for this figure, never from the sign alone."""
+        return verdict_of(self.change, self.figure.good)
+
+
+def relative(now: Value, before: Value) -> float | None:
+    """Change as a share of what was before; None without a base."""
+    return None if now is None or not before else now / before - 1
+
+
+def verdict_of(change: float | None, good: str) -> str:
+    """good, bad or neutral: what this relative change means for a figure that should go up, down or neither way."""
+    if change is None or abs(change) < NOTICED or good == "neither":
+        return "neutral"
+    return "good" if (change > 0) == (good == "up") else "bad"
+
+
+# ── the rules, without any store ──
+
+
+def settled_until(period: Period, settles_after: int, now: datetime) -> date | None:
+    """The last day of the period whose figures no longer change; None if there is none."""
+    last = now.astimezone(ZoneInfo(period.zone)).date() - timedelta(days=settles_after + 1)
+    return min(period.last, last) if last >= period.first else None
+
+
+def like_spans(
+    period: Period, before: Period, settles_after: int, now: datetime
+) -> tuple[Period, Period, date | None] | None:
+    """What is really compared: the spans less the newest days that still settle, and the last day if some are left out.
+
+    None if no day has settled
+    """
+    if not settles_after:
+        return period, before, None
+    last = settled_until(period, settles_after, now)
+    if last is None:
+        return None
+    if last == period.last:
+        return period, before, None
+    cut = before.first + (last - period.first)
+    return (
+        msgspec.structs.replace(period, last=last, ends=None),
+        msgspec.structs.replace(before, last=cut, ends=None),
+        last,
+    )
+
+
+def clocks_differ(period: Period, before: Period, now: datetime) -> bool:
+    """Whether a changed clock makes one span longer than the other by more than a hundredth."""
+    passed = period.so_far(now)
+    if passed is None:
+        return False
+    ours, theirs = passed.until - passed.since, before.until - before.since
+    return abs(ours - theirs) > UNLIKE_LENGTH * max(ours, theirs)
+
+
+def unmeasured(before: Period, first: datetime | None, is_daily: bool = False) -> date | None:
+    """The first measured day, if measuring began after the span to compare with.
+
+    is_daily   the figure is told by the day, so that the first day is measured whole
+    """
+    if first is None:
+        return None
+    day = first.astimezone(ZoneInfo(before.zone)).date()
+    is_whole = day <= before.first if is_daily else first <= before.since + timedelta(hours=1)
+    return None if is_whole else day
+
+
+def arrived(delays: Sequence[float], period: Period, now: datetime) -> float:
+    """The share of a span's outcomes that have come by now, if they come as they used to.
+
+    delays   days from a record's creation to its outcome, in complete cohorts, rising
+    """
+    passed = period.so_far(now)
+    if passed is None or not delays:
+        return 0.0
+    half, parts = (passed.until - passed.since) / passed.days / 2, []
+    for i in range(passed.days):
+        age = (now - (passed.since + half * (2 * i + 1))) / timedelta(days=1)
+        parts.append(bisect_right(delays, age) / len(delays))
+    return sum(parts) / len(parts)
+
+
+def immature(delays: Sequence[float], period: Period, before: Period, now: datetime) -> Reason | None:
+    """Why cohorts of these spans are not alike: the newer one has had less time for its outcomes."""
+    if now - period.until >= COMPLETE:
+        return None
+    if len(delays) < ENOUGH_OUTCOMES:
+        return Reason(why="little_history")
+    share = arrived(delays, period, now)
+    return Reason(why="young", share=share) if share < ENOUGH_ALIKE * arrived(delays, before, now) else None
+
+
+# ── with the stores ──
+
+
+class History:
+    """What is known of a site's own past: when each view begins, and how long outcomes take. Looked up now and then."""
+
+    def __init__(self, house: House) -> None:
+        self._house, self._known = house, dict[tuple[int, str], tuple[float, list[float]]]()
+
+    def first(self, site: int, view: str) -> datetime | None:
+        """The first moment at which this view holds anything."""
+        view = "visits" if view in OF_VISITS else view
+        sql = f"select toFloat64(min(at)) from {view} where site = {{site:UInt32}} having count() > 0"
+        found = self._looked_up(site, view, sql, {"site": site})
+        return datetime.fromtimestamp(found[0], UTC) if found else None
+
+    def delays(self, site: int, figure: Metric, now: datetime) -> list[float]:
+        """Days from creation to outcome in complete cohorts, rising."""
+        sql = (
+            f"select toFloat64({figure.arrives}) as days from {figure.view}\n"
+            "where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}\n"
+            f"  and ({figure.arrives}) is not null order by days limit 100000"
+        )
+        bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
+        return self._looked_up(site, figure.arrives, sql, bound)
+
+    def _looked_up(self, site: int, what: str, sql: str, bound: dict[str, Any]) -> list[float]:
+        key, at = (site, what), time.monotonic()
+        known = self._known.get(key)
+        if known and known[1] and at - known[0] < FRESH_S:
+            return known[1]
+        desk: Desk = self._house.parts["desk"]
+        found = [float(row[0]) for row in desk.look_up(sql, bound)]
+        self._known[key] = (at, found)
+        return found
+
+
+def reason_of(house: House, address: Address, name: str, before: Period | None = None) -> Reason | None:
+    """Why the comparison of a figure bears no verdict; None if it does, or if nothing is compared."""
+    before = before or address.before
+    if before is None:
+        return None
+    now, site = address.now, address.site
+    parts = _parts(name)
+    if any(p.rests_on_goals for p in parts) and (share := recounted(house, site)) is not None:
+        return Reason(why="recounting", share=share)
+    history = history_of(house)
+    firsts = [unmeasured(before, history.first(site.id, p.view), "hour" not in p.by) for p in parts]
+    if days := [day for day in firsts if day]:
+        return Reason(why="unmeasured", day=max(days))
+    if clocks_differ(address.period, before, now):
+        return Reason(why="clocks")
+    settles = _settles_after(name)
+    if settles and settled_until(address.period, settles, now) is None:
+        return Reason(why="settling", days=settles)
+    for part in parts:
+        if part.arrives and (why := immature(history.delays(site.id, part, now), address.period, before, now)):
+            return why
+    return None
+
+
+def compared(house: House, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
+    """Each figure beside its comparison; `now` are the figures of the whole period, as the page shows them."""
+    desk: Desk = house.parts["desk"]
+    alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
+    before = address.before
+    if before is None:
+        return alone
+    reasons = {f: reason_of(house, address, f, before) for f in figures}
+    groups: dict[int, list[str]] = {}
+    for f in figures:
+        if reasons[f] is None:
+            groups.setdefault(_settles_after(f), []).append(f)
+    found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
+    for settles, names in groups.items():
+        spans = like_spans(address.period, before, settles, address.now)
+        assert spans is not None, "reason_of has said so"
+        period, earlier, last = spans
+        asked = [_question(address, names, earlier)] + ([_question(address, names, period)] if last else [])
+        results = [r.total for r in desk.ask_all(asked)]
+        for f in names:
+            value = results[1].get(f) if last else now.get(f)
+            found[f] = msgspec.structs.replace(alone[f], value=value, before=results[0].get(f), settled=last)
+    return found
+
+
+def _question(address: Address, names: list[str], period: Period) -> Question:
+    return address.question(tuple(names), period=period)
+
+
+def _parts(name: str) -> list[Metric]:
+    """The counted figures that a figure is made of."""
+    return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Metric)]
+
+
+def _settles_after(name: str) -> int:
+    return max((p.settles_after for p in _parts(name)), default=0)
+
+
+def history_of(house: House) -> History:
+    """What this house knows of its sites' past."""
+    history: History = house.parts.setdefault("history", History(house))
+    return history
+
+
+def goals_missing(house: House, site: Site) -> bool:
+    """Whether nobody has chosen a main goal, so that conversions cannot be counted."""
+    desk: Desk = house.parts["desk"]
+    return not desk.main_goals(site.id)

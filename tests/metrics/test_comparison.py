@@ -1,0 +1,299 @@
+"""Headlines that were not true, and the rules that keep them from being said: like against like, or no verdict."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base.warehouse import Warehouse
+from tandem.board import questions
+from tandem.board.model import outcome
+from tandem.collect import healing, store
+from tandem.collect.jobs import Loader
+from tandem.metrics.address import Address, address_of
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.comparison import (
+    Compared,
+    Reason,
+    arrived,
+    clocks_differ,
+    immature,
+    like_spans,
+    reason_of,
+    settled_until,
+    unmeasured,
+    verdict_of,
+)
+from tandem.metrics.period import Period, period_of
+from tests.collect.conftest import told
+
+NOW = datetime(2026, 11, 25, 14, 20, tzinfo=UTC)  # a Wednesday; in Warsaw it is 15:20
+DAY = timedelta(days=1)
+Sell = Callable[..., None]
+
+
+def span(first: str, last: str, zone: str = "UTC") -> Period:
+    return Period(name="x", first=date.fromisoformat(first), last=date.fromisoformat(last), zone=zone)
+
+
+def view(site: Site, period: str, now: datetime = NOW) -> Address:
+    return address_of({"period": period}, [], site, "marketing", now)
+
+
+@pytest.fixture
+def sell(house: House, site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Sell:
+    """Orders of 10 at these moments, each by a visitor of their own."""
+    monkeypatch.setattr("tandem.base.clock.now", lambda: NOW)
+    store.add_goal(house.database, site, "Purchase", "event", "purchase")
+    store.add_goal(house.database, site, "Cart", "page", "/cart")
+    healing.note_healed(house.database, site)
+    loader = Loader(house.warehouse, house.database, tmp_path)
+
+    def load(*moments: datetime) -> None:
+        records = []
+        for n, at in enumerate(moments):
+            records.append(told(site.id, n + 1, at, path="/cart"))
+            records.append(told(site.id, n + 1, at + timedelta(minutes=1), "event", name="purchase", amount="10"))
+        loader.load(records, f"orders-{moments[0]}")
+
+    return load
+
+
+def tiles(house: House, address: Address) -> dict[str, Any]:
+    return {t.figure.id: t for _, group in questions.board_tiles(house, address, []) for t in group}
+
+
+# ── the headlines of the issue ──
+
+
+def test_part_of_today_is_not_judged_against_a_whole_day(house: House, site: Site, sell: Sell) -> None:
+    """It said "Worse than before: revenue fell by 75%" where every day goes the same way."""
+    hours = (9, 13, 18, 19, 20, 20, 21, 21)  # a quarter of the orders come before 14:20
+    days = [NOW.replace(hour=0, minute=0) - DAY * n for n in range(30)]
+    sell(*(day + timedelta(hours=h) for day in days for h in hours if day + timedelta(hours=h) < NOW))
+    found = tiles(house, view(site, "today"))
+    revenue = found["collect.revenue"]
+    assert (revenue.value, revenue.compared.before) == (20, 20)
+    assert (revenue.compared.change, revenue.compared.verdict) == (0, "neutral")
+    assert outcome([found["collect.revenue"], found["collect.visits"]]) == "same"
+
+
+def test_the_last_seven_days_hold_no_more_of_today_than_of_the_day_they_are_compared_with(
+    house: House, site: Site, sell: Sell
+) -> None:
+    days = [NOW.replace(hour=0, minute=0) - DAY * n for n in range(30)]
+    sell(*(day + timedelta(hours=h) for day in days for h in (9, 20) if day + timedelta(hours=h) < NOW))
+    revenue = tiles(house, view(site, "7d"))["collect.revenue"]
+    assert (revenue.value, revenue.compared.before) == (130, 130)
+    assert revenue.compared.verdict == "neutral"
+
+
+def test_weekdays_are_compared_with_the_same_weekdays(house: House, site: Site, sell: Sell) -> None:
+    """A shop that sells on weekdays only: a Monday is no better than the Sunday before it."""
+    noons = [NOW.replace(hour=12, minute=0) - DAY * n for n in range(30)]
+    sell(*(at for at in noons if at.weekday() < 5))
+    monday = tiles(house, view(site, "2026-11-23..2026-11-23"))["collect.revenue"]
+    assert (monday.compared.before, monday.compared.verdict) == (10, "neutral")
+
+
+def test_a_time_that_was_not_measured_is_nothing_to_be_better_than(house: House, site: Site, sell: Sell) -> None:
+    """It said "Better, +333%": 90 days against a time of which only the last weeks were measured."""
+    sell(*(NOW - DAY * n for n in range(1, 110)))
+    found = tiles(house, view(site, "90d"))
+    visits = found["collect.visits"]
+    assert visits.value == 89
+    assert visits.compared.reason == Reason(why="unmeasured", day=date(2026, 8, 8))
+    assert (visits.compared.change, visits.compared.direction, visits.compared.verdict) == (None, "", "neutral")
+    assert outcome([found[f] for f in ("collect.visits", "collect.revenue")]) == "alone"
+    assert questions.chart(house, view(site, "90d"), "collect.visits").compared.reason == visits.compared.reason
+    kind = questions.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
+    table = questions.table(house, view(site, "90d"), kind, questions.Reading(name=lambda by, value: value))
+    assert table.reason == visits.compared.reason
+    assert [line.compared for line in table.rows] == [None]
+
+
+def test_the_newest_leads_are_not_judged_before_they_had_time(house: House, site: Site) -> None:
+    """Every day brings a lead, each is won ten days later: nothing gets worse, and nothing is shown in red."""
+    won_after, days = timedelta(days=10), [NOW - DAY * n for n in range(1, 200)]
+    _deals(house.warehouse, site.id, [(at, at + won_after) for at in days])
+    address = view(site, "30d")
+    now, before = (_won(house, address, period) for period in (address.period, address.before))
+    assert now < before, "the figures stay what they are"
+    reason = reason_of(house, address, "crm.won")
+    assert reason is not None and reason.why == "young" and reason.share == pytest.approx(20 / 30, abs=0.05)
+    assert reason_of(house, address, "crm.leads") is None
+    assert reason_of(house, address, "crm.revenue") == reason_of(house, address, "crm.win_rate") == reason
+    assert reason_of(house, view(site, "2026-08-01..2026-08-30"), "crm.won") is None, "they have had their time"
+    month = view(site, "2026-10-01..2026-10-30")
+    assert reason_of(house, month, "crm.won") is None, "in this shop ten days are enough"
+
+
+def _won(house: House, address: Address, period: Any) -> int:
+    return int(house.parts["desk"].ask(address.question(("crm.won",), period=period)).total["crm.won"])
+
+
+def _deals(warehouse: Warehouse, site: int, made: list[tuple[datetime, datetime]]) -> None:
+    is_won = [closed < NOW for _, closed in made]
+    count = len(made)
+    never = datetime(1970, 1, 1, tzinfo=UTC)
+    warehouse.insert(
+        "deal_rows",
+        {
+            "site": [site] * count, "at": [at for at, _ in made], "deal": list(range(1, count + 1)),
+            "system": ["file"] * count, "connection": [1] * count, "ref": [str(n) for n in range(count)],
+            "kind": ["deal"] * count, "stage": ["won" if won else "new" for won in is_won],
+            "stage_kind": ["won" if won else "open" for won in is_won],
+            "closed": [closed if won else never for (_, closed), won in zip(made, is_won, strict=True)],
+            "updated": [at for at, _ in made], "amount": [Decimal(10)] * count,
+        },
+    )  # fmt: skip
+
+
+def test_costs_that_the_ad_systems_still_restate_are_left_out_of_the_comparison(house: House, site: Site) -> None:
+    """Ten a day, but the newest three days have come in by half only: no fall is told."""
+    days = [date(2026, 11, 25) - DAY * n for n in range(80)]
+    rows = [(on, Decimal(10) if n > 3 else Decimal(5)) for n, on in enumerate(days)]
+    _costs(house.warehouse, site, rows)
+    found = questions.tiles_of(house, view(site, "30d"), ("ads.cost", "ads.cpc"), [])
+    cost = found[0]
+    assert cost.value == 280
+    assert (cost.compared.value, cost.compared.before) == (260, 260)
+    assert (cost.compared.settled, cost.compared.change) == (date(2026, 11, 21), 0)
+    assert found[1].compared.settled == date(2026, 11, 21)
+    assert reason_of(house, view(site, "today"), "ads.cost") == Reason(why="settling", days=3)
+
+
+def _costs(warehouse: Warehouse, site: Site, rows: list[tuple[date, Decimal]]) -> None:
+    count = len(rows)
+    warehouse.insert(
+        "ad_rows",
+        {
+            "site": [site.id] * count, "on": [on for on, _ in rows], "system": ["google"] * count,
+            "at": [datetime(on.year, on.month, on.day, 11, tzinfo=UTC) for on, _ in rows],
+            "cost": [cost for _, cost in rows], "clicks": [1] * count, "load": [1] * count,
+        },
+    )  # fmt: skip
+    days = [on for on, _ in rows]
+    warehouse.insert(
+        "ad_loads", {"site": [site.id] * count, "system": ["google"] * count, "on": days, "load": [1] * count}
+    )
+
+
+def test_while_goals_are_recounted_nothing_that_rests_on_them_is_judged(
+    house: House, site: Site, sell: Sell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It read 32,664 instead of 11,007 for three minutes, without a word."""
+    monkeypatch.setattr(healing, "RANGES", 4)
+    house.parts["recounted"] = lambda site: healing.recounted(house, site)
+    sell(*(NOW - DAY * n for n in range(1, 40)))
+    address, seen = view(site, "7d"), []
+    before = tiles(house, address)["collect.conversions"].value
+    store.add_goal(house.database, site, "Any page", "page", "*")
+
+    def look(share: float) -> None:
+        house.parts["desk"].look_again()
+        tile = tiles(house, address)["collect.conversions"]
+        seen.append((share, tile.value, tile.compared.reason))
+
+    healing.heal(house, site, look)
+    assert seen[0] == (0.0, before, Reason(why="recounting", share=0.0))
+    assert {value for _, value, _ in seen} == {before} == {6}, "the main goal's hits, whatever is counted beside them"
+    assert [reason.share for _, _, reason in seen[:-1] if reason] == [0.0, 0.25, 0.5, 0.75]
+    assert seen[-1][2] is None
+    assert tiles(house, address)["collect.visits"].compared.reason is None
+
+
+# ── the rules ──
+
+
+def test_a_verdict_needs_a_comparison_that_bears_one() -> None:
+    figure = FIGURES["collect.revenue"]
+    fallen = Compared(figure=figure, value=25, before=100)
+    assert (fallen.change, fallen.direction, fallen.verdict) == (-0.75, "down", "bad")
+    alone = Compared(figure=figure, value=25, before=100, reason=Reason(why="young"))
+    assert (alone.change, alone.direction, alone.verdict) == (None, "", "neutral")
+    assert verdict_of(0.004, "up") == verdict_of(-0.5, "neither") == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "last"),
+    [
+        (span("2026-11-01", "2026-11-25"), NOW, date(2026, 11, 21)),
+        (span("2026-11-01", "2026-11-10"), NOW, date(2026, 11, 10)),
+        (span("2026-11-22", "2026-11-25"), NOW, None),
+        # half past seven in the evening of the 25th is the 26th in Kolkata
+        (span("2026-11-01", "2026-11-26", "Asia/Kolkata"), NOW.replace(hour=19), date(2026, 11, 22)),
+    ],
+)
+def test_days_settle_in_the_sites_zone(period: Period, now: datetime, last: date | None) -> None:
+    assert settled_until(period, 3, now) == last
+    before = period.compared("previous", now)
+    assert before is not None
+    spans = like_spans(period, before, 3, now)
+    assert (spans is None) == (last is None)
+    if spans is not None:
+        ours, theirs, settled = spans
+        assert (ours.days, ours.first.weekday()) == (theirs.days, theirs.first.weekday())
+        assert settled == (last if last != period.last else None)
+
+
+@pytest.mark.parametrize(
+    ("period", "differs"),
+    [
+        (span("2026-03-29", "2026-03-29", "Europe/Warsaw"), True),  # 23 hours against 24
+        (span("2026-10-25", "2026-10-25", "Europe/Warsaw"), True),  # 25 against 24
+        (span("2026-11-01", "2026-11-01", "Europe/Warsaw"), True),  # 24 against the 25 of the week before
+        (span("2026-03-29", "2026-03-29", "Asia/Kolkata"), False),
+        (span("2026-03-23", "2026-03-29", "Europe/Warsaw"), False),  # an hour in a week
+        (span("2026-11-25", "2026-11-25", "Europe/Warsaw"), False),
+    ],
+)
+def test_a_day_with_another_length_is_not_judged(period: Period, differs: bool) -> None:
+    before = period.compared("previous", NOW)
+    assert before is not None
+    assert clocks_differ(period, before, NOW) == differs
+
+
+def test_measured_means_measured_from_the_first_hour() -> None:
+    before = span("2026-11-03", "2026-11-09", "Europe/Warsaw")
+    assert unmeasured(before, before.since) is None
+    assert unmeasured(before, before.since + timedelta(minutes=59)) is None
+    assert unmeasured(before, before.since + timedelta(hours=9)) == date(2026, 11, 3)
+    assert unmeasured(before, datetime(2026, 11, 7, 23, 30, tzinfo=UTC)) == date(2026, 11, 8), "in the site's zone"
+    assert unmeasured(before, None) is None
+    noon = before.since + timedelta(hours=12)
+    assert (unmeasured(before, noon), unmeasured(before, noon, is_daily=True)) == (date(2026, 11, 3), None)
+
+
+@given(
+    st.lists(st.floats(0, 60), min_size=20, max_size=60).map(sorted),
+    st.integers(0, 90),
+    st.integers(1, 60),
+)
+def test_older_cohorts_are_riper_and_the_ripest_hold_everything(delays: list[float], ago: int, days: int) -> None:
+    last = NOW.date() - DAY * ago
+    period = Period(name="x", first=last - DAY * (days - 1), last=last, zone="UTC")
+    before = period.compared("previous", NOW)
+    assert before is not None
+    assert 0 <= arrived(delays, period, NOW) <= arrived(delays, before, NOW) + 1e-9 <= 1 + 1e-9
+    old = span("2026-01-01", "2026-01-31")
+    assert arrived(delays, old, NOW) == 1
+    assert immature(delays, old, span("2025-12-01", "2025-12-31"), NOW) is None
+
+
+def test_without_enough_history_the_newest_cohorts_are_not_judged() -> None:
+    period, before = span("2026-11-01", "2026-11-24"), span("2026-10-04", "2026-10-27")
+    assert immature([1.0] * 19, period, before, NOW) == Reason(why="little_history")
+    assert immature([0.01] * 20, period, before, NOW) is None, "where all sales come within the hour, all have come"
+
+
+def test_a_period_to_come_is_not_begun() -> None:
+    period = period_of("2026-12-01..2026-12-02", "UTC", NOW)
+    assert period.so_far(NOW) is None
+    assert not clocks_differ(period, span("2026-11-24", "2026-11-25"), NOW)

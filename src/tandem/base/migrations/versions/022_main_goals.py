@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "013"
+revision = "022"
 down_revision = "021"
 branch_labels = None
 depends_on = None

@@ -106,15 +106,16 @@ def test_another_company_sees_nothing_of_it(running: Running) -> None:  # noqa: 
 
 def test_the_goals_that_a_system_counts_are_chosen_and_named(running: Running) -> None:  # noqa: F811
     with running.as_person("admin") as browser:
-        goal = {"name": "Asked for a <b>quote", "kind": "event", "match": "quote"}
-        assert browser.post("/goals?site=fern", data=goal).status_code == 200
+        for name, match in (("Bought", "purchase"), ("Asked for a <b>quote", "quote")):
+            goal = {"name": name, "kind": "event", "match": match}
+            assert browser.post("/goals?site=fern", data=goal).status_code == 200
         rows = "date,sessions,conversions\n2026-10-01,500,120\n"
         draft = upload(browser, rows, system="ga4", account="78")["draft"]
         browser.post(f"/reconciliation/imports/{draft}/confirm?site=fern")
         at = f"/reconciliation?{OCTOBER}&source=ga4:78"
         page = browser.get(f"{at}&figure=conversions").text
-        box = page.partition('<input type="checkbox" name="goal_')[2]
-        assert box and "Of our goals only these count here" not in page
+        box = page.split('<input type="checkbox" name="goal_')[2]
+        assert "Of our goals only these count here: Bought." in page, "nothing ticked: the main goal"
         rules = {"source": "ga4:78", "bots": "none", "attribution": "visit", "orders": "once", "goals": "every",
                  f"goal_{box.partition(chr(34))[0]}": "1"}  # fmt: skip
         assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules).status_code == 200

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Iterator
 from datetime import UTC
 from pathlib import Path
 from typing import Annotated, Any
@@ -161,9 +162,20 @@ def erase(
         str, typer.Option(help="A visitor's 16 hex digits, a cookie _tdm, a phone, an e-mail, or system:id.")
     ],
     site: Annotated[str, typer.Option(help="Key of a site; without it, on all sites.")] = "",
+    unproved: Annotated[
+        bool, typer.Option("--unproved", help="Also whom only unproved claims of before 0.2 join to this person.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")] = False,
 ) -> None:
-    """Erase all traces of one person, down to the files of the event store."""
-    done = _carried_out("erase", {"person": person, "site": site})
+    """Erase all traces of one person, down to the files of the event store; lists them first, and asks."""
+    args: dict[str, Any] = {"person": person, "site": site, "unproved": unproved}
+    if not yes:
+        listed = _carried_out("erase_preview", args)
+        for line in _erasure(listed["sites"], unproved):
+            typer.echo(line)
+        typer.confirm("Erase all of this? It cannot be undone.", abort=True)
+        args["mark"] = listed["mark"]
+    done = _carried_out("erase", args)
     where = f" on {', '.join(done['sites'])}" if done["sites"] else ""
     typer.echo(f"{done['events']} events erased{where}.")
     if not done["files_gone"]:
@@ -171,6 +183,23 @@ def erase(
     typer.echo("Backups are not touched; delete those that are older than today, or erase again after restoring one.")
     for file in done["backups"]:
         typer.echo(f"  {file}")
+
+
+def _erasure(sites: list[dict[str, Any]], unproved: bool) -> Iterator[str]:
+    """What an erasure would take and leave, line by line."""
+    if not sites:
+        yield "Nothing is known of this person; what is in files of old backups only would stay."
+    for one in sites:
+        yield f"On {one['site']}, these are one person:"
+        yield from (f"  {found['kind']} {found['text']}" for found in one["identifiers"])
+        yield "  " + ", ".join(f"{count} {what}" for what, count in one["counts"].items())
+        if one["unproved"] and not unproved:
+            yield (
+                f"  Stays: {one['unproved']} identifiers that only an unproved claim of before 0.2 joins to them. "
+                "Confirm those that are theirs on the profile, or add --unproved."
+            )
+        if one["hints"]:
+            yield f"  Stays: {one['hints']} browsers that said without proof to be this person; their claims go."
 
 
 @app.command()

@@ -8,8 +8,10 @@ from pathlib import Path
 import lz4.block
 import pytest
 
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
 from tandem.base.errors import UserError
-from tandem.keep.erase import identifier_of
+from tandem.keep.erase import erase, identifier_of
 from tests.keep.conftest import in_house, serving, status_of, tandem, wait_for
 
 try:
@@ -84,7 +86,7 @@ OF_VISITOR = (struct.pack("<Q", VISITOR), b"%016x" % VISITOR, str(VISITOR).encod
 def test_no_file_holds_an_erased_visitor(company: Path) -> None:
     total = in_house(company, FACTS)
     assert len(traces(company, *OF_VISITOR)) > 20, "the search finds what is there"
-    done = tandem(company, "erase", "--person", f"{VISITOR:016x}")
+    done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}")
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
     assert "Backups are not touched" in done.stdout and "old files" not in done.stdout
@@ -130,16 +132,64 @@ people.stitch_all(house, site)
 answer = held()
 """)  # fmt: skip
     assert told[0] == before[0] + 2 and told[3] == before[3] + 1
-    done = tandem(company, "erase", "--person", PHONE)
+    done = tandem(company, "erase", "--yes", "--person", PHONE)
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
     assert traces(company, *OF_VISITOR) == []
     assert in_house(company, IDENTITY) == before, "the callers of the demo stay"
 
 
+TWO_PEOPLE = f"""
+from tandem.people import hints, store as people
+from tandem.people.model.identifier import Identifier, Link, visitor
+house.forget_sites()
+site, at = house.sites()["fern"], datetime(2026, 11, 1, tzinfo=UTC)
+anna, boris = Identifier("phone", "{PHONE}"), Identifier("email", "boris@shop.example")
+people.record(house, site, [
+    Link(a=visitor({VISITOR}), b=anna, at=at, source="signed"), Link(a=visitor(77), b=boris, at=at, source="signed"),
+    Link(a=visitor(77), b=anna, at=at, source="site"), Link(a=visitor({VISITOR}), b=boris, at=at, source="site"),
+])
+hints.record(house, site, [hints.Hint(visitor=88, identifier=anna, at=datetime.now(UTC), why="unsigned")])
+people.stitch_all(house, site)
+answer = people.person_of(house, site, 77) == people.person_of(house, site, {VISITOR})
+"""
+
+
+def test_erasing_anna_lists_what_is_hers_asks_and_leaves_boris(company: Path) -> None:
+    assert in_house(company, FACTS + TWO_PEOPLE), "links of before 0.2 make them one"
+    refused = tandem(company, "erase", "--person", PHONE, typed="n\n")
+    assert refused.returncode == 1 and "erased" not in refused.stdout
+    for said in ("phone +48 ••• ••• 00", f"visitor {VISITOR:016x}", "12 events, 1 visits, 0 calls, 0 deals"):
+        assert said in refused.stdout
+    assert "boris" not in refused.stdout and "0000004d" not in refused.stdout
+    assert "Stays: 2 identifiers that only an unproved claim" in refused.stdout
+    assert "Stays: 1 browsers that said without proof" in refused.stdout
+    done = tandem(company, "erase", "--person", PHONE, typed="y\n")
+    assert done.returncode == 0, done.stderr
+    assert "12 events erased on fern." in done.stdout
+    assert traces(company, *OF_VISITOR) == []
+    left = in_house(company, """
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier
+w, site = house.warehouse, house.sites()["fern"]
+boris = people.key_of(house, site, Identifier("email", "boris@shop.example"))
+anna = people.key_of(house, site, Identifier("phone", "+48600100200"))
+answer = [w.value("select count() from events where visitor = 77"), people.person_of(house, site, boris),
+          w.value("select person_of({site:UInt32}, {node:UInt64})", site=site.id, node=boris),
+          people.is_known(house, site, anna), w.value("select count() from identity_hints"),
+          [k.text for k in people.values_of(house, site, people.nodes_of(house, site, 77), is_open=True)]]
+""")  # fmt: skip
+    assert left == [12, 77, 77, False, 0, [f"{77:016x}", "boris@shop.example"]]
+
+
+def test_a_list_that_has_changed_erases_nothing(house: House, site: Site) -> None:
+    with pytest.raises(UserError, match="nothing was erased"):
+        erase(house, {"person": PHONE, "mark": "0123456789abcdef"}, lambda share, text: None)
+
+
 def test_the_audit_log_tells_of_it_without_the_visitor(company: Path) -> None:
     in_house(company, FACTS)
-    assert tandem(company, "erase", "--person", f"{VISITOR:016x}.abc123", "--site", "fern").returncode == 0
+    assert tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}.abc123", "--site", "fern").returncode == 0
     entries = in_house(company, """
 from tandem.accounts.store import audit_log
 answer = [(e.act, e.object, e.detail) for e in audit_log(house.database, 1) if e.act == "data.erased"]
@@ -154,7 +204,7 @@ def test_a_running_server_erases_what_has_just_come_in(company: Path) -> None:
         import urllib.request
 
         urllib.request.urlopen(urllib.request.Request(url + "/t/hit", json.dumps(hit).encode()), timeout=20)
-        done = tandem(company, "erase", "--person", f"{VISITOR:016x}")
+        done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}")
         assert done.returncode == 0, done.stderr
         assert "1 events erased on fern." in done.stdout
         wait_for(lambda: status_of(url + "/healthz") == 200)
@@ -164,7 +214,7 @@ def test_a_running_server_erases_what_has_just_come_in(company: Path) -> None:
 def test_backups_that_still_hold_the_visitor_are_listed(company: Path) -> None:
     (company / "backups").mkdir(exist_ok=True)
     assert tandem(company, "backup", str(company / "backups" / "old.tar")).returncode == 0
-    done = tandem(company, "erase", "--person", "00000000000000ab")
+    done = tandem(company, "erase", "--yes", "--person", "00000000000000ab")
     assert done.returncode == 0
     assert "0 events erased." in done.stdout
     assert str(company / "backups" / "old.tar") in done.stdout
@@ -177,6 +227,6 @@ def test_what_names_nobody_is_refused(text: str) -> None:
 
 
 def test_an_unknown_site_is_refused(company: Path) -> None:
-    done = tandem(company, "erase", "--person", "00000000000000ab", "--site", "nope")
+    done = tandem(company, "erase", "--yes", "--person", "00000000000000ab", "--site", "nope")
     assert done.returncode == 2
     assert "There is no site “nope”." in done.stderr and "fern" in done.stderr

@@ -1,5 +1,6 @@
 """The pages of people on a running server: found by what one knows of them, masked, unmasked with a note, merged."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,9 +16,10 @@ from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
-from tandem.people import store
+from tandem.people import hints, store
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.routes import ROUTES
+from tandem.people.signing import FreshSecrets, secrets_of
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 PHONE, MASKED = "+48600100200", "+48 ••• ••• 00"
@@ -104,3 +106,44 @@ def test_an_identifier_is_taken_off(client: Any, house: House, site: Site) -> No
 @pytest.mark.parametrize(("typed", "status"), [("?", 400), ("+48600999999", 404)])
 def test_a_merge_with_nobody_is_refused(client: Any, typed: str, status: int) -> None:
     assert client.post(f"/people/{3:016x}/merge", data={"other": typed}).status_code == status
+
+
+def test_a_claim_without_proof_is_shown_masked_and_settled_by_who_may(client: Any, house: House, site: Site) -> None:
+    bo = Identifier("email", "bo@b.example")
+    hints.record(house, site, [hints.Hint(visitor=3, identifier=bo, at=AT, why="unsigned")])
+    store.record(house, site, [Link(a=visitor(7), b=Identifier("login", "ola7"), at=AT, source="site")])
+    store.stitch_all(house, site)
+    shown = client.get(f"/people/{3:016x}").text
+    assert "b•••@b.example" in shown and "bo@b.example" not in shown
+    assert "not signed, joins nobody" in shown and "made before 0.2, counts as a link" in shown
+    key = store.key_of(house, site, bo)
+    form = {"browser": f"{3:016x}", "node": f"{key:016x}", "act": "together"}
+    assert "b•••@b.example" in client.post(f"/people/{3:016x}/claims", data=form).text
+    assert store.person_of(house, site, key) == 3
+    login = store.key_of(house, site, Identifier("login", "ola7"))
+    form = {"browser": f"{7:016x}", "node": f"{login:016x}", "act": "apart"}
+    assert "Not proved" not in client.post(f"/people/{3:016x}/claims", data=form).text
+    assert store.person_of(house, site, login) != 3
+    assert client.post(f"/people/{3:016x}/claims", data=form | {"node": f"{9:016x}"}).status_code == 404
+    assert client.post(f"/people/{3:016x}/claims", data=form | {"act": "glue"}).status_code == 400
+
+
+def test_a_secret_is_shown_once_and_two_are_valid(client: Any, house: House, site: Site) -> None:
+    assert "without a secret your server cannot sign" in client.get("/people/signing").text
+    shown = re.findall(r"tdms_[\w-]+", client.post("/people/signing").text)
+    assert shown and FreshSecrets(house)(site.id) == [shown[0]]
+    assert shown[0] not in client.get("/people/signing").text
+    with house.database.read() as c:
+        assert shown[0] not in str(c.execute(text("select * from signing_secrets")).all())
+    client.post("/people/signing")
+    client.post("/people/signing")
+    valid = secrets_of(house, site)
+    assert len(valid) == 2 and shown[0] not in FreshSecrets(house)(site.id)
+    assert client.post(f"/people/signing/{valid[1].id}/retire").status_code == 200
+    assert [one.id for one in secrets_of(house, site)] == [valid[0].id]
+    assert client.post(f"/people/signing/{valid[1].id}/retire").status_code == 404
+    with house.database.read() as c:
+        noted = c.execute(text("select act, object from audit where act like 'signing.%'")).all()
+    assert [tuple(row) for row in noted] == [("signing.secret_made", site.key)] * 3 + [
+        ("signing.secret_retired", site.key)
+    ]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.people.model.stitch import MOST, NOTHING, Decisions, links_of, stitch
+from tandem.people.model.stitch import MOST, NOTHING, Decisions, Links, links_of, stitch
 
 Row = tuple[int, str, int, str]
 KIND_OF = {0: "visitor", 1: "phone", 2: "email", 3: "crm", 4: "login"}
@@ -89,6 +89,32 @@ def test_a_person_is_one_of_their_own_browsers(rows: list[Row]) -> None:
     for node, person in found.items():
         if kind(node) == "visitor":
             assert kind(person) == "visitor"
+
+
+def mixed(proved: list[Row], claimed: list[Row]) -> tuple[dict[int, int], dict[int, bool]]:
+    links = Links(*(np.concatenate(c) for c in zip(links_of(proved), links_of(claimed, unproved=True), strict=True)))
+    found = stitch(links)
+    keys = found.node.tolist()
+    return dict(zip(keys, found.person.tolist(), strict=True)), dict(zip(keys, found.is_shared.tolist(), strict=True))
+
+
+@given(ROWS, ROWS)
+@settings(max_examples=100, deadline=None)
+def test_claims_of_before_part_nobody_who_is_proved_and_join_no_more_than_they_did(
+    proved: list[Row], claimed: list[Row]
+) -> None:
+    sure, together = persons(proved), persons(proved + claimed)
+    found, shared = mixed(proved, claimed)
+    for one, person in sure.items():
+        for other, theirs in sure.items():
+            if person == theirs:
+                assert found[one] == found[other], "what is proved holds whatever is claimed"
+    alone = stitch(links_of(proved))
+    for node, is_shared in zip(alone.node.tolist(), alone.is_shared.tolist(), strict=True):
+        assert shared[node] == is_shared, "a claim makes nobody shared who is proved"
+    assert mixed([], claimed)[0] == persons(claimed), "alone they hold as they did"
+    assert mixed(proved, proved)[0] == sure, "said and proved is proved"
+    assert together.keys() == found.keys()
 
 
 def test_a_phone_joins_two_browsers() -> None:

@@ -127,6 +127,9 @@ def _chance(seed: int) -> list[Link]:
             told.append(link(Identifier("login", f"user{i}"), own))
         if rng.random() < 0.1:
             told.append(link(own, phone(f"+4860010{rng.randrange(40):04d}")))
+        if rng.random() < 0.2:  # claims of before 0.2: one phone of everybody's, and somebody else's browser
+            told.append(link(visitor(1000 + 10 * i), phone("+48600100000"), "site"))
+            told += [link(visitor(9000 + n), own, "site") for n in range(rng.choice([1, 25]))]
     return told
 
 

@@ -22,12 +22,14 @@ from tandem.collect.model.hit import (
     LATEST_BIRTH,
     MAX_BODY,
     MAX_URL,
+    Prop,
     Record,
     WireEvent,
     WireHit,
     WireNumber,
     WireRawHit,
     accepted,
+    claims_of,
     plain,
     refusal,
     skew_of,
@@ -38,6 +40,7 @@ from tandem.collect.model.hit import (
 from tandem.collect.model.origins import conclude, origin_of
 from tandem.collect.model.places import Place
 from tandem.collect.model.rules import load_rules
+from tandem.people.model.proof import Outcome, check
 
 RETRY_LATER = 30
 FRESH_MS = 24 * 3600 * 1000  # no visit lasts longer
@@ -105,8 +108,9 @@ class Door:
         place_of: Callable[[str], Place],
         seal: Callable[[str], str],
         numbers: Callable[[NumberAsked], Mapping[str, Any]] | None = None,
+        secrets: Callable[[int], Sequence[str]] = lambda site: (),
     ) -> None:
-        self._numbers = numbers
+        self._numbers, self._secrets = numbers, secrets
         self._lenders = ThreadPoolExecutor(LENDERS, thread_name_prefix="numbers")
         self._asking = 0
         self._spool, self._sites, self._salts, self._place_of, self._seal = spool, sites, salts, place_of, seal
@@ -142,7 +146,8 @@ class Door:
             if why := refusal(event):
                 refused[why] = refused.get(why, 0) + 1
             else:
-                events.append(accepted(event, received, skew, self._seal, notes))
+                proved = self._proved(site, hit, event, received) if event.k == "identify" else ""
+                events.append(accepted(event, received, skew, self._seal, notes, proved))
         record = self._record(site, received, visitor, before, born, sender, hit.l, hit.w)
         record.events, record.refused = events, refused
         if (reply := await self._spooled(record)) is not None:
@@ -169,7 +174,7 @@ class Door:
             key = (visitor, sender, language)
             if key not in records:
                 records[key] = self._record(site, received, visitor, 0, 0, sender, language, 0)
-            records[key].events.append(accepted(event, received, 0, self._seal, ("api",)))
+            records[key].events.append(accepted(event, received, 0, self._seal, ("api",), Outcome.SERVER))
         counts = Counter([*refused_before.values(), *refused.values()])
         if counts:
             records[(0, Sender("", ""), "")] = _refusal_record(site.id, received, dict(counts))
@@ -180,6 +185,15 @@ class Door:
                 "The collector cannot write (%(why)s).", "Send the events again later.", 503, why=error
             ) from error
         return refused
+
+    def _proved(self, site: Site, hit: WireHit, event: WireEvent, received: int) -> str:
+        """What a claim of who the browser is proves. Here the values are still open, later sealed."""
+        given = event.p or {}
+        browser = hit.i.partition(".")[0].lower() if hit.m == "cookie" else ""
+        return check(
+            str(given.get("proof") or ""), _whole(given.get("at")), received // 1000, site.key, browser,
+            claims_of(event), self._secrets(site.id),
+        )  # fmt: skip
 
     def _record(
         self, site: Site, received: int, visitor: int, before: int, born: int, sender: Sender, language: str, width: int
@@ -271,6 +285,12 @@ def _born(stated: int, skew: int) -> int:
     """When the cookie was made, by the server's clock (seconds); 0 when unknown, or when it cannot be."""
     born = stated + skew // 1000
     return born if stated and 0 < born < LATEST_BIRTH else 0
+
+
+def _whole(value: Prop) -> int:
+    """A moment as whole seconds, however it was written; 0 for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 11 else 0
 
 
 def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:

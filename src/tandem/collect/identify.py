@@ -1,29 +1,85 @@
-"""Who a browser says it is: the site tells a phone, an e-mail, a login or a CRM record, which become evidence."""
+"""Who a browser is said to be: what is proved becomes evidence, everything else a hint that joins nobody."""
 
+import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 
 import msgspec
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.collect import store as collect
 from tandem.collect.jobs import Identified
+from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
+from tandem.people.model.proof import PROVED, Outcome
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """One claim, opened: whom it names, what the door found of its proof, and the signature's first digits."""
+
+    visitor: int
+    event: int
+    at: datetime
+    known: list[Identifier]
+    proved: str
+    ref: str
 
 
 def keep(house: House, site: Site, told: Sequence[Identified]) -> None:
-    """Record what sites told of browsers; a value that is no phone, e-mail, login or record is left out."""
-    people.record(house, site, [link for one in told for link in _links(house, one)])
+    """Record what was told of browsers; a value that is no phone, e-mail, login or record is left out.
+
+    Doing it twice with the same changes nothing, also not in the ledger.
+    """
+    opened = _without_replays(house, site, sorted((_opened(house, one) for one in told), key=lambda o: (o.at, o.event)))
+    people.record(house, site, [link for one in opened if one.proved in PROVED for link in _links(one)])
+    doubted = [one for one in opened if one.proved not in PROVED]
+    hints.record(house, site, [hint for one in doubted for hint in _hints(one)])
+    counts = Counter[tuple[int, date, str]]((site.id, one.at.date(), collect.HINT + one.proved) for one in doubted)
+    collect.add_reception(house.warehouse, counts, _name_of(doubted))
 
 
-def _links(house: House, told: Identified) -> Iterator[Link]:
+def _opened(house: House, told: Identified) -> Told:
     values = msgspec.json.decode(house.vault.open(told.sealed), type=dict[str, str])
+    proved, ref = values.pop("proved", "") or Outcome.UNSIGNED, values.pop("ref", "")
     known = [found for name, value in values.items() if (found := _identifier(name, value, told.country))]
-    for identifier in known:
+    return Told(visitor=told.visitor, event=told.event, at=clock.from_ms(told.at), known=known, proved=proved, ref=ref)
+
+
+def _without_replays(house: House, site: Site, told: list[Told]) -> list[Told]:
+    """A signature that names no browser counts for the one that used it first."""
+    signed = [one for one in told if one.proved == Outcome.SIGNED]
+    if not signed:
+        return told
+    nodes = {people.key_of(house, site, identifier) for one in signed for identifier in one.known}
+    first = people.users_of_signatures(house, site, {one.ref for one in signed}, nodes)
+    return [
+        msgspec.structs.replace(one, proved=Outcome.REPLAYED)
+        if one.proved == Outcome.SIGNED and first.setdefault(one.ref, one.visitor) != one.visitor
+        else one
+        for one in told
+    ]
+
+
+def _links(told: Told) -> Iterator[Link]:
+    for identifier in told.known:
         yield Link(
-            a=visitor(told.visitor), b=identifier, at=clock.from_ms(told.at), source="site", ref=f"{told.event:016x}"
+            a=visitor(told.visitor), b=identifier, at=told.at, source=told.proved, ref=told.ref or f"{told.event:016x}"
         )
+
+
+def _hints(told: Told) -> Iterator[hints.Hint]:
+    for identifier in told.known:
+        yield hints.Hint(visitor=told.visitor, identifier=identifier, at=told.at, why=told.proved)
+
+
+def _name_of(told: Sequence[Told]) -> str:
+    """A name for these claims: the same ones again, after a crash, are not counted again."""
+    events = "".join(f"{one.visitor:016x}{one.event:016x}" for one in told)
+    return f"hints-{hashlib.blake2b(events.encode(), digest_size=16).hexdigest()}"
 
 
 def _identifier(name: str, value: str, country: str) -> Identifier | None:

@@ -197,6 +197,7 @@ def reception(request: Request[Any, Any, Any], house: House, caller: Caller, sit
         site=chosen,
         days=days,
         nowhere=nowhere,
+        doubted=sum(sum(day.hints.values()) for day in days),
         balance=sum(day.balance for day in days),
         waiting=waiting(house.settings.folder / "spool", chosen.id),
         aside=sum(sum(one.reasons.values()) for one in all_aside(house.settings.folder / "spool")),

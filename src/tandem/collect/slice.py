@@ -19,6 +19,7 @@ from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.moments import moments
 from tandem.collect.routes import ROUTES
+from tandem.people.signing import FreshSecrets
 
 LOAD_EVERY_S = 0.4
 HEAL_EVERY_S = 5.0
@@ -47,9 +48,11 @@ def open_door(house: House, spool_name: str) -> tuple[Door, Spool]:
     folder = chosen.folder / "spool" / spool_name
     spool = Spool(folder, chosen.spool_mb << 20)
     places = Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
-    return Door(
-        spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lambda asked: _number(house, asked)
-    ), spool
+    door = Door(
+        spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lambda asked: _number(house, asked),
+        FreshSecrets(house),
+    )  # fmt: skip
+    return door, spool
 
 
 def _number(house: House, asked: NumberAsked) -> Mapping[str, Any]:

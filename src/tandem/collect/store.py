@@ -189,9 +189,15 @@ def active_spans(warehouse: Warehouse, site: Site, visitors: Sequence[int], rece
 
 # ── the ledger of reception ──
 
+HINT = "hint_"
+"""How the ledger's words begin for claims that are not believed; they are no part of its sum."""
+
 
 class ReceptionDay(msgspec.Struct, frozen=True, kw_only=True):
-    """What came in on a day (UTC) and what became of it: received = stored + duplicates + refused."""
+    """What came in on a day (UTC) and what became of it: received = stored + duplicates + refused.
+
+    hints   claims of who somebody is that are stored, but not believed, by reason
+    """
 
     on: date
     stored: int
@@ -199,6 +205,7 @@ class ReceptionDay(msgspec.Struct, frozen=True, kw_only=True):
     erased: int
     refused: dict[str, int]
     in_store: int
+    hints: dict[str, int] = {}
 
     @property
     def received(self) -> int:
@@ -223,6 +230,7 @@ def reception(warehouse: Warehouse, site_id: int, since: date) -> list[Reception
             stored=of_day.pop("stored", 0) - of_day.pop("unstored", 0),  # counted first, put aside later
             duplicates=of_day.pop("duplicate", 0),
             erased=of_day.pop("erased", 0),
+            hints={o.removeprefix(HINT): of_day.pop(o) for o in list(of_day) if o.startswith(HINT)},
             refused=of_day,
             in_store=held.get(on, 0),
         )

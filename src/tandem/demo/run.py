@@ -18,6 +18,7 @@ from tandem.base.settings import Settings
 from tandem.demo.company import SITE_KEY
 from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, Progress, seed
 from tandem.demo.shop import serve_shop
+from tandem.people.signing import FreshSecrets, make_secret
 from tandem.serve import check_port, serve
 
 BEGUN, DONE = "demo.begun", "demo.done"
@@ -51,13 +52,20 @@ def run(settings: Settings, around: Around, events: int = EVENTS, fresh: bool = 
         _seeded(house, events)
         (folder / DONE).touch()
     house.parts["demo_sign_ins"] = [(role, email, PASSWORD) for role, _, email in PEOPLE]
-    shop = serve_shop(settings.base_url, shop_port, SITE_KEY)
+    shop = serve_shop(settings.base_url, shop_port, SITE_KEY, secret=_secret(house))
     shop.start()
     try:
         with around(house) as in_front_of:
             serve(in_front_of(make_app(house)), settings, meanwhile=lambda: _welcome(settings, shop_port))
     finally:
         shop.stop()
+
+
+def _secret(house: House) -> str:
+    """What the shop signs with: the newest secret of its site, made at the first start."""
+    site = house.sites()[SITE_KEY]
+    known = FreshSecrets(house)(site.id)
+    return known[-1] if known else make_secret(house, site)
 
 
 def _clear(folder: Path) -> None:

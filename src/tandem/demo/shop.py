@@ -2,8 +2,11 @@
 
 import http.client
 import json
+import re
+import secrets
 import sys
 import threading
+import time
 from functools import cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -13,6 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+
+from tandem.people.model.proof import sign
 
 FOLDER = Path(__file__).with_name("shop")
 CSP = (
@@ -32,6 +37,7 @@ PAGES = {
     "/contact": "contact",
     "/journal/repotting-without-drama": "journal",
 }
+MOST_ORDERS = 1_000
 CATEGORIES = ("plants", "pots-and-tools")
 AFTER_POST = {"/checkout": "/thank-you", "/contact": "/contact?sent=1", "/letters": "/?joined=1"}
 HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "te", "upgrade", "host", "content-length"}
@@ -52,8 +58,10 @@ class Server(ThreadingHTTPServer):
 class Shop:
     """The shop's server: `start()` serves in a background thread, `stop()` ends it, `url` says where it is."""
 
-    def __init__(self, tandem_url: str, port: int, site_key: str, mode: str = "consent") -> None:
+    def __init__(self, tandem_url: str, port: int, site_key: str, mode: str = "consent", secret: str = "") -> None:
         self.tandem = urlsplit(tandem_url)
+        self.secret = secret
+        self._orders: dict[str, str] = {}
         self.site_key = site_key
         self.mode = mode
         self.products: list[Product] = json.loads((FOLDER / "products.json").read_text("utf-8"))
@@ -83,7 +91,22 @@ class Shop:
         products = [f"/{p['category']}/{p['slug']}" for p in self.products]
         return [*PAGES, *(f"/{name}" for name in CATEGORIES), *products]
 
-    def page(self, path: str, asked: dict[str, list[str]], host: str) -> tuple[HTTPStatus, str]:
+    def order(self, cookies: str) -> None:
+        """Note that this browser has ordered. What was typed is not read: it would prove nothing."""
+        if self.secret and (browser := browser_of(cookies)):
+            while len(self._orders) >= MOST_ORDERS:
+                self._orders.pop(next(iter(self._orders)), None)
+            self._orders[browser] = f"shop:{secrets.token_hex(6)}"
+
+    def proof(self, cookies: str) -> dict[str, str]:
+        """What the page tells Tandem of the order that this browser made, signed; empty without an order."""
+        browser, at = browser_of(cookies), int(time.time())
+        number = self._orders.get(browser, "")
+        if not number:
+            return {}
+        return {"crm": number, "at": str(at), "proof": sign(self.secret, self.site_key, at, browser, {"crm": number})}
+
+    def page(self, path: str, asked: dict[str, list[str]], host: str, cookies: str = "") -> tuple[HTTPStatus, str]:
         """The status and the HTML of a path; a path that is not there gets the 404 page."""
         phrase = " ".join(asked.get("q", [""])[0].split())
         product = next((p for p in self.products if path == f"/{p['category']}/{p['slug']}"), None)
@@ -100,6 +123,7 @@ class Shop:
             address=f"http://{host}{path}",
             site_key=self.site_key,
             mode=self.mode,
+            proof=self.proof(cookies) if name == "thank-you" else {},
         )
         return (HTTPStatus.NOT_FOUND if name == "missing" else HTTPStatus.OK), html
 
@@ -138,7 +162,7 @@ class Door(BaseHTTPRequestHandler):
             return self._answer(HTTPStatus.OK, text.encode(), "text/plain; charset=utf-8")
         if path == "/sitemap.xml":
             return self._answer(HTTPStatus.OK, self.shop.sitemap(host).encode(), "application/xml")
-        status, html = self.shop.page(path, parse_qs(address.query), host)
+        status, html = self.shop.page(path, parse_qs(address.query), host, self.headers.get("Cookie", ""))
         return self._answer(status, html.encode(), "text/html; charset=utf-8")
 
     do_HEAD = do_GET
@@ -147,6 +171,8 @@ class Door(BaseHTTPRequestHandler):
         if self.path.startswith("/t/"):
             return self._forward()
         self._body()  # a demonstration keeps nothing of what people type
+        if self.path == "/checkout":
+            self.shop.order(self.headers.get("Cookie", ""))
         target = AFTER_POST.get(self.path)
         if target:
             return self._redirect(target, HTTPStatus.SEE_OTHER)
@@ -210,10 +236,17 @@ class Door(BaseHTTPRequestHandler):
         """Quiet: the demo's console belongs to Tandem."""
 
 
-def serve_shop(tandem_url: str, port: int, site_key: str, mode: str = "consent") -> Shop:
+def browser_of(cookies: str) -> str:
+    """The browser's id from its cookies, as far as it is signed; empty without one."""
+    found = re.search(r"(?:^|; )_tdm=([0-9a-f]{16})\.", cookies)
+    return found[1] if found else ""
+
+
+def serve_shop(tandem_url: str, port: int, site_key: str, mode: str = "consent", secret: str = "") -> Shop:
     """The shop on 127.0.0.1:`port` (0 picks a free one), not yet started.
 
     mode    what the script tag asks for: cookieless, cookie or consent
+    secret  with which it signs whose order it was; without one it signs nothing
     raises  OSError when the port is taken
     """
-    return Shop(tandem_url, port, site_key, mode)
+    return Shop(tandem_url, port, site_key, mode, secret)

@@ -42,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "backup": backup.backup,
     "doctor": doctor.examine_house,
     "erase": erase.erase,
+    "erase_preview": erase.preview,
     "export": export.export,
     "heal": heal,
     "import_ads": ads.import_file,

@@ -1,10 +1,11 @@
 """Erasing one person: from facts, conclusions, records, the spool, and the files under them."""
 
+import hashlib
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
@@ -19,6 +20,7 @@ from tandem.collect.model.hit import visitor_of_cookie
 from tandem.keep import facts
 from tandem.keep.control import Tell
 from tandem.keep.intake import load_what_came_in
+from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, read, visitor
 
@@ -44,12 +46,20 @@ def identifier_of(text: str) -> Identifier:
     return found
 
 
-def nodes_of(house: House, identifier: Identifier, sites: Sequence[Site]) -> dict[str, list[int]]:
-    """Every key of the person on each of these sites: browsers, phones, e-mails, records."""
+def nodes_of(
+    house: House, identifier: Identifier, sites: Sequence[Site], unproved: bool = False
+) -> dict[str, list[tuple[int, str]]]:
+    """Every key of the person on each of these sites: browsers, phones, e-mails, records.
+
+    unproved   what only a browser's claim of before 0.2 joined, too; else that is taken for somebody else's
+    """
     found = {}
     for site in sites:
-        person = people.person_of(house, site, people.key_of(house, site, identifier))
-        found[site.key] = [node for node, _ in people.nodes_of(house, site, person)]
+        node = people.key_of(house, site, identifier)
+        if unproved:
+            found[site.key] = people.nodes_of(house, site, people.person_of(house, site, node))
+        else:
+            found[site.key] = people.proved_nodes_of(house, site, node)
     return found
 
 
@@ -68,21 +78,80 @@ def site_of(house: House, key: str) -> Site | None:
     return site
 
 
+class Found(NamedTuple):
+    """Whom an erasure is about: the sites that are looked at, and the person's keys with their kinds on each."""
+
+    identifier: Identifier
+    sites: list[Site]
+    nodes: dict[str, list[tuple[int, str]]]
+
+    @property
+    def every(self) -> list[int]:
+        return sorted({node for keys in self.nodes.values() for node, _ in keys})
+
+    @property
+    def mark(self) -> str:
+        """Stands for exactly these keys, so that what is agreed to is what is erased."""
+        return hashlib.sha256(str(sorted(self.nodes.items())).encode()).hexdigest()[:16]
+
+
+def _found(house: House, args: dict[str, Any], tell: Tell) -> Found:
+    """Load what came in, conclude from it, and find the person; the caller holds `house.loading`."""
+    identifier, site = identifier_of(args["person"]), site_of(house, args.get("site") or "")
+    tell(0.0, "loading what has been received")
+    if left := load_what_came_in(house):
+        raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
+    sites = [site] if site else list(house.sites().values())
+    for one in sites:
+        people.stitch_all(house, one)
+    return Found(identifier, sites, nodes_of(house, identifier, sites, bool(args.get("unproved"))))
+
+
+def preview(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Whom and what `erase` with the same arguments would erase, and what it would leave; changes nothing.
+
+    returns  per site that knows the person: identifiers (masked), counts of rows, and how many others stay because
+             nobody proved that they are this person's; and the mark that `erase` compares with
+    """
+    with house.loading:
+        found = _found(house, args, tell)
+        listed = [_listed(house, site, found) for site in found.sites]
+    return {"sites": [one for one in listed if one is not None], "mark": found.mark}
+
+
+def _listed(house: House, site: Site, found: Found) -> dict[str, Any] | None:
+    nodes = found.nodes[site.key]
+    keys = [node for node, _ in nodes]
+    counts = dict(_answers(house.warehouse, "person_holdings", {"nodes": keys, "site": site.id}))
+    known = people.is_known(house, site, people.key_of(house, site, found.identifier))
+    if not known and not any(counts.values()):
+        return None
+    others = people.nodes_of(house, site, people.person_of(house, site, keys[0]))
+    return {
+        "site": site.key, "counts": counts,
+        "identifiers": [{"kind": k.kind, "text": k.text} for k in people.values_of(house, site, nodes)],
+        "unproved": len({node for node, _ in others} - set(keys)),
+        "hints": len({h.visitor for h in hints.hints_of(house, site, keys)} - set(keys)),
+    }  # fmt: skip
+
+
 def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Take every trace of the person `args["person"]` out of the stores, on one site or on all.
 
+    args     person, site, unproved; mark: what `preview` gave, if somebody agreed to its list
     returns  how many events were erased, on which sites, and the backups that still hold them
+    raises   UserError (409) when more or less belongs to the person than in the list that was agreed to
     """
-    identifier, site = identifier_of(args["person"]), site_of(house, args.get("site") or "")
-    tell(0.0, "loading what has been received")
     with house.loading:
-        if left := load_what_came_in(house):
-            raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
-        sites = [site] if site else list(house.sites().values())
-        for one in sites:
-            people.stitch_all(house, one)
-        nodes = nodes_of(house, identifier, sites)
-        every = sorted({node for keys in nodes.values() for node in keys})
+        found = _found(house, args, tell)
+        if args.get("mark") and args["mark"] != found.mark:
+            raise UserError(
+                "What belongs to this person has changed since it was listed; nothing was erased.",
+                "Give the command again and look at the new list.", status=409,
+            )  # fmt: skip
+        site = found.sites[0] if args.get("site") else None
+        sites, every = found.sites, found.every
+        nodes = {key: [node for node, _ in keys] for key, keys in found.nodes.items()}
         asked = {"nodes": every, "site": site.id if site else 0}
         held = _answers(house.warehouse, "person_facts", asked)
         origins = _answers(house.warehouse, "person_origins", asked)
@@ -94,6 +163,8 @@ def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
         _balance(house, held)
         _out_of_records(house, sites, nodes)
         forget_aside(house.settings.folder / "spool", every)
+        for one in sites:  # whoever hung together with the person without being them is somebody by themselves now
+            people.stitch_all(house, one)
         people.reload_maps(house.warehouse, is_whole=True)
         tell(0.6, "waiting until the old files are gone")
         is_gone = _files_gone(house.warehouse, old)

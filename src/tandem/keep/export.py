@@ -35,7 +35,8 @@ def export(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     if site is None:
         raise UserError("No site was named.", "Name it with --site.")
     since, until = _day(args.get("since")), _day(args.get("until"))
-    nodes = nodes_of(house, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
+    known = nodes_of(house, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
+    nodes = [node for node, _ in known]  # of the person themselves, not of whom a claim joins to them
     until = until or clock.now().astimezone(site.tz).date() + timedelta(days=2)
     since = since or _first_day(house, site, until)
     if since >= until:

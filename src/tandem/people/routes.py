@@ -1,6 +1,6 @@
 """Who they are: the list, a profile in time order, merges and their undoing, and the review of what is shared."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
@@ -16,9 +16,10 @@ from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.people import store
+from tandem.people import hints, signing, store
 from tandem.people.model.identifier import Kind, read
-from tandem.people.store import Evidence, Known
+from tandem.people.model.proof import VALID_S, Outcome
+from tandem.people.store import Decision, Evidence, Known
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MOST_MOMENTS = 500
@@ -35,6 +36,16 @@ ACTS = {
     "glue": "Said to belong to one person",
     "shared": "Said to be shared",
 }
+
+
+WHY = {
+    Outcome.UNSIGNED: "not signed",
+    Outcome.WRONG: "wrong signature",
+    Outcome.EXPIRED: "signature expired",
+    Outcome.REPLAYED: "signature used in another browser",
+    Outcome.NO_SECRET: "the site has no secret to sign with",
+}
+HINTS_DAYS = 30
 
 
 class Day(msgspec.Struct, frozen=True):
@@ -120,6 +131,8 @@ def _profile(
     evidence = store.evidence_of(house, site, keys)
     known = store.values_of(house, site, nodes, is_open)
     others = _others(house, site, evidence, keys)
+    decisions = store.decisions_of(house, site, keys)
+    decided = _decided(decisions)
     return framed(
         request,
         house,
@@ -135,14 +148,26 @@ def _profile(
         first=moments[-1] if moments else None,
         last=moments[0] if moments else None,
         evidence=evidence,
+        unproved=[e for e in evidence if not e.is_proved and frozenset((e.a, e.b)) not in decided],
+        hints=[
+            hint
+            for hint in hints.hints_of(house, site, keys, is_open)
+            if frozenset((hint.visitor, hint.node)) not in decided
+        ],
+        why=WHY,
         moves=store.moves_of(house, site, keys),
-        decisions=store.decisions_of(house, site, keys),
+        decisions=decisions,
         kinds=KINDS,
         acts=ACTS,
         is_open=is_open,
         now=clock.now(),
         hexed=store.hexed,
     )
+
+
+def _decided(decisions: list[Decision]) -> set[frozenset[int]]:
+    """The pairs that somebody has decided about: a claim about them waits for nobody any more."""
+    return {frozenset((d.a, d.b)) for d in decisions if d.b_kind and d.undone_at is None}
 
 
 def _others(house: House, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Known]:
@@ -213,6 +238,20 @@ def take_off(
     return _profile(request, house, caller, chosen, store.hexed(rest))
 
 
+@post("/people/{person:str}/claims", sync_to_thread=True, status_code=200, include_in_schema=False)
+def settle_claim(
+    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
+) -> Response[str]:
+    """Vouch for what nobody proved, or say that it is not true."""
+    caller.must("profiles.edit")
+    chosen = site_for(house, caller, site)
+    if data.get("act") not in ("together", "apart"):
+        raise UserError("There is no such decision.", "Load the page again.")
+    browser, node = _node(data.get("browser", "")), _node(data.get("node", ""))
+    hints.decide(house, chosen, data["act"], browser, node, caller.person_id)
+    return _profile(request, house, caller, chosen, person)
+
+
 @post("/people/decisions/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
 def undo(
     request: Request[Any, Any, Any],
@@ -242,4 +281,55 @@ def allow(
     return _list(request, house, caller, chosen)
 
 
-ROUTES = [page, profile, unmask, merge, take_off, undo, allow]
+# ── the secrets that sites sign with ──
+
+
+@get("/people/signing", sync_to_thread=True, include_in_schema=False)
+def signing_page(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
+) -> Response[str]:
+    caller.must("sites.edit")
+    return _signing(request, house, caller, site_for(house, caller, site))
+
+
+def _signing(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, made: str = ""
+) -> Response[str]:
+    return framed(
+        request,
+        house,
+        caller,
+        "people/signing.html",
+        site=site,
+        made=made,
+        secrets=signing.secrets_of(house, site),
+        reasons=hints.reasons_of(house, site, clock.now() - timedelta(days=HINTS_DAYS)),
+        why=WHY,
+        minutes=VALID_S // 60,
+        now=clock.now(),
+    )
+
+
+@post("/people/signing", sync_to_thread=True, status_code=200, include_in_schema=False)
+def make_secret(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
+) -> Response[str]:
+    caller.must("sites.edit")
+    chosen = site_for(house, caller, site)
+    made = signing.make_secret(house, chosen, caller.person_id)
+    return _signing(request, house, caller, chosen, made)
+
+
+@post("/people/signing/{number:int}/retire", sync_to_thread=True, status_code=200, include_in_schema=False)
+def retire_secret(
+    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
+) -> Response[str]:
+    caller.must("sites.edit")
+    chosen = site_for(house, caller, site)
+    signing.retire_secret(house, chosen, number, caller.person_id)
+    return _signing(request, house, caller, chosen)
+
+
+ROUTES = [
+    page, profile, unmask, merge, take_off, settle_claim, undo, allow, signing_page, make_secret, retire_secret,
+]  # fmt: skip

@@ -22,7 +22,10 @@ SLICE = Slice(
     personal=(
         ("identity_links", "a"),
         ("identity_links", "b"),
+        ("identity_hints", "visitor"),
+        ("identity_hints", "node"),
         ("person_rows", "node"),
+        ("person_rows", "person"),
         ("person_news_rows", "node"),
         ("person_news_rows", "person"),
         ("person_moves", "node"),
@@ -30,7 +33,7 @@ SLICE = Slice(
         ("person_moves", "now"),
     ),
     forget=store.forget,
-    owns=("identity_links", "person_rows", "person_moves", "person_news_rows"),
+    owns=("identity_links", "identity_hints", "person_rows", "person_moves", "person_news_rows"),
     publishes=("persons",),
     menu=(("Measure", "People", "/people", "users"),),
 )

@@ -36,6 +36,8 @@ SPARSE = {"max_block_size": 262_144, "preferred_block_size_bytes": 0}
 MOST_NEWS = 500_000
 """Conclusions in the small map of persons, which is read with each batch; with more, the large one is read too."""
 CONCLUDED = ("node", "whose", "is_shared")
+UNPROVED = "site"
+"""The source of evidence that browsers claimed before claims had to be signed."""
 ACTS = ("together", "apart", "glue", "shared")
 
 
@@ -62,7 +64,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """Why two identifiers belong together."""
+    """Why two identifiers belong together. Source `site` is what browsers claimed before 0.2, which nobody proved."""
 
     a: int
     a_kind: str
@@ -71,6 +73,10 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     ref: str
     first_at: datetime
+
+    @property
+    def is_proved(self) -> bool:
+        return self.source != UNPROVED
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,6 +192,12 @@ def record_keys(house: House, site: Site, links: Sequence[KeyLink]) -> None:
     )
 
 
+def users_of_signatures(house: House, site: Site, refs: Iterable[str], nodes: Iterable[int]) -> dict[str, int]:
+    """Which browser used each of these signatures, which prove something of the identifiers `nodes`."""
+    asked = {"site": site.id, "refs": sorted(refs), "nodes": sorted(nodes)}
+    return {ref: int(browser) for ref, browser in house.warehouse.ask(SQL["signature_users"], asked).rows}
+
+
 def _in_order(a: tuple[int, str], b: tuple[int, str]) -> tuple[tuple[int, str], tuple[int, str]]:
     return (a, b) if a <= b else (b, a)
 
@@ -290,7 +302,10 @@ def restitch(house: House, site: Site, nodes: Array) -> int:
 
 
 def _links(found: dict[str, Array]) -> Links:
-    return Links(found["a"], found["a_kind"].astype(np.int8), found["b"], found["b_kind"].astype(np.int8))
+    return Links(
+        found["a"], found["a_kind"].astype(np.int8), found["b"], found["b_kind"].astype(np.int8),
+        found["unproved"].astype(np.int8),
+    )  # fmt: skip
 
 
 def _part(answer: Stitched, which: Array) -> Stitched:
@@ -409,6 +424,22 @@ def nodes_of(house: House, site: Site, person: int) -> list[tuple[int, str]]:
     rows = house.warehouse.ask(SQL["nodes_of"], asked).rows
     known = sorted((int(nth), int(node)) for node, nth, _, _ in rows if nth)  # 0: it is linked with nothing any more
     return [(node, KINDS[nth - 1]) for nth, node in known] or [(person, str(Kind.VISITOR))]
+
+
+def proved_nodes_of(house: House, site: Site, node: int) -> list[tuple[int, str]]:
+    """The identifiers that are proved to be the same person as this one: without those that only a claim joins."""
+    every = nodes_of(house, site, person_of(house, site, node))
+    keys = np.unique(np.array([key for key, _ in every] + [node], np.uint64))
+    asked = {"site": site.id, "nodes": keys, "kinds": list(KINDS)}
+    links = _links(house.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE))
+    proved = links.unproved == 0
+    answer = stitch(Links(*(column[proved] for column in links)), _decisions(house.database, site))
+    mine = (
+        set(answer.node[answer.person == answer.person[answer.node == node]].tolist())
+        if node in answer.node
+        else {node}
+    )
+    return [(key, kind) for key, kind in every if key in mine] or [(node, str(Kind.VISITOR))]
 
 
 def browsers_of(house: House, site: Site, nodes: Iterable[int]) -> dict[int, dict[int, set[str]]]:

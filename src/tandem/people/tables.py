@@ -1,4 +1,4 @@
-"""Tables of identifiers with their sealed values, and of what people decided about them."""
+"""Tables of identifiers with their sealed values, of decisions about them, and of the sites' signing secrets."""
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 
@@ -29,4 +29,16 @@ decisions = Table(
     Column("undone_by", Integer, nullable=True),
     Column("undone_at", Moment, nullable=True),
     Index("ix_identity_decisions_site", "site_id", "undone_at"),
+)
+
+signing_secrets = Table(
+    "signing_secrets",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("site_id", ForeignKey("sites.id"), nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("made_by", Integer, nullable=True),
+    Column("made_at", Moment, nullable=False),
+    Column("retired_at", Moment, nullable=True),
+    Index("ix_signing_secrets_site", "site_id", "retired_at"),
 )

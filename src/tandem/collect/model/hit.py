@@ -9,6 +9,8 @@ import msgspec
 import xxhash
 from msgspec import Meta
 
+from tandem.people.model.proof import TELLING
+
 MAX_BODY = 64 * 1024
 MAX_EVENTS = 50
 MAX_PROPS = 30
@@ -28,8 +30,6 @@ LARGEST_MS = 1 << 43  # the year 2248; whatever a sender says beyond it is no ti
 SERVERS = 1 << 63
 """The bit that parts ids of the server's interface from those of browsers: a stranger's are never the shop's."""
 KINDS = frozenset({"pageview", "engage", "event", "outbound", "download", "form", "search", "vital", "identify"})
-TELLING = ("phone", "email", "login", "crm")
-"""What a site may tell of who a browser is; sealed at the door, so that it is read in no spool and in no event."""
 LINKS = frozenset({"outbound", "download"})
 VITALS = frozenset({"LCP", "INP", "CLS", "TTFB", "FCP"})
 
@@ -189,9 +189,12 @@ def _is_long(value: Prop) -> bool:
 
 
 def accepted(
-    event: WireEvent, received: int, skew: int, seal: Callable[[str], str], marks: Sequence[str] = ()
+    event: WireEvent, received: int, skew: int, seal: Callable[[str], str], marks: Sequence[str] = (), proved: str = ""
 ) -> SpoolEvent:
-    """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's."""
+    """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's.
+
+    proved   what became of a claim of who somebody is; sealed with it, so that nobody sets it behind the door
+    """
     at, notes = event.t + skew, list(marks)
     own_id, former = ids_of(event.i, is_servers="api" in notes)
     if at > received + TRAVEL_MS or at < received - LATE_MS:
@@ -207,7 +210,7 @@ def accepted(
         query=query,
         referrer=plain(event.r[:MAX_URL]),
         name=plain(event.n[: MAX_URL if event.k in LINKS else MAX_NAME]),
-        props=_sealed(event.p or {}, seal) if event.k == "identify" else _props(event.p or {}),
+        props=_sealed(event.p or {}, seal, proved) if event.k == "identify" else _props(event.p or {}),
         engaged_ms=int(min(max(event.x, 0), DAY_MS)),
         scroll=int(min(max(event.d, 0), 100)),
         value=event.v,
@@ -231,9 +234,16 @@ def _props(given: dict[str, Prop]) -> dict[str, str]:
     return {plain(name): plain(_plain(value)) for name, value in given.items() if value is not None}
 
 
-def _sealed(given: dict[str, Prop], seal: Callable[[str], str]) -> dict[str, str]:
-    told = {name: value for name, value in _props(given).items() if name in TELLING}
-    return {"sealed": seal(msgspec.json.encode(told).decode())}
+def claims_of(event: WireEvent) -> dict[str, str]:
+    """What an event tells of who a browser is, letter by letter as it was sent."""
+    return {name: _plain(value) for name, value in (event.p or {}).items() if name in TELLING and value}
+
+
+def _sealed(given: dict[str, Prop], seal: Callable[[str], str], proved: str) -> dict[str, str]:
+    props = _props(given)
+    told = {name: value for name, value in props.items() if name in TELLING}
+    about = {"proved": proved, "ref": props.get("proof", "").lower()[:16]}
+    return {"sealed": seal(msgspec.json.encode(told | about).decode())}
 
 
 def _plain(value: Prop) -> str:

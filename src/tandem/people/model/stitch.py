@@ -40,15 +40,22 @@ line, info@) and glues nobody. People come to more browsers than phones, and to 
 
 
 class Links(NamedTuple):
-    """Links as columns: both ends and the codes of their kinds, one row a link."""
+    """Links as columns: both ends and the codes of their kinds, one row a link; and whether nobody proved it.
+
+    Unproved are the claims of browsers that were taken for evidence before 0.2: they hold as they did then, yet make
+    nobody shared in the eyes of what is proved.
+    """
 
     a: Keys
     a_kind: Codes
     b: Keys
     b_kind: Codes
+    unproved: Codes
 
 
-NO_LINKS = Links(np.zeros(0, np.uint64), np.zeros(0, np.int8), np.zeros(0, np.uint64), np.zeros(0, np.int8))
+NO_LINKS = Links(
+    np.zeros(0, np.uint64), np.zeros(0, np.int8), np.zeros(0, np.uint64), np.zeros(0, np.int8), np.zeros(0, np.int8)
+)
 
 
 class Decisions(NamedTuple):
@@ -78,12 +85,13 @@ class Stitched(NamedTuple):
 NOTHING = Decisions()
 
 
-def links_of(rows: Iterable[tuple[int, str, int, str]]) -> Links:
+def links_of(rows: Iterable[tuple[int, str, int, str]], unproved: bool = False) -> Links:
     """Links as columns from (a, kind of a, b, kind of b)."""
     found = list(rows)
     return Links(
         np.array([r[0] for r in found], np.uint64), np.array([CODE[r[1]] for r in found], np.int8),
         np.array([r[2] for r in found], np.uint64), np.array([CODE[r[3]] for r in found], np.int8),
+        np.full(len(found), unproved, np.int8),
     )  # fmt: skip
 
 
@@ -99,13 +107,17 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
         return Stitched(nodes, kinds, nodes, np.zeros(0, bool))
     half = links.a.size
     (a, decided_a), (b, decided_b) = (a[:half], a[half:]), (b[:half], b[half:])
-    a, b = _distinct(a, b, nodes.size)
+    a, b, unproved = _distinct(a, b, links.unproved, nodes.size)
     held = _without(a, b, nodes, decisions.apart)
-    a, b = a[held], b[held]
-    shared = _shared(a, b, kinds, most)
-    shared[_places(nodes, decisions.glue)] = False
-    shared[_places(nodes, decisions.shared)] = True
+    a, b, unproved = a[held], b[held], unproved[held]
+    shared = _decided(_shared(a[~unproved], b[~unproved], kinds, most), nodes, decisions)
     glues = ~(shared[a] | shared[b])
+    if unproved.any():
+        # What strangers claimed once must not part what is proved, and joins no more than it did.
+        by_all = _decided(_shared(a, b, kinds, most), nodes, decisions)
+        glues &= ~(unproved & (by_all[a] | by_all[b]))
+        by_all[np.concatenate([a[~unproved], b[~unproved]])] = False
+        shared |= by_all
     a, b = np.concatenate([a[glues], decided_a]), np.concatenate([b[glues], decided_b])
     graph = coo_array((np.ones(a.size, np.int8), (a, b)), shape=(nodes.size, nodes.size))
     _, component = connected_components(graph, directed=False)
@@ -125,18 +137,27 @@ def _joined(one: Links, other: Links) -> Links:
     return Links(
         np.concatenate([one.a, other.a]), np.concatenate([one.a_kind, other.a_kind]),
         np.concatenate([one.b, other.b]), np.concatenate([one.b_kind, other.b_kind]),
+        np.concatenate([one.unproved, other.unproved]),
     )  # fmt: skip
 
 
 def _distinct(
-    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], size: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Each pair once, the smaller place first; a link of an identifier to itself says nothing."""
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], unproved: Codes, size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    """Each pair once, the smaller place first; one with itself says nothing. Once proved is proved."""
     differ = a != b
-    pair = np.sort(np.minimum(a, b)[differ] * size + np.maximum(a, b)[differ])
-    pair = pair[np.diff(pair, prepend=-1) != 0]
-    low = pair // size
-    return low, pair - low * size
+    pair = (np.minimum(a, b)[differ] * size + np.maximum(a, b)[differ]) * 2 + unproved[differ]
+    pair.sort()  # of a pair, what is proved comes first
+    pair = pair[np.diff(pair >> 1, prepend=-1) != 0]
+    low = (pair >> 1) // size
+    return low, (pair >> 1) - low * size, (pair & 1).astype(bool)
+
+
+def _decided(shared: npt.NDArray[np.bool_], nodes: Keys, decisions: Decisions) -> npt.NDArray[np.bool_]:
+    """Which identifiers are shared when what people said counts, too."""
+    shared[_places(nodes, decisions.glue)] = False
+    shared[_places(nodes, decisions.shared)] = True
+    return shared
 
 
 def _shared(

@@ -5,6 +5,7 @@
 with cast({nodes:String}, 'Array(UInt64)') as nodes
 select
     a, toInt8(indexOf({kinds:Array(String)}, a_kind) - 1) as a_kind,
-    b, toInt8(indexOf({kinds:Array(String)}, b_kind) - 1) as b_kind
+    b, toInt8(indexOf({kinds:Array(String)}, b_kind) - 1) as b_kind,
+    toInt8(source = 'site') as unproved
 from identity_links
 where site = {site:UInt32} and (a in nodes or b in nodes)

@@ -77,6 +77,9 @@ addEventListener("pagehide", function () { // left before the counter came: the 
     });
   }
   const thanks = one("[data-thanks]");
+  if (thanks && thanks.dataset.proof) { // the shop's server signed whose order it was
+    tandem("identify", { crm: thanks.dataset.crm, at: thanks.dataset.at, proof: thanks.dataset.proof });
+  }
   const order = thanks && read(sessionStorage, "fern.order");
   if (order) {
     sessionStorage.removeItem("fern.order"); // a reload is not a second order

@@ -1,0 +1,113 @@
+"""Claims that nobody proved: kept beside the evidence for people to see, believed by nobody."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.people import store
+from tandem.people.model.identifier import Identifier, Kind, masked
+from tandem.people.store import SQL
+
+MOST_A_DAY = 20_000
+"""Hints kept of a site in a day; a stranger who sends more fills no disk."""
+
+
+class Hint(msgspec.Struct, frozen=True, kw_only=True):
+    """A browser was said to be somebody's, without proof."""
+
+    visitor: int
+    identifier: Identifier
+    at: datetime
+    why: str
+
+
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
+    """A hint as a profile shows it."""
+
+    visitor: int
+    node: int
+    kind: str
+    text: str
+    why: str
+    at: datetime
+
+
+def record(house: House, site: Site, hints: Sequence[Hint]) -> int:
+    """Keep hints; returns how many. The same claim of the same browser is one, however often it comes."""
+    if not hints:
+        return 0
+    room = MOST_A_DAY - int(house.warehouse.value(SQL["hints_today"], site=site.id, since=_today()))
+    kept = list({(hint.visitor, hint.identifier): hint for hint in hints}.values())[: max(room, 0)]
+    if kept:
+        house.warehouse.insert("identity_hints", {
+            "site": [site.id] * len(kept), "visitor": [hint.visitor for hint in kept],
+            "node": [store.key_of(house, site, hint.identifier) for hint in kept],
+            "kind": [str(hint.identifier.kind) for hint in kept],
+            "sealed": [house.vault.seal(hint.identifier.value) for hint in kept],
+            "why": [hint.why for hint in kept], "at": [hint.at for hint in kept],
+        })  # fmt: skip
+    return len(kept)
+
+
+def _today() -> datetime:
+    return clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+class _Row(msgspec.Struct, frozen=True):
+    visitor: int
+    node: int
+    kind: str
+    sealed: str
+    why: str
+    last_at: datetime
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """How many claims were not believed for one reason."""
+
+    why: str
+    claims: int
+    browsers: int
+    last_at: datetime
+
+
+def reasons_of(house: House, site: Site, since: datetime) -> list[Reason]:
+    """Why claims were kept as hints only, the most frequent reason first."""
+    return house.warehouse.rows(SQL["hints_by_reason"], Reason, site=site.id, since=since)
+
+
+def hints_of(house: House, site: Site, nodes: Sequence[int], is_open: bool = False) -> list[Claim]:
+    """What was claimed about these identifiers and is not proved meanwhile, the newest first; values are masked."""
+    rows = house.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=list(nodes))
+    return [
+        Claim(
+            visitor=row.visitor, node=row.node, kind=row.kind, why=row.why, at=row.last_at,
+            text=value if is_open else masked(row.kind, value),
+        )
+        for row in rows
+        for value in [house.vault.open(row.sealed)]
+    ]  # fmt: skip
+
+
+def decide(house: House, site: Site, act: str, browser: int, node: int, by: int | None = None) -> None:
+    """Somebody of the house decides about a claim, until that is taken back: `together`, the two are one, or `apart`.
+
+    The claim is a hint, or evidence that nobody proved.
+
+    raises   UserError (404) when there is no such claim
+    """
+    for found in store.evidence_of(house, site, [node]):
+        if {found.a, found.b} == {browser, node} and not found.is_proved:
+            return store.decide(house, site, act, (found.a, found.a_kind), (found.b, found.b_kind), by)
+    rows = house.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=[node])
+    hint = next((row for row in rows if row.visitor == browser and row.node == node), None)
+    if hint is None:
+        raise UserError("There is no such claim.", "Load the page again.", status=404)
+    if act == "together":  # from now on the identifier is known
+        store.remember_all(house, site, {Identifier(hint.kind, house.vault.open(hint.sealed)): hint.last_at})
+    return store.decide(house, site, act, (browser, str(Kind.VISITOR)), (node, hint.kind), by)

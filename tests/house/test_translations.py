@@ -81,10 +81,10 @@ def in_systems() -> set[Said]:
 
 def in_moments() -> set[Said]:
     """Titles and labels of what a person did, and the words of identifiers and decisions."""
-    from tandem.people.routes import ACTS
+    from tandem.people.routes import ACTS, WHY
     from tandem.people.routes import KINDS as IDENTIFIERS
 
-    found: set[Said] = {*ACTS.values(), *IDENTIFIERS.values()}
+    found: set[Said] = {*ACTS.values(), *IDENTIFIERS.values(), *WHY.values()}
     for path in SOURCE.glob("*/moments.py"):
         constants = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Constant)]
         found |= {c.value for c in constants if isinstance(c.value, str) and CAPITAL.fullmatch(c.value)}

@@ -78,6 +78,6 @@ def test_the_examples_of_the_documentation_sign_the_same(language: str, program:
     }
     file = tmp_path / "example.mjs" if language == "js" else tmp_path / "example"
     file.write_text(found[0] + "\n" + calls[language] + "\n")
-    env = {"TANDEM_SECRET": SECRET, "PATH": "/usr/bin:/bin"}
+    env = {"SIGNING_SECRET": SECRET, "PATH": "/usr/bin:/bin"}
     said = subprocess.run([runner, str(file)], env=env, capture_output=True, text=True, check=True).stdout
     assert said.strip() == sign(SECRET, "shop", NOW, BROWSER, {"login": "anna77", "email": "Żółć@shop.example"})

@@ -51,6 +51,8 @@ ACTS: dict[str, str] = {
     "reconcile.finding_settled": "Finding explained",
     "reconcile.finding_reopened": "Finding reopened",
     "reports.kept": "Report saved",
+    "signing.secret_made": "Signing secret created",
+    "signing.secret_retired": "Signing secret retired",
     "profiles.opened": "Profile opened",
     "profiles.unmasked": "Profile unmasked",
     "profiles.together": "Profiles merged",

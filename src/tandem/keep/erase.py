@@ -122,7 +122,8 @@ def preview(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
 def _listed(house: House, site: Site, found: Found) -> dict[str, Any] | None:
     nodes = found.nodes[site.key]
     keys = [node for node, _ in nodes]
-    counts = dict(_answers(house.warehouse, "person_holdings", {"nodes": keys, "site": site.id}))
+    held = dict(_answers(house.warehouse, "person_holdings", {"nodes": keys, "site": site.id}))
+    counts = {what: held[what] for what in ("events", "visits", "calls", "deals")}
     known = people.is_known(house, site, people.key_of(house, site, found.identifier))
     if not known and not any(counts.values()):
         return None

@@ -199,10 +199,15 @@ def foreign_orders(port: int, token: str) -> int:
     for n in range(ORDERS):
         stranger.hit({"i": f"ORDER-{n}", "k": "event", "n": "x", "u": "https://shop.example/"})
     time.sleep(5)
+    url = "https://shop.example/thanks"
     events = [
-        {"id": f"ORDER-{n}", "visitor": f"buyer-{n}", "kind": "event", "name": "purchase", "amount": 10.0,
-         "currency": "EUR", "url": "https://shop.example/thanks"}
+        event
         for n in range(ORDERS)
+        for event in (
+            {"id": f"VIEW-{n}", "visitor": f"buyer-{n}", "kind": "pageview", "url": url},
+            {"id": f"ORDER-{n}", "visitor": f"buyer-{n}", "kind": "event", "name": "purchase", "url": url,
+             "amount": 10.0, "currency": "EUR"},
+        )
     ]  # fmt: skip
     shop = Client(port, "203.0.113.30")
     shop.headers["Authorization"] = f"Bearer {token}"

@@ -45,7 +45,7 @@ def test_setting_up_twice_is_refused(shop: Path) -> None:
     ("changed", "said"),
     [
         (("--email", "anna"), "is not an e-mail address"),
-        (("--host", "https://shop.example/"), "is not a host name"),
+        (("--host", "our shop"), "cannot be the address of a site"),
         (("--zone", "Mars/Base"), "is not a time zone"),
         (("--currency", "euro"), "is not a currency"),
         (("--key", "My Shop"), "cannot be a site key"),

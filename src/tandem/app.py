@@ -88,6 +88,7 @@ def parts_of_slices() -> dict[str, Any]:
         "menu": [entry for s in SLICES for entry in s.menu],
         "systems": {(system.area, system.id): system for s in SLICES for system in s.systems},
         "moments": [s.moments for s in SLICES],
+        "first_steps": [s.first_steps for s in SLICES],
     }
 
 

@@ -238,7 +238,9 @@ def heal(
 @app.command()
 def setup(
     company: Annotated[str, typer.Option(help="Name of the company.")],
-    host: Annotated[list[str], typer.Option(help="Host of the first site, like shop.example; may be repeated.")],
+    host: Annotated[
+        list[str], typer.Option(help="Address of the first site, as the browser shows it; may be repeated.")
+    ],
     email: Annotated[str, typer.Option(help="Address of the first admin.")],
     name: Annotated[str, typer.Option(help="Name of the first admin.")],
     key: Annotated[str, typer.Option(help="Short name of the site, used on its pages.")] = "main",
@@ -261,7 +263,7 @@ def setup(
 @sites.command("add")
 def add_site(
     key: Annotated[str, typer.Argument(help="Short name of the site, used on its pages.")],
-    host: Annotated[list[str], typer.Option(help="Host, like shop.example; may be repeated.")],
+    host: Annotated[list[str], typer.Option(help="Address, as the browser shows it; may be repeated.")],
     name: Annotated[str, typer.Option(help="Name that people use; the key if left out.")] = "",
     zone: Annotated[str, typer.Option(help="Time zone.")] = "UTC",
     currency: Annotated[str, typer.Option(help="Currency.")] = "EUR",

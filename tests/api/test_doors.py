@@ -217,7 +217,8 @@ def test_a_fresh_server_is_set_up_in_the_browser(tmp_path: Path) -> None:
             refused = browser.post("/set-up", data=given)
             assert (refused.status_code, "too short" in refused.text) == (400, True)
             made = browser.post("/set-up", data={**given, "password": PASSWORD})
-            assert (made.status_code, made.headers["location"]) == (303, "/settings")
+            assert browser.get("/start").text.count("data-site=&#34;fern&#34;") >= 1
+            assert (made.status_code, made.headers["location"]) == (303, "/start")
             assert browser.get("/settings").status_code == 200
             assert not file.exists()
             assert browser.post("/set-up", data={**given, "password": PASSWORD}).status_code == 409

@@ -43,6 +43,10 @@ WRITTEN_OUT: dict[str, str] = {
 
 ROUTES: list[tuple[str, str, str, Any]] = [
     ("GET", "/board", "figures.read", None),
+    ("GET", "/start", "figures.read", None),
+    ("GET", "/start/now", "figures.read", None),
+    ("POST", "/start/put-away", "figures.read", {}),
+    ("POST", "/start/check", "connections.edit", {}),
     ("GET", "/traffic", "figures.read", None),
     ("GET", "/realtime", "figures.read", None),
     ("GET", "/figures", "figures.read", None),

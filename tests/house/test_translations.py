@@ -106,6 +106,17 @@ def in_letters() -> set[Said]:
     return {*told, *LETTERS_THAT_MAY_BE_SWITCHED_OFF.values()} - {"%(link)s"}
 
 
+def in_first_hour() -> set[Said]:
+    """Steps to a complete record, and why a site's page could not be fetched."""
+    trees = [
+        ast.parse(path.read_text("utf-8")) for path in (SOURCE / "connections" / "http.py", *SOURCE.glob("*/s*.py"))
+    ]
+    calls = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
+    given = [k.value for c in calls if called(c) == "FirstStep" for k in c.keywords if k.arg in ("title", "why")]
+    given += [a for c in calls if called(c) == "SourceError" for a in c.args[1:]]
+    return {g.value for g in given if isinstance(g, ast.Constant) and (g.value[0].isupper() or g.value[:3] == "it ")}
+
+
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
     files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [
@@ -136,6 +147,7 @@ def messages() -> set[Said]:
         | in_moments()
         | in_audit()
         | in_letters()
+        | in_first_hour()
         | in_errors()
     )
 

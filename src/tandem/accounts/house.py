@@ -69,6 +69,22 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     address: str = ""
 
 
+class FirstStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a site needs to be a complete record; shown to whoever may do it.
+
+    id        its place in `accounts.first_steps.ORDER`
+    address   the page where it is done
+    act       the permission that doing it needs
+    """
+
+    id: str
+    title: str
+    why: str
+    address: str
+    act: str
+    is_done: bool
+
+
 class NumberAsked(msgspec.Struct, frozen=True, kw_only=True):
     """A visit asks for the phone number that it is to be shown, or says it tapped one; `parts["numbers"]` answers."""
 
@@ -102,4 +118,5 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     personal: tuple[tuple[str, str], ...] = ()  # its tables and their columns that hold a person's keys: for erasing
     forget: Callable[[House, Site, Sequence[int]], None] = lambda house, site, nodes: None  # … and in the record store
     moments: Callable[[House, Site, Sequence[int]], list[Moment]] = lambda house, site, nodes: []
+    first_steps: Callable[[House, Site], list[FirstStep]] = lambda house, site: []
     menu: tuple[tuple[str, str, str, str], ...] = ()  # group, title, address, icon

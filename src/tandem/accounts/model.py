@@ -110,9 +110,9 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
     if not _KEY.match(key):
         raise UserError(
             "“%(value)s” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.", value=key
-        )
+        ).at("key")
     if not name.strip():
-        raise UserError("The site has no name.", "Give it the name people use for it.")
+        raise UserError("The site has no name.", "Give it the name people use for it.").at("name")
     if not hosts:
         raise UserError("The site has no host.", "Name at least one, like shop.example.")
     for host in hosts:
@@ -121,9 +121,11 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
                 "“%(value)s” is not a host name.", "Write it without https:// and path, like shop.example.", value=host
             )
     if zone not in available_timezones():
-        raise UserError("“%(value)s” is not a time zone.", "Use a name like Europe/Warsaw.", value=zone)
+        raise UserError("“%(value)s” is not a time zone.", "Use a name like Europe/Warsaw.", value=zone).at("zone")
     if not re.fullmatch(r"[A-Z]{3}", currency):
-        raise UserError("“%(value)s” is not a currency.", "Use a three-letter code like EUR.", value=currency)
+        raise UserError("“%(value)s” is not a currency.", "Use a three-letter code like EUR.", value=currency).at(
+            "currency"
+        )
     if mode not in MODES:
         raise UserError(
             "“%(value)s” is not a privacy mode.", "Choose one of %(choices)s.", value=mode, choices=", ".join(MODES)
@@ -138,8 +140,10 @@ def checked_person(email: str, name: str, role: str) -> None:
     raises   UserError naming the field and what it takes
     """
     if not _EMAIL.match(email) or len(email) > 320:
-        raise UserError("“%(value)s” is not an e-mail address.", "Write it like anna@shop.example.", value=email)
+        raise UserError("“%(value)s” is not an e-mail address.", "Write it like anna@shop.example.", value=email).at(
+            "email"
+        )
     if not name.strip():
-        raise UserError("The person has no name.", "Give the name colleagues will see.")
+        raise UserError("The person has no name.", "Give the name colleagues will see.").at("name")
     if role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))

@@ -29,15 +29,15 @@ def check(password: str, *about: str) -> None:
     raises   UserError saying what to do instead
     """
     if len(password) < SHORTEST:
-        raise UserError("The password is too short.", "Use 10 characters or more; a few words are best.")
+        raise UserError("The password is too short.", "Use 10 characters or more; a few words are best.").at("password")
     if len(password) > LONGEST:
-        raise UserError("The password is too long.", "Use 500 characters or fewer.")
+        raise UserError("The password is too long.", "Use 500 characters or fewer.").at("password")
     plain = password.casefold().strip()
     words = {part for text in about for part in (text.casefold().strip(), text.casefold().partition("@")[0])}
     if plain in _commonest() or plain in words or _is_one_piece_again_and_again(plain):
         raise UserError(
             "This password is among the first that somebody would guess.", "Use a few words that only you put together."
-        )
+        ).at("password")
 
 
 def hashed(password: str) -> str:

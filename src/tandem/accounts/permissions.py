@@ -67,7 +67,7 @@ SIDES: dict[Role, str] = {
     Role.MARKETING: "marketing",
     Role.AGENCY: "marketing",
     Role.ENGINEERING: "engineering",
-    Role.ADMIN: "engineering",
+    Role.ADMIN: "executive",
     Role.EXECUTIVE: "executive",
     Role.FINANCE: "executive",
     Role.VIEWER: "marketing",

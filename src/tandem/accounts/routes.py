@@ -9,13 +9,15 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts import audit, first_code, store, tries
+from tandem.accounts import audit, first_code, regions, store, tries
+from tandem.accounts.first_steps import put_away
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import COOKIE, Caller, check_origin, sender_address, site_for
 from tandem.accounts.house import House
-from tandem.accounts.model import Person, Site
+from tandem.accounts.model import Person
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.sessions import cookie, first_factor_passed, limits, local, signed_in
+from tandem.accounts.tag import script_tag
 from tandem.base import web
 from tandem.base.errors import UserError
 
@@ -71,7 +73,18 @@ def sign_out(request: Request[Any, Any, Any], house: House, caller: Caller) -> R
 def set_up_form(request: Request[Any, Any, Any], house: House, code: str = "") -> Response[Any]:
     if store.is_set_up(house.database):
         return Redirect("/sign-in")
-    return web.page("accounts/set_up.html", web.language_of(request), problem=None, given={"code": code})
+    return _set_up_page(request, {"code": code})
+
+
+def _set_up_page(
+    request: Request[Any, Any, Any], given: dict[str, str], problem: tuple[str, ...] | None = None, status: int = 200
+) -> Response[str]:
+    """The form; a password is never written into it."""
+    language = web.language_of(request)
+    zone, currency = regions.guessed(request.headers.get("accept-language", ""))
+    given = {"zone": zone, "currency": currency} | {k: v for k, v in given.items() if k != "password"}
+    lists = {"zones": regions.zones(language), "currencies": regions.currencies(language)}
+    return web.page("accounts/set_up.html", language, status, problem=problem, given=given, **lists)
 
 
 @post("/set-up", sync_to_thread=True, include_in_schema=False)
@@ -88,20 +101,24 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
             data.get("name", ""),
             data.get("password", ""),
             data.get("key", ""),
-            data.get("host", "").split(","),
-            data.get("zone", "UTC"),
-            data.get("currency", "EUR"),
+            [data.get("host", "")],
+            data.get("zone") or "UTC",
+            data.get("currency") or "EUR",
             language=web.language_of(request),
         )
     except UserError as error:
-        if error.status != 400:
+        if error.status != 400 or request.headers.get("hx-request"):  # the browser keeps the form, and shows this in it
             raise
         language = web.language_of(request)
         problem = tuple(web.said(language, sentence, error.values) for sentence in error.sentences)
-        return web.page("accounts/set_up.html", language, 400, problem=problem, given=data)
+        return _set_up_page(request, data, problem, 400)
     house.forget_sites()
     first_code.announced(house)
-    return signed_in(house, request, person, "/settings")
+    response = signed_in(house, request, person, "/start")
+    if request.headers.get("hx-request"):
+        response.status_code = 200
+        response.headers = {"hx-redirect": "/start"}
+    return response
 
 
 def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> None:
@@ -110,7 +127,7 @@ def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> No
         raise UserError(
             "The set-up code is not right.",
             "The server printed it when it started; it also stands in the file “set-up-code” of its data folder.",
-        )
+        ).at("code")
 
 
 # ── settings ──
@@ -151,8 +168,10 @@ def settings_page(
         secret=secret,
         link=link,
         invited=invited,
-        script_tag=_script_tag(house.settings.base_url, chosen),
-        own_script_tag=_script_tag(f"https://{chosen.hosts[0]}", chosen),
+        script_tag=script_tag(house.settings.base_url, chosen),
+        own_script_tag=script_tag(f"https://{chosen.hosts[0]}", chosen),
+        zones=regions.zones(caller.language),
+        currencies=regions.currencies(caller.language),
         nginx_hint=NGINX_HINT.format(base=house.settings.base_url),
     )
 
@@ -163,15 +182,6 @@ NGINX_HINT = """location /t/ {{
 }}"""
 
 
-def _script_tag(base: str, site: Site) -> str:
-    """What goes into the head of the site's pages; without scripts, the picture counts the page view."""
-    mode = "" if site.mode == "cookieless" else f' data-mode="{site.mode}"'
-    return (
-        f'<script defer src="{base}/t/tandem.js" data-site="{site.key}"{mode}></script>\n'
-        f'<noscript><img src="{base}/t/pixel.gif?s={site.key}" alt="" width="1" height="1"></noscript>'
-    )
-
-
 @post("/settings/sites", sync_to_thread=True, include_in_schema=False)
 def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
     caller.must("sites.edit")
@@ -180,9 +190,9 @@ def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data
         caller.workspace_id,
         data.get("key", ""),
         data.get("name", ""),
-        data.get("hosts", "").split(","),
-        data.get("zone", "UTC"),
-        data.get("currency", "EUR"),
+        [data.get("hosts", data.get("host", ""))],
+        data.get("zone") or "UTC",
+        data.get("currency") or "EUR",
         data.get("mode", "cookieless"),
         by=caller.person_id,
     )
@@ -190,12 +200,21 @@ def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data
     return settings_page(request, house, caller, made.key)
 
 
+@post("/start/put-away", sync_to_thread=True, include_in_schema=False)
+def put_first_steps_away(house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    """Show whoever is signed in the first steps of a site no more."""
+    caller.must("figures.read")
+    if caller.person is not None:
+        put_away(house.database, caller.person, site_for(house, caller, site))
+    return Response("", media_type="text/html", status_code=200)
+
+
 @post("/settings/sites/{key:str}", sync_to_thread=True, include_in_schema=False)
 def change_site(request: Request[Any, Any, Any], house: House, caller: Caller, key: str, data: Form) -> Response[str]:
     caller.must("sites.edit")
     given: dict[str, Any] = {k: data[k] for k in ("name", "zone", "currency", "mode") if k in data}
     if "hosts" in data:
-        given["hosts"] = data["hosts"].split(",")
+        given["hosts"] = [data["hosts"]]
     if "keep_days" in data:
         given["keep_days"] = _whole(data["keep_days"], "keep_days")
     store.change_site(house.database, site_for(house, caller, key), by=caller.person_id, **given)
@@ -288,6 +307,7 @@ ROUTES = [
     set_up,
     settings,
     add_site,
+    put_first_steps_away,
     change_site,
     change_person,
     change_me,

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
 from tandem.accounts.model import ApiToken, AuditEntry, Person, Session, Site, checked_person, checked_site
+from tandem.accounts.pasted import hosts_of, key_of
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import clock
 from tandem.base.database import Database
@@ -21,6 +22,7 @@ from tandem.base.errors import UserError
 LONGEST_TOKEN_DAYS = 3650
 SIGNED_IN_FOR = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=10)
+NO_COMPANY = UserError("The workspace has no name.", "Give the name of the company.").at("company")
 IS_SET_UP = UserError("Tandem is set up already.", "Sign in instead.", status=409)
 
 
@@ -101,7 +103,7 @@ def make_workspace(db: Database, name: str) -> int:
 
 def _insert_workspace(c: Connection, name: str) -> int:
     if not name.strip():
-        raise UserError("The workspace has no name.", "Give the name of the company.")
+        raise NO_COMPANY
     made = c.execute(insert(t.workspaces).values(name=name.strip(), made_at=clock.now()))
     return int(made.inserted_primary_key[0])  # type: ignore[index]
 
@@ -120,11 +122,17 @@ def set_up(
 ) -> Person:
     """The first workspace with its admin and its first site, in one transaction: of several at once, one wins.
 
+    key      of the site; made from its first host when empty
+    hosts    as they were pasted
+
     raises   UserError before anything is written when a field does not fit; (409) when somebody was first
     """
     checked_person(email.strip().lower(), name, "admin")
     passwords.check(password, email, name, company)
-    site = _site_values(key, company, hosts, zone, currency, "cookieless", 1100)
+    found = hosts_of(hosts)
+    if not company.strip():
+        raise NO_COMPANY
+    site = _site_values(key or key_of(found[0]), company, found, zone, currency, "cookieless", 1100)
     password_hash = passwords.hashed(password)
     try:
         with db.write() as c:
@@ -406,23 +414,27 @@ def add_site(
     keep_days: int = 1100,
     by: int | None = None,
 ) -> Site:
-    """A new site to measure.
+    """A new site to measure; an empty key is made from its first host, and an empty name is that host.
 
+    hosts    as they were pasted
     raises   UserError when the key is taken or a field does not fit
     """
-    values = _site_values(key, name, hosts, zone, currency, mode, keep_days)
+    found = hosts_of(hosts)
+    key = key or key_of(found[0], {s.key for s in all_sites(db)})
+    values = _site_values(key, name or found[0], found, zone, currency, mode, keep_days)
     try:
         with db.write() as c:
             _insert_site(c, workspace_id, values, by)
     except IntegrityError as error:
-        raise UserError("There is already a site with the key “%(key)s”.", "Choose another key.", key=key) from error
+        raise UserError("There is already a site with the key “%(key)s”.", "Choose another key.", key=key).at(
+            "key"
+        ) from error
     return next(s for s in all_sites(db) if s.key == key)
 
 
 def _site_values(
     key: str, name: str, hosts: list[str], zone: str, currency: str, mode: str, keep_days: int
 ) -> dict[str, Any]:
-    hosts = [h.strip().lower() for h in hosts if h.strip()]
     checked_site(key, name, hosts, zone, currency, mode, keep_days)
     return {
         "key": key, "name": name.strip(), "hosts": hosts, "zone": zone, "currency": currency, "mode": mode,
@@ -438,7 +450,7 @@ def _insert_site(c: Connection, workspace_id: int, values: dict[str, Any], by: i
 def change_site(db: Database, site: Site, by: int | None = None, **values: Any) -> Site:
     """The site with what is given changed; the key stays, because pages carry it."""
     merged = {**msgspec.structs.asdict(site), **values}
-    merged["hosts"] = [h.strip().lower() for h in merged["hosts"] if h.strip()]
+    merged["hosts"] = hosts_of(merged["hosts"], site.hosts) if "hosts" in values else list(site.hosts)
     fields = ("name", "hosts", "zone", "currency", "mode", "keep_days")
     checked_site(site.key, **{k: merged[k] for k in fields})
     with db.write() as c:

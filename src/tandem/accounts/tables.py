@@ -102,6 +102,14 @@ api_tokens = Table(
     Column("revoked_at", Moment, nullable=True),
 )
 
+first_steps_put_away = Table(
+    "first_steps_put_away",
+    METADATA,
+    Column("person_id", ForeignKey("people.id"), primary_key=True),
+    Column("site_id", ForeignKey("sites.id"), primary_key=True),
+    Column("at", Moment, nullable=False),
+)
+
 audit = Table(
     "audit",
     METADATA,

@@ -1,10 +1,12 @@
 """What ads adds to the house."""
 
-from tandem.accounts.house import House, Slice
+from tandem.accounts.house import FirstStep, House, Slice
+from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import SYSTEMS, refresh_rates, tidy
 from tandem.ads.routes import ROUTES
 from tandem.base.jobs import Job
+from tandem.connections.store import connections_of
 
 TIDY_EVERY_S = 60.0
 RATES_EVERY_S = 3600.0
@@ -17,10 +19,21 @@ def _jobs(house: House) -> list[Job]:
     ]
 
 
+def _first_steps(house: House, site: Site) -> list[FirstStep]:
+    return [
+        FirstStep(
+            id="ads", title="An ad account is connected", why="Costs stand beside the visits they brought.",
+            address="/connections", act="connections.edit",
+            is_done=bool(connections_of(house, site, "ads") or store.imports_of(house.database, site, 1)),
+        )
+    ]  # fmt: skip
+
+
 SLICE = Slice(
     name="ads",
     title="Ads",
     routes=ROUTES,
+    first_steps=_first_steps,
     schema=store.schema,
     jobs=_jobs,
     systems=SYSTEMS,

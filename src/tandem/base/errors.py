@@ -15,7 +15,13 @@ class UserError(Exception):
         self.what = what % values if values else what
         self.hint = hint % values if values else hint
         self.status = status
+        self.field = ""
         super().__init__(self.what)
+
+    def at(self, field: str) -> "UserError":
+        """The same error, told at this field of a form."""
+        self.field = field
+        return self
 
     def __str__(self) -> str:
         return f"{self.what} {self.hint}".strip()

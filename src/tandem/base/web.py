@@ -168,6 +168,7 @@ WORDS: dict[str, dict[str, str]] = {
         "cookie": "with a first-party cookie",
         "consent": "with a cookie after consent",
     },
+    "OCEANS": {"Atlantic": "Atlantic Ocean", "Indian": "Indian Ocean"},
     "REFUSED": {
         "unknown_site": "unknown site",
         "bad_json": "not readable",
@@ -396,7 +397,10 @@ MEMBERS = {
 def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
     """The sentence and how to mend it."""
     what, hint = error.sentences
-    return _told(request, error.status, what, hint, **error.values)
+    response = _told(request, error.status, what, hint, **error.values)
+    if error.field and request.headers.get("hx-request"):
+        response.headers["x-field"] = error.field  # page.js puts the problem beside it
+    return response
 
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:

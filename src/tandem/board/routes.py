@@ -11,6 +11,7 @@ from litestar import Request, Response, get
 from litestar.response import Redirect
 
 from tandem.accounts.audit import note_act
+from tandem.accounts.first_steps import first_steps
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House, goal_names, recounted
@@ -106,6 +107,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         is_partial=questions.is_partial(address),
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(house, address.site),
+        first_steps=first_steps(house, caller, address.site),
     )
 
 

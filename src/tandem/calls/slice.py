@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from tandem.accounts.house import House, Slice
+from tandem.accounts.house import FirstStep, House, Slice
+from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.calls import store
 from tandem.calls.jobs import put_away_leases, weigh_again
 from tandem.calls.moments import moments
 from tandem.calls.routes import ROUTES
 from tandem.calls.systems import SYSTEMS
+from tandem.connections.store import connections_of
 
 PUT_AWAY_EVERY_S = 60.0
 WEIGH_EVERY_S = 900.0
@@ -26,10 +28,21 @@ def _jobs(house: House) -> list[Job]:
     ]
 
 
+def _first_steps(house: House, site: Site) -> list[FirstStep]:
+    return [
+        FirstStep(
+            id="calls", title="The phone system is connected", why="Calls are credited to the visits they came from.",
+            address="/connections", act="connections.edit",
+            is_done=bool(connections_of(house, site, "calls")),
+        )
+    ]  # fmt: skip
+
+
 SLICE = Slice(
     name="calls",
     title="Calls",
     routes=ROUTES,
+    first_steps=_first_steps,
     schema=store.schema,
     systems=SYSTEMS,
     jobs=_jobs,

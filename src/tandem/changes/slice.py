@@ -1,11 +1,24 @@
 """What the change log adds to the house."""
 
-from tandem.accounts.house import Slice
+from tandem.accounts.house import FirstStep, House, Slice
+from tandem.accounts.model import Site
+from tandem.changes import store
 from tandem.changes.routes import ROUTES
+
+
+def _first_steps(house: House, site: Site) -> list[FirstStep]:
+    return [
+        FirstStep(
+            id="changes", title="Changes are noted", why="Note what you did, or let your pipeline do it with a token.",
+            address="/changes", act="changes.add", is_done=store.is_kept(house.database, site),
+        )
+    ]  # fmt: skip
+
 
 SLICE = Slice(
     name="changes",
     title="Changes",
     routes=ROUTES,
+    first_steps=_first_steps,
     menu=(("Signal", "Changes", "/changes", "git-commit-horizontal"),),
 )

@@ -7,7 +7,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
+from tandem.accounts.store import note, tokens_of
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.changes.model import Change, checked
@@ -47,6 +47,18 @@ def between(db: Database, site: Site, since: datetime, until: datetime, most: in
     )
     with db.read() as c:
         return [Change(id=r.id, **{name: r._mapping[name] for name in FIELDS}) for r in c.execute(query)]
+
+
+def is_kept(db: Database, site: Site) -> bool:
+    """Whether anybody keeps the change log of a site: something stands in it, or a program has a token to write it."""
+    with db.read() as c:
+        if c.execute(select(t.c.id).where(t.c.site_id == site.id).limit(1)).first() is not None:
+            return True
+    now = clock.now()
+    return any(
+        "changes:write" in token.scopes and token.is_valid(now) and token.site_id in (None, site.id)
+        for token in tokens_of(db, site.workspace_id)
+    )
 
 
 def remove(db: Database, site: Site, change_id: int, by: int | None = None) -> None:

@@ -10,7 +10,7 @@ from tandem.base import clock
 from tandem.base.jobs import Job
 from tandem.base.spool import Spool
 from tandem.base.warehouse import fault_of
-from tandem.collect import store
+from tandem.collect import start, store
 from tandem.collect.door import Door, Salts
 from tandem.collect.healing import heal_where_needed, recounted
 from tandem.collect.identify import keep
@@ -111,7 +111,8 @@ def _jobs(house: House) -> list[Job]:
 SLICE = Slice(
     name="collect",
     title="Traffic",
-    routes=ROUTES,
+    routes=[*ROUTES, *start.ROUTES],
+    first_steps=start.steps,
     schema=store.schema,
     jobs=_jobs,
     start=_start,

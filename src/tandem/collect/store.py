@@ -293,6 +293,28 @@ def has_events(warehouse: Warehouse, site: Site) -> bool:
     return bool(warehouse.value(_sql("has_events"), site=site.id))
 
 
+class SeenView(msgspec.Struct, frozen=True, kw_only=True):
+    """A page view as the page of the first hour shows it."""
+
+    at: datetime
+    host: str
+    page: str
+    browser: str
+    os: str
+    device: str
+    country: str
+    city: str
+    channel: str
+    source: str
+    bot_name: str
+
+
+def newest_view(warehouse: Warehouse, site: Site, since: datetime) -> SeenView | None:
+    """The latest page view since a moment, or None."""
+    rows = warehouse.rows(_sql("newest_view"), SeenView, site=site.id, since=since)
+    return rows[0] if rows else None
+
+
 def visitor_ranges(parts: int) -> list[tuple[int, int]]:
     """All visitor ids, parted into ranges of the same width; ids are hashes, so each holds about as many visitors."""
     width = 2**64 // parts

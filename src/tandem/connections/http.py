@@ -9,8 +9,8 @@ import time
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
@@ -185,32 +185,33 @@ class Http:
         with self._client.stream(method, path, **options) as response:
             if into is not None and response.is_success:
                 with into.open("wb") as file:
-                    for block in self._blocks(response, MOST_INTO_FILE):
+                    for block in _blocks(self.system, response, MOST_INTO_FILE):
                         file.write(block)
                 return response
             body = bytearray()
-            for block in self._blocks(response, MOST_BYTES):
+            for block in _blocks(self.system, response, MOST_BYTES):
                 body += block
             response._content = bytes(body)  # as httpx's own read() leaves it
             return response
 
-    def _blocks(self, response: httpx.Response, most: int) -> Iterator[bytes]:
-        """The body, unpacked in small steps: httpx would make a gigabyte of one block that was packed several times."""
-        coding = response.headers.get("content-encoding", "identity").strip().lower()
-        if coding not in CODINGS:
-            raise SourceError(self.system, "answered in a compression that was not asked for")
-        size, unpacker = 0, zlib.decompressobj(CODINGS[coding]) if CODINGS[coding] else None
-        try:
-            for packed in response.iter_raw(BLOCK):
-                for block in _unpacked(unpacker, packed):
-                    size += len(block)
-                    if size > most:
-                        raise SourceError(self.system, f"sent more than {most >> 20} MB")
-                    yield block
-        except zlib.error as error:
-            raise SourceError(self.system, "answered with damaged compression") from error
-        if unpacker is not None and size and not unpacker.eof:
-            raise httpx.RemoteProtocolError("the compressed answer was cut off")
+
+def _blocks(system: str, response: httpx.Response, most: int) -> Iterator[bytes]:
+    """The body, unpacked in small steps: httpx would make a gigabyte of one block that was packed several times."""
+    coding = response.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in CODINGS:
+        raise SourceError(system, "answered in a compression that was not asked for")
+    size, unpacker = 0, zlib.decompressobj(CODINGS[coding]) if CODINGS[coding] else None
+    try:
+        for packed in response.iter_raw(BLOCK):
+            for block in _unpacked(unpacker, packed):
+                size += len(block)
+                if size > most:
+                    raise SourceError(system, f"sent more than {most >> 20} MB")
+                yield block
+    except zlib.error as error:
+        raise SourceError(system, "answered with damaged compression") from error
+    if unpacker is not None and size and not unpacker.eof:
+        raise httpx.RemoteProtocolError("the compressed answer was cut off")
 
 
 def _unpacked(unpacker: Any, packed: bytes) -> Iterator[bytes]:
@@ -220,6 +221,84 @@ def _unpacked(unpacker: Any, packed: bytes) -> Iterator[bytes]:
     while packed and not unpacker.eof:
         yield unpacker.decompress(packed, BLOCK)
         packed = unpacker.unconsumed_tail
+
+
+MOST_HOPS = 5
+PAGE_S = 10.0
+MOST_OF_A_PAGE = 2 << 20
+AGENT = "Mozilla/5.0 (compatible; Tandem site check)"
+_looking = threading.BoundedSemaphore(4)
+
+
+class WebPage(NamedTuple):
+    """A page of a site as a browser without scripts gets it; `policies` are its Content-Security-Policy headers."""
+
+    url: str
+    status: int
+    text: str
+    policies: tuple[str, ...]
+
+
+def fetch_page(url: str, allowed: str = "") -> WebPage:
+    """One page of the web, by the rules of `Reach` at each of five redirects; 10 seconds and 2 MB at most, HTML only.
+
+    raises   UserError (403) for a private address; SourceError for what does not answer, or with something else
+    """
+    host = urlsplit(url).netloc
+    if not _looking.acquire(blocking=False):
+        raise UserError("Other sites are being checked at this moment.", "Try again in a few seconds.", status=503)
+    until = time.monotonic() + PAGE_S
+    headers = {"user-agent": AGENT, "accept": "text/html", "accept-encoding": "gzip"}
+    client = httpx.Client(
+        transport=Reach(allowed), headers=headers, timeout=PAGE_S / 2, follow_redirects=False, trust_env=False
+    )
+    watch = threading.Timer(PAGE_S, client.close)  # whoever drips headers is cut off too
+    watch.daemon = True
+    watch.start()
+    try:
+        with client:
+            for _ in range(MOST_HOPS + 1):
+                page, onward = _hop(client, url, until)
+                if page is not None:
+                    return page
+                url = onward
+        raise SourceError(host, "it leads on and on")
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError, ValueError) as error:
+        raise SourceError(host, "it does not answer") from error
+    finally:
+        watch.cancel()
+        _looking.release()
+
+
+def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, str]:
+    """The page at this address, or the address that it leads on to."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise SourceError(parts.netloc or "redirect", "it leads to something that is no web page")
+    with client.stream("GET", url) as response:
+        if response.is_redirect:
+            onward = urljoin(url, response.headers["location"])
+            client.cookies.clear()
+            return None, urlunsplit(urlsplit(onward)._replace(netloc=urlsplit(onward).netloc.rpartition("@")[2]))
+        kind = response.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
+        if kind not in ("text/html", "application/xhtml+xml"):
+            raise SourceError(parts.netloc, "it answers with something that is no web page")
+        body = bytearray()
+        for block in _blocks(parts.netloc, response, MOST_OF_A_PAGE):
+            body += block
+            if time.monotonic() > until:
+                raise SourceError(parts.netloc, "it takes longer than 10 seconds")
+        text = body.decode(response.charset_encoding or "utf-8", "replace")
+        return WebPage(url, response.status_code, text, tuple(response.headers.get_list("content-security-policy"))), ""
+
+
+def is_public(host: str, allowed: str = "") -> bool:
+    """Whether anybody may reach this host; what nobody knows is not public."""
+    try:
+        may_reach(host, 443, allowed)
+    except (OSError, UserError):
+        return False
+    return True
 
 
 def is_sealed_on_its_way(url: str, allowed: str = "") -> bool:

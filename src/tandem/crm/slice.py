@@ -1,7 +1,9 @@
 """What crm adds to the house: leads and deals from CRM systems, and where they came from."""
 
-from tandem.accounts.house import House, Slice
+from tandem.accounts.house import FirstStep, House, Slice
+from tandem.accounts.model import Site
 from tandem.base.jobs import Job
+from tandem.connections.store import connections_of
 from tandem.crm import kept, store
 from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again
 from tandem.crm.moments import moments
@@ -19,10 +21,21 @@ def _jobs(house: House) -> list[Job]:
     ]
 
 
+def _first_steps(house: House, site: Site) -> list[FirstStep]:
+    return [
+        FirstStep(
+            id="crm", title="A CRM is connected", why="Leads and deals show what visits were worth.",
+            address="/connections", act="connections.edit",
+            is_done=bool(connections_of(house, site, "crm")) or store.has_deals(house, site),
+        )
+    ]  # fmt: skip
+
+
 SLICE = Slice(
     name="crm",
     title="Deals",
     routes=ROUTES,
+    first_steps=_first_steps,
     schema=store.schema,
     retired=("crm/002",),
     jobs=_jobs,

@@ -73,7 +73,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"TANDEM_DATA": str(tmp_path_factory.mktemp("served") / "data"), "PORT": str(port)}
+    folder = tmp_path_factory.mktemp("served") / "data"
+    settings = {"TANDEM_DATA": str(folder), "PORT": str(port)}
     tandem = Path(sys.executable).parent / "tandem"
     process = subprocess.Popen(
         [tandem, "serve"], env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
@@ -81,18 +82,18 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     url = f"http://127.0.0.1:{port}"
     try:
         _until(lambda: httpx.get(f"{url}/healthz").status_code == 200)
-        yield _company(url)
+        yield _company(url, (folder / "set-up-code").read_text())
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _company(url: str) -> Served:
+def _company(url: str, code: str) -> Served:
     client = httpx.Client(base_url=url, follow_redirects=True, timeout=20)
     page = client.post(
         "/set-up",
         data={
-            "company": "Acme", "email": EMAIL, "name": "Ann", "password": PASSWORD, "key": "acme",
+            "code": code, "company": "Acme", "email": EMAIL, "name": "Ann", "password": PASSWORD, "key": "acme",
             "host": "acme.example", "zone": "Europe/Warsaw", "currency": "EUR",
         },
     )  # fmt: skip

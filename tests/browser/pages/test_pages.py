@@ -7,7 +7,8 @@ from .conftest import Opened, Served
 pytestmark = pytest.mark.browser
 
 PATHS = (
-    "/board", "/traffic", "/realtime", "/figures", "/changes", "/settings", "/goals", "/reception", "/ads", "/deals",
+    "/board", "/start", "/traffic", "/realtime", "/figures", "/changes", "/settings", "/goals", "/reception", "/ads",
+    "/deals",
     "/traffic?f=channel:is:Direct&figure=collect.lcp_p75&compare=year&bots=1", "/board?period=2020-01-01..2020-01-31",
     "/people", "/people/00000000000000aa", "/connections", "/deals/mapping/1",
     "/calls", "/calls?by=term&within=5&period=2020-01-01..2020-01-31", "/calls/pools",

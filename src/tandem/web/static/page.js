@@ -124,6 +124,36 @@
     }
   });
 
+  // A problem of one field is told there; whatever was typed stays, passwords too.
+  let asked = null;
+  const tellAtField = () => {
+    const { form, name } = asked;
+    asked = null;
+    const problem = find("#problem[role=alert]");
+    const field = form && (find(`[data-field="${name}"]`, form) || find(`[name="${name}"]`, form));
+    if (!problem || !field?.closest(".field")) return;
+    const told = document.createElement("small");
+    told.className = "told";
+    told.id = `told-${name}`;
+    told.setAttribute("role", "alert");
+    told.append(...find("div", problem).childNodes);
+    problem.replaceChildren();
+    ["role", "class"].forEach((part) => problem.removeAttribute(part));
+    field.closest(".field").append(told);
+    field.closest("details")?.setAttribute("open", "");
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-describedby", told.id);
+    field.focus();
+  };
+  const forgetTold = (form) => {
+    all(".told", form).forEach((told) => told.remove());
+    all("[aria-invalid]", form).forEach((field) => ["aria-invalid", "aria-describedby"].forEach((part) => field.removeAttribute(part)));
+  };
+  document.addEventListener("htmx:config:request", (event) => {
+    const form = event.detail.ctx.sourceElement.closest("form");
+    if (form) forgetTold(form);
+  });
+
   // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.
   const say = (name, ctx) => {
     const source = ctx.sourceElement;
@@ -146,6 +176,7 @@
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
     if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
+    if (headers.has("x-field")) asked = { form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
     if (headers.has("hx-retarget") || headers.has("hx-redirect")) return;
     event.preventDefault(); // a proxy's own error page, or a server that is being restarted: it is no part of this page
     say("problem-broke", ctx);
@@ -177,16 +208,31 @@
     if (none) none.hidden = shown > 0;
   });
 
-  // First set-up: the browser knows the time zone.
-  all("[data-own-zone]").forEach((input) => {
-    if (!input.value) input.value = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  // The browser knows the time zone, the zone its currency, and the address the key; what somebody chose stays.
+  all("[data-own-zone]").forEach((select) => {
+    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    const option = [...select.options].find((one) => (one.dataset.also || "").split(" ").includes(own));
+    if (option) select.value = option.value;
   });
-  all("[data-key-from]").forEach((input) => {
-    const from = document.getElementById(input.dataset.keyFrom);
-    from?.addEventListener("input", () => {
-      if (!input.dataset.touched) input.value = plain(from.value).replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
-    });
-    input.addEventListener("input", () => (input.dataset.touched = "1"));
+  const followZone = (zone) => {
+    const currency = zone.selectedOptions[0]?.dataset.currency;
+    const select = find(`[data-currency-of="${zone.id}"]`);
+    if (select && currency && !select.dataset.touched) select.value = currency;
+  };
+  all("[data-own-zone]").forEach(followZone);
+  const showKey = (input, text) => {
+    const bare = text.trim().toLowerCase().replace(/^[a-z]+:\/\//, "").replace(/^[^/@]*@/, "");
+    const labels = bare.split(/[\s/?#:,;]/)[0].replace(/^www\./, "").split(".");
+    const named = labels.length > 1 && !/^\d+$/.test(labels.at(-1)) ? labels.slice(0, -1) : labels;
+    input.placeholder = plain(named.join("-")).replace(/[^a-z0-9]+/g, "-");
+  };
+  document.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-currency-of]")) target.dataset.touched = "1";
+    if (target.matches("select[name=zone][id]")) followZone(target);
+  });
+  document.addEventListener("input", ({ target }) => {
+    const input = target.id && find(`[data-key-from="${target.id}"]`);
+    if (input) showKey(input, target.value);
   });
 
   // Demo doors fill in the sign-in form.
@@ -239,6 +285,7 @@
       shown.scrollIntoView({ block: "center" });
       shown.focus({ preventScroll: true });
     }
+    if (asked) tellAtField();
     const problem = find("#problem[role=alert]");
     if (problem && !problem.dataset.seen) {
       problem.dataset.seen = "1";

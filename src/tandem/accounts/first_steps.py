@@ -1,0 +1,57 @@
+"""What a site lacks to be a complete record: each slice names its own step, and pages show those that are open."""
+
+import msgspec
+from sqlalchemy import insert, select
+from sqlalchemy.exc import IntegrityError
+
+from tandem.accounts import tables as t
+from tandem.accounts.guard import Caller
+from tandem.accounts.house import FirstStep, House
+from tandem.accounts.model import Person, Site
+from tandem.base import clock
+from tandem.base.database import Database
+
+ORDER = ("hit", "goal", "changes", "ads", "crm", "calls")
+
+
+class FirstSteps(msgspec.Struct, frozen=True):
+    """The steps of a site that the caller's role may do; `is_shown` while one is open and they were not put away."""
+
+    steps: tuple[FirstStep, ...]
+    has_hits: bool
+    is_shown: bool
+
+    @property
+    def done(self) -> int:
+        return sum(step.is_done for step in self.steps)
+
+
+def first_steps(house: House, caller: Caller, site: Site) -> FirstSteps:
+    """How far the record of a site is. A complete one is remembered, so that the board asks nothing any more."""
+    complete: set[tuple[int, str]] = house.parts.setdefault("complete_records", set())
+    key = (site.id, caller.person.role if caller.person else "")
+    if key in complete:
+        return FirstSteps((), has_hits=True, is_shown=False)
+    found = [step for ask in house.parts.get("first_steps", ()) for step in ask(house, site)]
+    has_hits = all(step.is_done for step in found if step.id == "hit")
+    may = tuple(sorted((s for s in found if caller.may(s.act)), key=lambda s: ORDER.index(s.id)))
+    if has_hits and all(step.is_done for step in may):
+        complete.add(key)
+        return FirstSteps(may, has_hits, is_shown=False)
+    is_away = caller.person is None or is_put_away(house.database, caller.person, site)
+    return FirstSteps(may, has_hits, is_shown=not is_away and not all(step.is_done for step in may))
+
+
+def is_put_away(db: Database, person: Person, site: Site) -> bool:
+    d = t.first_steps_put_away.c
+    with db.read() as c:
+        return c.execute(select(d.at).where(d.person_id == person.id, d.site_id == site.id)).first() is not None
+
+
+def put_away(db: Database, person: Person, site: Site) -> None:
+    """Show this user the steps of this site no more."""
+    try:
+        with db.write() as c:
+            c.execute(insert(t.first_steps_put_away).values(person_id=person.id, site_id=site.id, at=clock.now()))
+    except IntegrityError:
+        pass  # done before

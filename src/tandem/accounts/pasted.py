@@ -1,0 +1,96 @@
+"""What people paste as the address of a site, and the hosts and the key that follow from it."""
+
+import ipaddress
+import re
+from collections.abc import Collection, Iterable, Iterator
+
+import idna
+
+from tandem.base.errors import UserError
+
+_HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?[^/?#]*", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
+_PORTS = {"80", "443"}
+LONGEST_KEY = 40
+
+
+def hosts_of(texts: str | Iterable[str], known: Collection[str] = ()) -> list[str]:
+    """The hosts in what was pasted: whole addresses or names, several parted by commas, spaces or lines.
+
+    known    hosts that the site has already; they are taken as they are
+    returns  lower case, IDN as punycode, a port only where it is not the usual one; "www." stands with and without
+    raises   UserError at the field "host" for what cannot be an address
+    """
+    found: list[str] = []
+    for piece in _pieces(texts if isinstance(texts, str) else "\n".join(texts)):
+        host = piece.lower() if piece.lower() in known else _host_of(piece)
+        found.append(host)
+        if host.startswith("www.") and "." in host[4:]:
+            found.append(host[4:])
+    if not found:
+        raise UserError(
+            "The address of the site is missing.", "Paste it from the browser, like https://shop.example."
+        ).at("host")
+    return list(dict.fromkeys(found))
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Addresses, each without its path: commas inside a path part nothing."""
+    for word in re.split(r"[\s;]+", text.strip().strip("<>\"'“”«»")):
+        for address in re.split(r",+(?=[a-z]+://)", word, flags=re.IGNORECASE):
+            head = _HEAD.match(address)
+            yield from (p for p in (head[0] if head else "").split(",") if p and not _SCHEME.fullmatch(p))
+
+
+def _host_of(piece: str) -> str:
+    has_scheme = _SCHEME.match(piece) is not None
+    name = _SCHEME.sub("", piece)
+    if "@" in name and has_scheme:
+        name = name.rpartition("@")[2]  # user and password of an address are nobody's business here
+    host, colon, port = name.partition(":")
+    host = _ascii(host.rstrip(".").lower())
+    is_port = not colon or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536)
+    if not is_port or not _is_host(host, has_scheme or bool(colon)):
+        raise UserError(
+            "“%(value)s” cannot be the address of a site.",
+            "Paste it from the browser, like https://shop.example.",
+            value=(name if has_scheme else piece)[:80],
+        ).at("host")
+    return host if not colon or port in _PORTS else f"{host}:{int(port)}"
+
+
+def _ascii(host: str) -> str:
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except (idna.IDNAError, UnicodeError):
+        return ""
+
+
+def _is_host(host: str, may_be_short: bool) -> bool:
+    labels = host.split(".")
+    if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
+        return False
+    if labels[-1].isdigit():
+        try:
+            return bool(ipaddress.IPv4Address(host))
+        except ValueError:
+            return False
+    return len(labels) > 1 or may_be_short or host == "localhost"
+
+
+def key_of(host: str, taken: Collection[str] = ()) -> str:
+    """A short name for a site, from its host: www.shop.example is shop; a number follows where it is taken."""
+    name = host.partition(":")[0].removeprefix("www.")
+    labels = name.split(".")
+    stem = "-".join(labels[:-1] if len(labels) > 1 and not labels[-1].isdigit() else labels)
+    if stem.startswith("xn--"):
+        stem = stem.removeprefix("xn--")
+    stem = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[: LONGEST_KEY - 4].strip("-")
+    stem = stem if len(stem) > 1 else f"site-{stem}".strip("-")
+    number, key = 2, stem
+    while key in taken:
+        number, key = number + 1, f"{stem}-{number}"
+    return key

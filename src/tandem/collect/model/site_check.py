@@ -1,0 +1,220 @@
+"""What keeps a page from being counted, read from its HTML and its policies, as a browser would take them."""
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+from html.parser import HTMLParser
+from urllib.parse import SplitResult, urljoin, urlsplit
+
+import msgspec
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something that the check found: what it is, what mends it, and whether the page is counted all the same."""
+
+    what: str
+    hint: str
+    values: dict[str, str] = {}
+    is_harmless: bool = False
+
+
+class Tag(msgspec.Struct, frozen=True):
+    """One script tag of the counter in a page."""
+
+    src: str
+    key: str
+    kind: str
+    nonce: str
+    is_in_head: bool
+
+
+class _Reader(HTMLParser):
+    """Finds the counter's tags, policies in the page itself, and whether something else brings scripts in."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.tags: list[Tag] = []
+        self.policies: list[str] = []
+        self.base, self.inline = "", ""
+        self.has_manager = self.is_inside = False
+        self._is_in_head = True
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "body":
+            self._is_in_head = False
+        elif tag == "base" and not self.base:
+            self.base = given.get("href", "")
+        elif tag == "meta" and given.get("http-equiv", "").lower() == "content-security-policy":
+            self.policies.append(given.get("content", ""))
+        elif tag == "script":
+            self._script(given)
+
+    def _script(self, given: dict[str, str]) -> None:
+        self.is_inside = "src" not in given
+        src = given.get("src") or given.get("data-src") or given.get("data-cookieblock-src", "")
+        self.has_manager |= "googletagmanager.com/gtm" in src
+        if urlsplit(src).path.endswith("/t/tandem.js") or ("tandem" in src and "data-site" in given):
+            kind = given.get("type", "").strip().lower() if given.get("src") else "text/plain"
+            self.tags.append(Tag(src, given.get("data-site", ""), kind, given.get("nonce", ""), self._is_in_head))
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "head":
+            self._is_in_head = False
+        self.is_inside &= tag != "script"
+
+    def handle_data(self, data: str) -> None:
+        if self.is_inside:
+            self.inline += data
+            self.has_manager |= "googletagmanager.com/gtm" in data
+
+
+SCRIPTS = frozenset({"", "text/javascript", "application/javascript", "module"})
+
+
+def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: str) -> list[Problem]:
+    """What is wrong with the counter on this page, the gravest first; nothing when it should count.
+
+    url       where the page was found in the end
+    policies  its Content-Security-Policy headers
+    key       of the site
+    """
+    if status >= 400:
+        return [
+            Problem(
+                "The start page answers %(status)s in place of a page.",
+                "Open %(url)s in a private window; some servers turn programs away, and then only a visit can tell.",
+                {"status": str(status), "url": url},
+            )
+        ]
+    page = _Reader()
+    page.feed(text)
+    page.close()
+    if not page.tags:
+        return [_no_tag(page, url)]
+    found = [problem for tag in page.tags[:1] for problem in _of_tag(tag, page, url, [*policies, *page.policies], key)]
+    if len(page.tags) > 1:
+        found.append(
+            Problem(
+                "The tag is on the page %(count)s times.", "Keep one; the first is used and the others do nothing.",
+                {"count": str(len(page.tags))}, is_harmless=len({tag.key for tag in page.tags}) == 1,
+            )
+        )  # fmt: skip
+    return sorted(found, key=lambda problem: problem.is_harmless)
+
+
+def _no_tag(page: _Reader, url: str) -> Problem:
+    if "/t/tandem.js" in page.inline:
+        return Problem(
+            "A script on the page loads the counter, which this check cannot follow.",
+            "Open the page in a browser: the visit appears here.", is_harmless=True,
+        )  # fmt: skip
+    if page.has_manager:
+        return Problem(
+            "The page has no tag of its own, but it has Google Tag Manager, into which this check cannot look.",
+            "See that the tag is published there, then open the page in a browser: the visit appears here.",
+        )
+    return Problem(
+        "There is no tag on %(url)s.",
+        "Put it into the head of the template that all pages share, publish, and empty the site's cache.",
+        {"url": url},
+    )
+
+
+def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) -> Iterable[Problem]:
+    src = urlsplit(urljoin(urljoin(url, page.base), tag.src))
+    here = urlsplit(url)
+    if tag.key != key:
+        yield Problem(
+            "The tag names the site “%(given)s”, but this site's key is “%(key)s”.",
+            "Copy the tag from this page once more.", {"given": tag.key[:60], "key": key},
+        )  # fmt: skip
+    if tag.kind not in SCRIPTS:
+        yield Problem(
+            "The tag waits for a consent manager (type=\"%(kind)s\"), so visits before consent are not counted.",
+            "Let it run as necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
+        )  # fmt: skip
+    if _is_local(src.hostname or "") and not _is_local(here.hostname or ""):
+        yield Problem(
+            "The tag loads the counter from %(host)s, an address that visitors cannot reach.",
+            "Set TANDEM_URL to the public address of Tandem, start it again, and copy the tag once more.",
+            {"host": src.netloc},
+        )
+    elif here.scheme == "https" and src.scheme == "http":
+        yield Problem(
+            "The page is https, but the tag loads the counter by http, which browsers block.",
+            "Serve Tandem by https, set TANDEM_URL to that address, and copy the tag once more.",
+        )
+    for directive, address in (("script-src", src), ("connect-src", src._replace(path="/t/hit", query=""))):
+        if any(not _allows(policy, directive, address, here, tag.nonce) for policy in policies):
+            yield Problem(
+                "The page's Content-Security-Policy blocks the counter (%(directive)s).",
+                "Add %(origin)s to %(directive)s of the policy.",
+                {"directive": directive, "origin": f"{src.scheme}://{src.netloc}"},
+            )
+    if not tag.is_in_head:
+        yield Problem(
+            "The tag is in the body: visits that end early may be missed.", "Move it into the head.", is_harmless=True
+        )
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
+
+
+# ── Content-Security-Policy, level 3, as far as sources of scripts and requests go ──
+
+
+def _allows(policy: str, directive: str, address: SplitResult, page: SplitResult, nonce: str) -> bool:
+    rules: dict[str, list[str]] = {}
+    for part in policy.split(";"):
+        name, *sources = part.split() or [""]
+        rules.setdefault(name.lower(), sources)
+    named = ("script-src-elem", "script-src") if directive == "script-src" else (directive,)
+    ruling = [name for name in (*named, "default-src") if name in rules]
+    if not ruling:
+        return True
+    sources = rules[ruling[0]]
+    if directive == "script-src":
+        if nonce and f"'nonce-{nonce}'" in sources:
+            return True
+        if "'strict-dynamic'" in sources:
+            return False
+    return any(_matches(source, address, page) for source in sources)
+
+
+_SOURCE = re.compile(r"^(?:([a-z][a-z0-9+.-]*)://)?(\*|[^/:]+)(?::(\d+|\*))?(/.*)?$", re.IGNORECASE)
+
+
+def _matches(source: str, address: SplitResult, page: SplitResult) -> bool:
+    if source == "*":
+        return address.scheme in ("http", "https")
+    if source.lower() == "'self'":
+        return (address.hostname, _port(address)) == (page.hostname, _port(page)) and address.scheme == page.scheme
+    if source.endswith(":"):
+        return address.scheme == source[:-1].lower() or (source.lower(), address.scheme) == ("http:", "https")
+    found = _SOURCE.match(source)
+    if source.startswith("'") or not found:
+        return False
+    scheme, host, port, path = found.groups()
+    scheme = (scheme or page.scheme).lower()
+    is_scheme = address.scheme == scheme or (scheme, address.scheme) == ("http", "https")
+    is_host = _is_host(host.lower(), address.hostname or "")
+    is_port = port == "*" or (int(port) if port else _usual(address.scheme)) == _port(address)
+    is_path = not path or path == "/" or (address.path.startswith(path) if path.endswith("/") else address.path == path)
+    return is_scheme and is_host and is_port and is_path
+
+
+def _is_host(pattern: str, host: str) -> bool:
+    return pattern in ("*", host) or (pattern.startswith("*.") and host.endswith(pattern[1:]))
+
+
+def _usual(scheme: str) -> int:
+    return 443 if scheme == "https" else 80
+
+
+def _port(address: SplitResult) -> int:
+    return address.port or _usual(address.scheme)

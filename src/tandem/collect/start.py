@@ -1,0 +1,130 @@
+"""The first hour of a site: the page that waits for the first hit and shows it, guides, and the check of the site."""
+
+from datetime import timedelta
+from typing import Any
+
+from litestar import Request, Response, get, post
+
+from tandem.accounts import tries
+from tandem.accounts.first_steps import first_steps
+from tandem.accounts.frame import framed
+from tandem.accounts.guard import Caller, site_for
+from tandem.accounts.house import FirstStep, House
+from tandem.accounts.model import Site
+from tandem.accounts.tag import made_tag, script_tag
+from tandem.base import clock, web
+from tandem.base.errors import SourceError, UserError
+from tandem.collect import store
+from tandem.collect.model.site_check import Problem, problems_of
+from tandem.connections.http import WebPage, fetch_page
+
+FRESH = timedelta(days=1)
+CHECKS = (20, 300)
+
+
+@get("/start", sync_to_thread=True, include_in_schema=False)
+def start(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    """The script to copy, how to put it in with the usual tools, and what has come in so far."""
+    caller.must("figures.read")
+    chosen, base = site_for(house, caller, site), house.settings.base_url
+    return framed(
+        request,
+        house,
+        caller,
+        "collect/start.html",
+        site=chosen,
+        script_tag=script_tag(base, chosen),
+        made_tag=made_tag(base, chosen),
+        first_steps=first_steps(house, caller, chosen),
+        may_check=caller.may("connections.edit"),
+        **_seen(house, caller, chosen),
+    )
+
+
+@get("/start/now", sync_to_thread=True, include_in_schema=False)
+def start_now(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    """What has come in so far, as a fragment that the page asks for again and again."""
+    caller.must("figures.read")
+    chosen = site_for(house, caller, site)
+    return framed(request, house, caller, "collect/_seen.html", site=chosen, **_seen(house, caller, chosen))
+
+
+def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
+    """The latest page view of the last day, and what was refused since yesterday."""
+    now = clock.now()
+    has_hits = store.has_events(house.warehouse, site)
+    hit = store.newest_view(house.warehouse, site, now - FRESH) if has_hits else None
+    refused: dict[str, int] = {}
+    nameless = 0
+    if caller.may("reception.read") and hit is None:
+        since = now.date() - FRESH
+        for day in store.reception(house.warehouse, site.id, since):
+            for why, count in day.refused.items():
+                refused[why] = refused.get(why, 0) + count
+        nameless = sum(sum(day.refused.values()) for day in store.reception(house.warehouse, 0, since))
+    is_own = (
+        hit is None or not hit.host or any(hit.host.removeprefix("www.") == h.removeprefix("www.") for h in site.hosts)
+    )
+    return {
+        "hit": hit, "has_hits": has_hits, "refused": refused, "nameless": nameless, "is_own": is_own, "now": now,
+    }  # fmt: skip
+
+
+@post("/start/check", sync_to_thread=True, include_in_schema=False, status_code=200)
+def start_check(
+    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
+) -> Response[str]:
+    """Fetch the site's start page, and say what keeps it from being counted."""
+    caller.must("connections.edit")
+    chosen = site_for(house, caller, site)
+    tries.take(house.database, tries.Limit(f"site-check:{caller.workspace_id}", *CHECKS))
+    page, problems = _checked(house, chosen)
+    told = [(*(web.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems]
+    return framed(
+        request, house, caller, "collect/_check.html", site=chosen, problems=told, page=page
+    )  # fmt: skip
+
+
+def _checked(house: House, site: Site) -> tuple[str, list[Problem]]:
+    """The address that was looked at in the end, and what is wrong there."""
+    host = site.hosts[0]
+    try:
+        page = _fetched(host, house.settings.reach)
+    except SourceError as error:
+        return host, [
+            Problem(
+                "%(host)s cannot be checked: %(why)s.",
+                "Open it in a private window; if it opens there, visit it.",
+                {"host": error.system, "why": error.what},
+            )
+        ]
+    except UserError as error:
+        if error.status != 403:
+            raise
+        return host, [Problem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
+    return page.url, problems_of(page.url, page.status, page.text, page.policies, site.key)
+
+
+def _fetched(host: str, allowed: str) -> WebPage:
+    """The start page by https, or by http where nothing answers there."""
+    try:
+        return fetch_page(f"https://{host}/", allowed)
+    except SourceError:
+        return fetch_page(f"http://{host}/", allowed)
+
+
+def steps(house: House, site: Site) -> list[FirstStep]:
+    """What this slice needs of a site to be complete."""
+    return [
+        FirstStep(
+            id="hit", title="The first visit is counted", why="Put the script into the site, and open it.",
+            address="/start", act="reception.read", is_done=store.has_events(house.warehouse, site),
+        ),
+        FirstStep(
+            id="goal", title="A main goal is chosen", why="Say what counts as success: an order, a lead, a sign-up.",
+            address="/goals", act="goals.edit", is_done=bool(store.main_goals(house.database, site.id)),
+        ),
+    ]  # fmt: skip
+
+
+ROUTES = [start, start_now, start_check]

@@ -1,0 +1,88 @@
+"""The first hour in a browser: a fresh server is claimed by pasting an address, and shows its first visit."""
+
+import time
+from pathlib import Path
+
+import httpx
+import msgspec
+import pytest
+from playwright.sync_api import Browser
+
+from tests.api.conftest import started
+
+from .conftest import AGENT, is_error
+
+pytestmark = pytest.mark.browser
+FILLED = {
+    "code": "AAAA-BBBB-CCCC", "name": "Ann", "email": "ann@shop.example", "password": "a few plain words",
+    "company": "Shop", "host": "our shop!",
+}  # fmt: skip
+
+
+def hit(url: str, key: str, page: str) -> httpx.Response:
+    now = time.time_ns() // 1_000_000
+    body = {"s": key, "c": now, "l": "en-GB", "e": [{"k": "pageview", "t": now, "u": page, "i": "0123456789abcdef"}]}
+    return httpx.post(f"{url}/t/hit", content=msgspec.json.encode(body), headers={"user-agent": AGENT.format(120)})
+
+
+def test_a_fresh_server_is_claimed_and_shows_its_first_visit(chromium: Browser, tmp_path: Path) -> None:
+    folder = tmp_path / "fresh"
+    folder.mkdir()
+    process, url = started(folder)
+    context = chromium.new_context(base_url=url, locale="en-GB", timezone_id="Europe/Warsaw")
+    errors = list[str]()
+    try:
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if is_error(said) else None)
+        page.goto("/")
+        assert (page.input_value("[name=zone]"), page.input_value("[name=currency]")) == ("Europe/Warsaw", "PLN")
+        for name, value in FILLED.items():
+            page.fill(f"[name={name}]", value)
+        set_up = page.get_by_role("button", name="Set up and show the script")
+
+        set_up.click()
+        assert "not right" in page.locator("#told-code").inner_text()
+        assert {n: page.input_value(f"[name={n}]") for n in FILLED} == FILLED, "nothing typed is lost"
+        assert page.evaluate("document.activeElement.name") == "code"
+        assert FILLED["password"] not in page.content()
+
+        page.fill("[name=code]", (folder / "set-up-code").read_text().strip())
+        set_up.click()
+        assert "“our” cannot be the address of a site." in page.locator("#told-host").inner_text()
+        assert page.locator(".told").count() == 1, "what was mended is not told any more"
+        assert page.input_value("[name=password]") == FILLED["password"]
+
+        page.fill("[name=host]", "https://www.Shop.Example/de/?utm=x")
+        page.locator("details.more summary").click()
+        assert page.get_attribute("[name=key]", "placeholder") == "shop"
+        set_up.click()
+        page.wait_for_url("**/start")
+        page.get_by_text("Waiting for the first visit.").wait_for()
+        assert 'data-site="shop"' in page.locator("#script code").first.inner_text()
+        for guide in ("Google Tag Manager", "WordPress", "Shopify", "Tilda", "1C-Bitrix"):
+            assert page.locator("summary", has_text=guide).count() == 1
+
+        assert hit(url, "shoop", "https://shop.example/de/").status_code == 404
+        page.get_by_text("1 hit named no site that is known here.").wait_for()
+        assert hit(url, "shop", "https://www.shop.example/de/?utm_source=google&utm_medium=cpc").text == "ok"
+        page.get_by_text("It works: the site is counted.").wait_for()
+        seen = page.locator("#seen").inner_text()
+        assert all(word in seen for word in ("shop.example/de/", "Chrome", "Paid Search")), seen
+
+        page.get_by_role("link", name="Open the board").click()
+        page.wait_for_url("**/board**")
+        assert page.locator(".steps .is-done").count() == 1
+        page.get_by_role("button", name="Hide this list").click()
+        page.locator("#first-steps").wait_for(state="detached")
+        page.reload()
+        assert page.locator("#first-steps").count() == 0
+        assert page.locator("[aria-current]", has_text="Executive").count() == 1, "an admin starts in this lens"
+        site = httpx.get(f"{url}/api/sites", cookies={c["name"]: c["value"] for c in context.cookies()}).json()[0]
+        assert (site["hosts"], site["zone"]) == (["www.shop.example", "shop.example"], "Europe/Warsaw")
+        assert [e for e in errors if "404" not in e] == []
+    finally:
+        context.close()
+        process.terminate()
+        process.wait(30)

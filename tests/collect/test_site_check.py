@@ -1,0 +1,192 @@
+"""The check of a site: what it says of a page, and that it can be led to no private address."""
+
+import gzip
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tandem.base.errors import SourceError, UserError
+from tandem.collect.model.site_check import problems_of
+from tandem.connections import http
+
+TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
+PAGE = "<html><head>{}</head><body>{}</body></html>"
+GOOD = PAGE.format(TAG, "")
+CSP = "script-src 'self' {}; connect-src {}"
+
+
+def said(text: str, *policies: str, url: str = "https://shop.example/", status: int = 200) -> list[str]:
+    return [p.what % p.values if p.values else p.what for p in problems_of(url, status, text, policies, "shop")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (PAGE.format("", ""), ["There is no tag"]),
+        (PAGE.format("<!-- " + TAG + " -->", ""), ["There is no tag"]),
+        (PAGE.format('<script src="https://www.googletagmanager.com/gtm.js?id=GTM-1"></script>', ""), ["Tag Manager"]),
+        (PAGE.format('<script>s.src = "https://tandem.example/t/tandem.js"</script>', ""), ["A script on the page"]),
+        (PAGE.format(TAG.replace('"shop"', '"other"'), ""), ["names the site “other”"]),
+        (PAGE.format(TAG.replace("defer", 'type="text/plain"'), ""), ["waits for a consent manager"]),
+        (PAGE.format("", TAG), ["is in the body"]),
+        (PAGE.format(TAG, TAG), ["2 times"]),
+        (PAGE.format(TAG.replace("https:", "http:"), ""), ["by http"]),
+        (PAGE.format(TAG.replace("https://tandem.example", "http://localhost:8080"), ""), ["cannot reach"]),
+        (PAGE.format(TAG.replace("https://tandem.example", "http://10.0.0.5"), ""), ["cannot reach"]),
+    ],
+)
+def test_what_is_wrong_is_said(text: str, words: list[str]) -> None:
+    told = said(text)
+    assert len(told) == len(words) and all(word in what for word, what in zip(words, told, strict=True)), told
+
+
+def test_a_page_that_is_right_is_told_nothing() -> None:
+    assert said(GOOD) == []
+    assert said(PAGE.format(TAG.replace("https://tandem.example", ""), "")) == [], "the counter on the own host"
+    assert said(GOOD, status=503) == ["The start page answers 503 in place of a page."]
+
+
+@pytest.mark.parametrize(
+    ("policy", "blocked"),
+    [
+        (CSP.format("https://tandem.example", "https://tandem.example"), []),
+        (CSP.format("tandem.example", "*"), []),
+        (CSP.format("https:", "https:"), []),
+        (CSP.format("https://*.example", "https://*.example/t/"), []),
+        (CSP.format("https://tandem.example/t/tandem.js", "https://tandem.example/t/hit"), []),
+        (CSP.format("", "'self'"), ["script-src", "connect-src"]),
+        (CSP.format("https://*.tandem.example", "https://tandem.example:8443"), ["script-src", "connect-src"]),
+        (CSP.format("'nonce-abc' 'strict-dynamic' https:", "*"), ["script-src"]),
+        ("default-src 'self'", ["script-src", "connect-src"]),
+        ("default-src 'none'; script-src-elem https://tandem.example; connect-src *", []),
+        ("img-src 'self'", []),
+    ],
+)
+def test_policies_are_read_as_browsers_read_them(policy: str, blocked: list[str]) -> None:
+    assert [what.partition("(")[2].rstrip(").") for what in said(GOOD, policy)] == blocked
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    assert len(said(PAGE.format(meta + TAG, ""))) == len(blocked), "the same in the page itself"
+    assert len(said(GOOD, "default-src *", policy)) == len(blocked), "every policy must allow it"
+
+
+def test_a_tag_with_the_nonce_of_the_policy_may_load() -> None:
+    page = PAGE.format(TAG.replace("defer", 'defer nonce="abc"'), "")
+    assert said(page, "script-src 'nonce-abc' 'strict-dynamic'") == []
+
+
+# ── fetching ──
+
+
+class Answer(BaseHTTPRequestHandler):
+    """Answers by path: pages, redirects, what is no page, and what never ends."""
+
+    def do_GET(self) -> None:
+        kind, _, rest = self.path[1:].partition("/")
+        if kind == "to":
+            self.send_response(302)
+            self.send_header("location", rest.replace("PORT", str(self.server.server_address[1])))
+            self.end_headers()
+        elif kind == "round":
+            self.send_response(301)
+            self.send_header("location", f"/round/{rest}x")
+            self.end_headers()
+        elif kind == "big":
+            self._send(gzip.compress(b"x" * (3 << 20)), **{"content-encoding": "gzip"})
+        elif kind == "image":
+            self._send(b"x", **{"content-type": "image/png"})
+        elif kind == "drip":
+            self.send_response(200)
+            for _ in range(40):
+                self.wfile.write(b"x-a: b\r\n")
+                self.wfile.flush()
+                time.sleep(0.1)
+        else:
+            self._send(GOOD.encode(), **{"content-security-policy": "default-src *"})
+
+    def _send(self, body: bytes, **headers: str) -> None:
+        self.send_response(200)
+        for name, value in {"content-type": "text/html; charset=utf-8", **headers}.items():
+            self.send_header(name, value)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def stub() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+
+
+HERE = "127.0.0.1"
+
+
+def test_a_page_is_fetched_with_its_policies_through_redirects(stub: str) -> None:
+    page = http.fetch_page(f"http://{stub}/to//to//page", HERE)
+    assert (page.url, page.status, page.text, page.policies) == (f"http://{stub}/page", 200, GOOD, ("default-src *",))
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("round/", "leads on and on"), ("big", "more than 2 MB"), ("image", "no web page"),
+        ("to/ftp://127.0.0.1/", "no web page"), ("to/file:///etc/passwd", "no web page"),
+    ],
+)  # fmt: skip
+def test_what_is_no_page_is_left(stub: str, path: str, why: str) -> None:
+    with pytest.raises(SourceError, match=why):
+        http.fetch_page(f"http://{stub}/{path}", HERE)
+
+
+def test_headers_that_never_end_are_cut_off(stub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "PAGE_S", 1.0)
+    began = time.monotonic()
+    with pytest.raises(SourceError):
+        http.fetch_page(f"http://{stub}/drip", HERE)
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0", "2130706433"],
+)
+def test_private_addresses_are_never_called(stub: str, host: str) -> None:
+    port = stub.partition(":")[2]
+    with pytest.raises((UserError, SourceError)) as told:
+        http.fetch_page(f"http://{host}:{port}/", "")
+    assert isinstance(told.value, UserError) and told.value.status == 403
+
+
+@pytest.mark.parametrize("target", ["http://169.254.169.254/latest", "http://[::1]:PORT/", "http://10.1.2.3/"])
+def test_a_redirect_leads_to_no_private_address(stub: str, target: str) -> None:
+    with pytest.raises(UserError) as told:
+        http.fetch_page(f"http://{stub}/to/{target}", "127.0.0.1/32")
+    assert told.value.status == 403
+
+
+def test_a_name_that_changes_its_address_gains_nothing(stub: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DNS rebinding: the address that was checked is the one that is called, however often the name changes."""
+    asked = list[str]()
+    real = http.socket.getaddrinfo
+
+    def rebinding(host: str, port: int, *more: Any, **named: Any) -> Any:
+        if host != "rebind.example":
+            return real(host, port, *more, **named)
+        asked.append(host)
+        return real("10.1.2.3" if len(asked) > 1 else "127.0.0.1", port, *more, **named)
+
+    monkeypatch.setattr(http.socket, "getaddrinfo", rebinding)
+    assert http.fetch_page(f"http://rebind.example:{stub.partition(':')[2]}/", HERE).text == GOOD
+    assert len(asked) == 1
+    with pytest.raises(UserError):
+        http.fetch_page(f"http://rebind.example:{stub.partition(':')[2]}/", HERE)

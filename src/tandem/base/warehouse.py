@@ -327,11 +327,7 @@ def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
     A step is noted after its last statement. Statements are written so that a second run does no harm
     (`if not exists`, `or replace`), so a step cut short by a crash is simply run again.
     """
-    for statement in for_layout(
-        "create table if not exists schema_steps (owner String, number UInt32, name String, "
-        "done DateTime default now()) engine = MergeTree order by (owner, number)",
-        warehouse.cluster,
-    ):
+    for statement in for_layout(STEPS_TABLE, warehouse.cluster):
         warehouse.do(statement)
     done = {(o, n) for o, n in warehouse.ask("select owner, number from schema_steps").rows}
     fresh = [step for step in steps if (step.owner, step.number) not in done]
@@ -386,7 +382,8 @@ def for_layout(statement: str, cluster: str) -> list[str]:
             return [whole, f"create or replace view {local} {on} as select * from {name}"]
         body = _VIEW.sub(f"create or replace view {local} {on}", statement, count=1)
         body = _SOURCE.sub(lambda m: f"{m[1]} {_localised(m[2])}", body)
-        return [body, _distributed(name, local, cluster, on, shard[1])]
+        # TRAP: a Distributed table keeps the columns it was made with; over a view that got new ones it is made anew.
+        return [body, f"drop table if exists {name} {on} sync", _distributed(name, local, cluster, on, shard[1])]
     local = "" if "/* whole */" in statement else "_local"  # a table without shards stands under its own name
     return [re.sub(r"^(alter table \w+)", rf"\1{local} {on}", statement, flags=re.I)]
 

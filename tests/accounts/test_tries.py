@@ -7,10 +7,11 @@ import pytest
 from sqlalchemy import select
 
 from tandem.accounts import passwords, tables
-from tandem.accounts.tries import Limit, Slowed, give_back, network, take
+from tandem.accounts.tries import Limit, Slowed, give_back, take
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.sender import household
 
 
 def passes(db: Database, *limits: Limit | Slowed) -> bool:
@@ -61,9 +62,9 @@ def test_a_flood_of_refused_tries_writes_nothing(any_database: Database, monkeyp
 
 
 def test_a_sender_is_its_address_or_its_network_of_the_newer_protocol() -> None:
-    assert network("198.51.100.7") == network("::ffff:198.51.100.7") == "198.51.100.7"
-    assert network("2001:db8:1:2:3::4") == network("2001:db8:1:2:ffff::1") != network("2001:db8:1:3::1")
-    assert network("unknown") == "unknown"
+    assert household("198.51.100.7") == household("::ffff:198.51.100.7") == "198.51.100.7"
+    assert household("2001:db8:1:2:3::4") == household("2001:db8:1:ff:ffff::1") != household("2001:db8:1:102::1")
+    assert household("unknown") == "unknown"
 
 
 def test_a_flood_of_sign_ins_uses_the_memory_of_four(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_pages_and_counter_answer_beside_connections_that_never_end(running: Run
         assert browser.get("/sign-in").status_code == 200
         assert browser.get("/t/tandem.js").status_code == 200
         assert browser.post("/t/hit", content=b"{}").status_code == 400
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 5, "the bound of two seconds is the benchmark's; this machine may be busy"
 
 
 def test_headers_without_end_are_refused(running: Running) -> None:

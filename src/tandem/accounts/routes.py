@@ -20,6 +20,7 @@ from tandem.accounts.sessions import cookie, first_factor_passed, limits, local,
 from tandem.accounts.tag import script_tag
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.base.sender import household
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 NO_MATCH = "Address and password do not belong together."
@@ -122,7 +123,7 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
 
 
 def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> None:
-    tries.take(house.database, tries.Limit(f"set-up:{tries.network(sender_address(request, house))}", 20, 300))
+    tries.take(house.database, tries.Limit(f"set-up:{household(sender_address(request, house))}", 20, 300))
     if not first_code.is_code(house, given):
         raise UserError(
             "The set-up code is not right.",

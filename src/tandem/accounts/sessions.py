@@ -15,8 +15,9 @@ from tandem.accounts import store
 from tandem.accounts.guard import COOKIE, sender_address
 from tandem.accounts.house import House
 from tandem.accounts.model import Person
-from tandem.accounts.tries import Limit, Slowed, network
+from tandem.accounts.tries import Limit, Slowed
 from tandem.base.errors import UserError
+from tandem.base.sender import household
 
 DEVICE, HALFWAY = "tandem_device", "tandem_halfway"
 DEVICE_KNOWN_S, HALFWAY_S = 365 * 86_400, 600
@@ -65,7 +66,7 @@ def limits(house: House, request: Asked, email: str) -> tuple[Limit | Slowed, ..
     """
     if device := known_device(house, request, email):
         return (Limit(f"device:{device}", 8, 300),)
-    sender = network(sender_address(request, house))
+    sender = household(sender_address(request, house))
     return (
         Limit(f"sender:{sender}", 40, 300),
         Limit(f"account:{email}:{sender}", 8, 300),

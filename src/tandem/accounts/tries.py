@@ -5,7 +5,6 @@ number of servers. A limit stands for itself; the first one that is full refuses
 """
 
 import hashlib
-import ipaddress
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from weakref import WeakKeyDictionary
@@ -111,16 +110,3 @@ def give_back(db: Database, *limits: Limit | Slowed) -> None:
         _full.get(db, {}).pop(key, None)
     with db.write() as c:
         c.execute(update(t).where(t.c.key.in_(keys), t.c.count > 0).values(count=t.c.count - 1))
-
-
-def network(address: str) -> str:
-    """Whom a limit for a sender counts: the address, or the /64 network that one holder of IPv6 has to himself."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    if found.ipv4_mapped:
-        return str(found.ipv4_mapped)
-    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -27,12 +27,14 @@ class InTime:
     def __init__(
         self, receive: Any, start_s: float = SLOWEST_START_S, bytes_per_s: float = SLOWEST_BYTES_PER_S
     ) -> None:
-        self._receive, self._until, self._bytes_per_s = receive, time.monotonic() + start_s, bytes_per_s
+        self._receive, self._start_s, self._bytes_per_s = receive, start_s, bytes_per_s
+        self._until = 0.0
         self._is_whole = self.is_late = False
 
     async def __call__(self) -> Any:
         if self._is_whole:
             return await self._receive()
+        self._until = self._until or time.monotonic() + self._start_s  # from the first look: an application may be late
         try:
             async with timeout(max(self._until - time.monotonic(), 0.0)):
                 message = await self._receive()

@@ -76,7 +76,9 @@ def household(address: str) -> str:
     source   RFC 6177 and RIPE-690: a /56 for each end site is usual; limits by single addresses would not bind anybody
     """
     found = address_of(address)
-    return str(ipaddress.ip_network((found, 56), strict=False)) if found and found.version == 6 else address
+    if found is None:
+        return address
+    return str(found if found.version == 4 else ipaddress.ip_network((found, 56), strict=False))
 
 
 def sender_of(scope: Any, proxies: Proxies) -> str:

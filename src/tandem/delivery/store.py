@@ -41,7 +41,7 @@ def put(
         )  # fmt: skip
 
 
-def take_due(house: House, most: int = 20) -> list[Waiting]:
+def take_due(house: House, most: int = 5) -> list[Waiting]:
     """Messages whose turn has come, taken so that no other server sends them meanwhile."""
     now, taken = clock.now(), []
     due = select(t).where(t.c.sent_at.is_(None), t.c.dead_at.is_(None), t.c.next_at <= now).order_by(t.c.id).limit(most)

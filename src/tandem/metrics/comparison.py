@@ -181,10 +181,10 @@ class History:
         sql = (
             f"select toFloat64({figure.arrives}) as days from {figure.view}\n"
             "where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}\n"
-            f"  and ({figure.arrives}) is not null order by days limit 100000"
+            f"  and ({figure.arrives}) is not null order by cityHash64(at) limit 100000"  # any of them, not the fastest
         )
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
-        return self._looked_up(site, figure.arrives, sql, bound)
+        return sorted(self._looked_up(site, figure.arrives, sql, bound))
 
     def _looked_up(self, site: int, what: str, sql: str, bound: dict[str, Any]) -> list[float]:
         key, at = (site, what), time.monotonic()

@@ -18,9 +18,10 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Person
 from tandem.accounts.permissions import Role
 from tandem.accounts.routes import settings_page
-from tandem.accounts.tries import Limit, give_back, network, take
+from tandem.accounts.tries import Limit, give_back, take
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.base.sender import household
 from tandem.delivery import smtp
 from tandem.delivery import store as delivery
 from tandem.delivery.model import KINDS
@@ -220,7 +221,7 @@ def forgot(request: Asked, house: House, data: Form) -> Response[str]:
     """Send a link, if the address is known. The answer, and the work done for it, are the same if it is not."""
     check_origin(request)
     email = data.get("email", "").strip().lower()[:320]
-    take(house.database, Limit(f"forgot:{network(sender_address(request, house))}", 20, 300))
+    take(house.database, Limit(f"forgot:{household(sender_address(request, house))}", 20, 300))
     if smtp.is_set(house.settings) and _may_be_sent(house, email):
         person = store.person_by_email(house.database, email)
         whom = person or Person(id=0, workspace_id=0, email=email, name="", role=Role.VIEWER)

@@ -7,8 +7,9 @@ create table if not exists identity_hints (
     kind     LowCardinality(String),
     sealed   String codec(ZSTD),
     why      LowCardinality(String),
-    at       DateTime64(3, 'UTC') codec(Delta, ZSTD)
+    at       DateTime64(3, 'UTC') codec(Delta, ZSTD),
+    made     DateTime default now() codec(Delta, ZSTD)  -- by our clock: what a sender dates back counts today
 ) engine = ReplacingMergeTree
 order by (site, visitor, node)
-ttl toDateTime(at) + interval 90 day
+ttl made + interval 90 day
 settings non_replicated_deduplication_window = 1000, fsync_after_insert = 1, fsync_part_directory = 1;

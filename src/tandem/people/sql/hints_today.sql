@@ -3,4 +3,4 @@
 -- reads: identity_hints
 select count()
 from identity_hints
-where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')}
+where site = {site:UInt32} and made >= {since:DateTime64(3, 'UTC')}

@@ -198,10 +198,13 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     line: Sparkline
 
 
-def outcome(tiles: list[Tile]) -> str:
-    """What a few figures say together: better, worse, mixed, same, alone (no like comparison) or none (no data)."""
+def outcome(tiles: list[Tile], has_data: bool = False) -> str:
+    """What a few figures say together: better, worse, mixed, same, alone (no like comparison) or none (no data).
+
+    has_data   other figures of the page hold something: these say little then, but not that nothing was measured
+    """
     if not any(t.value for t in tiles):
-        return "none"
+        return "alone" if has_data else "none"
     if all(t.compared.change is None for t in tiles):
         return "alone"
     verdicts = {t.compared.verdict for t in tiles} - {"neutral"}

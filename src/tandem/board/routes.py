@@ -102,7 +102,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
-        outcome=outcome(headline),
+        outcome=outcome(headline, any(tile.value for tile in tiles.values())),
         changes=done,
         is_partial=questions.is_partial(address),
         REST_ON_MAIN=REST_ON_MAIN,

@@ -165,7 +165,8 @@ def choose_main(
     """Let conversions rest on this goal, or make it a step on the way."""
     caller.must("goals.edit")
     chosen = site_for(house, caller, site)
-    store.choose_main(house.database, chosen, goal_id, data.get("is_main") == "1", by=caller.person_id)
+    is_main, alone = data.get("is_main") == "1", data.get("alone") == "1"
+    store.choose_main(house.database, chosen, goal_id, is_main, by=caller.person_id, alone=alone)
     return _goals(request, house, caller, chosen)
 
 

@@ -392,8 +392,12 @@ def main_goals(db: Database, site_id: int) -> tuple[int, ...]:
         return tuple(c.execute(query).scalars())
 
 
-def choose_main(db: Database, site: Site, goal_id: int, is_main: bool, by: int | None = None) -> None:
+def choose_main(
+    db: Database, site: Site, goal_id: int, is_main: bool, by: int | None = None, alone: bool = False
+) -> None:
     """Let conversions rest on this goal, or make it a step. History needs no counting anew.
+
+    alone    on this goal only: the others become steps
 
     raises   UserError for the only main goal: conversions need one; and for a goal that is not there
     """
@@ -407,6 +411,8 @@ def choose_main(db: Database, site: Site, goal_id: int, is_main: bool, by: int |
         )
         if not done.rowcount:
             raise UserError("There is no such goal.", "Load the page again.", status=404)
+        if is_main and alone:
+            c.execute(update(t.goals).where(g.site_id == site.id, g.id != goal_id).values(is_main=False))
         note(c, site.workspace_id, by, "goals.main_chosen" if is_main else "goals.step_chosen", str(goal_id))
 
 

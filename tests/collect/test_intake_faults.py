@@ -107,6 +107,27 @@ def test_a_visitors_bytes_are_bounded_too(loader: Loader, site: Site, load: Load
     assert ledger(warehouse, site.id) == {"stored": 3, "too_much": 3}
 
 
+@pytest.mark.parametrize("where", ["mark_stale", "stored_already"])
+def test_what_a_store_that_is_down_kept_from_loading_is_counted_once(
+    loader: Loader, site: Site, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    loader.quota = Quota(events=5)
+    spooled(loader.folder, "1", [told(site.id, 1, NOON) for _ in range(4)])
+
+    def is_down(*args: object) -> int:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, where, is_down)
+        for _ in range(5):
+            with pytest.raises(ConnectionRefusedError):
+                loader.load_all()
+    assert loader.load_all() == 4
+    spooled(loader.folder, "2", [told(site.id, 1, NOON) for _ in range(4)])
+    assert loader.load_all() == 1
+    assert ledger(warehouse, site.id) == {"stored": 5, "too_much": 3}
+
+
 # ── loading that stands still ──
 
 

@@ -138,6 +138,24 @@ def test_a_bad_event_is_put_aside_and_the_rest_goes_on(
     assert sum(aside.reasons.values()) == 2 and "407" in str(aside.reasons)
 
 
+def test_taking_back_names_what_was_found_and_is_allowed_on_a_cluster(
+    load: Load, site: Site, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(told(site.id, 1, NOON, event_id=71), told(site.id, 2, NOON, event_id=72), told(site.id, 3, NOON, event_id=73))
+    asked = list[tuple[str, dict[str, Any]]]()
+    real = warehouse.do
+
+    def do(sql: str, *args: Any, **more: Any) -> Any:
+        asked.append((sql, more))
+        return real(sql, *args, **more)
+
+    monkeypatch.setattr(warehouse, "do", do)
+    store.take_back(warehouse, site, [(1, 71), (2, 99), (9, 73)])
+    ((sql, settings),) = asked
+    assert "id in (71)" in sql and settings["allow_nondeterministic_mutations"] == 1
+    assert events_of(warehouse, site.id) == {(2, 72), (3, 73)}
+
+
 @pytest.mark.parametrize("where", ["facts", "identified"])
 def test_it_does_not_matter_where_it_fails(
     loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, where: str

@@ -322,6 +322,7 @@ class Loader:
                     judged.late.add(first)
             judged.todo = [*halves, *judged.todo[1:]]
             save()
+            self.went_on()
         if short is not None:
             judged.todo = stuck
             save()

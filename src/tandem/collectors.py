@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from typing import Any
 
@@ -22,6 +23,7 @@ from tandem.base.settings import Settings, load
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.calls.store import lend
 from tandem.collect.counter import Collector
+from tandem.collect.health import Disk
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
 from tandem.serve import check_port, limits
 
@@ -67,14 +69,14 @@ def worker() -> Collector:
     house = _house(settings)
     house.parts["numbers"] = lambda asked: lend(house, asked)
     door, spool = open_door(house, f"{settings.collector}-{_free_number(settings)}")
-    return ClosingCollector(door, house.proxies, spool)
+    return ClosingCollector(door, house.proxies, spool, Disk(spool.folder).trouble)
 
 
 class ClosingCollector(Collector):
     """Seals its spool when the server takes it down."""
 
-    def __init__(self, door: Any, proxies: Proxies, spool: Any) -> None:
-        super().__init__(door, proxies)
+    def __init__(self, door: Any, proxies: Proxies, spool: Any, trouble: Callable[[], str]) -> None:
+        super().__init__(door, proxies, trouble)
         self._spool = spool
 
     def __rsgi_del__(self, loop: Any) -> None:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -16,7 +17,7 @@ from tandem.base import clock
 from tandem.base.clock import to_ms
 from tandem.base.warehouse import Warehouse
 from tandem.collect import health, store
-from tandem.collect.batches import all_aside, forget_aside
+from tandem.collect.batches import all_aside, forget_aside, next_batch
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.slice import FreshSalts
 from tandem.collect.tables import salts
@@ -107,6 +108,27 @@ def test_a_visitors_bytes_are_bounded_too(loader: Loader, site: Site, load: Load
     assert ledger(warehouse, site.id) == {"stored": 3, "too_much": 3}
 
 
+@pytest.mark.parametrize("where", ["mark_stale", "stored_already"])
+def test_what_a_store_that_is_down_kept_from_loading_is_counted_once(
+    loader: Loader, site: Site, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    loader.quota = Quota(events=5)
+    spooled(loader.folder, "1", [told(site.id, 1, NOON) for _ in range(4)])
+
+    def is_down(*args: object) -> int:
+        raise ConnectionRefusedError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, where, is_down)
+        for _ in range(5):
+            with pytest.raises(ConnectionRefusedError):
+                loader.load_all()
+    assert loader.load_all() == 4
+    spooled(loader.folder, "2", [told(site.id, 1, NOON) for _ in range(4)])
+    assert loader.load_all() == 1
+    assert ledger(warehouse, site.id) == {"stored": 5, "too_much": 3}
+
+
 # ── loading that stands still ──
 
 
@@ -127,6 +149,51 @@ def test_health_tells_in_plain_words_that_loading_stands_still(house: House, sit
     )
     segment.unlink()
     assert list(health.troubles(house)) == []
+
+
+def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(house: House, site: Site) -> None:
+    folder = house.settings.folder / "spool" / "main"
+    folder.mkdir(parents=True, exist_ok=True)
+    segment = spooled(folder, "1", [told(site.id, 1, NOON)])
+    os.utime(segment, (time.time() - 600, time.time() - 600))
+    house.parts |= {"loading_went_on": time.monotonic() - 300, "loading_problem": ""}
+    release, holds = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        with house.loading:
+            holds.set()
+            release.wait(60)
+
+    loader = threading.Thread(target=hang)
+    loader.start()
+    try:
+        assert holds.wait(10)
+        (trouble,) = health.troubles(house)
+        assert trouble.status == 503 and "for 5 minutes: the loader hangs" in trouble.what
+    finally:
+        release.set()
+        loader.join()
+    with health.held(house, "a backup"):
+        assert list(health.troubles(house)) == []
+    assert len(list(health.troubles(house))) == 1
+    segment.unlink()
+
+
+def test_health_tells_of_a_batch_that_stands_though_others_go_on(house: House, site: Site) -> None:
+    folder = house.settings.folder / "spool" / "main"
+    folder.mkdir(parents=True, exist_ok=True)
+    segment = spooled(folder, "1", [told(site.id, 1, NOON)])
+    manifest = next_batch(folder, [])
+    assert manifest is not None
+    house.parts |= {"loading_went_on": time.monotonic(), "loading_since": time.monotonic() - 5000}
+    assert list(health.troubles(house)) == []
+    os.utime(manifest, (time.time() - 1200, time.time() - 1200))
+    (trouble,) = health.troubles(house)
+    assert trouble.status == 503 and trouble.what.startswith("One batch of hits has not been loaded for 20 minutes")
+    house.parts["loading_since"] = time.monotonic()  # just started: it has its chance
+    assert list(health.troubles(house)) == []
+    manifest.unlink()
+    segment.unlink()
 
 
 # ── a full disk, by the system's own limit ──

@@ -1,8 +1,10 @@
 """Poison: whatever strangers send, their bad events stand alone and everybody else's are loaded."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +12,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
-from tandem.collect import store
+from tandem.collect import jobs, store
 from tandem.collect.batches import all_aside
 from tandem.collect.jobs import PATIENCE, Loader
 from tandem.collect.model.hit import Record, event_id, ids_of
@@ -136,6 +138,24 @@ def test_a_bad_event_is_put_aside_and_the_rest_goes_on(
     assert sum(aside.reasons.values()) == 2 and "407" in str(aside.reasons)
 
 
+def test_taking_back_names_what_was_found_and_is_allowed_on_a_cluster(
+    load: Load, site: Site, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(told(site.id, 1, NOON, event_id=71), told(site.id, 2, NOON, event_id=72), told(site.id, 3, NOON, event_id=73))
+    asked = list[tuple[str, dict[str, Any]]]()
+    real = warehouse.do
+
+    def do(sql: str, *args: Any, **more: Any) -> Any:
+        asked.append((sql, more))
+        return real(sql, *args, **more)
+
+    monkeypatch.setattr(warehouse, "do", do)
+    store.take_back(warehouse, site, [(1, 71), (2, 99), (9, 73)])
+    ((sql, settings),) = asked
+    assert "id in (71)" in sql and settings["allow_nondeterministic_mutations"] == 1
+    assert events_of(warehouse, site.id) == {(2, 72), (3, 73)}
+
+
 @pytest.mark.parametrize("where", ["facts", "identified"])
 def test_it_does_not_matter_where_it_fails(
     loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, where: str
@@ -246,6 +266,113 @@ def dying_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
 
     for owner, name in ((store, "add_reception"), (store, "take_back"), (store, "add_events"), (batches, "_replaced")):
         monkeypatch.setattr(owner, name, after(getattr(owner, name)))
+
+
+# ── batches that fail while they are judged ──
+
+
+def unjudgeable(monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]) -> None:
+    """Let the question for known ids fail while visitor 66 is among those that are asked about."""
+    real = store.mark_stale
+
+    def marking(warehouse: Warehouse, since: Any, *more: Any) -> int:
+        if 66 in since:
+            raise error()
+        return real(warehouse, since, *more)
+
+    monkeypatch.setattr(store, "mark_stale", marking)
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+def test_a_batch_that_cannot_even_be_judged_is_halved_too(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, is_at_once: bool
+) -> None:
+    records = [told(site.id, visitor, NOON, event_id=visitor) for visitor in (1, 2, 3, 66, 4)]
+    records += copies(records[:1])
+    records[0].events += told(site.id, 1, NOON + MINUTE, event_id=10).events
+    records[0].refused = {"bad_event": 2}
+    path = spooled(loader.folder, "1", records)
+    path.write_bytes(path.read_bytes() + b"torn\n")
+    unjudgeable(monkeypatch, broken)
+    if is_at_once:
+        assert loader.load_all(at_once=True) == 5
+    else:
+        assert load_until_done(loader) == PATIENCE
+    assert events_of(loader.warehouse, site.id) == {(1, 1), (1, 10), (2, 2), (3, 3), (4, 4)}
+    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    assert (day.received, day.stored, day.duplicates, day.balance) == (9, 5, 1, 0)
+    assert day.refused == {"quarantined": 1, "bad_event": 2}
+    assert sum((Counter(one.reasons) for one in all_aside(loader.folder.parent)), Counter()).total() == 2
+    assert [p.name for p in loader.folder.iterdir()] == ["aside"]
+
+
+def test_a_batch_too_large_to_be_judged_is_halved_and_nothing_is_put_aside(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (1, 2, 66)])
+    with monkeypatch.context() as patch:
+        unjudgeable(patch, lambda: DatabaseError("Code: 241. DB::Exception: memory limit exceeded", code=241))
+        with pytest.raises(DatabaseError):
+            loader.load_all(at_once=True)
+        assert facts(loader.warehouse, site.id) == 2
+    assert loader.load_all() == 1
+    assert all_aside(loader.folder.parent) == []
+
+
+@pytest.mark.parametrize("nth", range(12))
+def test_a_loader_killed_while_it_splits_a_batch_goes_on_where_it_was(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    spooled(loader.folder, "1", [told(site.id, visitor, NOON, event_id=visitor) for visitor in (1, 2, 66)])
+    unjudgeable(monkeypatch, broken)
+    with monkeypatch.context() as patch:
+        dying_in_files(patch, nth)
+        with pytest.raises(Killed):
+            loader.load_all(at_once=True)
+            raise Killed
+    Loader(loader.warehouse, loader.database, loader.folder).load_all(at_once=True)
+    assert events_of(loader.warehouse, site.id) == {(1, 1), (2, 2)}
+    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    assert (day.received, day.stored, day.duplicates, day.refused) == (3, 2, 0, {"quarantined": 1})
+
+
+def dying_in_files(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
+    """After so many files were written, renamed or deleted nothing more is."""
+    left = [nth]
+
+    def counted(real: Any) -> Any:
+        def call(*args: Any, **more: Any) -> Any:
+            if left[0] < 0:
+                raise Killed
+            left[0] -= 1
+            return real(*args, **more)
+
+        return call
+
+    for name in ("rename", "replace", "unlink"):
+        monkeypatch.setattr(Path, name, counted(getattr(Path, name)))
+
+
+def test_neither_log_nor_files_tell_what_a_visitor_wrote(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spooled(loader.folder, "1", [told(site.id, 1, NOON), told(site.id, 66, NOON, path="/private")])
+    unread = told(site.id, 2, NOON)
+    unread.events[0].amount = "a private amount"
+    spooled(loader.folder, "2", [unread])
+
+    def quoting() -> DatabaseError:
+        return DatabaseError("Code: 407. DB::Exception: In scope '/private' (DECIMAL_OVERFLOW)", code=407)
+
+    poisoned(monkeypatch, "facts", {66}, loader, quoting)
+    monkeypatch.setattr(jobs, "Decimal", lambda text: int(text) if text else 0)
+    loader.load_all(at_once=True)
+    said = capsys.readouterr().out
+    assert "batch_halved" in said and "put_aside" in said and "407" in said and "private" not in said
+    (kept,) = (loader.folder / "aside").glob("*.json")
+    assert "private" not in kept.read_text()
+    (aside,) = all_aside(loader.folder.parent)
+    assert sum(aside.reasons.values()) == 2
 
 
 # ── ids of servers and of browsers ──

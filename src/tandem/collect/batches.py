@@ -2,8 +2,9 @@
 
 Beside the segments of a spool (`NNN.seg`) lie, while a batch is being loaded, its manifest (`*.batch`, the names of
 its segments) and what was judged about it (`*.judged`). The manifest is renamed to `*.loaded` when all is in the store:
-only then are the segments taken away. The folder `aside` keeps what cannot be loaded: `<batch>.seg`, in the form of a
-segment, and `<batch>.json`, which says why.
+only then are the segments taken away. Where a batch is made into two, the halves are written first (`*.half`), then its
+manifest is renamed to `*.split`: from then on they stand for its segments. The folder `aside` keeps what cannot be
+loaded: `<batch>.seg`, in the form of a segment, and `<batch>.json`, which says why.
 """
 
 import hashlib
@@ -42,7 +43,7 @@ class Judged(msgspec.Struct):
     todo: list[tuple[int, int]] | None = None
     is_told: bool = False
     aside: dict[int, str] = {}
-    late: list[int] = []
+    late: set[int] = set()
 
 
 class PutAside(msgspec.Struct):
@@ -61,6 +62,7 @@ class Batch:
         self.segments = [self.folder / line for line in manifest.read_text().splitlines()]
         self.judged = self._judged_before() or Judged(at=now)
         self.damaged: list[bytes] = []
+        self.halves: list[Path] = []
         self.records = list(self._records())
 
     def _records(self) -> Iterator[Record]:
@@ -100,6 +102,22 @@ class Batch:
         _replaced(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
         _replaced(aside / f"{self.name}.seg", b"".join(kept))
 
+    def split(self, failures: int) -> None:
+        """Make two batches of this one, of which neither store nor ledger knows yet; `halves` are their manifests.
+
+        failures   how often they count as tried already
+        """
+        self.damaged = []
+        parts = _halved(list(self._records()))  # read again: judging may have changed visitors
+        for nth, part in enumerate(parts):
+            kept = [framed(_write(record)) for record in part]
+            if nth == 0:
+                kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
+            _replaced(self.folder / f"{self.name}-{nth}.half", b"".join(kept))
+        self.halves = _stand_for(self.manifest.rename(self.manifest.with_suffix(".split")))
+        for half in self.halves:
+            _replaced(half.with_suffix(".judged"), _write(Judged(self.judged.at, failures=failures)), is_synced=False)
+
     def finish(self) -> None:
         """Everything is in the store or aside: take the files away."""
         _cleared(self.manifest.rename(self.manifest.with_suffix(".loaded")), self.segments)
@@ -107,6 +125,10 @@ class Batch:
 
 def begun(folder: Path) -> list[Path]:
     """Manifests of batches that were begun and not finished, oldest first; what finished ones have left is cleared."""
+    for manifest in folder.glob("*.split"):
+        _stand_for(manifest)
+    for half in folder.glob("*.half"):  # the batch they are of is still whole
+        half.unlink()
     for manifest in folder.glob("*.loaded"):
         _cleared(manifest, [folder / line for line in manifest.read_text().splitlines()])
     for note in folder.glob("*.judged"):
@@ -165,6 +187,38 @@ def forget_aside(root: Path, visitors: Sequence[int]) -> int:
             gone += len(lost)
             _replaced(path, b"".join(kept)) if kept else path.unlink()
     return gone
+
+
+def _halved(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
+    """The records in two lists with half of the events each; what was refused is told in one of them."""
+    left = sum(len(record.events) for record in records) // 2
+    first, second = list[Record](), list[Record]()
+    for record in records:
+        events = record.events
+        if left >= len(events):
+            first.append(record)
+        elif left == 0:
+            second.append(record)
+        else:
+            first.append(msgspec.structs.replace(record, events=events[:left]))
+            second.append(msgspec.structs.replace(record, events=events[left:], refused={}))
+        left = max(0, left - len(events))
+    return first, second
+
+
+def _stand_for(manifest: Path) -> list[Path]:
+    """Put the halves of a split batch in its place, as batches of their own; done twice it changes nothing."""
+    folder, found = manifest.parent, []
+    segments = [folder / line for line in manifest.read_text().splitlines()]
+    for nth in range(2):
+        # A short name however often it is halved, and one that sorts where the batch was.
+        mark = hashlib.sha256(f"{manifest.stem}-{nth}".encode()).hexdigest()[:16]
+        path = folder / f"{manifest.stem.partition('-')[0]}-{mark}.seg"
+        with suppress(FileNotFoundError):  # done before a process was killed
+            (folder / f"{manifest.stem}-{nth}.half").rename(path)
+        found.append(_written_down(folder, [path]))
+    _cleared(manifest, segments)
+    return found
 
 
 def _cleared(manifest: Path, segments: Sequence[Path]) -> None:

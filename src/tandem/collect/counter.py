@@ -2,6 +2,7 @@
 
 import secrets
 from asyncio import timeout
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,7 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
+NOOP = "/t/noop"  # what a request costs by itself, for measuring; of the lone collector only
 TAKEN = ("/t/hit", "/t/number")
 
 
@@ -103,21 +105,20 @@ async def _body(receive: Any) -> bytes | None:
 class Collector:
     """The RSGI application of `tandem collect`: the door and nothing else."""
 
-    def __init__(self, door: Door, proxies: Proxies) -> None:
-        self._door, self._proxies = door, proxies
+    def __init__(self, door: Door, proxies: Proxies, trouble: Callable[[], str] = lambda: "") -> None:
+        """`trouble` says why hits cannot be received, or nothing when they can."""
+        self._door, self._proxies, self._trouble = door, proxies, trouble
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
         sender = Sender(
             sender_of_rsgi(scope, self._proxies), headers.get("user-agent") or "", headers.get("sec-gpc") == "1"
         )
-        if scope.method == "POST" and scope.path in TAKEN:
+        if scope.method == "POST" and scope.path in (*TAKEN, NOOP):
             status, fields, body = await self._take(scope.path, headers, protocol, sender)
         elif scope.path == "/healthz":
-            status, fields, body = 200, TEXT, b"ok"
-        elif scope.path == "/t/noop" and scope.method == "POST":
-            await protocol()
-            status, fields, body = 204, TEXT, b""
+            trouble = self._trouble()
+            status, fields, body = (503, TEXT, trouble.encode()) if trouble else (200, TEXT, b"ok")
         else:
             status, fields, body = await answered(
                 self._door, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
@@ -134,6 +135,8 @@ class Collector:
                 body = await protocol() if length else await _chunked(protocol)
         except TimeoutError:
             return TOO_SLOW
+        if path == NOOP:
+            return 204, TEXT, b""
         return told(await _taken(self._door, path, body, sender))
 
 

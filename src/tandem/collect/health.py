@@ -3,7 +3,7 @@
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tandem.accounts.house import House
@@ -14,6 +14,8 @@ from tandem.base.spool import sealed
 from tandem.collect.jobs import spool_folders
 
 STANDS_STILL_S = 120.0
+STUCK_S = 900.0
+TRIED_EVERY_S = 5.0
 LEAST_FREE = 128 << 20
 CLOCK_MOVED_S = 3600.0
 
@@ -40,7 +42,14 @@ def troubles(house: House) -> Iterator[UserError]:
             "What is received waits on disk and is not lost; `tandem doctor` tells more.",
             status=503,
             minutes=minutes,
-            why=house.parts.get("loading_problem") or "the loader does not run",
+            why=house.parts.get("loading_problem") or "the loader hangs or does not run",
+        )
+    elif (stuck := stuck_s(house)) > STUCK_S:
+        yield UserError(
+            "One batch of hits has not been loaded for %(minutes)s minutes, though others are.",
+            "What is received waits on disk and is not lost; `tandem doctor` tells more.",
+            status=503,
+            minutes=round(stuck / 60),
         )
     if abs(moved := clock.moved_s()) > CLOCK_MOVED_S:
         yield UserError(
@@ -51,17 +60,62 @@ def troubles(house: House) -> Iterator[UserError]:
         )
 
 
+class Disk:
+    """Whether a collector's spool can be written to: tried, but no more often than every few seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._tried_at, self._found = folder, -TRIED_EVERY_S, ""
+
+    def trouble(self) -> str:
+        """Why hits cannot be received, with what mends it; empty when they can."""
+        if time.monotonic() - self._tried_at >= TRIED_EVERY_S:
+            self._found, self._tried_at = self._look(), time.monotonic()
+        return self._found
+
+    def _look(self) -> str:
+        probe = self._folder / "probe"
+        try:
+            probe.write_bytes(b"ok")
+            probe.unlink()
+            free = shutil.disk_usage(self._folder).free
+        except OSError as error:
+            return f"The spool cannot be written to ({error.strerror}). Mend the disk or the folder's rights."
+        return f"Only {free >> 20} MB are free on the disk of the spool. Make room." if free < LEAST_FREE else ""
+
+
+@contextmanager
+def held(house: House, by: str) -> Iterator[None]:
+    """Keep the loader waiting, for as long as it takes; `by` says what for."""
+    with house.loading:
+        house.parts["loading_held_by"] = by
+        try:
+            yield
+        finally:
+            house.parts.pop("loading_held_by", None)
+
+
 def minutes_still(house: House) -> int | None:
-    """For how long loading has stood still though something waits; None when it goes on or a backup holds it."""
+    """For how long loading has stood still though something waits; None when it goes on, or is held with reason.
+
+    A loader that hangs holds the lock too, and says nothing.
+    """
     age = oldest_s(house.settings.folder / "spool")
     still: float = min(age, time.monotonic() - house.parts.get("loading_went_on", 0.0))
-    if still < STANDS_STILL_S:
-        return None
-    if house.loading.acquire(blocking=False):
-        house.loading.release()
-    elif not house.parts.get("loading_problem"):
-        return None
-    return round(still / 60)
+    is_held = house.parts.get("loading_held_by") and not house.parts.get("loading_problem")
+    return None if still < STANDS_STILL_S or is_held else round(still / 60)
+
+
+def stuck_s(house: House) -> float:
+    """For how long the oldest batch that was begun has not been finished while this process ran, in seconds."""
+    if house.parts.get("loading_held_by"):
+        return 0.0
+    ages = [0.0]
+    for folder in spool_folders(house.settings.folder / "spool"):
+        for manifest in folder.glob("*.batch"):
+            with suppress(FileNotFoundError):  # finished meanwhile
+                ages.append(time.time() - manifest.stat().st_mtime)
+    since: float = house.parts.get("loading_since", 0.0)
+    return min(max(ages), time.monotonic() - since)
 
 
 def oldest_s(root: Path) -> float:

@@ -4,7 +4,8 @@ What is loaded together is written down first (a batch file with the names of it
 about it, so that after a crash the same batch is made again: what it has stored already is not stored again, and
 deriving visits twice gives the same visits.
 
-A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone. That is
+A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone (one that
+cannot even be judged is made into two batches). That is
 put aside (`batches.py`), and the rest goes on. A store that does not work, or lacks memory or time, is no fault of the
 data (`warehouse.fault_of`): then everything waits, and nothing is put aside.
 """
@@ -112,27 +113,43 @@ Ledger = Counter[tuple[int, date, str]]
 
 
 class Quota:
-    """How much one visitor may send in a day; what a loader has counted since it started, for those who came last."""
+    """How much one visitor may send in a day; what a loader has counted since it started, for those who came last.
+
+    What is counted holds once it is kept: a batch whose judgement is lost is counted again when it is judged again.
+    """
 
     def __init__(self, events: int = VISITOR_EVENTS, size: int = VISITOR_BYTES) -> None:
         self.events, self.size = events, size
         self._used: OrderedDict[tuple[int, int], tuple[date, int, int]] = OrderedDict()
+        self._tried: dict[tuple[int, int], tuple[date, int, int]] = {}
 
     def takes(self, site: int, visitor: int, on: date, sizes: Sequence[int]) -> int:
-        """How many of this visitor's next events of this day are taken; counts them then.
+        """How many of this visitor's next events of this day are taken; counts them, until kept or forgotten.
 
         sizes   of the events in their order, in bytes
         """
-        before = self._used.pop((site, visitor), (on, 0, 0))
+        key = (site, visitor)
+        before = self._tried.get(key) or self._used.get(key) or (on, 0, 0)
         events, used = before[1:] if before[0] == on else (0, 0)
         taken = len(sizes)
         if events + taken > self.events or used + sum(sizes) > self.size:
             room = self.size - used
             taken = sum(1 for total in accumulate(sizes[: max(0, self.events - events)]) if total <= room)
-        self._used[(site, visitor)] = (on, events + taken, used + sum(sizes[:taken]))
-        if len(self._used) > MOST_KEPT:
-            self._used.popitem(last=False)
+        self._tried[key] = (on, events + taken, used + sum(sizes[:taken]))
         return taken
+
+    def keep(self) -> None:
+        """What was counted since the last time holds: its judgement is saved."""
+        for key, used in self._tried.items():
+            self._used[key] = used
+            self._used.move_to_end(key)
+        self._tried.clear()
+        while len(self._used) > MOST_KEPT:
+            self._used.popitem(last=False)
+
+    def forget(self) -> None:
+        """What was counted and not kept is counted anew."""
+        self._tried.clear()
 
 
 class Loader:
@@ -169,8 +186,11 @@ class Loader:
             except Exception as error:
                 if fault_of(error) is Fault.STORE:
                     raise
-                failed.append(manifest)
-                first = first or error
+                if batch.halves:  # it is no batch any more
+                    waiting[:0] = batch.halves
+                else:
+                    failed.append(manifest)
+                    first = first or error
             else:
                 batch.finish()
                 self.went_on()
@@ -197,18 +217,36 @@ class Loader:
             if fault_of(error) is Fault.STORE:
                 raise
             judged.failures += 1
-            if judged.outcomes is not None and (at_once or judged.failures >= PATIENCE):
-                judged.todo = [(0, len(_apart(batch.records)))]
+            if at_once or judged.failures >= PATIENCE:
+                self._halve(batch, error)
             batch.save()
             if judged.todo is None:
                 raise
-            _log.warning("collect.batch_halved", batch=batch.name, why=str(error)[:300])
             loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
         if judged.aside or batch.damaged:
             batch.put_aside([_unit(one) for one in _apart(batch.records)])
             reasons = dict(Counter(judged.aside.values()), damaged=len(batch.damaged))
             _log.error("collect.put_aside", batch=batch.name, folder=str(batch.folder / ASIDE), reasons=reasons)
         return loaded
+
+    def _halve(self, batch: Batch, error: Exception) -> None:
+        """Make two batches of one that could not even be judged; let one that was judged be loaded in parts.
+
+        raises   the error when two were made: this one is none any more
+        """
+        judged, count = batch.judged, len(_apart(batch.records))
+        if judged.outcomes is not None:
+            judged.todo = [(0, count)]
+        elif count > 1:
+            batch.split(PATIENCE)
+        elif count == 1 and fault_of(error) is not Fault.SHORT:
+            self._must_work()
+            judged.outcomes, judged.aside, judged.todo = {}, {0: _reason(error)}, []
+        else:
+            return
+        _log.warning("collect.batch_halved", batch=batch.name, why=log.without_values(str(error)))
+        if batch.halves:
+            raise error
 
     def load(self, records: Sequence[Record], name: str) -> Loaded:
         """Store these records as the batch of this name, and derive the visits they touch."""
@@ -244,6 +282,7 @@ class Loader:
         outcomes = dict[int, str]() if judged.outcomes is None else judged.outcomes
         if is_first:
             judged.aside = dict(_misfits(records, judged.at))
+            self.quota.forget()
         placed = _by_site(_placed(records), sites, judged.aside)
         batches = [
             _SiteBatch(self, sites[site], group, f"{name}-{site}", judged.aside, outcomes, is_first)
@@ -252,6 +291,7 @@ class Loader:
         if is_first:
             judged.outcomes = outcomes
             save()
+            self.quota.keep()
         return batches
 
     # ── a batch that fails on its data ──
@@ -278,10 +318,11 @@ class Loader:
                     stuck, short = [*stuck, (first, last)], error
                 elif not halves:
                     self._must_work()
-                    judged.aside[first] = f"{type(error).__name__}: {error}"[:200]
-                    judged.late.append(first)
+                    judged.aside[first] = _reason(error)
+                    judged.late.add(first)
             judged.todo = [*halves, *judged.todo[1:]]
             save()
+            self.went_on()
         if short is not None:
             judged.todo = stuck
             save()
@@ -310,7 +351,7 @@ class Loader:
     def _tell_of_aside(self, units: Sequence[Placed], name: str, sites: dict[int, Site], judged: Judged) -> None:
         """Say in the ledger what was put aside after it had been counted as stored."""
         ledger: Ledger = Counter()
-        for place in judged.late:
+        for place in sorted(judged.late):
             if place not in (judged.outcomes or {}):
                 record = units[place].record
                 for outcome in ("quarantined", "unstored"):
@@ -377,7 +418,7 @@ class _SiteBatch:
                 try:
                     yield place, self._row(place, record, event, agent)
                 except (ValueError, TypeError, ArithmeticError) as error:
-                    aside[place] = f"{type(error).__name__}: {error}"[:200]
+                    aside[place] = _reason(error)
 
     def _too_much(self, rows: list[tuple[int, tuple[Any, ...]]]) -> Iterator[tuple[int, str]]:
         """Events beyond what one visitor may send in a day. A server's events are not counted: its token is known."""
@@ -499,6 +540,11 @@ class _SiteBatch:
 def _is_on(spans: dict[int, list[store.Span]], visitor: int, at: datetime) -> bool:
     """Whether a visit of this visitor goes on at this moment."""
     return any(first <= at <= last + HALF_HOUR for first, last in spans.get(visitor, ()))
+
+
+def _reason(error: Exception) -> str:
+    """Why an event cannot be loaded, for log and files: without what the visitor wrote."""
+    return f"{type(error).__name__}: {log.without_values(str(error))}"[:200]
 
 
 def _origin(query: str, referrer: str) -> tuple[Origin, int, int]:

@@ -67,7 +67,7 @@ def _start(house: House) -> Callable[[], None]:
     house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
     house.parts["recounted"] = lambda site: recounted(house, site)
     house.parts["door"] = door
-    house.parts["loading_went_on"] = time.monotonic()
+    house.parts["loading_went_on"] = house.parts["loading_since"] = time.monotonic()
 
     def stop() -> None:
         spool.close()

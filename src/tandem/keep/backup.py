@@ -21,6 +21,7 @@ from tandem.base.settings import Settings
 from tandem.base.vault import FILE as KEY
 from tandem.base.warehouse import Step, Warehouse, migrate
 from tandem.collect import store as collect
+from tandem.collect.health import held
 from tandem.keep import archive, control, facts, records
 from tandem.keep.archive import Manifest, Reader, Table, Writer
 from tandem.keep.control import Tell
@@ -62,7 +63,7 @@ def backup(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
     try:
-        with house.loading:
+        with held(house, "a backup"):
             tell(0.0, "loading what has been received")
             load_what_came_in(house)
             _note(house, path)  # before it is written, so that it stands in the backup too

@@ -350,7 +350,8 @@ def _aside(patient: Patient) -> Iterator[Finding]:
     text = f"{sum(reasons.values())} records in {len(found)} batches could not be loaded since {since}: {most}."
     cure = (
         f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
-        "with its .json; “damaged” means that the disk has changed what was written: check the disk."
+        "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
+        "delete them if it never comes. “damaged” means that the disk has changed what was written: check the disk."
     )
     yield Finding("put aside", WARNING, text, cure)
 

@@ -148,6 +148,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             UserError: web.user_error,
             HTTPException: web.http_error,
             RecursionError: web.too_deep,
+            UnicodeDecodeError: web.not_utf8,
             Exception: web.bug,
         },
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),

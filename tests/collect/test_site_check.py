@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from tandem.base.errors import SourceError, UserError
+from tandem.collect import start
 from tandem.collect.model.site_check import problems_of
 from tandem.connections import http
+from tandem.connections.http import WebPage
 
 TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
 PAGE = "<html><head>{}</head><body>{}</body></html>"
@@ -190,3 +192,15 @@ def test_a_name_that_changes_its_address_gains_nothing(stub: str, monkeypatch: p
     assert len(asked) == 1
     with pytest.raises(UserError):
         http.fetch_page(f"http://rebind.example:{stub.partition(':')[2]}/", HERE)
+
+
+def test_a_page_made_to_keep_its_reader_busy_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(start, "READ_WITHIN_S", 2.0)
+    page = WebPage(url="https://shop.example/", status=200, text="<a " * 100_000, policies=())
+    (problem,) = start._judged(page, "shop")
+    assert problem.what == "The start page takes too long to be read."
+
+
+def test_a_page_is_judged_in_its_own_process_as_it_is_in_ours() -> None:
+    page = WebPage(url="https://shop.example/", status=200, text="<p>nothing here</p>", policies=())
+    assert start._judged(page, "shop") == problems_of(page.url, page.status, page.text, page.policies, "shop") != []

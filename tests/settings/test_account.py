@@ -191,6 +191,7 @@ def test_codes_are_those_of_the_standard() -> None:
         assert two_factor.code_at(secret, seconds // 30, 8) == code
     assert two_factor.step_of(secret, "287 082", 59.0) == 1
     assert two_factor.step_of(secret, "287082", 59.0 + 60) is None
+    assert two_factor.step_of(secret, "٢٨٧٠٨٢", 59.0) is None, "digits of other scripts are no code, and no error"
 
 
 def switched_on(browser: Browser) -> tuple[str, list[str]]:

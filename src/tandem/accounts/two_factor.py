@@ -38,7 +38,7 @@ def code_at(secret: str, step: int, digits: int = DIGITS) -> str:
 
 def step_of(secret: str, code: str, now_s: float | None = None) -> int | None:
     """The step whose code this is, among the present one and its neighbours: clocks go a little wrong."""
-    typed = "".join(sign for sign in code if sign.isdigit())
+    typed = "".join(sign for sign in code if sign.isascii() and sign.isdigit())
     present = int((time.time() if now_s is None else now_s) // STEP_S)
     steps = (present, present - 1, present + 1)
     return next((s for s in steps if hmac.compare_digest(code_at(secret, s), typed)), None)

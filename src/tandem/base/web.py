@@ -423,6 +423,11 @@ def too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any
     return user_error(request, told)
 
 
+def not_utf8(request: Request[Any, Any, Any], _: UnicodeDecodeError) -> Response[Any]:
+    """A body with bytes that are no text."""
+    return user_error(request, UserError("What was sent is not valid UTF-8.", "Send it as UTF-8."))
+
+
 def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A mistake of ours: one log event with its trace, one plain page with a reference."""
     reference = secrets.token_hex(4)

@@ -92,8 +92,9 @@ def _is_within(address: Address, networks: Iterable[Network]) -> bool:
 
 LOCAL = tuple(map(ipaddress.IPv6Network, ("fec0::/10", "64:ff9b:1::/48")))
 """What is private though ipaddress calls it global: RFC 3879 (site-local), RFC 8215 (a network's own NAT64)."""
-WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96")))
-"""Addresses that end in the IPv4 address really reached: RFC 6052 (NAT64), RFC 4291 2.5.5.1 (IPv4-compatible)."""
+WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""Addresses that end in the IPv4 address really reached: RFC 6052 (NAT64), RFC 4291 2.5.5.1 (IPv4-compatible), RFC 2765
+(IPv4-translated)."""
 
 
 def _led_to(address: Address) -> list[Address]:

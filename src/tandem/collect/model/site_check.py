@@ -218,3 +218,9 @@ def _usual(scheme: str) -> int:
 
 def _port(address: SplitResult) -> int:
     return address.port or _usual(address.scheme)
+
+
+if __name__ == "__main__":  # run as a process of its own: a stranger's page can be made to take the reader minutes
+    import sys
+
+    sys.stdout.buffer.write(msgspec.json.encode(problems_of(*msgspec.json.decode(sys.stdin.buffer.read()))))

@@ -135,7 +135,7 @@ def test_goals_are_added_and_listed(shop: Path) -> None:
         tandem(shop, "goal", "add", "Order", "--kind", "page", "--match", "/thank-you", "--site", "main").returncode
         == 0
     )
-    assert tandem(shop, "goal", "list", "--site", "main").stdout == "Order  page  /thank-you\n"
+    assert tandem(shop, "goal", "list", "--site", "main").stdout == "Order  page  /thank-you  conversion\n"
     wrong = tandem(shop, "goal", "add", "Other", "--kind", "page", "--match", "thank-you", "--site", "main")
     assert wrong.returncode == 2 and "is not a path" in wrong.stderr
 

@@ -47,6 +47,7 @@ class Seen(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.links: list[str] = []
+        self.pages: set[str] = set()
         self.names: set[str] = set()
         self.feed(html)
 
@@ -54,6 +55,8 @@ class Seen(HTMLParser):
         given = {name: value or "" for name, value in attrs}
         self.names.add(given.get("id", ""))
         address = given.get("href") if tag == "a" else None
+        if tag == "a" and "title" in given and (address or "").startswith("/"):  # an entry of the menu
+            self.pages.add(urlsplit(address or "").path)
         for found in (address, given.get("hx-get")):
             if found:
                 self.links.append(found)
@@ -147,11 +150,7 @@ def _areas(turn: int, most: int = 3) -> list[str]:
 
 
 def _menu(world: World, role: str) -> list[str]:
-    links = Seen(world.open(role, "/board")).links
-    return sorted({urlsplit(link).path for link in links if link.startswith("/") and "f=" not in link} - NO_PAGES)
-
-
-NO_PAGES = {"/jump", "/values", "/export"}
+    return sorted({*Seen(world.open(role, "/board")).pages, "/account"})
 
 
 def test_a_filter_that_a_page_cannot_apply_is_shown_crossed_out_with_its_reason(world: World) -> None:

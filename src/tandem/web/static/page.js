@@ -164,7 +164,7 @@
     const type = ctx.sourceEvent?.type;
     find("[data-retry]", told).onclick = () => {
       told.replaceChildren();
-      told.removeAttribute("class");
+      ["class", "role"].forEach((name) => told.removeAttribute(name));
       if (type === "submit") source.requestSubmit();
       else if (type === "click") source.click();
       else htmx.trigger(source, type);

@@ -106,10 +106,15 @@ def test_a_kept_report_shows_then_and_now(door: Door, house: House, site: Site) 
     [
         ("model=guess", "is not a model"), ("window=ten", "is not a whole number"), ("window=91", "1 to 90 days"),
         ("conversion=goal:77", "no conversion"), ("split=visitor", "cannot be split"),
-        ("f=page:is:/x", "cannot be filtered"),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_told(door: Door, query: str, said: str) -> None:
     answer = door.get(f"/money?{query}", headers={"accept": "application/json"})
     assert answer.status_code in (400, 404)
     assert said in answer.json()["error"]
+
+
+def test_a_filter_that_money_cannot_apply_stays_crossed_out_and_the_page_shows(door: Door) -> None:
+    answer = door.get("/money?f=page:is:/x&f=channel:is:Direct")
+    assert answer.status_code == 200
+    assert "This page cannot be filtered by Page." in answer.text and answer.text.count('class="chip off"') == 1

@@ -3,8 +3,8 @@
 Every page is opened with a filter of each area, roles, lenses and the area's dimensions in turn, so that each pair of
 role, lens and area occurs; every link and every control that asks without a form is followed, once a shape.
 
-It takes four minutes, so it is run by name: `pytest tests/api/walk_links.py`. The filter field's list (/values) is asked
-without its form here, which it refuses.
+It takes minutes, so it is run by name: `pytest tests/api/walk_links.py`. The list of the filter's field (/values) is
+asked without its form here, which it refuses.
 """
 
 import re

@@ -3,7 +3,7 @@
 import pytest
 
 from tandem.accounts.model import Site
-from tandem.accounts.routes import _script_tag
+from tandem.accounts.tag import script_tag
 
 
 @pytest.mark.parametrize(
@@ -14,4 +14,4 @@ def test_the_tag_carries_the_privacy_mode(mode: str, attribute: str) -> None:
         id=1, workspace_id=1, key="fern", name="Fern", hosts=("shop.example",), zone="UTC", currency="EUR", mode=mode,
         keep_days=100,
     )  # fmt: skip
-    assert f'data-site="fern"{attribute}></script>' in _script_tag("https://t.example", site)
+    assert f'data-site="fern"{attribute}></script>' in script_tag("https://t.example", site)

@@ -103,7 +103,7 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
         loader.load([record], f"http-{i}")
     loader.load(records[:2], "http-again")
     assert visits_in(server.warehouse, 7) == visits_by_loops(records, SITE, goals)
-    desk = Desk(server.warehouse)
+    desk = Desk(server.warehouse, main_goals=lambda site: (1, 2))
     question = Question(
         site=7,
         zone="Europe/Warsaw",

@@ -309,7 +309,10 @@ def test_a_pool_that_is_off_lends_nothing_and_takes_back_what_it_lent(shop: Shop
     store.change_pool(shop.house, shop.site, off, is_on=True)
     assert shop.ask(1, NOON + timedelta(minutes=10)) == lent
     assert shop.ask(2, NOON + timedelta(minutes=10)) in POOL
-    assert [detail for _, _, detail in acts(shop)] == [{"is_on": True}, {"is_on": False}]
+    assert [detail for _, _, detail in acts(shop)] == [
+        {"is_on": {"from": False, "to": True}},
+        {"is_on": {"from": True, "to": False}},
+    ]
 
 
 def test_a_pool_is_renamed_and_priced(shop: Shop) -> None:
@@ -320,8 +323,12 @@ def test_a_pool_is_renamed_and_priced(shop: Shop) -> None:
     store.change_pool(shop.house, shop.site, pool, price=None)
     assert store.pool_of(shop.house, shop.site, pool.id).price is None
     assert acts(shop) == [
-        ("calls.pool_changed", "Search", {"price": "None"}),
-        ("calls.pool_changed", "All", {"name": "Search", "price": "1.5"}),
+        ("calls.pool_changed", "Search", {"price": {"from": "1.5", "to": "None"}}),
+        (
+            "calls.pool_changed",
+            "All",
+            {"name": {"from": "All", "to": "Search"}, "price": {"from": "None", "to": "1.5"}},
+        ),
     ]
     with pytest.raises(UserError):
         store.change_pool(shop.house, shop.site, pool, name="  ")

@@ -30,6 +30,7 @@ ACTS: dict[str, str] = {
     "tokens.revoked": "API token revoked",
     "goals.added": "Goal added",
     "goals.retired": "Goal retired",
+    "goals.changed": "Goal changed",
     "changes.added": "Change added",
     "changes.removed": "Change removed",
     "connections.added": "Connection added",
@@ -72,6 +73,7 @@ ACTS: dict[str, str] = {
 FIELDS: dict[str, str] = {
     "role": "Role", "is_active": "Access", "name": "Name", "hosts": "Hosts", "zone": "Time zone",
     "currency": "Currency", "mode": "Privacy", "keep_days": "Days to keep events", "is_on": "Switched on",
+    "is_main": "Main goal",
     "scopes": "May", "kind": "Kind", "count": "Count", "rows": "Rows", "events": "Events", "system": "System",
     "secrets": "New secrets", "site": "Site", "price": "Price", "way": "Method", "address": "Address",
     "base": "Address",

@@ -416,7 +416,9 @@ def choose_main(
             raise UserError("There is no such goal.", "Load the page again.", status=404)
         if is_main and alone:
             c.execute(update(t.goals).where(g.site_id == site.id, g.id != goal_id).values(is_main=False))
-        note(c, site.workspace_id, by, "goals.main_chosen" if is_main else "goals.step_chosen", str(goal_id))
+        was_main = goal_id in main
+        if was_main != is_main:
+            note(c, site.workspace_id, by, "goals.changed", str(goal_id), is_main={"from": was_main, "to": is_main})
 
 
 def choose_main_by_orders(warehouse: Warehouse, db: Database, site: Site) -> Goal | None:

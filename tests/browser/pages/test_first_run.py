@@ -69,7 +69,7 @@ def test_a_fresh_server_is_claimed_and_shows_its_first_visit(chromium: Browser, 
         assert hit(url, "shop", "https://www.shop.example/de/?utm_source=google&utm_medium=cpc").text == "ok"
         page.get_by_text("It works: the site is counted.").wait_for()
         seen = page.locator("#seen").inner_text()
-        assert all(word in seen for word in ("shop.example/de/", "Chrome", "Paid Search")), seen
+        assert all(word in seen for word in ("/de/", "Chrome", "Paid Search")), seen
 
         page.get_by_role("link", name="Open the board").click()
         page.wait_for_url("**/board**")

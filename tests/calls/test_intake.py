@@ -21,7 +21,7 @@ from tandem.calls.sources import asterisk
 from tandem.calls.systems import SYSTEMS
 from tandem.connections import store as connections
 from tandem.imports.uploads import on_disk
-from tests.calls.test_questions import Shop
+from tests.calls.test_questions import LINE, Shop
 
 HEAD = "calldate,clid,src,dst,duration,billsec,disposition,dstchannel,uniqueid,did,linkedid"
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
@@ -79,6 +79,23 @@ def test_the_same_file_twice_and_in_parts_is_the_same_as_once(shop: Shop) -> Non
     assert bring(shop, file(*reversed(rows))).fresh == 0
     assert calls(shop) == once
     assert shop.house.warehouse.value("select count() from calls_heard where line = '+48225550100'") == 30
+
+
+def test_a_file_in_many_blocks_tells_the_same_as_in_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    for browser in range(1, 9):
+        shop.visit(browser, NOON + timedelta(minutes=5 * browser - 5), "Paid Search")
+    rows = [row(n, src=f"60010020{n % 3}", did=LINE.removeprefix("+"), leg=leg) for n in range(40) for leg in range(2)]
+    body = file(*rows)
+    sql = "select call, visitor, weight, channel from call_credits_heard order by call, visitor"
+    monkeypatch.setattr(intake, "PART", 500)
+    assert bring(shop, body).fresh == 40
+    in_blocks = calls(shop), shop.house.warehouse.ask(sql).rows
+    assert len({visitor for _, visitor, *_ in in_blocks[1]}) > 1
+    for table in ("call_rows", "call_credit_rows", "identity_links", "person_rows", "person_news_rows"):
+        shop.house.warehouse.do(f"truncate table {table}")
+    monkeypatch.setattr(intake, "PART", 1 << 20)
+    assert bring(shop, body).fresh == 40
+    assert (calls(shop), shop.house.warehouse.ask(sql).rows) == in_blocks
 
 
 def test_one_bad_row_and_nothing_is_kept(shop: Shop) -> None:

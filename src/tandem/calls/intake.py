@@ -24,7 +24,7 @@ from tandem.imports.text import NotText, encoding_of, first_lines, line_count
 
 MOST_ROWS, MOST_PROBLEMS = 200_000, 50
 LARGEST_FILE = 64 << 20
-PART = 4 << 20
+PART = 1 << 20
 """How much of a file is looked at together, about."""
 
 _log = log.get("calls")
@@ -103,7 +103,7 @@ def bring_in(house: House, site: Site, path: Path, hints: Hints, is_dry: bool) -
         if not is_dry and not problems:
             progress.for_good()
             with progress.part(0.3, 1):
-                store.record(house, site, [fact for part in parts for fact in part], hints.region)
+                _keep(house, site, parts, hints)
     calls, known = sum(one.calls for one in told), sum(one.known for one in told)
     _log.info(
         "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - known,
@@ -117,6 +117,16 @@ def bring_in(house: House, site: Site, path: Path, hints: Hints, is_dry: bool) -
         first=min(moments, default=None), last=max(moments, default=None),
         problems=problems[:MOST_PROBLEMS], refused=len(problems), is_dry=is_dry,
     )  # fmt: skip
+
+
+def _keep(house: House, site: Site, parts: list[Spill[CallFact]], hints: Hints) -> None:
+    """Block by block, so that a large file costs no memory; what a crash leaves out comes when the file comes again."""
+    calls = list[tuple[datetime, int]]()
+    for number, part in enumerate(parts):
+        progress.at(number, len(parts) / 0.3)
+        calls += store.put(house, site, part, hints.region)
+    with progress.part(0.3, 1):
+        store.credit_all(house, site, calls)
 
 
 class _Looked(NamedTuple):

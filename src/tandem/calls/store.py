@@ -401,12 +401,20 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
 
     Order and repetition do not matter: a call is the union of everything told of it.
     """
+    with progress.part(0, 0.3):
+        calls = put(house, site, facts, region)
+    with progress.part(0.3, 1):
+        credit_all(house, site, calls)
+    return len(calls)
+
+
+def put(house: House, site: Site, facts: Iterable[CallFact], region: str = "") -> list[tuple[datetime, int]]:
+    """Keep what was told of calls; returns their moments and keys, whose visits are yet to be found."""
     by_call = _by_call(site, facts)
     if not by_call:
-        return 0
+        return []
     known = {key: found for part in _parts(list(by_call)) for key, found in _known(house, site, part).items()}
-    with progress.part(0, 0.3):
-        callers = _callers(house, site, facts, region)
+    callers = _callers(house, site, (fact for told in by_call.values() for fact in told), region)
     version, rows = clock.now_ms(), []
     for key, told in by_call.items():
         before = known.get(key)
@@ -423,10 +431,13 @@ def record(house: House, site: Site, facts: Sequence[CallFact], region: str = ""
         "talk_s": [r[1].talk_s for r in rows], "operator": [r[1].operator for r in rows],
         "recording": [_safe_link(r[1].recording) for r in rows], "tag": [r[1].tag for r in rows],
     })  # fmt: skip
-    with progress.part(0.3, 1):
-        for part in progress.parts([r[0] for r in sorted(rows, key=lambda r: r[1].at)], AT_ONCE):
-            credit(house, site, part)
-    return len(rows)
+    return [(r[1].at, r[0]) for r in rows]
+
+
+def credit_all(house: House, site: Site, calls: Iterable[tuple[datetime, int]]) -> None:
+    """Find out which visits these calls came from, the earliest first: what one proves of a caller serves the next."""
+    for part in progress.parts([key for _, key in sorted(calls)], AT_ONCE):
+        credit(house, site, part)
 
 
 def _by_call(site: Site, facts: Iterable[CallFact]) -> dict[int, list[CallFact]]:

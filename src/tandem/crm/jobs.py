@@ -1,5 +1,6 @@
 """Records from CRM systems into the store: webhooks, polls, and what is derived again in time."""
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -196,7 +197,7 @@ def bring_in(house: House, site: Site, path: Path, is_dry: bool, by: int | None 
     """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
 
     All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
-    cuts off is finished by `finish_loads`. Its records come to sight by one insert.
+    cuts off is finished by `finish_loads`. Its records come to sight in blocks.
     raises   UserError when it is no table
     """
     with Spill(DealFact) as facts:
@@ -227,7 +228,14 @@ def _known(house: House, site: Site, facts: Spill[DealFact]) -> int:
 
 
 def _finish(house: House, site: Site, load: kept.Load, facts: Spill[DealFact]) -> None:
-    store.record(house, site, FILES, facts)
+    """Block by block, so that a large file costs no memory; where records came from is known when all are in."""
+    deals = array("Q")
+    for batch in facts.batches(BATCH):
+        done = len(deals)
+        with progress.part(0.65 * done / len(facts), 0.65 * (done + len(batch)) / len(facts)):
+            deals.extend(store.put(house, site, FILES, batch))
+    with progress.part(0.65, 1):
+        store.derive(house, site, deals)
     kept.end_load(house, load)
 
 

@@ -48,25 +48,32 @@ def record(house: House, site: Site, connection: int, facts: Collection[DealFact
     Order and repetition do not matter: the newest snapshot of a record counts, and each stage is kept with its moment.
     revision   of the mapping that read them; of one snapshot, the reading by the newer mapping counts
     """
+    with progress.part(0, 0.65):
+        deals = put(house, site, connection, facts, revision)
+    with progress.part(0.65, 1):
+        derive(house, site, deals)
+    return len(facts)
+
+
+def put(house: House, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> list[int]:
+    """Keep snapshots, stages and evidence; returns the keys of the records, whose origins are yet to be derived."""
     if not facts:
-        return 0
+        return []
     rates = rates_of(house.database, since=min(f.created_at for f in facts).date())
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for number, fact in enumerate(facts):
-        progress.at(number, len(facts) / 0.25)
+        progress.at(number, len(facts) / 0.4)
         found, told, own = _evidence(house, site, fact)
         links += told
         if not told and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
         rows.append(_row(site, connection, fact, revision, rates, found))
     house.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
-    with progress.part(0.4, 0.6):
+    with progress.part(0.6, 0.9):
         people.record(house, site, links)
         people.remember_all(house, site, lonely)
     _keep_stages(house, facts, rows, revision)
-    with progress.part(0.65, 1):
-        derive(house, site, list({row[1] for row in rows}))
-    return len(facts)
+    return list({row[1] for row in rows})
 
 
 class Ends(NamedTuple):

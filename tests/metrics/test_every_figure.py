@@ -3,6 +3,7 @@
 It is valid SQL, explained, equal to plain loops on one node and on two shards, and additive if it says so.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -15,8 +16,20 @@ from tests.golden import ads, calls, crm, naive, rows
 from tests.metrics.conftest import Golden
 
 COUNTED = [f for f in FIGURES.values() if isinstance(f, Metric)]
-SPLITS = [(f.id, by) for f in COUNTED for by in ("", *f.by)]
-LAYOUTS = ("one node", "two shards")
+
+
+def together(figures: Iterable[Metric], splits: Callable[[Metric], Iterable[str]]) -> list[Any]:
+    """Figures of one view and split, which one question answers at once."""
+    groups: dict[tuple[str, bool, str], list[str]] = {}
+    for figure in figures:
+        for by in splits(figure):
+            groups.setdefault((figure.view, figure.with_bots, by), []).append(figure.id)
+    return [
+        pytest.param(tuple(names), by, id=f"{view}{' with bots' * with_bots}-{by or 'total'}")
+        for (view, with_bots, by), names in groups.items()
+    ]
+
+
 NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES}
 
 
@@ -41,35 +54,37 @@ def question(golden: Golden, figures: tuple[str, ...], by: str = "", site: int =
     )
 
 
-def expected(golden: Golden, figure: Metric, by: str, site: int, with_bots: bool = False) -> dict[Any, Any]:
+def groups_of(golden: Golden, view: str, with_bots: bool, by: str, site: int) -> dict[Any, list[naive.Row]]:
+    """The rows of a view by their value of a split."""
     chosen = golden.sites[site]
     areas = golden.areas[chosen.id]
-    if figure.view in areas:
-        found = [row for row in areas[figure.view] if rows.SINCE <= row[0] < rows.UNTIL]
+    if view in areas:
+        found = [row for row in areas[view] if rows.SINCE <= row[0] < rows.UNTIL]
     else:
-        found = naive.rows_of(figure.view, golden.visits[chosen.id], rows.SINCE, rows.UNTIL)
-    if not (with_bots or figure.with_bots):
+        found = naive.rows_of(view, golden.visits[chosen.id], rows.SINCE, rows.UNTIL)
+    if not with_bots:
         found = [row for row in found if not row[2]["bot"]]
     groups: dict[Any, list[naive.Row]] = {}
     for row in found:
         groups.setdefault(naive.split_of(row, by, chosen.zone) if by else (), []).append(row)
     if not by:
         groups.setdefault((), [])
-    return {key: NAIVE[figure.id](group) for key, group in groups.items()}
+    return groups
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize(("name", "by"), SPLITS, ids=lambda value: str(value) or "total")
-def test_figure_equals_plain_loops(golden: Golden, desks: dict[str, Desk], name: str, by: str, layout: str) -> None:
-    figure = FIGURES[name]
-    assert isinstance(figure, Metric)
+@pytest.mark.parametrize(("names", "by"), together(COUNTED, lambda figure: ("", *figure.by)))
+def test_figures_equal_plain_loops(golden: Golden, desks: dict[str, Desk], names: tuple[str, ...], by: str) -> None:
+    figures = [f for f in COUNTED if f.id in names]
     for site in (0, 1):
-        result = desks[layout].ask(question(golden, (name,), by, site))
-        given = {_key(row.key[0], by) if by else (): row.figures[name] for row in result.rows}
-        wanted = expected(golden, figure, by, site)
-        assert given.keys() == wanted.keys()
-        for key, value in wanted.items():
-            assert given[key] == pytest.approx(value), (key, given[key], value)
+        groups = groups_of(golden, figures[0].view, figures[0].with_bots, by, site)
+        wanted = {key: {name: NAIVE[name](group) for name in names} for key, group in groups.items()}
+        for layout, desk in desks.items():
+            result = desk.ask(question(golden, names, by, site))
+            given = {_key(row.key[0], by) if by else (): row.figures for row in result.rows}
+            assert given.keys() == wanted.keys(), layout
+            for key, values in wanted.items():
+                for name, value in values.items():
+                    assert given[key][name] == pytest.approx(value), (layout, name, key)
 
 
 def _key(value: Any, by: str) -> Any:
@@ -79,14 +94,19 @@ def _key(value: Any, by: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("name", "by"),
-    [(f.id, by) for f in COUNTED if f.adds_up for by in ("day", "hour", "channel", "country") if by in f.by],
+    ("names", "by"),
+    together(
+        (figure for figure in COUNTED if figure.adds_up),
+        lambda figure: (by for by in ("day", "hour", "channel", "country") if by in figure.by),
+    ),
 )
-def test_additive_figure_sums_to_its_total(golden: Golden, desks: dict[str, Desk], name: str, by: str) -> None:
+def test_additive_figures_sum_to_their_total(
+    golden: Golden, desks: dict[str, Desk], names: tuple[str, ...], by: str
+) -> None:
     desk = desks["one node"]
-    total = desk.ask(question(golden, (name,))).total[name]
-    parts = desk.ask(question(golden, (name,), by)).rows
-    assert sum(row.figures[name] or 0 for row in parts) == pytest.approx(total)
+    total, parts = desk.ask(question(golden, names)).total, desk.ask(question(golden, names, by)).rows
+    for name in names:
+        assert sum(row.figures[name] or 0 for row in parts) == pytest.approx(total[name]), name
 
 
 @pytest.mark.parametrize("name", ["collect.visitors", "collect.page_visits", "collect.page_visitors"])

@@ -16,8 +16,6 @@ AT_ONCE, MOST_WAITING = 4, 16
 """Each hash takes 64 MB while it is computed: 256 MB in all, and a short queue before it."""
 
 _hasher = PasswordHasher()
-# Checked when the address is unknown, so that the answer takes as long as for a known one.
-_NOBODY = _hasher.hash("nobody has this password")
 _turns = threading.Semaphore(AT_ONCE)
 _room = threading.Semaphore(AT_ONCE + MOST_WAITING)
 
@@ -56,9 +54,15 @@ def fits(stored: str | None, password: str) -> bool:
     """
     with _turn():
         try:
-            return _hasher.verify(stored or _NOBODY, password) and bool(stored)
+            return _hasher.verify(stored or _nobodys(), password) and bool(stored)
         except (VerifyMismatchError, InvalidHashError):
             return False
+
+
+@lru_cache(maxsize=1)
+def _nobodys() -> str:
+    """Checked when the address is unknown, so that the answer takes as long as for a known one."""
+    return _hasher.hash("nobody has this password")
 
 
 @contextmanager

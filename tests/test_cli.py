@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tandem import __version__
-from tests.keep.conftest import in_house, tandem
+from tests.keep.conftest import here, in_house, tandem
 
 SETUP = ("setup", "--company", "Fern & Oak", "--host", "shop.example", "--email", "Anna@Shop.example", "--name", "Anna")
 
@@ -16,7 +16,7 @@ SETUP = ("setup", "--company", "Fern & Oak", "--host", "shop.example", "--email"
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder that has been set up."""
     folder = tmp_path_factory.mktemp("cli") / "data"
-    done = tandem(folder, *SETUP, TANDEM_PASSWORD="correct horse battery")
+    done = here(folder, *SETUP, TANDEM_PASSWORD="correct horse battery")
     assert done.returncode == 0, done.stderr
     assert '<script defer src="http://127.0.0.1:8080/t/tandem.js" data-site="main"></script>' in done.stdout
     return folder
@@ -58,59 +58,59 @@ def test_nothing_is_set_up_when_a_field_does_not_fit(tmp_path: Path, changed: tu
         words[words.index(changed[0]) + 1] = changed[1]
     else:
         words += changed
-    done = tandem(tmp_path / "data", *words, TANDEM_PASSWORD="correct horse battery")
+    done = here(tmp_path / "data", *words, TANDEM_PASSWORD="correct horse battery")
     assert done.returncode == 2
     assert said in done.stderr
-    again = tandem(tmp_path / "data", "person", "list")
+    again = here(tmp_path / "data", "person", "list")
     assert "Tandem is not set up here yet." in again.stderr
 
 
 def test_a_short_password_is_refused(tmp_path: Path) -> None:
-    done = tandem(tmp_path / "data", *SETUP, typed="short\n")
+    done = here(tmp_path / "data", *SETUP, typed="short\n")
     assert done.returncode == 2 and "too short" in done.stderr
 
 
 def test_sites_are_added_and_listed(shop: Path) -> None:
-    done = tandem(
+    done = here(
         shop, "site", "add", "blog", "--host", "blog.example", "--host", "www.blog.example", "--mode", "consent"
     )
     assert done.returncode == 0 and 'data-site="blog" data-mode="consent"' in done.stdout
-    listed = tandem(shop, "site", "list").stdout.splitlines()
+    listed = here(shop, "site", "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["main", "blog"]
-    again = tandem(shop, "site", "add", "blog", "--host", "blog.example")
+    again = here(shop, "site", "add", "blog", "--host", "blog.example")
     assert again.returncode == 2 and "already a site with the key “blog”" in again.stderr
-    wrong = tandem(shop, "site", "add", "other", "--host", "o.example", "--mode", "spy")
+    wrong = here(shop, "site", "add", "other", "--host", "o.example", "--mode", "spy")
     assert wrong.returncode == 2 and "cookieless, cookie, consent" in wrong.stderr
 
 
 def test_people_are_added_and_listed(shop: Path) -> None:
     words = ("person", "add", "jan@shop.example", "--name", "Jan", "--role")
-    done = tandem(shop, *words, "engineering", TANDEM_PASSWORD="correct horse battery")
+    done = here(shop, *words, "engineering", TANDEM_PASSWORD="correct horse battery")
     assert done.stdout == "Jan can sign in as jan@shop.example, with the role engineering.\n"
-    assert "jan@shop.example" in tandem(shop, "person", "list").stdout
+    assert "jan@shop.example" in here(shop, "person", "list").stdout
     for role, extra, said in (
         ("boss", (), "is not a role"), ("viewer", ("--language", "xx"), "is not a language"),
         ("viewer", (), "already known"),
     ):  # fmt: skip
-        wrong = tandem(shop, *words, role, *extra, TANDEM_PASSWORD="correct horse battery")
+        wrong = here(shop, *words, role, *extra, TANDEM_PASSWORD="correct horse battery")
         assert wrong.returncode == 2 and said in wrong.stderr
 
 
 def test_a_token_is_printed_alone_so_that_scripts_can_take_it(shop: Path) -> None:
-    done = tandem(shop, "token", "make", "pipeline", "--scope", "changes:write", "--site", "main", "--days", "30")
+    done = here(shop, "token", "make", "pipeline", "--scope", "changes:write", "--site", "main", "--days", "30")
     assert re.fullmatch(r"tdm_[\w-]{43}\n", done.stdout)
     for words, said in (
         (("--scope", "everything"), "is not a scope"),
         (("--scope", "changes:write", "--as", "eve@x.example"), "Nobody here has the address"),
         (("--scope", "changes:write", "--site", "nope"), "There is no site “nope”."),
     ):
-        wrong = tandem(shop, "token", "make", "pipeline", *words)
+        wrong = here(shop, "token", "make", "pipeline", *words)
         assert (wrong.returncode, wrong.stdout) == (2, "") and said in wrong.stderr
 
 
 def test_a_change_with_an_id_is_kept_once(shop: Path) -> None:
     words = ("change", "add", "Deployed 4.22", "--site", "main", "--id", "build-7", "--at", "2026-11-20T14:30+01:00")
-    first, second = tandem(shop, *words), tandem(shop, *words)
+    first, second = here(shop, *words), here(shop, *words)
     assert first.stdout == second.stdout
     assert first.stdout.endswith("of main: Deployed 4.22 (deploy, 2026-11-20 13:30 UTC).\n")
 
@@ -125,24 +125,23 @@ def test_a_change_with_an_id_is_kept_once(shop: Path) -> None:
     ],
 )
 def test_a_change_that_does_not_fit_is_refused(shop: Path, words: tuple[str, ...], said: str) -> None:
-    done = tandem(shop, "change", "add", *words, "--site", "main")
+    done = here(shop, "change", "add", *words, "--site", "main")
     assert done.returncode == 2 and said in done.stderr
 
 
 def test_goals_are_added_and_listed(shop: Path) -> None:
-    assert tandem(shop, "goal", "list", "--site", "main").stdout.startswith("There is no goal yet")
+    assert here(shop, "goal", "list", "--site", "main").stdout.startswith("There is no goal yet")
     assert (
-        tandem(shop, "goal", "add", "Order", "--kind", "page", "--match", "/thank-you", "--site", "main").returncode
-        == 0
+        here(shop, "goal", "add", "Order", "--kind", "page", "--match", "/thank-you", "--site", "main").returncode == 0
     )
-    assert tandem(shop, "goal", "list", "--site", "main").stdout == "Order  page  /thank-you  conversion\n"
-    wrong = tandem(shop, "goal", "add", "Other", "--kind", "page", "--match", "thank-you", "--site", "main")
+    assert here(shop, "goal", "list", "--site", "main").stdout == "Order  page  /thank-you  conversion\n"
+    wrong = here(shop, "goal", "add", "Other", "--kind", "page", "--match", "thank-you", "--site", "main")
     assert wrong.returncode == 2 and "is not a path" in wrong.stderr
 
 
 def test_a_site_must_be_chosen_where_there_are_several(shop: Path) -> None:
-    tandem(shop, "site", "add", "third", "--host", "third.example")
-    done = tandem(shop, "change", "add", "Deployed")
+    here(shop, "site", "add", "third", "--host", "third.example")
+    done = here(shop, "change", "add", "Deployed")
     assert done.returncode == 2
     assert "There are several sites." in done.stderr and "--site" in done.stderr
 
@@ -151,7 +150,7 @@ def test_a_site_must_be_chosen_where_there_are_several(shop: Path) -> None:
     "words", [("site", "list"), ("person", "list"), ("goal", "list"), ("change", "add", "x"), ("export", "a.csv")]
 )
 def test_before_setting_up_every_command_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
-    done = tandem(tmp_path / "data", *words)
+    done = here(tmp_path / "data", *words)
     assert done.returncode == 2
     assert done.stderr == "Tandem is not set up here yet.\nRun `tandem setup` first.\n"
 
@@ -167,7 +166,7 @@ def test_before_setting_up_every_command_says_so(tmp_path: Path, words: tuple[st
     ],
 )
 def test_what_is_typed_wrong_is_said_without_a_trace(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = tandem(tmp_path / "data", *words)
+    done = here(tmp_path / "data", *words)
     assert done.returncode == 2
     assert said in done.stderr and "Traceback" not in done.stderr
 
@@ -193,7 +192,7 @@ def test_healing_says_what_it_did(shop: Path) -> None:
 
 
 def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> None:
-    done = tandem(shop, "user", "reset-link", "anna@shop.example")
+    done = here(shop, "user", "reset-link", "anna@shop.example")
     assert re.fullmatch(r"http://127\.0\.0\.1:8080/link/[\w-]{43}\n", done.stdout), done.stderr
     found = in_house(shop, f"""
 from tandem.accounts import links, store
@@ -206,9 +205,9 @@ switch_on(house, anna, secret, code_at(secret, int(time.time()) // 30))
 answer = store.active_person(house.database, anna.id).has_totp
 """)  # fmt: skip
     assert found is True
-    assert "two-factor" in tandem(shop, "user", "list").stdout
-    assert "password alone" in tandem(shop, "user", "disable-2fa", "anna@shop.example").stdout
-    assert "two-factor" not in tandem(shop, "person", "list").stdout, "the former name of the command works"
-    again = tandem(shop, "user", "disable-2fa", "anna@shop.example")
+    assert "two-factor" in here(shop, "user", "list").stdout
+    assert "password alone" in here(shop, "user", "disable-2fa", "anna@shop.example").stdout
+    assert "two-factor" not in here(shop, "person", "list").stdout, "the former name of the command works"
+    again = here(shop, "user", "disable-2fa", "anna@shop.example")
     assert again.returncode == 2 and "has no two-factor" in again.stderr
-    assert tandem(shop, "user", "reset-link", "nobody@shop.example").returncode == 2
+    assert here(shop, "user", "reset-link", "nobody@shop.example").returncode == 2

@@ -1,5 +1,6 @@
 """Data folders for commands that run in processes of their own: one process may open one event store."""
 
+import io
 import json
 import os
 import shutil
@@ -10,12 +11,15 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+import structlog
 
+from tandem.cli import main
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -48,6 +52,24 @@ def tandem(folder: Path, *words: str, typed: str = "", **extra: str) -> subproce
         [TANDEM, *words], env=environment(folder, **extra), input=typed, capture_output=True, text=True,
         timeout=PATIENCE_S, check=False,
     )  # fmt: skip
+
+
+def here(folder: Path, *words: str, typed: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
+    """One command of those that open the record store alone, in this process: a process of its own takes a second."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    as_it_was, mask = structlog.get_config(), os.umask(0o077)
+    with (
+        redirect_stdout(out), redirect_stderr(err), patch.dict(os.environ, environment(folder, **extra), clear=True),
+        patch.object(sys, "argv", ["tandem", *words]), patch.object(sys, "stdin", io.StringIO(typed)),
+    ):  # fmt: skip
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        finally:
+            os.umask(mask)
+            structlog.configure(**as_it_was)
+    return subprocess.CompletedProcess(["tandem", *words], code, out.getvalue(), err.getvalue())
 
 
 def in_house(folder: Path, code: str, **extra: str) -> Any:

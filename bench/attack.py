@@ -9,6 +9,8 @@
     foreign_revenue_lost   orders of the shop's server that ids sent by a stranger kept out of the revenue
     people_merged          strangers' claims that made one person of two
     numbers_taken          phone numbers of a pool of twelve that one sender holds with two hundred browsers
+    long_visit_cpu_s       CPU time of one more batch of a visit of 100,000 facts, the bound for a visitor lifted
+    long_visit_rss_mb      how much more memory it takes than any other small batch
 """
 
 import io
@@ -26,6 +28,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.load import BROWSER
+from bench.long_visit import long_visit
 from bench.servers import Running
 from tandem.accounts import store as accounts
 from tandem.app import close_house, open_house
@@ -319,7 +322,7 @@ def _attacked(server: Running, token: str) -> None:
     result = {
         "loader_stopped": int(is_stopped), "rss_growth_mb": round(growth), "rss_peak_mb": round(watch.peak_mb - before),
         "pages_answer_s": round(watch.slowest_s, 2), "foreign_revenue_lost": lost, "people_merged": merged(server),
-        "numbers_taken": taken,
+        "numbers_taken": taken, **long_visit(),
     }  # fmt: skip
     print(json.dumps(result))
 

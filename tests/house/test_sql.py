@@ -17,7 +17,7 @@ VALUES = {
     "UInt32": 1, "UInt64": 1, "String": "x", "Date": "2026-11-10", "Array(UInt32)": [1], "Array(UInt64)": [1, 2],
     "Array(String)": ["x"],
     "DateTime64(3, 'UTC')": "2026-11-10 12:00:00.000", "Array(Tuple(UInt32, String, String))": [(1, "event", "it's")],
-    "UInt8": 1, "Float64": 0.9, "Identifier": "channel",
+    "UInt8": 1, "Float64": 0.9, "Identifier": "channel", "Decimal(18, 4)": "1.5",
     "Array(Tuple(String, String, Array(String)))": [("channel", "is", ["x"])],
 }  # fmt: skip
 

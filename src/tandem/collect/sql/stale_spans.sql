@@ -1,4 +1,4 @@
--- answers: From when must each visitor's events be read again, now that facts have come from `fact_at` on?
+-- answers: From when must each visitor's events be read again, now that facts have come? How many has the longest visit?
 -- grain: one row per visitor that has visits near the new facts
 -- reads: stale_visits, visit_rows
 --
@@ -6,7 +6,8 @@
 select
     v.visitor as visitor,
     min(v.opened) as since,
-    argMin(v.chain_started, v.started) as chain_started
+    argMin(v.chain_started, v.started) as chain_started,
+    max(v.pageviews + length(v.`vitals.value`) + length(v.`hits.scroll`)) as most_facts
 from visit_rows as v final
 global inner join (select visitor, since from stale_visits where batch = {batch:UInt64}) as s on v.visitor = s.visitor
 where v.site = {site:UInt32}

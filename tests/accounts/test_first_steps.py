@@ -8,6 +8,8 @@ from tandem.accounts.guard import Caller
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.calls.model.call import CallFact
+from tandem.calls.store import record
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.collect import store as collect
@@ -38,6 +40,17 @@ def test_marks_come_from_the_stores(house: House, site: Site) -> None:
     assert {s.id for s in first_steps(house, admin, site).steps if s.is_done} == {"goal", "changes"}
     agency = caller(house, site, "agency")
     assert not first_steps(house, agency, site).is_shown, "its only step is done"
+
+
+def test_calls_of_a_file_are_a_phone_system_too(house: House, site: Site) -> None:
+    def is_done() -> bool:
+        return any(s.id == "calls" and s.is_done for s in first_steps(house, admin, site).steps)
+
+    admin = caller(house, site, "admin")
+    assert not is_done()
+    fact = CallFact(system="asterisk", ref="1", at=clock.now(), direction="in", line="", caller="", outcome="missed")
+    record(house, site, [fact])
+    assert is_done()
 
 
 def test_a_change_counts_without_a_token(house: House, site: Site) -> None:

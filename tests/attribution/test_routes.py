@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
@@ -68,6 +69,16 @@ def test_choices_in_the_address_choose(door: Door) -> None:
     assert (short["Paid Search"]["credit"], short["Email"]["credit"]) == (2.0, 1.0)
     assert set(rows(door, "f=channel:is:Email&model=linear")) == {"Paid Search", "Email", "Direct"}
     assert rows(door, "f=channel:is:Email&model=last")["Direct"]["credit"] == 2.0
+
+
+def test_an_export_refuses_a_filter_that_does_not_fit_and_the_page_links_to_one_that_does(door: Door) -> None:
+    refused = door.get(f"/money/export?{SPAN}&f=page:is:/cart", headers={"accept": "application/json"})
+    assert refused.status_code == 400
+    assert refused.json()["error"] == "This export cannot be filtered by Page."
+    page = door.get(f"/money?{SPAN}&f=page:is:/cart&f=channel:is:Email").text
+    link = unescape(page[page.index("/money/export") :].partition('"')[0])
+    assert "channel" in link and "page%3A" not in link
+    assert door.get(link).status_code == 200
 
 
 def test_an_export_is_a_table_that_no_spreadsheet_runs(door: Door) -> None:

@@ -6,9 +6,10 @@ import pytest
 
 from tandem.base import clock
 from tandem.board.model import TABLES, Line
-from tandem.board.questions import Points, _sorted, begun, is_partial, placed
+from tandem.board.questions import Points, _sorted, begun, is_partial, measured, placed
 from tandem.changes.model import Change
 from tandem.metrics.address import address_of
+from tandem.metrics.comparison import Reason
 from tests.board.test_model import SITE
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -24,6 +25,21 @@ def test_days_to_come_are_not_drawn() -> None:
     points: Points = [(date(2026, 11, day), 1) for day in range(20, 26)]
     assert [p[0].day for p in begun(points, address)] == [20, 21, 22]
     assert is_partial(address)
+
+
+def test_days_on_which_nothing_was_measured_are_not_zero() -> None:
+    points: Points = [(date(2026, 11, day), day % 2) for day in (20, 21, 22)]
+    found = measured(points, Reason(why="unmeasured", day=date(2026, 11, 21)))
+    assert [value for _, value in found] == [None, 1, 0]
+    assert measured(points, None) == points == measured(points, Reason(why="settling", days=3))
+
+
+def test_what_comes_most_from_the_one_channel_shown_is_no_news() -> None:
+    def asked(*filters: str) -> bool:
+        return address_of({}, list(filters), SITE, "marketing", NOW).is_one("channel")
+
+    assert asked("channel:is:Email") and asked("source:is:x", "channel:is:Email")
+    assert not asked() and not asked("channel:is:Email|Direct") and not asked("channel:is_not:Email")
 
 
 def test_a_past_period_is_whole() -> None:

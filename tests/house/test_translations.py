@@ -97,6 +97,14 @@ def in_audit() -> set[Said]:
     return {*ACTS.values(), *FIELDS.values(), *WAYS.values(), "yes", "no"}
 
 
+def in_permissions() -> set[Said]:
+    """What somebody is told that they may not do."""
+    from tandem.accounts.permissions import DEEDS, MAY
+
+    assert set(DEEDS) == set(MAY), "every permission has words"
+    return set(DEEDS.values())
+
+
 def in_letters() -> set[Said]:
     """What is written to users, and what they may switch off."""
     from tandem.delivery.model import KINDS as LETTERS_THAT_MAY_BE_SWITCHED_OFF
@@ -146,6 +154,7 @@ def messages() -> set[Said]:
         | in_systems()
         | in_moments()
         | in_audit()
+        | in_permissions()
         | in_letters()
         | in_first_hour()
         | in_errors()

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from tandem.accounts import links, store, two_factor
+from tandem.accounts.guard import COOKIE
 from tandem.accounts.house import House
+from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tests.settings.conftest import PASSWORD, Browser, acts
@@ -47,6 +49,32 @@ def test_somebody_at_an_open_browser_cannot_guess_the_password(open_browser: Ope
     browser.sign_in()
     said = [browser.post("/account/password", old=f"guess {i}", new=NEW).status_code for i in range(9)]
     assert said == [400] * 8 + [429]
+
+
+def test_a_wrong_current_password_is_no_failed_sign_in_in_the_audit_log(house: House, open_browser: Open) -> None:
+    browser = open_browser()
+    browser.sign_in()
+    assert browser.post("/account/password", old="wrong", new=NEW).status_code == 400
+    assert browser.post("/account/two-factor", password="wrong").status_code == 400
+    assert [act for act, _ in acts(house)][:2] == ["people.password_refused"] * 2
+    assert open_browser().sign_in(password="wrong").status_code == 401
+    assert acts(house)[0][0] == "people.sign_in_failed"
+
+
+def test_who_has_no_password_is_shown_no_form_that_asks_for_it(house: House, site: Site, open_browser: Open) -> None:
+    jan = store.add_person(house.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", None)
+    browser = open_browser()
+    browser.client.cookies.set(COOKIE, store.open_session(house.database, jan, way="openid"))
+    page = browser.get("/account").text
+    assert "have no password here" in page and 'type="password"' not in page
+    for path in ("/account/two-factor", "/account/password"):
+        refused = browser.post(path, password="", old="", new=NEW)
+        assert refused.status_code == 400 and "You have no password here" in refused.text
+    link = links.make(house.database, jan, links.INVITE, None)
+    assert open_browser().post(f"/link/{link}", password=NEW).status_code == 303, "the cure that is named works"
+    again = open_browser()
+    assert again.sign_in("jan@fern.example", NEW).status_code == 303
+    assert again.post("/account/two-factor", password=NEW).status_code == 200
 
 
 def test_a_session_is_ended_from_afar(house: House, open_browser: Open) -> None:

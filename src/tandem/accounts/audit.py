@@ -15,6 +15,7 @@ ACTS: dict[str, str] = {
     "people.signed_in": "Signed in",
     "people.signed_out": "Signed out",
     "people.sign_in_failed": "Sign-in failed: wrong password",
+    "people.password_refused": "Wrong current password, while signed in",
     "people.code_failed": "Sign-in failed: wrong code",
     "people.sessions_ended": "Sessions ended",
     "people.password_changed": "Password changed",

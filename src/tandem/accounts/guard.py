@@ -15,7 +15,7 @@ from litestar.types import Guard
 from tandem.accounts import store
 from tandem.accounts.house import House
 from tandem.accounts.model import ApiToken, Person, Site
-from tandem.accounts.permissions import SIDES
+from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
 
@@ -50,10 +50,10 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         """Raises UserError (403) unless the caller may do this."""
         if not self.may(act):
             if self.person is None:
-                raise UserError("This token may not do this (%(act)s).", "Make one with this scope.", 403, act=act)
+                raise _token_refused(act)
             raise UserError(
-                "Your role (%(role)s) may not do this (%(act)s).", "Ask an admin of the workspace.", 403,
-                role=self.person.role, act=act,
+                "Your role (%(role)s) may not %(deed)s.", "Ask an admin of the workspace.", 403,
+                role=self.person.role.title(), deed=DEEDS[act],
             )  # fmt: skip
 
     @property
@@ -67,6 +67,15 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def name(self) -> str:
         return self.person.name if self.person else self.token.name if self.token else ""
+
+
+def _token_refused(act: str) -> UserError:
+    scopes = ", ".join(scope for scope, allows in SCOPES.items() if allows == act)
+    if not scopes:
+        return UserError("A token may not %(deed)s.", "Sign in in a browser.", 403, deed=DEEDS[act])
+    return UserError(
+        "This token may not %(deed)s.", "Create one with the scope %(scope)s.", 403, deed=DEEDS[act], scope=scopes
+    )
 
 
 def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:

@@ -52,6 +52,35 @@ MAY: dict[str, frozenset[Role]] = {
     "people.edit": frozenset({Role.ADMIN}),
 }
 
+DEEDS: dict[str, str] = {
+    "figures.read": "see figures",
+    "figures.export": "export figures",
+    "changes.read": "see changes",
+    "reception.read": "see what was received",
+    "audit.read": "see the audit log",
+    "money.read": "see money",
+    "calls.read": "see calls",
+    "deals.read": "see leads and deals",
+    "profiles.read": "see people's profiles",
+    "changes.add": "add changes",
+    "goals.edit": "edit goals",
+    "connections.edit": "edit connections",
+    "campaigns.edit": "edit campaigns",
+    "ads.import": "import ad reports",
+    "calls.edit": "edit calls and number pools",
+    "deals.edit": "edit the mapping of deals",
+    "profiles.edit": "merge and separate profiles",
+    "profiles.unmask": "see phones and e-mail addresses in full",
+    "reports.keep": "save reports",
+    "sites.edit": "edit sites",
+    "tokens.edit": "create and revoke API tokens",
+    "events.send": "send events",
+    "rules.heal": "derive visits again",
+    "data.erase": "erase data",
+    "people.edit": "edit users",
+}
+"""What people are told that they may not do; a test holds every permission to be here."""
+
 SCOPES: dict[str, str] = {
     "events:write": "events.send",
     "figures:read": "figures.read",

@@ -297,8 +297,8 @@ def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[P
     return (person, open_session(db, person, agent)) if person else None
 
 
-def check_password(db: Database, email: str, password: str) -> Person | None:
-    """Who this is, or None when address and password do not belong together."""
+def check_password(db: Database, email: str, password: str, is_signed_in: bool = False) -> Person | None:
+    """Who this is, or None when address and password do not belong together; the audit log is told who asked."""
     with db.read() as c:
         row = c.execute(select(t.people).where(t.people.c.email == email.strip().lower())).first()
     is_right = passwords.fits(row.password_hash if row else None, password)
@@ -306,9 +306,20 @@ def check_password(db: Database, email: str, password: str) -> Person | None:
         return None
     if not is_right:
         with db.write() as c:
-            note(c, row.workspace_id, row.id, "people.sign_in_failed", row.name)
+            if is_signed_in:
+                note(c, row.workspace_id, row.id, "people.password_refused", row.name)
+            else:
+                note(c, row.workspace_id, row.id, "people.sign_in_failed", row.name)
         return None
     return _person(row)
+
+
+def confirm_password(db: Database, person: Person, password: str) -> None:
+    """Raises UserError unless it is the password of this user, who is signed in."""
+    if not person.has_password:
+        raise UserError("You have no password here to confirm this with.", "Ask an admin for a link to choose one.")
+    if check_password(db, person.email, password, is_signed_in=True) is None:
+        raise UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
 
 
 def open_session(db: Database, person: Person, agent: str = "", way: str = "password") -> str:
@@ -384,8 +395,7 @@ def change_password(db: Database, person: Person, old: str, new: str, token: str
     token    the sign-in that goes on
     raises   UserError when the old one is not right or the new one is easily guessed
     """
-    if check_password(db, person.email, old) is None:
-        raise UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+    confirm_password(db, person, old)
     passwords.check(new, person.email, person.name)
     password_hash = passwords.hashed(new)
     with db.write() as c:

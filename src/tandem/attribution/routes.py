@@ -25,7 +25,7 @@ from tandem.base import clock
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.comparison import Compared, reason_of
@@ -230,6 +230,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     caller.must("money.read")
     choice = _choice(request)
     view = _view(request, house, caller, choice)
+    must_fit(view.address)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
     found = [_exported(row) for row in _answered(house, ask, choice.model).rows]
     file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"

@@ -24,7 +24,7 @@ LIVE_MINUTES = 30
 MOST_SUGGESTED = 50
 HOME_FIGURES = {
     "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
-    "actions": "collect.actions",
+    "actions": "collect.actions", "deals": "crm.leads", "ad_days": "ads.clicks", "ad_visits": "ads.visits",
 }  # fmt: skip
 """What counts the values of a dimension, by the view that knows it."""
 
@@ -85,6 +85,14 @@ def begun(points: Points, address: Address) -> Points:
     return [p for p in points if (p[0] <= now if isinstance(p[0], datetime) else p[0] <= today)]
 
 
+def measured(points: Points, reason: Reason | None) -> Points:
+    """The points with none for days that nothing was measured on: those are not zero."""
+    first = reason.day if reason is not None and reason.why == "unmeasured" else None
+    if first is None:
+        return points
+    return [(at, value if (at.date() if isinstance(at, datetime) else at) >= first else None) for at, value in points]
+
+
 def is_partial(address: Address) -> bool:
     """Whether the last step is still being counted."""
     return address.period.since < clock.now() < address.period.until
@@ -111,13 +119,14 @@ def chart(house: House, address: Address, figure: str) -> Chart:
         asked.append(before)
     results = desk_of(house).ask_all(asked)
     points = begun(series(now, results[0], figure), address)
+    went = compared(house, address, (figure,), results[1].total)[figure]
     return Chart(
         figure=figure,
         step=step,
         value=results[1].total[figure],
-        compared=compared(house, address, (figure,), results[1].total)[figure],
+        compared=went,
         points=points,
-        before=series(before, results[2], figure) if address.before else [],
+        before=measured(series(before, results[2], figure), went.reason) if address.before else [],
         changes=placed(changes_of(house, address), points, address),
         is_partial=is_partial(address),
     )

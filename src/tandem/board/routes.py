@@ -180,7 +180,7 @@ def _table_facts(house: House, view: View, kind: TableKind, reading: questions.R
     table = questions.table(house, view.address, kind, reading)
     figures = {"figures": ",".join(kind.figures), "by": kind.by}
     extra = [written(f) for f in kind.extra]
-    export = view.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
+    export = view.applied.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
     export += "".join(f"&{urlencode({'f': f})}" for f in extra)
     page = msgspec.structs.replace(view, path="/traffic", keep=view.keep | {kind.group: kind.id})
     return {
@@ -243,9 +243,9 @@ def traffic_table(
 
 @get("/values", sync_to_thread=True, include_in_schema=False)
 def values(request: Request[Any, Any, Any], house: House, caller: Caller, by: str, value: str = "") -> Response[str]:
-    """The values a new filter can have, for the list below its field."""
+    """The values a new filter can have, for the list below its field: each page that shows figures asks for its own."""
     caller.must("figures.read")
-    if by not in FILTER_BY:
+    if by not in DIMENSIONS or DIMENSIONS[by].is_time:
         raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
     view = _view(request, house, caller)
     found = questions.suggested(house, view.address, by, value.strip())

@@ -33,7 +33,7 @@ def _first_steps(house: House, site: Site) -> list[FirstStep]:
         FirstStep(
             id="calls", title="The phone system is connected", why="Calls are credited to the visits they came from.",
             address="/connections", act="connections.edit",
-            is_done=bool(connections_of(house, site, "calls")),
+            is_done=bool(connections_of(house, site, "calls")) or store.has_calls(house, site),
         )
     ]  # fmt: skip
 

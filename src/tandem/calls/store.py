@@ -456,6 +456,11 @@ def joined(site: Site, facts: Iterable[CallFact]) -> list[CallFact]:
     return [merged(told) for told in _by_call(site, facts).values()]
 
 
+def has_calls(house: House, site: Site) -> bool:
+    """Whether any call is known of this site, however it came."""
+    return bool(house.warehouse.value(SQL["has_calls"], site=site.id))
+
+
 def known_of(house: House, site: Site, calls: Sequence[int]) -> int:
     """How many of these calls are known already."""
     return sum(len(_known(house, site, part)) for part in _parts(calls))

@@ -49,10 +49,18 @@ def start(request: Request[Any, Any, Any], house: House, caller: Caller, site: s
 
 @get("/start/now", sync_to_thread=True, include_in_schema=False)
 def start_now(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    """What has come in so far, as a fragment that the page asks for again and again."""
+    """What has come in and been done so far, as a fragment that the page asks for again and again."""
     caller.must("figures.read")
     chosen = site_for(house, caller, site)
-    return framed(request, house, caller, "collect/_seen.html", site=chosen, **_seen(house, caller, chosen))
+    return framed(
+        request,
+        house,
+        caller,
+        "collect/_now.html",
+        site=chosen,
+        first_steps=first_steps(house, caller, chosen),
+        **_seen(house, caller, chosen),
+    )
 
 
 def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
@@ -99,8 +107,9 @@ def _checked(house: House, site: Site) -> tuple[str, list[Problem]]:
     except SourceError as error:
         return host, [
             Problem(
-                "%(host)s cannot be checked: %(why)s.",
-                "Open it in a private window; if it opens there, visit it.",
+                "Tandem could not open %(host)s: %(why)s.",
+                "Open the site in a private window of your browser. If it opens there, only this check is kept out: "
+                "the visit that you have just made appears at the top of this page once it is counted.",
                 {"host": error.system, "why": error.what},
             )
         ]

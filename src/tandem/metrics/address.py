@@ -39,6 +39,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """The span that is like what has passed of the period; metrics/comparison.py says which figures bear it."""
         return self.period.compared(self.compare, self.now)
 
+    def is_one(self, by: str) -> bool:
+        """Whether the page shows one value of this dimension only: what comes from it most is no news then."""
+        return any(f.by == by and f.op == "is" and len(f.values) == 1 for f in self.where)
+
     def question(self, figures: tuple[str, ...], by: tuple[str, ...] = (), period: Period | None = None) -> Question:
         """The question for these figures over the period asked for, or another.
 
@@ -166,6 +170,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         left = self._where(tuple(f for f in self.address.where if f != gone))
         unfit = tuple(f for f in self.address.unfit if f != gone)
         return msgspec.structs.replace(left, address=msgspec.structs.replace(left.address, unfit=unfit)).link()
+
+    @property
+    def applied(self) -> "View":
+        """The view without the filters that its page cannot apply: what an export of the page is asked for."""
+        return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, unfit=()))
 
     @property
     def unfiltered(self) -> str:

@@ -10,6 +10,7 @@ from tandem.accounts.frame import lens_of
 from tandem.accounts.guard import Caller, site_for
 from tandem.accounts.house import House
 from tandem.base import clock
+from tandem.base.errors import UserError
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
 from tandem.metrics.metric import Ratio
@@ -37,6 +38,13 @@ def fitting(address: Address, suits: Suits, most: int = 99) -> Address:
     found = tuple(f for f in address.where if suits(f.by))[:most]
     rest = tuple(f for f in address.where if f not in found)
     return msgspec.structs.replace(address, where=found, unfit=(*address.unfit, *rest))
+
+
+def must_fit(address: Address) -> None:
+    """Raises UserError when a filter was left out: a page shows that, in a file nobody would see it."""
+    for f in address.unfit:
+        label = DIMENSIONS[f.by].label
+        raise UserError("This export cannot be filtered by %(dimension)s.", "Leave that filter out.", dimension=label)
 
 
 def one_of(dimensions: Collection[str]) -> Suits:

@@ -26,7 +26,7 @@ from tandem.connections import store as connections
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.ask import Filter
-from tandem.metrics.asked import address_asked, fitting, one_of
+from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH
@@ -311,6 +311,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     if format not in ("csv", "json"):
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     view = _view(request, house, caller)
+    must_fit(view.address)
     choice = _choice(view, questions.sources(house, view.address.site))
     if choice is None:
         raise UserError("There is nothing to compare yet.", "Bring in a report of another system.", status=404)

@@ -107,8 +107,7 @@ def _must_know_password(house: House, person: Person, data: dict[str, str]) -> N
     """Raises UserError unless the password came along: a browser left open is not enough for this."""
     limit = _password_tries(person)
     take(house.database, limit)
-    if store.check_password(house.database, person.email, data.get("password", "")) is None:
-        raise UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+    store.confirm_password(house.database, person, data.get("password", ""))
     give_back(house.database, limit)
 
 

@@ -1,0 +1,67 @@
+"""What the ledger's page says in its first sentence, whatever became of what came in."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import TestClient
+
+from tandem.accounts import store as accounts
+from tandem.accounts.guard import Caller
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.collect import store
+from tandem.collect.routes import reception
+
+KEPT = {"stored": 3, "erased": 3}  # in the ledger, and in the store no more: the balance is even
+
+
+@pytest.fixture
+def door(house: House, site: Site) -> Iterator[TestClient[Any]]:
+    person = accounts.add_person(house.database, site.workspace_id, "eva@fern.example", "Eva", "engineering", None)
+    caller = Caller(workspace_id=site.workspace_id, person=person, token=None, csrf="", language="en", theme="auto")
+    given = {
+        "house": Provide(lambda: house, sync_to_thread=False),
+        "caller": Provide(lambda: caller, sync_to_thread=False),
+    }
+    with TestClient(Litestar([reception], dependencies=given)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        ({}, "Nothing has come in yet. Show the script"),
+        (KEPT, "Yes. All 3 events are stored. The ledger adds up."),
+        (
+            {"bad_value": 5},
+            "No. Of 5 events, 0 are stored. 5 were refused; the reasons stand below. The ledger adds up.",
+        ),
+        (
+            KEPT | {"bad_value": 1, "duplicate": 2},
+            "Not everything. Of 6 events, 3 are stored. 2 came twice and count once. 1 was refused; the reason stands "
+            "below. The ledger adds up.",
+        ),
+        (
+            KEPT | {"duplicate": 1},
+            "Yes. Of 4 events, 3 are stored. 1 came twice and counts once. The ledger adds up.",
+        ),
+        ({"stored": 3}, "No. The ledger is off by 3 events. Run “tandem doctor”; it says where."),
+    ],
+)
+def test_the_first_sentence_says_what_became_of_it(
+    house: House, site: Site, door: TestClient[Any], outcomes: dict[str, int], said: str
+) -> None:
+    day = clock.now().date() - timedelta(days=1)
+    store.add_reception(
+        house.warehouse, {(site.id, day, name): count for name, count in outcomes.items()}, f"test-{said}"
+    )
+    page = door.get("/reception").text
+    answer = re.search(r'<p class="answer">(.*?)</p>', page, re.DOTALL)
+    assert answer is not None
+    assert " ".join(re.sub(r"<[^>]+>", " ", answer[1]).split()) == said

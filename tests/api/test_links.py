@@ -1,17 +1,18 @@
 """Whoever clicks anything on any page, whatever their role, lens and filters, gets an answer.
 
-Every page is opened with a filter of each area, roles, lenses and the area's dimensions in turn, so that each pair of
-role, lens and area occurs; every link and every control that asks without a form is followed, once a shape.
-
-It takes minutes, so it is run by name: `pytest tests/api/walk_links.py`. The list of the filter's field (/values) is
-asked without its form here, which it refuses.
+Each page of the menu is opened by each role that may, so that every two of page, role, lens, period and kinds of filter
+occur together; an address carries ten kinds of filter at a time. What a page links to is folded into how it is opened
+the next time, if it is a page of the menu, or followed once a kind: a route with a parameter, filters, a role.
+With TANDEM_TEST_LINKS=all each kind of filter stands alone.
 """
 
+import os
 import re
-from collections.abc import Iterator
-from html.parser import HTMLParser
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from html import unescape
+from itertools import combinations
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import pytest
@@ -26,43 +27,65 @@ from tandem.base.database import Database
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
 from tandem.demo.seed import seed
+from tandem.metrics.address import MOST_FILTERS
 from tandem.metrics.ask import Desk
-from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
 from tests.conftest import TABLES
+from tests.routes import ROUTES, route_of
 
-PASSWORD = "a long password"
-AREAS = {
-    home: [name for name, dimension in DIMENSIONS.items() if dimension.home == home and not dimension.is_time]
-    for home in sorted({dimension.home for dimension in DIMENSIONS.values()})
-}
-PARTLY = (Role.VIEWER, Role.AGENCY, Role.FINANCE)
-"""Roles that some doors are closed to: what they are shown must be open to them, so they follow links of their own."""
-HERE = "http://testserver.local"
-SHAPE = re.compile(r"[0-9a-f]{16}|\d+")
-TAGS = re.compile(r"<[^>]+>")
-STATE = ("site", "period", "compare", "lens", "f", "bots")
+ALL = os.environ.get("TANDEM_TEST_LINKS") == "all"
+KINDS = [name for name, dimension in DIMENSIONS.items() if not dimension.is_time]
+TOGETHER = 1 if ALL else MOST_FILTERS - 2  # a link may add some
+BATCHES = ((), *(tuple(KINDS[i : i + TOGETHER]) for i in range(0, len(KINDS), TOGETHER)))
+PERIODS = ("7d", "today", "30d")
+STATE = ("site", "period", "compare", "lens", "bots", "f")
 """What every link carries on: the pages themselves are opened with all of it."""
+NOT_LINKED = {
+    "/": "leads to the board",
+    "/sign-in": "for who is not signed in", "/sign-in/code": "for who is not signed in", "/set-up": "once, at first",
+    "/forgot": "for who is not signed in", "/link/{token:str}": "sent to people",
+    "/sign-in/openid": "where a provider is set up", "/sign-in/openid/back": "where a provider is set up",
+    "/work/{name:str}": "asked for by scripts while work goes on",
+    "/money/reports/{report_id:int}": "kept by hand: tests/attribution",
+}  # fmt: skip
+TAG = re.compile(r"<([a-z]+)((?:\s[^<>]*)?)>")
+ATTRIBUTE = re.compile(r"""([a-z-]+)=(?:"([^"]*)"|'([^']*)')""")
+TAGS = re.compile(r"<[^>]+>")
 
 
-class Seen(HTMLParser):
-    """What can be clicked on a page without filling in anything: links, and controls that ask the server."""
+class Control(NamedTuple):
+    """Something to click: its address as written, and whether a part of the page asks for it."""
+
+    address: str
+    is_part: bool
+
+
+class Seen:
+    """What can be clicked on a page without filling in anything, and what its links may point at."""
 
     def __init__(self, html: str) -> None:
-        super().__init__()
-        self.links: list[str] = []
-        self.pages: set[str] = set()
+        self.controls: dict[Control, None] = {}  # in order
+        self.menu: set[str] = set()
         self.names: set[str] = set()
-        self.feed(html)
+        choosing = ""
+        for tag, text in TAG.findall(html):
+            given = {name: unescape(one or other) for name, one, other in ATTRIBUTE.findall(text)}
+            self.names.add(given.get("id", ""))
+            if tag == "a" and "href" in given:
+                self.controls[Control(given["href"], False)] = None
+                if "title" in given and given["href"].startswith("/"):
+                    self.menu.add(urlsplit(given["href"]).path)
+            if tag == "select":
+                choosing = given.get("hx-get", "") if given.get("id") == "filter-by" else ""
+            if tag == "option" and choosing:
+                self.controls[Control(_with(choosing, by=given["value"]), True)] = None
+            elif "hx-get" in given and tag != "select" and "hx-include" not in given:
+                named = {given["name"]: ""} if "name" in given else {}
+                self.controls[Control(_with(given["hx-get"], **named), True)] = None
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        self.names.add(given.get("id", ""))
-        address = given.get("href") if tag == "a" else None
-        if tag == "a" and "title" in given and (address or "").startswith("/"):  # an entry of the menu
-            self.pages.add(urlsplit(address or "").path)
-        for found in (address, given.get("hx-get")):
-            if found:
-                self.links.append(found)
+
+def _with(address: str, **more: str) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(more)}" if more else address
 
 
 class World:
@@ -71,40 +94,124 @@ class World:
     def __init__(self, client: TestClient[Any], cookies: dict[str, str]) -> None:
         self.client, self._cookies = client, cookies
         self.wrong: list[str] = []
-        self._followed: set[tuple[str, str]] = set()
+        self.routes: set[str] = set()
+        """The routes that were asked for."""
+        self.choices: dict[str, dict[str, dict[str, str]]] = {}
+        """page -> parameter -> kind of value -> a value that its links choose."""
+        self._followed: set[tuple[Any, ...]] = set()
+        self._followed_from: set[str] = set()
+        """Pages outside the menu whose own links were followed."""
+        self._names: dict[str, set[str]] = {}
+        self._pointed_at: dict[tuple[str, str], str] = {}
 
-    def open(self, role: str, address: str) -> str:
+    def open(self, role: str, address: str, is_part: bool = False, came_from: str = "") -> str:
         """The page, or "" for what is no page; whatever goes wrong is noted."""
         self.client.cookies.clear()
-        answer = self.client.get(address, headers={"cookie": f"{COOKIE}={self._cookies[role]}"}, follow_redirects=True)
+        headers = {"cookie": f"{COOKIE}={self._cookies[role]}"} | ({"hx-request": "true"} if is_part else {})
+        answer = self.client.get(address, headers=headers, follow_redirects=True)
+        self.routes |= {route_of(one.request.url.path) for one in (*answer.history, answer)}
         if answer.status_code >= 400:
             said = " ".join(TAGS.sub(" ", answer.text).split())[-200:]
-            self.wrong.append(f"{role} {address}: {answer.status_code} {said}")
+            self.wrong.append(f"{role} {came_from} -> {address}: {answer.status_code} {said}")
         return answer.text if "html" in answer.headers.get("content-type", "") else ""
 
-    def follow_all(self, role: str, page: str, html: str) -> None:
-        seen = Seen(html)
-        for link in seen.links:
-            address, _, anchor = link.partition("#")
-            if not address and anchor and anchor not in seen.names:
-                self.wrong.append(f"{page}: nothing is called #{anchor}")
-            if not address or urlsplit(address).netloc or address.startswith(("mailto:", "tel:")):
+    def open_page(self, role: str, address: str, batch: tuple[str, ...], pages: Mapping[str, Collection[str]]) -> None:
+        """Open a page of the menu and follow what it shows, unless its kind was followed before."""
+        self._is_new(role, address, batch)
+        self._follow(role, address, self.open(role, address), batch, pages)
+
+    def _follow(
+        self, role: str, address: str, html: str, batch: tuple[str, ...], pages: Mapping[str, Collection[str]]
+    ) -> None:
+        path, seen = urlsplit(address).path, Seen(html)
+        self._names.setdefault(path, set()).update(seen.names)
+        for control in seen.controls:
+            whole, _, anchor = urljoin(address, control.address).partition("#")
+            if urlsplit(whole).netloc or whole.startswith(("mailto:", "tel:")):
                 continue
-            whole = urljoin(page, address)
-            shape = _shape(whole)
-            key = (role if role in PARTLY else "", shape)
-            if key not in self._followed:
-                self._followed.add(key)
-                text = self.open(role, whole)
-                if anchor and text and anchor not in Seen(text).names and "hx-get" not in link:
-                    self.wrong.append(f"{page} -> {whole}: nothing is called #{anchor}")
+            target = urlsplit(whole).path
+            if anchor and target in pages:
+                self._pointed_at.setdefault((target, anchor), address)
+            if target in pages and not control.is_part and role in pages[target]:
+                self._choose(target, whole)
+            elif self._is_new(role, whole, batch):
+                text = self.open(role, whole, control.is_part, address)
+                if anchor and text and anchor not in Seen(text).names:
+                    self.wrong.append(f"{address} -> {whole}: nothing is called #{anchor}")
+                if text and not control.is_part and route_of(target) not in self._followed_from:
+                    self._followed_from.add(route_of(target))
+                    self._follow(role, whole, text, batch, pages)
+
+    def _choose(self, page: str, address: str) -> None:
+        for name, value in _asked(address):
+            self.choices.setdefault(page, {}).setdefault(name, {}).setdefault(_kind(name, value), value)
+
+    def lost_anchors(self) -> list[str]:
+        """Links to a part of a page of the menu that it never has."""
+        return [
+            f"{came_from} -> {page}: nothing is called #{anchor}"
+            for (page, anchor), came_from in self._pointed_at.items()
+            if anchor not in self._names.get(page, ())
+        ]
+
+    def _is_new(self, role: str, address: str, batch: tuple[str, ...]) -> bool:
+        """Whether this kind of address has not been asked for yet: by this role, and with these filters."""
+        path, query = urlsplit(address).path, urlsplit(address).query
+        kinds = {value.partition(":")[0] for name, value in parse_qsl(query) if name == "f"}
+        route, doors = route_of(path), needed(name for name in FIGURES if name in f"{path}?{query}")
+        keys: set[tuple[Any, ...]] = {
+            ("role", role, route, doors),
+            ("filters", route, doors, batch if kinds else ()),
+            *(("name", route, name, _kind(name, value)) for name, value in _asked(address)),
+            *(("kind", route, kind) for kind in kinds - set(batch)),
+        }
+        if "/{" in route and not re.search(r"/(?:[0-9a-f]{16}|\d+)(?=/|$)", path):
+            keys.add(("path", path))
+        is_new = not keys <= self._followed
+        self._followed |= keys
+        return is_new
 
 
-def _shape(address: str) -> str:
-    """An address without what only names one thing among its likes."""
-    split = urlsplit(address)
-    asked = {f"{name}={value if name == 'by' else ''}" for name, value in parse_qsl(split.query) if name not in STATE}
-    return f"{SHAPE.sub('0', split.path)}?{'&'.join(sorted(asked))}"
+def _asked(address: str) -> list[tuple[str, str]]:
+    """What an address asks for beside the state that every link carries on."""
+    return [pair for pair in parse_qsl(urlsplit(address).query, keep_blank_values=True) if pair[0] not in STATE]
+
+
+def _kind(name: str, value: str) -> str:
+    """What values of a parameter are alike in: numbers are, and figures of one view."""
+    if name in ("figure", "figures"):
+        return ",".join(sorted({getattr(FIGURES[one], "view", one) for one in value.split(",") if one in FIGURES}))
+    return "0" if value.isdecimal() else value.partition(":")[0]
+
+
+class Opening(NamedTuple):
+    """One page as it is to be opened."""
+
+    page: str
+    role: str
+    lens: str
+    period: str
+    batch: tuple[str, ...]
+    op: str
+
+    def address(self, choices: Mapping[str, str]) -> str:
+        asked = [("site", "fern"), ("lens", self.lens), ("period", self.period), *choices.items()]
+        return f"{self.page}?{urlencode([*asked, *(('f', f'{kind}:{self.op}:x') for kind in self.batch)])}"
+
+
+def openings(menus: dict[str, Sequence[str]]) -> list[Opening]:
+    """Each page by each role that may and with each batch of filters; the rest takes turns, so that all pairs occur.
+
+    A page asks as many questions as there are batches and no more: whoever asks one again has its answer at once.
+    """
+    found = []
+    for p, page in enumerate(sorted({page for pages in menus.values() for page in pages})):
+        may = [role for role, pages in menus.items() if page in pages]
+        for i in range(max(len(may), len(BATCHES))):
+            role, batch = may[i % len(may)], (i + p) % len(BATCHES)
+            period, op = PERIODS[(batch + p) % 3], ("is_not", "is")[(batch + p) % 2]
+            found.append(Opening(page, role, LENSES[(i + p // 2) % 3], period, BATCHES[batch], op))
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -120,46 +227,64 @@ def world(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory)
     seed(house, events=1_500, days=4)
     cookies, workspace = {}, next(iter(house.sites().values())).workspace_id
     for role in Role:
-        email = f"{role.value}@links.example"
-        accounts.add_person(database, workspace, email, role.value, role.value, PASSWORD)
-        found = accounts.sign_in(database, email, PASSWORD)
-        assert found is not None
-        cookies[role.value] = found[1]
+        person = accounts.add_person(database, workspace, f"{role}@links.example", role.value, role, None)
+        cookies[role.value] = accounts.open_session(database, person)
     with TestClient(make_app(house, runs_jobs=False)) as client:
         yield World(client, cookies)
 
 
-def test_every_link_and_control_leads_somewhere(world: World) -> None:
-    roles, turn = [role.value for role in Role], 0
-    menus = {role: _menu(world, role) for role in roles}
-    pages = sorted({page for menu in menus.values() for page in menu})
-    assert len(pages) > 12
-    for page in pages:
-        for kinds in [[""], *(AREAS[area] for area in _areas(turn))]:
-            turn += 1
-            kind = kinds[turn % len(kinds)]
-            may = [role for role in roles if page in menus[role]]
-            role, lens = may[turn % len(may)], LENSES[turn % len(LENSES)]
-            asked = {"site": "fern", "lens": lens, "period": ("7d", "today", "30d")[turn // 3 % 3]}
-            address = f"{page}?{urlencode(asked | ({'f': f'{kind}:is:x'} if kind else {}))}"
-            world.follow_all(role, address, world.open(role, address))
-    assert world.wrong == []
+@pytest.fixture(scope="module")
+def menus(world: World) -> dict[str, Sequence[str]]:
+    """What each role is shown in the menu."""
+    return {role.value: sorted({*Seen(world.open(role, "/board")).menu, "/account"}) for role in Role}
 
 
-def _areas(turn: int, most: int = 3) -> list[str]:
-    """Some areas that have dimensions, others with each page: all of them with all pages would take minutes."""
-    areas = [area for area, names in AREAS.items() if names]
-    return [areas[(turn + 3 * i) % len(areas)] for i in range(most)]
+def test_the_pages_are_opened_so_that_all_pairs_occur(menus: dict[str, Sequence[str]]) -> None:
+    found = openings(menus)
+    occur = {pair for one in found for pair in combinations(enumerate(one[:5]), 2)}
+    pages = {(page, role) for role, shown in menus.items() for page in shown}
+    wanted = {pair for page, role in pages for pair in combinations(enumerate((page, role)), 2)}
+    columns = (sorted({page for page, _ in pages}), list(menus), LENSES, PERIODS, BATCHES)
+    for (i, ours), (j, theirs) in combinations(enumerate(columns), 2):
+        if (i, j) != (0, 1):
+            wanted |= {((i, one), (j, other)) for one in ours for other in theirs}
+    assert wanted <= occur, wanted - occur
 
 
-def _menu(world: World, role: str) -> list[str]:
-    return sorted({*Seen(world.open(role, "/board")).pages, "/account"})
+def test_every_link_and_control_leads_somewhere(world: World, menus: dict[str, Sequence[str]]) -> None:
+    found = openings(menus)
+    pages = {one.page: {role for role, shown in menus.items() if one.page in shown} for one in found}
+    done: dict[str, set[tuple[str, str]]] = {page: set() for page in pages}
+
+    def open_one(one: Opening) -> None:
+        chosen = _next(world.choices.get(one.page, {}), done[one.page])
+        world.open_page(one.role, one.address(chosen), one.batch, pages)
+
+    for one in found:
+        open_one(one)
+    for one in {one.page: one for one in found if one.role == "admin"}.values():
+        while _left(world.choices.get(one.page, {}), done[one.page]):
+            open_one(one)
+    assert not world.wrong + world.lost_anchors(), "\n".join(world.wrong + world.lost_anchors())
+    assert sorted(set(ROUTES) - world.routes) == sorted(NOT_LINKED), "pages that no link leads to"
 
 
-def test_a_filter_that_a_page_cannot_apply_is_shown_crossed_out_with_its_reason(world: World) -> None:
-    html = world.open("marketing", "/money?site=fern&f=page:is:/cart&f=channel:is:Direct")
-    assert "This page cannot be filtered by Page." in html and "<s>Page" in html
-    assert html.count('class="chip off"') == 1
-    html = world.open("viewer", "/board?site=fern&f=stage:is:won")
-    assert "This page cannot be filtered by Stage." in html
-    assert world.wrong == []
+def _left(choices: Mapping[str, Mapping[str, str]], done: set[tuple[str, str]]) -> dict[str, list[str]]:
+    left = {name: [kind for kind in values if (name, kind) not in done] for name, values in choices.items()}
+    return {name: kinds for name, kinds in left.items() if kinds}
+
+
+def _next(choices: Mapping[str, Mapping[str, str]], done: set[tuple[str, str]]) -> dict[str, str]:
+    """One value of each parameter that has not been chosen yet; a page takes any of its choices together."""
+    kinds = {name: kinds[0] for name, kinds in _left(choices, done).items()}
+    done |= set(kinds.items())
+    return {name: choices[name][kind] for name, kind in kinds.items()}
+
+
+def test_a_filters_field_suggests_values_of_whatever_its_page_offers(world: World) -> None:
+    for by, value in (("stage", "Offer"), ("ad_system", "google"), ("channel", "Direct")):
+        assert value in world.open("admin", f"/values?site=fern&period=30d&by={by}")
+    assert not world.wrong
+    world.open("viewer", "/values?site=fern&by=stage")
+    assert "viewer" in world.wrong[0] and "403" in world.wrong[0] and "may not see leads and deals" in world.wrong[0]
+    world.wrong.clear()

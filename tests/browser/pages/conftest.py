@@ -13,7 +13,7 @@ from typing import Literal
 import httpx
 import msgspec
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Response
 
 from tests.browser.chromium import ARGS, CHROMIUM
 
@@ -35,6 +35,8 @@ class Served(msgspec.Struct):
     url: str
     client: httpx.Client
     csrf: str
+    records: str
+    """The DSN of its record store, which other processes may open too."""
 
     def post(self, path: str, **data: str) -> httpx.Response:
         return self.client.post(path, data=data, headers={"X-CSRF": self.csrf})
@@ -82,13 +84,13 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     url = f"http://127.0.0.1:{port}"
     try:
         _until(lambda: httpx.get(f"{url}/healthz").status_code == 200)
-        yield _company(url, (folder / "set-up-code").read_text())
+        yield _company(url, (folder / "set-up-code").read_text(), f"sqlite:///{folder / 'records.db'}")
     finally:
         process.terminate()
         process.wait(20)
 
 
-def _company(url: str, code: str) -> Served:
+def _company(url: str, code: str, records: str) -> Served:
     client = httpx.Client(base_url=url, follow_redirects=True, timeout=20)
     page = client.post(
         "/set-up",
@@ -99,7 +101,7 @@ def _company(url: str, code: str) -> Served:
     )  # fmt: skip
     found = re.search(r'"X-CSRF": "(\w+)"', page.text)
     assert found, page.text[:500]
-    served = Served(url, client, found[1])
+    served = Served(url, client, found[1], records)
     assert served.post("/goals?site=acme", name="Purchase", kind="event", match="purchase").status_code in (200, 201)
     crm = {"area": "crm", "system": "webhook", "name": "Shop", "secret": "x"}
     assert served.post("/connections?site=acme", **crm).status_code in (200, 201)
@@ -145,6 +147,53 @@ Theme = Literal["light", "dark"]
 VIOLATIONS = """addEventListener("securitypolicyviolation", (e) => console.error("CSP", e.violatedDirective))"""
 
 
+LOCALES = {"en": "en-GB", "ru": "ru-RU", "pl": "pl-PL"}
+
+
+class Window:
+    """Somebody's window in one language, which goes from page to page; whatever goes wrong there is noted."""
+
+    def __init__(self, chromium: Browser, url: str, cookies: dict[str, str], language: str) -> None:
+        self.wrong: list[str] = []
+        context = chromium.new_context(base_url=url, locale=LOCALES[language], reduced_motion="reduce")
+        context.add_init_script(VIOLATIONS)
+        given = cookies | {"tandem_language": language}
+        context.add_cookies([{"name": n, "value": v, "url": url} for n, v in given.items()])
+        self.page = context.new_page()
+        self.page.set_default_timeout(20_000)
+        self.page.on("response", self._answered)
+        self.page.on("console", self._said)
+        self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error}"))
+
+    def open(self, path: str) -> Page:
+        self.page.goto(path)
+        return self.page
+
+    def look(self, theme: Theme, width: int) -> None:
+        """The page that is open, in this theme and on a screen this wide: nothing may be wider."""
+        self.page.emulate_media(color_scheme=theme)
+        self.page.set_viewport_size({"width": width, "height": 900})
+        if found := self.page.evaluate(WIDER):
+            self.wrong.append(f"{self.page.url} {theme} {width}: wider than the screen: {found}")
+
+    def _answered(self, response: Response) -> None:
+        if response.status >= 400:
+            self.wrong.append(f"{response.url}: {response.status}")
+
+    def _said(self, said: ConsoleMessage) -> None:
+        if said.type == "error":
+            self.wrong.append(f"{self.page.url}: {said.text}")
+
+    def close(self) -> None:
+        self.page.context.close()
+
+
+WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? "" : [...document.querySelectorAll("main *")]
+  .filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".scroll, nav"))
+  .map((e) => e.outerHTML.slice(0, 80)).slice(0, 3).join() || "?"
+"""
+
+
 @pytest.fixture
 def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
     """Opens a page of the signed-in person; any error in its console fails the test."""
@@ -155,7 +204,7 @@ def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
     ) -> Page:
         context = chromium.new_context(
             base_url=served.url, viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce",
-            locale={"en": "en-GB", "ru": "ru-RU", "pl": "pl-PL"}[language],
+            locale=LOCALES[language],
         )  # fmt: skip
         contexts.append(context)
         context.add_init_script(VIOLATIONS)

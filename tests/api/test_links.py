@@ -8,6 +8,7 @@ With TANDEM_TEST_LINKS=all each kind of filter stands alone.
 
 import os
 import re
+import shutil
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from html import unescape
 from itertools import combinations
@@ -215,12 +216,14 @@ def openings(menus: dict[str, Sequence[str]]) -> list[Opening]:
 
 
 @pytest.fixture(scope="module")
-def world(shared_warehouse: Warehouse, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+def world(
+    shared_warehouse: Warehouse, migrated_file: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
     for table in TABLES:
         shared_warehouse.do(f"truncate table {table}")
     folder: Path = tmp_path_factory.mktemp("links")
+    shutil.copy(migrated_file, folder / "records.db")
     database = Database(f"sqlite:///{folder / 'records.db'}")
-    database.migrate()
     house = House(Settings(data=str(folder)), shared_warehouse, database)
     house.parts["desk"] = Desk(shared_warehouse)
     house.parts |= parts_of_slices()

@@ -6,7 +6,7 @@ import pytest
 
 from tandem.accounts.permissions import MAY, SCOPES, Role, may
 from tandem.metrics.catalogue import FIGURES, needed
-from tandem.metrics.metric import Ratio
+from tandem.metrics.metric import Ratio, Unit
 from tests.api.conftest import Running
 
 DOORS = (
@@ -27,6 +27,31 @@ def test_every_metric_has_a_permission_of_the_table_and_a_side() -> None:
         assert figure.side in ("marketing", "engineering", "both"), name
     areas = {name.partition(".")[0]: figure.permission for name, figure in FIGURES.items()}
     assert areas == {"collect": "figures.read", "ads": "money.read", "calls": "calls.read", "crm": "deals.read"}
+
+
+def test_whatever_is_money_asks_for_money() -> None:
+    amounts = [name for name, figure in FIGURES.items() if figure.unit is Unit.MONEY]
+    assert {"collect.revenue", "collect.average_order", "collect.revenue_per_visit", "crm.margin"} < set(amounts)
+    assert all("money.read" in needed((name,)) for name in amounts)
+    assert "money.read" in needed(("crm.costed_share",)), "a share of amounts tells one from the other"
+    assert needed(("collect.orders",)) == needed(("collect.conversion_rate",)) == {"figures.read"}
+
+
+def test_pages_leave_out_what_the_reader_may_not_see(running: Running) -> None:
+    """A viewer's board and tables hold no money, and all the rest."""
+    with running.as_person("viewer") as browser:
+        board = browser.get("/board?lens=executive")
+        assert board.status_code == 200, board.text[:300]
+        assert "/explain/collect.conversions" in board.text
+        traffic = browser.get("/traffic")
+        table = browser.get("/traffic/table/channels?sort=collect.revenue")
+        goals = browser.get("/goals")
+    assert [r.status_code for r in (traffic, table, goals)] == [200] * 3
+    for text in (board.text, traffic.text, table.text):
+        assert not [name for name in CLOSED if name in text]
+    with running.as_person("executive") as browser:
+        assert "/explain/collect.revenue" in browser.get("/board?lens=executive").text
+        assert "collect.revenue" in browser.get("/traffic").text
 
 
 def test_a_ratio_needs_what_its_parts_need() -> None:

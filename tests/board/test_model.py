@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from tandem.accounts.guard import LENSES
@@ -21,7 +22,7 @@ from tandem.board.model import (
 from tandem.metrics.address import View, address_of
 from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.comparison import Compared, verdict_of
+from tandem.metrics.comparison import Compared
 
 SITE = Site(
     id=1,
@@ -43,9 +44,9 @@ def view(*filters: str, **query: str) -> View:
     )
 
 
-def tile(figure: str, value: float | None, before: float | None) -> Tile:
+def tile(figure: str, value: float | None, before: float | None, is_clear: bool = True) -> Tile:
     line = sparkline([], [], is_partial=False)
-    went = Compared(figure=FIGURES[figure], value=value, before=before)
+    went = Compared(figure=FIGURES[figure], value=value, before=before, is_clear=is_clear)
     return Tile(figure=FIGURES[figure], value=value, compared=went, trend=[], line=line)
 
 
@@ -82,7 +83,10 @@ def test_tables_ask_only_what_the_catalogue_knows() -> None:
     ],
 )
 def test_good_and_bad_come_from_the_figure_and_not_from_the_sign(change: float | None, good: str, verdict: str) -> None:
-    assert verdict_of(change, good) == verdict
+    figure = msgspec.structs.replace(FIGURES["collect.visits"], good=good)
+    value = None if change is None else 1000 * (1 + change)
+    assert Compared(figure=figure, value=value, before=1000, is_clear=True).verdict == verdict
+    assert Compared(figure=figure, value=value, before=1000).verdict == "neutral", "chance is neither good nor bad"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,12 @@ def test_good_and_bad_come_from_the_figure_and_not_from_the_sign(change: float |
 )
 def test_the_outcome_of_a_few_figures(visits: tuple[float, float], errors: tuple[float, float], said: str) -> None:
     assert outcome([tile("collect.visits", *visits), tile("collect.error_rate", *errors)]) == said
+
+
+def test_nothing_is_claimed_of_changes_that_chance_may_bring() -> None:
+    steady, unclear = tile("collect.error_rate", 0.02, 0.02), tile("collect.visits", 1, 2, is_clear=False)
+    assert outcome([unclear]) == outcome([unclear, steady]) == "alone", "not even that nothing changed"
+    assert outcome([unclear, tile("collect.error_rate", 0.03, 0.02)]) == "worse"
 
 
 def test_a_sparkline_of_amounts_stands_on_zero() -> None:

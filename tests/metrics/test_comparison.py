@@ -18,6 +18,7 @@ from tandem.collect import healing, store
 from tandem.collect.jobs import Loader
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.chance import is_clear
 from tandem.metrics.comparison import (
     Compared,
     Reason,
@@ -28,7 +29,6 @@ from tandem.metrics.comparison import (
     reason_of,
     settled_until,
     unmeasured,
-    verdict_of,
 )
 from tandem.metrics.period import Period, period_of
 from tests.collect.conftest import told
@@ -209,16 +209,86 @@ def test_while_goals_are_recounted_nothing_that_rests_on_them_is_judged(
     assert tiles(house, address)["collect.visits"].compared.reason is None
 
 
+def test_one_order_against_two_is_no_fall(house: House, site: Site, sell: Sell) -> None:
+    """It said "Worse than before: revenue fell by 50%": the figures and the change stand, and nothing is claimed."""
+    first = NOW - DAY * 40
+    sell(first, NOW - DAY * 12, NOW - DAY * 11, NOW - DAY * 3)
+    found = tiles(house, view(site, "7d"))
+    orders = found["collect.orders"].compared
+    assert (orders.value, orders.before, orders.change) == (1, 2, -0.5)
+    assert (orders.is_chance, orders.direction, orders.verdict) == (True, "", "neutral")
+    headline = [found[f] for f in ("collect.visits", "collect.conversions", "collect.revenue")]
+    assert [t.compared.verdict for t in headline] == ["neutral"] * 3
+    assert outcome(headline) == "alone"
+    kind = questions.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
+    table = questions.table(house, view(site, "7d"), kind, questions.Reading(name=lambda by, value: value))
+    assert [(r.compared.change, r.compared.verdict) for r in table.rows if r.compared] == [(-0.5, "neutral")]
+
+
+def test_half_the_orders_of_a_steady_shop_are_a_fall(house: House, site: Site, sell: Sell) -> None:
+    days = [NOW.replace(hour=12) - DAY * n for n in range(1, 80)]
+    sell(*(at + timedelta(minutes=5 * n) for at in days for n in range(10 if at < NOW - DAY * 10 else 5)))
+    found = tiles(house, view(site, "2026-11-16..2026-11-24"))
+    orders = found["collect.orders"].compared
+    assert (orders.value, orders.before, orders.verdict) == (45, 90, "bad")
+    assert found["collect.revenue"].compared.verdict == "bad"
+    assert found["collect.average_order"].compared.verdict == "neutral"
+
+
+def test_what_is_usual_for_a_site_is_no_news(house: House, site: Site, sell: Sell) -> None:
+    """A shop that sells forty on every ninth day and one on others: a week with such a day is no rise."""
+    days = [(n, NOW.replace(hour=12) - DAY * n) for n in range(1, 80)]
+    sell(*(at + timedelta(minutes=n) for i, at in days for n in range(40 if i % 9 == 5 else 1)))
+    orders = tiles(house, view(site, "7d"))["collect.orders"].compared
+    assert (orders.value, orders.before, orders.verdict) == (45, 7, "neutral")
+    assert is_clear("collect.orders", {"collect.orders": 45}, {"collect.orders": 7}), "for a shop that sells evenly"
+
+
+def test_judging_changes_asks_the_past_once(house: House, site: Site, sell: Sell) -> None:
+    sell(*(NOW - DAY * n for n in range(10, 80)))
+    desk, asked = house.parts["desk"], []
+    whole = desk.ask_all
+
+    def ask_all(questions_asked: Any) -> Any:
+        asked.extend(questions_asked)
+        return whole(questions_asked)
+
+    house.parts["desk"] = _Told(desk, ask_all)
+    tiles(house, view(site, "30d"))
+    assert sorted(q.by for q in asked) == [(), (), ("day",), ("day",)], "now, before, the course, the weeks before"
+    del asked[:]
+    tiles(house, view(site, "30d"))
+    assert len(asked) == 3, "the weeks before are known"
+
+
+class _Told:
+    """A desk that tells what it is asked."""
+
+    def __init__(self, desk: Any, ask_all: Any) -> None:
+        self._desk, self.ask_all = desk, ask_all
+
+    def ask(self, question: Any) -> Any:
+        return self.ask_all([question])[0]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._desk, name)
+
+
 # ── the rules ──
 
 
 def test_a_verdict_needs_a_comparison_that_bears_one() -> None:
     figure = FIGURES["collect.revenue"]
-    fallen = Compared(figure=figure, value=25, before=100)
+    fallen = Compared(figure=figure, value=25, before=100, is_clear=True)
     assert (fallen.change, fallen.direction, fallen.verdict) == (-0.75, "down", "bad")
-    alone = Compared(figure=figure, value=25, before=100, reason=Reason(why="young"))
+    alone = Compared(figure=figure, value=25, before=100, is_clear=True, reason=Reason(why="young"))
     assert (alone.change, alone.direction, alone.verdict) == (None, "", "neutral")
-    assert verdict_of(0.004, "up") == verdict_of(-0.5, "neither") == "neutral"
+    unclear = Compared(figure=figure, value=25, before=100)
+    assert (unclear.change, unclear.is_chance, unclear.direction, unclear.verdict) == (-0.75, True, "", "neutral")
+    hardly = Compared(figure=figure, value=100.4, before=100, is_clear=True)
+    assert (hardly.direction, hardly.verdict) == ("same", "neutral")
+    cost = Compared(figure=FIGURES["ads.cost"], value=50, before=100, is_clear=True)
+    assert (cost.direction, cost.verdict) == ("down", "neutral")
 
 
 @pytest.mark.parametrize(

@@ -27,15 +27,15 @@ from tandem.base.errors import UserError
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.breakdown import desk_of
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.comparison import Compared, reason_of
+from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.comparison import Rows, reason_of
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
 COUNTED_BY = {
     "orders": "collect.orders", "goal": "collect.goals_reached", "calls": "calls.calls", "leads": "crm.leads",
-    "qualified": "crm.qualified", "won": "crm.won", "margin": "crm.margin", "stage": "crm.qualified",
+    "qualified": "crm.qualified", "won": "crm.won", "margin": "crm.won", "stage": "crm.qualified",
 }  # fmt: skip
 """The figure of the catalogue that counts the same conversions: what is compared bears what its comparison bears."""
 SORTS = ("credit", "worth", "assisted", "cost", "romi", "cost_per_conversion", "payback_days")
@@ -166,6 +166,8 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     ask = _ask(address, choice, address.period)
     answer = _answered(house, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
+    # only how much the figure's days scatter is looked up, and that without the page's filters
+    judge = Rows(house, msgspec.structs.replace(address, where=(), reader=None), figure, reason)
     return framed(
         request,
         house,
@@ -185,7 +187,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         reports=store.reports_of(house.database, address.site, 12),
         may_export=caller.may("figures.export"),
         reason=reason,
-        went_of=lambda row: Compared(figure=FIGURES[figure], value=row.credit, before=row.before, reason=reason),
+        went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}, answer.totals.conversions),
         recounted=recounted(house, address.site) if ask.kind == "goal" else None,
         is_partial=address.period.since < clock.now() < address.period.until,
         now=clock.now(),

@@ -199,18 +199,19 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcome(tiles: list[Tile], has_data: bool = False) -> str:
-    """What a few figures say together: better, worse, mixed, same, alone (no like comparison) or none (no data).
+    """What a few figures say together: better, worse, mixed, same, alone (nothing can be said) or none (no data).
 
     has_data   other figures of the page hold something: these say little then, but not that nothing was measured
     """
     if not any(t.value for t in tiles):
         return "alone" if has_data else "none"
-    if all(t.compared.change is None for t in tiles):
-        return "alone"
     verdicts = {t.compared.verdict for t in tiles} - {"neutral"}
     if verdicts == {"good", "bad"}:
         return "mixed"
-    return {"good": "better", "bad": "worse"}[verdicts.pop()] if verdicts else "same"
+    if verdicts:
+        return {"good": "better", "bad": "worse"}[verdicts.pop()]
+    is_told = all(t.compared.direction or t.compared.change is None for t in tiles)
+    return "same" if is_told and any(t.compared.direction for t in tiles) else "alone"
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):

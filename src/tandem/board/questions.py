@@ -17,7 +17,8 @@ from tandem.metrics.address import Address
 from tandem.metrics.ask import Filter, Question, Result, Value, series
 from tandem.metrics.breakdown import desk_of, splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.comparison import Compared, Reason, compared, reason_of
+from tandem.metrics.chance import with_cases
+from tandem.metrics.comparison import Compared, Reason, Rows, compared, reason_of
 from tandem.metrics.metric import Unit
 
 LIVE_MINUTES = 30
@@ -56,13 +57,13 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def board_tiles(house: House, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:
-    """The five groups in the order of the lens, each with its tiles; `done` are the changes to mark."""
-    tiles = {tile.figure.id: tile for tile in tiles_of(house, address, BOARD_FIGURES, done)}
-    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures]) for g in ORDER[address.lens]]
+    """The five groups in the order of the lens, each with the tiles its reader may see; `done` are to be marked."""
+    tiles = {tile.figure.id: tile for tile in tiles_of(house, address, address.readable(BOARD_FIGURES), done)}
+    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures if f in tiles]) for g in ORDER[address.lens]]
 
 
 def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
-    now, trend = address.question(figures), address.question(figures, (address.period.step,))
+    now, trend = address.question(with_cases(figures)), address.question(figures, (address.period.step,))
     results = desk_of(house).ask_all([now, trend])
     went = compared(house, address, figures, results[0].total)
     tiles = []
@@ -112,7 +113,7 @@ def placed(done: list[Change], points: Points, address: Address) -> list[tuple[i
 def chart(house: House, address: Address, figure: str) -> Chart:
     """One figure over the period and over what it is compared with."""
     step = address.period.step if address.period.step in splits_of(figure) else "day"
-    now, whole = address.question((figure,), (step,)), address.question((figure,))
+    now, whole = address.question((figure,), (step,)), address.question(with_cases((figure,)))
     asked = [now, whole]
     if address.before:
         before = address.question((figure,), (step,), address.before)
@@ -138,24 +139,28 @@ def changes_of(house: House, address: Address) -> list[Change]:
 
 def table(house: House, address: Address, kind: TableKind, reading: Reading) -> Table:
     """The rows of a table with their comparison, largest first unless the reader wants another order."""
-    question = address.question(kind.figures, (kind.by,))
+    first = kind.figures[0]
+    question = address.question(tuple(dict.fromkeys((*kind.figures, *with_cases((first,))))), (kind.by,))
     question = msgspec.structs.replace(
         question, with_bots=question.with_bots or kind.with_bots, where=(*question.where, *kind.extra)
     )
     questions = [question]
-    reason = reason_of(house, address, kind.figures[0])
+    reason = reason_of(house, address, first)
     if address.before and reason is None:
         questions.append(msgspec.structs.replace(question, since=address.before.since, until=address.before.until))
     results = desk_of(house).ask_all(questions)
-    return _table(kind, results, reading, names_of(house, address.site, kind.by), reason)
+    return _table(
+        kind, results, reading, names_of(house, address.site, kind.by), Rows(house, address, first, reason), reason
+    )
 
 
 def _table(
-    kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str], reason: Reason | None
+    kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str], judge: Rows, reason: Reason | None
 ) -> Table:
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
-    before = {r.key: r.figures.get(first) for r in results[1].rows} if len(results) > 1 else None
+    before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else None
+    total = sum(r.figures[first] or 0 for r in rows)
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
     lines = [
         Line(
@@ -163,9 +168,7 @@ def _table(
             label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
             values=[row.figures[f] for f in kind.figures],
             share=(row.figures[first] or 0) / largest,
-            compared=None
-            if before is None
-            else Compared(figure=FIGURES[first], value=row.figures[first], before=before.get(row.key)),
+            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {}), total),
         )
         for row in rows
     ]

@@ -92,7 +92,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     done = questions.changes_of(house, address)
     groups = questions.board_tiles(house, address, done)
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
-    headline = [tiles[f] for f in HEADLINES[address.lens]]
+    headline = [tiles[f] for f in HEADLINES[address.lens] if f in tiles]
     return framed(
         request,
         house,
@@ -133,7 +133,7 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         uncharted=charted.unfit[len(view.address.unfit) :],
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(house, view.address.site),
-        figures=[FIGURES[f] for f in chosen],
+        figures=[FIGURES[f] for f in view.address.readable(chosen)],
         tables=[_table_facts(house, view, kind, reading) for kind in shown],
         groups=TABLE_GROUPS,
         may_export=caller.may("figures.export"),
@@ -177,6 +177,7 @@ def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable
 def _table_facts(house: House, view: View, kind: TableKind, reading: questions.Reading) -> dict[str, Any]:
     """What board/_table.html needs for one table."""
     kinds = [t for t in TABLES.values() if t.group == kind.group]
+    kind = msgspec.structs.replace(kind, figures=view.address.readable(kind.figures))
     table = questions.table(house, view.address, kind, reading)
     figures = {"figures": ",".join(kind.figures), "by": kind.by}
     extra = [written(f) for f in kind.extra]
@@ -338,7 +339,9 @@ class FigureRow(msgspec.Struct, frozen=True):
 class ComparedOut(msgspec.Struct, frozen=True):
     """A figure against what is like it. Without a `change`, `reason` says why, if there is anything to compare.
 
-    `value` and `before` cover as much: up to the day `settled`, where newer days still change.
+    `value` covers `value_since` to `value_until` and `before` as much, `since` to `until`: both up to the day
+    `settled`, where newer days still change. `is_clear` says whether the change is more than chance: only then is it a
+    rise or a fall.
     """
 
     since: str
@@ -348,6 +351,9 @@ class ComparedOut(msgspec.Struct, frozen=True):
     change: float | None
     reason: str
     settled: str | None
+    is_clear: bool
+    value_since: str
+    value_until: str
 
 
 class FigureAnswer(msgspec.Struct, frozen=True):
@@ -403,14 +409,18 @@ def _compared(house: House, address: Address, found: dict[str, Any]) -> dict[str
     before = address.before
     if before is None:
         return {}
+    span = address.period.so_far(address.now) or address.period
     names = tuple(name for name in found if name in FIGURES)
-    return {name: _compared_out(c, before) for name, c in compared(house, address, names, found).items()}
+    return {name: _compared_out(c, span, before) for name, c in compared(house, address, names, found).items()}
 
 
-def _compared_out(c: Compared, before: Period) -> ComparedOut:
+def _compared_out(c: Compared, span: Period, before: Period) -> ComparedOut:
+    span = span if c.settled is None or c.span is None else c.span
+    before = c.against or before
     return ComparedOut(
         before.since.isoformat(), before.until.isoformat(), c.value, c.before, c.change,
         c.reason.why if c.reason else "", c.settled.isoformat() if c.settled else None,
+        c.is_clear, span.since.isoformat(), span.until.isoformat(),
     )  # fmt: skip
 
 

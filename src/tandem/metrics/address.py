@@ -63,6 +63,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             with_bots=self.with_bots,
         )
 
+    def readable(self, figures: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of these figures that the reader may see: pages leave the others out."""
+        reader = self.reader
+        return figures if reader is None else tuple(f for f in figures if all(map(reader.may, needed((f,)))))
+
     def query(self, **changed: str | None) -> str:
         """The address's query with some parts changed; None takes a part away. `f` is added as one more filter."""
         parts: list[tuple[str, str]] = [("site", self.site.key), ("period", self.period.name)]

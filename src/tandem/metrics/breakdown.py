@@ -6,6 +6,7 @@ from tandem.accounts.house import House
 from tandem.metrics.address import Address
 from tandem.metrics.ask import Desk, Value
 from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Compared, compared
 from tandem.metrics.metric import Figure, Ratio
 
@@ -46,7 +47,7 @@ def splits_of(name: str) -> frozenset[str]:
 def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
     """The figures of the period, and each beside its comparison; None for what the filters do not suit."""
     suiting = _suiting(figures, address)
-    found = desk_of(house).ask(address.question(suiting)).total
+    found = desk_of(house).ask(address.question(with_cases(suiting))).total
     unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
     return dict.fromkeys(figures) | found, unsuited | compared(house, address, suiting, found)
 

@@ -6,18 +6,22 @@ alone and says why.
 
 import time
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
+from cachetools import TTLCache
 
 from tandem.accounts.house import House, recounted
 from tandem.accounts.model import Site
+from tandem.base.warehouse import sql_text
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Desk, Question, Value, counted
+from tandem.metrics.ask import Desk, Value, buckets, counted
 from tandem.metrics.catalogue import FIGURES, OF_VISITS
+from tandem.metrics.chance import ENOUGH_DAYS, is_clear, of_part, scatter_of, with_cases
 from tandem.metrics.metric import Figure, Metric
 from tandem.metrics.period import Period
 
@@ -32,6 +36,11 @@ UNLIKE_LENGTH = 0.01
 NOTICED = 0.005
 """A change below half a per cent is none."""
 FRESH_S = 600.0
+SCATTER_DAYS = 56
+"""Eight weeks before a period tell how much its days scatter."""
+SCATTER_FRESH_S = 6 * 3600.0
+"""Past days hardly change."""
+SQL = {path.stem: sql_text(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,13 +53,20 @@ class Reason(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure beside its comparison; both cover like spans, up to the day `settled` if newer days still change."""
+    """A figure beside its comparison; both cover like spans, up to the day `settled` if newer days still change.
+
+    `is_clear`   the change is more than chance; else figure and change stand, and nothing is claimed
+    `span`, `against`   what `value` and `before` cover; None where nothing is compared
+    """
 
     figure: Figure
     value: Value
     before: Value
+    is_clear: bool = False
     reason: Reason | None = None
     settled: date | None = None
+    span: Period | None = None
+    against: Period | None = None
 
     @property
     def change(self) -> float | None:
@@ -58,29 +74,29 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
         return relative(self.value, self.before) if self.reason is None else None
 
     @property
+    def is_chance(self) -> bool:
+        """Whether there is a change, but one that chance may bring."""
+        return self.change is not None and abs(self.change) >= NOTICED and not self.is_clear
+
+    @property
     def direction(self) -> str:
         """up, down, same, or nothing when there is no change to speak of."""
         change = self.change
-        if change is None:
+        if change is None or self.is_chance:
             return ""
         return "same" if abs(change) < NOTICED else "up" if change > 0 else "down"
 
     @property
     def verdict(self) -> str:
         """good, bad or neutral: from what is good for this figure, never from the sign alone."""
-        return verdict_of(self.change, self.figure.good)
+        if self.direction not in ("up", "down") or self.figure.good == "neither":
+            return "neutral"
+        return "good" if self.direction == self.figure.good else "bad"
 
 
 def relative(now: Value, before: Value) -> float | None:
     """Change as a share of what was before; None without a base."""
     return None if now is None or not before else now / before - 1
-
-
-def verdict_of(change: float | None, good: str) -> str:
-    """good, bad or neutral: what this relative change means for a figure that should go up, down or neither way."""
-    if change is None or abs(change) < NOTICED or good == "neither":
-        return "neutral"
-    return "good" if (change > 0) == (good == "up") else "bad"
 
 
 # ── the rules, without any store ──
@@ -168,23 +184,52 @@ class History:
 
     def __init__(self, house: House) -> None:
         self._house, self._known = house, dict[tuple[int, str], tuple[float, list[float]]]()
+        self._scatters: TTLCache[tuple[Any, ...], float | None] = TTLCache(10_000, SCATTER_FRESH_S)
 
     def first(self, site: int, view: str) -> datetime | None:
         """The first moment at which this view holds anything."""
         view = "visits" if view in OF_VISITS else view
-        sql = f"select toFloat64(min(at)) from {view} where site = {{site:UInt32}} having count() > 0"
-        found = self._looked_up(site, view, sql, {"site": site})
+        found = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
         return datetime.fromtimestamp(found[0], UTC) if found else None
 
     def delays(self, site: int, figure: Metric, now: datetime) -> list[float]:
         """Days from creation to outcome in complete cohorts, rising."""
-        sql = (
-            f"select toFloat64({figure.arrives}) as days from {figure.view}\n"
-            "where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}\n"
-            f"  and ({figure.arrives}) is not null order by cityHash64(at) limit 100000"  # any of them, not the fastest
-        )
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
-        return sorted(self._looked_up(site, figure.arrives, sql, bound))
+        return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
+
+    def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
+        """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
+        about = (address.site.id, address.site.zone, address.where, address.with_bots, address.period.first)
+        missing = [n for n in names if (*about, n) not in self._scatters]
+        days = self._days(address, missing) if missing else {}
+        found = {n: scatter_of(n, days[n]) for n in missing}
+        self._scatters.update({(*about, n): scatter for n, scatter in found.items()})
+        return {n: found[n] if n in found else self._scatters.get((*about, n)) for n in names}
+
+    def _days(self, address: Address, names: Sequence[str]) -> dict[str, list[Mapping[str, Value]]]:
+        """Whole measured days before the period, oldest first, for each of these figures."""
+        last = address.period.first - timedelta(days=1)
+        weeks = msgspec.structs.replace(
+            address.period, first=last - timedelta(days=SCATTER_DAYS - 1), last=last, ends=None
+        )
+        firsts = {n: self._first_day(address, n, weeks) for n in names}
+        asked = tuple(n for n in names if firsts[n] <= last - timedelta(days=ENOUGH_DAYS - 1))
+        if not asked:
+            return {n: [] for n in names}
+        desk: Desk = self._house.parts["desk"]
+        question = address.question(with_cases(asked), ("day",), weeks)
+        rows = {row.key[0]: row.figures for row in desk.ask(question).rows}
+        days = {day: rows.get(day, {}) for day in buckets(question)}
+        return {n: [d for day, d in days.items() if day >= firsts[n]] if n in asked else [] for n in names}
+
+    def _first_day(self, address: Address, name: str, weeks: Period) -> date:
+        """The first whole measured day of a figure within these weeks; none if it lies after them."""
+        found = weeks.first
+        for part in _parts(name):
+            first = self.first(address.site.id, part.view)
+            day = first.astimezone(ZoneInfo(weeks.zone)).date() if first else weeks.last
+            found = max(found, day + timedelta(days=1) if not first or first > weeks.since else found)
+        return found
 
     def _looked_up(self, site: int, what: str, sql: str, bound: dict[str, Any]) -> list[float]:
         key, at = (site, what), time.monotonic()
@@ -222,32 +267,68 @@ def reason_of(house: House, address: Address, name: str, before: Period | None =
 
 
 def compared(house: House, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
-    """Each figure beside its comparison; `now` are the figures of the whole period, as the page shows them."""
-    desk: Desk = house.parts["desk"]
+    """Each figure beside its comparison.
+
+    now   the figures of the whole period, as the page shows them; with their cases (`with_cases`) nothing is asked anew
+    """
     alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
     before = address.before
     if before is None:
         return alone
     reasons = {f: reason_of(house, address, f, before) for f in figures}
+    found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
     groups: dict[int, list[str]] = {}
     for f in figures:
         if reasons[f] is None:
             groups.setdefault(_settles_after(f), []).append(f)
-    found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
     for settles, names in groups.items():
         spans = like_spans(address.period, before, settles, address.now)
         assert spans is not None, "reason_of has said so"
-        period, earlier, last = spans
-        asked = [_question(address, names, earlier)] + ([_question(address, names, period)] if last else [])
-        results = [r.total for r in desk.ask_all(asked)]
-        for f in names:
-            value = results[1].get(f) if last else now.get(f)
-            found[f] = msgspec.structs.replace(alone[f], value=value, before=results[0].get(f), settled=last)
+        found |= _compared(house, address, names, now, spans)
     return found
 
 
-def _question(address: Address, names: list[str], period: Period) -> Question:
-    return address.question(tuple(names), period=period)
+def _compared(
+    house: House, address: Address, names: list[str], now: dict[str, Value], spans: tuple[Period, Period, date | None]
+) -> dict[str, Compared]:
+    """Figures that bear a comparison, over these spans."""
+    (period, earlier, last), asked = spans, with_cases(names)
+    needs_now = last is not None or any(n not in now for n in asked)
+    desk: Desk = house.parts["desk"]
+    questions = [address.question(asked, period=p) for p in ((earlier, period) if needs_now else (earlier,))]
+    results = [r.total for r in desk.ask_all(questions)]
+    old, new = results[0], results[1] if needs_now else now
+    moved = [n for n in names if relative(new.get(n), old.get(n))]
+    scatters = history_of(house).scatters(address, moved)
+    return {
+        n: Compared(
+            figure=FIGURES[n], value=new.get(n), before=old.get(n), settled=last, span=period, against=earlier,
+            is_clear=n in moved and is_clear(n, new, old, scatters[n]),
+        )
+        for n in names
+    }  # fmt: skip
+
+
+class Rows:
+    """The parts of a figure (rows of a table) beside their comparison."""
+
+    def __init__(self, house: House, address: Address, name: str, reason: Reason | None = None) -> None:
+        """reason   why the comparison of the figure bears no verdict (`reason_of`)."""
+        self._name, self._reason = name, reason
+        is_compared = reason is None and address.before is not None
+        self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
+
+    def compared(self, now: Mapping[str, Value], before: Mapping[str, Value], total: float) -> Compared:
+        """One row.
+
+        now, before   the figure of the row, and its cases
+        total         the figure over all rows
+        """
+        name = self._name
+        value, old = now.get(name), before.get(name)
+        scatter = of_part(self._scatter, (value or 0) / total if total else 1.0)
+        clear = self._reason is None and is_clear(name, now, before, scatter)
+        return Compared(figure=FIGURES[name], value=value, before=old, is_clear=clear, reason=self._reason)
 
 
 def _parts(name: str) -> list[Metric]:

@@ -43,8 +43,9 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     permission: str = ""  # empty: that of its file in the catalogue
     side: Side | None = None  # likewise
     settles_after: int = 0  # days after which the outside system no longer restates it
-    arrives: str = ""  # of cohorts: days from a row's moment to its outcome, an SQL expression, NULL without an outcome
+    arrives: str = ""  # of cohorts: the question (metrics/sql) how many days outcomes took
     rests_on_goals: bool = False  # recounted when goals change
+    counts: str = ""  # the count of its cases (orders of revenue); empty: it counts cases itself
 
     @property
     def owner(self) -> str:

@@ -7,8 +7,10 @@ from typing import Any, TypeVar
 import msgspec
 
 from tandem.metrics.catalogue import ads, calls, collect, crm
-from tandem.metrics.metric import Dimension, Figure, Ratio
+from tandem.metrics.metric import Dimension, Figure, Ratio, Unit
 
+MONEY = "money.read"
+"""Amounts ask for it by their unit, whoever owns them: no file of the catalogue can forget it."""
 Entry = TypeVar("Entry", Dimension, Figure)
 
 
@@ -36,10 +38,12 @@ def _of(owner: Any) -> list[Figure]:
 
 
 def needed(figures: Iterable[str]) -> frozenset[str]:
-    """What a reader of these figures must be allowed; of a ratio, what its parts ask for too."""
+    """What a reader of these figures must be allowed: for amounts money too, for a ratio what its parts ask for."""
     asked = set()
     for figure in (FIGURES[name] for name in figures if name in FIGURES):
         asked.add(figure.permission)
+        if figure.unit is Unit.MONEY:
+            asked.add(MONEY)
         if isinstance(figure, Ratio):
             asked |= needed((figure.top, figure.bottom))
     return frozenset(asked)

@@ -32,18 +32,20 @@ METRICS: tuple[Metric, ...] = (
            "Calls at the earliest moment known of their caller's key; withheld numbers never count."),
     Metric(
         id="calls.talk", label="Talk time", unit=Unit.SECONDS, view="calls_heard", value="sum(talk_s)", by=BY,
-        adds_up=True, good="neither", marketers="How long people talked on the phone altogether.",
+        adds_up=True, good="neither", counts="calls.answered",
+        marketers="How long people talked on the phone altogether.",
         engineers=f"Sum of the seconds between answer and end. {_WHOSE}",
     ),
     Metric(
         id="calls.wait", label="Wait for an answer", unit=Unit.SECONDS, view="calls_heard",
         value="avgOrNullIf(wait_s, outcome = 'answered')", by=BY, adds_up=False, good="down",
-        marketers="How long callers waited until somebody picked up, on average.",
+        counts="calls.answered", marketers="How long callers waited until somebody picked up, on average.",
         engineers=f"Mean seconds of ringing over answered calls. {_WHOSE}",
     ),
     Metric(
         id="calls.certainty", label="Certainty of the source", unit=Unit.SHARE, view="calls_heard",
         value="avgOrNull(certainty)", by=BY, adds_up=False, good="up",
+        counts="calls.calls",
         marketers="How certain it is, on average, that a call came from the visit it is credited to.",
         engineers=f"Mean posterior of the best visit; 0 for a call without one, 1 on a static number. {_WHOSE}",
     ),

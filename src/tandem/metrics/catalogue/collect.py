@@ -105,13 +105,14 @@ METRICS = (
     ),
     Metric(
         id="collect.engaged_seconds", label="Attention", unit=Unit.SECONDS, view="visits",
-        value="sum(engaged_ms) / 1000", by=VISIT, adds_up=True, good="up",
+        value="sum(engaged_ms) / 1000", by=VISIT, adds_up=True, good="up", counts="collect.visits",
         marketers="Time in which the page was in view and somebody was active.",
         engineers="Sum of engaged_ms that pages reported: visible, and input within 30 seconds.",
     ),
     Metric(
         id="collect.page_seconds", label="Attention to the page", unit=Unit.SECONDS, view="attention",
         value="sum(engaged_ms) / 1000", by=(*VISIT, "page"), adds_up=True, good="up",
+        counts="collect.pageviews",
         marketers="Attention given to the page.",
         engineers="Sum of engaged_ms by page.",
     ),
@@ -137,7 +138,7 @@ METRICS = (
     ),
     Metric(
         id="collect.revenue", label="Revenue", unit=Unit.MONEY, view="visits", value="sum(revenue)", by=VISIT,
-        adds_up=True, good="up",
+        adds_up=True, good="up", counts="collect.orders",
         marketers="Money of orders on the site, refunds taken off.",
         engineers="Sum of amounts of events in the site's currency; amounts in other currencies are kept, not added.",
     ),
@@ -187,7 +188,7 @@ METRICS = (
         Metric(
             id=f"collect.{vital.lower()}_p75", label=label, unit=unit, view="vitals",
             value=f"quantileExactIf(0.75)(value, vital = '{vital}')", by=(*VISIT, "page"), adds_up=False, good="down",
-            marketers=meaning,
+            counts=f"collect.{vital.lower()}_measured", marketers=meaning,
             engineers=f"75th percentile of {vital} as the browser measured it (exact quantile, web-vitals library).",
         )
         for vital, label, unit, meaning in (

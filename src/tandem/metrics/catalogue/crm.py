@@ -32,10 +32,8 @@ DIMENSIONS: tuple[Dimension, ...] = (
 
 
 _IS_WON = "kind = 'deal' and stage_kind = 'won'"
-ARRIVES = (
-    f"if({_IS_WON} and won_at > toDateTime64(0, 3, 'UTC'), greatest(0, dateDiff('second', at, won_at)) / 86400, null)"
-)
-"""Days from creation to the sale. Other outcomes of a record (qualified, lost) come no later."""
+ARRIVES = "days_to_sale"
+"""Other outcomes of a record (qualified, lost) come no later than its sale."""
 AT_ONCE = ("leads", "deals", "sourceless")
 
 
@@ -50,7 +48,7 @@ def _count(name: str, label: str, value: str, good: str, marketers: str, enginee
 def _money(name: str, label: str, value: str, marketers: str, engineers: str) -> Metric:
     return Metric(
         id=f"crm.{name}", label=label, unit=Unit.MONEY, view="deals", value=value, by=BY, adds_up=True, good="up",
-        arrives=ARRIVES, marketers=marketers, engineers=f"{engineers} {_WHEN}",
+        arrives=ARRIVES, counts="crm.won", marketers=marketers, engineers=f"{engineers} {_WHEN}",
     )  # fmt: skip
 
 
@@ -93,7 +91,7 @@ METRICS: tuple[Metric, ...] = (
         id="crm.time_to_win", label="Time to win (median)", unit=Unit.SECONDS, view="deals",
         value=f"quantileExactIf(0.5)(toFloat64(greatest(0, dateDiff('second', at, won_at))), {_IS_WON} "
         "and won_at > toDateTime64(0, 3, 'UTC'))",
-        by=BY, adds_up=False, good="down", arrives=ARRIVES,
+        by=BY, adds_up=False, good="down", arrives=ARRIVES, counts="crm.won",
         marketers="Half of the won deals took no longer from creation to the sale.",
         engineers=f"Exact median of seconds between creation and closing of won deals. {_WHEN}",
     ),

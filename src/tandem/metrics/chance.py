@@ -1,0 +1,205 @@
+"""Whether a change is more than chance: tests for counts, shares, sums and averages, and how much days scatter.
+
+A figure rests on a number of cases (visits, orders, calls: `counts` in the catalogue). Cases that come independently
+scatter as Poisson's; days of a real site scatter more, by a factor that its own past tells.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import sqrt
+
+import numpy as np
+from scipy.special import betainc, gammaln, stdtr
+
+from tandem.metrics.ask import Value
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.metric import Metric, Ratio, Unit
+
+LEVEL = 0.01
+"""How often chance alone may pass for a change: once in a hundred."""
+ENOUGH_DAYS = 28
+"""Four weeks: three of each weekday to set against the one before."""
+WEEK = 7
+UNKNOWN_SPREAD = 2.0
+"""The scatter of sums and averages before history tells: that of a sum of amounts that are spread exponentially."""
+
+Values = Mapping[str, Value]
+
+
+def cases_of(name: str) -> tuple[str, ...]:
+    """The counts that a figure rests on; the smallest decides how much it can say."""
+    figure = FIGURES[name]
+    if isinstance(figure, Ratio):
+        return tuple(dict.fromkeys((*cases_of(figure.top), *cases_of(figure.bottom))))
+    return (figure.counts or figure.id,) if isinstance(figure, Metric) else ()
+
+
+def with_cases(names: Sequence[str]) -> tuple[str, ...]:
+    """These figures and what judging their changes takes: their parts and their cases."""
+    found = dict.fromkeys(names)
+    for name in names:
+        figure = FIGURES[name]
+        if isinstance(figure, Ratio):
+            found |= dict.fromkeys((figure.top, figure.bottom))
+        found |= dict.fromkeys(cases_of(name))
+    return tuple(found)
+
+
+def is_clear(name: str, now: Values, before: Values, scatter: float | None = None) -> bool:
+    """Whether two values of a figure differ by more than chance does, over spans of one length.
+
+    now, before   the figure, its parts and its cases (`with_cases`)
+    scatter       how many times more its days vary than independent cases would; None where nobody knows
+    """
+    figure = FIGURES[name]
+    if is_share(name):
+        assert isinstance(figure, Ratio)
+        pairs = [(v.get(figure.top), v.get(figure.bottom)) for v in (now, before)]
+        (top, bottom), (top_before, bottom_before) = pairs
+        if top is None or top_before is None or not bottom or not bottom_before:
+            return False
+        return shares_p(top, bottom, top_before, bottom_before, scatter or 1.0) < LEVEL
+    value, value_before = now.get(name), before.get(name)
+    cases, cases_before = _cases(name, now), _cases(name, before)
+    if value is None or value_before is None or cases + cases_before <= 0:
+        return False
+    if (isinstance(figure, Metric) and figure.adds_up) or figure.unit is Unit.COUNT:
+        if scatter is None:
+            scatter = 1.0 if figure.unit is Unit.COUNT else UNKNOWN_SPREAD
+        case = (value + value_before) / (cases + cases_before)  # what one case brings; of a count it is 1
+        return case > 0 and counts_p(value / case, value_before / case, scatter) < LEVEL
+    return means_p(value, cases, value_before, cases_before, UNKNOWN_SPREAD if scatter is None else scatter) < LEVEL
+
+
+def is_share(name: str) -> bool:
+    """Whether a figure is a part of counted cases, like visits that converted."""
+    figure = FIGURES[name]
+    return (
+        isinstance(figure, Ratio)
+        and figure.unit is Unit.SHARE
+        and all(FIGURES[part].unit is Unit.COUNT for part in (figure.top, figure.bottom))
+    )
+
+
+def _cases(name: str, values: Values) -> float:
+    return min((float(values.get(c) or 0) for c in cases_of(name)), default=0.0)
+
+
+# ── the tests: how probable a difference at least as large is, if nothing has changed ──
+
+
+def counts_p(now: float, before: float, scatter: float = 1.0) -> float:
+    """Two counts over equal spans: given their sum, the newer is binomial with one half.
+
+    scatter   counts are divided by it: as many independent cases as the days bear witness to
+    source    Przyborowski and Wilenski 1940, the conditional test of two Poisson rates; exact where scatter is 1.
+              The tails are the incomplete beta function, which also takes counts that are not whole.
+    """
+    a, b = now / scatter, before / scatter
+    if a < 0 or b < 0 or a + b == 0:
+        return 1.0
+    at_least = float(betainc(a, b + 1, 0.5)) if a > 0 else 1.0
+    at_most = float(betainc(b, a + 1, 0.5)) if b > 0 else 1.0
+    return min(1.0, 2 * min(at_least, at_most))
+
+
+def shares_p(top: float, bottom: float, top_before: float, bottom_before: float, scatter: float = 1.0) -> float:
+    """Two shares: given how many there are on both sides together, the newer top is hypergeometric.
+
+    source   Fisher 1935, the exact test of a two by two table; exact where scatter is 1
+    """
+    a, n, b, m = (round(v / scatter) for v in (top, bottom, top_before, bottom_before))
+    n, m = max(n, a), max(m, b)
+    low, high = max(0, a + b - m), min(n, a + b)
+    if a < 0 or b < 0 or low == high:
+        return 1.0
+    return min(1.0, 2 * min(_tail(a, high, n, m, a + b), _tail(low, a, n, m, a + b)))
+
+
+def _tail(first: int, last: int, n: int, m: int, drawn: int) -> float:
+    """The hypergeometric probability of first to last; far from the middle all that matters is near the nearer end."""
+    middle, reach = drawn * n / (n + m), 50 + int(20 * sqrt(drawn * n * m / (n + m) ** 2 + 1))
+    if last <= middle:
+        first = max(first, last - reach)
+    elif first >= middle:
+        last = min(last, first + reach)
+    else:
+        first, last = max(first, int(middle) - reach), min(last, int(middle) + reach)
+    if first > last:
+        return 0.0
+    k = np.arange(first, last + 1, dtype=float)
+    logs = _choose(n, k) + _choose(m, drawn - k) - _choose(n + m, np.float64(drawn))
+    return float(np.exp(logs).sum())
+
+
+def _choose(n: float, k: np.ndarray | np.float64) -> np.ndarray:
+    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+
+
+def means_p(now: float, cases: float, before: float, cases_before: float, scatter: float) -> float:
+    """Two averages: their difference, in standard errors of averages of so many cases, by Student's t.
+
+    scatter   the variance of one case as a multiple of the average squared
+    source    Student 1908, with the two variances pooled
+    """
+    degrees = cases + cases_before - 2
+    if cases < 1 or cases_before < 1 or degrees <= 0:
+        return 1.0
+    average = (now * cases + before * cases_before) / (cases + cases_before)
+    error = abs(average) * sqrt(scatter * (1 / cases + 1 / cases_before))
+    if not error:
+        return 1.0 if now == before or not scatter else 0.0
+    return 2 * float(stdtr(degrees, -abs(now - before) / error))
+
+
+# ── how much days scatter ──
+
+
+def scatter_of(name: str, days: Sequence[Values]) -> float | None:
+    """How many times more a figure's days vary than independent cases would; None for too few days.
+
+    days     whole days without a gap, oldest first, each with the figure, its parts and its cases
+    source   Pearson's statistic over its degrees of freedom (McCullagh and Nelder 1989). Counts and sums are set
+             against the same weekday a week later (von Neumann 1941), so that neither weekdays nor a slow trend count.
+    """
+    figure = FIGURES[name]
+    if len(days) < ENOUGH_DAYS:
+        return None
+    if isinstance(figure, Ratio):
+        return _scatter_of_ratio(name, figure, days)
+    values = np.array([float(day.get(name) or 0) for day in days])
+    cases = np.array([_cases(name, day) for day in days])
+    if cases.sum() <= 0:
+        return None
+    if figure.adds_up or figure.unit is Unit.COUNT:
+        case = values.sum() / cases.sum()
+        expected = case * (values[WEEK:] + values[:-WEEK]).sum()
+        return max(1.0, float(((values[WEEK:] - values[:-WEEK]) ** 2).sum() / expected)) if expected > 0 else None
+    return _scatter_of_means(values, cases)
+
+
+def _scatter_of_ratio(name: str, figure: Ratio, days: Sequence[Values]) -> float | None:
+    top = np.array([float(day.get(figure.top) or 0) for day in days])
+    bottom = np.array([float(day.get(figure.bottom) or 0) for day in days])
+    has = bottom > 0
+    if has.sum() < ENOUGH_DAYS or top.sum() <= 0:
+        return None
+    rate = float(top.sum() / bottom.sum())
+    varied = float((((top - rate * bottom) ** 2)[has] / bottom[has]).sum() / (has.sum() - 1))
+    if is_share(name):
+        return max(1.0, varied / (rate * (1 - rate))) if rate < 1 else None
+    cases: float = sum(_cases(name, day) for day in days)
+    return varied / rate**2 * cases / float(bottom.sum())
+
+
+def _scatter_of_means(means: np.ndarray, cases: np.ndarray) -> float | None:
+    means, cases = means[cases > 0], cases[cases > 0]
+    if len(means) < ENOUGH_DAYS:
+        return None
+    average = float((means * cases).sum() / cases.sum())
+    varied = float((cases * (means - average) ** 2).sum() / (len(means) - 1))
+    return varied / average**2 if average else None
+
+
+def of_part(scatter: float | None, share: float) -> float | None:
+    """The scatter of a part of a figure: what moves all parts together counts by its share (a negative binomial)."""
+    return None if scatter is None else 1 + max(0.0, scatter - 1) * min(1.0, share)

@@ -20,7 +20,7 @@ from litestar.static_files import create_static_files_router
 from tandem import __version__
 from tandem.accounts import routes as accounts
 from tandem.accounts import work
-from tandem.accounts.guard import Caller, NotSignedIn, caller_of
+from tandem.accounts.guard import Caller, NotSignedIn, caller_of, signed_in
 from tandem.accounts.house import House, Slice
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
@@ -141,6 +141,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             "house": Provide(lambda: house, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
+        guards=[signed_in(house)],
         state=State({"house": house}),
         lifespan=[lifespan],
         exception_handlers={

@@ -53,7 +53,8 @@ ROUTES: list[tuple[str, str, str, Any]] = [
     ("GET", "/explain/collect.visits", "figures.read", None),
     ("GET", "/api/figures?figures=collect.visits", "figures.read", None),
     ("GET", "/api/sites", "figures.read", None),
-    ("GET", "/api/reception", "figures.read", None),
+    ("GET", "/reception", "reception.read", None),
+    ("GET", "/api/reception", "reception.read", None),
     ("GET", "/goals", "figures.read", None),
     ("GET", "/export?figures=collect.visits", "figures.export", None),
     ("GET", "/changes", "changes.read", None),
@@ -155,6 +156,26 @@ def test_a_large_file_is_refused_before_it_is_sent(running: Running, path: str) 
                 "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n".encode()
             )
             assert line.recv(100).startswith(b"HTTP/1.1 " + status), "nothing more of the file was asked for"
+
+
+@pytest.mark.parametrize("path", ["/api/events", "/api/changes"])
+@pytest.mark.parametrize("who", ["", "Authorization: Bearer tnd_nobody\r\n", f"Cookie: {COOKIE}=nobody\r\n"])
+def test_a_program_that_is_nobody_is_told_so_before_its_body_is_read(running: Running, path: str, who: str) -> None:
+    """Four megabytes were taken in and parsed first."""
+    host, port = running.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=10) as line:
+        line.sendall(
+            f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\n{who}Content-Length: 3000000\r\n"
+            'Accept: application/json\r\nContent-Type: application/json\r\n\r\n{"events": ['.encode()
+        )
+        assert line.recv(100).startswith(b"HTTP/1.1 401"), "nothing more of the body was asked for"
+
+
+def test_whoever_is_nobody_is_refused_whatever_they_send(running: Running) -> None:
+    with running.as_nobody() as nobody:
+        for body in (b"", b"{", b"\xff", b"[" * 100_000, b"x" * 5_000_000):
+            answer = nobody.post("/api/events", content=body, headers={"content-type": "application/json"})
+            assert answer.status_code == 401, (body[:10], answer.status_code)
 
 
 @pytest.mark.parametrize("role", [r.value for r in Role])

@@ -1,16 +1,22 @@
 """The check of a site: what it says of a page, and that it can be led to no private address."""
 
 import gzip
+import resource
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
 from tandem.base.errors import SourceError, UserError
 from tandem.collect import start
+from tandem.collect.model import site_check
 from tandem.collect.model.site_check import problems_of
 from tandem.connections import http
 from tandem.connections.http import WebPage
@@ -199,6 +205,48 @@ def test_a_page_made_to_keep_its_reader_busy_is_given_up(monkeypatch: pytest.Mon
     page = WebPage(url="https://shop.example/", status=200, text="<a " * 100_000, policies=())
     (problem,) = start._judged(page, "shop")
     assert problem.what == "The start page takes too long to be read."
+
+
+def test_a_busy_page_costs_seconds_of_one_core_and_no_more() -> None:
+    """It could take the ten seconds of the clock, twenty times in five minutes."""
+    page = WebPage(url="https://shop.example/", status=200, text="<a " * 500_000, policies=())
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+    assert start._judged(page, "shop") == [start.TOO_LONG]
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < site_check.CPU_S + 1
+
+
+def test_a_reader_that_takes_too_much_memory_or_says_too_much_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = WebPage(url="https://shop.example/" + "x" * 100_000, status=404, text="", policies=())
+    assert start._judged(long, "shop") == [start.TOO_LONG], "its answer names the address twice"
+    monkeypatch.setattr(start.site_check, "__file__", str(_greedy()))
+    assert start._judged(long, "shop") == [start.TOO_LONG]
+
+
+def _greedy() -> Path:
+    """The reader, but its first page takes a gigabyte."""
+    text = Path(site_check.__file__).read_text()
+    found = Path(tempfile.mkdtemp()) / "greedy.py"
+    found.write_text(
+        text.replace("    page = _Reader()", "    bytes(1 << 30)\n    page = _Reader()").replace(
+            "status >= 400", "False"
+        )
+    )
+    return found
+
+
+def test_hostile_pages_count_against_a_small_limit_and_others_do_not(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = [start.TOO_LONG]
+    monkeypatch.setattr(start, "_checked", lambda *_: ("shop.example", found))
+    for _ in range(start.HOSTILE[0]):
+        assert start.judged_within(house, site, 1) == ("shop.example", found)
+    with pytest.raises(UserError) as told:
+        start.judged_within(house, site, 1)
+    assert told.value.status == 429
+    found = []
+    for _ in range(5):
+        assert start.judged_within(house, site, 2) == ("shop.example", [])
 
 
 def test_a_page_is_judged_in_its_own_process_as_it_is_in_ours() -> None:

@@ -116,6 +116,14 @@ def test_a_large_answer_goes_into_a_file(tmp_path: Path) -> None:
         "[fe80::1]",
         "[fd00::1]",
         "[ff02::1]",
+        "192.0.0.8",
+        "192.88.99.1",
+        "[3fff::1]",
+        "[5f00::1]",
+        "[100::1]",
+        "[100:0:0:1::1]",
+        "[2001:db8::1]",
+        "[2002:c058:6301::]",
         "100.64.0.1",
         "[::]",
     ],
@@ -131,7 +139,7 @@ def test_private_addresses_are_never_called(address: str) -> None:
         assert stub.asked == []
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "64:ff9b::8.8.8.8", "2002:808:808::1", "2606:4700::1111"])
+@pytest.mark.parametrize("address", ["8.8.8.8", "192.0.0.9", "64:ff9b::8.8.8.8", "2002:808:808::1", "2606:4700::1111"])
 def test_public_addresses_may_be_called_also_through_a_gateway(address: str) -> None:
     assert may_reach(address, 443) == str(ipaddress.ip_address(address))
 

@@ -78,11 +78,19 @@ def _token_refused(act: str) -> UserError:
     )
 
 
+_ASKS = "tandem.caller"
+
+
 def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     """Who asks.
 
     raises   NotSignedIn; UserError (403) when a browser sends a change without our page's proof
     """
+    known: Caller | None = request.scope["state"].get(_ASKS)  # where `signed_in` has looked already
+    return known or _caller_of(request, house)
+
+
+def _caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     header = request.headers.get("authorization", "")
     if header.lower().startswith("bearer "):
         token = store.token_of(house.database, header[7:].strip())
@@ -108,6 +116,18 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
 def sender_address(request: Request[Any, Any, Any], house: House) -> str:
     """The address a request came from; behind our own proxy it is not the proxy's, which all people share."""
     return sender_of(request.scope, house.proxies)
+
+
+def signed_in(house: House) -> Guard:
+    """A guard for all routes: whoever is nobody is told so before anything of what they send is read."""
+
+    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        is_sent = connection.scope["type"] == "http" and connection.scope["method"] not in SAFE_METHODS
+        if is_sent and "caller" in handler.parsed_fn_signature.parameters:
+            request = Request[Any, Any, Any](connection.scope)
+            connection.scope["state"][_ASKS] = await sync_to_thread(_caller_of, request, house)
+
+    return guard
 
 
 def sent_by(act: str) -> Guard:

@@ -84,6 +84,7 @@ DEEDS: dict[str, str] = {
 SCOPES: dict[str, str] = {
     "events:write": "events.send",
     "figures:read": "figures.read",
+    "reception:read": "reception.read",
     "money:read": "money.read",
     "calls:read": "calls.read",
     "deals:read": "deals.read",

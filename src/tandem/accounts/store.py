@@ -206,16 +206,22 @@ def person_by_id(db: Database, person_id: int) -> Person:
 
 def person_by_email(db: Database, email: str) -> Person | None:
     """Who signs in with this address and has access, whichever the workspace."""
-    query = select(t.people).where(t.people.c.email == email.strip().lower(), t.people.c.is_active)
+    query = select(t.people).where(t.people.c.email == _sought(email), t.people.c.is_active)
     with db.read() as c:
         row = c.execute(query).first()
     return _person(row) if row else None
 
 
+def _sought(email: str) -> str:
+    """An address as it may stand in the store; "", which nobody has, for what no text column takes."""
+    found = email.strip().lower()[:320]
+    return found if found.isprintable() else ""
+
+
 def is_known(db: Database, email: str) -> bool:
     """Whether anybody has this address, with access or without."""
     with db.read() as c:
-        return c.execute(select(t.people.c.id).where(t.people.c.email == email.strip().lower())).first() is not None
+        return c.execute(select(t.people.c.id).where(t.people.c.email == _sought(email))).first() is not None
 
 
 def workspace_name(db: Database, workspace_id: int) -> str:
@@ -300,7 +306,7 @@ def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[P
 def check_password(db: Database, email: str, password: str, is_signed_in: bool = False) -> Person | None:
     """Who this is, or None when address and password do not belong together; the audit log is told who asked."""
     with db.read() as c:
-        row = c.execute(select(t.people).where(t.people.c.email == email.strip().lower())).first()
+        row = c.execute(select(t.people).where(t.people.c.email == _sought(email))).first()
     is_right = passwords.fits(row.password_hash if row else None, password)
     if row is None or not row.is_active:
         return None

@@ -235,7 +235,7 @@ class ReceptionOut(msgspec.Struct, frozen=True):
 @get("/api/reception", sync_to_thread=True, tags=["events"])
 def api_reception(house: House, caller: Caller, site: str | None = None) -> list[ReceptionOut]:
     """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
-    caller.must("figures.read")
+    caller.must("reception.read")
     chosen = site_for(house, caller, site)
     days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
     return [ReceptionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]

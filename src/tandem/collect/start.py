@@ -25,7 +25,10 @@ from tandem.connections.http import WebPage, fetch_page
 
 FRESH = timedelta(days=1)
 CHECKS = (20, 300)
+HOSTILE = (3, 300)
+"""Pages that pass a limit of their reader: each takes seconds of a core, so three are enough for five minutes."""
 READ_WITHIN_S = 10.0
+TOO_LONG = Problem("The start page takes too long to be read.", "Look for the tag in its source yourself.")
 
 
 @get("/start", sync_to_thread=True, include_in_schema=False)
@@ -91,12 +94,28 @@ def start_check(
     """Fetch the site's start page, and say what keeps it from being counted."""
     caller.must("connections.edit")
     chosen = site_for(house, caller, site)
-    tries.take(house.database, tries.Limit(f"site-check:{caller.workspace_id}", *CHECKS))
-    page, problems = _checked(house, chosen)
+    page, problems = judged_within(house, chosen, caller.workspace_id)
     told = [(*(web.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems]
     return framed(
         request, house, caller, "collect/_check.html", site=chosen, problems=told, page=page
     )  # fmt: skip
+
+
+def judged_within(house: House, site: Site, workspace: int) -> tuple[str, list[Problem]]:
+    """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
+
+    raises   UserError (429) when a limit is full
+    """
+    hostile = tries.Limit(f"site-check-hostile:{workspace}", *HOSTILE)
+    # counted before the page is read, so that many at once do not slip past, and given back unless it was hostile
+    tries.take(house.database, tries.Limit(f"site-check:{workspace}", *CHECKS), hostile)
+    problems: list[Problem] = []
+    try:
+        page, problems = _checked(house, site)
+    finally:
+        if TOO_LONG not in problems:
+            tries.give_back(house.database, hostile)
+    return page, problems
 
 
 def _checked(house: House, site: Site) -> tuple[str, list[Problem]]:
@@ -121,7 +140,7 @@ def _checked(house: House, site: Site) -> tuple[str, list[Problem]]:
 
 
 def _judged(page: WebPage, key: str) -> list[Problem]:
-    """What is wrong with a page, read in a process with a time limit: the page may be made to keep its reader busy."""
+    """What is wrong with a page, read in a process with limits: the page may be made to keep its reader busy."""
     asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key))
     try:
         done = subprocess.run(
@@ -129,7 +148,7 @@ def _judged(page: WebPage, key: str) -> list[Problem]:
             timeout=READ_WITHIN_S, check=True,
         )  # fmt: skip
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        return [Problem("The start page takes too long to be read.", "Look for the tag in its source yourself.")]
+        return [TOO_LONG]
     return msgspec.json.decode(done.stdout, type=list[Problem])
 
 

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx
 
 from tandem.base.errors import SourceError, UserError
+from tandem.base.reach import Address, Network, is_global, is_within
 
 TRIES = 5
 LONGEST_WAIT_S = 60.0
@@ -26,9 +27,6 @@ CODINGS = {"identity": 0, "": 0, "gzip": 31, "x-gzip": 31, "deflate": 15}
 """How answers may be compressed, and what zlib calls it."""
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # its notes hold whole addresses, and some of these hold secrets
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Reach(httpx.HTTPTransport):
@@ -77,21 +75,11 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
 
 def _is_open(address: Address, networks: list[Network]) -> bool:
     """Whether an address may be called: it is public or allowed, and so is each IPv4 address that it leads to."""
-    return _is_within(address, networks) or all(
-        _is_public(found) or _is_within(found, networks) for found in _led_to(address)
+    return is_within(address, networks) or all(
+        is_global(found) or is_within(found, networks) for found in _led_to(address)
     )
 
 
-def _is_public(address: Address) -> bool:
-    return address.is_global and not address.is_multicast and not _is_within(address, LOCAL)
-
-
-def _is_within(address: Address, networks: Iterable[Network]) -> bool:
-    return any(address in network for network in networks if network.version == address.version)
-
-
-LOCAL = tuple(map(ipaddress.IPv6Network, ("fec0::/10", "64:ff9b:1::/48")))
-"""What is private though ipaddress calls it global: RFC 3879 (site-local), RFC 8215 (a network's own NAT64)."""
 WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
 """Addresses that end in the IPv4 address really reached: RFC 6052 (NAT64), RFC 4291 2.5.5.1 (IPv4-compatible), RFC 2765
 (IPv4-translated)."""
@@ -103,7 +91,7 @@ def _led_to(address: Address) -> list[Address]:
         return [address]
     if address.ipv4_mapped:
         return [address.ipv4_mapped]
-    if _is_within(address, WRAPPING):
+    if is_within(address, WRAPPING):
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
     return [address, *filter(None, [address.sixtofour, *(address.teredo or ())])]
 
@@ -291,15 +279,6 @@ def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, 
                 raise SourceError(parts.netloc, "it takes longer than 10 seconds")
         text = body.decode(response.charset_encoding or "utf-8", "replace")
         return WebPage(url, response.status_code, text, tuple(response.headers.get_list("content-security-policy"))), ""
-
-
-def is_public(host: str, allowed: str = "") -> bool:
-    """Whether anybody may reach this host; what nobody knows is not public."""
-    try:
-        may_reach(host, 443, allowed)
-    except (OSError, UserError):
-        return False
-    return True
 
 
 def is_sealed_on_its_way(url: str, allowed: str = "") -> bool:

@@ -21,6 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tandem.accounts.house import House
+from tandem.accounts.model import checked_email
 from tandem.accounts.permissions import Role
 from tandem.accounts.tries import Limit, take
 from tandem.base import log
@@ -165,7 +166,7 @@ class Client:
             raise UserError(
                 "The provider has not verified your e-mail address.", "Verify it there, then sign in again.", status=401
             )
-        return Claims(email.strip().lower(), str(claims.get("name") or email.partition("@")[0])[:200])
+        return Claims(checked_email(email), str(claims.get("name") or email.partition("@")[0])[:200])
 
     def _decoded(self, token: str) -> jwt.Token:
         """The token, if a key that the provider publishes signed it; its keys are read anew once, for they change."""

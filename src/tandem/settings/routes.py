@@ -15,7 +15,7 @@ from tandem.accounts import links, sessions, store, two_factor
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import COOKIE, Caller, check_origin, sender_address
 from tandem.accounts.house import House
-from tandem.accounts.model import Person
+from tandem.accounts.model import Person, email_of
 from tandem.accounts.permissions import Role
 from tandem.accounts.routes import settings_page
 from tandem.accounts.tries import Limit, give_back, take
@@ -219,9 +219,9 @@ def _forgot(request: Asked, house: House, is_asked: bool = False) -> Response[st
 def forgot(request: Asked, house: House, data: Form) -> Response[str]:
     """Send a link, if the address is known. The answer, and the work done for it, are the same if it is not."""
     check_origin(request)
-    email = data.get("email", "").strip().lower()[:320]
+    email = email_of(data.get("email", ""))
     take(house.database, Limit(f"forgot:{household(sender_address(request, house))}", 20, 300))
-    if smtp.is_set(house.settings) and _may_be_sent(house, email):
+    if email and smtp.is_set(house.settings) and _may_be_sent(house, email):
         person = store.person_by_email(house.database, email)
         whom = person or Person(id=0, workspace_id=0, email=email, name="", role=Role.VIEWER)
         link = _address(house, links.make(house.database, person, links.RESET))

@@ -16,6 +16,7 @@ import maxminddb
 import msgspec
 
 from tandem.base.errors import UserError
+from tandem.base.reach import is_global
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -141,7 +142,7 @@ def _public(ip: str) -> Address | None:
             address = address.ipv4_mapped
         elif address.scope_id is not None:
             return None
-    return address if address.is_global and not address.is_multicast else None
+    return address if is_global(address) else None
 
 
 @cache

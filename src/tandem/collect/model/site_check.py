@@ -220,7 +220,22 @@ def _port(address: SplitResult) -> int:
     return address.port or _usual(address.scheme)
 
 
-if __name__ == "__main__":  # run as a process of its own: a stranger's page can be made to take the reader minutes
+CPU_S, MEMORY, MOST_TOLD = 3, 512 << 20, 64 << 10
+"""What reading one page may cost, and how long its answer may be."""
+
+
+def _main() -> None:
+    """Judge the page on stdin, in a process of its own: a stranger's page can be made to take its reader minutes."""
+    import resource
     import sys
 
-    sys.stdout.buffer.write(msgspec.json.encode(problems_of(*msgspec.json.decode(sys.stdin.buffer.read()))))
+    for kind, most in ((resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0)):
+        resource.setrlimit(kind, (most, most))
+    told = msgspec.json.encode(problems_of(*msgspec.json.decode(sys.stdin.buffer.read())))
+    if len(told) > MOST_TOLD:
+        raise SystemExit(1)
+    sys.stdout.buffer.write(told)
+
+
+if __name__ == "__main__":
+    _main()

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.accounts.house import House
+from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.collect import healing, store
@@ -104,7 +104,7 @@ def test_a_retired_goal_no_longer_counts_though_history_still_holds_it(house: Ho
     healing.note_healed(house.database, site)
     assert asked(house, site)[0][0] == 3
     store.retire_goal(house.database, site, cart.id)
-    assert healing.recounted(house, site) == 0.0
+    assert healing.recounted(house, site) == Recount(share=0.0, is_all=False)
     assert asked(house, site)[0][0] == 1
 
 
@@ -113,4 +113,4 @@ def test_a_new_site_is_not_being_recounted(house: House, site: Site) -> None:
     healing.note_healed(house.database, site)
     assert healing.recounted(house, site) is None
     store.add_goal(house.database, site, "Cart", "page", "/cart")
-    assert healing.recounted(house, site) == 0.0
+    assert healing.recounted(house, site) == Recount(share=0.0, is_all=False)

@@ -6,12 +6,14 @@ import msgspec
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
+from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.base.warehouse import Warehouse
 from tandem.collect import healing, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.rules import Source, load_rules
+from tandem.collect.tables import healings
 from tests.collect.conftest import DAY, MINUTE, NOON, Load, told, visits_by_loops, visits_in
 
 
@@ -105,6 +107,41 @@ def test_newer_rules_change_old_visits_exactly_as_a_fresh_load_would(
     Loader(warehouse, house.database, house.settings.folder, rules).load(history(fresh.id), f"fresh-{fresh.id}")
     assert visits_in(warehouse, site.id) == visits_in(warehouse, fresh.id) != before
     assert "neighbour" in {v[12] for v in visits_in(warehouse, site.id)}
+
+
+def test_it_is_told_whether_all_visits_change_or_their_goals_only(
+    house: House, site: Site, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(healing, "RANGES", 2)
+    load(*history(site.id))
+    healing.note_healed(house.database, site)
+    seen: list[Recount | None] = []
+
+    def look(share: float) -> None:
+        seen.append(healing.recounted(house, site))
+
+    store.add_goal(house.database, site, "Thanks", "page", "/thanks/*")
+    healing.heal(house, site, look)
+    assert seen == [Recount(share=0.0, is_all=False), Recount(share=0.5, is_all=False), None]
+    rules = newer(monkeypatch)
+    assert healing.recounted(house, site) == Recount(share=0.0, is_all=True)
+    del seen[:]
+    healing.heal(house, site, look, rules)
+    assert seen == [Recount(share=0.0, is_all=True), Recount(share=0.5, is_all=True), None]
+    changed = accounts.change_site(house.database, site, hosts=["shop.example", "neighbour.example"])
+    assert healing.recounted(house, changed) == Recount(share=0.0, is_all=True), "referrals become direct visits"
+    healing.heal(house, changed)
+    store.add_goal(house.database, changed, "Cart", "page", "/cart")
+    assert healing.recounted(house, changed) == Recount(share=0.0, is_all=False)
+
+
+def test_what_an_older_version_has_healed_is_healed(house: House, site: Site) -> None:
+    healing._note(house.database, site, healing._made_with_once(house.database, site), healing.RANGES)
+    assert healing.recounted(house, site) == Recount(share=1.0, is_all=False), "and not to be begun again"
+    with house.database.write() as c:
+        c.execute(healings.update().values(done_at=clock.now()))
+    assert healing.is_healed(house.database, site)
+    assert healing.recounted(house, site) is None
 
 
 def test_healing_goes_on_where_it_was_stopped(

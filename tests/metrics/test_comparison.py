@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.accounts.house import House
+from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
 from tandem.board import questions
-from tandem.board.model import outcome
+from tandem.board.model import TABLES, outcome
 from tandem.collect import healing, store
 from tandem.collect.jobs import Loader
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.ask import Filter
+from tandem.metrics.catalogue import FIGURES, OF_VISITS
 from tandem.metrics.chance import is_clear
 from tandem.metrics.comparison import (
     Compared,
@@ -27,9 +28,11 @@ from tandem.metrics.comparison import (
     immature,
     like_spans,
     reason_of,
+    recounting,
     settled_until,
     unmeasured,
 )
+from tandem.metrics.metric import Metric
 from tandem.metrics.period import Period, period_of
 from tests.collect.conftest import told
 
@@ -272,6 +275,63 @@ class _Told:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._desk, name)
+
+
+# ── what is being counted anew ──
+
+
+def test_what_rests_on_goals_says_so_by_its_structure() -> None:
+    """A column of goals in its expression, or the view of goals reached: what a healing writes for other goals."""
+    for name, figure in FIGURES.items():
+        if isinstance(figure, Metric):
+            is_of_goals = figure.view == "conversions" or any(
+                column in figure.value for column in ("is_engaged", "goals", "conversions")
+            )
+            assert figure.rests_on_goals == (is_of_goals and figure.view in OF_VISITS), name
+
+
+def test_every_figure_split_and_filter_that_rests_on_goals_is_told(house: House, site: Site) -> None:
+    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
+    goal = Filter("goal", "is", ("1",))
+
+    def share(*names: str, by: tuple[str, ...] = (), where: tuple[Filter, ...] = ()) -> float | None:
+        return recounting(house, site, names, by, where)
+
+    for name in ("conversions", "conversion_rate", "engagement_rate", "bounce_rate", "goals_reached"):
+        assert share(f"collect.{name}") == 0.4, name
+    for name in ("collect.visits", "collect.revenue", "collect.orders", "crm.won", "ads.cost"):
+        assert share(name) is None, name
+    assert share("collect.visits", "collect.engagement_rate") == 0.4
+    assert share("collect.revenue", where=(goal,)) == 0.4, "money of visits that reached a goal"
+    assert share("collect.pageviews", by=("goal",)) == 0.4
+    assert share("collect.visits", by=("channel", "day")) is None
+    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=True)  # other rules: channels, visits, all of it
+    assert share("collect.revenue") == share("ads.visits") == share("ads.cost_per_visit") == 0.4
+    assert share("crm.won", by=("channel",)) == 0.4
+    assert share("crm.won", by=("day",)) is share("ads.cost") is None
+    house.parts["recounted"] = lambda site: None
+    assert share("collect.conversions") is None
+
+
+@pytest.mark.parametrize("compare", ["previous", "none"])
+def test_tiles_and_tables_say_what_is_counted_anew_also_without_a_comparison(
+    house: House, site: Site, sell: Sell, compare: str
+) -> None:
+    sell(*(NOW - DAY * n for n in range(1, 20)))
+    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
+    address = address_of({"period": "7d", "compare": compare}, [], site, "marketing", NOW)
+    found = tiles(house, address)
+    anew = {name for name, tile in found.items() if tile.compared.reason == Reason(why="recounting", share=0.4)}
+    assert anew == {
+        "collect.conversions", "collect.conversion_rate", "collect.engagement_rate", "collect.bounce_rate",
+    }  # fmt: skip
+    reading = questions.Reading(name=lambda by, value: value)
+    table = questions.table(house, address, TABLES["channels"], reading)
+    assert (table.recounting, table.reason) == (0.4, None)
+    assert table.recounted == ("collect.engagement_rate", "collect.converted_visits", "collect.conversion_rate")
+    goals = questions.table(house, address, TABLES["goals"], reading)
+    assert goals.recounted == ("collect.goals_reached",) and goals.reason is not None
+    assert questions.live(house, site, NOW)["recounting"] == 0.4
 
 
 # ── the rules ──

@@ -122,7 +122,7 @@ def signed_in(house: House) -> Guard:
     """A guard for all routes: whoever is nobody is told so before anything of what they send is read."""
 
     async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        is_sent = connection.scope["type"] == "http" and connection.scope["method"] not in SAFE_METHODS
+        is_sent = connection.scope.get("method", "GET") not in SAFE_METHODS
         if is_sent and "caller" in handler.parsed_fn_signature.parameters:
             request = Request[Any, Any, Any](connection.scope)
             connection.scope["state"][_ASKS] = await sync_to_thread(_caller_of, request, house)

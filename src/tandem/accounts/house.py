@@ -53,10 +53,17 @@ def goal_names(house: House, site: Site) -> dict[str, str]:
     return names
 
 
-def recounted(house: House, site: Site) -> float | None:
-    """The share done (0 to 1) while this site's visits and goals are counted anew; None while they are not."""
-    share: float | None = house.parts["recounted"](site) if "recounted" in house.parts else None
-    return share
+class Recount(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a site's visits are derived again: the share done, and whether more than their goals changes."""
+
+    share: float
+    is_all: bool
+
+
+def recounted(house: House, site: Site) -> Recount | None:
+    """How far this site's visits and goals are counted anew; None while they are not."""
+    found: Recount | None = house.parts["recounted"](site) if "recounted" in house.parts else None
+    return found
 
 
 class Moment(msgspec.Struct, frozen=True, kw_only=True):

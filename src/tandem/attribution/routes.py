@@ -28,7 +28,7 @@ from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import Rows, reason_of
+from tandem.metrics.comparison import NOTES, Rows, anew, reason_of
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -188,11 +188,17 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         may_export=caller.may("figures.export"),
         reason=reason,
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}, answer.totals.conversions),
-        recounted=recounted(house, address.site) if ask.kind == "goal" else None,
+        recounted=_recounted(house, address.site, ask.kind),
         is_partial=address.period.since < clock.now() < address.period.until,
         now=clock.now(),
         **_words(),
     )
+
+
+def _recounted(house: House, site: Site, kind: str) -> float | None:
+    """The share done while conversions or their journeys are counted anew: goals alone touch conversions by goals."""
+    found = recounted(house, site)
+    return found.share if found and (found.is_all or kind == "goal") else None
 
 
 def _words() -> dict[str, Any]:
@@ -238,13 +244,16 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"
     note_act(house, caller, view.address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
+    share = _recounted(house, view.address.site, ask.kind)
+    if share is not None:
+        headers[NOTES] = anew("credit", share)
     if format == "json":
         return Response(found, media_type="application/json", headers=headers)
     if format != "csv":
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     out = io.StringIO()
     writer = csv.DictWriter(out, EXPORTED)
-    writer.writeheader()
+    writer.writerow({n: n if share is None or n in NOT_DERIVED else anew(n, share) for n in EXPORTED})
     writer.writerows({k: _cell(v) for k, v in row.items()} for row in found)
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -262,6 +271,9 @@ EXPORTED = (
     "payback_days",
     *(f"by_{m}" for m in MODELS),
 )
+
+
+NOT_DERIVED = ("value", "cost", "clicks")
 
 
 def _exported(row: Row) -> dict[str, Any]:

@@ -230,6 +230,10 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     search: str = ""
     reason: Reason | None = None
     """Why no row shows how it went."""
+    recounting: float | None = None
+    """The share done while some columns are counted anew: …"""
+    recounted: tuple[str, ...] = ()
+    """… these."""
 
     @property
     def columns(self) -> list[Figure]:

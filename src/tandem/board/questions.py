@@ -18,7 +18,7 @@ from tandem.metrics.ask import Filter, Question, Result, Value, series
 from tandem.metrics.breakdown import desk_of, splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Compared, Reason, Rows, compared, reason_of
+from tandem.metrics.comparison import Compared, Reason, Rows, compared, reason_of, recounting
 from tandem.metrics.metric import Unit
 
 LIVE_MINUTES = 30
@@ -145,13 +145,15 @@ def table(house: House, address: Address, kind: TableKind, reading: Reading) -> 
         question, with_bots=question.with_bots or kind.with_bots, where=(*question.where, *kind.extra)
     )
     questions = [question]
-    reason = reason_of(house, address, first)
+    reason = reason_of(house, address, first, by=(kind.by,))
     if address.before and reason is None:
         questions.append(msgspec.structs.replace(question, since=address.before.since, until=address.before.until))
     results = desk_of(house).ask_all(questions)
-    return _table(
-        kind, results, reading, names_of(house, address.site, kind.by), Rows(house, address, first, reason), reason
-    )
+    judge, names = Rows(house, address, first, reason), names_of(house, address.site, kind.by)
+    shares = {f: recounting(house, address.site, (f,), (kind.by,), question.where) for f in kind.figures}
+    anew = tuple(f for f, share in shares.items() if share is not None)
+    found = _table(kind, results, reading, names, judge, reason)
+    return msgspec.structs.replace(found, recounting=shares[anew[0]] if anew else None, recounted=anew)
 
 
 def _table(
@@ -230,6 +232,7 @@ def live(house: House, site: Site, now: datetime) -> dict[str, Any]:
     total = question(("collect.page_visitors", "collect.pageviews", "collect.actions", "collect.conversions"))
     answers = desk_of(house).ask_all([total, minutes, last, *splits.values()])
     return {
+        "recounting": recounting(house, site, ("collect.conversions",)),
         "total": answers[0].total,
         "minutes": series(minutes, answers[1], "collect.page_visitors"),
         "last": answers[2].total["collect.page_visitors"],

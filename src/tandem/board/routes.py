@@ -14,7 +14,7 @@ from tandem.accounts.audit import note_act
 from tandem.accounts.first_steps import first_steps
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, goal_names, recounted
+from tandem.accounts.house import House, goal_names
 from tandem.base import clock, web
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
@@ -24,7 +24,7 @@ from tandem.metrics.address import Address, View, written
 from tandem.metrics.asked import address_asked, fitting, of_figure, of_visits
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
-from tandem.metrics.comparison import Compared, compared, goals_missing
+from tandem.metrics.comparison import NOTES, Compared, anew, compared, goals_missing, recounting
 from tandem.metrics.explain import explained
 from tandem.metrics.metric import Figure, Unit
 from tandem.metrics.period import Period
@@ -359,7 +359,8 @@ class ComparedOut(msgspec.Struct, frozen=True):
 class FigureAnswer(msgspec.Struct, frozen=True):
     """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
 
-    `recounting` is the share done (0 to 1) while goals are counted anew; figures that rest on them are mixed meanwhile.
+    `recounting` is the share done (0 to 1) while something of the answer is counted anew and therefore mixed; `notes`
+    say which figures.
     `compared` holds each figure of a question without split beside its comparison.
     """
 
@@ -371,6 +372,7 @@ class FigureAnswer(msgspec.Struct, frozen=True):
     took_ms: float
     recounting: float | None = None
     compared: dict[str, ComparedOut] = {}
+    notes: list[str] = []
 
 
 @get("/api/figures", sync_to_thread=True, tags=["figures"])
@@ -392,7 +394,7 @@ def api_figures(
     caller.must("figures.read")
     address, result, splits = _asked(request, house, caller, figures, by)
     rows = [FigureRow(dict(zip(splits, map(_plain, r.key), strict=True)), r.figures) for r in result.rows]
-    span = address.period
+    span, names = address.period, _listed(figures)
     return FigureAnswer(
         address.site.key,
         span.since.isoformat(),
@@ -400,9 +402,16 @@ def api_figures(
         rows[: max(0, min(most, MOST_ROWS))],
         len(rows),
         result.took_ms,
-        recounted(house, address.site),
+        recounting(house, address.site, names, splits, address.where),
         {} if splits else _compared(house, address, result.total),
+        list(_anew(house, address, names, splits).values()),
     )
+
+
+def _anew(house: House, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
+    """Of these figures those that are being counted anew, each with the words for it."""
+    shares = {name: recounting(house, address.site, (name,), splits, address.where) for name in names}
+    return {name: anew(name, share) for name, share in shares.items() if share is not None}
 
 
 def _compared(house: House, address: Address, found: dict[str, Any]) -> dict[str, ComparedOut]:
@@ -436,11 +445,14 @@ def export(
     """What a table shows, all rows, as CSV or JSON."""
     caller.must("figures.export")
     address, result, splits = _asked(request, house, caller, figures, by)
-    names = [f for f in figures.split(",") if f]
+    names = _listed(figures)
     what, span = by.replace(",", "-") or "total", address.period
     file = f"tandem-{address.site.key}-{what}-{span.first}-{span.last}.{format}"
     note_act(house, caller, address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
+    notes = _anew(house, address, names, splits)
+    if notes:
+        headers[NOTES] = "; ".join(notes.values())
     if format == "json":
         rows = [
             dict(zip(splits, map(_plain, r.key), strict=True)) | {n: r.figures[n] for n in names} for r in result.rows
@@ -450,7 +462,7 @@ def export(
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     out = io.StringIO()
     writer = csv.writer(out)
-    writer.writerow([*splits, *names])
+    writer.writerow([*splits, *(notes.get(n, n) for n in names)])
     for row in result.rows:
         writer.writerow(
             [*(_cell(k) for k in row.key), *("" if row.figures[n] is None else row.figures[n] for n in names)]
@@ -461,13 +473,17 @@ def export(
 def _asked(
     request: Request[Any, Any, Any], house: House, caller: Caller, figures: str, by: str
 ) -> tuple[Address, Any, tuple[str, ...]]:
-    names, splits = tuple(f for f in figures.split(",") if f), tuple(b for b in by.split(",") if b)
+    names, splits = _listed(figures), _listed(by)
     if not names:
         raise UserError("The question names no figure.", "Name some, like figures=collect.visits.")
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
     address = _address(request, house, caller)
     return address, desk_of(house).ask(address.question(names, splits)), splits
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
 
 
 def _plain(value: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from tandem.accounts.house import House
+from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base import clock, log
 from tandem.base.database import Database
@@ -24,17 +24,43 @@ _log = log.get("collect")
 
 
 def made_with(db: Database, site: Site) -> str:
-    """What visits of this site depend on beside their facts: rules, goals, own hosts, currency."""
+    """What visits of this site depend on beside their facts: rules, own hosts, currency, and the goals."""
+    goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
+    return f"{_base(site)}{_hashed(goals)}"
+
+
+def _base(site: Site) -> str:
+    return f"{RULES_VERSION}-{_hashed((sorted(site.hosts), site.currency))}"
+
+
+def _hashed(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _made_with_once(db: Database, site: Site) -> str:
+    """The same as versions up to 0.2.0 wrote it, which gave all parts one hash."""
     goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
     text = repr((RULES_VERSION, goals, sorted(site.hosts), site.currency))
     return f"{RULES_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
+ALL = "+all"
+"""What is put behind `made_with` while all visits are derived again, and not their goals only."""
+
+
+def _is_of_now(db: Database, site: Site, made: str) -> bool:
+    return made.removesuffix(ALL) in (made_with(db, site), _made_with_once(db, site))
+
+
 def is_healed(db: Database, site: Site) -> bool:
     """Whether all visits of this site were made with the rules and goals of now."""
+    row = _row(db, site)
+    return row is not None and row.done_at is not None and _is_of_now(db, site, row.made_with)
+
+
+def _row(db: Database, site: Site) -> Any:
     with db.read() as c:
-        row = c.execute(select(t).where(t.c.site_id == site.id)).first()
-    return row is not None and row.done_at is not None and row.made_with == made_with(db, site)
+        return c.execute(select(t).where(t.c.site_id == site.id)).first()
 
 
 def note_healed(db: Database, site: Site) -> None:
@@ -51,8 +77,8 @@ def heal(
 
     tell   is called with the share done, 0 to 1
     """
-    db, made = house.database, made_with(house.database, site)
-    first = _left_off(db, site, made)
+    db = house.database
+    first, made = _left_off(db, site)
     if first == 0:
         store.conclude_again(house.warehouse, site, rules or load_rules())
     goals = store.goals_of(db, site)
@@ -63,21 +89,28 @@ def heal(
             store.derive_all(house.warehouse, site, *ranges[i], goals)
         _note(db, site, made, i + 1)
     with db.write() as c:
-        c.execute(update(t).where(t.c.site_id == site.id).values(done_at=clock.now()))
+        done = {"done_at": clock.now(), "made_with": made.removesuffix(ALL)}
+        c.execute(update(t).where(t.c.site_id == site.id).values(**done))
     tell(1.0)
     _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=RULES_VERSION)
     return RANGES - first
 
 
-def recounted(house: House, site: Site) -> float | None:
-    """The share done (0 to 1) while visits are derived again with the rules and goals of now; None if they all are."""
-    with house.database.read() as c:
-        row = c.execute(select(t).where(t.c.site_id == site.id)).first()
+def recounted(house: House, site: Site) -> Recount | None:
+    """How far visits are derived again with the rules and goals of now; None if they all are."""
+    row = _row(house.database, site)
     if row is None:
         return None
-    if row.made_with != made_with(house.database, site):
-        return 0.0
-    return None if row.done_at is not None else row.next_range / row.ranges
+    if not _is_of_now(house.database, site, row.made_with):
+        return Recount(share=0.0, is_all=_is_all(site, row.made_with))
+    if row.done_at is not None:
+        return None
+    return Recount(share=row.next_range / row.ranges, is_all=row.made_with.endswith(ALL))
+
+
+def _is_all(site: Site, made: str) -> bool:
+    """Whether more than goals has changed since; what an older version wrote does not tell, so it may have."""
+    return made.endswith(ALL) or not made.startswith(_base(site))
 
 
 def heal_where_needed(house: House) -> None:
@@ -100,14 +133,14 @@ def _choose_main(house: House, site: Site) -> None:
         store.choose_main_by_orders(house.warehouse, house.database, site)
 
 
-def _left_off(db: Database, site: Site, made: str) -> int:
-    """The range to go on with; 0 when there is no unfinished healing of the same kind."""
-    with db.read() as c:
-        row = c.execute(select(t).where(t.c.site_id == site.id)).first()
-    if row is not None and row.made_with == made and row.done_at is None:
-        return int(row.next_range)
+def _left_off(db: Database, site: Site) -> tuple[int, str]:
+    """The range to go on with (0 when there is no unfinished healing of the same kind), and what is noted of it."""
+    row, now = _row(db, site), made_with(db, site)
+    if row is not None and row.done_at is None and _is_of_now(db, site, row.made_with):
+        return int(row.next_range), str(row.made_with)
+    made = now + (ALL if row is None or _is_all(site, row.made_with) else "")
     _note(db, site, made, 0)
-    return 0
+    return 0, made
 
 
 def _note(db: Database, site: Site, made: str, next_range: int) -> None:

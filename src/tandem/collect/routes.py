@@ -143,7 +143,7 @@ def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: 
         site=site,
         goals=store.goals_of(house.database, site),
         counts=counts,
-        recounted=recounted(house, site),
+        recounted=found.share if (found := recounted(house, site)) else None,
     )
 
 

@@ -6,7 +6,7 @@ alone and says why.
 
 import time
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +19,8 @@ from tandem.accounts.house import House, recounted
 from tandem.accounts.model import Site
 from tandem.base.warehouse import sql_text
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Desk, Value, buckets, counted
-from tandem.metrics.catalogue import FIGURES, OF_VISITS
+from tandem.metrics.ask import Desk, Filter, Value, buckets, counted
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
 from tandem.metrics.chance import ENOUGH_DAYS, is_clear, of_part, scatter_of, with_cases
 from tandem.metrics.metric import Figure, Metric
 from tandem.metrics.period import Period
@@ -36,6 +36,8 @@ UNLIKE_LENGTH = 0.01
 NOTICED = 0.005
 """A change below half a per cent is none."""
 FRESH_S = 600.0
+DERIVED, GOALS = OF_VISITS | {"ad_visits"}, "conversions"
+"""Views made of derived visits, and the one of them whose rows are goals reached."""
 SCATTER_DAYS = 56
 """Eight weeks before a period tell how much its days scatter."""
 SCATTER_FRESH_S = 6 * 3600.0
@@ -242,15 +244,48 @@ class History:
         return found
 
 
-def reason_of(house: House, address: Address, name: str, before: Period | None = None) -> Reason | None:
-    """Why the comparison of a figure bears no verdict; None if it does, or if nothing is compared."""
+def recounting(
+    house: House, site: Site, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
+) -> float | None:
+    """The share done (0 to 1) while one of these figures, splits or filters is counted anew; None while none is.
+
+    Whatever is read range by range of visitors from rows that are being rewritten is mixed meanwhile: what rests on
+    goals while goals have changed, and all that is derived of visits while rules, hosts or the currency have.
+    """
+    found = recounted(house, site)
+    if found is None:
+        return None
+    dimensions = [DIMENSIONS[name] for name in (*by, *(f.by for f in where)) if name in DIMENSIONS]
+    is_mixed = any(
+        p.rests_on_goals or (found.is_all and p.view in DERIVED) for name in figures for p in _parts(name)
+    ) or any(d.home == GOALS or (found.is_all and d.home in DERIVED and not d.is_time) for d in dimensions)
+    return found.share if is_mixed else None
+
+
+NOTES = "x-tandem-notes"
+"""The header that answers for programs say it in."""
+
+
+def anew(name: str, share: float) -> str:
+    """A column that is being counted anew, for programs and files: `collect.conversions (being recounted, 40%)`."""
+    return f"{name} (being recounted, {int(share * 100)}%)"
+
+
+def reason_of(
+    house: House, address: Address, name: str, before: Period | None = None, by: tuple[str, ...] = ()
+) -> Reason | None:
+    """Why a figure (split `by`) bears no verdict: it is counted anew, or its comparison bears none.
+
+    None if it bears one, or if nothing is compared
+    """
+    now, site = address.now, address.site
+    share = recounting(house, site, (name,), by, address.where)
+    if share is not None:
+        return Reason(why="recounting", share=share)
     before = before or address.before
     if before is None:
         return None
-    now, site = address.now, address.site
     parts = _parts(name)
-    if any(p.rests_on_goals for p in parts) and (share := recounted(house, site)) is not None:
-        return Reason(why="recounting", share=share)
     history = history_of(house)
     firsts = [unmeasured(before, history.first(site.id, p.view), "hour" not in p.by) for p in parts]
     if days := [day for day in firsts if day]:
@@ -273,10 +308,10 @@ def compared(house: House, address: Address, figures: Sequence[str], now: dict[s
     """
     alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
     before = address.before
-    if before is None:
-        return alone
     reasons = {f: reason_of(house, address, f, before) for f in figures}
     found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
+    if before is None:
+        return found
     groups: dict[int, list[str]] = {}
     for f in figures:
         if reasons[f] is None:

@@ -13,6 +13,7 @@ from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
+from tandem.metrics.comparison import recounting
 from tandem.rates.store import rates_of
 from tandem.reconcile import questions, store
 from tandem.reconcile.model.finding import excesses
@@ -162,12 +163,13 @@ def review(house: House, site: Site) -> int:
         for figure, splits in source.figures.items():
             if source.is_held and figure != "clicks" and not rules.is_same:
                 continue  # goals of an ad system and deals of a CRM are mostly other things than ours, not other counts
+            is_mixed = recounting(house, site, (FIGURES[figure].ours,)) is not None  # judged when it is counted
             for split in ("day", "channel"):
                 if split not in splits:
                     continue
                 first, last = max(since, splits[split][0]), min(until, splits[split][1])
                 waiting.discard((source.id, figure, split))
-                if first > last:
+                if first > last or is_mixed:
                     continue
                 comparison = questions.compare(house, site, source, figure, split, rules, first, last)
                 found = excesses(

@@ -27,6 +27,7 @@ from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.ask import Filter
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
+from tandem.metrics.comparison import NOTES, anew, recounting
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH
@@ -133,6 +134,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         most=most,
         shown_reasons=[name for name in REASONS if any(line.reasons[name] for line in lines)],
         total=total[0] if total else None,
+        recounted=_recounted(house, site, choice),
         findings=store.findings_of(house.database, site),
         imports=store.imports_of(house.database, site),
         draft=draft,
@@ -145,6 +147,11 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         tabs=_tabs(view, choice),
         **_words(),
     )
+
+
+def _recounted(house: House, site: Site, choice: Choice | None) -> float | None:
+    """The share done while our side of the comparison is counted anew."""
+    return recounting(house, site, (FIGURES[choice.figure].ours,)) if choice else None
 
 
 def _tabs(view: View, choice: Choice | None) -> dict[str, str]:
@@ -321,11 +328,14 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
     file = f"tandem-{view.address.site.key}-reconciliation-{name}-{choice.figure}-{span.first}-{span.last}.{format}"
     note_act(house, caller, view.address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
+    share = _recounted(house, view.address.site, choice)
+    if share is not None:
+        headers[NOTES] = anew("ours", share)
     if format == "json":
         return Response(rows, media_type="application/json", headers=headers)
     out = io.StringIO()
     writer = csv.DictWriter(out, EXPORTED)
-    writer.writeheader()
+    writer.writerow({n: anew(n, share) if share is not None and n in OURS else n for n in EXPORTED})
     writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
 
@@ -334,6 +344,9 @@ EXPORTED = (
     "day", "source", "figure", "split", "part", "theirs", "ours", "difference", *REASONS, "unexplained",
     "unexplained_share", "sampling_error", "is_sampled", "is_thresholded",
 )  # fmt: skip
+
+
+OURS = ("ours", "difference", *REASONS, "unexplained", "unexplained_share")
 
 
 def _exported(comparison: questions.Comparison, cell: Cell) -> dict[str, Any]:

@@ -1,0 +1,136 @@
+"""While goals are counted anew, the note stands at every door where a figure stands that rests on them."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import TestClient
+
+from tandem.accounts import store as accounts
+from tandem.accounts.guard import Caller
+from tandem.accounts.house import House, Recount
+from tandem.accounts.model import Site
+from tandem.attribution.routes import ROUTES as MONEY
+from tandem.base import web
+from tandem.base.errors import UserError
+from tandem.board.routes import ROUTES as BOARD
+from tandem.collect import store
+from tandem.reconcile import jobs
+from tandem.reconcile.routes import ROUTES as RECONCILIATION
+from tests.attribution.shop import put
+from tests.attribution.test_questions import VISITS
+from tests.reconcile.conftest import bring, today  # noqa: F401 - fixtures
+
+SPAN = "period=2026-10-11..2026-11-09"
+NOTE, ON_PAGE = "being recounted, 40%", "being recounted, 40.0%"
+Door = TestClient[Litestar]
+
+
+@pytest.fixture
+def door(house: House, site: Site) -> Iterator[Door]:
+    put(house.warehouse, VISITS)
+    store.add_goal(house.database, site, "Purchase", "event", "purchase")
+    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
+    house.parts["goal_names"] = lambda site: {"1": "Purchase"}
+    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
+    assert signed_in is not None
+    caller = Caller(
+        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
+    )
+    app = Litestar(
+        route_handlers=[*BOARD, *MONEY, *RECONCILIATION],
+        dependencies={
+            "house": Provide(lambda: house, sync_to_thread=False),
+            "caller": Provide(lambda: caller, sync_to_thread=False),
+        },
+        exception_handlers={UserError: web.user_error},
+    )
+    with TestClient(app) as client:
+        yield client
+
+
+def text(door: Door, path: str) -> str:
+    answer = door.get(path)
+    assert answer.status_code == 200, answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        (f"/board?{SPAN}&compare=none", True),
+        (f"/traffic?{SPAN}&figure=collect.engagement_rate", True),
+        (f"/traffic/table/channels?{SPAN}", True),
+        (f"/traffic/table/goals?{SPAN}", True),
+        (f"/traffic/table/pages?{SPAN}", False),
+        (f"/traffic/table/pages?{SPAN}&f=goal:is:1", True),
+        (f"/explain/collect.bounce_rate?{SPAN}&compare=none", True),
+        (f"/explain/collect.visits?{SPAN}", False),
+        ("/realtime", True),
+        (f"/money?{SPAN}&conversion=goal:1", True),
+        (f"/money?{SPAN}&conversion=orders", False),
+    ],
+)
+def test_pages_say_it_where_it_is_so(door: Door, path: str, says: bool) -> None:
+    found = text(door, path)
+    assert (ON_PAGE in found.casefold()) == says
+
+
+def test_the_api_says_which_figures(door: Door) -> None:
+    asked = "collect.visits,collect.engagement_rate,collect.conversions"
+    found = door.get(f"/api/figures?{SPAN}&figures={asked}").json()
+    assert found["recounting"] == 0.4
+    assert found["notes"] == [f"collect.engagement_rate ({NOTE})", f"collect.conversions ({NOTE})"]
+    assert found["compared"]["collect.engagement_rate"]["reason"] == "recounting"
+    plain = door.get(f"/api/figures?{SPAN}&figures=collect.visits,collect.revenue").json()
+    assert (plain["recounting"], plain["notes"]) == (None, [])
+    filtered = door.get(f"/api/figures?{SPAN}&figures=collect.revenue&f=goal:is:1").json()
+    assert filtered["notes"] == [f"collect.revenue ({NOTE})"]
+
+
+def heads(answer: Any) -> tuple[list[str], str]:
+    assert answer.status_code == 200, answer.text
+    return next(csv.reader(io.StringIO(answer.text))), answer.headers.get("x-tandem-notes", "")
+
+
+def test_exports_say_it_in_their_heads(door: Door) -> None:
+    found = heads(door.get(f"/export?{SPAN}&figures=collect.visits,collect.conversion_rate&by=channel"))
+    assert found == (
+        ["channel", "collect.visits", f"collect.conversion_rate ({NOTE})"],
+        f"collect.conversion_rate ({NOTE})",
+    )
+    assert heads(door.get(f"/export?{SPAN}&figures=collect.visits&by=channel")) == (["channel", "collect.visits"], "")
+    as_json = door.get(f"/export?{SPAN}&figures=collect.conversions&by=channel&format=json")
+    assert as_json.headers["x-tandem-notes"] == f"collect.conversions ({NOTE})"
+    names, note = heads(door.get(f"/money/export?{SPAN}&conversion=goal:1"))
+    assert names[:3] == ["value", f"credit ({NOTE})", f"low ({NOTE})"] and "cost" in names and note
+    assert heads(door.get(f"/money/export?{SPAN}&conversion=orders"))[1] == ""
+
+
+def test_a_reconciliation_says_it_and_finds_nothing_meanwhile(
+    door: Door,
+    house: House,
+    site: Site,
+    bring: Any,  # noqa: F811
+) -> None:
+    bring("date,channel,conversions,sessions\n2026-10-14,Email,900,500\n", system="ga4", account="77")
+    span = "period=2026-10-14..2026-10-14&source=ga4:77"
+    known = door.get(f"/reconciliation?{span}&figure=conversions").text
+    assert ON_PAGE in known.casefold()
+    assert ON_PAGE not in text(door, f"/reconciliation?{span}&figure=sessions").casefold()
+    names, note = heads(door.get(f"/reconciliation/export?{span}&figure=conversions"))
+    assert f"ours ({NOTE})" in names and "theirs" in names and note == f"ours ({NOTE})"
+    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=True)
+    assert jobs.review(house, site) == 0, "of counts that are mixed nothing is found"
+    house.parts["recounted"] = lambda site: None
+    assert jobs.review(house, site) > 0
+
+
+def test_nothing_is_said_when_all_is_counted(door: Door, house: House) -> None:
+    house.parts["recounted"] = lambda site: None
+    for path in (f"/board?{SPAN}", f"/traffic/table/channels?{SPAN}", "/realtime", f"/money?{SPAN}&conversion=goal:1"):
+        assert "being recounted" not in text(door, path).casefold()

@@ -242,6 +242,7 @@ def menus(world: World) -> dict[str, Sequence[str]]:
     return {role.value: sorted({*Seen(world.open(role, "/board")).menu, "/account"}) for role in Role}
 
 
+@pytest.mark.skipif(ALL, reason="alone, each kind of filter meets each page, but not each role")
 def test_the_pages_are_opened_so_that_all_pairs_occur(menus: dict[str, Sequence[str]]) -> None:
     found = openings(menus)
     occur = {pair for one in found for pair in combinations(enumerate(one[:5]), 2)}

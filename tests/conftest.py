@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -25,6 +24,8 @@ from tandem.collect.store import main_goals
 from tandem.metrics.ask import Desk
 from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
+from tests.served import free_port as free_port
+from tests.served import running as running
 
 ROOT = Path(__file__).parents[1]
 # Hashing a password is dear on purpose (0.2 s, 64 MB); what tests prove does not rest on how dear.
@@ -38,12 +39,6 @@ def scratch() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="tandem-test-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

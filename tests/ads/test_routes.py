@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.ads.conftest import table
-from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+from tests.served import Running
 
 ROWS = "2026-10-01 brand 100 10 5.00\n2026-10-02 brand 100 10 6.00\n"
 OCTOBER = "period=2026-10-01..2026-10-31"
@@ -28,7 +28,7 @@ def cost(browser: httpx.Client) -> float:
     return float(answer.json()["rows"][0]["figures"]["ads.cost"])
 
 
-def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> None:  # noqa: F811
+def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> None:
     with running.as_person("marketing") as browser:
         before = cost(browser)
         draft = upload(browser, table(ROWS), "october.csv")["draft"]
@@ -44,7 +44,7 @@ def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> N
         assert browser.post(f"/ads/imports/{draft}/undo?site=fern").status_code == 409
 
 
-def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:  # noqa: F811
+def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:
     with running.as_person("marketing") as browser:
         draft = upload(browser, table(ROWS).replace("2026-10-02", "soon"))["draft"]
         assert "Line 3:" in browser.get(f"/ads?site=fern&draft={draft}").text
@@ -52,7 +52,7 @@ def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: R
         assert "Wiersz 3:" in browser.get(f"/ads?site=fern&draft={draft}").text
 
 
-def test_a_report_larger_than_other_requests_may_be_is_taken(running: Running) -> None:  # noqa: F811
+def test_a_report_larger_than_other_requests_may_be_is_taken(running: Running) -> None:
     rows = "".join(f"2026-09-{1 + i % 28:02d} campaign-with-a-long-name-{i} 100 10 0.01\n" for i in range(70_000))
     assert len(table(rows)) > 5 << 20
     with running.as_person("marketing") as browser:
@@ -63,13 +63,13 @@ def test_a_report_larger_than_other_requests_may_be_is_taken(running: Running) -
 
 
 @pytest.mark.parametrize("fields", [{"system": "myspace"}, {"currency": "euro"}, {"order": "ymd"}, {"currency": "€€€"}])
-def test_what_a_person_says_wrongly_is_told(running: Running, fields: dict[str, str]) -> None:  # noqa: F811
+def test_what_a_person_says_wrongly_is_told(running: Running, fields: dict[str, str]) -> None:
     with running.as_person("marketing") as browser:
         answer = browser.post("/ads/import?site=fern", files={"file": ("a.csv", b"x")}, data=fields)
         assert answer.status_code == 400
 
 
-def test_another_workspace_reaches_nothing(running: Running) -> None:  # noqa: F811
+def test_another_workspace_reaches_nothing(running: Running) -> None:
     with running.as_person("marketing") as browser:
         draft = upload(browser, table(ROWS.replace("10 6.00", "10 6.66")))["draft"]
     with running.as_person("rival") as rival:
@@ -80,19 +80,19 @@ def test_another_workspace_reaches_nothing(running: Running) -> None:  # noqa: F
 
 @pytest.mark.parametrize("query", ["by=campaign", "by=term&f=campaign:is:brand", "by=ad_group&f=ad_group:is:x", "by=ad",
                                    "f=country:is:PL&by=nonsense", "period=today", "period=12mo&most=5"])  # fmt: skip
-def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
+def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
         assert browser.get(f"/ads?site=fern&{query}").status_code == 200
 
 
-def test_a_cost_cannot_be_filtered_by_what_visits_alone_know(running: Running) -> None:  # noqa: F811
+def test_a_cost_cannot_be_filtered_by_what_visits_alone_know(running: Running) -> None:
     with running.as_person("marketing") as browser:
         for query in ("figures=ads.cost&f=country:is:PL", "figures=collect.visits&f=ad_group:is:x"):
             answer = browser.get(f"/api/figures?{query}&site=fern", headers={"accept": "application/json"})
             assert answer.status_code == 400, answer.text
 
 
-def test_the_command_line_brings_in_through_the_running_server(running: Running, tmp_path: Path) -> None:  # noqa: F811
+def test_the_command_line_brings_in_through_the_running_server(running: Running, tmp_path: Path) -> None:
     path = tmp_path / "cli.csv"
     path.write_text(table("2026-10-09 brand 10 1 2.50\n"))
 
@@ -115,7 +115,7 @@ def test_the_command_line_brings_in_through_the_running_server(running: Running,
         assert tandem("ads", "import", str(tmp_path / "none.csv"), "--site", "fern").returncode == 2
 
 
-def test_rates_are_imported_from_a_file(running: Running, tmp_path: Path) -> None:  # noqa: F811
+def test_rates_are_imported_from_a_file(running: Running, tmp_path: Path) -> None:
     path = tmp_path / "eurofxref-hist.csv"
     path.write_text("Date,USD,\n2020-01-02,1.1193,\n")
     env = {**os.environ, "TANDEM_DATA": str(running.folder)}

@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from tandem.accounts import store as accounts
 from tandem.collect.model.hit import event_id
-from tests.api.conftest import Running, eventually
+from tests.served import Running, eventually
 
 REPLIES = Path(__file__).parents[1] / "changes" / "replies"
 

@@ -14,7 +14,7 @@ from tandem.accounts import sessions
 from tandem.accounts.guard import COOKIE
 from tandem.accounts.tries import Limit, take
 from tandem.base.web import SAFE_HEADERS
-from tests.api.conftest import PASSWORD, Running, started
+from tests.served import PASSWORD, Running, started
 
 PAGES = (
     "/board",

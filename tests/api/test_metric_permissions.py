@@ -8,7 +8,7 @@ import pytest
 from tandem.accounts.permissions import DEEDS, MAY, SCOPES, Role, may
 from tandem.metrics.catalogue import FIGURES, needed
 from tandem.metrics.metric import Ratio, Unit
-from tests.api.conftest import Running
+from tests.served import Running
 
 DOORS = (
     "/api/figures?figures={name}",

@@ -10,7 +10,7 @@ import pytest
 from tandem.accounts import store
 from tandem.accounts.guard import COOKIE
 from tandem.accounts.permissions import DEEDS, MAY, SCOPES, Role
-from tests.api.conftest import Running, eventually
+from tests.served import Running, eventually
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 WRITTEN_OUT: dict[str, str] = {

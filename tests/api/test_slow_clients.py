@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tandem.serve import MOST_HEADER_BYTES, limits
-from tests.api.conftest import Running
+from tests.served import Running
 
 MANY = 1_100
 """More than the thousand at which the pages once stood still."""

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from tests.api.conftest import Running, running  # noqa: F401 - a fixture
 from tests.calls.test_intake import file, row
+from tests.served import Running
 
 OWN = "+48 22 555 11 00"
 
@@ -13,7 +13,7 @@ def add_pool(browser: httpx.Client, name: str, numbers: str = "", **more: str) -
     return browser.post("/calls/pools?site=fern", data={"name": name, "swaps": OWN, "numbers": numbers, **more})
 
 
-def test_a_pool_is_made_filled_and_advised(running: Running) -> None:  # noqa: F811
+def test_a_pool_is_made_filled_and_advised(running: Running) -> None:
     with running.as_person("marketing") as browser:
         answer = add_pool(browser, "Paid", "+48 22 555 12 00\n+48 22 555 12 01", price="1,50", channel="Paid Search")
         assert answer.status_code == 200, answer.text
@@ -32,7 +32,7 @@ WRONG = ("name=", "swaps=12", "numbers=12", "price=dear", "price=-1", "price=NaN
 
 
 @pytest.mark.parametrize("wrong", WRONG)
-def test_what_is_wrong_is_told_and_leaves_no_pool(running: Running, wrong: str) -> None:  # noqa: F811
+def test_what_is_wrong_is_told_and_leaves_no_pool(running: Running, wrong: str) -> None:
     with running.as_person("marketing") as browser:
         sent = {"name": "Never made", "swaps": OWN, "numbers": "+48 22 555 13 00"}
         sent |= dict([wrong.split("=")])
@@ -40,14 +40,14 @@ def test_what_is_wrong_is_told_and_leaves_no_pool(running: Running, wrong: str) 
         assert "Never made" not in browser.get("/calls/pools?site=fern").text
 
 
-def test_a_static_number_needs_a_source(running: Running) -> None:  # noqa: F811
+def test_a_static_number_needs_a_source(running: Running) -> None:
     with running.as_person("marketing") as browser:
         sent = {"number": "+48 22 555 17 00", "source": " "}
         assert browser.post("/calls/numbers?site=fern", data=sent).status_code == 400
         assert "leaflet-9" in browser.post("/calls/numbers?site=fern", data=sent | {"source": "leaflet-9"}).text
 
 
-def test_another_workspace_reaches_nothing(running: Running) -> None:  # noqa: F811
+def test_another_workspace_reaches_nothing(running: Running) -> None:
     with running.as_person("marketing") as browser:
         page = add_pool(browser, "Ours", "+48 22 555 14 00").text
     number = page.split('hx-post="/calls/numbers/')[1].split("?")[0]
@@ -58,7 +58,7 @@ def test_another_workspace_reaches_nothing(running: Running) -> None:  # noqa: F
         assert "Ours" not in rival.get("/calls/pools?site=rival").text
 
 
-def test_a_number_rests_and_is_lent_again(running: Running) -> None:  # noqa: F811
+def test_a_number_rests_and_is_lent_again(running: Running) -> None:
     with running.as_person("marketing") as browser:
         page = add_pool(browser, "Resting", "+48 22 555 16 00").text
         number = page.split('hx-post="/calls/numbers/')[1].split("?")[0]
@@ -72,20 +72,20 @@ def test_a_number_rests_and_is_lent_again(running: Running) -> None:  # noqa: F8
 @pytest.mark.parametrize("query", ["", "by=campaign&f=channel:is:Direct", "by=term&within=5&rows=100&most=50",
                                    "by=nonsense&within=x&rows=-1", "f=country:is:PL", "period=today&compare=none",
                                    "f=term:contains_not:a|b&f=entry:is_not:/"])  # fmt: skip
-def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
+def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
         answer = browser.get(f"/calls?site=fern&{query}")
         assert answer.status_code == 200
         assert "Which sources make the phone ring" in answer.text
 
 
-def test_a_call_that_is_not_there_gets_no_tag(running: Running) -> None:  # noqa: F811
+def test_a_call_that_is_not_there_gets_no_tag(running: Running) -> None:
     with running.as_person("marketing") as browser:
         for call in ("00000000000000aa", "x", "zzzzzzzzzzzzzzzz"):
             assert browser.post(f"/calls/{call}/tag?site=fern", data={"tag": "spam"}).status_code == 404
 
 
-def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:  # noqa: F811
+def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:
     with running.as_person("marketing") as browser:
         page = add_pool(browser, "Old name", "+48 22 555 18 00").text
         pool = page.split('"pool": "')[1].split('"')[0]
@@ -101,7 +101,7 @@ def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:  #
         assert rival.post(f"/calls/pools/{pool}?site=rival", data={"is_on": "0"}).status_code == 404
 
 
-def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> None:  # noqa: F811
+def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> None:
     body = file(row(0), row(1)).decode()
 
     def send(text: str, act: str = "dry", **more: str) -> httpx.Response:

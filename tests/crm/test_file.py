@@ -19,7 +19,7 @@ from tandem.crm.sources.table import Table, table_of
 from tandem.crm.tables import loads
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
-from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+from tests.served import Running
 
 WARSAW = ZoneInfo("Europe/Warsaw")
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -99,7 +99,7 @@ def test_no_moments(text: str) -> None:
         moment_of(text, WARSAW)
 
 
-def test_a_file_goes_in_through_the_page(running: Running) -> None:  # noqa: F811
+def test_a_file_goes_in_through_the_page(running: Running) -> None:
     with running.as_person("marketing") as browser:
         for act, said in (("dry", "This was a dry run"), ("take", "Brought in")):
             files = {"file": ("a.csv", ENGLISH.encode())}
@@ -112,7 +112,7 @@ def test_a_file_goes_in_through_the_page(running: Running) -> None:  # noqa: F81
 @pytest.mark.parametrize(
     "query", ["by=source&f=channel:is:Email", "by=known_by", "f=stage:is:x", "by=nonsense&period=today"]
 )
-def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:  # noqa: F811
+def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
         assert browser.get(f"/deals?site=fern&{query}").status_code == 200
 

@@ -31,9 +31,9 @@ from tandem.metrics.address import address_of
 from tandem.metrics.breakdown import breakdown, desk_of
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind
-from tests.api.conftest import Running, running  # noqa: F401 - a fixture
 from tests.connections.stub import Stub, outside
 from tests.crm.outsiders import pipedrive
+from tests.served import Running
 
 COST = "d4de1c1518b4531717c676029a45911c340390a6"
 AD = "a" * 40
@@ -247,7 +247,7 @@ def sent(browser: httpx.Client, address: str, *raws: dict[str, Any]) -> None:
     assert httpx.post(str(browser.base_url) + address, content=body, headers=headers).status_code == 200
 
 
-def test_only_what_the_dry_run_showed_is_kept(running: Running) -> None:  # noqa: F811
+def test_only_what_the_dry_run_showed_is_kept(running: Running) -> None:
     with running.as_person("marketing") as browser:
         number, hook = connected(browser)
         sent(browser, hook, raw(1, "off<er>"))
@@ -276,7 +276,7 @@ def test_only_what_the_dry_run_showed_is_kept(running: Running) -> None:  # noqa
 
 
 @pytest.mark.parametrize("number", [99, 0])
-def test_a_connection_that_is_not_ones_own_is_not_there(running: Running, number: int) -> None:  # noqa: F811
+def test_a_connection_that_is_not_ones_own_is_not_there(running: Running, number: int) -> None:
     with running.as_person("marketing") as browser:
         mine, _ = connected(browser)
         assert browser.get(f"/deals/mapping/{number}?site=fern").status_code == 404

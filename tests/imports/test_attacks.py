@@ -15,8 +15,8 @@ from tandem.imports import process
 from tandem.imports.archives import Unreadable, unpacked, unpacked_bytes, unpacked_into
 from tandem.imports.tables import NotATable, forms_of, rows_of
 from tandem.imports.xml import element_of
-from tests.api.conftest import Running, running  # noqa: F401 - a fixture
 from tests.imports.attacks import ARCHIVES, HARMLESS, SPREADSHEETS, TEXTS, TWO_CELLS, book, cell, sheet, zipped
+from tests.served import Running
 
 MB = 1 << 20
 
@@ -174,7 +174,7 @@ PAGES: dict[str, Callable[[], bytes]] = {
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, page: str) -> None:  # noqa: F811
+def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, page: str) -> None:
     entry = server(running.folder)
     before = megabytes(entry, "VmRSS")
     with running.as_person("admin") as browser:
@@ -185,7 +185,7 @@ def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, pag
     assert megabytes(entry, "VmRSS") - before < 80
 
 
-def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:  # noqa: F811
+def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:
     """Read as a whole, these 12 MB took 75 MB."""
     note = "x" * 560
     lines = [f"{n},2026-10-05T09:00:00Z,New,{n},{note}" for n in range(20_000)]

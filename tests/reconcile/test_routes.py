@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from tests.api.conftest import Running, running  # noqa: F401 - a fixture
+from tests.served import Running
 
 OCTOBER = "site=fern&period=2026-10-01..2026-10-31"
 ROWS = "date,channel,sessions\n2026-10-01,Email,500\n2026-10-01,=cmd,7\n2026-10-02,Email,50\n"
@@ -25,10 +25,10 @@ def state(answer: httpx.Response) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(urlsplit(answer.headers["hx-redirect"]).query).items()}
 
 
-def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> None:  # noqa: F811
+def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> None:
     with running.as_person("marketing") as browser:
         empty = browser.get(f"/reconciliation?{OCTOBER}").text
-        assert "Why do the figures differ?" in empty and "Bring in a report by day" in empty
+        assert "Why do the figures differ?" in empty and "/reconciliation/import" in empty
         draft = upload(browser, ROWS, system="ga4", account="77")["draft"]
         page = browser.get(f"/reconciliation?{OCTOBER}&draft={draft}").text
         assert "Nothing counts yet" in page and "Google Analytics 4" in page
@@ -80,7 +80,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
         assert "Bring in a report by day" in page and 'id="findings"' not in page
 
 
-def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:  # noqa: F811
+def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:
     with running.as_person("marketing") as browser:
         draft = upload(browser, ROWS.replace("2026-10-02", "soon"))["draft"]
         assert "Line 4:" in browser.get(f"/reconciliation?site=fern&draft={draft}").text
@@ -89,14 +89,14 @@ def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: R
 
 
 @pytest.mark.parametrize("fields", [{"system": "myspace"}, {"order": "ymd"}, {"zone": "Mars/Phobos"}])
-def test_what_a_person_says_wrongly_is_told(running: Running, fields: dict[str, str]) -> None:  # noqa: F811
+def test_what_a_person_says_wrongly_is_told(running: Running, fields: dict[str, str]) -> None:
     with running.as_person("marketing") as browser:
         answer = browser.post("/reconciliation/import?site=fern", files={"file": ("a.csv", b"x")}, data=fields)
         assert answer.status_code == 400
         assert browser.post("/reconciliation/import?site=fern", files={"file": ("", b"")}).status_code == 400
 
 
-def test_another_company_sees_nothing_of_it(running: Running) -> None:  # noqa: F811
+def test_another_company_sees_nothing_of_it(running: Running) -> None:
     with running.as_person("marketing") as browser:
         draft = upload(browser, ROWS.replace("500", "501"))["draft"]
     with running.as_person("rival") as browser:
@@ -104,7 +104,7 @@ def test_another_company_sees_nothing_of_it(running: Running) -> None:  # noqa: 
         assert browser.get("/reconciliation?site=fern").status_code == 404
 
 
-def test_the_goals_that_a_system_counts_are_chosen_and_named(running: Running) -> None:  # noqa: F811
+def test_the_goals_that_a_system_counts_are_chosen_and_named(running: Running) -> None:
     with running.as_person("admin") as browser:
         for name, match in (("Bought", "purchase"), ("Asked for a <b>quote", "quote")):
             goal = {"name": name, "kind": "event", "match": match}

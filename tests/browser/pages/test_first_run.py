@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser
 
-from tests.api.conftest import started
+from tests.served import started
 
 from .conftest import AGENT, is_error
 

@@ -1,7 +1,10 @@
 """A running server with two workspaces, somebody of every role, and tokens of every kind."""
 
+import hashlib
+import hmac
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,8 @@ from tandem.base import clock
 from tandem.base.database import Database
 
 PASSWORD = "a long password"
+TLS = ssl.create_default_context()
+"""Made once: each client would read all certificates anew, which takes longer than most requests."""
 
 
 class Running(NamedTuple):
@@ -39,17 +44,22 @@ class Running(NamedTuple):
     def as_person(self, role: str) -> httpx.Client:
         """A browser that is signed in and sends our page's proof."""
         return httpx.Client(
-            base_url=self.url, cookies={COOKIE: self.cookies[role]}, headers={"x-csrf": self.csrf[role]}, timeout=30
+            base_url=self.url,
+            cookies={COOKIE: self.cookies[role]},
+            headers={"x-csrf": self.csrf[role]},
+            timeout=30,
+            verify=TLS,
         )
 
     def as_program(self, token: str) -> httpx.Client:
-        return httpx.Client(base_url=self.url, headers={"authorization": f"Bearer {self.tokens[token]}"}, timeout=30)
+        headers = {"authorization": f"Bearer {self.tokens[token]}"}
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS)
 
     def as_nobody(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30)
+        return httpx.Client(base_url=self.url, timeout=30, verify=TLS)
 
 
-def port_nobody_has() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -57,14 +67,14 @@ def port_nobody_has() -> int:
 
 def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
     """A server on this folder; returns when it answers."""
-    port = port_nobody_has()
+    port = free_port()
     env = {**os.environ, "TANDEM_DATA": str(folder), "PORT": str(port), **more}
     log = (folder.parent / f"{folder.name}.log").open("wb")
     process = subprocess.Popen([sys.executable, "-m", "tandem.cli", "serve"], env=env, stdout=log, stderr=log)
     url, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
     while True:
         try:
-            if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
+            if httpx.get(f"{url}/healthz", timeout=5, verify=TLS).status_code == 200:
                 return process, url
         except httpx.HTTPError:
             pass
@@ -75,7 +85,7 @@ def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
 
 @pytest.fixture(scope="session")
 def running(scratch: Path) -> Iterator[Running]:
-    folder = Path(tempfile.mkdtemp(prefix="served-", dir=scratch))  # modules that import the fixture make their own
+    folder = Path(tempfile.mkdtemp(prefix="served-", dir=scratch))
     db = Database(f"sqlite:///{folder / 'records.db'}")
     db.migrate()
     people, cookies, tokens = {}, {}, {}
@@ -117,9 +127,6 @@ def running(scratch: Path) -> Iterator[Running]:
 
 
 def _csrf(db: Database, cookie: str) -> str:
-    import hashlib
-    import hmac
-
     return hmac.new(store.secret(db, "house"), b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
 
 

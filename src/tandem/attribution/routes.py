@@ -13,7 +13,7 @@ from litestar.response import Redirect
 from tandem.accounts.audit import note_act
 from tandem.accounts.frame import framed
 from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, goal_names, recounted
+from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
 from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked, needed_for
@@ -28,7 +28,7 @@ from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import NOTES, Rows, anew, reason_of
+from tandem.metrics.comparison import NOTES, Rows, anew, reason_of, recounting
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -161,7 +161,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     address = view.address
     conversion = _named(house, address.site, choice.conversion)
     figure = COUNTED_BY[choice.conversion.partition(":")[0]]
-    reason = reason_of(house, address, figure)
+    reason = reason_of(house, address, figure, by=("channel",))
     before = _ask(address, choice, address.before) if address.before and reason is None else None
     ask = _ask(address, choice, address.period)
     answer = _answered(house, ask, choice.model, before)
@@ -187,7 +187,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         reports=store.reports_of(house.database, address.site, 12),
         may_export=caller.may("figures.export"),
         reason=reason,
-        went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}, answer.totals.conversions),
+        went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
         recounted=_recounted(house, address.site, ask.kind),
         is_partial=address.period.since < clock.now() < address.period.until,
         now=clock.now(),
@@ -196,9 +196,8 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
 
 
 def _recounted(house: House, site: Site, kind: str) -> float | None:
-    """The share done while conversions or their journeys are counted anew: goals alone touch conversions by goals."""
-    found = recounted(house, site)
-    return found.share if found and (found.is_all or kind == "goal") else None
+    """The share done while conversions or the visits that led to them are counted anew."""
+    return recounting(house, site, (COUNTED_BY[kind],), ("channel",))
 
 
 def _words() -> dict[str, Any]:

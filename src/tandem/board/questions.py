@@ -162,7 +162,6 @@ def _table(
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
     before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else None
-    total = sum(r.figures[first] or 0 for r in rows)
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
     lines = [
         Line(
@@ -170,7 +169,7 @@ def _table(
             label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
             values=[row.figures[f] for f in kind.figures],
             share=(row.figures[first] or 0) / largest,
-            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {}), total),
+            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {})),
         )
         for row in rows
     ]

@@ -123,8 +123,8 @@ def _keep(house: House, site: Site, parts: list[Spill[CallFact]], hints: Hints) 
     """Block by block, so that a large file costs no memory; what a crash leaves out comes when the file comes again."""
     calls = list[tuple[datetime, int]]()
     for number, part in enumerate(parts):
-        progress.at(number, len(parts) / 0.3)
-        calls += store.put(house, site, part, hints.region)
+        with progress.part(0.3 * number / len(parts), 0.3 * (number + 1) / len(parts)):
+            calls += store.put(house, site, part, hints.region)
     with progress.part(0.3, 1):
         store.credit_all(house, site, calls)
 

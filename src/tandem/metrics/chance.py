@@ -65,7 +65,7 @@ def is_clear(name: str, now: Values, before: Values, scatter: float | None = Non
     if (isinstance(figure, Metric) and figure.adds_up) or figure.unit is Unit.COUNT:
         if scatter is None:
             scatter = 1.0 if figure.unit is Unit.COUNT else UNKNOWN_SPREAD
-        case = (value + value_before) / (cases + cases_before)  # what one case brings; of a count it is 1
+        case = (abs(value) + abs(value_before)) / (cases + cases_before)  # what one case brings; of a count it is 1
         return case > 0 and counts_p(value / case, value_before / case, scatter) < LEVEL
     return means_p(value, cases, value_before, cases_before, UNKNOWN_SPREAD if scatter is None else scatter) < LEVEL
 
@@ -94,8 +94,10 @@ def counts_p(now: float, before: float, scatter: float = 1.0) -> float:
     source    Przyborowski and Wilenski 1940, the conditional test of two Poisson rates; exact where scatter is 1.
               The tails are the incomplete beta function, which also takes counts that are not whole.
     """
-    a, b = now / scatter, before / scatter
-    if a < 0 or b < 0 or a + b == 0:
+    if now < 0 and before < 0:  # losses: the same the other way round
+        now, before = -now, -before
+    a, b = max(0.0, now / scatter), max(0.0, before / scatter)
+    if a + b == 0:
         return 1.0
     at_least = float(betainc(a, b + 1, 0.5)) if a > 0 else 1.0
     at_most = float(betainc(b, a + 1, 0.5)) if b > 0 else 1.0
@@ -146,8 +148,8 @@ def means_p(now: float, cases: float, before: float, cases_before: float, scatte
         return 1.0
     average = (now * cases + before * cases_before) / (cases + cases_before)
     error = abs(average) * sqrt(scatter * (1 / cases + 1 / cases_before))
-    if not error:
-        return 1.0 if now == before or not scatter else 0.0
+    if not error:  # every case was alike; or the average is nought, and nothing can be said
+        return 1.0 if now == before or not average else 0.0
     return 2 * float(stdtr(degrees, -abs(now - before) / error))
 
 
@@ -159,7 +161,8 @@ def scatter_of(name: str, days: Sequence[Values]) -> float | None:
 
     days     whole days without a gap, oldest first, each with the figure, its parts and its cases
     source   Pearson's statistic over its degrees of freedom (McCullagh and Nelder 1989). Counts and sums are set
-             against the same weekday a week later (von Neumann 1941), so that neither weekdays nor a slow trend count.
+             against the same weekday a week later (von Neumann 1941), so that neither weekdays nor a slow trend count;
+             sums of weeks against a straight line. Waves of months are not seen.
     """
     figure = FIGURES[name]
     if len(days) < ENOUGH_DAYS:
@@ -171,10 +174,35 @@ def scatter_of(name: str, days: Sequence[Values]) -> float | None:
     if cases.sum() <= 0:
         return None
     if figure.adds_up or figure.unit is Unit.COUNT:
-        case = values.sum() / cases.sum()
-        expected = case * (values[WEEK:] + values[:-WEEK]).sum()
-        return max(1.0, float(((values[WEEK:] - values[:-WEEK]) ** 2).sum() / expected)) if expected > 0 else None
-    return _scatter_of_means(values, cases)
+        return _scatter_of_sums(values, abs(values).sum() / cases.sum())
+    return _larger(_scatter_of_means(values, cases), _scatter_of_means(_of_weeks(values * cases, cases), _weeks(cases)))
+
+
+def _scatter_of_sums(values: np.ndarray, case: float) -> float | None:
+    """The larger of what days and what weeks tell: good weeks come in a row, and days alone do not see that."""
+    expected = case * (values[WEEK:] + values[:-WEEK]).sum()
+    if expected <= 0:
+        return None
+    weeks = _weeks(values)
+    number = np.arange(len(weeks))
+    left = weeks - np.polyval(np.polyfit(number, weeks, 1), number)
+    of_days = float(((values[WEEK:] - values[:-WEEK]) ** 2).sum() / expected)
+    return max(1.0, of_days, float((left**2).sum() / (len(weeks) - 2) / (case * weeks.mean())))
+
+
+def _weeks(values: np.ndarray) -> np.ndarray:
+    """Sums of whole weeks, the newest last."""
+    return np.asarray(values[len(values) % WEEK :].reshape(-1, WEEK).sum(axis=1))
+
+
+def _of_weeks(tops: np.ndarray, bottoms: np.ndarray) -> np.ndarray:
+    """Averages of whole weeks; nought where a week has none."""
+    weeks = _weeks(bottoms)
+    return np.asarray(_weeks(tops) / np.maximum(weeks, 1.0))
+
+
+def _larger(of_days: float | None, of_weeks: float | None) -> float | None:
+    return of_days if of_weeks is None or of_days is None else max(of_days, of_weeks)
 
 
 def _scatter_of_ratio(name: str, figure: Ratio, days: Sequence[Values]) -> float | None:
@@ -184,16 +212,21 @@ def _scatter_of_ratio(name: str, figure: Ratio, days: Sequence[Values]) -> float
     if has.sum() < ENOUGH_DAYS or top.sum() <= 0:
         return None
     rate = float(top.sum() / bottom.sum())
-    varied = float((((top - rate * bottom) ** 2)[has] / bottom[has]).sum() / (has.sum() - 1))
+    varied = max(_varied(top, bottom, rate), _varied(_weeks(top), _weeks(bottom), rate))
     if is_share(name):
         return max(1.0, varied / (rate * (1 - rate))) if rate < 1 else None
     cases: float = sum(_cases(name, day) for day in days)
     return varied / rate**2 * cases / float(bottom.sum())
 
 
+def _varied(top: np.ndarray, bottom: np.ndarray, rate: float) -> float:
+    top, bottom = top[bottom > 0], bottom[bottom > 0]
+    return float(((top - rate * bottom) ** 2 / bottom).sum() / max(1, len(top) - 1))
+
+
 def _scatter_of_means(means: np.ndarray, cases: np.ndarray) -> float | None:
     means, cases = means[cases > 0], cases[cases > 0]
-    if len(means) < ENOUGH_DAYS:
+    if len(means) < ENOUGH_DAYS // WEEK:
         return None
     average = float((means * cases).sum() / cases.sum())
     varied = float((cases * (means - average) ** 2).sum() / (len(means) - 1))

@@ -4,6 +4,7 @@ Pages, tiles, colours and answers of the API take every change from here. A figu
 alone and says why.
 """
 
+import threading
 import time
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +26,7 @@ from tandem.metrics.chance import ENOUGH_DAYS, is_clear, of_part, scatter_of, wi
 from tandem.metrics.metric import Figure, Metric
 from tandem.metrics.period import Period
 
-Why = Literal["unmeasured", "young", "settling", "recounting", "clocks", "little_history"]
+Why = Literal["ahead", "unmeasured", "young", "settling", "recounting", "clocks", "little_history"]
 ENOUGH_ALIKE = 0.98
 """How mature the newer cohort must be, as a share of the older one's maturity."""
 COMPLETE = timedelta(days=60)
@@ -98,7 +99,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
 
 def relative(now: Value, before: Value) -> float | None:
     """Change as a share of what was before; None without a base."""
-    return None if now is None or not before else now / before - 1
+    return None if now is None or not before else (now - before) / abs(before)
 
 
 # ── the rules, without any store ──
@@ -187,6 +188,7 @@ class History:
     def __init__(self, house: House) -> None:
         self._house, self._known = house, dict[tuple[int, str], tuple[float, list[float]]]()
         self._scatters: TTLCache[tuple[Any, ...], float | None] = TTLCache(10_000, SCATTER_FRESH_S)
+        self._lock = threading.Lock()  # of the cache, which many requests use at once
 
     def first(self, site: int, view: str) -> datetime | None:
         """The first moment at which this view holds anything."""
@@ -202,11 +204,14 @@ class History:
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         about = (address.site.id, address.site.zone, address.where, address.with_bots, address.period.first)
-        missing = [n for n in names if (*about, n) not in self._scatters]
+        with self._lock:
+            found = {n: self._scatters[*about, n] for n in names if (*about, n) in self._scatters}
+        missing = [n for n in names if n not in found]
         days = self._days(address, missing) if missing else {}
-        found = {n: scatter_of(n, days[n]) for n in missing}
-        self._scatters.update({(*about, n): scatter for n, scatter in found.items()})
-        return {n: found[n] if n in found else self._scatters.get((*about, n)) for n in names}
+        fresh = {n: scatter_of(n, days[n]) for n in missing}
+        with self._lock:
+            self._scatters.update({(*about, n): scatter for n, scatter in fresh.items()})
+        return found | fresh
 
     def _days(self, address: Address, names: Sequence[str]) -> dict[str, list[Mapping[str, Value]]]:
         """Whole measured days before the period, oldest first, for each of these figures."""
@@ -285,6 +290,8 @@ def reason_of(
     before = before or address.before
     if before is None:
         return None
+    if address.period.so_far(now) is None:
+        return Reason(why="ahead")
     parts = _parts(name)
     history = history_of(house)
     firsts = [unmeasured(before, history.first(site.id, p.view), "hour" not in p.by) for p in parts]
@@ -352,16 +359,21 @@ class Rows:
         self._name, self._reason = name, reason
         is_compared = reason is None and address.before is not None
         self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
+        self._whole = self._over_both(house, address) if self._scatter is not None else 0.0
 
-    def compared(self, now: Mapping[str, Value], before: Mapping[str, Value], total: float) -> Compared:
-        """One row.
+    def _over_both(self, house: House, address: Address) -> float:
+        """The figure without a split, over both spans: what rows are parts of, whatever else narrows the table."""
+        assert address.before is not None
+        desk: Desk = house.parts["desk"]
+        questions = [address.question((self._name,), period=span) for span in (address.period, address.before)]
+        return sum(abs(answer.total.get(self._name) or 0) for answer in desk.ask_all(questions))
 
-        now, before   the figure of the row, and its cases
-        total         the figure over all rows
-        """
+    def compared(self, now: Mapping[str, Value], before: Mapping[str, Value]) -> Compared:
+        """One row; `now` and `before` are the figure of the row, and its cases."""
         name = self._name
         value, old = now.get(name), before.get(name)
-        scatter = of_part(self._scatter, (value or 0) / total if total else 1.0)
+        part = abs(value or 0) + abs(old or 0)
+        scatter = of_part(self._scatter, part / self._whole if self._whole else 1.0)
         clear = self._reason is None and is_clear(name, now, before, scatter)
         return Compared(figure=FIGURES[name], value=value, before=old, is_clear=clear, reason=self._reason)
 

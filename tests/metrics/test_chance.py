@@ -3,7 +3,9 @@
 import random
 from datetime import date, timedelta
 from math import comb, exp, sqrt
+from statistics import median
 
+import numpy as np
 import pytest
 
 from tandem.metrics.catalogue import FIGURES, needed
@@ -177,14 +179,64 @@ def test_false_verdicts_are_as_rare_as_the_level_says() -> None:
 
 def test_the_spread_of_amounts_and_of_shares_is_told_by_the_days() -> None:
     rng = random.Random(4)
-    orders = [poisson(rng, 20) for _ in range(56)]
-    money = [sum(rng.expovariate(1 / 100) for _ in range(n)) for n in orders]
-    sold = [{"collect.orders": n, "collect.revenue": m} for n, m in zip(orders, money, strict=True)]
-    assert 1.3 < (scatter_of("collect.revenue", sold) or 0) < 3, "exponential amounts: twice that of their number"
-    average = scatter_of("collect.average_order", sold)
-    assert average is not None and 0.5 < average < 1.6, "the variance of an amount is its mean squared"
+
+    def sold() -> list[dict[str, float]]:
+        orders = [poisson(rng, 20) for _ in range(56)]
+        return [
+            {"collect.orders": n, "collect.revenue": sum(rng.expovariate(1 / 100) for _ in range(n))} for n in orders
+        ]
+
+    def usual(name: str) -> float:
+        return median(scatter_of(name, sold()) or 0 for _ in range(21))
+
+    assert 1.7 < usual("collect.revenue") < 2.4, "exponential amounts: twice that of their number"
+    assert 0.8 < usual("collect.average_order") < 1.2, "the variance of an amount is its mean squared"
     views = [{"collect.pageviews": 1000, "collect.error_pages": poisson(rng, 50)} for _ in range(56)]
     assert 1 <= (scatter_of("collect.error_rate", views) or 0) < 1.6
+
+
+def test_good_weeks_in_a_row_are_no_change() -> None:
+    """Days of which each resembles the one before (0.7): what days alone tell would colour every third comparison."""
+    rng = np.random.default_rng(5)
+
+    def false(has_weeks: bool) -> float:
+        count = 0
+        for _ in range(200):
+            level = np.zeros(116)
+            for day in range(1, 116):
+                level[day] = 0.7 * level[day - 1] + rng.normal() * sqrt(1 - 0.49)
+            visits = [int(n) for n in rng.poisson(1000 * np.exp(0.2 * level))]
+            days = np.array(visits[:56])
+            alone = ((days[7:] - days[:-7]) ** 2).sum() / (days[7:] + days[:-7]).sum()
+            scatter = scatter_of("collect.visits", days_of(visits[:56])) if has_weeks else float(alone)
+            now, before = sum(visits[86:]), sum(visits[56:86])
+            count += is_clear("collect.visits", {"collect.visits": now}, {"collect.visits": before}, scatter)
+        return count / 200
+
+    assert false(has_weeks=True) < 0.15
+    assert false(has_weeks=False) > 0.2
+
+
+def test_what_days_tell_of_shares_and_averages_counts_in_the_verdict() -> None:
+    def rate(errors: int) -> dict[str, float]:
+        return {"collect.error_pages": errors, "collect.pageviews": 10_000, "collect.error_rate": errors / 10_000}
+
+    assert is_clear("collect.error_rate", rate(300), rate(220))
+    assert not is_clear("collect.error_rate", rate(300), rate(220), 9.0)
+    one, other = ({"collect.average_order": value, "collect.orders": 100} for value in (120.0, 100.0))
+    assert not is_clear("collect.average_order", one, other)
+    assert is_clear("collect.average_order", one, other, 0.05)
+    assert is_clear("collect.average_order", one, other, 0.0), "a shop with one price, and now another"
+    assert not is_clear("collect.average_order", one, one, 0.0)
+
+
+def test_losses_are_judged_too() -> None:
+    def margin(value: float) -> dict[str, float]:
+        return {"crm.margin": value, "crm.won": 500}
+
+    assert is_clear("crm.margin", margin(-10_000), margin(50_000))
+    assert is_clear("crm.margin", margin(-100_000), margin(-50_000))
+    assert not is_clear("crm.margin", margin(-51_000), margin(-50_000))
 
 
 def test_a_part_moves_with_the_whole_by_its_share() -> None:

@@ -23,6 +23,7 @@ from tandem.metrics.chance import is_clear
 from tandem.metrics.comparison import (
     Compared,
     Reason,
+    Rows,
     arrived,
     clocks_differ,
     immature,
@@ -427,3 +428,19 @@ def test_a_period_to_come_is_not_begun() -> None:
     period = period_of("2026-12-01..2026-12-02", "UTC", NOW)
     assert period.so_far(NOW) is None
     assert not clocks_differ(period, span("2026-11-24", "2026-11-25"), NOW)
+
+
+def test_a_period_to_come_is_no_fall(house: House, site: Site) -> None:
+    ahead = f"{NOW.date() + DAY}..{NOW.date() + 5 * DAY}"
+    assert reason_of(house, view(site, ahead), "collect.visits") == Reason(why="ahead")
+
+
+def test_rows_are_judged_by_their_share_of_both_spans(house: House, site: Site) -> None:
+    """A fall is judged as the same rise would be, by the part of the whole site that both hold."""
+    rows = Rows(house, view(site, "7d"), "collect.visits")
+    rows._scatter, rows._whole = 200.0, 20_000.0
+    values = {n: {"collect.visits": n} for n in (100, 200)}
+    rise, fall = rows.compared(values[200], values[100]), rows.compared(values[100], values[200])
+    assert rise.is_clear == fall.is_clear is True
+    rows._whole = 1_000.0
+    assert not rows.compared(values[200], values[100]).is_clear

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from math import sqrt
 
 import numpy as np
-from scipy.special import betainc, gammaln, stdtr
+from scipy.special import betainc, fdtri, gammaln, stdtr
 
 from tandem.metrics.ask import Value
 from tandem.metrics.catalogue import FIGURES
@@ -175,34 +175,34 @@ def scatter_of(name: str, days: Sequence[Values]) -> float | None:
         return None
     if figure.adds_up or figure.unit is Unit.COUNT:
         return _scatter_of_sums(values, abs(values).sum() / cases.sum())
-    return _larger(_scatter_of_means(values, cases), _scatter_of_means(_of_weeks(values * cases, cases), _weeks(cases)))
+    of_days = _scatter_of_means(values, cases)
+    of_weeks = _scatter_of_means(_weeks(values * cases) / np.maximum(_weeks(cases), 1.0), _weeks(cases))
+    return of_days if of_days is None or of_weeks is None else _of_both(of_days, of_weeks, len(days) // WEEK - 1)
+
+
+def _of_both(of_days: float, of_weeks: float, degrees: int) -> float:
+    """What weeks tell, where it is more than days explain: a good day is often followed by another.
+
+    source   the variance ratio: Snedecor's F, at one in twenty
+    """
+    return of_weeks if of_weeks > of_days * fdtri(degrees, ENOUGH_DAYS, 0.95) else of_days
 
 
 def _scatter_of_sums(values: np.ndarray, case: float) -> float | None:
-    """The larger of what days and what weeks tell: good weeks come in a row, and days alone do not see that."""
     expected = case * (values[WEEK:] + values[:-WEEK]).sum()
     if expected <= 0:
         return None
     weeks = _weeks(values)
     number = np.arange(len(weeks))
     left = weeks - np.polyval(np.polyfit(number, weeks, 1), number)
-    of_days = float(((values[WEEK:] - values[:-WEEK]) ** 2).sum() / expected)
-    return max(1.0, of_days, float((left**2).sum() / (len(weeks) - 2) / (case * weeks.mean())))
+    of_days = max(1.0, float(((values[WEEK:] - values[:-WEEK]) ** 2).sum() / expected))
+    of_weeks = float((left**2).sum() / (len(weeks) - 2) / (case * abs(weeks).mean()))
+    return _of_both(of_days, of_weeks, len(weeks) - 2)
 
 
 def _weeks(values: np.ndarray) -> np.ndarray:
     """Sums of whole weeks, the newest last."""
     return np.asarray(values[len(values) % WEEK :].reshape(-1, WEEK).sum(axis=1))
-
-
-def _of_weeks(tops: np.ndarray, bottoms: np.ndarray) -> np.ndarray:
-    """Averages of whole weeks; nought where a week has none."""
-    weeks = _weeks(bottoms)
-    return np.asarray(_weeks(tops) / np.maximum(weeks, 1.0))
-
-
-def _larger(of_days: float | None, of_weeks: float | None) -> float | None:
-    return of_days if of_weeks is None or of_days is None else max(of_days, of_weeks)
 
 
 def _scatter_of_ratio(name: str, figure: Ratio, days: Sequence[Values]) -> float | None:
@@ -212,7 +212,8 @@ def _scatter_of_ratio(name: str, figure: Ratio, days: Sequence[Values]) -> float
     if has.sum() < ENOUGH_DAYS or top.sum() <= 0:
         return None
     rate = float(top.sum() / bottom.sum())
-    varied = max(_varied(top, bottom, rate), _varied(_weeks(top), _weeks(bottom), rate))
+    of_days, of_weeks = _varied(top, bottom, rate), _varied(_weeks(top), _weeks(bottom), rate)
+    varied = _of_both(of_days, of_weeks, len(days) // WEEK - 1)
     if is_share(name):
         return max(1.0, varied / (rate * (1 - rate))) if rate < 1 else None
     cases: float = sum(_cases(name, day) for day in days)

@@ -1,5 +1,6 @@
 """Exports of ad systems, each with its traps: every file is read as what it says, or refused with line and cure."""
 
+import time
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -275,6 +276,17 @@ def test_what_the_person_says_fills_the_gaps(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_numbers_as_people_write_them(text: str, decimals: cells.Decimals, value: str) -> None:
     assert cells.number(text, decimals) == Decimal(value)
+
+
+@pytest.mark.parametrize("text", ["1e7000000", "-1e150000", "1e30", "9" * 5000, "99999999999999999999"])
+def test_a_number_that_no_report_holds_is_told_at_once(tmp_path: Path, text: str) -> None:
+    """As a whole number the first is seven million digits: one cell stopped the server for hours."""
+    lines = "Day,Campaign,Impressions,Clicks,Cost\n2026-11-20,E,{},5,{}\n2026-11-21,E,10,1,1\n"
+    began = time.perf_counter()
+    for cell in ((text, "1"), ("10", text)):
+        _, problems = one(written(tmp_path, lines.format(*cell)), system="google", currency="EUR")
+        assert "bad_number" in {problem.code for problem in problems}, cell
+    assert time.perf_counter() - began < 2
 
 
 @pytest.mark.parametrize("text", ["1e400", "NaN", "Infinity", "12 apples", "0x10"])

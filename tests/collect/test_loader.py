@@ -1,6 +1,7 @@
 """The loader: each event counts once, whatever is copied, torn, late, retried or killed."""
 
 import shutil
+import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -385,3 +386,20 @@ def test_values_no_browser_sends_do_not_stop_the_loader(load: Load, site: Site, 
     )
     assert ledger(warehouse, site.id) == {"stored": 3}
     assert len(visits_in(warehouse, site.id)) == 2
+
+
+def test_a_clock_that_ran_ahead_does_not_freeze_visits(
+    load: Load, site: Site, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = time.time_ns
+    with monkeypatch.context() as ahead:
+        ahead.setattr("tandem.collect.store.time.time_ns", lambda: real() + 3600 * 10**9)
+        load(told(site.id, 7, NOON))
+    load(told(site.id, 7, NOON + timedelta(minutes=1)))
+    assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 2
+    with monkeypatch.context() as behind:
+        behind.setattr("tandem.collect.store.time.time_ns", lambda: real() - 3600 * 10**9)
+        load(told(site.id, 7, NOON + timedelta(minutes=2)))
+        assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 3
+        store.derive_all(warehouse, site, 0, 2**64 - 1, [])
+    assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 3

@@ -252,3 +252,10 @@ def test_hostile_pages_count_against_a_small_limit_and_others_do_not(
 def test_a_page_is_judged_in_its_own_process_as_it_is_in_ours() -> None:
     page = WebPage(url="https://shop.example/", status=200, text="<p>nothing here</p>", policies=())
     assert start._judged(page, "shop") == problems_of(page.url, page.status, page.text, page.policies, "shop") != []
+
+
+@pytest.mark.parametrize("odd", ['<script src="http://[x"></script>', '<base href="http://[">'])
+def test_addresses_that_are_none_do_not_end_the_check(odd: str) -> None:
+    page = f'<head>{odd}<script defer src="https://t.example/t/tandem.js" data-site="fern"></script></head>'
+    policy = ["script-src t.example:" + "9" * 5000]
+    assert isinstance(problems_of("https://fern.example/", 200, page, policy, "fern"), list)

@@ -1,6 +1,7 @@
 """What is more than chance: the tests against values of the literature and against plain sums, and how days scatter."""
 
 import random
+import time
 from datetime import date, timedelta
 from math import comb, exp, sqrt
 from statistics import median
@@ -261,3 +262,20 @@ def test_what_counts_no_cases_names_the_count_of_its_cases(name: str) -> None:
     assert cases.unit is Unit.COUNT
     assert set(metric.by) <= set(cases.by)
     assert needed((metric.counts,)) <= needed((name,)) | {"figures.read"}
+
+
+@pytest.mark.parametrize("absurd", [1e11, 1e15, 1e300, float("inf"), float("nan")])
+def test_absurd_counts_are_judged_at_once(absurd: float) -> None:
+    began = time.perf_counter()
+    for top in (absurd, absurd / 2, 5.0):
+        now = {"collect.error_pages": top, "collect.pageviews": absurd, "collect.error_rate": top / absurd}
+        before = {"collect.error_pages": 1.0, "collect.pageviews": 1e15, "collect.error_rate": 1e-15}
+        is_clear("collect.error_rate", now, before)
+        is_clear("collect.visits", {"collect.visits": absurd}, {"collect.visits": 5})
+    assert time.perf_counter() - began < 1
+
+
+def test_shares_of_very_many_are_judged_by_the_normal_law() -> None:
+    for top in (50_000_000, 50_010_000, 50_030_000):
+        exact, normal = shares_p(top, 1e8, 5e7, 1e8), shares_p(top + 1, 1e8 + 2, 5e7 + 1, 1e8 + 2)
+        assert normal == pytest.approx(exact, rel=0.02, abs=1e-4)

@@ -18,6 +18,7 @@ from tandem.accounts.model import ApiToken, Person, Site
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
+from tandem.base.web import LANGUAGE_OF_CALLER
 
 COOKIE = "tandem_sign_in"
 LENSES = ("marketing", "engineering", "executive")
@@ -87,7 +88,9 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     raises   NotSignedIn; UserError (403) when a browser sends a change without our page's proof
     """
     known: Caller | None = request.scope["state"].get(_ASKS)  # where `signed_in` has looked already
-    return known or _caller_of(request, house)
+    caller = known or _caller_of(request, house)
+    request.scope["state"][LANGUAGE_OF_CALLER] = caller.language  # errors are told in it too
+    return caller
 
 
 def _caller_of(request: Request[Any, Any, Any], house: House) -> Caller:

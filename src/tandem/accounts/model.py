@@ -17,6 +17,7 @@ _HOST = re.compile(
     r"^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(:\d+)?\Z"
 )
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+LONGEST_NAME = 100
 _EMAIL = re.compile(rf"[^@\s<>()\[\]\\\",;:]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
 
 
@@ -158,13 +159,25 @@ def checked_email(text: str) -> str:
     return found
 
 
+def checked_name(name: str) -> None:
+    """Refuse a user's name that nobody could read.
+
+    raises   UserError
+    """
+    if not name.strip():
+        raise UserError("The person has no name.", "Give the name colleagues will see.").at("name")
+    if len(name) > LONGEST_NAME or not name.isprintable():
+        raise UserError(
+            "The name has over 100 characters, or some that nobody sees.", "Give the name colleagues will see."
+        ).at("name")
+
+
 def checked_person(email: str, name: str, role: str) -> None:
     """Refuse a person who could not sign in.
 
     raises   UserError naming the field and what it takes
     """
     checked_email(email)
-    if not name.strip():
-        raise UserError("The person has no name.", "Give the name colleagues will see.").at("name")
+    checked_name(name)
     if role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))

@@ -36,6 +36,8 @@ from tandem.base.errors import UserError
 
 WEB = Path(__file__).parents[1] / "web"
 LANGUAGES = ("en", "ru", "pl")
+LANGUAGE_OF_CALLER = "tandem.language"
+"""Where the language of whoever is signed in stands in a request's state."""
 _log = log.get("web")
 
 POLICY = (
@@ -466,7 +468,9 @@ def wants_json(request: Request[Any, Any, Any]) -> bool:
 
 
 def language_of(request: Request[Any, Any, Any]) -> str:
-    """The language of a person who is not signed in: cookie, then what the browser asks for."""
+    """The language of whoever is signed in; of others by their cookie, then by what the browser asks for."""
+    if known := request.scope.get("state", {}).get(LANGUAGE_OF_CALLER):
+        return str(known)
     chosen = request.cookies.get("tandem_language", "")
     if chosen in LANGUAGES:
         return chosen

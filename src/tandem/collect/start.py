@@ -69,8 +69,8 @@ def start_now(request: Request[Any, Any, Any], house: House, caller: Caller, sit
 def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
     """The latest page view of the last day, and what was refused since yesterday."""
     now = clock.now()
-    has_hits = store.has_events(house.warehouse, site)
-    hit = store.newest_view(house.warehouse, site, now - FRESH) if has_hits else None
+    hit = store.newest_view(house.warehouse, site, now - FRESH)
+    has_hits = hit is not None or store.had_views(house.warehouse, site, now - FRESH)
     refused: dict[str, int] = {}
     nameless = 0
     if caller.may("reception.read") and hit is None:

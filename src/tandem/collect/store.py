@@ -277,14 +277,23 @@ def derive_visits(
     """
     since, chains = dict(first_at), dict(first_at)
     bound = {"batch": near, "site": site.id, "since": min(first_at.values())}
-    for visitor, opened, chain_started, most_facts in warehouse.ask(SPANS, bound).rows:
+    spans = warehouse.ask(SPANS, bound).rows
+    version = _version_after(max((int(row[-1]) for row in spans), default=0))
+    for visitor, opened, chain_started, most_facts, _ in spans:
         if (moment := opened.replace(tzinfo=UTC)) < since[visitor]:
             since[visitor], chains[visitor] = moment, chain_started.replace(tzinfo=UTC)
-        if most_facts >= LONG and _lengthen(warehouse, site, visitor, since[visitor], first_at[visitor], goals):
+        if most_facts >= LONG and _lengthen(
+            warehouse, site, visitor, since[visitor], first_at[visitor], goals, version
+        ):
             del since[visitor], chains[visitor]
     if since:
         batch = near if since == first_at else mark_stale(warehouse, since, chains)
-        _write_visits(warehouse, site, batch, min(since.values()), goals)
+        _write_visits(warehouse, site, batch, min(since.values()), goals, version)
+
+
+def _version_after(newest: int) -> int:
+    """The moment in nanoseconds; more than the newest version, should a clock that ran ahead have written that."""
+    return max(time.time_ns(), newest + 2)  # a visit's row has the odd one, its removal the even one
 
 
 class VisitNear(msgspec.Struct, frozen=True, kw_only=True):
@@ -301,8 +310,9 @@ class VisitNear(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _lengthen(
-    warehouse: Warehouse, site: Site, visitor: int, since: datetime, first_at: datetime, goals: Sequence[Goal]
-) -> bool:
+    warehouse: Warehouse, site: Site, visitor: int, since: datetime, first_at: datetime, goals: Sequence[Goal],
+    version: int,
+) -> bool:  # fmt: skip
     """Add this visitor's new facts to the last visit, if it is long and that is all that they change; else False.
 
     What is added is all that lies behind the end of the stored visit, not the facts of a batch: a batch that is loaded
@@ -321,7 +331,7 @@ def _lengthen(
     sums = dict(zip(found.names, found.rows[0], strict=True))
     if sums.pop("goes_on"):
         sums["last_at"] = sums["last_at"].replace(tzinfo=UTC)
-        bound |= {**sums, "version": time.time_ns(), "of": last.version, "goals": _patterns(goals)}
+        bound |= {**sums, "version": version, "of": last.version, "goals": _patterns(goals)}
         # On a cluster the row comes here and goes to its shard, as all that is derived does.
         warehouse.do(EXTEND, bound, max_threads=1, parallel_distributed_insert_select=0)
         return True
@@ -332,7 +342,8 @@ def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: S
     """Make all visits of the visitors with ids from `first` up to `last` anew."""
     batch = time.time_ns()
     warehouse.do(_sql("mark_all_stale"), {"batch": batch, "site": site.id, "first": first, "last": last})
-    _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals)
+    newest = warehouse.value(_sql("newest_version"), site=site.id, first=first, last=last)
+    _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals, _version_after(int(newest)))
 
 
 def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
@@ -340,6 +351,11 @@ def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
     known = warehouse.ask(_sql("origins_known"), {"site": site.id}).rows
     add_origins(warehouse, site, {row[0]: Origin(*row[1:]) for row in known}, rules)
     add_agents(warehouse, dict(warehouse.ask(_sql("agents_known"), {"rules": RULES_VERSION}).rows))
+
+
+def had_views(warehouse: Warehouse, site: Site, until: datetime) -> bool:
+    """Whether any page was viewed before this moment."""
+    return bool(warehouse.value(_sql("had_views"), site=site.id, until=until))
 
 
 def has_events(warehouse: Warehouse, site: Site) -> bool:
@@ -382,13 +398,15 @@ def tidy(warehouse: Warehouse) -> None:
         warehouse.do(f"optimize table {name} final")
 
 
-def _write_visits(warehouse: Warehouse, site: Site, batch: int, since: datetime, goals: Sequence[Goal]) -> None:
+def _write_visits(
+    warehouse: Warehouse, site: Site, batch: int, since: datetime, goals: Sequence[Goal], version: int
+) -> None:
     bound = {
         "batch": batch,
         "site": site.id,
         "since": since,
         "currency": site.currency,
-        "version": time.time_ns(),
+        "version": version,
         "goals": _patterns(goals),
     }
     warehouse.do(DERIVE, bound)

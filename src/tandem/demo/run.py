@@ -52,6 +52,8 @@ def run(settings: Settings, around: Around, events: int = EVENTS, fresh: bool = 
         _seeded(house, events)
         (folder / DONE).touch()
     house.parts["demo_sign_ins"] = [(role, email, PASSWORD) for role, _, email in PEOPLE]
+    check_port(settings.host, settings.port)  # seeding took minutes
+    check_port("127.0.0.1", shop_port)
     shop = serve_shop(settings.base_url, shop_port, SITE_KEY, secret=_secret(house))
     shop.start()
     try:

@@ -5,7 +5,7 @@ scatter as Poisson's; days of a real site scatter more, by a factor that its own
 """
 
 from collections.abc import Mapping, Sequence
-from math import sqrt
+from math import erfc, isfinite, sqrt
 
 import numpy as np
 from scipy.special import betainc, fdtri, gammaln, stdtr
@@ -19,6 +19,7 @@ LEVEL = 0.01
 ENOUGH_DAYS = 28
 """Four weeks: three of each weekday to set against the one before."""
 WEEK = 7
+EXACT_UP_TO = 1e8
 UNKNOWN_SPREAD = 2.0
 """The scatter of sums and averages before history tells: that of a sum of amounts that are spread exponentially."""
 
@@ -51,6 +52,8 @@ def is_clear(name: str, now: Values, before: Values, scatter: float | None = Non
     scatter       how many times more its days vary than independent cases would; None where nobody knows
     """
     figure = FIGURES[name]
+    if not all(isfinite(v) for values in (now, before) for v in values.values() if v is not None):
+        return False
     if is_share(name):
         assert isinstance(figure, Ratio)
         pairs = [(v.get(figure.top), v.get(figure.bottom)) for v in (now, before)]
@@ -109,6 +112,10 @@ def shares_p(top: float, bottom: float, top_before: float, bottom_before: float,
 
     source   Fisher 1935, the exact test of a two by two table; exact where scatter is 1
     """
+    if max(bottom, bottom_before) / scatter > EXACT_UP_TO:  # the normal law; the exact sum would take minutes
+        rate = (top + top_before) / (bottom + bottom_before)
+        error = sqrt(scatter * rate * max(0.0, 1 - rate) * (1 / bottom + 1 / bottom_before))
+        return erfc(abs(top / bottom - top_before / bottom_before) / error / sqrt(2)) if error else 1.0
     a, n, b, m = (round(v / scatter) for v in (top, bottom, top_before, bottom_before))
     n, m = max(n, a), max(m, b)
     low, high = max(0, a + b - m), min(n, a + b)

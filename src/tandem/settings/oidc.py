@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tandem.accounts.house import House
-from tandem.accounts.model import checked_email
+from tandem.accounts.model import LONGEST_NAME, checked_email
 from tandem.accounts.permissions import Role
 from tandem.accounts.tries import Limit, take
 from tandem.base import log
@@ -166,7 +166,7 @@ class Client:
             raise UserError(
                 "The provider has not verified your e-mail address.", "Verify it there, then sign in again.", status=401
             )
-        return Claims(checked_email(email), str(claims.get("name") or email.partition("@")[0])[:200])
+        return Claims(checked_email(email), _name(claims.get("name")) or email.partition("@")[0])
 
     def _decoded(self, token: str) -> jwt.Token:
         """The token, if a key that the provider publishes signed it; its keys are read anew once, for they change."""
@@ -213,3 +213,8 @@ class Client:
         return UserError(
             "Signing in at the provider did not work.", "Start again; if it stays so, the server's log says why.", 401
         )
+
+
+def _name(told: object) -> str:
+    """A provider's name of somebody, as far as it can be read."""
+    return "".join(sign for sign in str(told or "") if sign.isprintable())[:LONGEST_NAME].strip()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tandem.ads.model import AdDay
+from tandem.ads.sources.cells import DIGITS
 from tandem.base.errors import SourceError
 from tandem.connections.http import Http
 from tandem.connections.model import Field
@@ -77,7 +78,10 @@ def decimal(system: str, value: Any) -> Decimal:
     raises   SourceError for anything else
     """
     try:
-        return Decimal(str(value)) if value not in (None, "", "-", "--") else Decimal(0)
+        number = Decimal(str(value)) if value not in (None, "", "-", "--") else Decimal(0)
+        if not number.is_finite() or number.adjusted() >= DIGITS:
+            raise InvalidOperation
+        return number
     except InvalidOperation as error:
         raise SourceError(system, f"sent “{str(value)[:40]}” where a number belongs") from error
 

@@ -11,6 +11,9 @@ from tandem.ads.sources.words import MONTHS, NOT_ENGLISH_NUMBERS, SIGNS_OF_MONEY
 Order = Literal["", "dmy", "mdy"]
 Decimals = Literal[",", "."]
 EMPTY: Final = frozenset(("", "--", "-", "—", "–", "n/a", "na", "null", "none", "(not set)"))
+DIGITS, LONGEST_NUMBER = 18, 100
+MOST_COUNTED, MOST_MONEY = 10**12, 10**11
+"""What a row may count and cost: so much that a million rows of it fit into the columns of their sums."""
 _SPACES: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f']+")
 _IN_BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*$")
 _CODE: Final = re.compile(r"^[A-Z]{3}$")
@@ -64,10 +67,12 @@ def decimals_of(values: Iterable[Any], heads: Iterable[str]) -> Decimals:
 def number(value: Any, decimals: Decimals) -> Decimal:
     """The number in a cell; an empty one or "--" is 0, "< 10" is its bound.
 
-    raises   Unreadable
+    raises   Unreadable, also for a number that no report holds
     """
     if not isinstance(value, str):
-        return Decimal(repr(value)) if isinstance(value, float) else Decimal(int(value))
+        return _bounded(value, Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
+    if len(value) > LONGEST_NUMBER:
+        raise Unreadable(value)
     text = _bare(value)
     if text.lower() in EMPTY:
         return Decimal(0)
@@ -78,9 +83,21 @@ def number(value: Any, decimals: Decimals) -> Decimal:
         found = Decimal(text)
     except InvalidOperation as error:
         raise Unreadable(value) from error
+    return _bounded(value, -found if is_negative else found)
+
+
+def _bounded(value: Any, found: Decimal) -> Decimal:
+    """A number of 18 digits at most before and behind the point.
+
+    1e7000000 is nine letters, and takes hours once it is written out or made a whole number.
+    """
     if not found.is_finite():
         raise Unreadable(value)
-    return -found if is_negative else found
+    if not found:
+        return Decimal(0)
+    if not -DIGITS <= found.adjusted() < DIGITS:
+        raise Unreadable(value)
+    return found
 
 
 def whole(value: Any, decimals: Decimals) -> int:
@@ -89,9 +106,20 @@ def whole(value: Any, decimals: Decimals) -> int:
     raises   Unreadable, also when there are decimals behind it
     """
     found = number(value, decimals)
-    if found != found.to_integral_value():
+    if found != found.to_integral_value() or found > MOST_COUNTED:
         raise Unreadable(value)
     return int(found)
+
+
+def money(value: Any, decimals: Decimals) -> Decimal:
+    """The amount in a cell.
+
+    raises   Unreadable, also for more than a row of a report can cost
+    """
+    found = number(value, decimals)
+    if abs(found) > MOST_MONEY:
+        raise Unreadable(value)
+    return found
 
 
 def _bare(text: str) -> str:

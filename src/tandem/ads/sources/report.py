@@ -190,15 +190,17 @@ class Report:
 
     def _money(self, value: Any, in_micros: bool, is_api_table: bool) -> Decimal:
         """Direct's API counts in millionths unless told otherwise; an amount with a point is none of those."""
-        found = cells.number(value, self._decimals)
         if in_micros:
-            return found / MILLION
-        if not is_api_table or not found:
+            return cells.money(cells.number(value, self._decimals) / MILLION, self._decimals)
+        if not is_api_table:
+            return cells.money(value, self._decimals)
+        found = cells.number(value, self._decimals)
+        if not found:
             return found
         has_point = "." in str(value)
         self._has_points |= has_point
         self._has_millionths |= not has_point
-        return found if has_point else found / MILLION
+        return cells.money(found if has_point else found / MILLION, self._decimals)
 
     def _day(self, line: int, row: list[Any], cell: Any, head: Head) -> date | None:
         text = cells.plain(cell)
@@ -256,7 +258,7 @@ class Report:
         if not text or _is_ending(row):
             found = "".join(sign for sign in text if sign.isdigit())
             if text.lower().startswith("total rows") and found:
-                self._announced = (line, int(found))
+                self._announced = (line, int(found[:18]))
             return
         if self._is_total(row, cells.plain(row[0])):
             return

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from tandem.base.errors import UserError
+from tandem.collect.model.hit import MAX_NAME
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,5 +46,7 @@ def checked_goal(name: str, kind: str, match: str) -> None:
         raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)
     if not match.strip() or len(match) > 300:
         raise UserError("The goal has nothing to match.", "Give an event's name, or a path like /thank-you or /blog/*.")
+    if kind == "event" and len(match.strip()) > MAX_NAME:
+        raise UserError("No event has a name of over 200 characters.", "Give the name as the site sends it.")
     if kind == "page" and not match.startswith(("/", "*")):
         raise UserError("“%(value)s” is not a path.", "A page goal begins with / or *.", value=match)

@@ -54,7 +54,7 @@ class _Reader(HTMLParser):
         self.is_inside = "src" not in given
         src = given.get("src") or given.get("data-src") or given.get("data-cookieblock-src", "")
         self.has_manager |= "googletagmanager.com/gtm" in src
-        if urlsplit(src).path.endswith("/t/tandem.js") or ("tandem" in src and "data-site" in given):
+        if _split(src).path.endswith("/t/tandem.js") or ("tandem" in src and "data-site" in given):
             kind = given.get("type", "").strip().lower() if given.get("src") else "text/plain"
             self.tags.append(Tag(src, given.get("data-site", ""), kind, given.get("nonce", ""), self._is_in_head))
 
@@ -122,7 +122,7 @@ def _no_tag(page: _Reader, url: str) -> Problem:
 
 
 def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) -> Iterable[Problem]:
-    src = urlsplit(urljoin(urljoin(url, page.base), tag.src))
+    src = _split(_joined(_joined(url, page.base), tag.src))
     here = urlsplit(url)
     if tag.key != key:
         yield Problem(
@@ -203,7 +203,7 @@ def _matches(source: str, address: SplitResult, page: SplitResult) -> bool:
     scheme = (scheme or page.scheme).lower()
     is_scheme = address.scheme == scheme or (scheme, address.scheme) == ("http", "https")
     is_host = _is_host(host.lower(), address.hostname or "")
-    is_port = port == "*" or (int(port) if port else _usual(address.scheme)) == _port(address)
+    is_port = port == "*" or (port.lstrip("0") if port else str(_usual(address.scheme))) == str(_port(address))
     is_path = not path or path == "/" or (address.path.startswith(path) if path.endswith("/") else address.path == path)
     return is_scheme and is_host and is_port and is_path
 
@@ -217,7 +217,24 @@ def _usual(scheme: str) -> int:
 
 
 def _port(address: SplitResult) -> int:
-    return address.port or _usual(address.scheme)
+    try:
+        return address.port or _usual(address.scheme)
+    except ValueError:  # no port that there is
+        return 0
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        return urlsplit(url)
+    except ValueError:  # as http://[x
+        return urlsplit("")
+
+
+def _joined(url: str, other: str) -> str:
+    try:
+        return urljoin(url, other)
+    except ValueError:
+        return url
 
 
 CPU_S, MEMORY, MOST_TOLD = 3, 512 << 20, 64 << 10

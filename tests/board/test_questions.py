@@ -6,10 +6,9 @@ import pytest
 
 from tandem.base import clock
 from tandem.board.model import TABLES, Line
-from tandem.board.questions import Points, _sorted, begun, is_partial, measured, placed
+from tandem.board.questions import Points, _sorted, begun, is_partial, measured, placed, unknown
 from tandem.changes.model import Change
 from tandem.metrics.address import address_of
-from tandem.metrics.comparison import Reason
 from tests.board.test_model import SITE
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -29,9 +28,18 @@ def test_days_to_come_are_not_drawn() -> None:
 
 def test_days_on_which_nothing_was_measured_are_not_zero() -> None:
     points: Points = [(date(2026, 11, day), day % 2) for day in (20, 21, 22)]
-    found = measured(points, Reason(why="unmeasured", day=date(2026, 11, 21)))
-    assert [value for _, value in found] == [None, 1, 0]
-    assert measured(points, None) == points == measured(points, Reason(why="settling", days=3))
+    assert [value for _, value in measured(points, date(2026, 11, 21), "day")] == [None, 1, 0]
+    assert measured(points, date(2026, 11, 1), "day") == points
+    assert measured(points, None, "day") == unknown(points) == [(at, None) for at, _ in points]
+
+
+def test_the_week_or_month_in_which_measuring_began_is_drawn() -> None:
+    weeks: Points = [(date(2026, 11, day), 1) for day in (2, 9, 16)]
+    assert [value for _, value in measured(weeks, date(2026, 11, 12), "week")] == [None, 1, 1]
+    months: Points = [(date(2026, month, 1), 1) for month in (9, 10, 11)]
+    assert [value for _, value in measured(months, date(2026, 10, 31), "month")] == [None, 1, 1]
+    hours: Points = [(datetime(2026, 11, day, hour, tzinfo=UTC), 0) for day, hour in ((20, 23), (21, 0))]
+    assert [value for _, value in measured(hours, date(2026, 11, 21), "hour")] == [None, 0]
 
 
 def test_what_comes_most_from_the_one_channel_shown_is_no_news() -> None:

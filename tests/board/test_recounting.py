@@ -26,7 +26,7 @@ from tests.attribution.test_questions import VISITS
 from tests.reconcile.conftest import bring, today  # noqa: F401 - fixtures
 
 SPAN = "period=2026-10-11..2026-11-09"
-NOTE, ON_PAGE = "being recounted, 40%", "being recounted, 40.0%"
+NOTE = ON_PAGE = "being recounted, 40%"
 Door = TestClient[Litestar]
 
 

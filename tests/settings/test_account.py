@@ -94,6 +94,8 @@ def test_a_name_and_language_are_the_users_own_and_the_role_is_not(house: House,
     browser.sign_in()
     answer = browser.post("/account", name="Ola Sosna", language="pl", role="viewer", email="x@x.example")
     assert "Moje konto" in answer.text and "Ola Sosna" in answer.text
+    assert answer.headers["hx-refresh"] == "true", "menu and <html lang> are outside the part that is swapped"
+    assert "hx-refresh" not in browser.post("/account", name="Ola Sosna", language="pl").headers
     person = store.person_by_email(house.database, "ola@fern.example")
     assert person is not None and (person.name, person.language, person.role) == ("Ola Sosna", "pl", "admin")
     assert browser.post("/account", name=" ").status_code == 400

@@ -2,6 +2,7 @@
 
 import gettext
 import hashlib
+import math
 import secrets
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
@@ -294,6 +295,10 @@ class Formats:
             return ""
         digits = "0" if abs(share) >= 0.1 else "0.0"
         return str(numbers.format_percent(share, f"+#,##{digits}%;-#,##{digits}%", locale=self.locale))
+
+    def percent(self, share: float) -> str:
+        """How much is done: whole per cents, and 100 only when all is."""
+        return str(numbers.format_percent(math.floor(share * 100) / 100, "#,##0%", locale=self.locale))
 
     def day(self, moment: date) -> str:
         return str(dates.format_date(moment, "d MMM y", locale=self.locale))

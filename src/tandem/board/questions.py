@@ -1,7 +1,7 @@
 """From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from tandem.metrics.ask import Filter, Question, Result, Value, series
 from tandem.metrics.breakdown import desk_of, splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Compared, Reason, Rows, compared, reason_of, recounting
+from tandem.metrics.comparison import Compared, Reason, Rows, compared, measured_since, reason_of, recounting
 from tandem.metrics.metric import Unit
 
 LIVE_MINUTES = 30
@@ -68,7 +68,10 @@ def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: lis
     went = compared(house, address, figures, results[0].total)
     tiles = []
     for f in figures:
-        points = begun(series(trend, results[1], f), address)
+        first = measured_since(house, address.site, f)
+        points = measured(begun(series(trend, results[1], f), address), first, address.period.step)
+        if results[0].total[f] is None:
+            points = unknown(points)
         marks = [(i, c.title) for i, c in placed(done, points, address)]
         tiles.append(
             Tile(
@@ -86,12 +89,28 @@ def begun(points: Points, address: Address) -> Points:
     return [p for p in points if (p[0] <= now if isinstance(p[0], datetime) else p[0] <= today)]
 
 
-def measured(points: Points, reason: Reason | None) -> Points:
-    """The points with none for days that nothing was measured on: those are not zero."""
-    first = reason.day if reason is not None and reason.why == "unmeasured" else None
+def measured(points: Points, first: date | None, step: str) -> Points:
+    """The points with none for steps that were over before anything was measured: those are not zero.
+
+    first   the first measured day; None where nothing was measured yet
+    """
     if first is None:
-        return points
-    return [(at, value if (at.date() if isinstance(at, datetime) else at) >= first else None) for at, value in points]
+        return unknown(points)
+    start = {"week": first - timedelta(days=first.weekday()), "month": first.replace(day=1)}.get(step, first)
+    return [(at, value if (at.date() if isinstance(at, datetime) else at) >= start else None) for at, value in points]
+
+
+def unknown(points: Points) -> Points:
+    """The points of a figure that cannot be told, as conversions before a main goal is chosen: no line of zeros."""
+    return [(at, None) for at, _ in points]
+
+
+def robots(house: House, address: Address) -> int:
+    """How many visits of the period were robots' and are left out of the page."""
+    if address.with_bots:
+        return 0
+    question = msgspec.structs.replace(address.question(("collect.bot_visits",)), with_bots=True)
+    return int(desk_of(house).ask(question).total["collect.bot_visits"] or 0)
 
 
 def is_partial(address: Address) -> bool:
@@ -119,15 +138,19 @@ def chart(house: House, address: Address, figure: str) -> Chart:
         before = address.question((figure,), (step,), address.before)
         asked.append(before)
     results = desk_of(house).ask_all(asked)
-    points = begun(series(now, results[0], figure), address)
+    total, first = results[1].total[figure], measured_since(house, address.site, figure)
+    points = measured(begun(series(now, results[0], figure), address), first, step)
+    earlier = measured(series(before, results[2], figure), first, step) if address.before else []
+    if total is None:
+        points, earlier = unknown(points), earlier if any(v for _, v in earlier) else unknown(earlier)
     went = compared(house, address, (figure,), results[1].total)[figure]
     return Chart(
         figure=figure,
         step=step,
-        value=results[1].total[figure],
+        value=total,
         compared=went,
         points=points,
-        before=measured(series(before, results[2], figure), went.reason) if address.before else [],
+        before=earlier,
         changes=placed(changes_of(house, address), points, address),
         is_partial=is_partial(address),
     )

@@ -41,6 +41,9 @@ CHART_FIGURES = (
     "collect.lcp_p75",
     "collect.error_pages",
 )
+OF_PEOPLE = ("collect.visits", "collect.visitors", "collect.pageviews")
+"""Figures that are none where only robots came."""
+
 REST_ON_MAIN = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate")
 MOST_ROWS = 100_000
 FILTER_BY = (
@@ -93,6 +96,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     groups = questions.board_tiles(house, address, done)
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
     headline = [tiles[f] for f in HEADLINES[address.lens] if f in tiles]
+    told = outcome(headline, any(tile.value for tile in tiles.values()))
     return framed(
         request,
         house,
@@ -102,7 +106,8 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
-        outcome=outcome(headline, any(tile.value for tile in tiles.values())),
+        outcome=told,
+        robots=questions.robots(house, address) if told == "none" else 0,
         changes=done,
         is_partial=questions.is_partial(address),
         REST_ON_MAIN=REST_ON_MAIN,
@@ -130,6 +135,7 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         **view.top(FILTER_BY, goal_names(house, view.address.site)),
         figure=FIGURES[figure],
         chart=drawn,
+        robots=questions.robots(house, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
         uncharted=charted.unfit[len(view.address.unfit) :],
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(house, view.address.site),

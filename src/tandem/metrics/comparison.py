@@ -308,6 +308,13 @@ def reason_of(
     return None
 
 
+def measured_since(house: House, site: Site, name: str) -> date | None:
+    """The first day, in the site's zone, on which all that a figure is made of was measured; None before that."""
+    firsts = [history_of(house).first(site.id, part.view) for part in _parts(name)]
+    days = [first.astimezone(ZoneInfo(site.zone)).date() for first in firsts if first]
+    return max(days) if len(days) == len(firsts) else None
+
+
 def compared(house: House, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
     """Each figure beside its comparison.
 

@@ -79,8 +79,11 @@ def _account(request: Asked, house: House, caller: Caller, said: str = "", **mor
 def change_account(request: Asked, house: House, caller: Caller, data: Form) -> Response[str]:
     language = data.get("language") if data.get("language") in web.LANGUAGES else None
     store.change_person(house.database, _user(caller), name=data.get("name"), language=language, by=_user(caller).id)
+    is_another = language not in (None, caller.language)
     caller = msgspec.structs.replace(caller, language=language or caller.language)
     answer = _account(request, house, caller, "Saved.")
+    if is_another:  # the menu and the language that screen readers speak lie outside the part that is swapped
+        answer.headers["hx-refresh"] = "true"
     if language:
         answer.set_cookie(Cookie(key="tandem_language", value=language, max_age=31_536_000, samesite="lax", path="/"))
     return answer

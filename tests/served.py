@@ -85,6 +85,12 @@ def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
 
 @pytest.fixture(scope="session")
 def running(scratch: Path) -> Iterator[Running]:
+    """One for all modules of a test process; who needs one that nobody else has written to makes it with `served`."""
+    yield from served(scratch)
+
+
+def served(scratch: Path) -> Iterator[Running]:
+    """A server on a folder of its own, until it is no longer needed."""
     folder = Path(tempfile.mkdtemp(prefix="served-", dir=scratch))
     db = Database(f"sqlite:///{folder / 'records.db'}")
     db.migrate()

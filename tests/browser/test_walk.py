@@ -62,7 +62,7 @@ def tandem(tmp_path: Path) -> Iterator[Running]:
     person = accounts.add_person(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
     site = accounts.add_site(db, workspace, "fern", "Fern", ["127.0.0.1"], "Europe/Warsaw", "EUR", mode="consent")
     store.add_goal(db, site, "Order", "event", "purchase")
-    token = accounts.make_token(db, person, "test", ["figures:read"])[1]
+    token = accounts.make_token(db, person, "test", ["figures:read", "money:read"])[1]
     db.close()
     port = free_port()
     env = {**os.environ, "TANDEM_DATA": str(tmp_path), "PORT": str(port), "TANDEM_LOG": "warning"}

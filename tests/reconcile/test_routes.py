@@ -2,12 +2,14 @@
 
 import csv
 import io
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from tests.served import Running
+from tests.served import Running, served
 
 OCTOBER = "site=fern&period=2026-10-01..2026-10-31"
 ROWS = "date,channel,sessions\n2026-10-01,Email,500\n2026-10-01,=cmd,7\n2026-10-02,Email,50\n"
@@ -23,6 +25,12 @@ def upload(browser: httpx.Client, text: str, **fields: str) -> dict[str, str]:
 
 def state(answer: httpx.Response) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(urlsplit(answer.headers["hx-redirect"]).query).items()}
+
+
+@pytest.fixture(scope="module")
+def running(scratch: Path) -> Iterator[Running]:
+    """A server without other reports and goals."""
+    yield from served(scratch)
 
 
 def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> None:

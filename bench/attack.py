@@ -219,9 +219,10 @@ def foreign_orders(port: int, token: str) -> int:
     ]  # fmt: skip
     shop = Client(port, "203.0.113.30")
     shop.headers["Authorization"] = f"Bearer {token}"
-    shop.send("/api/events?site=bench", json.dumps({"events": events}).encode(), Content_Type="application/json")
     asked = "/api/figures?site=bench&figures=collect.orders&period=7d&bots=1"
-    return ORDERS - int(_eventually(lambda: _figure(shop, asked), lambda found: found >= ORDERS))
+    before = _figure(shop, asked)  # poisoned purchases whose amounts could be cut to what a column holds
+    shop.send("/api/events?site=bench", json.dumps({"events": events}).encode(), Content_Type="application/json")
+    return ORDERS - int(_eventually(lambda: _figure(shop, asked) - before, lambda found: found >= ORDERS))
 
 
 def _figure(client: Client, asked: str) -> float:

@@ -20,6 +20,7 @@ ENOUGH_DAYS = 28
 """Four weeks: three of each weekday to set against the one before."""
 WEEK = 7
 EXACT_UP_TO = 1e8
+"""So many cases behind a share are judged exactly; more by the normal law, which says the same there."""
 UNKNOWN_SPREAD = 2.0
 """The scatter of sums and averages before history tells: that of a sum of amounts that are spread exponentially."""
 

@@ -8,20 +8,16 @@ from typing import Any
 
 import pytest
 from litestar import Litestar
-from litestar.di import Provide
 from litestar.testing import TestClient
 
-from tandem.accounts import store as accounts
-from tandem.accounts.guard import Caller
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.attribution import store
 from tandem.attribution.routes import ROUTES
-from tandem.base import web
-from tandem.base.errors import UserError
 from tandem.metrics.breakdown import desk_of
 from tests.attribution.shop import put
 from tests.attribution.test_questions import VISITS
+from tests.inside import opened_by_admin
 
 SPAN = "period=2026-10-11..2026-11-09"
 Door = TestClient[Litestar]
@@ -30,20 +26,7 @@ Door = TestClient[Litestar]
 @pytest.fixture
 def door(house: House, site: Site) -> Iterator[Door]:
     put(house.warehouse, VISITS)
-    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
-    assert signed_in is not None
-    caller = Caller(
-        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
-    )
-    app = Litestar(
-        route_handlers=ROUTES,
-        dependencies={
-            "house": Provide(lambda: house, sync_to_thread=False),
-            "caller": Provide(lambda: caller, sync_to_thread=False),
-        },
-        exception_handlers={UserError: web.user_error},
-    )
-    with TestClient(app) as client:
+    with opened_by_admin(house, site, ROUTES) as client:
         yield client
 
 

@@ -7,22 +7,18 @@ from typing import Any
 
 import pytest
 from litestar import Litestar
-from litestar.di import Provide
 from litestar.testing import TestClient
 
-from tandem.accounts import store as accounts
-from tandem.accounts.guard import Caller
 from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.attribution.routes import ROUTES as MONEY
-from tandem.base import web
-from tandem.base.errors import UserError
 from tandem.board.routes import ROUTES as BOARD
 from tandem.collect import store
 from tandem.reconcile import jobs
 from tandem.reconcile.routes import ROUTES as RECONCILIATION
 from tests.attribution.shop import put
 from tests.attribution.test_questions import VISITS
+from tests.inside import opened_by_admin
 from tests.reconcile.conftest import bring, today  # noqa: F401 - fixtures
 
 SPAN = "period=2026-10-11..2026-11-09"
@@ -36,20 +32,7 @@ def door(house: House, site: Site) -> Iterator[Door]:
     store.add_goal(house.database, site, "Purchase", "event", "purchase")
     house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
     house.parts["goal_names"] = lambda site: {"1": "Purchase"}
-    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
-    assert signed_in is not None
-    caller = Caller(
-        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
-    )
-    app = Litestar(
-        route_handlers=[*BOARD, *MONEY, *RECONCILIATION],
-        dependencies={
-            "house": Provide(lambda: house, sync_to_thread=False),
-            "caller": Provide(lambda: caller, sync_to_thread=False),
-        },
-        exception_handlers={UserError: web.user_error},
-    )
-    with TestClient(app) as client:
+    with opened_by_admin(house, site, [*BOARD, *MONEY, *RECONCILIATION]) as client:
         yield client
 
 

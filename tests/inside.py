@@ -1,0 +1,36 @@
+"""Pages asked in the test's own process, by somebody who is signed in."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.testing import TestClient
+
+from tandem.accounts import store as accounts
+from tandem.accounts.guard import Caller
+from tandem.accounts.house import House
+from tandem.accounts.model import Site
+from tandem.base import web
+from tandem.base.errors import UserError
+
+
+@contextmanager
+def opened_by_admin(house: House, site: Site, routes: Sequence[Any]) -> Iterator[TestClient[Any]]:
+    """These routes, as the admin of the fixture `site` sees them."""
+    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
+    assert signed_in is not None
+    caller = Caller(
+        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
+    )
+    app = Litestar(
+        route_handlers=routes,
+        dependencies={
+            "house": Provide(lambda: house, sync_to_thread=False),
+            "caller": Provide(lambda: caller, sync_to_thread=False),
+        },
+        exception_handlers={UserError: web.user_error},
+    )
+    with TestClient(app) as client:
+        yield client

@@ -34,8 +34,30 @@ def answered(receive: Any, app: Any = reads_all) -> list[Any]:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(asyncio.wait_for(answered_in_time(app, {}, receive, send), 5))
+    scope = {"headers": [(b"transfer-encoding", b"chunked")]}
+    asyncio.run(asyncio.wait_for(answered_in_time(app, scope, receive, send), 5))
     return [message.get("status") for message in sent if message["type"] == "http.response.start"]
+
+
+def test_who_is_answered_before_the_body_was_read_is_told_that_the_connection_ends() -> None:
+    """The server closes it, and the client's next request would meet the closing."""
+
+    async def refuses(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 401, "headers": []})
+
+    def fields_of(app: Any, *headers: tuple[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        asyncio.run(answered_in_time(app, {"headers": headers}, client((0, b"x", False)), send))
+        return list(sent[0]["headers"])
+
+    assert fields_of(refuses, (b"content-length", b"1")) == [(b"connection", b"close")]
+    assert fields_of(refuses, (b"transfer-encoding", b"chunked")) == [(b"connection", b"close")]
+    assert fields_of(refuses, (b"content-length", b"0")) == fields_of(refuses) == []
+    assert fields_of(reads_all, (b"content-length", b"1")) == []
 
 
 def test_a_body_that_stays_away_is_answered_with_408(monkeypatch: Any) -> None:

@@ -18,6 +18,7 @@ class Protocol:
     def __init__(self, pieces: int = 0, is_hanging: bool = False) -> None:
         self.pieces, self.is_hanging, self.read = pieces, is_hanging, 0
         self.answer: tuple[int, bytes] = (0, b"")
+        self.fields: Any = []
 
     async def __call__(self) -> bytes:
         if self.is_hanging:
@@ -31,7 +32,7 @@ class Protocol:
             yield b"x" * 1024
 
     def response_bytes(self, status: int, headers: Any, body: bytes) -> None:
-        self.answer = (status, body)
+        self.answer, self.fields = (status, body), headers
 
 
 def asked(protocol: Protocol, path: str, method: str, trouble: Any = lambda: "", **headers: str) -> tuple[int, bytes]:
@@ -56,6 +57,14 @@ def test_a_no_op_reads_no_more_than_a_hit_and_waits_no_longer(monkeypatch: pytes
     assert huge.read == 0
     monkeypatch.setattr(counter, "BODY_WITHIN_S", 0.05)
     assert asked(Protocol(is_hanging=True), "/t/noop", "POST", content_length="10")[0] == 408
+
+
+@pytest.mark.parametrize(("path", "status"), [("/t/hit", 405), ("/elsewhere", 404), ("/t/noop", 413)])
+def test_who_is_refused_before_the_body_was_read_is_told_that_the_connection_ends(path: str, status: int) -> None:
+    refused = Protocol(pieces=1)
+    method = "POST" if status != 405 else "PUT"
+    assert asked(refused, path, method, content_length=str(MAX_BODY + 1))[0] == status
+    assert (refused.read, ("connection", "close") in refused.fields) == (0, True)
 
 
 def test_its_health_is_that_of_its_spool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,11 @@ SLOWEST_BYTES_PER_S = 8_000.0
 """A body may take 15 seconds, and one more for each 8,000 bytes that have come: a slow line passes, a drip does not."""
 
 
+CLOSES = (b"connection", b"close")
+"""Goes with an answer given before the body was read whole. The server then closes; a client that is not told would
+send its next request into the closing (RFC 9112, 9.6)."""
+
+
 class InTime:
     """An ASGI `receive` for which a client that sends its body too slowly has disconnected.
 
@@ -29,10 +34,10 @@ class InTime:
     ) -> None:
         self._receive, self._start_s, self._bytes_per_s = receive, start_s, bytes_per_s
         self._until = 0.0
-        self._is_whole = self.is_late = False
+        self.is_whole = self.is_late = False
 
     async def __call__(self) -> Any:
-        if self._is_whole:
+        if self.is_whole:
             return await self._receive()
         self._until = self._until or time.monotonic() + self._start_s  # from the first look: an application may be late
         try:
@@ -42,7 +47,7 @@ class InTime:
             self.is_late = True
             return {"type": "http.disconnect"}
         self._until += len(message.get("body", b"")) / self._bytes_per_s
-        self._is_whole = not message.get("more_body", False)
+        self.is_whole = not message.get("more_body", False)
         return message
 
 
@@ -55,9 +60,17 @@ async def answered_in_time(app: Any, scope: Any, receive: Any, send: Any) -> Non
         if in_time.is_late and not has_begun:
             return  # the framework takes it for a fault of ours
         has_begun = True
+        if message["type"] == "http.response.start" and not in_time.is_whole and _has_body(scope):
+            message = {**message, "headers": [*message["headers"], CLOSES]}
         await send(message)
 
     await app(scope, in_time, noted)
     if in_time.is_late and not has_begun:
         for message in TOO_SLOW:
             await send(message)
+
+
+def _has_body(scope: Any) -> bool:
+    return any(
+        (name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in scope["headers"]
+    )

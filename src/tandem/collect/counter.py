@@ -30,8 +30,10 @@ IMAGE = [*ANYWHERE, ("content-type", "image/gif"), ("cache-control", "no-store")
 TEXT = [*ANYWHERE, ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
 
 BODY_WITHIN_S = 15.0
-TOO_SLOW = 408, [*TEXT, ("connection", "close")], b"The body did not arrive in time; send the hit again."
-TOO_LARGE = 413, [*TEXT, ("connection", "close")], b"The hit is larger than 64 KB; send fewer events at a time."
+CLOSING = [*TEXT, ("connection", "close")]
+"""For answers given before the body was read: who is not told would send the next hit into the closing."""
+TOO_SLOW = 408, CLOSING, b"The body did not arrive in time; send the hit again."
+TOO_LARGE = 413, CLOSING, b"The hit is larger than 64 KB; send fewer events at a time."
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 
@@ -42,7 +44,9 @@ def script(path: str) -> bytes:
 
 
 def told(reply: Reply) -> Answer:
-    headers = TEXT if reply.status != 503 else [*TEXT, ("retry-after", str(RETRY_LATER))]
+    headers = CLOSING if reply.status == 413 else TEXT
+    if reply.status == 503:
+        headers = [*TEXT, ("retry-after", str(RETRY_LATER))]
     return reply.status, headers, reply.text.encode()
 
 
@@ -58,9 +62,10 @@ async def answered(door: Door, method: str, path: str, query: str, sender: Sende
         key, before = (asked.get("s") or [""])[0], (asked.get("r") or [""])[0]
         await door.pixel(key, url, before, sender, secrets.token_hex(8))
         return 200, IMAGE, PIXEL
+    fields = TEXT if method in ("GET", "HEAD") else CLOSING
     if path == "/t/hit":
-        return 405, TEXT, b"Hits are sent with POST."
-    return 404, TEXT, b"Only the counter lives here: /t/tandem.js, /t/hit, /t/pixel.gif."
+        return 405, fields, b"Hits are sent with POST."
+    return 404, fields, b"Only the counter lives here: /t/tandem.js, /t/hit, /t/pixel.gif."
 
 
 async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:

@@ -178,7 +178,9 @@ def test_whoever_is_nobody_is_refused_whatever_they_send(running: Running) -> No
             answer = nobody.post("/api/events", content=body, headers={"content-type": "application/json"})
             assert answer.status_code == 401, (body[:10], answer.status_code)
             told = answer.headers.get("connection") == "close"
-            assert told == bool(body), "the server closes over a body it has not read; the next request must not meet that"
+            assert told == bool(body), (
+                "the server closes over a body it has not read; the next request must not meet that"
+            )
 
 
 @pytest.mark.parametrize("role", [r.value for r in Role])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
-from tandem.base.warehouse import Warehouse
+from tandem.base.warehouse import Warehouse, in_utc
 from tandem.collect import store
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.model.goal import Goal
@@ -284,11 +284,12 @@ def test_what_is_written_is_the_same_on_two_shards(
         questions = [{**bound, "batch": store.mark_stale(loader.warehouse, dict.fromkeys(visitors, NOON))}]
     else:
         questions = []
-        for visitor in visitors:
-            (near,) = both(loader.warehouse, shards, store.NEAR, {**bound, "visitor": visitor})
-            names = ("visit", "of", "started", "opened", "ended", "chain_started", "pageviews", "held")
-            last = {**bound, "visitor": visitor, **dict(zip(names, near, strict=True))}
-            last |= {"held": 2, "ended": start(1)}  # as if the last two were new
+        batch = store.mark_stale(loader.warehouse, dict.fromkeys(visitors, NOON))
+        for row in both(loader.warehouse, shards, store.SPANS, {**bound, "batch": batch}):
+            near = store.VisitsNear(*row)
+            stored = store.LastVisit(*map(in_utc, near.last))
+            last = {**bound, "visitor": near.visitor, **stored._asdict(), "of": stored.version}
+            last |= {"held": 2, "ended": start(1), "version": 1}  # as if the last two were new
             (sums,) = both(loader.warehouse, shards, store.GOES_ON, last)
             assert sums[0] == 1
             names = ("goes_on", "last_at", "attention_ms", "orders", "revenue", "keep_until")

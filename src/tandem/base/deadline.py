@@ -72,5 +72,6 @@ async def answered_in_time(app: Any, scope: Any, receive: Any, send: Any) -> Non
 
 def _has_body(scope: Any) -> bool:
     return any(
-        (name == b"content-length" and value != b"0") or name == b"transfer-encoding" for name, value in scope["headers"]
+        (name == b"content-length" and value != b"0") or name == b"transfer-encoding"
+        for name, value in scope["headers"]
     )

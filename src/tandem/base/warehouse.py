@@ -173,7 +173,7 @@ class Warehouse:
     def rows(self, sql: str, shape: type[T], /, **params: Any) -> list[T]:
         """Rows of one question as structs; column names are field names. Moments are in UTC and say so."""
         answer = self.ask(sql, params)
-        rows = (map(_in_utc, row) for row in answer.rows)
+        rows = (map(in_utc, row) for row in answer.rows)
         return [msgspec.convert(dict(zip(answer.names, row, strict=True)), shape, strict=False) for row in rows]
 
     def arrays(
@@ -270,7 +270,8 @@ SERVER_CONFIG = """<clickhouse>
 """
 
 
-def _in_utc(value: Any) -> Any:
+def in_utc(value: Any) -> Any:
+    """A value of an answer; a moment with its zone."""
     # TRAP: the client gives moments of UTC columns without their zone.
     return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 

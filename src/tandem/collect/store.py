@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import delete, insert, select, update
@@ -17,7 +17,7 @@ from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.warehouse import Step, Warehouse, steps_of
+from tandem.base.warehouse import Step, Warehouse, in_utc, steps_of
 from tandem.collect import tables as t
 from tandem.collect.door import Salts, overlaps, yesterday_of
 from tandem.collect.model.agents import agent_of
@@ -35,7 +35,7 @@ def _sql(name: str) -> str:
     return (HERE / "sql" / f"{name}.sql").read_text()
 
 
-DERIVE, SPANS, NEAR = _sql("derive_visits"), _sql("stale_spans"), _sql("visits_near")
+DERIVE, SPANS = _sql("derive_visits"), _sql("stale_spans")
 GOES_ON, EXTEND = _sql("goes_on"), _sql("extend_visit")
 LONG, MOST_NEW = 10_000, 2_000
 """From how many facts on a visit is lengthened where that is possible, and by how many at once.
@@ -277,13 +277,14 @@ def derive_visits(
     """
     since, chains = dict(first_at), dict(first_at)
     bound = {"batch": near, "site": site.id, "since": min(first_at.values())}
-    spans = warehouse.ask(SPANS, bound).rows
-    version = _version_after(max((int(row[-1]) for row in spans), default=0))
-    for visitor, opened, chain_started, most_facts, _ in spans:
-        if (moment := opened.replace(tzinfo=UTC)) < since[visitor]:
-            since[visitor], chains[visitor] = moment, chain_started.replace(tzinfo=UTC)
-        if most_facts >= LONG and _lengthen(
-            warehouse, site, visitor, since[visitor], first_at[visitor], goals, version
+    spans = [VisitsNear(*row) for row in warehouse.ask(SPANS, bound).rows]
+    version = _version_after(max((span.newest for span in spans), default=0))
+    for span in spans:
+        visitor = span.visitor
+        if (moment := span.since.replace(tzinfo=UTC)) < since[visitor]:
+            since[visitor], chains[visitor] = moment, span.chain_started.replace(tzinfo=UTC)
+        if span.last[-1] >= LONG and _lengthen(
+            warehouse, site, span, since[visitor], first_at[visitor], goals, version
         ):
             del since[visitor], chains[visitor]
     if since:
@@ -296,8 +297,8 @@ def _version_after(newest: int) -> int:
     return max(time.time_ns(), newest + 2)  # a visit's row has the odd one, its removal the even one
 
 
-class VisitNear(msgspec.Struct, frozen=True, kw_only=True):
-    """A visit as it stands in the store, and of how many facts it is made."""
+class LastVisit(NamedTuple):
+    """A visitor's last visit as it stands in the store, and of how many facts it is made."""
 
     visit: int
     version: int
@@ -309,8 +310,25 @@ class VisitNear(msgspec.Struct, frozen=True, kw_only=True):
     held: int
 
 
+class VisitsNear(NamedTuple):
+    """What a visitor's new facts may touch; moments in UTC, without their zone.
+
+    since           the first moment of the first visit near them, and when its chain began
+    newest          the newest version of these visits
+    others_ended    when the last of them ended, but for `last`; 1970 when there is no other
+    last            the fields of a LastVisit
+    """
+
+    visitor: int
+    since: datetime
+    chain_started: datetime
+    newest: int
+    others_ended: datetime
+    last: tuple[Any, ...]
+
+
 def _lengthen(
-    warehouse: Warehouse, site: Site, visitor: int, since: datetime, first_at: datetime, goals: Sequence[Goal],
+    warehouse: Warehouse, site: Site, near: VisitsNear, since: datetime, first_at: datetime, goals: Sequence[Goal],
     version: int,
 ) -> bool:  # fmt: skip
     """Add this visitor's new facts to the last visit, if it is long and that is all that they change; else False.
@@ -318,14 +336,11 @@ def _lengthen(
     What is added is all that lies behind the end of the stored visit, not the facts of a batch: a batch that is loaded
     again after a crash finds them before that end, and the visits are derived anew.
     """
-    visits = warehouse.rows(NEAR, VisitNear, site=site.id, visitor=visitor, since=since)
-    if not visits:
+    last = LastVisit(*map(in_utc, near.last))
+    is_last = near.others_ended.replace(tzinfo=UTC) < last.opened and last.ended < first_at
+    if not is_last or not last.pageviews:  # a first page view would open the visit anew
         return False
-    last = visits[-1]
-    is_last = all(v.ended < last.opened for v in visits[:-1]) and last.ended < first_at
-    if not is_last or last.held < LONG or not last.pageviews:  # a first page view would open the visit anew
-        return False
-    bound = {"site": site.id, "visitor": visitor, **msgspec.structs.asdict(last)}
+    bound = {"site": site.id, "visitor": near.visitor, **last._asdict()}
     asked = {**bound, "since": since, "currency": site.currency, "most_new": MOST_NEW}
     found = warehouse.ask(GOES_ON, asked, max_threads=1)
     sums = dict(zip(found.names, found.rows[0], strict=True))

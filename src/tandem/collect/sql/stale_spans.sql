@@ -1,15 +1,19 @@
--- answers: From when must each visitor's events be read again, now that facts have come?
+-- answers: From when must each visitor's events be read again, now that facts have come, and which visit is the last?
 -- grain: one row per visitor that has visits near the new facts
 -- reads: stale_visits, visit_rows
 --
 -- A visit is named after its first page view, but an action may have opened it: its first hit counts here. Told as well:
--- how many facts the longest visit has, and the newest version, which what is written next must exceed.
+-- the newest version, which what is written next must exceed, and when the last of the other visits ended.
 select
     v.visitor as visitor,
     min(v.opened) as since,
     argMin(v.chain_started, v.started) as chain_started,
-    max(v.pageviews + length(v.`vitals.value`) + length(v.`hits.scroll`)) as most_facts,
-    max(v.version) as newest
+    max(v.version) as newest,
+    arrayReverseSort(groupArray(v.ended))[2] as others_ended,
+    argMax((
+        v.visit, v.version, v.started, v.opened, v.ended, v.chain_started, v.pageviews,
+        v.pageviews + length(v.`vitals.value`) + length(v.`hits.scroll`)
+    ), (v.opened, v.ended)) as last
 from visit_rows as v final
 global inner join (select visitor, since from stale_visits where batch = {batch:UInt64}) as s on v.visitor = s.visitor
 where v.site = {site:UInt32}

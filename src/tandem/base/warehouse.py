@@ -1,6 +1,7 @@
 """The event store: ClickHouse in process (chDB), one server, or a cluster. The only caller of its client."""
 
 import re
+import shutil
 import threading
 import time
 from collections import UserString
@@ -118,7 +119,7 @@ class Warehouse:
         self._lock = threading.Lock()
 
     def _chdb_options(self, memory_mb: int) -> dict[str, str]:
-        folder = Path(self.dsn.removeprefix("chdb:///"))
+        folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
         config = folder.parent / f"{folder.name}.xml"
         text = SERVER_CONFIG.format(
@@ -126,6 +127,11 @@ class Warehouse:
         )
         config.write_text(text)
         return {"config-file": str(config)}
+
+    @property
+    def folder(self) -> Path:
+        """Where the engine in the process keeps its files."""
+        return Path(self.dsn.removeprefix("chdb:///"))
 
     @property
     def client(self) -> Client:
@@ -258,12 +264,11 @@ def tabbed(text: str) -> str:
     return text if is_plain else text.translate(_TABBED)
 
 
+# TRAP: in the main file of a configuration a section switches its log on, also one that says `remove`.
 SERVER_CONFIG = """<clickhouse>
   <max_server_memory_usage>{bytes}</max_server_memory_usage>
   <mark_cache_size>134217728</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
-  <query_log remove="1"/><query_thread_log remove="1"/><trace_log remove="1"/><metric_log remove="1"/>
-  <asynchronous_metric_log remove="1"/><text_log remove="1"/><part_log remove="1"/><processors_profile_log remove="1"/>
   <backups><allowed_path>{backups}</allowed_path></backups>
   {more}
 </clickhouse>
@@ -330,6 +335,8 @@ def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
     """
     for statement in for_layout(STEPS_TABLE, warehouse.cluster):
         warehouse.do(statement)
+    if warehouse.is_local:  # the engine's logs, which versions before 0.3 let it keep
+        shutil.rmtree(warehouse.folder / "data" / "system", ignore_errors=True)
     done = {(o, n) for o, n in warehouse.ask("select owner, number from schema_steps").rows}
     fresh = [step for step in steps if (step.owner, step.number) not in done]
     for step in fresh:

@@ -4,7 +4,7 @@ from tandem.base.warehouse import Warehouse, migrate
 
 
 def test_the_engine_keeps_no_logs_of_its_own(warehouse: Warehouse) -> None:
-    """A section of the configuration that names a log switches it on: its rows came each second and were never deleted."""
+    """A section of the configuration that names a log switches it on: it grew each second and was never cut."""
     warehouse.do("select sleep(1.1)")
     warehouse.do("system flush logs")
     rows = warehouse.ask("select table, sum(rows) from system.parts where database = 'system' group by table").rows

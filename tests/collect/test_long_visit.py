@@ -19,6 +19,7 @@ from tandem.collect import store
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import Record
+from tandem.collect.model.long_visit import LastVisit
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, told, visits_by_loops, visits_in
 
 EVENTS, MOST_MB = 100_000, 50
@@ -287,13 +288,15 @@ def test_what_is_written_is_the_same_on_two_shards(
         batch = store.mark_stale(loader.warehouse, dict.fromkeys(visitors, NOON))
         for row in both(loader.warehouse, shards, store.SPANS, {**bound, "batch": batch}):
             near = store.VisitsNear(*row)
-            stored = store.LastVisit(*map(in_utc, near.last))
+            stored = LastVisit(*map(in_utc, near.last))
             last = {**bound, "visitor": near.visitor, **stored._asdict(), "of": stored.version}
             last |= {"held": 2, "ended": start(1), "version": 1}  # as if the last two were new
             (sums,) = both(loader.warehouse, shards, store.GOES_ON, last)
-            assert sums[0] == 1
-            names = ("goes_on", "last_at", "attention_ms", "orders", "revenue", "keep_until")
-            questions.append({**last, **dict(zip(names, sums, strict=True))})
+            held, facts, known, new, _, attention_ms, orders, revenue, keep_until = sums
+            assert (held, facts, known, len(new)) == (2, 4, 4, 2)
+            names = ("attention_ms", "orders", "revenue", "keep_until")
+            sums = dict(zip(names, (attention_ms, orders, revenue, keep_until), strict=True))
+            questions.append({**last, **sums, "last_at": start(3)})
     for question in questions:
         assert len(both(loader.warehouse, shards, select, question)) == (1 if asked == "extend_visit" else 12)
 

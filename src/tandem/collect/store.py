@@ -22,6 +22,7 @@ from tandem.collect import tables as t
 from tandem.collect.door import Salts, overlaps, yesterday_of
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.goal import Goal, checked_goal, main_by_orders
+from tandem.collect.model.long_visit import LastVisit, goes_on
 from tandem.collect.model.origins import Origin, conclude
 from tandem.collect.model.rules import RULES_VERSION, Rules
 
@@ -297,19 +298,6 @@ def _version_after(newest: int) -> int:
     return max(time.time_ns(), newest + 2)  # a visit's row has the odd one, its removal the even one
 
 
-class LastVisit(NamedTuple):
-    """A visitor's last visit as it stands in the store, and of how many facts it is made."""
-
-    visit: int
-    version: int
-    started: datetime
-    opened: datetime
-    ended: datetime
-    chain_started: datetime
-    pageviews: int
-    held: int
-
-
 class VisitsNear(NamedTuple):
     """What a visitor's new facts may touch; moments in UTC, without their zone.
 
@@ -341,16 +329,20 @@ def _lengthen(
     if not is_last or not last.pageviews:  # a first page view would open the visit anew
         return False
     bound = {"site": site.id, "visitor": near.visitor, **last._asdict()}
-    asked = {**bound, "since": since, "currency": site.currency, "most_new": MOST_NEW}
+    asked = {**bound, "since": since, "currency": site.currency, "most_new": MOST_NEW + 1}
     found = warehouse.ask(GOES_ON, asked, max_threads=1)
     sums = dict(zip(found.names, found.rows[0], strict=True))
-    if sums.pop("goes_on"):
-        sums["last_at"] = sums["last_at"].replace(tzinfo=UTC)
-        bound |= {**sums, "version": version, "of": last.version, "goals": _patterns(goals)}
-        # On a cluster the row comes here and goes to its shard, as all that is derived does.
-        warehouse.do(EXTEND, bound, max_threads=1, parallel_distributed_insert_select=0)
-        return True
-    return False
+    fresh = sorted((in_utc(at), key, is_report, campaign) for at, key, is_report, campaign in sums.pop("fresh"))
+    is_exact = sums.pop("held") == last.held and sums.pop("facts") == sums.pop("known")
+    if not is_exact or not 0 < len(fresh) <= MOST_NEW or not goes_on(last, fresh, sums.pop("last_campaign")):
+        return False
+    last_at = fresh[-1][0]
+    longest_ms = (last_at - last.opened) // timedelta(milliseconds=1) + 60_000
+    sums["attention_ms"] = min(sums.pop("engaged_ms"), longest_ms)
+    bound |= {**sums, "last_at": last_at, "version": version, "of": last.version, "goals": _patterns(goals)}
+    # On a cluster the row comes here and goes to its shard, as all that is derived does.
+    warehouse.do(EXTEND, bound, max_threads=1, parallel_distributed_insert_select=0)
+    return True
 
 
 def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: Sequence[Goal]) -> None:

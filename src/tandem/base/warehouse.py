@@ -265,13 +265,14 @@ def tabbed(text: str) -> str:
 
 
 # TRAP: in the main file of a configuration a section switches its log on, also one that says `remove`.
-# TRAP: the heuristic takes small parts out of a merge again, until it merges the largest part with one of them at a time.
+# TRAP: the heuristic takes small parts out of a merge again, until the largest part is merged with one at a time.
 SERVER_CONFIG = """<clickhouse>
   <max_server_memory_usage>{bytes}</max_server_memory_usage>
   <mark_cache_size>134217728</mark_cache_size>
   <uncompressed_cache_size>0</uncompressed_cache_size>
   <merge_tree>
-    <merge_selector_enable_heuristic_to_remove_small_parts_at_right>0</merge_selector_enable_heuristic_to_remove_small_parts_at_right>
+    <merge_selector_enable_heuristic_to_remove_small_parts_at_right
+      >0</merge_selector_enable_heuristic_to_remove_small_parts_at_right>
   </merge_tree>
   <backups><allowed_path>{backups}</allowed_path></backups>
   {more}

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import insert, select
 from sqlalchemy.exc import StatementError
 
 from tandem.accounts.tables import workspaces
+from tandem.base import database
 from tandem.base.database import METADATA, Database
 from tandem.base.errors import UserError
 
@@ -48,6 +51,15 @@ def test_migrating_twice_changes_nothing_and_the_tables_are_those_of_the_code(an
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         differences = [d for d in compare_metadata(context, METADATA) if "alembic_version" not in str(d)]
     assert differences == []
+
+
+def test_the_forms_are_those_that_the_migration_tool_knows() -> None:
+    """They are read from the files' heads, so that a start loads that tool only where it has work."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(database.__file__).parent / "migrations"))
+    steps = ScriptDirectory.from_config(config)
+    assert database._forms() == {step.revision: step.down_revision for step in steps.walk_revisions()}
+    assert database._newest_form() == steps.get_current_head()
 
 
 def test_the_store_of_a_newer_version_is_left_alone_and_told(any_database: Database) -> None:

@@ -22,6 +22,7 @@ from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
 from tandem.settings import oidc
+from tandem.settings.provider import check
 from tests.settings.conftest import PASSWORD, Browser, acts
 
 Open = Callable[..., Browser]
@@ -273,4 +274,4 @@ def test_without_a_provider_there_is_no_such_way(house: House, open_browser: Ope
 )
 def test_settings_that_do_not_fit_are_told_at_start(wrong: dict[str, str]) -> None:
     with pytest.raises(UserError):
-        oidc.check(Settings(**wrong))  # type: ignore[arg-type]
+        check(Settings(**wrong))  # type: ignore[arg-type]

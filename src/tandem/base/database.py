@@ -1,6 +1,7 @@
 """The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -8,11 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Dialect, Engine, MetaData, TypeDecorator, create_engine, event
+from sqlalchemy import Connection, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, inspect, text
 from sqlalchemy import DateTime as _DateTime
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -98,16 +95,15 @@ class Database:
             _close_to_others(file)
         try:
             with self.engine.begin() as connection:
-                found = MigrationContext.configure(connection).get_current_revision()
+                found = _form_of(connection)
                 if found is not None and not self.knows(found):
                     raise UserError(
                         "The record store was used by a newer Tandem (form %(found)s).",
                         "Install that version again, or restore a backup from before the upgrade.",
                         status=409, found=found,
                     )  # fmt: skip
-                config = _alembic()
-                config.attributes["connection"] = connection
-                command.upgrade(config, revision)
+                if found != (_newest_form() if revision == "head" else revision):
+                    _upgrade(connection, revision)
         except OperationalError as error:
             raise UserError(
                 f"The record store does not answer: {str(error.orig).splitlines()[0]}",
@@ -118,12 +114,11 @@ class Database:
     def revision(self) -> tuple[str | None, str | None]:
         """The form the tables have, and the newest one known."""
         with self.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        return found, ScriptDirectory.from_config(_alembic()).get_current_head()
+            return _form_of(connection), _newest_form()
 
     def knows(self, revision: str) -> bool:
         """Whether this version of Tandem has a form of that name."""
-        return revision in {step.revision for step in ScriptDirectory.from_config(_alembic()).walk_revisions()}
+        return revision in _forms()
 
     def forget_deleted(self) -> None:
         """Take what was deleted out of SQLite's write-ahead log too, so that it is in no file.
@@ -161,10 +156,38 @@ def _close_to_others(path: Path) -> None:
             file.chmod(0o600)
 
 
-def _alembic() -> Config:
+# ── forms of the tables ──
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_FORMER = re.compile(r'^down_revision = "(\w+)"', re.M)
+
+
+def _form_of(connection: Connection) -> str | None:
+    """The form that the tables have; None when there are none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("select version_num from alembic_version")).scalar()
+
+
+def _forms() -> dict[str, str | None]:
+    """Every form this version knows, and the one before it."""
+    paths = (_MIGRATIONS / "versions").glob("[0-9]*.py")
+    return {p.name.partition("_")[0]: found[1] if (found := _FORMER.search(p.read_text())) else None for p in paths}
+
+
+def _newest_form() -> str:
+    (newest,) = _forms().keys() - set(_forms().values())
+    return newest
+
+
+def _upgrade(connection: Connection, revision: str) -> None:
+    from alembic import command  # a tenth of a second, which only an upgrade needs
+    from alembic.config import Config
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _with_driver(dsn: str) -> str:

@@ -43,7 +43,7 @@ from tandem.keep import control
 from tandem.keep.backup import UNFINISHED, all_steps, known_keys
 from tandem.keep.control import Tell
 from tandem.people.tables import identifiers
-from tandem.settings import oidc
+from tandem.settings import provider
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 LIBRARIES = ("chdb", "clickhouse-connect", "litestar", "granian", "sqlalchemy", "alembic", "msgspec")
@@ -477,7 +477,7 @@ def _connections(patient: Patient) -> Iterator[Finding]:
 
 
 def _outbox(patient: Patient) -> Iterator[Finding]:
-    for check in (smtp.check, oidc.check):
+    for check in (smtp.check, provider.check):
         try:
             check(patient.settings)
         except UserError as error:

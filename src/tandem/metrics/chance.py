@@ -6,9 +6,9 @@ scatter as Poisson's; days of a real site scatter more, by a factor that its own
 
 from collections.abc import Mapping, Sequence
 from math import erfc, isfinite, sqrt
+from typing import Any
 
 import numpy as np
-from scipy.special import betainc, fdtri, gammaln, stdtr
 
 from tandem.metrics.ask import Value
 from tandem.metrics.catalogue import FIGURES
@@ -25,6 +25,13 @@ UNKNOWN_SPREAD = 2.0
 """The scatter of sums and averages before history tells: that of a sum of amounts that are spread exponentially."""
 
 Values = Mapping[str, Value]
+
+
+def _special() -> Any:
+    """scipy's functions, loaded when first asked for: that takes a quarter of a second, and few commands need it."""
+    import scipy.special
+
+    return scipy.special
 
 
 def cases_of(name: str) -> tuple[str, ...]:
@@ -103,8 +110,8 @@ def counts_p(now: float, before: float, scatter: float = 1.0) -> float:
     a, b = max(0.0, now / scatter), max(0.0, before / scatter)
     if a + b == 0:
         return 1.0
-    at_least = float(betainc(a, b + 1, 0.5)) if a > 0 else 1.0
-    at_most = float(betainc(b, a + 1, 0.5)) if b > 0 else 1.0
+    at_least = float(_special().betainc(a, b + 1, 0.5)) if a > 0 else 1.0
+    at_most = float(_special().betainc(b, a + 1, 0.5)) if b > 0 else 1.0
     return min(1.0, 2 * min(at_least, at_most))
 
 
@@ -142,7 +149,7 @@ def _tail(first: int, last: int, n: int, m: int, drawn: int) -> float:
 
 
 def _choose(n: float, k: np.ndarray | np.float64) -> np.ndarray:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
+    return np.asarray(_special().gammaln(n + 1) - _special().gammaln(k + 1) - _special().gammaln(n - k + 1))
 
 
 def means_p(now: float, cases: float, before: float, cases_before: float, scatter: float) -> float:
@@ -158,7 +165,7 @@ def means_p(now: float, cases: float, before: float, cases_before: float, scatte
     error = abs(average) * sqrt(scatter * (1 / cases + 1 / cases_before))
     if not error:  # every case was alike; or the average is nought, and nothing can be said
         return 1.0 if now == before or not average else 0.0
-    return 2 * float(stdtr(degrees, -abs(now - before) / error))
+    return 2 * float(_special().stdtr(degrees, -abs(now - before) / error))
 
 
 # ── how much days scatter ──
@@ -193,7 +200,7 @@ def _of_both(of_days: float, of_weeks: float, degrees: int) -> float:
 
     source   the variance ratio: Snedecor's F, at one in twenty
     """
-    return of_weeks if of_weeks > of_days * fdtri(degrees, ENOUGH_DAYS, 0.95) else of_days
+    return of_weeks if of_weeks > of_days * _special().fdtri(degrees, ENOUGH_DAYS, 0.95) else of_days
 
 
 def _scatter_of_sums(values: np.ndarray, case: float) -> float | None:

@@ -22,16 +22,14 @@ from joserfc.jwk import KeySet
 
 from tandem.accounts.house import House
 from tandem.accounts.model import LONGEST_NAME, checked_email
-from tandem.accounts.permissions import Role
 from tandem.accounts.tries import Limit, take
 from tandem.base import log
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
+from tandem.settings.provider import CALLBACK, HOLDS_S, Claims, is_safe
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Signatures only: never “none”, and never HMAC, whose key would be what the provider publishes."""
-CALLBACK = "/sign-in/openid/back"
-HOLDS_S, FRESH_S, TIMEOUT_S, SKEW_S = 600, 3600.0, 10.0, 60
+FRESH_S, TIMEOUT_S, SKEW_S = 3600.0, 10.0, 60
 _log = log.get("oidc")
 
 
@@ -45,13 +43,6 @@ class Leaving(msgspec.Struct, frozen=True):
     leaves_until: float
 
 
-class Claims(msgspec.Struct, frozen=True):
-    """Whom the provider vouches for."""
-
-    email: str
-    name: str
-
-
 class Provider(msgspec.Struct, frozen=True):
     """What a provider publishes about itself (OpenID Connect Discovery)."""
 
@@ -59,27 +50,6 @@ class Provider(msgspec.Struct, frozen=True):
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
-
-
-def is_set(settings: Settings) -> bool:
-    return bool(settings.oidc_issuer and settings.oidc_client)
-
-
-def check(settings: Settings) -> None:
-    """Raises UserError naming the setting of OpenID that does not fit."""
-    if not settings.oidc_issuer:
-        return
-    if not _is_safe(settings.oidc_issuer):
-        raise UserError("TANDEM_OIDC_ISSUER has no https.", "Write it like https://login.example.com.")
-    if not settings.oidc_client:
-        raise UserError("TANDEM_OIDC_ISSUER is set, but no client.", "Set TANDEM_OIDC_CLIENT to Tandem's client id.")
-    if settings.oidc_role and settings.oidc_role not in set(Role):
-        raise UserError(f"TANDEM_OIDC_ROLE is “{settings.oidc_role}”.", f"Choose one of {', '.join(Role)}.")
-
-
-def _is_safe(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"))
 
 
 class Client:
@@ -187,7 +157,7 @@ class Client:
                 try:
                     provider = msgspec.convert(found, Provider)
                     if provider.issuer.rstrip("/") != issuer or not all(
-                        map(_is_safe, msgspec.structs.astuple(provider))
+                        map(is_safe, msgspec.structs.astuple(provider))
                     ):
                         raise self._refusal("other_provider")
                     self._keys = KeySet.import_key_set(self._asked("GET", provider.jwks_uri))  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 """My account, invitations, forgotten passwords, the second factor, and sign-in at an OpenID provider."""
 
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 import segno
@@ -25,7 +25,10 @@ from tandem.base.sender import household
 from tandem.delivery import smtp
 from tandem.delivery import store as delivery
 from tandem.delivery.model import KINDS
-from tandem.settings import letters, oidc
+from tandem.settings import letters, provider
+
+if TYPE_CHECKING:
+    from tandem.settings.oidc import Client
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Asked = Request[Any, Any, Any]
@@ -325,11 +328,11 @@ def _with_link(request: Asked, house: House, caller: Caller, person: Person) -> 
 @get("/sign-in/openid", sync_to_thread=True, include_in_schema=False)
 def openid(house: House, next: str = "/") -> Response[Any]:
     address, sealed = _client(house).leave(sessions.local(next))
-    cookie = sessions.cookie(house, sealed, oidc.HOLDS_S, AWAY, "/sign-in/openid")
+    cookie = sessions.cookie(house, sealed, provider.HOLDS_S, AWAY, "/sign-in/openid")
     return Response(None, status_code=303, headers={"location": address}, cookies=[cookie])
 
 
-@get(oidc.CALLBACK, sync_to_thread=True, include_in_schema=False)
+@get(provider.CALLBACK, sync_to_thread=True, include_in_schema=False)
 def openid_back(request: Asked, house: House) -> Response[Any]:
     claims, onward = _client(house).come_back(request.cookies.get(AWAY, ""), dict(request.query_params))
     person = store.person_by_email(house.database, claims.email) or _newcomer(house, claims)
@@ -338,14 +341,14 @@ def openid_back(request: Asked, house: House) -> Response[Any]:
     return answer
 
 
-def _client(house: House) -> oidc.Client:
-    client: oidc.Client | None = house.parts.get("openid")
+def _client(house: House) -> "Client":
+    client: Client | None = house.parts.get("openid")
     if client is None:
         raise UserError("Sign-in at a provider is not set up here.", "Sign in with your password.", status=404)
     return client
 
 
-def _newcomer(house: House, claims: oidc.Claims) -> Person:
+def _newcomer(house: House, claims: provider.Claims) -> Person:
     """Somebody whom the provider knows and Tandem does not: made only where the operator chose a role for them."""
     role, workspace = house.settings.oidc_role, store.only_workspace(house.database)
     if not role or workspace is None or store.is_known(house.database, claims.email):

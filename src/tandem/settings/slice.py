@@ -5,20 +5,22 @@ from collections.abc import Callable
 from tandem.accounts.house import House, Slice
 from tandem.accounts.model import Person
 from tandem.delivery import smtp
-from tandem.settings import letters, oidc
+from tandem.settings import letters, provider
 from tandem.settings.routes import ROUTES
 
 
 def _start(house: House) -> Callable[[], None]:
     smtp.check(house.settings)
-    oidc.check(house.settings)
+    provider.check(house.settings)
     link = f"{house.settings.base_url}/account"
 
     def warn(person: Person, kind: str, agent: str) -> None:
         letters.send(house, person, kind, agent=agent or "?", link=link)
 
     house.parts["warn_user"] = warn
-    if oidc.is_set(house.settings):
+    if provider.is_set(house.settings):
+        from tandem.settings import oidc
+
         house.parts["openid"] = oidc.Client(house)
     return lambda: None
 

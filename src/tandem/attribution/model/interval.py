@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
 
 Floats = NDArray[np.float64]
 CERTAINTY = 0.95
@@ -17,6 +16,8 @@ def interval(credit: Floats, squares: Floats, certainty: float = CERTAINTY) -> t
     source    Fay and Feuer 1997: weighted sums of Poisson counts by their gamma distribution. For whole conversions
               it is the exact Poisson interval (Garwood 1936); with no conversion at all it is 0 to 3.7
     """
+    from scipy.special import gammaincinv  # a quarter of a second that only credits need
+
     tail = (1.0 - certainty) / 2.0
     has_some = credit > 0
     sums = np.where(has_some, credit, 1.0)

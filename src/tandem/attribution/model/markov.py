@@ -5,13 +5,19 @@ conversion or in nothing. Taking a channel away turns every state that holds it 
 share of conversions lost by that (the removal effect) is the channel's claim; claims are scaled to sum to conversions.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from tandem.attribution.model.journey import sums as _sums
+
+if (
+    TYPE_CHECKING
+):  # loaded where a chain is made: it takes a fifth of a second, which a page without credits need not wait
+    from scipy import sparse
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -43,7 +49,7 @@ class Steps(NamedTuple):
     def conversions(self) -> float:
         return float(self.weight[self.onto == self.values].sum())
 
-    def among(self, kept: Ints) -> "Steps":
+    def among(self, kept: Ints) -> Steps:
         """The same steps where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
         digit = np.append(0, kept + 1)
         state = np.zeros_like(self.state)
@@ -95,6 +101,8 @@ def steps_of(touches: Ints, starts: Ints, conversions: Floats, nulls: Floats, va
 def summed(steps: Steps) -> Steps:
     """Each step once, with the sum of its weights; those that come to 0 are left out."""
     shape = ((steps.values + 1) ** steps.order, steps.values + 2)
+    from scipy import sparse
+
     table = sparse.coo_array((steps.weight, (steps.state, steps.onto)), shape=shape).tocsr()
     table.sum_duplicates()
     table.eliminate_zeros()
@@ -138,6 +146,8 @@ def _chain(steps: Steps) -> tuple[sparse.csr_array, Floats, Ints]:
     share = steps.weight / np.where(total > 0, total, 1.0)[here]
     moved = ~is_still[goes_on]
     links = (share[goes_on][moved], (here[goes_on][moved], there[moved]))
+    from scipy import sparse
+
     chain = sparse.coo_array(links, shape=(len(states), len(states))).tocsr()
     has_won = steps.onto == steps.values
     return chain, _sums(here[has_won], share[has_won], len(states)), states

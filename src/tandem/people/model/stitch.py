@@ -8,8 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 Keys = npt.NDArray[np.uint64]
 Codes = npt.NDArray[np.int8]
@@ -102,6 +100,8 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
     returns  one row an identifier. A person's key is the smallest key of their browsers, or of all their identifiers if
              they have none, so that somebody with one browser keeps its key
     """
+    from scipy import sparse  # a fifth of a second that only this job needs
+
     nodes, kinds, a, b = _numbered(_joined(links, decisions.together))
     if not nodes.size:
         return Stitched(nodes, kinds, nodes, np.zeros(0, bool))
@@ -119,8 +119,8 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
         by_all[np.concatenate([a[~unproved], b[~unproved]])] = False
         shared |= by_all
     a, b = np.concatenate([a[glues], decided_a]), np.concatenate([b[glues], decided_b])
-    graph = coo_array((np.ones(a.size, np.int8), (a, b)), shape=(nodes.size, nodes.size))
-    _, component = connected_components(graph, directed=False)
+    graph = sparse.coo_array((np.ones(a.size, np.int8), (a, b)), shape=(nodes.size, nodes.size))
+    _, component = sparse.csgraph.connected_components(graph, directed=False)
     return Stitched(nodes, kinds, _persons(nodes, kinds, component), shared)
 
 

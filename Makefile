@@ -4,11 +4,12 @@ PORT ?= 8080
 BIN := .venv/bin
 export PORT
 
-.PHONY: help demo test check bench docs lock clean
+.PHONY: help demo test test-fast check bench docs lock clean
 
 help:
 	@echo "make demo    set up, then a running Tandem with an invented company in it (http://127.0.0.1:$(PORT))"
 	@echo "make test    set up, then all tests"
+	@echo "make test-fast    those without a browser, processes of their own and PostgreSQL"
 	@echo "make check   format, lint, types, import contracts, generated docs"
 	@echo "make bench NAME=collector    one benchmark; its figures are the last line, as JSON"
 	@echo "make docs    write the generated documents anew"
@@ -31,6 +32,9 @@ demo: .make/run
 
 test: .make/dev
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
+
+test-fast: .make/dev
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not browser and not process and not postgres"
 
 check: .make/dev
 	$(BIN)/ruff format --check src tests bench

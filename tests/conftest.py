@@ -33,6 +33,21 @@ passwords._hasher = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 TABLES = tuple(table for s in SLICES for table in s.owns)
 
 
+KINDS = {
+    "browser": {"driver"},
+    "process": {"running", "served", "seeded", "empty", "small_disk", "server"},
+    "postgres": {"postgres"},
+}
+"""The marks of tests that `make test-fast` leaves out, and the fixtures that they are told by."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for kind, fixtures in KINDS.items():
+            if fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(kind)
+
+
 @pytest.fixture(scope="session")
 def scratch() -> Iterator[Path]:
     """A folder of this test process."""
@@ -110,7 +125,7 @@ def migrated_file(scratch: Path) -> Path:
     return path
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def any_database(request: pytest.FixtureRequest) -> Iterator[Database]:
     """The record store, empty, once on each engine."""
     if request.param == "sqlite":

@@ -22,10 +22,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.process
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert tandem(tmp_path, "version").stdout.strip() == __version__
 
 
+@pytest.mark.process
 def test_the_admin_can_sign_in_with_the_password_that_was_piped_in(tmp_path: Path) -> None:
     assert tandem(tmp_path / "data", *SETUP, typed="piped in by a script\n").returncode == 0
     found = in_house(tmp_path / "data", """
@@ -35,6 +37,7 @@ answer = [sign_in(house.database, "anna@shop.example", p) is not None for p in (
     assert found == [True, False]
 
 
+@pytest.mark.process
 def test_setting_up_twice_is_refused(shop: Path) -> None:
     done = tandem(shop, *SETUP, TANDEM_PASSWORD="correct horse battery")
     assert (done.returncode, done.stdout) == (2, "")
@@ -171,18 +174,21 @@ def test_what_is_typed_wrong_is_said_without_a_trace(tmp_path: Path, words: tupl
     assert said in done.stderr and "Traceback" not in done.stderr
 
 
+@pytest.mark.process
 def test_a_setting_that_does_not_fit_is_named(tmp_path: Path) -> None:
     done = tandem(tmp_path / "data", "doctor", TANDEM_MEMORY_MB="lots")
     assert done.returncode == 2
     assert done.stderr.startswith("TANDEM_MEMORY_MB does not fit")
 
 
+@pytest.mark.process
 def test_collectors_beside_an_event_store_in_process_say_how(tmp_path: Path) -> None:
     done = tandem(tmp_path / "data", "collect")
     assert done.returncode == 2
     assert "--no-load" in done.stderr
 
 
+@pytest.mark.process
 def test_healing_says_what_it_did(shop: Path) -> None:
     in_house(shop, "")
     assert sys.version_info >= (3, 11)

@@ -3,6 +3,7 @@
 import multiprocessing
 from typing import Any
 
+import pytest
 from sqlalchemy import func, select
 
 from tandem.accounts import first_code, store, tables
@@ -28,6 +29,7 @@ def one_try(dsn: str, number: int, start: Any, outcomes: Any) -> None:
         db.close()
 
 
+@pytest.mark.process
 def test_of_six_processes_at_once_one_sets_the_server_up(any_database: Database) -> None:
     context = multiprocessing.get_context("spawn")
     start, outcomes = context.Barrier(AT_ONCE), context.Queue()

@@ -298,6 +298,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("attempt", range(3))
 def test_nothing_acknowledged_is_lost_by_kill_9(tmp_path: Path, attempt: int) -> None:
     told = tmp_path / "told"

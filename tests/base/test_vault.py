@@ -37,6 +37,7 @@ def _key(folder: Path) -> str:
     return open_vault(folder).key
 
 
+@pytest.mark.process
 def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
     with Pool(4) as pool:
         assert len(set(pool.map(_key, [tmp_path] * 16))) == 1

@@ -235,6 +235,7 @@ print(loader.load_all(), warehouse.value("select count() from events"), all_asid
 """
 
 
+@pytest.mark.process
 def test_a_full_disk_puts_nothing_aside_and_loses_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False

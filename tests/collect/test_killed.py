@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 LOAD = """
 import sys, time
 from pathlib import Path
@@ -50,6 +52,7 @@ print(visitors, visits, day.stored, day.duplicates, day.refused, day.balance, as
 """
 
 
+@pytest.mark.process
 def test_a_process_killed_in_the_middle_of_halving_loses_and_doubles_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-c", LOAD, str(tmp_path)]
     with subprocess.Popen([*command, "slow"], stdout=subprocess.PIPE, text=True) as first:

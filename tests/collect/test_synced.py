@@ -33,6 +33,7 @@ print(Loader(warehouse, database, folder / "spool").load_all(), flush=True)
 _CALL = re.compile(r"(fdatasync|fsync|rename|unlink)\((?:\d+<)?\"?([^\",>)]+)\"?(?:, \"([^\"]+)\")?")
 
 
+@pytest.mark.process
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace is not installed")
 def test_every_part_is_on_disk_before_its_segment_goes(tmp_path: Path) -> None:
     log = tmp_path / "calls"

@@ -41,11 +41,13 @@ def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.process
 def test_the_house_keeps_its_contracts(tmp_path: Path) -> None:
     done = linted(ROOT / "src", tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("breach", BREACHES)
 def test_a_contract_fails_when_it_is_broken(copied: Path, breach: str) -> None:
     name, line, contract = BREACHES[breach]

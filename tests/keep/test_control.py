@@ -23,6 +23,7 @@ def sent(
     return answer.status, answer.read().decode()
 
 
+@pytest.mark.process
 def test_commands_are_for_who_can_read_the_data_folder(empty: Path) -> None:
     with serving(empty) as url:
         file = empty / control.FILE
@@ -43,6 +44,7 @@ def test_commands_are_for_who_can_read_the_data_folder(empty: Path) -> None:
     assert not file.exists(), "it goes when the server does"
 
 
+@pytest.mark.process
 def test_a_killed_server_leaves_nothing_that_hinders(company: Path, tmp_path: Path) -> None:
     with serving(company, stop=signal.SIGKILL):
         pass
@@ -82,6 +84,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_tandem(tmp_path: Path) -> None:
     server.shutdown()
 
 
+@pytest.mark.process
 def test_a_second_process_on_the_same_data_folder_gets_a_clear_sentence(company: Path) -> None:
     with serving(company):
         (company / control.FILE).unlink()  # so that the command does not find the server
@@ -95,6 +98,7 @@ def test_a_second_process_on_the_same_data_folder_gets_a_clear_sentence(company:
         assert second.returncode == 2
 
 
+@pytest.mark.process
 def test_errors_of_the_server_reach_the_command_line(company: Path, tmp_path: Path) -> None:
     (tmp_path / "there.tar").touch()
     with serving(company):
@@ -103,6 +107,7 @@ def test_errors_of_the_server_reach_the_command_line(company: Path, tmp_path: Pa
     assert "exists already" in done.stderr
 
 
+@pytest.mark.process
 def test_changes_made_by_command_reach_a_running_server(company: Path) -> None:
     with serving(company) as url:
         assert tandem(company, "site", "add", "second", "--host", "second.example").returncode == 0

@@ -39,6 +39,7 @@ DIRECT = (
 """What is counted straight from the record; figures that rest on rules may change with the rules."""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_backup_of_an_older_version_is_restored(version: str, tmp_path: Path) -> None:
     there = tmp_path / "there"

@@ -63,6 +63,7 @@ def test_no_value_poses_as_two_claims() -> None:
 DOCS = (Path(__file__).parents[2] / "docs" / "counter.md").read_text()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("language", "program"), [("python", "python3"), ("js", "node"), ("php", "php")])
 def test_the_examples_of_the_documentation_sign_the_same(language: str, program: str, tmp_path: Path) -> None:
     found = re.findall(rf"```{language}\n((?:(?!```).)*?tandem-identify-1.*?)```", DOCS, re.DOTALL)

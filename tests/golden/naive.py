@@ -139,6 +139,8 @@ KINDS: dict[str, Callable[[Hit], bool]] = {
 def rows_of(view: str, visits: list[Visit], since: datetime, until: datetime) -> list[Row]:
     if view == "visits":
         rows: list[Row] = [(v["at"], None, v) for v in visits if v["pageviews"]]
+    elif view == "sales":
+        rows = [(v["at"], None, v) for v in visits if v["orders"] or v["revenue"]]
     elif view == "conversions":
         rows = [(h["at"], {**h, "goal": g}, v) for v in visits for h in v["hits"] for g in h["goals"]]
     else:

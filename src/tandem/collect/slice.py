@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from tandem.accounts.house import House, NumberAsked, Slice
-from tandem.base import clock
-from tandem.base.jobs import Job
+from tandem.base import clock, log
+from tandem.base.jobs import LONGEST_WAIT_S, Job
 from tandem.base.spool import Spool
-from tandem.base.warehouse import fault_of
+from tandem.base.warehouse import Fault, fault_of
 from tandem.collect import start, store
 from tandem.collect.door import Door, Salts
 from tandem.collect.healing import heal_where_needed, recounted
@@ -20,6 +20,8 @@ from tandem.collect.model.places import Places
 from tandem.collect.moments import moments
 from tandem.collect.routes import ROUTES
 from tandem.people.signing import FreshSecrets
+
+_log = log.get("collect")
 
 LOAD_EVERY_S = 0.4
 HEAL_EVERY_S = 5.0
@@ -90,19 +92,31 @@ def load_spools(house: House, at_once: bool = False) -> int:
                 Loader(house.warehouse, house.database, folder, identified=lambda site, told: keep(house, site, told)),
             )
             loader.went_on = lambda: house.parts.update(loading_went_on=time.monotonic())
+            loader.wait_s = lambda failures: min(LONGEST_WAIT_S, LOAD_EVERY_S * 2.0**failures)
             try:
                 total += loader.load_all(at_once)
             except Exception as error:  # noqa: BLE001 - one collector's spool does not hold up the others'
                 first = first or error
-    house.parts["loading_problem"] = "" if first is None else fault_of(first).value
+    if first is not None or not any(loader.is_stuck for loader in loaders.values()):
+        house.parts["loading_problem"] = "" if first is None else fault_of(first).value
     if first is not None:
         raise first
     return total
 
 
+def _load(house: House) -> None:
+    """The job: it fails, and then waits, only where everything must wait. A batch that fails waits by itself."""
+    try:
+        load_spools(house)
+    except Exception as error:
+        if fault_of(error) is Fault.STORE:
+            raise
+        _log.warning("collect.batch_waits", why=log.without_values(str(error)))
+
+
 def _jobs(house: House) -> list[Job]:
     return [
-        Job("load", LOAD_EVERY_S, lambda: load_spools(house)),
+        Job("load", LOAD_EVERY_S, lambda: _load(house)),
         Job("heal", HEAL_EVERY_S, lambda: heal_where_needed(house)),
         Job("salts", SALTS_EVERY_S, lambda: store.salts_of_today(house.database)),
     ]
@@ -120,5 +134,5 @@ SLICE = Slice(
     owns=("events", "visit_rows", "origins", "agents", "reception", "stale_visits"),
     menu=(("Measure", "Goals", "/goals", "target"), ("Measure", "Reception", "/reception", "inbox")),
     personal=(("events", "visitor"), ("visit_rows", "visitor")),
-    publishes=("visits", "pageviews", "attention", "actions", "conversions", "vitals"),
+    publishes=("visits", "sales", "pageviews", "attention", "actions", "conversions", "vitals"),
 )

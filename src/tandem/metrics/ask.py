@@ -19,7 +19,7 @@ from cachetools import LRUCache
 
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Answer, Warehouse
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS, WHOLE_VISITS
 from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
 Op = Literal["is", "is_not", "contains", "contains_not"]
@@ -144,7 +144,7 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
     values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
     conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
-    if view in OF_VISITS and view != "visits":  # lets the engine leave other days unread
+    if view in OF_VISITS and view not in WHOLE_VISITS:  # lets the engine leave other days unread
         conditions += [
             "visit_started >= {since:DateTime64(3, 'UTC')} - interval 1 day",
             "visit_started < {until:DateTime64(3, 'UTC')} + interval 1 day",
@@ -193,7 +193,7 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
 
 def _near(view: str) -> str:
     """Leaves days unread that hold no visit near the span asked for."""
-    if view == "visits":
+    if view in WHOLE_VISITS:
         return ""
     return (
         " and visit_started >= {near_since:DateTime64(3, 'UTC')} - interval 1 day"

@@ -50,6 +50,7 @@ def needed(figures: Iterable[str]) -> frozenset[str]:
 
 
 OF_VISITS = frozenset(collect.OF_VISITS)
+WHOLE_VISITS = collect.WHOLE_VISITS
 OWNERS = (collect, calls, crm, ads)
 FIGURES: Mapping[str, Figure] = gathered([figure for owner in OWNERS for figure in _of(owner)])
 DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

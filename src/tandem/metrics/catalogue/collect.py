@@ -8,8 +8,10 @@ SIDE: Side = "both"
 TIME = ("hour", "day", "week", "month")
 FROM = ("channel", "source", "medium", "campaign", "term", "content", "click", "referrer")
 WHO = ("country", "city", "language", "device", "browser", "os", "loyalty", "bot", "bot_name", "network", "host")
-OF_VISITS = ("visits", "pageviews", "attention", "actions", "conversions", "vitals")
+OF_VISITS = ("visits", "sales", "pageviews", "attention", "actions", "conversions", "vitals")
 """Views whose rows belong to a visit: they know bots, and can be filtered by what else happened in the visit."""
+WHOLE_VISITS = ("visits", "sales")
+"""Of these, the views with one row a visit, whose moment is its start."""
 VISIT = (*TIME, *FROM, *WHO, "entry", "exit")
 
 DIMENSIONS = (
@@ -137,16 +139,16 @@ METRICS = (
         engineers="Visits with a hit that meets a main goal. NULL until one is chosen.",
     ),
     Metric(
-        id="collect.revenue", label="Revenue", unit=Unit.MONEY, view="visits", value="sum(revenue)", by=VISIT,
+        id="collect.revenue", label="Revenue", unit=Unit.MONEY, view="sales", value="sum(revenue)", by=VISIT,
         adds_up=True, good="up", counts="collect.orders",
         marketers="Money of orders on the site, refunds taken off.",
         engineers="Sum of amounts of events in the site's currency; amounts in other currencies are kept, not added.",
     ),
     Metric(
-        id="collect.orders", label="Orders", unit=Unit.COUNT, view="visits", value="sum(orders)", by=VISIT,
+        id="collect.orders", label="Orders", unit=Unit.COUNT, view="sales", value="sum(orders)", by=VISIT,
         adds_up=True, good="up",
         marketers="Events with a positive amount.",
-        engineers="Events with amount > 0 in the site's currency.",
+        engineers="Events with amount > 0 in the site's currency. What a server tells counts without a page view too.",
     ),
     Metric(
         id="collect.error_pages", label="Error pages", unit=Unit.COUNT, view="pageviews",

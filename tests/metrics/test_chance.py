@@ -12,6 +12,7 @@ import pytest
 from tandem.metrics.catalogue import FIGURES, needed
 from tandem.metrics.chance import (
     LEVEL,
+    assumed_scatter,
     cases_of,
     counts_p,
     is_clear,
@@ -178,6 +179,22 @@ def test_false_verdicts_are_as_rare_as_the_level_says() -> None:
     assert naive / tries > 0.2, "without its past every third comparison would be coloured"
 
 
+@pytest.mark.parametrize("mean", [30, 300, 3_000])
+def test_a_young_site_is_judged_with_care(mean: int) -> None:
+    """Its days cannot tell yet how they scatter; by the scatter of chance alone every third week would be a change."""
+    rng = random.Random(5)
+
+    def week() -> dict[str, float]:
+        return {"collect.visits": sum(poisson(rng, mean * rng.gammavariate(44, 1 / 44)) for _ in range(7))}  # ± 15%
+
+    def verdict(now: dict[str, float], before: dict[str, float]) -> bool:
+        return is_clear("collect.visits", now, before, assumed_scatter("collect.visits", now, before, 7))
+
+    assert sum(verdict(week(), week()) for _ in range(400)) / 400 < 0.03
+    half = {"collect.visits": mean * 7 / 2}
+    assert sum(verdict(week(), half) for _ in range(20)) == 20, "half as many is no chance"
+
+
 def test_the_spread_of_amounts_and_of_shares_is_told_by_the_days() -> None:
     rng = random.Random(4)
 
@@ -243,7 +260,6 @@ def test_losses_are_judged_too() -> None:
 def test_a_part_moves_with_the_whole_by_its_share() -> None:
     assert of_part(21.0, 1.0) == 21.0
     assert of_part(21.0, 0.05) == 2.0
-    assert of_part(None, 0.5) is None
 
 
 # ── what the catalogue declares ──

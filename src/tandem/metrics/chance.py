@@ -24,6 +24,9 @@ EXACT_UP_TO = 1e8
 UNKNOWN_SPREAD = 2.0
 """The scatter of sums and averages before history tells: that of a sum of amounts that are spread exponentially."""
 
+UNKNOWN_DAYS = 0.15
+"""By what part of itself a day's count varies, apart from chance, before history tells: what days of real sites do."""
+
 Values = Mapping[str, Value]
 
 
@@ -93,6 +96,28 @@ def is_share(name: str) -> bool:
 
 def _cases(name: str, values: Values) -> float:
     return min((float(values.get(c) or 0) for c in cases_of(name)), default=0.0)
+
+
+def assumed_scatter(name: str, now: Values, before: Values, days: float) -> float:
+    """How much the days of a site scatter that has too few of them to tell.
+
+    days     how many each of the two spans has
+    source   counts whose expectation varies by `UNKNOWN_DAYS` from day to day have the variance m + (cv · m)² around
+             the mean m, so that a site with many visits a day scatters more, by this measure, than one with few
+    """
+    figure = FIGURES[name]
+    if is_share(name):
+        assert isinstance(figure, Ratio)
+        cases = [float(v.get(figure.top) or 0) for v in (now, before)]
+    else:
+        cases = [_cases(name, v) for v in (now, before)]
+    counted = 1 + UNKNOWN_DAYS**2 * sum(cases) / 2 / max(days, 1.0)
+    is_counted = is_share(name) or figure.unit is Unit.COUNT
+    return counted if is_counted else UNKNOWN_SPREAD * (counted if _adds_up(figure) else 1.0)
+
+
+def _adds_up(figure: object) -> bool:
+    return isinstance(figure, Metric) and figure.adds_up
 
 
 # ── the tests: how probable a difference at least as large is, if nothing has changed ──
@@ -249,6 +274,6 @@ def _scatter_of_means(means: np.ndarray, cases: np.ndarray) -> float | None:
     return varied / average**2 if average else None
 
 
-def of_part(scatter: float | None, share: float) -> float | None:
+def of_part(scatter: float, share: float) -> float:
     """The scatter of a part of a figure: what moves all parts together counts by its share (a negative binomial)."""
-    return None if scatter is None else 1 + max(0.0, scatter - 1) * min(1.0, share)
+    return 1 + max(0.0, scatter - 1) * min(1.0, share)

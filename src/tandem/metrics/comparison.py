@@ -22,7 +22,7 @@ from tandem.base.warehouse import sql_text
 from tandem.metrics.address import Address
 from tandem.metrics.ask import Desk, Filter, Value, buckets, counted
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
-from tandem.metrics.chance import ENOUGH_DAYS, is_clear, of_part, scatter_of, with_cases
+from tandem.metrics.chance import ENOUGH_DAYS, assumed_scatter, is_clear, of_part, scatter_of, with_cases
 from tandem.metrics.metric import Figure, Metric
 from tandem.metrics.period import Period
 
@@ -349,10 +349,16 @@ def _compared(
     old, new = results[0], results[1] if needs_now else now
     moved = [n for n in names if relative(new.get(n), old.get(n))]
     scatters = history_of(house).scatters(address, moved)
+    days = (period.until - period.since) / timedelta(days=1)
+
+    def is_beyond_chance(name: str) -> bool:
+        scatter = scatters[name]
+        return is_clear(name, new, old, assumed_scatter(name, new, old, days) if scatter is None else scatter)
+
     return {
         n: Compared(
             figure=FIGURES[n], value=new.get(n), before=old.get(n), settled=last, span=period, against=earlier,
-            is_clear=n in moved and is_clear(n, new, old, scatters[n]),
+            is_clear=n in moved and is_beyond_chance(n),
         )
         for n in names
     }  # fmt: skip
@@ -364,6 +370,7 @@ class Rows:
     def __init__(self, house: House, address: Address, name: str, reason: Reason | None = None) -> None:
         """reason   why the comparison of the figure bears no verdict (`reason_of`)."""
         self._name, self._reason = name, reason
+        self._days = (address.period.until - address.period.since) / timedelta(days=1)
         is_compared = reason is None and address.before is not None
         self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
         self._whole = self._over_both(house, address) if self._scatter is not None else 0.0
@@ -380,7 +387,10 @@ class Rows:
         name = self._name
         value, old = now.get(name), before.get(name)
         part = abs(value or 0) + abs(old or 0)
-        scatter = of_part(self._scatter, part / self._whole if self._whole else 1.0)
+        if self._scatter is None:
+            scatter = assumed_scatter(name, now, before, self._days)
+        else:
+            scatter = of_part(self._scatter, part / self._whole if self._whole else 1.0)
         clear = self._reason is None and is_clear(name, now, before, scatter)
         return Compared(figure=FIGURES[name], value=value, before=old, is_clear=clear, reason=self._reason)
 

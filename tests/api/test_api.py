@@ -331,3 +331,24 @@ def test_what_a_stranger_sends_to_the_counter_never_keeps_an_order_of_the_server
     assert sent(running, *orders).json()["accepted"] == 10  # sent again, they count once
     eventually(lambda: stored(running, "fern")["duplicates"] >= 10)
     assert stored(running, "fern")["stored"] == taken + 10
+
+
+def test_each_refused_event_is_counted_also_where_several_have_one_id(running: Running) -> None:
+    with running.as_program("all") as program:
+        bad = [{"id": "twice", "visitor": "v", "name": "x", "kind": "nonsense", "at": "2020-01-01T00:00:00Z"}] * 3
+        answer = program.post("/api/events", params={"site": "fern"}, json={"events": bad}).json()
+    assert answer == {"accepted": 0, "refused": {"twice": "too_old"}}
+
+
+def test_an_origin_that_is_no_address_is_another_site(running: Running) -> None:
+    with running.as_nobody() as nobody:
+        for path in ("/sign-in", "/forgot"):
+            assert nobody.post(path, data={"email": "a@b.example"}, headers={"origin": "http://["}).status_code == 403
+
+
+def test_a_refused_export_stands_in_no_audit_log(running: Running) -> None:
+    with running.as_person("marketing") as browser:
+        asked = {"figures": "collect.visits", "period": "7d", "format": "EVIL"}
+        assert browser.get("/export", params=asked).status_code == 400
+    with running.as_person("admin") as browser:
+        assert "EVIL" not in browser.get("/settings").text

@@ -130,7 +130,7 @@ def test_a_link_is_void_after_its_time_a_newer_one_or_a_new_password(
 ) -> None:
     ola = store.person_by_email(house.database, "ola@fern.example")
     assert ola is not None
-    first, second = (links.make(house.database, ola, links.RESET) for _ in range(2))
+    first, second = (links.make(house.database, ola, links.RESET, by=ola.id) for _ in range(2))
     browser = open_browser()
     assert browser.get(f"/link/{first}").status_code == 410, "a newer one was made"
     assert browser.get(f"/link/{second}").status_code == 200
@@ -318,3 +318,28 @@ def test_a_strange_device_is_told_of_unless_the_user_does_not_want_it(
     mine.post("/account/messages")
     open_browser().sign_in()
     assert len(letters()) == 1
+
+
+def test_a_stranger_who_asks_for_a_link_voids_no_invitation(house: House, site: Site, open_browser: Open) -> None:
+    jan = store.add_person(house.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", None)
+    invited = links.make(house.database, jan, links.INVITE, by=1)
+    links.make(house.database, jan, links.RESET)
+    assert open_browser().get(f"/link/{invited}").status_code == 200
+
+
+def test_whoever_stands_between_two_factors_is_out_when_the_password_changes(house: House, open_browser: Open) -> None:
+    mine, thief = open_browser(), open_browser()
+    mine.sign_in()
+    _, recovery = switched_on(mine)
+    thief.sign_in()
+    assert mine.post("/account/password", old=PASSWORD, new=NEW, again=NEW).status_code == 200
+    assert thief.post("/sign-in/code", code=recovery[1]).status_code == 401 and not thief.is_in
+
+
+def test_a_language_that_is_none_is_taken_from_nobody(house: House, open_browser: Open) -> None:
+    browser = open_browser()
+    browser.sign_in()
+    browser.client.cookies.set("tandem_language", "de")
+    assert browser.post("/settings/people", name="Jan", email="jan@fern.example", role="viewer").status_code < 300
+    jan = store.person_by_email(house.database, "jan@fern.example")
+    assert jan is not None and jan.language == "en"

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request
@@ -14,7 +13,7 @@ from litestar.types import Guard
 
 from tandem.accounts import store
 from tandem.accounts.house import House
-from tandem.accounts.model import ApiToken, Person, Site
+from tandem.accounts.model import LANGUAGES, ApiToken, Person, Site
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
@@ -110,7 +109,8 @@ def _caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
     if request.method not in SAFE_METHODS:
         check_origin(request)
         _check_csrf(request, csrf)
-    language = request.cookies.get("tandem_language") or person.language
+    chosen = request.cookies.get("tandem_language", "")
+    language = chosen if chosen in LANGUAGES else person.language
     return Caller(
         workspace_id=person.workspace_id, person=person, token=None, csrf=csrf, language=language, theme=person.theme
     )
@@ -159,8 +159,9 @@ def _check_csrf(request: Request[Any, Any, Any], expected: str) -> None:
 def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any, Any]) -> None:
     """Refuse a change that another site's page sends."""
     origin = request.headers.get("origin", "")
+    host = request.headers.get("host", "")
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") or (
-        origin and origin != "null" and urlsplit(origin).netloc != request.headers.get("host", "")
+        origin and origin != "null" and origin.partition("://")[2] != host
     ):
         raise UserError("This request came from another site.", "Do it on Tandem's own page.", status=403)
 

@@ -26,15 +26,17 @@ links = t.account_links.c
 
 
 def make(db: Database, person: Person | None, kind: str, by: int | None = None) -> str:
-    """The secret of a new link; links of this user that still wait become void.
+    """The secret of a new link; where an admin makes it, links of this user that still wait become void.
 
+    Anybody may ask for a link for an address that they know: that must not void an invitation, or what an admin made.
     person   for None the same work is done, so that nobody learns from the time it takes who has an account
     """
     token, now = secrets.token_urlsafe(32), clock.now()
     number = person.id if person else -1
     with db.write() as c:
         row = c.execute(select(t.people).where(t.people.c.id == number)).first()
-        c.execute(delete(t.account_links).where((links.person_id == number) | (links.expires_at < now)))
+        is_over = links.expires_at < now
+        c.execute(delete(t.account_links).where(is_over if by is None else is_over | (links.person_id == number)))
         c.execute(
             insert(t.account_links).values(
                 token_hash=hashed(token), person_id=person.id if person else None, kind=kind,

@@ -38,6 +38,11 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     def tz(self) -> ZoneInfo:
         return ZoneInfo(self.zone)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The hosts as hits and referrers name them: without a port."""
+        return frozenset(host.partition(":")[0] for host in self.hosts)
+
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who signs in; never a visitor of the site."""

@@ -84,6 +84,7 @@ class Halfway(msgspec.Struct, frozen=True):
     onward: str
     way: str
     until: float
+    bound_to: str
 
 
 def halfway(house: House, request: Asked) -> tuple[Person, Halfway]:
@@ -97,7 +98,7 @@ def halfway(house: House, request: Asked) -> tuple[Person, Halfway]:
     except (UserError, msgspec.DecodeError) as error:
         raise late from error
     person = store.active_person(house.database, told.person)
-    if person is None or told.until < time.time():
+    if person is None or told.until < time.time() or told.bound_to != store.bond(house.database, person):
         raise late
     return person, told
 
@@ -111,7 +112,8 @@ def first_factor_passed(
     """Signed in, or asked for the second factor where the user has one."""
     if not person.has_totp:
         return signed_in(house, request, person, onward, way)
-    told = msgspec.json.encode(Halfway(person.id, onward, way, time.time() + HALFWAY_S)).decode()
+    until, bound_to = time.time() + HALFWAY_S, store.bond(house.database, person)
+    told = msgspec.json.encode(Halfway(person.id, onward, way, until, bound_to)).decode()
     return Response(
         None,
         status_code=303,

@@ -204,6 +204,14 @@ def person_by_id(db: Database, person_id: int) -> Person:
         return _person(c.execute(select(t.people).where(t.people.c.id == person_id)).one())
 
 
+def bond(db: Database, person: Person) -> str:
+    """What a sealed promise to this user is bound to: another e-mail, password or second factor makes it void."""
+    p = t.people.c
+    with db.read() as c:
+        row = c.execute(select(p.email, p.password_hash, p.totp_sealed).where(p.id == person.id)).one()
+    return hashlib.sha256("\n".join(str(value) for value in row).encode()).hexdigest()
+
+
 def person_by_email(db: Database, email: str) -> Person | None:
     """Who signs in with this address and has access, whichever the workspace."""
     query = select(t.people).where(t.people.c.email == _sought(email), t.people.c.is_active)

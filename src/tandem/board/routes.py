@@ -453,6 +453,8 @@ def export(
     address, result, splits = _asked(request, house, caller, figures, by)
     names = _listed(figures)
     what, span = by.replace(",", "-") or "total", address.period
+    if format not in ("csv", "json"):
+        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     file = f"tandem-{address.site.key}-{what}-{span.first}-{span.last}.{format}"
     note_act(house, caller, address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
@@ -464,8 +466,6 @@ def export(
             dict(zip(splits, map(_plain, r.key), strict=True)) | {n: r.figures[n] for n in names} for r in result.rows
         ]
         return Response(rows, media_type="application/json", headers=headers)
-    if format != "csv":
-        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     out = io.StringIO()
     writer = csv.writer(out)
     writer.writerow([*splits, *(notes.get(n, n) for n in names)])

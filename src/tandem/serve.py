@@ -16,6 +16,7 @@ from granian.server.embed import Server
 
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
+from tandem.imports import process
 
 HEADERS_WITHIN_S = 10
 """How long a client may take for its headers, and may keep a connection on which it asks nothing."""
@@ -101,8 +102,14 @@ async def _serve(
     server = _Server(app, address=settings.host, port=settings.port, interface=interface, **limits())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, server.stop)
+        loop.add_signal_handler(name, _stop, server)
     beside = asyncio.ensure_future(meanwhile()) if meanwhile else None
     await server.serve()
     if beside:
         beside.cancel()
+
+
+def _stop(server: Server) -> None:
+    """Let requests end; those that wait for a file to be read would take minutes."""
+    process.stop()
+    server.stop()  # type: ignore[no-untyped-call]

@@ -1,17 +1,18 @@
 """No file stops the product: each is refused with a sentence, soon, and costs the server no memory."""
 
+import io
 import os
 import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 
 from tandem.base.errors import UserError
-from tandem.imports import process
+from tandem.imports import child, process
 from tandem.imports.archives import Unreadable, unpacked, unpacked_bytes, unpacked_into
 from tandem.imports.tables import NotATable, forms_of, rows_of
 from tandem.imports.xml import element_of
@@ -206,3 +207,71 @@ def test_a_sheet_is_read_as_it_was(tmp_path: Path) -> None:
     ((form, head),) = forms_of(kept(tmp_path, zipped(book(sheet(rows)))))
     expected = [(1, ["", ""]), (2, ["", ""]), (3, [1.0, "Ж"]), (4, ["", ""]), (5, [2.5, ""])]
     assert head == list(rows_of(tmp_path / "file", form)) == expected
+
+
+def test_who_comes_while_files_are_read_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever waited for a turn held one of the threads that answer all pages."""
+    monkeypatch.setattr(process, "TURN_S", 1.0)
+    done = threading.Event()
+
+    def reads() -> None:
+        with process._turn():
+            done.wait(30)
+
+    readers = [threading.Thread(target=reads) for _ in range(process.AT_ONCE)]
+    for reader in readers:
+        reader.start()
+    while process._turns._value:
+        time.sleep(0.01)
+
+    def waits() -> None:
+        with suppress(UserError), process._turn():
+            pass
+
+    waiting = threading.Thread(target=waits)
+    waiting.start()
+    while process._places._value:
+        time.sleep(0.01)
+    began = time.monotonic()
+    with pytest.raises(UserError, match="Other files") as told:
+        process._turn().__enter__()
+    assert told.value.status == 503 and time.monotonic() - began < 0.5
+    waiting.join(10)
+    done.set()
+    for reader in readers:
+        reader.join(10)
+    with process._turn():
+        assert (process._turns._value, process._places._value) == (process.AT_ONCE - 1, process.AT_ONCE)
+
+
+def test_what_is_read_ends_when_the_server_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "_is_stopping", threading.Event())
+    path = tmp_path / "pipe.xlsx"
+    os.mkfifo(path)  # whoever opens it waits
+    with process._running("heads", path, 3) as reader:
+        process.stop()
+        assert reader.wait(10) == -9
+    with pytest.raises(UserError, match="Other files"):
+        process._turn().__enter__()
+
+
+def test_the_cells_of_all_sheets_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each sheet is read whole for its first rows: a hundred of them just below the limit took more than a minute."""
+
+    class Sheet:
+        height, width = child.MOST_CELLS // 3, 1
+
+        def iter_rows(self) -> Iterator[list[str]]:
+            yield ["x"]
+
+    class Book:
+        sheet_names = ("a", "b", "c", "d")
+
+        def get_sheet_by_index(self, number: int) -> Sheet:
+            return Sheet()
+
+    monkeypatch.setattr(child, "_book", lambda path: Book())
+    with pytest.raises(child.Refused, match="many_cells"):
+        child.heads(io.BytesIO(), "", "1")
+    Book.sheet_names = ("a", "b", "c")
+    child.heads(io.BytesIO(), "", "1")

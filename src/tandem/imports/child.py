@@ -60,10 +60,14 @@ def send(out: IO[bytes], told: Any) -> None:
 
 def heads(out: IO[bytes], path: str, rows: str) -> None:
     """The first rows of each sheet, one frame a sheet."""
-    book = _book(path)
+    book, cells = _book(path), 0
     for number in range(len(book.sheet_names)):
         found = []
-        for one in _rows(book, number):
+        sheet = book.get_sheet_by_index(number)
+        cells += _size(sheet)
+        if cells > MOST_CELLS:  # of all sheets together: each of them is read whole
+            raise Refused("many_cells")
+        for one in _rows(sheet):
             found.append(one)
             if len(found) >= int(rows):
                 break
@@ -73,7 +77,7 @@ def heads(out: IO[bytes], path: str, rows: str) -> None:
 def rows(out: IO[bytes], path: str, number: str) -> None:
     """All rows of one sheet: its line, then its cells."""
     batch, cells = list[Any](), 0
-    for line, row in _rows(_book(path), int(number)):
+    for line, row in _rows(_book(path).get_sheet_by_index(int(number))):
         batch.append((line, row))
         cells += len(row) + sum(len(cell) >> 6 for cell in row if isinstance(cell, str))
         if cells >= FRAME_CELLS:
@@ -94,15 +98,18 @@ def _book(path: str) -> Any:
     return book
 
 
-def _rows(book: Any, number: int) -> Iterator[tuple[int, list[Any]]]:
-    sheet = book.get_sheet_by_index(number)
-    if sheet.height * sheet.width > MOST_CELLS or sheet.width > MOST_COLUMNS:
+def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
+    if _size(sheet) > MOST_CELLS or sheet.width > MOST_COLUMNS:
         raise Refused("many_cells")
     for line, row in enumerate(sheet.iter_rows(), 1):  # empty rows above the table are among them
         cells = [_cell(cell) for cell in row]
         if sum(len(cell) for cell in cells if isinstance(cell, str)) > LONGEST_ROW:
             raise Refused("long_row")
         yield line, cells
+
+
+def _size(sheet: Any) -> int:
+    return int(sheet.height * sheet.width)
 
 
 def _cell(cell: Any) -> Any:

@@ -18,9 +18,11 @@ from tandem.base.errors import UserError
 from tandem.imports import child
 
 CHILD = Path(child.__file__)
-AT_ONCE = 2
-"""Reading processes at a time: each may hold as much memory as its limit allows."""
-PATIENCE_S = 150.0
+AT_ONCE, WAITING = 2, 1
+"""Reading processes at a time: each may hold as much memory as its limit allows; and who may wait for one to end.
+
+Whoever waits holds one of the few threads that answer requests: others are told at once to come back."""
+PATIENCE_S, TURN_S = 150.0, 20.0
 """Seconds that a process may say nothing, and that a reader waits for its turn."""
 
 
@@ -43,7 +45,9 @@ REASONS = {
     "locked": (_text("The archive has a password."), _UNPACK),
     "empty": (_text("The archive is empty."), _text("Export it again.")),
 }
-_turns = threading.BoundedSemaphore(AT_ONCE)
+_turns, _places = threading.BoundedSemaphore(AT_ONCE), threading.BoundedSemaphore(AT_ONCE + WAITING)
+_running_now: set["subprocess.Popen[bytes]"] = set()
+_is_stopping = threading.Event()
 _log = log.get("imports")
 
 
@@ -71,20 +75,43 @@ def ask(what: str, path: Path, number: int) -> Iterator[Any]:
 @contextmanager
 def _running(what: str, path: Path, number: int) -> Iterator[subprocess.Popen[bytes]]:
     """A fresh process without our threads, files, secrets and environment."""
-    if not _turns.acquire(timeout=PATIENCE_S):
-        raise UserError("Other files are being read.", "Send yours again in a few minutes.", status=503)
     command = [sys.executable, "-I", "-X", "utf8", str(CHILD), what, str(path), str(number)]
-    try:
-        with subprocess.Popen(
+    with (
+        _turn(),
+        subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={}, cwd="/",
             bufsize=0,
-        ) as process:  # fmt: skip
-            try:
-                yield process
-            finally:
-                process.kill()  # does nothing to one that has ended
+        ) as process,
+    ):  # fmt: skip
+        _running_now.add(process)
+        try:
+            yield process
+        finally:
+            _running_now.discard(process)
+            process.kill()  # does nothing to one that has ended
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    busy = UserError("Other files are being read.", "Send yours again in a few minutes.", status=503)
+    if _is_stopping.is_set() or not _places.acquire(blocking=False):
+        raise busy
+    try:
+        if not _turns.acquire(timeout=TURN_S):
+            raise busy
+        try:
+            yield
+        finally:
+            _turns.release()
     finally:
-        _turns.release()
+        _places.release()
+
+
+def stop() -> None:
+    """End what is being read, and begin nothing more: the server is about to stop."""
+    _is_stopping.set()
+    for process in list(_running_now):
+        process.kill()
 
 
 def _frames(pipe: IO[bytes], now: Any) -> Iterator[Any]:

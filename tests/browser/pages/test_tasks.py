@@ -299,3 +299,21 @@ def test_realtime_says_that_it_stands_still(opened: Opened) -> None:
     expect(page.locator(".when-live")).to_be_hidden()
     page.context.set_offline(False)
     expect(page.locator(".when-live")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_refusal_on_a_scrolled_page_is_seen_and_the_choice_springs_back(opened: Opened, width: int) -> None:
+    """The note lay behind the bar, and the page went on showing the role that was refused."""
+    page = opened("/settings", width=width)
+    role = page.locator("select[name=role][hx-post]").first
+    role.scroll_into_view_if_needed()
+    page.evaluate("scrollBy(0, 200)")
+    role.select_option("viewer")  # of the only admin
+    note = page.locator("#problem[role=alert]")
+    note.wait_for()
+    on_top = """() => {
+      const box = document.querySelector("#problem").getBoundingClientRect();
+      return Boolean(document.elementFromPoint(box.x + box.width / 2, box.y + box.height / 2)?.closest("#problem"));
+    }"""
+    assert page.evaluate("scrollY") > 0 and page.evaluate(on_top)
+    assert role.input_value() == "admin"

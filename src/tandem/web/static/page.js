@@ -89,6 +89,7 @@
       shown += fits;
     }
     choose(words.length ? find("a:not([hidden])", list) : null);
+    list.hidden = words.length > 0 && !shown;
     field.setAttribute("aria-expanded", String(shown > 0));
   };
   field?.addEventListener("input", narrow);
@@ -175,6 +176,9 @@
   document.addEventListener("htmx:before:response", (event) => {
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
+    const refused = status >= 400 && headers.has("hx-retarget") && ctx.sourceElement;
+    if (refused && refused.matches("select")) // a choice that was refused springs back
+      refused.value = (find("option[selected]", refused) ?? refused.options[0]).value;
     if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
     if (headers.has("x-field")) asked = { form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
     if (headers.has("hx-retarget") || headers.has("hx-redirect")) return;

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 from sqlalchemy import select
 
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.clock import to_ms
-from tandem.base.warehouse import Warehouse
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import health, store
 from tandem.collect.batches import all_aside, forget_aside, next_batch
 from tandem.collect.jobs import Loader, Quota
@@ -241,3 +243,54 @@ def test_a_full_disk_puts_nothing_aside_and_loses_nothing(tmp_path: Path) -> Non
         [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
     )
     assert done.stdout.splitlines()[-1:] == ["299 299 []"], done.stderr[-1500:]
+
+
+def test_a_damaged_file_of_the_store_puts_no_hit_aside(loader: Loader, site: Site) -> None:
+    """What the engine cannot read is its disk's fault: healthy hits wait for the repair."""
+    spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in range(1, 200)])
+    loader.load_all()
+    store.tidy(loader.warehouse)
+    found = loader.warehouse.ask("select path from system.parts where table = 'visit_rows' and active").rows
+    damaged = [Path(row[0]) / "data.bin" for row in found if (Path(row[0]) / "data.bin").exists()]
+    whole = {path: path.read_bytes() for path in damaged}
+    try:
+        for path, content in whole.items():
+            path.write_bytes(bytes(b ^ 0x55 for b in content[:4096]) + content[4096:])
+        loader.warehouse.do("system drop mark cache")
+        spooled(loader.folder, "2", [told(site.id, visitor, NOON + DAY) for visitor in range(150, 160)])
+        with pytest.raises(DatabaseError) as failed:
+            loader.load_all(at_once=True)
+        assert fault_of(failed.value) is Fault.STORE
+        assert all_aside(loader.folder.parent) == []
+    finally:
+        for path, content in whole.items():
+            path.write_bytes(content)
+    assert loader.load_all(at_once=True) == 10
+
+
+def test_a_clock_that_has_fallen_behind_throws_no_hit_out(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+    spooled(loader.folder, "1", [told(site.id, 1, now)])
+    loader.load_all()
+    spooled(loader.folder, "2", [told(site.id, 2, now)])
+    with monkeypatch.context() as behind:
+        behind.setattr(clock, "now_ms", lambda: to_ms(now - 3 * DAY))
+        with pytest.raises(UserError, match="clock of this machine is behind") as failed:
+            loader.load_all()
+    assert fault_of(failed.value) is Fault.STORE
+    assert loader.load_all() == 1
+    assert all_aside(loader.folder.parent) == []
+
+
+def test_what_was_put_back_many_times_keeps_a_short_name(tmp_path: Path) -> None:
+    name = "000000000000001"
+    for _ in range(12):
+        (tmp_path / f"{name}.seg").write_bytes(b"x")
+        manifest = next_batch(tmp_path, [])
+        assert manifest is not None
+        (tmp_path / f"{name}.seg").unlink()
+        name = manifest.stem
+        manifest.unlink()
+    assert len(name) < 64

@@ -228,6 +228,19 @@ def test_an_order_that_the_server_tells_too_is_taken_out_of_a_long_visit(
     assert is_as_derived_anew(loader.warehouse, site, [])
 
 
+@pytest.mark.parametrize("days", [0, 2, 6])
+def test_what_a_server_tells_days_later_is_what_deriving_anew_gives(loader: Loader, site: Site, days: int) -> None:
+    """The browser's order stood in its visit until somebody derived everything anew: then a past day changed."""
+    bought = {"kind": "event", "name": "purchase", "amount": "9.50", "currency": "EUR"}
+    loaded(loader, site, [told(site.id, 7, NOON), told(site.id, 7, NOON + MINUTE, event_id=44, **bought)])
+    loaded(loader, site, [told(site.id, 7, NOON + DAY)])
+    later = told(site.id, 7, NOON + days * DAY + HOUR, event_id=44 | 1 << 63, marks=["api"], **bought)
+    loaded(loader, site, [later])
+    asked = "select sum(orders), toFloat64(sum(revenue)) from sales where site = {site:UInt32}"
+    assert loader.warehouse.ask(asked, {"site": site.id}).rows == [(1, 9.5)], "it counts once, also without a page view"
+    assert is_as_derived_anew(loader.warehouse, site, [])
+
+
 def test_a_batch_killed_between_its_facts_and_its_visits_is_added_once(
     loader: Loader, site: Site, lengthened: Lengthened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

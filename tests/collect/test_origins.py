@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.accounts.model import Site
 from tandem.collect.model.origins import (
     RULES_VERSION,
     Conclusion,
@@ -449,3 +450,14 @@ def test_own_hosts_are_whole_labels_too(own: str, label: str) -> None:
 
 def test_app_referrers_are_hosts() -> None:
     assert referrer_parts("android-app://com.google.android.gm/") == ("com.google.android.gm", "")
+
+
+def test_a_host_with_a_port_is_the_sites_own() -> None:
+    """Referrers come without a port: visits from the shop's own pages became referrals."""
+    site = Site(
+        id=1, workspace_id=1, key="s", name="S", hosts=("shop.example:8443",), zone="UTC", currency="EUR",
+        mode="cookie", keep_days=9,
+    )  # fmt: skip
+    origin = origin_of("", "https://shop.example:8443/pay")
+    assert conclude(origin, site.names, RULES).channel == "Direct"
+    assert conclude(origin, frozenset(site.hosts), RULES).channel == "Referral"

@@ -1,5 +1,6 @@
 """Poison: whatever strangers send, their bad events stand alone and everybody else's are loaded."""
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,9 +11,12 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
+from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.base.warehouse import Warehouse
+from tandem.base.jobs import Jobs
+from tandem.base.warehouse import Fault, Warehouse
 from tandem.collect import jobs, store
+from tandem.collect import slice as slice_
 from tandem.collect.batches import all_aside
 from tandem.collect.jobs import PATIENCE, Loader
 from tandem.collect.model.hit import Record, event_id, ids_of
@@ -53,6 +57,10 @@ FAILS = {
 
 def broken() -> DatabaseError:
     return DatabaseError("Code: 407. DB::Exception: Decimal math overflow", code=407)
+
+
+def short() -> DatabaseError:
+    return DatabaseError("Code: 241. DB::Exception: Memory limit exceeded", code=241)
 
 
 def poisoned(monkeypatch: pytest.MonkeyPatch, where: str, bad: set[int], loader: Loader, error: Any = broken) -> None:
@@ -218,6 +226,29 @@ def test_one_stuck_batch_does_not_hold_up_the_others(
     with pytest.raises(DatabaseError):
         loader.load_all()
     assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {2}
+
+
+def test_a_stuck_batch_lets_later_hits_in_at_once(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job waited for it ever longer, and everybody's hits with it."""
+    folder = house.settings.folder / "spool" / "main"
+    folder.mkdir(parents=True)
+    poisoned(monkeypatch, "facts", {66}, Loader(house.warehouse, house.database, folder), short)
+    spooled(folder, "1", [told(site.id, 66, NOON)])
+    monkeypatch.setattr(slice_, "LOAD_EVERY_S", 0.01)
+    jobs = Jobs([job for job in slice_._jobs(house) if job.name == "load"])
+    jobs.start()
+    try:
+        for nth in range(2, 6):
+            spooled(folder, str(nth), [told(site.id, nth, NOON)])
+            began = time.monotonic()
+            while (nth, nth) not in {(v, v) for v, _ in events_of(house.warehouse, site.id)}:
+                assert time.monotonic() - began < 5, "later hits wait for the stuck batch"
+                time.sleep(0.02)
+            time.sleep(0.2)
+        assert jobs.states["load"].failures == 0
+        assert house.parts["loading_problem"] == Fault.SHORT.value
+    finally:
+        jobs.stop()
 
 
 class Killed(BaseException):

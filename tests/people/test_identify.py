@@ -225,7 +225,7 @@ def test_ten_thousand_claims_about_one_phone_change_nobody(
 def test_a_server_with_a_token_needs_no_signature(house: House, site: Site, tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     event = WireEvent(i="l-1", k="identify", t=clock.now_ms(), p={"login": "anna77"})
-    asyncio.run(door_of(house, site, spool).take_from_server(site, [(KEY, Sender("", ""), "", event)], {}))
+    asyncio.run(door_of(house, site, spool).take_from_server(site, [(KEY, Sender("", ""), "", event)], []))
     spool.close()
     load(house, tmp_path / "spool")
     login, browser = persons(house, site, Identifier("login", "anna77"), visitor(KEY))

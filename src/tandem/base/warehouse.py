@@ -41,12 +41,13 @@ WRITING = {"max_threads": 1, "insert_deduplicate": 1}
 
 
 STORE_FAILS = frozenset({
-    16, 23, 24, 47, 60, 74, 75, 76, 77, 81, 87, 88, 95, 96, 107, 164, 172, 198, 202, 203, 204, 209, 210, 214,
-    225, 226, 227, 228, 231, 234, 236, 242, 243, 244, 246, 254, 255, 265, 279, 285, 286, 289, 291, 294, 297,
-    301, 319, 341, 364, 369, 392, 394, 400, 411, 415, 416, 463, 479, 481, 495, 497, 516, 519, 574, 586, 614,
+    16, 23, 24, 32, 33, 40, 47, 60, 74, 75, 76, 77, 81, 87, 88, 95, 96, 107, 164, 172, 198, 202, 203, 204, 209, 210,
+    214, 225, 226, 227, 228, 231, 234, 236, 242, 243, 244, 246, 254, 255, 265, 271, 279, 285, 286, 289, 291, 294, 297,
+    301, 319, 341, 364, 369, 392, 394, 400, 411, 415, 416, 432, 463, 479, 481, 495, 497, 516, 519, 574, 586, 614,
     641, 659, 673, 677, 692, 696, 734, 735, 749, 762, 774, 904, 999, 1000, 1001, 1018, 1019,
 })  # fmt: skip
-"""The engine's codes for: no connection, no disk, no right, no such table, stopping. No data is the cause of these."""
+"""The engine's codes for: no connection, no disk, no right, no such table, files that are damaged, stopping. No data is
+the cause of these."""
 STORE_IS_SHORT = frozenset({158, 159, 160, 173, 241, 252, 307, 396, 565, 777, 778, 1017, 1020})
 """Its codes for: not enough memory or time, too many parts at once. Less data at a time may pass."""
 

@@ -231,7 +231,8 @@ def _cleared(manifest: Path, segments: Sequence[Path]) -> None:
 def _written_down(folder: Path, segments: Sequence[Path]) -> Path:
     names = "\n".join(path.name for path in segments)
     name = hashlib.sha256(f"{folder}\n{names}".encode()).hexdigest()[:32]
-    manifest = folder / f"{segments[0].stem}-{name}.batch"
+    # A short name, however often its segments were put aside and back: names grow too long for a disk.
+    manifest = folder / f"{segments[0].stem.partition('-')[0]}-{name}.batch"
     _replaced(manifest, names.encode())
     return manifest
 

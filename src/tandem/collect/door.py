@@ -157,25 +157,26 @@ class Door:
         return Reply(202, "ok" if not refused else f"ok, {sum(refused.values())} refused: {', '.join(sorted(refused))}")
 
     async def take_from_server(
-        self, site: Site, sent: Sequence[tuple[int, Sender, str, WireEvent]], refused_before: Mapping[str, str]
-    ) -> dict[str, str]:
+        self, site: Site, sent: Sequence[tuple[int, Sender, str, WireEvent]], refused_before: Sequence[str]
+    ) -> list[tuple[str, str]]:
         """Spool events that a server sends for several visitors.
 
-        sent       visitor, sender, language and event
-        returns    event id -> why it was refused
+        sent              visitor, sender, language and event
+        refused_before    why other events of the request were refused, one reason an event
+        returns           event id, and why it was refused; an id may stand there more than once
         raises     UserError (503) when the disk takes no more; nothing then counts as received
         """
-        received, refused = clock.now_ms(), dict[str, str]()
+        received, refused = clock.now_ms(), list[tuple[str, str]]()
         records: dict[tuple[int, Sender, str], Record] = {}
         for visitor, sender, language, event in sent:
             if why := refusal(event):
-                refused[event.i] = why
+                refused.append((event.i, why))
                 continue
             key = (visitor, sender, language)
             if key not in records:
                 records[key] = self._record(site, received, visitor, 0, 0, sender, language, 0)
             records[key].events.append(accepted(event, received, 0, self._seal, ("api",), Outcome.SERVER))
-        counts = Counter([*refused_before.values(), *refused.values()])
+        counts = Counter([*refused_before, *(why for _, why in refused)])
         if counts:
             records[(0, Sender("", ""), "")] = _refusal_record(site.id, received, dict(counts))
         try:
@@ -240,7 +241,7 @@ class Door:
         hit = WireHit(s=asked.s, c=asked.c, m=asked.m, i=asked.i, e=[])
         visitor, _, _ = self._identity(site, hit, sender, received)
         _, path, query = split_url(asked.u[:MAX_URL])
-        found = conclude(origin_of(query, asked.r[:MAX_URL]), frozenset(site.hosts), load_rules())
+        found = conclude(origin_of(query, asked.r[:MAX_URL]), site.names, load_rules())
         return NumberAsked(
             site=site, visitor=visitor, at=clock.from_ms(received), act=asked.k, channel=found.channel,
             source=found.source, medium=found.medium, campaign=found.campaign, term=found.term,

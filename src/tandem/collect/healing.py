@@ -30,7 +30,7 @@ def made_with(db: Database, site: Site) -> str:
 
 
 def _base(site: Site) -> str:
-    return f"{RULES_VERSION}-{_hashed((sorted(site.hosts), site.currency))}"
+    return f"{RULES_VERSION}-{_hashed((sorted(site.names), site.currency))}"
 
 
 def _hashed(value: object) -> str:
@@ -40,7 +40,7 @@ def _hashed(value: object) -> str:
 def _made_with_once(db: Database, site: Site) -> str:
     """The same as versions up to 0.2.0 wrote it, which gave all parts one hash."""
     goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
-    text = repr((RULES_VERSION, goals, sorted(site.hosts), site.currency))
+    text = repr((RULES_VERSION, goals, sorted(site.names), site.currency))
     return f"{RULES_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 

@@ -27,6 +27,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites
 from tandem.base import clock, log
 from tandem.base.database import Database
+from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
 from tandem.collect.batches import ASIDE, Batch, Judged, begun, next_batch
@@ -170,6 +171,8 @@ class Loader:
         self.kept_ids: dict[int, int] = {}
         self.quota = Quota()
         self.went_on: Callable[[], None] = lambda: None
+        self.wait_s: Callable[[int], float] = lambda failures: 0.0
+        self._waits: dict[str, tuple[int, float]] = {}  # of a batch that failed: how often, and when it is tried again
 
     def load_all(self, at_once: bool = False) -> int:
         """Load every sealed segment; returns the number of events stored.
@@ -180,6 +183,10 @@ class Loader:
         total, failed, first = 0, list[Path](), None
         waiting = begun(self.folder)
         while manifest := waiting.pop(0) if waiting else next_batch(self.folder, failed):
+            failures, again = self._waits.get(manifest.name, (0, 0.0))
+            if time.monotonic() < again and not at_once:
+                failed.append(manifest)
+                continue
             batch = Batch(manifest, clock.now_ms())
             try:
                 total += self._load_batch(batch, at_once).stored
@@ -190,13 +197,20 @@ class Loader:
                     waiting[:0] = batch.halves
                 else:
                     failed.append(manifest)
+                    self._waits[manifest.name] = failures + 1, time.monotonic() + self.wait_s(failures + 1)
                     first = first or error
             else:
+                self._waits.pop(manifest.name, None)
                 batch.finish()
                 self.went_on()
         if first is not None:
             raise first
         return total
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a batch that failed waits for its next try."""
+        return bool(self._waits)
 
     def _load_batch(self, batch: Batch, at_once: bool) -> Loaded:
         began = time.perf_counter()
@@ -282,6 +296,8 @@ class Loader:
         outcomes = dict[int, str]() if judged.outcomes is None else judged.outcomes
         if is_first:
             judged.aside = dict(_misfits(records, judged.at))
+            if judged.aside:
+                self._must_know_the_time(judged.at)
             self.quota.forget()
         placed = _by_site(_placed(records), sites, judged.aside)
         batches = [
@@ -293,6 +309,19 @@ class Loader:
             save()
             self.quota.keep()
         return batches
+
+    def _must_know_the_time(self, now: int) -> None:
+        """Hits seem to come from another day: it must not be this machine whose clock has fallen behind.
+
+        raises   UserError when the ledger holds days that have not come yet
+        """
+        newest = store.newest_reception(self.warehouse)
+        if newest is not None and newest > _day(now + DAY_MS):
+            raise UserError(
+                "The clock of this machine is behind: it shows %(today)s, but hits were received on %(newest)s.",
+                "Set the clock right; what was received waits until then.",
+                status=503, today=_day(now), newest=newest,
+            )  # fmt: skip
 
     # ── a batch that fails on its data ──
 
@@ -344,9 +373,14 @@ class Loader:
             store.take_back(self.warehouse, sites[site], keys)
 
     def _must_work(self) -> None:
-        """Both stores take a write now, so it was the data. Raises what the store answers otherwise."""
-        store.mark_stale(self.warehouse, {0: datetime.now(UTC)})
-        all_sites(self.database)
+        """Both stores take a write now, and read what visits are derived from, so it was the data.
+
+        Raises what the store answers otherwise: a damaged file of it fails for everybody.
+        """
+        now = datetime.now(UTC)
+        nobody = store.mark_stale(self.warehouse, {0: now})
+        for site in all_sites(self.database):
+            store.derive_visits(self.warehouse, site, nobody, {0: now}, [])
 
     def _tell_of_aside(self, units: Sequence[Placed], name: str, sites: dict[int, Site], judged: Judged) -> None:
         """Say in the ledger what was put aside after it had been counted as stored."""
@@ -399,7 +433,11 @@ class _SiteBatch:
         rows = [(place, row) for place, row in rows if outcomes.get(place) != "too_much"]
         self.first_at = _first_moments(rows)
         self.near = store.mark_stale(loader.warehouse, self.first_at)
-        known = self._known(rows)
+        known, twins = self._known(rows)
+        if earlier := {v: at for v, at in twins.items() if at < self.first_at.get(v, at)}:
+            # A server's word takes the browser's place, which may lie days back: its visit is derived anew too.
+            self.first_at |= earlier
+            self.near = store.mark_stale(loader.warehouse, self.first_at)
         if is_first:
             outcomes.update(_duplicates(rows, known))
         self.rows = [
@@ -436,13 +474,14 @@ class _SiteBatch:
             for place, _ in events[taken:]:
                 yield place, "too_much"
 
-    def _known(self, rows: list[tuple[int, tuple[Any, ...]]]) -> set[tuple[int, int]]:
+    def _known(self, rows: list[tuple[int, tuple[Any, ...]]]) -> tuple[frozenset[tuple[int, int]], dict[int, datetime]]:
         if not rows:
-            return set()
+            return frozenset(), {}
         moments = [row[3] for _, row in rows]
         resent = [key for _, row in rows if row[_MARKS] for key in (row[1], row[_FORMER]) if key]
         span = (clock.from_ms(min(moments)), clock.from_ms(max(moments)))
-        return set(store.stored_already(self.loader.warehouse, self.site, self.near, span, resent))
+        of_servers = [row[1] for _, row in rows if "api" in row[_MARKS]]
+        return store.stored_already(self.loader.warehouse, self.site, self.near, span, resent, of_servers)
 
     def write(self) -> None:
         """Store the facts and derive the visits; done twice it changes nothing."""
@@ -610,7 +649,9 @@ def _misfits(records: Sequence[Record], now: int) -> Iterator[tuple[int, str]]:
             place += 1
 
 
-def _duplicates(rows: list[tuple[int, tuple[Any, ...]]], known: set[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+def _duplicates(
+    rows: list[tuple[int, tuple[Any, ...]]], known: frozenset[tuple[int, int]]
+) -> Iterator[tuple[int, str]]:
     """Events that the store has, or that came before in the same batch.
 
     known   (visitor, id); (ANYBODY, id) where a browser sent the event again, perhaps under another visitor id, and

@@ -70,15 +70,15 @@ async def api_events(house: House, caller: Caller, data: EventsIn, site: str | N
     caller.must("events.send")
     chosen = site_for(house, caller, site)
     door: Door = house.parts["door"]
-    now, refused, taken = clock.now_ms(), dict[str, str](), list[EventIn]()
+    now, refused, taken = clock.now_ms(), list[tuple[str, str]](), list[EventIn]()
     for event in data.events:
         if why := _too_early_or_late(event, now):
-            refused[event.id] = why
+            refused.append((event.id, why))
         else:
             taken.append(event)
     senders = [(_visitor(chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
-    refused |= await door.take_from_server(chosen, senders, refused)
-    return EventsOut(len(data.events) - len(refused), refused)
+    refused += await door.take_from_server(chosen, senders, [why for _, why in refused])
+    return EventsOut(len(data.events) - len(refused), dict(refused))
 
 
 def _visitor(site: Site, text: str) -> int:

@@ -80,7 +80,7 @@ def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
                 refused[why] = refused.get(why, 0) + count
         nameless = sum(sum(day.refused.values()) for day in store.reception(house.warehouse, 0, since))
     is_own = (
-        hit is None or not hit.host or any(hit.host.removeprefix("www.") == h.removeprefix("www.") for h in site.hosts)
+        hit is None or not hit.host or any(hit.host.removeprefix("www.") == h.removeprefix("www.") for h in site.names)
     )
     return {
         "hit": hit, "has_hits": has_hits, "refused": refused, "nameless": nameless, "is_own": is_own, "now": now,

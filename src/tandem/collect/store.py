@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
@@ -30,6 +30,8 @@ HERE = Path(__file__).parent
 Columns = Mapping[str, Sequence[Any]]
 ANYBODY, SERVER = 0, -1
 """In place of a visitor: whichever browser, whichever visitor a server names."""
+SERVERS_BIT = 1 << 63
+"""What parts the id of a server's event from that of the same event of a browser."""
 
 
 def _sql(name: str) -> str:
@@ -61,7 +63,7 @@ def add_events(warehouse: Warehouse, columns: Columns, token: str) -> int:
 
 def add_origins(warehouse: Warehouse, site: Site, origins: Mapping[int, Origin], rules: Rules) -> None:
     """Note what the rules make of these referrers and tags."""
-    own = frozenset(site.hosts)
+    own = site.names
     rows: list[tuple[Any, ...]] = []
     for key, origin in origins.items():
         c = conclude(origin, own, rules)
@@ -147,21 +149,29 @@ def add_reception(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], i
 
 
 def stored_already(
-    warehouse: Warehouse, site: Site, near: int, span: tuple[datetime, datetime], resent: Sequence[int]
-) -> frozenset[tuple[int, int]]:
+    warehouse: Warehouse, site: Site, near: int, span: tuple[datetime, datetime], resent: Sequence[int],
+    of_servers: Sequence[int] = (),
+) -> tuple[frozenset[tuple[int, int]], dict[int, datetime]]:  # fmt: skip
     """Pairs (visitor, event id) that are stored already; with ANYBODY or SERVER for those that were sent before.
 
-    near     the batch of stale_visits that names the visitors to look at
-    span     earliest and latest moment of the new facts
-    resent   ids of events marked as retried: they may have come under another visitor id (the salt changes daily)
+    And for what a server now tells of the same: visitor -> when the browser told it first, perhaps days ago.
+
+    near         the batch of stale_visits that names the visitors to look at
+    span         earliest and latest moment of the new facts
+    resent       ids of events marked as retried: they may have come under another visitor id (the salt changes daily)
+    of_servers   ids of events that a server sent
     """
     since, until = span[0] - timedelta(minutes=5), span[1] + timedelta(minutes=5)
     bound = {"site": site.id, "batch": near, "since": since, "until": until}
     found = {(r[0], r[1]) for r in warehouse.ask(_sql("stored_already"), bound).rows}
-    if resent:
-        rows = warehouse.ask(_sql("known_ids"), {"site": site.id, "ids": list(resent)}).rows
-        found |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers in rows}
-    return frozenset(found)
+    twins: dict[int, datetime] = {}
+    if resent or of_servers:
+        of_browsers, asked = {key & ~SERVERS_BIT for key in of_servers}, set(resent)
+        rows = warehouse.ask(_sql("known_ids"), {"site": site.id, "ids": sorted(of_browsers | asked)}).rows
+        found |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers, _, _ in rows if key in asked}
+        for _, _, visitor, at in (row for row in rows if row[0] in of_browsers and not row[1]):
+            twins[visitor] = min(in_utc(at), twins.get(visitor, in_utc(at)))
+    return frozenset(found), twins
 
 
 def take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]) -> None:
@@ -248,6 +258,12 @@ def reception(warehouse: Warehouse, site_id: int, since: date) -> list[Reception
         for on in sorted(outcomes | held, reverse=True)
         for of_day in [outcomes.get(on, {})]
     ]
+
+
+def newest_reception(warehouse: Warehouse) -> date | None:
+    """The newest day of which the ledger tells; None when it is empty."""
+    rows = warehouse.ask(_sql("newest_reception")).rows
+    return rows[0][0] if rows and rows[0][1] else None
 
 
 # ── visits out ──
@@ -469,10 +485,17 @@ def goals_of(db: Database, site: Site) -> list[Goal]:
 
 def main_goals(db: Database, site_id: int) -> tuple[int, ...]:
     """The ids of the goals that this site's conversions rest on."""
+    with db.read() as c:
+        return _main_goals(c, site_id)
+
+
+def _main_goals(c: Connection, site_id: int) -> tuple[int, ...]:
     g = t.goals.c
     query = select(g.id).where(g.site_id == site_id, g.is_active, g.is_main).order_by(g.id)
-    with db.read() as c:
-        return tuple(c.execute(query).scalars())
+    return tuple(c.execute(query).scalars())
+
+
+NEEDS_MAIN = UserError("Conversions need a main goal.", "Make another goal main first.")
 
 
 def choose_main(
@@ -484,11 +507,11 @@ def choose_main(
 
     raises   UserError for the only main goal: conversions need one; and for a goal that is not there
     """
-    main = main_goals(db, site.id)
-    if not is_main and main == (goal_id,):
-        raise UserError("Conversions need a main goal.", "Make another goal main first.")
     g = t.goals.c
     with db.write() as c:
+        main = _main_goals(c, site.id)
+        if not is_main and main == (goal_id,):
+            raise NEEDS_MAIN
         done = c.execute(
             update(t.goals).where(g.id == goal_id, g.site_id == site.id, g.is_active).values(is_main=is_main)
         )
@@ -539,8 +562,14 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
 
 
 def retire_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -> None:
-    """Stop counting a goal. Its name becomes free again."""
+    """Stop counting a goal. Its name becomes free again.
+
+    raises   UserError for the only main goal, where there are others that conversions could rest on
+    """
     with db.write() as c:
+        others = select(t.goals.c.id).where(t.goals.c.site_id == site.id, t.goals.c.is_active, t.goals.c.id != goal_id)
+        if _main_goals(c, site.id) == (goal_id,) and c.execute(others).first() is not None:
+            raise NEEDS_MAIN
         retired = c.execute(
             update(t.goals)
             .where(t.goals.c.id == goal_id, t.goals.c.site_id == site.id, t.goals.c.is_active)

@@ -95,6 +95,21 @@ def test_recovery_keeps_records_behind_a_damaged_one(tmp_path: Path) -> None:
     assert held(tmp_path) == [b"record 0", b"record 2"]
 
 
+def test_a_last_line_whose_end_is_damaged_is_whole(tmp_path: Path) -> None:
+    """It may have been acknowledged: cut off, it was lost without a word."""
+    path = tmp_path / "000000000000001.open"
+    path.write_bytes(framed(b"record 0") + framed(b"record 1")[:-1] + b"\x4a")
+    assert recover(tmp_path) == 1
+    assert held(tmp_path) == [b"record 0", b"record 1"]
+
+
+@pytest.mark.parametrize("torn", [b"", b"\n", b"torn", framed(b"record 1")[:-1], framed(b"record 1")[:-2]])
+def test_a_torn_last_line_goes(tmp_path: Path, torn: bytes) -> None:
+    (tmp_path / "000000000000001.open").write_bytes(framed(b"record 0") + torn)
+    assert recover(tmp_path) == 1
+    assert held(tmp_path) == [b"record 0"]
+
+
 def test_no_record_is_acknowledged_before_the_disk_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     real_write, real_sync = os.write, os.fdatasync

@@ -241,6 +241,16 @@ def test_what_a_server_tells_days_later_is_what_deriving_anew_gives(loader: Load
     assert is_as_derived_anew(loader.warehouse, site, [])
 
 
+def test_a_chain_begins_with_what_still_counts(loader: Loader, site: Site) -> None:
+    """What the server tells takes the place of the chain's first fact, so the chain begins with it, or after it."""
+    bought = {"kind": "event", "name": "purchase", "amount": "9.50", "currency": "EUR"}
+    loaded(loader, site, [told(site.id, 7, NOON, event_id=44, **bought), told(site.id, 7, NOON + 5 * MINUTE)])
+    loaded(loader, site, [told(site.id, 7, NOON + 2 * MINUTE, event_id=44 | 1 << 63, marks=["api"], **bought)])
+    asked = "select chain_started from visit_rows final where site = {site:UInt32}"
+    assert loader.warehouse.ask(asked, {"site": site.id}).rows == [((NOON + 2 * MINUTE).replace(tzinfo=None),)]
+    assert is_as_derived_anew(loader.warehouse, site, [])
+
+
 def test_a_batch_killed_between_its_facts_and_its_visits_is_added_once(
     loader: Loader, site: Site, lengthened: Lengthened, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,12 +42,14 @@ def records_in(segment: Path, damaged: list[bytes] | None = None) -> Iterator[by
     """
     with segment.open("rb") as file:
         for line in file:
-            payload = line[9:-1]
-            if line[-1:] != b"\n" or line[8:9] != b" " or line[:8] != b"%08x" % zlib.crc32(payload):
-                if damaged is not None:
-                    damaged.append(line)
-                continue
-            yield payload
+            if _checks(line):
+                yield line[9:-1]
+            elif damaged is not None:
+                damaged.append(line)
+
+
+def _checks(line: bytes) -> bool:
+    return line[-1:] == b"\n" and line[8:9] == b" " and line[:8] == b"%08x" % zlib.crc32(line[9:-1])
 
 
 class Spool:
@@ -183,10 +185,20 @@ def sealed(folder: Path) -> list[Path]:
 
 
 def recover(folder: Path) -> int:
-    """Seal what a killed writer left open, without a torn last line; returns how many segments were saved."""
+    """Seal what a killed writer left open, without a torn last line; returns how many segments were saved.
+
+    A last line whose end alone is damaged was written whole, so it may have been acknowledged: it gets its end back.
+    """
     saved = 0
     for path in sorted(folder.glob("*.open")):
-        whole = path.read_bytes().rfind(b"\n") + 1
+        content = path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if _checks(content[whole:-1] + b"\n"):
+            whole = len(content)
+            with path.open("r+b") as file:
+                file.seek(whole - 1)
+                file.write(b"\n")
+                os.fsync(file.fileno())
         os.truncate(path, whole)
         if whole:
             path.rename(path.with_suffix(".seg"))

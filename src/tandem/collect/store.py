@@ -40,6 +40,8 @@ def _sql(name: str) -> str:
 
 DERIVE, SPANS = _sql("derive_visits"), _sql("stale_spans")
 GOES_ON, EXTEND = _sql("goes_on"), _sql("extend_visit")
+NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+"""In place of the start of a chain that began before what is read."""
 LONG, MOST_NEW = 10_000, 2_000
 """From how many facts on a visit is lengthened where that is possible, and by how many at once.
 
@@ -272,13 +274,16 @@ def newest_reception(warehouse: Warehouse) -> date | None:
 def mark_stale(
     warehouse: Warehouse, since: Mapping[int, datetime], chains: Mapping[int, datetime] | None = None
 ) -> int:
-    """Note whose visits are to be derived again and from when; returns the batch to name later."""
-    batch, visitors, chains = time.time_ns(), list(since), chains or since
+    """Note whose visits are to be derived again and from when; returns the batch to name later.
+
+    chains   when the chain began that is under way at `since`, where it began before
+    """
+    batch, visitors, chains = time.time_ns(), list(since), chains or {}
     columns: dict[str, list[Any]] = {
         "batch": [batch] * len(visitors),
         "visitor": visitors,
         "since": [since[v] for v in visitors],
-        "chain_started": [chains[v] for v in visitors],
+        "chain_started": [chains.get(v, NEVER) for v in visitors],
     }
     warehouse.insert("stale_visits", columns)
     return batch
@@ -292,18 +297,21 @@ def derive_visits(
     near       the batch of stale_visits that says the same as `first_at`
     first_at   visitor -> moment of the earliest new fact
     """
-    since, chains = dict(first_at), dict(first_at)
+    since, chains = dict(first_at), dict[int, datetime]()
     bound = {"batch": near, "site": site.id, "since": min(first_at.values())}
     spans = [VisitsNear(*row) for row in warehouse.ask(SPANS, bound).rows]
     version = _version_after(max((span.newest for span in spans), default=0))
     for span in spans:
         visitor = span.visitor
         if (moment := span.since.replace(tzinfo=UTC)) < since[visitor]:
-            since[visitor], chains[visitor] = moment, span.chain_started.replace(tzinfo=UTC)
+            since[visitor] = moment
+            if span.chain_started < span.since:  # else it begins with the facts that are read, if they still count
+                chains[visitor] = span.chain_started.replace(tzinfo=UTC)
         if span.last[-1] >= LONG and _lengthen(
             warehouse, site, span, since[visitor], first_at[visitor], goals, version
         ):
-            del since[visitor], chains[visitor]
+            del since[visitor]
+            chains.pop(visitor, None)
     if since:
         batch = near if since == first_at else mark_stale(warehouse, since, chains)
         _write_visits(warehouse, site, batch, min(since.values()), goals, version)

@@ -15,6 +15,7 @@ from tandem.ads.sources.api import Account, Api
 from tandem.ads.sources.report import Hints, Report
 from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
+from tandem.base.jobs import rest
 from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
@@ -129,7 +130,7 @@ def poll(house: House, site: Site, held: Connection) -> Polled:
     return Polled(cursor={"next": (last + timedelta(days=1)).isoformat()}, rows=rows, is_more=last < yesterday)
 
 
-def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = time.sleep) -> Account:
+def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:

@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 import httpx
 
 from tandem.base.errors import SourceError, UserError
+from tandem.base.jobs import rest
 from tandem.base.reach import Address, Network, is_global, is_within
 
 TRIES = 5
@@ -118,7 +119,7 @@ class Http:
         allowed: str = "",
         timeout_s: float = 60.0,
         tries: int = TRIES,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = rest,
     ) -> None:
         self.system = system
         self._pace = _Pace(per_second, sleep)

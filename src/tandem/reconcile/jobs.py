@@ -11,6 +11,7 @@ from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
+from tandem.base.jobs import rest
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.metrics.comparison import recounting
@@ -134,7 +135,7 @@ def _nothing_on(told: Report, first: date, last: date) -> list[OutsideRow]:
     return [OutsideRow(on=on, figure=name, value=Decimal(0)) for on in days if on not in known for name in names]
 
 
-def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = time.sleep) -> Account:
+def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:

@@ -49,6 +49,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     def must(self, act: str) -> None:
         """Raises UserError (403) unless the caller may do this."""
         if not self.may(act):
+            if self.token is not None and any(SCOPES.get(scope) == act for scope in self.token.scopes):
+                raise UserError(
+                    "Whoever made this token may not %(deed)s any more.", "Ask somebody who may for a token of theirs.",
+                    403, deed=DEEDS[act],
+                )  # fmt: skip
             if self.person is None:
                 raise _token_refused(act)
             raise UserError(

@@ -5,8 +5,6 @@ import hmac
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -24,6 +22,7 @@ from tandem.accounts.model import Person
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import clock
 from tandem.base.database import Database
+from tests import forked
 
 PASSWORD = "a long password"
 TLS = ssl.create_default_context()
@@ -65,12 +64,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
+def started(folder: Path, **more: str) -> tuple[forked.Forked, str]:
     """A server on this folder; returns when it answers."""
     port = free_port()
     env = {**os.environ, "TANDEM_DATA": str(folder), "PORT": str(port), **more}
-    log = (folder.parent / f"{folder.name}.log").open("wb")
-    process = subprocess.Popen([sys.executable, "-m", "tandem.cli", "serve"], env=env, stdout=log, stderr=log)
+    log = folder.parent / f"{folder.name}.log"
+    process = forked.begun(["serve"], env, log)
     url, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
     while True:
         try:
@@ -78,8 +77,9 @@ def started(folder: Path, **more: str) -> tuple[subprocess.Popen[bytes], str]:
                 return process, url
         except httpx.HTTPError:
             pass
-        assert process.poll() is None, Path(log.name).read_text()
-        assert time.monotonic() < until, "the server does not answer"
+        if process.poll() is not None or time.monotonic() > until:
+            process.kill()
+            raise AssertionError(f"the server does not answer: {log.read_text()}")
         time.sleep(0.05)
 
 

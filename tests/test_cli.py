@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tandem import __version__
-from tests.keep.conftest import here, in_house, tandem
+from tests.keep.conftest import here, in_house, installed, tandem
 
 SETUP = ("setup", "--company", "Fern & Oak", "--host", "shop.example", "--email", "Anna@Shop.example", "--name", "Anna")
 
@@ -24,12 +24,12 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.process
 def test_the_version_is_printed(tmp_path: Path) -> None:
-    assert tandem(tmp_path, "version").stdout.strip() == __version__
+    assert installed(tmp_path, "version").stdout.strip() == __version__
 
 
 @pytest.mark.process
 def test_the_admin_can_sign_in_with_the_password_that_was_piped_in(tmp_path: Path) -> None:
-    assert tandem(tmp_path / "data", *SETUP, typed="piped in by a script\n").returncode == 0
+    assert installed(tmp_path / "data", *SETUP, typed="piped in by a script\n").returncode == 0
     found = in_house(tmp_path / "data", """
 from tandem.accounts.store import sign_in
 answer = [sign_in(house.database, "anna@shop.example", p) is not None for p in ("piped in by a script", "else")]

@@ -20,6 +20,7 @@ import pytest
 import structlog
 
 from tandem.cli import main
+from tests import forked
 from tests.conftest import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -47,6 +48,11 @@ def environment(folder: Path, **extra: str) -> dict[str, str]:
 
 
 def tandem(folder: Path, *words: str, typed: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
+    """One command in a process of its own."""
+    return forked.run(words, environment(folder, **extra), typed, PATIENCE_S)
+
+
+def installed(folder: Path, *words: str, typed: str = "", **extra: str) -> subprocess.CompletedProcess[str]:
     """One command, as a person would run it."""
     return subprocess.run(
         [TANDEM, *words], env=environment(folder, **extra), input=typed, capture_output=True, text=True,
@@ -74,10 +80,7 @@ def here(folder: Path, *words: str, typed: str = "", **extra: str) -> subprocess
 
 def in_house(folder: Path, code: str, **extra: str) -> Any:
     """What `answer` is after this code ran in a process that has both stores open as `house`."""
-    done = subprocess.run(
-        [sys.executable, "-c", HOUSE.format(code=code)], env=environment(folder, **extra), capture_output=True,
-        text=True, timeout=PATIENCE_S, check=False,
-    )  # fmt: skip
+    done = forked.run_code(HOUSE.format(code=code), environment(folder, **extra), PATIENCE_S)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -87,15 +90,13 @@ def serving(folder: Path, stop: int = signal.SIGTERM, **extra: str) -> Iterator[
     """A running `tandem serve`; gives its address."""
     port = free_port()
     env = environment(folder, TANDEM_PORT=str(port), **extra)
-    with (folder.parent / f"{folder.name}.log").open("w") as output:
-        server = subprocess.Popen([TANDEM, "serve"], env=env, stdout=output, stderr=subprocess.STDOUT)
-        url = f"http://127.0.0.1:{port}"
-        try:
-            wait_for(lambda: status_of(f"{url}/healthz") == 200, lambda: server.poll() is None)
-            yield url
-        finally:
-            server.send_signal(stop)
-            server.wait(60)
+    server, url = forked.begun(["serve"], env, folder.parent / f"{folder.name}.log"), f"http://127.0.0.1:{port}"
+    try:
+        wait_for(lambda: status_of(f"{url}/healthz") == 200, lambda: server.poll() is None)
+        yield url
+    finally:
+        server.send_signal(stop)
+        server.wait(60)
 
 
 def status_of(url: str) -> int:

@@ -39,6 +39,7 @@ class Running(NamedTuple):
     csrf: dict[str, str]
     tokens: dict[str, str]
     folder: Path
+    pid: int
 
     def as_person(self, role: str) -> httpx.Client:
         """A browser that is signed in and sends our page's proof."""
@@ -126,10 +127,12 @@ def served(scratch: Path) -> Iterator[Running]:
                 )
     process, url = started(folder)
     csrf = {name: _csrf(db, cookie) for name, cookie in cookies.items()}
-    yield Running(url, db, people, cookies, csrf, tokens, folder)
-    process.terminate()
-    process.wait(30)
-    db.close()
+    try:
+        yield Running(url, db, people, cookies, csrf, tokens, folder, process.pid)
+    finally:
+        process.terminate()
+        process.wait(30)
+        db.close()
 
 
 def _csrf(db: Database, cookie: str) -> str:

@@ -148,18 +148,6 @@ def test_xml_that_declares_entities_or_has_no_bottom_is_refused(content: bytes) 
 # ── through the running product ──
 
 
-def server(folder: Path) -> Path:
-    """What the system says of the server of this folder."""
-    mark = f"TANDEM_DATA={folder}".encode()
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            if b"serve" in (entry / "cmdline").read_bytes() and mark in (entry / "environ").read_bytes():
-                return entry
-        except OSError:
-            continue
-    raise AssertionError("the server is gone")
-
-
 def megabytes(entry: Path, name: str) -> int:
     """VmRSS: what it holds; VmHWM: the most that it held since it was last asked to forget that."""
     status = (entry / "status").read_text()
@@ -176,7 +164,7 @@ PAGES: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, page: str) -> None:
-    entry = server(running.folder)
+    entry = Path(f"/proc/{running.pid}")
     before = megabytes(entry, "VmRSS")
     with running.as_person("admin") as browser:
         answer = browser.post(f"{page}?site=fern", files={"file": ("a.xlsx", PAGES[page]())})
@@ -191,7 +179,7 @@ def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:
     note = "x" * 560
     lines = [f"{n},2026-10-05T09:00:00Z,New,{n},{note}" for n in range(20_000)]
     body = "\n".join(["Deal ID,Created,Stage,Amount,Notes", *lines]).encode()
-    entry = server(running.folder)
+    entry = Path(f"/proc/{running.pid}")
     before = megabytes(entry, "VmRSS")
     (entry / "clear_refs").write_text("5")  # forget the peak until now
     with running.as_person("marketing") as browser:

@@ -173,8 +173,11 @@ class Window:
         """The page that is open, in this theme and on a screen this wide: nothing may be wider."""
         self.page.emulate_media(color_scheme=theme)
         self.page.set_viewport_size({"width": width, "height": 900})
-        if found := self.page.evaluate(WIDER):
-            self.wrong.append(f"{self.page.url} {theme} {width}: wider than the screen: {found}")
+        for _ in range(20):  # charts are drawn anew a frame or two later
+            if not (found := self.page.evaluate(WIDER)):
+                return
+            self.page.wait_for_timeout(100)
+        self.wrong.append(f"{self.page.url} {theme} {width}: wider than the screen: {found}")
 
     def _answered(self, response: Response) -> None:
         if response.status >= 400:

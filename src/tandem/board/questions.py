@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tandem.accounts.house import House, goal_names
+from tandem.accounts.house import House, goal_names, recounted
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
@@ -18,7 +18,16 @@ from tandem.metrics.ask import Filter, Question, Result, Value, series
 from tandem.metrics.breakdown import desk_of, splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Compared, Reason, Rows, compared, measured_since, reason_of, recounting
+from tandem.metrics.comparison import (
+    Compared,
+    Reason,
+    Rows,
+    compared,
+    measured_since,
+    reason_known,
+    recounting,
+    share_of,
+)
 from tandem.metrics.metric import Unit
 
 LIVE_MINUTES = 30
@@ -168,12 +177,13 @@ def table(house: House, address: Address, kind: TableKind, reading: Reading) -> 
         question, with_bots=question.with_bots or kind.with_bots, where=(*question.where, *kind.extra)
     )
     questions = [question]
-    reason = reason_of(house, address, first, by=(kind.by,))
+    state = recounted(house, address.site)
+    reason = reason_known(house, address, first, state, by=(kind.by,))
     if address.before and reason is None:
         questions.append(msgspec.structs.replace(question, since=address.before.since, until=address.before.until))
     results = desk_of(house).ask_all(questions)
     judge, names = Rows(house, address, first, reason), names_of(house, address.site, kind.by)
-    shares = {f: recounting(house, address.site, (f,), (kind.by,), question.where) for f in kind.figures}
+    shares = {f: share_of(state, (f,), (kind.by,), question.where) for f in kind.figures}
     anew = tuple(f for f, share in shares.items() if share is not None)
     found = _table(kind, results, reading, names, judge, reason)
     return msgspec.structs.replace(found, recounting=shares[anew[0]] if anew else None, recounted=anew)

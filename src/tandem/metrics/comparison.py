@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from cachetools import TTLCache
 
-from tandem.accounts.house import House, recounted
+from tandem.accounts.house import House, Recount, recounted
 from tandem.accounts.model import Site
 from tandem.base.warehouse import sql_text
 from tandem.metrics.address import Address
@@ -257,7 +257,13 @@ def recounting(
     Whatever is read range by range of visitors from rows that are being rewritten is mixed meanwhile: what rests on
     goals while goals have changed, and all that is derived of visits while rules, hosts or the currency have.
     """
-    found = recounted(house, site)
+    return share_of(recounted(house, site), figures, by, where)
+
+
+def share_of(
+    found: Recount | None, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
+) -> float | None:
+    """The same where it is known already how far the site is counted anew: asking that takes three questions."""
     if found is None:
         return None
     dimensions = [DIMENSIONS[name] for name in (*by, *(f.by for f in where)) if name in DIMENSIONS]
@@ -283,8 +289,16 @@ def reason_of(
 
     None if it bears one, or if nothing is compared
     """
+    return reason_known(house, address, name, recounted(house, address.site), before, by)
+
+
+def reason_known(
+    house: House, address: Address, name: str, found: Recount | None, before: Period | None = None,
+    by: tuple[str, ...] = (),
+) -> Reason | None:  # fmt: skip
+    """The same where it is known already how far the site is counted anew (`found`)."""
     now, site = address.now, address.site
-    share = recounting(house, site, (name,), by, address.where)
+    share = share_of(found, (name,), by, address.where)
     if share is not None:
         return Reason(why="recounting", share=share)
     before = before or address.before
@@ -322,7 +336,8 @@ def compared(house: House, address: Address, figures: Sequence[str], now: dict[s
     """
     alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
     before = address.before
-    reasons = {f: reason_of(house, address, f, before) for f in figures}
+    anew = recounted(house, address.site)
+    reasons = {f: reason_known(house, address, f, anew, before) for f in figures}
     found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
     if before is None:
         return found

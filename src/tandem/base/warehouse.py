@@ -341,7 +341,7 @@ def migrate(warehouse: Warehouse, steps: Sequence[Step]) -> list[str]:
     """
     for statement in for_layout(STEPS_TABLE, warehouse.cluster):
         warehouse.do(statement)
-    if warehouse.is_local:  # the engine's logs, which versions before 0.3 let it keep
+    if warehouse.is_local:  # the engine's logs, which versions before 0.2.1 let it keep
         shutil.rmtree(warehouse.folder / "data" / "system", ignore_errors=True)
     done = {(o, n) for o, n in warehouse.ask("select owner, number from schema_steps").rows}
     fresh = [step for step in steps if (step.owner, step.number) not in done]

@@ -254,7 +254,7 @@ class Loader:
         elif count > 1:
             batch.split(PATIENCE)
         elif count == 1 and fault_of(error) is not Fault.SHORT:
-            self._must_work()
+            self._must_work(batch.records)
             judged.outcomes, judged.aside, judged.todo = {}, {0: _reason(error)}, []
         else:
             return
@@ -346,7 +346,7 @@ class Loader:
                 if not halves and fault is Fault.SHORT:
                     stuck, short = [*stuck, (first, last)], error
                 elif not halves:
-                    self._must_work()
+                    self._must_work([units[first].record])
                     judged.aside[first] = _reason(error)
                     judged.late.add(first)
             judged.todo = [*halves, *judged.todo[1:]]
@@ -372,14 +372,15 @@ class Loader:
             keys = [(p.record.visitor, e.id) for p in group for place, e in p.events if place not in judged.outcomes]
             store.take_back(self.warehouse, sites[site], keys)
 
-    def _must_work(self) -> None:
-        """Both stores take a write now, and read what visits are derived from, so it was the data.
+    def _must_work(self, records: Sequence[Record]) -> None:
+        """Both stores take a write now, and read what visits of these sites are derived from, so it was the data.
 
         Raises what the store answers otherwise: a damaged file of it fails for everybody.
         """
         now = datetime.now(UTC)
         nobody = store.mark_stale(self.warehouse, {0: now})
-        for site in all_sites(self.database):
+        sites, failed = all_sites(self.database), {record.site for record in records}
+        for site in (site for site in sites if site.id in failed):
             store.derive_visits(self.warehouse, site, nobody, {0: now}, [])
 
     def _tell_of_aside(self, units: Sequence[Placed], name: str, sites: dict[int, Site], judged: Judged) -> None:

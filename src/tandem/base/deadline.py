@@ -1,7 +1,6 @@
 """Time limits for what a client sends: a request that never ends must not hold its place for ever."""
 
-import time
-from asyncio import timeout
+from asyncio import get_running_loop, timeout_at
 from typing import Any
 
 TOO_SLOW = (
@@ -29,24 +28,22 @@ class InTime:
     Once the body is complete nothing is limited any more: an answer may stream for as long as it likes.
     """
 
-    def __init__(
-        self, receive: Any, start_s: float = SLOWEST_START_S, bytes_per_s: float = SLOWEST_BYTES_PER_S
-    ) -> None:
-        self._receive, self._start_s, self._bytes_per_s = receive, start_s, bytes_per_s
+    def __init__(self, receive: Any) -> None:
+        self._receive = receive
         self._until = 0.0
         self.is_whole = self.is_late = False
 
     async def __call__(self) -> Any:
         if self.is_whole:
             return await self._receive()
-        self._until = self._until or time.monotonic() + self._start_s  # from the first look: an application may be late
+        self._until = self._until or get_running_loop().time() + SLOWEST_START_S  # from the first look on
         try:
-            async with timeout(max(self._until - time.monotonic(), 0.0)):
+            async with timeout_at(self._until):
                 message = await self._receive()
         except TimeoutError:
             self.is_late = True
             return {"type": "http.disconnect"}
-        self._until += len(message.get("body", b"")) / self._bytes_per_s
+        self._until += len(message.get("body", b"")) / SLOWEST_BYTES_PER_S
         self.is_whole = not message.get("more_body", False)
         return message
 

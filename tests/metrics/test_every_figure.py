@@ -116,6 +116,17 @@ def test_distinct_figure_does_not_add_up(golden: Golden, desks: dict[str, Desk],
     assert sum(row.figures[name] for row in desk.ask(question(golden, (name,), "day")).rows) > total
 
 
+@pytest.mark.parametrize("by", ["channel", "day", "campaign"])
+def test_the_whole_beside_its_parts_is_that_of_the_question_without_a_split(
+    golden: Golden, desks: dict[str, Desk], by: str
+) -> None:
+    names = ("collect.visitors", "collect.visits", "collect.page_visits", "collect.bounce_rate", "collect.revenue")
+    for layout, desk in desks.items():
+        both, parts = desk.ask_all([question(golden, names, by, with_whole=w) for w in (True, False)])
+        assert both.rows == parts.rows, layout
+        assert both.total == desk.ask(question(golden, names)).total, layout
+
+
 @pytest.mark.parametrize("with_bots", [False, True])
 @pytest.mark.parametrize("by", [*FIGURES["collect.visits"].by, ""])  # type: ignore[union-attr]
 def test_visitors_never_exceed_visits_nor_visits_page_views(

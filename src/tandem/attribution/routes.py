@@ -167,7 +167,11 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     answer = _answered(house, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
     # only how much the figure's days scatter is looked up, and that without the page's filters
-    judge = Rows(house, msgspec.structs.replace(address, where=(), reader=None), figure, reason)
+    unfiltered = msgspec.structs.replace(address, where=(), reader=None)
+    judge = Rows(house, unfiltered, figure, reason)
+    if before is not None:
+        spans = (unfiltered.question((figure,), period=span) for span in (address.period, address.before))
+        judge.know([answer.total.get(figure) for answer in desk_of(house).ask_all(list(spans))])
     return framed(
         request,
         house,

@@ -171,22 +171,30 @@ def changes_of(house: House, address: Address) -> list[Change]:
 
 def table(house: House, address: Address, kind: TableKind, reading: Reading) -> Table:
     """The rows of a table with their comparison, largest first unless the reader wants another order."""
-    first = kind.figures[0]
-    question = address.question(tuple(dict.fromkeys((*kind.figures, *with_cases((first,))))), (kind.by,))
-    question = msgspec.structs.replace(
-        question, with_bots=question.with_bots or kind.with_bots, where=(*question.where, *kind.extra)
-    )
-    questions = [question]
-    state = recounted(house, address.site)
+    first, state = kind.figures[0], recounted(house, address.site)
     reason = reason_known(house, address, first, state, by=(kind.by,))
-    if address.before and reason is None:
-        questions.append(msgspec.structs.replace(question, since=address.before.since, until=address.before.until))
-    results = desk_of(house).ask_all(questions)
+    spans = [address.period] + ([address.before] if address.before and reason is None else [])
+    asked = tuple(dict.fromkeys((*kind.figures, *with_cases((first,)))))
+    questions = [_of_table(address.question(asked, (kind.by,), span), kind) for span in spans]
+    wholes = [] if questions[0].with_whole else [address.question((first,), (), span) for span in spans]
+    answers = desk_of(house).ask_all([*questions, *wholes])
+    results = answers[: len(spans)]
     judge, names = Rows(house, address, first, reason), names_of(house, address.site, kind.by)
-    shares = {f: share_of(state, (f,), (kind.by,), question.where) for f in kind.figures}
+    judge.know([answer.total.get(first) for answer in answers[-len(spans) :]])
+    shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
     anew = tuple(f for f, share in shares.items() if share is not None)
     found = _table(kind, results, reading, names, judge, reason)
     return msgspec.structs.replace(found, recounting=shares[anew[0]] if anew else None, recounted=anew)
+
+
+def _of_table(question: Question, kind: TableKind) -> Question:
+    """The question as this table narrows it; only one that it does not narrow tells the whole of its rows as well."""
+    return msgspec.structs.replace(
+        question,
+        with_bots=question.with_bots or kind.with_bots,
+        where=(*question.where, *kind.extra),
+        with_whole=not (kind.extra or kind.with_bots),
+    )
 
 
 def _table(

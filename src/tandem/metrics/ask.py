@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Literal, NamedTuple, TypeVar, cast
 from zoneinfo import ZoneInfo
 
@@ -44,7 +45,10 @@ class Filter(msgspec.Struct, frozen=True):
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which figures of a site, over [since, until), split and filtered how."""
+    """Which figures of a site, over [since, until), split and filtered how.
+
+    with_whole   one split, and the same figures without it beside: their parts need not add up to them
+    """
 
     site: int
     zone: str
@@ -54,6 +58,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     by: tuple[str, ...] = ()
     where: tuple[Filter, ...] = ()
     with_bots: bool = False
+    with_whole: bool = False
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -77,11 +82,12 @@ class Result(msgspec.Struct, frozen=True):
     rows: list[Row]
     queries: tuple[Query, ...]
     took_ms: float
+    whole: dict[str, Value] = {}
 
     @property
     def total(self) -> dict[str, Value]:
-        """The figures of a question without split."""
-        return self.rows[0].figures if self.rows else {}
+        """The figures without the split: those of a question that has none, or asked for `with_whole`."""
+        return self.whole or (self.rows[0].figures if self.rows else {})
 
 
 def counted(figures: Iterable[str]) -> tuple[str, ...]:
@@ -143,6 +149,7 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
     }
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
     values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
+    values += ["grouping(by_0) as is_whole"] if question.with_whole else []
     conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
     if view in OF_VISITS and view not in WHOLE_VISITS:  # lets the engine leave other days unread
         conditions += [
@@ -156,7 +163,8 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
         del params["zone"]
     lines = [f"select {', '.join([*splits, *values])}", f"from {view}", "where " + "\n  and ".join(conditions)]
     if splits:
-        lines.append("group by " + ", ".join(f"by_{i}" for i in range(len(splits))))
+        rollup = " with rollup" if question.with_whole else ""
+        lines.append("group by " + ", ".join(f"by_{i}" for i in range(len(splits))) + rollup)
         lines.append(f"limit {MOST_ROWS}")
     return Query(tuple(f.id for f in figures), "\n".join(lines), params)
 
@@ -271,7 +279,8 @@ class Desk:
 
     def _asked(self, questions: Sequence[Question]) -> list[Result]:
         began = time.perf_counter()
-        planned = [self.planned(q) for q in questions]
+        main_goals = cache(self.main_goals)  # looked up once for all of them
+        planned = [queries_of(q, main_goals) for q in questions]
         version = self._data_version()
         distinct = {_identity(query): query for queries in planned for query in queries}
         answers = dict(
@@ -279,7 +288,7 @@ class Desk:
         )
         took = round((time.perf_counter() - began) * 1000, 2)
         return [
-            Result(_merged(question, [(query, answers[_identity(query)]) for query in queries]), tuple(queries), took)
+            _merged(question, [(query, answers[_identity(query)]) for query in queries], took)
             for question, queries in zip(questions, planned, strict=True)
         ]
 
@@ -339,20 +348,22 @@ def _identity(query: Query) -> tuple[str, str]:
     return query.sql, repr(query.params)
 
 
-def _merged(question: Question, answers: list[tuple[Query, Answer]]) -> list[Row]:
-    width, groups = len(question.by), dict[Key, dict[str, Value]]()
-    for query, answer in answers:
+def _merged(question: Question, answers: list[tuple[Query, Answer]], took_ms: float) -> Result:
+    width, groups, whole = len(question.by), dict[Key, dict[str, Value]](), dict[str, Value]()
+    for _, answer in answers:
+        names = [name.replace("__", ".", 1).replace("__", ".") for name in answer.names[width:]]
+        names = names[:-1] if question.with_whole else names
         for row in answer.rows:
-            figures = groups.setdefault(row[:width], {})
-            for name, value in zip(answer.names[width:], row[width:], strict=True):
-                figures[name.replace("__", ".", 1).replace("__", ".")] = _number(value)
-        del query
+            is_whole = question.with_whole and row[-1]
+            figures = whole if is_whole else groups.setdefault(row[:width], {})
+            figures.update(zip(names, map(_number, row[width:]), strict=not question.with_whole))
     if not width and not groups:
         groups[()] = {}
-    names = counted(question.figures)
-    rows = [Row(key, _completed(figures, names, question.figures)) for key, figures in groups.items()]
-    first = question.figures[0]
-    return sorted(rows, key=lambda r: (-(r.figures[first] or 0), tuple(map(str, r.key))))
+    parts, asked = counted(question.figures), question.figures
+    rows = [Row(key, _completed(figures, parts, asked)) for key, figures in groups.items()]
+    rows.sort(key=lambda r: (-(r.figures[asked[0]] or 0), tuple(map(str, r.key))))
+    queries = tuple(query for query, _ in answers)
+    return Result(rows, queries, took_ms, _completed(whole, parts, asked) if whole else {})
 
 
 def _number(value: Any) -> Value:

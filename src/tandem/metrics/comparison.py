@@ -40,7 +40,7 @@ FRESH_S = 600.0
 DERIVED, GOALS = OF_VISITS | {"ad_visits"}, "conversions"
 """Views made of derived visits, and the one of them whose rows are goals reached."""
 SCATTER_DAYS = 56
-"""Eight weeks before a period tell how much its days scatter."""
+"""Eight whole weeks before the week in which a period begins tell how much its days scatter."""
 SCATTER_FRESH_S = 6 * 3600.0
 """Past days hardly change."""
 SQL = {path.stem: sql_text(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
@@ -203,19 +203,19 @@ class History:
 
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
-        about = (address.site.id, address.site.zone, address.where, address.with_bots, address.period.first)
+        last = _week_before(address.period.first)
+        about = (address.site.id, address.site.zone, address.where, address.with_bots, last)
         with self._lock:
             found = {n: self._scatters[*about, n] for n in names if (*about, n) in self._scatters}
         missing = [n for n in names if n not in found]
-        days = self._days(address, missing) if missing else {}
+        days = self._days(address, missing, last) if missing else {}
         fresh = {n: scatter_of(n, days[n]) for n in missing}
         with self._lock:
             self._scatters.update({(*about, n): scatter for n, scatter in fresh.items()})
         return found | fresh
 
-    def _days(self, address: Address, names: Sequence[str]) -> dict[str, list[Mapping[str, Value]]]:
-        """Whole measured days before the period, oldest first, for each of these figures."""
-        last = address.period.first - timedelta(days=1)
+    def _days(self, address: Address, names: Sequence[str], last: date) -> dict[str, list[Mapping[str, Value]]]:
+        """Whole measured days up to this one, oldest first, for each of these figures."""
         weeks = msgspec.structs.replace(
             address.period, first=last - timedelta(days=SCATTER_DAYS - 1), last=last, ends=None
         )
@@ -384,18 +384,14 @@ class Rows:
 
     def __init__(self, house: House, address: Address, name: str, reason: Reason | None = None) -> None:
         """reason   why the comparison of the figure bears no verdict (`reason_of`)."""
-        self._name, self._reason = name, reason
+        self._name, self._reason, self._whole = name, reason, 0.0
         self._days = (address.period.until - address.period.since) / timedelta(days=1)
         is_compared = reason is None and address.before is not None
         self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
-        self._whole = self._over_both(house, address) if self._scatter is not None else 0.0
 
-    def _over_both(self, house: House, address: Address) -> float:
-        """The figure without a split, over both spans: what rows are parts of, whatever else narrows the table."""
-        assert address.before is not None
-        desk: Desk = house.parts["desk"]
-        questions = [address.question((self._name,), period=span) for span in (address.period, address.before)]
-        return sum(abs(answer.total.get(self._name) or 0) for answer in desk.ask_all(questions))
+    def know(self, whole: Sequence[Value]) -> None:
+        """The figure of both spans without the split: what rows are parts of, whatever else narrows the table."""
+        self._whole = sum(abs(value or 0) for value in whole)
 
     def compared(self, now: Mapping[str, Value], before: Mapping[str, Value]) -> Compared:
         """One row; `now` and `before` are the figure of the row, and its cases."""
@@ -413,6 +409,11 @@ class Rows:
 def _parts(name: str) -> list[Metric]:
     """The counted figures that a figure is made of."""
     return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Metric)]
+
+
+def _week_before(day: date) -> date:
+    """The Sunday before the week of this day: all periods that begin in one week share one past, asked once."""
+    return day - timedelta(days=day.weekday() + 1)
 
 
 def _settles_after(name: str) -> int:

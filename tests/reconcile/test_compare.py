@@ -73,6 +73,25 @@ def test_direct_visits_count_to_the_source_before_them(house: House, site: Site,
         assert all(c.unexplained == 0 for c in found.values())
 
 
+def test_money_that_a_server_told_alone_moves_without_a_visit(house: House, site: Site, bring: Bring) -> None:
+    told = {"pageviews": 0, "orders": (("x", 100),)}
+    visits = [
+        Visit(1, noon(DAY - timedelta(3)), "Email"),
+        Visit(1, noon(), **told),  # type: ignore[arg-type]
+        Visit(2, noon(), orders=(("y", 30),)),
+        Visit(3, noon(DAY - timedelta(3)), "Referral", **told),  # type: ignore[arg-type]
+        Visit(3, noon(), orders=(("z", 7),)),  # nothing but money came before it
+    ]
+    put(house.warehouse, site.id, visits)
+    bring(GA + f"{DAY},Email,0,0,0,0,100\n{DAY},Direct,2,2,2,0,37\n")
+    rules = Rules(attribution="last_non_direct")
+    for figure, email in (("revenue", 100), ("sessions", 0), ("users", 0)):
+        found = {c.part: c for c in checked(cells(house, site, rules, figure, "channel", first=DAY))}
+        assert found["Email"].reasons["attribution"] == email, figure
+        assert found["Direct"].reasons["attribution"] == -email
+        assert all(c.unexplained == 0 for c in found.values()), figure
+
+
 def test_a_user_who_came_both_ways_is_not_moved_twice(house: House, site: Site, bring: Bring) -> None:
     put(house.warehouse, site.id, [Visit(1, noon(DAY, 8), "Email"), Visit(1, noon(DAY, 12)), Visit(2, noon(DAY, 12))])
     bring(GA + f"{DAY},Email,2,1,2,0,0\n{DAY},Direct,1,1,1,0,0\n")

@@ -25,7 +25,7 @@ from tandem.calls.store import lend
 from tandem.collect.counter import Collector
 from tandem.collect.health import Disk
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
-from tandem.serve import check_port, limits
+from tandem.serve import check_port, freeze, limits
 
 _log = log.get("collectors")
 
@@ -69,7 +69,9 @@ def worker() -> Collector:
     house = _house(settings)
     house.parts["numbers"] = lambda asked: lend(house, asked)
     door, spool = open_door(house, f"{settings.collector}-{_free_number(settings)}")
-    return ClosingCollector(door, house.proxies, spool, Disk(spool.folder).trouble)
+    collector = ClosingCollector(door, house.proxies, spool, Disk(spool.folder).trouble)
+    freeze()
+    return collector
 
 
 class ClosingCollector(Collector):

@@ -1,6 +1,7 @@
 """Running servers: the product, and collectors alone."""
 
 import asyncio
+import gc
 import resource
 import signal
 import socket
@@ -69,6 +70,12 @@ class _Server(Server):
                 listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_FOR_S * 1000)
 
 
+def freeze() -> None:
+    """Let the garbage collector leave out what lives as long as the process: it took a fifth of a collector's time."""
+    gc.collect()
+    gc.freeze()
+
+
 def check_port(host: str, port: int) -> None:
     """Refuse a port that somebody else listens on, before anything is opened."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
@@ -104,6 +111,7 @@ async def _serve(
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, _stop, server)
     beside = asyncio.ensure_future(meanwhile()) if meanwhile else None
+    freeze()
     await server.serve()
     if beside:
         beside.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import selectors
 from typing import Any
 
-from tandem.base.deadline import answered_in_time
+from tandem.base.deadline import Limit, answered_in_time
 
 
 class Leaps(selectors.SelectSelector):
@@ -109,3 +109,37 @@ def test_nothing_is_limited_once_the_body_is_there() -> None:
             await send({"type": "http.response.body", "body": b""})
 
     assert answered(client((0, b"", False)), streams) == [200]
+
+
+async def held_for(seconds: float, limit_s: float) -> str:
+    try:
+        with Limit(asyncio.get_running_loop().time() + limit_s):
+            await asyncio.sleep(seconds)
+    except TimeoutError:
+        return "late"
+    await asyncio.sleep(1)  # nothing of the limit is left to end what comes after
+    return "done"
+
+
+def test_many_waits_end_each_at_its_own_limit() -> None:
+    async def all_of_them() -> list[str]:
+        return list(
+            await asyncio.gather(held_for(9, 5), held_for(4, 5), held_for(60, 50), held_for(0, 5), held_for(30, 31))
+        )
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(all_of_them()) == ["late", "done", "late", "done", "done"]
+
+
+def test_who_is_cancelled_by_others_is_not_late() -> None:
+    async def cancelled() -> str:
+        task = asyncio.create_task(held_for(9, 5))
+        await asyncio.sleep(2)
+        task.cancel()
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return "cancelled"
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(cancelled()) == "cancelled"

@@ -58,7 +58,7 @@ def test_both_server_interfaces_see_the_same_sender() -> None:
         "headers": [(b"host", b"x"), *((b"x-forwarded-for", v.encode()) for v in sent)],
     }
     rsgi = SimpleNamespace(client="127.0.0.1:5", headers=Fields())
-    assert sender_of(asgi, OURS) == sender_of_rsgi(rsgi, OURS) == "203.0.113.9"
+    assert sender_of(asgi, OURS) == sender_of_rsgi(rsgi.client, rsgi.headers, OURS) == "203.0.113.9"
     assert sender_of({"client": None, "headers": []}, OURS) == ""
 
 

@@ -120,11 +120,13 @@ def test_distinct_figure_does_not_add_up(golden: Golden, desks: dict[str, Desk],
 def test_the_whole_beside_its_parts_is_that_of_the_question_without_a_split(
     golden: Golden, desks: dict[str, Desk], by: str
 ) -> None:
-    names = ("collect.visitors", "collect.visits", "collect.page_visits", "collect.bounce_rate", "collect.revenue")
-    for layout, desk in desks.items():
-        both, parts = desk.ask_all([question(golden, names, by, with_whole=w) for w in (True, False)])
-        assert both.rows == parts.rows, layout
-        assert both.total == desk.ask(question(golden, names)).total, layout
+    names = ("collect.visitors", "collect.conversions", "collect.page_visits", "collect.bounce_rate", "collect.revenue")
+    nobody = (Filter("channel", "is", ("No such channel",)),)
+    for where in ((), nobody):
+        for layout, desk in desks.items():
+            both, parts = desk.ask_all([question(golden, names, by, where=where, with_whole=w) for w in (True, False)])
+            assert both.rows == parts.rows, layout
+            assert both.total == desk.ask(question(golden, names, where=where)).total, layout
 
 
 @pytest.mark.parametrize("with_bots", [False, True])

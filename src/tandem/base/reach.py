@@ -6,6 +6,7 @@ network. A range stands here if either registry of special-purpose addresses doe
 
 import ipaddress
 from collections.abc import Iterable
+from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -39,6 +40,7 @@ PUBLIC: tuple[Network, ...] = tuple(
 """Parts of the ranges above that the registries call globally reachable."""
 
 
+@lru_cache(maxsize=4096)
 def is_global(address: Address) -> bool:
     """Whether this address itself is public; an IPv4 address inside it is another matter."""
     if address.is_multicast or (is_within(address, NOT_PUBLIC) and not is_within(address, PUBLIC)):

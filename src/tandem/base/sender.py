@@ -13,6 +13,8 @@ from typing import Any
 from tandem.base.errors import UserError
 
 MOST_HOPS = 32
+LONGEST_KEPT = 100
+"""Longer chains of hops are walked anew each time: a stranger writes them, and they would fill the memory."""
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -30,6 +32,7 @@ class Proxies:
             raise UserError(
                 f"TANDEM_PROXIES: {error}.", "Write networks like 10.0.0.0/8, separated by commas."
             ) from error
+        self._behind = lru_cache(maxsize=4096)(self._walked)  # a visitor's hits come from one address
 
     def sender(self, peer: str, forwarded: Iterable[str] = ()) -> str:
         """The sender's address in its shortest form; "" when the connection names none.
@@ -40,16 +43,21 @@ class Proxies:
         A hop that is no address ("unknown") ends the walk: its proxy does not know the sender, and what stands to the
         left of it may be anybody's invention. The last address known is taken then.
         """
-        found = address_of(peer)
-        chain = [part for value in forwarded for part in value.split(",") if part.strip()]
-        for part in reversed(chain[-MOST_HOPS:]):
+        found, chain = address_of(peer), ",".join(forwarded)
+        if not chain or found is None:
+            return _written(found)
+        return (self._behind if len(chain) <= LONGEST_KEPT else self._walked)(found, chain)
+
+    def _walked(self, found: Address, chain: str) -> str:
+        hops = [part for part in chain.split(",") if part.strip()]
+        for part in reversed(hops[-MOST_HOPS:]):
             if not self._trusts(found) or (hop := address_of(part)) is None:
                 break
             found = hop
-        return str(found) if found is not None else ""
+        return _written(found)
 
-    def _trusts(self, address: Address | None) -> bool:
-        return address is not None and any(address in network for network in self._networks)
+    def _trusts(self, address: Address) -> bool:
+        return any(address in network for network in self._networks)
 
 
 @lru_cache(maxsize=4096)
@@ -70,6 +78,11 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
+@lru_cache(maxsize=4096)
+def _written(address: Address | None) -> str:
+    return "" if address is None else str(address)
+
+
 def household(address: str) -> str:
     """Whom an address belongs to, for limits by sender: an IPv4 address, or the IPv6 network given to one customer.
 
@@ -88,6 +101,6 @@ def sender_of(scope: Any, proxies: Proxies) -> str:
     return proxies.sender(scope["client"][0] if scope.get("client") else "", forwarded)
 
 
-def sender_of_rsgi(scope: Any, proxies: Proxies) -> str:
+def sender_of_rsgi(client: str, headers: Any, proxies: Proxies) -> str:
     """The sender of a request to a collector of its own (RSGI)."""
-    return proxies.sender(scope.client, scope.headers.get_all("x-forwarded-for"))
+    return proxies.sender(client, headers.get_all("x-forwarded-for"))

@@ -72,19 +72,19 @@ def board_tiles(house: House, address: Address, done: list[Change]) -> list[tupl
 
 
 def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
-    now, trend = address.question(with_cases(figures)), address.question(figures, (address.period.step,))
-    results = desk_of(house).ask_all([now, trend])
-    went = compared(house, address, figures, results[0].total)
+    trend = address.question(with_cases(figures), (address.period.step,))
+    result = desk_of(house).ask(msgspec.structs.replace(trend, with_whole=True))
+    went = compared(house, address, figures, result.total)
     tiles = []
     for f in figures:
         first = measured_since(house, address.site, f)
-        points = measured(begun(series(trend, results[1], f), address), first, address.period.step)
-        if results[0].total[f] is None:
+        points = measured(begun(series(trend, result, f), address), first, address.period.step)
+        if result.total[f] is None:
             points = unknown(points)
         marks = [(i, c.title) for i, c in placed(done, points, address)]
         tiles.append(
             Tile(
-                figure=FIGURES[f], value=results[0].total[f], compared=went[f], trend=points,
+                figure=FIGURES[f], value=result.total[f], compared=went[f], trend=points,
                 line=sparkline(points, marks, is_partial(address), FIGURES[f].unit in AMOUNTS),
             )
         )  # fmt: skip
@@ -141,18 +141,15 @@ def placed(done: list[Change], points: Points, address: Address) -> list[tuple[i
 def chart(house: House, address: Address, figure: str) -> Chart:
     """One figure over the period and over what it is compared with."""
     step = address.period.step if address.period.step in splits_of(figure) else "day"
-    now, whole = address.question((figure,), (step,)), address.question(with_cases((figure,)))
-    asked = [now, whole]
-    if address.before:
-        before = address.question((figure,), (step,), address.before)
-        asked.append(before)
-    results = desk_of(house).ask_all(asked)
-    total, first = results[1].total[figure], measured_since(house, address.site, figure)
+    now = msgspec.structs.replace(address.question(with_cases((figure,)), (step,)), with_whole=True)
+    before = address.question((figure,), (step,), address.before) if address.before else None
+    results = desk_of(house).ask_all([now, before] if before else [now])
+    total, first = results[0].total[figure], measured_since(house, address.site, figure)
     points = measured(begun(series(now, results[0], figure), address), first, step)
-    earlier = measured(series(before, results[2], figure), first, step) if address.before else []
+    earlier = measured(series(before, results[1], figure), first, step) if before else []
     if total is None:
         points, earlier = unknown(points), earlier if any(v for _, v in earlier) else unknown(earlier)
-    went = compared(house, address, (figure,), results[1].total)[figure]
+    went = compared(house, address, (figure,), results[0].total)[figure]
     return Chart(
         figure=figure,
         step=step,
@@ -202,7 +199,6 @@ def _table(
 ) -> Table:
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
-    before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else None
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
     lines = [
         Line(
@@ -210,7 +206,6 @@ def _table(
             label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
             values=[row.figures[f] for f in kind.figures],
             share=(row.figures[first] or 0) / largest,
-            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {})),
         )
         for row in rows
     ]
@@ -218,9 +213,16 @@ def _table(
         wanted = reading.search.casefold()
         lines = [line for line in lines if wanted in line.label.casefold() or wanted in str(line.key[0]).casefold()]
     sort = reading.sort if reading.sort in (*kind.figures, "label") else first
+    shown = _sorted(lines, kind.figures, sort, reading.is_rising)[: reading.most]
+    if len(results) > 1:
+        now, before = ({r.key: r.figures for r in result.rows} for result in results)
+        shown = [
+            msgspec.structs.replace(line, compared=judge.compared(now[line.key], before.get(line.key, {})))
+            for line in shown
+        ]
     return Table(
         id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
-        rows=_sorted(lines, kind.figures, sort, reading.is_rising)[: reading.most],
+        rows=shown,
         total=len(lines), drill=kind.drill, sort=sort, is_rising=reading.is_rising, search=reading.search,
         reason=reason,
     )  # fmt: skip

@@ -1,13 +1,14 @@
 """The counter's side of HTTP, for both servers: inside the product (ASGI) and alone (RSGI)."""
 
 import secrets
-from asyncio import timeout
+from asyncio import get_running_loop
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from tandem.base.deadline import Limit
 from tandem.base.sender import Proxies, sender_of, sender_of_rsgi
 from tandem.collect.door import PIXEL, RETRY_LATER, Door, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
@@ -87,7 +88,8 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
 
 
 NOOP = "/t/noop"  # what a request costs by itself, for measuring; of the lone collector only
-TAKEN = ("/t/hit", "/t/number")
+TAKEN = frozenset(("/t/hit", "/t/number"))
+TAKEN_ALONE = TAKEN | {NOOP}
 
 
 async def _taken(door: Door, path: str, body: bytes, sender: Sender) -> Reply:
@@ -117,9 +119,11 @@ class Collector:
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
         sender = Sender(
-            sender_of_rsgi(scope, self._proxies), headers.get("user-agent") or "", headers.get("sec-gpc") == "1"
+            sender_of_rsgi(scope.client, headers, self._proxies),
+            headers.get("user-agent") or "",
+            headers.get("sec-gpc") == "1",
         )
-        if scope.method == "POST" and scope.path in (*TAKEN, NOOP):
+        if scope.method == "POST" and scope.path in TAKEN_ALONE:
             status, fields, body = await self._take(scope.path, headers, protocol, sender)
         elif scope.path == "/healthz":
             trouble = self._trouble()
@@ -136,7 +140,7 @@ class Collector:
         if length.isdecimal() and int(length) > MAX_BODY:
             return TOO_LARGE
         try:
-            async with timeout(BODY_WITHIN_S):
+            with Limit(get_running_loop().time() + BODY_WITHIN_S):
                 body = await protocol() if length else await _chunked(protocol)
         except TimeoutError:
             return TOO_SLOW

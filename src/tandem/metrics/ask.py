@@ -287,10 +287,18 @@ class Desk:
             zip(distinct, self._pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True)
         )
         took = round((time.perf_counter() - began) * 1000, 2)
-        return [
+        results = [
             _merged(question, [(query, answers[_identity(query)]) for query in queries], took)
             for question, queries in zip(questions, planned, strict=True)
         ]
+        return [self._with_whole(question, result) for question, result in zip(questions, results, strict=True)]
+
+    def _with_whole(self, question: Question, result: Result) -> Result:
+        """What the engine tells no whole of, because there were no rows or too many, is asked without the split."""
+        if not question.with_whole or result.whole:
+            return result
+        plain = msgspec.structs.replace(question, by=(), with_whole=False)
+        return msgspec.structs.replace(result, whole=self._asked([plain])[0].total)
 
     def planned(self, question: Question) -> list[Query]:
         """The queries of a question, with the main goals of its site bound."""
@@ -363,7 +371,8 @@ def _merged(question: Question, answers: list[tuple[Query, Answer]], took_ms: fl
     rows = [Row(key, _completed(figures, parts, asked)) for key, figures in groups.items()]
     rows.sort(key=lambda r: (-(r.figures[asked[0]] or 0), tuple(map(str, r.key))))
     queries = tuple(query for query, _ in answers)
-    return Result(rows, queries, took_ms, _completed(whole, parts, asked) if whole else {})
+    is_whole = question.with_whole and whole.keys() >= set(parts)
+    return Result(rows, queries, took_ms, _completed(whole, parts, asked) if is_whole else {})
 
 
 def _number(value: Any) -> Value:

@@ -219,7 +219,7 @@ def foreign_orders(port: int, token: str) -> int:
     ]  # fmt: skip
     shop = Client(port, "203.0.113.30")
     shop.headers["Authorization"] = f"Bearer {token}"
-    asked = "/api/figures?site=bench&figures=collect.orders&period=7d&bots=1"
+    asked = "/api/figures?site=bench&figures=collect.orders&period=7d"
     before = _figure(shop, asked)  # poisoned purchases whose amounts could be cut to what a column holds
     shop.send("/api/events?site=bench", json.dumps({"events": events}).encode(), Content_Type="application/json")
     return ORDERS - int(_eventually(lambda: _figure(shop, asked) - before, lambda found: found >= ORDERS))

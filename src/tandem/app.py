@@ -25,8 +25,9 @@ from tandem.accounts.house import House, Slice
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import log, web
+from tandem.base.crowd import Crowd
 from tandem.base.database import Database
-from tandem.base.deadline import InTime, answered_in_time
+from tandem.base.deadline import CLOSES, InTime, answered_in_time
 from tandem.base.errors import UserError
 from tandem.base.jobs import Jobs
 from tandem.base.settings import Settings
@@ -161,7 +162,14 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
 
     _tell_of_errors(pages)
 
+    crowd = Crowd()
+
+    def is_crowded(host: str, port: int) -> bool:
+        return not house.proxies.trusts(host) and crowd.is_one_too_many(host, str(port))
+
     async def front(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):
+            send = _closing(send)
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
             await counter.asgi(house.parts["door"], house.proxies, scope, InTime(receive), send)
         elif scope["type"] == "http":
@@ -170,6 +178,17 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             await pages(scope, receive, send)
 
     return front
+
+
+def _closing(send: Any) -> Any:
+    """Answers after which the connection is closed."""
+
+    async def closing(message: Any) -> None:
+        if message["type"] == "http.response.start" and CLOSES not in message["headers"]:
+            message = {**message, "headers": [*message["headers"], CLOSES]}
+        await send(message)
+
+    return closing
 
 
 def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:

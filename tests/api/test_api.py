@@ -14,7 +14,10 @@ from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 
 from tandem.accounts import store as accounts
+from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.collect.model.hit import event_id
+from tandem.collect.routes import _visitor
 from tests.served import Running, eventually
 
 REPLIES = Path(__file__).parents[1] / "changes" / "replies"
@@ -66,6 +69,46 @@ def pages_and_visitors(running: Running) -> dict[str, int]:
     with running.as_program("oak") as program:
         figures: dict[str, int] = program.get("/api/figures", params=asked).json()["rows"][0]["figures"]
     return figures
+
+
+def test_what_a_server_tells_without_naming_a_browser_is_no_robots(running: Running) -> None:
+    """It confirms an order that the browser told an hour ago, and tells of one that no browser told."""
+
+    def orders() -> tuple[float, float]:
+        with running.as_program("oak") as program:
+            asked = {"site": "oak", "figures": "collect.orders,collect.revenue", "period": "7d"}
+            figures = program.get("/api/figures", params=asked).json()["rows"][0]["figures"]
+            return figures["collect.orders"], figures["collect.revenue"]
+
+    count, revenue = orders()
+    now, browser_id = clock.now_ms(), "00c0ffee00c0ffee"
+    hit = {
+        "s": "oak", "c": now, "m": "cookie", "i": f"{browser_id}.t0000", "l": "en", "w": 1440, "n": 0,
+        "e": [
+            {"i": f"{number:016x}", "k": kind, "t": now - 3_600_000, "u": "https://oak.example/", "r": "", **more}
+            for number, kind, more in ((0xA1, "pageview", {}), (0xA2, "event", {"n": "order", "a": 500, "y": "EUR"}))
+        ],
+    }  # fmt: skip
+    with running.as_nobody() as browser:
+        agent = {"user-agent": "Mozilla/5.0 (X11) Firefox/130.0", "x-forwarded-for": "81.2.69.142"}
+        assert browser.post("/t/hit", json=hit, headers=agent).status_code == 202
+    eventually(lambda: orders() == (count + 1, revenue + 500))
+    order = {"name": "order", "currency": "EUR"}
+    confirmed = {"id": f"{0xA2:016x}", "visitor": browser_id, "amount": 500, **order}
+    alone = {"id": "told alone", "visitor": "customer 9", "amount": 70, **order}
+    assert sent(running, confirmed, alone, token="oak", site="oak").json() == {"accepted": 2, "refused": {}}
+    eventually(lambda: orders() == (count + 2, revenue + 570))
+
+
+def test_nobody_can_name_the_visitor_that_a_customers_number_makes() -> None:
+    """It was a hash of what everybody can guess, and a cookie that named it was believed."""
+    site = Site(
+        id=2, workspace_id=1, key="x", name="X", hosts=(), zone="UTC", currency="EUR", mode="cookie", keep_days=9
+    )
+    known, guessed = _visitor(b"a secret", site, "42"), _visitor(b"another", site, "42")
+    assert known == _visitor(b"a secret", site, "42") != guessed
+    assert event_id("2|42") not in (known, guessed)
+    assert _visitor(b"a secret", site, "00c0ffee00c0ffee") == 0x00C0FFEE00C0FFEE, "the browser of a cookie"
 
 
 def test_more_than_a_thousand_events_are_refused(running: Running) -> None:

@@ -24,6 +24,7 @@ class Visit(NamedTuple):
     country: str = "PL"
     bot: str = ""
     site: int = 1
+    pageviews: int = 1
 
 
 def put(warehouse: Warehouse, visits: list[Visit]) -> None:
@@ -37,7 +38,7 @@ def put(warehouse: Warehouse, visits: list[Visit]) -> None:
             "started": times, "ended": times, "opened": times, "chain_started": times, "version": [1] * n,
             "channel": [v.channel for v in visits], "source": [v.channel.lower() for v in visits],
             "term": [v.term for v in visits], "country": [v.country for v in visits], "bot": [v.bot for v in visits],
-            "entry": ["/"] * n, "pageviews": [1] * n, "orders": [v.orders for v in visits],
+            "entry": ["/"] * n, "pageviews": [v.pageviews for v in visits], "orders": [v.orders for v in visits],
             "revenue": [v.revenue for v in visits], "conversions": [len(v.goals) for v in visits],
             "goals.at": [[v.at + timedelta(minutes=m) for m, _, _ in v.goals] for v in visits],
             "goals.goal": [[g for _, g, _ in v.goals] for v in visits],

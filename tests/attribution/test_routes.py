@@ -40,7 +40,7 @@ def test_the_answer_stands_above_everything(door: Door) -> None:
     page = door.get(f"/money?{SPAN}&model=first").text
     assert "Paid Search brought" in page
     assert "<b>75.0%</b>" in page
-    assert "of 4 conversions and €150.00" in page
+    assert "of 4 conversions (Orders) and €150.00" in page
     assert "9 Nov 2026" in page
 
 

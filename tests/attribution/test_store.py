@@ -69,6 +69,20 @@ def both(warehouse: Warehouse, shards: Warehouse) -> Both:
     return warehouse, shards
 
 
+def test_an_order_that_a_server_told_without_a_page_is_credited_to_the_visits_before_it(both: Both) -> None:
+    put(both[0], [
+        Visit(1, SINCE, "Email"),
+        Visit(1, SINCE + timedelta(hours=2), "Direct", orders=1, revenue=70, pageviews=0),
+        Visit(2, SINCE, "Direct", orders=1, revenue=5, pageviews=0),
+    ])  # fmt: skip
+    for engine in both:
+        got = store.found(engine, ask())
+        assert (got.totals.conversions, float(got.totals.worth)) == (2, 75)
+        assert got.lone == (1, 5)
+        credit, _ = by_all_models(got.journeys, got.lost)
+        assert credit["first"].conversions[got.names.index("Email")] == 1
+
+
 @pytest.mark.parametrize("window", [1, 30, 90])
 @pytest.mark.parametrize("goal", [0, 2])
 def test_journeys_and_credits_equal_plain_loops(both: Both, goal: int, window: int) -> None:

@@ -30,6 +30,17 @@ def test_a_moment_comes_back_in_utc_to_the_microsecond(any_database: Database) -
     assert found.utcoffset() == timedelta(0)
 
 
+def test_a_full_disk_is_said_in_words_and_changes_nothing(database: Database) -> None:
+    with database.write() as c:
+        pages = c.exec_driver_sql("pragma page_count").scalar_one()
+        c.exec_driver_sql(f"pragma max_page_count = {pages}")
+    with pytest.raises(UserError, match="takes no more") as told, database.write() as c:
+        c.execute(insert(workspaces), [{"name": "n" * 200, "made_at": AT}] * 200)
+    assert told.value.status == 503
+    with database.read() as c:
+        assert not c.execute(select(workspaces.c.name)).all()
+
+
 def test_moments_of_different_zones_compare_right(any_database: Database) -> None:
     later = (AT + timedelta(minutes=1)).astimezone(timezone(timedelta(hours=-9)))
     with any_database.write() as c:

@@ -116,6 +116,9 @@ async def held_for(seconds: float, limit_s: float) -> str:
         with Limit(asyncio.get_running_loop().time() + limit_s):
             await asyncio.sleep(seconds)
     except TimeoutError:
+        task = asyncio.current_task()
+        assert task is not None
+        assert not task.cancelling(), "who is late goes on, and can be cancelled again"
         return "late"
     await asyncio.sleep(1)  # nothing of the limit is left to end what comes after
     return "done"

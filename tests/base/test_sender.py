@@ -70,3 +70,12 @@ def test_what_is_no_address_is_none(text: str) -> None:
 def test_networks_that_are_none_are_refused_in_words() -> None:
     with pytest.raises(UserError, match="TANDEM_PROXIES"):
         Proxies("10.0.0.0/8, everybody")
+
+
+def test_chains_as_long_as_a_stranger_likes_are_not_kept() -> None:
+    proxies = Proxies("127.0.0.1")
+    for i in range(20):
+        assert proxies.sender("127.0.0.1:9", [f"{'unknown, ' * 50}203.0.113.{i}"]) == f"203.0.113.{i}"
+    assert proxies._behind.cache_info().currsize == 0
+    assert proxies.sender("127.0.0.1:9", ["203.0.113.7"]) == "203.0.113.7"
+    assert proxies._behind.cache_info().currsize == 1

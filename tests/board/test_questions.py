@@ -6,7 +6,7 @@ import pytest
 
 from tandem.base import clock
 from tandem.board.model import TABLES, Line
-from tandem.board.questions import Points, _sorted, begun, is_partial, measured, placed, unknown
+from tandem.board.questions import Points, _sorted, begun, measured, placed, unknown
 from tandem.changes.model import Change
 from tandem.metrics.address import address_of
 from tests.board.test_model import SITE
@@ -23,7 +23,7 @@ def test_days_to_come_are_not_drawn() -> None:
     address = address_of({"period": "2026-11-20..2026-11-25"}, [], SITE, "marketing", NOW)
     points: Points = [(date(2026, 11, day), 1) for day in range(20, 26)]
     assert [p[0].day for p in begun(points, address)] == [20, 21, 22]
-    assert is_partial(address)
+    assert address.is_partial
 
 
 def test_days_on_which_nothing_was_measured_are_not_zero() -> None:
@@ -51,7 +51,7 @@ def test_what_comes_most_from_the_one_channel_shown_is_no_news() -> None:
 
 
 def test_a_past_period_is_whole() -> None:
-    assert not is_partial(address_of({"period": "yesterday"}, [], SITE, "marketing", NOW))
+    assert not address_of({"period": "yesterday"}, [], SITE, "marketing", NOW).is_partial
 
 
 def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:

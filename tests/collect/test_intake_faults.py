@@ -48,6 +48,19 @@ def test_a_damaged_record_is_kept_aside_and_counted_and_its_neighbours_are_loade
     assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"damaged": 1}]
 
 
+def test_a_segment_that_the_disk_does_not_give_back_stops_none_of_the_others(loader: Loader, site: Site) -> None:
+    spooled(loader.folder, "1", [told(site.id, 1, NOON)])
+    bad = spooled(loader.folder, "2", [told(site.id, 2, NOON)])
+    spooled(loader.folder, "3", [told(site.id, 3, NOON)])
+    bad.unlink()
+    bad.mkdir()  # reading it fails, as on a bad sector
+    before = of_site(loader.warehouse, 0, clock.now()).get("damaged", 0)
+    assert loader.load_all() == 2
+    assert of_site(loader.warehouse, 0, clock.now())["damaged"] == before + 1
+    assert (loader.folder / "aside" / f"{bad.name}.unreadable").exists()
+    assert not list(loader.folder.glob("*.seg")) and loader.load_all() == 0
+
+
 def test_an_erasure_takes_what_was_put_aside(loader: Loader, site: Site) -> None:
     late = NOON.replace(year=2245)
     spooled(loader.folder, "1", [told(site.id, visitor, late) for visitor in (1, 2)])

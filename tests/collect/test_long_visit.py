@@ -300,6 +300,7 @@ def test_what_is_written_is_the_same_on_two_shards(
         "site": site.id,
         "since": NOON,
         "currency": "EUR",
+        "nameless": 0,
         "goals": store._patterns(GOALS),
         "version": 1,
         "most_new": 9,

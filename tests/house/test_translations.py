@@ -128,7 +128,7 @@ def in_first_hour() -> set[Said]:
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
     files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [
-        SOURCE / "base" / name for name in ("web.py", "progress.py")
+        SOURCE / "base" / name for name in ("database.py", "progress.py", "web.py")
     ]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}

@@ -95,3 +95,13 @@ def test_too_many_filters_and_unknown_comparisons_are_refused() -> None:
         address_of({}, ["channel:is:x"] * (MOST_FILTERS + 1), SITE, "marketing", NOW)
     with pytest.raises(UserError, match="comparison"):
         address_of({"compare": "moon"}, [], SITE, "marketing", NOW)
+
+
+@pytest.mark.parametrize(("text", "wanted"), [("1", True), ("true", True), ("", False), ("0", False), ("false", False)])
+def test_yes_and_no_are_read_as_programs_write_them(text: str, wanted: bool) -> None:
+    assert address_of({"bots": text}, [], SITE, "marketing", NOW).with_bots is wanted
+
+
+def test_what_is_neither_yes_nor_no_is_refused() -> None:
+    with pytest.raises(UserError, match="neither yes nor no"):
+        address_of({"bots": "maybe"}, [], SITE, "marketing", NOW)

@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,13 +20,16 @@ from tandem.collect.jobs import Loader
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import FIGURES, OF_VISITS
-from tandem.metrics.chance import is_clear
+from tandem.metrics.chance import is_clear, with_cases
 from tandem.metrics.comparison import (
     Compared,
+    History,
     Reason,
     Rows,
     arrived,
     clocks_differ,
+    compared,
+    history_of,
     immature,
     like_spans,
     reason_of,
@@ -259,10 +263,10 @@ def test_judging_changes_asks_the_past_once(house: House, site: Site, sell: Sell
 
     house.parts["desk"] = _Told(desk, ask_all)
     tiles(house, view(site, "30d"))
-    assert sorted(q.by for q in asked) == [(), (), ("day",), ("day",)], "now, before, the course, the weeks before"
+    assert sorted(q.by for q in asked) == [(), ("day",), ("day",)], "before, now with its course, the weeks before"
     del asked[:]
     tiles(house, view(site, "30d"))
-    assert len(asked) == 3, "the weeks before are known"
+    assert len(asked) == 2, "the weeks before are known"
 
 
 class _Told:
@@ -444,3 +448,57 @@ def test_rows_are_judged_by_their_share_of_both_spans(house: House, site: Site) 
     assert rise.is_clear == fall.is_clear is True
     rows._whole = 1_000.0
     assert not rows.compared(values[200], values[100]).is_clear
+
+
+def put_visits(house: House, site: Site, moments: list[datetime], goals: list[int] | None = None) -> None:
+    n = len(moments)
+    house.warehouse.insert(
+        "visit_rows",
+        {
+            "site": [site.id] * n, "visit": list(range(1, n + 1)), "visitor": list(range(1, n + 1)),
+            "started": moments, "ended": moments, "opened": moments, "chain_started": moments, "version": [1] * n,
+            "channel": ["Direct"] * n, "pageviews": [1] * n, "conversions": [int(bool(goals))] * n,
+            "goals.at": [[at] if goals else [] for at in moments], "goals.goal": [[g] for g in goals or []] or [[]] * n,
+            "goals.path": [["/"] if goals else []] * n, "goals.amount": [[Decimal(0)] if goals else []] * n,
+        },
+    )  # fmt: skip
+
+
+def test_a_period_that_goes_on_has_the_verdict_of_what_has_passed_of_it(house: House, site: Site) -> None:
+    now, first = datetime(2026, 11, 25, 23, 0, tzinfo=UTC), datetime(2026, 11, 22, 23, tzinfo=UTC)  # Monday in Warsaw
+    healing.note_healed(house.database, site)
+    days = [first + DAY * n for n in range(-23, 3)]
+    put_visits(house, site, [d + timedelta(seconds=80 * i) for d in days for i in range(517 if d >= first else 423)])
+    found = []
+    for period in ("2026-11-23..2026-11-25", "2026-11-23..2026-12-13"):
+        address = view(site, period, now)
+        total = house.parts["desk"].ask(address.question(with_cases(("collect.visits",)))).total
+        found.append(compared(house, address, ("collect.visits",), total)["collect.visits"])
+    assert [(c.value, c.before, c.is_clear) for c in found] == [(1551, 1269, False)] * 2
+
+
+def test_another_main_goal_has_days_of_its_own(house: House, site: Site) -> None:
+    healing.note_healed(house.database, site)
+    days = [NOW - DAY * n for n in range(75, 0, -1)]
+    calm = [(d + timedelta(minutes=i), 7) for d in days for i in range(20)]
+    many = [(1, 5, 60, 120, 9)[n * n % 11 % 5] for n in range(75)]
+    wild = [(d + timedelta(minutes=i), 8) for d, n in zip(days, many, strict=True) for i in range(n)]
+    put_visits(house, site, [at for at, _ in calm + wild], [goal for _, goal in calm + wild])
+    scatters = {}
+    for main in (7, 8):
+        house.parts["desk"].main_goals = lambda _, main=main: (main,)
+        house.parts["desk"].look_again()
+        known = history_of(house).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
+        fresh = History(house).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
+        assert known == fresh
+        scatters[main] = known
+    assert scatters[8] > 5 * scatters[7]
+
+
+def test_what_is_kept_of_the_past_does_not_grow_with_filters(house: House, site: Site) -> None:
+    history = History(house)
+    put_visits(house, site, [NOW - DAY * n for n in range(75, 0, -1)])
+    where = (Filter("page", "is_not", ("/" + "a" * 20_000,)),)
+    history.scatters(msgspec.structs.replace(view(site, "7d"), where=where), ("collect.visits",))
+    assert len(history._scatters) == 1
+    assert sum(len(repr(key)) for key in history._scatters) < 1000

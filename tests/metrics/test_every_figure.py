@@ -3,13 +3,15 @@
 It is valid SQL, explained, equal to plain loops on one node and on two shards, and additive if it says so.
 """
 
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
+from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
-from tandem.metrics.ask import Desk, Filter, Question, queries_of
+from tandem.metrics.ask import Desk, Filter, Query, Question, queries_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Metric, Ratio, Unit
 from tests.golden import ads, calls, crm, naive, rows
@@ -114,6 +116,33 @@ def test_distinct_figure_does_not_add_up(golden: Golden, desks: dict[str, Desk],
     desk = desks["one node"]
     total = desk.ask(question(golden, (name,))).total[name]
     assert sum(row.figures[name] for row in desk.ask(question(golden, (name,), "day")).rows) > total
+
+
+def test_pages_do_not_wait_for_the_wide_questions_of_programs(
+    golden: Golden, desks: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk, begun, may_end = desks["one node"], threading.Event(), threading.Event()
+    answer = desk._answer
+
+    def slow(query: Query, version: Any) -> Any:
+        if threading.current_thread().name.startswith("ask-aside"):
+            begun.set()
+            assert may_end.wait(30)
+        return answer(query, version)
+
+    monkeypatch.setattr(desk, "_answer", slow)
+    monkeypatch.setattr("tandem.metrics.ask.ASIDE_WAITS_S", 0.05)
+    wide = threading.Thread(target=desk.ask_aside, args=[question(golden, ("collect.pageviews",), "page")], daemon=True)
+    wide.start()
+    try:
+        assert begun.wait(30)
+        for _ in range(3):
+            assert desk.ask(question(golden, ("collect.visits",), "channel")).rows
+        with pytest.raises(UserError, match="Other wide questions"):
+            desk.ask_aside(question(golden, ("collect.visits",), "channel"))
+    finally:
+        may_end.set()
+        wide.join(30)
 
 
 @pytest.mark.parametrize("by", ["channel", "day", "campaign"])

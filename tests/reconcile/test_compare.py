@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
+from tandem.reconcile import questions
 from tandem.reconcile.model.compare import REASONS, RECOUNTED, Told, added, compared, noise_of
 from tandem.reconcile.model.rules import Rules
 from tests.reconcile.conftest import DAY, Bring, Visit, cells, checked, noon, put, several
@@ -74,18 +76,20 @@ def test_direct_visits_count_to_the_source_before_them(house: House, site: Site,
 
 
 def test_money_that_a_server_told_alone_moves_without_a_visit(house: House, site: Site, bring: Bring) -> None:
-    told = {"pageviews": 0, "orders": (("x", 100),)}
+    told = {"pageviews": 0, "goals": (7,), "orders": (("x", 100),)}
     visits = [
         Visit(1, noon(DAY - timedelta(3)), "Email"),
         Visit(1, noon(), **told),  # type: ignore[arg-type]
         Visit(2, noon(), orders=(("y", 30),)),
-        Visit(3, noon(DAY - timedelta(3)), "Referral", **told),  # type: ignore[arg-type]
+        Visit(3, noon(DAY, 8), "Referral", **told),  # type: ignore[arg-type]
         Visit(3, noon(), orders=(("z", 7),)),  # nothing but money came before it
+        Visit(4, noon(DAY - timedelta(3)), "Email", loyalty="unknown"),
+        Visit(4, noon(), loyalty="unknown", **told),  # type: ignore[arg-type]  # they see nothing of it
     ]
     put(house.warehouse, site.id, visits)
-    bring(GA + f"{DAY},Email,0,0,0,0,100\n{DAY},Direct,2,2,2,0,37\n")
-    rules = Rules(attribution="last_non_direct")
-    for figure, email in (("revenue", 100), ("sessions", 0), ("users", 0)):
+    bring(GA + f"{DAY},Email,0,0,0,1,100\n{DAY},Direct,2,2,2,0,37\n{DAY},Referral,0,0,0,1,100\n")
+    rules = Rules(attribution="last_non_direct", sees_cookieless=False)
+    for figure, email in (("revenue", 100), ("conversions", 1), ("sessions", 0), ("users", 0)):
         found = {c.part: c for c in checked(cells(house, site, rules, figure, "channel", first=DAY))}
         assert found["Email"].reasons["attribution"] == email, figure
         assert found["Direct"].reasons["attribution"] == -email
@@ -246,3 +250,24 @@ def test_a_smaller_sample_errs_more(value: int, share: Decimal) -> None:
     small, large = Told(value=Decimal(value), share=share), Told(value=Decimal(value), share=share + Decimal("0.01"))
     assert noise_of(small, None) > noise_of(large, None) >= 0
     assert noise_of(Told(value=Decimal(value)), None) == 0
+
+
+def test_a_comparison_is_for_those_who_may_see_both_sides() -> None:
+    span = {"day": (DAY, DAY)}
+    crm = questions.Source(
+        id="held:crm", system="crm", account="", is_held=True, figures={"leads": span, "orders": span, "revenue": span}
+    )
+    ga = questions.Source(
+        id="ga4:1", system="ga4", account="1", is_held=False, figures={"sessions": span, "revenue": span}
+    )
+
+    def seen(*acts: str) -> dict[str, list[str]]:
+        reader = SimpleNamespace(may=lambda act: act in acts)
+        return {s.id: list(s.figures) for s in questions.readable([crm, ga], reader)}  # type: ignore[arg-type]
+
+    assert seen("money.read") == {}
+    assert seen("money.read", "figures.read") == {"ga4:1": ["sessions", "revenue"]}
+    assert seen("figures.read") == {"ga4:1": ["sessions"]}
+    assert seen("money.read", "figures.read", "deals.read") == {
+        "held:crm": ["leads", "orders", "revenue"], "ga4:1": ["sessions", "revenue"],
+    }  # fmt: skip

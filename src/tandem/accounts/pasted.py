@@ -2,11 +2,13 @@
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 
 import idna
 
 from tandem.base.errors import UserError
+from tandem.base.hosts import own_letters
 
 _HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?[^/?#]*", re.IGNORECASE)
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
@@ -81,13 +83,25 @@ def _is_host(host: str, may_be_short: bool) -> bool:
     return len(labels) > 1 or may_be_short or host == "localhost"
 
 
+_LATIN = str.maketrans(
+    dict(zip("абвгдезийклмнопрстуфхыэёіўґ", "abvgdeziyklmnoprstufhyeeiug", strict=True))
+    | {"ж": "zh", "ц": "ts", "ч": "ch", "ш": "sh", "щ": "sch", "ъ": "", "ь": "", "ю": "yu", "я": "ya", "є": "ye"}
+    | {"ї": "yi", "ł": "l", "ß": "ss", "ø": "o", "æ": "ae", "đ": "d"}
+)
+
+
+def _in_latin(text: str) -> str:
+    """Letters without their marks, and Cyrillic ones as they sound."""
+    plain = unicodedata.normalize("NFKD", text.translate(_LATIN))
+    return "".join(sign for sign in plain if not unicodedata.combining(sign))
+
+
 def key_of(host: str, taken: Collection[str] = ()) -> str:
     """A short name for a site, from its host: www.shop.example is shop; a number follows where it is taken."""
     name = host.partition(":")[0].removeprefix("www.")
     labels = name.split(".")
     stem = "-".join(labels[:-1] if len(labels) > 1 and not labels[-1].isdigit() else labels)
-    if stem.startswith("xn--"):
-        stem = stem.removeprefix("xn--")
+    stem = _in_latin(own_letters(stem)).removeprefix("xn--")
     stem = re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[: LONGEST_KEY - 4].strip("-")
     stem = stem if len(stem) > 1 else f"site-{stem}".strip("-")
     number, key = 2, stem

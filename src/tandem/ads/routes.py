@@ -26,6 +26,7 @@ from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
+from tandem.metrics.comparison import unsettled
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
@@ -71,6 +72,7 @@ def _page(
         **view.top(FILTER_BY, goal_names(house, site)),
         now=now,
         went_of=went_of,
+        unsettled=unsettled(address, ("ads.cost",)),
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, web.translations(caller.language).gettext),
@@ -101,7 +103,8 @@ def _drawn(view: View, points: list[Any], form: web.Formats, text: Any) -> str:
     step = "day" if step == "hour" else step
     return msgspec.json.encode(
         {
-            "figure": text("Ad cost"), "unit": "money", "currency": site.currency, "isPartial": False,
+            "figure": text("Ad cost"), "unit": "money", "currency": site.currency,
+            "isPartial": view.address.is_partial and bool(points) and points[-1][1] is not None,
             "ticks": [form.tick(on, step) for on, _ in points], "names": [form.bucket(on, step) for on, _ in points],
             "values": [value for _, value in points],
             "texts": [form.figure(value, "money", site.currency) for _, value in points],

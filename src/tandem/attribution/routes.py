@@ -28,7 +28,7 @@ from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import NOTES, Rows, anew, reason_of, recounting
+from tandem.metrics.comparison import NOTES, Rows, anew, reason_of, recounting, unsettled
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -193,7 +193,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         reason=reason,
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
         recounted=_recounted(house, address.site, ask.kind),
-        is_partial=address.period.since < clock.now() < address.period.until,
+        unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
         now=clock.now(),
         **_words(),
     )

@@ -27,6 +27,9 @@ METADATA = MetaData(
 )
 
 
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+
+
 class Moment(TypeDecorator[datetime]):
     """A moment in UTC. SQLite forgets the zone, so it is put back when read."""
 
@@ -145,6 +148,12 @@ def _values_explained() -> Iterator[None]:
         if isinstance(error, DataError) or isinstance(cause, (OverflowError, UnicodeEncodeError)):
             raise UserError(
                 "A value is too long, too large, or holds signs that cannot be stored.", "Shorten it."
+            ) from error
+        if isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode in NO_ROOM:
+            raise UserError(
+                "The disk of the record store takes no more, so nothing was changed.",
+                "Make room on it, then do it again.",
+                status=503,
             ) from error
         raise
 

@@ -56,6 +56,11 @@ class Proxies:
             found = hop
         return _written(found)
 
+    def trusts(self, peer: str) -> bool:
+        """Whether the other end of a connection is one of our own proxies, behind which many senders stand."""
+        found = address_of(peer)
+        return found is not None and self._trusts(found)
+
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 
@@ -83,6 +88,7 @@ def _written(address: Address | None) -> str:
     return "" if address is None else str(address)
 
 
+@lru_cache(maxsize=4096)
 def household(address: str) -> str:
     """Whom an address belongs to, for limits by sender: an IPv4 address, or the IPv6 network given to one customer.
 

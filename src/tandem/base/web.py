@@ -34,6 +34,7 @@ from litestar.utils.sync import AsyncCallable
 
 from tandem.base import log
 from tandem.base.errors import UserError
+from tandem.base.hosts import own_letters
 
 WEB = Path(__file__).parents[1] / "web"
 LANGUAGES = ("en", "ru", "pl")
@@ -348,6 +349,10 @@ class Formats:
         """The name of a country by its two letters."""
         return str(self.locale.territories.get(code.upper(), code))
 
+    def host(self, name: str) -> str:
+        """A host in its own letters."""
+        return own_letters(name)
+
     def member(self, by: str, value: str) -> str:
         """How people read one value of a dimension: a country's name instead of its letters."""
         if value == "":
@@ -360,6 +365,8 @@ class Formats:
             known = self.locale.languages.get(name)
             named = f"{known[:1].upper()}{known[1:]}" if known else name
             return f"{named} ({self.country(region)})" if region else named
+        if by in ("host", "referrer"):
+            return self.host(value)
         if by in ("channel", "device", "loyalty", "bot", "network", "kind"):
             return self._text(MEMBERS.get((by, value), value))
         return value

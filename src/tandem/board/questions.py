@@ -85,7 +85,7 @@ def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: lis
         tiles.append(
             Tile(
                 figure=FIGURES[f], value=result.total[f], compared=went[f], trend=points,
-                line=sparkline(points, marks, is_partial(address), FIGURES[f].unit in AMOUNTS),
+                line=sparkline(points, marks, address.is_partial, FIGURES[f].unit in AMOUNTS),
             )
         )  # fmt: skip
     return tiles
@@ -122,11 +122,6 @@ def robots(house: House, address: Address) -> int:
     return int(desk_of(house).ask(question).total["collect.bot_visits"] or 0)
 
 
-def is_partial(address: Address) -> bool:
-    """Whether the last step is still being counted."""
-    return address.period.since < clock.now() < address.period.until
-
-
 def placed(done: list[Change], points: Points, address: Address) -> list[tuple[int, Change]]:
     """Changes beside the point of the time chart they fall on, oldest first."""
     zone, found = ZoneInfo(address.site.zone), []
@@ -158,7 +153,7 @@ def chart(house: House, address: Address, figure: str) -> Chart:
         points=points,
         before=earlier,
         changes=placed(changes_of(house, address), points, address),
-        is_partial=is_partial(address),
+        is_partial=address.is_partial,
     )
 
 

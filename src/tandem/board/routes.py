@@ -24,7 +24,7 @@ from tandem.metrics.address import Address, View, written
 from tandem.metrics.asked import address_asked, fitting, of_figure, of_visits
 from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
-from tandem.metrics.comparison import NOTES, Compared, anew, compared, goals_missing, recounting
+from tandem.metrics.comparison import NOTES, Compared, anew, compared, goals_missing, recounting, unsettled
 from tandem.metrics.explain import explained
 from tandem.metrics.metric import Figure, Unit
 from tandem.metrics.period import Period
@@ -109,7 +109,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         outcome=told,
         robots=questions.robots(house, address) if told == "none" else 0,
         changes=done,
-        is_partial=questions.is_partial(address),
+        is_partial=address.is_partial,
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(house, address.site),
         first_steps=first_steps(house, caller, address.site),
@@ -136,6 +136,7 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         figure=FIGURES[figure],
         chart=drawn,
         robots=questions.robots(house, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
+        unsettled=unsettled(view.address, (figure,)),
         uncharted=charted.unfit[len(view.address.unfit) :],
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(house, view.address.site),
@@ -485,7 +486,8 @@ def _asked(
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
     address = _address(request, house, caller)
-    return address, desk_of(house).ask(address.question(names, splits)), splits
+    question, desk = address.question(names, splits), desk_of(house)
+    return address, desk.ask_aside(question) if splits else desk.ask(question), splits
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from tandem.collect.model.hit import Record
 
 BATCH_BYTES = 24 << 20
 ASIDE = "aside"
+UNREADABLE = ".unreadable"
 read_record = msgspec.json.Decoder(Record).decode
 _write = msgspec.json.Encoder().encode
 
@@ -69,11 +70,27 @@ class Batch:
         for path in self.segments:
             if not path.exists():
                 continue
-            for payload in records_in(path, self.damaged):
-                try:
-                    yield read_record(payload)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-                    self.damaged.append(framed(payload))
+            try:
+                yield from self._records_in(path)
+            except OSError as error:  # a bad sector: nothing of the others waits for it
+                self._set_apart(path, error)
+
+    def _records_in(self, path: Path) -> Iterator[Record]:
+        for payload in records_in(path, self.damaged):
+            try:
+                yield read_record(payload)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+                self.damaged.append(framed(payload))
+
+    def _set_apart(self, path: Path, error: OSError) -> None:
+        """Keep a segment that cannot be read beside what was put aside: it counts as one damaged line there.
+
+        What was read of it before counts; once the file can be read it may be put back, and nothing counts twice.
+        """
+        aside = self.folder / ASIDE
+        aside.mkdir(exist_ok=True)
+        path.rename(aside / f"{path.name}{UNREADABLE}")
+        self.damaged.append(f"{path.name} cannot be read ({error.strerror}); it is kept beside this file.\n".encode())
 
     @property
     def _note(self) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from tandem.base.crowd import Crowd
 from tandem.base.deadline import Limit
 from tandem.base.sender import Proxies, sender_of, sender_of_rsgi
 from tandem.collect.door import PIXEL, RETRY_LATER, Door, Reply, Sender
@@ -31,7 +32,8 @@ IMAGE = [*ANYWHERE, ("content-type", "image/gif"), ("cache-control", "no-store")
 TEXT = [*ANYWHERE, ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
 
 BODY_WITHIN_S = 15.0
-CLOSING = [*TEXT, ("connection", "close")]
+CLOSE = ("connection", "close")
+CLOSING = [*TEXT, CLOSE]
 """For answers given before the body was read: who is not told would send the next hit into the closing."""
 TOO_SLOW = 408, CLOSING, b"The body did not arrive in time; send the hit again."
 TOO_LARGE = 413, CLOSING, b"The hit is larger than 64 KB; send fewer events at a time."
@@ -114,7 +116,7 @@ class Collector:
 
     def __init__(self, door: Door, proxies: Proxies, trouble: Callable[[], str] = lambda: "") -> None:
         """`trouble` says why hits cannot be received, or nothing when they can."""
-        self._door, self._proxies, self._trouble = door, proxies, trouble
+        self._door, self._proxies, self._trouble, self._crowd = door, proxies, trouble, Crowd()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
@@ -132,7 +134,13 @@ class Collector:
             status, fields, body = await answered(
                 self._door, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
             )
+        if self._is_crowded(scope.client):
+            fields = [*fields, CLOSE]
         protocol.response_bytes(status, fields, body)
+
+    def _is_crowded(self, client: str) -> bool:
+        host, _, port = client.rpartition(":")
+        return not self._proxies.trusts(host) and self._crowd.is_one_too_many(host, port)
 
     async def _take(self, path: str, headers: Any, protocol: Any, sender: Sender) -> Answer:
         """Read no more than a hit may hold, for no longer than it may take."""

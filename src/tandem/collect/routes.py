@@ -1,5 +1,6 @@
 """Goals, the ledger of reception, and the API for events from servers."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -21,7 +22,7 @@ from tandem.base.spool import records_in
 from tandem.collect import store
 from tandem.collect.batches import all_aside, read_record
 from tandem.collect.door import Door, Sender
-from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, event_id, visitor_of_cookie
+from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
 from tandem.metrics.ask import Desk, Question
 from tandem.metrics.period import period_of
 
@@ -76,15 +77,22 @@ async def api_events(house: House, caller: Caller, data: EventsIn, site: str | N
             refused.append((event.id, why))
         else:
             taken.append(event)
-    senders = [(_visitor(chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
-    refused += await door.take_from_server(chosen, senders, [why for _, why in refused])
+    names: bytes = house.parts["visitor_names"]
+    sent = [(_visitor(names, chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
+    refused += await door.take_from_server(chosen, sent, [why for _, why in refused])
     return EventsOut(len(data.events) - len(refused), dict(refused))
 
 
-def _visitor(site: Site, text: str) -> int:
-    """The visitor of a cookie by its 16 hex digits, or of any other id by its hash within the site."""
+def _visitor(names: bytes, site: Site, text: str) -> int:
+    """The visitor of a cookie by its 16 hex digits, or of any other id by its hash within the site.
+
+    names    a secret: a customer's number can be guessed, and whoever knew the visitor it makes could put that into a
+             cookie and be taken for the customer
+    """
     known = visitor_of_cookie(f"{text.partition('.')[0]}.0")
-    return known[0] if known else event_id(f"{site.id}|{text}") or 1
+    if known:
+        return known[0]
+    return int.from_bytes(hashlib.blake2b(f"{site.id}|{text}".encode(), key=names, digest_size=8).digest(), "big") or 1
 
 
 def _too_early_or_late(event: EventIn, now: int) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.accounts.house import House, NumberAsked, Slice
+from tandem.accounts.store import secret
 from tandem.base import clock, log
 from tandem.base.jobs import LONGEST_WAIT_S, Job
 from tandem.base.spool import Spool
@@ -69,6 +70,7 @@ def _start(house: House) -> Callable[[], None]:
     house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
     house.parts["recounted"] = lambda site: recounted(house, site)
     house.parts["door"] = door
+    house.parts["visitor_names"] = secret(house.database, "visitors")
     house.parts["loading_went_on"] = house.parts["loading_since"] = time.monotonic()
 
     def stop() -> None:

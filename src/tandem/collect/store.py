@@ -20,7 +20,7 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, in_utc, steps_of
 from tandem.collect import tables as t
 from tandem.collect.door import Salts, overlaps, yesterday_of
-from tandem.collect.model.agents import agent_of
+from tandem.collect.model.agents import agent_id, agent_of
 from tandem.collect.model.goal import Goal, checked_goal, main_by_orders
 from tandem.collect.model.long_visit import LastVisit, goes_on
 from tandem.collect.model.origins import Origin, conclude
@@ -439,6 +439,7 @@ def _write_visits(
         "currency": site.currency,
         "version": version,
         "goals": _patterns(goals),
+        "nameless": agent_id(""),
     }
     warehouse.do(DERIVE, bound)
 

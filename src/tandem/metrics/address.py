@@ -39,6 +39,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """The span that is like what has passed of the period; metrics/comparison.py says which figures bear it."""
         return self.period.compared(self.compare, self.now)
 
+    @property
+    def is_partial(self) -> bool:
+        """Whether the period goes on: its last step is still being counted."""
+        return self.period.since < self.now < self.period.until
+
     def is_one(self, by: str) -> bool:
         """Whether the page shows one value of this dimension only: what comes from it most is no news then."""
         return any(f.by == by and f.op == "is" and len(f.values) == 1 for f in self.where)
@@ -141,9 +146,23 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
         period=period_of(query.get("period", "30d"), site.zone, now),
         compare=compare,
         where=tuple(filter_of(f) for f in filters if f),
-        with_bots=query.get("bots") == "1",
+        with_bots=_is_yes("bots", query.get("bots", "")),
         lens=lens,
         now=now,
+    )
+
+
+def _is_yes(name: str, text: str) -> bool:
+    """A choice of yes or no, as people and programs write it.
+
+    raises   UserError for anything else
+    """
+    if text.lower() in ("", "0", "false", "no", "off"):
+        return False
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    raise UserError(
+        "“%(value)s” is neither yes nor no.", "Write %(name)s=1 or leave it out.", value=text[:40], name=name
     )
 
 

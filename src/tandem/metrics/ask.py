@@ -33,6 +33,7 @@ REMEMBERED_BYTES = 48 << 20
 RESULTS = 6
 AT_ONCE = 2
 """Questions whose rows are put together at one time: a wide one holds a hundred megabytes while that lasts."""
+ASIDE_WAITS_S = 60.0
 VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
 
 
@@ -259,6 +260,7 @@ class Desk:
         self._warehouse = warehouse
         self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
         self._at_once = threading.Semaphore(AT_ONCE)
+        self._aside, self._aside_pool = threading.Semaphore(1), ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
         cluster = warehouse.cluster
         self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
         self._answers: LRUCache[tuple[str, str], _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
@@ -272,33 +274,43 @@ class Desk:
         """The rows of one question, largest first figure first."""
         return self.ask_all([question])[0]
 
+    def ask_aside(self, question: Question) -> Result:
+        """The same for programs and files, whose questions may be as wide as they like: one after the other.
+
+        raises   UserError (503) for whoever would wait too long; pages do not wait for these at all
+        """
+        if not self._aside.acquire(timeout=ASIDE_WAITS_S):
+            raise UserError("Other wide questions are being answered.", "Ask again in a minute.", status=503)
+        try:
+            return self._asked([question], self._aside_pool)[0]
+        finally:
+            self._aside.release()
+
     def ask_all(self, questions: Sequence[Question]) -> list[Result]:
         """The answers of several questions; queries that several share run once."""
         with self._at_once:
-            return self._asked(questions)
+            return self._asked(questions, self._pool)
 
-    def _asked(self, questions: Sequence[Question]) -> list[Result]:
+    def _asked(self, questions: Sequence[Question], pool: ThreadPoolExecutor) -> list[Result]:
         began = time.perf_counter()
         main_goals = cache(self.main_goals)  # looked up once for all of them
         planned = [queries_of(q, main_goals) for q in questions]
         version = self._data_version()
         distinct = {_identity(query): query for queries in planned for query in queries}
-        answers = dict(
-            zip(distinct, self._pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True)
-        )
+        answers = dict(zip(distinct, pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True))
         took = round((time.perf_counter() - began) * 1000, 2)
         results = [
             _merged(question, [(query, answers[_identity(query)]) for query in queries], took)
             for question, queries in zip(questions, planned, strict=True)
         ]
-        return [self._with_whole(question, result) for question, result in zip(questions, results, strict=True)]
+        return [self._with_whole(question, result, pool) for question, result in zip(questions, results, strict=True)]
 
-    def _with_whole(self, question: Question, result: Result) -> Result:
+    def _with_whole(self, question: Question, result: Result, pool: ThreadPoolExecutor) -> Result:
         """What the engine tells no whole of, because there were no rows or too many, is asked without the split."""
         if not question.with_whole or result.whole:
             return result
         plain = msgspec.structs.replace(question, by=(), with_whole=False)
-        return msgspec.structs.replace(result, whole=self._asked([plain])[0].total)
+        return msgspec.structs.replace(result, whole=self._asked([plain], pool)[0].total)
 
     def planned(self, question: Question) -> list[Query]:
         """The queries of a question, with the main goals of its site bound."""
@@ -347,6 +359,7 @@ class Desk:
 
     def close(self) -> None:
         self._pool.shutdown(cancel_futures=True)
+        self._aside_pool.shutdown(cancel_futures=True)
 
 
 DATA_VERSION = "select sum(max_block_number), sum(rows), count() from {parts} where active and database != 'system'"

@@ -4,6 +4,7 @@ Pages, tiles, colours and answers of the API take every change from here. A figu
 alone and says why.
 """
 
+import hashlib
 import threading
 import time
 from bisect import bisect_right
@@ -133,6 +134,14 @@ def like_spans(
     )
 
 
+def unsettled(address: Address, figures: Iterable[str]) -> int:
+    """How many of the newest days of these figures still change, where the period holds some of them; else 0."""
+    days = max(map(_settles_after, figures), default=0)
+    span = address.period
+    is_settled = not days or settled_until(span, days, address.now) == span.last or span.since > address.now
+    return 0 if is_settled else days
+
+
 def clocks_differ(period: Period, before: Period, now: datetime) -> bool:
     """Whether a changed clock makes one span longer than the other by more than a hundredth."""
     passed = period.so_far(now)
@@ -187,7 +196,7 @@ class History:
 
     def __init__(self, house: House) -> None:
         self._house, self._known = house, dict[tuple[int, str], tuple[float, list[float]]]()
-        self._scatters: TTLCache[tuple[Any, ...], float | None] = TTLCache(10_000, SCATTER_FRESH_S)
+        self._scatters: TTLCache[tuple[int, bytes, str], float] = TTLCache(10_000, SCATTER_FRESH_S)
         self._lock = threading.Lock()  # of the cache, which many requests use at once
 
     def first(self, site: int, view: str) -> datetime | None:
@@ -204,14 +213,19 @@ class History:
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         last = _week_before(address.period.first)
-        about = (address.site.id, address.site.zone, address.where, address.with_bots, last)
+        desk: Desk = self._house.parts["desk"]
+        goals = desk.main_goals(address.site.id) if any(p.rests_on_goals for n in names for p in _parts(n)) else ()
+        about = (address.site.id, _digest((address.site.zone, address.where, address.with_bots, last, goals)))
         with self._lock:
-            found = {n: self._scatters[*about, n] for n in names if (*about, n) in self._scatters}
+            found: dict[str, float | None] = {
+                n: self._scatters[*about, n] for n in names if (*about, n) in self._scatters
+            }
         missing = [n for n in names if n not in found]
         days = self._days(address, missing, last) if missing else {}
         fresh = {n: scatter_of(n, days[n]) for n in missing}
         with self._lock:
-            self._scatters.update({(*about, n): scatter for n, scatter in fresh.items()})
+            # too few days are looked for again: an import of history may bring them
+            self._scatters.update({(*about, n): scatter for n, scatter in fresh.items() if scatter is not None})
         return found | fresh
 
     def _days(self, address: Address, names: Sequence[str], last: date) -> dict[str, list[Mapping[str, Value]]]:
@@ -364,7 +378,7 @@ def _compared(
     old, new = results[0], results[1] if needs_now else now
     moved = [n for n in names if relative(new.get(n), old.get(n))]
     scatters = history_of(house).scatters(address, moved)
-    days = (period.until - period.since) / timedelta(days=1)
+    days = _days_passed(period, address.now)
 
     def is_beyond_chance(name: str) -> bool:
         scatter = scatters[name]
@@ -385,7 +399,7 @@ class Rows:
     def __init__(self, house: House, address: Address, name: str, reason: Reason | None = None) -> None:
         """reason   why the comparison of the figure bears no verdict (`reason_of`)."""
         self._name, self._reason, self._whole = name, reason, 0.0
-        self._days = (address.period.until - address.period.since) / timedelta(days=1)
+        self._days = _days_passed(address.period, address.now)
         is_compared = reason is None and address.before is not None
         self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
 
@@ -409,6 +423,16 @@ class Rows:
 def _parts(name: str) -> list[Metric]:
     """The counted figures that a figure is made of."""
     return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Metric)]
+
+
+def _digest(what: object) -> bytes:
+    """A key of fixed size: filters are as long as their reader likes."""
+    return hashlib.blake2b(repr(what).encode(), digest_size=16).digest()
+
+
+def _days_passed(period: Period, now: datetime) -> float:
+    passed = period.so_far(now) or period
+    return (passed.until - passed.since) / timedelta(days=1)
 
 
 def _week_before(day: date) -> date:

@@ -1,18 +1,20 @@
 """What the page asks: their figure and ours, recounted rule by rule, and the difference taken apart."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
+from tandem.accounts.guard import Caller
 from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.metrics.ask import Filter, Question
 from tandem.metrics.breakdown import desk_of
+from tandem.metrics.catalogue import needed
 from tandem.metrics.period import Period
 from tandem.rates.store import rates_of
 from tandem.reconcile import store
@@ -80,6 +82,23 @@ def sources(house: House, site: Site) -> list[Source]:
         for id, figures in found.items()
     ]
     return [*made, *_held(house, site)]
+
+
+def readable(sources: Sequence[Source], caller: Caller) -> list[Source]:
+    """What of these systems somebody may see: a comparison shows figures of both sides."""
+    found = []
+    for one in sources:
+        figures = {f: spans for f, spans in one.figures.items() if all(map(caller.may, needed(_names(one, f))))}
+        if figures:
+            found.append(msgspec.structs.replace(one, figures=figures))
+    return found
+
+
+def _names(source: Source, figure: str) -> tuple[str, ...]:
+    """The figures of the catalogue that a comparison shows."""
+    room = "crm" if source.system == "crm" else "ads"
+    names = HELD_FIGURES[room][figure] if source.is_held else (FIGURES[figure].ours,)
+    return tuple(name for name in names if name)
 
 
 def _held(house: House, site: Site) -> list[Source]:

@@ -28,9 +28,10 @@ from tandem.metrics.address import View
 from tandem.metrics.ask import Filter
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
 from tandem.metrics.comparison import NOTES, anew, recounting
+from tandem.metrics.period import Period
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
-from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH
+from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Finding
 from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
 from tandem.reconcile.model.rules import ATTRIBUTIONS, BOTS, COUNTS, LOOK_BACK_DAYS, checked
 from tandem.reconcile.sources.report import Hints
@@ -105,6 +106,12 @@ def _lines(cells: list[Cell], by: str) -> list[Line]:
     return sorted(lines, key=lambda line: (-max(abs(line.theirs), abs(line.ours)), line.key))
 
 
+def _is_here(finding: Finding, choice: Choice, period: Period) -> bool:
+    """Whether an open finding is of the comparison that the page shows."""
+    is_same = (finding.source, finding.figure) == (choice.source.id, choice.figure)
+    return is_same and finding.state == "open" and finding.first_on <= period.last and finding.last_on >= period.first
+
+
 @get("/reconciliation", sync_to_thread=True, include_in_schema=False)
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
     caller.must("money.read")
@@ -112,7 +119,7 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
     if moved := view.asked_for(asked):
         return Redirect(moved)
     site = view.address.site
-    known = questions.sources(house, site)
+    known = questions.readable(questions.sources(house, site), caller)
     choice = _choice(view, known)
     comparison = _compared(house, view, choice) if choice else None
     lines = _lines(comparison.cells, choice.by) if comparison and choice else []
@@ -120,6 +127,8 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
     number = _whole(asked.get("draft", ""), 0)
     draft = store.import_of(house.database, site, number) if number else None
     total = added(comparison.cells, "all") if comparison else []
+    shown = {(one.id, figure) for one in known for figure in one.figures}
+    findings = [f for f in store.findings_of(house.database, site) if (f.source, f.figure) in shown]
     return framed(
         request,
         house,
@@ -135,7 +144,8 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         shown_reasons=[name for name in REASONS if any(line.reasons[name] for line in lines)],
         total=total[0] if total else None,
         recounted=_recounted(house, site, choice),
-        findings=store.findings_of(house.database, site),
+        findings=findings,
+        findings_here=[f for f in findings if choice and _is_here(f, choice, view.address.period)],
         imports=store.imports_of(house.database, site),
         draft=draft,
         outcome=_outcome(house, site, draft),
@@ -319,7 +329,7 @@ def export(request: Request[Any, Any, Any], house: House, caller: Caller, format
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     view = _view(request, house, caller)
     must_fit(view.address)
-    choice = _choice(view, questions.sources(house, view.address.site))
+    choice = _choice(view, questions.readable(questions.sources(house, view.address.site), caller))
     if choice is None:
         raise UserError("There is nothing to compare yet.", "Bring in a report of another system.", status=404)
     comparison, span = _compared(house, view, choice), view.address.period

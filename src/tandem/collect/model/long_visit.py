@@ -26,11 +26,12 @@ def goes_on(last: LastVisit, fresh: Sequence[tuple[datetime, int, bool, int]], l
     """
     before = last.ended
     for at, _, is_report, campaign in fresh:
-        if at - before > (timedelta(hours=24) if is_report else timedelta(minutes=30)):
+        if not is_report and at - before > timedelta(minutes=30):
             return False
         if campaign not in (0, last_campaign):
             return False
         before = at
-    day = timedelta(days=1)  # a chain is cut every 24 hours, by whole seconds
+    # A chain is cut every 24 hours, by whole seconds; that ends a silence as long before a report as well.
+    day = timedelta(days=1)
     began = last.chain_started.replace(microsecond=0)
     return (last.ended - began) // day == (before - began) // day

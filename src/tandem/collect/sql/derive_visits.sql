@@ -86,7 +86,8 @@ with
             max(e.at) as last_at,
             min((e.at, e.id)).2 as first_id,
             argMin(
-                (e.origin, e.agent, e.country, e.city, e.network, e.language, e.host, e.born),
+                -- a server need not know the browser; a browser that says nothing of itself is a robot
+                (e.origin, if(has(e.marks, 'api') and e.agent = {nameless:UInt64}, 0, e.agent), e.country, e.city, e.network, e.language, e.host, e.born),
                 (e.kind != 'pageview', e.at, e.id)
             ) as opening,
             min(n.chain_began) as chain_began,

@@ -1,0 +1,74 @@
+"""One sender's connections end after their answer once they are very many; nobody else's do."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from tandem.accounts.house import House
+from tandem.app import make_app
+from tandem.base import crowd
+from tandem.base.crowd import WINDOW_S, Crowd
+from tandem.base.deadline import CLOSES
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    now = [1000.0]
+    monkeypatch.setattr(crowd.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_who_was_there_first_stays_and_the_rest_is_closed(clock: list[float]) -> None:
+    doors = Crowd(most=3)
+    for _ in range(5):
+        assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(5)] == [False] * 3 + [True] * 2
+        assert not doors.is_one_too_many("203.0.113.8", "0"), "somebody else"
+        clock[0] += WINDOW_S / 2
+
+
+def test_places_of_the_silent_are_given_to_others(clock: list[float]) -> None:
+    doors = Crowd(most=2)
+    assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(3)] == [False, False, True]
+    clock[0] += 2 * WINDOW_S
+    assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(2, 5)] == [False, False, True]
+
+
+def test_a_customers_whole_network_is_one_sender(clock: list[float]) -> None:
+    doors = Crowd(most=1)
+    assert not doors.is_one_too_many("2001:db8:0:1::1", "1")
+    assert doors.is_one_too_many("2001:db8:0:2::9", "2")
+
+
+def test_a_botnet_fills_no_memory(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "MOST_SENDERS", 50)
+    doors = Crowd()
+    for i in range(1000):
+        doors.is_one_too_many(f"10.0.{i // 250}.{i % 250}", "1")
+    assert len(doors._now) + len(doors._before) <= 102
+
+
+def test_the_product_closes_what_is_too_much_and_never_its_own_proxies(house: House) -> None:
+    house.parts["door"] = None  # not needed for a script
+    front = make_app(house, runs_jobs=False)
+
+    def is_closed(host: str, port: int) -> bool:
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        scope = {
+            "type": "http", "method": "GET", "path": "/t/tandem.js", "query_string": b"", "headers": [],
+            "client": (host, port),
+        }  # fmt: skip
+        asyncio.run(front(scope, receive, send))
+        assert sent[0]["status"] == 200
+        return CLOSES in sent[0]["headers"]
+
+    ports = range(crowd.MOST + 5)
+    assert sum(is_closed("203.0.113.9", port) for port in ports) == 5
+    assert not any(is_closed("127.0.0.1", port) for port in ports), "many visitors stand behind a proxy"

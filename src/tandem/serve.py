@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -54,6 +55,10 @@ def _connections() -> int:
     if soft != endless and soft < granted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
     return max(256, granted - FILES_OF_OURS)
+
+
+THREADS = 40
+"""So many requests may wait for a store, a file or each other before others wait; asyncio grants six on two cores."""
 
 
 class _Server(Server):
@@ -106,6 +111,7 @@ def serve(
 async def _serve(
     app: Any, settings: Settings, interface: Interfaces, meanwhile: Callable[[], Awaitable[None]] | None
 ) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
     server = _Server(app, address=settings.host, port=settings.port, interface=interface, **limits())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -33,7 +33,8 @@ REMEMBERED_BYTES = 48 << 20
 RESULTS = 6
 AT_ONCE = 2
 """Questions whose rows are put together at one time: a wide one holds a hundred megabytes while that lasts."""
-ASIDE_WAITS_S = 60.0
+ASIDE_WAIT = 4
+"""Wide questions of programs, with the one that is answered: each that waits keeps a thread of the server."""
 VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
 
 
@@ -260,7 +261,8 @@ class Desk:
         self._warehouse = warehouse
         self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
         self._at_once = threading.Semaphore(AT_ONCE)
-        self._aside, self._aside_pool = threading.Semaphore(1), ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
+        self._aside, self._waiting_aside = threading.Semaphore(1), threading.Semaphore(ASIDE_WAIT)
+        self._aside_pool = ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
         cluster = warehouse.cluster
         self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
         self._answers: LRUCache[tuple[str, str], _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
@@ -277,14 +279,15 @@ class Desk:
     def ask_aside(self, question: Question) -> Result:
         """The same for programs and files, whose questions may be as wide as they like: one after the other.
 
-        raises   UserError (503) for whoever would wait too long; pages do not wait for these at all
+        raises   UserError (503) for whoever would have to wait long; pages do not wait for these at all
         """
-        if not self._aside.acquire(timeout=ASIDE_WAITS_S):
+        if not self._waiting_aside.acquire(blocking=False):
             raise UserError("Other wide questions are being answered.", "Ask again in a minute.", status=503)
         try:
-            return self._asked([question], self._aside_pool)[0]
+            with self._aside:
+                return self._asked([question], self._aside_pool)[0]
         finally:
-            self._aside.release()
+            self._waiting_aside.release()
 
     def ask_all(self, questions: Sequence[Question]) -> list[Result]:
         """The answers of several questions; queries that several share run once."""

@@ -6,11 +6,13 @@ import pytest
 
 from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
+from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.collect import healing, store
 from tandem.collect.model.goal import Goal, main_by_orders
 from tandem.metrics.ask import Desk, Filter, Question
 from tests.collect.conftest import MINUTE, NOON, Load, told
+from tests.served import eventually
 
 FIGURES = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate", "collect.goals_reached")
 
@@ -117,3 +119,17 @@ def test_a_new_site_is_not_being_recounted(house: House, site: Site) -> None:
     assert healing.recounted(house, site) is None
     store.add_goal(house.database, site, "Cart", "page", "/cart")
     assert healing.recounted(house, site) == Recount(share=0.0, is_all=False)
+
+
+def test_who_changes_goals_sees_it_at_once_and_others_a_moment_later(house: House, site: Site) -> None:
+    elsewhere = Database(house.database.dsn)
+    first = store.add_goal(house.database, site, "Order", "event", "order")
+    assert store.main_goals(house.database, site.id) == store.main_goals(elsewhere, site.id) == (first.id,)
+    second = store.add_goal(house.database, site, "Lead", "event", "lead")
+    store.choose_main(house.database, site, second.id, True, alone=True)
+    assert store.main_goals(house.database, site.id) == (second.id,)
+    store.choose_main(house.database, site, first.id, True)
+    store.retire_goal(house.database, site, second.id)
+    assert store.main_goals(house.database, site.id) == (first.id,)
+    eventually(lambda: store.main_goals(elsewhere, site.id) == (first.id,))
+    elsewhere.close()

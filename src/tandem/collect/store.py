@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import msgspec
 from sqlalchemy import Connection, delete, insert, select, update
@@ -492,10 +493,21 @@ def goals_of(db: Database, site: Site) -> list[Goal]:
         ]
 
 
+_MAIN_GOALS: WeakKeyDictionary[Database, dict[int, tuple[float, tuple[int, ...]]]] = WeakKeyDictionary()
+MAIN_GOALS_FRESH_S = 0.25
+"""A page asks for them a dozen times. Whoever changes goals in this process sees it at once, others that much later."""
+
+
 def main_goals(db: Database, site_id: int) -> tuple[int, ...]:
     """The ids of the goals that this site's conversions rest on."""
-    with db.read() as c:
-        return _main_goals(c, site_id)
+    kept = _MAIN_GOALS.setdefault(db, {})
+    read_at, found = kept.get(site_id, (0.0, ()))
+    if time.monotonic() - read_at > MAIN_GOALS_FRESH_S:
+        read_at = time.monotonic()  # before reading: what changes meanwhile is read again in time
+        with db.read() as c:
+            found = _main_goals(c, site_id)
+        kept[site_id] = read_at, found
+    return found
 
 
 def _main_goals(c: Connection, site_id: int) -> tuple[int, ...]:
@@ -531,6 +543,7 @@ def choose_main(
         was_main = goal_id in main
         if was_main != is_main:
             note(c, site.workspace_id, by, "goals.changed", str(goal_id), is_main={"from": was_main, "to": is_main})
+    _MAIN_GOALS.pop(db, None)
 
 
 def choose_main_by_orders(warehouse: Warehouse, db: Database, site: Site) -> Goal | None:
@@ -567,6 +580,7 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
             note(c, site.workspace_id, by, "goals.added", name, kind=kind, match=match)
     except IntegrityError as error:
         raise UserError("There is already a goal called “%(name)s”.", "Choose another name.", name=name) from error
+    _MAIN_GOALS.pop(db, None)
     return next(g for g in goals_of(db, site) if g.name == name.strip())
 
 
@@ -586,6 +600,7 @@ def retire_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -
         )
         if retired.rowcount:
             note(c, site.workspace_id, by, "goals.retired", str(goal_id))
+    _MAIN_GOALS.pop(db, None)
 
 
 # ── salts ──

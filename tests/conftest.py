@@ -20,9 +20,11 @@ from tandem.accounts.model import Site
 from tandem.app import SLICES, parts_of_slices
 from tandem.base import database as record_store
 from tandem.base.database import METADATA, Database
+from tandem.base.jobs import rest
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect.store import main_goals
+from tandem.connections import http
 from tandem.metrics.ask import Desk
 from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
@@ -49,6 +51,20 @@ record_store._tune_sqlite = _tuned_without_waiting
 TABLES = tuple(table for s in SLICES for table in s.owns)
 
 
+ROOM, MEMORY = 4 << 30, Path("/dev/shm")
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+    # Stores in memory: what tests wait for is mostly the disk. Tests of full and failing disks make their own.
+    tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)
+
+
+class _Hurried(http._Pace):
+    """Outside systems are asked without the usual pause; a test of the pause hands in a sleep of its own."""
+
+    def __init__(self, per_second: float, sleep: Any) -> None:
+        super().__init__(1000.0 if sleep is rest else per_second, sleep)
+
+
+http._Pace = _Hurried  # type: ignore[misc]
 KINDS = {
     "browser": {"driver"},
     "process": {"running", "served", "seeded", "empty", "small_disk", "server"},

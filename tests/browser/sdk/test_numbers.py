@@ -65,7 +65,7 @@ class Lender:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}/"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def html(self) -> str:
         forms = "".join(f"<p class=form>{text}</p>" for text in WRITTEN)

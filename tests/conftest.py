@@ -51,7 +51,7 @@ record_store._tune_sqlite = _tuned_without_waiting
 TABLES = tuple(table for s in SLICES for table in s.owns)
 
 
-ROOM, MEMORY = 4 << 30, Path("/dev/shm")
+ROOM, MEMORY = 8 << 30, Path("/dev/shm")
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
     # Stores in memory: what tests wait for is mostly the disk. Tests of full and failing disks make their own.
     tempfile.tempdir = os.environ["TMPDIR"] = str(MEMORY)

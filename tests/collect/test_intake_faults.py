@@ -59,6 +59,8 @@ def test_a_segment_that_the_disk_does_not_give_back_stops_none_of_the_others(loa
     assert of_site(loader.warehouse, 0, clock.now())["damaged"] == before + 1
     assert (loader.folder / "aside" / f"{bad.name}.unreadable").exists()
     assert not list(loader.folder.glob("*.seg")) and loader.load_all() == 0
+    forget_aside(loader.folder.parent, [2])
+    assert not list((loader.folder / "aside").glob("*.unreadable")), "an erasure leaves nothing that may be theirs"
 
 
 def test_an_erasure_takes_what_was_put_aside(loader: Loader, site: Site) -> None:

@@ -169,7 +169,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     # only how much the figure's days scatter is looked up, and that without the page's filters
     unfiltered = msgspec.structs.replace(address, where=(), reader=None)
     judge = Rows(house, unfiltered, figure, reason)
-    if before is not None:
+    if before is not None and judge.needs_whole:
         spans = (unfiltered.question((figure,), period=span) for span in (address.period, address.before))
         judge.know([answer.total.get(figure) for answer in desk_of(house).ask_all(list(spans))])
     return framed(

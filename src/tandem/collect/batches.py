@@ -9,6 +9,7 @@ loaded: `<batch>.seg`, in the form of a segment, and `<batch>.json`, which says 
 
 import hashlib
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -188,6 +189,9 @@ def all_aside(root: Path) -> list[PutAside]:
 def forget_aside(root: Path, visitors: Sequence[int]) -> int:
     """Take what these visitors sent out of what was put aside, with the lines that nobody can read; how many went."""
     gone, wanted = 0, set(visitors)
+    for path in root.glob(f"*/{ASIDE}/*{UNREADABLE}"):  # nobody can say whose it is
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+        gone += 1
     for path in root.glob(f"*/{ASIDE}/*.seg"):
         kept, lost = list[bytes](), list[bytes]()
         for payload in records_in(path, lost):

@@ -403,6 +403,11 @@ class Rows:
         is_compared = reason is None and address.before is not None
         self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
 
+    @property
+    def needs_whole(self) -> bool:
+        """Whether it has to be told the whole (`know`): where the site's own past says how much the figure scatters."""
+        return self._scatter is not None
+
     def know(self, whole: Sequence[Value]) -> None:
         """The figure of both spans without the split: what rows are parts of, whatever else narrows the table."""
         self._whole = sum(abs(value or 0) for value in whole)

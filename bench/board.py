@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.app import close_house, open_house
 from tandem.base import clock, log
@@ -28,6 +27,7 @@ from tandem.board import questions
 from tandem.board.model import BOARD_FIGURES, TABLES
 from tandem.collect import store
 from tandem.collect.healing import heal
+from tandem.core.context import House
 from tandem.demo.seed import seed
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.ask import Desk
@@ -89,14 +89,14 @@ def main() -> None:
         address = address_of({"period": period}, [], site, "marketing", clock.now() - timedelta(days=1))
         for name, question in asked(house, address):
             for _ in range(ROUNDS):
-                house.parts["desk"] = Desk(house.warehouse, main_goals=house.parts["desk"].main_goals)
+                house.runner = Desk(house.warehouse, main_goals=house.runner.main_goals)
                 cold.append(_ms(question))
                 names.append(f"{name} {period}")
             warm.append(_ms(question))
     for name, ms in sorted(zip(names, cold, strict=True), key=lambda pair: -pair[1])[:8]:
         print(f"  slowest cold: {ms:7.0f} ms  {name}")
     whole = address_of({"period": "30d"}, [], site, "marketing", clock.now())
-    house.parts["desk"] = Desk(house.warehouse, main_goals=house.parts["desk"].main_goals)
+    house.runner = Desk(house.warehouse, main_goals=house.runner.main_goals)
     board_ms = _ms(lambda: questions.board_tiles(house, whole, []))
     close_house(house)
     print(

@@ -21,12 +21,12 @@ from typing import Any
 import numpy as np
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.app import SLICES
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
+from tandem.core.context import House
 from tandem.people import store
 
 BATCH = 10_000

@@ -16,7 +16,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.ads import store
 from tandem.ads.jobs import read_file
 from tandem.ads.sources.report import Hints
@@ -24,6 +23,7 @@ from tandem.base.database import Database
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store as collect
+from tandem.core.context import House
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 

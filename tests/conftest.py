@@ -15,9 +15,8 @@ from argon2 import PasswordHasher
 
 from tandem.accounts import passwords
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.app import SLICES, parts_of_slices
+from tandem.app import SLICES
 from tandem.base import database as record_store
 from tandem.base.database import METADATA, Database
 from tandem.base.jobs import rest
@@ -25,6 +24,7 @@ from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect.store import main_goals
 from tandem.connections import http
+from tandem.core.context import House
 from tandem.metrics.ask import Desk
 from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
@@ -182,11 +182,10 @@ def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def house(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[House]:
     """A house with empty stores."""
-    made = House(Settings(data=str(tmp_path / "data")), warehouse, database)
-    made.parts["desk"] = Desk(warehouse, main_goals=partial(main_goals, database))
-    made.parts |= parts_of_slices()
+    desk = Desk(warehouse, main_goals=partial(main_goals, database))
+    made = House(Settings(data=str(tmp_path / "data")), warehouse, database, SLICES, desk)
     yield made
-    made.parts["desk"].close()
+    made.runner.close()
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 
 from tandem.accounts import store as accounts
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.core.auth import Caller
+from tandem.core.context import House
 
 
 @contextmanager

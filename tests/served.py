@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import update
 
 from tandem.accounts import store, tables
-from tandem.accounts.guard import COOKIE
 from tandem.accounts.model import Person
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import clock
 from tandem.base.database import Database
+from tandem.core.auth import COOKIE
 from tests import forked
 
 PASSWORD = "a long password"

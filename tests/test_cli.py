@@ -202,7 +202,7 @@ def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> Non
     assert re.fullmatch(r"http://127\.0\.0\.1:8080/link/[\w-]{43}\n", done.stdout), done.stderr
     found = in_house(shop, f"""
 from tandem.accounts import links, store
-from tandem.accounts.two_factor import code_at, new_secret, switch_on
+from tandem.settings.two_factor import code_at, new_secret, switch_on
 import time
 links.use(house.database, {done.stdout.strip().rpartition("/")[2]!r}, "three green plants")
 anna = store.check_password(house.database, "anna@shop.example", "three green plants")

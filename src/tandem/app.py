@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, Request, get
+from litestar import Litestar, Request, Router
 from litestar.config.compression import CompressionConfig
 from litestar.datastructures import State
 from litestar.di import Provide
@@ -18,10 +18,6 @@ from litestar.response import Redirect
 from litestar.static_files import create_static_files_router
 
 from tandem import __version__
-from tandem.accounts import routes as accounts
-from tandem.accounts import work
-from tandem.accounts.guard import Caller, NotSignedIn, caller_of, signed_in
-from tandem.accounts.house import House, Slice
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import log, web
@@ -36,9 +32,15 @@ from tandem.board.slice import SLICE as BOARD
 from tandem.calls.slice import SLICE as CALLS
 from tandem.changes.slice import SLICE as CHANGES
 from tandem.collect import counter, health
+from tandem.collect.door import Door
 from tandem.collect.slice import SLICE as COLLECT
 from tandem.collect.store import main_goals
 from tandem.connections.slice import SLICE as CONNECTIONS
+from tandem.core import progress
+from tandem.core.auth import Caller, NotSignedIn, caller_of, guard
+from tandem.core.context import House
+from tandem.core.pages import ANYONE, get_part
+from tandem.core.slice import Slice
 from tandem.crm.slice import SLICE as CRM
 from tandem.delivery.slice import SLICE as DELIVERY
 from tandem.metrics.ask import Desk
@@ -70,10 +72,7 @@ def open_house(settings: Settings) -> House:
     database = Database(settings.records_dsn)
     database.migrate()
     migrate(warehouse, [step for s in SLICES for step in s.schema()])
-    house = House(settings, warehouse, database)
-    house.parts["desk"] = Desk(warehouse, main_goals=partial(main_goals, database))
-    house.parts |= parts_of_slices()
-    return house
+    return House(settings, warehouse, database, SLICES, Desk(warehouse, main_goals=partial(main_goals, database)))
 
 
 def _close_to_others(folder: Path) -> None:
@@ -83,23 +82,13 @@ def _close_to_others(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def parts_of_slices() -> dict[str, Any]:
-    """What slices give to pages of the floor, which must not know them: menu, outside systems, a person's moments."""
-    return {
-        "menu": [entry for s in SLICES for entry in s.menu],
-        "systems": {(system.area, system.id): system for s in SLICES for system in s.systems},
-        "moments": [s.moments for s in SLICES],
-        "first_steps": [s.first_steps for s in SLICES],
-    }
-
-
 def close_house(house: House) -> None:
-    house.parts["desk"].close()
+    house.runner.close()
     house.warehouse.close()
     house.database.close()
 
 
-@get("/healthz", media_type="text/plain", sync_to_thread=True, include_in_schema=False)
+@get_part("/healthz", may=ANYONE, media_type="text/plain")
 def healthz(house: House) -> str:
     """Answers ok when both stores do, hits can be received, and what is received goes on into the store."""
     for trouble in health.troubles(house):
@@ -117,7 +106,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         stops: list[Callable[[], None]] = [s.start(house) for s in SLICES]
         jobs = Jobs([job for s in SLICES for job in s.jobs(house)] if runs_jobs else [])
-        house.parts["jobs"] = jobs
+        house.jobs = jobs
         jobs.start()
         _log.info("app.started", url=house.settings.base_url, data=str(house.settings.folder))
         try:
@@ -129,12 +118,13 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             close_house(house)
             _log.info("app.stopped")
 
-    routes = [healthz, *accounts.ROUTES, *work.ROUTES, *(route for s in SLICES for route in s.routes)]
+    routes = [healthz, *progress.ROUTES, *(route for s in SLICES for route in s.routes)]
     static = create_static_files_router(
         "/static",
         [Path(__file__).parent / "web" / "static"],
         include_in_schema=False,
         cache_control=_for_a_year(),
+        opt={"may": ANYONE},
     )
     pages = Litestar(
         route_handlers=[*routes, static],
@@ -142,7 +132,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             "house": Provide(lambda: house, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
-        guards=[signed_in(house)],
+        guards=[guard(house)],
         state=State({"house": house}),
         lifespan=[lifespan],
         exception_handlers={
@@ -155,7 +145,10 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
         },
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),
         openapi_config=OpenAPIConfig(
-            title="Tandem", version=__version__, path="/api", render_plugins=[JsonRenderPlugin(path="/openapi.json")]
+            title="Tandem",
+            version=__version__,
+            openapi_router=Router("/api", route_handlers=[], opt={"may": ANYONE}),
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         request_max_body_size=4 << 20,
     )
@@ -171,7 +164,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
         if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            await counter.asgi(house.parts["door"], house.proxies, scope, InTime(receive), send)
+            await counter.asgi(house.state(Door), house.proxies, scope, InTime(receive), send)
         elif scope["type"] == "http":
             await answered_in_time(pages, scope, receive, _with_safe_headers(send))
         else:

@@ -66,12 +66,12 @@ def _quiet_settings() -> Settings:
 @app.command()
 def serve() -> None:
     """Start Tandem: pages, API, counter and loader in one process."""
-    from tandem.accounts.first_code import announced
     from tandem.app import make_app, open_house
     from tandem.keep.commands import COMMANDS
     from tandem.keep.control import published
     from tandem.serve import check_port
     from tandem.serve import serve as run
+    from tandem.settings.first_code import announced
 
     settings = _settings()
     check_port(settings.host, settings.port)
@@ -351,8 +351,8 @@ def reset_link(email: Annotated[str, typer.Argument(help="The address they sign 
 @users.command("disable-2fa")
 def disable_2fa(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
     """Ask a user who lost the phone and the recovery codes for no second factor any more."""
-    from tandem.accounts import two_factor
     from tandem.keep import desk
+    from tandem.settings import two_factor
 
     with desk.records(_quiet_settings()) as database:
         user = desk.person(database, email)

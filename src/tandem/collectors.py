@@ -13,7 +13,6 @@ import msgspec
 from granian.constants import Interfaces
 from granian.server import Server
 
-from tandem.accounts.house import House
 from tandem.app import SLICES
 from tandem.base import log
 from tandem.base.database import Database
@@ -25,6 +24,7 @@ from tandem.calls.store import lend
 from tandem.collect.counter import Collector
 from tandem.collect.health import Disk
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
+from tandem.core.context import House
 from tandem.serve import check_port, freeze, limits
 
 _log = log.get("collectors")
@@ -67,7 +67,7 @@ def worker() -> Collector:
     settings = load()
     log.set_up(settings.log)
     house = _house(settings)
-    house.parts["numbers"] = lambda asked: lend(house, asked)
+    house.offers.lend_number = lambda asked: lend(house, asked)
     door, spool = open_door(house, f"{settings.collector}-{_free_number(settings)}")
     collector = ClosingCollector(door, house.proxies, spool, Disk(spool.folder).trouble)
     freeze()

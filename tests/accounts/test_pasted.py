@@ -4,9 +4,9 @@ import pytest
 
 from tandem.accounts import store
 from tandem.accounts.pasted import hosts_of, key_of
-from tandem.accounts.regions import currencies, currency_of_zone, guessed, zones
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.settings.regions import currencies, currency_of_zone, guessed, zones
 
 PASTED = [
     ("https://www.Shop.example/path?x#y", ["www.shop.example", "shop.example"]),

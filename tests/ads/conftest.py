@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import read_file
 from tandem.ads.sources.report import Hints
+from tandem.core.context import House
 
 Bring = Callable[..., store.Import]
 HEADS = {

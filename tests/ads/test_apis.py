@@ -12,16 +12,15 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import jobs
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api
-from tandem.app import parts_of_slices
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
+from tandem.core.context import House
 from tests.ads.conftest import cost_by
 from tests.connections.stub import Asked, Reply, outside
 
@@ -275,7 +274,6 @@ def test_a_system_that_is_down_is_asked_five_times(system: str) -> None:
 def test_a_poll_goes_on_where_it_was_and_asks_for_unsettled_days_again(
     house: House, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house.parts |= parts_of_slices()
     monkeypatch.setattr(jobs, "HISTORY_DAYS", 40)
     spend, asked = {"value": "1.00"}, list[tuple[str, str]]()
     yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import LEVELS, AdDay, Load, better_of, same_name, same_term, winner
@@ -20,6 +19,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.progress import Works
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tests.ads.conftest import Bring, cost_by, table

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tandem.accounts import sessions
-from tandem.accounts.guard import COOKIE
 from tandem.accounts.tries import Limit, take
 from tandem.base.web import SAFE_HEADERS
+from tandem.core.auth import COOKIE
+from tandem.settings import sessions
 from tests.served import PASSWORD, Running, started
 
 PAGES = (

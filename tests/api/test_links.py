@@ -20,19 +20,19 @@ import pytest
 from litestar.testing import TestClient
 
 from tandem.accounts import store as accounts
-from tandem.accounts.guard import COOKIE, LENSES
-from tandem.accounts.house import House
 from tandem.accounts.permissions import Role
-from tandem.app import make_app, parts_of_slices
+from tandem.app import SLICES, make_app
 from tandem.base.database import Database
 from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
+from tandem.core.auth import COOKIE, LENSES
+from tandem.core.context import House
 from tandem.demo.seed import seed
 from tandem.metrics.address import MOST_FILTERS
 from tandem.metrics.ask import Desk
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
 from tests.conftest import TABLES
-from tests.routes import ROUTES, route_of
+from tests.routes import PAGES, ROUTES, route_of
 
 ALL = os.environ.get("TANDEM_TEST_LINKS") == "all"
 KINDS = [name for name, dimension in DIMENSIONS.items() if not dimension.is_time]
@@ -49,6 +49,7 @@ NOT_LINKED = {
     "/work/{name:str}": "asked for by scripts while work goes on",
     "/money/reports/{report_id:int}": "kept by hand: tests/attribution",
 }  # fmt: skip
+ADDRESSES = {page.address for page in PAGES}
 TAG = re.compile(r"<([a-z]+)((?:\s[^<>]*)?)>")
 ATTRIBUTE = re.compile(r"""([a-z-]+)=(?:"([^"]*)"|'([^']*)')""")
 TAGS = re.compile(r"<[^>]+>")
@@ -114,7 +115,10 @@ class World:
         if answer.status_code >= 400:
             said = " ".join(TAGS.sub(" ", answer.text).split())[-200:]
             self.wrong.append(f"{role} {came_from} -> {address}: {answer.status_code} {said}")
-        return answer.text if "html" in answer.headers.get("content-type", "") else ""
+        html = answer.text if "html" in answer.headers.get("content-type", "") else ""
+        if "<main" in html and not is_part and route_of(answer.request.url.path) not in ADDRESSES:
+            self.wrong.append(f"{answer.request.url.path} is a page, and its route does not say so")
+        return html
 
     def open_page(self, role: str, address: str, batch: tuple[str, ...], pages: Mapping[str, Collection[str]]) -> None:
         """Open a page of the menu and follow what it shows, unless its kind was followed before."""
@@ -224,9 +228,7 @@ def world(
     folder: Path = tmp_path_factory.mktemp("links")
     shutil.copy(migrated_file, folder / "records.db")
     database = Database(f"sqlite:///{folder / 'records.db'}")
-    house = House(Settings(data=str(folder)), shared_warehouse, database)
-    house.parts["desk"] = Desk(shared_warehouse)
-    house.parts |= parts_of_slices()
+    house = House(Settings(data=str(folder)), shared_warehouse, database, SLICES, Desk(shared_warehouse))
     seed(house, events=1_500, days=4)
     cookies, workspace = {}, next(iter(house.sites().values())).workspace_id
     for role in Role:

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.accounts.house import House
 from tandem.attribution import questions, store
 from tandem.attribution.model.ask import checked
 from tandem.attribution.model.report import LONE
 from tandem.attribution.model.sankey import END, HEIGHT, OTHERS, sankey
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_store import SINCE, ask
 

@@ -5,12 +5,12 @@ from datetime import date, timedelta
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
 from tandem.attribution.model.report import Definition, Result, differences
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_store import ask
 

@@ -10,11 +10,10 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.attribution import store
 from tandem.attribution.routes import ROUTES
-from tandem.metrics.breakdown import desk_of
+from tandem.core.context import House
 from tests.attribution.shop import put
 from tests.attribution.test_questions import VISITS
 from tests.inside import opened_by_admin
@@ -87,7 +86,7 @@ def test_a_kept_report_shows_then_and_now(door: Door, house: House, site: Site) 
     assert "What was reported in “Board meeting”?" in page
     assert "The same question has the same answer today." in page
     house.warehouse.do("alter table visit_rows delete where visitor = 2 settings mutations_sync = 1")
-    desk_of(house).look_again()
+    house.runner.look_again()
     page = door.get("/money/reports/1?site=fern").text
     assert "The same question has another answer today" in page
     assert "−2" in page

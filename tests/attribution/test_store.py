@@ -8,16 +8,15 @@ from decimal import Decimal
 import numpy as np
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.attribution import store
 from tandem.attribution.model.ask import Ask
 from tandem.attribution.model.credits import by_all_models
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
+from tandem.core.query import Question
 from tandem.crm import store as crm
 from tandem.crm.model.deal import DealFact
-from tandem.metrics.ask import Question
-from tandem.metrics.breakdown import desk_of
 from tandem.people import store as people
 from tandem.people.jobs import stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
@@ -249,7 +248,7 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
         "channel": ["Offline", "Offline", "Direct"], "campaign": ["A4", "A4", ""], "version": [1, 1, 1],
         "how": ["static", "static", "number"],
     })  # fmt: skip
-    page = desk_of(house).ask(Question(
+    page = house.runner.ask(Question(
         site=1, zone="UTC", figures=("calls.calls",), since=SINCE, until=UNTIL, by=("channel",),
     ))  # fmt: skip
     for engine in both:
@@ -277,7 +276,7 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: 
     ])  # fmt: skip
     stitch_where_needed(house)
     reload_shards(both)
-    desk = desk_of(house)
+    desk = house.runner
     figures = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue", "crm.margin")
     asked = Question(site=site.id, zone="UTC", figures=figures, since=SINCE, until=UNTIL)
     figure = desk.ask(asked).total
@@ -310,7 +309,7 @@ def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_
     stitch_where_needed(house)
     reload_shards(both)
     asked = Question(site=site.id, zone="UTC", figures=("crm.won",), since=SINCE, until=UNTIL, by=("channel",))
-    page = {row.key[0]: row.figures["crm.won"] for row in desk_of(house).ask(asked).rows}
+    page = {row.key[0]: row.figures["crm.won"] for row in house.runner.ask(asked).rows}
     assert page == {"Organic Search": 1, "Paid Search": 2, "Unassigned": 1}
     for engine in both:
         assert {n: w for n, w in _credits(engine, "last", kind="won").items() if w} == {

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from tandem.accounts.house import House
 from tandem.app import make_app
 from tandem.base import crowd
 from tandem.base.crowd import WINDOW_S, Crowd
 from tandem.base.deadline import CLOSES
+from tandem.collect.door import Door
+from tandem.core.context import House
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_a_botnet_fills_no_memory(clock: list[float], monkeypatch: pytest.Monkey
 
 
 def test_the_product_closes_what_is_too_much_and_never_its_own_proxies(house: House) -> None:
-    house.parts["door"] = None  # not needed for a script
+    house.state(Door, lambda: None)  # not needed for a script
     front = make_app(house, runs_jobs=False)
 
     def is_closed(host: str, port: int) -> bool:

@@ -19,7 +19,8 @@ from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
-from tandem.metrics.ask import Desk, Filter, Question
+from tandem.core.query import Filter, Question
+from tandem.metrics.ask import Desk
 from tests.collect.conftest import NOON, told, visits_by_loops, visits_in
 from tests.conftest import ROOT, free_port
 

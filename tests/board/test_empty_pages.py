@@ -10,8 +10,6 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 
 from tandem.accounts import store as accounts
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.permissions import Role
 from tandem.ads.routes import ROUTES as ADS
@@ -20,6 +18,8 @@ from tandem.base import web
 from tandem.base.errors import UserError
 from tandem.board.routes import ROUTES as BOARD
 from tandem.calls.routes import ROUTES as CALLS
+from tandem.core.auth import Caller
+from tandem.core.context import House
 from tests.attribution.shop import START, Visit, put
 
 SPAN = "period=2026-10-11..2026-11-09"
@@ -36,7 +36,7 @@ def look(house: House, site: Site) -> Iterator[Look]:
         workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
     )
     callers = [seen_by]
-    house.parts["first_steps"] = ()  # visits are put past the collector, which would have known of hits
+    house.slices = ()  # visits are put past the collector, which would have known of hits
     app = Litestar(
         route_handlers=[*BOARD, *MONEY, *ADS, *CALLS],
         dependencies={

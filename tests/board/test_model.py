@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from tandem.accounts.guard import LENSES
 from tandem.accounts.model import Site
 from tandem.board.model import (
     BOARD_FIGURES,
@@ -19,8 +18,9 @@ from tandem.board.model import (
     outcome,
     sparkline,
 )
+from tandem.core.auth import LENSES
+from tandem.core.query import Filter
 from tandem.metrics.address import View, address_of
-from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.comparison import Compared
 

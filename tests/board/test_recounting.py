@@ -9,11 +9,12 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
-from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.attribution.routes import ROUTES as MONEY
 from tandem.board.routes import ROUTES as BOARD
 from tandem.collect import store
+from tandem.core.context import House
+from tandem.core.slice import Recount
 from tandem.reconcile import jobs
 from tandem.reconcile.routes import ROUTES as RECONCILIATION
 from tests.attribution.shop import put
@@ -30,8 +31,8 @@ Door = TestClient[Litestar]
 def door(house: House, site: Site) -> Iterator[Door]:
     put(house.warehouse, VISITS)
     store.add_goal(house.database, site, "Purchase", "event", "purchase")
-    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
-    house.parts["goal_names"] = lambda site: {"1": "Purchase"}
+    house.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
+    house.offers.goal_names = lambda site: {"1": "Purchase"}
     with opened_by_admin(house, site, [*BOARD, *MONEY, *RECONCILIATION]) as client:
         yield client
 
@@ -107,13 +108,13 @@ def test_a_reconciliation_says_it_and_finds_nothing_meanwhile(
     assert ON_PAGE not in text(door, f"/reconciliation?{span}&figure=sessions").casefold()
     names, note = heads(door.get(f"/reconciliation/export?{span}&figure=conversions"))
     assert f"ours ({NOTE})" in names and "theirs" in names and note == f"ours ({NOTE})"
-    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=True)
+    house.offers.recounted = lambda site: Recount(share=0.4, is_all=True)
     assert jobs.review(house, site) == 0, "of counts that are mixed nothing is found"
-    house.parts["recounted"] = lambda site: None
+    house.offers.recounted = lambda site: None
     assert jobs.review(house, site) > 0
 
 
 def test_nothing_is_said_when_all_is_counted(door: Door, house: House) -> None:
-    house.parts["recounted"] = lambda site: None
+    house.offers.recounted = lambda site: None
     for path in (f"/board?{SPAN}", f"/traffic/table/channels?{SPAN}", "/realtime", f"/money?{SPAN}&conversion=goal:1"):
         assert "being recounted" not in text(door, path).casefold()

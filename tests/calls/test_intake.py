@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 
-from tandem.accounts.house import House
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
@@ -20,6 +19,7 @@ from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.calls.systems import SYSTEMS
 from tandem.connections import store as connections
+from tandem.core.context import House
 from tandem.imports.uploads import on_disk
 from tests.calls.test_questions import LINE, Shop
 
@@ -45,7 +45,7 @@ def file(*rows: str, head: str = HEAD) -> bytes:
 @pytest.fixture
 def shop(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[Shop]:
     house = House(Settings(data=str(tmp_path / "data")), warehouse, database)
-    house.parts["systems"] = {(system.area, system.id): system for system in SYSTEMS}
+    house.systems = {(system.area, system.id): system for system in SYSTEMS}
     yield Shop(house)
 
 

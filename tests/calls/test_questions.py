@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House, NumberAsked
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
@@ -20,6 +19,8 @@ from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.moments import moments
 from tandem.calls.questions import CallBacks, Missed
 from tandem.calls.store import SQL
+from tandem.core.context import House
+from tandem.core.slice import NumberAsked
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.ask import Desk
 from tandem.people import store as people
@@ -259,7 +260,7 @@ def test_what_the_live_list_reads_does_not_grow_with_the_history(shop: Shop) -> 
 
 
 def test_calls_stand_over_time_with_days_without_any(shop: Shop) -> None:
-    shop.house.parts["desk"] = Desk(shop.house.warehouse)
+    shop.house._runner = Desk(shop.house.warehouse)
     told = {9: (Outcome.ANSWERED, Outcome.MISSED), 10: (Outcome.BUSY, Outcome.ANSWERED, Outcome.ANSWERED)}
     for day, outcomes in told.items():
         for n, outcome in enumerate(outcomes):

@@ -15,7 +15,6 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
@@ -26,6 +25,7 @@ from tandem.calls.systems import SYSTEMS
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection, Delivery, Incoming
+from tandem.core.context import House
 from tests.connections.stub import Asked, Reply, outside
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
@@ -258,7 +258,7 @@ def replies(pages: dict[str, Any]) -> Callable[[Asked], Reply]:
 def outer(house: House, site: Site) -> House:
     """A house that may reach this machine."""
     house.settings = Settings(data=house.settings.data, reach="127.0.0.1")
-    house.parts["systems"] = {("calls", s.id): s for s in SYSTEMS}
+    house.systems = {("calls", s.id): s for s in SYSTEMS}
     return house
 
 

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House, NumberAsked
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -22,6 +21,8 @@ from tandem.base.warehouse import Warehouse
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome, merged
 from tandem.calls.tables import leases
+from tandem.core.context import House
+from tandem.core.slice import NumberAsked
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 

@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import update
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.tables import sites
 from tandem.base.clock import to_ms
@@ -17,6 +16,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import Record, SpoolEvent
+from tandem.core.context import House
 from tests.golden import naive
 from tests.golden.rows import CHROME
 

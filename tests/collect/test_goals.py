@@ -4,13 +4,15 @@ from datetime import timedelta
 
 import pytest
 
-from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.collect import healing, store
 from tandem.collect.model.goal import Goal, main_by_orders
-from tandem.metrics.ask import Desk, Filter, Question
+from tandem.core.context import House
+from tandem.core.query import Filter, Question
+from tandem.core.slice import Recount
+from tandem.metrics.ask import Desk
 from tests.collect.conftest import MINUTE, NOON, Load, told
 from tests.served import eventually
 
@@ -29,7 +31,7 @@ def shop(house: House, site: Site, load: Load) -> None:
 
 
 def asked(house: House, site: Site, *where: Filter, by: tuple[str, ...] = ()) -> list[tuple[object, ...]]:
-    desk: Desk = house.parts["desk"]
+    desk: Desk = house.runner
     desk.look_again()
     names = FIGURES if not by else ("collect.goals_reached",)
     question = Question(

@@ -6,7 +6,6 @@ import msgspec
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import Warehouse
@@ -14,6 +13,8 @@ from tandem.collect import healing, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.rules import Source, load_rules
 from tandem.collect.tables import healings
+from tandem.core.context import House
+from tandem.core.slice import Recount
 from tests.collect.conftest import DAY, MINUTE, NOON, Load, told, visits_by_loops, visits_in
 
 

@@ -12,7 +12,6 @@ import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from sqlalchemy import select
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.clock import to_ms
@@ -20,9 +19,11 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import health, store
 from tandem.collect.batches import all_aside, forget_aside, next_batch
+from tandem.collect.health import Loading
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.slice import FreshSalts
 from tandem.collect.tables import salts
+from tandem.core.context import House
 from tests.collect.conftest import DAY, NOON, Load, ledger, told
 from tests.collect.test_loader import facts, spooled
 
@@ -153,12 +154,12 @@ def test_health_tells_in_plain_words_that_loading_stands_still(house: House, sit
     folder = house.settings.folder / "spool" / "main"
     folder.mkdir(parents=True, exist_ok=True)
     segment = spooled(folder, "1", [told(site.id, 1, NOON)])
-    house.parts["loading_went_on"] = time.monotonic()
+    house.state(Loading).went_on = time.monotonic()
     assert list(health.troubles(house)) == []
     os.utime(segment, (time.time() - 600, time.time() - 600))
     assert list(health.troubles(house)) == []  # old, but the loader is at it
-    house.parts["loading_went_on"] = time.monotonic() - 300
-    house.parts["loading_problem"] = "the store has too little memory or time"
+    house.state(Loading).went_on = time.monotonic() - 300
+    house.state(Loading).problem = "the store has too little memory or time"
     (trouble,) = health.troubles(house)
     assert trouble.status == 503
     assert trouble.what.startswith(
@@ -173,7 +174,7 @@ def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(house: Hou
     folder.mkdir(parents=True, exist_ok=True)
     segment = spooled(folder, "1", [told(site.id, 1, NOON)])
     os.utime(segment, (time.time() - 600, time.time() - 600))
-    house.parts |= {"loading_went_on": time.monotonic() - 300, "loading_problem": ""}
+    house.keep(Loading(went_on=time.monotonic() - 300))
     release, holds = threading.Event(), threading.Event()
 
     def hang() -> None:
@@ -202,12 +203,12 @@ def test_health_tells_of_a_batch_that_stands_though_others_go_on(house: House, s
     segment = spooled(folder, "1", [told(site.id, 1, NOON)])
     manifest = next_batch(folder, [])
     assert manifest is not None
-    house.parts |= {"loading_went_on": time.monotonic(), "loading_since": time.monotonic() - 5000}
+    house.keep(Loading(went_on=time.monotonic(), since=time.monotonic() - 5000))
     assert list(health.troubles(house)) == []
     os.utime(manifest, (time.time() - 1200, time.time() - 1200))
     (trouble,) = health.troubles(house)
     assert trouble.status == 503 and trouble.what.startswith("One batch of hits has not been loaded for 20 minutes")
-    house.parts["loading_since"] = time.monotonic()  # just started: it has its chance
+    house.state(Loading).since = time.monotonic()  # just started: it has its chance
     assert list(health.troubles(house)) == []
     manifest.unlink()
     segment.unlink()

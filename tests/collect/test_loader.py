@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.clock import to_ms
 from tandem.base.spool import framed
@@ -19,6 +18,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect import batches, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.hit import Record, WireEvent, accepted
+from tandem.core.context import House
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
 
 

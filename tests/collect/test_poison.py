@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.jobs import Jobs
 from tandem.base.warehouse import Fault, Warehouse
 from tandem.collect import jobs, store
 from tandem.collect import slice as slice_
 from tandem.collect.batches import all_aside
+from tandem.collect.health import Loading
 from tandem.collect.jobs import PATIENCE, Loader
 from tandem.collect.model.hit import Record, event_id, ids_of
+from tandem.core.context import House
 from tests.collect.conftest import HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
 from tests.collect.test_loader import copies, facts, spooled
 
@@ -246,7 +247,7 @@ def test_a_stuck_batch_lets_later_hits_in_at_once(house: House, site: Site, monk
                 time.sleep(0.02)
             time.sleep(0.2)
         assert jobs.states["load"].failures == 0
-        assert house.parts["loading_problem"] == Fault.SHORT.value
+        assert house.state(Loading).problem == Fault.SHORT.value
     finally:
         jobs.stop()
 

@@ -11,12 +11,12 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 
 from tandem.accounts import store as accounts
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.collect import store
 from tandem.collect.routes import reception
+from tandem.core.auth import Caller
+from tandem.core.context import House
 
 KEPT = {"stored": 3, "erased": 3}  # in the ledger, and in the store no more: the balance is even
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.errors import SourceError, UserError
 from tandem.collect import start
@@ -20,6 +19,7 @@ from tandem.collect.model import site_check
 from tandem.collect.model.site_check import problems_of
 from tandem.connections import http
 from tandem.connections.http import WebPage
+from tandem.core.context import House
 
 TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
 PAGE = "<html><head>{}</head><body>{}</body></html>"

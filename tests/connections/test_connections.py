@@ -13,7 +13,6 @@ from litestar.testing import TestClient
 from sqlalchemy import select, text, update
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, web
 from tandem.base.database import Database
@@ -24,6 +23,7 @@ from tandem.connections import store, tables
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled, System
 from tandem.connections.routes import hook
+from tandem.core.context import House
 
 PHONE = "+48600100200"
 
@@ -52,7 +52,7 @@ class World:
             poll=self._poll,
             poll_every_s=300,
         )
-        house.parts["systems"] = {("calls", "exchange"): self.system}
+        house.systems = {("calls", "exchange"): self.system}
 
     def _accept(self, held: Connection, incoming: Incoming) -> Accepted:
         if incoming.headers.get("x-token") != held.setting("token"):

@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from sqlalchemy import select
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.crm import jobs, kept
 from tandem.crm.jobs import finish_loads
 from tandem.crm.model.deal import DealFact

@@ -15,7 +15,6 @@ import msgspec
 import pytest
 from sqlalchemy import select
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.tables import audit
 from tandem.base.errors import UserError
@@ -23,12 +22,13 @@ from tandem.base.warehouse import Warehouse
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection
+from tandem.core.context import House
 from tandem.crm import jobs, kept, remap, store
 from tandem.crm.kept import Chosen
 from tandem.crm.model.choices import fields_in, stages_in
 from tandem.crm.tables import records
 from tandem.metrics.address import address_of
-from tandem.metrics.breakdown import breakdown, desk_of
+from tandem.metrics.breakdown import breakdown
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind
 from tests.connections.stub import Stub, outside
@@ -299,7 +299,7 @@ def test_the_share_of_qualified_leads_by_keyword_follows_the_meanings(
     for real in ({"offer", "call"}, {"offer"}, {"gone"}):
         means = {f"deal:{stage}": "qualified" if stage in real else "open" for stage in stages}
         jobs.keep_mapping(house, site, held, Chosen(stages=means), None)
-        desk_of(house).look_again()
+        house.runner.look_again()
         table = breakdown(house, address, "term", ("crm.leads", "crm.qualified", "crm.qualified_rate"), 10)
         found = {line.key: line.values for line in table.rows}
         for word in range(3):

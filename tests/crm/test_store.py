@@ -10,9 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
 from tandem.crm import store
 from tandem.crm.model.deal import DealFact, version_of
 from tandem.crm.moments import moments

@@ -16,13 +16,13 @@ from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 import msgspec
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Incoming
+from tandem.core.context import House
 from tandem.crm.jobs import CRMS, SYSTEMS
 from tests.connections.stub import Asked, Reply, Stub, outside
 from tests.crm.outsiders import message, pipedrive, salesforce

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Person
 from tandem.base import clock, log
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
+from tandem.core.context import House
 from tandem.delivery import smtp, store
 from tandem.delivery.jobs import send_due
 from tandem.delivery.model import Message, wait_after

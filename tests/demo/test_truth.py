@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.database import Database
@@ -17,12 +16,14 @@ from tandem.base.warehouse import Warehouse
 from tandem.calls import questions
 from tandem.changes import store as changes
 from tandem.collect import store
+from tandem.core.context import House
+from tandem.core.query import Filter, Question
 from tandem.crm import questions as crm
 from tandem.demo.company import Company
 from tandem.demo.seed import seed
 from tandem.demo.truth import DealsTruth, MoneyTruth
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.ask import Desk, Filter, Question
+from tandem.metrics.ask import Desk
 from tandem.people import store as people
 from tests.conftest import TABLES
 
@@ -53,7 +54,7 @@ def seeded(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Seeded]:
     database = Database(f"sqlite:///{scratch / 'company.db'}")
     database.migrate()
     house = House(Settings(data=str(scratch / "company")), shared_warehouse, database)
-    desk = house.parts["desk"] = Desk(shared_warehouse, main_goals=partial(store.main_goals, database))
+    desk = house.runner = Desk(shared_warehouse, main_goals=partial(store.main_goals, database))
     company = seed(house, until=UNTIL, events=30_000)
     yield Seeded(house, next(iter(house.sites().values())), company, desk)
     desk.close()

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import read_file
 from tandem.ads.sources.report import Hints
+from tandem.core.context import House
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tests.golden.naive import Row, Visit

@@ -7,10 +7,11 @@ caller at two moments, a call that still rings, outgoing calls, lines that nobod
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tandem.accounts.house import House, NumberAsked
 from tandem.accounts.model import Site
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome
+from tandem.core.context import House
+from tandem.core.slice import NumberAsked
 from tests.golden import rows as span
 from tests.golden.naive import Row
 

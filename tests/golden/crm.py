@@ -10,8 +10,8 @@ from datetime import timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.core.context import House
 from tandem.crm import store
 from tandem.crm.model.deal import DealFact
 from tandem.people import store as people

@@ -10,14 +10,13 @@ from babel.messages.catalog import Catalog, Message
 from jinja2.ext import babel_extract
 
 from tandem.accounts.permissions import Role
-from tandem.accounts.routes import NO_MATCH
 from tandem.base import web
 from tandem.board.model import GROUPS, QUESTIONS, TABLE_GROUPS, TABLES
 from tandem.changes.model import KINDS
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
-from tandem.settings.routes import NOT_RIGHT
+from tandem.settings.routes.sign_in import NO_MATCH, NOT_RIGHT
 
 SOURCE = Path(web.__file__).parents[1]
 OTHERS = ("ru", "pl")
@@ -25,11 +24,8 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "_account", "gettext")
-SEEN = (
-    "accounts", "ads", "attribution", "board", "calls", "changes", "collect", "connections", "crm", "imports",
-    "metrics", "people", "rates", "reconcile", "settings",
-)  # fmt: skip
-"""Areas whose errors people meet on pages; the command line and the keeping of stores speak English."""
+UNSEEN = {"base", "delivery", "demo", "keep"}
+"""Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
 
 Said = str | tuple[str, str]
 
@@ -64,8 +60,8 @@ def in_catalogue() -> set[Said]:
 def in_menu() -> set[Said]:
     from tandem.app import SLICES
 
-    found: set[Said] = {word for s in SLICES for group, title, _, _ in s.menu for word in (group, title) if word}
-    return found | {"Settings"}
+    pages = [page for s in SLICES for page in s.pages if page.group is not None]
+    return {word for page in pages for word in (page.group, page.title) if word}
 
 
 def in_systems() -> set[Said]:
@@ -92,7 +88,7 @@ def in_moments() -> set[Said]:
 
 
 def in_audit() -> set[Said]:
-    from tandem.accounts.audit import ACTS, FIELDS, WAYS
+    from tandem.core.audit import ACTS, FIELDS, WAYS
 
     return {*ACTS.values(), *FIELDS.values(), *WAYS.values(), "yes", "no"}
 
@@ -127,7 +123,7 @@ def in_first_hour() -> set[Said]:
 
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
-    files = [path for area in SEEN for path in (SOURCE / area).rglob("*.py")] + [
+    files = [path for path in SOURCE.glob("*/**/*.py") if path.relative_to(SOURCE).parts[0] not in UNSEEN] + [
         SOURCE / "base" / name for name in ("database.py", "progress.py", "web.py")
     ]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]

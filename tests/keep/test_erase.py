@@ -8,9 +8,9 @@ from pathlib import Path
 import lz4.block
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.keep.erase import erase, identifier_of
 from tests.keep.conftest import in_house, serving, status_of, tandem, wait_for
 

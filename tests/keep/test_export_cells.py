@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.core.context import House
 from tandem.keep.export import export
 
 

@@ -24,10 +24,10 @@ VERSIONS = sorted(path.stem for path in BACKUPS.glob("*.tar"))
 
 FIGURES = """
 from datetime import UTC, datetime
-from tandem.metrics.ask import Question
+from tandem.core.query import Question
 span = {{"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2027, 1, 1, tzinfo=UTC)}}
 answer = {{
-    site.key: house.parts["desk"].ask(Question(site=site.id, zone=site.zone, figures={names}, **span)).total
+    site.key: house.runner.ask(Question(site=site.id, zone=site.zone, figures={names}, **span)).total
     for site in house.sites().values()
 }}
 """

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.database import Database
 from tandem.base.settings import Settings
@@ -15,6 +14,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
+from tandem.core.context import House
 from tests.conftest import TABLES
 from tests.golden import ads, calls, crm, naive, rows
 

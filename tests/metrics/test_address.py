@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
+from tandem.core.query import Filter
 from tandem.metrics.address import MOST_FILTERS, OPS, Address, View, address_of, filter_of, written
-from tandem.metrics.ask import Filter
 from tandem.metrics.asked import fitting, one_of
 from tandem.metrics.catalogue import DIMENSIONS
 

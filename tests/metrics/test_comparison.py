@@ -10,15 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
 from tandem.board import questions
 from tandem.board.model import TABLES, outcome
 from tandem.collect import healing, store
 from tandem.collect.jobs import Loader
+from tandem.core.context import House
+from tandem.core.query import Filter
+from tandem.core.slice import Recount
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.ask import Filter
 from tandem.metrics.catalogue import FIGURES, OF_VISITS
 from tandem.metrics.chance import is_clear, with_cases
 from tandem.metrics.comparison import (
@@ -143,7 +144,7 @@ def test_the_newest_leads_are_not_judged_before_they_had_time(house: House, site
 
 
 def _won(house: House, address: Address, period: Any) -> int:
-    return int(house.parts["desk"].ask(address.question(("crm.won",), period=period)).total["crm.won"])
+    return int(house.runner.ask(address.question(("crm.won",), period=period)).total["crm.won"])
 
 
 def _deals(warehouse: Warehouse, site: int, made: list[tuple[datetime, datetime]]) -> None:
@@ -198,14 +199,14 @@ def test_while_goals_are_recounted_nothing_that_rests_on_them_is_judged(
 ) -> None:
     """It read 32,664 instead of 11,007 for three minutes, without a word."""
     monkeypatch.setattr(healing, "RANGES", 4)
-    house.parts["recounted"] = lambda site: healing.recounted(house, site)
+    house.offers.recounted = lambda site: healing.recounted(house, site)
     sell(*(NOW - DAY * n for n in range(1, 40)))
     address, seen = view(site, "7d"), []
     before = tiles(house, address)["collect.conversions"].value
     store.add_goal(house.database, site, "Any page", "page", "*")
 
     def look(share: float) -> None:
-        house.parts["desk"].look_again()
+        house.runner.look_again()
         tile = tiles(house, address)["collect.conversions"]
         seen.append((share, tile.value, tile.compared.reason))
 
@@ -254,14 +255,14 @@ def test_what_is_usual_for_a_site_is_no_news(house: House, site: Site, sell: Sel
 
 def test_judging_changes_asks_the_past_once(house: House, site: Site, sell: Sell) -> None:
     sell(*(NOW - DAY * n for n in range(10, 80)))
-    desk, asked = house.parts["desk"], []
+    desk, asked = house.runner, []
     whole = desk.ask_all
 
     def ask_all(questions_asked: Any) -> Any:
         asked.extend(questions_asked)
         return whole(questions_asked)
 
-    house.parts["desk"] = _Told(desk, ask_all)
+    house._runner = _Told(desk, ask_all)
     tiles(house, view(site, "30d"))
     assert sorted(q.by for q in asked) == [(), ("day",), ("day",)], "before, now with its course, the weeks before"
     del asked[:]
@@ -296,7 +297,7 @@ def test_what_rests_on_goals_says_so_by_its_structure() -> None:
 
 
 def test_every_figure_split_and_filter_that_rests_on_goals_is_told(house: House, site: Site) -> None:
-    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
+    house.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
     goal = Filter("goal", "is", ("1",))
 
     def share(*names: str, by: tuple[str, ...] = (), where: tuple[Filter, ...] = ()) -> float | None:
@@ -310,11 +311,11 @@ def test_every_figure_split_and_filter_that_rests_on_goals_is_told(house: House,
     assert share("collect.revenue", where=(goal,)) == 0.4, "money of visits that reached a goal"
     assert share("collect.pageviews", by=("goal",)) == 0.4
     assert share("collect.visits", by=("channel", "day")) is None
-    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=True)  # other rules: channels, visits, all of it
+    house.offers.recounted = lambda site: Recount(share=0.4, is_all=True)  # other rules: channels, visits, all of it
     assert share("collect.revenue") == share("ads.visits") == share("ads.cost_per_visit") == 0.4
     assert share("crm.won", by=("channel",)) == 0.4
     assert share("crm.won", by=("day",)) is share("ads.cost") is None
-    house.parts["recounted"] = lambda site: None
+    house.offers.recounted = lambda site: None
     assert share("collect.conversions") is None
 
 
@@ -323,7 +324,7 @@ def test_tiles_and_tables_say_what_is_counted_anew_also_without_a_comparison(
     house: House, site: Site, sell: Sell, compare: str
 ) -> None:
     sell(*(NOW - DAY * n for n in range(1, 20)))
-    house.parts["recounted"] = lambda site: Recount(share=0.4, is_all=False)
+    house.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
     address = address_of({"period": "7d", "compare": compare}, [], site, "marketing", NOW)
     found = tiles(house, address)
     anew = {name for name, tile in found.items() if tile.compared.reason == Reason(why="recounting", share=0.4)}
@@ -472,7 +473,7 @@ def test_a_period_that_goes_on_has_the_verdict_of_what_has_passed_of_it(house: H
     found = []
     for period in ("2026-11-23..2026-11-25", "2026-11-23..2026-12-13"):
         address = view(site, period, now)
-        total = house.parts["desk"].ask(address.question(with_cases(("collect.visits",)))).total
+        total = house.runner.ask(address.question(with_cases(("collect.visits",)))).total
         found.append(compared(house, address, ("collect.visits",), total)["collect.visits"])
     assert [(c.value, c.before, c.is_clear) for c in found] == [(1551, 1269, False)] * 2
 
@@ -486,8 +487,8 @@ def test_another_main_goal_has_days_of_its_own(house: House, site: Site) -> None
     put_visits(house, site, [at for at, _ in calm + wild], [goal for _, goal in calm + wild])
     scatters = {}
     for main in (7, 8):
-        house.parts["desk"].main_goals = lambda _, main=main: (main,)
-        house.parts["desk"].look_again()
+        house.runner.main_goals = lambda _, main=main: (main,)
+        house.runner.look_again()
         known = history_of(house).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
         fresh = History(house).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
         assert known == fresh

@@ -11,7 +11,8 @@ import pytest
 
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
-from tandem.metrics.ask import ASIDE_WAIT, Desk, Filter, Query, Question, queries_of
+from tandem.core.query import Filter, Query, Question
+from tandem.metrics.ask import ASIDE_WAIT, Desk, queries_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Metric, Ratio, Unit
 from tests.golden import ads, calls, crm, naive, rows

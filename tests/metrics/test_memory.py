@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tandem.base.warehouse import Answer, Warehouse
-from tandem.metrics.ask import Desk, Question
+from tandem.core.query import Question
+from tandem.metrics.ask import Desk
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 PAGES = 20_000

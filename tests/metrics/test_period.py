@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.base.errors import UserError
-from tandem.metrics.ask import Question, buckets
+from tandem.core.query import Question
+from tandem.metrics.ask import buckets
 from tandem.metrics.period import NAMES, Period, period_of
 
 NOW = datetime(2026, 11, 22, 23, 30, tzinfo=UTC)

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from tandem.metrics.ask import Question, Result, Row, series
+from tandem.core.query import Question, Result, Row
+from tandem.metrics.ask import series
 
 
 def question(by: str, zone: str, since: datetime, until: datetime) -> Question:

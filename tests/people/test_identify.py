@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.spool import Spool
@@ -19,6 +18,7 @@ from tandem.collect.identify import keep
 from tandem.collect.jobs import Loader
 from tandem.collect.model.hit import Record, SpoolEvent, WireEvent
 from tandem.collect.model.places import Place
+from tandem.core.context import House
 from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor

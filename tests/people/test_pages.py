@@ -1,6 +1,7 @@
 """The pages of people on a running server: found by what one knows of them, masked, unmasked with a note, merged."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,11 +12,12 @@ from litestar.testing import TestClient
 from sqlalchemy import text
 
 from tandem.accounts import store as accounts
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.slice import Moment, Slice
 from tandem.people import hints, store
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.routes import ROUTES
@@ -23,6 +25,10 @@ from tandem.people.signing import FreshSecrets, secrets_of
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 PHONE, MASKED = "+48600100200", "+48 ••• ••• 00"
+
+
+def _visit(house: House, site: Site, nodes: Sequence[int]) -> list[Moment]:
+    return [Moment(at=AT, kind="visit", title="Visit", facts=(("Page views", str(len(nodes))),))]
 
 
 @pytest.fixture
@@ -34,11 +40,7 @@ def client(house: House, site: Site) -> Any:
     phone = Identifier("phone", PHONE)
     store.record(house, site, [Link(a=visitor(v), b=phone, at=AT, source="form") for v in (7, 3)])
     store.stitch_all(house, site)
-    house.parts["moments"] = [
-        lambda house, site, nodes: [
-            Moment(at=AT, kind="visit", title="Visit", facts=(("Page views", str(len(nodes))),))
-        ]
-    ]
+    house.slices = (Slice(name="visits", title="Visits", moments=_visit),)
     app = Litestar(
         ROUTES,
         dependencies={

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
 from tandem.people import store
-from tandem.people.jobs import stitch_where_needed
+from tandem.people.jobs import StitchedWhole, stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
@@ -152,8 +152,8 @@ def test_portions_in_any_order_conclude_as_everything_at_once(house: House, site
 def test_evidence_noted_before_a_crash_is_concluded_on_at_the_next_start(house: House, site: Site) -> None:
     stitch_where_needed(house)
     store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    for name in ("fresh_identifiers", "stitched_whole"):  # what a process forgets when it ends
-        house.parts.pop(name)
+    for kind in (store.Fresh, StitchedWhole):  # what a process forgets when it ends
+        house.forget(kind)
     stitch_where_needed(house)
     assert mapped(house.warehouse, site, 7) == [3]
 

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
 from tandem.imports.uploads import on_disk
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import Cell

@@ -13,12 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
-from tandem.app import parts_of_slices
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
+from tandem.core.context import House
 from tandem.reconcile import jobs, store
 from tandem.reconcile.model.outside import Report
 from tandem.reconcile.sources import ga4
@@ -219,11 +218,10 @@ def test_a_connection_fetches_days_once_and_replaces_what_was_restated(
             return reply({"rowCount": 0})
         return reply(google_rows([(first, "1", sessions[0], "1", "0", "0", "0")]))
 
-    house.parts |= parts_of_slices()
     monkeypatch.setattr(house, "settings", msgspec.structs.replace(house.settings, reach="127.0.0.1"))
     with outside(answer) as stub:
         given = {"property": "77", "key": KEY, "address": stub.url, "token_address": f"{stub.url}/token"}
-        held = connections.add(house, site, house.parts["systems"]["reconcile", "ga4"], "GA4 of Fern", given)
+        held = connections.add(house, site, house.systems["reconcile", "ga4"], "GA4 of Fern", given)
         polled = jobs.poll(house, site, held)
         assert (polled.rows, polled.is_more) == (31 * 6, True)
         while polled.is_more:

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
 from tandem.reconcile import questions
 from tandem.reconcile.model.compare import REASONS, RECOUNTED, Told, added, compared, noise_of
 from tandem.reconcile.model.rules import Rules

@@ -3,8 +3,8 @@
 from datetime import date, timedelta
 from decimal import Decimal
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.core.context import House
 from tandem.demo.outside import ACCOUNT, LOST_DAYS, seed_outside
 from tandem.reconcile import store
 from tandem.reconcile.model.finding import SETTLES_DAYS

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.imports.uploads import on_disk
 from tandem.reconcile.model.outside import OutsideRow, Report
 from tandem.reconcile.sources.report import Hints, read

@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import is_too_much

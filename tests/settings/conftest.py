@@ -10,13 +10,12 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 from sqlalchemy import select
 
-from tandem.accounts import routes as accounts
 from tandem.accounts import store
-from tandem.accounts.guard import COOKIE, Caller, NotSignedIn, caller_of, csrf_of
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
+from tandem.core.auth import COOKIE, Caller, NotSignedIn, caller_of, csrf_of
+from tandem.core.context import House
 from tandem.delivery.model import Message
 from tandem.delivery.tables import outbox
 from tandem.settings.slice import SLICE
@@ -63,7 +62,7 @@ def open_browser(house: House, site: Site) -> Iterator[Callable[..., Browser]]:
 
     stop = SLICE.start(house)
     app = Litestar(
-        [*accounts.ROUTES, *SLICE.routes],
+        SLICE.routes,
         dependencies={
             "house": Provide(lambda: house, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),

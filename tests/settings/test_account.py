@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from tandem.accounts import links, store, two_factor
-from tandem.accounts.guard import COOKIE
-from tandem.accounts.house import House
+from tandem.accounts import links, store
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.auth import COOKIE
+from tandem.core.context import House
+from tandem.settings import two_factor
 from tests.settings.conftest import PASSWORD, Browser, acts
 
 Open = Callable[..., Browser]

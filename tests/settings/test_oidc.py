@@ -17,10 +17,10 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from tandem.accounts import store
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
+from tandem.core.context import House
 from tandem.settings import oidc
 from tandem.settings.provider import check
 from tests.settings.conftest import PASSWORD, Browser, acts
@@ -227,7 +227,7 @@ def test_whom_tandem_does_not_know_is_refused_unless_there_is_a_role_for_them(
 
 
 def test_the_second_factor_of_tandem_is_asked_here_too(house: House, provider: Provider, open_browser: Open) -> None:
-    from tandem.accounts import two_factor
+    from tandem.settings import two_factor
 
     ola = store.person_by_email(house.database, "ola@fern.example")
     assert ola is not None

@@ -5,13 +5,13 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import SYSTEMS
 from tandem.ads.sources.cells import Order
 from tandem.ads.sources.report import Hints
 from tandem.base.errors import UserError
+from tandem.core.context import House
 
 ORDERS: dict[str, Order] = {"": "", "dmy": "dmy", "mdy": "mdy"}
 

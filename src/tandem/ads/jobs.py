@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.model import AdDay, Problem
@@ -19,6 +18,7 @@ from tandem.base.jobs import rest
 from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
+from tandem.core.context import House
 from tandem.rates import jobs as rates
 from tandem.rates.sources import cbr, ecb
 

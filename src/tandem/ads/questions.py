@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.base import clock
 from tandem.base.warehouse import sql_text
+from tandem.core.context import House
+from tandem.core.query import Value
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Value, series
-from tandem.metrics.breakdown import desk_of
+from tandem.metrics.ask import series
 
 HERE = Path(__file__).parent
 HEADLINE = ("ads.cost", "ads.clicks", "ads.visits", "ads.cpc", "ads.matched_cost_share", "ads.matched_visit_share")
@@ -59,7 +59,7 @@ def course(house: House, address: Address) -> list[tuple[date, Value]]:
     step = address.period.step if address.period.step != "hour" else "day"
     question = address.question(("ads.cost",), (step,))
     today = clock.now().astimezone(ZoneInfo(address.site.zone)).date()
-    points = [(on, v) for on, v in series(question, desk_of(house).ask(question), "ads.cost") if on <= today]
+    points = [(on, v) for on, v in series(question, house.runner.ask(question), "ads.cost") if on <= today]
     last = max((on for on, value in points if value), default=today)
     return [(on, value if on <= last else None) for on, value in points]
 

@@ -4,24 +4,25 @@ from collections import Counter
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, sent_by
-from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
-from tandem.accounts.work import watched
 from tandem.ads import jobs, questions, store
 from tandem.ads.intake import hints_of
 from tandem.ads.model import SYSTEMS
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, post_form
+from tandem.core.progress import watched
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
@@ -41,9 +42,8 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
     return View(path="/ads", address=address, keep=kept)
 
 
-@get("/ads", sync_to_thread=True, include_in_schema=False)
+@get_page("/ads", "Ads", icon="megaphone", group="Measure", may="money.read")
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("money.read")
     view, asked = _view(request, house, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
@@ -69,7 +69,7 @@ def _page(
         house,
         caller,
         "ads/ads.html",
-        **view.top(FILTER_BY, goal_names(house, site)),
+        **view.top(FILTER_BY, house.offers.goal_names(site)),
         now=now,
         went_of=went_of,
         unsettled=unsettled(address, ("ads.cost",)),
@@ -135,10 +135,7 @@ def _outcomes(house: House, site: Site, draft: store.Import | None) -> Outcomes 
     )  # fmt: skip
 
 
-@post(
-    "/ads/import", sync_to_thread=True, status_code=200, include_in_schema=False, request_max_body_size=LARGEST_FILE,
-    guards=[sent_by("ads.import")],
-)  # fmt: skip
+@post_form("/ads/import", may="ads.import", request_max_body_size=LARGEST_FILE)
 def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the report is read and checked, and shown; nothing counts before it is confirmed."""
     view, file = _view(request, house, caller), data.get("file")
@@ -155,9 +152,8 @@ def _on_to(view: View, **shown: str | None) -> Response[str]:
     return Response("", headers={"HX-Redirect": view.link(**shown)})
 
 
-@post("/ads/imports/{number:int}/confirm", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/ads/imports/{number:int}/confirm", may="ads.import")
 def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form) -> Response[Any]:
-    caller.must("ads.import")
     view = _view(request, house, caller)
     site = view.address.site
     held = store.import_of(house.database, site, number)
@@ -165,17 +161,15 @@ def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, numbe
     return _on_to(view, told="confirmed")
 
 
-@post("/ads/imports/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/ads/imports/{number:int}/undo", may="ads.import")
 def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    caller.must("ads.import")
     view = _view(request, house, caller)
     store.undo(house, view.address.site, store.import_of(house.database, view.address.site, number), caller.person_id)
     return _on_to(view, told="undone")
 
 
-@post("/ads/imports/{number:int}/drop", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/ads/imports/{number:int}/drop", may="ads.import")
 def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    caller.must("ads.import")
     view = _view(request, house, caller)
     held = store.import_of(house.database, view.address.site, number)
     if held.state not in ("staged", "refused"):

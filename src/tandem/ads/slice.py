@@ -1,12 +1,13 @@
 """What ads adds to the house."""
 
-from tandem.accounts.house import FirstStep, House, Slice
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import SYSTEMS, refresh_rates, tidy
 from tandem.ads.routes import ROUTES
 from tandem.base.jobs import Job
 from tandem.connections.store import connections_of
+from tandem.core.context import House
+from tandem.core.slice import FirstStep, Slice
 
 TIDY_EVERY_S = 60.0
 RATES_EVERY_S = 3600.0
@@ -38,6 +39,5 @@ SLICE = Slice(
     jobs=_jobs,
     systems=SYSTEMS,
     owns=("ad_rows", "ad_loads"),
-    menu=(("Measure", "Ads", "/ads", "megaphone"),),
     publishes=("ad_loaded", "ad_days", "ad_touches", "ad_visits", "ad_matches"),
 )

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import RowMapping, Select, func, insert, select, update
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.tables import sites
@@ -36,6 +35,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of, tabbed
+from tandem.core.context import House
 from tandem.rates.model import converted
 from tandem.rates.store import rates_of
 
@@ -428,8 +428,7 @@ def settle(house: House, site: Site, held: Import) -> Import:
         names = ("site", "system", "account", "on", "begins", "ends", "load", "version")
         if rows:
             house.warehouse.insert("ad_loads", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-    if "desk" in house.parts:
-        house.parts["desk"].look_again()
+    house.look_again()
     _note_state(house.database, held, state={"confirmed": "loaded", "undoing": "undone"}.get(held.state, held.state))
     return import_of(house.database, site, held.id)
 

@@ -5,15 +5,11 @@ import io
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.audit import note_act
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.attribution import questions, store
 from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked, needed_for
@@ -24,9 +20,13 @@ from tandem.attribution.model.sankey import END, OTHERS
 from tandem.base import clock
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
+from tandem.core.audit import note_act
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, get_part, post_form
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
-from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.comparison import NOTES, Rows, anew, reason_of, recounting, unsettled
 from tandem.metrics.period import Period, period_of
@@ -114,14 +114,14 @@ def _ask(address: Address, choice: Choice, period: Period) -> Ask:
 
 def _answered(house: House, ask: Ask, model: str, before: Ask | None = None) -> questions.Answer:
     """The answer, once for all who look until the data change: sorting a table must not count everything again."""
-    return desk_of(house).kept(
+    return house.runner.kept(
         ("money", ask, model, before), lambda: questions.answered(house.warehouse, ask, model, before)
     )
 
 
 def _conversions(house: House, site: Site) -> dict[str, str]:
     """What can be chosen, by its id in the address; goals and stages have names of the customer's own, others none."""
-    goals = goal_names(house, site)
+    goals = house.offers.goal_names(site)
     stages = store.stages(house.warehouse, site.id)
     return (
         {"orders": "", "calls": ""}
@@ -151,9 +151,8 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
     return known + [r for r in rows if getattr(r, sort) is None]
 
 
-@get("/money", sync_to_thread=True, include_in_schema=False)
+@get_page("/money", "Money", icon="coins", group="Measure", may="money.read")
 def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("money.read")
     choice = _choice(request)
     view = _view(request, house, caller, choice)
     if moved := view.asked_for(request.query_params):
@@ -171,13 +170,13 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     judge = Rows(house, unfiltered, figure, reason)
     if before is not None and judge.needs_whole:
         spans = (unfiltered.question((figure,), period=span) for span in (address.period, address.before))
-        judge.know([answer.total.get(figure) for answer in desk_of(house).ask_all(list(spans))])
+        judge.know([answer.total.get(figure) for answer in house.runner.ask_all(list(spans))])
     return framed(
         request,
         house,
         caller,
         "attribution/money.html",
-        **view.top(FACETS, goal_names(house, view.address.site)),
+        **view.top(FACETS, house.offers.goal_names(view.address.site)),
         choice=choice,
         answer=answer,
         rows=rows[: choice.most],
@@ -215,10 +214,9 @@ def _words() -> dict[str, Any]:
     }
 
 
-@get("/money/explain", sync_to_thread=True, include_in_schema=False)
+@get_part("/money/explain", may="money.read")
 def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
     """The "what is this?" panel: the model's definition, the SQL as run and the values bound."""
-    caller.must("money.read")
     choice = _choice(request)
     view = _view(request, house, caller, choice)
     ask = _ask(view.address, choice, view.address.period)
@@ -234,11 +232,9 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
     )
 
 
-@get("/money/export", sync_to_thread=True, include_in_schema=False)
+@get_part("/money/export", may=("figures.export", "money.read"))
 def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
     """All rows of the page's tables, as CSV or JSON."""
-    caller.must("figures.export")
-    caller.must("money.read")
     choice = _choice(request)
     view = _view(request, house, caller, choice)
     must_fit(view.address)
@@ -303,11 +299,9 @@ def _cell(value: Any) -> Any:
 # ── kept reports ──
 
 
-@post("/money/reports", sync_to_thread=True, include_in_schema=False)
+@post_form("/money/reports", may=("reports.keep", "money.read"))
 def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
     """Freeze what the page shows."""
-    caller.must("reports.keep")
-    caller.must("money.read")
     choice = _choice(request)
     view = _view(request, house, caller, choice)
     address = view.address
@@ -333,12 +327,11 @@ def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Fo
     return Response("", headers={"HX-Redirect": f"/money/reports/{kept}?site={address.site.key}"})
 
 
-@get("/money/reports/{report_id:int}", sync_to_thread=True, include_in_schema=False)
+@get_page("/money/reports/{report_id:int}", "Report", may="money.read")
 def report(
     request: Request[Any, Any, Any], house: House, caller: Caller, report_id: int, site: str | None = None
 ) -> Response[str]:
     """A kept report beside today's answer to the same question."""
-    caller.must("money.read")
     chosen = site_for(house, caller, site)
     kept = store.report_of(house.database, chosen, report_id)
     today = _answered(house, _asked_again(chosen, kept), kept.definition.model)

@@ -1,8 +1,8 @@
 """What attribution adds to the house."""
 
-from tandem.accounts.house import Slice
 from tandem.attribution import store
 from tandem.attribution.routes import ROUTES
+from tandem.core.slice import Slice
 
 SLICE = Slice(
     name="attribution",
@@ -11,5 +11,4 @@ SLICE = Slice(
     schema=store.schema,
     retired=("attribution/001", "attribution/002", "attribution/004"),
     publishes=("touches", "conversion_facts", "outside_facts"),
-    menu=(("Measure", "Money", "/money", "coins"),),
 )

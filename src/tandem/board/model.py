@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from tandem.metrics.ask import Filter, Value
+from tandem.core.query import Filter, Value
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import Compared, Reason
 from tandem.metrics.metric import Figure

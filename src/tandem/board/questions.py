@@ -7,15 +7,16 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from tandem.accounts.house import House, goal_names, recounted
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
 from tandem.changes import store as changes
 from tandem.changes.model import Change
+from tandem.core.context import House
+from tandem.core.query import Filter, Question, Result, Value
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Filter, Question, Result, Value, series
-from tandem.metrics.breakdown import desk_of, splits_of
+from tandem.metrics.ask import series
+from tandem.metrics.breakdown import splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import (
@@ -73,7 +74,7 @@ def board_tiles(house: House, address: Address, done: list[Change]) -> list[tupl
 
 def tiles_of(house: House, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
     trend = address.question(with_cases(figures), (address.period.step,))
-    result = desk_of(house).ask(msgspec.structs.replace(trend, with_whole=True))
+    result = house.runner.ask(msgspec.structs.replace(trend, with_whole=True))
     went = compared(house, address, figures, result.total)
     tiles = []
     for f in figures:
@@ -119,7 +120,7 @@ def robots(house: House, address: Address) -> int:
     if address.with_bots:
         return 0
     question = msgspec.structs.replace(address.question(("collect.bot_visits",)), with_bots=True)
-    return int(desk_of(house).ask(question).total["collect.bot_visits"] or 0)
+    return int(house.runner.ask(question).total["collect.bot_visits"] or 0)
 
 
 def placed(done: list[Change], points: Points, address: Address) -> list[tuple[int, Change]]:
@@ -138,7 +139,7 @@ def chart(house: House, address: Address, figure: str) -> Chart:
     step = address.period.step if address.period.step in splits_of(figure) else "day"
     now = msgspec.structs.replace(address.question(with_cases((figure,)), (step,)), with_whole=True)
     before = address.question((figure,), (step,), address.before) if address.before else None
-    results = desk_of(house).ask_all([now, before] if before else [now])
+    results = house.runner.ask_all([now, before] if before else [now])
     total, first = results[0].total[figure], measured_since(house, address.site, figure)
     points = measured(begun(series(now, results[0], figure), address), first, step)
     earlier = measured(series(before, results[1], figure), first, step) if before else []
@@ -163,13 +164,13 @@ def changes_of(house: House, address: Address) -> list[Change]:
 
 def table(house: House, address: Address, kind: TableKind, reading: Reading) -> Table:
     """The rows of a table with their comparison, largest first unless the reader wants another order."""
-    first, state = kind.figures[0], recounted(house, address.site)
+    first, state = kind.figures[0], house.offers.recounted(address.site)
     reason = reason_known(house, address, first, state, by=(kind.by,))
     spans = [address.period] + ([address.before] if address.before and reason is None else [])
     asked = tuple(dict.fromkeys((*kind.figures, *with_cases((first,)))))
     questions = [_of_table(address.question(asked, (kind.by,), span), kind) for span in spans]
     wholes = [] if questions[0].with_whole else [address.question((first,), (), span) for span in spans]
-    answers = desk_of(house).ask_all([*questions, *wholes])
+    answers = house.runner.ask_all([*questions, *wholes])
     results = answers[: len(spans)]
     judge, names = Rows(house, address, first, reason), names_of(house, address.site, kind.by)
     judge.know([answer.total.get(first) for answer in answers[-len(spans) :]])
@@ -235,7 +236,7 @@ def _sorted(lines: list[Line], figures: tuple[str, ...], sort: str, is_rising: b
 
 def names_of(house: House, site: Site, by: str) -> dict[str, str]:
     """Names to show instead of ids: goals are numbers in the store."""
-    return goal_names(house, site) if by == "goal" else {}
+    return house.offers.goal_names(site) if by == "goal" else {}
 
 
 def suggested(house: House, address: Address, by: str, search: str) -> list[tuple[str, str]]:
@@ -247,7 +248,7 @@ def suggested(house: House, address: Address, by: str, search: str) -> list[tupl
     if by in ("bot", "bot_name"):
         question = msgspec.structs.replace(question, with_bots=True, where=(Filter("bot", "is_not", ("",)),))
     names, wanted = names_of(house, address.site, by), search.casefold()
-    values = [str(r.key[0]) for r in desk_of(house).ask(question).rows if r.figures[figure]]
+    values = [str(r.key[0]) for r in house.runner.ask(question).rows if r.figures[figure]]
     found = [(v, names.get(v, "")) for v in values if wanted in v.casefold() or wanted in names.get(v, "").casefold()]
     return found[:MOST_SUGGESTED]
 
@@ -267,7 +268,7 @@ def live(house: House, site: Site, now: datetime) -> dict[str, Any]:
         splits[by] = question(("collect.page_visitors", "collect.pageviews"), (by,))
     splits["action"] = question(("collect.actions",), ("action",))
     total = question(("collect.page_visitors", "collect.pageviews", "collect.actions", "collect.conversions"))
-    answers = desk_of(house).ask_all([total, minutes, last, *splits.values()])
+    answers = house.runner.ask_all([total, minutes, last, *splits.values()])
     return {
         "recounting": recounting(house, site, ("collect.conversions",)),
         "total": answers[0].total,

@@ -10,19 +10,19 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.response import Redirect
 
-from tandem.accounts.audit import note_act
-from tandem.accounts.first_steps import first_steps
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, goal_names
 from tandem.base import clock, web
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.board import questions
 from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome
+from tandem.core.audit import note_act
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.first_steps import first_steps
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import Address, View, written
 from tandem.metrics.asked import address_asked, fitting, of_figure, of_visits
-from tandem.metrics.breakdown import desk_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
 from tandem.metrics.comparison import NOTES, Compared, anew, compared, goals_missing, recounting, unsettled
 from tandem.metrics.explain import explained
@@ -85,9 +85,8 @@ def _form(caller: Caller) -> web.Formats:
     return web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
 
 
-@get("/board", sync_to_thread=True, include_in_schema=False)
+@get_page("/board", "Board", icon="layout-dashboard", group="", may="figures.read", is_at_hand=True)
 def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("figures.read")
     view = _view(request, house, caller)
     if moved := view.asked_for(request.query_params):
         return Redirect(moved)
@@ -102,7 +101,7 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         house,
         caller,
         "board/board.html",
-        **view.top(FILTER_BY, goal_names(house, address.site)),
+        **view.top(FILTER_BY, house.offers.goal_names(address.site)),
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
@@ -116,9 +115,8 @@ def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     )
 
 
-@get("/traffic", sync_to_thread=True, include_in_schema=False)
+@get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="figures.read", is_at_hand=True)
 def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("figures.read")
     view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
     if moved := view.asked_for(request.query_params):
         return Redirect(moved)
@@ -132,7 +130,7 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         house,
         caller,
         "board/traffic.html",
-        **view.top(FILTER_BY, goal_names(house, view.address.site)),
+        **view.top(FILTER_BY, house.offers.goal_names(view.address.site)),
         figure=FIGURES[figure],
         chart=drawn,
         robots=questions.robots(house, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
@@ -199,7 +197,7 @@ def _table_facts(house: House, view: View, kind: TableKind, reading: questions.R
         "export": export,
         "view": page,
         "hues": HUES,
-        "main_goals": {str(g) for g in desk_of(house).main_goals(view.address.site.id)} if kind.by == "goal" else (),
+        "main_goals": {str(g) for g in house.runner.main_goals(view.address.site.id)} if kind.by == "goal" else (),
     }
 
 
@@ -215,7 +213,7 @@ def _kind(name: str, group: str) -> TableKind:
     return found if found and found.group == group else next(t for t in TABLES.values() if t.group == group)
 
 
-@get("/traffic/table/{name:str}", sync_to_thread=True, include_in_schema=False)
+@get_part("/traffic/table/{name:str}", may="figures.read")
 def traffic_table(
     request: Request[Any, Any, Any],
     house: House,
@@ -227,7 +225,6 @@ def traffic_table(
     search: str = "",
 ) -> Response[str]:
     """One table as a fragment: another tab, another order, a search, or all of its rows."""
-    caller.must("figures.read")
     if name not in TABLES:
         raise UserError("There is no such table.", "Load the page again.", status=404)
     view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
@@ -249,10 +246,9 @@ def traffic_table(
     )
 
 
-@get("/values", sync_to_thread=True, include_in_schema=False)
+@get_part("/values", may="figures.read")
 def values(request: Request[Any, Any, Any], house: House, caller: Caller, by: str, value: str = "") -> Response[str]:
     """The values a new filter can have, for the list below its field: each page that shows figures asks for its own."""
-    caller.must("figures.read")
     if by not in DIMENSIONS or DIMENSIONS[by].is_time:
         raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
     view = _view(request, house, caller)
@@ -260,10 +256,9 @@ def values(request: Request[Any, Any, Any], house: House, caller: Caller, by: st
     return framed(request, house, caller, "board/_values.html", site=view.address.site, by=by, found=found)
 
 
-@get("/jump", sync_to_thread=True, include_in_schema=False)
+@get_part("/jump", may="figures.read")
 def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
     """Every page and figure, for the search field."""
-    caller.must("figures.read")
     view = _view(request, house, caller)
     return framed(
         request,
@@ -282,9 +277,8 @@ def _readable(caller: Caller) -> list[Figure]:
     return [figure for name, figure in FIGURES.items() if all(map(caller.may, needed((name,))))]
 
 
-@get("/realtime", sync_to_thread=True, include_in_schema=False)
+@get_page("/realtime", "Realtime", icon="activity", group="Measure", may="figures.read", is_at_hand=True)
 def realtime(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    caller.must("figures.read")
     chosen = site_for(house, caller, site)
     now = clock.now()
     template = "board/_live.html" if request.headers.get("hx-request") else "board/realtime.html"
@@ -293,9 +287,8 @@ def realtime(request: Request[Any, Any, Any], house: House, caller: Caller, site
     )
 
 
-@get("/figures", sync_to_thread=True, include_in_schema=False)
+@get_page("/figures", "Figures", icon="book-open", group="Library", may="figures.read")
 def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    caller.must("figures.read")
     return framed(
         request,
         house,
@@ -309,15 +302,14 @@ def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site:
     )
 
 
-@get("/explain/{figure:str}", sync_to_thread=True, include_in_schema=False)
+@get_part("/explain/{figure:str}", may="figures.read")
 def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figure: str) -> Response[str]:
     """The "what is this?" panel of one figure for the address shown."""
-    caller.must("figures.read")
     address = _address(request, house, caller)
     if figure in FIGURES:
         address = fitting(address, of_figure(figure))
-    explanation = explained(figure, address.question((figure,)), desk_of(house))
-    result = desk_of(house).ask(address.question((figure,)))
+    explanation = explained(figure, address.question((figure,)), house.runner)
+    result = house.runner.ask(address.question((figure,)))
     return framed(
         request,
         house,
@@ -382,7 +374,7 @@ class FigureAnswer(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-@get("/api/figures", sync_to_thread=True, tags=["figures"])
+@get("/api/figures", may="figures.read", sync_to_thread=True, tags=["figures"])
 def api_figures(
     request: Request[Any, Any, Any],
     house: House,
@@ -398,7 +390,6 @@ def api_figures(
 
     `figures` and `by` are lists parted by commas.
     """
-    caller.must("figures.read")
     address, result, splits = _asked(request, house, caller, figures, by)
     rows = [FigureRow(dict(zip(splits, map(_plain, r.key), strict=True)), r.figures) for r in result.rows]
     span, names = address.period, _listed(figures)
@@ -440,7 +431,7 @@ def _compared_out(c: Compared, span: Period, before: Period) -> ComparedOut:
     )  # fmt: skip
 
 
-@get("/export", sync_to_thread=True, include_in_schema=False)
+@get_part("/export", may="figures.export")
 def export(
     request: Request[Any, Any, Any],
     house: House,
@@ -450,7 +441,6 @@ def export(
     format: str = "csv",
 ) -> Response[Any]:
     """What a table shows, all rows, as CSV or JSON."""
-    caller.must("figures.export")
     address, result, splits = _asked(request, house, caller, figures, by)
     names = _listed(figures)
     what, span = by.replace(",", "-") or "total", address.period
@@ -486,7 +476,7 @@ def _asked(
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
     address = _address(request, house, caller)
-    question, desk = address.question(names, splits), desk_of(house)
+    question, desk = address.question(names, splits), house.runner
     return address, desk.ask_aside(question) if splits else desk.ask(question), splits
 
 

@@ -1,16 +1,10 @@
 """What the board adds to the house."""
 
-from tandem.accounts.house import Slice
 from tandem.board.routes import ROUTES
+from tandem.core.slice import Slice
 
 SLICE = Slice(
     name="board",
     title="Board",
     routes=ROUTES,
-    menu=(
-        ("", "Board", "/board", "layout-dashboard"),
-        ("Measure", "Traffic", "/traffic", "chart-line"),
-        ("Measure", "Realtime", "/realtime", "activity"),
-        ("Library", "Figures", "/figures", "book-open"),
-    ),
 )

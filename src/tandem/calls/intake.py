@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import log, progress
 from tandem.base.errors import UserError
@@ -19,6 +18,7 @@ from tandem.calls import store
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.connections.store import connections_of
+from tandem.core.context import House
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, encoding_of, first_lines, line_count
 

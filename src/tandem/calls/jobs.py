@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from tandem.accounts.house import House
 from tandem.base import clock
 from tandem.calls import store
+from tandem.core.context import House
 
 AGAIN = timedelta(days=1)
 

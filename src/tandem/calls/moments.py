@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import UTC
 
-from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
 from tandem.calls.store import CERTAIN, SQL
+from tandem.core.context import House
+from tandem.core.slice import Moment
 
 MOST = 500
 TITLES = {

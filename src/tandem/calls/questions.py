@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.calls import store
 from tandem.calls.model.adviser import MOST_VISITS, PAID, Advice, Past, advised, hours_of_overflow
 from tandem.calls.store import SQL, Number, Pool
+from tandem.core.context import House
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
-from tandem.metrics.breakdown import desk_of
 from tandem.people import store as people
 from tandem.people.model.identifier import Kind
 
@@ -162,7 +161,7 @@ def course(house: House, address: Address, now: datetime) -> tuple[list[Point], 
     """Answered and missed calls over the period up to now, and the step of the points."""
     step = address.period.step
     question = address.question(("calls.answered", "calls.missed"), (step,))
-    result = desk_of(house).ask(question)
+    result = house.runner.ask(question)
     answered, missed = (dict(series(question, result, name)) for name in ("calls.answered", "calls.missed"))
     today: Any = now if step == "hour" else now.astimezone(address.site.tz).date()
     points = [Point(at, int(answered[at] or 0), int(missed[at] or 0)) for at in answered if at <= today]

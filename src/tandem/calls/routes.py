@@ -5,24 +5,25 @@ from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, sent_by, site_for
-from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.accounts.work import watched
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.calls import intake, questions, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
 from tandem.calls.store import SQL
 from tandem.connections.store import connections_of
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, get_part, post_form
+from tandem.core.progress import watched
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
@@ -52,9 +53,8 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
     return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
 
 
-@get("/calls", sync_to_thread=True, include_in_schema=False)
+@get_page("/calls", "Calls", icon="phone", group="Measure", may="calls.read")
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("calls.read")
     view, asked = _view(request, house, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
@@ -76,7 +76,7 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     is_partial = address.period.until > now
     form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
     return framed(
-        request, house, caller, "calls/calls.html", **view.top(FILTER_BY, goal_names(house, site)), now=figures,
+        request, house, caller, "calls/calls.html", **view.top(FILTER_BY, house.offers.goal_names(site)), now=figures,
         went_of=went_of, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
         calls=calls, chances=questions.chances(house, site, calls), live=live, backs=backs, within=within,
         usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),
@@ -107,10 +107,9 @@ def _numbers(house: House, site: Site) -> dict[str, str]:
     return {n.number: n.label for n in store.numbers_of(house, site)}
 
 
-@get("/calls/live", sync_to_thread=True, include_in_schema=False)
+@get_part("/calls/live", may="calls.read")
 def live(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
     """The calls of the last half hour, as a part of the page that asks for it again and again."""
-    caller.must("calls.read")
     chosen, now = site_for(house, caller, site), clock.now()
     found = questions.live(house, chosen, now)
     return framed(
@@ -119,11 +118,10 @@ def live(request: Request[Any, Any, Any], house: House, caller: Caller, site: st
     )  # fmt: skip
 
 
-@post("/calls/{call:str}/tag", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/calls/{call:str}/tag", may="calls.edit")
 def tag(
     request: Request[Any, Any, Any], house: House, caller: Caller, call: str, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("calls.edit")
     chosen = site_for(house, caller, site)
     tags.put(house, chosen, _key(call), data.get("tag", "").strip(), caller.person_id)
     return framed(
@@ -146,10 +144,7 @@ def _no_call() -> int:
 # ── files ──
 
 
-@post(
-    "/calls/import", sync_to_thread=True, status_code=200, include_in_schema=False,
-    request_max_body_size=intake.LARGEST_FILE, guards=[sent_by("calls.edit")],
-)  # fmt: skip
+@post_form("/calls/import", may="calls.edit", request_max_body_size=intake.LARGEST_FILE)
 def upload(
     request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload, site: str | None = None
 ) -> Response[str]:
@@ -169,11 +164,10 @@ def upload(
 # ── pools ──
 
 
-@get("/calls/pools", sync_to_thread=True, include_in_schema=False)
+@get_page("/calls/pools", "Number pools", may="calls.read")
 def pools(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, pool: str = ""
 ) -> Response[str]:
-    caller.must("calls.read")
     return _pools(request, house, caller, site_for(house, caller, site), _number(pool, 0, 10**9))
 
 
@@ -192,11 +186,10 @@ def _pools(
     )  # fmt: skip
 
 
-@post("/calls/pools", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/calls/pools", may="calls.edit")
 def add_pool(
     request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("calls.edit")
     chosen = site_for(house, caller, site)
     channel, overflow = data.get("channel", ""), data.get("overflow", "").strip()
     # Read first: a wrong number leaves no empty pool behind.
@@ -211,12 +204,11 @@ def add_pool(
     return _pools(request, house, caller, chosen, made.id, told="pool")
 
 
-@post("/calls/pools/{pool:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/calls/pools/{pool:int}", may="calls.edit")
 def change_pool(
     request: Request[Any, Any, Any], house: House, caller: Caller, pool: int, data: Form, site: str | None = None
 ) -> Response[str]:
     """Another name or price, or `is_on` alone: switched off or on."""
-    caller.must("calls.edit")
     chosen = site_for(house, caller, site)
     found = store.pool_of(house, chosen, pool)
     price = _price(data.get("price", ""))
@@ -227,23 +219,21 @@ def change_pool(
     return _pools(request, house, caller, chosen, pool, told="off" if told.get("is_on") is False else "changed")
 
 
-@post("/calls/pools/{pool:int}/numbers", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/calls/pools/{pool:int}/numbers", may="calls.edit")
 def add_numbers(
     request: Request[Any, Any, Any], house: House, caller: Caller, pool: int, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("calls.edit")
     chosen = site_for(house, caller, site)
     found = store.pool_of(house, chosen, pool)
     fresh = store.add_numbers(house, chosen, _lines(data.get("numbers", "")), found, caller.person_id)
     return _pools(request, house, caller, chosen, pool, told="numbers" if fresh else "known")
 
 
-@post("/calls/numbers", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/calls/numbers", may="calls.edit")
 def add_static(
     request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
     """A number that stands for its source wherever it is printed."""
-    caller.must("calls.edit")
     chosen = site_for(house, caller, site)
     if not data.get("source", "").strip():
         raise UserError("The number has no source.", "Say what it stands for, like “billboard”.")
@@ -255,11 +245,10 @@ def add_static(
     return _pools(request, house, caller, chosen, told="numbers" if fresh else "known")
 
 
-@post("/calls/numbers/{number:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/calls/numbers/{number:int}", may="calls.edit")
 def switch(
     request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("calls.edit")
     chosen = site_for(house, caller, site)
     store.switch_number(house, chosen, number, data.get("is_on") == "1", caller.person_id)
     return _pools(request, house, caller, chosen, _number(data.get("pool"), 0, 10**9))

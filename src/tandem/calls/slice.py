@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from tandem.accounts.house import FirstStep, House, Slice
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.calls import store
@@ -11,13 +10,15 @@ from tandem.calls.moments import moments
 from tandem.calls.routes import ROUTES
 from tandem.calls.systems import SYSTEMS
 from tandem.connections.store import connections_of
+from tandem.core.context import House
+from tandem.core.slice import FirstStep, Slice
 
 PUT_AWAY_EVERY_S = 60.0
 WEIGH_EVERY_S = 900.0
 
 
 def _start(house: House) -> Callable[[], None]:
-    house.parts["numbers"] = lambda asked: store.lend(house, asked)
+    house.offers.lend_number = lambda asked: store.lend(house, asked)
     return lambda: None
 
 
@@ -51,6 +52,5 @@ SLICE = Slice(
     personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),
     forget=store.forget,
     moments=moments,
-    menu=(("Measure", "Calls", "/calls", "phone"),),
     publishes=("calls_heard", "call_credits_heard"),
 )

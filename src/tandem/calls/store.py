@@ -11,7 +11,6 @@ import msgspec
 from sqlalchemy import Connection as Transaction
 from sqlalchemy import case, delete, func, insert, select, update
 
-from tandem.accounts.house import House, NumberAsked
 from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock, progress
@@ -21,6 +20,8 @@ from tandem.calls.model.call import CallFact, merged
 from tandem.calls.model.delay import Delay, fitted
 from tandem.calls.model.posterior import Candidate, Credit, posterior
 from tandem.calls.tables import leases, numbers, pools
+from tandem.core.context import House
+from tandem.core.slice import NumberAsked
 from tandem.people import store as people
 from tandem.people.model.identifier import Kind, phone, phone_of
 

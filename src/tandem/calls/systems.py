@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import SourceError
@@ -17,6 +16,7 @@ from tandem.calls.sources import asterisk, callrail, calltouch, generic, mango, 
 from tandem.calls.sources.common import REGION
 from tandem.connections.http import Http, may_reach
 from tandem.connections.model import Connection, Delivery, Field, Polled, System
+from tandem.core.context import House
 
 LISTEN_S = 1.0
 LOGIN_S = 10.0
@@ -64,6 +64,10 @@ class Line(msgspec.Struct):
     waiting: list[asterisk.Message]
 
 
+class Lines(dict[int, Line]):
+    """The open lines of this process, by connection."""
+
+
 ASTERISK = (
     Field(name="host", label="Host", is_address=True),
     Field(name="port", label="Port", is_required=False, default="5038"),
@@ -88,7 +92,7 @@ def listen(house: House, site: Site, held: Connection) -> Polled:
 
     raises   SourceError when it breaks or the manager refuses the login; it is opened again later
     """
-    lines: dict[int, Line] = house.parts.setdefault("asterisk", {})
+    lines = house.state(Lines)
     line = lines.get(held.id) or _opened(house, held)
     lines[held.id] = line
     facts, until = list[CallFact](), time.monotonic() + LISTEN_S

@@ -1,11 +1,11 @@
 """What people say of a call after it: worth something, a repeat, spam, a wrong number."""
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.calls.store import SQL
+from tandem.core.context import House
 
 TAGS = ("target", "repeat", "spam", "wrong number")
 

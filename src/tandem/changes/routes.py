@@ -11,14 +11,15 @@ from litestar import Request, Response, delete, get, post
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.changes import store
 from tandem.changes.model import KINDS, Change, from_github, from_gitlab
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import ANYONE, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
@@ -59,11 +60,10 @@ def hook_secret(house: House, site: Site, system: str) -> str:
     return hmac.new(house.secret, f"hook:{system}:{site.key}".encode(), hashlib.sha256).hexdigest()
 
 
-@get("/changes", sync_to_thread=True, include_in_schema=False)
+@get_page("/changes", "Changes", icon="git-commit-horizontal", group="Signal", may="changes.read", is_at_hand=True)
 def page(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, days: int = 120
 ) -> Response[str]:
-    caller.must("changes.read")
     return _page(request, house, caller, site_for(house, caller, site), min(max(days, 1), 3700))
 
 
@@ -93,11 +93,10 @@ HOOK_EXAMPLE = """curl -X POST "{base}/api/changes?site={site}" \\
 """What a pipeline runs where no webhook fits."""
 
 
-@post("/changes", sync_to_thread=True, include_in_schema=False)
+@post_form("/changes", may="changes.add")
 def add(
     request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("changes.add")
     chosen = site_for(house, caller, site)
     at = _local_moment(data.get("at", ""), chosen)
     change = Change(
@@ -123,22 +122,20 @@ def _local_moment(text: str, site: Site) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=site.tz)
 
 
-@post("/changes/{change_id:int}/remove", sync_to_thread=True, include_in_schema=False)
+@post_form("/changes/{change_id:int}/remove", may="changes.add")
 def remove(
     request: Request[Any, Any, Any], house: House, caller: Caller, change_id: int, site: str | None = None
 ) -> Response[str]:
-    caller.must("changes.add")
     chosen = site_for(house, caller, site)
     store.remove(house.database, chosen, change_id, by=caller.person_id)
     return _page(request, house, caller, chosen)
 
 
-@get("/api/changes", sync_to_thread=True, tags=["changes"])
+@get("/api/changes", may="changes.read", sync_to_thread=True, tags=["changes"])
 def api_changes(
     house: House, caller: Caller, site: str | None = None, since: datetime | None = None, until: datetime | None = None
 ) -> list[ChangeOut]:
     """The change log of a site, newest first; the last 30 days unless asked otherwise."""
-    caller.must("changes.read")
     until = _zoned(until) or clock.now()
     since = _zoned(since) or until - timedelta(days=30)
     return [shown(c) for c in store.between(house.database, site_for(house, caller, site), since, until)]
@@ -152,10 +149,9 @@ def _zoned(moment: datetime | None) -> datetime | None:
     return moment
 
 
-@post("/api/changes", sync_to_thread=True, tags=["changes"])
+@post("/api/changes", may="changes.add", sync_to_thread=True, tags=["changes"])
 def api_add(house: House, caller: Caller, data: ChangeIn, site: str | None = None) -> ChangeOut:
     """Add a change. With an `id` of yours, sending it again does not add it twice."""
-    caller.must("changes.add")
     change = Change(
         at=data.at or clock.now(),
         kind=data.kind,
@@ -170,17 +166,16 @@ def api_add(house: House, caller: Caller, data: ChangeIn, site: str | None = Non
     return shown(store.add(house.database, site_for(house, caller, site), change, by=caller.person_id))
 
 
-@delete("/api/changes/{change_id:int}", sync_to_thread=True, tags=["changes"])
+@delete("/api/changes/{change_id:int}", may="changes.add", sync_to_thread=True, tags=["changes"])
 def api_remove(house: House, caller: Caller, change_id: int, site: str | None = None) -> None:
     """Take a change out of the log."""
-    caller.must("changes.add")
     store.remove(house.database, site_for(house, caller, site), change_id, by=caller.person_id)
 
 
 # ── webhooks ──
 
 
-@post("/hooks/github/{key:str}", sync_to_thread=True, status_code=202, include_in_schema=False)
+@post_form("/hooks/github/{key:str}", may=ANYONE, status_code=202)
 def github(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
     """GitHub tells of deployments and releases, signed with X-Hub-Signature-256."""
     site = _site(house, key)
@@ -189,7 +184,7 @@ def github(request: Request[Any, Any, Any], house: House, key: str, body: bytes)
     return _kept(house, site, from_github(request.headers.get("x-github-event", ""), _json(body)))
 
 
-@post("/hooks/gitlab/{key:str}", sync_to_thread=True, status_code=202, include_in_schema=False)
+@post_form("/hooks/gitlab/{key:str}", may=ANYONE, status_code=202)
 def gitlab(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
     """GitLab tells of deployments and releases, with the secret in X-Gitlab-Token."""
     site = _site(house, key)

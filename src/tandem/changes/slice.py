@@ -1,9 +1,10 @@
 """What the change log adds to the house."""
 
-from tandem.accounts.house import FirstStep, House, Slice
 from tandem.accounts.model import Site
 from tandem.changes import store
 from tandem.changes.routes import ROUTES
+from tandem.core.context import House
+from tandem.core.slice import FirstStep, Slice
 
 
 def _first_steps(house: House, site: Site) -> list[FirstStep]:
@@ -20,5 +21,4 @@ SLICE = Slice(
     title="Changes",
     routes=ROUTES,
     first_steps=_first_steps,
-    menu=(("Signal", "Changes", "/changes", "git-commit-horizontal"),),
 )

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from tandem.accounts.house import NumberAsked
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
@@ -40,6 +39,7 @@ from tandem.collect.model.hit import (
 from tandem.collect.model.origins import conclude, origin_of
 from tandem.collect.model.places import Place
 from tandem.collect.model.rules import load_rules
+from tandem.core.slice import NumberAsked
 from tandem.people.model.proof import Outcome, check
 
 RETRY_LATER = 30

@@ -10,13 +10,14 @@ from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
-from tandem.accounts.house import House, Recount
 from tandem.accounts.model import Site
 from tandem.base import clock, log
 from tandem.base.database import Database
 from tandem.collect import store
 from tandem.collect.model.rules import RULES_VERSION, Rules, load_rules
 from tandem.collect.tables import healings as t
+from tandem.core.context import House
+from tandem.core.slice import Recount
 
 RANGES = 32
 LOOK_AGAIN_S = 600.0
@@ -125,9 +126,13 @@ def heal_where_needed(house: House) -> None:
             note_healed(house.database, site)
 
 
+class LookedFor(dict[int, float]):
+    """When the main goal of a site was last looked for, in seconds of the monotonic clock."""
+
+
 def _choose_main(house: House, site: Site) -> None:
     """Look every ten minutes for the goal that orders reach, on a site without a main goal."""
-    looked: dict[int, float] = house.parts.setdefault("main_goal_looked_for", {})
+    looked = house.state(LookedFor)
     if time.monotonic() - looked.get(site.id, -LOOK_AGAIN_S) >= LOOK_AGAIN_S:
         looked[site.id] = time.monotonic()
         store.choose_main_by_orders(house.warehouse, house.database, site)

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tandem.accounts.house import House
+import msgspec
+
 from tandem.accounts.store import all_sites
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.spool import sealed
 from tandem.collect.jobs import spool_folders
+from tandem.core.context import House
 
 STANDS_STILL_S = 120.0
 STUCK_S = 900.0
@@ -42,7 +44,7 @@ def troubles(house: House) -> Iterator[UserError]:
             "What is received waits on disk and is not lost; `tandem doctor` tells more.",
             status=503,
             minutes=minutes,
-            why=house.parts.get("loading_problem") or "the loader hangs or does not run",
+            why=house.state(Loading).problem or "the loader hangs or does not run",
         )
     elif (stuck := stuck_s(house)) > STUCK_S:
         yield UserError(
@@ -58,6 +60,23 @@ def troubles(house: House) -> Iterator[UserError]:
             status=503,
             hours=round(moved / 3600, 1),
         )
+
+
+class Loading(msgspec.Struct):
+    """How loading goes in this process: since when it runs, when it last went on, what keeps it, who holds it up.
+
+    since, went_on   seconds of the monotonic clock
+    problem          why nothing can be loaded; empty while it can
+    held_by          what the loader has to wait for; empty when for nothing
+    """
+
+    since: float = 0.0
+    went_on: float = 0.0
+    problem: str = ""
+    held_by: str = ""
+
+    def goes_on(self) -> None:
+        self.went_on = time.monotonic()
 
 
 class Disk:
@@ -87,11 +106,11 @@ class Disk:
 def held(house: House, by: str) -> Iterator[None]:
     """Keep the loader waiting, for as long as it takes; `by` says what for."""
     with house.loading:
-        house.parts["loading_held_by"] = by
+        house.state(Loading).held_by = by
         try:
             yield
         finally:
-            house.parts.pop("loading_held_by", None)
+            house.state(Loading).held_by = ""
 
 
 def minutes_still(house: House) -> int | None:
@@ -100,22 +119,23 @@ def minutes_still(house: House) -> int | None:
     A loader that hangs holds the lock too, and says nothing.
     """
     age = oldest_s(house.settings.folder / "spool")
-    still: float = min(age, time.monotonic() - house.parts.get("loading_went_on", 0.0))
-    is_held = house.parts.get("loading_held_by") and not house.parts.get("loading_problem")
+    loading = house.state(Loading)
+    still = min(age, time.monotonic() - loading.went_on)
+    is_held = loading.held_by and not loading.problem
     return None if still < STANDS_STILL_S or is_held else round(still / 60)
 
 
 def stuck_s(house: House) -> float:
     """For how long the oldest batch that was begun has not been finished while this process ran, in seconds."""
-    if house.parts.get("loading_held_by"):
+    loading = house.state(Loading)
+    if loading.held_by:
         return 0.0
     ages = [0.0]
     for folder in spool_folders(house.settings.folder / "spool"):
         for manifest in folder.glob("*.batch"):
             with suppress(FileNotFoundError):  # finished meanwhile
                 ages.append(time.time() - manifest.stat().st_mtime)
-    since: float = house.parts.get("loading_since", 0.0)
-    return min(max(ages), time.monotonic() - since)
+    return min(max(ages), time.monotonic() - loading.since)
 
 
 def oldest_s(root: Path) -> float:

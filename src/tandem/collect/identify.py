@@ -7,11 +7,11 @@ from datetime import date, datetime
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.collect import store as collect
 from tandem.collect.jobs import Identified
+from tandem.core.context import House
 from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor

@@ -739,3 +739,7 @@ def _ms(began: float) -> int:
 def spool_folders(root: Path) -> Iterator[Path]:
     """The spools of all collectors on this machine."""
     yield from (p for p in sorted(root.glob("*")) if p.is_dir())
+
+
+class Loaders(dict[str, Loader]):
+    """The loaders of this process, by the name of their spool."""

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
-from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
 from tandem.collect import store
+from tandem.core.context import House
+from tandem.core.slice import Moment
 
 
 def moments(house: House, site: Site, nodes: Sequence[int]) -> list[Moment]:

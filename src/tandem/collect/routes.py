@@ -13,17 +13,19 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from msgspec import Meta
 
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, recounted
 from tandem.accounts.model import Site
+from tandem.accounts.store import secret
 from tandem.base import clock
 from tandem.base.spool import records_in
 from tandem.collect import store
 from tandem.collect.batches import all_aside, read_record
 from tandem.collect.door import Door, Sender
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
-from tandem.metrics.ask import Desk, Question
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, post_form
+from tandem.core.query import Question
 from tandem.metrics.period import period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -65,22 +67,29 @@ class EventsOut(msgspec.Struct, frozen=True):
     refused: dict[str, str]
 
 
-@post("/api/events", status_code=202, tags=["events"])
+@post("/api/events", may="events.send", status_code=202, tags=["events"])
 async def api_events(house: House, caller: Caller, data: EventsIn, site: str | None = None) -> EventsOut:
     """Send events from a server: up to 1,000 at a time, at most a week old. The same id never counts twice."""
-    caller.must("events.send")
     chosen = site_for(house, caller, site)
-    door: Door = house.parts["door"]
+    door = house.state(Door)
     now, refused, taken = clock.now_ms(), list[tuple[str, str]](), list[EventIn]()
     for event in data.events:
         if why := _too_early_or_late(event, now):
             refused.append((event.id, why))
         else:
             taken.append(event)
-    names: bytes = house.parts["visitor_names"]
+    names = visitor_names(house)
     sent = [(_visitor(names, chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
     refused += await door.take_from_server(chosen, sent, [why for _, why in refused])
     return EventsOut(len(data.events) - len(refused), dict(refused))
+
+
+class VisitorNames(bytes):
+    """The secret that visitors named by a server are hashed with."""
+
+
+def visitor_names(house: House) -> VisitorNames:
+    return house.state(VisitorNames, lambda: VisitorNames(secret(house.database, "visitors")))
 
 
 def _visitor(names: bytes, site: Site, text: str) -> int:
@@ -125,15 +134,14 @@ def _wire(event: EventIn, now: int) -> WireEvent:
 # ── goals ──
 
 
-@get("/goals", sync_to_thread=True, include_in_schema=False)
+@get_page("/goals", "Goals", icon="target", group="Measure", may="figures.read")
 def goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    caller.must("figures.read")
     return _goals(request, house, caller, site_for(house, caller, site))
 
 
 def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site) -> Response[str]:
     period = period_of("30d", site.zone, clock.now())
-    desk: Desk = house.parts["desk"]
+    desk = house.runner
     question = Question(
         site=site.id,
         zone=site.zone,
@@ -151,38 +159,35 @@ def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: 
         site=site,
         goals=store.goals_of(house.database, site),
         counts=counts,
-        recounted=found.share if (found := recounted(house, site)) else None,
+        recounted=found.share if (found := house.offers.recounted(site)) else None,
     )
 
 
-@post("/goals", sync_to_thread=True, include_in_schema=False)
+@post_form("/goals", may="goals.edit")
 def add_goal(
     request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("goals.edit")
     chosen = site_for(house, caller, site)
     name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
     store.add_goal(house.database, chosen, name, kind, match, by=caller.person_id)
     return _goals(request, house, caller, chosen)
 
 
-@post("/goals/{goal_id:int}/main", sync_to_thread=True, include_in_schema=False)
+@post_form("/goals/{goal_id:int}/main", may="goals.edit")
 def choose_main(
     request: Request[Any, Any, Any], house: House, caller: Caller, goal_id: int, data: Form, site: str | None = None
 ) -> Response[str]:
     """Let conversions rest on this goal, or make it a step on the way."""
-    caller.must("goals.edit")
     chosen = site_for(house, caller, site)
     is_main, alone = data.get("is_main") == "1", data.get("alone") == "1"
     store.choose_main(house.database, chosen, goal_id, is_main, by=caller.person_id, alone=alone)
     return _goals(request, house, caller, chosen)
 
 
-@post("/goals/{goal_id:int}/retire", sync_to_thread=True, include_in_schema=False)
+@post_form("/goals/{goal_id:int}/retire", may="goals.edit")
 def retire_goal(
     request: Request[Any, Any, Any], house: House, caller: Caller, goal_id: int, site: str | None = None
 ) -> Response[str]:
-    caller.must("goals.edit")
     chosen = site_for(house, caller, site)
     store.retire_goal(house.database, chosen, goal_id, by=caller.person_id)
     return _goals(request, house, caller, chosen)
@@ -191,10 +196,9 @@ def retire_goal(
 # ── the ledger of reception ──
 
 
-@get("/reception", sync_to_thread=True, include_in_schema=False)
+@get_page("/reception", "Reception", icon="inbox", group="Measure", may="reception.read")
 def reception(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
     """What came in, and what became of it: nothing is lost without a line here."""
-    caller.must("reception.read")
     chosen = site_for(house, caller, site)
     days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
     nowhere = store.reception(house.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
@@ -240,10 +244,9 @@ class ReceptionOut(msgspec.Struct, frozen=True):
     balance: int
 
 
-@get("/api/reception", sync_to_thread=True, tags=["events"])
+@get("/api/reception", may="reception.read", sync_to_thread=True, tags=["events"])
 def api_reception(house: House, caller: Caller, site: str | None = None) -> list[ReceptionOut]:
     """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
-    caller.must("reception.read")
     chosen = site_for(house, caller, site)
     days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
     return [ReceptionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]

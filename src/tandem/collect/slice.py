@@ -5,8 +5,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from tandem.accounts.house import House, NumberAsked, Slice
-from tandem.accounts.store import secret
 from tandem.base import clock, log
 from tandem.base.jobs import LONGEST_WAIT_S, Job
 from tandem.base.spool import Spool
@@ -14,12 +12,15 @@ from tandem.base.warehouse import Fault, fault_of
 from tandem.collect import start, store
 from tandem.collect.door import Door, Salts
 from tandem.collect.healing import heal_where_needed, recounted
+from tandem.collect.health import Loading
 from tandem.collect.identify import keep
-from tandem.collect.jobs import Loader, spool_folders
+from tandem.collect.jobs import Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.moments import moments
-from tandem.collect.routes import ROUTES
+from tandem.collect.routes import ROUTES, visitor_names
+from tandem.core.context import House
+from tandem.core.slice import NumberAsked, Slice
 from tandem.people.signing import FreshSecrets
 
 _log = log.get("collect")
@@ -51,27 +52,25 @@ def open_door(house: House, spool_name: str) -> tuple[Door, Spool]:
     folder = chosen.folder / "spool" / spool_name
     spool = Spool(folder, chosen.spool_mb << 20)
     places = Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
+
+    def lend(asked: NumberAsked) -> Mapping[str, Any]:
+        return house.offers.lend_number(asked)  # the slice that can may start after this one
+
     door = Door(
-        spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lambda asked: _number(house, asked),
+        spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lend,
         FreshSecrets(house),
     )  # fmt: skip
     return door, spool
 
 
-def _number(house: House, asked: NumberAsked) -> Mapping[str, Any]:
-    """The number of another slice's pools, if one is there: it may start after this one."""
-    lend = house.parts.get("numbers")
-    return lend(asked) if lend else {}
-
-
 def _start(house: House) -> Callable[[], None]:
     door, spool = open_door(house, house.settings.collector)
     agent_of("")  # loads the rules of user agents now rather than at the first hit
-    house.parts["goal_names"] = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
-    house.parts["recounted"] = lambda site: recounted(house, site)
-    house.parts["door"] = door
-    house.parts["visitor_names"] = secret(house.database, "visitors")
-    house.parts["loading_went_on"] = house.parts["loading_since"] = time.monotonic()
+    house.offers.goal_names = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
+    house.offers.recounted = lambda site: recounted(house, site)
+    house.keep(door)
+    visitor_names(house)
+    house.keep(Loading(went_on=time.monotonic(), since=time.monotonic()))
 
     def stop() -> None:
         spool.close()
@@ -85,7 +84,7 @@ def load_spools(house: House, at_once: bool = False) -> int:
 
     at_once   put aside what cannot be loaded without trying it again first
     """
-    loaders: dict[str, Loader] = house.parts.setdefault("loaders", {})
+    loading, loaders = house.state(Loading), house.state(Loaders)
     total, first = 0, None
     with house.loading:
         for folder in spool_folders(house.settings.folder / "spool"):
@@ -93,14 +92,14 @@ def load_spools(house: House, at_once: bool = False) -> int:
                 folder.name,
                 Loader(house.warehouse, house.database, folder, identified=lambda site, told: keep(house, site, told)),
             )
-            loader.went_on = lambda: house.parts.update(loading_went_on=time.monotonic())
+            loader.went_on = loading.goes_on
             loader.wait_s = lambda failures: min(LONGEST_WAIT_S, LOAD_EVERY_S * 2.0**failures)
             try:
                 total += loader.load_all(at_once)
             except Exception as error:  # noqa: BLE001 - one collector's spool does not hold up the others'
                 first = first or error
     if first is not None or not any(loader.is_stuck for loader in loaders.values()):
-        house.parts["loading_problem"] = "" if first is None else fault_of(first).value
+        loading.problem = "" if first is None else fault_of(first).value
     if first is not None:
         raise first
     return total
@@ -134,7 +133,6 @@ SLICE = Slice(
     start=_start,
     moments=moments,
     owns=("events", "visit_rows", "origins", "agents", "reception", "stale_visits"),
-    menu=(("Measure", "Goals", "/goals", "target"), ("Measure", "Reception", "/reception", "inbox")),
     personal=(("events", "visitor"), ("visit_rows", "visitor")),
     publishes=("visits", "sales", "pageviews", "attention", "actions", "conversions", "vitals"),
 )

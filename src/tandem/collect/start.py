@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 
 from tandem.accounts import tries
-from tandem.accounts.first_steps import first_steps
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import FirstStep, House
 from tandem.accounts.model import Site
 from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, web
@@ -22,6 +18,12 @@ from tandem.collect import store
 from tandem.collect.model import site_check
 from tandem.collect.model.site_check import Problem
 from tandem.connections.http import WebPage, fetch_page
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.first_steps import first_steps, put_away
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, get_part, post_form
+from tandem.core.slice import FirstStep
 
 FRESH = timedelta(days=1)
 CHECKS = (20, 300)
@@ -31,10 +33,9 @@ READ_WITHIN_S = 10.0
 TOO_LONG = Problem("The start page takes too long to be read.", "Look for the tag in its source yourself.")
 
 
-@get("/start", sync_to_thread=True, include_in_schema=False)
+@get_page("/start", "First visit", may="figures.read")
 def start(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
     """The script to copy, how to put it in with the usual tools, and what has come in so far."""
-    caller.must("figures.read")
     chosen, base = site_for(house, caller, site), house.settings.base_url
     return framed(
         request,
@@ -50,10 +51,17 @@ def start(request: Request[Any, Any, Any], house: House, caller: Caller, site: s
     )
 
 
-@get("/start/now", sync_to_thread=True, include_in_schema=False)
+@post_form("/start/put-away", may="figures.read")
+def put_first_steps_away(house: House, caller: Caller, site: str | None = None) -> Response[str]:
+    """Show whoever is signed in the first steps of a site no more."""
+    if caller.person is not None:
+        put_away(house.database, caller.person, site_for(house, caller, site))
+    return Response("", media_type="text/html", status_code=200)
+
+
+@get_part("/start/now", may="figures.read")
 def start_now(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
     """What has come in and been done so far, as a fragment that the page asks for again and again."""
-    caller.must("figures.read")
     chosen = site_for(house, caller, site)
     return framed(
         request,
@@ -87,12 +95,11 @@ def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@post("/start/check", sync_to_thread=True, include_in_schema=False, status_code=200)
+@post_form("/start/check", may="connections.edit")
 def start_check(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
 ) -> Response[str]:
     """Fetch the site's start page, and say what keeps it from being counted."""
-    caller.must("connections.edit")
     chosen = site_for(house, caller, site)
     page, problems = judged_within(house, chosen, caller.workspace_id)
     told = [(*(web.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems]
@@ -174,4 +181,4 @@ def steps(house: House, site: Site) -> list[FirstStep]:
     ]  # fmt: skip
 
 
-ROUTES = [start, start_now, start_check]
+ROUTES = [start, put_first_steps_away, start_now, start_check]

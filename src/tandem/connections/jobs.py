@@ -2,12 +2,12 @@
 
 from datetime import timedelta
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, log
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store
 from tandem.connections.model import Connection, Delivery, System
+from tandem.core.context import House
 
 LONGEST_WAIT = timedelta(hours=1)
 _log = log.get("connections")

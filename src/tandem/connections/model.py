@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.core.context import House
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):

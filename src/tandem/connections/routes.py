@@ -4,26 +4,27 @@ import hmac
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from litestar import Request, Response, get, post, route
+from litestar import Request, Response, route
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
 from tandem.connections import store
 from tandem.connections.model import Connection, Incoming, System, Systems
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import ANYONE, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems", "reconcile": "Web analytics"}
 MOST_BYTES = 1 << 20
 
 
-@get("/connections", sync_to_thread=True, include_in_schema=False)
+@get_page("/connections", "Connections", icon="plug", group="Settings", may="connections.edit")
 def page(
     request: Request[Any, Any, Any],
     house: House,
@@ -32,7 +33,6 @@ def page(
     area: str = "",
     system: str = "",
 ) -> Response[str]:
-    caller.must("connections.edit")
     return _page(request, house, caller, site_for(house, caller, site), store.systems_of(house).get((area, system)))
 
 
@@ -63,11 +63,10 @@ def _takes_hooks(systems: Systems, held: Connection) -> bool:
     return system is not None and system.accept is not None
 
 
-@post("/connections", sync_to_thread=True, status_code=201, include_in_schema=False)
+@post_form("/connections", may="connections.edit", status_code=201)
 def add(
     request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("connections.edit")
     chosen = site_for(house, caller, site)
     system = store.systems_of(house).get((data.get("area", ""), data.get("system", "")))
     if system is None:
@@ -76,22 +75,20 @@ def add(
     return _page(request, house, caller, chosen)
 
 
-@post("/connections/{number:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/connections/{number:int}", may="connections.edit")
 def change(
     request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("connections.edit")
     chosen = site_for(house, caller, site)
     held = store.connection(house, number, chosen)
     store.change(house, chosen, held, data.get("name", held.name), data, data.get("is_on") == "1", caller.person_id)
     return _page(request, house, caller, chosen)
 
 
-@post("/connections/{number:int}/poll", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/connections/{number:int}/poll", may="connections.edit")
 def poll(
     request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
 ) -> Response[str]:
-    caller.must("connections.edit")
     chosen = site_for(house, caller, site)
     held = store.connection(house, number, chosen)
     store.poll_now(house, held)
@@ -99,11 +96,10 @@ def poll(
     return _page(request, house, caller, chosen)
 
 
-@post("/connections/{number:int}/remove", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/connections/{number:int}/remove", may="connections.edit")
 def remove(
     request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
 ) -> Response[str]:
-    caller.must("connections.edit")
     chosen = site_for(house, caller, site)
     store.remove(house, chosen, store.connection(house, number, chosen), caller.person_id)
     return _page(request, house, caller, chosen)
@@ -111,6 +107,7 @@ def remove(
 
 @route(
     "/hooks/in/{number:int}/{token:str}",
+    may=ANYONE,
     http_method=["GET", "POST"],
     sync_to_thread=True,
     status_code=200,

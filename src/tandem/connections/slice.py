@@ -1,10 +1,11 @@
 """What connections add to the house: a page, the door for webhooks, and two jobs."""
 
-from tandem.accounts.house import House, Slice
 from tandem.base.jobs import Job
 from tandem.connections import store
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.routes import ROUTES
+from tandem.core.context import House
+from tandem.core.slice import Slice
 
 INBOX_EVERY_S = 1.0
 POLL_EVERY_S = 5.0
@@ -24,5 +25,4 @@ SLICE = Slice(
     title="Connections",
     routes=ROUTES,
     jobs=_jobs,
-    menu=(("Settings", "Connections", "/connections", "plug"),),
 )

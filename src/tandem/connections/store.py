@@ -10,7 +10,6 @@ import msgspec
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
@@ -19,6 +18,7 @@ from tandem.connections.http import is_sealed_on_its_way
 from tandem.connections.model import Connection, Delivery, Incoming, System, Systems
 from tandem.connections.tables import connections as t
 from tandem.connections.tables import inbox
+from tandem.core.context import House
 
 LONGEST_WAIT = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -35,8 +35,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 def systems_of(house: House) -> Systems:
     """The outside systems that slices can speak to, by area and id."""
-    systems: Systems = house.parts["systems"]
-    return systems
+    return house.systems
 
 
 def add(

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Delivery, Polled, System
+from tandem.core.context import House
 from tandem.crm import kept, remap, store
 from tandem.crm.kept import Chosen, Told
 from tandem.crm.model.deal import NEVER, DealFact, Problem

@@ -13,11 +13,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import delete, func, insert, or_, select, tuple_, update
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.connections.model import Connection
+from tandem.core.context import House
 from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Raw
 from tandem.crm.store import Ends

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import UTC
 
-from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
+from tandem.core.context import House
+from tandem.core.slice import Moment
 from tandem.crm import store
 
 TITLES = {

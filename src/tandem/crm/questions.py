@@ -8,11 +8,11 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import sql_text
 from tandem.connections.model import Connection
+from tandem.core.context import House
 from tandem.crm import store
 from tandem.crm.kept import Chosen
 from tandem.crm.model.mapping import stage_key

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import log
 from tandem.connections.model import Connection
+from tandem.core.context import House
 from tandem.crm import kept, store
 from tandem.crm.kept import Chosen
 from tandem.crm.model.deal import DealFact, Problem, StageKind

@@ -4,22 +4,23 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, sent_by, site_for
-from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.accounts.work import watched
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.connections.model import Connection
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, post_form
+from tandem.core.progress import watched
 from tandem.crm import jobs, kept, questions, remap, store
 from tandem.crm.kept import Chosen
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
@@ -30,7 +31,7 @@ from tandem.crm.sources.api import key_of
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
-from tandem.metrics.breakdown import breakdown, desk_of, splits_of, totals
+from tandem.metrics.breakdown import breakdown, splits_of, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
 
@@ -46,9 +47,8 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
     return View(path="/deals", address=address, keep=kept)
 
 
-@get("/deals", sync_to_thread=True, include_in_schema=False)
+@get_page("/deals", "Deals", icon="handshake", group="Measure", may="deals.read")
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("deals.read")
     view, asked = _view(request, house, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
@@ -66,7 +66,7 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         house,
         caller,
         "crm/deals.html",
-        **view.top(questions.FILTER_BY, goal_names(house, view.address.site)),
+        **view.top(questions.FILTER_BY, house.offers.goal_names(view.address.site)),
         now=now,
         went_of=went_of,
         tiles=[FIGURES[name] for name in questions.TILES],
@@ -86,24 +86,16 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
     )
 
 
-@post(
-    "/deals/import",
-    sync_to_thread=True,
-    status_code=200,
-    include_in_schema=False,
-    request_max_body_size=LARGEST_FILE,
-    guards=[sent_by("deals.edit")],
-)
+@post_form("/deals/import", may="deals.edit", request_max_body_size=LARGEST_FILE)
 def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[str]:
     """A file of records: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
-    caller.must("deals.edit")
     site, file = site_for(house, caller, request.query_params.get("site")), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the CSV file that the CRM exported.")
     with on_disk(file.file, file.filename) as path, watched(request, house, caller):
         brought = jobs.bring_in(house, site, path, data.get("act") != "take", caller.person_id)
     if not brought.is_dry and not brought.problems:
-        desk_of(house).look_again()
+        house.runner.look_again()
         with house.database.write() as c:
             note(c, site.workspace_id, caller.person_id, "deals.imported", site.key, fresh=brought.fresh)
     return framed(request, house, caller, "crm/_import.html", site=site, **msgspec.structs.asdict(brought))
@@ -121,7 +113,7 @@ def _held(house: House, caller: Caller, request: Request[Any, Any, Any], number:
     return site, held
 
 
-@get("/deals/mapping/{number:int}", sync_to_thread=True, include_in_schema=False)
+@get_page("/deals/mapping/{number:int}", "Fields and stages", may="deals.edit")
 def mapping(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[str]:
     """How the records of one connection are read, and the choices that the CRM itself gives."""
     site, held = _held(house, caller, request, number)
@@ -153,7 +145,7 @@ def _mapping(
     )
 
 
-@post("/deals/mapping/{number:int}", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/deals/mapping/{number:int}", may="deals.edit")
 def change_mapping(
     request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form
 ) -> Response[str]:
@@ -167,7 +159,7 @@ def change_mapping(
         names = {stage_key(s.kind, s.stage): s.label for s in jobs.listed(house, held).stages}
         is_done = jobs.keep_mapping(house, site, held, msgspec.structs.replace(chosen, names=before.names | names),
                                     caller.person_id)  # fmt: skip
-        desk_of(house).look_again()
+        house.runner.look_again()
         return _mapping(request, house, caller, site, held, "kept" if is_done else "waits")
     trial = remap.tried(house, site, held, jobs.CRMS[held.system].mapping, chosen)
     return framed(

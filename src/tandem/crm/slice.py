@@ -1,9 +1,10 @@
 """What crm adds to the house: leads and deals from CRM systems, and where they came from."""
 
-from tandem.accounts.house import FirstStep, House, Slice
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.connections.store import connections_of
+from tandem.core.context import House
+from tandem.core.slice import FirstStep, Slice
 from tandem.crm import kept, store
 from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again
 from tandem.crm.moments import moments
@@ -47,6 +48,5 @@ SLICE = Slice(
         ("deal_rows", "node"), ("deal_rows", "visitor"), ("deal_rows", "phone"), ("deal_rows", "email"),
         ("deal_snapshots", "node"), ("deal_origins", "node"), ("deal_origins", "visitor"),
     ),
-    menu=(("Measure", "Deals", "/deals", "handshake"),),
     publishes=("deals", "deals_moved"),
 )  # fmt: skip

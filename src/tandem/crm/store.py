@@ -7,10 +7,10 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, progress
 from tandem.base.warehouse import Step, sql_text, steps_of
+from tandem.core.context import House
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 
-from tandem.accounts.house import House
 from tandem.base import log
 from tandem.base.errors import SourceError
+from tandem.core.context import House
 from tandem.delivery import smtp, store
 from tandem.delivery.model import EMAIL, Waiting
 

@@ -1,7 +1,8 @@
 """What the outbox adds to the house: the job that sends, and the one that forgets."""
 
-from tandem.accounts.house import House, Slice
 from tandem.base.jobs import Job
+from tandem.core.context import House
+from tandem.core.slice import Slice
 from tandem.delivery import store
 from tandem.delivery.jobs import send_due
 

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Person
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.delivery.model import EMAIL, KINDS, MOST_TRIES, Message, State, Waiting, wait_after
 from tandem.delivery.tables import outbox as t
 from tandem.delivery.tables import preferences

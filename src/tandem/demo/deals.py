@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.calls.model.call import CallFact
 from tandem.connections import store as connections
+from tandem.core.context import House
 from tandem.crm import jobs as crm_jobs
 from tandem.crm import store as crm
 from tandem.crm.model.deal import DealFact, StageKind, Was

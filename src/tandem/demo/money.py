@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.ads import jobs as ads
 from tandem.ads.model import AdDay
@@ -21,6 +20,7 @@ from tandem.calls import store as calls
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.model.delay import Delay
 from tandem.calls.model.pool import Traffic, least_recently_used
+from tandem.core.context import House
 from tandem.demo.deals import Phones, Rang, seed_deals
 from tandem.demo.truth import CallTruth, MoneyTruth
 from tandem.people import store as people

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
+from tandem.core.context import House
 from tandem.imports.uploads import on_disk
 from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.rules import Rules, usual

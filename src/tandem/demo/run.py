@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.app import make_app, open_house
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
+from tandem.core.context import House
 from tandem.demo.company import SITE_KEY
 from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, Progress, seed
 from tandem.demo.shop import serve_shop
@@ -51,7 +51,7 @@ def run(settings: Settings, around: Around, events: int = EVENTS, fresh: bool = 
     if not is_seeded:
         _seeded(house, events)
         (folder / DONE).touch()
-    house.parts["demo_sign_ins"] = [(role, email, PASSWORD) for role, _, email in PEOPLE]
+    house.offers.demo_sign_ins = [(role, email, PASSWORD) for role, _, email in PEOPLE]
     check_port(settings.host, settings.port)  # seeding took minutes
     check_port("127.0.0.1", shop_port)
     shop = serve_shop(settings.base_url, shop_port, SITE_KEY, secret=_secret(house))

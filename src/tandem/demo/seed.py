@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tandem.accounts import store as accounts
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.changes import store as changes
@@ -21,6 +20,7 @@ from tandem.collect.jobs import FACT_COLUMNS
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import load_rules
+from tandem.core.context import House
 from tandem.demo.company import CURRENCY, HOST, SITE_KEY, SITE_NAME, ZONE, Company, DemoChange, Facts, goals
 from tandem.demo.money import seed_money
 from tandem.demo.outside import seed_outside

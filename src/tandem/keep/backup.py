@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from tandem import __version__
-from tandem.accounts.house import House
 from tandem.accounts.store import all_sites, note
 from tandem.app import SLICES
 from tandem.base import clock
@@ -22,6 +21,7 @@ from tandem.base.vault import FILE as KEY
 from tandem.base.warehouse import Step, Warehouse, migrate
 from tandem.collect import store as collect
 from tandem.collect.health import held
+from tandem.core.context import House
 from tandem.keep import archive, control, facts, records
 from tandem.keep.archive import Manifest, Reader, Table, Writer
 from tandem.keep.control import Tell

@@ -3,12 +3,12 @@
 from typing import Any
 
 from tandem import __version__
-from tandem.accounts.house import House
 from tandem.ads import intake as ads
 from tandem.app import close_house, open_house
 from tandem.base.settings import Settings
 from tandem.calls import intake as calls
 from tandem.collect import healing
+from tandem.core.context import House
 from tandem.keep import backup, control, doctor, erase, export
 from tandem.keep.control import Command, Tell
 

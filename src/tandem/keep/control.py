@@ -18,9 +18,9 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.base import log
 from tandem.base.errors import UserError
+from tandem.core.context import House
 
 FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")

@@ -18,8 +18,6 @@ import msgspec
 from sqlalchemy import select
 
 from tandem import __version__
-from tandem.accounts import first_code
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites, is_set_up
 from tandem.base import clock, vault
@@ -37,13 +35,14 @@ from tandem.collect.model.places import Places
 from tandem.collect.model.rules import RULES_VERSION, load_rules
 from tandem.collect.tables import salts
 from tandem.connections.tables import connections
+from tandem.core.context import House
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
 from tandem.keep import control
 from tandem.keep.backup import UNFINISHED, all_steps, known_keys
 from tandem.keep.control import Tell
 from tandem.people.tables import identifiers
-from tandem.settings import provider
+from tandem.settings import first_code, provider
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 LIBRARIES = ("chdb", "clickhouse-connect", "litestar", "granian", "sqlalchemy", "alembic", "msgspec")
@@ -413,7 +412,7 @@ def _span(seconds: float) -> str:
 
 
 def _jobs(patient: Patient) -> Iterator[Finding]:
-    jobs = patient.house.parts.get("jobs") if patient.house else None
+    jobs = patient.house.jobs if patient.house else None
     for state in jobs.states.values() if jobs else ():
         if state.failures:
             text = f"`{state.name}` has failed {state.failures} times: {state.problem}"

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.app import SLICES
@@ -17,7 +16,9 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import forget_aside
+from tandem.collect.jobs import Loaders
 from tandem.collect.model.hit import visitor_of_cookie
+from tandem.core.context import House
 from tandem.keep import facts
 from tandem.keep.control import Tell
 from tandem.keep.intake import load_what_came_in
@@ -161,7 +162,7 @@ def erase(house: House, args: dict[str, Any], tell: Tell) -> dict[str, Any]:
         tell(0.1, "erasing")
         old = _erased(house.warehouse, every, site)
         old |= _forgotten(house.warehouse, origins, agents)
-        house.parts.pop("loaders", None)  # loaders remember which referrers and user agents they have noted
+        house.forget(Loaders)  # loaders remember which referrers and user agents they have noted
         _balance(house, held)
         _out_of_records(house, sites, nodes)
         forget_aside(house.settings.folder / "spool", every)

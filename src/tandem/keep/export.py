@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.keep import facts
 from tandem.keep.control import Tell
 from tandem.keep.erase import identifier_of, nodes_of, site_of

@@ -4,10 +4,10 @@ import fcntl
 import os
 import time
 
-from tandem.accounts.house import House
 from tandem.base.spool import recover
 from tandem.collect.jobs import spool_folders
 from tandem.collect.slice import load_spools
+from tandem.core.context import House
 
 SEALED_WITHIN_S = 5.0
 

@@ -7,10 +7,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from tandem.accounts.guard import Caller
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
-from tandem.metrics.ask import Filter, Op, Question
+from tandem.core.auth import Caller
+from tandem.core.query import Filter, Op, Question
 from tandem.metrics.catalogue import DIMENSIONS, needed
 from tandem.metrics.period import NAMES, Comparison, Period, period_of
 

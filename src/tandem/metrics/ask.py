@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -20,13 +20,10 @@ from cachetools import LRUCache
 
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Answer, Warehouse
+from tandem.core.query import Filter, Key, Made, Query, Question, Result, Row, Value
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS, WHOLE_VISITS
 from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
-Op = Literal["is", "is_not", "contains", "contains_not"]
-Value = float | int | None
-Key = tuple[Any, ...]
-Made = TypeVar("Made")
 MOST_ROWS = 200_000
 REMEMBERED_BYTES = 48 << 20
 """What remembered answers may hold in all; one that takes more than a quarter of it is asked again each time."""
@@ -36,60 +33,6 @@ AT_ONCE = 2
 ASIDE_WAIT = 4
 """Wide questions of programs, with the one that is answered: each that waits keeps a thread of the server."""
 VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
-
-
-class Filter(msgspec.Struct, frozen=True):
-    """One condition; several values mean any of them."""
-
-    by: str
-    op: Op
-    values: tuple[str, ...]
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """Which figures of a site, over [since, until), split and filtered how.
-
-    with_whole   one split, and the same figures without it beside: their parts need not add up to them
-    """
-
-    site: int
-    zone: str
-    figures: tuple[str, ...]
-    since: datetime
-    until: datetime
-    by: tuple[str, ...] = ()
-    where: tuple[Filter, ...] = ()
-    with_bots: bool = False
-    with_whole: bool = False
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One group: its values of the split, and its figures by id (None: no data)."""
-
-    key: Key
-    figures: dict[str, Value]
-
-
-class Query(NamedTuple):
-    """One SELECT: the counted figures it answers, its text and its bound values."""
-
-    figures: tuple[str, ...]
-    sql: str
-    params: dict[str, Any]
-
-
-class Result(msgspec.Struct, frozen=True):
-    """The rows of a question, with the queries behind them and the time they took."""
-
-    rows: list[Row]
-    queries: tuple[Query, ...]
-    took_ms: float
-    whole: dict[str, Value] = {}
-
-    @property
-    def total(self) -> dict[str, Value]:
-        """The figures without the split: those of a question that has none, or asked for `with_whole`."""
-        return self.whole or (self.rows[0].figures if self.rows else {})
 
 
 def counted(figures: Iterable[str]) -> tuple[str, ...]:

@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from litestar import Request
 
-from tandem.accounts.frame import lens_of
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import lens_of
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
 from tandem.metrics.metric import Ratio

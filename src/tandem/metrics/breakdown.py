@@ -2,9 +2,9 @@
 
 import msgspec
 
-from tandem.accounts.house import House
+from tandem.core.context import House
+from tandem.core.query import Value
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Desk, Value
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Compared, compared
@@ -30,12 +30,6 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
     total: int
 
 
-def desk_of(house: House) -> Desk:
-    """Where this house asks its questions."""
-    desk: Desk = house.parts["desk"]
-    return desk
-
-
 def splits_of(name: str) -> frozenset[str]:
     """The splits that are true for a figure: of a ratio, those true for both of its parts."""
     figure = FIGURES[name]
@@ -47,7 +41,7 @@ def splits_of(name: str) -> frozenset[str]:
 def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
     """The figures of the period, and each beside its comparison; None for what the filters do not suit."""
     suiting = _suiting(figures, address)
-    found = desk_of(house).ask(address.question(with_cases(suiting))).total
+    found = house.runner.ask(address.question(with_cases(suiting))).total
     unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
     return dict.fromkeys(figures) | found, unsuited | compared(house, address, suiting, found)
 
@@ -58,7 +52,7 @@ def breakdown(
     """The figures by a split, the largest first figure first, among equals the largest `then`; without empty rows."""
     names = tuple(f for f in _suiting(figures, address) if by in splits_of(f))
     first = names[0]
-    rows = [r for r in desk_of(house).ask(address.question(names, (by,))).rows if any(r.figures.values())]
+    rows = [r for r in house.runner.ask(address.question(names, (by,))).rows if any(r.figures.values())]
     if then:
         rows.sort(key=lambda r: (-(r.figures[first] or 0), -(r.figures[then] or 0), str(r.key[0])))
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1

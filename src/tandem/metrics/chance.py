@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from tandem.metrics.ask import Value
+from tandem.core.query import Value
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.metric import Metric, Ratio, Unit
 

@@ -17,11 +17,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from cachetools import TTLCache
 
-from tandem.accounts.house import House, Recount, recounted
 from tandem.accounts.model import Site
 from tandem.base.warehouse import sql_text
+from tandem.core.context import House
+from tandem.core.query import Filter, Value
+from tandem.core.slice import Recount
 from tandem.metrics.address import Address
-from tandem.metrics.ask import Desk, Filter, Value, buckets, counted
+from tandem.metrics.ask import buckets, counted
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
 from tandem.metrics.chance import ENOUGH_DAYS, assumed_scatter, is_clear, of_part, scatter_of, with_cases
 from tandem.metrics.metric import Figure, Metric
@@ -213,8 +215,11 @@ class History:
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         last = _week_before(address.period.first)
-        desk: Desk = self._house.parts["desk"]
-        goals = desk.main_goals(address.site.id) if any(p.rests_on_goals for n in names for p in _parts(n)) else ()
+        goals = (
+            self._house.runner.main_goals(address.site.id)
+            if any(p.rests_on_goals for n in names for p in _parts(n))
+            else ()
+        )
         about = (address.site.id, _digest((address.site.zone, address.where, address.with_bots, last, goals)))
         with self._lock:
             found: dict[str, float | None] = {
@@ -237,9 +242,8 @@ class History:
         asked = tuple(n for n in names if firsts[n] <= last - timedelta(days=ENOUGH_DAYS - 1))
         if not asked:
             return {n: [] for n in names}
-        desk: Desk = self._house.parts["desk"]
         question = address.question(with_cases(asked), ("day",), weeks)
-        rows = {row.key[0]: row.figures for row in desk.ask(question).rows}
+        rows = {row.key[0]: row.figures for row in self._house.runner.ask(question).rows}
         days = {day: rows.get(day, {}) for day in buckets(question)}
         return {n: [d for day, d in days.items() if day >= firsts[n]] if n in asked else [] for n in names}
 
@@ -257,8 +261,7 @@ class History:
         known = self._known.get(key)
         if known and known[1] and at - known[0] < FRESH_S:
             return known[1]
-        desk: Desk = self._house.parts["desk"]
-        found = [float(row[0]) for row in desk.look_up(sql, bound)]
+        found = [float(row[0]) for row in self._house.runner.look_up(sql, bound)]
         self._known[key] = (at, found)
         return found
 
@@ -271,7 +274,7 @@ def recounting(
     Whatever is read range by range of visitors from rows that are being rewritten is mixed meanwhile: what rests on
     goals while goals have changed, and all that is derived of visits while rules, hosts or the currency have.
     """
-    return share_of(recounted(house, site), figures, by, where)
+    return share_of(house.offers.recounted(site), figures, by, where)
 
 
 def share_of(
@@ -303,7 +306,7 @@ def reason_of(
 
     None if it bears one, or if nothing is compared
     """
-    return reason_known(house, address, name, recounted(house, address.site), before, by)
+    return reason_known(house, address, name, house.offers.recounted(address.site), before, by)
 
 
 def reason_known(
@@ -350,7 +353,7 @@ def compared(house: House, address: Address, figures: Sequence[str], now: dict[s
     """
     alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
     before = address.before
-    anew = recounted(house, address.site)
+    anew = house.offers.recounted(address.site)
     reasons = {f: reason_known(house, address, f, anew, before) for f in figures}
     found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
     if before is None:
@@ -372,7 +375,7 @@ def _compared(
     """Figures that bear a comparison, over these spans."""
     (period, earlier, last), asked = spans, with_cases(names)
     needs_now = last is not None or any(n not in now for n in asked)
-    desk: Desk = house.parts["desk"]
+    desk = house.runner
     questions = [address.question(asked, period=p) for p in ((earlier, period) if needs_now else (earlier,))]
     results = [r.total for r in desk.ask_all(questions)]
     old, new = results[0], results[1] if needs_now else now
@@ -451,11 +454,9 @@ def _settles_after(name: str) -> int:
 
 def history_of(house: House) -> History:
     """What this house knows of its sites' past."""
-    history: History = house.parts.setdefault("history", History(house))
-    return history
+    return house.state(History, lambda: History(house))
 
 
 def goals_missing(house: House, site: Site) -> bool:
     """Whether nobody has chosen a main goal, so that conversions cannot be counted."""
-    desk: Desk = house.parts["desk"]
-    return not desk.main_goals(site.id)
+    return not house.runner.main_goals(site.id)

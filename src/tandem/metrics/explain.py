@@ -2,7 +2,8 @@
 
 import msgspec
 
-from tandem.metrics.ask import Desk, Question, counted
+from tandem.core.query import QueryRunner, Question
+from tandem.metrics.ask import counted
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.metric import Ratio
 
@@ -20,13 +21,13 @@ class Explanation(msgspec.Struct, frozen=True):
     queries: list[tuple[str, dict[str, str]]]
 
 
-def explained(figure_id: str, question: Question, desk: Desk) -> Explanation:
+def explained(figure_id: str, question: Question, runner: QueryRunner) -> Explanation:
     """The figure's meaning, and the SQL that this question would run for it."""
     counted((figure_id,))
     figure = FIGURES[figure_id]
     asked = msgspec.structs.replace(question, figures=(figure_id,))
     formula = f"{figure.top} / {figure.bottom}" if isinstance(figure, Ratio) else f"{figure.value} from {figure.view}"
-    queries = [(q.sql, {k: str(v) for k, v in q.params.items()}) for q in desk.planned(asked)]
+    queries = [(q.sql, {k: str(v) for k, v in q.params.items()}) for q in runner.planned(asked)]
     return Explanation(
         figure.id, figure.label, figure.unit, figure.owner, figure.marketers, figure.engineers, formula, queries
     )

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import msgspec
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.people import store
 from tandem.people.model.identifier import Identifier, Kind, masked
 from tandem.people.store import SQL

@@ -2,17 +2,21 @@
 
 from datetime import datetime, timedelta
 
-from tandem.accounts.house import House
 from tandem.base import clock, log
+from tandem.core.context import House
 from tandem.people import store
 
 WHOLE_EVERY = timedelta(days=1)
 _log = log.get("people")
 
 
+class StitchedWhole(dict[int, datetime]):
+    """When all evidence of a site was last looked at in this process."""
+
+
 def stitch_where_needed(house: House) -> int:
     """Stitch every site; returns how many identifiers have another person now."""
-    wholes: dict[int, datetime] = house.parts.setdefault("stitched_whole", {})
+    wholes = house.state(StitchedWhole)
     moved = 0
     for site in house.sites().values():
         # At the start everything: what was noted just before a crash waits in no memory.

@@ -4,18 +4,20 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.audit import note_act
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, site_for
-from tandem.accounts.house import House, Moment
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.audit import note_act
+from tandem.core.auth import Caller, site_for
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, post_form
+from tandem.core.slice import Moment
 from tandem.people import hints, signing, store
 from tandem.people.model.identifier import Kind, read
 from tandem.people.model.proof import VALID_S, Outcome
@@ -55,11 +57,10 @@ class Day(msgspec.Struct, frozen=True):
     moments: list[Moment]
 
 
-@get("/people", sync_to_thread=True, include_in_schema=False)
+@get_page("/people", "People", icon="users", group="Measure", may="profiles.read")
 def page(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, q: str = ""
 ) -> Response[Any]:
-    caller.must("profiles.read")
     chosen = site_for(house, caller, site)
     if q.strip():
         return _found(request, house, caller, chosen, q)
@@ -107,11 +108,10 @@ def _region(site: Site) -> str:
     return last.upper() if len(last) == 2 else ""
 
 
-@get("/people/{person:str}", sync_to_thread=True, include_in_schema=False)
+@get_page("/people/{person:str}", "Person", may="profiles.read")
 def profile(
     request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
 ) -> Response[str]:
-    caller.must("profiles.read")
     chosen = site_for(house, caller, site)
     note_act(house, caller, chosen, "profiles.opened", store.hexed(_node(person)))
     return _profile(request, house, caller, chosen, person)
@@ -124,7 +124,7 @@ def _profile(
     nodes = store.nodes_of(house, site, number)
     keys = [node for node, _ in nodes]
     moments = sorted(
-        (moment for told in house.parts["moments"] for moment in told(house, site, keys)),
+        (moment for s in house.slices for moment in s.moments(house, site, keys)),
         key=lambda m: m.at,
         reverse=True,
     )
@@ -194,21 +194,19 @@ def _nobody() -> int:
     raise UserError("There is no such person.", "Look for them on the page People.", status=404)
 
 
-@post("/people/{person:str}/unmask", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/{person:str}/unmask", may="profiles.unmask")
 def unmask(
     request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
 ) -> Response[str]:
-    caller.must("profiles.unmask")
     chosen = site_for(house, caller, site)
     note_act(house, caller, chosen, "profiles.unmasked", store.hexed(_node(person)))
     return _profile(request, house, caller, chosen, person, is_open=True)
 
 
-@post("/people/{person:str}/merge", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/{person:str}/merge", may="profiles.edit")
 def merge(
     request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("profiles.edit")
     chosen = site_for(house, caller, site)
     other = read(data.get("other", ""), _region(chosen))
     if other is None:
@@ -223,11 +221,10 @@ def merge(
     return _profile(request, house, caller, chosen, person)
 
 
-@post("/people/{person:str}/take-off", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/{person:str}/take-off", may="profiles.edit")
 def take_off(
     request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
-    caller.must("profiles.edit")
     chosen = site_for(house, caller, site)
     mine = dict(store.nodes_of(house, chosen, store.person_of(house, chosen, _node(person))))
     node = _node(data.get("node", ""))
@@ -238,12 +235,11 @@ def take_off(
     return _profile(request, house, caller, chosen, store.hexed(rest))
 
 
-@post("/people/{person:str}/claims", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/{person:str}/claims", may="profiles.edit")
 def settle_claim(
     request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
     """Vouch for what nobody proved, or say that it is not true."""
-    caller.must("profiles.edit")
     chosen = site_for(house, caller, site)
     if data.get("act") not in ("together", "apart"):
         raise UserError("There is no such decision.", "Load the page again.")
@@ -252,7 +248,7 @@ def settle_claim(
     return _profile(request, house, caller, chosen, person)
 
 
-@post("/people/decisions/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/decisions/{number:int}/undo", may="profiles.edit")
 def undo(
     request: Request[Any, Any, Any],
     house: House,
@@ -261,18 +257,16 @@ def undo(
     site: str | None = None,
     person: str = "",
 ) -> Response[str]:
-    caller.must("profiles.edit")
     chosen = site_for(house, caller, site)
     store.undo(house, chosen, number, caller.person_id)
     return _profile(request, house, caller, chosen, person) if person else _list(request, house, caller, chosen)
 
 
-@post("/people/shared/{node:str}", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/shared/{node:str}", may="profiles.edit")
 def allow(
     request: Request[Any, Any, Any], house: House, caller: Caller, node: str, data: Form, site: str | None = None
 ) -> Response[str]:
     """One person's all the same (glue), or confirmed to be shared."""
-    caller.must("profiles.edit")
     chosen = site_for(house, caller, site)
     kind = data.get("kind", "")
     if kind not in KINDS or data.get("act") not in ("glue", "shared"):
@@ -284,11 +278,10 @@ def allow(
 # ── the secrets that sites sign with ──
 
 
-@get("/people/signing", sync_to_thread=True, include_in_schema=False)
+@get_page("/people/signing", "Prove who is signed in", may="sites.edit")
 def signing_page(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
 ) -> Response[str]:
-    caller.must("sites.edit")
     return _signing(request, house, caller, site_for(house, caller, site))
 
 
@@ -310,21 +303,19 @@ def _signing(
     )
 
 
-@post("/people/signing", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/signing", may="sites.edit")
 def make_secret(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
 ) -> Response[str]:
-    caller.must("sites.edit")
     chosen = site_for(house, caller, site)
     made = signing.make_secret(house, chosen, caller.person_id)
     return _signing(request, house, caller, chosen, made)
 
 
-@post("/people/signing/{number:int}/retire", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/people/signing/{number:int}/retire", may="sites.edit")
 def retire_secret(
     request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
 ) -> Response[str]:
-    caller.must("sites.edit")
     chosen = site_for(house, caller, site)
     signing.retire_secret(house, chosen, number, caller.person_id)
     return _signing(request, house, caller, chosen)

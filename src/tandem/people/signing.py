@@ -7,11 +7,11 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import insert, select, update
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.people.tables import signing_secrets as t
 
 VALID_AT_A_TIME = 2

@@ -1,7 +1,8 @@
 """What people add to the house: evidence, persons, profiles."""
 
-from tandem.accounts.house import House, Slice
 from tandem.base.jobs import Job
+from tandem.core.context import House
+from tandem.core.slice import Slice
 from tandem.people import store
 from tandem.people.jobs import stitch_where_needed
 from tandem.people.routes import ROUTES
@@ -35,5 +36,4 @@ SLICE = Slice(
     forget=store.forget,
     owns=("identity_links", "identity_hints", "person_rows", "person_moves", "person_news_rows"),
     publishes=("persons",),
-    menu=(("Measure", "People", "/people", "users"),),
 )

@@ -12,13 +12,13 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert_postgresql
 from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock, progress
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Array, Step, Warehouse, sql_text, steps_of
+from tandem.core.context import House
 from tandem.people.model.identifier import Identifier, Kind, Link, masked
 from tandem.people.model.stitch import KINDS, Decisions, Links, Stitched, links_of, stitch
 from tandem.people.tables import decisions as decided
@@ -276,8 +276,7 @@ def stitch_new(house: House, site: Site) -> int:
 
 
 def _fresh(house: House) -> Fresh:
-    found: Fresh = house.parts.setdefault("fresh_identifiers", Fresh())
-    return found
+    return house.state(Fresh)
 
 
 def restitch(house: House, site: Site, nodes: Array) -> int:

@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
 from tandem.base.jobs import rest
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
+from tandem.core.context import House
 from tandem.metrics.comparison import recounting
 from tandem.rates.store import rates_of
 from tandem.reconcile import questions, store

@@ -8,12 +8,11 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.metrics.ask import Filter, Question
-from tandem.metrics.breakdown import desk_of
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.query import Filter, Question
 from tandem.metrics.catalogue import needed
 from tandem.metrics.period import Period
 from tandem.rates.store import rates_of
@@ -236,7 +235,7 @@ class _Asker:
 
     def goal_ids(self, rules: Rules) -> tuple[int, ...]:
         """Which of our goals are theirs: those chosen, else the main ones, as on all other pages; none: all."""
-        return rules.goal_ids or desk_of(self._house).main_goals(self._site.id)
+        return rules.goal_ids or self._house.runner.main_goals(self._site.id)
 
     @property
     def counts_goals(self) -> bool:
@@ -270,7 +269,7 @@ class _Asker:
             site=self._site.id, zone=rule.zone, figures=(name,), since=span.since, until=span.until, by=("day", *by),
             where=(*where, *self._filters(name, rule)), with_bots=rule.bots == "all",
         )  # fmt: skip
-        result = desk_of(self._house).ask(question)
+        result = self._house.runner.ask(question)
         for query in result.queries:
             self._note(name, query.sql, query.params)
         found: Counts = defaultdict(Decimal)

@@ -6,26 +6,27 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response
 from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
 
-from tandem.accounts.audit import note_act
-from tandem.accounts.frame import framed
-from tandem.accounts.guard import Caller, sent_by
-from tandem.accounts.house import House, goal_names
 from tandem.accounts.model import Site
 from tandem.accounts.store import people_of
-from tandem.accounts.work import watched
 from tandem.base import clock
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
+from tandem.core.audit import note_act
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.layout import framed
+from tandem.core.pages import get_page, get_part, post_form
+from tandem.core.progress import watched
+from tandem.core.query import Filter
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
-from tandem.metrics.ask import Filter
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
 from tandem.metrics.comparison import NOTES, anew, recounting
 from tandem.metrics.period import Period
@@ -112,9 +113,8 @@ def _is_here(finding: Finding, choice: Choice, period: Period) -> bool:
     return is_same and finding.state == "open" and finding.first_on <= period.last and finding.last_on >= period.first
 
 
-@get("/reconciliation", sync_to_thread=True, include_in_schema=False)
+@get_page("/reconciliation", "Reconciliation", icon="git-compare", group="Measure", may="money.read")
 def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    caller.must("money.read")
     view, asked = _view(request, house, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
@@ -134,8 +134,8 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
         house,
         caller,
         "reconcile/reconciliation.html",
-        **view.top(FILTER_BY, goal_names(house, view.address.site)),
-        goals=goal_names(house, site),
+        **view.top(FILTER_BY, house.offers.goal_names(view.address.site)),
+        goals=house.offers.goal_names(site),
         known=known,
         choice=choice,
         comparison=comparison,
@@ -213,10 +213,7 @@ def _outcome(house: House, site: Site, draft: store.Import | None) -> Outcome | 
 # ── bringing in ──
 
 
-@post(
-    "/reconciliation/import", sync_to_thread=True, status_code=200, include_in_schema=False,
-    request_max_body_size=LARGEST_FILE, guards=[sent_by("ads.import")],
-)  # fmt: skip
+@post_form("/reconciliation/import", may="ads.import", request_max_body_size=LARGEST_FILE)
 def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the file is read and checked, and shown; nothing counts before it is confirmed."""
     view, file = _view(request, house, caller), data.get("file")
@@ -249,9 +246,8 @@ def _on_to(view: View, **shown: str | None) -> Response[str]:
     return Response("", headers={"HX-Redirect": view.link(**shown)})
 
 
-@post("/reconciliation/imports/{number:int}/confirm", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/reconciliation/imports/{number:int}/confirm", may="ads.import")
 def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    caller.must("ads.import")
     view = _view(request, house, caller)
     site = view.address.site
     held = store.confirm(house.database, site, store.import_of(house.database, site, number), caller.person_id)
@@ -261,9 +257,8 @@ def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, numbe
     return _on_to(view, told="confirmed", source=held.source, figure=figure, by=held.split, period=span)
 
 
-@post("/reconciliation/imports/{number:int}/undo", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/reconciliation/imports/{number:int}/undo", may="ads.import")
 def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    caller.must("ads.import")
     view = _view(request, house, caller)
     site = view.address.site
     store.undo(house.database, site, store.import_of(house.database, site, number), caller.person_id)
@@ -271,9 +266,8 @@ def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: 
     return _on_to(view, told="undone")
 
 
-@post("/reconciliation/imports/{number:int}/drop", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/reconciliation/imports/{number:int}/drop", may="ads.import")
 def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    caller.must("ads.import")
     view = _view(request, house, caller)
     held = store.import_of(house.database, view.address.site, number)
     if held.state not in ("staged", "refused"):
@@ -285,32 +279,29 @@ def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: 
 # ── rules and findings ──
 
 
-@post("/reconciliation/rules", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/reconciliation/rules", may="connections.edit")
 def set_rules(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
-    caller.must("connections.edit")
     view = _view(request, house, caller)
     site, rules = view.address.site, checked(data)
     if data.get("source") not in {one.id for one in questions.sources(house, site)}:
         raise UserError("There is no such source.", "Load the page again.", status=404)
-    if not {str(id) for id in rules.goal_ids} <= set(goal_names(house, site)):
+    if not {str(id) for id in rules.goal_ids} <= set(house.offers.goal_names(site)):
         raise UserError("There is no such goal.", "Load the page again.", status=404)
     store.save_rules(house.database, site, data["source"], rules, caller.person_id)
     jobs.review(house, site)
     return _on_to(view, told="rules")
 
 
-@post("/reconciliation/findings/{number:int}/settle", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/reconciliation/findings/{number:int}/settle", may="reports.keep")
 def settle(request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form) -> Response[Any]:
-    caller.must("reports.keep")
     view = _view(request, house, caller)
     held = store.finding_of(house.database, view.address.site, number)
     store.settle(house.database, view.address.site, held, data.get("note", ""), caller.person_id or 0)
     return _on_to(view)
 
 
-@post("/reconciliation/findings/{number:int}/reopen", sync_to_thread=True, status_code=200, include_in_schema=False)
+@post_form("/reconciliation/findings/{number:int}/reopen", may="reports.keep")
 def reopen(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    caller.must("reports.keep")
     view = _view(request, house, caller)
     held = store.finding_of(house.database, view.address.site, number)
     store.reopen(house.database, view.address.site, held, caller.person_id or 0)
@@ -320,11 +311,9 @@ def reopen(request: Request[Any, Any, Any], house: House, caller: Caller, number
 # ── export ──
 
 
-@get("/reconciliation/export", sync_to_thread=True, include_in_schema=False)
+@get_part("/reconciliation/export", may=("figures.export", "money.read"))
 def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
     """Each day and part of the comparison, as CSV or JSON."""
-    caller.must("figures.export")
-    caller.must("money.read")
     if format not in ("csv", "json"):
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     view = _view(request, house, caller)

@@ -1,7 +1,8 @@
 """What reconciliation adds to the house."""
 
-from tandem.accounts.house import House, Slice
 from tandem.base.jobs import Job
+from tandem.core.context import House
+from tandem.core.slice import Slice
 from tandem.reconcile import store
 from tandem.reconcile.jobs import SYSTEMS, review_all, tidy
 from tandem.reconcile.routes import ROUTES
@@ -24,5 +25,4 @@ SLICE = Slice(
     jobs=_jobs,
     systems=SYSTEMS,
     owns=("outside_rows",),
-    menu=(("Measure", "Reconciliation", "/reconciliation", "git-compare"),),
 )

@@ -11,13 +11,13 @@ from zoneinfo import available_timezones
 import msgspec
 from sqlalchemy import RowMapping, delete, insert, select, update
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of
+from tandem.core.context import House
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import Excess, Finding, summed
 from tandem.reconcile.model.outside import OutsideRow, Problem, Report

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from tandem.accounts.house import House
 from tandem.accounts.model import Person
 from tandem.base import web
+from tandem.core.context import House
 from tandem.delivery import smtp, store
 from tandem.delivery.model import Message
 

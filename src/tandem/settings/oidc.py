@@ -20,11 +20,11 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from tandem.accounts.house import House
 from tandem.accounts.model import LONGEST_NAME, checked_email
 from tandem.accounts.tries import Limit, take
 from tandem.base import log
 from tandem.base.errors import UserError
+from tandem.core.context import House
 from tandem.settings.provider import CALLBACK, HOLDS_S, Claims, is_safe
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]

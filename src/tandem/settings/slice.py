@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from tandem.accounts.house import House, Slice
 from tandem.accounts.model import Person
+from tandem.core.context import House
+from tandem.core.slice import Slice
 from tandem.delivery import smtp
 from tandem.settings import letters, provider
 from tandem.settings.routes import ROUTES
@@ -17,11 +18,11 @@ def _start(house: House) -> Callable[[], None]:
     def warn(person: Person, kind: str, agent: str) -> None:
         letters.send(house, person, kind, agent=agent or "?", link=link)
 
-    house.parts["warn_user"] = warn
+    house.offers.warn_user = warn
     if provider.is_set(house.settings):
         from tandem.settings import oidc
 
-        house.parts["openid"] = oidc.Client(house)
+        house.keep(oidc.Client(house))
     return lambda: None
 
 

@@ -106,6 +106,7 @@ def _company(url: str, code: str, records: str) -> Served:
     crm = {"area": "crm", "system": "webhook", "name": "Shop", "secret": "x"}
     assert served.post("/connections?site=acme", **crm).status_code in (200, 201)
     assert served.post("/changes?site=acme", kind="deploy", title="Released 2.4").status_code in (200, 201)
+    assert served.post("/money/reports?site=acme", name="Kept").status_code in (200, 201)
     for person in range(PEOPLE):
         served.hit(person, *_events(person))
     _until(lambda: _visits(client) == PEOPLE)

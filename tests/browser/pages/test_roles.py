@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from tandem.accounts import store
-from tandem.accounts.guard import COOKIE
 from tandem.accounts.permissions import Role
 from tandem.base.database import Database
+from tandem.core.auth import COOKIE
 
 from .conftest import LOCALES, Served, Window
 

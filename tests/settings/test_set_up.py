@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from tandem.accounts import first_code, store, tables
-from tandem.accounts.house import House
+from tandem.accounts import store, tables
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.context import House
+from tandem.settings import first_code
 
 AT_ONCE = 6
 

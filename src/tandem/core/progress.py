@@ -4,12 +4,12 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
-from litestar import Request, get, post
+from litestar import Request
 
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.base import web
-from tandem.base.progress import Works
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.pages import SIGNED_IN, get_part, post_form
 
 LONGEST_NAME = 40
 
@@ -22,20 +22,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     can_stop: bool = False
 
 
-def _works(house: House) -> Works:
-    found: Works = house.parts.setdefault("works", Works())
-    return found
-
-
 def watched(request: Request[Any, Any, Any], house: House, caller: Caller) -> AbstractContextManager[None]:
     """What is done inside can be followed by the page that sent this request, under the name that it chose."""
     name = request.headers.get("x-work", "")[:LONGEST_NAME] if caller.person_id else ""
-    return _works(house).watched(caller.person_id or 0, name)
+    return house.progress.watched(caller.person_id or 0, name)
 
 
-@get("/work/{name:str}", sync_to_thread=True, include_in_schema=False)
+@get_part("/work/{name:str}", may=SIGNED_IN)
 def progress(request: Request[Any, Any, Any], house: House, caller: Caller, name: str) -> Progress:
-    work = _works(house).find(caller.person_id or 0, name)
+    work = house.progress.find(caller.person_id or 0, name)
     if work is None or not work.share:
         return Progress(can_stop=bool(work and work.can_stop))
     language = web.language_of(request)
@@ -47,9 +42,9 @@ def progress(request: Request[Any, Any, Any], house: House, caller: Caller, name
     return Progress(share=work.share, text=told, can_stop=work.can_stop)
 
 
-@post("/work/{name:str}/stop", sync_to_thread=True, status_code=204, include_in_schema=False)
+@post_form("/work/{name:str}/stop", may=SIGNED_IN, status_code=204)
 def stop(house: House, caller: Caller, name: str) -> None:
-    if work := _works(house).find(caller.person_id or 0, name):
+    if work := house.progress.find(caller.person_id or 0, name):
         work.is_stopped = True
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -12,12 +13,13 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from tandem.accounts import store
-from tandem.accounts.house import House
 from tandem.accounts.model import LANGUAGES, ApiToken, Person, Site
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
 from tandem.base.web import LANGUAGE_OF_CALLER
+from tandem.core.context import House
+from tandem.core.pages import ANYONE, SIGNED_IN
 
 COOKIE = "tandem_sign_in"
 LENSES = ("marketing", "engineering", "executive")
@@ -91,7 +93,7 @@ def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
 
     raises   NotSignedIn; UserError (403) when a browser sends a change without our page's proof
     """
-    known: Caller | None = request.scope["state"].get(_ASKS)  # where `signed_in` has looked already
+    known: Caller | None = request.scope["state"].get(_ASKS)  # where `guard` has looked already
     caller = known or _caller_of(request, house)
     request.scope["state"][LANGUAGE_OF_CALLER] = caller.language  # errors are told in it too
     return caller
@@ -126,27 +128,32 @@ def sender_address(request: Request[Any, Any, Any], house: House) -> str:
     return sender_of(request.scope, house.proxies)
 
 
-def signed_in(house: House) -> Guard:
-    """A guard for all routes: whoever is nobody is told so before anything of what they send is read."""
+def guard(house: House) -> Guard:
+    """The guard of all routes: whoever may not is told so before anything of what they send is read."""
 
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-        is_sent = connection.scope.get("method", "GET") not in SAFE_METHODS
-        if is_sent and "caller" in handler.parsed_fn_signature.parameters:
-            request = Request[Any, Any, Any](connection.scope)
-            connection.scope["state"][_ASKS] = await sync_to_thread(_caller_of, request, house)
-
-    return guard
-
-
-def sent_by(act: str) -> Guard:
-    """A guard for uploads: who may not do this is told so before their file is taken in."""
-
-    async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    async def may_enter(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
+        if connection.scope.get("method") == "OPTIONS":  # tells the methods of an address, nothing else
+            return
+        acts = acts_of(handler.opt)
+        if ANYONE in acts:
+            return
         request = Request[Any, Any, Any](connection.scope)
-        caller = await sync_to_thread(caller_of, request, connection.app.state.house)
-        caller.must(act)
+        connection.scope["state"][_ASKS] = caller = await sync_to_thread(_caller_of, request, house)
+        connection.scope["state"][LANGUAGE_OF_CALLER] = caller.language
+        for act in acts:
+            if act != SIGNED_IN:
+                caller.must(act)
 
-    return guard
+    return may_enter
+
+
+def acts_of(opt: Mapping[str, Any]) -> tuple[str, ...]:
+    """What entering a route needs: permissions, all of them; or `ANYONE`, or `SIGNED_IN`.
+
+    raises   KeyError for a route that does not say: there is no default
+    """
+    may: str | tuple[str, ...] = opt["may"]
+    return (may,) if isinstance(may, str) else may
 
 
 def csrf_of(house: House, cookie: str) -> str:

@@ -12,12 +12,12 @@ from litestar.datastructures import Cookie
 from ua_parser import parse
 
 from tandem.accounts import store
-from tandem.accounts.guard import COOKIE, sender_address
-from tandem.accounts.house import House
 from tandem.accounts.model import Person
 from tandem.accounts.tries import Limit, Slowed
 from tandem.base.errors import UserError
 from tandem.base.sender import household
+from tandem.core.auth import COOKIE, sender_address
+from tandem.core.context import House
 
 DEVICE, HALFWAY = "tandem_device", "tandem_halfway"
 DEVICE_KNOWN_S, HALFWAY_S = 365 * 86_400, 600
@@ -125,8 +125,8 @@ def first_factor_passed(
 def signed_in(house: House, request: Asked, person: Person, onward: str, way: str = "password") -> Response[Any]:
     """A new session, and this device is known from now on. Strange devices are told of to the user."""
     agent = agent_of(request)
-    if not known_device(house, request, person.email) and "warn_user" in house.parts:
-        house.parts["warn_user"](person, "sign_in", agent)
+    if not known_device(house, request, person.email):
+        house.offers.warn_user(person, "sign_in", agent)
     token = store.open_session(house.database, person, agent, way)
     device = _device(house, person.email, secrets.token_urlsafe(16)[:22])
     return Response(

@@ -7,25 +7,12 @@ from urllib.parse import urlencode
 import msgspec
 from litestar import Request, Response
 
-from tandem.accounts.guard import LENSES, Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import web
+from tandem.core.auth import LENSES, Caller
+from tandem.core.context import House
+from tandem.core.pages import GROUPS, Page
 
-GROUPS = ("", "Measure", "Signal", "Plan", "Library", "Settings")
-FIRST = ("/board", "/traffic", "/realtime", "/changes")
-"""What the bar at the bottom of a phone holds, in this order."""
-NEEDS = {
-    "/reception": "reception.read",
-    "/changes": "changes.read",
-    "/connections": "connections.edit",
-    "/people": "profiles.read",
-    "/calls": "calls.read",
-    "/deals": "deals.read",
-    "/ads": "money.read",
-    "/money": "money.read",
-    "/reconciliation": "money.read",
-}
 CARRIED = ("site", "period", "compare", "bots", "lens")
 
 
@@ -36,6 +23,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     icon: str
     is_here: bool
+    is_at_hand: bool
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +42,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def short_menu(self) -> list[Entry]:
         """The few entries that a phone shows at once."""
-        entries = {e.address: e for _, group in self.menu for e in group}
-        return [entries[a] for a in FIRST if a in entries]
+        return [entry for _, group in self.menu for entry in group if entry.is_at_hand]
 
     def at(self, address: str) -> str:
         """A page's address with the state of this one: site, period, filters, lens."""
@@ -81,7 +68,7 @@ def framed(
     sites = [s for s in house.sites().values() if s.workspace_id == caller.workspace_id]
     chosen = site or (sites[0] if sites else None)
     frame = Frame(
-        menu=_menu(house.parts["menu"], caller, request.url.path),
+        menu=_menu(house.pages, caller, request.url.path),
         sites=sites,
         site=chosen,
         lens=lens_of(request, caller),
@@ -94,15 +81,18 @@ def framed(
     return web.page(template, caller.language, status, frame=frame, site=chosen, **facts)
 
 
-def _menu(entries: Sequence[tuple[str, str, str, str]], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:
-    """The entries the caller may open, by group in the order of the loop."""
+def _menu(pages: Sequence[Page], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:
+    """The pages the caller may open, by group in the order of the loop."""
     shown: dict[str, list[Entry]] = {g: [] for g in GROUPS}
-    for group, title, address, icon in (*entries, ("Settings", "Settings", "/settings", "settings")):
-        if address not in NEEDS or caller.may(NEEDS[address]):
-            is_here = path == address or path.startswith(address + "/")
-            shown.setdefault(group, []).append(Entry(title=title, address=address, icon=icon, is_here=is_here))
-    order = {address: i for i, address in enumerate(FIRST)}
-    return [(g, sorted(found, key=lambda e: order.get(e.address, 9))) for g, found in shown.items() if found]
+    for page in sorted(pages, key=lambda p: not p.is_at_hand):
+        if page.group is not None and caller.may(page.may):
+            is_here = path == page.address or path.startswith(page.address + "/")
+            shown[page.group].append(
+                Entry(
+                    title=page.title, address=page.address, icon=page.icon, is_here=is_here, is_at_hand=page.is_at_hand
+                )
+            )
+    return [(group, entries) for group, entries in shown.items() if entries]
 
 
 def _carried(request: Request[Any, Any, Any], site: Site | None) -> str:

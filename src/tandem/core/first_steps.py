@@ -5,13 +5,18 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import tables as t
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import FirstStep, House
 from tandem.accounts.model import Person, Site
 from tandem.base import clock
 from tandem.base.database import Database
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.slice import FirstStep
 
 ORDER = ("hit", "goal", "changes", "ads", "crm", "calls")
+
+
+class CompleteRecords(set[tuple[int, str]]):
+    """Sites whose record lacks nothing that a role may add, so that the board asks nothing any more."""
 
 
 class FirstSteps(msgspec.Struct, frozen=True):
@@ -28,11 +33,11 @@ class FirstSteps(msgspec.Struct, frozen=True):
 
 def first_steps(house: House, caller: Caller, site: Site) -> FirstSteps:
     """How far the record of a site is. A complete one is remembered, so that the board asks nothing any more."""
-    complete: set[tuple[int, str]] = house.parts.setdefault("complete_records", set())
+    complete = house.state(CompleteRecords)
     key = (site.id, caller.person.role if caller.person else "")
     if key in complete:
         return FirstSteps((), has_hits=True, is_shown=False)
-    found = [step for ask in house.parts.get("first_steps", ()) for step in ask(house, site)]
+    found = [step for s in house.slices for step in s.first_steps(house, site)]
     has_hits = all(step.is_done for step in found if step.id == "hit")
     may = tuple(sorted((s for s in found if caller.may(s.act)), key=lambda s: ORDER.index(s.id)))
     if has_hits and all(step.is_done for step in may):

@@ -4,10 +4,10 @@ from typing import Any
 
 import msgspec
 
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import AuditEntry, Site
 from tandem.accounts.store import note
+from tandem.core.auth import Caller
+from tandem.core.context import House
 
 ACTS: dict[str, str] = {
     "people.added": "User added",

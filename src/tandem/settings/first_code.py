@@ -5,8 +5,8 @@ import hmac
 import os
 from base64 import b32encode
 
-from tandem.accounts.house import House
 from tandem.accounts.store import is_set_up
+from tandem.core.context import House
 
 FILE = "set-up-code"
 

@@ -4,11 +4,11 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tandem.accounts import audit
-from tandem.accounts.audit import Detail, details
 from tandem.accounts.links import INVITE, RESET
 from tandem.accounts.model import AuditEntry
 from tandem.base import web
+from tandem.core import audit
+from tandem.core.audit import Detail, details
 from tandem.people.store import ACTS as DECISIONS
 
 SOURCE = Path(web.__file__).parents[1]

@@ -3,9 +3,6 @@
 import pytest
 
 from tandem.accounts import store as accounts
-from tandem.accounts.first_steps import first_steps, put_away
-from tandem.accounts.guard import Caller
-from tandem.accounts.house import House
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.calls.model.call import CallFact
@@ -13,6 +10,9 @@ from tandem.calls.store import record
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.collect import store as collect
+from tandem.core.auth import Caller
+from tandem.core.context import House
+from tandem.core.first_steps import first_steps, put_away
 
 
 def caller(house: House, site: Site, role: str) -> Caller:

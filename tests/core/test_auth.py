@@ -2,11 +2,11 @@
 
 import pytest
 
-from tandem.accounts.guard import Caller
 from tandem.accounts.model import ApiToken
 from tandem.accounts.permissions import Role
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.core.auth import Caller
 
 
 def test_a_token_of_somebody_who_was_demoted_says_whose_right_is_missing() -> None:

@@ -11,13 +11,13 @@ from urllib.parse import quote, urlencode
 from sqlalchemy import delete, func, insert, select, update
 
 from tandem.accounts import tables as t
-from tandem.accounts.house import House
 from tandem.accounts.model import Person
 from tandem.accounts.store import hashed, note
 from tandem.accounts.tries import Limit
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.context import House
 
 STEP_S, DIGITS = 30, 6
 RECOVERY_CODES = 10

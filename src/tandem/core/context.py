@@ -1,0 +1,113 @@
+"""What every request and job is handed: settings, both stores, the query runner, and what slices offer each other."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tandem.accounts.model import Person, Site
+from tandem.accounts.store import all_sites, secret
+from tandem.base.database import Database
+from tandem.base.jobs import Jobs
+from tandem.base.progress import Works
+from tandem.base.sender import Proxies
+from tandem.base.settings import Settings
+from tandem.base.vault import open_vault
+from tandem.base.warehouse import Warehouse
+from tandem.core.query import QueryRunner
+
+if TYPE_CHECKING:
+    from tandem.core.slice import NumberAsked, Recount, Slice
+
+SITES_FRESH_S = 2.0
+State = TypeVar("State")
+
+
+class Offers:
+    """What one slice does for others; each is set when the slice that can do it starts, and does nothing before."""
+
+    def __init__(self) -> None:
+        self.lend_number: Callable[[NumberAsked], Mapping[str, Any]] = lambda asked: {}
+        """The phone number that a visit is to be shown (calls)."""
+        self.goal_names: Callable[[Site], dict[str, str]] = lambda site: {}
+        """The names of a site's goals by their number (collect)."""
+        self.recounted: Callable[[Site], Recount | None] = lambda site: None
+        """How far this site's visits are derived again; None while they are not (collect)."""
+        self.warn_user: Callable[[Person, str, str], None] = lambda user, kind, agent: None
+        """Tell somebody what was done with their account, and in which browser (settings)."""
+        self.demo_sign_ins: list[tuple[str, str, str]] = []
+        """Role, e-mail and password of whoever lives in the demo; the sign-in form shows them."""
+
+
+class House:
+    """What a request or a job may use."""
+
+    def __init__(
+        self, settings: Settings, warehouse: Warehouse, database: Database, slices: Sequence["Slice"] = (),
+        runner: QueryRunner | None = None,
+    ) -> None:  # fmt: skip
+        self.settings, self.warehouse, self.database = settings, warehouse, database
+        self.slices, self._runner = tuple(slices), runner
+        self.systems = {(system.area, system.id): system for s in self.slices for system in s.systems}
+        """The outside systems that slices can speak to, by area and id."""
+        self.pages = [page for s in self.slices for page in s.pages]
+        """All pages, in the order of the menu."""
+        self.secret = secret(database, "house")
+        self.vault = open_vault(settings.folder, settings.key)
+        self.proxies = Proxies(settings.proxies)
+        self.offers, self.progress = Offers(), Works()
+        self.jobs: Jobs | None = None
+        """The jobs of this process; None in a process that runs none."""
+        self.loading = threading.RLock()
+        """Held while spools are loaded, so that a backup or an erasure sees no half batch."""
+        self._states: dict[type, Any] = {}
+        self._states_lock = threading.RLock()
+        self._sites: tuple[float, dict[str, Site]] = (-SITES_FRESH_S, {})
+
+    @property
+    def runner(self) -> QueryRunner:
+        """Where questions about metrics are asked."""
+        assert self._runner is not None, "this context was made without a query runner"
+        return self._runner
+
+    def look_again(self) -> None:
+        """Let questions be asked anew at once: whoever has just changed data wants to see it."""
+        if self._runner is not None:
+            self._runner.look_again()
+
+    def state(self, kind: type[State], make: Callable[[], State] | None = None) -> State:
+        """What a slice keeps of this type as long as the process runs; made where it is first asked for.
+
+        make   how to, where the type alone does not do
+        """
+        with self._states_lock:
+            if kind not in self._states:
+                self._states[kind] = (make or kind)()
+            kept: State = self._states[kind]
+            return kept
+
+    def find(self, kind: type[State]) -> State | None:
+        """The same, or None where nobody has made it."""
+        return self._states.get(kind)
+
+    def keep(self, state: Any) -> None:
+        """Keep this as the state of its type."""
+        with self._states_lock:
+            self._states[type(state)] = state
+
+    def forget(self, kind: type) -> None:
+        """Let go of the state of this type."""
+        with self._states_lock:
+            self._states.pop(kind, None)
+
+    def sites(self) -> dict[str, Site]:
+        """All sites by key, read again every two seconds."""
+        read_at, sites = self._sites
+        if time.monotonic() - read_at > SITES_FRESH_S:
+            sites = {site.key: site for site in all_sites(self.database)}
+            self._sites = (time.monotonic(), sites)
+        return sites
+
+    def forget_sites(self) -> None:
+        """Read the sites again at the next question."""
+        self._sites = (-SITES_FRESH_S, {})

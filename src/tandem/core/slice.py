@@ -1,0 +1,92 @@
+"""A slice: one area of the product, and what it adds to the whole; and the structs that slices hand to the floor."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base.jobs import Job
+from tandem.base.warehouse import Step
+from tandem.core.context import House
+from tandem.core.pages import Page
+
+
+class Recount(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a site's visits are derived again: the share done, and whether more than their goals changes."""
+
+    share: float
+    is_all: bool
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a person did, as their profile shows it. `facts` are label and value; none is personal data."""
+
+    at: datetime
+    kind: str
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    address: str = ""
+
+
+class FirstStep(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that a site needs to be a complete record; shown to whoever may do it.
+
+    id        its place in `core.first_steps.ORDER`
+    address   the page where it is done
+    act       the permission that doing it needs
+    """
+
+    id: str
+    title: str
+    why: str
+    address: str
+    act: str
+    is_done: bool
+
+
+class NumberAsked(msgspec.Struct, frozen=True, kw_only=True):
+    """A visit asks for the phone number that it is to be shown, or says it tapped one."""
+
+    site: Site
+    visitor: int
+    at: datetime
+    act: str  # ask, seen, tap
+    channel: str
+    source: str
+    medium: str
+    campaign: str
+    term: str
+    content: str
+    entry: str
+    sender: int = 0  # salted for the day, like the visitor; 0 when nobody is to be limited
+
+
+class Slice(msgspec.Struct, frozen=True, kw_only=True):
+    """One area of the product, and what it adds to the whole."""
+
+    name: str
+    title: str
+    routes: Sequence[Any] = ()
+    schema: Callable[[], list[Step]] = list
+    retired: tuple[str, ...] = ()  # keys of schema steps that older stores have seen and nobody needs any more
+    jobs: Callable[[House], list[Job]] = lambda house: []
+    start: Callable[[House], Callable[[], None]] = lambda house: lambda: None
+    owns: tuple[str, ...] = ()
+    publishes: tuple[str, ...] = ()
+    systems: Sequence[Any] = ()  # outside systems it speaks to: tandem.connections.model.System
+    personal: tuple[tuple[str, str], ...] = ()  # its tables and their columns that hold a person's keys: for erasing
+    forget: Callable[[House, Site, Sequence[int]], None] = lambda house, site, nodes: None  # … and in the record store
+    moments: Callable[[House, Site, Sequence[int]], list[Moment]] = lambda house, site, nodes: []
+    first_steps: Callable[[House, Site], list[FirstStep]] = lambda house, site: []
+
+    @property
+    def pages(self) -> list[Page]:
+        """Its pages, in the order of its routes."""
+        return pages_of(self.routes)
+
+
+def pages_of(routes: Iterable[Any]) -> list[Page]:
+    """The pages that routes declare."""
+    return [route.opt["page"] for route in routes if "page" in route.opt]

@@ -1,0 +1,17 @@
+"""What the routes of these pages are given."""
+
+from typing import Annotated, Any
+
+from litestar import Request
+from litestar.enums import RequestEncodingType
+from litestar.params import Body
+
+from tandem.core.context import House
+
+Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Asked = Request[Any, Any, Any]
+
+
+def link_address(house: House, token: str) -> str:
+    """Where a link that was sent to somebody leads."""
+    return f"{house.settings.base_url}/link/{token}"

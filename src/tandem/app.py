@@ -39,7 +39,7 @@ from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.core import progress
 from tandem.core.auth import Caller, NotSignedIn, caller_of, guard
 from tandem.core.context import House
-from tandem.core.pages import ANYONE, get_part
+from tandem.core.pages import ANYONE, LARGEST_FORM, get_part
 from tandem.core.slice import Slice
 from tandem.crm.slice import SLICE as CRM
 from tandem.delivery.slice import SLICE as DELIVERY
@@ -63,6 +63,10 @@ SLICES: tuple[Slice, ...] = (
     SETTINGS,
 )
 _log = log.get("app")
+FILES = Path(__file__).parent / "web" / "static"
+STATIC = frozenset(f"/static/{path.relative_to(FILES).as_posix()}" for path in FILES.rglob("*") if path.is_file())
+LONGEST_QUERY = 8 << 10
+"""Bytes of an address behind its question mark; ten filters of ten values each take three thousand."""
 
 
 def open_house(settings: Settings) -> House:
@@ -121,7 +125,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
     routes = [healthz, *progress.ROUTES, *(route for s in SLICES for route in s.routes)]
     static = create_static_files_router(
         "/static",
-        [Path(__file__).parent / "web" / "static"],
+        [FILES],
         include_in_schema=False,
         cache_control=_for_a_year(),
         opt={"may": ANYONE},
@@ -147,10 +151,10 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
         openapi_config=OpenAPIConfig(
             title="Tandem",
             version=__version__,
-            openapi_router=Router("/api", route_handlers=[], opt={"may": ANYONE}),
+            openapi_router=Router("/api", route_handlers=[], opt={"may": ANYONE}, include_in_schema=False),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
-        request_max_body_size=4 << 20,
+        request_max_body_size=LARGEST_FORM,
     )
 
     _tell_of_errors(pages)
@@ -161,6 +165,11 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
         return not house.proxies.trusts(host) and crowd.is_one_too_many(host, str(port))
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/static/") and scope["path"] not in STATIC:
+            scope = {**scope, "path": "/static/", "raw_path": b"/static/"}  # whatever it names, it is no file of ours
+        if scope["type"] == "http" and len(scope["query_string"]) > LONGEST_QUERY:
+            await _too_long(send)
+            return
         if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
@@ -171,6 +180,13 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
             await pages(scope, receive, send)
 
     return front
+
+
+async def _too_long(send: Any) -> None:
+    """An address that nobody was given: taking it apart would take longer than answering."""
+    text = [(b"content-type", b"text/plain; charset=utf-8"), CLOSES]
+    await send({"type": "http.response.start", "status": 414, "headers": text})
+    await send({"type": "http.response.body", "body": b"The address is too long. Remove some filters."})
 
 
 def _closing(send: Any) -> Any:

@@ -46,12 +46,26 @@ def test_a_limit_ends_with_its_window_and_a_right_try_counts_for_nothing(
 
 
 def test_a_full_account_is_slowed_and_never_locked(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = Slowed(after=Limit("account:a", 4, 3600), pace=Limit("pace:a", 1, 30))
-    assert [passes(any_database, limit) for _ in range(7)] == [True] * 5 + [False] * 2
+    limit = Slowed(after=Limit("account:a", 4, 3600), own=Limit("own:a", 2, 3600), pace=Limit("pace:a", 1, 30))
+    assert [passes(any_database, limit) for _ in range(9)] == [True] * 7 + [False] * 2
     for minutes in (1, 2, 3):
         later = clock.now() + timedelta(seconds=60 * minutes)
         monkeypatch.setattr(clock, "now", lambda later=later: later)
         assert [passes(any_database, limit) for _ in range(2)] == [True, False]
+
+
+def test_those_who_attack_an_account_cannot_use_up_its_users_own_tries(any_database: Database) -> None:
+    """Six of them polled for the pace that all share, and the right password from a new browser never passed."""
+
+    def tried_from(sender: str) -> bool:
+        after, pace = Limit("account:a", 4, 3600), Limit("pace:a", 3, 30)
+        return passes(any_database, Slowed(after=after, own=Limit(f"own:a:{sender}", 2, 3600), pace=pace))
+
+    for _ in range(20):
+        for sender in "bcdefg":
+            tried_from(sender)
+    assert [tried_from(sender) for sender in "bcdefg"] == [False] * 6
+    assert [tried_from("victim") for _ in range(3)] == [True, True, False]
 
 
 def test_a_flood_of_refused_tries_writes_nothing(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

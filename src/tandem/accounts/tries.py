@@ -36,9 +36,13 @@ class Limit(msgspec.Struct, frozen=True):
 
 
 class Slowed(msgspec.Struct, frozen=True):
-    """No lock-out but a pace: once `after` is full, tries pass only as fast as `pace` lets them."""
+    """No lock-out but a pace: once `after` is full, a try passes by `own`, else only as fast as `pace` lets it.
+
+    own    what one sender has to itself; others can use up the pace, which all senders share, but not this
+    """
 
     after: Limit
+    own: Limit
     pace: Limit
 
 
@@ -63,7 +67,11 @@ def take(db: Database, *limits: Limit | Slowed) -> None:
 def too_many(limit: Limit) -> UserError:
     """What is said to whoever has tried too often."""
     if limit.window_s <= 60:
-        return UserError("Too many tries.", "Wait half a minute and try again.", status=429)
+        return UserError(
+            "Others keep trying to sign in to this account.",
+            "Use a browser that has signed in before, ask an admin for a new link, or try again in half a minute.",
+            status=429,
+        )
     if limit.window_s <= 300:
         return UserError("Too many tries.", "Wait five minutes and try again.", status=429)
     return UserError("Too many tries.", "Try again tomorrow, or ask an admin of your workspace.", status=429)
@@ -73,14 +81,16 @@ def _known_full(db: Database, limits: Iterable[Limit | Slowed], now: datetime) -
     """A limit that this process has seen full: a flood is refused without a write to the disk."""
     full = _full.get(db, {})
     for limit in limits:
-        parts = (limit,) if isinstance(limit, Limit) else (limit.after, limit.pace)
+        parts = (limit,) if isinstance(limit, Limit) else (limit.after, limit.own, limit.pace)
         if all(part.key in full and now <= full[part.key] for part in parts):
             return parts[-1]
     return None
 
 
 def _slowed(db: Database, c: Connection, limit: Slowed) -> Limit | None:
-    return _counted(db, c, limit.pace) if _counted(db, c, limit.after) is not None else None
+    if _counted(db, c, limit.after) is None or _counted(db, c, limit.own) is None:
+        return None
+    return _counted(db, c, limit.pace)
 
 
 def _counted(db: Database, c: Connection, limit: Limit) -> Limit | None:
@@ -105,7 +115,8 @@ def _counted(db: Database, c: Connection, limit: Limit) -> Limit | None:
 
 def give_back(db: Database, *limits: Limit | Slowed) -> None:
     """A try that was right counts for nothing."""
-    keys = [limit.key if isinstance(limit, Limit) else limit.after.key for limit in limits]
+    counted = [(limit,) if isinstance(limit, Limit) else (limit.after, limit.own) for limit in limits]
+    keys = [limit.key for those in counted for limit in those]
     for key in keys:
         _full.get(db, {}).pop(key, None)
     with db.write() as c:

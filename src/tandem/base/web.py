@@ -29,10 +29,8 @@ from jinja2 import (
 from jinja2.runtime import Context
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
-from litestar.handlers import HTTPRouteHandler
-from litestar.utils.sync import AsyncCallable
 
-from tandem.base import log
+from tandem.base import framework, log
 from tandem.base.errors import UserError
 from tandem.base.hosts import own_letters
 
@@ -56,17 +54,7 @@ SAFE_HEADERS = {
 }
 
 
-_registered = HTTPRouteHandler.on_registration
-
-
-def _registered_once(self: HTTPRouteHandler, app: Any) -> None:
-    if not isinstance(self.fn, AsyncCallable):
-        _registered(self, app)
-
-
-# TRAP: Litestar 2.25 registers the first handler of a path with two methods (GET and POST /changes) twice, and then
-# wraps it for threads twice, so that nobody awaits the inner one; see test_a_page_and_its_form_share_an_address.
-HTTPRouteHandler.on_registration = _registered_once  # type: ignore[method-assign]
+framework.mend()
 
 
 @lru_cache

@@ -19,7 +19,7 @@ from tandem.changes.model import KINDS, Change, from_github, from_gitlab
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import House
 from tandem.core.layout import framed
-from tandem.core.pages import ANYONE, get_page, post_form
+from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 
@@ -175,7 +175,7 @@ def api_remove(house: House, caller: Caller, change_id: int, site: str | None = 
 # ── webhooks ──
 
 
-@post_form("/hooks/github/{key:str}", may=ANYONE, status_code=202)
+@post_form("/hooks/github/{key:str}", may=ANYONE, status_code=202, request_max_body_size=LARGEST_BODY)
 def github(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
     """GitHub tells of deployments and releases, signed with X-Hub-Signature-256."""
     site = _site(house, key)
@@ -184,7 +184,7 @@ def github(request: Request[Any, Any, Any], house: House, key: str, body: bytes)
     return _kept(house, site, from_github(request.headers.get("x-github-event", ""), _json(body)))
 
 
-@post_form("/hooks/gitlab/{key:str}", may=ANYONE, status_code=202)
+@post_form("/hooks/gitlab/{key:str}", may=ANYONE, status_code=202, request_max_body_size=LARGEST_BODY)
 def gitlab(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
     """GitLab tells of deployments and releases, with the secret in X-Gitlab-Token."""
     site = _site(house, key)

@@ -24,7 +24,7 @@ from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import House
 from tandem.core.layout import framed
-from tandem.core.pages import get_page, post_form
+from tandem.core.pages import LARGEST_BODY, get_page, post_form
 from tandem.core.query import Question
 from tandem.metrics.period import period_of
 
@@ -67,7 +67,7 @@ class EventsOut(msgspec.Struct, frozen=True):
     refused: dict[str, str]
 
 
-@post("/api/events", may="events.send", status_code=202, tags=["events"])
+@post("/api/events", may="events.send", status_code=202, tags=["events"], request_max_body_size=LARGEST_BODY)
 async def api_events(house: House, caller: Caller, data: EventsIn, site: str | None = None) -> EventsOut:
     """Send events from a server: up to 1,000 at a time, at most a week old. The same id never counts twice."""
     chosen = site_for(house, caller, site)

@@ -17,7 +17,7 @@ from tandem.connections.model import Connection, Incoming, System, Systems
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import House
 from tandem.core.layout import framed
-from tandem.core.pages import ANYONE, get_page, post_form
+from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems", "reconcile": "Web analytics"}
@@ -108,6 +108,7 @@ def remove(
 @route(
     "/hooks/in/{number:int}/{token:str}",
     may=ANYONE,
+    request_max_body_size=LARGEST_BODY,
     http_method=["GET", "POST"],
     sync_to_thread=True,
     status_code=200,

@@ -62,7 +62,8 @@ def limits(house: House, request: Asked, email: str) -> tuple[Limit | Slowed, ..
     """What a try to sign in counts against.
 
     A known device has its own limit, so nobody elsewhere can lock its user out. Others count by account and sender
-    together, by sender alone, and, once an account has failed very often, at a slow pace for all strangers together.
+    together, by sender alone, and, once an account has failed very often, at a slow pace for all strangers together;
+    but for two tries an hour that each sender has to itself, or those who attack would keep the user out for ever.
     """
     if device := known_device(house, request, email):
         return (Limit(f"device:{device}", 8, 300),)
@@ -70,7 +71,11 @@ def limits(house: House, request: Asked, email: str) -> tuple[Limit | Slowed, ..
     return (
         Limit(f"sender:{sender}", 40, 300),
         Limit(f"account:{email}:{sender}", 8, 300),
-        Slowed(after=Limit(f"account:{email}", 40, 3600), pace=Limit(f"pace:{email}", 3, 30)),
+        Slowed(
+            after=Limit(f"account:{email}", 40, 3600),
+            own=Limit(f"own:{email}:{sender}", 2, 3600),
+            pace=Limit(f"pace:{email}", 3, 30),
+        ),
     )
 
 

@@ -35,6 +35,14 @@ def test_places_of_the_silent_are_given_to_others(clock: list[float]) -> None:
     assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(2, 5)] == [False, False, True]
 
 
+def test_a_connection_that_asks_again_counts_once(clock: list[float]) -> None:
+    doors = Crowd(most=4)
+    for _ in range(3):
+        assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in (2, 0, 1)] == [False] * 3
+        clock[0] += WINDOW_S
+    assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(6)] == [False] * 4 + [True] * 2
+
+
 def test_a_customers_whole_network_is_one_sender(clock: list[float]) -> None:
     doors = Crowd(most=1)
     assert not doors.is_one_too_many("2001:db8:0:1::1", "1")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
-from tandem.base import clock
+from tandem.base import clock, crowd
 from tandem.base.database import Database
 from tandem.base.sender import Proxies
 from tandem.base.spool import SpoolFull
@@ -87,6 +87,31 @@ def event(**more: Any) -> dict[str, Any]:
 
 def sent(door: Door, body: bytes, who: Sender = WHO) -> Reply:
     return asyncio.run(door.receive(body, who))
+
+
+# ── one sender ──
+
+
+def test_one_address_may_send_so_much_in_an_hour_however_many_browsers_it_names(
+    spool: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a new browser for each hit one sender filled the store, for only a visitor was limited."""
+    moment = [1000.0]
+    monkeypatch.setattr(crowd.time, "monotonic", lambda: moment[0])
+    door = Door(
+        spool, lambda: {"fern": SITE}, lambda: Salts(NOW.date(), b"t" * 32, b""), lambda ip: Place("PL", "", ""),
+        Vault("key").seal, sender_mb=1,
+    )  # fmt: skip
+    large = hit(*[event(p={str(i): "v" * 400 for i in range(25)})] * 5)
+    needed = (1 << 20) // len(large)
+    replies = [sent(door, large, Sender("198.51.100.7", f"Chrome/{n}")) for n in range(needed + 2)]
+    assert [reply.status for reply in replies] == [202] * needed + [429] * 2
+    assert [record.refused for record in spool.records[-2:]] == [{"flood": 5}] * 2
+    assert sent(door, large, Sender("198.51.100.8", "Chrome/1")).status == 202, "nobody else is refused"
+    behind_a_proxy = [sent(door, large, Sender("10.0.0.2", f"Chrome/{n}")).status for n in range(needed + 2)]
+    assert behind_a_proxy == [202] * (needed + 2), "many senders may look like one there"
+    moment[0] += crowd.HOUR_S
+    assert sent(door, large, Sender("198.51.100.7", "Chrome/1")).status == 202
 
 
 # ── refusals ──

@@ -7,6 +7,7 @@ import threading
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -124,6 +125,31 @@ def test_a_visitors_bytes_are_bounded_too(loader: Loader, site: Site, load: Load
     big = [told(site.id, 1, NOON, path="/" + "x" * 700) for _ in range(5)]
     load(*big, told(site.id, 2, NOON))
     assert ledger(warehouse, site.id) == {"stored": 3, "too_much": 3}
+
+
+def test_a_visitors_bytes_are_bytes_and_not_signs(loader: Loader, site: Site, load: Load, warehouse: Warehouse) -> None:
+    loader.quota = Quota(size=2000)
+    load(*[told(site.id, 1, NOON, path="/" + "\N{GRINNING FACE}" * 175) for _ in range(5)])
+    assert ledger(warehouse, site.id) == {"stored": 2, "too_much": 3}
+
+
+def test_visitors_who_have_sent_very_much_are_not_derived_together(
+    loader: Loader, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forty of them, each within the limit, needed more memory than there was, and nobody's hits were loaded."""
+    monkeypatch.setattr(store, "READ_TOGETHER", 3000)
+    parts, write = list[int](), store._write_visits
+
+    def noted(warehouse: Warehouse, site: Site, batch: int, *rest: Any) -> None:
+        parts.append(int(warehouse.value("select count() from stale_visits where batch = {batch:UInt64}", batch=batch)))
+        write(warehouse, site, batch, *rest)
+
+    monkeypatch.setattr(store, "_write_visits", noted)
+    load(*[told(site.id, visitor, NOON, path="/" + "x" * 1000) for visitor in range(1, 6)])
+    load(*[told(site.id, visitor, NOON + timedelta(seconds=5), path="/b") for visitor in range(1, 6)])
+    assert parts[:3] == [2, 2, 1] and max(parts) <= 2
+    made = "select count() from visits where site = {site:UInt32} and pageviews = 2"
+    assert warehouse.value(made, site=site.id) == 5
 
 
 @pytest.mark.parametrize("where", ["mark_stale", "stored_already"])

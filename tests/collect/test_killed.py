@@ -34,10 +34,10 @@ if not spool.exists():
 (site,) = accounts.all_sites(database)
 derive = store.derive_visits
 
-def deriving(warehouse, site, near, first_at, goals):
+def deriving(warehouse, site, near, first_at, goals, sizes={}):
     if 6 in first_at:
         raise DatabaseError("Code: 407. DB::Exception: Decimal math overflow", code=407)
-    derive(warehouse, site, near, first_at, goals)
+    derive(warehouse, site, near, first_at, goals, sizes)
     if is_slow:
         print("part", flush=True)
         time.sleep(60)

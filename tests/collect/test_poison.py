@@ -78,12 +78,12 @@ def poisoned(monkeypatch: pytest.MonkeyPatch, where: str, bad: set[int], loader:
     elif where == "visits":
         derive = store.derive_visits
 
-        def deriving(warehouse: Warehouse, site: Site, near: int, first_at: Any, goals: Any) -> None:
+        def deriving(warehouse: Warehouse, site: Site, near: int, first_at: Any, goals: Any, sizes: Any = ()) -> None:
             sql = "select distinct visitor from events where site = {s:UInt32} and name = 'bad'"
             found = {r[0] for r in warehouse.ask(sql, {"s": site.id}).rows}
             if found & set(first_at):
                 raise error()
-            derive(warehouse, site, near, first_at, goals)
+            derive(warehouse, site, near, first_at, goals, dict(sizes))
 
         monkeypatch.setattr(store, "derive_visits", deriving)
     else:

@@ -1,13 +1,23 @@
-"""Places on the server are shared: a sender with very many connections keeps none of them longer than one answer."""
+"""What is shared on a server, and how much of it one sender gets: connections that stay open, and bytes of hits."""
 
+import ipaddress
 import time
 
-from tandem.base.sender import household
+from tandem.base.sender import address_of, household
 
 MOST = 256
 """Connections of one sender that may go on asking. Browsers open six; an office behind one address a few hundred."""
 WINDOW_S = 10.0
 MOST_SENDERS = 20_000
+HOUR_S = 3600.0
+LOCAL = [
+    ipaddress.ip_network(text)
+    for text in (
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
+        "::1/128", "fc00::/7", "fe80::/10",
+    )
+]  # fmt: skip
+"""Where a proxy stands that nobody has named in TANDEM_PROXIES: many senders look like one behind it."""
 
 
 class Crowd:
@@ -17,6 +27,8 @@ class Crowd:
         self._most, self._turns_at = most, 0.0
         self._now: dict[str, set[str]] = {}
         self._before: dict[str, set[str]] = {}
+        self._silent: dict[str, int] = {}
+        """How many connections of the window before have not asked again, for senders of which one has."""
 
     def is_one_too_many(self, host: str, port: str) -> bool:
         """Whether this connection is to be closed after its answer: others of its sender had theirs before it."""
@@ -27,9 +39,11 @@ class Crowd:
             now = self._now[sender] = set()
         if port in now:
             return False
-        if port not in before and len(now) + len(before) >= self._most:
+        if port not in before and len(now) + self._silent.get(sender, len(before)) >= self._most:
             return True
         now.add(port)
+        if port in before:  # it stands in both windows, and is one connection
+            self._silent[sender] = self._silent.get(sender, len(before)) - 1
         return False
 
     def _turn(self) -> None:
@@ -37,4 +51,33 @@ class Crowd:
         if moment >= self._turns_at or len(self._now) > MOST_SENDERS:
             # whoever was silent for a whole window is forgotten
             self._before = self._now if moment < self._turns_at + WINDOW_S else {}
-            self._now, self._turns_at = {}, moment + WINDOW_S
+            self._now, self._silent, self._turns_at = {}, {}, moment + WINDOW_S
+
+
+class Allowance:
+    """How many bytes each sender may have taken in an hour; what this process has counted, for those who came last.
+
+    A visitor's own limit does not bind a sender who names another browser with each hit.
+    """
+
+    def __init__(self, most: int) -> None:
+        """`most` is 0 where nobody is to be limited."""
+        self._most, self._ends_at = most, 0.0
+        self._used: dict[str, int] = {}
+
+    def takes(self, address: str, size: int) -> bool:
+        """Whether so many bytes more of this sender are taken; counts them if they are."""
+        moment = time.monotonic()
+        if moment >= self._ends_at or len(self._used) > MOST_SENDERS:
+            self._used, self._ends_at = {}, moment + HOUR_S
+        sender = household(address)
+        used = self._used.get(sender, 0) + size
+        if self._most and used > self._most and not _is_local(address):
+            return False
+        self._used[sender] = used
+        return True
+
+
+def _is_local(address: str) -> bool:
+    found = address_of(address)
+    return found is None or any(found in network for network in LOCAL)

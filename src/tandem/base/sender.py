@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from tandem.base.errors import UserError
+from tandem.base.remembered import remembered
 
 MOST_HOPS = 32
 LONGEST_KEPT = 100
@@ -65,7 +66,7 @@ class Proxies:
         return any(address in network for network in self._networks)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096, longest=100)
 def address_of(text: str) -> Address | None:
     """An IP address as proxies write it: 192.0.2.1:443, [2001:db8::1]:443, "::ffff:192.0.2.1"; None when it is none.
 
@@ -88,7 +89,7 @@ def _written(address: Address | None) -> str:
     return "" if address is None else str(address)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096, longest=100)
 def household(address: str) -> str:
     """Whom an address belongs to, for limits by sender: an IPv4 address, or the IPv6 network given to one customer.
 

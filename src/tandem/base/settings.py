@@ -31,6 +31,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "127.0.0.0/8,::1/128"
     memory_mb: Annotated[int, Meta(description="Memory the event store may use, in MB.", ge=256)] = 1200
     query_seconds: Annotated[int, Meta(description="Longest time a question may take.", ge=1)] = 30
+    sender_mb: Annotated[
+        int,
+        Meta(description="Most that one public address may send to the counter in an hour, in MB; 0: all.", ge=0),
+    ] = 64
     spool_mb: Annotated[int, Meta(description="Size at which a spool segment is sealed, in MB.", ge=1)] = 32
     collector: Annotated[str, Meta(description="Name of this collector; each needs its own.")] = "main"
     country_mmdb: Annotated[str, Meta(description="Country database in MMDB format, instead of the bundled one.")] = ""

@@ -173,6 +173,7 @@ WORDS: dict[str, dict[str, str]] = {
         "bad_value": "a value out of range",
         "bad_event": "an event that is not readable",
         "too_much": "more than one visitor may send in a day",
+        "flood": "more than one address may send in an hour",
         "quarantined": "could not be loaded and was put aside",
         "damaged": "damaged on disk and put aside",
         "wrong_clock": "dated by a wrong clock and put aside",

@@ -13,6 +13,7 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.crowd import Allowance
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 from tandem.base.spool import SpoolFull
@@ -109,7 +110,9 @@ class Door:
         seal: Callable[[str], str],
         numbers: Callable[[NumberAsked], Mapping[str, Any]] | None = None,
         secrets: Callable[[int], Sequence[str]] = lambda site: (),
+        sender_mb: int = 0,
     ) -> None:
+        self._allowance = Allowance(sender_mb << 20)
         self._numbers, self._secrets = numbers, secrets
         self._lenders = ThreadPoolExecutor(LENDERS, thread_name_prefix="numbers")
         self._asking = 0
@@ -132,6 +135,9 @@ class Door:
         if site is None:
             text = f"No site has the key “{hit.s[:40]}”; check data-site on the script tag."
             return await self._refuse(0, "unknown_site", Reply(404, text), len(hit.e) + bad)
+        if not self._allowance.takes(sender.address, len(body)):
+            text = "This address has sent more in an hour than one may; send the rest later."
+            return await self._refuse(site.id, "flood", Reply(429, text), len(hit.e) + bad)
         return await self.take(site, hit, sender, bad=bad)
 
     async def take(self, site: Site, hit: WireHit, sender: Sender, marks: tuple[str, ...] = (), bad: int = 0) -> Reply:
@@ -254,6 +260,9 @@ class Door:
         site = self._sites().get(key)
         if site is None:
             await self._refuse(0, "unknown_site", Reply(404, ""))
+            return
+        if not self._allowance.takes(sender.address, len(url) + len(referrer)):
+            await self._refuse(site.id, "flood", Reply(429, ""))
             return
         event = WireEvent(i=nonce, k="pageview", t=clock.now_ms(), u=url, r=referrer)
         await self.take(site, WireHit(s=key, e=[event]), sender, ("pixel",))

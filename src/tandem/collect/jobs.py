@@ -13,7 +13,7 @@ data (`warehouse.fault_of`): then everything waits, and nothing is put aside.
 import gc
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -40,7 +40,7 @@ MOST_KEPT = 100_000
 SHORT = 400
 PATIENCE = 3
 """How often a batch is tried as a whole before it is halved."""
-VISITOR_EVENTS, VISITOR_BYTES = 20_000, 24 << 20
+VISITOR_EVENTS, VISITOR_BYTES = 20_000, 6 << 20
 HALF_HOUR = timedelta(minutes=30)
 _log = log.get("collect")
 _EPOCH = date(1970, 1, 1)
@@ -78,7 +78,7 @@ FACT_COLUMNS = (
 )
 _MARKS = FACT_COLUMNS.index("marks")
 _PROPS = FACT_COLUMNS.index("props")
-_PATH = FACT_COLUMNS.index("path")  # between name and host before it, query and referrer behind
+_TEXTS = tuple(map(FACT_COLUMNS.index, ("name", "host", "path", "query", "referrer")))
 _RECEIVED = FACT_COLUMNS.index("received")
 _FORMER = len(FACT_COLUMNS)  # behind the columns: the id that earlier versions gave the event
 LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name
@@ -138,6 +138,11 @@ class Quota:
             taken = sum(1 for total in accumulate(sizes[: max(0, self.events - events)]) if total <= room)
         self._tried[key] = (on, events + taken, used + sum(sizes[:taken]))
         return taken
+
+    def sizes(self, site: int, visitors: Iterable[int]) -> dict[int, int]:
+        """The bytes that these visitors have sent today, as far as this loader knows."""
+        found = ((v, self._tried.get((site, v)) or self._used.get((site, v))) for v in visitors)
+        return {visitor: used[2] for visitor, used in found if used is not None}
 
     def keep(self) -> None:
         """What was counted since the last time holds: its judgement is saved."""
@@ -496,7 +501,8 @@ class _SiteBatch:
         if not self.first_at:
             return
         goals = store.goals_of(self.loader.database, self.site)
-        store.derive_visits(warehouse, self.site, self.near, self.first_at, goals)
+        sizes = self.loader.quota.sizes(self.site.id, self.first_at)
+        store.derive_visits(warehouse, self.site, self.near, self.first_at, goals, sizes)
 
     def _row(self, place: int, record: Record, event: SpoolEvent, agent: int) -> tuple[Any, ...]:
         """The values of FACT_COLUMNS. Moments and days are numbers, as the store keeps them: half the time of dates."""
@@ -709,8 +715,12 @@ def _outcome(place: int, judged: Judged) -> str:
 
 def _size(row: tuple[Any, ...]) -> int:
     """About how many bytes an event takes."""
-    size = 150 + len(row[_PATH]) + len(row[_PATH + 1]) + len(row[_PATH + 2]) + len(row[_PATH - 2])
-    return size + sum(len(k) + len(v) for k, v in row[_PROPS].items()) if row[_PROPS] else size
+    size = 150 + sum(_bytes_of(row[place]) for place in _TEXTS)
+    return size + sum(_bytes_of(k) + _bytes_of(v) for k, v in row[_PROPS].items()) if row[_PROPS] else size
+
+
+def _bytes_of(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _first_moments(rows: list[tuple[int, tuple[Any, ...]]]) -> dict[int, datetime]:

@@ -58,7 +58,7 @@ def open_door(house: House, spool_name: str) -> tuple[Door, Spool]:
 
     door = Door(
         spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lend,
-        FreshSecrets(house),
+        FreshSecrets(house), chosen.sender_mb,
     )  # fmt: skip
     return door, spool
 

@@ -2,10 +2,11 @@
 
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -41,6 +42,8 @@ def _sql(name: str) -> str:
 
 DERIVE, SPANS = _sql("derive_visits"), _sql("stale_spans")
 GOES_ON, EXTEND = _sql("goes_on"), _sql("extend_visit")
+READ_TOGETHER = 32 << 20
+"""Bytes of events that one statement derives visits from, where more than one visitor has sent so much."""
 NEVER = datetime(2200, 1, 1, tzinfo=UTC)
 """In place of the start of a chain that began before what is read."""
 LONG, MOST_NEW = 10_000, 2_000
@@ -291,12 +294,14 @@ def mark_stale(
 
 
 def derive_visits(
-    warehouse: Warehouse, site: Site, near: int, first_at: Mapping[int, datetime], goals: Sequence[Goal]
-) -> None:
+    warehouse: Warehouse, site: Site, near: int, first_at: Mapping[int, datetime], goals: Sequence[Goal],
+    sizes: Mapping[int, int] = MappingProxyType({}),
+) -> None:  # fmt: skip
     """Make the visits of these visitors anew, from the first visit that facts at `first_at` may belong to.
 
     near       the batch of stale_visits that says the same as `first_at`
     first_at   visitor -> moment of the earliest new fact
+    sizes      visitor -> bytes of today's events, as far as they are known: those with very many are not read together
     """
     since, chains = dict(first_at), dict[int, datetime]()
     bound = {"batch": near, "site": site.id, "since": min(first_at.values())}
@@ -313,9 +318,24 @@ def derive_visits(
         ):
             del since[visitor]
             chains.pop(visitor, None)
-    if since:
-        batch = near if since == first_at else mark_stale(warehouse, since, chains)
-        _write_visits(warehouse, site, batch, min(since.values()), goals, version)
+    for together in _read_together(since, sizes):
+        spans_of = {visitor: since[visitor] for visitor in together}
+        batch = near if spans_of == first_at else mark_stale(warehouse, spans_of, chains)
+        _write_visits(warehouse, site, batch, min(spans_of.values()), goals, version)
+
+
+def _read_together(visitors: Iterable[int], sizes: Mapping[int, int]) -> Iterator[list[int]]:
+    """Visitors in parts whose events fit into memory: deriving takes five to six times the bytes that it reads."""
+    part, size = list[int](), 0
+    for visitor in visitors:
+        own = sizes.get(visitor, 0)
+        if part and size + own > READ_TOGETHER:
+            yield part
+            part, size = [], 0
+        part.append(visitor)
+        size += own
+    if part:
+        yield part
 
 
 def _version_after(newest: int) -> int:

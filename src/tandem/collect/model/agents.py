@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterable
-from functools import cache, lru_cache
+from functools import cache
 from importlib import resources
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from ua_parser.loaders import load_lazy_builtins
 from ua_parser.matchers import UserAgentMatcher
 from ua_parser.regex import Resolver
 
+from tandem.base.remembered import remembered
 from tandem.collect.model.urls import clean
 
 AGENT_LENGTH: Final = 1000
@@ -117,7 +118,7 @@ def agent_id(user_agent: str) -> int:
     return xxhash.xxh3_64_intdigest(user_agent.encode("utf-8", "replace"))
 
 
-@lru_cache(maxsize=16384)
+@remembered(16384)
 def _agent(user_agent: str) -> Agent:
     return _engine().agent(clean(user_agent, AGENT_LENGTH))
 

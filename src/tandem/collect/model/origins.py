@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 import xxhash
 
+from tandem.base.remembered import remembered
 from tandem.collect.model.rules import (
     NO_SOURCE,
     NOTHING,
@@ -107,13 +108,13 @@ def conclude(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> Conclus
     return _conclude(origin, own_hosts, rules)
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def _bare_origin(referrer: str) -> Origin:
     host, path = referrer_parts(referrer)
     return Origin(referrer_host=host, referrer_path=path) if host else NOWHERE
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _tags(query: str) -> Origin:
     found: dict[str, tuple[int, str]] = {}
     click, openstat = "", ""

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 from urllib.parse import unquote, unquote_plus
+
+from tandem.base.remembered import remembered
 
 _REFERRER = re.compile(r"\s*(?:https?|android-app|ios-app)://([^/?#\\]*)(?:[/\\]+([^/?#\\]*))?", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
@@ -32,7 +33,7 @@ def decoded(value: str) -> str:
     return unquote_plus(value, errors="replace") if "%" in value or "+" in value else value
 
 
-@lru_cache(maxsize=8192)
+@remembered(8192)
 def referrer_parts(referrer: str) -> tuple[str, str]:
     """Return (host, first segment of the path) of a referrer, or two empty texts when it is no web or app address."""
     if not (found := _REFERRER.match(referrer)):

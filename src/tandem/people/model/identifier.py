@@ -48,6 +48,8 @@ def phone(text: str, region: str = "") -> Identifier | None:
     return Identifier(Kind.PHONE, number) if number else None
 
 
+LONGEST_PHONE = 60
+"""Signs of a number as people write it: fifteen digits with their brackets, an extension, a word before it."""
 ROLES = frozenset(
     {"admin", "biuro", "contact", "hello", "help", "info", "kontakt", "mail", "marketing", "no-reply", "noreply",
      "office", "postmaster", "sales", "sklep", "shop", "support", "team", "webmaster", "zakaz"}
@@ -63,13 +65,18 @@ def email(text: str) -> Identifier | None:
     return Identifier(Kind.EMAIL, address)
 
 
-@lru_cache(maxsize=100_000)
 def phone_of(text: str, region: str = "") -> str | None:
     """The number in E.164 (`+48600100200`), or None when it is not a valid number.
 
     region   two letters of the country that numbers without a country code belong to
     source   ITU-T E.164; libphonenumber. Possible is not enough: 650-555-1212 has the length of a Russian number
     """
+    # A stranger's long texts are not worth remembering: a hundred thousand of them would take all memory.
+    return _phone_of(text, region) if len(text) <= LONGEST_PHONE else None
+
+
+@lru_cache(maxsize=100_000)
+def _phone_of(text: str, region: str) -> str | None:
     try:
         number = phonenumbers.parse(_with_plus(text), region.upper() or None)
     except phonenumbers.NumberParseException:

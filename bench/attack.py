@@ -25,6 +25,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 from bench.load import BROWSER
@@ -112,6 +113,36 @@ def flood(port: int, hits: int = 4_000) -> None:
             {"i": f"f{n}-{i}", "k": "event", "n": "e", "u": "https://shop.example/", "p": props} for i in range(5)
         ]
         stranger.hit(*events)
+
+
+def many_browsers(port: int, hits: int = 3_000) -> None:
+    """One sender names another of forty browsers with each hit of 57 KB: each is a visitor of its own."""
+    random, letters = Random(1), "abcdefghijklmnopqrstuvwxyz0123456789"
+    for n in range(hits):
+        props = {f"k{i}": "".join(random.choices(letters, k=20)) * 24 for i in range(23)}
+        events = [
+            {"i": f"b{n}-{i}", "k": "event", "n": "e", "u": "https://shop.example/", "p": props} for i in range(5)
+        ]
+        Client(port, "203.0.113.14", BROWSER.replace("129", str(100 + n % 40))).hit(*events)
+
+
+def long_texts(port: int) -> None:
+    """Forms, queries, claims and landing pages, each another one: nothing of them is worth remembering."""
+    stranger = Client(port, "203.0.113.15")
+    for n in range(100):
+        with suppress(OSError):  # refused by its size before it is sent whole
+            stranger.send("/forgot", f"email={n}&pad=".encode() + b"x" * 4_000_000)
+        with suppress(OSError):
+            stranger.send("/sign-in", f"email={n}".encode() + b"&1=1" * 900_000)
+    for n in range(1_200):
+        stranger.send("/sign-in?" + f"n{n}=1&" * 1_000)
+    for n in range(300):
+        phones = [
+            {"i": f"p{n}-{i}", "k": "identify", "p": {"phone": f"{n}-{i}" + "\U0001f600" * 480}} for i in range(25)
+        ]
+        Client(port, f"203.0.113.{n % 200}").hit(*phones)
+        url = f"https://shop.example/?utm_campaign={n}" + "y" * 1_900
+        Client(port, f"203.0.113.{n % 200}").hit({"i": f"l{n}", "k": "pageview", "u": url, "r": url})
 
 
 def never_ending(port: int, seconds: float = 12.0) -> None:
@@ -307,6 +338,7 @@ def _attacked(server: Running, token: str) -> None:
     with Watch(server).on() as watch:
         for name, attack in (
             ("poison", lambda: poison(server.port)), ("flood", lambda: flood(server.port)),
+            ("many browsers", lambda: many_browsers(server.port)), ("long texts", lambda: long_texts(server.port)),
             ("connections", lambda: never_ending(server.port)), ("files", lambda: files(insider)),
             ("wide questions", lambda: wide_questions(insider)), ("claims", lambda: claims(server.port)),
         ):  # fmt: skip

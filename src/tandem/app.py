@@ -65,8 +65,8 @@ SLICES: tuple[Slice, ...] = (
 _log = log.get("app")
 FILES = Path(__file__).parent / "web" / "static"
 STATIC = frozenset(f"/static/{path.relative_to(FILES).as_posix()}" for path in FILES.rglob("*") if path.is_file())
-LONGEST_QUERY = 8 << 10
-"""Bytes of an address behind its question mark; ten filters of ten values each take three thousand."""
+LONGEST_PATH, LONGEST_QUERY = 2 << 10, 8 << 10
+"""Bytes of an address; ten filters of ten values each take three thousand. The framework remembers a thousand."""
 
 
 def open_house(settings: Settings) -> House:
@@ -167,7 +167,9 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/static/") and scope["path"] not in STATIC:
             scope = {**scope, "path": "/static/", "raw_path": b"/static/"}  # whatever it names, it is no file of ours
-        if scope["type"] == "http" and len(scope["query_string"]) > LONGEST_QUERY:
+        if scope["type"] == "http" and (
+            len(scope["query_string"]) > LONGEST_QUERY or len(scope["path"]) > LONGEST_PATH
+        ):
             await _too_long(send)
             return
         if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):

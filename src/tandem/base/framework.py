@@ -10,7 +10,10 @@ from litestar._kwargs import extractors
 from litestar.handlers import HTTPRouteHandler
 from litestar.utils.sync import AsyncCallable
 
-_PARSERS = (_parsers.parse_url_encoded_form_data, _parsers.parse_query_string, _parsers.parse_cookie_string)
+_PARSERS = (
+    _parsers.parse_url_encoded_form_data, _parsers.parse_query_string, _parsers.parse_cookie_string,
+    extractors.create_query_default_dict,
+)  # fmt: skip
 _registered = HTTPRouteHandler.on_registration
 
 
@@ -33,4 +36,4 @@ def mend() -> None:
                 setattr(module, parser.__name__, plain)
 
 
-assert extractors and litestar.connection.request and litestar.datastructures.url  # loaded, so that they are mended
+assert litestar.connection.request and litestar.datastructures.url  # loaded, so that they are mended

@@ -1,0 +1,89 @@
+"""Sites of a workspace."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from tandem.accounts import tables as t
+from tandem.accounts.model import Site, checked_site
+from tandem.accounts.pasted import hosts_of, key_of
+from tandem.accounts.store.audit import differences, note
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+
+def _site(row: Row[Any]) -> Site:
+    fields = {name: row._mapping[name] for name in Site.__struct_fields__}
+    return Site(**{**fields, "hosts": tuple(row.hosts)})
+
+
+def add_site(
+    db: Database,
+    workspace_id: int,
+    key: str,
+    name: str,
+    hosts: list[str],
+    zone: str = "UTC",
+    currency: str = "EUR",
+    mode: str = "cookieless",
+    keep_days: int = 1100,
+    by: int | None = None,
+) -> Site:
+    """A new site to measure; an empty key is made from its first host, and an empty name is that host.
+
+    hosts    as they were pasted
+    raises   UserError when the key is taken or a field does not fit
+    """
+    found = hosts_of(hosts)
+    key = key or key_of(found[0], {s.key for s in all_sites(db)})
+    values = site_values(key, name or found[0], found, zone, currency, mode, keep_days)
+    try:
+        with db.write() as c:
+            insert_site(c, workspace_id, values, by)
+    except IntegrityError as error:
+        raise UserError("There is already a site with the key “%(key)s”.", "Choose another key.", key=key).at(
+            "key"
+        ) from error
+    return next(s for s in all_sites(db) if s.key == key)
+
+
+def site_values(
+    key: str, name: str, hosts: list[str], zone: str, currency: str, mode: str, keep_days: int
+) -> dict[str, Any]:
+    checked_site(key, name, hosts, zone, currency, mode, keep_days)
+    return {
+        "key": key, "name": name.strip(), "hosts": hosts, "zone": zone, "currency": currency, "mode": mode,
+        "keep_days": keep_days, "made_at": clock.now(),
+    }  # fmt: skip
+
+
+def insert_site(c: Connection, workspace_id: int, values: dict[str, Any], by: int | None) -> None:
+    c.execute(insert(t.sites).values(workspace_id=workspace_id, **values))
+    note(c, workspace_id, by, "sites.added", values["key"])
+
+
+def change_site(db: Database, site: Site, by: int | None = None, **values: Any) -> Site:
+    """The site with what is given changed; the key stays, because pages carry it."""
+    merged = {**msgspec.structs.asdict(site), **values}
+    merged["hosts"] = hosts_of(merged["hosts"], site.hosts) if "hosts" in values else list(site.hosts)
+    fields = ("name", "hosts", "zone", "currency", "mode", "keep_days")
+    checked_site(site.key, **{k: merged[k] for k in fields})
+    with db.write() as c:
+        c.execute(update(t.sites).where(t.sites.c.id == site.id).values(**{k: merged[k] for k in fields}))
+        changed = differences(
+            {**msgspec.structs.asdict(site), "hosts": list(site.hosts)}, {k: merged[k] for k in values}
+        )
+        note(c, site.workspace_id, by, "sites.changed", site.key, **changed)
+    return next(s for s in all_sites(db) if s.id == site.id)
+
+
+def all_sites(db: Database) -> list[Site]:
+    with db.read() as c:
+        return [_site(r) for r in c.execute(select(t.sites).order_by(t.sites.c.id))]
+
+
+def sites_of(db: Database, workspace_id: int) -> list[Site]:
+    return [s for s in all_sites(db) if s.workspace_id == workspace_id]

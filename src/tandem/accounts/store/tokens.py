@@ -1,0 +1,96 @@
+"""API tokens of programs."""
+
+import secrets as random
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, select, update
+
+from tandem.accounts import tables as t
+from tandem.accounts.model import ApiToken, Person, Site
+from tandem.accounts.permissions import SCOPES, Role
+from tandem.accounts.store.audit import note
+from tandem.accounts.store.secrets import hashed
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+LONGEST_TOKEN_DAYS = 3650
+
+
+def _tokens() -> Any:
+    """Tokens, each with the role that its maker has now."""
+    maker = select(t.people.c.role).where(t.people.c.id == t.api_tokens.c.made_by, t.people.c.is_active)
+    return select(t.api_tokens, maker.scalar_subquery().label("maker"))
+
+
+def _token(row: Row[Any]) -> ApiToken:
+    fields = {name: row._mapping[name] for name in ApiToken.__struct_fields__}
+    maker = Role(row.maker) if row.maker else None
+    return ApiToken(**{**fields, "scopes": tuple(row.scopes), "maker": maker})
+
+
+def make_token(
+    db: Database, person: Person, name: str, scopes: list[str], site: Site | None = None, days: int | None = 365
+) -> tuple[ApiToken, str]:
+    """A new token and its secret, which is shown this once.
+
+    raises   UserError for an unknown scope, or one that its maker may not use
+    """
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise UserError(
+                "“%(value)s” is not a scope.", "Choose from %(choices)s.", value=scope, choices=", ".join(SCOPES)
+            )
+        if not person.may(SCOPES[scope]):
+            raise UserError("Your role may not give “%(scope)s”.", "Ask an admin.", status=403, scope=scope)
+    if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
+        raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.")
+    if not scopes or not name.strip():
+        raise UserError("A token needs a name and at least one scope.", "Say what it is for and what it may do.")
+    secret, now = f"tdm_{random.token_urlsafe(32)}", clock.now()
+    with db.write() as c:
+        made = c.execute(
+            insert(t.api_tokens).values(
+                workspace_id=person.workspace_id,
+                site_id=site.id if site else None,
+                name=name.strip(),
+                token_hash=hashed(secret),
+                scopes=scopes,
+                made_by=person.id,
+                made_at=now,
+                expires_at=now + timedelta(days=days) if days else None,
+            )
+        )
+        note(c, person.workspace_id, person.id, "tokens.made", name, scopes=scopes)
+        row = c.execute(_tokens().where(t.api_tokens.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
+    return _token(row), secret
+
+
+def token_of(db: Database, secret: str) -> ApiToken | None:
+    """The valid token behind this secret. Its last use is noted at most once an hour."""
+    now = clock.now()
+    with db.read() as c:
+        row = c.execute(_tokens().where(t.api_tokens.c.token_hash == hashed(secret))).first()
+    if row is None or not _token(row).is_valid(now):
+        return None
+    if row.used_at is None or now - row.used_at > timedelta(hours=1):
+        with db.write() as c:
+            c.execute(update(t.api_tokens).where(t.api_tokens.c.id == row.id).values(used_at=now))
+    return _token(row)
+
+
+def tokens_of(db: Database, workspace_id: int) -> list[ApiToken]:
+    with db.read() as c:
+        query = _tokens().where(t.api_tokens.c.workspace_id == workspace_id).order_by(t.api_tokens.c.id)
+        return [_token(r) for r in c.execute(query)]
+
+
+def revoke_token(db: Database, person: Person, token_id: int) -> None:
+    with db.write() as c:
+        c.execute(
+            update(t.api_tokens)
+            .where(t.api_tokens.c.id == token_id, t.api_tokens.c.workspace_id == person.workspace_id)
+            .values(revoked_at=clock.now())
+        )
+        note(c, person.workspace_id, person.id, "tokens.revoked", str(token_id))

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import func, select
 
 from tandem.accounts import store, tables
+from tandem.accounts.store import workspaces
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import House
@@ -50,7 +51,7 @@ def test_a_set_up_that_fails_half_way_leaves_nothing(any_database: Database, mon
     def breaks(*args: Any, **more: Any) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(store, "_insert_site", breaks)
+    monkeypatch.setattr(workspaces, "insert_site", breaks)
     for _ in range(2):
         try:
             store.set_up(any_database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")

@@ -82,6 +82,8 @@ def test_figures_equal_plain_loops(golden: Golden, desks: dict[str, Desk], names
         groups = groups_of(golden, figures[0].view, figures[0].with_bots, by, site)
         wanted = {key: {name: NAIVE[name](group) for name in names} for key, group in groups.items()}
         for layout, desk in desks.items():
+            if site and layout != "one node":
+                continue  # another site and zone change no word of the SQL, which is what the layouts differ in
             result = desk.ask(question(golden, names, by, site))
             given = {_key(row.key[0], by) if by else (): row.figures for row in result.rows}
             assert given.keys() == wanted.keys(), layout

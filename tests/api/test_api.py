@@ -114,7 +114,7 @@ def test_nobody_can_name_the_visitor_that_a_customers_number_makes() -> None:
 def test_more_than_a_thousand_events_are_refused(running: Running) -> None:
     answer = sent(running, *[event(str(i)) for i in range(1001)])
     assert answer.status_code == 400
-    assert "1000" in answer.text
+    assert "1,000" in answer.text
 
 
 def test_each_refused_event_is_named_with_its_reason(running: Running) -> None:
@@ -395,3 +395,42 @@ def test_a_refused_export_stands_in_no_audit_log(running: Running) -> None:
         assert browser.get("/export", params=asked).status_code == 400
     with running.as_person("admin") as browser:
         assert "EVIL" not in browser.get("/settings").text
+
+
+@pytest.mark.parametrize(("bad", "name"), [
+    ('{"id": "bad", "visitor": "v", "amount": "x"}', "bad"),
+    ('{"id": "bad", "visitor": "v", "name": "\\ud800"}', "bad"),
+    ('{"id": "bad", "visitor": "v", "amount": 1' + "0" * 5000 + "}", "bad"),
+    ('{"id": "bad", "visitor": "v", "props": {"a": {"b": 1}}}', "bad"),
+    ('{"id": "bad", "visitor": "v", "more": 1}', "bad"),
+    ('{"id": "bad", "visitor": "v", "at": "soon"}', "bad"),
+    ('{"id": "bad"}', "bad"),
+    ('{"id": "bad", "visitor": "v", "props": ' + "[" * 20_000 + "]" * 20_000 + "}", "bad"),
+    ('{"id": "\\ud800", "visitor": "v"}', "#2"),
+    ('{"id": 7, "visitor": "v"}', "#2"),
+    ('{"id": "", "visitor": "v"}', "#2"),
+    ("7", "#2"), ("null", "#2"), ("", "#2"),
+])  # fmt: skip
+def test_an_event_that_cannot_be_read_is_refused_alone_and_counted(running: Running, bad: str, name: str) -> None:
+    """One such event refused all 1,000 of its request."""
+    before = stored(running, "fern")
+    fine = [json.dumps(event(f"{hashlib.sha256(bad.encode()).hexdigest()}-{n}")) for n in range(2)]
+    body = '{"events": [' + ", ".join([fine[0], bad, fine[1]]) + "]}"
+    with running.as_program("all") as program:
+        answer = program.post(
+            "/api/events?site=fern", content=body, headers={"content-type": "application/json"}
+        )  # fmt: skip
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "refused": {name: "bad_event"}})
+    eventually(lambda: stored(running, "fern")["stored"] >= before["stored"] + 2)
+    eventually(lambda: stored(running, "fern")["refused"] > before["refused"])
+
+
+def test_the_document_says_what_an_event_is(running: Running) -> None:
+    with running.as_nobody() as stranger:
+        document = stranger.get("/api/openapi.json").json()
+    asked = document["paths"]["/api/events"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    events = document["components"]["schemas"][asked["$ref"].rpartition("/")[2]]["properties"]["events"]
+    one = document["components"]["schemas"][events["items"]["$ref"].rpartition("/")[2]]
+    assert (events["minItems"], events["maxItems"]) == (1, 1000)
+    assert set(one["required"]) == {"id", "visitor"}
+    assert {"amount", "props", "at"} < set(one["properties"])

@@ -20,8 +20,8 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.settings import Settings
 from tandem.calls.model.call import CallFact, Outcome, merged
-from tandem.calls.sources import asterisk, callrail, calltouch, generic, mango, twilio, zadarma
-from tandem.calls.systems import SYSTEMS
+from tandem.calls.sources import asterisk, callrail, calltouch, common, generic, mango, twilio, zadarma
+from tandem.calls.systems import SYSTEMS, Line, _told
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection, Delivery, Incoming
@@ -320,6 +320,52 @@ def test_an_error_of_uis_with_status_200_is_an_error(outer: House, site: Site) -
         made = connect(outer, site, "uis", token="t", base=stub.url)
         assert poll_due(outer) == 0
     assert "-32001" in connections.connection(outer, made.id).problem
+
+
+YEAR_1 = "0001-01-01T00:00:00+03:00"
+
+
+def test_a_call_of_no_time_stops_no_poll(outer: House, site: Site) -> None:
+    """One such call raised OverflowError, and the poll never moved on."""
+    calls = [{**RAIL, "start_time": YEAR_1}, {**RAIL, "resource_id": "CAL2", "answered": True, "duration": 10**11}, 5]
+    with outside(replies({"calls.json": {"calls": calls, "total_pages": 1}})) as stub:
+        made = connect(outer, site, "callrail", account="1", token="t", secret="s", base=stub.url)
+        assert poll_due(outer) == 1
+        polled = connections.connection(outer, made.id)
+        assert (polled.problem, "since" in polled.cursor) == ("", True)
+        skipped = connections.skipped_of(outer, [made.id])[made.id]
+        assert (skipped.count, {one.record for one in skipped.newest}) == (2, {"CAL1", ""})
+        calls[0] = RAIL
+        connections.poll_now(outer, made)
+        assert poll_due(outer) == 2
+    assert connections.skipped_of(outer, [made.id])[made.id].count == 1
+
+
+@pytest.mark.parametrize("text", [
+    YEAR_1, "9999-12-31T23:59:59-03:00", "0001-01-01", "1900-01-01 00:00:00", "2300-01-01", "soon", "",
+])  # fmt: skip
+def test_no_moments_of_calls(text: str) -> None:
+    with pytest.raises(UserError, match="is not a moment"):
+        common.moment(text, "Europe/Moscow")
+
+
+@pytest.mark.parametrize("value", [-(10**11), 10**11, 10**30, float("inf"), float("nan"), "x", None, 0])
+def test_no_seconds_of_calls(value: Any) -> None:
+    with pytest.raises(UserError, match="is not a moment"):
+        common.unix(value)
+
+
+@pytest.mark.parametrize("text", ["Fri, 31 Dec 9999 23:59:59 -0300", "Tue, 10 Nov 99999999999999999999 12:00:00 +0000"])
+def test_a_moment_of_twilio_that_cannot_be_is_that_of_the_delivery(text: str) -> None:
+    (fact,) = twilio.read(held(), delivered(of_twilio(**TWILIO, Timestamp=text, CallDuration="999999999999")))
+    assert fact.at == NOON
+    (fact,) = twilio.read(held(), delivered(of_twilio(**TWILIO, Timestamp="Tue, 10 Nov 2026 12:00:00 -0000")))
+    assert fact.at == NOON
+
+
+def test_an_event_of_asterisk_of_no_time_is_passed_over(outer: House) -> None:
+    line = Line(None, asterisk.Parser(), asterisk.Watch(""), [])
+    assert _told(line, {"Event": "Cdr", "UniqueID": "x", "StartTime": YEAR_1}) == []
 
 
 # ── Asterisk ──

@@ -14,12 +14,14 @@ from tandem.base.errors import UserError
 from tandem.core.context import House
 from tandem.crm import jobs, kept
 from tandem.crm.jobs import finish_loads
-from tandem.crm.model.deal import DealFact
+from tandem.crm.model.deal import DealFact, Problem
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
+from tandem.crm.routes import ROUTES
 from tandem.crm.sources.table import Table, table_of
 from tandem.crm.tables import loads
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
+from tests.inside import opened_by_admin
 from tests.served import Running
 
 WARSAW = ZoneInfo("Europe/Warsaw")
@@ -88,16 +90,28 @@ def test_amounts(text: str, amount: str) -> None:
     assert money_of(text) == Decimal(amount)
 
 
-@pytest.mark.parametrize("text", ["x", "1e400", "NaN", "1.2.3"])
+@pytest.mark.parametrize("text", ["x", "1e400", "1e9999999", "NaN", "1.2.3"])
 def test_no_amounts(text: str) -> None:
     with pytest.raises(Unreadable):
         money_of(text)
 
 
-@pytest.mark.parametrize("text", ["soon", "32.01.2026", "1900-01-01", "2026-13-01"])
+@pytest.mark.parametrize("text", [
+    "soon", "32.01.2026", "1900-01-01", "2026-13-01", "0001-01-01T00:00:00+03:00", "9999-12-31T23:59:59-03:00",
+])  # fmt: skip
 def test_no_moments(text: str) -> None:
     with pytest.raises(Unreadable):
         moment_of(text, WARSAW)
+
+
+@pytest.mark.parametrize("row", ["2026-10-05,2150-11-02", "0001-01-01T00:00:00+03:00,2026-10-05", "2150-11-02,"])
+def test_a_moment_that_cannot_be_is_a_problem_of_its_line(house: House, site: Site, row: str) -> None:
+    """The year 2150 fitted into no version, and the year 1 into no moment of UTC: both were answered with 500."""
+    body = f"id,created_at,updated_at\n7,2026-10-05,\n8,{row}\n".encode()
+    for is_dry in (True, False):
+        told_ = bring_in(house, site, body, is_dry)
+        assert [(p.line, p.values["value"][:4]) for p in told_.problems] == [(3, row.removeprefix("2026-10-05,")[:4])]
+    assert kept.loads_waiting(house) == []
 
 
 def test_a_file_goes_in_through_the_page(running: Running) -> None:
@@ -209,3 +223,63 @@ def test_a_file_on_its_way_in_is_sealed(house: House, site: Site) -> None:
     assert len(blocks) > 1
     assert b"".join(blocks) == body
     assert [one.id for one in kept.loads_waiting(house)] == [load.id]
+
+
+def taken(house: House, site: Site, body: bytes) -> kept.Load:
+    """A file that was taken long ago, and cut off."""
+    with on_disk(BytesIO(body)) as path:
+        return kept.begin_load(house, site, path, None)
+
+
+def test_a_file_that_cannot_be_imported_does_not_stop_the_next_and_says_why(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+    taken(house, site, b"id,created_at,updated_at\n1,2026-10-05,2150-11-02\n")  # an earlier version took it
+    taken(house, site, b"name,phone\nx,1\n")
+    taken(house, site, many(2))
+    finish_loads(house)
+    assert told(house)[0] == 2
+    assert kept.loads_waiting(house) == []
+    texts = [one.problem.said("a.csv") for one in kept.failed_loads(house, site)]
+    assert "must name the columns" in texts[0]
+    assert "line 2: The moment “2150-11-02” in “updated_at” is in the future" in texts[1]
+    with house.database.read() as c:
+        assert [row.sealed for row in c.execute(select(loads))] == [b"", b""]
+    finish_loads(house)
+    bring_in(house, site, ENGLISH.encode(), is_dry=False)
+    assert kept.failed_loads(house, site) == []
+
+
+def test_a_file_that_breaks_the_store_does_not_stop_the_next(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is at fault: the file is given up when it is the file, and tried again when it is the store."""
+    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+    putting = jobs.store.put
+
+    def broken(error: Exception) -> None:
+        def put(house: House, site: Site, connection: int, facts: list[DealFact], revision: int = 0) -> list[int]:
+            if facts[0].id == "7":
+                raise error
+            return putting(house, site, connection, facts, revision)
+
+        monkeypatch.setattr(jobs.store, "put", put)
+
+    taken(house, site, ENGLISH.encode())
+    taken(house, site, many(2))
+    broken(ConnectionError("gone"))
+    with pytest.raises(ConnectionError):
+        finish_loads(house)
+    assert (told(house)[0], len(kept.loads_waiting(house)), kept.failed_loads(house, site)) == (2, 1, [])
+    broken(OverflowError("too large"))
+    finish_loads(house)
+    assert kept.loads_waiting(house) == []
+    assert "OverflowError" in kept.failed_loads(house, site)[0].problem.said("a.csv")
+
+
+def test_the_page_shows_a_file_that_was_not_imported(house: House, site: Site) -> None:
+    load = taken(house, site, ENGLISH.encode())
+    kept.fail_load(house, load, Problem(line=3, what="The record has no id.", cure="Fill the column."))
+    with opened_by_admin(house, site, ROUTES) as browser:
+        assert "The record has no id." in browser.get("/deals?site=fern").text

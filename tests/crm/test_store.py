@@ -208,3 +208,20 @@ def test_a_profile_tells_what_became_of_the_persons_deals(house: House, site: Si
     assert [m.title for m in found] == ["Deal won", "Deal moved", "Deal created"]
     assert ("Amount", "5.00 EUR") in found[0].facts
     assert moments(house, site, [7]) == []
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_form_with_ones_phone_and_anothers_mail_joins_not_the_two(house: House, site: Site, order: int) -> None:
+    """A public form makes a lead without a contact: Anna's phone, Bo's e-mail. It joined the two."""
+    told = [fact("1", phones=(ANNA,), emails=("anna@post.example",), contact="1"),
+            fact("2", phones=("+48600100201",), emails=("bo@post.example",), contact="2"),
+            fact("3", kind="lead", phones=(ANNA,), emails=("bo@post.example",)),
+            fact("4", kind="lead", phones=(ANNA,), emails=("anna@other.example",))]  # fmt: skip
+    for one in told[::order]:
+        store.record(house, site, 1, [one])
+        people.stitch_new(house, site)
+    ends = [Identifier(Kind.PHONE, ANNA), Identifier(Kind.EMAIL, "anna@post.example"),
+            Identifier(Kind.EMAIL, "anna@other.example"), Identifier(Kind.PHONE, "+48600100201"),
+            Identifier(Kind.EMAIL, "bo@post.example")]  # fmt: skip
+    anna, mail, other, phone, bo = (people.person_of(house, site, people.key_of(house, site, end)) for end in ends)
+    assert anna == mail == other != phone == bo

@@ -54,7 +54,7 @@ def seeded(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Seeded]:
     database = Database(f"sqlite:///{scratch / 'company.db'}")
     database.migrate()
     house = House(Settings(data=str(scratch / "company")), shared_warehouse, database)
-    desk = house.runner = Desk(shared_warehouse, main_goals=partial(store.main_goals, database))
+    desk = house._runner = Desk(shared_warehouse, main_goals=partial(store.main_goals, database))
     company = seed(house, until=UNTIL, events=30_000)
     yield Seeded(house, next(iter(house.sites().values())), company, desk)
     desk.close()

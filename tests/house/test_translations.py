@@ -23,7 +23,7 @@ OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
-TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "_account", "gettext")
+TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "_account", "gettext", "SkippedRecord")
 UNSEEN = {"base", "delivery", "demo", "keep"}
 """Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
 
@@ -138,7 +138,8 @@ def called(call: ast.Call) -> str:
 
 def sentences(call: ast.Call) -> set[str]:
     """The texts among a call's arguments."""
-    texts = {a.value for a in call.args if isinstance(a, ast.Constant) and isinstance(a.value, str)}
+    given = [*call.args, *(k.value for k in call.keywords if k.arg in ("what", "cure"))]
+    texts = {a.value for a in given if isinstance(a, ast.Constant) and isinstance(a.value, str)}
     return {text for text in texts if text and (text[0].isupper() or text[0] in "(“%`")}
 
 

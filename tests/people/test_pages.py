@@ -130,6 +130,28 @@ def test_a_claim_without_proof_is_shown_masked_and_settled_by_who_may(client: An
     assert client.post(f"/people/{3:016x}/claims", data=form | {"act": "glue"}).status_code == 400
 
 
+def test_a_form_that_names_two_known_people_is_a_hint_and_can_be_confirmed(
+    client: Any, house: House, site: Site
+) -> None:
+    anna, bo = Identifier("phone", "+48600100200"), Identifier("email", "bo@b.example")
+    first, second = Identifier("crm", "x:1"), Identifier("crm", "x:2")
+    known = [(first, anna), (first, Identifier("email", "anna@a.example")),
+             (second, Identifier("phone", "+48600100201")), (second, bo)]  # fmt: skip
+    store.record(house, site, [Link(a=a, b=b, at=AT, source="crm", ref="x:lead:9") for a, b in [*known, (anna, bo)]])
+    store.stitch_all(house, site)
+    one, two = store.key_of(house, site, anna), store.key_of(house, site, bo)
+    assert store.person_of(house, site, one) != store.person_of(house, site, two)
+    for node in (one, two):
+        shown = client.get(f"/people/{node:016x}").text
+        assert "x:lead:9: one enquiry names two known people; joins nobody" in shown
+        assert "b•••@b.example" in shown and "bo@b.example" not in shown
+    form = {"browser": f"{one:016x}", "node": f"{two:016x}", "act": "apart"}
+    assert "Not proved" not in client.post(f"/people/{one:016x}/claims", data=form).text
+    assert store.person_of(house, site, one) != store.person_of(house, site, two)
+    client.post(f"/people/{one:016x}/claims", data=form | {"act": "together"})
+    assert store.person_of(house, site, one) == store.person_of(house, site, two)
+
+
 def test_a_secret_is_shown_once_and_two_are_valid(client: Any, house: House, site: Site) -> None:
     assert "without a secret your server cannot sign" in client.get("/people/signing").text
     shown = re.findall(r"tdms_[\w-]+", client.post("/people/signing").text)

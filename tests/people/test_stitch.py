@@ -3,10 +3,10 @@
 import random
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from tandem.people.model.stitch import MOST, NOTHING, Decisions, Links, links_of, stitch
+from tandem.people.model.stitch import CLAIM, FORM, MOST, NOTHING, Decisions, Links, links_of, stitch
 
 Row = tuple[int, str, int, str]
 KIND_OF = {0: "visitor", 1: "phone", 2: "email", 3: "crm", 4: "login"}
@@ -92,7 +92,7 @@ def test_a_person_is_one_of_their_own_browsers(rows: list[Row]) -> None:
 
 
 def mixed(proved: list[Row], claimed: list[Row]) -> tuple[dict[int, int], dict[int, bool]]:
-    links = Links(*(np.concatenate(c) for c in zip(links_of(proved), links_of(claimed, unproved=True), strict=True)))
+    links = Links(*(np.concatenate(c) for c in zip(links_of(proved), links_of(claimed, CLAIM), strict=True)))
     found = stitch(links)
     keys = found.node.tolist()
     return dict(zip(keys, found.person.tolist(), strict=True)), dict(zip(keys, found.is_shared.tolist(), strict=True))
@@ -115,6 +115,81 @@ def test_claims_of_before_part_nobody_who_is_proved_and_join_no_more_than_they_d
     assert mixed([], claimed)[0] == persons(claimed), "alone they hold as they did"
     assert mixed(proved, proved)[0] == sure, "said and proved is proved"
     assert together.keys() == found.keys()
+
+
+def formed(proved: list[Row], told: list[Row], decisions: Decisions = NOTHING) -> dict[int, int]:
+    """Persons, where records without a contact told some of the links."""
+    links = Links(*(np.concatenate(c) for c in zip(links_of(proved), links_of(told, FORM), strict=True)))
+    found = stitch(links, decisions)
+    return dict(zip(found.node.tolist(), found.person.tolist(), strict=True))
+
+
+def by_plain_loops_with_forms(proved: list[Row], told: list[Row]) -> dict[int, int]:
+    """Drop what would join two known persons, by paths through unknown ones too; then stitch the rest as proved."""
+    nodes = {end for a, _, b, _ in [*proved, *told] for end in (a, b)}
+    person = by_plain_loops(proved) | {}
+    person |= {node: node for node in nodes if node not in person}
+    kinds: dict[int, set[str]] = {}
+    for node in nodes:
+        kinds.setdefault(person[node], set()).add(kind(node))
+    known = {one for one, has in kinds.items() if {"phone", "email"} <= has}
+    held = [link(node, node) for node in nodes]
+    for row in told:
+        ends = {person[row[0]], person[row[2]]}
+        is_between_two = len(known & ends) == 2
+        is_of_nobodys = bool(known & ends and ends - known) and len(_reached(ends, known, told, person)) > 1
+        if not is_between_two and not is_of_nobodys:
+            held.append(row)
+    return by_plain_loops([*proved, *held])
+
+
+def _reached(ends: set[int], known: set[int], told: list[Row], person: dict[int, int]) -> set[int]:
+    """The known persons that the unknown one of these is linked to, through unknown ones."""
+    todo, seen, found = [one for one in ends if one not in known], set[int](), set[int]()
+    while todo:
+        here = todo.pop()
+        seen.add(here)
+        for a, _, b, _ in told:
+            for mine, other in ((person[a], person[b]), (person[b], person[a])):
+                if mine == here and other in known:
+                    found.add(other)
+                elif mine == here and other not in seen:
+                    todo.append(other)
+    return found
+
+
+FEW_ROWS = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)).map(lambda p: link(*p)), max_size=25)
+OF_FORMS = st.lists(
+    st.tuples(st.sampled_from([n for n in range(61) if n % 5 in (1, 2)]), st.sampled_from(
+        [n for n in range(61) if n % 5 in (1, 2)])).map(lambda p: link(*p)), max_size=3,
+)  # fmt: skip
+"""Too few to make anybody shared: that is looked at by the tests above."""
+
+
+@given(FEW_ROWS, OF_FORMS)
+@settings(max_examples=300, deadline=None)
+def test_forms_join_as_plain_loops_say(proved: list[Row], told: list[Row]) -> None:
+    few = {node: [r for r in proved if node in (r[0], r[2])] for r_ in proved for node in (r_[0], r_[2])}
+    assume(all(len(rows) <= 3 for rows in few.values()))
+    assert formed(proved, told) == by_plain_loops_with_forms(proved, told)
+
+
+PHONE_A, MAIL_A, PHONE_B, MAIL_B, MAIL_X = 11, 12, 21, 22, 32
+TWO = [link(13, PHONE_A), link(13, MAIL_A), link(23, PHONE_B), link(23, MAIL_B)]
+
+
+def test_a_form_with_ones_phone_and_anothers_mail_joins_not_the_two() -> None:
+    for told in ([link(PHONE_A, MAIL_B)], [link(PHONE_A, PHONE_B)], [link(PHONE_A, MAIL_X), link(PHONE_B, MAIL_X)]):
+        found = formed(TWO, told)
+        assert found[PHONE_A] == found[MAIL_A] != found[PHONE_B] == found[MAIL_B]
+        assert found.get(MAIL_X) in (None, MAIL_X), "nobody can say whose it is"
+    together = Decisions(together=links_of([link(PHONE_A, MAIL_B)]))
+    assert len(set(formed(TWO, [link(PHONE_A, MAIL_B)], together).values())) == 1
+
+
+def test_a_form_still_tells_a_new_mail_of_a_known_person_and_joins_unknown_ones() -> None:
+    assert formed(TWO, [link(PHONE_A, MAIL_X)])[MAIL_X] == formed(TWO, [])[PHONE_A]
+    assert len(set(formed([], [link(PHONE_A, MAIL_A), link(PHONE_A, MAIL_X)]).values())) == 1
 
 
 def test_a_phone_joins_two_browsers() -> None:

@@ -130,6 +130,10 @@ def _chance(seed: int) -> list[Link]:
         if rng.random() < 0.2:  # claims of before 0.2: one phone of everybody's, and somebody else's browser
             told.append(link(visitor(1000 + 10 * i), phone("+48600100000"), "site"))
             told += [link(visitor(9000 + n), own, "site") for n in range(rng.choice([1, 25]))]
+        if rng.random() < 0.6:  # a contact with an e-mail: somebody known, if with a phone too
+            told.append(link(record(i), Identifier("email", f"user{i}@a.example"), "crm"))
+        if rng.random() < 0.3:  # forms: somebody's phone and somebody's e-mail, or one that nobody knows
+            told.append(link(own, Identifier("email", f"user{rng.randrange(60)}@a.example"), "crm"))
     return told
 
 

@@ -230,3 +230,13 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
 def test_a_time_zone_that_does_not_exist_is_not_believed(house: House, site: Site, bring: Bring) -> None:
     assert bring("# Traffic/Sources\nDate,Sessions\n20261001,5\n").zone == ""
     assert bring("# Europe/London\nDate,Sessions\n20261001,6\n").zone == "Europe/London"
+
+
+@pytest.mark.parametrize("day", ["0001-01-01", "1970-01-01", "00010101"])
+def test_a_day_on_which_nobody_measured_is_none(day: str) -> None:
+    assert problem(told(f"Date,Sessions\n{day},1\n2026-10-01,2\n")).startswith("f.csv, line 2")
+
+
+def test_the_nth_day_of_a_far_start_is_none() -> None:
+    body = GA4.replace("20261001\n# End", "99990101\n# End").replace("Date,", "Nth day,").replace("20261001,", "9999,")
+    assert "line 12" in problem(told(body.replace("20261002,", "0001,")))

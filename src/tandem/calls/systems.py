@@ -8,21 +8,23 @@ from typing import Any
 import msgspec
 
 from tandem.accounts.model import Site
-from tandem.base import clock
-from tandem.base.errors import SourceError
+from tandem.base import clock, log
+from tandem.base.errors import SourceError, UserError
 from tandem.calls import store
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk, callrail, calltouch, generic, mango, twilio, uis, zadarma
-from tandem.calls.sources.common import REGION
+from tandem.calls.sources.common import REGION, FetchedCalls
 from tandem.connections.http import Http, may_reach
 from tandem.connections.model import Connection, Delivery, Field, Polled, System
+from tandem.connections.store import note_skipped
 from tandem.core.context import House
 
 LISTEN_S = 1.0
 LOGIN_S = 10.0
+_log = log.get("calls")
 
 Read = Callable[[Connection, Delivery], list[CallFact]]
-Fetch = Callable[[Connection, Http], tuple[list[CallFact], Polled]]
+Fetch = Callable[[Connection, Http], tuple[FetchedCalls, Polled]]
 Client = Callable[[Connection, str], Http]
 
 
@@ -42,6 +44,7 @@ def polled(fetch: Fetch, client: Client) -> Callable[[House, Site, Connection], 
         with client(held, house.settings.reach) as http:
             facts, told = fetch(held, http)
         store.record(house, site, _of(held, facts), held.setting("region"))
+        note_skipped(house, held, facts.skipped, [fact.ref for fact in facts])
         return told
 
     return poll
@@ -98,7 +101,8 @@ def listen(house: House, site: Site, held: Connection) -> Polled:
     facts, until = list[CallFact](), time.monotonic() + LISTEN_S
     try:
         while (left := until - time.monotonic()) > 0:
-            facts += [fact for event in _events(line, left) for fact in line.watch.facts(event, clock.now())]
+            for event in _events(line, left):
+                facts += _told(line, event)
     except (OSError, SourceError) as error:
         lines.pop(held.id).socket.close()
         raise SourceError("Asterisk", "broke the line") from error
@@ -106,6 +110,15 @@ def listen(house: House, site: Site, held: Connection) -> Polled:
         if facts:
             store.record(house, site, _of(held, facts), held.setting("region"))
     return Polled(cursor=held.cursor, rows=len(facts), is_more=True)
+
+
+def _told(line: Line, event: asterisk.Message) -> list[CallFact]:
+    """What an event says of calls; one that cannot be read says nothing, and the events behind it are heard."""
+    try:
+        return line.watch.facts(event, clock.now())
+    except UserError as error:
+        _log.warning("calls.event_skipped", why=error.sentences[0])
+        return []
 
 
 def _opened(house: House, held: Connection) -> Line:

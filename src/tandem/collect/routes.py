@@ -5,17 +5,21 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Request, Response, get, post
+from litestar.dto import AbstractDTO
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
+from litestar.typing import FieldDefinition
 from msgspec import Meta
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import secret
 from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.base.json_rows import elements, members
 from tandem.base.spool import records_in
 from tandem.collect import store
 from tandem.collect.batches import all_aside, read_record
@@ -57,23 +61,107 @@ class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class EventsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Up to 1,000 events."""
 
-    events: Annotated[list[EventIn], Meta(min_length=1, max_length=1000)]
+    events: Annotated[list[EventIn], Meta(min_length=1, max_length=1000)]  # MOST_EVENTS
+
+
+NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+"""What reading JSON raises: also for nesting without end, and for numbers of thousands of digits."""
+MOST_EVENTS = 1000
+
+
+class EventsRead(msgspec.Struct, frozen=True):
+    """The events of a request that can be read; ids of the others, and why the first of them cannot be."""
+
+    events: list[EventIn]
+    unreadable: list[str] = []
+    why: str = ""
+
+
+class EventsBody(AbstractDTO[EventsIn]):
+    """Reads the body of a request: one event that does not fit is refused alone, where the framework refuses all."""
+
+    def decode_bytes(self, value: bytes) -> EventsRead:
+        return events_in(value)
+
+    @classmethod
+    def create_for_field_definition(cls, *_: Any, **__: Any) -> None:
+        """There is nothing to prepare."""
+
+    @classmethod
+    def create_openapi_schema(cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any) -> Any:
+        return schema_creator.for_field_definition(field_definition)
+
+    @classmethod
+    def generate_field_definitions(cls, model_type: type[Any]) -> Any:
+        raise NotImplementedError
+
+    @classmethod
+    def detect_nested_field(cls, field_definition: FieldDefinition) -> bool:
+        raise NotImplementedError
+
+
+def events_in(body: bytes) -> EventsRead:
+    """The events of a request, read together or, when something does not fit, one by one.
+
+    raises   UserError when there is no list of 1 to 1,000 events
+    """
+    try:
+        return EventsRead(_read_events(body).events)
+    except NO_EVENT:
+        fields = members(body) or {}
+        rows = elements(fields[b"events"]) if list(fields) == [b"events"] else None
+    if not rows or len(rows) > MOST_EVENTS:
+        raise UserError(
+            "The body holds no list of 1 to 1,000 events.", "Send it as the document at /api/openapi.json says."
+        )
+    events, unreadable, why = list[EventIn](), list[str](), ""
+    for place, row in enumerate(rows, 1):
+        try:
+            events.append(_read_event(row))
+        except NO_EVENT as error:
+            unreadable.append(_id_of(row) or f"#{place}")
+            why = why or str(error)
+    return EventsRead(events, unreadable, why)
+
+
+_read_events = msgspec.json.Decoder(EventsIn, strict=False).decode
+_read_event = msgspec.json.Decoder(EventIn, strict=False).decode
+_read_id = msgspec.json.Decoder(Annotated[str, Meta(max_length=200)]).decode
+
+
+def _id_of(row: bytes) -> str:
+    """The id of an event of which something else cannot be read; empty when that cannot be, either."""
+    try:
+        return str(_read_id((members(row) or {}).get(b"id", b"")))
+    except NO_EVENT:
+        return ""
 
 
 class EventsOut(msgspec.Struct, frozen=True):
-    """What became of them: accepted ones are on disk; refused ones by id with the reason."""
+    """What became of them: accepted ones are on disk; refused ones by id with the reason.
+
+    One whose id cannot be read is named by its place in the request: `#1` is the first.
+    """
 
     accepted: int
     refused: dict[str, str]
 
 
-@post("/api/events", may="events.send", status_code=202, tags=["events"], request_max_body_size=LARGEST_BODY)
+@post(
+    "/api/events", may="events.send", status_code=202, tags=["events"], dto=EventsBody, return_dto=None,
+    request_max_body_size=LARGEST_BODY,
+)  # fmt: skip
 async def api_events(house: House, caller: Caller, data: EventsIn, site: str | None = None) -> EventsOut:
     """Send events from a server: up to 1,000 at a time, at most a week old. The same id never counts twice."""
     chosen = site_for(house, caller, site)
+    return await _take(house, chosen, cast(EventsRead, data))
+
+
+async def _take(house: House, chosen: Site, read: EventsRead) -> EventsOut:
     door = house.state(Door)
-    now, refused, taken = clock.now_ms(), list[tuple[str, str]](), list[EventIn]()
-    for event in data.events:
+    now, taken = clock.now_ms(), list[EventIn]()
+    refused = [(name, "bad_event") for name in read.unreadable]
+    for event in read.events:
         if why := _too_early_or_late(event, now):
             refused.append((event.id, why))
         else:
@@ -81,7 +169,12 @@ async def api_events(house: House, caller: Caller, data: EventsIn, site: str | N
     names = visitor_names(house)
     sent = [(_visitor(names, chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
     refused += await door.take_from_server(chosen, sent, [why for _, why in refused])
-    return EventsOut(len(data.events) - len(refused), dict(refused))
+    if not read.events:
+        raise UserError(
+            "No event of the request can be read: %(why)s.", "Send them as the document at /api/openapi.json says.",
+            why=read.why.rstrip("."),
+        )  # fmt: skip
+    return EventsOut(len(read.events) + len(read.unreadable) - len(refused), dict(refused))
 
 
 class VisitorNames(bytes):

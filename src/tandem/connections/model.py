@@ -80,6 +80,26 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
 
 
+class SkippedRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A record that could not be read or stored, while the others were.
+
+    record       what its system calls it; empty when that cannot be read
+    what, cure   texts that may be translated; `values` fills their placeholders
+    """
+
+    record: str = ""
+    what: str
+    cure: str
+    values: dict[str, str] = {}
+
+
+class Skipped(msgspec.Struct, frozen=True, kw_only=True):
+    """How many records of a connection were skipped, and the newest of them."""
+
+    count: int
+    newest: list[SkippedRecord]
+
+
 class Polled(msgspec.Struct, frozen=True, kw_only=True):
     """One stretch of polling: where to go on, how many rows came, and whether more wait right now."""
 

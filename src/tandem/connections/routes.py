@@ -53,6 +53,7 @@ def _page(
         areas=AREAS,
         chosen=chosen,
         waiting=store.waiting(house, [c.id for c in held]),
+        skipped=store.skipped_of(house, [c.id for c in held]),
         hooks={c.id: store.hook_address(house, c) for c in held if _takes_hooks(systems, c)},
         now=clock.now(),
     )

@@ -15,13 +15,15 @@ from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections.http import is_sealed_on_its_way
-from tandem.connections.model import Connection, Delivery, Incoming, System, Systems
+from tandem.connections.model import Connection, Delivery, Incoming, Skipped, SkippedRecord, System, Systems
 from tandem.connections.tables import connections as t
-from tandem.connections.tables import inbox
+from tandem.connections.tables import inbox, skipped_records
 from tandem.core.context import House
 
 LONGEST_WAIT = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=7)
+MOST_SKIPPED, SHOWN_SKIPPED = 1_000, 5
+"""Skipped records that are kept of a connection, and those of them that are shown."""
 KEYS_KEPT = timedelta(days=90)
 """How long a delivery's key is remembered after it was worked on; its text is forgotten at once."""
 
@@ -96,6 +98,7 @@ def remove(house: House, site: Site, held: Connection, by: int | None = None) ->
     """Forget a connection, its secrets and what waits in its inbox; what it brought stays."""
     with house.database.write() as c:
         c.execute(delete(inbox).where(inbox.c.connection_id == held.id))
+        c.execute(delete(skipped_records).where(skipped_records.c.connection_id == held.id))
         c.execute(delete(t).where(t.c.id == held.id))
         note(c, site.workspace_id, by, "connections.removed", f"{held.area}/{held.system}", name=held.name)
 
@@ -237,9 +240,73 @@ def waiting(house: House, connection_ids: Iterable[int]) -> dict[int, Waiting]:
 
 
 def forget_old(house: House) -> None:
-    """Forget the keys of deliveries that were worked on long ago."""
+    """Forget the keys of deliveries that were worked on long ago, and records that were skipped long ago."""
     with house.database.write() as c:
         c.execute(delete(inbox).where(inbox.c.done_at < clock.now() - KEYS_KEPT))
+        c.execute(delete(skipped_records).where(skipped_records.c.at < clock.now() - KEYS_KEPT))
+
+
+# ── records that were skipped ──
+
+
+def note_skipped(
+    house: House, held: Connection, skipped: Mapping[str, SkippedRecord], read: Iterable[str] = ()
+) -> None:
+    """Note which records were skipped and why, by a key of each; those that were `read` meanwhile are skipped no more.
+
+    The sentences quote what a record says, which may be personal: they lie sealed, and go after 90 days.
+    """
+    t_ = skipped_records
+    ours = t_.c.connection_id == held.id
+    with house.database.read() as c:
+        known = {row.key for row in c.execute(select(t_.c.key).where(ours))}
+    fresh = {_digest(key): one for key, one in list(skipped.items())[-MOST_SKIPPED:]}
+    gone = known & ({_digest(key) for key in read} | set(fresh)) if known else set[str]()
+    if not fresh and not gone:
+        return
+    now = clock.now()
+    rows = [
+        {"connection_id": held.id, "key": key, "at": now, "sealed": house.vault.seal(msgspec.json.encode(one).decode())}
+        for key, one in fresh.items()
+    ]
+    with house.database.write() as c:
+        if gone:
+            c.execute(delete(t_).where(ours, t_.c.key.in_(gone)))  # no more than are kept
+        if rows:
+            c.execute(insert(t_), rows)
+        if len(known | set(fresh)) > MOST_SKIPPED:
+            kept = select(t_.c.key).where(ours).order_by(t_.c.at.desc(), t_.c.key).limit(MOST_SKIPPED)
+            c.execute(delete(t_).where(ours, t_.c.key.not_in(kept)))
+
+
+def skipped_of(house: House, connection_ids: Iterable[int]) -> dict[int, Skipped]:
+    """What was skipped of each of these connections; those of which nothing was are left out."""
+    t_ = skipped_records
+    query = (
+        select(t_.c.connection_id, func.count())
+        .where(t_.c.connection_id.in_(list(connection_ids)))
+        .group_by(t_.c.connection_id)
+    )
+    with house.database.read() as c:
+        counts = {int(number): int(count) for number, count in c.execute(query)}
+        newest = {
+            number: c.execute(
+                select(t_.c.sealed).where(t_.c.connection_id == number).order_by(t_.c.at.desc(), t_.c.key)
+                .limit(SHOWN_SKIPPED)
+            ).scalars().all()
+            for number in counts
+        }  # fmt: skip
+    return {
+        number: Skipped(
+            count=count,
+            newest=[msgspec.json.decode(house.vault.open(one), type=SkippedRecord) for one in newest[number]],
+        )
+        for number, count in counts.items()
+    }
+
+
+def _digest(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 # ── rows ──

@@ -37,6 +37,15 @@ connections = Table(
     Column("problem", Text, nullable=False),
 )
 
+skipped_records = Table(
+    "skipped_records",
+    METADATA,
+    Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
+    Column("key", String(64), primary_key=True),
+    Column("at", Moment, nullable=False),
+    Column("sealed", Text, nullable=False),
+)
+
 inbox = Table(
     "inbox",
     METADATA,

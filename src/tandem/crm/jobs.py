@@ -12,14 +12,15 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
 from tandem.base.errors import SourceError, UserError
+from tandem.base.warehouse import Fault, fault_of
 from tandem.connections import store as connections
 from tandem.connections.http import Http
-from tandem.connections.model import Connection, Delivery, Polled, System
+from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord, System
 from tandem.core.context import House
 from tandem.crm import kept, remap, store
 from tandem.crm.kept import Chosen, Told
 from tandem.crm.model.deal import NEVER, DealFact, Problem
-from tandem.crm.model.mapping import Mapping, Raw, read
+from tandem.crm.model.mapping import Mapping, Raw, read, record_of
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
@@ -39,6 +40,8 @@ BATCH = 5_000
 """How many records of a file are looked up at once."""
 FILES = 0
 """What stands for a connection where records come from files."""
+FEW = 10
+"""Of so many records of a poll each may be at fault by itself; where more fail and none is stored, we are."""
 PAGES = 10
 """Most pages a poll fetches before others have their turn."""
 _log = log.get("crm")
@@ -88,7 +91,7 @@ def poll(house: House, site: Site, held: Connection) -> Polled:
         for _ in range(PAGES):
             with _understood(crm):
                 page = crm.page(account, cursor)
-            rows += keep(house, site, held, page.raws)
+            rows += keep(house, site, held, page.raws, FEW)
             cursor, is_more = page.cursor, page.is_more
             if not is_more:
                 break
@@ -106,6 +109,8 @@ def handle(house: House, site: Site, held: Connection, delivery: Delivery) -> No
         with account.http, _understood(crm):
             raws += crm.fetch(account, heard.wanted)
     keep(house, site, held, raws)
+    if heard.unreadable:
+        connections.note_skipped(house, held, {one.decode("utf-8", "replace"): NO_RECORD for one in heard.unreadable})
     store.record(house, site, held.id, [_gone(held, ref, at) for ref, at in heard.gone])
     if heard.gone:
         kept.let_go(house, held.id, [(ref.kind, ref.id) for ref, _ in heard.gone])
@@ -115,21 +120,93 @@ def _gone(held: Connection, ref: Ref, at: datetime) -> DealFact:
     return DealFact(system=held.system, id=ref.id, kind=ref.kind, created_at=NEVER, updated_at=at, is_deleted=True)
 
 
-def keep(house: House, site: Site, held: Connection, raws: Sequence[Raw]) -> int:
-    """Read records by the connection's mapping and keep them; one that cannot be read does not stop the others."""
+NO_RECORD = SkippedRecord(what="A record of the webhook is no JSON object.", cure="Send each record as a JSON object.")
+
+
+def keep(house: House, site: Site, held: Connection, raws: Sequence[Raw], few: int = 0) -> int:
+    """Read records by the connection's mapping and store them; returns how many were stored.
+
+    Whatever is wrong with one record alone does not stop the others: it is skipped, counted, and shown to people.
+    few      up to so many records may fail to be stored when none is: their system will not be asked for them again
+    raises   what storing raised, when the store is at fault, or when none of the records could be stored
+    """
     mapping = mapping_of(house, held)
-    told, unreadable = list[Told](), 0
+    told, skipped = list[Told](), dict[str, SkippedRecord]()
     for raw in raws:
+        one = _read(house, site, held, mapping, raw)
+        if isinstance(one, Told):
+            told.append(one)
+        else:
+            skipped[_key_of(mapping, raw)] = one
+    stored, broken = _stored(house, site, held, told, mapping.revision)
+    if len(broken) > few and not stored:
+        raise broken[0][1]
+    for one, error in broken:
+        _log.error("crm.record_broke", system=held.system, connection=held.id, exc_info=error)
+        skipped[_key_of(mapping, one.raw)] = _broke(mapping, one.raw, error)
+    connections.note_skipped(house, held, skipped, [_key_of(mapping, one.raw) for one in stored])
+    if raws:
+        _log.info("crm.kept", system=held.system, connection=held.id, records=len(stored), unreadable=len(skipped))
+    return len(stored)
+
+
+def _read(house: House, site: Site, held: Connection, mapping: Mapping, raw: Raw) -> Told | SkippedRecord:
+    try:
         fact, problems = read(mapping, raw, held.system, site.tz)
         if fact is not None:
-            told.append(Told(raw=raw, fact=fact, ends=store.ends_of(house, site, fact)))
-        unreadable += bool(problems)
-    store.record(house, site, held.id, [one.fact for one in told], mapping.revision)
+            return Told(raw=raw, fact=fact, ends=store.ends_of(house, site, fact))
+    except Exception as error:  # the edge: a record that breaks us must not stop the others
+        if fault_of(error) is not Fault.DATA:
+            raise
+        _log.error("crm.record_broke", system=held.system, connection=held.id, exc_info=True)
+        return _broke(mapping, raw, error)
+    first = problems[0]
+    return SkippedRecord(record=record_of(mapping, raw)[1][:40], what=first.what, cure=first.cure, values=first.values)
+
+
+def _broke(mapping: Mapping, raw: Raw, error: Exception) -> SkippedRecord:
+    return SkippedRecord(
+        record=record_of(mapping, raw)[1][:40], what="The record could not be stored (%(error)s).",
+        cure="This is a fault of Tandem; its log says more.", values={"error": type(error).__name__},
+    )  # fmt: skip
+
+
+def _key_of(mapping: Mapping, raw: Raw) -> str:
+    """What a record is known by; one without an id by all that it says."""
+    kind, number = record_of(mapping, raw)
+    return f"{kind}:{number}" if number else repr(sorted(raw.items(), key=lambda item: str(item[0])))
+
+
+def _stored(
+    house: House, site: Site, held: Connection, told: Sequence[Told], revision: int
+) -> tuple[list[Told], list[tuple[Told, Exception]]]:
+    """Store records together; when that fails on the data, by halves, until those that fail are alone.
+
+    raises   the error when the store is at fault, whatever it is given
+    """
+    if not told:
+        return [], []
+    try:
+        _store(house, site, held, told, revision)
+    except Exception as error:  # the edge: a record that breaks us must not stop the others
+        if fault_of(error) is not Fault.DATA:
+            raise
+        if len(told) == 1:
+            return [], [(told[0], error)]
+    else:
+        return list(told), []
+    stored, broken = list[Told](), list[tuple[Told, Exception]]()
+    for half in (told[: len(told) // 2], told[len(told) // 2 :]):
+        kept_, failed = _stored(house, site, held, half, revision)
+        stored += kept_
+        broken += failed
+    return stored, broken
+
+
+def _store(house: House, site: Site, held: Connection, told: Sequence[Told], revision: int) -> None:
+    store.record(house, site, held.id, [one.fact for one in told], revision)
     kept.keep(house, held.id, [one for one in told if not one.fact.is_deleted])
     kept.let_go(house, held.id, [(one.fact.kind, one.fact.id) for one in told if one.fact.is_deleted])
-    if raws:
-        _log.info("crm.kept", system=held.system, connection=held.id, records=len(told), unreadable=unreadable)
-    return len(told)
 
 
 # ── another mapping ──
@@ -172,12 +249,20 @@ def keep_mapping(house: House, site: Site, held: Connection, chosen: Chosen, by:
 
 
 def apply_mappings(house: House) -> None:
-    """Read everything known by mappings that were kept and are yet to be applied."""
-    sites = {site.id: site for site in house.sites().values()}
+    """Read everything known by mappings that were kept and are yet to be applied.
+
+    raises   the first error, once every connection had its turn
+    """
+    sites, trouble = {site.id: site for site in house.sites().values()}, list[Exception]()
     for number in kept.to_apply(house):
         held = connections.connection(house, number)
         if held.site_id in sites and held.system in CRMS:
-            remap.applied(house, sites[held.site_id], held, CRMS[held.system].mapping)
+            try:
+                remap.applied(house, sites[held.site_id], held, CRMS[held.system].mapping)
+            except Exception as error:  # noqa: BLE001 - the edge: one connection must not stop the others
+                trouble.append(error)
+    if trouble:
+        raise trouble[0]
 
 
 # ── files ──
@@ -211,6 +296,7 @@ def bring_in(house: House, site: Site, path: Path, is_dry: bool, by: int | None 
             progress.for_good()
             with progress.part(0.3, 1):
                 _finish(house, site, kept.begin_load(house, site, path, by), facts)
+            kept.forget_failed_loads(house, site)
         count = len(facts)
     _log.info("crm.file_read", site=site.key, records=count, problems=len(told.problems), is_dry=is_dry)
     return Brought(
@@ -241,17 +327,49 @@ def _finish(house: House, site: Site, load: kept.Load, facts: Spill[DealFact]) -
 
 
 def finish_loads(house: House) -> None:
-    """Bring in what was taken and cut off, as it would have been then."""
+    """Import what was taken and cut off, as it would have been then. One file that fails does not stop the next.
+
+    raises   the first error of the store, once every file had its turn; these are tried again
+    """
+    kept.forget_failed_loads(house)
     sites = {site.id: site for site in house.sites().values()}
+    trouble: Exception | None = None
     for load in kept.loads_waiting(house):
         is_of_before = house.database.is_sqlite and load.made_at < STARTED  # one process works on SQLite: this one
         if clock.now() - load.made_at < CUT_OFF_AFTER and not is_of_before:
             continue  # its own request is at it
         if site := sites.get(load.site_id):
-            with Spill(DealFact) as facts, on_disk(kept.body_of(house, load)) as path:
-                table_of(path, site.tz, load.made_at, facts)
-                _finish(house, site, load, facts)
-            _log.info("crm.load_finished", site=site.key, load=load.id)
+            try:
+                _finish_load(house, site, load)
+            except Exception as error:  # noqa: BLE001 - the edge: a file that breaks us must not stop the next
+                if fault_of(error) is Fault.DATA:
+                    _log.error("crm.load_broke", site=site.key, load=load.id, exc_info=True)
+                    kept.fail_load(house, load, _why(error))
+                else:
+                    trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+
+
+def _finish_load(house: House, site: Site, load: kept.Load) -> None:
+    with Spill(DealFact) as facts, on_disk(kept.body_of(house, load)) as path:
+        told = table_of(path, site.tz, load.made_at, facts)
+        if told.problems:  # this version reads more strictly than the one that took it
+            kept.fail_load(house, load, told.problems[0])
+            return
+        _finish(house, site, load, facts)
+    _log.info("crm.load_finished", site=site.key, load=load.id)
+
+
+def _why(error: Exception) -> Problem:
+    if isinstance(error, UserError):
+        return Problem(
+            what=error.sentences[0], cure=error.sentences[1], values={n: str(v) for n, v in error.values.items()}
+        )
+    return Problem(
+        what="The file could not be stored (%(error)s).", cure="This is a fault of Tandem; its log says more.",
+        values={"error": type(error).__name__},
+    )  # fmt: skip
 
 
 def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:

@@ -6,7 +6,7 @@ Records and files hold personal data, so they lie sealed. They are kept so that 
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,15 @@ from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.connections.model import Connection
 from tandem.core.context import House
-from tandem.crm.model.deal import DealFact
+from tandem.crm.model.deal import DealFact, Problem
 from tandem.crm.model.mapping import Raw
 from tandem.crm.store import Ends
 from tandem.crm.tables import loads, mappings, records
 
 AT_ONCE = 500
+SHOWN_FAILED = 5
+FAILED_KEPT = timedelta(days=30)
+"""Files that could not be imported: how many are shown, and for how long."""
 BLOCK = 1 << 20
 """How much of a file is sealed at once."""
 
@@ -198,9 +201,10 @@ def begin_load(house: House, site: Site, path: Path, by: int | None) -> Load:
 
 
 def loads_waiting(house: House) -> list[Load]:
-    """Files that were taken and not finished."""
+    """Files that were taken and not finished, without those that cannot be."""
+    query = select(loads.c.id, loads.c.site_id, loads.c.made_at).where(loads.c.problem == "").order_by(loads.c.id)
     with house.database.read() as c:
-        rows = c.execute(select(loads.c.id, loads.c.site_id, loads.c.made_at).order_by(loads.c.id)).all()
+        rows = c.execute(query).all()
     return [Load(id=r.id, site_id=r.site_id, made_at=r.made_at) for r in rows]
 
 
@@ -217,6 +221,43 @@ def end_load(house: House, load: Load) -> None:
     """Forget a file whose records are all in."""
     with house.database.write() as c:
         c.execute(delete(loads).where(loads.c.id == load.id))
+
+
+class FailedLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was taken and could not be imported, and why."""
+
+    made_at: datetime
+    problem: Problem
+
+
+def fail_load(house: House, load: Load, problem: Problem) -> None:
+    """Give a file up: what is wrong with it stays for people to see, its content goes."""
+    sealed = house.vault.seal(msgspec.json.encode(problem).decode())
+    with house.database.write() as c:
+        c.execute(update(loads).where(loads.c.id == load.id).values(problem=sealed, sealed=b""))
+
+
+def failed_loads(house: House, site: Site) -> list[FailedLoad]:
+    """Files of a site that were given up, the newest first."""
+    query = (
+        select(loads.c.made_at, loads.c.problem)
+        .where(loads.c.site_id == site.id, loads.c.problem != "")
+        .order_by(loads.c.id.desc())
+        .limit(SHOWN_FAILED)
+    )
+    with house.database.read() as c:
+        rows = c.execute(query).all()
+    return [
+        FailedLoad(made_at=r.made_at, problem=msgspec.json.decode(house.vault.open(r.problem), type=Problem))
+        for r in rows
+    ]
+
+
+def forget_failed_loads(house: House, site: Site | None = None) -> None:
+    """Forget files of a site that were given up, once another one is in; of all sites, those of long ago."""
+    where = loads.c.site_id == site.id if site else loads.c.made_at < clock.now() - FAILED_KEPT
+    with house.database.write() as c:
+        c.execute(delete(loads).where(loads.c.problem != "", where))
 
 
 def _sealed(house: House, told: bytes) -> bytes:

@@ -79,6 +79,8 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         bound={name: str(value) for name, value in questions.bound(address).items()},
         has_deals=store.has_deals(house, site),
         connected=connected,
+        skipped=connections.skipped_of(house, [c.id for c in connected]),
+        failed=kept.failed_loads(house, site) if caller.may("deals.edit") else [],
         names_of_stages=kept.names_of(house, [c.id for c in connected]),
         hexed=hexed,
         clock=clock.now(),

@@ -1,6 +1,6 @@
 """Tables of what a person set for a connection, and of the records that its CRM told of, as they came."""
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
 
 from tandem.base.database import METADATA, Moment
 
@@ -39,4 +39,5 @@ loads = Table(
     Column("made_at", Moment, nullable=False),
     Column("made_by", ForeignKey("people.id"), nullable=True),
     Column("sealed", LargeBinary, nullable=False),
+    Column("problem", Text, nullable=False, server_default=""),
 )

@@ -97,12 +97,12 @@ def hints_of(house: House, site: Site, nodes: Sequence[int], is_open: bool = Fal
 def decide(house: House, site: Site, act: str, browser: int, node: int, by: int | None = None) -> None:
     """Somebody of the house decides about a claim, until that is taken back: `together`, the two are one, or `apart`.
 
-    The claim is a hint, or evidence that nobody proved.
+    The claim is a hint, or evidence that nobody proved, or that a record without a contact told.
 
     raises   UserError (404) when there is no such claim
     """
     for found in store.evidence_of(house, site, [node]):
-        if {found.a, found.b} == {browser, node} and not found.is_proved:
+        if {found.a, found.b} == {browser, node} and (not found.is_proved or found.is_of_a_form):
             return store.decide(house, site, act, (found.a, found.a_kind), (found.b, found.b_kind), by)
     rows = house.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=[node])
     hint = next((row for row in rows if row.visitor == browser and row.node == node), None)

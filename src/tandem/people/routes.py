@@ -148,7 +148,7 @@ def _profile(
         first=moments[-1] if moments else None,
         last=moments[0] if moments else None,
         evidence=evidence,
-        unproved=[e for e in evidence if not e.is_proved and frozenset((e.a, e.b)) not in decided],
+        unproved=[e for e in _to_settle(house, site, evidence, keys) if frozenset((e.a, e.b)) not in decided],
         hints=[
             hint
             for hint in hints.hints_of(house, site, keys, is_open)
@@ -163,6 +163,14 @@ def _profile(
         now=clock.now(),
         hexed=store.hexed,
     )
+
+
+def _to_settle(house: House, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Evidence]:
+    """Evidence that somebody is to confirm: claims, and what a form says of two people who are known as two."""
+    mine = set(keys)
+    apart = [e for e in evidence if e.is_of_a_form and not {e.a, e.b} <= mine]
+    shared = {one.node for one in store.shared_nodes(house, site)} if apart else set()
+    return [e for e in evidence if not e.is_proved or (e in apart and not {e.a, e.b} & shared)]
 
 
 def _decided(decisions: list[Decision]) -> set[frozenset[int]]:

@@ -20,7 +20,7 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Array, Step, Warehouse, sql_text, steps_of
 from tandem.core.context import House
 from tandem.people.model.identifier import Identifier, Kind, Link, masked
-from tandem.people.model.stitch import KINDS, Decisions, Links, Stitched, links_of, stitch
+from tandem.people.model.stitch import CLAIM, KINDS, Decisions, Links, Stitched, links_of, stitch
 from tandem.people.tables import decisions as decided
 from tandem.people.tables import identifiers
 
@@ -77,6 +77,11 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_proved(self) -> bool:
         return self.source != UNPROVED
+
+    @property
+    def is_of_a_form(self) -> bool:
+        """Whether a record without a contact told it, which a stranger can bring about by a public form."""
+        return self.source == "crm" and {self.a_kind, self.b_kind} <= {Kind.PHONE, Kind.EMAIL}
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,7 +308,7 @@ def restitch(house: House, site: Site, nodes: Array) -> int:
 def _links(found: dict[str, Array]) -> Links:
     return Links(
         found["a"], found["a_kind"].astype(np.int8), found["b"], found["b_kind"].astype(np.int8),
-        found["unproved"].astype(np.int8),
+        found["doubt"].astype(np.int8),
     )  # fmt: skip
 
 
@@ -431,7 +436,7 @@ def proved_nodes_of(house: House, site: Site, node: int) -> list[tuple[int, str]
     keys = np.unique(np.array([key for key, _ in every] + [node], np.uint64))
     asked = {"site": site.id, "nodes": keys, "kinds": list(KINDS)}
     links = _links(house.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE))
-    proved = links.unproved == 0
+    proved = links.doubt != CLAIM
     answer = stitch(Links(*(column[proved] for column in links)), _decisions(house.database, site))
     mine = (
         set(answer.node[answer.person == answer.person[answer.node == node]].tolist())

@@ -125,7 +125,10 @@ class Watch:
 def _began(ref: str) -> datetime | None:
     """A unique id begins with the second in which its call began."""
     seconds = ref.rpartition("-")[2].partition(".")[0]
-    return unix(seconds) if seconds.isdigit() and len(seconds) == 10 else None
+    try:
+        return unix(seconds) if seconds.isdecimal() and len(seconds) == 10 else None
+    except UserError:  # a number of another kind
+        return None
 
 
 # ── call detail records ──

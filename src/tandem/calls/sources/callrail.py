@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem.base import clock
 from tandem.calls.model.call import CallFact, Outcome
-from tandem.calls.sources.common import digest, json_of, moment, must_match, text, whole
+from tandem.calls.sources.common import FetchedCalls, digest, json_of, moment, must_match, text, whole
 from tandem.connections.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
@@ -33,13 +33,13 @@ def read(held: Connection, delivery: Delivery) -> list[CallFact]:
     return [_fact(json_of(delivery.body))]
 
 
-def fetch(held: Connection, http: Http) -> tuple[list[CallFact], Polled]:
+def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     """Calls since two days before the last poll: tags and recordings come later than their calls."""
     page, since = (
         int(held.cursor.get("page", 1)),
         str(held.cursor.get("since") or (clock.now() - timedelta(days=90)).date()),
     )
-    facts: list[CallFact] = []
+    facts = FetchedCalls()
     for _ in range(PAGES):
         told = http.get(
             f"/v3/a/{held.setting('account')}/calls.json",
@@ -51,7 +51,7 @@ def fetch(held: Connection, http: Http) -> tuple[list[CallFact], Polled]:
                 "fields": "tags",
             },
         ).json()
-        facts += [_fact(call) for call in told.get("calls", [])]
+        facts.read(told.get("calls", []), _fact, "resource_id", "id")
         if page >= int(told.get("total_pages") or 1):
             until = str((clock.now() - timedelta(days=2)).date())
             return facts, Polled(cursor={"since": until, "page": 1}, rows=len(facts))

@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,7 +12,8 @@ import msgspec
 
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.connections.model import Connection, Delivery, Field, Incoming
+from tandem.calls.model.call import CallFact
+from tandem.connections.model import Connection, Delivery, Field, Incoming, SkippedRecord
 
 REGION = Field(
     name="region",
@@ -63,15 +64,25 @@ def form_of(message: Incoming | Delivery) -> dict[str, str]:
 def moment(text: str, zone: str = "UTC") -> datetime:
     """A moment from ISO-8601 or `2026-11-10 12:00:00`; without an offset it is in `zone`.
 
-    raises   UserError when it is no moment
+    raises   UserError when it is no moment, or one in which no call was made
     """
     try:
         found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return (found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC)
-    except (ValueError, KeyError) as error:
+        return in_range((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC))
+    except (ValueError, KeyError, OverflowError) as error:
         raise UserError(
             "“%(value)s” is not a moment.", "Send it like 2026-11-10T12:00:00+01:00.", value=text[:40]
         ) from error
+
+
+def in_range(at: datetime) -> datetime:
+    """The same moment.
+
+    raises   ValueError outside of the years that the event store holds, with room for what is derived
+    """
+    if not 1971 <= at.year <= 2199:
+        raise ValueError(at.year)
+    return at
 
 
 def unix(value: Any) -> datetime:
@@ -80,15 +91,38 @@ def unix(value: Any) -> datetime:
     raises   UserError when it is none
     """
     try:
-        return datetime.fromtimestamp(float(value), UTC)
-    except (TypeError, ValueError, OverflowError) as error:
+        return in_range(datetime.fromtimestamp(float(value), UTC))
+    except (TypeError, ValueError, OverflowError, OSError) as error:
         raise UserError("“%(value)s” is not a moment.", "Send seconds since 1970.", value=str(value)[:40]) from error
 
 
 def whole(value: Any) -> int:
-    """A whole number, of seconds or of seconds since 1970; nothing and nonsense are 0."""
+    """A whole number, of seconds or of seconds since 1970; nothing and nonsense are 0, as is what fits no column."""
     found = re.fullmatch(r"\s*(\d{1,12})(?:\.\d*)?\s*", str(value or ""))
-    return int(found[1]) if found else 0
+    return int(found[1]) if found and int(found[1]) < 1 << 32 else 0
+
+
+class FetchedCalls(list[CallFact]):
+    """Calls out of a list that an exchange gave; those that cannot be read are skipped, and do not stop the others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.skipped: dict[str, SkippedRecord] = {}
+
+    def read(self, calls: Iterable[Any], reader: Callable[[Any], CallFact], *names: str) -> None:
+        """Read these calls and add them; `names` are the fields that hold a call's id."""
+        for call in calls:
+            ref = text(call, *names) if isinstance(call, dict) else ""
+            try:
+                self.append(reader(call))
+            except UserError as error:
+                values = {name: str(value) for name, value in error.values.items()}
+                what, cure = error.sentences
+                self.skipped[ref] = SkippedRecord(record=ref[:40], what=what, cure=cure, values=values)
+            except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
+                self.skipped[ref] = SkippedRecord(
+                    record=ref[:40], what="The call is told in an unknown form.", cure="Ask the exchange's support."
+                )
 
 
 def text(values: Mapping[str, Any], *names: str) -> str:

@@ -3,13 +3,13 @@
 import base64
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tandem.base import clock
 from tandem.calls.model.call import CallFact, Outcome
-from tandem.calls.sources.common import digest, form_of, must_match, text, whole
+from tandem.calls.sources.common import FetchedCalls, digest, form_of, in_range, must_match, text, whole
 from tandem.connections.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
@@ -31,6 +31,7 @@ OUTCOMES = {
     "canceled": Outcome.MISSED,
 }
 PAGES = 20
+LONGEST_CALL = timedelta(days=1)
 
 
 def accept(held: Connection, incoming: Incoming) -> Accepted:
@@ -60,7 +61,7 @@ def read(held: Connection, delivery: Delivery) -> list[CallFact]:
             # the callback's time is when the state changed: the call began its length earlier
             system="twilio",
             ref=text(form, "CallSid"),
-            at=at - timedelta(seconds=talk),
+            at=at - min(timedelta(seconds=talk), LONGEST_CALL),
             line=text(form, "To"),
             caller=text(form, "From"),
             direction=_direction(text(form, "Direction")),
@@ -71,15 +72,15 @@ def read(held: Connection, delivery: Delivery) -> list[CallFact]:
     ]
 
 
-def fetch(held: Connection, http: Http) -> tuple[list[CallFact], Polled]:
+def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     """Calls since the day before the last poll, page by page."""
     path = str(held.cursor.get("next") or f"/2010-04-01/Accounts/{held.setting('account')}/Calls.json")
     since = str(held.cursor.get("since") or (clock.now() - timedelta(days=30)).date())
     params = {} if held.cursor.get("next") else {"StartTime>": since, "PageSize": "1000"}
-    facts: list[CallFact] = []
+    facts = FetchedCalls()
     for _ in range(PAGES):
         page = http.get(path, params=params or None).json()
-        facts += [_fact(call) for call in page.get("calls", [])]
+        facts.read(page.get("calls", []), _fact, "sid")
         path, params = str(page.get("next_page_uri") or ""), {}
         if not path:
             until = str((clock.now() - timedelta(days=1)).date())
@@ -112,6 +113,7 @@ def _direction(told: str) -> str:
 def _moment(told: str) -> datetime | None:
     """RFC 2822, as Twilio writes times."""
     try:
-        return parsedate_to_datetime(told)
-    except ValueError:
+        found = parsedate_to_datetime(told)
+        return in_range((found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC))
+    except (ValueError, OverflowError):
         return None

@@ -6,7 +6,7 @@ from typing import Any
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.calls.model.call import CallFact, Outcome
-from tandem.calls.sources.common import REGION, ZONE, moment, text, whole, zone_of
+from tandem.calls.sources.common import REGION, ZONE, FetchedCalls, moment, text, whole, zone_of
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Field, Polled
 
@@ -34,15 +34,15 @@ WANTED = (
 LIMIT, PAGES = 1000, 10
 
 
-def fetch(held: Connection, http: Http) -> tuple[list[CallFact], Polled]:
+def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     """Calls since an hour before the last poll, a thousand a page."""
     since = moment(str(held.cursor.get("since") or (clock.now() - timedelta(days=30)).isoformat()))
     until = moment(str(held.cursor.get("until") or clock.now().isoformat()))
-    offset, facts = int(held.cursor.get("offset", 0)), list[CallFact]()
+    offset, facts = int(held.cursor.get("offset", 0)), FetchedCalls()
     zone = zone_of(held)
     for _ in range(PAGES):
         data = _asked(http, held, since.isoformat(" ", "seconds")[:19], until.isoformat(" ", "seconds")[:19], offset)
-        facts += [_fact(call, zone) for call in data]
+        facts.read(data, lambda call: _fact(call, zone), "id")
         if len(data) < LIMIT:
             return facts, Polled(cursor={"since": (until - timedelta(hours=1)).isoformat()}, rows=len(facts))
         offset += LIMIT

@@ -10,6 +10,8 @@ import msgspec
 from tandem.base import clock
 
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST_MS = (1 << 42) - 1
+"""The latest moment that fits into a version, in the year 2109."""
 
 
 class StageKind(StrEnum):
@@ -95,7 +97,7 @@ def version_of(fact: DealFact, revision: int, is_priced: bool) -> int:
     """
     told = hashlib.blake2b(msgspec.json.encode(fact), digest_size=2).digest()
     bits = int.from_bytes(told) >> 5
-    moment = max(0, clock.to_ms(fact.updated_at))
+    moment = min(max(0, clock.to_ms(fact.updated_at)), LATEST_MS)
     return (moment << 22) | ((revision & 1023) << 12) | (int(is_priced) << 11) | bits
 
 

@@ -2,8 +2,8 @@
 
 import re
 from collections.abc import Mapping as Dict
-from datetime import UTC, datetime, tzinfo
-from decimal import Decimal, InvalidOperation
+from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -25,6 +25,10 @@ FIELDS: Dict[str, str] = {
 MANY = ("phones", "emails")
 CLICKS = ("gclid", "yclid", "msclkid", "fbclid")
 MOMENTS = ("created_at", "updated_at", "moved_at", "closed_at")
+PAST = ("created_at", "updated_at")
+"""Moments that have passed when a record tells of them: a change of the future would win over every change to come."""
+AHEAD = timedelta(days=1)
+"""How far a CRM's clock, or its unsaid time zone, may be ahead of ours."""
 MONEY = ("amount", "refunded", "cost")
 TOLD_KIND = "_stage_kind"
 """Where a connector puts what the CRM itself says of a stage's meaning."""
@@ -68,6 +72,8 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
         for ours in names:
             try:
                 values[ours] = reader(told[ours])
+                if ours in PAST and values[ours] is not None and values[ours] > clock.now() + AHEAD:
+                    problems.append(_yet_to_come(ours, mapping, line, told[ours]))
             except Unreadable:
                 problems.append(_unreadable(ours, mapping, line, told[ours]))
     number = text_of(told["id"])
@@ -98,6 +104,11 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
     ), []  # fmt: skip
 
 
+def record_of(mapping: Mapping, raw: Raw) -> tuple[str, str]:
+    """Kind and id of a record, whatever else of it can be read; the id is empty when it says none."""
+    return _kind(text_of(_found(mapping, raw, "kind"))), text_of(_found(mapping, raw, "id"))
+
+
 def _found(mapping: Mapping, raw: Raw, ours: str) -> Any:
     names = mapping.fields.get(ours, ())
     return next((raw[name] for name in names if raw.get(name) not in (None, "", [])), None)
@@ -120,6 +131,14 @@ def _unreadable(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     return _told(
         line, "The value “%(value)s” in “%(column)s” is no moment.",
         "Write it as 2026-10-31 14:05 or 31.10.2026 14:05.", values,
+    )  # fmt: skip
+
+
+def _yet_to_come(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
+    values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
+    return _told(
+        line, "The moment “%(value)s” in “%(column)s” is in the future.",
+        "Correct it: a record is created and changed in the past.", values,
     )  # fmt: skip
 
 
@@ -182,7 +201,10 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
         found = _moment(text)
     if found.tzinfo is None:
         found = found.replace(tzinfo=zone)
-    found = found.astimezone(UTC)
+    try:
+        found = found.astimezone(UTC)
+    except (OverflowError, ValueError) as error:  # in UTC it lies before the year 1, or after 9999
+        raise Unreadable from error
     if not 1971 <= found.year <= 2199:
         raise Unreadable
     return found.replace(microsecond=found.microsecond // 1000 * 1000)
@@ -224,8 +246,8 @@ def money_of(value: Any) -> Decimal | None:
         text = text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+", text) else text.replace(",", ".")
     try:
         found = Decimal(text)
-    except InvalidOperation as error:
+        if not found.is_finite() or abs(found) > MOST_MONEY:
+            raise Unreadable
+        return found.quantize(Decimal("0.0001"))
+    except ArithmeticError as error:
         raise Unreadable from error
-    if not found.is_finite() or abs(found) > MOST_MONEY:
-        raise Unreadable
-    return found.quantize(Decimal("0.0001"))

@@ -5,7 +5,7 @@ source   Kommo API v4: leads, contacts, webhooks, limits
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
@@ -24,6 +24,7 @@ from tandem.crm.sources.api import (
     address,
     answer,
     key_of,
+    newest,
     rows_in,
     since_of,
 )
@@ -45,7 +46,7 @@ def page(account: Account, cursor: Cursor) -> Page:
         "filter[updated_at][from]": str(int(since.timestamp())), "order[updated_at]": "asc", "page": str(number),
     })  # fmt: skip
     raws = _whole(account, rows)
-    last = datetime.fromtimestamp(max((int(row["updated_at"]) for row in rows), default=0), UTC)
+    last = newest((row.get("updated_at") for row in rows), since, account.now)
     goes_on = last > since
     at = (last if goes_on else since).isoformat()
     if len(rows) < SIZE:

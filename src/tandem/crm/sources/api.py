@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +13,7 @@ from tandem.base.errors import SourceError, UserError
 from tandem.connections.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import Mapping as Mapped
-from tandem.crm.model.mapping import Raw
+from tandem.crm.model.mapping import Raw, Unreadable, moment_of
 
 SWEEP_OVERLAP = timedelta(minutes=5)
 """How far back the next sweep begins: systems show what has changed a little late, and clocks differ."""
@@ -29,9 +29,13 @@ class Ref(msgspec.Struct, frozen=True):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What a webhook says: whole records, records to be fetched, and records that are gone."""
+    """What a webhook says: whole records, records to be fetched, and records that are gone.
+
+    unreadable   records that are no JSON objects, as they came
+    """
 
     raws: tuple[Raw, ...] = ()
+    unreadable: tuple[bytes, ...] = ()
     wanted: tuple[Ref, ...] = ()
     gone: tuple[tuple[Ref, datetime], ...] = ()
 
@@ -152,6 +156,26 @@ def since_of(cursor: Cursor, now: datetime, settings: Mapping[str, str]) -> date
         return datetime.fromisoformat(str(told))
     days = settings.get("days", "")
     return now - timedelta(days=int(days) if days.isdecimal() and len(days) < 5 else 365)
+
+
+def past_moment(value: Any, now: datetime) -> datetime | None:
+    """A moment that a system tells of something that has happened; None for one that cannot be read, or is yet to come.
+
+    now   believed to be a few minutes late or early, as clocks differ
+    """
+    try:
+        found = moment_of(value, UTC)
+    except Unreadable:
+        return None
+    return found if found is not None and found <= now + SWEEP_OVERLAP else None
+
+
+def newest(values: Iterable[Any], since: datetime, now: datetime) -> datetime:
+    """The latest of the moments at which records changed, which is where the next page begins.
+
+    Moments that cannot be believed are passed over: a cursor in the far future would find no change any more.
+    """
+    return max((found for value in values if (found := past_moment(value, now))), default=since)
 
 
 DAYS = Field(

@@ -26,6 +26,7 @@ from tandem.crm.sources.api import (
     answer,
     key_of,
     must_match,
+    past_moment,
     rows_in,
     since_of,
 )
@@ -116,9 +117,7 @@ def hear(delivery: Delivery) -> Heard:
     ref = Ref(kind, number)
     if not event.endswith("DELETE"):
         return Heard(wanted=(ref,))
-    moment = fields.get("ts", "")
-    at = clock.from_ms(int(moment) * 1000) if moment.isdecimal() and len(moment) < 12 else delivery.received_at
-    return Heard(gone=((ref, at),))
+    return Heard(gone=((ref, past_moment(fields.get("ts"), clock.now()) or delivery.received_at),))
 
 
 def list_fields(account: Account) -> list[Theirs]:

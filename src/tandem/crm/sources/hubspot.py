@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ import msgspec
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_KIND, Raw, moment_of
+from tandem.crm.model.mapping import TOLD_KIND, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
@@ -30,6 +30,8 @@ from tandem.crm.sources.api import (
     answer,
     key_of,
     must_match,
+    newest,
+    past_moment,
     rows_in,
     since_of,
 )
@@ -67,8 +69,8 @@ def page(account: Account, cursor: Cursor) -> Page:
     body = answer(NAME, account.http.post("/crm/v3/objects/deals/search", json=told))
     rows = rows_in(NAME, body, "results")
     raws = _whole(account, rows)
-    moments = [m for row in rows if (m := moment_of(row["properties"].get("hs_lastmodifieddate"), UTC))]
-    last = max(moments, default=since)
+    changed = (row["properties"].get("hs_lastmodifieddate") for row in rows)
+    last = newest(changed, since, account.now)
     if len(rows) < SIZE:
         resumed = max(since, min(last, account.now - LATE))
         return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
@@ -140,17 +142,18 @@ def accept(held: Connection, incoming: Incoming) -> Accepted:
 def hear(delivery: Delivery) -> Heard:
     try:
         events = msgspec.json.decode(delivery.body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, ValueError):
         return Heard()
     wanted, gone = dict[Ref, None](), []
     for event in events if isinstance(events, list) else [events]:
+        if not isinstance(event, dict):
+            continue
         kind = str(event.get("subscriptionType") or event.get("eventTypeId") or "")
         if not kind.startswith(("deal.", "object.")) or not event.get("objectId"):
             continue
         ref = Ref("deal", str(event["objectId"]))
         if kind.endswith(("deletion", "privacyDeletion")):
-            moment = event.get("occurredAt")
-            gone.append((ref, clock.from_ms(int(moment)) if isinstance(moment, int) else delivery.received_at))
+            gone.append((ref, past_moment(event.get("occurredAt"), clock.now()) or delivery.received_at))
         else:
             wanted[ref] = None
     return Heard(wanted=tuple(wanted), gone=tuple(gone))

@@ -15,7 +15,7 @@ import msgspec
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_KIND, Raw, Unreadable, moment_of
+from tandem.crm.model.mapping import TOLD_KIND, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
@@ -32,6 +32,7 @@ from tandem.crm.sources.api import (
     answer,
     key_of,
     must_match,
+    past_moment,
     rows_in,
     since_of,
 )
@@ -161,7 +162,7 @@ def _basic(header: str) -> str:
 def _meta(body: bytes) -> dict[str, Any]:
     try:
         told = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError, ValueError):
         return {}
     meta = told.get("meta") if isinstance(told, dict) else None
     return meta if isinstance(meta, dict) else {}
@@ -175,16 +176,7 @@ def hear(delivery: Delivery) -> Heard:
     ref = Ref("deal", number)
     if meta.get("action") != "delete":
         return Heard(wanted=(ref,))
-    return Heard(gone=((ref, _told_at(meta.get("timestamp")) or delivery.received_at),))
-
-
-def _told_at(value: Any) -> datetime | None:
-    """The moment of an event, told in seconds or as text; one of the future is not believed."""
-    try:
-        found = moment_of(value, UTC)
-    except Unreadable:
-        return None
-    return found if found is not None and found <= clock.now() else None
+    return Heard(gone=((ref, past_moment(meta.get("timestamp"), clock.now()) or delivery.received_at),))
 
 
 def list_fields(account: Account) -> list[Theirs]:

@@ -7,13 +7,14 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.parsers import expat
 
 from tandem.base.errors import SourceError, UserError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_HISTORY, TOLD_KIND, Raw
+from tandem.crm.model.mapping import TOLD_HISTORY, TOLD_KIND, Raw, Unreadable, moment_of
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
@@ -30,6 +31,7 @@ from tandem.crm.sources.api import (
     answer,
     key_of,
     must_match,
+    newest,
     rows_in,
     since_of,
 )
@@ -94,9 +96,11 @@ def page(account: Account, cursor: Cursor) -> Page:
     raws = _whole(account, kind, rows)
     kept = {"since": since.isoformat(), "began": began}
     if not told.get("done", True) and told.get("nextRecordsUrl"):
-        seen = _stamp(rows[-1]["SystemModstamp"]).isoformat() if rows else last
+        seen = newest((row.get("SystemModstamp") for row in rows[-1:]), datetime.fromisoformat(last), account.now)
         return Page(
-            raws=raws, cursor={**kept, "kind": kind, "next": told["nextRecordsUrl"], "last": seen}, is_more=True
+            raws=raws,
+            cursor={**kept, "kind": kind, "next": told["nextRecordsUrl"], "last": seen.isoformat()},
+            is_more=True,
         )
     if kind == "lead":
         return Page(raws=raws, cursor={**kept, "kind": "deal"}, is_more=True)
@@ -142,10 +146,6 @@ def _described(account: Account, kind: str) -> list[Theirs]:
 
 def _literal(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _stamp(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
@@ -223,8 +223,10 @@ def _deal(
 
 def _closed(day: Any, moved: Any) -> Any:
     """When it closed: CloseDate is a day only; the move into the last stage says the moment, if it was then."""
-    if day and moved and abs(_stamp(f"{day}T12:00:00+00:00") - _stamp(str(moved))) <= timedelta(days=1):
-        return moved
+    with suppress(Unreadable):  # then it is told as it is, and the record says what is wrong
+        noon, at = moment_of(f"{day}T12:00:00+00:00", UTC), moment_of(moved, UTC)
+        if day and noon and at and abs(noon - at) <= timedelta(days=1):
+            return moved
     return day
 
 

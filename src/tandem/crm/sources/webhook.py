@@ -8,11 +8,15 @@ import msgspec
 
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.json_rows import elements, members
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import FIELDS, TOLD_KIND, Mapping
 from tandem.crm.sources.api import Crm, Heard, key_of, must_match
 
 FRESH_S = 300
+NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
+"""What reading JSON raises: also for nesting without end, and for numbers of thousands of digits."""
+_read_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def accept(held: Connection, incoming: Incoming) -> Accepted:
@@ -23,22 +27,36 @@ def accept(held: Connection, incoming: Incoming) -> Accepted:
     told = moment.encode() + b"." + incoming.body
     wanted = hmac.new(held.setting("secret").encode(), told, hashlib.sha256).hexdigest()
     must_match(given.lower().removeprefix("sha256="), wanted, "The signature does not match.")
-    if not _records(incoming.body):
+    records, unreadable = _records(incoming.body)
+    if not records:
         raise UserError("There is no record in the body.", "Send a JSON object, or a list of them.")
-    return Accepted(key=key_of(incoming.body), answer='{"ok":true}', media_type="application/json")
+    answer = {"ok": True} | ({"unreadable": len(unreadable)} if unreadable else {})
+    return Accepted(
+        key=key_of(incoming.body), answer=msgspec.json.encode(answer).decode(), media_type="application/json"
+    )
 
 
-def _records(body: bytes) -> list[dict[str, Any]]:
-    try:
-        told = msgspec.json.decode(body)
-    except msgspec.DecodeError:
-        return []
-    rows = told.get("deals", [told]) if isinstance(told, dict) else told
-    return [row for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+def _records(body: bytes) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The records of a body, each read by itself, and those that are no JSON objects, as they came."""
+    records, unreadable = list[dict[str, Any]](), list[bytes]()
+    for row in _rows(body):
+        try:
+            records.append(_read_record(row))
+        except NO_JSON:
+            unreadable.append(row)
+    return records, unreadable
+
+
+def _rows(body: bytes) -> list[bytes]:
+    """A list of records, a list under `deals`, or one record: in each case its rows, still unread."""
+    if (fields := members(body)) is None:
+        return elements(body) or []
+    return (elements(fields[b"deals"]) or []) if b"deals" in fields else [body]
 
 
 def hear(delivery: Delivery) -> Heard:
-    return Heard(raws=tuple({TOLD_KIND: raw.get("stage_kind"), **raw} for raw in _records(delivery.body)))
+    records, unreadable = _records(delivery.body)
+    return Heard(raws=tuple({TOLD_KIND: raw.get("stage_kind"), **raw} for raw in records), unreadable=tuple(unreadable))
 
 
 CRM = Crm(

@@ -4,7 +4,7 @@ The answer is a function of the set of links and decisions: neither order nor re
 """
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,18 +37,23 @@ MOST: Mapping[tuple[str, str], int] = {
 line, info@) and glues nobody. People come to more browsers than phones, and to more phones than records of the CRM."""
 
 
-class Links(NamedTuple):
-    """Links as columns: both ends and the codes of their kinds, one row a link; and whether nobody proved it.
+PROVED, FORM, CLAIM = 0, 1, 2
 
-    Unproved are the claims of browsers that were taken for evidence before 0.2: they hold as they did then, yet make
-    nobody shared in the eyes of what is proved.
+
+class Links(NamedTuple):
+    """Links as columns: both ends and the codes of their kinds, one row a link; and how much it is doubted.
+
+    FORM     a record of the CRM without a contact names both, which anybody can bring about by a public form: it holds
+             where it does not make one person of two who are known as two
+    CLAIM    a browser claimed it before 0.2, and nobody proved it: it holds as it did then, yet makes nobody shared in
+             the eyes of what is proved
     """
 
     a: Keys
     a_kind: Codes
     b: Keys
     b_kind: Codes
-    unproved: Codes
+    doubt: Codes
 
 
 NO_LINKS = Links(
@@ -83,13 +88,13 @@ class Stitched(NamedTuple):
 NOTHING = Decisions()
 
 
-def links_of(rows: Iterable[tuple[int, str, int, str]], unproved: bool = False) -> Links:
+def links_of(rows: Iterable[tuple[int, str, int, str]], doubt: int = PROVED) -> Links:
     """Links as columns from (a, kind of a, b, kind of b)."""
     found = list(rows)
     return Links(
         np.array([r[0] for r in found], np.uint64), np.array([CODE[r[1]] for r in found], np.int8),
         np.array([r[2] for r in found], np.uint64), np.array([CODE[r[3]] for r in found], np.int8),
-        np.full(len(found), unproved, np.int8),
+        np.full(len(found), doubt, np.int8),
     )  # fmt: skip
 
 
@@ -100,16 +105,15 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
     returns  one row an identifier. A person's key is the smallest key of their browsers, or of all their identifiers if
              they have none, so that somebody with one browser keeps its key
     """
-    from scipy import sparse  # a fifth of a second that only this job needs
-
     nodes, kinds, a, b = _numbered(_joined(links, decisions.together))
     if not nodes.size:
         return Stitched(nodes, kinds, nodes, np.zeros(0, bool))
     half = links.a.size
     (a, decided_a), (b, decided_b) = (a[:half], a[half:]), (b[:half], b[half:])
-    a, b, unproved = _distinct(a, b, links.unproved, nodes.size)
+    a, b, doubt = _distinct(a, b, links.doubt, nodes.size)
     held = _without(a, b, nodes, decisions.apart)
-    a, b, unproved = a[held], b[held], unproved[held]
+    a, b, doubt = a[held], b[held], doubt[held]
+    unproved = doubt == CLAIM
     shared = _decided(_shared(a[~unproved], b[~unproved], kinds, most), nodes, decisions)
     glues = ~(shared[a] | shared[b])
     if unproved.any():
@@ -118,10 +122,50 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
         glues &= ~(unproved & (by_all[a] | by_all[b]))
         by_all[np.concatenate([a[~unproved], b[~unproved]])] = False
         shared |= by_all
+    form, proved = glues & (doubt == FORM), glues & (doubt == PROVED)
+    if form.any():
+        known = _components(np.concatenate([a[proved], decided_a]), np.concatenate([b[proved], decided_b]), nodes.size)
+        glues[form] = ~_join_two(known[a[form]], known[b[form]], _have_both(known, kinds))
     a, b = np.concatenate([a[glues], decided_a]), np.concatenate([b[glues], decided_b])
-    graph = sparse.coo_array((np.ones(a.size, np.int8), (a, b)), shape=(nodes.size, nodes.size))
+    return Stitched(nodes, kinds, _persons(nodes, kinds, _components(a, b, nodes.size)), shared)
+
+
+def _components(a: npt.NDArray[Any], b: npt.NDArray[Any], size: int) -> npt.NDArray[np.int32]:
+    """The number of each place's component."""
+    from scipy import sparse  # a fifth of a second that only this job needs
+
+    graph = sparse.coo_array((np.ones(a.size, np.int8), (a, b)), shape=(size, size))
     _, component = sparse.csgraph.connected_components(graph, directed=False)
-    return Stitched(nodes, kinds, _persons(nodes, kinds, component), shared)
+    return np.asarray(component, np.int32)
+
+
+def _have_both(component: npt.NDArray[np.int32], kinds: Codes) -> npt.NDArray[np.bool_]:
+    """Which components have a phone and an e-mail: somebody whom we know."""
+    found = np.ones(kinds.size, bool)
+    for kind in ("phone", "email"):
+        has = np.zeros(kinds.size, bool)
+        has[component[kinds == CODE[kind]]] = True
+        found &= has
+    return found
+
+
+def _join_two(
+    one: npt.NDArray[np.int32], two: npt.NDArray[np.int32], is_known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Which links between components would make one person of two known ones, be it by way of unknown ones.
+
+    Decided for all links together, from what is proved alone: their order does not matter. Where unknown ones hang
+    together and touch several known ones, nobody can say whose they are, so they stay apart from all of these.
+    """
+    known_one, known_two = is_known[one], is_known[two]
+    refused: npt.NDArray[np.bool_] = known_one & known_two & (one != two)
+    free, touching = ~known_one & ~known_two, known_one != known_two
+    island = _components(one[free], two[free], is_known.size)
+    touched = np.where(known_one, one, two)[touching]
+    unknown = island[np.where(known_one, two, one)[touching]]
+    pairs = np.unique(np.stack([unknown, touched]), axis=1)
+    refused[touching] = np.bincount(pairs[0], minlength=is_known.size)[unknown] > 1
+    return refused
 
 
 def _numbered(links: Links) -> tuple[Keys, Codes, npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -137,20 +181,20 @@ def _joined(one: Links, other: Links) -> Links:
     return Links(
         np.concatenate([one.a, other.a]), np.concatenate([one.a_kind, other.a_kind]),
         np.concatenate([one.b, other.b]), np.concatenate([one.b_kind, other.b_kind]),
-        np.concatenate([one.unproved, other.unproved]),
+        np.concatenate([one.doubt, other.doubt]),
     )  # fmt: skip
 
 
 def _distinct(
-    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], unproved: Codes, size: int
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]:
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], doubt: Codes, size: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Codes]:
     """Each pair once, the smaller place first; one with itself says nothing. Once proved is proved."""
     differ = a != b
-    pair = (np.minimum(a, b)[differ] * size + np.maximum(a, b)[differ]) * 2 + unproved[differ]
-    pair.sort()  # of a pair, what is proved comes first
-    pair = pair[np.diff(pair >> 1, prepend=-1) != 0]
-    low = (pair >> 1) // size
-    return low, (pair >> 1) - low * size, (pair & 1).astype(bool)
+    pair = (np.minimum(a, b)[differ] * size + np.maximum(a, b)[differ]) * 4 + doubt[differ]
+    pair.sort()  # of a pair, what is doubted least comes first
+    pair = pair[np.diff(pair >> 2, prepend=-1) != 0]
+    low = (pair >> 2) // size
+    return low, (pair >> 2) - low * size, (pair & 3).astype(np.int8)
 
 
 def _decided(shared: npt.NDArray[np.bool_], nodes: Keys, decisions: Decisions) -> npt.NDArray[np.bool_]:

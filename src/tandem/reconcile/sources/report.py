@@ -72,6 +72,9 @@ class _Row(msgspec.Struct, frozen=True, array_like=True):
     cells: Cells
 
 
+FIRST_YEAR = 2000
+
+
 class _Block(msgspec.Struct, kw_only=True):
     """A head and the rows under it."""
 
@@ -315,6 +318,7 @@ class _Reader:
 
     def _day(self, block: _Block, line: int, row: Cells, order: Order) -> date | None:
         columns = block.head.columns
+        nth: int | None = None
         if words.DAY in columns:
             cell = row[columns[words.DAY]]
             if span := span_in(cell):
@@ -322,11 +326,12 @@ class _Reader:
                 return None
         else:
             cell = row[columns["nth_day"]]
-            if block.start and cell.isdecimal() and len(cell) < 6:
-                return block.start + timedelta(days=int(cell))
+            nth = int(cell) if block.start and cell.isdecimal() and len(cell) < 6 else None
         try:
-            on = day(cell, order)
-        except Unreadable:
+            on = day(cell, order) if nth is None or block.start is None else block.start + timedelta(days=nth)
+            if on.year < FIRST_YEAR:  # nobody measured the web before; the year 1 fits into no moment of UTC
+                raise Unreadable(cell)
+        except (Unreadable, OverflowError):
             self._problem("not_a_day", line, cell=cell[:60])
             return None
         if on > self._today:

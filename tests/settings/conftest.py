@@ -14,7 +14,7 @@ from tandem.accounts import store
 from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
-from tandem.core.auth import COOKIE, Caller, NotSignedIn, caller_of, csrf_of
+from tandem.core.auth import COOKIE, Caller, NotSignedIn, caller_of, csrf_of, guard
 from tandem.core.context import House
 from tandem.delivery.model import Message
 from tandem.delivery.tables import outbox
@@ -67,6 +67,7 @@ def open_browser(house: House, site: Site) -> Iterator[Callable[..., Browser]]:
             "house": Provide(lambda: house, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
+        guards=[guard(house)],
         exception_handlers={NotSignedIn: web.user_error, UserError: web.user_error},
     )
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"

@@ -7,7 +7,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +21,8 @@ from tandem.collect import counter, health
 from tandem.collect.model.hit import MAX_BODY
 from tandem.serve import MOST_HEADER_BYTES
 from tests import forked
-from tests.served import TLS, free_port
+from tests.served import TLS, eventually, free_port
+from tests.sockets import is_held, unreading
 
 
 class Protocol:
@@ -108,10 +109,11 @@ def test_connections_of_its_own_proxies_never_end() -> None:
 # ── a collector that runs ──
 
 HURRIED = """
-import sys
+import multiprocessing, sys
 from tandem import serve
 from tandem.cli import main
-serve.HEADERS_WITHIN_S = 1  # ten in the product
+serve.HEADERS_WITHIN_S = serve.STALLED_FOR_S = 1  # ten and twenty in the product
+multiprocessing.set_start_method("fork", force=True)  # as a shell's process has it: workers inherit the above
 sys.argv = ["tandem", "collect", "--no-load", "--workers", "1"]
 main()
 """
@@ -160,6 +162,17 @@ def test_headers_without_end_are_refused(server: int) -> None:
     with connected(server) as client:
         client.sendall(b"GET /healthz HTTP/1.1\r\nx-long: " + b"a" * 2 * MOST_HEADER_BYTES)
         assert client.recv(12) == b"HTTP/1.1 431"
+
+
+def test_answers_that_nobody_reads_are_cut(server: int) -> None:
+    """Many small ones, asked for at once: no single answer of a collector is larger than what sockets take in."""
+    asks = b"GET /t/tandem.js HTTP/1.1\r\nhost: x\r\n\r\n" * 100
+    with eventually(lambda: unreading(server)) as client:
+        client.settimeout(0.5)
+        with suppress(TimeoutError, ConnectionError):
+            while True:  # until the server reads no more, for all its answers wait
+                client.sendall(asks)
+        eventually(lambda: not is_held(client))
 
 
 def test_one_senders_connections_beyond_the_bound_end_after_their_answer(server: int) -> None:

@@ -576,6 +576,33 @@ def test_rows_are_judged_by_their_share_of_both_spans(house: House, site: Site) 
     assert seen == {True, False}
 
 
+@pytest.mark.parametrize(
+    ("first", "day"),
+    [
+        (None, date(2026, 11, 23)),  # none: the day after these weeks
+        (datetime(2026, 9, 1, tzinfo=UTC), date(2026, 9, 28)),
+        (datetime(2026, 9, 27, 22, 0, tzinfo=UTC), date(2026, 9, 28)),  # midnight in Warsaw
+        (datetime(2026, 9, 27, 22, 1, tzinfo=UTC), date(2026, 9, 29)),
+        (datetime(2026, 10, 5, 9, 0, tzinfo=UTC), date(2026, 10, 6)),
+    ],
+)
+def test_a_past_is_made_of_days_that_were_measured_whole(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch, first: datetime | None, day: date
+) -> None:
+    monkeypatch.setattr(History, "first", lambda self, site, view: first)
+    history, weeks = History(house), span("2026-09-28", "2026-11-22", "Europe/Warsaw")
+    assert history._first_day(view(site, "7d"), "collect.visits", weeks) == day
+    days = history._days(view(site, "7d"), ["collect.visits"], weeks.last)["collect.visits"]
+    assert len(days) == (weeks.last - day).days + 1
+
+
+def test_that_nothing_is_measured_yet_is_not_remembered(house: House, site: Site) -> None:
+    history = History(house)
+    assert history.first(site.id, "visits") is None
+    put_visits(house, site, [NOW - DAY])
+    assert history.first(site.id, "visits") == history.first(site.id, "pageviews") == NOW - DAY
+
+
 def test_rows_that_are_not_judged_ask_nothing_of_the_past(house: House, site: Site) -> None:
     put_visits(house, site, [NOW - DAY * n for n in range(75, 0, -1)])
     address, young = view(site, "7d"), Reason(why="young")

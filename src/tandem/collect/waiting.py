@@ -35,13 +35,13 @@ class _Segment:
     def __init__(self) -> None:
         self.read, self.events, self.is_read_out = 0, dict[int, int](), False
 
-    def read_on(self, path: Path, most: int) -> int:
+    def read_on(self, path: str, most: int) -> int:
         """Read what follows, but no more than about so many bytes; returns how many."""
         before = self.read
-        with path.open("rb") as file:
+        with open(path, "rb") as file:
             file.seek(before)
             for line in file:
-                if not line.endswith(b"\n") and path.suffix == ".open":
+                if not line.endswith(b"\n") and path.endswith(".open"):
                     break  # half written
                 self._count(line)
                 if self.read - before >= most:
@@ -80,11 +80,11 @@ class Spooled:
             return Waiting(_two_digits(events), "more")
         return Waiting(_two_digits(events), "about") if unread else Waiting(events)
 
-    def _read_on(self, listed: list[tuple[Path, int, int]]) -> int:
+    def _read_on(self, listed: list[tuple[str, int, int]]) -> int:
         """Read on where reading ended; returns how many bytes of these segments are not read yet."""
         known, left, unread = dict[tuple[str, int], _Segment](), READ_BYTES, 0
         for path, number, size in listed:
-            key = (path.stem, number)
+            key = (path.rpartition(".")[0], number)
             segment = self._known.get(key)
             if segment is None or segment.read > size:  # cut off, or written anew by an erasure
                 segment = _Segment()
@@ -100,7 +100,7 @@ class Spooled:
         self._known = known
         return unread
 
-    def _listed(self) -> Iterator[tuple[Path, int, int]]:
+    def _listed(self) -> Iterator[tuple[str, int, int]]:
         """Segments with the number of their file, which stays when one is sealed, and their size."""
         for folder in self._root.glob("*/"):
             with suppress(FileNotFoundError), os.scandir(folder) as entries:
@@ -108,7 +108,7 @@ class Spooled:
                     if entry.name.endswith((".seg", ".open")):
                         with suppress(FileNotFoundError):  # loaded meanwhile
                             told = entry.stat()
-                            yield Path(entry.path), told.st_ino, told.st_size
+                            yield entry.path, told.st_ino, told.st_size
 
 
 def _two_digits(number: int) -> int:

@@ -84,6 +84,28 @@ def test_a_view_reads_no_more_than_its_share_and_estimates_the_rest(
     assert found == [Waiting(2400, "about")] * 3 + [Waiting(2460)] * 2, "and views that follow make it exact"
 
 
+def test_what_a_segment_has_grown_by_since_the_last_view_is_estimated_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "main").mkdir()
+    growing, spooled = tmp_path / "main" / "000000000000001.open", Spooled(tmp_path)
+    monkeypatch.setattr(waiting, "READ_BYTES", 50 * len(lines(1, 1)))
+    growing.write_bytes(lines(1, 20))
+    assert spooled.waiting(1) == Waiting(40)
+    growing.write_bytes(lines(1, 100))
+    assert [spooled.waiting(1) for _ in range(2)] == [Waiting(200, "about"), Waiting(200)]
+
+
+def test_more_than_is_said_of_what_was_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "main").mkdir()
+    for segment in range(10):
+        (tmp_path / "main" / f"{segment:015d}.seg").write_bytes(lines(1, 20))
+    monkeypatch.setattr(waiting, "MOST_SEGMENTS", 7)
+    monkeypatch.setattr(waiting, "READ_BYTES", 70 * len(lines(1, 1)))
+    spooled = Spooled(tmp_path)
+    assert [spooled.waiting(1) for _ in range(3)] == [Waiting(140, "more"), Waiting(280, "more"), Waiting(280, "more")]
+
+
 def test_no_more_segments_are_looked_at_than_the_bound(
     tmp_path: Path, looked_at: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -37,7 +37,7 @@ class _Segment:
 
     def read_on(self, path: str, most: int) -> int:
         """Read what follows, but no more than about so many bytes; returns how many."""
-        before = self.read
+        before, self.is_read_out = self.read, False
         with open(path, "rb") as file:
             file.seek(before)
             for line in file:
@@ -74,11 +74,11 @@ class Spooled:
             segments = self._known.values()
             events = sum(segment.events.get(site, 0) for segment in segments)
             read = sum(segment.read for segment in segments)
-        if unread and read:
-            events += events * unread // read
         if is_cut:
             return Waiting(_two_digits(events), "more")
-        return Waiting(_two_digits(events), "about") if unread else Waiting(events)
+        if unread:
+            return Waiting(_two_digits(events + events * unread // max(1, read)), "about")
+        return Waiting(events)
 
     def _read_on(self, listed: list[tuple[str, int, int]]) -> int:
         """Read on where reading ended; returns how many bytes of these segments are not read yet."""

@@ -27,6 +27,7 @@ from tandem.metrics.comparison import (
     History,
     Reason,
     Rows,
+    _week_before,
     arrived,
     clocks_differ,
     compared,
@@ -434,6 +435,7 @@ def test_spans_are_cut_to_whole_days() -> None:
         ("30d", ("ads.cost",), 3),
         ("today", ("ads.cost",), 3),
         ("30d", ("collect.visits", "ads.cost"), 3),
+        ("30d", ("ads.cost_per_visit",), 3),  # of its parts, visits settle at once
         ("30d", ("collect.visits",), 0),
         ("30d", (), 0),
         ("2026-11-01..2026-11-21", ("ads.cost",), 0),  # the newest day that has settled
@@ -594,6 +596,11 @@ def test_a_past_is_made_of_days_that_were_measured_whole(
     assert history._first_day(view(site, "7d"), "collect.visits", weeks) == day
     days = history._days(view(site, "7d"), ["collect.visits"], weeks.last)["collect.visits"]
     assert len(days) == (weeks.last - day).days + 1
+
+
+def test_periods_that_begin_in_one_week_share_a_past() -> None:
+    week = [date(2026, 11, 23) + DAY * n for n in range(7)]
+    assert {_week_before(day) for day in week} == {date(2026, 11, 22)}
 
 
 def test_that_nothing_is_measured_yet_is_not_remembered(house: House, site: Site) -> None:

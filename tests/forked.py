@@ -60,6 +60,11 @@ def begun(words: Sequence[str], env: dict[str, str], output: Path) -> Forked:
     return Forked(_command, list(words), env, Path(os.devnull), output, output)
 
 
+def begun_code(code: str, env: dict[str, str], output: Path) -> Forked:
+    """`python -c …`, which goes on; what it says goes into a file."""
+    return Forked(_code, code, env, Path(os.devnull), output, output)
+
+
 def run(words: Sequence[str], env: dict[str, str], typed: str, patience_s: float) -> subprocess.CompletedProcess[str]:
     """`tandem …` to its end."""
     return _to_its_end(_command, list(words), env, typed, patience_s)

@@ -92,7 +92,7 @@ def close_house(house: House) -> None:
     house.database.close()
 
 
-@get_part("/healthz", may=ANYONE, media_type="text/plain")
+@get_part("/healthz", may=ANYONE, media_type="text/plain", exception_handlers={UserError: web.user_error_as_text})
 def healthz(house: House) -> str:
     """Answers ok when both stores do, hits can be received, and what is received goes on into the store."""
     for trouble in health.troubles(house):

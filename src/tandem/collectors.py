@@ -25,7 +25,7 @@ from tandem.collect.counter import Collector
 from tandem.collect.health import Disk
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_door
 from tandem.core.context import House
-from tandem.serve import check_port, freeze, limits
+from tandem.serve import check_port, freeze, limits, listening
 
 _log = log.get("collectors")
 
@@ -55,11 +55,19 @@ def run(settings: Settings, workers: int, loads: bool) -> None:
         **limits(workers),
     )
     try:
-        server.serve()
+        server.serve(_worker_process)
     finally:
         if loader is not None:
             loader.terminate()
             loader.join(30)
+
+
+def _worker_process(number: int, name: str | None, loader: Any, places: Any, *more: Any) -> None:
+    """Granian's own worker process, listening on a socket of ours; on Linux each opens one by itself."""
+    (place, shared), inherited = places
+    if place is not None:
+        place, shared = None, listening(place)
+    Server._spawn_rsgi_worker(number, name, loader, ((place, shared), inherited), *more)
 
 
 def worker() -> Collector:

@@ -61,18 +61,24 @@ THREADS = 40
 """So many requests may wait for a store, a file or each other before others wait; asyncio grants six on two cores."""
 
 
+def listening(place: Any) -> Any:
+    """Granian's listening socket at this place, made so that clients who leave their answers unread are cut off."""
+    holder = place.build()
+    # whatever is accepted on it inherits the option
+    with socket.fromfd(holder.get_fd(), socket.AF_INET, socket.SOCK_STREAM) as listener, suppress(OSError):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_FOR_S * 1000)
+    return holder
+
+
 class _Server(Server):
-    """Granian, with a listening socket that cuts off clients who leave their answers unread."""
+    """Granian, listening on a socket of ours."""
 
     def _init_shared_socket(self) -> None:
         super()._init_shared_socket()  # type: ignore[no-untyped-call]
-        # TRAP: on Linux each worker would open its socket by itself, where no option can be set; a socket made here is
-        # handed to it, and whatever is accepted on it inherits the option.
+        # TRAP: on Linux each worker would open its socket by itself, where no option can be set; one is made here.
         if self._ssp is not None and sys.platform == "linux":
-            holder = self._ssp.build()
-            self._shd, self._sfd, self._ssp = holder, holder.get_fd(), None
-            with socket.fromfd(holder.get_fd(), socket.AF_INET, socket.SOCK_STREAM) as listener, suppress(OSError):
-                listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STALLED_FOR_S * 1000)
+            self._shd = listening(self._ssp)
+            self._sfd, self._ssp = self._shd.get_fd(), None
 
 
 def freeze() -> None:

@@ -1,17 +1,22 @@
 """Connections that are opened and never used: pages and collector go on, and none is kept for ever."""
 
+import os
 import resource
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
 from tandem.serve import MOST_HEADER_BYTES, limits
-from tests.served import Running
+from tests import forked
+from tests.served import Running, eventually, free_port
+from tests.sockets import has_answered, is_held, unreading
 
+pytestmark = pytest.mark.process
 MANY = 1_100
 """More than the thousand at which the pages once stood still."""
 ENDLESS = b"POST /sign-in HTTP/1.1\r\nhost: x\r\ncontent-length: 9000\r\n\r\nemail="
@@ -49,3 +54,31 @@ def test_headers_without_end_are_refused(running: Running) -> None:
 
 def test_collectors_share_what_the_system_grants() -> None:
     assert limits(4)["backpressure"] == limits()["backpressure"] // 4 > 0
+
+
+STALLING = """
+from tandem import serve
+from tandem.base.settings import load
+
+async def app(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for _ in range(16):  # more than sockets take in
+            await send({"type": "http.response.body", "body": bytes(1 << 20), "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+serve.STALLED_FOR_S = 1  # twenty in the product
+serve.serve(app, load())
+"""
+
+
+def test_an_answer_that_nobody_reads_is_cut(tmp_path: Path) -> None:
+    port = free_port()
+    process = forked.begun_code(STALLING, {**os.environ, "PORT": str(port)}, tmp_path / "log")
+    try:
+        with eventually(lambda: unreading(port)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            eventually(lambda: has_answered(client))
+            eventually(lambda: not is_held(client))
+    finally:
+        process.kill()

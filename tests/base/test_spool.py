@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -247,6 +248,88 @@ def test_a_disk_that_fails_once_gives_a_refusal_and_loses_nothing(
 
 
 @pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+    """What the spool logs: event and facts."""
+    lines: list[tuple[str, dict[str, object]]] = []
+    note = SimpleNamespace(
+        error=lambda event, **facts: lines.append((event, facts)),
+        info=lambda event, **facts: lines.append((event, facts)),
+    )
+    monkeypatch.setattr(module, "_log", note)
+    return lines
+
+
+def test_a_failure_that_goes_on_is_told_at_its_beginning_now_and_then_and_when_it_is_over(
+    tmp_path: Path, logged: list[tuple[str, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    failure = module._Failure("fails", "works", tmp_path)
+    failure.is_over()
+    assert logged == [], "nothing has failed"
+    for _ in range(25 * 1024):
+        failure.happened("No space left on device", refused=2)
+        now[0] += 1 / 1024
+    failure.is_over()
+    failure.is_over()
+    said = [(event, facts["failures"], facts["refused"]) for event, facts in logged]
+    assert said == [
+        ("fails", 1, 2), ("fails", 10_240, 20_480), ("fails", 10_240, 20_480), ("works", 5_119, 10_238),
+    ]  # fmt: skip
+    assert all(facts["why"] == "No space left on device" and facts["lost"] == 0 for _, facts in logged[:3])
+
+
+def test_a_disk_that_takes_one_record_and_refuses_the_next_floods_no_log(
+    tmp_path: Path, logged: list[tuple[str, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    failure = module._Failure("fails", "works", tmp_path)
+    for _ in range(30 * 1024):
+        failure.happened("No space left on device", refused=1)
+        failure.is_over()
+        now[0] += 1 / 1024
+    assert len(logged) == 6, "two each ten seconds"
+    now[0] += 60
+    failure.is_over()
+    assert sum(facts["refused"] for _, facts in logged) == 30 * 1024, "none goes untold"
+
+
+def test_a_disk_that_refuses_everything_is_told_in_few_lines(
+    tmp_path: Path, logged: list[tuple[str, dict[str, object]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither written, nor cut off, nor sealed: two things fail with each record."""
+    broken, rename = [True], Path.rename
+
+    def sometimes(work: Callable[..., object]) -> Callable[..., object]:
+        def done(*given: object) -> object:
+            if broken[0]:
+                raise OSError(5, "Input/output error")
+            return work(*given)
+
+        return done
+
+    monkeypatch.setattr(module.os, "fdatasync", sometimes(os.fdatasync))
+    monkeypatch.setattr(module.os, "ftruncate", sometimes(os.ftruncate))
+    monkeypatch.setattr(module.Path, "unlink", sometimes(Path.unlink))
+    monkeypatch.setattr(module.Path, "rename", sometimes(rename))
+
+    async def work() -> None:
+        spool = Spool(tmp_path, seal_after_s=60)
+        for _ in range(50):
+            with pytest.raises(SpoolFull):
+                await spool.append(b"refused")
+        broken[0] = False
+        await spool.append(b"kept")
+        spool.close()
+
+    run(work)
+    assert [(event, facts["failures"]) for event, facts in logged] == [
+        ("spool.seal_failed", 1), ("spool.write_failed", 1), ("spool.writes_again", 49), ("spool.seals_again", 49),
+    ]  # fmt: skip
+
+
+@pytest.fixture
 def small_disk() -> Iterator[Path]:
     """A disk of 2 MB."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-small-disk-"))
@@ -264,7 +347,9 @@ def small_disk() -> Iterator[Path]:
     folder.rmdir()
 
 
-def test_a_full_disk_refuses_keeps_what_was_acknowledged_and_recovers(small_disk: Path) -> None:
+def test_a_full_disk_refuses_keeps_what_was_acknowledged_and_recovers(
+    small_disk: Path, logged: list[tuple[str, dict[str, object]]]
+) -> None:
     folder, kept = small_disk / "spool", list[bytes]()
     ballast = small_disk / "ballast"
     ballast.write_bytes(b"b" * (1 << 20))
@@ -291,6 +376,9 @@ def test_a_full_disk_refuses_keeps_what_was_acknowledged_and_recovers(small_disk
 
     run(work)
     assert held(folder) == [*kept, b"there is room again"]
+    assert [(event, facts["refused"]) for event, facts in logged] == [
+        ("spool.write_failed", 1), ("spool.writes_again", 60 - len(kept) - 1),
+    ]  # fmt: skip
 
 
 KILLED = """

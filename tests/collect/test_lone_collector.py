@@ -1,15 +1,28 @@
 """The lone collector's side of HTTP: what it reads, and whether it says that it cannot write."""
 
 import asyncio
+import os
+import re
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 
+from tandem.base import crowd
 from tandem.base.sender import Proxies
 from tandem.collect import counter, health
 from tandem.collect.model.hit import MAX_BODY
+from tandem.serve import MOST_HEADER_BYTES
+from tests import forked
+from tests.served import TLS, eventually, free_port
+from tests.sockets import is_held, unreading
 
 
 class Protocol:
@@ -75,3 +88,101 @@ def test_its_health_is_that_of_its_spool(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(health, "LEAST_FREE", 1 << 62)
     status, said = asked(Protocol(), "/healthz", "GET", health.Disk(tmp_path).trouble)
     assert status == 503 and b"MB are free" in said
+
+
+def test_connections_of_its_own_proxies_never_end() -> None:
+    """Many visitors stand behind a proxy: it is not one sender."""
+    nobody: Any = None
+    collector = counter.Collector(nobody, Proxies("127.0.0.0/8"))
+
+    def is_closed(client: str) -> bool:
+        protocol = Protocol()
+        scope = SimpleNamespace(method="GET", path="/t/vitals.js", query_string="", client=client, headers=Fields())
+        asyncio.run(collector.__rsgi__(scope, protocol))
+        return counter.CLOSE in protocol.fields
+
+    ports = range(crowd.MOST + 5)
+    assert not any(is_closed(f"127.0.0.1:{port}") for port in ports)
+    assert sum(is_closed(f"203.0.113.9:{port}") for port in ports) == 5
+
+
+# ── a collector that runs ──
+
+HURRIED = """
+import multiprocessing, sys
+from tandem import serve
+from tandem.cli import main
+serve.HEADERS_WITHIN_S = serve.STALLED_FOR_S = 1  # ten and twenty in the product
+multiprocessing.set_start_method("fork", force=True)  # as a shell's process has it: workers inherit the above
+sys.argv = ["tandem", "collect", "--no-load", "--workers", "1"]
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def server(scratch: Path) -> Iterator[int]:
+    """The port of a real collector that grants its clients one second, and takes nobody here for its proxy."""
+    folder, port = Path(tempfile.mkdtemp(prefix="lone-", dir=scratch)), free_port()
+    env = {**os.environ, "TANDEM_DATA": str(folder), "PORT": str(port), "TANDEM_PROXIES": "203.0.113.0/24"}
+    process = forked.begun_code(HURRIED, env, folder / "log")
+    until = time.monotonic() + 60
+    while not _answers(port):
+        if process.poll() is not None or time.monotonic() > until:
+            process.kill()
+            raise AssertionError(f"the collector does not answer: {(folder / 'log').read_text()}")
+        time.sleep(0.05)
+    yield port
+    process.terminate()
+    process.wait(30)
+
+
+def _answers(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=5, verify=TLS).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def connected(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), 8)
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /healthz HTTP/1.1\r\nx-half: ", b"GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n"]
+)
+def test_a_client_that_asks_nothing_more_is_cut(server: int, sent: bytes) -> None:
+    """Before its first request, within it, and after it: without the server's limits it would be kept for long."""
+    with connected(server) as client:
+        client.sendall(sent)
+        said = b"".join(iter(lambda: client.recv(4096), b""))  # until it is closed; eight seconds of silence raise
+    assert said.startswith(b"HTTP/1.1 200") == sent.endswith(b"\r\n\r\n")
+
+
+def test_headers_without_end_are_refused(server: int) -> None:
+    with connected(server) as client:
+        client.sendall(b"GET /healthz HTTP/1.1\r\nx-long: " + b"a" * 2 * MOST_HEADER_BYTES)
+        assert client.recv(12) == b"HTTP/1.1 431"
+
+
+def test_answers_that_nobody_reads_are_cut(server: int) -> None:
+    """Many small ones, asked for at once: no single answer of a collector is larger than what sockets take in."""
+    asks = b"GET /t/tandem.js HTTP/1.1\r\nhost: x\r\n\r\n" * 100
+    with eventually(lambda: unreading(server)) as client:
+        client.settimeout(0.5)
+        with suppress(TimeoutError, ConnectionError):
+            while True:  # until the server reads no more, for all its answers wait
+                client.sendall(asks)
+        eventually(lambda: not is_held(client))
+
+
+def test_one_senders_connections_beyond_the_bound_end_after_their_answer(server: int) -> None:
+    asks, closed = b"GET /t/tandem.js HTTP/1.1\r\nhost: x\r\n\r\n", list[bool]()
+    with ExitStack() as stack:
+        for _ in range(crowd.MOST + 20):
+            client = stack.enter_context(connected(server))
+            client.sendall(asks)
+            head = client.recv(4096).partition(b"\r\n\r\n")[0].lower()
+            assert head.startswith(b"http/1.1 200")
+            closed.append(re.search(rb"^connection: close\r?$", head, re.M) is not None)
+    assert closed[-10:] == [True] * 10
+    assert not any(closed[: crowd.MOST - 20]), "who was there before may go on"

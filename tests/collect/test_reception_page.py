@@ -15,6 +15,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.collect import store
 from tandem.collect.routes import reception
+from tandem.collect.waiting import Spooled, Waiting
 from tandem.core.auth import Caller
 from tandem.core.context import House
 
@@ -65,3 +66,23 @@ def test_the_first_sentence_says_what_became_of_it(
     answer = re.search(r'<p class="answer">(.*?)</p>', page, re.DOTALL)
     assert answer is not None
     assert " ".join(re.sub(r"<[^>]+>", "", answer[1]).split()) == said
+
+
+@pytest.mark.parametrize(
+    ("found", "said"),
+    [
+        (Waiting(0), ""),
+        (Waiting(0, "about"), ""),
+        (Waiting(1), "1 event is on disk and on its way into the store"),
+        (Waiting(1234), "1,234 events are on disk and on their way into the store"),
+        (Waiting(1200, "about"), "About 1,200 events are on disk and on their way into the store"),
+        (Waiting(98_000, "more"), "More than 98,000 events are on disk and on their way into the store"),
+    ],
+)
+def test_it_says_what_is_on_its_way_and_how_sure_it_is(
+    house: House, door: TestClient[Any], monkeypatch: pytest.MonkeyPatch, found: Waiting, said: str
+) -> None:
+    monkeypatch.setattr(Spooled, "waiting", lambda self, site: found)
+    page = " ".join(door.get("/reception").text.split())
+    assert f"<span>{said}</span>" in page if said else "on disk and on" not in page
+    assert ("Nothing has come in yet. <a" in page) == (not found.events)

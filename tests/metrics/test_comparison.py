@@ -27,16 +27,19 @@ from tandem.metrics.comparison import (
     History,
     Reason,
     Rows,
+    _week_before,
     arrived,
     clocks_differ,
     compared,
     history_of,
     immature,
     like_spans,
+    measured_since,
     reason_of,
     recounting,
     settled_until,
     unmeasured,
+    unsettled,
 )
 from tandem.metrics.metric import Metric
 from tandem.metrics.period import Period, period_of
@@ -353,6 +356,11 @@ def test_a_verdict_needs_a_comparison_that_bears_one() -> None:
     assert (unclear.change, unclear.is_chance, unclear.direction, unclear.verdict) == (-0.75, True, "", "neutral")
     hardly = Compared(figure=figure, value=100.4, before=100, is_clear=True)
     assert (hardly.direction, hardly.verdict) == ("same", "neutral")
+    least = Compared(figure=figure, value=201, before=200, is_clear=True)
+    assert (least.direction, least.verdict) == ("up", "good"), "half a per cent is noticed"
+    assert msgspec.structs.replace(least, is_clear=False).is_chance
+    loss = Compared(figure=figure, value=-50, before=-100, is_clear=True)
+    assert (loss.change, loss.direction) == (0.5, "up"), "half the loss"
     cost = Compared(figure=FIGURES["ads.cost"], value=50, before=100, is_clear=True)
     assert (cost.direction, cost.verdict) == ("down", "neutral")
 
@@ -362,6 +370,7 @@ def test_a_verdict_needs_a_comparison_that_bears_one() -> None:
     [
         (span("2026-11-01", "2026-11-25"), NOW, date(2026, 11, 21)),
         (span("2026-11-01", "2026-11-10"), NOW, date(2026, 11, 10)),
+        (span("2026-11-21", "2026-11-25"), NOW, date(2026, 11, 21)),
         (span("2026-11-22", "2026-11-25"), NOW, None),
         # half past seven in the evening of the 25th is the 26th in Kolkata
         (span("2026-11-01", "2026-11-26", "Asia/Kolkata"), NOW.replace(hour=19), date(2026, 11, 22)),
@@ -386,6 +395,8 @@ def test_days_settle_in_the_sites_zone(period: Period, now: datetime, last: date
         (span("2026-10-25", "2026-10-25", "Europe/Warsaw"), True),  # 25 against 24
         (span("2026-11-01", "2026-11-01", "Europe/Warsaw"), True),  # 24 against the 25 of the week before
         (span("2026-03-29", "2026-03-29", "Asia/Kolkata"), False),
+        (span("2026-03-26", "2026-03-29", "Europe/Warsaw"), True),  # an hour in four days is more than a hundredth
+        (span("2026-03-25", "2026-03-29", "Europe/Warsaw"), False),  # in five days it is less
         (span("2026-03-23", "2026-03-29", "Europe/Warsaw"), False),  # an hour in a week
         (span("2026-11-25", "2026-11-25", "Europe/Warsaw"), False),
     ],
@@ -399,12 +410,43 @@ def test_a_day_with_another_length_is_not_judged(period: Period, differs: bool) 
 def test_measured_means_measured_from_the_first_hour() -> None:
     before = span("2026-11-03", "2026-11-09", "Europe/Warsaw")
     assert unmeasured(before, before.since) is None
-    assert unmeasured(before, before.since + timedelta(minutes=59)) is None
+    assert unmeasured(before, before.since + timedelta(minutes=60)) is None
+    assert unmeasured(before, before.since + timedelta(minutes=61)) == date(2026, 11, 3)
     assert unmeasured(before, before.since + timedelta(hours=9)) == date(2026, 11, 3)
     assert unmeasured(before, datetime(2026, 11, 7, 23, 30, tzinfo=UTC)) == date(2026, 11, 8), "in the site's zone"
     assert unmeasured(before, None) is None
     noon = before.since + timedelta(hours=12)
     assert (unmeasured(before, noon), unmeasured(before, noon, is_daily=True)) == (date(2026, 11, 3), None)
+    assert unmeasured(before, before.since + DAY, is_daily=True) == date(2026, 11, 4), "a day was not measured"
+
+
+def test_spans_are_cut_to_whole_days() -> None:
+    period = span("2026-11-01", "2026-11-25").so_far(NOW)
+    assert period is not None
+    before = period.compared("previous", NOW)
+    assert before is not None and before.ends is not None
+    cut = like_spans(period, before, 3, NOW)
+    assert cut is not None and (cut[0].ends, cut[1].ends) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("period", "figures", "days"),
+    [
+        ("30d", ("ads.cost",), 3),
+        ("today", ("ads.cost",), 3),
+        ("30d", ("collect.visits", "ads.cost"), 3),
+        ("30d", ("ads.cost_per_visit",), 3),  # of its parts, visits settle at once
+        ("30d", ("collect.visits",), 0),
+        ("30d", (), 0),
+        ("2026-11-01..2026-11-21", ("ads.cost",), 0),  # the newest day that has settled
+        ("2026-11-01..2026-11-22", ("ads.cost",), 3),
+        ("2026-11-26..2026-11-28", ("ads.cost",), 0),  # to come: there is nothing that could change
+    ],
+)
+def test_a_page_is_told_how_many_of_its_newest_days_still_change(
+    site: Site, period: str, figures: tuple[str, ...], days: int
+) -> None:
+    assert unsettled(view(site, period), figures) == days
 
 
 @given(
@@ -429,6 +471,85 @@ def test_without_enough_history_the_newest_cohorts_are_not_judged() -> None:
     assert immature([0.01] * 20, period, before, NOW) is None, "where all sales come within the hour, all have come"
 
 
+def test_a_cohort_is_as_old_as_the_middle_of_its_days() -> None:
+    day = span("2026-11-24", "2026-11-24")
+    assert [arrived([delay] * 20, day, day.until) for delay in (0.25, 0.5, 0.75)] == [1, 1, 0]
+    assert arrived([], day, NOW) == 0
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "reason"),
+    [
+        (span("2026-09-01", "2026-09-25"), NOW.replace(hour=0, minute=0), None),  # sixty days to the minute
+        (span("2026-09-01", "2026-09-25"), NOW.replace(hour=0, minute=0) - DAY, Reason(why="little_history")),
+        (span("2026-09-01", "2026-10-10"), NOW, Reason(why="little_history")),  # its first days only are old enough
+    ],
+)
+def test_a_cohort_has_had_its_time_sixty_days_after_its_last_day(
+    period: Period, now: datetime, reason: Reason | None
+) -> None:
+    before = period.compared("previous", now)
+    assert before is not None
+    assert immature([], period, before, now) == reason
+
+
+@pytest.mark.parametrize(("late", "is_young"), [(1, False), (2, False), (3, True), (5, True)])
+def test_a_cohort_may_be_two_hundredths_younger_than_the_other(late: int, is_young: bool) -> None:
+    """Some outcomes of a hundred come after three days: the newer cohort, of yesterday, cannot have them yet."""
+    delays, period = [0.1] * (100 - late) + [3.0] * late, span("2026-11-24", "2026-11-24")
+    before = period.compared("previous", NOW)
+    assert before is not None
+    found = immature(delays, period, before, NOW)
+    assert found == (Reason(why="young", share=(100 - late) / 100) if is_young else None)
+
+
+def measured_from(house: House, monkeypatch: pytest.MonkeyPatch, **firsts: datetime) -> None:
+    """Each of these views has been measured since this moment, and no other view at all."""
+    monkeypatch.setattr(History, "first", lambda self, site, view: firsts.get(view))
+
+
+def test_what_is_told_by_the_day_is_measured_from_its_first_day(house: House, site: Site) -> None:
+    """Costs of a day lie at its noon: those of the first day are whole, and a day without costs is not measured."""
+    address, before = view(site, "2026-11-11..2026-11-17"), span("2026-11-04", "2026-11-10", "Europe/Warsaw")
+    assert address.before is not None and address.before.first == before.first
+    _costs(house.warehouse, site, [(date(2026, 11, 4) + DAY * n, Decimal(10)) for n in range(20)])
+    assert reason_of(house, address, "ads.cost") is None
+    earlier = span("2026-11-03", "2026-11-09", "Europe/Warsaw")
+    unlike = Reason(why="unmeasured", day=date(2026, 11, 4))
+    assert reason_of(house, address, "ads.cost", earlier) == unlike, "a span that is handed in is the one judged"
+    found = compared(house, view(site, "2026-11-10..2026-11-16"), ("ads.cost",), {"ads.cost": 70})["ads.cost"]
+    assert (found.reason, found.change, found.direction, found.verdict) == (unlike, None, "", "neutral")
+
+
+def test_what_is_told_by_the_hour_is_measured_from_its_first_hour(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = view(site, "2026-11-11..2026-11-17")
+    assert address.before is not None
+    noon = address.before.since + timedelta(hours=12)
+    measured_from(house, monkeypatch, visits=noon)
+    assert reason_of(house, address, "collect.visits") == Reason(why="unmeasured", day=date(2026, 11, 4))
+
+
+def test_a_figure_is_measured_since_all_its_parts_are(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, cost, visits = view(site, "2026-11-11..2026-11-17"), NOW - DAY * 15, NOW - DAY * 12
+    measured_from(house, monkeypatch, ad_days=cost, ad_visits=visits)
+    later = Reason(why="unmeasured", day=date(2026, 11, 13))
+    assert reason_of(house, address, "ads.cost_per_visit") == later
+    assert measured_since(house, site, "ads.cost_per_visit") == date(2026, 11, 13)
+    assert measured_since(house, site, "ads.cost") == date(2026, 11, 10)
+    measured_from(house, monkeypatch, ad_days=cost)
+    assert measured_since(house, site, "ads.cost_per_visit") is None
+
+
+def test_a_night_in_which_clocks_change_is_told(house: House, site: Site) -> None:
+    now = datetime(2026, 3, 30, 12, 0, tzinfo=UTC)
+    assert reason_of(house, view(site, "yesterday", now), "collect.visits") == Reason(why="clocks")
+    assert reason_of(house, view(site, "2026-03-28..2026-03-28", now), "collect.visits") is None
+
+
 def test_a_period_to_come_is_not_begun() -> None:
     period = period_of("2026-12-01..2026-12-02", "UTC", NOW)
     assert period.so_far(NOW) is None
@@ -449,6 +570,56 @@ def test_rows_are_judged_by_their_share_of_both_spans(house: House, site: Site) 
     assert rise.is_clear == fall.is_clear is True
     rows._whole = 1_000.0
     assert not rows.compared(values[200], values[100]).is_clear
+    seen = set()
+    for rows._whole in range(300, 20_000, 100):
+        rise, fall = rows.compared(values[200], values[100]), rows.compared(values[100], values[200])
+        assert rise.is_clear == fall.is_clear, rows._whole
+        seen.add(rise.is_clear)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize(
+    ("first", "day"),
+    [
+        (None, date(2026, 11, 23)),  # none: the day after these weeks
+        (datetime(2026, 9, 1, tzinfo=UTC), date(2026, 9, 28)),
+        (datetime(2026, 9, 27, 22, 0, tzinfo=UTC), date(2026, 9, 28)),  # midnight in Warsaw
+        (datetime(2026, 9, 27, 22, 1, tzinfo=UTC), date(2026, 9, 29)),
+        (datetime(2026, 10, 5, 9, 0, tzinfo=UTC), date(2026, 10, 6)),
+    ],
+)
+def test_a_past_is_made_of_days_that_were_measured_whole(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch, first: datetime | None, day: date
+) -> None:
+    monkeypatch.setattr(History, "first", lambda self, site, view: first)
+    history, weeks = History(house), span("2026-09-28", "2026-11-22", "Europe/Warsaw")
+    assert history._first_day(view(site, "7d"), "collect.visits", weeks) == day
+    days = history._days(view(site, "7d"), ["collect.visits"], weeks.last)["collect.visits"]
+    assert len(days) == (weeks.last - day).days + 1
+
+
+def test_periods_that_begin_in_one_week_share_a_past() -> None:
+    week = [date(2026, 11, 23) + DAY * n for n in range(7)]
+    assert {_week_before(day) for day in week} == {date(2026, 11, 22)}
+
+
+def test_that_nothing_is_measured_yet_is_not_remembered(house: House, site: Site) -> None:
+    history = History(house)
+    assert history.first(site.id, "visits") is None
+    put_visits(house, site, [NOW - DAY])
+    assert history.first(site.id, "visits") == history.first(site.id, "pageviews") == NOW - DAY
+
+
+def test_rows_that_are_not_judged_ask_nothing_of_the_past(house: House, site: Site) -> None:
+    put_visits(house, site, [NOW - DAY * n for n in range(75, 0, -1)])
+    address, young = view(site, "7d"), Reason(why="young")
+    alone = address_of({"period": "7d", "compare": "none"}, [], site, "marketing", NOW)
+    judged, unlike, lone = (Rows(house, *given) for given in (
+        (address, "collect.visits"), (address, "collect.visits", young), (alone, "collect.visits"),
+    ))  # fmt: skip
+    assert (judged.needs_whole, unlike.needs_whole, lone.needs_whole) == (True, False, False)
+    row = unlike.compared({"collect.visits": 1}, {"collect.visits": 10_000})
+    assert (row.is_clear, row.reason, row.verdict) == (False, young, "neutral")
 
 
 def put_visits(house: House, site: Site, moments: list[datetime], goals: list[int] | None = None) -> None:

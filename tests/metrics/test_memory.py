@@ -1,14 +1,16 @@
 """What answers are remembered is bounded in bytes, so that wide questions do not fill the server."""
 
-from collections.abc import Iterator
+import tracemalloc
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import Question
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import Desk, _size
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 PAGES = 20_000
@@ -61,5 +63,78 @@ def test_answers_of_many_questions_stay_below_the_bound(store: Counting) -> None
         desk.ask(question(8, by=("page",)))
         desk.ask(question(1, by=("page",)))
         assert store.asked == 9, "the newest is remembered, the oldest is not"
+    finally:
+        desk.close()
+
+
+class Part(msgspec.Struct):
+    """A row as Money makes them of several answers."""
+
+    key: str
+    credit: float
+    by_model: dict[str, float]
+
+
+def parts(count: int) -> list[Part]:
+    return [
+        Part(f"/a/page/with/a/name/{n}", n / 7, dict.fromkeys(("first", "last", "even"), n / 3)) for n in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: parts(5_000),
+        lambda: [(f"{n}", n / 7, None) for n in range(5_000)],
+        lambda: {f"{n}": list(parts(3)) for n in range(2_000)},
+        lambda: [["x" * (n % 100), *(n / k for k in range(1, 100))] for n in range(500)],
+        lambda: [bytes(n) for n in range(3_000)],  # the largest last
+    ],
+)
+def test_the_size_of_a_thing_is_told_by_a_sample(make: Callable[[], Any]) -> None:
+    tracemalloc.start()
+    try:
+        made = make()
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held / 3 < _size(made) < held * 3
+
+
+def test_what_is_made_of_answers_shares_their_room(store: Counting) -> None:
+    desk, made = Desk(store, remember=4 << 20), list[str]()  # type: ignore[arg-type]
+
+    def kept(name: str, rows: int) -> int:
+        return len(desk.kept(name, lambda: [parts(rows), made.append(name)][0]))
+
+    def held() -> int:
+        return sum(_size(one.answer) for one in desk._remembered.values())
+
+    try:
+        desk.ask(question())
+        for name in ("small", "wide", "small", "wide"):
+            assert kept(name, 10 if name == "small" else 20_000) in (10, 20_000)
+        assert made == ["small", "wide", "wide"], "what takes more than half of the room is made again"
+        for n in range(40):
+            kept(f"middling {n}", 1_000)
+            assert held() <= 4 << 20
+        del made[:]
+        assert (kept("middling 39", 0), kept("middling 0", 1_000)) == (1_000, 1_000)
+        assert made == ["middling 0"], "the newest is remembered, the oldest is not"
+        desk.ask(question())
+        assert store.asked == 2, "answers had to go too: there is one room for all"
+    finally:
+        desk.close()
+
+
+def test_what_was_made_of_older_data_is_made_again_and_takes_no_room(store: Counting) -> None:
+    desk = Desk(store)  # type: ignore[arg-type]
+    try:
+        assert desk.kept("one", lambda: 1) == desk.kept("one", lambda: 2) == 1
+        store._warehouse.do(
+            "insert into visit_rows (site, visitor, visit, started, ended) values (2, 1, 1, now64(3), now64(3))"
+        )
+        desk.look_again()
+        assert (desk.kept("one", lambda: 3), len(desk._remembered)) == (3, 1)
     finally:
         desk.close()

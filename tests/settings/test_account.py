@@ -20,6 +20,7 @@ from tests.settings.conftest import PASSWORD, Browser, acts
 
 Open = Callable[..., Browser]
 LINK = re.compile(r"/link/[\w-]{43}")
+CODES = re.compile(r"\b(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\b")
 NEW = "green thumbs grow"
 
 
@@ -237,7 +238,7 @@ def switched_on(browser: Browser) -> tuple[str, list[str]]:
     # the step before: its code is right, and the present one is still to be used
     code = two_factor.code_at(secret[1], int(clock.now().timestamp()) // 30 - 1)
     page = browser.post("/account/two-factor/on", sealed=unescape(sealed[1]), code=code).text
-    return secret[1], re.findall(r"\b(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\b", page)[:10]
+    return secret[1], CODES.findall(page)[:10]
 
 
 def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(house: House, open_browser: Open) -> None:
@@ -279,6 +280,44 @@ def test_nobody_skips_the_password_and_codes_cannot_be_guessed(house: House, ope
     mine.client.cookies.delete("tandem_sign_in")
     mine.sign_in()
     assert mine.post("/sign-in/code", code="000000").status_code == 401, "a known device is not held up by it"
+
+
+@pytest.mark.parametrize(
+    ("deed", "is_on"),
+    [("two-factor", False), ("two-factor", True), ("two-factor/off", True), ("recovery-codes", True)],
+)
+def test_a_browser_left_open_is_not_enough_to_touch_the_second_factor(
+    house: House, mail: None, open_browser: Open, letters: Any, deed: str, is_on: bool
+) -> None:
+    """Each of these deeds asks for the password, does nothing without it, and does its work with it."""
+    mine = open_browser()
+    mine.sign_in()
+    if is_on:
+        switched_on(mine)
+
+    def kept() -> str:
+        with house.database.read() as c:
+            codes = c.exec_driver_sql("select * from recovery_codes").all()
+            return str((c.exec_driver_sql("select totp_sealed from people").all(), codes))
+
+    before, told = kept(), len(letters())
+    for given in ({}, {"password": ""}, {"password": "wrong"}, {"old": PASSWORD}):
+        refused = mine.post(f"/account/{deed}", **given)
+        assert (refused.status_code, "sealed" in refused.text) == (400, False), given
+        assert not CODES.search(refused.text), given
+    assert (kept(), len(letters())) == (before, told)
+    done = mine.post(f"/account/{deed}", password=PASSWORD)
+    assert done.status_code == 200
+    assert "sealed" in done.text if deed == "two-factor" else kept() != before
+
+
+def test_the_password_cannot_be_guessed_through_any_deed(open_browser: Open) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    deeds = ["two-factor", "two-factor/off", "recovery-codes"] * 3
+    said = [mine.post(f"/account/{deed}", password=f"guess {i}").status_code for i, deed in enumerate(deeds)]
+    assert said == [400] * 8 + [429], "the tries of all deeds count together"
+    assert mine.post("/account/two-factor", password=PASSWORD).status_code == 429
 
 
 def test_a_reset_does_not_skip_the_second_factor_and_an_admin_can_switch_it_off(

@@ -23,6 +23,9 @@ from tandem.base.errors import UserError
 
 _log = log.get("spool")
 
+TOLD_EVERY_S = 10.0
+"""How often a failure that goes on is logged: a full disk refuses a thousand commits a second."""
+
 Waiting = tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
@@ -52,6 +55,37 @@ def _checks(line: bytes) -> bool:
     return line[-1:] == b"\n" and line[8:9] == b" " and line[:8] == b"%08x" % zlib.crc32(line[9:-1])
 
 
+class _Failure:
+    """What fails again and again: logged when it begins, in sums while it goes on, and when it is over.
+
+    A disk with hardly any room takes one record and refuses the next; that is one failure, too.
+    """
+
+    def __init__(self, event: str, over: str, folder: Path) -> None:
+        self._event, self._over, self._folder = event, over, str(folder)
+        self._told_at = self._over_at = -TOLD_EVERY_S
+        self._is_on, self._times, self._refused = False, 0, 0
+
+    def happened(self, why: str, refused: int = 0) -> None:
+        self._is_on, self._times, self._refused = True, self._times + 1, self._refused + refused
+        now = time.monotonic()
+        if now - self._told_at >= TOLD_EVERY_S:
+            self._told_at = now
+            _log.error(self._event, folder=self._folder, why=why, lost=0, **self._sums())
+
+    def is_over(self) -> None:
+        now = time.monotonic()
+        if self._is_on and now - self._over_at >= TOLD_EVERY_S:
+            self._is_on, self._over_at = False, now
+            _log.info(self._over, folder=self._folder, **self._sums())
+
+    def _sums(self) -> dict[str, int]:
+        """How often it happened since it was last told, and how many records were refused for it."""
+        sums = {"failures": self._times, "refused": self._refused}
+        self._times = self._refused = 0
+        return sums
+
+
 class Spool:
     """The writing end. `append` returns when the record is safely on disk (group commit with fdatasync).
 
@@ -71,6 +105,8 @@ class Spool:
         self._opened_at = 0.0
         self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()
         self._is_closing = False
+        self._writing = _Failure("spool.write_failed", "spool.writes_again", folder)
+        self._sealing = _Failure("spool.seal_failed", "spool.seals_again", folder)
         self._thread = threading.Thread(target=self._write_all, name="spool", daemon=True)
         self._thread.start()
 
@@ -131,7 +167,9 @@ class Spool:
             self._put(b"".join([framed(payload) for payload, _, _ in group]))
         except OSError as problem:
             error = SpoolFull(problem.strerror or str(problem))
-            _log.error("spool.write_failed", folder=str(self.folder), why=str(error), lost=0, refused=len(group))
+            self._writing.happened(str(error), len(group))
+        else:
+            self._writing.is_over()
         for loop, futures in _by_loop(group).items():
             with suppress(RuntimeError):  # a loop that has closed meanwhile waits for nothing; the others do
                 loop.call_soon_threadsafe(_settle, futures, error)
@@ -176,7 +214,9 @@ class Spool:
             path.rename(path.with_suffix(".seg")) if self._size else path.unlink()
             _sync_folder(self.folder)
         except OSError as problem:  # what is acknowledged is on disk; recover() seals it at the next start
-            _log.error("spool.seal_failed", folder=str(self.folder), why=problem.strerror or str(problem))
+            self._sealing.happened(problem.strerror or str(problem))
+        else:
+            self._sealing.is_over()
 
 
 def sealed(folder: Path) -> list[Path]:

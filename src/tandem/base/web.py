@@ -406,6 +406,14 @@ def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[An
     return response
 
 
+def user_error_as_text(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
+    """The same in two lines, for programs that read text; as JSON for those that ask for it."""
+    if wants_json(request):
+        return user_error(request, error)
+    lines = [said(language_of(request), sentence, error.values) for sentence in error.sentences if sentence]
+    return Response("\n".join(lines) + "\n", status_code=error.status, media_type=MediaType.TEXT)
+
+
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Errors of the framework (no such page, body that does not fit) in our words."""
     if error.status_code == 404:

@@ -1,10 +1,7 @@
 """Goals, the ledger of reception, and the API for events from servers."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -20,11 +17,11 @@ from tandem.accounts.store import secret
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.json_rows import elements, members
-from tandem.base.spool import records_in
 from tandem.collect import store
-from tandem.collect.batches import all_aside, read_record
+from tandem.collect.batches import all_aside
 from tandem.collect.door import Door, Sender
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
+from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import House
 from tandem.core.layout import framed
@@ -294,6 +291,7 @@ def reception(request: Request[Any, Any, Any], house: House, caller: Caller, sit
     """What came in, and what became of it: nothing is lost without a line here."""
     chosen = site_for(house, caller, site)
     days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    spool = house.settings.folder / "spool"
     nowhere = store.reception(house.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
     return framed(
         request,
@@ -305,25 +303,9 @@ def reception(request: Request[Any, Any, Any], house: House, caller: Caller, sit
         nowhere=nowhere,
         doubted=sum(sum(day.hints.values()) for day in days),
         balance=sum(day.balance for day in days),
-        waiting=waiting(house.settings.folder / "spool", chosen.id),
-        aside=sum(sum(one.reasons.values()) for one in all_aside(house.settings.folder / "spool")),
+        waiting=house.state(Spooled, lambda: Spooled(spool)).waiting(chosen.id),
+        aside=sum(sum(one.reasons.values()) for one in all_aside(spool)),
     )
-
-
-def waiting(spool: Path, site_id: int) -> int:
-    """Events on disk that are not in the store yet."""
-    return sum(len(record.events) for record in _spooled(spool) if record.site == site_id)
-
-
-def _spooled(spool: Path) -> Iterator[Any]:
-    for pattern in ("*/*.seg", "*/*.open"):
-        for path in spool.glob(pattern):
-            try:
-                for payload in records_in(path):
-                    with suppress(msgspec.DecodeError, ValueError):  # the loader puts it aside
-                        yield read_record(payload)
-            except FileNotFoundError:  # loaded and taken away while we looked
-                continue
 
 
 class ReceptionOut(msgspec.Struct, frozen=True):

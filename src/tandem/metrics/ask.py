@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
+from itertools import islice
 from typing import Any, NamedTuple, cast
 from zoneinfo import ZoneInfo
 
@@ -26,8 +27,11 @@ from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
 MOST_ROWS = 200_000
 REMEMBERED_BYTES = 48 << 20
-"""What remembered answers may hold in all; one that takes more than a quarter of it is asked again each time."""
-RESULTS = 6
+"""What remembered answers may hold in all, with what was made of them."""
+LARGEST, LARGEST_MADE = 1 / 4, 1 / 2
+"""What takes a larger part of it is asked again each time; what is made of several answers takes seconds to make."""
+SAMPLED = 50
+"""So many members of a list tell how large all of them are."""
 AT_ONCE = 2
 """Questions whose rows are put together at one time: a wide one holds a hundred megabytes while that lasts."""
 ASIDE_WAIT = 4
@@ -180,18 +184,30 @@ def _dimension(name: str) -> Dimension:
 
 
 class _Remembered(NamedTuple):
-    """An answer, the data it was true of, and about how many bytes it holds."""
+    """An answer, or what was made of several; the data it was true of, and about how many bytes it holds."""
 
     version: Any
-    answer: Answer
+    answer: Any
     size: int
 
 
-def _size(identity: tuple[str, str], answer: Answer) -> int:
-    """About how many bytes an answer holds, by its first rows."""
-    sample = answer.rows[:50]
-    of_sample = sum(sys.getsizeof(row) + sum(map(sys.getsizeof, row)) for row in sample)
-    return 1000 + sum(map(len, identity)) + of_sample * len(answer.rows) // max(1, len(sample))
+def _size(thing: Any, sampled: int = SAMPLED) -> int:
+    """About how many bytes a thing holds, by its structure and a sample of its members."""
+    size = sys.getsizeof(thing)
+    if isinstance(thing, msgspec.Struct):
+        return size + sum(_size(getattr(thing, name), sampled) for name in thing.__struct_fields__)
+    if isinstance(thing, Mapping):
+        return size + _size_of_many(thing, len(thing), sampled) + _size_of_many(thing.values(), len(thing), sampled)
+    if isinstance(thing, (list, tuple, set, frozenset)):
+        return size + _size_of_many(thing, len(thing), sampled)
+    return size
+
+
+def _size_of_many(members: Iterable[Any], count: int, sampled: int) -> int:
+    """The same of all members, by some of them from the beginning to the end."""
+    sample = list(islice(members, 0, None, max(1, count // sampled)))
+    inner = max(8, sampled // 2)  # lists of lists of lists take no longer than a list
+    return sum(_size(member, inner) for member in sample) * count // max(1, len(sample))
 
 
 class Desk:
@@ -208,8 +224,7 @@ class Desk:
         self._aside_pool = ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
         cluster = warehouse.cluster
         self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
-        self._answers: LRUCache[tuple[str, str], _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
-        self._results: LRUCache[Hashable, tuple[Any, Any]] = LRUCache(RESULTS)
+        self._remembered: LRUCache[Hashable, _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
         self._lock = threading.Lock()
         self._version: tuple[float, Any] = (0.0, None)
         self.main_goals = main_goals
@@ -267,28 +282,24 @@ class Desk:
         return list(self._warehouse.ask(sql, params).rows)
 
     def _answer(self, query: Query, version: Any) -> Answer:
-        identity = _identity(query)
-        with self._lock:
-            known = self._answers.get(identity)
-        if known and known.version == version:
-            return known.answer
-        answer = self._warehouse.ask(query.sql, query.params)
-        kept = _Remembered(version, answer, _size(identity, answer))
-        if kept.size <= self._answers.maxsize / 4:
-            with self._lock:
-                self._answers[identity] = kept
-        return answer
+        return self._once(_identity(query), version, lambda: self._warehouse.ask(query.sql, query.params), LARGEST)
 
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
-        version = self._data_version()
+        return self._once(("made", key), self._data_version(), make, LARGEST_MADE)
+
+    def _once(self, key: Hashable, version: Any, make: Callable[[], Made], largest: float) -> Made:
+        """What is remembered under this key of these data, or else what `make` gives; all have one room together."""
         with self._lock:
-            known = self._results.get(key)
-        if known and known[0] == version:
-            return cast(Made, known[1])
+            known = self._remembered.get(key)
+        if known and known.version == version:
+            return cast(Made, known.answer)
         made = make()
+        size = 1000 + _size(key) + _size(made)
         with self._lock:
-            self._results[key] = (version, made)
+            self._remembered.pop(key, None)  # of older data
+            if size <= self._remembered.maxsize * largest:
+                self._remembered[key] = _Remembered(version, made, size)
         return made
 
     def _data_version(self) -> Any:

@@ -358,3 +358,22 @@ def test_who_no_longer_knows_the_password_is_told_what_helps_here(house: House, 
     house.settings = msgspec.structs.replace(house.settings, **MAIL)
     said = browser.post(f"/account/{way}", **given).text
     assert "sign out and use “Forgot password”" in said and "admin" not in said
+
+
+def test_hosts_stand_in_their_own_letters_and_come_back_as_they_were(
+    house: House, site: Site, open_browser: Open
+) -> None:
+    hosts = ["xn--e1afmkfd.xn--p1ai", "xn--maana-pta.example:8080"]
+    store.change_site(house.database, site, hosts=hosts)
+    house.forget_sites()
+    browser = open_browser()
+    browser.sign_in()
+    page = browser.get("/settings").text
+    answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
+    assert "measures пример.рф, mañana.example:8080," in answer
+    assert 'value="пример.рф, mañana.example:8080"' in page
+    saved = browser.post(f"/settings/sites/{site.key}", name="Fern", hosts="пример.рф, mañana.example:8080")
+    assert saved.status_code == 200 and "xn--" not in saved.text.partition('id="audit"')[2]
+    assert [list(s.hosts) for s in store.all_sites(house.database) if s.key == site.key] == [hosts]
+    browser.post("/settings/sites", host="https://сайт.рф/")
+    assert "сайт.рф" in {s.name for s in store.all_sites(house.database)}

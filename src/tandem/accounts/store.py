@@ -18,6 +18,7 @@ from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.hosts import own_letters
 
 LONGEST_TOKEN_DAYS = 3650
 SIGNED_IN_FOR = timedelta(days=30)
@@ -26,7 +27,8 @@ NO_COMPANY = UserError("The workspace has no name.", "Give the name of the compa
 NOT_RIGHT = UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
 NOT_RIGHT_NO_MAIL = UserError(
     "The current password is not right.",
-    "Type it again. If you no longer know it, stay signed in and ask an admin for a new link: no e-mail is set up here.",
+    "Type it again. If you no longer know it, stay signed in and ask an admin for a new link: "
+    "no e-mail is set up here.",
 )
 IS_SET_UP = UserError("Tandem is set up already.", "Sign in instead.", status=409)
 
@@ -454,7 +456,7 @@ def add_site(
     """
     found = hosts_of(hosts)
     key = key or key_of(found[0], {s.key for s in all_sites(db)})
-    values = _site_values(key, name or found[0], found, zone, currency, mode, keep_days)
+    values = _site_values(key, name or own_letters(found[0]), found, zone, currency, mode, keep_days)
     try:
         with db.write() as c:
             _insert_site(c, workspace_id, values, by)

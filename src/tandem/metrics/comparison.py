@@ -339,6 +339,20 @@ def reason_known(
     return None
 
 
+def unripe(house: House, address: Address, name: str) -> Reason | None:
+    """Why what a figure counts has not all come yet, compared or not; None where it has, or comes at once."""
+    for part in _parts(name):
+        if not part.arrives or address.now - address.period.until >= COMPLETE:
+            continue
+        delays = history_of(house).delays(address.site.id, part, address.now)
+        if len(delays) < ENOUGH_OUTCOMES:
+            return Reason(why="little_history")
+        share = arrived(delays, address.period, address.now)
+        if share < ENOUGH_ALIKE:
+            return Reason(why="young", share=share)
+    return None
+
+
 def measured_since(house: House, site: Site, name: str) -> date | None:
     """The first day, in the site's zone, on which all that a figure is made of was measured; None before that."""
     firsts = [history_of(house).first(site.id, part.view) for part in _parts(name)]

@@ -24,6 +24,7 @@ def door(house: House, site: Site) -> Iterator[TestClient[Any]]:
     won = [fact(str(n), "paid", parent=str(n), pipeline="out", amount=Decimal(100)) for n in (1, 2, 3)]
     store.record(house, site, 1, [*leads, *won, fact("4", "paid", pipeline="out", amount=Decimal(50))])
     store.record(house, site, 1, [fact("5", "no", pipeline="out", lost_reason="dear")])
+    store.record(house, site, 1, [fact("6", "new", parent="1", pipeline="new")])
     with opened_by_admin(house, site, ROUTES) as client:
         yield client
 
@@ -36,9 +37,10 @@ def answer_of(page: str) -> str:
 @pytest.mark.parametrize(
     ("query", "leads", "won"),
     [
-        ("", "5 leads, of which sales qualified 4.", "Won deals: 4, worth €350.00."),
-        ("&f=stage:is:paid", "1 lead, of which sales qualified 1.", "Won deals: 4, worth €350.00."),
-        ("&f=pipeline:is:out", "2 leads, of which sales qualified 1.", "Won deals: 4, worth €350.00."),
+        ("", "5 leads, of which sales qualified 4.", "Deals: 6, of which won: 4, worth €350.00."),
+        ("&f=stage:is:paid", "1 lead, of which sales qualified 1.", "Deals: 4, of which won: 4, worth €350.00."),
+        ("&f=pipeline:is:out", "2 leads, of which sales qualified 1.", "Deals: 5, of which won: 4, worth €350.00."),
+        ("&f=pipeline:is:new", "0 leads, of which sales qualified 0.", "Deals: 1, of which won: 0, worth €0.00."),
     ],
 )
 def test_won_deals_are_never_said_to_be_of_the_leads(door: TestClient[Any], query: str, leads: str, won: str) -> None:

@@ -22,7 +22,15 @@ from tandem.metrics.address import Address
 HERE = Path(__file__).parent
 TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",
          "crm.time_to_win", "crm.margin")  # fmt: skip
-HEADLINE = (*TILES, "crm.qualified", "crm.sourceless", "crm.sourceless_share", "crm.unpriced", "crm.costed_share")
+HEADLINE = (
+    *TILES,
+    "crm.deals",
+    "crm.qualified",
+    "crm.sourceless",
+    "crm.sourceless_share",
+    "crm.unpriced",
+    "crm.costed_share",
+)
 COLUMNS = (
     "crm.leads",
     "crm.qualified",

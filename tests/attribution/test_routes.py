@@ -190,7 +190,7 @@ def test_nothing_is_explained_by_its_true_reason(house: House, site: Site, monke
         assert answer("2026-08-01..2026-08-31") == "Not measured before 21 Oct 2026."
         none = answer("2026-10-01..2026-10-31")
         assert none.startswith("No conversion of this kind in this period: Quote.") and "See the goals" in none
-        assert "See the goals" not in answer("2026-10-01..2026-10-31", "&conversion=calls")
+        assert answer("2026-10-01..2026-10-31", "&conversion=calls") == "Not measured yet."
         assert "fits the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
 
 

@@ -232,7 +232,7 @@ def _why_none(house: House, address: Address, figure: str) -> Reason | None:
     if address.period.since > address.now:
         return Reason(why="ahead")
     first = measured_since(house, address.site, figure)
-    return Reason(why="unmeasured", day=first) if first is not None and first > address.period.last else None
+    return Reason(why="unmeasured", day=first) if first is None or first > address.period.last else None
 
 
 def _recounted(house: House, site: Site, kind: str) -> float | None:

@@ -50,7 +50,10 @@ SQL = {path.stem: sql_text(path) for path in (Path(__file__).parent / "sql").glo
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a comparison bears no verdict: `day` of the first measured day, `share` done or arrived, `days` to settle."""
+    """Why a comparison bears no verdict: `day` of the first measured day, `share` done or arrived, `days` to settle.
+
+    Without a `day`, what is unmeasured has never been measured.
+    """
 
     why: Why
     day: date | None = None

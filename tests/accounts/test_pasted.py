@@ -6,6 +6,7 @@ from tandem.accounts import store
 from tandem.accounts.pasted import hosts_of, key_of
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.hosts import own_letters
 from tandem.settings.regions import currencies, currency_of_zone, guessed, zones
 
 PASTED = [
@@ -91,3 +92,21 @@ def test_zones_know_their_cities_and_currencies() -> None:
     ]  # fmt: skip
     assert ("EUR", "евро") in currencies("ru")
     assert guessed("pl-PL,pl;q=0.9") == ("Europe/Warsaw", "PLN") and guessed("en") == ("UTC", "EUR")
+
+
+def test_hosts_come_back_from_the_form_as_it_shows_them() -> None:
+    known = ["xn--e1afmkfd.xn--p1ai", "xn--maana-pta.example:8080", "old_host"]
+    shown = ", ".join(map(own_letters, known))
+    assert shown == "пример.рф, mañana.example:8080, old_host"
+    assert hosts_of(shown, known) == known
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("https://xn--e1afmkfd.xn--p1ai/a?b", "https://пример.рф/a?b"), ("XN--E1AFMKFD.xn--p1ai", "пример.рф"),
+        ("my-xn--thing.example", "my-xn--thing.example"), ("xn--.example", "xn--.example"), ("", ""),
+    ],
+)  # fmt: skip
+def test_addresses_are_shown_in_their_own_letters(text: str, told: str) -> None:
+    assert own_letters(text) == told

@@ -11,11 +11,14 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
-from tandem.attribution import store
+from tandem.attribution import questions, routes, store
 from tandem.attribution.routes import ROUTES
+from tandem.base import clock
+from tandem.collect import store as collect
 from tandem.core.context import House
-from tests.attribution.shop import put
-from tests.attribution.test_questions import VISITS
+from tandem.metrics.comparison import Reason
+from tests.attribution.shop import START, Visit, put
+from tests.attribution.test_questions import DAY, VISITS
 from tests.inside import opened_by_admin
 
 SPAN = "period=2026-10-11..2026-11-09"
@@ -111,3 +114,101 @@ def test_a_filter_that_money_cannot_apply_stays_crossed_out_and_the_page_shows(d
     answer = door.get("/money?f=page:is:/x&f=channel:is:Direct")
     assert answer.status_code == 200
     assert "This page cannot be filtered by Page." in answer.text and answer.text.count('class="chip off"') == 1
+
+
+# ── which conversion, and what is claimed of it ──
+
+
+def goals(house: House, site: Site, *names: str) -> None:
+    """Goals of the site, 1, 2 and so on; the first is the main one."""
+    for name in names:
+        collect.add_goal(house.database, site, name, "event", name.lower())
+    house.offers.goal_names = lambda site: {str(g.id): g.name for g in collect.goals_of(house.database, site)}
+
+
+def answer_of(page: str) -> str:
+    text = page.partition('<p class="answer">')[2].partition("</p>")[0]
+    return " ".join(text.replace("<b>", "").replace("</b>", "").split())
+
+
+def test_one_series_has_one_verdict_whatever_its_name(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders and the goal that they reach are the same conversions; how other goals scatter is no matter of theirs."""
+    monkeypatch.setattr(clock, "now", lambda: START + 91 * DAY)
+    visits, visitor = list[Visit](), 0
+    for day in range(90):
+        at = START + day * DAY
+        for _ in range(40 if day < 60 else 56):
+            visits.append(Visit(visitor := visitor + 1, at, "Email", orders=1, revenue=9, goals=((0, 1, 9.0),)))
+        for _ in range(400 if day % 3 == 0 else 0):
+            visits.append(Visit(visitor := visitor + 1, at, "Direct", goals=((0, 2, 0.0),)))
+    put(house.warehouse, visits)
+    goals(house, site, "Purchase", "Download")
+    with opened_by_admin(house, site, ROUTES) as browser:
+        found = {
+            c: browser.get(f"/money?period=2026-10-31..2026-11-29&conversion={c}").text for c in ("orders", "goal:1")
+        }
+    for page in found.values():
+        assert answer_of(page).startswith("Email brought 100%") and "of 1,680 conversions" in answer_of(page)
+        assert '<span class="good">+40%</span>' in answer_of(page) and "could be chance" not in page
+
+
+def test_money_rests_on_the_main_goal_where_that_is_no_order(house: House, site: Site) -> None:
+    quotes = [Visit(n, START + 50 * DAY, "Email", goals=((1, 1, 0.0),)) for n in (1, 2)]
+    put(house.warehouse, [*quotes, Visit(3, START + 51 * DAY, "Direct", orders=1, revenue=5)])
+    goals(house, site, "Quote", "Purchase")
+    with opened_by_admin(house, site, ROUTES) as browser:
+        page = browser.get(f"/money?{SPAN}").text
+        assert "Email brought 100% of 2 conversions (Quote)" in answer_of(page)
+        assert "conversion=orders" in page, "orders can still be chosen"
+        assert "of 1 conversion (Orders)" in answer_of(browser.get(f"/money?{SPAN}&conversion=orders").text)
+        assert [r["value"] for r in browser.get(f"/money/export?{SPAN}&format=json").json()] == ["Email"]
+        assert browser.post(f"/money/reports?{SPAN}", data={"name": "Quotes"}).status_code in (200, 201)
+    assert store.report_of(house.database, site, 1).definition.key == "1"
+
+
+def test_money_rests_on_orders_where_the_main_goal_is_one_and_where_there_is_none(house: House, site: Site) -> None:
+    put(house.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=5, goals=((1, 1, 5.0),))])
+    with opened_by_admin(house, site, ROUTES) as browser:
+        assert "(Orders)" in answer_of(browser.get(f"/money?{SPAN}").text)
+        goals(house, site, "Purchase")
+        house.look_again()
+        assert "(Orders)" in answer_of(browser.get(f"/money?{SPAN}").text)
+
+
+def test_nothing_is_explained_by_its_true_reason(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "now", lambda: START + 60 * DAY)
+    put(house.warehouse, [Visit(1, START + 50 * DAY, "Email")])
+    goals(house, site, "Quote")
+    with opened_by_admin(house, site, ROUTES) as browser:
+
+        def answer(period: str, more: str = "") -> str:
+            return answer_of(browser.get(f"/money?period={period}{more}").text)
+
+        assert answer("2027-01-01..2027-01-31") == "This period has not begun."
+        assert answer("2026-08-01..2026-08-31") == "Not measured before 21 Oct 2026."
+        none = answer("2026-10-01..2026-10-31")
+        assert none.startswith("No conversion of this kind in this period: Quote.") and "See the goals" in none
+        assert answer("2026-10-01..2026-10-31", "&conversion=calls") == "Not measured yet."
+        assert "fits the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
+
+
+def test_a_return_is_claimed_only_of_figures_that_are_final(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(house.warehouse, [Visit(n, START + n * DAY, "Paid Search", orders=1, revenue=40) for n in range(1, 61)])
+    monkeypatch.setattr(questions, "_costs", lambda *_: ({"Paid Search": (100.0, 10)}, 0.0))
+    with opened_by_admin(house, site, ROUTES) as browser:
+        monkeypatch.setattr(clock, "now", lambda: START + 59 * DAY)
+        fresh = browser.get("/money?period=2026-10-11..2026-10-30").text
+        assert "× its cost" not in answer_of(fresh) and fresh.count(">not final</span>") == 4
+        assert "Not final: Ad cost: the last 3 days still change." in fresh
+        monkeypatch.setattr(clock, "now", lambda: START + 80 * DAY)
+        house.look_again()
+        final = browser.get("/money?period=2026-10-11..2026-10-30").text
+        assert "8.0 × its cost" in answer_of(final) and "not final" not in final.lower()
+        monkeypatch.setattr(routes, "unripe", lambda *_: Reason(why="young", share=0.18))
+        young = browser.get("/money?period=2026-10-11..2026-10-30").text
+        assert "× its cost" not in answer_of(young) and young.count(">not final</span>") == 4
+        assert "about 18.0% of their sales have come" in young

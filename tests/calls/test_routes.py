@@ -115,3 +115,22 @@ def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> No
         assert "New calls: 0. Known already: 2." in send(body).text
         assert send(body, zone="Mars/One").status_code == 400
         assert browser.post("/calls/import?site=fern", data={"act": "dry"}).status_code == 400
+
+
+def test_prices_of_pools_are_for_those_who_may_see_money(running: Running) -> None:
+    """A token for calls alone reads no amount: neither a price, nor a sum or a saving that it could be told from."""
+    with running.as_person("marketing") as browser:
+        page = add_pool(browser, "Priced", "+48 22 555 19 00\n+48 22 555 19 01", price="7,31").text
+        pool = page.split('"pool": "')[1].split('"')[0]
+    at = f"/calls/pools?site=fern&pool={pool}"
+    with running.as_program("all") as program:
+        seen = program.get(at).text
+        assert "€14.62" in seen and "Price a month" in seen and "a month." in seen
+    with running.as_program("calls:read") as program:
+        answer = program.get(at)
+        assert answer.status_code == 200 and "Priced" in answer.text
+        assert "€" not in answer.text and "7.31" not in answer.text and "Price a month" not in answer.text
+        assert "€" not in program.get("/calls?site=fern&by=source").text + program.get("/calls/live?site=fern").text
+    with running.as_person("marketing") as browser:
+        kept = browser.post(f"/calls/pools/{pool}?site=fern", data={"name": "Renamed"})
+        assert "€14.62" in kept.text, "a form without the price leaves it"

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base.errors import SourceError, UserError
 from tandem.collect import start
@@ -20,6 +21,7 @@ from tandem.collect.model.site_check import problems_of
 from tandem.connections import http
 from tandem.connections.http import WebPage
 from tandem.core.context import House
+from tests.inside import opened_by_admin
 
 TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
 PAGE = "<html><head>{}</head><body>{}</body></html>"
@@ -259,3 +261,25 @@ def test_addresses_that_are_none_do_not_end_the_check(odd: str) -> None:
     page = f'<head>{odd}<script defer src="https://t.example/t/tandem.js" data-site="fern"></script></head>'
     policy = ["script-src t.example:" + "9" * 5000]
     assert isinstance(problems_of("https://fern.example/", 200, page, policy, "fern"), list)
+
+
+def test_the_check_names_hosts_in_their_own_letters(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.add_person(house.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    accounts.change_site(house.database, site, hosts=["xn--e1afmkfd.xn--p1ai"])
+    house.forget_sites()
+    at, text = "https://xn--e1afmkfd.xn--p1ai/", PAGE.format("", "")
+
+    def silent(url: str, allowed: str) -> WebPage:
+        raise SourceError("xn--e1afmkfd.xn--p1ai", "it does not answer")
+
+    with opened_by_admin(house, site, start.ROUTES) as browser:
+        monkeypatch.setattr(start, "fetch_page", silent)
+        assert "Tandem could not open пример.рф: it does not answer." in browser.post("/start/check").text
+        monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, text, ()))
+        assert "There is no tag on https://пример.рф/." in browser.post("/start/check").text
+        tagged = PAGE.format(TAG.replace('"shop"', f'"{site.key}"'), "")
+        monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, tagged, ()))
+        assert "Nothing keeps https://пример.рф/ from being counted." in browser.post("/start/check").text
+        foreign = tagged.replace("tandem.example", "xn--maana-pta.example")
+        monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, foreign, ("script-src 'self'",)))
+        assert "Add https://xn--maana-pta.example to script-src" in browser.post("/start/check").text, "to be copied"

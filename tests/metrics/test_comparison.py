@@ -39,6 +39,7 @@ from tandem.metrics.comparison import (
     recounting,
     settled_until,
     unmeasured,
+    unripe,
     unsettled,
 )
 from tandem.metrics.metric import Metric
@@ -341,6 +342,22 @@ def test_tiles_and_tables_say_what_is_counted_anew_also_without_a_comparison(
     goals = questions.table(house, address, TABLES["goals"], reading)
     assert goals.recounted == ("collect.goals_reached",) and goals.reason is not None
     assert questions.live(house, site, NOW)["recounting"] == 0.4
+
+
+def test_outcomes_that_are_still_to_come_are_told_whatever_is_compared(
+    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the sales take 20 days: of the last ten days' leads next to none have come."""
+    monkeypatch.setattr(History, "delays", lambda *_: [0.1, *([20.0] * 30), *([40.0] * 9)])
+    for compare in ("previous", "none"):
+        fresh = address_of({"period": "7d", "compare": compare}, [], site, "marketing", NOW)
+        won = unripe(house, fresh, "crm.won")
+        assert won is not None and (won.why, won.share) == ("young", pytest.approx(1 / 40))
+        assert unripe(house, fresh, "crm.leads") is unripe(house, fresh, "collect.orders") is None
+        old = address_of({"period": "2026-08-01..2026-08-31", "compare": compare}, [], site, "marketing", NOW)
+        assert unripe(house, old, "crm.won") is None
+    monkeypatch.setattr(History, "delays", lambda *_: [1.0])
+    assert unripe(house, fresh, "crm.revenue") == Reason(why="little_history")
 
 
 # ── the rules ──

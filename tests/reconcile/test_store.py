@@ -15,6 +15,8 @@ from tandem.reconcile import jobs, questions, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import is_too_much
 from tandem.reconcile.model.rules import Rules, checked, usual
+from tandem.reconcile.routes import ROUTES
+from tests.inside import opened_by_admin
 from tests.reconcile.conftest import DAY, NOW, Bring, cells, noon, put, several
 
 
@@ -227,6 +229,43 @@ def test_what_ads_knows_can_be_compared_without_a_file(house: House, site: Site,
     (conversions,) = cells(house, site, Rules(goal_ids=(1,)), figure="conversions", source="held:google")
     assert conversions.ours == 3
     assert jobs.review(house, site) == 0  # twelve are too few
+
+
+def test_what_no_ad_report_told_is_not_zero_conversions(house: House, site: Site, today: datetime) -> None:
+    put(house.warehouse, site.id, several(3, channel="Paid Search", goals=(1,), campaign="brand", click="gclid"))
+    _spend(house, site, clicks=12, conversions=0)
+    (source,) = questions.sources(house, site)
+    assert (list(source.figures), source.untold) == (["clicks"], ("conversions",))
+    with opened_by_admin(house, site, ROUTES) as browser:
+        for figure in ("", "&figure=conversions"):
+            page = browser.get(f"/reconciliation?period={DAY}..{DAY}{figure}").text
+            assert "Ad clicks: Google Ads (as Tandem holds it) counts 12" in page
+            assert "The imported reports of Google Ads (as Tandem holds it) hold no conversions" in page
+    _spend(house, site, clicks=12, conversions=2)
+    house.look_again()
+    with opened_by_admin(house, site, ROUTES) as browser:
+        page = browser.get(f"/reconciliation?period={DAY}..{DAY}").text
+        assert "Ad clicks: Google Ads" in page and "hold no conversions" not in page
+
+
+def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
+    house: House, site: Site, today: datetime
+) -> None:
+    put(house.warehouse, site.id, several(3, orders=(("", 100),)))
+    house.warehouse.insert(
+        "deal_rows",
+        {"site": [site.id], "deal": [1], "at": [noon()], "kind": ["deal"], "ref": ["1"], "stage_kind": ["won"],
+         "amount": [Decimal(90)], "version": [1]},
+    )  # fmt: skip
+    at = f"/reconciliation?period={DAY}..{DAY}&figure=orders"
+    with opened_by_admin(house, site, ROUTES) as browser:
+        page = browser.get(at).text
+        assert "CRM (as Tandem holds it): Won deals, 1. On the site: Orders, 3. These are different things" in page
+        assert "unexplained" not in page.partition('<section class="box" aria-labelledby="how-title"')[0].lower()
+        store.save_rules(house.database, site, "held:crm", Rules(is_same=True), None)
+        page = browser.get(at).text
+        answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
+        assert "(66.7%) are unexplained" in answer and "different things" not in page
 
 
 def test_what_the_crm_knows_can_be_compared_without_a_file(house: House, site: Site, today: datetime) -> None:

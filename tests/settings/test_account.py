@@ -7,6 +7,7 @@ from datetime import timedelta
 from html import unescape
 from typing import Any
 
+import msgspec
 import pytest
 
 from tandem.accounts import links, store
@@ -16,7 +17,7 @@ from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE
 from tandem.core.context import House
 from tandem.settings import two_factor
-from tests.settings.conftest import PASSWORD, Browser, acts
+from tests.settings.conftest import MAIL, PASSWORD, Browser, acts
 
 Open = Callable[..., Browser]
 LINK = re.compile(r"/link/[\w-]{43}")
@@ -383,3 +384,35 @@ def test_a_language_that_is_none_is_taken_from_nobody(house: House, open_browser
     assert browser.post("/settings/people", name="Jan", email="jan@fern.example", role="viewer").status_code < 300
     jan = store.person_by_email(house.database, "jan@fern.example")
     assert jan is not None and jan.language == "en"
+
+
+@pytest.mark.parametrize("way", ["password", "two-factor"])
+def test_who_no_longer_knows_the_password_is_told_what_helps_here(house: House, open_browser: Open, way: str) -> None:
+    """Without e-mail, signing out would lock them out for good: nobody sends them a link."""
+    browser = open_browser()
+    browser.sign_in()
+    given = {"old": "wrong", "new": NEW, "password": "wrong"}
+    said = browser.post(f"/account/{way}", **given).text
+    assert "ask an admin for a new link" in said and "sign out" not in said
+    house.settings = msgspec.structs.replace(house.settings, **MAIL)
+    said = browser.post(f"/account/{way}", **given).text
+    assert "sign out and use “Forgot password”" in said and "admin" not in said
+
+
+def test_hosts_stand_in_their_own_letters_and_come_back_as_they_were(
+    house: House, site: Site, open_browser: Open
+) -> None:
+    hosts = ["xn--e1afmkfd.xn--p1ai", "xn--maana-pta.example:8080"]
+    store.change_site(house.database, site, hosts=hosts)
+    house.forget_sites()
+    browser = open_browser()
+    browser.sign_in()
+    page = browser.get("/settings").text
+    answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
+    assert "measures пример.рф, mañana.example:8080," in answer
+    assert 'value="пример.рф, mañana.example:8080"' in page
+    saved = browser.post(f"/settings/sites/{site.key}", name="Fern", hosts="пример.рф, mañana.example:8080")
+    assert saved.status_code == 200 and "xn--" not in saved.text.partition('id="audit"')[2]
+    assert [list(s.hosts) for s in store.all_sites(house.database) if s.key == site.key] == [hosts]
+    browser.post("/settings/sites", host="https://сайт.рф/")
+    assert "сайт.рф" in {s.name for s in store.all_sites(house.database)}

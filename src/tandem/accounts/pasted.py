@@ -25,8 +25,9 @@ def hosts_of(texts: str | Iterable[str], known: Collection[str] = ()) -> list[st
     raises   UserError at the field "host" for what cannot be an address
     """
     found: list[str] = []
+    kept = {own_letters(host): host for host in known} | {host: host for host in known}  # as pages show them, too
     for piece in _pieces(texts if isinstance(texts, str) else "\n".join(texts)):
-        host = piece.lower() if piece.lower() in known else _host_of(piece)
+        host = kept.get(piece.lower()) or _host_of(piece)
         found.append(host)
         if host.startswith("www.") and "." in host[4:]:
             found.append(host[4:])

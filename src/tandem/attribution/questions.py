@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from tandem.accounts.model import Site
 from tandem.attribution import store
 from tandem.attribution.model.ask import SPENT_BY, Ask
 from tandem.attribution.model.credits import by_all_models
@@ -25,6 +26,7 @@ from tandem.attribution.model.journey import (
 from tandem.attribution.model.report import LONE, Result, Row
 from tandem.attribution.model.sankey import Sankey, sankey
 from tandem.base.warehouse import Warehouse
+from tandem.core.context import House
 
 MOST_WAYS, DRAWN_WAYS = 10, 60
 LAGS = ((1.0, "0"), (2.0, "1"), (4.0, "2–3"), (8.0, "4–7"), (15.0, "8–14"), (31.0, "15–30"), (61.0, "31–60"),
@@ -85,6 +87,20 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         """What a kept report freezes."""
         rows = [(r.key, r.credit, r.low, r.high, r.worth) for r in self.rows]
         return Result(conversions=float(self.totals.conversions), worth=float(self.totals.worth), rows=rows)
+
+
+def usual_conversion(house: House, site: Site) -> str:
+    """What the page is about unless its address names it: orders, or the main goal where that is something else.
+
+    A site without a shop has no orders; its conversions, as the board counts them, are what reaches the main goal.
+    """
+    names = house.offers.goal_names(site)
+    main = [goal for goal in house.runner.main_goals(site.id) if str(goal) in names]
+
+    def usual() -> str:
+        return "orders" if store.are_orders(house.warehouse, site.id, main) else f"goal:{main[0]}"
+
+    return house.runner.kept(("money.usual", site.id, tuple(main)), usual) if main else "orders"
 
 
 def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = None) -> Answer:

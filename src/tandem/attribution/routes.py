@@ -25,10 +25,21 @@ from tandem.core.auth import Caller, site_for
 from tandem.core.context import House
 from tandem.core.layout import framed
 from tandem.core.pages import get_page, get_part, post_form
+from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import NOTES, Rows, anew, reason_of, recounting, unsettled
+from tandem.metrics.comparison import (
+    NOTES,
+    Reason,
+    Rows,
+    anew,
+    measured_since,
+    reason_of,
+    recounting,
+    unripe,
+    unsettled,
+)
 from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -51,9 +62,12 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     order: int
     sort: str
     most: int
+    usual: str
+    """The conversion that this site's page is about where the address names none."""
 
 
-def _choice(request: Request[Any, Any, Any]) -> Choice:
+def _choice(request: Request[Any, Any, Any], house: House, caller: Caller) -> Choice:
+    usual = questions.usual_conversion(house, site_for(house, caller, request.query_params.get("site")))
     asked = {k: str(v) for k, v in request.query_params.items()}
     model = asked.get("model", MODEL)
     if model not in MODELS:
@@ -62,7 +76,8 @@ def _choice(request: Request[Any, Any, Any]) -> Choice:
         )
     sort = asked.get("sort", "credit")
     return Choice(
-        conversion=asked.get("conversion", "orders"),
+        usual=usual,
+        conversion=asked.get("conversion", usual),
         split=asked.get("split", "channel"),
         model=model,
         window=_whole(asked.get("window", ""), WINDOW),
@@ -82,7 +97,10 @@ def _whole(text: str, otherwise: int) -> int:
 
 def _kept(choice: Choice) -> dict[str, str]:
     """The choices as the address carries them; what is usual is left out."""
-    usual = Choice(conversion="orders", split="channel", model=MODEL, window=WINDOW, order=1, sort="credit", most=SHOWN)
+    usual = Choice(
+        conversion=choice.usual, split="channel", model=MODEL, window=WINDOW, order=1, sort="credit", most=SHOWN,
+        usual=choice.usual,
+    )  # fmt: skip
     names = [n for n in Choice.__struct_fields__ if getattr(choice, n) != getattr(usual, n)]
     return {n: str(getattr(choice, n)) for n in names}
 
@@ -153,7 +171,7 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
 
 @get_page("/money", "Money", icon="coins", group="Measure", may="money.read")
 def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    choice = _choice(request)
+    choice = _choice(request, house, caller)
     view = _view(request, house, caller, choice)
     if moved := view.asked_for(request.query_params):
         return Redirect(moved)
@@ -165,12 +183,7 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
     ask = _ask(address, choice, address.period)
     answer = _answered(house, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
-    # only how much the figure's days scatter is looked up, and that without the page's filters
-    unfiltered = msgspec.structs.replace(address, where=(), reader=None)
-    judge = Rows(house, unfiltered, figure, reason)
-    if before is not None and judge.needs_whole:
-        spans = (unfiltered.question((figure,), period=span) for span in (address.period, address.before))
-        judge.know([answer.total.get(figure) for answer in house.runner.ask_all(list(spans))])
+    judge = _judge(house, address, ask, figure, reason)
     return framed(
         request,
         house,
@@ -193,9 +206,33 @@ def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Resp
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
         recounted=_recounted(house, address.site, ask.kind),
         unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
+        unripe=unripe(house, address, figure),
+        why_none=None if answer.totals.conversions else _why_none(house, address, figure),
         now=clock.now(),
         **_words(),
     )
+
+
+def _judge(house: House, address: Address, ask: Ask, figure: str, reason: Reason | None) -> Rows:
+    """What tells whether a row's change is more than chance: how much the days of these conversions scatter.
+
+    That is looked up without the page's filters, and of a goal by its own days: other goals have other seasons.
+    """
+    where = (Filter("goal", "is", (ask.key,)),) if ask.kind == "goal" else ()
+    alike = msgspec.structs.replace(address, where=where, reader=None)
+    judge = Rows(house, alike, figure, reason)
+    if address.before is not None and reason is None and judge.needs_whole:
+        spans = (alike.question((figure,), period=span) for span in (address.period, address.before))
+        judge.know([answer.total.get(figure) for answer in house.runner.ask_all(list(spans))])
+    return judge
+
+
+def _why_none(house: House, address: Address, figure: str) -> Reason | None:
+    """Why there is none of a conversion: the period is to come, or was over before measuring began; else None."""
+    if address.period.since > address.now:
+        return Reason(why="ahead")
+    first = measured_since(house, address.site, figure)
+    return Reason(why="unmeasured", day=first) if first is None or first > address.period.last else None
 
 
 def _recounted(house: House, site: Site, kind: str) -> float | None:
@@ -217,7 +254,7 @@ def _words() -> dict[str, Any]:
 @get_part("/money/explain", may="money.read")
 def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
     """The "what is this?" panel: the model's definition, the SQL as run and the values bound."""
-    choice = _choice(request)
+    choice = _choice(request, house, caller)
     view = _view(request, house, caller, choice)
     ask = _ask(view.address, choice, view.address.period)
     asked = [store.bound(name, ask) for name in ("stories", "steps", "values", "totals")]
@@ -235,7 +272,7 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
 @get_part("/money/export", may=("figures.export", "money.read"))
 def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
     """All rows of the page's tables, as CSV or JSON."""
-    choice = _choice(request)
+    choice = _choice(request, house, caller)
     view = _view(request, house, caller, choice)
     must_fit(view.address)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
@@ -302,7 +339,7 @@ def _cell(value: Any) -> Any:
 @post_form("/money/reports", may=("reports.keep", "money.read"))
 def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
     """Freeze what the page shows."""
-    choice = _choice(request)
+    choice = _choice(request, house, caller)
     view = _view(request, house, caller, choice)
     address = view.address
     ask = _ask(address, choice, address.period)

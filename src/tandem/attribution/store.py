@@ -1,5 +1,6 @@
 """Asks the event store for journeys, and keeps reports in the record store."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,11 @@ def _stories(told: dict[str, Array]) -> Stories:
 def stages(warehouse: Warehouse, site: int) -> list[str]:
     """The stages that records of the CRM have been in."""
     return [str(row[0]) for row in warehouse.ask(SQL["stages"], {"site": site}).rows]
+
+
+def are_orders(warehouse: Warehouse, site: int, goals: Sequence[int]) -> bool:
+    """Whether orders reach one of these goals: then orders are what the site's conversions rest on."""
+    return bool(warehouse.value(SQL["are_orders"], site=site, goals=list(goals)))
 
 
 def spend(warehouse: Warehouse, ask: Ask) -> list[Spend]:

@@ -1,15 +1,19 @@
 """Host names as people write them."""
 
+import re
+
 import idna
 
+_ENCODED = re.compile(r"(?<![\w-])xn--[a-z0-9-]+", re.IGNORECASE)
 
-def own_letters(host: str) -> str:
-    """A host in its own letters, as its owner writes it: xn--80aswg.xn--p1ai is сайт.рф. What is none stays."""
-    return ".".join(map(_label, host.split("."))) if "xn--" in host else host
+
+def own_letters(text: str) -> str:
+    """A host, or an address with one, in its own letters: xn--80aswg.xn--p1ai is сайт.рф. What is none stays."""
+    return _ENCODED.sub(lambda found: _label(found[0]), text) if "xn--" in text.lower() else text
 
 
 def _label(label: str) -> str:
     try:
-        return idna.decode(label) if label.startswith("xn--") else label
+        return idna.decode(label)
     except (idna.IDNAError, UnicodeError):
         return label

@@ -101,6 +101,7 @@ def _environment(language: str) -> Environment:
     texts = translations(language)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
     counted = _grouped(environment.globals["ngettext"], Formats(language))
+    environment.filters["own_letters"] = own_letters
     environment.globals.update(static=static_url, ngettext=counted, **WORDS)
     return environment
 
@@ -462,11 +463,16 @@ def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str, **
     return page("error.html", language, status, **facts)
 
 
+ADDRESSES = ("host", "hosts", "url", "page")
+"""Values of sentences that are or hold a host. What is to be copied, as an origin into a policy, is none of them."""
+
+
 def said(language: str, sentence: str, values: Mapping[str, object]) -> str:
-    """A sentence in a language, with its values, which may be words of ours too."""
+    """A sentence in a language, with its values, which may be words of ours too; hosts stand in their own letters."""
     texts = translations(language)
     told = texts.gettext(sentence) if sentence else ""
-    return told % {name: texts.gettext(str(v)) if v != "" else "" for name, v in values.items()} if values else told
+    written = {n: own_letters(str(v)) if n in ADDRESSES else str(v) for n, v in values.items()}
+    return told % {n: texts.gettext(v) if v else "" for n, v in written.items()} if values else told
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:

@@ -29,9 +29,9 @@ from tandem.metrics.comparison import (
     recounting,
     share_of,
 )
-from tandem.metrics.metric import Unit
+from tandem.metrics.metric import Metric, Unit
 
-LIVE_MINUTES = 30
+LIVE_MINUTES, LAST_MINUTES = 30, 5
 MOST_SUGGESTED = 50
 HOME_FIGURES = {
     "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
@@ -158,6 +158,20 @@ def chart(house: House, address: Address, figure: str) -> Chart:
     )
 
 
+def largest_channel(house: House, address: Address, name: str) -> tuple[str, Value] | None:
+    """The channel that brings most of a figure, and how much; None for what is no amount, or where one is shown."""
+    figure = FIGURES[name]
+    is_amount = isinstance(figure, Metric) and figure.unit in AMOUNTS
+    if not is_amount or "channel" not in splits_of(name) or address.is_one("channel"):
+        return None
+    rows = [
+        (row.figures[name] or 0, str(row.key[0]))
+        for row in house.runner.ask(address.question((name,), ("channel",))).rows
+    ]
+    most, channel = max(rows, default=(0, ""))
+    return (channel, most) if most > 0 else None
+
+
 def changes_of(house: House, address: Address) -> list[Change]:
     return changes.between(house.database, address.site, address.period.since, address.period.until)
 
@@ -253,6 +267,13 @@ def suggested(house: House, address: Address, by: str, search: str) -> list[tupl
     return found[:MOST_SUGGESTED]
 
 
+def _crowded(pages: Result, visitors: Value) -> str:
+    """The page that more than half of several visitors saw; none where they are spread, or where there is but one."""
+    rows = [(row.figures["collect.page_visitors"] or 0, str(row.key[0])) for row in pages.rows]
+    most, page = max(rows, default=(0, ""))
+    return page if visitors and visitors > 1 and most > visitors / 2 else ""
+
+
 def live(house: House, site: Site, now: datetime) -> dict[str, Any]:
     """The last half hour: visitors a minute, pages, channels and countries of now."""
     until = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -262,20 +283,23 @@ def live(house: House, site: Site, now: datetime) -> dict[str, Any]:
         return Question(site=site.id, zone=site.zone, figures=figures, since=since, until=until, by=by)
 
     minutes = question(("collect.page_visitors", "collect.pageviews"), ("minute",))
-    last = msgspec.structs.replace(question(("collect.page_visitors",)), since=until - timedelta(minutes=5))
+    fives = (question(("collect.page_visitors",)), question(("collect.page_visitors",), ("page",)))
+    last, last_pages = (msgspec.structs.replace(q, since=until - timedelta(minutes=LAST_MINUTES)) for q in fives)
     splits = {"page": question(("collect.page_visitors", "collect.pageviews"), ("page",))}
     for by in ("channel", "country", "device"):
         splits[by] = question(("collect.page_visitors", "collect.pageviews"), (by,))
     splits["action"] = question(("collect.actions",), ("action",))
     total = question(("collect.page_visitors", "collect.pageviews", "collect.actions", "collect.conversions"))
-    answers = house.runner.ask_all([total, minutes, last, *splits.values()])
+    answers = house.runner.ask_all([total, minutes, last, last_pages, *splits.values()])
+    now_here = answers[2].total["collect.page_visitors"]
     return {
         "recounting": recounting(house, site, ("collect.conversions",)),
         "total": answers[0].total,
         "minutes": series(minutes, answers[1], "collect.page_visitors"),
-        "last": answers[2].total["collect.page_visitors"],
+        "last": now_here,
+        "crowded": _crowded(answers[3], now_here),
         "splits": {
             by: [(str(r.key[0]), next(iter(r.figures.values()))) for r in a.rows[:8]]
-            for by, a in zip(splits, answers[3:], strict=True)
+            for by, a in zip(splits, answers[4:], strict=True)
         },
     }

@@ -133,6 +133,7 @@ def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
         **view.top(FILTER_BY, house.offers.goal_names(view.address.site)),
         figure=FIGURES[figure],
         chart=drawn,
+        largest=questions.largest_channel(house, charted, figure),
         robots=questions.robots(house, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
         unsettled=unsettled(view.address, (figure,)),
         uncharted=charted.unfit[len(view.address.unfit) :],

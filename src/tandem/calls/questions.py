@@ -244,13 +244,15 @@ class Counsel(msgspec.Struct, frozen=True, kw_only=True):
     days: int
 
 
-def rooms(house: House, site: Site) -> list[Room]:
+def rooms(house: House, site: Site, has_prices: bool = True) -> list[Room]:
+    """The pools of a site; without prices for those who may not see money, so that no page can work them out."""
     numbers = store.numbers_of(house, site)
     found = []
     for pool in store.pools_of(house, site):
         newest = clock.now_ms() - store.VISIT_MS
         live = [seen for _, seen, _, is_overflow in store.live_leases(house, site, pool) if not is_overflow]
         own = [n for n in numbers if n.pool_id == pool.id]
+        pool = pool if has_prices else msgspec.structs.replace(pool, price=None)
         found.append(Room(pool=pool, numbers=own, shown=sum(1 for seen in live if seen > newest)))
     return found
 

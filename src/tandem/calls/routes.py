@@ -28,7 +28,7 @@ from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import FIGURES, MONEY
 from tandem.people.store import hexed
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -174,7 +174,7 @@ def pools(
 def _pools(
     request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, chosen: int = 0, told: str = ""
 ) -> Response[str]:
-    rooms = questions.rooms(house, site)
+    rooms = questions.rooms(house, site, has_prices=caller.may(MONEY))
     room = next((r for r in rooms if r.pool.id == chosen), rooms[0] if rooms else None)
     return framed(
         request, house, caller, "calls/pools.html", site=site, rooms=rooms, room=room,
@@ -211,8 +211,10 @@ def change_pool(
     """Another name or price, or `is_on` alone: switched off or on."""
     chosen = site_for(house, caller, site)
     found = store.pool_of(house, chosen, pool)
-    price = _price(data.get("price", ""))
-    told: dict[str, Any] = {"name": data.get("name", ""), "price": None if price is None else float(price)}
+    told: dict[str, Any] = {"name": data.get("name", "")}
+    if "price" in data:  # a form without it is that of somebody who may not see it: the price stays
+        price = _price(data["price"])
+        told["price"] = None if price is None else float(price)
     if "is_on" in data:
         told = {"is_on": data["is_on"] == "1"}
     store.change_pool(house, chosen, found, caller.person_id, **told)

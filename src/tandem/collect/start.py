@@ -75,9 +75,10 @@ def start_now(request: Request[Any, Any, Any], house: House, caller: Caller, sit
 
 
 def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
-    """The latest page view of the last day, and what was refused since yesterday."""
+    """The latest page view of the last day by a human and, without one, by a robot, and what was refused meanwhile."""
     now = clock.now()
     hit = store.newest_view(house.warehouse, site, now - FRESH)
+    robot = None if hit else store.newest_view(house.warehouse, site, now - FRESH, is_robot=True)
     has_hits = hit is not None or store.had_views(house.warehouse, site, now - FRESH)
     refused: dict[str, int] = {}
     nameless = 0
@@ -87,11 +88,11 @@ def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
             for why, count in day.refused.items():
                 refused[why] = refused.get(why, 0) + count
         nameless = sum(sum(day.refused.values()) for day in store.reception(house.warehouse, 0, since))
-    is_own = (
-        hit is None or not hit.host or any(hit.host.removeprefix("www.") == h.removeprefix("www.") for h in site.names)
-    )
+    host = hit.host if hit else ""
+    is_own = not host or any(host.removeprefix("www.") == h.removeprefix("www.") for h in site.names)
     return {
-        "hit": hit, "has_hits": has_hits, "refused": refused, "nameless": nameless, "is_own": is_own, "now": now,
+        "hit": hit, "robot": robot, "has_hits": has_hits, "refused": refused, "nameless": nameless, "is_own": is_own,
+        "now": now,
     }  # fmt: skip
 
 
@@ -172,7 +173,7 @@ def steps(house: House, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
             id="hit", title="The first visit is counted", why="Put the script into the site, and open it.",
-            address="/start", act="reception.read", is_done=store.has_events(house.warehouse, site),
+            address="/start", act="reception.read", is_done=store.has_visits(house.warehouse, site),
         ),
         FirstStep(
             id="goal", title="A main goal is chosen", why="Say what counts as success: an order, a lead, a sign-up.",

@@ -406,13 +406,18 @@ def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
 
 
 def had_views(warehouse: Warehouse, site: Site, until: datetime) -> bool:
-    """Whether any page was viewed before this moment."""
+    """Whether a human viewed any page before this moment."""
     return bool(warehouse.value(_sql("had_views"), site=site.id, until=until))
 
 
 def has_events(warehouse: Warehouse, site: Site) -> bool:
     """Whether anything has been stored of this site yet."""
     return bool(warehouse.value(_sql("has_events"), site=site.id))
+
+
+def has_visits(warehouse: Warehouse, site: Site) -> bool:
+    """Whether a human has visited this site yet: robots find a new address within minutes."""
+    return bool(warehouse.value(_sql("has_visits"), site=site.id))
 
 
 class SeenView(msgspec.Struct, frozen=True, kw_only=True):
@@ -431,9 +436,9 @@ class SeenView(msgspec.Struct, frozen=True, kw_only=True):
     bot_name: str
 
 
-def newest_view(warehouse: Warehouse, site: Site, since: datetime) -> SeenView | None:
-    """The latest page view since a moment, or None."""
-    rows = warehouse.rows(_sql("newest_view"), SeenView, site=site.id, since=since)
+def newest_view(warehouse: Warehouse, site: Site, since: datetime, is_robot: bool = False) -> SeenView | None:
+    """The latest page view of a human since a moment, or of a robot; None without one."""
+    rows = warehouse.rows(_sql("newest_view"), SeenView, site=site.id, since=since, is_robot=int(is_robot))
     return rows[0] if rows else None
 
 

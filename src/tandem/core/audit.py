@@ -6,6 +6,7 @@ import msgspec
 
 from tandem.accounts.model import AuditEntry, Site
 from tandem.accounts.store import note
+from tandem.base.hosts import own_letters
 from tandem.core.auth import Caller
 from tandem.core.context import House
 
@@ -110,7 +111,7 @@ def _said(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(own_letters(str(one)) for one in value)
     return "—" if value in (None, "") else str(value)
 
 

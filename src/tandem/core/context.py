@@ -14,7 +14,7 @@ from tandem.base.sender import Proxies
 from tandem.base.settings import Settings
 from tandem.base.vault import open_vault
 from tandem.base.warehouse import Warehouse
-from tandem.core.query import QueryRunner
+from tandem.core.query import Filter, QueryRunner
 
 if TYPE_CHECKING:
     from tandem.core.slice import NumberAsked, Recount, Slice
@@ -33,6 +33,8 @@ class Offers:
         """The names of a site's goals by their number (collect)."""
         self.recounted: Callable[[Site], Recount | None] = lambda site: None
         """How far this site's visits are derived again; None while they are not (collect)."""
+        self.read_filter: Callable[[str], tuple[Filter, str] | None] = lambda text: None
+        """A filter as addresses write it, and what it filters by in words; None for what is no filter (board)."""
         self.warn_user: Callable[[Person, str, str], None] = lambda user, kind, agent: None
         """Tell somebody what was done with their account, and in which browser (settings)."""
         self.demo_sign_ins: list[tuple[str, str, str]] = []

@@ -26,6 +26,17 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     is_at_hand: bool
 
 
+class IdleFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """A filter that the address carries through a page without filters; `without` is the page's address without it."""
+
+    by: str
+    label: str
+    op: str
+    values: tuple[tuple[str, str], ...]
+    """Each with the name it goes by, where it has one of its own."""
+    without: str
+
+
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """What web/templates/frame.html needs."""
 
@@ -38,6 +49,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     here: str
     carried: str
+    idle: list[IdleFilter]
 
     @property
     def short_menu(self) -> list[Entry]:
@@ -77,6 +89,7 @@ def framed(
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         carried=_carried(request, chosen),
+        idle=[] if "view" in facts else _idle(request, house, chosen),
     )
     return web.page(template, caller.language, status, frame=frame, site=chosen, **facts)
 
@@ -102,3 +115,19 @@ def _carried(request: Request[Any, Any, Any], site: Site | None) -> str:
         parts = [("site", site.key), *(p for p in parts if p[0] != "site")]
     parts += [("f", str(f)) for f in asked.getall("f", []) if f]
     return urlencode(parts)
+
+
+def _idle(request: Request[Any, Any, Any], house: House, site: Site | None) -> list[IdleFilter]:
+    """The filters of the address where the page has none: they go on to the next page, so they are not hidden here."""
+    asked = list(request.query_params.multi_items())
+    written = dict.fromkeys(str(value) for name, value in asked if name == "f" and value)
+    names = house.offers.goal_names(site) if written and site else {}
+    found = []
+    for text in written:
+        if told := house.offers.read_filter(text):
+            (by, op, values), label = msgspec.structs.astuple(told[0]), told[1]
+            rest = urlencode([(name, str(value)) for name, value in asked if (name, value) != ("f", text)])
+            shown = tuple((value, names.get(value, "") if by == "goal" else "") for value in values)
+            at = f"{request.url.path}?{rest}"
+            found.append(IdleFilter(by=by, label=label, op=op, values=shown, without=at))
+    return found

@@ -22,7 +22,15 @@ from tandem.metrics.address import Address
 HERE = Path(__file__).parent
 TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",
          "crm.time_to_win", "crm.margin")  # fmt: skip
-HEADLINE = (*TILES, "crm.qualified", "crm.sourceless", "crm.sourceless_share", "crm.unpriced", "crm.costed_share")
+HEADLINE = (
+    *TILES,
+    "crm.deals",
+    "crm.qualified",
+    "crm.sourceless",
+    "crm.sourceless_share",
+    "crm.unpriced",
+    "crm.costed_share",
+)
 COLUMNS = (
     "crm.leads",
     "crm.qualified",
@@ -45,6 +53,10 @@ SPLITS = {
 """How deals can be split: the tab's title, and the split that a click on a row leads to."""
 FILTER_BY = ("channel", "source", "medium", "campaign", "term", "stage", "pipeline", "responsible", "known_by",
              "lost_reason")  # fmt: skip
+OUTCOMES = ("stage", "stage_kind", "lost_reason")
+"""What a record has come to."""
+OF_OUTCOMES = ("crm.qualified_rate", "crm.win_rate")
+"""Shares of records that came to something: among records chosen by what they came to they say nothing."""
 SHOWN = 10
 WAITED = timedelta(hours=1)
 STILL = timedelta(days=14)
@@ -78,6 +90,12 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
     amount: Decimal | None
     person: int
     last_moved: datetime
+
+
+def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[str, ...]:
+    """Those of these figures that say something where the page is filtered so, and split `by`."""
+    is_by_outcome = by in OUTCOMES or any(f.by in OUTCOMES for f in address.where)
+    return tuple(f for f in figures if f not in OF_OUTCOMES) if is_by_outcome else figures
 
 
 def stages(house: House, address: Address) -> list[Step]:

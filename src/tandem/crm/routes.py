@@ -58,8 +58,9 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
 
 
 def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: View, most: int) -> Response[Any]:
-    address, site = view.address, view.address.site
+    address, site, by = view.address, view.address.site, view.keep.get("by", "channel")
     now, went_of = totals(house, address, questions.HEADLINE)
+    columns = questions.shown_of(questions.COLUMNS, address, by)
     connected = connections.connections_of(house, site, "crm")
     return framed(
         request,
@@ -69,8 +70,8 @@ def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: V
         **view.top(questions.FILTER_BY, house.offers.goal_names(view.address.site)),
         now=now,
         went_of=went_of,
-        tiles=[FIGURES[name] for name in questions.TILES],
-        table=breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most, then="crm.revenue"),
+        tiles=[FIGURES[name] for name in questions.shown_of(questions.TILES, address)],
+        table=breakdown(house, address, by, columns, most, then="crm.revenue"),
         splits=questions.SPLITS,
         stages=questions.stages(house, address),
         owed=questions.owed(house, address),

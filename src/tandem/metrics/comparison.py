@@ -50,7 +50,10 @@ SQL = {path.stem: sql_text(path) for path in (Path(__file__).parent / "sql").glo
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a comparison bears no verdict: `day` of the first measured day, `share` done or arrived, `days` to settle."""
+    """Why a comparison bears no verdict: `day` of the first measured day, `share` done or arrived, `days` to settle.
+
+    Without a `day`, what is unmeasured has never been measured.
+    """
 
     why: Why
     day: date | None = None
@@ -336,6 +339,20 @@ def reason_known(
     for part in parts:
         if part.arrives and (why := immature(history.delays(site.id, part, now), address.period, before, now)):
             return why
+    return None
+
+
+def unripe(house: House, address: Address, name: str) -> Reason | None:
+    """Why what a figure counts has not all come yet, compared or not; None where it has, or comes at once."""
+    for part in _parts(name):
+        if not part.arrives or address.now - address.period.until >= COMPLETE:
+            continue
+        delays = history_of(house).delays(address.site.id, part, address.now)
+        if len(delays) < ENOUGH_OUTCOMES:
+            return Reason(why="little_history")
+        share = arrived(delays, address.period, address.now)
+        if share < ENOUGH_ALIKE:
+            return Reason(why="young", share=share)
     return None
 
 

@@ -13,6 +13,7 @@ from tandem.base import clock
 from tandem.core.auth import Caller
 from tandem.core.context import House
 from tandem.core.query import Filter, Question
+from tandem.metrics.catalogue import FIGURES as CATALOGUE
 from tandem.metrics.catalogue import needed
 from tandem.metrics.period import Period
 from tandem.rates.store import rates_of
@@ -21,8 +22,10 @@ from tandem.reconcile.model.compare import NOTHING, Cell, Counted, Key, Told, ad
 from tandem.reconcile.model.finding import ENOUGH_COUNT, ENOUGH_MONEY_EUR, SETTLES_DAYS
 from tandem.reconcile.model.outside import (
     AD_SYSTEMS,
+    ALIKE,
     CLASSES,
     FIGURES,
+    GOALS_OF_ADS,
     HELD,
     HELD_FIGURES,
     OF_VISITS,
@@ -41,13 +44,17 @@ Zone = str
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """A system whose figures can be compared: by figure and split, the days that it tells of."""
+    """A system whose figures can be compared: by figure and split, the days that it tells of.
+
+    untold   figures that such a system could tell, but that none of its reports holds: nothing was told, which is not 0
+    """
 
     id: str
     system: str
     account: str
     is_held: bool
     figures: dict[str, dict[str, tuple[date, date]]]
+    untold: tuple[str, ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,6 +76,22 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[Cell]
     queries: list[tuple[str, str, dict[str, str]]]
     goal_ids: tuple[int, ...] = ()
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both sides count the same things, so that a difference calls for an explanation."""
+        return not self.source.is_held or self.figure in ALIKE or self.rules.is_same
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What their side counts and what ours does, as the catalogue calls it."""
+        theirs, ours = HELD_FIGURES[room_of(self.source)][self.figure] if self.source.is_held else ("", "")
+        return CATALOGUE[theirs].label if theirs else "", CATALOGUE[ours].label if ours else GOALS_OF_ADS
+
+
+def room_of(source: Source) -> str:
+    """The room of Tandem that holds the figures of such a source."""
+    return "crm" if source.system == "crm" else "ads"
 
 
 def sources(house: House, site: Site) -> list[Source]:
@@ -95,21 +118,22 @@ def readable(sources: Sequence[Source], caller: Caller) -> list[Source]:
 
 def _names(source: Source, figure: str) -> tuple[str, ...]:
     """The figures of the catalogue that a comparison shows."""
-    room = "crm" if source.system == "crm" else "ads"
-    names = HELD_FIGURES[room][figure] if source.is_held else (FIGURES[figure].ours,)
+    names = HELD_FIGURES[room_of(source)][figure] if source.is_held else (FIGURES[figure].ours,)
     return tuple(name for name in names if name)
 
 
 def _held(house: House, site: Site) -> list[Source]:
     rows = house.warehouse.ask(store.SQL["held_already"], {"site": site.id, "zone": site.zone}).rows
     made = []
-    for name, first, last in sorted(rows):
+    for name, first, last, told in sorted(rows):
         room = "crm" if name == "crm" else "ads"
-        if room == "ads" and name not in AD_SYSTEMS:
+        if not told or (room == "ads" and name not in AD_SYSTEMS):
             continue
         spans = dict.fromkeys(SPLITS, (first, last))
-        figures = {figure: dict(spans) for figure in HELD_FIGURES[room]}
-        made.append(Source(id=f"{HELD}:{name}", system=name, account="", is_held=True, figures=figures))
+        figures = {figure: dict(spans) for figure in HELD_FIGURES[room] if figure in told}
+        untold = tuple(figure for figure in HELD_FIGURES[room] if figure not in told)
+        id = f"{HELD}:{name}"
+        made.append(Source(id=id, system=name, account="", is_held=True, figures=figures, untold=untold))
     return made
 
 
@@ -157,14 +181,10 @@ class _Asker:
 
     def theirs(self) -> dict[Key, Told]:
         if self._source.is_held:
-            name = HELD_FIGURES[self._room][self._figure][0]
+            name = HELD_FIGURES[room_of(self._source)][self._figure][0]
             counts = self._desk(name, Rule(zone=self._site.zone))
             return {key: Told(value=value) for key, value in counts.items()}
         return self._told(self._split)
-
-    @property
-    def _room(self) -> str:
-        return "crm" if self._source.system == "crm" else "ads"
 
     def _told(self, split: str) -> dict[Key, Told]:
         rows = store.figures(
@@ -210,7 +230,7 @@ class _Asker:
             rule = msgspec.structs.replace(rule, zone=rules.zone)
             now = self._count(rule)
             steps.append(("zone", now))
-        if self._figure not in OF_VISITS or (self._source.is_held and self._room == "ads"):
+        if self._figure not in OF_VISITS or (self._source.is_held and room_of(self._source) == "ads"):
             return ours, steps
         if rules.bots != "none":
             rule = msgspec.structs.replace(rule, bots=rules.bots)
@@ -231,7 +251,9 @@ class _Asker:
     @property
     def _ours(self) -> str:
         """The name of our figure in the catalogue; "" for goals of paid visits, which this room counts."""
-        return HELD_FIGURES[self._room][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
+        return (
+            HELD_FIGURES[room_of(self._source)][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
+        )
 
     def goal_ids(self, rules: Rules) -> tuple[int, ...]:
         """Which of our goals are theirs: those chosen, else the main ones, as on all other pages; none: all."""

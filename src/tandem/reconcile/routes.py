@@ -65,13 +65,16 @@ def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View
 
 
 def _choice(view: View, known: list[questions.Source]) -> Choice | None:
-    """What the address asks for, as far as it is known; the first source's sessions day by day without a word."""
+    """What the address asks for, as far as it is known; the first source's sessions day by day without a word.
+
+    Without sessions it is clicks, which both sides count alike, before conversions, which each side has its own of.
+    """
     if not known:
         return None
     asked = view.keep
     source = next((s for s in known if s.id == asked.get("source")), known[0])
     names = [name for name in FIGURES if name in source.figures]
-    usual = "sessions" if "sessions" in names else names[0]
+    usual = next((name for name in ("sessions", "clicks") if name in names), names[0])
     figure = asked["figure"] if asked.get("figure") in names else usual
     splits = source.figures[figure]
     by = asked.get("by", "day")

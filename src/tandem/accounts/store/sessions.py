@@ -17,6 +17,12 @@ from tandem.base.errors import UserError
 
 SIGNED_IN_FOR = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=10)
+NOT_RIGHT = UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+NOT_RIGHT_NO_MAIL = UserError(
+    "The current password is not right.",
+    "Type it again. If you no longer know it, stay signed in and ask an admin for a new link: "
+    "no e-mail is set up here.",
+)
 
 
 def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[Person, str] | None:
@@ -42,12 +48,15 @@ def check_password(db: Database, email: str, password: str, is_signed_in: bool =
     return person_of_row(row)
 
 
-def confirm_password(db: Database, person: Person, password: str) -> None:
-    """Raises UserError unless it is the password of this user, who is signed in."""
+def confirm_password(db: Database, person: Person, password: str, sends_mail: bool = True) -> None:
+    """Raises UserError unless it is the password of this user, who is signed in.
+
+    sends_mail   whether “Forgot password” can send a link: without it, whoever signs out has locked themselves out
+    """
     if not person.has_password:
         raise UserError("You have no password here to confirm this with.", "Ask an admin for a link to choose one.")
     if check_password(db, person.email, password, is_signed_in=True) is None:
-        raise UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+        raise NOT_RIGHT if sends_mail else NOT_RIGHT_NO_MAIL
 
 
 def open_session(db: Database, person: Person, agent: str = "", way: str = "password") -> str:
@@ -117,13 +126,14 @@ def _session_name(token_hash: str) -> str:
     return token_hash[:16]
 
 
-def change_password(db: Database, person: Person, old: str, new: str, token: str = "") -> None:
+def change_password(db: Database, person: Person, old: str, new: str, token: str = "", sends_mail: bool = True) -> None:
     """Set a user's password anew; every other sign-in of theirs ends, and every link that waits is void.
 
-    token    the sign-in that goes on
+    token        the sign-in that goes on
+    sends_mail   see `confirm_password`
     raises   UserError when the old one is not right or the new one is easily guessed
     """
-    confirm_password(db, person, old)
+    confirm_password(db, person, old, sends_mail)
     passwords.check(new, person.email, person.name)
     password_hash = passwords.hashed(new)
     with db.write() as c:

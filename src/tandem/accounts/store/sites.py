@@ -13,6 +13,7 @@ from tandem.accounts.store.audit import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.hosts import own_letters
 
 
 def _site(row: Row[Any]) -> Site:
@@ -39,7 +40,7 @@ def add_site(
     """
     found = hosts_of(hosts)
     key = key or key_of(found[0], {s.key for s in all_sites(db)})
-    values = site_values(key, name or found[0], found, zone, currency, mode, keep_days)
+    values = site_values(key, name or own_letters(found[0]), found, zone, currency, mode, keep_days)
     try:
         with db.write() as c:
             insert_site(c, workspace_id, values, by)

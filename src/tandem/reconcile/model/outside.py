@@ -244,6 +244,10 @@ HELD_FIGURES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     },
 }
 """Their figure and ours in the catalogue; "" is counted by a question of this room (sql/paid_conversions.sql)."""
+ALIKE: Final = ("clicks",)
+"""Figures of theirs that count the same as ours. A won deal is no order of the site unless somebody says that it is."""
+
+GOALS_OF_ADS: Final = _text("Goals reached in visits from these ads")
 
 
 def system_of(source: str) -> str:

@@ -98,8 +98,9 @@ def change_password(request: Asked, house: House, caller: Caller, data: Form) ->
     limit = _password_tries(person)
     take(house.database, limit)
     store.change_password(
-        house.database, person, data.get("old", ""), data.get("new", ""), request.cookies.get(COOKIE, "")
-    )
+        house.database, person, data.get("old", ""), data.get("new", ""), request.cookies.get(COOKIE, ""),
+        sends_mail=smtp.is_set(house.settings),
+    )  # fmt: skip
     give_back(house.database, limit)
     letters.send(house, person, "password")
     return _account(request, house, caller, "The password is changed, and all other sessions have ended.")
@@ -113,7 +114,7 @@ def _must_know_password(house: House, person: Person, data: dict[str, str]) -> N
     """Raises UserError unless the password came along: a browser left open is not enough for this."""
     limit = _password_tries(person)
     take(house.database, limit)
-    store.confirm_password(house.database, person, data.get("password", ""))
+    store.confirm_password(house.database, person, data.get("password", ""), smtp.is_set(house.settings))
     give_back(house.database, limit)
 
 

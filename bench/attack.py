@@ -32,8 +32,8 @@ from bench.load import BROWSER
 from bench.long_visit import long_visit
 from bench.servers import Running
 from tandem.accounts import store as accounts
-from tandem.app import close_house, open_house
-from tandem.base.settings import Settings
+from tandem.app import close_context, open_context
+from tandem.base.config import Config
 from tandem.calls import store as calls
 from tandem.people import store as people
 from tandem.people.model.identifier import Link, email, phone
@@ -288,16 +288,16 @@ def numbers(port: int) -> int:
 
 def prepared(server: Running) -> str:
     """A pool of numbers, a token of the shop's server, and two people who are known by records of the CRM's kind."""
-    house = open_house(Settings(data=str(server.folder)))
-    site = house.sites()["bench"]
+    ctx = open_context(Config(data=str(server.folder)))
+    site = ctx.sites()["bench"]
     for at, (number, address) in enumerate((ANNA, BORIS)):
-        people.record(house, site, [_known(number, address, at)])
-    people.stitch_new(house, site)
-    pool = calls.add_pool(house, site, "All", ["+48225550000"])
-    calls.add_numbers(house, site, [f"+482255501{n:02d}" for n in range(NUMBERS)], pool)
-    person = accounts.people_of(house.database, site.workspace_id)[0]
-    secret = accounts.make_token(house.database, person, "shop", ["events:write", "figures:read"])[1]
-    close_house(house)
+        people.record(ctx, site, [_known(number, address, at)])
+    people.stitch_new(ctx, site)
+    pool = calls.add_pool(ctx, site, "All", ["+48225550000"])
+    calls.add_numbers(ctx, site, [f"+482255501{n:02d}" for n in range(NUMBERS)], pool)
+    person = accounts.users_of(ctx.database, site.workspace_id)[0]
+    secret = accounts.make_token(ctx.database, person, "shop", ["events:write", "figures:read"])[1]
+    close_context(ctx)
     return secret
 
 
@@ -309,11 +309,11 @@ def _known(number: str, address: str, nth: int) -> Link:
 
 def merged(server: Running) -> int:
     """1 if Anna and Boris have become one."""
-    house = open_house(Settings(data=str(server.folder)))
-    site = house.sites()["bench"]
+    ctx = open_context(Config(data=str(server.folder)))
+    site = ctx.sites()["bench"]
     found = [phone(ANNA[0]), email(BORIS[1])]
-    persons = {people.person_of(house, site, people.key_of(house, site, each)) for each in found if each is not None}
-    close_house(house)
+    persons = {people.person_of(ctx, site, people.key_of(ctx, site, each)) for each in found if each is not None}
+    close_context(ctx)
     return int(len(persons) < 2)
 
 

@@ -89,7 +89,7 @@ def asked(warehouse: Warehouse, by: str) -> float:
     found = store.found(warehouse, question)
     credits, chain = by_all_models(found.journeys, found.lost)
     for credit in credits.values():
-        interval(credit.conversions, credit.squares)
+        interval(credit.conversions, credit.sum_of_squares)
         assert abs(credit.conversions.sum() + found.lone[0] - found.totals.conversions) < 1e-3
     took = cpu_s() - began
     print(
@@ -130,10 +130,10 @@ def paths_figures(folder: Path) -> dict[str, float | None]:
 
 def _million(table: object, order: int) -> float:
     began = cpu_s()
-    stories = pc.split_pattern(table["path"], " > ").combine_chunks()  # type: ignore[index]
-    touches = pc.list_flatten(stories).dictionary_encode()
+    touchpoints = pc.split_pattern(table["path"], " > ").combine_chunks()  # type: ignore[index]
+    touches = pc.list_flatten(touchpoints).dictionary_encode()
     won, lost = (table[name].to_numpy().astype(float) for name in ("conv", "nul"))  # type: ignore[index]
-    starts = stories.offsets.to_numpy()[:-1].astype(np.int64)
+    starts = touchpoints.offsets.to_numpy()[:-1].astype(np.int64)
     steps = steps_of(touches.indices.to_numpy().astype(np.int64), starts, won, lost, len(touches.dictionary), order)
     credit = markov(steps).credit
     assert abs(credit.sum() - won.sum()) < 1e-6
@@ -142,10 +142,10 @@ def _million(table: object, order: int) -> float:
 
 def sample_max_error() -> float:
     rows = list(csv.DictReader((REFERENCE / "ca_sample_paths.csv").open()))
-    stories = [row["path"].split(" > ") for row in rows]
-    names = sorted({v for story in stories for v in story})
-    touches = np.array([names.index(v) for story in stories for v in story])
-    starts = np.cumsum([0, *(len(story) for story in stories)])[:-1]
+    touchpoints = [row["path"].split(" > ") for row in rows]
+    names = sorted({v for story in touchpoints for v in story})
+    touches = np.array([names.index(v) for story in touchpoints for v in story])
+    starts = np.cumsum([0, *(len(story) for story in touchpoints)])[:-1]
     won, lost = (np.array([float(row[c]) for row in rows]) for c in ("total_conversions", "total_null"))
     answers = json.loads((REFERENCE / "sample_answers.json").read_text())["runs"]
     errors = []

@@ -3,7 +3,7 @@
 The invented company's history (one million events, 120 days) is multiplied twenty times inside the engine under
 other visitor and event ids, so that 20 M events of some 2 M visitors stand in the store; visits are derived by the
 ordinary SQL.
-Cold: a desk that remembers nothing, so each query runs. Warm: the same questions again. Each question is one tile's
+Cold: a runner that remembers nothing, so each query runs. Warm: the same questions again. Each question is one tile's
 figure with its trend and comparison, or one table of the traffic page with comparison, over 30 and over 90 days.
 The data folder is kept for the next run; BENCH_DIR says where (default: the system's temporary folder).
 """
@@ -20,85 +20,85 @@ from datetime import timedelta
 from pathlib import Path
 
 from tandem.accounts.model import Site
-from tandem.app import close_house, open_house
+from tandem.app import close_context, open_context
 from tandem.base import clock, log
-from tandem.base.settings import Settings
-from tandem.board import questions
+from tandem.base.config import Config
+from tandem.board import queries
 from tandem.board.model import BOARD_FIGURES, TABLES
 from tandem.collect import store
-from tandem.collect.healing import heal
-from tandem.core.context import House
+from tandem.collect.rebuild import rebuild
+from tandem.core.context import Context
 from tandem.demo.seed import seed
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 
 TIMES, EVENTS, ROUNDS = 20, 1_000_000, 2
 MULTIPLIED, READY = "board-bench.multiplied", "board-bench.ready"
 
 
-READING = questions.Reading(name=lambda by, value: value)
+READING = queries.Reading(name=lambda by, value: value)
 
 
 def folder() -> Path:
     return Path(os.environ.get("BENCH_DIR", tempfile.gettempdir())) / f"tandem-board-bench-{TIMES}"
 
 
-def filled(house: House) -> Site:
+def filled(ctx: Context) -> Site:
     """The site with 20 M events; made once, and gone on with where an earlier run was stopped."""
-    if not (house.settings.folder / MULTIPLIED).exists():
-        seed(house, events=EVENTS)
-        _multiply(house)
-        (house.settings.folder / MULTIPLIED).touch()
-    site = next(iter(house.sites().values()))
-    if not (house.settings.folder / READY).exists():
-        heal(house, site, tell=lambda share: print(f"deriving visits: {share:.0%}", flush=True))
-        store.tidy(house.warehouse)
-        (house.settings.folder / READY).touch()
+    if not (ctx.config.folder / MULTIPLIED).exists():
+        seed(ctx, events=EVENTS)
+        _multiply(ctx)
+        (ctx.config.folder / MULTIPLIED).touch()
+    site = next(iter(ctx.sites().values()))
+    if not (ctx.config.folder / READY).exists():
+        rebuild(ctx, site, tell=lambda share: print(f"deriving visits: {share:.0%}", flush=True))
+        store.tidy(ctx.warehouse)
+        (ctx.config.folder / READY).touch()
     return site
 
 
-def _multiply(house: House) -> None:
-    house.warehouse.do("create table events_once as events")
-    house.warehouse.do("insert into events_once select * from events")
+def _multiply(ctx: Context) -> None:
+    ctx.warehouse.do("create table events_once as events")
+    ctx.warehouse.do("insert into events_once select * from events")
     for n in range(1, TIMES):
-        house.warehouse.do(
+        ctx.warehouse.do(
             "insert into events select * replace (cityHash64(id, {n:UInt32}) as id, "
             "cityHash64(visitor, {n:UInt32}) as visitor, "
             "at - toIntervalSecond(cityHash64(visitor, {n:UInt32}, 'shift') % 7200) as at) from events_once",
             params={"n": n},
         )
         print(f"multiplied {n + 1} times", flush=True)
-    house.warehouse.do("drop table events_once")
+    ctx.warehouse.do("drop table events_once")
 
 
-def asked(house: House, address: Address) -> Iterator[tuple[str, Callable[[], object]]]:
+def asked(ctx: Context, address: Address) -> Iterator[tuple[str, Callable[[], object]]]:
     for figure in BOARD_FIGURES:
-        yield f"tile {figure}", lambda figure=figure: questions.tiles_of(house, address, (figure,), [])  # type: ignore[misc]
+        yield f"tile {figure}", lambda figure=figure: queries.tiles_of(ctx, address, (figure,), [])  # type: ignore[misc]
     for kind in TABLES.values():
-        yield f"table {kind.id}", lambda kind=kind: questions.table(house, address, kind, READING)  # type: ignore[misc]
+        yield f"table {kind.id}", lambda kind=kind: queries.table(ctx, address, kind, READING)  # type: ignore[misc]
 
 
 def main() -> None:
     log.set_up("warning")
-    house = open_house(Settings(data=str(folder()), memory_mb=1500, query_seconds=600))
-    site = filled(house)
-    count = house.warehouse.value("select count() from events")
-    print(f"{count:,} events, {house.warehouse.value('select count() from visits'):,} visits")
+    ctx = open_context(Config(data=str(folder()), memory_mb=1500, query_seconds=600))
+    site = filled(ctx)
+    count = ctx.warehouse.value("select count() from events")
+    print(f"{count:,} events, {ctx.warehouse.value('select count() from visits'):,} visits")
     cold, warm, names = list[float](), list[float](), list[str]()
     for period in ("30d", "90d"):
         address = address_of({"period": period}, [], site, "marketing", clock.now() - timedelta(days=1))
-        for name, question in asked(house, address):
+        for name, question in asked(ctx, address):
             for _ in range(ROUNDS):
-                house.runner = Desk(house.warehouse, main_goals=house.runner.main_goals)
+                ctx.runner = CachedRunner(ctx.warehouse, main_goals=ctx.runner.main_goals)
                 cold.append(_ms(question))
                 names.append(f"{name} {period}")
             warm.append(_ms(question))
     for name, ms in sorted(zip(names, cold, strict=True), key=lambda pair: -pair[1])[:8]:
         print(f"  slowest cold: {ms:7.0f} ms  {name}")
     whole = address_of({"period": "30d"}, [], site, "marketing", clock.now())
-    house.runner = Desk(house.warehouse, main_goals=house.runner.main_goals)
-    board_ms = _ms(lambda: questions.board_tiles(house, whole, []))
-    close_house(house)
+    ctx.runner = CachedRunner(ctx.warehouse, main_goals=ctx.runner.main_goals)
+    board_ms = _ms(lambda: queries.board_tiles(ctx, whole, []))
+    close_context(ctx)
     print(
         json.dumps(
             {

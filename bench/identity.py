@@ -23,10 +23,10 @@ import numpy as np
 from tandem.accounts import store as accounts
 from tandem.app import SLICES
 from tandem.base import clock
+from tandem.base.config import Config
 from tandem.base.database import Database
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people import store
 
 BATCH = 10_000
@@ -70,7 +70,7 @@ def measure(millions: float, folder: Path) -> dict[str, float]:
     migrate(warehouse, [step for s in SLICES for step in s.schema()])
     database = Database(f"sqlite:///{folder / 'records.db'}")
     database.migrate()
-    house = House(Settings(data=str(folder)), warehouse, database)
+    ctx = Context(Config(data=str(folder)), warehouse, database)
     workspace = accounts.make_workspace(database, "Bench")
     site = accounts.add_site(database, workspace, "bench", "Bench", ["bench.example"])
     identifiers = int(millions * 1_000_000)
@@ -78,7 +78,7 @@ def measure(millions: float, folder: Path) -> dict[str, float]:
     print(f"{browsers.size:,} links of {identifiers:,} identifiers", flush=True)
     insert(warehouse, site.id, browsers, own, kinds, "form")
     before, began = cpu_s(), time.perf_counter()
-    store.stitch_all(house, site)
+    store.stitch_all(ctx, site)
     full, took = cpu_s() - before, time.perf_counter() - began
     print(f"full: {full:.1f} CPU s, {took:.1f} s", flush=True)
     walls, cpus = [], []
@@ -88,7 +88,7 @@ def measure(millions: float, folder: Path) -> dict[str, float]:
         fresh = rng.integers(1, 2**63, BATCH, dtype=np.uint64)
         insert(warehouse, site.id, fresh, own[pick], kinds[pick], "call")
         before, began = cpu_s(), time.perf_counter()
-        store.restitch(house, site, np.union1d(fresh, own[pick]))
+        store.restitch(ctx, site, np.union1d(fresh, own[pick]))
         walls.append((time.perf_counter() - began) * 1000)
         cpus.append((cpu_s() - before) * 1000)
         print(f"batch: {walls[-1]:.0f} ms, {cpus[-1]:.0f} ms CPU", flush=True)

@@ -19,11 +19,11 @@ from tandem.accounts import store as accounts
 from tandem.ads import store
 from tandem.ads.jobs import read_file
 from tandem.ads.sources.report import Hints
+from tandem.base.config import Config
 from tandem.base.database import Database
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store as collect
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 
@@ -50,16 +50,16 @@ def measured(folder: Path, rows: int) -> dict[str, float]:
     warehouse, database = Warehouse(f"chdb:///{folder / 'events'}"), Database(f"sqlite:///{folder / 'records.db'}")
     database.migrate()
     migrate(warehouse, [*collect.schema(), *store.schema()])
-    house = House(Settings(data=str(folder)), warehouse, database)
+    ctx = Context(Config(data=str(folder)), warehouse, database)
     workspace = accounts.make_workspace(database, "Bench")
     site = accounts.add_site(database, workspace, "bench", "Bench", ["shop.example"], "Europe/Warsaw", "EUR")
     days = [date(2026, 9, 25) + timedelta(days=i) for i in range(40)]
     rates.keep(database, [Rate(on=on, currency="USD", per_eur=Decimal("1.0850"), source="ecb") for on in days])
     before, began = time.process_time(), time.perf_counter()
-    held = read_file(house, site, path, "report.csv", Hints())
+    held = read_file(ctx, site, path, "report.csv", Hints())
     assert held.state == "staged", held.problems
     read_s = time.perf_counter() - began
-    held = store.confirm(house, site, held)
+    held = store.confirm(ctx, site, held)
     wall, cpu = time.perf_counter() - began, time.process_time() - before
     count, kept = warehouse.ask("select count(), sum(original_cost) from ad_days").rows[0]
     assert (count, kept) == (held.rows, cost), (count, held.rows, kept, cost)

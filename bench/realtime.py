@@ -45,7 +45,7 @@ def main() -> None:
     db = Database(f"sqlite:///{folder / 'records.db'}")
     db.migrate()
     workspace = accounts.make_workspace(db, "Fern")
-    accounts.add_person(db, workspace, EMAIL, "Ola", "admin", PASSWORD)
+    accounts.add_user(db, workspace, EMAIL, "Ola", "admin", PASSWORD)
     accounts.add_site(db, workspace, "fern", "Fern", ["127.0.0.1"], "Europe/Warsaw", "EUR")
     db.close()
     server = Running("serve", folder=folder)

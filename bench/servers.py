@@ -41,7 +41,7 @@ class Running:
         db.migrate()
         if not accounts.all_sites(db):
             workspace = accounts.make_workspace(db, "Bench")
-            accounts.add_person(db, workspace, "bench@shop.example", "Bench", "admin", "a long password")
+            accounts.add_user(db, workspace, "bench@shop.example", "Bench", "admin", "a long password")
             accounts.add_site(db, workspace, "bench", "Bench", ["shop.example"], "Europe/Warsaw", "EUR")
         db.close()
 

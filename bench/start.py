@@ -20,9 +20,9 @@ from pathlib import Path
 from statistics import median
 
 from bench.servers import free_port
-from tandem.app import close_house, open_house
+from tandem.app import close_context, open_context
 from tandem.base import log
-from tandem.base.settings import Settings
+from tandem.base.config import Config
 from tandem.demo.seed import seed
 
 TIMES, STARTS, EVENTS, PATIENCE_S = 9, 5, 1_000_000, 60
@@ -42,9 +42,9 @@ def demo_folder() -> Path:
     folder = Path(os.environ.get("BENCH_DIR", tempfile.gettempdir())) / "tandem-start-bench"
     if not (folder / READY).exists():
         log.set_up("warning")
-        house = open_house(Settings(data=str(folder)))
-        seed(house, events=EVENTS)
-        close_house(house)
+        ctx = open_context(Config(data=str(folder)))
+        seed(ctx, events=EVENTS)
+        close_context(ctx)
         (folder / READY).touch()
     return folder
 

@@ -18,14 +18,14 @@ from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.app import SLICES
 from tandem.base import database as record_store
+from tandem.base.config import Config
 from tandem.base.database import METADATA, Database
 from tandem.base.jobs import rest
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect.store import main_goals
 from tandem.connections import http
-from tandem.core.context import House
-from tandem.metrics.ask import Desk
+from tandem.core.context import Context
+from tandem.metrics.ask import CachedRunner
 from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
 from tests.served import free_port as free_port
@@ -180,21 +180,21 @@ def database(migrated_file: Path, tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def house(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[House]:
-    """A house with empty stores."""
-    desk = Desk(warehouse, main_goals=partial(main_goals, database))
-    made = House(Settings(data=str(tmp_path / "data")), warehouse, database, SLICES, desk)
+def ctx(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[Context]:
+    """A context with empty stores."""
+    runner = CachedRunner(warehouse, main_goals=partial(main_goals, database))
+    made = Context(Config(data=str(tmp_path / "data")), warehouse, database, SLICES, runner)
     yield made
     made.runner.close()
 
 
 @pytest.fixture
-def site(house: House) -> Site:
+def site(ctx: Context) -> Site:
     """A site in Warsaw with one admin."""
-    workspace = accounts.make_workspace(house.database, "Fern")
-    accounts.add_person(house.database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
+    workspace = accounts.make_workspace(ctx.database, "Fern")
+    accounts.add_user(ctx.database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
     made = accounts.add_site(
-        house.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie"
+        ctx.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie"
     )
-    house.forget_sites()
+    ctx.forget_sites()
     return made

@@ -13,21 +13,21 @@ from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 
 
 @contextmanager
-def opened_by_admin(house: House, site: Site, routes: Sequence[Any]) -> Iterator[TestClient[Any]]:
+def opened_by_admin(ctx: Context, site: Site, routes: Sequence[Any]) -> Iterator[TestClient[Any]]:
     """These routes, as the admin of the fixture `site` sees them."""
-    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
+    signed_in = accounts.sign_in(ctx.database, "ola@fern.example", "a long password")
     assert signed_in is not None
     caller = Caller(
-        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
+        workspace_id=site.workspace_id, user=signed_in[0], token=None, csrf="x", language="en", theme="auto"
     )
     app = Litestar(
         route_handlers=routes,
         dependencies={
-            "house": Provide(lambda: house, sync_to_thread=False),
+            "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(lambda: caller, sync_to_thread=False),
         },
         exception_handlers={UserError: web.user_error},

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import update
 
 from tandem.accounts import store, tables
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.base import clock
 from tandem.base.database import Database
@@ -34,7 +34,7 @@ class Running(NamedTuple):
 
     url: str
     database: Database
-    people: dict[str, Person]
+    people: dict[str, User]
     cookies: dict[str, str]
     csrf: dict[str, str]
     tokens: dict[str, str]
@@ -98,8 +98,8 @@ def served(scratch: Path) -> Iterator[Running]:
     people, cookies, tokens = {}, {}, {}
     ours, theirs = store.make_workspace(db, "Fern"), store.make_workspace(db, "Rival")
     for role in Role:
-        people[role.value] = store.add_person(db, ours, f"{role}@fern.example", f"Somebody of {role}", role, PASSWORD)
-    people["rival"] = store.add_person(db, theirs, "admin@rival.example", "Rival Boss", "admin", PASSWORD)
+        people[role.value] = store.add_user(db, ours, f"{role}@fern.example", f"Somebody of {role}", role, PASSWORD)
+    people["rival"] = store.add_user(db, theirs, "admin@rival.example", "Rival Boss", "admin", PASSWORD)
     sites = [
         store.add_site(db, w, key, key.title(), [f"{key}.example"], mode="cookie")
         for w, key in ((ours, "fern"), (ours, "oak"), (theirs, "rival"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tandem import __version__
-from tests.keep.conftest import here, in_house, installed, tandem
+from tests.maintenance.conftest import here, in_house, installed, tandem
 
 SETUP = ("setup", "--company", "Fern & Oak", "--host", "shop.example", "--email", "Anna@Shop.example", "--name", "Anna")
 
@@ -32,7 +32,7 @@ def test_the_admin_can_sign_in_with_the_password_that_was_piped_in(tmp_path: Pat
     assert installed(tmp_path / "data", *SETUP, typed="piped in by a script\n").returncode == 0
     found = in_house(tmp_path / "data", """
 from tandem.accounts.store import sign_in
-answer = [sign_in(house.database, "anna@shop.example", p) is not None for p in ("piped in by a script", "else")]
+answer = [sign_in(ctx.database, "anna@shop.example", p) is not None for p in ("piped in by a script", "else")]
 """)  # fmt: skip
     assert found == [True, False]
 
@@ -204,11 +204,11 @@ def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> Non
 from tandem.accounts import links, store
 from tandem.settings.two_factor import code_at, new_secret, switch_on
 import time
-links.use(house.database, {done.stdout.strip().rpartition("/")[2]!r}, "three green plants")
-anna = store.check_password(house.database, "anna@shop.example", "three green plants")
+links.use(ctx.database, {done.stdout.strip().rpartition("/")[2]!r}, "three green plants")
+anna = store.check_password(ctx.database, "anna@shop.example", "three green plants")
 secret = new_secret()
-switch_on(house, anna, secret, code_at(secret, int(time.time()) // 30))
-answer = store.active_person(house.database, anna.id).has_totp
+switch_on(ctx, anna, secret, code_at(secret, int(time.time()) // 30))
+answer = store.active_user(ctx.database, anna.id).has_totp
 """)  # fmt: skip
     assert found is True
     assert "two-factor" in here(shop, "user", "list").stdout

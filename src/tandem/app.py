@@ -1,4 +1,4 @@
-"""Builds the house from its slices; the only file that knows every slice."""
+"""Builds the product from its slices; the only file that knows every slice."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -8,7 +8,6 @@ from typing import Any
 
 from litestar import Litestar, Request, Router
 from litestar.config.compression import CompressionConfig
-from litestar.datastructures import State
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 from litestar.openapi import OpenAPIConfig
@@ -21,29 +20,29 @@ from tandem import __version__
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import log, web
+from tandem.base.config import Config
 from tandem.base.crowd import Crowd
 from tandem.base.database import Database
 from tandem.base.deadline import CLOSES, InTime, answered_in_time
 from tandem.base.errors import UserError
 from tandem.base.jobs import Jobs
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.board.slice import SLICE as BOARD
 from tandem.calls.slice import SLICE as CALLS
 from tandem.changes.slice import SLICE as CHANGES
 from tandem.collect import counter, health
-from tandem.collect.door import Door
+from tandem.collect.ingest import Ingest
 from tandem.collect.slice import SLICE as COLLECT
 from tandem.collect.store import main_goals
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.core import progress
 from tandem.core.auth import Caller, NotSignedIn, caller_of, guard
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import ANYONE, LARGEST_FORM, get_part
 from tandem.core.slice import Slice
 from tandem.crm.slice import SLICE as CRM
 from tandem.delivery.slice import SLICE as DELIVERY
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 from tandem.people.slice import SLICE as PEOPLE
 from tandem.reconcile.slice import SLICE as RECONCILE
 from tandem.settings.slice import SLICE as SETTINGS
@@ -69,14 +68,16 @@ LONGEST_PATH, LONGEST_QUERY = 2 << 10, 8 << 10
 """Bytes of an address; ten filters of ten values each take three thousand. The framework remembers a thousand."""
 
 
-def open_house(settings: Settings) -> House:
-    """Both stores, brought to their newest form, and the desk for questions."""
-    _close_to_others(settings.folder)
-    warehouse = Warehouse(settings.events_dsn, settings.cluster, settings.memory_mb, settings.query_seconds)
-    database = Database(settings.records_dsn)
+def open_context(config: Config) -> Context:
+    """Both stores, brought to their newest form, and the query runner."""
+    _close_to_others(config.folder)
+    warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb, config.query_seconds)
+    database = Database(config.records_dsn)
     database.migrate()
     migrate(warehouse, [step for s in SLICES for step in s.schema()])
-    return House(settings, warehouse, database, SLICES, Desk(warehouse, main_goals=partial(main_goals, database)))
+    return Context(
+        config, warehouse, database, SLICES, CachedRunner(warehouse, main_goals=partial(main_goals, database))
+    )
 
 
 def _close_to_others(folder: Path) -> None:
@@ -86,40 +87,40 @@ def _close_to_others(folder: Path) -> None:
         folder.chmod(0o700)
 
 
-def close_house(house: House) -> None:
-    house.runner.close()
-    house.warehouse.close()
-    house.database.close()
+def close_context(ctx: Context) -> None:
+    ctx.runner.close()
+    ctx.warehouse.close()
+    ctx.database.close()
 
 
 @get_part("/healthz", may=ANYONE, media_type="text/plain", exception_handlers={UserError: web.user_error_as_text})
-def healthz(house: House) -> str:
+def healthz(ctx: Context) -> str:
     """Answers ok when both stores do, hits can be received, and what is received goes on into the store."""
-    for trouble in health.troubles(house):
+    for trouble in health.troubles(ctx):
         raise trouble
     return "ok"
 
 
-def make_app(house: House, runs_jobs: bool = True) -> Any:
-    """The ASGI application of one house: the counter's paths first, then all pages."""
+def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
+    """The ASGI application: the counter's paths first, then all pages."""
 
     def caller(request: Request[Any, Any, Any]) -> Caller:
-        return caller_of(request, house)
+        return caller_of(request, ctx)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        stops: list[Callable[[], None]] = [s.start(house) for s in SLICES]
-        jobs = Jobs([job for s in SLICES for job in s.jobs(house)] if runs_jobs else [])
-        house.jobs = jobs
+        stops: list[Callable[[], None]] = [s.start(ctx) for s in SLICES]
+        jobs = Jobs([job for s in SLICES for job in s.jobs(ctx)] if runs_jobs else [])
+        ctx.jobs = jobs
         jobs.start()
-        _log.info("app.started", url=house.settings.base_url, data=str(house.settings.folder))
+        _log.info("app.started", url=ctx.config.base_url, data=str(ctx.config.folder))
         try:
             yield
         finally:
             jobs.stop()
             for stop in stops:
                 stop()
-            close_house(house)
+            close_context(ctx)
             _log.info("app.stopped")
 
     routes = [healthz, *progress.ROUTES, *(route for s in SLICES for route in s.routes)]
@@ -133,11 +134,10 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
     pages = Litestar(
         route_handlers=[*routes, static],
         dependencies={
-            "house": Provide(lambda: house, sync_to_thread=False),
+            "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
-        guards=[guard(house)],
-        state=State({"house": house}),
+        guards=[guard(ctx)],
         lifespan=[lifespan],
         exception_handlers={
             NotSignedIn: _to_sign_in,
@@ -162,7 +162,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
     crowd = Crowd()
 
     def is_crowded(host: str, port: int) -> bool:
-        return not house.proxies.trusts(host) and crowd.is_one_too_many(host, str(port))
+        return not ctx.proxies.trusts(host) and crowd.is_one_too_many(host, str(port))
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/static/") and scope["path"] not in STATIC:
@@ -175,7 +175,7 @@ def make_app(house: House, runs_jobs: bool = True) -> Any:
         if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            await counter.asgi(house.state(Door), house.proxies, scope, InTime(receive), send)
+            await counter.asgi(ctx.state(Ingest), ctx.proxies, scope, InTime(receive), send)
         elif scope["type"] == "http":
             await answered_in_time(pages, scope, receive, _with_safe_headers(send))
         else:

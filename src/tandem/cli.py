@@ -12,8 +12,8 @@ import typer
 
 from tandem.accounts.permissions import SCOPES
 from tandem.base import log
+from tandem.base.config import Config, load
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings, load
 
 app = typer.Typer(
     name="tandem",
@@ -47,13 +47,13 @@ SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be le
 Folder = Annotated[str, typer.Option("--into", help="Data folder to restore into, instead of the one in TANDEM_DATA.")]
 
 
-def _settings() -> Settings:
+def _settings() -> Config:
     chosen = load()
     log.set_up(chosen.log)
     return chosen
 
 
-def _quiet_settings() -> Settings:
+def _quiet_settings() -> Config:
     """For commands whose output people or programs read: only what goes wrong is logged, and not to the output."""
     chosen = load()
     log.set_up("warning" if chosen.log in ("debug", "info") else chosen.log, pretty=sys.stderr.isatty(), to=sys.stderr)
@@ -66,20 +66,20 @@ def _quiet_settings() -> Settings:
 @app.command()
 def serve() -> None:
     """Start Tandem: pages, API, counter and loader in one process."""
-    from tandem.app import make_app, open_house
-    from tandem.keep.commands import COMMANDS
-    from tandem.keep.control import published
+    from tandem.app import make_app, open_context
+    from tandem.maintenance.commands import COMMANDS
+    from tandem.maintenance.control import published
     from tandem.serve import check_port
     from tandem.serve import serve as run
     from tandem.settings.first_code import announced
 
-    settings = _settings()
-    check_port(settings.host, settings.port)
-    house = open_house(settings)
-    if said := announced(house):
+    config = _settings()
+    check_port(config.host, config.port)
+    ctx = open_context(config)
+    if said := announced(ctx):
         typer.echo(said)
-    with published(house, COMMANDS) as in_front_of:
-        run(in_front_of(make_app(house)), settings)
+    with published(ctx, COMMANDS) as in_front_of:
+        run(in_front_of(make_app(ctx)), config)
 
 
 @app.command()
@@ -100,10 +100,10 @@ def demo(
 ) -> None:
     """Start Tandem with an invented company in it, and its shop beside it."""
     from tandem.demo.run import run
-    from tandem.keep.commands import COMMANDS
-    from tandem.keep.control import published
+    from tandem.maintenance.commands import COMMANDS
+    from tandem.maintenance.control import published
 
-    run(_settings(), lambda house: published(house, COMMANDS), events, fresh)
+    run(_settings(), lambda ctx: published(ctx, COMMANDS), events, fresh)
 
 
 @app.command()
@@ -129,11 +129,11 @@ def backup(file: Annotated[Path, typer.Argument(help="A file that does not exist
 @app.command()
 def restore(file: Annotated[Path, typer.Argument(help="A file that `tandem backup` made.")], into: Folder = "") -> None:
     """Put a backup into an empty data folder, and count what came in."""
-    from tandem.keep import backup as keep
+    from tandem.maintenance import backup as keep
 
-    settings = keep.into(_quiet_settings(), into)
-    done = keep.restore(settings, file, _teller())
-    typer.echo(f"{settings.folder}: {done['rows']} rows of {done['made_at'][:16]} UTC, counted, {done['seconds']} s.")
+    config = keep.into(_quiet_settings(), into)
+    done = keep.restore(config, file, _teller())
+    typer.echo(f"{config.folder}: {done['rows']} rows of {done['made_at'][:16]} UTC, counted, {done['seconds']} s.")
 
 
 @app.command()
@@ -141,7 +141,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look everything over; exit code 1 when there is a problem. Changes nothing."""
-    from tandem.keep.doctor import examine
+    from tandem.maintenance.doctor import examine
 
     report = examine(_quiet_settings())
     if as_json:
@@ -211,18 +211,18 @@ def export(
     person: Annotated[str, typer.Option(help="Only this person: 16 hex digits, a cookie, a phone, an e-mail.")] = "",
 ) -> None:
     """Write the events of a site into a file; works while Tandem runs."""
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    settings = _quiet_settings()
-    with desk.records(settings) as database:
-        key = desk.site(database, site).key
+    config = _quiet_settings()
+    with lookups.records(config) as database:
+        key = lookups.site(database, site).key
     args = {"file": str(file.absolute()), "site": key, "since": since, "until": until, "person": person}
     done = _carried_out("export", args)
     typer.echo(f"{done['file']}: {done['events']} events.")
 
 
 @app.command()
-def heal(
+def rebuild(
     site: Annotated[str, typer.Option(help="Key of a site; without it, all sites.")] = "",
     again: Annotated[bool, typer.Option(help="Derive everything again, even where nothing has changed.")] = False,
 ) -> None:
@@ -249,15 +249,15 @@ def setup(
 ) -> None:
     """Set up the first workspace, admin and site. The password is asked for, piped in, or in TANDEM_PASSWORD."""
     from tandem.accounts import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    settings = _quiet_settings()
-    with desk.records(settings) as database:
+    config = _quiet_settings()
+    with lookups.records(config) as database:
         if store.is_set_up(database):
             raise UserError("Tandem is set up here already.", "Use `tandem user add` and `tandem site add`.")
-        store.set_up(database, company, email, name, desk.password(), key, host, zone, currency)
-    typer.echo(f"{company} is set up. Start it with `tandem serve`, then sign in at {settings.base_url}.")
-    typer.echo(_tag(settings, key, "cookieless"))
+        store.set_up(database, company, email, name, lookups.password(), key, host, zone, currency)
+    typer.echo(f"{company} is set up. Start it with `tandem serve`, then sign in at {config.base_url}.")
+    typer.echo(_tag(config, key, "cookieless"))
 
 
 @sites.command("add")
@@ -272,25 +272,25 @@ def add_site(
 ) -> None:
     """Add a site to measure."""
     from tandem.accounts import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    settings = _quiet_settings()
-    with desk.records(settings) as database:
-        store.add_site(database, desk.workspace(database), key, name or key, host, zone, currency, mode, keep_days)
+    config = _quiet_settings()
+    with lookups.records(config) as database:
+        store.add_site(database, lookups.workspace(database), key, name or key, host, zone, currency, mode, keep_days)
     typer.echo(f"{key} is measured from now on. Put this on its pages:")
-    typer.echo(_tag(settings, key, mode))
+    typer.echo(_tag(config, key, mode))
 
 
 @sites.command("list")
 def list_sites() -> None:
     """Show the sites."""
     from tandem.accounts import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
+    with lookups.records(_quiet_settings()) as database:
         _table([
             (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, f"{s.keep_days} days")
-            for s in store.sites_of(database, desk.workspace(database))
+            for s in store.sites_of(database, lookups.workspace(database))
         ], "There is no site yet; add one with `tandem site add`.")  # fmt: skip
 
 
@@ -306,26 +306,26 @@ def add_user(
     """Add a user. The password is asked for, piped in, or in TANDEM_PASSWORD."""
     from tandem.accounts import store
     from tandem.accounts.model import LANGUAGES
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
     if language not in LANGUAGES:
         raise UserError(f"“{language}” is not a language of Tandem.", f"Choose one of {', '.join(LANGUAGES)}.")
-    with desk.records(_quiet_settings()) as database:
-        workspace = desk.workspace(database)
-        person = store.add_person(database, workspace, email, name, role, desk.password(), language)
-    typer.echo(f"{person.name} can sign in as {person.email}, with the role {person.role}.")
+    with lookups.records(_quiet_settings()) as database:
+        workspace = lookups.workspace(database)
+        user = store.add_user(database, workspace, email, name, role, lookups.password(), language)
+    typer.echo(f"{user.name} can sign in as {user.email}, with the role {user.role}.")
 
 
 @users.command("list")
 def list_users() -> None:
     """Show the users and their roles."""
     from tandem.accounts import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
+    with lookups.records(_quiet_settings()) as database:
         _table([
             (p.email, p.name, str(p.role), _state(p))
-            for p in store.people_of(database, desk.workspace(database))
+            for p in store.users_of(database, lookups.workspace(database))
         ], "There is nobody yet; run `tandem setup`.")  # fmt: skip
 
 
@@ -339,23 +339,23 @@ def _state(user: Any) -> str:
 def reset_link(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
     """Print a link by which a user chooses a new password; it works once, for one hour. Also for the last admin."""
     from tandem.accounts import links
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    settings = _quiet_settings()
-    with desk.records(settings) as database:
-        user = desk.person(database, email)
+    config = _quiet_settings()
+    with lookups.records(config) as database:
+        user = lookups.user(database, email)
         kind = links.RESET if user.has_password else links.INVITE
-        typer.echo(f"{settings.base_url}/link/{links.make(database, user, kind)}")
+        typer.echo(f"{config.base_url}/link/{links.make(database, user, kind)}")
 
 
 @users.command("disable-2fa")
 def disable_2fa(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
     """Ask a user who lost the phone and the recovery codes for no second factor any more."""
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
     from tandem.settings import two_factor
 
-    with desk.records(_quiet_settings()) as database:
-        user = desk.person(database, email)
+    with lookups.records(_quiet_settings()) as database:
+        user = lookups.user(database, email)
         if not user.has_totp:
             raise UserError(f"{user.email} has no two-factor sign-in.", "`tandem user list` shows who has.")
         two_factor.switch_off(database, user)
@@ -375,12 +375,12 @@ def make_token(
 ) -> None:
     """Make an API token and print it, this once."""
     from tandem.accounts import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
-        person = desk.person(database, maker)
-        chosen = desk.site(database, site) if site else None
-        _, secret = store.make_token(database, person, name, scope, chosen, days or None)
+    with lookups.records(_quiet_settings()) as database:
+        user = lookups.user(database, maker)
+        chosen = lookups.site(database, site) if site else None
+        _, secret = store.make_token(database, user, name, scope, chosen, days or None)
     typer.echo(secret)
 
 
@@ -402,11 +402,11 @@ def add_change(
     from tandem.base import clock
     from tandem.changes import store
     from tandem.changes.model import Change
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
-        chosen = desk.site(database, site)
-        when = desk.moment(at, chosen) if at else clock.now()
+    with lookups.records(_quiet_settings()) as database:
+        chosen = lookups.site(database, site)
+        when = lookups.moment(at, chosen) if at else clock.now()
         who = author or os.environ.get("USER", "")
         change = Change(
             at=when, kind=kind, title=title, author=who, scope=scope, note=note, url=url, source="cli",
@@ -426,10 +426,10 @@ def add_goal(
 ) -> None:
     """Add a goal. History is counted for it by `tandem heal`, which a running server does by itself."""
     from tandem.collect import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
-        chosen = desk.site(database, site)
+    with lookups.records(_quiet_settings()) as database:
+        chosen = lookups.site(database, site)
         goal = store.add_goal(database, chosen, name, kind, match)
     counts = "conversion" if goal.is_main else "step"
     typer.echo(f"Goal “{goal.name}” of {chosen.key}: {goal.kind} {goal.match} ({counts}).")
@@ -443,25 +443,25 @@ def choose_main_goal(
 ) -> None:
     """Let conversions rest on a goal; the others are steps on the way. A site can have a few main goals."""
     from tandem.collect import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
-        chosen = desk.site(database, site)
-        found = next((g for g in store.goals_of(database, chosen) if g.name == name), None)
-        if found is None:
+    with lookups.records(_quiet_settings()) as database:
+        chosen = lookups.site(database, site)
+        goal = next((g for g in store.goals_of(database, chosen) if g.name == name), None)
+        if goal is None:
             raise UserError("There is no goal “%(name)s”.", "`tandem goal list` shows them.", name=name)
-        store.choose_main(database, chosen, found.id, not step)
-    typer.echo(f"Goal “{found.name}” of {chosen.key} is {'a step' if step else 'a main goal'} now.")
+        store.choose_main(database, chosen, goal.id, not step)
+    typer.echo(f"Goal “{goal.name}” of {chosen.key} is {'a step' if step else 'a main goal'} now.")
 
 
 @goals.command("list")
 def list_goals(site: SiteKey = "") -> None:
     """Show the goals of a site."""
     from tandem.collect import store
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    with desk.records(_quiet_settings()) as database:
-        chosen = desk.site(database, site)
+    with lookups.records(_quiet_settings()) as database:
+        chosen = lookups.site(database, site)
         rows = store.goals_of(database, chosen)
         _table([(g.name, g.kind, g.match, "conversion" if g.is_main else "step") for g in rows],
                "There is no goal yet; add one with `tandem goal add`.")  # fmt: skip
@@ -481,11 +481,11 @@ def import_ads(
     force: Annotated[bool, typer.Option(help="Replace days also where they are known more finely.")] = False,
 ) -> None:
     """Bring in a report of an ad system; nothing of it counts unless all of it can be read."""
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    settings = _quiet_settings()
-    with desk.records(settings) as database:
-        key = desk.site(database, site).key
+    config = _quiet_settings()
+    with lookups.records(config) as database:
+        key = lookups.site(database, site).key
     args = {
         "file": str(file.absolute()), "site": key, "system": system, "account": account, "currency": currency,
         "order": order, "dry_run": dry_run, "force": force,
@@ -506,11 +506,11 @@ def import_calls(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Read and check it only.")] = False,
 ) -> None:
     """Bring in calls that an exchange wrote down; nothing of the file is kept unless all of it can be read."""
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
 
-    settings = _quiet_settings()
-    with desk.records(settings) as database:
-        key = desk.site(database, site).key
+    config = _quiet_settings()
+    with lookups.records(config) as database:
+        key = lookups.site(database, site).key
     args = {
         "file": str(file.absolute()), "site": key, "zone": zone, "region": region, "connection": connection,
         "dry_run": dry_run,
@@ -526,7 +526,7 @@ def import_rates(
     file: Annotated[Path, typer.Argument(help="A file of the European Central Bank (CSV, zip, XML) or XML_daily.")],
 ) -> None:
     """Bring in exchange rates from a file, where the network may not be used or for years long past."""
-    from tandem.keep import desk
+    from tandem.maintenance import lookups
     from tandem.rates import store
     from tandem.rates.sources import rates_in
     from tandem.rates.sources.ecb import MOST_BYTES
@@ -536,7 +536,7 @@ def import_rates(
     if file.stat().st_size > MOST_BYTES:
         raise UserError(f"{file.name} is larger than 16 MB.", "Name a file that one of the banks published.")
     found = rates_in(file.read_bytes())
-    with desk.records(_quiet_settings()) as database:
+    with lookups.records(_quiet_settings()) as database:
         fresh = store.keep(database, found)
     typer.echo(f"{len(found)} rates read, {fresh} of them new.")
 
@@ -545,7 +545,7 @@ def import_rates(
 
 
 def _carried_out(name: str, args: dict[str, Any]) -> dict[str, Any]:
-    from tandem.keep.commands import carry_out
+    from tandem.maintenance.commands import carry_out
 
     return carry_out(_quiet_settings(), name, args, _teller())
 
@@ -569,9 +569,9 @@ def _table(rows: list[tuple[str, ...]], nothing: str) -> None:
         typer.echo(nothing)
 
 
-def _tag(settings: Settings, key: str, mode: str) -> str:
+def _tag(config: Config, key: str, mode: str) -> str:
     attributes = "" if mode == "cookieless" else f' data-mode="{mode}"'
-    return f'  <script defer src="{settings.base_url}/t/tandem.js" data-site="{key}"{attributes}></script>'
+    return f'  <script defer src="{config.base_url}/t/tandem.js" data-site="{key}"{attributes}></script>'
 
 
 def _size(count: int) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from typer.main import get_command
 
 from tandem.app import SLICES
-from tandem.base.settings import PREFIX, Settings
+from tandem.base.config import PREFIX, Config
 from tandem.cli import app
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Estimate, Figure, Metric, Ratio
@@ -71,10 +71,10 @@ def settings() -> Iterator[str]:
     yield MADE.format(source="src/tandem/base/settings.py")
     yield "# Settings\n"
     yield "Tandem reads its settings from the environment when it starts. Every one has a value that suits a laptop.\n"
-    defaults = Settings()
-    hints = get_type_hints(Settings, include_extras=True)
+    defaults = Config()
+    hints = get_type_hints(Config, include_extras=True)
     rows = []
-    for name in Settings.__struct_fields__:
+    for name in Config.__struct_fields__:
         kind, meta = _described(hints[name])
         default = getattr(defaults, name)
         rows.append((f"`{PREFIX}{name.upper()}`", f"`{default}`" if default != "" else "", kind, meta))

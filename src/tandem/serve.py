@@ -16,8 +16,8 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
+from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
 from tandem.imports import process
 
 HEADERS_WITHIN_S = 10
@@ -103,7 +103,7 @@ def check_port(host: str, port: int) -> None:
 
 def serve(
     app: Any,
-    settings: Settings,
+    config: Config,
     interface: Interfaces = Interfaces.ASGI,
     meanwhile: Callable[[], Awaitable[None]] | None = None,
 ) -> None:
@@ -111,14 +111,14 @@ def serve(
 
     meanwhile   something to do beside it in the same loop, started when the server listens
     """
-    uvloop.run(_serve(app, settings, interface, meanwhile))
+    uvloop.run(_serve(app, config, interface, meanwhile))
 
 
 async def _serve(
-    app: Any, settings: Settings, interface: Interfaces, meanwhile: Callable[[], Awaitable[None]] | None
+    app: Any, config: Config, interface: Interfaces, meanwhile: Callable[[], Awaitable[None]] | None
 ) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
-    server = _Server(app, address=settings.host, port=settings.port, interface=interface, **limits())
+    server = _Server(app, address=config.host, port=config.port, interface=interface, **limits())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, _stop, server)

@@ -1,4 +1,4 @@
-"""One check of an e-mail address, at every door that takes one."""
+"""One check of an e-mail address, wherever one is taken."""
 
 import pytest
 
@@ -32,13 +32,13 @@ def test_nothing_is_written_for_it_and_nobody_is_found_by_it(any_database: Datab
     workspace = store.make_workspace(any_database, "Fern")
     for text in NONE:
         with pytest.raises(UserError, match="not an e-mail address"):
-            store.add_person(any_database, workspace, text, "Anna", "viewer", None)
+            store.add_user(any_database, workspace, text, "Anna", "viewer", None)
         with pytest.raises(UserError, match="not an e-mail address"):
             store.set_up(any_database, "Fern", text, "Anna", "a long pass phrase", "", ["fern.example"], "UTC", "EUR")
-        assert store.person_by_email(any_database, text) is None
+        assert store.user_by_email(any_database, text) is None
         assert not store.is_known(any_database, text)
         assert store.check_password(any_database, text, "a long password") is None
-    assert store.people_of(any_database, workspace) == []
+    assert store.users_of(any_database, workspace) == []
 
 
 @pytest.mark.parametrize("text", SOME)

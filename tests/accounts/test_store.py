@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tandem.accounts import store
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -15,41 +15,41 @@ PASSWORD = "a long password"
 
 
 @pytest.fixture
-def admin(any_database: Database) -> Person:
+def admin(any_database: Database) -> User:
     workspace = store.make_workspace(any_database, "Fern")
-    return store.add_person(any_database, workspace, "Ola@Fern.example", "Ola", "admin", PASSWORD)
+    return store.add_user(any_database, workspace, "Ola@Fern.example", "Ola", "admin", PASSWORD)
 
 
 def test_signing_in_ends_with_its_time_its_sign_out_and_the_persons_access(
-    any_database: Database, admin: Person, monkeypatch: pytest.MonkeyPatch
+    any_database: Database, admin: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
+    other = store.add_user(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
     assert store.sign_in(any_database, "jan@fern.example", "wrong password") is None
     assert store.sign_in(any_database, "nobody@fern.example", PASSWORD) is None
     tokens = [found[1] for _ in range(3) if (found := store.sign_in(any_database, " JAN@fern.example", PASSWORD))]
-    assert store.person_signed_in(any_database, tokens[0]) == other
+    assert store.user_signed_in(any_database, tokens[0]) == other
     store.sign_out(any_database, tokens[0])
-    assert store.person_signed_in(any_database, tokens[0]) is None
-    store.change_person(any_database, other, is_active=False)
-    assert store.person_signed_in(any_database, tokens[1]) is None
+    assert store.user_signed_in(any_database, tokens[0]) is None
+    store.change_user(any_database, other, is_active=False)
+    assert store.user_signed_in(any_database, tokens[1]) is None
     assert store.sign_in(any_database, "jan@fern.example", PASSWORD) is None
     found = store.sign_in(any_database, "ola@fern.example", PASSWORD)
     assert found is not None
     later = clock.now() + store.SIGNED_IN_FOR + timedelta(seconds=1)
     monkeypatch.setattr(clock, "now", lambda: later)
-    assert store.person_signed_in(any_database, found[1]) is None
+    assert store.user_signed_in(any_database, found[1]) is None
 
 
-def test_somebody_must_remain_who_can_manage_people(any_database: Database, admin: Person) -> None:
+def test_somebody_must_remain_who_can_manage_people(any_database: Database, admin: User) -> None:
     for change in ({"role": "viewer"}, {"is_active": False}):
         with pytest.raises(UserError, match="Somebody must remain"):
-            store.change_person(any_database, admin, **change)  # type: ignore[arg-type]
-    assert store.person_by_id(any_database, admin.id).role == "admin"
+            store.change_user(any_database, admin, **change)  # type: ignore[arg-type]
+    assert store.user_by_id(any_database, admin.id).role == "admin"
 
 
-def test_an_address_is_taken_once_whatever_its_case(any_database: Database, admin: Person) -> None:
+def test_an_address_is_taken_once_whatever_its_case(any_database: Database, admin: User) -> None:
     with pytest.raises(UserError, match="already known"):
-        store.add_person(any_database, admin.workspace_id, "OLA@fern.example ", "Ola", "viewer", PASSWORD)
+        store.add_user(any_database, admin.workspace_id, "OLA@fern.example ", "Ola", "viewer", PASSWORD)
 
 
 @pytest.mark.parametrize(
@@ -73,9 +73,7 @@ def test_an_address_is_taken_once_whatever_its_case(any_database: Database, admi
         ("name", "x" * 201),
     ],
 )
-def test_a_site_that_cannot_be_measured_is_refused(
-    any_database: Database, admin: Person, field: str, value: Any
-) -> None:
+def test_a_site_that_cannot_be_measured_is_refused(any_database: Database, admin: User, field: str, value: Any) -> None:
     good = {
         "key": "fern",
         "name": "Fern",
@@ -92,11 +90,11 @@ def test_a_site_that_cannot_be_measured_is_refused(
     assert store.all_sites(any_database) == []
 
 
-def test_a_tokens_secret_is_shown_once_and_its_scopes_are_its_makers(any_database: Database, admin: Person) -> None:
+def test_a_tokens_secret_is_shown_once_and_its_scopes_are_its_makers(any_database: Database, admin: User) -> None:
     token, secret = store.make_token(any_database, admin, "CI", ["changes:write"])
     assert store.token_of(any_database, secret) == token
     assert secret not in repr(store.tokens_of(any_database, admin.workspace_id))
-    viewer = store.add_person(any_database, admin.workspace_id, "v@fern.example", "V", "viewer", PASSWORD)
+    viewer = store.add_user(any_database, admin.workspace_id, "v@fern.example", "V", "viewer", PASSWORD)
     with pytest.raises(UserError, match="may not give"):
         store.make_token(any_database, viewer, "CI", ["changes:write"])
     for scopes, days in ((["nope"], 1), ([], 1), (["changes:write"], 10**9), (["changes:write"], 0)):
@@ -106,7 +104,7 @@ def test_a_tokens_secret_is_shown_once_and_its_scopes_are_its_makers(any_databas
     assert store.token_of(any_database, secret) is None
 
 
-def test_every_deed_stands_in_the_audit_log_with_who_did_it(any_database: Database, admin: Person) -> None:
+def test_every_deed_stands_in_the_audit_log_with_who_did_it(any_database: Database, admin: User) -> None:
     site = store.add_site(any_database, admin.workspace_id, "fern", "Fern", ["fern.example"], by=admin.id)
     store.change_site(any_database, site, by=admin.id, name="Fern shop")
     store.make_token(any_database, admin, "CI", ["events:write"])
@@ -130,18 +128,18 @@ def test_the_house_secret_is_the_same_for_all_processes(any_database: Database) 
     )
 
 
-def test_who_loses_access_loses_sign_ins_and_tokens_at_once(any_database: Database, admin: Person) -> None:
-    other = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
+def test_who_loses_access_loses_sign_ins_and_tokens_at_once(any_database: Database, admin: User) -> None:
+    other = store.add_user(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
     _, secret = store.make_token(any_database, other, "CI", ["changes:write"])
     signed_in = store.sign_in(any_database, other.email, PASSWORD)
     assert signed_in is not None
-    store.change_person(any_database, other, is_active=False, by=admin.id)
+    store.change_user(any_database, other, is_active=False, by=admin.id)
     assert store.token_of(any_database, secret) is None
-    assert store.person_signed_in(any_database, signed_in[1]) is None
+    assert store.user_signed_in(any_database, signed_in[1]) is None
 
 
-def test_a_token_can_do_no_more_than_its_maker_may_now(any_database: Database, admin: Person) -> None:
-    other = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
+def test_a_token_can_do_no_more_than_its_maker_may_now(any_database: Database, admin: User) -> None:
+    other = store.add_user(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
     _, secret = store.make_token(any_database, other, "CI", ["changes:write", "figures:read", "events:write"])
 
     def may(act: str) -> bool:
@@ -150,13 +148,13 @@ def test_a_token_can_do_no_more_than_its_maker_may_now(any_database: Database, a
         return token.may(act)
 
     assert may("changes.add") and may("figures.read") and may("events.send") and not may("goals.edit")
-    store.change_person(any_database, other, role="viewer")
+    store.change_user(any_database, other, role="viewer")
     assert not may("changes.add") and not may("events.send") and may("figures.read")
-    store.change_person(any_database, other, role="admin")
+    store.change_user(any_database, other, role="admin")
     assert may("changes.add") and not may("people.edit"), "and no more than its scopes say"
 
 
-def test_a_new_password_ends_the_other_sign_ins(any_database: Database, admin: Person) -> None:
+def test_a_new_password_ends_the_other_sign_ins(any_database: Database, admin: User) -> None:
     mine, other = (store.open_session(any_database, admin, agent) for agent in ("Firefox, Linux", "Chrome, Windows"))
     assert [(s.agent, s.is_this) for s in store.sessions_of(any_database, admin, mine)] == [
         ("Chrome, Windows", False), ("Firefox, Linux", True),
@@ -165,28 +163,28 @@ def test_a_new_password_ends_the_other_sign_ins(any_database: Database, admin: P
         store.change_password(any_database, admin, "wrong", "green thumbs grow", mine)
     with pytest.raises(UserError, match="among the first"):
         store.change_password(any_database, admin, PASSWORD, "password1234", mine)
-    assert store.person_signed_in(any_database, other) == admin
+    assert store.user_signed_in(any_database, other) == admin
     store.change_password(any_database, admin, PASSWORD, "green thumbs grow", mine)
-    assert store.person_signed_in(any_database, mine) == admin
-    assert store.person_signed_in(any_database, other) is None
+    assert store.user_signed_in(any_database, mine) == admin
+    assert store.user_signed_in(any_database, other) is None
     assert store.check_password(any_database, admin.email, PASSWORD) is None
     assert store.check_password(any_database, admin.email, "green thumbs grow") == admin
 
 
-def test_a_sign_in_is_ended_by_its_name_and_only_by_its_user(any_database: Database, admin: Person) -> None:
-    jan = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
+def test_a_sign_in_is_ended_by_its_name_and_only_by_its_user(any_database: Database, admin: User) -> None:
+    jan = store.add_user(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
     mine, theirs = store.open_session(any_database, admin), store.open_session(any_database, jan)
     (session,) = store.sessions_of(any_database, jan)
     store.end_sessions(any_database, admin, session.name)
-    assert store.person_signed_in(any_database, theirs) == jan
+    assert store.user_signed_in(any_database, theirs) == jan
     store.end_sessions(any_database, jan, session.name)
-    assert store.person_signed_in(any_database, theirs) is None
-    assert store.person_signed_in(any_database, mine) == admin
+    assert store.user_signed_in(any_database, theirs) is None
+    assert store.user_signed_in(any_database, mine) == admin
 
 
-def test_the_audit_log_says_what_changed_from_what_to_what(any_database: Database, admin: Person) -> None:
-    jan = store.add_person(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
-    store.change_person(any_database, jan, role="marketing", by=admin.id)
+def test_the_audit_log_says_what_changed_from_what_to_what(any_database: Database, admin: User) -> None:
+    jan = store.add_user(any_database, admin.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
+    store.change_user(any_database, jan, role="marketing", by=admin.id)
     site = store.add_site(any_database, admin.workspace_id, "fern", "Fern", ["fern.example"], by=admin.id)
     store.change_site(any_database, site, by=admin.id, name="Fern", hosts=["fern.example", "shop.example"])
     assert store.check_password(any_database, jan.email, "a wrong guess") is None

@@ -11,7 +11,7 @@ from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import read_file
 from tandem.ads.sources.report import Hints
-from tandem.core.context import House
+from tandem.core.context import Context
 
 Bring = Callable[..., store.Import]
 HEADS = {
@@ -31,7 +31,7 @@ def table(rows: str, level: str = "campaign", currency: str = "EUR") -> str:
 
 
 @pytest.fixture
-def bring(house: House, site: Site, tmp_path: Path) -> Bring:
+def bring(ctx: Context, site: Site, tmp_path: Path) -> Bring:
     """Brings a report in and, unless told otherwise, confirms it."""
     count = 0
 
@@ -42,15 +42,15 @@ def bring(house: House, site: Site, tmp_path: Path) -> Bring:
         count += 1
         path = tmp_path / f"report-{count}.csv"
         path.write_text(text)
-        held = read_file(house, at or site, path, path.name, Hints(**hints))
+        held = read_file(ctx, at or site, path, path.name, Hints(**hints))
         if confirm and held.state == "staged":
-            held = store.confirm(house, at or site, held, is_forced)
+            held = store.confirm(ctx, at or site, held, is_forced)
         return held
 
     return bring_
 
 
-def cost_by(house: House, site: Site, by: str = "on") -> dict[Any, Decimal]:
+def cost_by(ctx: Context, site: Site, by: str = "on") -> dict[Any, Decimal]:
     """What the public view says."""
-    rows = house.warehouse.ask(f"select {by}, sum(cost) from ad_days where site = {site.id} group by {by}").rows
+    rows = ctx.warehouse.ask(f"select {by}, sum(cost) from ad_days where site = {site.id} group by {by}").rows
     return {str(key): value for key, value in rows}

@@ -20,7 +20,7 @@ from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.ads.conftest import cost_by
 from tests.connections.stub import Asked, Reply, outside
 
@@ -272,7 +272,7 @@ def test_a_system_that_is_down_is_asked_five_times(system: str) -> None:
 
 
 def test_a_poll_goes_on_where_it_was_and_asks_for_unsettled_days_again(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "HISTORY_DAYS", 40)
     spend, asked = {"value": "1.00"}, list[tuple[str, str]]()
@@ -288,20 +288,20 @@ def test_a_poll_goes_on_where_it_was_and_asks_for_unsettled_days_again(
         return reply({"data": rows, "paging": {}})
 
     with outside(answer) as stub:
-        house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+        ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
         system = next(s for s in jobs.SYSTEMS if s.id == "meta")
         given = {"account_id": "55", "token": "t", "address": stub.url}
-        held = connections.add(house, site, system, "Meta", given)
-        told = jobs.poll(house, site, held)
+        held = connections.add(ctx, site, system, "Meta", given)
+        told = jobs.poll(ctx, site, held)
         assert (told.rows, told.is_more) == (31, True)
         held = msgspec.structs.replace(held, cursor=told.cursor)
-        told = jobs.poll(house, site, held)
+        told = jobs.poll(ctx, site, held)
         assert (told.rows, told.is_more) == (9, False)
         assert asked == [(str(yesterday - timedelta(days=39)), str(yesterday - timedelta(days=9))),
                          (str(yesterday - timedelta(days=8)), str(yesterday))]  # fmt: skip
-        assert sum(cost_by(house, site).values()) == 40
+        assert sum(cost_by(ctx, site).values()) == 40
         held, spend["value"] = msgspec.structs.replace(held, cursor=told.cursor), "2.00"
-        again = jobs.poll(house, site, held)
+        again = jobs.poll(ctx, site, held)
         assert again.rows == 28  # Meta's days settle for 28 days
-        assert sum(cost_by(house, site).values()) == 40 + 28
-        assert jobs.poll(house, site, held).rows == 0
+        assert sum(cost_by(ctx, site).values()) == 40 + 28
+        assert jobs.poll(ctx, site, held).rows == 0

@@ -17,9 +17,9 @@ from tandem.ads.sources.report import Hints
 from tandem.ads.tables import ad_imports
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.base.progress import Works
+from tandem.base.progress import ProgressRegistry
 from tandem.base.warehouse import Warehouse
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tests.ads.conftest import Bring, cost_by, table
@@ -43,132 +43,132 @@ PARTIAL = """
 """
 
 
-def test_a_report_counts_once_it_is_confirmed(house: House, site: Site, bring: Bring) -> None:
+def test_a_report_counts_once_it_is_confirmed(ctx: Context, site: Site, bring: Bring) -> None:
     held = bring(table(OCTOBER), confirm=False)
     assert (held.state, held.rows, held.level, held.system) == ("staged", 3, "campaign", "google")
-    assert cost_by(house, site) == {}
-    assert [o.what for o in store.outcomes(house.database, site, held)] == ["new", "new"]
-    held = store.confirm(house, site, held)
+    assert cost_by(ctx, site) == {}
+    assert [o.what for o in store.outcomes(ctx.database, site, held)] == ["new", "new"]
+    held = store.confirm(ctx, site, held)
     assert held.state == "loaded"
-    assert cost_by(house, site) == {"2026-10-01": Decimal("12.50"), "2026-10-02": Decimal("6")}
-    sums = store.sums_of(house.database, [held])[held.id]
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("12.50"), "2026-10-02": Decimal("6")}
+    sums = store.sums_of(ctx.database, [held])[held.id]
     assert (sums.first, sums.last, sums.cost) == (date(2026, 10, 1), date(2026, 10, 2), Decimal("18.5"))
 
 
-def test_noon_is_of_the_sites_zone(house: House, site: Site, bring: Bring) -> None:
+def test_noon_is_of_the_sites_zone(ctx: Context, site: Site, bring: Bring) -> None:
     bring(table("2026-10-24 brand 1 1 1.00\n2026-10-25 brand 1 1 1.00"))
-    rows = house.warehouse.ask("select on, min(at) from ad_days group by on order by on").rows
+    rows = ctx.warehouse.ask("select on, min(at) from ad_days group by on order by on").rows
     assert [at.hour for _, at in rows] == [10, 11]  # the clocks went back in the night of the 25th
-    spans = house.warehouse.ask("select begins, ends from ad_loaded order by on").rows
+    spans = ctx.warehouse.ask("select begins, ends from ad_loaded order by on").rows
     assert [ends - begins for begins, ends in spans] == [timedelta(hours=24), timedelta(hours=25)]
 
 
 def test_a_restated_day_replaces_the_whole_day_also_when_a_campaign_is_gone(
-    house: House, site: Site, bring: Bring
+    ctx: Context, site: Site, bring: Bring
 ) -> None:
     first = bring(table(OCTOBER))
     second = bring(table(RESTATED), confirm=False)
-    told = {o.day.on.day: o for o in store.outcomes(house.database, site, second)}
+    told = {o.day.on.day: o for o in store.outcomes(ctx.database, site, second)}
     assert {day: o.what for day, o in told.items()} == {1: "replaced", 3: "new"}
     assert told[1].held_file == first.file
-    store.confirm(house, site, second)
-    assert cost_by(house, site) == {
+    store.confirm(ctx, site, second)
+    assert cost_by(ctx, site) == {
         "2026-10-01": Decimal("4.5"), "2026-10-02": Decimal("6"), "2026-10-03": Decimal("1"),
     }  # fmt: skip
-    assert cost_by(house, site, "campaign").keys() == {"brand"}
+    assert cost_by(ctx, site, "campaign").keys() == {"brand"}
 
 
-def test_the_same_file_twice_is_one_import(house: House, site: Site, bring: Bring) -> None:
+def test_the_same_file_twice_is_one_import(ctx: Context, site: Site, bring: Bring) -> None:
     first = bring(table(OCTOBER))
     again = bring(table(OCTOBER))
     assert again.id == first.id
-    assert sum(cost_by(house, site).values()) == Decimal("18.5")
-    assert house.warehouse.value("select count() from ad_rows") == 3
+    assert sum(cost_by(ctx, site).values()) == Decimal("18.5")
+    assert ctx.warehouse.value("select count() from ad_rows") == 3
 
 
-def test_a_file_that_was_taken_back_can_be_brought_again(house: House, site: Site, bring: Bring) -> None:
+def test_a_file_that_was_taken_back_can_be_brought_again(ctx: Context, site: Site, bring: Bring) -> None:
     first = bring(table(OCTOBER))
-    assert store.undo(house, site, first).state == "undone"
-    assert cost_by(house, site) == {}
+    assert store.undo(ctx, site, first).state == "undone"
+    assert cost_by(ctx, site) == {}
     assert bring(table(OCTOBER)).id != first.id
-    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+    assert sum(cost_by(ctx, site).values()) == Decimal("18.5")
 
 
-def test_taking_back_an_import_brings_back_what_stood_before(house: House, site: Site, bring: Bring) -> None:
+def test_taking_back_an_import_brings_back_what_stood_before(ctx: Context, site: Site, bring: Bring) -> None:
     bring(table(OCTOBER))
-    before = cost_by(house, site)
+    before = cost_by(ctx, site)
     second = bring(table(RESTATED))
     third = bring(table("2026-10-01 brand 1 1 99.00"))
-    store.undo(house, site, second)
-    assert cost_by(house, site) == {"2026-10-01": Decimal("99"), "2026-10-02": Decimal("6")}
-    store.undo(house, site, third)
-    assert cost_by(house, site) == before
+    store.undo(ctx, site, second)
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("99"), "2026-10-02": Decimal("6")}
+    store.undo(ctx, site, third)
+    assert cost_by(ctx, site) == before
     with pytest.raises(UserError):
-        store.undo(house, site, second)
+        store.undo(ctx, site, second)
 
 
-def test_levels_are_never_added_together(house: House, site: Site, bring: Bring) -> None:
+def test_levels_are_never_added_together(ctx: Context, site: Site, bring: Bring) -> None:
     bring(table(OCTOBER))
     fine = bring(table(FINE, "keyword"))
-    assert cost_by(house, site, "level") == {"keyword": Decimal("12.5"), "campaign": Decimal("6")}
+    assert cost_by(ctx, site, "level") == {"keyword": Decimal("12.5"), "campaign": Decimal("6")}
     coarse_again = bring(table(OCTOBER.replace("6.00", "6.10")), confirm=False)
-    told = {o.day.on.day: o.what for o in store.outcomes(house.database, site, coarse_again)}
+    told = {o.day.on.day: o.what for o in store.outcomes(ctx.database, site, coarse_again)}
     assert told == {1: "kept", 2: "replaced"}
-    store.confirm(house, site, coarse_again)
-    assert cost_by(house, site, "level") == {"keyword": Decimal("12.5"), "campaign": Decimal("6.1")}
-    store.undo(house, site, fine)  # what was kept out by the finer one counts now
-    assert cost_by(house, site, "level") == {"campaign": Decimal("18.6")}
+    store.confirm(ctx, site, coarse_again)
+    assert cost_by(ctx, site, "level") == {"keyword": Decimal("12.5"), "campaign": Decimal("6.1")}
+    store.undo(ctx, site, fine)  # what was kept out by the finer one counts now
+    assert cost_by(ctx, site, "level") == {"campaign": Decimal("18.6")}
 
 
-def test_keywords_that_hold_part_of_the_cost_do_not_replace_the_whole(house: House, site: Site, bring: Bring) -> None:
+def test_keywords_that_hold_part_of_the_cost_do_not_replace_the_whole(ctx: Context, site: Site, bring: Bring) -> None:
     bring(table(OCTOBER))
     held = bring(table(PARTIAL, "keyword"), confirm=False)
-    assert [o.what for o in store.outcomes(house.database, site, held)] == ["kept"]
-    assert [o.what for o in store.outcomes(house.database, site, held, is_forced=True)] == ["replaced"]
-    store.confirm(house, site, held, is_forced=True)
-    assert cost_by(house, site)["2026-10-01"] == Decimal("3")
+    assert [o.what for o in store.outcomes(ctx.database, site, held)] == ["kept"]
+    assert [o.what for o in store.outcomes(ctx.database, site, held, is_forced=True)] == ["replaced"]
+    store.confirm(ctx, site, held, is_forced=True)
+    assert cost_by(ctx, site)["2026-10-01"] == Decimal("3")
 
 
-def test_two_accounts_and_two_systems_do_not_replace_each_other(house: House, site: Site, bring: Bring) -> None:
+def test_two_accounts_and_two_systems_do_not_replace_each_other(ctx: Context, site: Site, bring: Bring) -> None:
     bring(table(OCTOBER))
     bring(table(OCTOBER), account="second")
     text = "Day,Campaign name,Amount spent (EUR),Impressions,Link clicks\n2026-10-01,Autumn,7.00,100,3\n"
     bring(text)
-    assert cost_by(house, site, "system") == {"google": Decimal("37"), "meta": Decimal("7")}
+    assert cost_by(ctx, site, "system") == {"google": Decimal("37"), "meta": Decimal("7")}
 
 
-def test_foreign_currency_is_converted_by_the_days_rate_and_kept(house: House, site: Site, bring: Bring) -> None:
-    rates.keep(house.database, [
+def test_foreign_currency_is_converted_by_the_days_rate_and_kept(ctx: Context, site: Site, bring: Bring) -> None:
+    rates.keep(ctx.database, [
         Rate(on=date(2026, 10, 1), currency="USD", per_eur=Decimal("1.25"), source="ecb"),
         Rate(on=date(2026, 10, 2), currency="USD", per_eur=Decimal("1.20"), source="ecb"),
     ])  # fmt: skip
     bring(table(OCTOBER, currency="USD"))
-    assert cost_by(house, site) == {"2026-10-01": Decimal("10"), "2026-10-02": Decimal("5")}
-    kept = house.warehouse.ask("select sum(original_cost), any(currency) from ad_days").rows
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("10"), "2026-10-02": Decimal("5")}
+    kept = ctx.warehouse.ask("select sum(original_cost), any(currency) from ad_days").rows
     assert kept == [(Decimal("18.5"), "USD")]
 
 
-def test_without_a_rate_nothing_is_imported(house: House, site: Site, bring: Bring) -> None:
+def test_without_a_rate_nothing_is_imported(ctx: Context, site: Site, bring: Bring) -> None:
     held = bring(table(OCTOBER, currency="USD"))
     assert held.state == "refused"
     assert [(p.code, p.values["on"]) for p in held.problems] == [("no_rate", "2026-10-01"), ("no_rate", "2026-10-02")]
-    assert house.warehouse.value("select count() from ad_rows") == 0
+    assert ctx.warehouse.value("select count() from ad_rows") == 0
 
 
 def test_a_bad_last_line_leaves_nothing_behind(
-    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tandem.ads.sources.report.Report.batches.__defaults__", (1,), raising=False)
     held = bring(table(OCTOBER) + "2026-10-02,brand,id,oops,1,1,EUR\n")
     assert (held.state, [p.line for p in held.problems]) == ("refused", [5])
-    assert house.warehouse.value("select count() from ad_rows") == 0
-    assert cost_by(house, site) == {}
+    assert ctx.warehouse.value("select count() from ad_rows") == 0
+    assert cost_by(ctx, site) == {}
 
 
 def test_a_report_that_is_stopped_leaves_nothing_behind(
-    house: House, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, works = tmp_path / "large.csv", Works()
+    path, works = tmp_path / "large.csv", ProgressRegistry()
     path.write_text(table(OCTOBER))
     add = store.Staging.add
 
@@ -180,31 +180,31 @@ def test_a_report_that_is_stopped_leaves_nothing_behind(
         work.is_stopped = True
 
     monkeypatch.setattr(store.Staging, "add", then_stop)
-    with works.watched(1, "a"), pytest.raises(UserError, match="stopped"):
-        jobs.read_file(house, site, path, "large.csv", Hints())
-    assert store.imports_of(house.database, site) == []
-    assert house.warehouse.value("select count() from ad_rows") == 0
+    with works.tracked(1, "a"), pytest.raises(UserError, match="stopped"):
+        jobs.read_file(ctx, site, path, "large.csv", Hints())
+    assert store.imports_of(ctx.database, site) == []
+    assert ctx.warehouse.value("select count() from ad_rows") == 0
 
 
-def test_an_import_killed_while_reading_never_counts(house: House, site: Site, bring: Bring) -> None:
-    held = store.begin(house.database, site, "cut.csv", "cut", "google")
-    staging = store.Staging(house, site, held)
+def test_an_import_killed_while_reading_never_counts(ctx: Context, site: Site, bring: Bring) -> None:
+    held = store.begin(ctx.database, site, "cut.csv", "cut", "google")
+    staging = store.Staging(ctx, site, held)
     staging.add([AdDay(on=date(2026, 10, 1), campaign="a", impressions=1, clicks=1, cost=Decimal(9), currency="EUR")])
-    assert cost_by(house, site) == {}
+    assert cost_by(ctx, site) == {}
     bring(table(OCTOBER))
-    _grow_old(house, held)
-    jobs.tidy(house)
-    assert store.import_of(house.database, site, held.id).state == "dropped"
-    assert house.warehouse.value("select count() from ad_rows") == 3
-    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+    _grow_old(ctx, held)
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
+    assert ctx.warehouse.value("select count() from ad_rows") == 3
+    assert sum(cost_by(ctx, site).values()) == Decimal("18.5")
 
 
 @pytest.mark.parametrize("breaks", ["insert", "note"])
 def test_a_kill_between_decision_and_switch_is_made_good(
-    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch, breaks: str
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch, breaks: str
 ) -> None:
     held = bring(table(OCTOBER), confirm=False)
-    broken: tuple[Any, str] = (house.warehouse, "insert") if breaks == "insert" else (store, "_note_state")
+    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (store, "_note_state")
 
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -212,15 +212,15 @@ def test_a_kill_between_decision_and_switch_is_made_good(
     with monkeypatch.context() as m:
         m.setattr(*broken, killed)
         with pytest.raises(KeyboardInterrupt):
-            store.confirm(house, site, held)
-    assert store.import_of(house.database, site, held.id).state == "confirmed"
-    jobs.tidy(house)
-    assert store.import_of(house.database, site, held.id).state == "loaded"
-    assert sum(cost_by(house, site).values()) == Decimal("18.5")
+            store.confirm(ctx, site, held)
+    assert store.import_of(ctx.database, site, held.id).state == "confirmed"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "loaded"
+    assert sum(cost_by(ctx, site).values()) == Decimal("18.5")
 
 
 def test_a_store_that_lost_rows_is_noticed_before_anything_counts(
-    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     real = Warehouse.insert_lines
 
@@ -230,49 +230,49 @@ def test_a_store_that_lost_rows_is_noticed_before_anything_counts(
     monkeypatch.setattr(Warehouse, "insert_lines", forgetful)
     with pytest.raises(RuntimeError, match="the event store holds"):
         bring(table(OCTOBER))
-    assert cost_by(house, site) == {}
+    assert cost_by(ctx, site) == {}
 
 
-def test_sites_do_not_see_each_other(house: House, site: Site, bring: Bring) -> None:
-    other = accounts.add_site(house.database, site.workspace_id, "oak", "Oak", ["oak.example"], "Asia/Kolkata", "EUR")
+def test_sites_do_not_see_each_other(ctx: Context, site: Site, bring: Bring) -> None:
+    other = accounts.add_site(ctx.database, site.workspace_id, "oak", "Oak", ["oak.example"], "Asia/Kolkata", "EUR")
     held = bring(table(OCTOBER))
     bring(table(OCTOBER), at=other)
-    assert cost_by(house, site) == cost_by(house, other)
+    assert cost_by(ctx, site) == cost_by(ctx, other)
     with pytest.raises(UserError):
-        store.import_of(house.database, other, held.id)
+        store.import_of(ctx.database, other, held.id)
 
 
-def test_an_api_takes_only_what_changed_and_empties_days(house: House, site: Site) -> None:
+def test_an_api_takes_only_what_changed_and_empties_days(ctx: Context, site: Site) -> None:
     days = [date(2026, 10, 1), date(2026, 10, 2)]
 
     def row(on: date, cost: str) -> AdDay:
         return AdDay(on=on, campaign="a", impressions=9, clicks=1, cost=Decimal(cost), currency="EUR", account="acc")
 
     def take(*rows: AdDay) -> int:
-        return jobs.take(house, site, "google", "Google Ads", 1, "campaign", "acc", days, [list(rows)])
+        return jobs.take(ctx, site, "google", "Google Ads", 1, "campaign", "acc", days, [list(rows)])
 
     assert take(row(days[0], "5"), row(days[1], "6")) == 2
     assert take(row(days[0], "5"), row(days[1], "6")) == 0
     assert take(row(days[0], "5"), row(days[1], "6.5")) == 1
-    assert cost_by(house, site) == {"2026-10-01": Decimal("5"), "2026-10-02": Decimal("6.5")}
-    assert house.warehouse.value("select count() from ad_rows") == 3
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("5"), "2026-10-02": Decimal("6.5")}
+    assert ctx.warehouse.value("select count() from ad_rows") == 3
     take(row(days[0], "5"))
-    assert cost_by(house, site) == {"2026-10-01": Decimal("5")}
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("5")}
 
 
-def test_drafts_are_thrown_away_after_a_day(house: House, site: Site, bring: Bring) -> None:
+def test_drafts_are_thrown_away_after_a_day(ctx: Context, site: Site, bring: Bring) -> None:
     held = bring(table(OCTOBER), confirm=False)
-    jobs.tidy(house)
-    assert store.import_of(house.database, site, held.id).state == "staged"
-    _grow_old(house, held)
-    jobs.tidy(house)
-    assert store.import_of(house.database, site, held.id).state == "dropped"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "staged"
+    _grow_old(ctx, held)
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
     with pytest.raises(UserError):
-        store.confirm(house, site, held)
+        store.confirm(ctx, site, held)
 
 
-def _grow_old(house: House, held: store.Import) -> None:
-    with house.database.write() as c:
+def _grow_old(ctx: Context, held: store.Import) -> None:
+    with ctx.database.write() as c:
         before = clock.now() - timedelta(days=2)
         c.execute(ad_imports.update().where(ad_imports.c.id == held.id).values(made_at=before))
 

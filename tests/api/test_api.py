@@ -229,8 +229,8 @@ def test_an_export_is_a_file_no_spreadsheet_runs(running: Running) -> None:
 
 
 def secret_of(running: Running, system: str, key: str = "fern") -> str:
-    house = accounts.secret(running.database, "house")
-    return hmac.new(house, f"hook:{system}:{key}".encode(), hashlib.sha256).hexdigest()
+    ctx = accounts.secret(running.database, "house")
+    return hmac.new(ctx, f"hook:{system}:{key}".encode(), hashlib.sha256).hexdigest()
 
 
 def delivered(running: Running, name: str, signature: str | None = None, key: str = "fern") -> Any:

@@ -6,7 +6,7 @@ from tandem.accounts.model import Site
 from tandem.app import healthz
 from tandem.base.errors import UserError
 from tandem.collect import health
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.inside import opened_by_admin
 
 FULL = "Only %(free)s MB are free on the disk of the data folder."
@@ -16,27 +16,27 @@ FULL = "Only %(free)s MB are free on the disk of the data folder."
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is nearly full, and more trouble behind that."""
     told = [UserError(FULL, "Make room.", status=503, free=7), UserError("The clock has moved.", "Set it.", status=503)]
-    monkeypatch.setattr(health, "troubles", lambda house: iter(told))
+    monkeypatch.setattr(health, "troubles", lambda ctx: iter(told))
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/plain", "text/html,*/*;q=0.8"])
-def test_trouble_is_told_in_two_lines_of_text(house: House, site: Site, full: None, accept: str) -> None:
-    with opened_by_admin(house, site, [healthz]) as client:
+def test_trouble_is_told_in_two_lines_of_text(ctx: Context, site: Site, full: None, accept: str) -> None:
+    with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": accept})
     assert (said.status_code, said.headers["content-type"]) == (503, "text/plain; charset=utf-8")
     assert said.text == "Only 7 MB are free on the disk of the data folder.\nMake room.\n"
 
 
-def test_trouble_is_told_as_json_where_that_is_asked_for(house: House, site: Site, full: None) -> None:
-    with opened_by_admin(house, site, [healthz]) as client:
+def test_trouble_is_told_as_json_where_that_is_asked_for(ctx: Context, site: Site, full: None) -> None:
+    with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": "application/json"})
     assert (said.status_code, said.headers["content-type"]) == (503, "application/json")
     assert said.json() == {"error": "Only 7 MB are free on the disk of the data folder.", "hint": "Make room."}
 
 
-def test_a_real_trouble_is_told_with_its_cure(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    house.settings.folder.mkdir(exist_ok=True)
-    with opened_by_admin(house, site, [healthz]) as client:
+def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx.config.folder.mkdir(exist_ok=True)
+    with opened_by_admin(ctx, site, [healthz]) as client:
         well = client.get("/healthz")
         monkeypatch.setattr(health, "LEAST_FREE", 1 << 62)
         trouble = client.get("/healthz").text.splitlines()

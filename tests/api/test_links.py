@@ -22,14 +22,14 @@ from litestar.testing import TestClient
 from tandem.accounts import store as accounts
 from tandem.accounts.permissions import Role
 from tandem.app import SLICES, make_app
+from tandem.base.config import Config
 from tandem.base.database import Database
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
 from tandem.core.auth import COOKIE, LENSES
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.demo.seed import seed
 from tandem.metrics.address import MOST_FILTERS
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
 from tests.conftest import TABLES
 from tests.routes import PAGES, ROUTES, route_of
@@ -228,13 +228,13 @@ def world(
     folder: Path = tmp_path_factory.mktemp("links")
     shutil.copy(migrated_file, folder / "records.db")
     database = Database(f"sqlite:///{folder / 'records.db'}")
-    house = House(Settings(data=str(folder)), shared_warehouse, database, SLICES, Desk(shared_warehouse))
-    seed(house, events=1_500, days=4)
-    cookies, workspace = {}, next(iter(house.sites().values())).workspace_id
+    ctx = Context(Config(data=str(folder)), shared_warehouse, database, SLICES, CachedRunner(shared_warehouse))
+    seed(ctx, events=1_500, days=4)
+    cookies, workspace = {}, next(iter(ctx.sites().values())).workspace_id
     for role in Role:
-        person = accounts.add_person(database, workspace, f"{role}@links.example", role.value, role, None)
+        person = accounts.add_user(database, workspace, f"{role}@links.example", role.value, role, None)
         cookies[role.value] = accounts.open_session(database, person)
-    with TestClient(make_app(house, runs_jobs=False)) as client:
+    with TestClient(make_app(ctx, runs_jobs=False)) as client:
         yield World(client, cookies)
 
 

@@ -1,4 +1,4 @@
-"""A metric is read by those who may read it, through every door: page, chart, explanation, export and API."""
+"""A metric is read by those who may read it, by every way: page, chart, explanation, export and API."""
 
 import html
 from typing import Any
@@ -10,7 +10,7 @@ from tandem.metrics.catalogue import FIGURES, needed
 from tandem.metrics.metric import Ratio, Unit
 from tests.served import Running
 
-DOORS = (
+WAYS = (
     "/api/figures?figures={name}",
     "/api/figures?figures=collect.visits,{name}&by=day",
     "/explain/{name}",
@@ -61,28 +61,28 @@ def test_a_ratio_needs_what_its_parts_need() -> None:
             assert needed((figure.top, figure.bottom)) <= needed((name,)), name
 
 
-def asked(browser: Any, door: str, name: str) -> Any:
-    return browser.get(door.format(name=name), follow_redirects=False)
+def asked(browser: Any, way: str, name: str) -> Any:
+    return browser.get(way.format(name=name), follow_redirects=False)
 
 
-@pytest.mark.parametrize("door", DOORS)
-def test_every_metric_that_a_viewer_may_not_read_is_closed_by_every_door(running: Running, door: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_every_metric_that_a_viewer_may_not_read_is_closed_in_every_way(running: Running, way: str) -> None:
     assert len(CLOSED) > 30
     with running.as_person("viewer") as browser:
-        answers = {name: asked(browser, door, name) for name in CLOSED}
+        answers = {name: asked(browser, way, name) for name in CLOSED}
     for name, answer in answers.items():
         assert answer.status_code == 403, (name, answer.text[:200])
         assert any(DEEDS[act] in html.unescape(answer.text) for act in (*needed((name,)), "figures.export"))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
-@pytest.mark.parametrize("door", DOORS)
-def test_each_role_reads_what_the_table_says_by_every_door(running: Running, role: str, door: str) -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_each_role_reads_what_the_table_says_in_every_way(running: Running, role: str, way: str) -> None:
     with running.as_person(role) as browser:
         for name in ONE_OF_EACH:
-            acts = needed((name,)) | ({"figures.export"} if door.startswith("/export") else set())
+            acts = needed((name,)) | ({"figures.export"} if way.startswith("/export") else set())
             expected = 200 if all(may(Role(role), act) for act in acts) else 403
-            assert asked(browser, door, name).status_code == expected, (role, name)
+            assert asked(browser, way, name).status_code == expected, (role, name)
 
 
 @pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope.endswith(":read")])
@@ -94,7 +94,7 @@ def test_a_token_reads_the_metrics_of_its_scopes_and_no_others(running: Running,
             assert answer.status_code == (200 if may_read else 403), (scope, name, answer.text[:200])
 
 
-def test_no_list_leads_to_a_closed_door(running: Running) -> None:
+def test_no_list_leads_to_what_they_may_not_read(running: Running) -> None:
     with running.as_person("viewer") as browser:
         for page in ("/jump", "/figures"):
             text = browser.get(page).text

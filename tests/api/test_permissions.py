@@ -13,7 +13,7 @@ from tandem.accounts import store
 from tandem.accounts.model import Site
 from tandem.accounts.permissions import DEEDS, MAY, SCOPES, Role
 from tandem.core.auth import COOKIE, acts_of, guard
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import ANYONE, SIGNED_IN
 from tests.routes import HANDLERS, Route, declared
 from tests.served import Running, eventually
@@ -57,12 +57,12 @@ def test_a_route_says_who_may_enter(handler: Any) -> None:
     assert acts and ({*acts} <= {*MAY} or acts in ((ANYONE,), (SIGNED_IN,)))
 
 
-def test_a_route_that_does_not_say_opens_for_nobody(house: House, site: Site) -> None:
+def test_a_route_that_does_not_say_opens_for_nobody(ctx: Context, site: Site) -> None:
     @get("/forgotten", sync_to_thread=False)
     def forgotten() -> str:
         return "open"
 
-    app = Litestar([forgotten], guards=[guard(house)])
+    app = Litestar([forgotten], guards=[guard(ctx)])
     with TestClient(app) as client:
         assert client.get("/forgotten").status_code == 500
 
@@ -175,14 +175,14 @@ def test_a_token_may_do_what_its_scopes_say_and_nothing_else(
 
 def test_a_token_loses_what_its_maker_lost(running: Running) -> None:
     db = running.database
-    maker = store.add_person(
+    maker = store.add_user(
         db, running.people["admin"].workspace_id, "dev@fern.example", "Dev", "engineering", "a long password"
     )
     running.tokens["dev"] = store.make_token(db, maker, "dev", list(SCOPES))[1]
     change = {"title": "t", "kind": "deploy"}
     with running.as_program("dev") as program:
         assert program.post("/api/changes", json=change).status_code == 201
-        store.change_person(db, maker, role="viewer")
+        store.change_user(db, maker, role="viewer")
         assert program.post("/api/changes", json=change).status_code == 403
         assert program.get("/api/changes").status_code == 200, "a viewer may still look"
 

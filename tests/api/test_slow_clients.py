@@ -58,7 +58,7 @@ def test_collectors_share_what_the_system_grants() -> None:
 
 STALLING = """
 from tandem import serve
-from tandem.base.settings import load
+from tandem.base.config import load
 
 async def app(scope, receive, send):
     if scope["type"] == "http":

@@ -66,22 +66,22 @@ def journeys(
     person: dict[int, int] | None = None,
 ) -> tuple[list[Journey], list[list[str]]]:
     """Journeys with a conversion in [since, until), and the channels of those that ended in nothing."""
-    stories: dict[int, list[tuple[datetime, int, Visit, int, float]]] = defaultdict(list)
+    touchpoints: dict[int, list[tuple[datetime, int, Visit, int, float]]] = defaultdict(list)
     for v in visits:
         if v.bot or v.site != 1 or v.at >= until:
             continue
         who = (person or {}).get(v.visitor, v.visitor)
         if v.at >= since - timedelta(days=window):
-            stories[who].append((v.at, 0, v, 0, 0.0))
+            touchpoints[who].append((v.at, 0, v, 0, 0.0))
         if goal:
             for minutes, g, amount in v.goals:
                 at = v.at + timedelta(minutes=minutes)
                 if g == goal and at < until:
-                    stories[who].append((at, 1, v, 1, amount))
+                    touchpoints[who].append((at, 1, v, 1, amount))
         elif v.orders:
-            stories[who].append((v.at, 1, v, v.orders, v.revenue))
+            touchpoints[who].append((v.at, 1, v, v.orders, v.revenue))
     won, lost = [], []
-    for story in stories.values():
+    for story in touchpoints.values():
         story.sort(key=lambda e: (e[0], e[1]))
         way: list[tuple[datetime, Visit]] = []
         is_over, had_one = False, False

@@ -37,7 +37,7 @@ def invented(seed: int) -> Journeys:
 def test_a_range_is_as_wide_as_resampling_the_journeys_finds_it(model: str) -> None:
     journeys, rng = invented(5), np.random.default_rng(6)
     credit = credit_of(journeys, pairs_of(journeys), SHARES[model](journeys))
-    low, high = interval(credit.conversions, credit.squares)
+    low, high = interval(credit.conversions, credit.sum_of_squares)
     shares = SHARES[model](journeys)
     drawn = [
         credit_of(
@@ -58,7 +58,7 @@ def test_the_range_of_the_chain_is_not_narrower_than_resampling_finds_it() -> No
 
     lost = np.random.default_rng(9).integers(0, 4, len(journeys.starts)).astype(float)
     credit = chain(journeys.weight, lost)
-    low, high = interval(credit, like(credit, equal.conversions, equal.squares))
+    low, high = interval(credit, like(credit, equal.conversions, equal.sum_of_squares))
     drawn = [chain(rng.poisson(journeys.weight).astype(float), rng.poisson(lost).astype(float)) for _ in range(400)]
     width = np.quantile(drawn, 0.975, axis=0) - np.quantile(drawn, 0.025, axis=0)
     assert ((high - low) / width > 0.7).all()

@@ -33,18 +33,18 @@ def told(given: list[tuple[list[tuple[int, int, bool]], int, int]]) -> list[Told
     ]
 
 
-def packed(stories: list[Told]) -> Journeys:
-    touches = [t for story, _, _ in stories for t in story]
-    lengths = [len(story) for story, _, _ in stories]
+def packed(touchpoints: list[Told]) -> Journeys:
+    touches = [t for story, _, _ in touchpoints for t in story]
+    lengths = [len(story) for story, _, _ in touchpoints]
     return Journeys(
         VALUES,
         np.array([t.value for t in touches]),
         np.array([t.is_direct for t in touches]),
         np.array([t.age_s for t in touches]),
         np.cumsum([0, *lengths])[:-1],
-        np.array([w for _, w, _ in stories], dtype=float),
-        np.array([m for _, _, m in stories]),
-        np.ones(len(stories), dtype=bool),
+        np.array([w for _, w, _ in touchpoints], dtype=float),
+        np.array([m for _, _, m in touchpoints]),
+        np.ones(len(touchpoints), dtype=bool),
     )
 
 
@@ -52,40 +52,40 @@ def packed(stories: list[Told]) -> Journeys:
 @given(journeys)
 @settings(max_examples=60, deadline=None)
 def test_a_model_equals_plain_loops_and_gives_away_all_there_is(model: str, given: list) -> None:  # type: ignore[type-arg]
-    stories = told(given)
-    conversions, squares, worth = [0.0] * VALUES, [0.0] * VALUES, [0.0] * VALUES
-    for touches, weight, money in stories:
+    touchpoints = told(given)
+    conversions, sum_of_squares, worth = [0.0] * VALUES, [0.0] * VALUES, [0.0] * VALUES
+    for touches, weight, money in touchpoints:
         mine = [0.0] * VALUES
         for t, share in zip(touches, naive.shares(model, touches), strict=True):
             mine[t.value] += share
         for v in range(VALUES):
             conversions[v] += weight * mine[v]
-            squares[v] += weight * mine[v] ** 2
+            sum_of_squares[v] += weight * mine[v] ** 2
             worth[v] += money * mine[v]
-    found = credit_of(packed(stories), pairs_of(packed(stories)), SHARES[model](packed(stories)))
+    found = credit_of(packed(touchpoints), pairs_of(packed(touchpoints)), SHARES[model](packed(touchpoints)))
     assert found.conversions == pytest.approx(conversions, abs=1e-9)
-    assert found.squares == pytest.approx(squares, abs=1e-9)
+    assert found.sum_of_squares == pytest.approx(sum_of_squares, abs=1e-9)
     assert found.worth == pytest.approx(worth, abs=1e-7)
-    assert found.conversions.sum() == pytest.approx(sum(w for _, w, _ in stories))
-    assert found.worth.sum() == pytest.approx(sum(m for _, _, m in stories), abs=1e-7)
+    assert found.conversions.sum() == pytest.approx(sum(w for _, w, _ in touchpoints))
+    assert found.worth.sum() == pytest.approx(sum(m for _, _, m in touchpoints), abs=1e-7)
     assert (found.conversions >= 0).all()
 
 
 @given(journeys)
 @settings(max_examples=25, deadline=None)
 def test_the_shapley_value_equals_its_definition_over_all_coalitions(given: list) -> None:  # type: ignore[type-arg]
-    stories = told(given)
-    paths = [(tuple(t.value for t in touches), float(weight), 0.0) for touches, weight, _ in stories]
-    found = credit_of(packed(stories), pairs_of(packed(stories)), SHARES["shapley"](packed(stories)))
+    touchpoints = told(given)
+    paths = [(tuple(t.value for t in touches), float(weight), 0.0) for touches, weight, _ in touchpoints]
+    found = credit_of(packed(touchpoints), pairs_of(packed(touchpoints)), SHARES["shapley"](packed(touchpoints)))
     assert found.conversions == pytest.approx(naive.shapley_by_coalitions(paths, VALUES), abs=1e-9)
 
 
 @given(journeys)
 @settings(max_examples=40, deadline=None)
 def test_a_value_is_present_once_in_each_journey_that_holds_it(given: list) -> None:  # type: ignore[type-arg]
-    stories = told(given)
-    expected = [sum(w for touches, w, _ in stories if any(t.value == v for t in touches)) for v in range(VALUES)]
-    assert present(packed(stories)).tolist() == expected
+    touchpoints = told(given)
+    expected = [sum(w for touches, w, _ in touchpoints if any(t.value == v for t in touches)) for v in range(VALUES)]
+    assert present(packed(touchpoints)).tolist() == expected
 
 
 def test_a_half_life_is_seven_days() -> None:
@@ -119,7 +119,7 @@ stories_with_costs = st.lists(
 )
 @settings(max_examples=80, deadline=None)
 def test_payback_is_that_of_plain_loops(told: list[tuple[list[int], int, int]], costs: list[int], model: str) -> None:
-    stories = [
+    touchpoints = [
         (
             [naive.Touch(v, (days - i * days / len(values)) * 86_400, False) for i, v in enumerate(values)],
             1,
@@ -127,14 +127,14 @@ def test_payback_is_that_of_plain_loops(told: list[tuple[list[int], int, int]], 
         )
         for values, days, money in told
     ]
-    journeys = packed(stories)
+    journeys = packed(touchpoints)
     shares = SHARES[model](journeys)
     worth = credit_of(journeys, pairs_of(journeys), shares).worth
     found = payback_days(journeys, shares, worth, np.array(costs, float))
     for value, cost in enumerate(costs):
         incomes = sorted(
             (touches[0].age_s / 86_400, money * share)
-            for touches, _, money in stories
+            for touches, _, money in touchpoints
             for touch, share in zip(touches, naive.shares(model, touches), strict=True)
             if touch.value == value
         )

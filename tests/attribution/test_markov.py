@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tandem.attribution.model import markov as chain
 from tandem.attribution.model.credits import NOTHING, counted_steps, together
-from tandem.attribution.model.markov import Steps, markov, steps_of
+from tandem.attribution.model.markov import Transitions, markov, steps_of
 from tests.attribution import naive
 
 SAMPLE = Path("/work/shared/reference/data/attribution")
@@ -22,7 +22,7 @@ path = st.tuples(
 paths = st.lists(path, min_size=1, max_size=15).filter(lambda ps: any(c for _, c, _ in ps))
 
 
-def packed(told: list[naive.Path], order: int, values: int = VALUES) -> Steps:
+def packed(told: list[naive.Path], order: int, values: int = VALUES) -> Transitions:
     touches = np.array([v for story, _, _ in told for v in story], dtype=np.int64)
     starts = np.cumsum([0, *(len(story) for story, _, _ in told)])[:-1]
     won, lost = (np.array([p[i] for p in told], dtype=float) for i in (1, 2))
@@ -55,8 +55,8 @@ def test_steps_counted_in_two_parts_are_the_steps_of_all(one: list[naive.Path], 
     counted: dict[tuple[int, int], float] = {}
     for state, onto, weight in zip(parts.state.tolist(), parts.onto.tolist(), parts.weight.tolist(), strict=True):
         counted[state, onto] = counted.get((state, onto), 0.0) + weight
-    steps = zip(whole.state.tolist(), whole.onto.tolist(), whole.weight.tolist(), strict=True)
-    assert counted == {(state, onto): pytest.approx(weight) for state, onto, weight in steps}
+    transitions = zip(whole.state.tolist(), whole.onto.tolist(), whole.weight.tolist(), strict=True)
+    assert counted == {(state, onto): pytest.approx(weight) for state, onto, weight in transitions}
     assert markov(parts).credit == pytest.approx(markov(whole).credit)
 
 
@@ -83,7 +83,7 @@ def test_wide_splits_take_the_first_order_only() -> None:
         markov(packed([((0, 70), 1.0, 0.0)], 2, values=80))
 
 
-def invented(values: int, people: int, stickiness: float, seed: int) -> Steps:
+def invented(values: int, people: int, stickiness: float, seed: int) -> Transitions:
     """Journeys over many values by popularity; `stickiness` of their touches stay within a kin of fifty."""
     rng = np.random.default_rng(seed)
     lengths = rng.geometric(0.2, people)
@@ -100,16 +100,16 @@ def invented(values: int, people: int, stickiness: float, seed: int) -> Steps:
 def test_over_thousands_of_values_credit_is_nearly_exact_and_says_how_nearly(
     stickiness: float, within: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps = invented(1500, 60_000, stickiness, seed=3)
-    exact = markov(steps)
+    transitions = invented(1500, 60_000, stickiness, seed=3)
+    exact = markov(transitions)
     monkeypatch.setattr(chain, "DENSE", 100)
-    quick = markov(steps)
+    quick = markov(transitions)
     off = np.abs(quick.credit - exact.credit) / np.maximum(exact.credit, 1.0)
     assert off.max() < within
     assert off.max() < 5 * quick.error < 5e-2
     largest = np.argsort(exact.credit)[::-1][: chain.CHECKED]
     assert quick.credit[largest] == pytest.approx(exact.credit[largest], rel=3 * off.mean() + 1e-9)
-    assert quick.credit.sum() == pytest.approx(steps.conversions)
+    assert quick.credit.sum() == pytest.approx(transitions.conversions)
 
 
 def test_one_endless_journey_does_not_last_forever() -> None:

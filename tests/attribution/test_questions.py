@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.attribution import questions, store
+from tandem.attribution import queries, store
 from tandem.attribution.model.ask import checked
 from tandem.attribution.model.report import LONE
 from tandem.attribution.model.sankey import END, HEIGHT, OTHERS, sankey
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_store import SINCE, ask
 
@@ -32,10 +32,10 @@ VISITS = [
 ]
 
 
-def test_rows_ways_times_and_customers(house: House) -> None:
-    put(house.warehouse, VISITS)
+def test_rows_ways_times_and_customers(ctx: Context) -> None:
+    put(ctx.warehouse, VISITS)
     before = ask(since=SINCE - 30 * DAY, until=SINCE)
-    found = questions.answered(house.warehouse, ask(), "linear", before)
+    found = queries.answered(ctx.warehouse, ask(), "linear", before)
     rows = {r.key: r for r in found.rows}
     third = pytest.approx(1 / 3)
     assert (rows["Paid Search"].credit, rows["Direct"].credit, rows["Email"].credit) == (
@@ -58,25 +58,25 @@ def test_rows_ways_times_and_customers(house: House) -> None:
     assert [(b.name, b.conversions) for b in course.lengths if b.conversions] == [("1", 3.0), ("3", 1.0)]
 
 
-def test_cost_meets_credit_by_name_however_it_is_written(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    put(house.warehouse, VISITS)
+def test_cost_meets_credit_by_name_however_it_is_written(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(ctx.warehouse, VISITS)
     spent = [
         store.Spend(name="paid_search", cost=Decimal(30), clicks=9),
         store.Spend(name="Print", cost=Decimal(5), clicks=0),
     ]
     monkeypatch.setattr(store, "spend", lambda warehouse, question: spent)
-    found = questions.answered(house.warehouse, ask(), "last")
+    found = queries.answered(ctx.warehouse, ask(), "last")
     paid = next(r for r in found.rows if r.key == "Paid Search")
     assert (paid.credit, paid.cost, paid.cost_per_conversion) == (2.0, 30.0, 15.0)
     assert (paid.roas, paid.romi) == (2.0, 1.0)
     assert (found.cost, found.unplaced_cost) == (35.0, 5.0)
-    filtered = questions.answered(house.warehouse, ask(filters=(("channel", "is", ("Email",)),)), "last")
+    filtered = queries.answered(ctx.warehouse, ask(filters=(("channel", "is", ("Email",)),)), "last")
     assert filtered.cost is None
 
 
-def test_conversions_without_a_visit_have_a_row_of_their_own(house: House) -> None:
-    put(house.warehouse, [Visit(1, START + 50 * DAY, "Email", goals=((3 * 24 * 60, 1, 9.0), (5, 1, 1.0)))])
-    found = questions.answered(house.warehouse, ask(kind="goal", key="1", window=1), "markov")
+def test_conversions_without_a_visit_have_a_row_of_their_own(ctx: Context) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", goals=((3 * 24 * 60, 1, 9.0), (5, 1, 1.0)))])
+    found = queries.answered(ctx.warehouse, ask(kind="goal", key="1", window=1), "markov")
     assert {r.key: r.credit for r in found.rows} == {"Email": 1.0, LONE: 1.0}
 
 

@@ -6,11 +6,11 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
-from tandem.attribution import questions, store
+from tandem.attribution import queries, store
 from tandem.attribution.model.report import Definition, Result, differences
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_store import ask
 
@@ -24,7 +24,7 @@ RESULT = Result(conversions=3.0, worth=30.5, rows=[("Email", 2.0, 0.2, 7.0, 20.0
 
 def test_a_report_is_kept_with_its_maker_and_comes_back_whole(any_database: Database) -> None:
     workspace = accounts.make_workspace(any_database, "Fern")
-    person = accounts.add_person(any_database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
+    person = accounts.add_user(any_database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
     site = accounts.add_site(any_database, workspace, "fern", "Fern", ["a.example"], "Europe/Warsaw", "EUR", "cookie")
     other = accounts.add_site(any_database, workspace, "oak", "Oak", ["b.example"], "Europe/Warsaw", "EUR", "cookie")
     first = store.keep(any_database, site, " For the board ", DEFINITION, RESULT, person.id)
@@ -48,15 +48,15 @@ def test_differences_name_every_value_of_either_side() -> None:
     assert not any(d.is_changed for d in differences(RESULT, RESULT))
 
 
-def test_a_late_order_changes_today_and_not_the_report(house: House, site: Site) -> None:
+def test_a_late_order_changes_today_and_not_the_report(ctx: Context, site: Site) -> None:
     early = [Visit(1, START + timedelta(days=50), "Email", orders=1, revenue=50)]
-    put(house.warehouse, early)
-    first = questions.answered(house.warehouse, ask(), "linear")
-    kept = store.keep(house.database, site, "November", DEFINITION, first.result, None)
+    put(ctx.warehouse, early)
+    first = queries.answered(ctx.warehouse, ask(), "linear")
+    kept = store.keep(ctx.database, site, "November", DEFINITION, first.result, None)
     late = Visit(2, START + timedelta(days=51), "Direct", orders=1, revenue=10)
-    put(house.warehouse, [*early, late])
-    today = questions.answered(house.warehouse, ask(), "linear")
-    assert store.report_of(house.database, site, kept).result == first.result
+    put(ctx.warehouse, [*early, late])
+    today = queries.answered(ctx.warehouse, ask(), "linear")
+    assert store.report_of(ctx.database, site, kept).result == first.result
     assert {d.key: (d.kept, d.now) for d in differences(first.result, today.result)} == {
         "Email": (1.0, 1.0), "Direct": (0.0, 1.0),
     }  # fmt: skip

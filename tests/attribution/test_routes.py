@@ -11,90 +11,90 @@ from litestar import Litestar
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
-from tandem.attribution import questions, routes, store
+from tandem.attribution import queries, routes, store
 from tandem.attribution.routes import ROUTES
 from tandem.base import clock
 from tandem.collect import store as collect
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.metrics.comparison import Reason
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_questions import DAY, VISITS
 from tests.inside import opened_by_admin
 
 SPAN = "period=2026-10-11..2026-11-09"
-Door = TestClient[Litestar]
+Ingest = TestClient[Litestar]
 
 
 @pytest.fixture
-def door(house: House, site: Site) -> Iterator[Door]:
-    put(house.warehouse, VISITS)
-    with opened_by_admin(house, site, ROUTES) as client:
+def ingest(ctx: Context, site: Site) -> Iterator[Ingest]:
+    put(ctx.warehouse, VISITS)
+    with opened_by_admin(ctx, site, ROUTES) as client:
         yield client
 
 
-def rows(door: Door, query: str) -> dict[str, dict[str, Any]]:
-    answer = door.get(f"/money/export?{SPAN}&format=json&{query}")
+def rows(ingest: Ingest, query: str) -> dict[str, dict[str, Any]]:
+    answer = ingest.get(f"/money/export?{SPAN}&format=json&{query}")
     assert answer.status_code == 200, answer.text
     return {row["value"]: row for row in answer.json()}
 
 
-def test_the_answer_stands_above_everything(door: Door) -> None:
-    page = door.get(f"/money?{SPAN}&model=first").text
+def test_the_answer_stands_above_everything(ingest: Ingest) -> None:
+    page = ingest.get(f"/money?{SPAN}&model=first").text
     assert "Paid Search brought" in page
     assert "<b>75.0%</b>" in page
     assert "of 4 conversions (Orders) and €150.00" in page
     assert "9 Nov 2026" in page
 
 
-def test_choices_in_the_address_choose(door: Door) -> None:
-    assert rows(door, "model=last")["Paid Search"]["credit"] == 2.0
-    assert rows(door, "model=first")["Paid Search"]["credit"] == 3.0
-    assert set(rows(door, "split=source")) == {"paid search", "email", "direct"}
-    short = rows(door, "model=first&window=1")
+def test_choices_in_the_address_choose(ingest: Ingest) -> None:
+    assert rows(ingest, "model=last")["Paid Search"]["credit"] == 2.0
+    assert rows(ingest, "model=first")["Paid Search"]["credit"] == 3.0
+    assert set(rows(ingest, "split=source")) == {"paid search", "email", "direct"}
+    short = rows(ingest, "model=first&window=1")
     assert (short["Paid Search"]["credit"], short["Email"]["credit"]) == (2.0, 1.0)
-    assert set(rows(door, "f=channel:is:Email&model=linear")) == {"Paid Search", "Email", "Direct"}
-    assert rows(door, "f=channel:is:Email&model=last")["Direct"]["credit"] == 2.0
+    assert set(rows(ingest, "f=channel:is:Email&model=linear")) == {"Paid Search", "Email", "Direct"}
+    assert rows(ingest, "f=channel:is:Email&model=last")["Direct"]["credit"] == 2.0
 
 
-def test_an_export_refuses_a_filter_that_does_not_fit_and_the_page_links_to_one_that_does(door: Door) -> None:
-    refused = door.get(f"/money/export?{SPAN}&f=page:is:/cart", headers={"accept": "application/json"})
+def test_an_export_refuses_a_filter_that_does_not_fit_and_the_page_links_to_one_that_does(ingest: Ingest) -> None:
+    refused = ingest.get(f"/money/export?{SPAN}&f=page:is:/cart", headers={"accept": "application/json"})
     assert refused.status_code == 400
     assert refused.json()["error"] == "This export cannot be filtered by Page."
-    page = door.get(f"/money?{SPAN}&f=page:is:/cart&f=channel:is:Email").text
+    page = ingest.get(f"/money?{SPAN}&f=page:is:/cart&f=channel:is:Email").text
     link = unescape(page[page.index("/money/export") :].partition('"')[0])
     assert "channel" in link and "page%3A" not in link
-    assert door.get(link).status_code == 200
+    assert ingest.get(link).status_code == 200
 
 
-def test_an_export_is_a_table_that_no_spreadsheet_runs(door: Door) -> None:
-    answer = door.get(f"/money/export?{SPAN}&model=shapley")
+def test_an_export_is_a_table_that_no_spreadsheet_runs(ingest: Ingest) -> None:
+    answer = ingest.get(f"/money/export?{SPAN}&model=shapley")
     assert answer.headers["content-disposition"].endswith('-money-channel-shapley-2026-10-11-2026-11-09.csv"')
     found = list(csv.DictReader(io.StringIO(answer.text)))
     assert sum(float(row["credit"]) for row in found) == pytest.approx(4)
     assert sum(float(row["by_markov"]) for row in found) == pytest.approx(4, abs=1e-4)
-    assert door.get(f"/money/export?{SPAN}&format=xml").status_code == 400
+    assert ingest.get(f"/money/export?{SPAN}&format=xml").status_code == 400
 
 
-def test_what_is_this_shows_the_question_as_run(door: Door) -> None:
-    panel = door.get(f"/money/explain?{SPAN}&window=14").text
+def test_what_is_this_shows_the_question_as_run(ingest: Ingest) -> None:
+    panel = ingest.get(f"/money/explain?{SPAN}&window=14").text
     assert "from {facts:Identifier}" in panel
     assert "<code>conversion_facts</code>" in panel
     assert "<code>14</code>" in panel
 
 
-def test_a_kept_report_shows_then_and_now(door: Door, house: House, site: Site) -> None:
-    kept = door.post(f"/money/reports?{SPAN}&model=linear", data={"name": "Board meeting"})
+def test_a_kept_report_shows_then_and_now(ingest: Ingest, ctx: Context, site: Site) -> None:
+    kept = ingest.post(f"/money/reports?{SPAN}&model=linear", data={"name": "Board meeting"})
     assert kept.headers["hx-redirect"] == "/money/reports/1?site=fern"
-    page = door.get("/money/reports/1?site=fern").text
+    page = ingest.get("/money/reports/1?site=fern").text
     assert "What was reported in “Board meeting”?" in page
     assert "The same question has the same answer today." in page
-    house.warehouse.do("alter table visit_rows delete where visitor = 2 settings mutations_sync = 1")
-    house.runner.look_again()
-    page = door.get("/money/reports/1?site=fern").text
+    ctx.warehouse.do("alter table visit_rows delete where visitor = 2 settings mutations_sync = 1")
+    ctx.runner.look_again()
+    page = ingest.get("/money/reports/1?site=fern").text
     assert "The same question has another answer today" in page
     assert "−2" in page
-    assert store.report_of(house.database, site, 1).result.conversions == 4.0
-    assert "Board meeting" in door.get("/money").text
+    assert store.report_of(ctx.database, site, 1).result.conversions == 4.0
+    assert "Board meeting" in ingest.get("/money").text
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_a_kept_report_shows_then_and_now(door: Door, house: House, site: Site) 
         ("conversion=goal:77", "no conversion"), ("split=visitor", "cannot be split"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_told(door: Door, query: str, said: str) -> None:
-    answer = door.get(f"/money?{query}", headers={"accept": "application/json"})
+def test_what_does_not_fit_is_told(ingest: Ingest, query: str, said: str) -> None:
+    answer = ingest.get(f"/money?{query}", headers={"accept": "application/json"})
     assert answer.status_code in (400, 404)
     assert said in answer.json()["error"]
 
 
-def test_a_filter_that_money_cannot_apply_stays_crossed_out_and_the_page_shows(door: Door) -> None:
-    answer = door.get("/money?f=page:is:/x&f=channel:is:Direct")
+def test_a_filter_that_money_cannot_apply_stays_crossed_out_and_the_page_shows(ingest: Ingest) -> None:
+    answer = ingest.get("/money?f=page:is:/x&f=channel:is:Direct")
     assert answer.status_code == 200
     assert "This page cannot be filtered by Page." in answer.text and answer.text.count('class="chip off"') == 1
 
@@ -119,11 +119,11 @@ def test_a_filter_that_money_cannot_apply_stays_crossed_out_and_the_page_shows(d
 # ── which conversion, and what is claimed of it ──
 
 
-def goals(house: House, site: Site, *names: str) -> None:
+def goals(ctx: Context, site: Site, *names: str) -> None:
     """Goals of the site, 1, 2 and so on; the first is the main one."""
     for name in names:
-        collect.add_goal(house.database, site, name, "event", name.lower())
-    house.offers.goal_names = lambda site: {str(g.id): g.name for g in collect.goals_of(house.database, site)}
+        collect.add_goal(ctx.database, site, name, "event", name.lower())
+    ctx.offers.goal_names = lambda site: {str(g.id): g.name for g in collect.goals_of(ctx.database, site)}
 
 
 def answer_of(page: str) -> str:
@@ -132,7 +132,7 @@ def answer_of(page: str) -> str:
 
 
 def test_one_series_has_one_verdict_whatever_its_name(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Orders and the goal that they reach are the same conversions; how other goals scatter is no matter of theirs."""
     monkeypatch.setattr(clock, "now", lambda: START + 91 * DAY)
@@ -143,9 +143,9 @@ def test_one_series_has_one_verdict_whatever_its_name(
             visits.append(Visit(visitor := visitor + 1, at, "Email", orders=1, revenue=9, goals=((0, 1, 9.0),)))
         for _ in range(400 if day % 3 == 0 else 0):
             visits.append(Visit(visitor := visitor + 1, at, "Direct", goals=((0, 2, 0.0),)))
-    put(house.warehouse, visits)
-    goals(house, site, "Purchase", "Download")
-    with opened_by_admin(house, site, ROUTES) as browser:
+    put(ctx.warehouse, visits)
+    goals(ctx, site, "Purchase", "Download")
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         found = {
             c: browser.get(f"/money?period=2026-10-31..2026-11-29&conversion={c}").text for c in ("orders", "goal:1")
         }
@@ -154,34 +154,34 @@ def test_one_series_has_one_verdict_whatever_its_name(
         assert '<span class="good">+40%</span>' in answer_of(page) and "could be chance" not in page
 
 
-def test_money_rests_on_the_main_goal_where_that_is_no_order(house: House, site: Site) -> None:
+def test_money_rests_on_the_main_goal_where_that_is_no_order(ctx: Context, site: Site) -> None:
     quotes = [Visit(n, START + 50 * DAY, "Email", goals=((1, 1, 0.0),)) for n in (1, 2)]
-    put(house.warehouse, [*quotes, Visit(3, START + 51 * DAY, "Direct", orders=1, revenue=5)])
-    goals(house, site, "Quote", "Purchase")
-    with opened_by_admin(house, site, ROUTES) as browser:
+    put(ctx.warehouse, [*quotes, Visit(3, START + 51 * DAY, "Direct", orders=1, revenue=5)])
+    goals(ctx, site, "Quote", "Purchase")
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(f"/money?{SPAN}").text
         assert "Email brought 100% of 2 conversions (Quote)" in answer_of(page)
         assert "conversion=orders" in page, "orders can still be chosen"
         assert "of 1 conversion (Orders)" in answer_of(browser.get(f"/money?{SPAN}&conversion=orders").text)
         assert [r["value"] for r in browser.get(f"/money/export?{SPAN}&format=json").json()] == ["Email"]
         assert browser.post(f"/money/reports?{SPAN}", data={"name": "Quotes"}).status_code in (200, 201)
-    assert store.report_of(house.database, site, 1).definition.key == "1"
+    assert store.report_of(ctx.database, site, 1).definition.key == "1"
 
 
-def test_money_rests_on_orders_where_the_main_goal_is_one_and_where_there_is_none(house: House, site: Site) -> None:
-    put(house.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=5, goals=((1, 1, 5.0),))])
-    with opened_by_admin(house, site, ROUTES) as browser:
+def test_money_rests_on_orders_where_the_main_goal_is_one_and_where_there_is_none(ctx: Context, site: Site) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=5, goals=((1, 1, 5.0),))])
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         assert "(Orders)" in answer_of(browser.get(f"/money?{SPAN}").text)
-        goals(house, site, "Purchase")
-        house.look_again()
+        goals(ctx, site, "Purchase")
+        ctx.look_again()
         assert "(Orders)" in answer_of(browser.get(f"/money?{SPAN}").text)
 
 
-def test_nothing_is_explained_by_its_true_reason(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_explained_by_its_true_reason(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: START + 60 * DAY)
-    put(house.warehouse, [Visit(1, START + 50 * DAY, "Email")])
-    goals(house, site, "Quote")
-    with opened_by_admin(house, site, ROUTES) as browser:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email")])
+    goals(ctx, site, "Quote")
+    with opened_by_admin(ctx, site, ROUTES) as browser:
 
         def answer(period: str, more: str = "") -> str:
             return answer_of(browser.get(f"/money?period={period}{more}").text)
@@ -195,17 +195,17 @@ def test_nothing_is_explained_by_its_true_reason(house: House, site: Site, monke
 
 
 def test_a_return_is_claimed_only_of_figures_that_are_final(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put(house.warehouse, [Visit(n, START + n * DAY, "Paid Search", orders=1, revenue=40) for n in range(1, 61)])
-    monkeypatch.setattr(questions, "_costs", lambda *_: ({"Paid Search": (100.0, 10)}, 0.0))
-    with opened_by_admin(house, site, ROUTES) as browser:
+    put(ctx.warehouse, [Visit(n, START + n * DAY, "Paid Search", orders=1, revenue=40) for n in range(1, 61)])
+    monkeypatch.setattr(queries, "_costs", lambda *_: ({"Paid Search": (100.0, 10)}, 0.0))
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         monkeypatch.setattr(clock, "now", lambda: START + 59 * DAY)
         fresh = browser.get("/money?period=2026-10-11..2026-10-30").text
         assert "× its cost" not in answer_of(fresh) and fresh.count(">not final</span>") == 4
         assert "Not final: Ad cost: the last 3 days still change." in fresh
         monkeypatch.setattr(clock, "now", lambda: START + 80 * DAY)
-        house.look_again()
+        ctx.look_again()
         final = browser.get("/money?period=2026-10-11..2026-10-30").text
         assert "8.0 × its cost" in answer_of(final) and "not final" not in final.lower()
         monkeypatch.setattr(routes, "unripe", lambda *_: Reason(why="young", share=0.18))

@@ -13,7 +13,7 @@ from tandem.attribution import store
 from tandem.attribution.model.ask import Ask
 from tandem.attribution.model.credits import by_all_models
 from tandem.base.warehouse import Warehouse
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.query import Question
 from tandem.crm import store as crm
 from tandem.crm.model.deal import DealFact
@@ -119,7 +119,7 @@ def test_journeys_and_credits_equal_plain_loops(both: Both, goal: int, window: i
 
 
 def test_a_merged_person_has_one_journey_though_the_browsers_lie_on_different_shards(
-    both: Both, house: House, site: Site
+    both: Both, ctx: Context, site: Site
 ) -> None:
     warehouse = both[0]
     put(
@@ -129,8 +129,8 @@ def test_a_merged_person_has_one_journey_though_the_browsers_lie_on_different_sh
     )
     assert [n for n, w in _credits(warehouse, "first").items() if w] == ["Direct"]
     office = Identifier("phone", "+48600100200")
-    people.record(house, site, [Link(a=visitor(v), b=office, at=START, source="form", ref="") for v in (1, 2, 3, 4)])
-    stitch_where_needed(house)
+    people.record(ctx, site, [Link(a=visitor(v), b=office, at=START, source="form", ref="") for v in (1, 2, 3, 4)])
+    stitch_where_needed(ctx)
     reload_shards(both)
     for engine in both:
         assert {n: w for n, w in _credits(engine, "first").items() if w} == {"Paid Search": 1.0}
@@ -236,7 +236,7 @@ def test_a_call_counts_by_parts_to_its_likely_visits_and_else_to_its_caller(both
 
 
 def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of_calls(
-    both: Both, house: House, site: Site
+    both: Both, ctx: Context, site: Site
 ) -> None:
     warehouse, at = both[0], START + 50 * DAY
     put(warehouse, [Visit(101, at, "Paid Search"), Visit(102, at, "Direct")])
@@ -248,7 +248,7 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
         "channel": ["Offline", "Offline", "Direct"], "campaign": ["A4", "A4", ""], "version": [1, 1, 1],
         "how": ["static", "static", "number"],
     })  # fmt: skip
-    page = house.runner.ask(Question(
+    page = ctx.runner.ask(Question(
         site=1, zone="UTC", figures=("calls.calls",), since=SINCE, until=UNTIL, by=("channel",),
     ))  # fmt: skip
     for engine in both:
@@ -262,11 +262,11 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
     assert {row.key[0]: row.figures["calls.calls"] for row in page.rows}["Offline"] == 2
 
 
-def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: House, site: Site) -> None:
+def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, ctx: Context, site: Site) -> None:
     at = START + 50 * DAY
     put(both[0], [Visit(101, at, "Paid Search"), Visit(102, at, "Email"), Visit(102, at + DAY, "Direct")])
     deal = {"system": "webhook", "updated_at": at + 20 * DAY, "currency": site.currency}
-    crm.record(house, site, 1, [
+    crm.record(ctx, site, 1, [
         DealFact(id="1", created_at=at + DAY / 2, client=f"{101:016x}", stage="Paid", stage_kind="won",
                  amount=Decimal(900), refunded=Decimal(100), cost=Decimal(500), **deal),
         DealFact(id="2", created_at=at + 2 * DAY, client=f"{102:016x}", stage="Paid", stage_kind="won",
@@ -274,12 +274,12 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: 
         DealFact(id="3", created_at=at + 3 * DAY, stage="Talks", stage_kind="open", **deal),
         DealFact(id="4", created_at=UNTIL + DAY, stage="Talks", **deal | {"updated_at": UNTIL + DAY}),
     ])  # fmt: skip
-    stitch_where_needed(house)
+    stitch_where_needed(ctx)
     reload_shards(both)
-    desk = house.runner
+    runner = ctx.runner
     figures = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue", "crm.margin")
     asked = Question(site=site.id, zone="UTC", figures=figures, since=SINCE, until=UNTIL)
-    figure = desk.ask(asked).total
+    figure = runner.ask(asked).total
     for engine in both:
         totals = {kind: store.totals(engine, ask(kind=kind)) for kind in ("leads", "qualified", "won", "margin")}
         assert [totals[k].conversions for k in totals] == [3, 2, 2, 1]
@@ -294,22 +294,22 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, house: 
 
 
 def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_of_deals(
-    both: Both, house: House, site: Site
+    both: Both, ctx: Context, site: Site
 ) -> None:
     at = START + 50 * DAY
     put(both[0], [Visit(101, at, "Organic Search"), Visit(103, at, "Direct"), Visit(103, at + 3 * DAY, "Email")])
     deal = {"system": "webhook", "updated_at": at + 20 * DAY, "stage": "Paid", "stage_kind": "won"}
     google = {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "Only the CRM knows"}
-    crm.record(house, site, 1, [
+    crm.record(ctx, site, 1, [
         DealFact(id="1", created_at=at + DAY, amount=Decimal(500), **google, **deal),
         DealFact(id="2", created_at=at + DAY, amount=Decimal(300), client=f"{101:016x}", **google, **deal),
         DealFact(id="3", created_at=at + DAY, amount=Decimal(200), client=f"{103:016x}", **google, **deal),
         DealFact(id="4", created_at=at + DAY, amount=Decimal(100), **deal),
     ])  # fmt: skip
-    stitch_where_needed(house)
+    stitch_where_needed(ctx)
     reload_shards(both)
     asked = Question(site=site.id, zone="UTC", figures=("crm.won",), since=SINCE, until=UNTIL, by=("channel",))
-    page = {row.key[0]: row.figures["crm.won"] for row in house.runner.ask(asked).rows}
+    page = {row.key[0]: row.figures["crm.won"] for row in ctx.runner.ask(asked).rows}
     assert page == {"Organic Search": 1, "Paid Search": 2, "Unassigned": 1}
     for engine in both:
         assert {n: w for n, w in _credits(engine, "last", kind="won").items() if w} == {

@@ -9,8 +9,8 @@ from tandem.app import make_app
 from tandem.base import crowd
 from tandem.base.crowd import WINDOW_S, Crowd
 from tandem.base.deadline import CLOSES
-from tandem.collect.door import Door
-from tandem.core.context import House
+from tandem.collect.ingest import Ingest
+from tandem.core.context import Context
 
 
 @pytest.fixture
@@ -21,45 +21,45 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_who_was_there_first_stays_and_the_rest_is_closed(clock: list[float]) -> None:
-    doors = Crowd(most=3)
+    places = Crowd(most=3)
     for _ in range(5):
-        assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(5)] == [False] * 3 + [True] * 2
-        assert not doors.is_one_too_many("203.0.113.8", "0"), "somebody else"
+        assert [places.is_one_too_many("203.0.113.9", str(port)) for port in range(5)] == [False] * 3 + [True] * 2
+        assert not places.is_one_too_many("203.0.113.8", "0"), "somebody else"
         clock[0] += WINDOW_S / 2
 
 
 def test_places_of_the_silent_are_given_to_others(clock: list[float]) -> None:
-    doors = Crowd(most=2)
-    assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(3)] == [False, False, True]
+    places = Crowd(most=2)
+    assert [places.is_one_too_many("203.0.113.9", str(port)) for port in range(3)] == [False, False, True]
     clock[0] += 2 * WINDOW_S
-    assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(2, 5)] == [False, False, True]
+    assert [places.is_one_too_many("203.0.113.9", str(port)) for port in range(2, 5)] == [False, False, True]
 
 
 def test_a_connection_that_asks_again_counts_once(clock: list[float]) -> None:
-    doors = Crowd(most=4)
+    places = Crowd(most=4)
     for _ in range(3):
-        assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in (2, 0, 1)] == [False] * 3
+        assert [places.is_one_too_many("203.0.113.9", str(port)) for port in (2, 0, 1)] == [False] * 3
         clock[0] += WINDOW_S
-    assert [doors.is_one_too_many("203.0.113.9", str(port)) for port in range(6)] == [False] * 4 + [True] * 2
+    assert [places.is_one_too_many("203.0.113.9", str(port)) for port in range(6)] == [False] * 4 + [True] * 2
 
 
 def test_a_customers_whole_network_is_one_sender(clock: list[float]) -> None:
-    doors = Crowd(most=1)
-    assert not doors.is_one_too_many("2001:db8:0:1::1", "1")
-    assert doors.is_one_too_many("2001:db8:0:2::9", "2")
+    places = Crowd(most=1)
+    assert not places.is_one_too_many("2001:db8:0:1::1", "1")
+    assert places.is_one_too_many("2001:db8:0:2::9", "2")
 
 
 def test_a_botnet_fills_no_memory(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "MOST_SENDERS", 50)
-    doors = Crowd()
+    places = Crowd()
     for i in range(1000):
-        doors.is_one_too_many(f"10.0.{i // 250}.{i % 250}", "1")
-    assert len(doors._now) + len(doors._before) <= 102
+        places.is_one_too_many(f"10.0.{i // 250}.{i % 250}", "1")
+    assert len(places._now) + len(crowd_._before) <= 102
 
 
-def test_the_product_closes_what_is_too_much_and_never_its_own_proxies(house: House) -> None:
-    house.state(Door, lambda: None)  # not needed for a script
-    front = make_app(house, runs_jobs=False)
+def test_the_product_closes_what_is_too_much_and_never_its_own_proxies(ctx: Context) -> None:
+    ctx.state(Ingest, lambda: None)  # not needed for a script
+    front = make_app(ctx, runs_jobs=False)
 
     def is_closed(host: str, port: int) -> bool:
         sent: list[Any] = []

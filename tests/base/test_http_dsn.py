@@ -20,7 +20,7 @@ from tandem.collect import store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
 from tandem.core.query import Filter, Question
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 from tests.collect.conftest import NOON, told, visits_by_loops, visits_in
 from tests.conftest import ROOT, free_port
 
@@ -104,7 +104,7 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
         loader.load([record], f"http-{i}")
     loader.load(records[:2], "http-again")
     assert visits_in(server.warehouse, 7) == visits_by_loops(records, SITE, goals)
-    desk = Desk(server.warehouse, main_goals=lambda site: (1, 2))
+    runner = CachedRunner(server.warehouse, main_goals=lambda site: (1, 2))
     question = Question(
         site=7,
         zone="Europe/Warsaw",
@@ -114,11 +114,11 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
         by=("channel",),
         where=(Filter("channel", "is_not", ("it's|", "x")),),
     )
-    assert {r.key: tuple(r.figures.values()) for r in desk.ask(question).rows} == {
+    assert {r.key: tuple(r.figures.values()) for r in runner.ask(question).rows} == {
         ("Email",): (1, 1),
         ("Direct",): (1, 1),
     }
-    desk.close()
+    runner.close()
 
 
 def test_thousands_of_ids_do_not_make_an_address_that_proxies_refuse(server: Any) -> None:

@@ -4,12 +4,12 @@ import pytest
 
 from tandem.base import progress
 from tandem.base.errors import UserError
-from tandem.base.progress import Works
+from tandem.base.progress import ProgressRegistry
 
 
 def test_parts_within_parts_add_up_and_never_go_back() -> None:
-    works, shares = Works(), list[float]()
-    with works.watched(1, "a"):
+    works, shares = ProgressRegistry(), list[float]()
+    with works.tracked(1, "a"):
         work = works.find(1, "a")
         assert work is not None and work.left_s is None
         with progress.part(0, 0.5):
@@ -29,15 +29,15 @@ def test_parts_within_parts_add_up_and_never_go_back() -> None:
 
 
 def test_work_is_stopped_by_its_owner_until_it_is_for_good() -> None:
-    works = Works()
-    with pytest.raises(UserError, match="stopped"), works.watched(1, "a"):
+    works = ProgressRegistry()
+    with pytest.raises(UserError, match="stopped"), works.tracked(1, "a"):
         assert works.find(2, "a") is None
         work = works.find(1, "a")
         assert work is not None
         progress.at(1, 3)
         work.is_stopped = True
         progress.at(2, 3)
-    with works.watched(1, "a"):
+    with works.tracked(1, "a"):
         work = works.find(1, "a")
         assert work is not None
         progress.for_good()
@@ -47,7 +47,7 @@ def test_work_is_stopped_by_its_owner_until_it_is_for_good() -> None:
 
 
 def test_nobody_needs_to_watch() -> None:
-    with Works().watched(1, ""), progress.part(0, 1):
+    with ProgressRegistry().tracked(1, ""), progress.part(0, 1):
         progress.at(1, 2)
         progress.for_good()
         assert list(progress.parts([1, 2, 3], 2)) == [[1, 2], [3]]

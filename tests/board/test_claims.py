@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.board.routes import ROUTES
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.attribution.shop import START, Visit, put
 from tests.inside import opened_by_admin
 
@@ -20,9 +20,9 @@ NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def door(house: House, site: Site) -> Iterator[TestClient[Any]]:
-    house.slices = ()  # visits are put past the collector, which would have known of hits
-    with opened_by_admin(house, site, ROUTES) as client:
+def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
+    ctx.slices = ()  # visits are put past the collector, which would have known of hits
+    with opened_by_admin(ctx, site, ROUTES) as client:
         yield client
 
 
@@ -31,44 +31,44 @@ def answer_of(page: str) -> str:
     return " ".join(text.replace("<b>", "").replace("</b>", "").split())
 
 
-def test_the_largest_channel_is_of_the_metric_that_is_shown(house: House, site: Site, door: TestClient[Any]) -> None:
+def test_the_largest_channel_is_of_the_metric_that_is_shown(ctx: Context, site: Site, ingest: TestClient[Any]) -> None:
     visits = [Visit(n, START + 50 * DAY, "Email") for n in range(1, 4)]
-    put(house.warehouse, [*visits, Visit(9, START + 50 * DAY, "Direct", orders=1, revenue=70)])
-    assert "Largest channel: Email, 3." in answer_of(door.get(f"/traffic?{SPAN}").text)
-    money = answer_of(door.get(f"/traffic?{SPAN}&figure=collect.revenue").text)
+    put(ctx.warehouse, [*visits, Visit(9, START + 50 * DAY, "Direct", orders=1, revenue=70)])
+    assert "Largest channel: Email, 3." in answer_of(ingest.get(f"/traffic?{SPAN}").text)
+    money = answer_of(ingest.get(f"/traffic?{SPAN}&figure=collect.revenue").text)
     assert "Largest channel: Direct, €70.00." in money and "Email" not in money
-    share = answer_of(door.get(f"/traffic?{SPAN}&figure=collect.engagement_rate").text)
+    share = answer_of(ingest.get(f"/traffic?{SPAN}&figure=collect.engagement_rate").text)
     assert "Largest channel" not in share, "a share is not parted among channels"
-    one = answer_of(door.get(f"/traffic?{SPAN}&figure=collect.revenue&f=channel:is:Direct").text)
+    one = answer_of(ingest.get(f"/traffic?{SPAN}&figure=collect.revenue&f=channel:is:Direct").text)
     assert "€70.00" in one and "Largest channel" not in one
-    assert "Largest channel: Email, 3." in answer_of(door.get(f"/traffic?{SPAN}&f=action:is_not:call").text)
+    assert "Largest channel: Email, 3." in answer_of(ingest.get(f"/traffic?{SPAN}&f=action:is_not:call").text)
 
 
-def seen(house: House, site: Site, visitor: int, *views: tuple[float, str]) -> None:
+def seen(ctx: Context, site: Site, visitor: int, *views: tuple[float, str]) -> None:
     times = [NOW - timedelta(minutes=ago) for ago, _ in views]
     row = {
         "site": site.id, "visit": visitor, "visitor": visitor, "started": times[0], "ended": times[-1],
         "opened": times[0], "chain_started": times[0], "version": 1, "entry": views[0][1], "pageviews": len(views),
         "views.at": times, "views.path": [page for _, page in views], "views.status": [0] * len(views),
     }  # fmt: skip
-    house.warehouse.insert("visit_rows", {name: [value] for name, value in row.items()})
+    ctx.warehouse.insert("visit_rows", {name: [value] for name, value in row.items()})
 
 
 def test_most_visitors_of_five_minutes_are_said_of_a_page_that_holds_them_then(
-    house: House, site: Site, door: TestClient[Any], monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: NOW)
 
     def answer() -> str:
-        house.look_again()
-        return answer_of(door.get("/realtime").text)
+        ctx.look_again()
+        return answer_of(ingest.get("/realtime").text)
 
     for visitor in range(1, 7):
-        seen(house, site, visitor, (20, "/"))
-    seen(house, site, 10, (2, "/cart"))
+        seen(ctx, site, visitor, (20, "/"))
+    seen(ctx, site, 10, (2, "/cart"))
     assert answer() == "1 visitor in the last five minutes.", "the page of the last half hour is not theirs"
-    seen(house, site, 11, (3, "/"))
+    seen(ctx, site, 11, (3, "/"))
     assert answer() == "2 visitors in the last five minutes.", "one of two is not most"
-    seen(house, site, 12, (3, "/"), (2, "/cart"))
-    seen(house, site, 13, (1, "/cart"))
+    seen(ctx, site, 12, (3, "/"), (2, "/cart"))
+    seen(ctx, site, 13, (1, "/cart"))
     assert answer() == "4 visitors in the last five minutes; more than half of them saw /cart."

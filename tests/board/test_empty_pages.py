@@ -19,7 +19,7 @@ from tandem.base.errors import UserError
 from tandem.board.routes import ROUTES as BOARD
 from tandem.calls.routes import ROUTES as CALLS
 from tandem.core.auth import Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.attribution.shop import START, Visit, put
 
 SPAN = "period=2026-10-11..2026-11-09"
@@ -28,19 +28,19 @@ Look = Callable[..., str]
 
 
 @pytest.fixture
-def look(house: House, site: Site) -> Iterator[Look]:
+def look(ctx: Context, site: Site) -> Iterator[Look]:
     """A page as somebody of this role sees it."""
-    signed_in = accounts.sign_in(house.database, "ola@fern.example", "a long password")
+    signed_in = accounts.sign_in(ctx.database, "ola@fern.example", "a long password")
     assert signed_in is not None
     seen_by = Caller(
-        workspace_id=site.workspace_id, person=signed_in[0], token=None, csrf="x", language="en", theme="auto"
+        workspace_id=site.workspace_id, user=signed_in[0], token=None, csrf="x", language="en", theme="auto"
     )
     callers = [seen_by]
-    house.slices = ()  # visits are put past the collector, which would have known of hits
+    ctx.slices = ()  # visits are put past the collector, which would have known of hits
     app = Litestar(
         route_handlers=[*BOARD, *MONEY, *ADS, *CALLS],
         dependencies={
-            "house": Provide(lambda: house, sync_to_thread=False),
+            "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(lambda: callers[0], sync_to_thread=False),
         },
         exception_handlers={UserError: web.user_error},
@@ -58,17 +58,17 @@ def look(house: House, site: Site) -> Iterator[Look]:
 
 
 @pytest.mark.parametrize("page", ["board", "money", "ads", "calls"])
-def test_filters_that_leave_nothing_are_named_and_can_be_removed(house: House, look: Look, page: str) -> None:
-    put(house.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
+def test_filters_that_leave_nothing_are_named_and_can_be_removed(ctx: Context, look: Look, page: str) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
     found = look(f"/{page}?{SPAN}&f=channel:is:Maps")
     assert "Nothing in this time fits the filters." in found and "Remove the filters</a>" in found
     assert "put the script" not in found and "Bring in a report of an ad system" not in found
     assert "fits the filters" not in look(f"/{page}?{SPAN}")
 
 
-def test_a_time_when_only_robots_came_says_so(house: House, look: Look) -> None:
+def test_a_time_when_only_robots_came_says_so(ctx: Context, look: Look) -> None:
     put(
-        house.warehouse,
+        ctx.warehouse,
         [Visit(1, START + 50 * DAY, "Direct", bot="crawler"), Visit(2, START + 51 * DAY, "Direct", bot="crawler")],
     )
     for page in ("board", "traffic"):
@@ -79,8 +79,8 @@ def test_a_time_when_only_robots_came_says_so(house: House, look: Look) -> None:
     assert "2 визита за это время совершили роботы" in look(f"/board?{SPAN}", language="ru")
 
 
-def test_only_those_who_may_are_sent_to_choose_the_main_goal(house: House, look: Look) -> None:
-    put(house.warehouse, [Visit(1, START + 50 * DAY, "Direct")])
+def test_only_those_who_may_are_sent_to_choose_the_main_goal(ctx: Context, look: Look) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Direct")])
     theirs = look(f"/board?{SPAN}&lens=marketing", Role.VIEWER)
     assert "before a main goal is chosen (an admin can do that)" in theirs
     assert "No main goal is chosen" in theirs and "Choose the main goal" not in theirs and "choose it" not in theirs
@@ -88,8 +88,8 @@ def test_only_those_who_may_are_sent_to_choose_the_main_goal(house: House, look:
     assert ">choose it</a>)" in ours and "Choose the main goal</a>" in ours
 
 
-def test_tiles_draw_neither_days_before_the_first_measured_nor_what_is_not_counted(house: House, look: Look) -> None:
-    put(house.warehouse, [Visit(1, START + 50 * DAY, "Direct"), Visit(2, START + 55 * DAY, "Direct")])
+def test_tiles_draw_neither_days_before_the_first_measured_nor_what_is_not_counted(ctx: Context, look: Look) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Direct"), Visit(2, START + 55 * DAY, "Direct")])
     found = look(f"/board?{SPAN}")
 
     def line(figure: str) -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from tandem.base import clock
 from tandem.board.model import TABLES, Line
-from tandem.board.questions import Points, _sorted, begun, measured, placed, unknown
+from tandem.board.queries import Points, _sorted, begun, measured, placed, unknown
 from tandem.changes.model import Change
 from tandem.metrics.address import address_of
 from tests.board.test_model import SITE

@@ -59,7 +59,7 @@ def tandem(tmp_path: Path) -> Iterator[Running]:
     db = Database(f"sqlite:///{tmp_path / 'records.db'}")
     db.migrate()
     workspace = accounts.make_workspace(db, "Fern")
-    person = accounts.add_person(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
+    person = accounts.add_user(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
     site = accounts.add_site(db, workspace, "fern", "Fern", ["127.0.0.1"], "Europe/Warsaw", "EUR", mode="consent")
     store.add_goal(db, site, "Order", "event", "purchase")
     token = accounts.make_token(db, person, "test", ["figures:read", "money:read"])[1]

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 
 from tandem.accounts import store as accounts
+from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
-from tandem.calls import questions, store, tags
+from tandem.calls import queries, store, tags
 from tandem.calls.model.call import CallFact, Outcome
-from tandem.calls.moments import moments
-from tandem.calls.questions import CallBacks, Missed
+from tandem.calls.queries import CallBacks, Missed
 from tandem.calls.store import SQL
-from tandem.core.context import House
+from tandem.calls.timeline import moments
+from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, phone, visitor
 
@@ -33,24 +33,24 @@ HOUR = timedelta(hours=1)
 
 
 class Shop:
-    """A house with one site, one pool of one number and one static number."""
+    """A context with one site, one pool of one number and one static number."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        workspace = accounts.make_workspace(house.database, "Fern")
-        self.site = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "UTC", "EUR")
-        self.pool = store.add_pool(house, self.site, "All", [OWN])
-        store.add_numbers(house, self.site, [LINE], self.pool)
-        store.add_numbers(house, self.site, [BILLBOARD], channel="Offline", source="billboard")
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        workspace = accounts.make_workspace(ctx.database, "Fern")
+        self.site = accounts.add_site(ctx.database, workspace, "fern", "Fern", ["shop.example"], "UTC", "EUR")
+        self.pool = store.add_pool(ctx, self.site, "All", [OWN])
+        store.add_numbers(ctx, self.site, [LINE], self.pool)
+        store.add_numbers(ctx, self.site, [BILLBOARD], channel="Offline", source="billboard")
         self.told = 0
 
     def call(self, at: datetime, caller: str, line: str = BILLBOARD, **more: Any) -> None:
         self.told += 1
         fact = CallFact(system="test", ref=str(self.told), at=at, line=line, caller=caller, **more)
-        store.record(self.house, self.site, [fact])
+        store.record(self.ctx, self.site, [fact])
 
     def visit(self, who: int, at: datetime, channel: str) -> None:
-        store.lend(self.house, NumberAsked(
+        store.lend(self.ctx, NumberAsked(
             site=self.site, visitor=who, at=at, act="ask", channel=channel, source="google", medium="cpc",
             campaign="spring", term="ferns", content="", entry="/",
         ))  # fmt: skip
@@ -62,14 +62,14 @@ class Shop:
 
 @pytest.fixture
 def shop(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[Shop]:
-    yield Shop(House(Settings(data=str(tmp_path / "data")), warehouse, database))
+    yield Shop(Context(Config(data=str(tmp_path / "data")), warehouse, database))
 
 
-def on(shop: Shop, warehouse: Warehouse) -> House:
-    """The same house over another layout of the same data."""
-    house = House(shop.house.settings, warehouse, shop.house.database)
-    house.vault = shop.house.vault
-    return house
+def on(shop: Shop, warehouse: Warehouse) -> Context:
+    """The same context over another layout of the same data."""
+    ctx = Context(shop.ctx.config, warehouse, shop.ctx.database)
+    ctx.vault = shop.ctx.vault
+    return ctx
 
 
 def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -> None:
@@ -106,8 +106,8 @@ def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -
                 counted["pending" if at + timedelta(minutes=minutes) > late_at else "never"] += 1
             if not later or took[-1] > limit:
                 open_callers.add(caller)
-        for house in (shop.house, on(shop, shards)):
-            found = questions.call_backs(house, shop.address(), timedelta(minutes=minutes), late_at)
+        for ctx in (shop.ctx, on(shop, shards)):
+            found = queries.call_backs(ctx, shop.address(), timedelta(minutes=minutes), late_at)
             assert {name: getattr(found, name) for name in counted} == counted
             assert (found.missed, found.withheld) == (missed, withheld)
             assert found.median_s == pytest.approx(median(took))
@@ -117,13 +117,13 @@ def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -
 def test_a_caller_who_rings_again_in_vain_was_not_called_back(shop: Shop) -> None:
     for minute in (0, 5, 9):
         shop.call(NOON + timedelta(minutes=minute), "+48600100200", outcome=Outcome.MISSED)
-    found = questions.call_backs(shop.house, shop.address(), HOUR, NOON + 5 * HOUR)
+    found = queries.call_backs(shop.ctx, shop.address(), HOUR, NOON + 5 * HOUR)
     assert (found.never, found.in_time, found.median_s) == (3, 0, None)
     assert [(w.times, w.last.at) for w in found.waiting] == [(3, NOON + timedelta(minutes=9))]
 
 
 def test_no_missed_calls_are_no_trouble() -> None:
-    assert questions.concluded([], HOUR, NOON) == CallBacks(
+    assert queries.concluded([], HOUR, NOON) == CallBacks(
         missed=0, withheld=0, in_time=0, late=0, never=0, pending=0, median_s=None, waiting=[]
     )
 
@@ -134,7 +134,7 @@ def test_a_missed_call_may_still_be_called_back_in_time() -> None:
         Missed(call=1, at=NOON, line=LINE, caller=7, outcome="missed", channel="", person=7, back_at=nobody),
         Missed(call=2, at=NOON - 2 * HOUR, line=LINE, caller=8, outcome="busy", channel="", person=8, back_at=nobody),
     ]
-    found = questions.concluded(missed, HOUR, NOON + HOUR / 2)
+    found = queries.concluded(missed, HOUR, NOON + HOUR / 2)
     assert (found.pending, found.never) == (1, 1)
 
 
@@ -143,43 +143,43 @@ def test_the_list_shows_callers_masked_and_all_candidates(shop: Shop, shards: Wa
     shop.visit(2, NOON + timedelta(minutes=10), "Direct")
     shop.call(NOON + timedelta(minutes=13), "+48600100200", LINE, outcome=Outcome.ANSWERED, talk_s=60)
     shop.call(NOON + timedelta(minutes=20), "", BILLBOARD)
-    for house in (shop.house, on(shop, shards)):
-        calls = questions.latest(house, shop.address(), 10)
+    for ctx in (shop.ctx, on(shop, shards)):
+        calls = queries.latest(ctx, shop.address(), 10)
         assert [c.channel for c in calls] == ["Offline", "Direct"]
         assert calls[0].person == 0 and calls[1].person != 0
-        found = questions.chances(house, shop.site, calls)
+        found = queries.chances(ctx, shop.site, calls)
         assert [c.visitor for c in found[calls[1].call]][:2] == [2, 1]
         assert sum(c.weight for c in found[calls[1].call]) == pytest.approx(1, abs=1e-4)
-        names = questions.names(house, shop.site, [c.caller for c in calls])
+        names = queries.names(ctx, shop.site, [c.caller for c in calls])
         assert list(names) == [calls[1].caller] and "600100200" not in str(names).replace(" ", "")
-        direct = questions.latest(house, shop.address("channel:is:Direct"), 10)
-        rest = questions.latest(house, shop.address("channel:is_not:Direct"), 10)
+        direct = queries.latest(ctx, shop.address("channel:is:Direct"), 10)
+        rest = queries.latest(ctx, shop.address("channel:is_not:Direct"), 10)
         assert [len(direct), len(rest)] == [1, 1] and direct[0].call != rest[0].call
-        assert len(questions.latest(house, shop.address("source:contains:GOOG"), 10)) == 1
-        assert len(questions.latest(house, shop.address(), 1)) == 1
+        assert len(queries.latest(ctx, shop.address("source:contains:GOOG"), 10)) == 1
+        assert len(queries.latest(ctx, shop.address(), 1)) == 1
 
 
 def test_a_tag_stays_when_the_exchange_tells_more(shop: Shop) -> None:
     shop.call(NOON, "+48600100200")
-    call = questions.latest(shop.house, shop.address(), 1)[0]
-    tags.put(shop.house, shop.site, call.call, "target")
-    tags.put(shop.house, shop.site, call.call, "spam")
+    call = queries.latest(shop.ctx, shop.address(), 1)[0]
+    tags.put(shop.ctx, shop.site, call.call, "target")
+    tags.put(shop.ctx, shop.site, call.call, "spam")
     more = CallFact(system="test", ref="1", at=NOON + timedelta(seconds=70), outcome=Outcome.ANSWERED, talk_s=61)
-    store.record(shop.house, shop.site, [more])
-    found = questions.latest(shop.house, shop.address(), 10)
+    store.record(shop.ctx, shop.site, [more])
+    found = queries.latest(shop.ctx, shop.address(), 10)
     assert [(c.tag, c.outcome, c.talk_s, c.at) for c in found] == [("spam", "answered", 61, NOON)]
-    tags.put(shop.house, shop.site, call.call, "")
-    assert questions.latest(shop.house, shop.address(), 1)[0].tag == ""
+    tags.put(shop.ctx, shop.site, call.call, "")
+    assert queries.latest(shop.ctx, shop.address(), 1)[0].tag == ""
 
 
 def test_a_tag_is_one_of_ours_or_the_exchanges_and_the_call_is_the_sites(shop: Shop) -> None:
     shop.call(NOON, "+48600100200", tag="VIP")
-    call = questions.latest(shop.house, shop.address(), 1)[0].call
-    tags.put(shop.house, shop.site, call, "VIP")
+    call = queries.latest(shop.ctx, shop.address(), 1)[0].call
+    tags.put(shop.ctx, shop.site, call, "VIP")
     with pytest.raises(UserError, match="no such tag"):
-        tags.put(shop.house, shop.site, call, "<b>")
+        tags.put(shop.ctx, shop.site, call, "<b>")
     with pytest.raises(UserError, match="no such call"):
-        tags.put(shop.house, shop.site, call + 1, "spam")
+        tags.put(shop.ctx, shop.site, call + 1, "spam")
 
 
 def test_a_profile_tells_calls_from_and_to_the_person_and_certain_ones_of_their_browser(
@@ -189,16 +189,16 @@ def test_a_profile_tells_calls_from_and_to_the_person_and_certain_ones_of_their_
     shop.call(NOON + timedelta(seconds=20), "+48600100200", LINE, outcome=Outcome.MISSED)
     shop.call(NOON + HOUR, "+48600100200", LINE, direction="out", outcome=Outcome.ANSWERED, talk_s=90)
     shop.call(NOON + 2 * HOUR, "+48600999999", BILLBOARD, outcome=Outcome.ANSWERED)
-    key = people.key_of(shop.house, shop.site, Identifier("phone", "+48600100200"))
-    for house in (shop.house, on(shop, shards)):
-        told = moments(house, shop.site, [key])
+    key = people.key_of(shop.ctx, shop.site, Identifier("phone", "+48600100200"))
+    for ctx in (shop.ctx, on(shop, shards)):
+        told = moments(ctx, shop.site, [key])
         assert [(m.title, m.at) for m in told] == [
             ("Call to them", NOON + HOUR), ("Missed call", NOON + timedelta(seconds=20))
         ]  # fmt: skip
         assert dict(told[1].facts)["Channel"] == "Paid Search" and "Channel" not in dict(told[0].facts)
         assert dict(told[0].facts)["Talk time"] == "90 s"
-        assert [m.title for m in moments(house, shop.site, [1])] == ["Missed call"]
-        assert moments(house, shop.site, [5]) == [] == moments(house, shop.site, [])
+        assert [m.title for m in moments(ctx, shop.site, [1])] == ["Missed call"]
+        assert moments(ctx, shop.site, [5]) == [] == moments(ctx, shop.site, [])
 
 
 def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,11 +207,11 @@ def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: 
     shop.visit(1, NOON, "Paid Search")
     shop.visit(2, NOON + timedelta(seconds=30), "Direct")  # finds the number busy
     monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(minutes=80)))
-    room = questions.rooms(shop.house, shop.site)[0]
+    room = queries.rooms(shop.ctx, shop.site)[0]
     assert (room.lent, room.shown) == (1, 0)
-    before = questions.counsel(shop.house, shop.site, room, NOON + HOUR)
-    assert store.put_away(shop.house) == 2
-    assert questions.counsel(shop.house, shop.site, room, NOON + HOUR) == before
+    before = queries.recommendation(shop.ctx, shop.site, room, NOON + HOUR)
+    assert store.put_away(shop.ctx) == 2
+    assert queries.recommendation(shop.ctx, shop.site, room, NOON + HOUR) == before
     assert (before.advice.overflowed, before.hours) == (1, [(12, 2, 1)])
 
 
@@ -226,9 +226,9 @@ def test_the_live_list_is_the_newest_of_all_calls(shop: Shop, shards: Warehouse)
         "select at, caller, outcome, channel, source, campaign, term, if(caller = 0, 0, person_of(site, caller)) "
         "from calls_heard where at >= {since:DateTime64(3)} order by at desc, call limit 10"
     )
-    rows = shop.house.warehouse.ask(sql, {"since": NOON - timedelta(minutes=30)}).rows
-    for warehouse in (shop.house.warehouse, shards):
-        found = questions.live(on(shop, warehouse), shop.site, NOON)
+    rows = shop.ctx.warehouse.ask(sql, {"since": NOON - timedelta(minutes=30)}).rows
+    for warehouse in (shop.ctx.warehouse, shards):
+        found = queries.live(on(shop, warehouse), shop.site, NOON)
         told = [(c.at.replace(tzinfo=None), c.caller, c.outcome, c.channel, c.source, c.campaign, c.term, c.person)
                 for c in found]  # fmt: skip
         assert told == [(row[0].replace(tzinfo=None), *row[1:]) for row in rows]
@@ -239,11 +239,11 @@ def test_what_the_live_list_reads_does_not_grow_with_the_history(shop: Shop) -> 
     def read() -> int:
         span = {"site": shop.site.id, "since": NOON - timedelta(minutes=30), "until": NOON, "most": 10}
         sql = SQL["live"].replace("with recent as", "explain estimate with recent as", 1)
-        rows = shop.house.warehouse.ask(sql, span).rows
+        rows = shop.ctx.warehouse.ask(sql, span).rows
         return sum(row[3] for row in rows if row[1] == "call_rows")
 
     def history(calls: int, days: range) -> None:
-        shop.house.warehouse.do(
+        shop.ctx.warehouse.do(
             "insert into call_rows (site, call, at, version, system, ref, direction, outcome) select {site:UInt32}, "
             "cityHash64(number, {seed:UInt64}), "
             "{noon:DateTime64(3)} - interval ({first:UInt32} + number % {span:UInt32}) day, 1, 'x', "
@@ -256,44 +256,44 @@ def test_what_the_live_list_reads_does_not_grow_with_the_history(shop: Shop) -> 
     before = read()
     history(100_000, range(40, 700))
     assert 0 < read() == before
-    assert shop.house.warehouse.value("select count() from call_rows") == 101_000
+    assert shop.ctx.warehouse.value("select count() from call_rows") == 101_000
 
 
 def test_calls_stand_over_time_with_days_without_any(shop: Shop) -> None:
-    shop.house._runner = Desk(shop.house.warehouse)
+    shop.ctx._runner = CachedRunner(shop.ctx.warehouse)
     told = {9: (Outcome.ANSWERED, Outcome.MISSED), 10: (Outcome.BUSY, Outcome.ANSWERED, Outcome.ANSWERED)}
     for day, outcomes in told.items():
         for n, outcome in enumerate(outcomes):
             shop.call(NOON.replace(day=day) + timedelta(minutes=n), f"+4860010020{n}", outcome=outcome)
     address = address_of({"period": "2026-11-07..2026-11-13"}, [], shop.site, "marketing", NOON)
-    points, step = questions.course(shop.house, address, NOON)
+    points, step = queries.course(shop.ctx, address, NOON)
     assert step == "day"
     assert [(p.at.day, p.answered, p.missed) for p in points] == [(7, 0, 0), (8, 0, 0), (9, 1, 1), (10, 2, 1)]
-    hours, step = questions.course(shop.house, shop.address(), NOON + timedelta(minutes=5))
+    hours, step = queries.course(shop.ctx, shop.address(), NOON + timedelta(minutes=5))
     assert step == "hour"
     assert [(p.at.hour, p.answered, p.missed) for p in hours if p.answered + p.missed] == [(12, 2, 1)]
     assert hours[-1].at.hour == 12
 
 
 def test_known_callers_keep_their_first_source(shop: Shop, shards: Warehouse) -> None:
-    house, site, caller = shop.house, shop.site, "+48600100200"
+    ctx, site, caller = shop.ctx, shop.site, "+48600100200"
     made = ((7, 50, "Organic Search"), (7, 2, "Paid Search"), (8, 90, "Email"), (9, 99, "Direct"))
     for who, hours, channel in made:
         at = NOON - timedelta(hours=hours)
-        house.warehouse.insert("visit_rows", {name: [value] for name, value in {
+        ctx.warehouse.insert("visit_rows", {name: [value] for name, value in {
             "site": site.id, "visit": who * 1000 + hours, "visitor": who, "started": at, "ended": at,
             "opened": at, "chain_started": at, "version": 1, "channel": channel, "source": "s", "medium": "",
             "campaign": f"c{hours}", "entry": "/", "pageviews": 1,
         }.items()})  # fmt: skip
     shop.call(NOON, caller)
     shop.call(NOON, "+48600100299")
-    found = questions.latest(house, shop.address(), 10)
-    assert questions.first_sources(house, site, found) == {}
+    found = queries.latest(ctx, shop.address(), 10)
+    assert queries.first_sources(ctx, site, found) == {}
     own = phone(caller, "")
     assert own is not None
     links = [Link(a=own, b=visitor(who), at=NOON, source="site", ref="1") for who in (7, 8)]
-    people.record(house, site, links)
-    people.stitch_all(house, site)
-    for warehouse in (house.warehouse, shards):
-        firsts = questions.first_sources(on(shop, warehouse), site, found)
+    people.record(ctx, site, links)
+    people.stitch_all(ctx, site)
+    for warehouse in (ctx.warehouse, shards):
+        firsts = queries.first_sources(on(shop, warehouse), site, found)
         assert [(f.channel, f.campaign, f.visitor) for f in firsts.values()] == [("Email", "c90", 8)]

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.calls.test_intake import file, row
+from tests.calls.test_file_import import file, row
 from tests.served import Running
 
 OWN = "+48 22 555 11 00"

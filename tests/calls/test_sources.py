@@ -17,15 +17,15 @@ import pytest
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
 from tandem.calls.model.call import CallFact, Outcome, merged
 from tandem.calls.sources import asterisk, callrail, calltouch, common, generic, mango, twilio, zadarma
 from tandem.calls.systems import SYSTEMS, Line, _told
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection, Delivery, Incoming
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.connections.stub import Asked, Reply, outside
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
@@ -255,23 +255,23 @@ def replies(pages: dict[str, Any]) -> Callable[[Asked], Reply]:
 
 
 @pytest.fixture
-def outer(house: House, site: Site) -> House:
-    """A house that may reach this machine."""
-    house.settings = Settings(data=house.settings.data, reach="127.0.0.1")
-    house.systems = {("calls", s.id): s for s in SYSTEMS}
-    return house
+def outer(ctx: Context, site: Site) -> Context:
+    """A context that may reach this machine."""
+    ctx.config = Config(data=ctx.config.data, reach="127.0.0.1")
+    ctx.systems = {("calls", s.id): s for s in SYSTEMS}
+    return ctx
 
 
-def connect(house: House, site: Site, system: str, **settings: str) -> Connection:
+def connect(ctx: Context, site: Site, system: str, **settings: str) -> Connection:
     found = next(s for s in SYSTEMS if s.id == system)
-    return connections.add(house, site, found, "", settings)
+    return connections.add(ctx, site, found, "", settings)
 
 
-def heard(house: House) -> list[tuple[Any, ...]]:
-    return house.warehouse.ask("select ref, line, outcome, talk_s from call_rows final order by ref").rows
+def heard(ctx: Context) -> list[tuple[Any, ...]]:
+    return ctx.warehouse.ask("select ref, line, outcome, talk_s from call_rows final order by ref").rows
 
 
-def test_twilio_is_asked_page_by_page(outer: House, site: Site) -> None:
+def test_twilio_is_asked_page_by_page(outer: Context, site: Site) -> None:
     call = {"sid": "CA1", "from": "+48600100200", "to": "+48225550101", "status": "completed", "direction": "inbound",
             "duration": "61", "start_time": "Tue, 10 Nov 2026 12:00:00 +0000"}  # fmt: skip
     pages = {
@@ -289,7 +289,7 @@ def test_twilio_is_asked_page_by_page(outer: House, site: Site) -> None:
     assert "since" in connections.connection(outer, made.id).cursor
 
 
-def test_callrail_is_asked_page_by_page(outer: House, site: Site) -> None:
+def test_callrail_is_asked_page_by_page(outer: Context, site: Site) -> None:
     pages = {
         "&page=2": {"calls": [{**RAIL, "resource_id": "CAL2", "answered": False, "duration": 0}], "total_pages": 2},
         "&page=1": {"calls": [{**RAIL, "answered": True, "duration": 61}], "total_pages": 2},
@@ -307,7 +307,7 @@ UIS_CALL = {
 }  # fmt: skip
 
 
-def test_uis_is_asked_for_its_report(outer: House, site: Site) -> None:
+def test_uis_is_asked_for_its_report(outer: Context, site: Site) -> None:
     with outside(replies({"get.calls_report": {"result": {"data": [UIS_CALL]}}})) as stub:
         connect(outer, site, "uis", token="t", base=stub.url, zone="Europe/Moscow")
         assert poll_due(outer) == 1
@@ -315,7 +315,7 @@ def test_uis_is_asked_for_its_report(outer: House, site: Site) -> None:
     assert outer.warehouse.value("select at from call_rows").replace(tzinfo=UTC) == NOON
 
 
-def test_an_error_of_uis_with_status_200_is_an_error(outer: House, site: Site) -> None:
+def test_an_error_of_uis_with_status_200_is_an_error(outer: Context, site: Site) -> None:
     with outside(replies({"get.calls_report": {"error": {"code": -32001}}})) as stub:
         made = connect(outer, site, "uis", token="t", base=stub.url)
         assert poll_due(outer) == 0
@@ -325,7 +325,7 @@ def test_an_error_of_uis_with_status_200_is_an_error(outer: House, site: Site) -
 YEAR_1 = "0001-01-01T00:00:00+03:00"
 
 
-def test_a_call_of_no_time_stops_no_poll(outer: House, site: Site) -> None:
+def test_a_call_of_no_time_stops_no_poll(outer: Context, site: Site) -> None:
     """One such call raised OverflowError, and the poll never moved on."""
     calls = [{**RAIL, "start_time": YEAR_1}, {**RAIL, "resource_id": "CAL2", "answered": True, "duration": 10**11}, 5]
     with outside(replies({"calls.json": {"calls": calls, "total_pages": 1}})) as stub:
@@ -363,7 +363,7 @@ def test_a_moment_of_twilio_that_cannot_be_is_that_of_the_delivery(text: str) ->
     assert fact.at == NOON
 
 
-def test_an_event_of_asterisk_of_no_time_is_passed_over(outer: House) -> None:
+def test_an_event_of_asterisk_of_no_time_is_passed_over(outer: Context) -> None:
     line = Line(None, asterisk.Parser(), asterisk.Watch(""), [])
     assert _told(line, {"Event": "Cdr", "UniqueID": "x", "StartTime": YEAR_1}) == []
 
@@ -449,17 +449,17 @@ def manager() -> Iterator[Manager]:
     made.close()
 
 
-def until_heard(house: House, made: Connection, wanted: str) -> None:
+def until_heard(ctx: Context, made: Connection, wanted: str) -> None:
     for _ in range(12):
-        connections.poll_now(house, made)
-        poll_due(house)
-        if any(row[2] == wanted for row in heard(house)):
+        connections.poll_now(ctx, made)
+        poll_due(ctx)
+        if any(row[2] == wanted for row in heard(ctx)):
             return
-    raise AssertionError((heard(house), connections.connection(house, made.id).problem))
+    raise AssertionError((heard(ctx), connections.connection(ctx, made.id).problem))
 
 
 def test_a_manager_is_listened_to_and_called_again_when_the_line_breaks(
-    outer: House, site: Site, manager: Manager
+    outer: Context, site: Site, manager: Manager
 ) -> None:
     made = connect(
         outer, site, "asterisk", host="127.0.0.1", port=str(manager.port), user="u", secret="s3cret", region="PL"
@@ -470,16 +470,18 @@ def test_a_manager_is_listened_to_and_called_again_when_the_line_breaks(
     assert outer.warehouse.value("select at from call_rows final").replace(tzinfo=UTC) == NOON
 
 
-def test_a_manager_that_refuses_the_login_is_a_problem_that_says_so(outer: House, site: Site, manager: Manager) -> None:
+def test_a_manager_that_refuses_the_login_is_a_problem_that_says_so(
+    outer: Context, site: Site, manager: Manager
+) -> None:
     made = connect(outer, site, "asterisk", host="127.0.0.1", port=str(manager.port), user="u", secret="wrong")
     poll_due(outer)
     assert "refused the login" in connections.connection(outer, made.id).problem
 
 
 def test_a_manager_on_a_private_address_is_not_called_unless_allowed(
-    outer: House, site: Site, manager: Manager
+    outer: Context, site: Site, manager: Manager
 ) -> None:
-    outer.settings = Settings(data=outer.settings.data)
+    outer.settings = Config(data=outer.settings.data)
     made = connect(outer, site, "asterisk", host="127.0.0.1", port=str(manager.port), user="u", secret="s3cret")
     poll_due(outer)
     assert "private address" in connections.connection(outer, made.id).problem

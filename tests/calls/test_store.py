@@ -14,14 +14,14 @@ from sqlalchemy import func, select
 
 from tandem.accounts import store as accounts
 from tandem.base import clock
+from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome, merged
 from tandem.calls.tables import leases
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
@@ -33,14 +33,14 @@ NOON = datetime.fromisoformat("2026-11-10T12:00:00+00:00")
 
 
 class Shop:
-    """A house with one site and one pool."""
+    """A context with one site and one pool."""
 
-    def __init__(self, house: House) -> None:
-        self.house = house
-        workspace = accounts.make_workspace(house.database, "Fern")
-        self.site = accounts.add_site(house.database, workspace, "fern", "Fern", ["shop.example"], "UTC", "EUR")
-        self.pool = store.add_pool(house, self.site, "All", [OWN])
-        store.add_numbers(house, self.site, POOL, self.pool)
+    def __init__(self, ctx: Context) -> None:
+        self.ctx = ctx
+        workspace = accounts.make_workspace(ctx.database, "Fern")
+        self.site = accounts.add_site(ctx.database, workspace, "fern", "Fern", ["shop.example"], "UTC", "EUR")
+        self.pool = store.add_pool(ctx, self.site, "All", [OWN])
+        store.add_numbers(ctx, self.site, POOL, self.pool)
 
     def ask(
         self,
@@ -52,23 +52,23 @@ class Shop:
         sender: int = 0,
     ) -> str:
         """The number that this visit is shown, or "" for none."""
-        answer = store.lend(self.house, NumberAsked(
+        answer = store.lend(self.ctx, NumberAsked(
             site=self.site, visitor=who, at=at, act=act, channel=channel, source="google", medium="cpc",
             campaign="spring", term=term, content="", entry="/", sender=sender,
         ))  # fmt: skip
         return str(answer.get("swap", {}).get(OWN, ""))
 
     def call(self, ref: str, at: datetime, line: str, caller: str = ANNA, **more: Any) -> None:
-        store.record(self.house, self.site, [CallFact(system="test", ref=ref, at=at, line=line, caller=caller, **more)])
+        store.record(self.ctx, self.site, [CallFact(system="test", ref=ref, at=at, line=line, caller=caller, **more)])
 
     def credits(self, call: str = "") -> list[tuple[int, float, str]]:
         sql = "select visitor, weight, channel from call_credits_heard order by weight desc, visitor"
-        return [(int(v), float(w), str(c)) for v, w, c in self.house.warehouse.ask(sql).rows]
+        return [(int(v), float(w), str(c)) for v, w, c in self.ctx.warehouse.ask(sql).rows]
 
 
 @pytest.fixture
 def shop(any_database: Database, warehouse: Warehouse, tmp_path: Path) -> Iterator[Shop]:
-    yield Shop(House(Settings(data=str(tmp_path / "data")), warehouse, any_database))
+    yield Shop(Context(Config(data=str(tmp_path / "data")), warehouse, any_database))
 
 
 def seconds(n: float) -> timedelta:
@@ -83,7 +83,7 @@ def test_a_sender_who_invents_browsers_leaves_numbers_for_others(shop: Shop) -> 
     assert len(set(stranger) - {""}) == store.SENDERS_LEAST
     other = shop.ask(1000, NOON + seconds(1), sender=8)
     assert other in POOL and other not in stranger
-    with shop.house.database.read() as c:
+    with shop.ctx.database.read() as c:
         rows = c.execute(select(func.count()).select_from(leases)).scalar_one()
     assert rows == store.SENDERS_LEASES + 1, "a flood is answered without being remembered"
 
@@ -96,7 +96,7 @@ def test_a_sender_gets_numbers_again_once_theirs_are_idle(shop: Shop) -> None:
 
 
 def test_an_office_behind_one_address_may_hold_a_quarter_of_a_large_pool(shop: Shop) -> None:
-    store.add_numbers(shop.house, shop.site, [f"+482255502{n:02d}" for n in range(28)], shop.pool)
+    store.add_numbers(shop.ctx, shop.site, [f"+482255502{n:02d}" for n in range(28)], shop.pool)
     shown = {shop.ask(n, NOON + seconds(n), sender=7) for n in range(1, 30)}
     assert len(shown - {""}) == 32 // store.SENDERS_SHARE
 
@@ -121,24 +121,24 @@ def test_an_empty_pool_lends_nothing_or_the_overflow_and_says_so(shop: Shop) -> 
         shop.ask(who, NOON + seconds(who))
     assert shop.ask(9, NOON + seconds(60)) == ""
     rows = [store.leases.c.visitor, store.leases.c.is_overflow]
-    with shop.house.database.read() as c:
+    with shop.ctx.database.read() as c:
         found = {row[0]: row[1] for row in c.execute(store.select(*rows))}
     assert found[people.hexed(9)] and not found[people.hexed(0)]
 
 
 def test_a_pool_serves_the_channels_it_was_made_for(shop: Shop) -> None:
-    house, site = shop.house, shop.site
-    paid = store.add_pool(house, site, "Paid", [OWN], channels=["Paid Search"])
-    with house.database.write() as c:
+    ctx, site = shop.ctx, shop.site
+    paid = store.add_pool(ctx, site, "Paid", [OWN], channels=["Paid Search"])
+    with ctx.database.write() as c:
         c.execute(store.update(store.pools).where(store.pools.c.id == shop.pool.id).values(is_on=False))
-    store.add_numbers(house, site, ["+48225550200"], paid)
+    store.add_numbers(ctx, site, ["+48225550200"], paid)
     assert shop.ask(1, NOON, channel="Direct") == ""
     assert shop.ask(2, NOON) == "+48225550200"
 
 
 def test_a_ping_without_a_lease_takes_no_number(shop: Shop) -> None:
     assert shop.ask(1, NOON, "seen") == ""
-    with shop.house.database.read() as c:
+    with shop.ctx.database.read() as c:
         assert c.execute(store.select(store.leases)).all() == []
 
 
@@ -150,8 +150,8 @@ def test_visits_that_ask_at_the_same_moment_get_different_numbers(shop: Shop) ->
 
 def test_a_wrong_number_is_named_and_none_is_added(shop: Shop) -> None:
     with pytest.raises(UserError, match="“12345” is not a phone number"):
-        store.add_numbers(shop.house, shop.site, ["+48225550300", "12345"], shop.pool)
-    assert len(store.numbers_of(shop.house, shop.site)) == 4
+        store.add_numbers(shop.ctx, shop.site, ["+48225550300", "12345"], shop.pool)
+    assert len(store.numbers_of(shop.ctx, shop.site)) == 4
 
 
 def test_leases_are_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,11 +159,11 @@ def test_leases_are_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
     kept = store.delete
     monkeypatch.setattr(store, "delete", lambda table: kept(table).where(table.c.id < 0))  # as if killed before it
-    assert store.put_away(shop.house) == 1
+    assert store.put_away(shop.ctx) == 1
     monkeypatch.setattr(store, "delete", kept)
-    assert store.put_away(shop.house) == 1
-    assert store.put_away(shop.house) == 0
-    assert shop.house.warehouse.value("select count() from lease_rows final") == 1
+    assert store.put_away(shop.ctx) == 1
+    assert store.put_away(shop.ctx) == 0
+    assert shop.ctx.warehouse.value("select count() from lease_rows final") == 1
 
 
 # ── calls ──
@@ -178,9 +178,9 @@ def test_a_call_during_the_visit_is_that_visits(shop: Shop) -> None:
 
 
 def test_a_number_lent_again_leaves_doubt_and_the_tap_removes_it(shop: Shop) -> None:
-    house, site = shop.house, shop.site
-    for number in store.numbers_of(house, site)[1:]:
-        store.switch_number(house, site, number.id, is_on=False)
+    ctx, site = shop.ctx, shop.site
+    for number in store.numbers_of(ctx, site)[1:]:
+        store.switch_number(ctx, site, number.id, is_on=False)
     line = shop.ask(1, NOON)
     assert shop.ask(2, NOON + timedelta(minutes=10)) == line
     shop.call("c1", NOON + timedelta(minutes=13), line)
@@ -188,7 +188,7 @@ def test_a_number_lent_again_leaves_doubt_and_the_tap_removes_it(shop: Shop) -> 
     assert 0.02 < doubt[1] < 0.5 < doubt[2] < 0.98
     assert sum(doubt.values()) == pytest.approx(1, abs=1e-4)
     shop.ask(1, NOON + timedelta(minutes=12, seconds=50), "tap")
-    store.credit_again(house, site, NOON)
+    store.credit_again(ctx, site, NOON)
     assert shop.credits()[0][0] == 1
 
 
@@ -198,35 +198,35 @@ def test_a_call_on_a_number_nobody_saw_is_nobodys(shop: Shop) -> None:
 
 
 def test_a_static_number_stands_for_its_source(shop: Shop) -> None:
-    store.add_numbers(shop.house, shop.site, ["+48225550700"], channel="Offline", source="billboard", campaign="A4")
+    store.add_numbers(shop.ctx, shop.site, ["+48225550700"], channel="Offline", source="billboard", campaign="A4")
     shop.call("c1", NOON, "+48 22 555 07 00")
     assert shop.credits() == [(0, 1.0, "Offline")]
 
 
 def test_a_certain_call_tells_whose_phone_it_is_and_the_next_call_knows(shop: Shop) -> None:
-    house, site = shop.house, shop.site
+    ctx, site = shop.ctx, shop.site
     line = shop.ask(1, NOON)
     shop.ask(1, NOON + seconds(90), "seen")
     shop.call("c1", NOON + seconds(60), line)
-    people.stitch_all(house, site)
-    key = people.key_of(house, site, Identifier("phone", ANNA))
-    assert people.person_of(house, site, key) == 1
+    people.stitch_all(ctx, site)
+    key = people.key_of(ctx, site, Identifier("phone", ANNA))
+    assert people.person_of(ctx, site, key) == 1
     for minute in range(10, 200, 10):  # others are shown the number, then the known caller calls back hours later
         shop.ask(100 + minute, NOON + timedelta(minutes=minute))
     shop.call("c2", NOON + timedelta(hours=5), line)
     later = "select visitor, weight from call_credits_heard where at > '2026-11-10 13:00:00' order by weight desc"
-    best = house.warehouse.ask(later).rows[0]
+    best = ctx.warehouse.ask(later).rows[0]
     assert best[0] == 1 and best[1] > 0.5
 
 
 def test_a_form_with_the_same_phone_tells_whose_call_it_is(shop: Shop) -> None:
-    house, site = shop.house, shop.site
+    ctx, site = shop.ctx, shop.site
     line = shop.ask(1, NOON)
-    for number in store.numbers_of(house, site)[1:]:
-        store.switch_number(house, site, number.id, is_on=False)
+    for number in store.numbers_of(ctx, site)[1:]:
+        store.switch_number(ctx, site, number.id, is_on=False)
     shop.ask(2, NOON + timedelta(minutes=10))
-    people.record(house, site, [Link(a=visitor(1), b=Identifier("phone", ANNA), at=NOON, source="site")])
-    people.stitch_all(house, site)
+    people.record(ctx, site, [Link(a=visitor(1), b=Identifier("phone", ANNA), at=NOON, source="site")])
+    people.stitch_all(ctx, site)
     shop.call("c1", NOON + timedelta(minutes=11), line)
     assert shop.credits()[0][0] == 1
 
@@ -235,12 +235,12 @@ def test_the_callers_phone_is_in_no_event(shop: Shop) -> None:
     line = shop.ask(1, NOON)
     shop.call("c1", NOON, line, recording="https://exchange.example/r/1")
     for table in ("call_rows", "call_credit_rows", "lease_rows", "identity_links"):
-        assert "600100200" not in str(shop.house.warehouse.ask(f"select * from {table}").rows)
+        assert "600100200" not in str(shop.ctx.warehouse.ask(f"select * from {table}").rows)
 
 
 def test_a_recording_that_is_no_safe_link_is_left_out(shop: Shop) -> None:
     shop.call("c1", NOON, OWN, recording="javascript:alert(1)")
-    assert shop.house.warehouse.value("select recording from call_rows") == ""
+    assert shop.ctx.warehouse.value("select recording from call_rows") == ""
 
 
 PIECES = [
@@ -265,12 +265,12 @@ def test_pieces_in_any_portion_make_one_call(shop: Shop) -> None:
     rng = random.Random(3)
     wanted = None
     for turn in range(6):
-        shop.house.warehouse.do("truncate table call_rows")
+        shop.ctx.warehouse.do("truncate table call_rows")
         order = PIECES * 2
         rng.shuffle(order)
         for piece in order:
-            store.record(shop.house, shop.site, [piece])
-        found = shop.house.warehouse.ask(
+            store.record(shop.ctx, shop.site, [piece])
+        found = shop.ctx.warehouse.ask(
             "select at, line, caller != 0, outcome, wait_s, talk_s, operator, recording from call_rows final"
         ).rows
         wanted = wanted or found
@@ -284,10 +284,10 @@ def test_weights_sum_to_one_a_call(shop: Shop) -> None:
         line = shop.ask(n, NOON + timedelta(minutes=3 * n))
         if n % 2 and line:
             shop.call(f"c{n}", NOON + timedelta(minutes=3 * n, seconds=rng.randrange(20_000)), line, f"+4860020{n:04d}")
-    rows = shop.house.warehouse.ask("select call, sum(weight) from call_credits_heard group by call").rows
+    rows = shop.ctx.warehouse.ask("select call, sum(weight) from call_credits_heard group by call").rows
     assert len(rows) > 10
     assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)
-    heard = shop.house.warehouse.value("select count() from calls_heard")
+    heard = shop.ctx.warehouse.value("select count() from calls_heard")
     assert heard == len(rows)
 
 
@@ -295,19 +295,19 @@ def test_weights_sum_to_one_a_call(shop: Shop) -> None:
 
 
 def acts(shop: Shop) -> list[tuple[str, str, dict[str, object]]]:
-    entries = accounts.audit_log(shop.house.database, shop.site.workspace_id)
+    entries = accounts.audit_log(shop.ctx.database, shop.site.workspace_id)
     return [(e.act, e.object, e.detail) for e in entries if e.act == "calls.pool_changed"]
 
 
 def test_a_pool_that_is_off_lends_nothing_and_takes_back_what_it_lent(shop: Shop) -> None:
     lent = shop.ask(1, NOON)
-    off = store.change_pool(shop.house, shop.site, shop.pool, is_on=False)
+    off = store.change_pool(shop.ctx, shop.site, shop.pool, is_on=False)
     assert not off.is_on
     assert shop.ask(1, NOON + timedelta(minutes=5)) == ""
     assert shop.ask(2, NOON + timedelta(minutes=5)) == ""
     shop.call("1", NOON + timedelta(minutes=6), lent)
     assert shop.credits()[0][0] == 1  # calls to its numbers are still heard, and still known
-    store.change_pool(shop.house, shop.site, off, is_on=True)
+    store.change_pool(shop.ctx, shop.site, off, is_on=True)
     assert shop.ask(1, NOON + timedelta(minutes=10)) == lent
     assert shop.ask(2, NOON + timedelta(minutes=10)) in POOL
     assert [detail for _, _, detail in acts(shop)] == [
@@ -317,12 +317,12 @@ def test_a_pool_that_is_off_lends_nothing_and_takes_back_what_it_lent(shop: Shop
 
 
 def test_a_pool_is_renamed_and_priced(shop: Shop) -> None:
-    store.change_pool(shop.house, shop.site, shop.pool, name=" Search ", price=1.5)
-    pool = store.pool_of(shop.house, shop.site, shop.pool.id)
+    store.change_pool(shop.ctx, shop.site, shop.pool, name=" Search ", price=1.5)
+    pool = store.pool_of(shop.ctx, shop.site, shop.pool.id)
     assert (pool.name, pool.price, pool.is_on, pool.swaps) == ("Search", 1.5, True, [OWN])
-    store.change_pool(shop.house, shop.site, pool, name="Search", price=1.5)  # nothing new: nothing to note
-    store.change_pool(shop.house, shop.site, pool, price=None)
-    assert store.pool_of(shop.house, shop.site, pool.id).price is None
+    store.change_pool(shop.ctx, shop.site, pool, name="Search", price=1.5)  # nothing new: nothing to note
+    store.change_pool(shop.ctx, shop.site, pool, price=None)
+    assert store.pool_of(shop.ctx, shop.site, pool.id).price is None
     assert acts(shop) == [
         ("calls.pool_changed", "Search", {"price": {"from": "1.5", "to": "None"}}),
         (
@@ -332,4 +332,4 @@ def test_a_pool_is_renamed_and_priced(shop: Shop) -> None:
         ),
     ]
     with pytest.raises(UserError):
-        store.change_pool(shop.house, shop.site, pool, name="  ")
+        store.change_pool(shop.ctx, shop.site, pool, name="  ")

@@ -16,7 +16,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import Record, SpoolEvent
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.golden import naive
 from tests.golden.rows import CHROME
 
@@ -149,11 +149,11 @@ def ledger(warehouse: Warehouse, site: int) -> dict[str, int]:
 
 
 @pytest.fixture
-def loader(house: Any, site: Site, tmp_path: Any) -> Loader:
+def loader(ctx: Any, site: Site, tmp_path: Any) -> Loader:
     """A loader of an empty spool folder."""
     folder = tmp_path / "spool"
     folder.mkdir()
-    return Loader(house.warehouse, house.database, folder)
+    return Loader(ctx.warehouse, ctx.database, folder)
 
 
 Load = Callable[..., None]
@@ -181,13 +181,13 @@ def warehouse(shared_warehouse: Warehouse) -> Warehouse:
 
 
 @pytest.fixture
-def site(house: House) -> Site:
+def site(ctx: Context) -> Site:
     """A site in Warsaw with an id that no other test uses."""
-    workspace = accounts.make_workspace(house.database, "Fern")
+    workspace = accounts.make_workspace(ctx.database, "Fern")
     made = accounts.add_site(
-        house.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie"
+        ctx.database, workspace, "fern", "Fern", ["shop.example"], "Europe/Warsaw", "EUR", "cookie"
     )
-    with house.database.write() as connection:
+    with ctx.database.write() as connection:
         connection.execute(update(sites).where(sites.c.id == made.id).values(id=next(_sites)))
-    house.forget_sites()
-    return house.sites()["fern"]
+    ctx.forget_sites()
+    return ctx.sites()["fern"]

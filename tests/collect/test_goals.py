@@ -7,19 +7,19 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.collect import healing, store
+from tandem.collect import rebuild, store
 from tandem.collect.model.goal import Goal, main_by_orders
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.query import Filter, Question
 from tandem.core.slice import Recount
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 from tests.collect.conftest import MINUTE, NOON, Load, told
 from tests.served import eventually
 
 FIGURES = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate", "collect.goals_reached")
 
 
-def shop(house: House, site: Site, load: Load) -> None:
+def shop(ctx: Context, site: Site, load: Load) -> None:
     """Three visits: one only looks, one fills the cart, one buys: a cart, a checkout and a purchase."""
     load(
         told(site.id, 1, NOON),
@@ -30,66 +30,66 @@ def shop(house: House, site: Site, load: Load) -> None:
     )
 
 
-def asked(house: House, site: Site, *where: Filter, by: tuple[str, ...] = ()) -> list[tuple[object, ...]]:
-    desk: Desk = house.runner
-    desk.look_again()
+def asked(ctx: Context, site: Site, *where: Filter, by: tuple[str, ...] = ()) -> list[tuple[object, ...]]:
+    runner: CachedRunner = ctx.runner
+    runner.look_again()
     names = FIGURES if not by else ("collect.goals_reached",)
     question = Question(
         site=site.id, zone=site.zone, figures=names, since=NOON - timedelta(days=1), until=NOON + timedelta(days=1),
         by=by, where=where,
     )  # fmt: skip
-    return [(*row.key, *(row.figures[n] for n in names)) for row in desk.ask(question).rows]
+    return [(*row.key, *(row.figures[n] for n in names)) for row in runner.ask(question).rows]
 
 
-def test_one_sale_is_one_conversion_whatever_steps_lead_to_it(house: House, site: Site, load: Load) -> None:
-    purchase = store.add_goal(house.database, site, "Purchase", "event", "purchase")
-    cart = store.add_goal(house.database, site, "Cart", "page", "/cart")
-    checkout = store.add_goal(house.database, site, "Checkout", "page", "/checkout")
+def test_one_sale_is_one_conversion_whatever_steps_lead_to_it(ctx: Context, site: Site, load: Load) -> None:
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    checkout = store.add_goal(ctx.database, site, "Checkout", "page", "/checkout")
     assert (purchase.is_main, cart.is_main, checkout.is_main) == (True, False, False), "a site's first goal is main"
-    shop(house, site, load)
-    assert asked(house, site) == [(1, 1, pytest.approx(1 / 3), 4)]
-    assert asked(house, site, by=("goal",)) == [(str(cart.id), 2), (str(purchase.id), 1), (str(checkout.id), 1)]
+    shop(ctx, site, load)
+    assert asked(ctx, site) == [(1, 1, pytest.approx(1 / 3), 4)]
+    assert asked(ctx, site, by=("goal",)) == [(str(cart.id), 2), (str(purchase.id), 1), (str(checkout.id), 1)]
     in_cart = Filter("goal", "is", (str(cart.id),))
-    assert asked(house, site, in_cart) == [(1, 1, 0.5, 2)], "of those who filled the cart, half bought"
+    assert asked(ctx, site, in_cart) == [(1, 1, 0.5, 2)], "of those who filled the cart, half bought"
 
 
-def test_another_choice_counts_at_once_over_all_history(house: House, site: Site, load: Load) -> None:
-    purchase = store.add_goal(house.database, site, "Purchase", "event", "purchase")
-    cart = store.add_goal(house.database, site, "Cart", "page", "/cart")
-    shop(house, site, load)
-    healing.note_healed(house.database, site)
-    store.choose_main(house.database, site, cart.id, True)
-    assert asked(house, site)[0][:2] == (3, 2), "a few can be main: each hit counts, each visit once"
-    store.choose_main(house.database, site, purchase.id, False)
-    assert asked(house, site)[0][:2] == (2, 2)
-    assert healing.is_healed(house.database, site), "nothing need be derived again"
+def test_another_choice_counts_at_once_over_all_history(ctx: Context, site: Site, load: Load) -> None:
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    shop(ctx, site, load)
+    rebuild.note_rebuilt(ctx.database, site)
+    store.choose_main(ctx.database, site, cart.id, True)
+    assert asked(ctx, site)[0][:2] == (3, 2), "a few can be main: each hit counts, each visit once"
+    store.choose_main(ctx.database, site, purchase.id, False)
+    assert asked(ctx, site)[0][:2] == (2, 2)
+    assert rebuild.is_rebuilt(ctx.database, site), "nothing need be derived again"
     with pytest.raises(UserError, match="need a main goal"):
-        store.choose_main(house.database, site, cart.id, False)
+        store.choose_main(ctx.database, site, cart.id, False)
     with pytest.raises(UserError, match="no such goal"):
-        store.choose_main(house.database, site, 999_999, True)
+        store.choose_main(ctx.database, site, 999_999, True)
 
 
-def test_without_a_main_goal_there_is_no_figure_rather_than_a_wrong_one(house: House, site: Site, load: Load) -> None:
-    goal = store.add_goal(house.database, site, "Cart", "page", "/cart")
-    store.add_goal(house.database, site, "Checkout", "page", "/checkout")
-    shop(house, site, load)
+def test_without_a_main_goal_there_is_no_figure_rather_than_a_wrong_one(ctx: Context, site: Site, load: Load) -> None:
+    goal = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    store.add_goal(ctx.database, site, "Checkout", "page", "/checkout")
+    shop(ctx, site, load)
     with pytest.raises(UserError, match="need a main goal"):
-        store.retire_goal(house.database, site, goal.id)
-    with house.database.write() as c:  # as a site of an older version stands after the migration
+        store.retire_goal(ctx.database, site, goal.id)
+    with ctx.database.write() as c:  # as a site of an older version stands after the migration
         c.execute(store.t.goals.update().values(is_main=False))
-    assert store.main_goals(house.database, site.id) == ()
-    assert asked(house, site)[0][:3] == (None, None, None)
+    assert store.main_goals(ctx.database, site.id) == ()
+    assert asked(ctx, site)[0][:3] == (None, None, None)
 
 
-def test_an_existing_site_gets_the_goal_that_orders_reach(house: House, site: Site, load: Load) -> None:
-    first = store.add_goal(house.database, site, "Cart", "page", "/cart")
-    purchase = store.add_goal(house.database, site, "Purchase", "event", "purchase")
-    shop(house, site, load)
-    assert store.choose_main_by_orders(house.warehouse, house.database, site) is None, "somebody has chosen"
-    with house.database.write() as c:  # as a site of an older version stands after the migration
+def test_an_existing_site_gets_the_goal_that_orders_reach(ctx: Context, site: Site, load: Load) -> None:
+    first = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    shop(ctx, site, load)
+    assert store.choose_main_by_orders(ctx.warehouse, ctx.database, site) is None, "somebody has chosen"
+    with ctx.database.write() as c:  # as a site of an older version stands after the migration
         c.execute(store.t.goals.update().values(is_main=False))
-    healing.heal_where_needed(house)
-    assert store.main_goals(house.database, site.id) == (purchase.id,)
+    rebuild.rebuild_where_needed(ctx)
+    assert store.main_goals(ctx.database, site.id) == (purchase.id,)
     assert first.id != purchase.id
 
 
@@ -102,36 +102,36 @@ def test_the_goal_called_purchase_comes_before_others_that_orders_reach() -> Non
     assert main_by_orders(goals, {}) is None
 
 
-def test_a_retired_goal_no_longer_counts_though_history_still_holds_it(house: House, site: Site, load: Load) -> None:
+def test_a_retired_goal_no_longer_counts_though_history_still_holds_it(ctx: Context, site: Site, load: Load) -> None:
     """Until history was derived again, retired goals stood in the sum."""
-    store.add_goal(house.database, site, "Purchase", "event", "purchase")
-    cart = store.add_goal(house.database, site, "Cart", "page", "/cart")
-    store.choose_main(house.database, site, cart.id, True)
-    shop(house, site, load)
-    healing.note_healed(house.database, site)
-    assert asked(house, site)[0][0] == 3
-    store.retire_goal(house.database, site, cart.id)
-    assert healing.recounted(house, site) == Recount(share=0.0, is_all=False)
-    assert asked(house, site)[0][0] == 1
+    store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    store.choose_main(ctx.database, site, cart.id, True)
+    shop(ctx, site, load)
+    rebuild.note_rebuilt(ctx.database, site)
+    assert asked(ctx, site)[0][0] == 3
+    store.retire_goal(ctx.database, site, cart.id)
+    assert rebuild.recounted(ctx, site) == Recount(share=0.0, is_all=False)
+    assert asked(ctx, site)[0][0] == 1
 
 
-def test_a_new_site_is_not_being_recounted(house: House, site: Site) -> None:
-    assert healing.recounted(house, site) is None
-    healing.note_healed(house.database, site)
-    assert healing.recounted(house, site) is None
-    store.add_goal(house.database, site, "Cart", "page", "/cart")
-    assert healing.recounted(house, site) == Recount(share=0.0, is_all=False)
+def test_a_new_site_is_not_being_recounted(ctx: Context, site: Site) -> None:
+    assert rebuild.recounted(ctx, site) is None
+    rebuild.note_rebuilt(ctx.database, site)
+    assert rebuild.recounted(ctx, site) is None
+    store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    assert rebuild.recounted(ctx, site) == Recount(share=0.0, is_all=False)
 
 
-def test_who_changes_goals_sees_it_at_once_and_others_a_moment_later(house: House, site: Site) -> None:
-    elsewhere = Database(house.database.dsn)
-    first = store.add_goal(house.database, site, "Order", "event", "order")
-    assert store.main_goals(house.database, site.id) == store.main_goals(elsewhere, site.id) == (first.id,)
-    second = store.add_goal(house.database, site, "Lead", "event", "lead")
-    store.choose_main(house.database, site, second.id, True, alone=True)
-    assert store.main_goals(house.database, site.id) == (second.id,)
-    store.choose_main(house.database, site, first.id, True)
-    store.retire_goal(house.database, site, second.id)
-    assert store.main_goals(house.database, site.id) == (first.id,)
+def test_who_changes_goals_sees_it_at_once_and_others_a_moment_later(ctx: Context, site: Site) -> None:
+    elsewhere = Database(ctx.database.dsn)
+    first = store.add_goal(ctx.database, site, "Order", "event", "order")
+    assert store.main_goals(ctx.database, site.id) == store.main_goals(elsewhere, site.id) == (first.id,)
+    second = store.add_goal(ctx.database, site, "Lead", "event", "lead")
+    store.choose_main(ctx.database, site, second.id, True, alone=True)
+    assert store.main_goals(ctx.database, site.id) == (second.id,)
+    store.choose_main(ctx.database, site, first.id, True)
+    store.retire_goal(ctx.database, site, second.id)
+    assert store.main_goals(ctx.database, site.id) == (first.id,)
     eventually(lambda: store.main_goals(elsewhere, site.id) == (first.id,))
     elsewhere.close()

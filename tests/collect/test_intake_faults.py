@@ -24,7 +24,7 @@ from tandem.collect.health import Loading
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.slice import FreshSalts
 from tandem.collect.tables import salts
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.collect.conftest import DAY, NOON, Load, ledger, told
 from tests.collect.test_loader import facts, spooled
 
@@ -90,16 +90,16 @@ def test_hits_of_a_year_to_come_make_no_partition_and_are_put_aside(loader: Load
 
 
 def test_the_salt_follows_the_right_day_when_the_clock_is_set_back(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fresh = FreshSalts(house)
+    fresh = FreshSalts(ctx)
     with monkeypatch.context() as patch:
         future = clock.now() + 800 * DAY
         patch.setattr(clock, "now", lambda: future)
         patch.setattr(clock, "now_ms", lambda: to_ms(future))
         assert fresh().on == future.date()
     assert fresh().on == clock.now().date()
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         assert max(c.execute(select(salts.c.on)).scalars()) <= clock.now().date() + timedelta(days=1)
 
 
@@ -176,35 +176,35 @@ def test_what_a_store_that_is_down_kept_from_loading_is_counted_once(
 # ── loading that stands still ──
 
 
-def test_health_tells_in_plain_words_that_loading_stands_still(house: House, site: Site) -> None:
-    folder = house.settings.folder / "spool" / "main"
+def test_health_tells_in_plain_words_that_loading_stands_still(ctx: Context, site: Site) -> None:
+    folder = ctx.config.folder / "spool" / "main"
     folder.mkdir(parents=True, exist_ok=True)
     segment = spooled(folder, "1", [told(site.id, 1, NOON)])
-    house.state(Loading).went_on = time.monotonic()
-    assert list(health.troubles(house)) == []
+    ctx.state(Loading).went_on = time.monotonic()
+    assert list(health.troubles(ctx)) == []
     os.utime(segment, (time.time() - 600, time.time() - 600))
-    assert list(health.troubles(house)) == []  # old, but the loader is at it
-    house.state(Loading).went_on = time.monotonic() - 300
-    house.state(Loading).problem = "the store has too little memory or time"
-    (trouble,) = health.troubles(house)
+    assert list(health.troubles(ctx)) == []  # old, but the loader is at it
+    ctx.state(Loading).went_on = time.monotonic() - 300
+    ctx.state(Loading).problem = "the store has too little memory or time"
+    (trouble,) = health.troubles(ctx)
     assert trouble.status == 503
     assert trouble.what.startswith(
         "Nothing has been loaded into the event store for 5 minutes: the store has too little"
     )
     segment.unlink()
-    assert list(health.troubles(house)) == []
+    assert list(health.troubles(ctx)) == []
 
 
-def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(house: House, site: Site) -> None:
-    folder = house.settings.folder / "spool" / "main"
+def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(ctx: Context, site: Site) -> None:
+    folder = ctx.config.folder / "spool" / "main"
     folder.mkdir(parents=True, exist_ok=True)
     segment = spooled(folder, "1", [told(site.id, 1, NOON)])
     os.utime(segment, (time.time() - 600, time.time() - 600))
-    house.keep(Loading(went_on=time.monotonic() - 300))
+    ctx.keep(Loading(went_on=time.monotonic() - 300))
     release, holds = threading.Event(), threading.Event()
 
     def hang() -> None:
-        with house.loading:
+        with ctx.loading:
             holds.set()
             release.wait(60)
 
@@ -212,30 +212,30 @@ def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(house: Hou
     loader.start()
     try:
         assert holds.wait(10)
-        (trouble,) = health.troubles(house)
+        (trouble,) = health.troubles(ctx)
         assert trouble.status == 503 and "for 5 minutes: the loader hangs" in trouble.what
     finally:
         release.set()
         loader.join()
-    with health.held(house, "a backup"):
-        assert list(health.troubles(house)) == []
-    assert len(list(health.troubles(house))) == 1
+    with health.held(ctx, "a backup"):
+        assert list(health.troubles(ctx)) == []
+    assert len(list(health.troubles(ctx))) == 1
     segment.unlink()
 
 
-def test_health_tells_of_a_batch_that_stands_though_others_go_on(house: House, site: Site) -> None:
-    folder = house.settings.folder / "spool" / "main"
+def test_health_tells_of_a_batch_that_stands_though_others_go_on(ctx: Context, site: Site) -> None:
+    folder = ctx.config.folder / "spool" / "main"
     folder.mkdir(parents=True, exist_ok=True)
     segment = spooled(folder, "1", [told(site.id, 1, NOON)])
     manifest = next_batch(folder, [])
     assert manifest is not None
-    house.keep(Loading(went_on=time.monotonic(), since=time.monotonic() - 5000))
-    assert list(health.troubles(house)) == []
+    ctx.keep(Loading(went_on=time.monotonic(), since=time.monotonic() - 5000))
+    assert list(health.troubles(ctx)) == []
     os.utime(manifest, (time.time() - 1200, time.time() - 1200))
-    (trouble,) = health.troubles(house)
+    (trouble,) = health.troubles(ctx)
     assert trouble.status == 503 and trouble.what.startswith("One batch of hits has not been loaded for 20 minutes")
-    house.state(Loading).since = time.monotonic()  # just started: it has its chance
-    assert list(health.troubles(house)) == []
+    ctx.state(Loading).since = time.monotonic()  # just started: it has its chance
+    assert list(health.troubles(ctx)) == []
     manifest.unlink()
     segment.unlink()
 

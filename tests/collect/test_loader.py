@@ -13,18 +13,18 @@ import pytest
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base.clock import to_ms
-from tandem.base.spool import framed
+from tandem.base.spool import render_page
 from tandem.base.warehouse import Warehouse
 from tandem.collect import batches, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.hit import Record, WireEvent, accepted
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
 
 
 def spooled(folder: Path, name: str, records: list[Record]) -> Path:
     path = folder / f"{name}.seg"
-    path.write_bytes(b"".join(framed(msgspec.json.encode(r)) for r in records))
+    path.write_bytes(b"".join(render_page(msgspec.json.encode(r)) for r in records))
     return path
 
 
@@ -132,17 +132,17 @@ class Killed(Exception):
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
 def test_a_loader_killed_at_any_step_leaves_figures_and_ledger_as_if_nothing_had_been(
-    loader: Loader, site: Site, house: House, monkeypatch: pytest.MonkeyPatch, step: str, when: str
+    loader: Loader, site: Site, ctx: Context, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
-    other = accounts.add_site(house.database, site.workspace_id, "other", "Other", ["o.example"], mode="cookie")
+    other = accounts.add_site(ctx.database, site.workspace_id, "other", "Other", ["o.example"], mode="cookie")
     load_and_check_after_kills(loader, site, other, lambda: killed_at(monkeypatch, *STEPS[step], when))
 
 
 @pytest.mark.parametrize("nth", [0, 1, 2])
 def test_a_loader_killed_while_it_takes_files_away(
-    loader: Loader, site: Site, house: House, monkeypatch: pytest.MonkeyPatch, nth: int
+    loader: Loader, site: Site, ctx: Context, monkeypatch: pytest.MonkeyPatch, nth: int
 ) -> None:
-    other = accounts.add_site(house.database, site.workspace_id, "other", "Other", ["o.example"], mode="cookie")
+    other = accounts.add_site(ctx.database, site.workspace_id, "other", "Other", ["o.example"], mode="cookie")
     load_and_check_after_kills(loader, site, other, lambda: killed_at(monkeypatch, Path, "unlink", "before", nth))
 
 
@@ -330,8 +330,8 @@ def test_a_later_visit_of_the_neighbour_draws_nobody_in(load: Load, site: Site, 
 # ── the rest ──
 
 
-def test_facts_are_kept_as_long_as_the_site_says(load: Load, site: Site, house: House, warehouse: Warehouse) -> None:
-    accounts.change_site(house.database, site, keep_days=40)
+def test_facts_are_kept_as_long_as_the_site_says(load: Load, site: Site, ctx: Context, warehouse: Warehouse) -> None:
+    accounts.change_site(ctx.database, site, keep_days=40)
     load(told(site.id, 1, NOON), told(site.id, 1, NOON + MINUTE))
     until = (NOON + 40 * DAY).date()
     for table in ("events", "visit_rows"):

@@ -20,7 +20,7 @@ from tandem.collect.batches import all_aside
 from tandem.collect.health import Loading
 from tandem.collect.jobs import PATIENCE, Loader
 from tandem.collect.model.hit import Record, event_id, ids_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.collect.conftest import HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
 from tests.collect.test_loader import copies, facts, spooled
 
@@ -229,25 +229,25 @@ def test_one_stuck_batch_does_not_hold_up_the_others(
     assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {2}
 
 
-def test_a_stuck_batch_lets_later_hits_in_at_once(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_batch_lets_later_hits_in_at_once(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """The job waited for it ever longer, and everybody's hits with it."""
-    folder = house.settings.folder / "spool" / "main"
+    folder = ctx.config.folder / "spool" / "main"
     folder.mkdir(parents=True)
-    poisoned(monkeypatch, "facts", {66}, Loader(house.warehouse, house.database, folder), short)
+    poisoned(monkeypatch, "facts", {66}, Loader(ctx.warehouse, ctx.database, folder), short)
     spooled(folder, "1", [told(site.id, 66, NOON)])
     monkeypatch.setattr(slice_, "LOAD_EVERY_S", 0.01)
-    jobs = Jobs([job for job in slice_._jobs(house) if job.name == "load"])
+    jobs = Jobs([job for job in slice_._jobs(ctx) if job.name == "load"])
     jobs.start()
     try:
         for nth in range(2, 6):
             spooled(folder, str(nth), [told(site.id, nth, NOON)])
             began = time.monotonic()
-            while (nth, nth) not in {(v, v) for v, _ in events_of(house.warehouse, site.id)}:
+            while (nth, nth) not in {(v, v) for v, _ in events_of(ctx.warehouse, site.id)}:
                 assert time.monotonic() - began < 5, "later hits wait for the stuck batch"
                 time.sleep(0.02)
             time.sleep(0.2)
         assert jobs.states["load"].failures == 0
-        assert house.state(Loading).problem == Fault.SHORT.value
+        assert ctx.state(Loading).problem == Fault.SHORT.value
     finally:
         jobs.stop()
 

@@ -17,17 +17,17 @@ from tandem.collect import store
 from tandem.collect.routes import reception
 from tandem.collect.waiting import Spooled, Waiting
 from tandem.core.auth import Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 
 KEPT = {"stored": 3, "erased": 3}  # in the ledger, and in the store no more: the balance is even
 
 
 @pytest.fixture
-def door(house: House, site: Site) -> Iterator[TestClient[Any]]:
-    person = accounts.add_person(house.database, site.workspace_id, "eva@fern.example", "Eva", "engineering", None)
-    caller = Caller(workspace_id=site.workspace_id, person=person, token=None, csrf="", language="en", theme="auto")
+def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
+    person = accounts.add_user(ctx.database, site.workspace_id, "eva@fern.example", "Eva", "engineering", None)
+    caller = Caller(workspace_id=site.workspace_id, user=person, token=None, csrf="", language="en", theme="auto")
     given = {
-        "house": Provide(lambda: house, sync_to_thread=False),
+        "ctx": Provide(lambda: ctx, sync_to_thread=False),
         "caller": Provide(lambda: caller, sync_to_thread=False),
     }
     with TestClient(Litestar([reception], dependencies=given)) as client:
@@ -56,13 +56,13 @@ def door(house: House, site: Site) -> Iterator[TestClient[Any]]:
     ],
 )
 def test_the_first_sentence_says_what_became_of_it(
-    house: House, site: Site, door: TestClient[Any], outcomes: dict[str, int], said: str
+    ctx: Context, site: Site, ingest: TestClient[Any], outcomes: dict[str, int], said: str
 ) -> None:
     day = clock.now().date() - timedelta(days=1)
-    store.add_reception(
-        house.warehouse, {(site.id, day, name): count for name, count in outcomes.items()}, f"test-{said}"
+    store.add_ingestion(
+        ctx.warehouse, {(site.id, day, name): count for name, count in outcomes.items()}, f"test-{said}"
     )
-    page = door.get("/reception").text
+    page = ingest.get("/reception").text
     answer = re.search(r'<p class="answer">(.*?)</p>', page, re.DOTALL)
     assert answer is not None
     assert " ".join(re.sub(r"<[^>]+>", "", answer[1]).split()) == said
@@ -80,9 +80,9 @@ def test_the_first_sentence_says_what_became_of_it(
     ],
 )
 def test_it_says_what_is_on_its_way_and_how_sure_it_is(
-    house: House, door: TestClient[Any], monkeypatch: pytest.MonkeyPatch, found: Waiting, said: str
+    ctx: Context, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, found: Waiting, said: str
 ) -> None:
     monkeypatch.setattr(Spooled, "waiting", lambda self, site: found)
-    page = " ".join(door.get("/reception").text.split())
+    page = " ".join(ingest.get("/reception").text.split())
     assert f"<span>{said}</span>" in page if said else "on disk and on" not in page
     assert ("Nothing has come in yet. <a" in page) == (not found.events)

@@ -20,7 +20,7 @@ from tandem.collect.model import site_check
 from tandem.collect.model.site_check import problems_of
 from tandem.connections import http
 from tandem.connections.http import WebPage
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.inside import opened_by_admin
 
 TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
@@ -237,18 +237,18 @@ def _greedy() -> Path:
 
 
 def test_hostile_pages_count_against_a_small_limit_and_others_do_not(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = [start.TOO_LONG]
     monkeypatch.setattr(start, "_checked", lambda *_: ("shop.example", found))
     for _ in range(start.HOSTILE[0]):
-        assert start.judged_within(house, site, 1) == ("shop.example", found)
+        assert start.judged_within(ctx, site, 1) == ("shop.example", found)
     with pytest.raises(UserError) as told:
-        start.judged_within(house, site, 1)
+        start.judged_within(ctx, site, 1)
     assert told.value.status == 429
     found = []
     for _ in range(5):
-        assert start.judged_within(house, site, 2) == ("shop.example", [])
+        assert start.judged_within(ctx, site, 2) == ("shop.example", [])
 
 
 def test_a_page_is_judged_in_its_own_process_as_it_is_in_ours() -> None:
@@ -263,16 +263,16 @@ def test_addresses_that_are_none_do_not_end_the_check(odd: str) -> None:
     assert isinstance(problems_of("https://fern.example/", 200, page, policy, "fern"), list)
 
 
-def test_the_check_names_hosts_in_their_own_letters(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    accounts.add_person(house.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
-    accounts.change_site(house.database, site, hosts=["xn--e1afmkfd.xn--p1ai"])
-    house.forget_sites()
+def test_the_check_names_hosts_in_their_own_letters(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    accounts.change_site(ctx.database, site, hosts=["xn--e1afmkfd.xn--p1ai"])
+    ctx.forget_sites()
     at, text = "https://xn--e1afmkfd.xn--p1ai/", PAGE.format("", "")
 
     def silent(url: str, allowed: str) -> WebPage:
         raise SourceError("xn--e1afmkfd.xn--p1ai", "it does not answer")
 
-    with opened_by_admin(house, site, start.ROUTES) as browser:
+    with opened_by_admin(ctx, site, start.ROUTES) as browser:
         monkeypatch.setattr(start, "fetch_page", silent)
         assert "Tandem could not open пример.рф: it does not answer." in browser.post("/start/check").text
         monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, text, ()))

@@ -15,7 +15,7 @@ def test_a_token_of_somebody_who_was_demoted_says_whose_right_is_missing() -> No
         id=1, workspace_id=1, site_id=None, name="t", scopes=("money:read",), made_at=clock.now(), expires_at=None,
         used_at=None, revoked_at=None, maker=Role.VIEWER,
     )  # fmt: skip
-    caller = Caller(workspace_id=1, person=None, token=token, csrf="", language="en", theme="auto")
+    caller = Caller(workspace_id=1, user=None, token=token, csrf="", language="en", theme="auto")
     with pytest.raises(UserError, match="Whoever made this token"):
         caller.must("money.read")
     with pytest.raises(UserError, match="This token may not"):

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.core.context import House
-from tandem.crm import jobs, kept
+from tandem.core.context import Context
+from tandem.crm import jobs, records
 from tandem.crm.jobs import finish_loads
 from tandem.crm.model.deal import DealFact, Problem
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
@@ -36,9 +36,9 @@ def read(body: bytes) -> tuple[Table, list[DealFact]]:
         return table_of(path, WARSAW, NOW, facts), list(facts)
 
 
-def bring_in(house: House, site: Site, body: bytes, is_dry: bool) -> jobs.Brought:
+def bring_in(ctx: Context, site: Site, body: bytes, is_dry: bool) -> jobs.ImportResult:
     with on_disk(BytesIO(body)) as path:
-        return jobs.bring_in(house, site, path, is_dry)
+        return jobs.bring_in(ctx, site, path, is_dry)
 
 
 @pytest.mark.parametrize("body", [
@@ -53,22 +53,22 @@ def test_a_file_is_read_as_it_comes(body: bytes) -> None:
     assert fact.updated_at == NOW
 
 
-def test_a_file_with_a_problem_is_refused_as_a_whole(house: House, site: Site) -> None:
+def test_a_file_with_a_problem_is_refused_as_a_whole(ctx: Context, site: Site) -> None:
     body = (ENGLISH + "8,soon,New,1\n7,2026-10-05,New,x\n").encode()
-    told = bring_in(house, site, body, is_dry=False)
+    told = bring_in(ctx, site, body, is_dry=False)
     assert [p.line for p in told.problems] == [3, 4]
     assert "soon" in told.problems[0].said("a.csv")
-    assert house.warehouse.value("select count() from deals") == 0
+    assert ctx.warehouse.value("select count() from deals") == 0
 
 
-def test_a_dry_run_changes_nothing_and_a_second_time_doubles_nothing(house: House, site: Site) -> None:
-    dry = bring_in(house, site, ENGLISH.encode(), is_dry=True)
+def test_a_dry_run_changes_nothing_and_a_second_time_doubles_nothing(ctx: Context, site: Site) -> None:
+    dry = bring_in(ctx, site, ENGLISH.encode(), is_dry=True)
     assert (dry.fresh, dry.known, dry.won, dry.unused) == (1, 0, 1, ["Notes"])
-    assert house.warehouse.value("select count() from deals") == 0
+    assert ctx.warehouse.value("select count() from deals") == 0
     for known in (0, 1):
-        assert bring_in(house, site, ENGLISH.encode(), is_dry=False).known == known
-        assert house.warehouse.value("select count() from deals") == 1
-    assert house.warehouse.value("select count() from deals_moved") == 1
+        assert bring_in(ctx, site, ENGLISH.encode(), is_dry=False).known == known
+        assert ctx.warehouse.value("select count() from deals") == 1
+    assert ctx.warehouse.value("select count() from deals_moved") == 1
 
 
 def test_the_same_record_twice_in_a_file_is_a_problem() -> None:
@@ -105,13 +105,13 @@ def test_no_moments(text: str) -> None:
 
 
 @pytest.mark.parametrize("row", ["2026-10-05,2150-11-02", "0001-01-01T00:00:00+03:00,2026-10-05", "2150-11-02,"])
-def test_a_moment_that_cannot_be_is_a_problem_of_its_line(house: House, site: Site, row: str) -> None:
+def test_a_moment_that_cannot_be_is_a_problem_of_its_line(ctx: Context, site: Site, row: str) -> None:
     """The year 2150 fitted into no version, and the year 1 into no moment of UTC: both were answered with 500."""
     body = f"id,created_at,updated_at\n7,2026-10-05,\n8,{row}\n".encode()
     for is_dry in (True, False):
-        told_ = bring_in(house, site, body, is_dry)
+        told_ = bring_in(ctx, site, body, is_dry)
         assert [(p.line, p.values["value"][:4]) for p in told_.problems] == [(3, row.removeprefix("2026-10-05,")[:4])]
-    assert kept.loads_waiting(house) == []
+    assert records.loads_waiting(ctx) == []
 
 
 def test_a_file_goes_in_through_the_page(running: Running) -> None:
@@ -140,9 +140,9 @@ def many(count: int) -> bytes:
     return "\n".join(["Deal ID,Created,Stage,Amount,Phone", *lines]).encode()
 
 
-def told(house: House) -> tuple[int, int, int]:
+def told(ctx: Context) -> tuple[int, int, int]:
     """Records, moves between stages, and records whose person is known by a phone."""
-    one = house.warehouse.value
+    one = ctx.warehouse.value
     return (
         int(one("select count() from deals")), int(one("select count() from deals_moved")),
         int(one("select count() from deals where node = phone and how = ''")),
@@ -150,10 +150,10 @@ def told(house: House) -> tuple[int, int, int]:
 
 
 def test_a_crash_before_the_records_are_in_leaves_nothing(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The store goes away while the block is on its way: nothing is there, and the job brings all of it in later."""
-    sending = house.warehouse.insert
+    sending = ctx.warehouse.insert
 
     def broken(table: str, columns: dict[str, list[object]], token: str = "") -> int:
         if table == "deal_rows":
@@ -161,24 +161,24 @@ def test_a_crash_before_the_records_are_in_leaves_nothing(
         return sending(table, columns, token)
 
     with monkeypatch.context() as crash:
-        crash.setattr(house.warehouse, "insert", broken)
+        crash.setattr(ctx.warehouse, "insert", broken)
         with pytest.raises(ConnectionError):
-            bring_in(house, site, many(7000), is_dry=False)
-    assert told(house) == (0, 0, 0)
-    assert house.warehouse.value("select count() from identity_links") == 0
-    finish_loads(house)
-    assert told(house) == (0, 0, 0), "its own request may still be at it"
+            bring_in(ctx, site, many(7000), is_dry=False)
+    assert told(ctx) == (0, 0, 0)
+    assert ctx.warehouse.value("select count() from identity_links") == 0
+    finish_loads(ctx)
+    assert told(ctx) == (0, 0, 0), "its own request may still be at it"
     monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
-    finish_loads(house)
-    assert told(house) == (7000, 7000, 7000)
-    assert kept.loads_waiting(house) == []
+    finish_loads(ctx)
+    assert told(ctx) == (7000, 7000, 7000)
+    assert records.loads_waiting(ctx) == []
 
 
 @pytest.mark.parametrize(("step", "shown"), [("deal_snapshots", jobs.BATCH), ("deal_origins", 6000)])
 def test_a_crash_midway_is_finished(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch, step: str, shown: int
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch, step: str, shown: int
 ) -> None:
-    sending = house.warehouse.insert
+    sending = ctx.warehouse.insert
 
     def broken(table: str, columns: dict[str, list[object]], token: str = "") -> int:
         if table == step:
@@ -186,100 +186,100 @@ def test_a_crash_midway_is_finished(
         return sending(table, columns, token)
 
     with monkeypatch.context() as crash:
-        crash.setattr(house.warehouse, "insert", broken)
+        crash.setattr(ctx.warehouse, "insert", broken)
         with pytest.raises(SystemExit):
-            bring_in(house, site, many(6000), is_dry=False)
-    assert told(house)[0] == shown
-    assert house.warehouse.value("select sum(amount) from deals") == sum(range(shown))
+            bring_in(ctx, site, many(6000), is_dry=False)
+    assert told(ctx)[0] == shown
+    assert ctx.warehouse.value("select sum(amount) from deals") == sum(range(shown))
     monkeypatch.setattr(jobs, "STARTED", clock.now())  # the server has been started again
-    finish_loads(house)
-    assert told(house) == (6000, 6000, 6000)
+    finish_loads(ctx)
+    assert told(ctx) == (6000, 6000, 6000)
 
 
-def test_a_large_file_is_never_in_memory_as_a_whole(house: House, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_file_is_never_in_memory_as_a_whole(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """As one block, 40,000 records took 185 MB; in blocks 73, however many there are."""
-    sending, sent = house.warehouse.insert, dict[str, list[int]]()
+    sending, sent = ctx.warehouse.insert, dict[str, list[int]]()
 
     def counted(table: str, columns: dict[str, list[object]], token: str = "") -> int:
         count = sending(table, columns, token)
         sent.setdefault(table, []).append(count)
         return count
 
-    monkeypatch.setattr(house.warehouse, "insert", counted)
+    monkeypatch.setattr(ctx.warehouse, "insert", counted)
     monkeypatch.setattr(jobs, "BATCH", 3_000)
-    bring_in(house, site, many(8000), is_dry=False)
+    bring_in(ctx, site, many(8000), is_dry=False)
     assert sent["deal_rows"] == [3000, 3000, 2000]
     assert max(count for counts in sent.values() for count in counts) <= 3000
-    assert told(house) == (8000, 8000, 8000)
+    assert told(ctx) == (8000, 8000, 8000)
 
 
-def test_a_file_on_its_way_in_is_sealed(house: House, site: Site) -> None:
+def test_a_file_on_its_way_in_is_sealed(ctx: Context, site: Site) -> None:
     body = many(60_000)
     with on_disk(BytesIO(body)) as path:
-        load = kept.begin_load(house, site, path, None)
-    with house.database.read() as c:
+        load = records.begin_load(ctx, site, path, None)
+    with ctx.database.read() as c:
         assert b"+48600" not in c.execute(select(loads.c.sealed)).scalar_one()
-    blocks = list(kept.body_of(house, load))
+    blocks = list(records.body_of(ctx, load))
     assert len(blocks) > 1
     assert b"".join(blocks) == body
-    assert [one.id for one in kept.loads_waiting(house)] == [load.id]
+    assert [one.id for one in records.loads_waiting(ctx)] == [load.id]
 
 
-def taken(house: House, site: Site, body: bytes) -> kept.Load:
+def taken(ctx: Context, site: Site, body: bytes) -> records.Load:
     """A file that was taken long ago, and cut off."""
     with on_disk(BytesIO(body)) as path:
-        return kept.begin_load(house, site, path, None)
+        return records.begin_load(ctx, site, path, None)
 
 
 def test_a_file_that_cannot_be_imported_does_not_stop_the_next_and_says_why(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
-    taken(house, site, b"id,created_at,updated_at\n1,2026-10-05,2150-11-02\n")  # an earlier version took it
-    taken(house, site, b"name,phone\nx,1\n")
-    taken(house, site, many(2))
-    finish_loads(house)
-    assert told(house)[0] == 2
-    assert kept.loads_waiting(house) == []
-    texts = [one.problem.said("a.csv") for one in kept.failed_loads(house, site)]
+    taken(ctx, site, b"id,created_at,updated_at\n1,2026-10-05,2150-11-02\n")  # an earlier version took it
+    taken(ctx, site, b"name,phone\nx,1\n")
+    taken(ctx, site, many(2))
+    finish_loads(ctx)
+    assert told(ctx)[0] == 2
+    assert records.loads_waiting(ctx) == []
+    texts = [one.problem.said("a.csv") for one in records.failed_loads(ctx, site)]
     assert "must name the columns" in texts[0]
     assert "line 2: The moment “2150-11-02” in “updated_at” is in the future" in texts[1]
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         assert [row.sealed for row in c.execute(select(loads))] == [b"", b""]
-    finish_loads(house)
-    bring_in(house, site, ENGLISH.encode(), is_dry=False)
-    assert kept.failed_loads(house, site) == []
+    finish_loads(ctx)
+    bring_in(ctx, site, ENGLISH.encode(), is_dry=False)
+    assert records.failed_loads(ctx, site) == []
 
 
 def test_a_file_that_breaks_the_store_does_not_stop_the_next(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is at fault: the file is given up when it is the file, and tried again when it is the store."""
     monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
     putting = jobs.store.put
 
     def broken(error: Exception) -> None:
-        def put(house: House, site: Site, connection: int, facts: list[DealFact], revision: int = 0) -> list[int]:
+        def put(ctx: Context, site: Site, connection: int, facts: list[DealFact], revision: int = 0) -> list[int]:
             if facts[0].id == "7":
                 raise error
-            return putting(house, site, connection, facts, revision)
+            return putting(ctx, site, connection, facts, revision)
 
         monkeypatch.setattr(jobs.store, "put", put)
 
-    taken(house, site, ENGLISH.encode())
-    taken(house, site, many(2))
+    taken(ctx, site, ENGLISH.encode())
+    taken(ctx, site, many(2))
     broken(ConnectionError("gone"))
     with pytest.raises(ConnectionError):
-        finish_loads(house)
-    assert (told(house)[0], len(kept.loads_waiting(house)), kept.failed_loads(house, site)) == (2, 1, [])
+        finish_loads(ctx)
+    assert (told(ctx)[0], len(records.loads_waiting(ctx)), records.failed_loads(ctx, site)) == (2, 1, [])
     broken(OverflowError("too large"))
-    finish_loads(house)
-    assert kept.loads_waiting(house) == []
-    assert "OverflowError" in kept.failed_loads(house, site)[0].problem.said("a.csv")
+    finish_loads(ctx)
+    assert records.loads_waiting(ctx) == []
+    assert "OverflowError" in records.failed_loads(ctx, site)[0].problem.said("a.csv")
 
 
-def test_the_page_shows_a_file_that_was_not_imported(house: House, site: Site) -> None:
-    load = taken(house, site, ENGLISH.encode())
-    kept.fail_load(house, load, Problem(line=3, what="The record has no id.", cure="Fill the column."))
-    with opened_by_admin(house, site, ROUTES) as browser:
+def test_the_page_shows_a_file_that_was_not_imported(ctx: Context, site: Site) -> None:
+    load = taken(ctx, site, ENGLISH.encode())
+    records.fail_load(ctx, load, Problem(line=3, what="The record has no id.", cure="Fill the column."))
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         assert "The record has no id." in browser.get("/deals?site=fern").text

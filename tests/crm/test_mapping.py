@@ -22,11 +22,11 @@ from tandem.base.warehouse import Warehouse
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection
-from tandem.core.context import House
-from tandem.crm import jobs, kept, remap, store
-from tandem.crm.kept import Chosen
+from tandem.core.context import Context
+from tandem.crm import jobs, mapping, records, store
 from tandem.crm.model.choices import fields_in, stages_in
-from tandem.crm.tables import records
+from tandem.crm.records import Chosen
+from tandem.crm.tables import records as records_table
 from tandem.metrics.address import address_of
 from tandem.metrics.breakdown import breakdown
 from tandem.people import store as people
@@ -42,9 +42,9 @@ AT = datetime(2026, 10, 5, 9, tzinfo=UTC)
 
 
 @pytest.fixture
-def held(house: House, site: Site) -> Connection:
+def held(ctx: Context, site: Site) -> Connection:
     system = next(s for s in jobs.SYSTEMS if s.id == "webhook")
-    return connections.add(house, site, system, "Shop", {"secret": "x"})
+    return connections.add(ctx, site, system, "Shop", {"secret": "x"})
 
 
 def raw(number: int, stage: str, hours: float = 0, **more: Any) -> dict[str, Any]:
@@ -52,21 +52,21 @@ def raw(number: int, stage: str, hours: float = 0, **more: Any) -> dict[str, Any
             "stage": stage, **more}  # fmt: skip
 
 
-def told(house: House, what: str) -> list[tuple[Any, ...]]:
-    return house.warehouse.ask(f"select {what} from deals order by ref").rows
+def told(ctx: Context, what: str) -> list[tuple[Any, ...]]:
+    return ctx.warehouse.ask(f"select {what} from deals order by ref").rows
 
 
-def everything(house: House) -> Any:
-    return [house.warehouse.ask(f"select * from {table} final order by all").rows
+def everything(ctx: Context) -> Any:
+    return [ctx.warehouse.ask(f"select * from {table} final order by all").rows
             for table in ("deal_rows", "deal_snapshots", "deal_origins")]  # fmt: skip
 
 
-def test_a_dry_run_changes_nothing_and_says_what_keeping_then_does(house: House, site: Site, held: Connection) -> None:
-    jobs.keep(house, site, held, [raw(1, "call"), raw(2, "offer", price="70"), raw(3, "gone", price="9")])
-    before = everything(house)
+def test_a_dry_run_changes_nothing_and_says_what_keeping_then_does(ctx: Context, site: Site, held: Connection) -> None:
+    jobs.keep(ctx, site, held, [raw(1, "call"), raw(2, "offer", price="70"), raw(3, "gone", price="9")])
+    before = everything(ctx)
     chosen = Chosen(fields={"amount": ("price",)}, stages={"deal:offer": "qualified", "deal:gone": "lost"})
-    trial = remap.tried(house, site, held, DEFAULT, chosen)
-    assert everything(house) == before
+    trial = mapping.preview(ctx, site, held, DEFAULT, chosen)
+    assert everything(ctx) == before
     assert (trial.known, trial.records, trial.changed, trial.leads, trial.qualified) == (3, 3, 2, 3, (0, 1))
     assert trial.fields == [("stage_kind", 2), ("amount", 2)]
     assert trial.kinds == [("open", 3, 1), ("qualified", 0, 1), ("won", 0, 0), ("lost", 0, 1)]
@@ -74,120 +74,120 @@ def test_a_dry_run_changes_nothing_and_says_what_keeping_then_does(house: House,
         ("2", [("stage_kind", "open", "qualified"), ("amount", "", "70")]),
         ("3", [("stage_kind", "open", "lost"), ("amount", "", "9")]),
     ]
-    assert jobs.keep_mapping(house, site, held, chosen, None)
-    assert told(house, "stage_kind, amount, is_qualified") == [
+    assert jobs.keep_mapping(ctx, site, held, chosen, None)
+    assert told(ctx, "stage_kind, amount, is_qualified") == [
         ("open", None, 0), ("qualified", Decimal(70), 1), ("lost", Decimal(9), 0)]  # fmt: skip
-    assert remap.tried(house, site, held, DEFAULT, chosen).changed == 0
-    assert remap.standing(house, site, held) == (3, 1)
+    assert mapping.preview(ctx, site, held, DEFAULT, chosen).changed == 0
+    assert mapping.standing(ctx, site, held) == (3, 1)
 
 
 def test_qualified_is_told_by_every_stage_that_a_lead_has_been_in(
-    house: House, site: Site, held: Connection, shards: Warehouse
+    ctx: Context, site: Site, held: Connection, shards: Warehouse
 ) -> None:
     """A lead that was lost after an offer is qualified, also when only later it is said that an offer means so."""
     for hours, stage in enumerate(["call", "offer", "gone"]):
-        jobs.keep(house, site, held, [raw(1, stage, hours), raw(2, "call" if stage == "offer" else stage, hours)])
+        jobs.keep(ctx, site, held, [raw(1, stage, hours), raw(2, "call" if stage == "offer" else stage, hours)])
     chosen = Chosen(stages={"deal:offer": "qualified", "deal:gone": "lost"})
-    assert remap.tried(house, site, held, DEFAULT, chosen).qualified == (0, 1)
-    jobs.keep_mapping(house, site, held, chosen, None)
+    assert mapping.preview(ctx, site, held, DEFAULT, chosen).qualified == (0, 1)
+    jobs.keep_mapping(ctx, site, held, chosen, None)
     wanted = [("lost", 1), ("lost", 0)]
-    assert told(house, "stage_kind, is_qualified") == wanted
+    assert told(ctx, "stage_kind, is_qualified") == wanted
     assert shards.ask("select stage_kind, is_qualified from deals order by ref").rows == wanted
     again = msgspec.structs.replace(chosen, stages={"deal:offer": "open", "deal:gone": "lost"})
-    jobs.keep_mapping(house, site, held, again, None)
-    assert told(house, "is_qualified") == [(0,), (0,)]
+    jobs.keep_mapping(ctx, site, held, again, None)
+    assert told(ctx, "is_qualified") == [(0,), (0,)]
 
 
-def test_a_stage_of_leads_is_another_than_that_of_deals(house: House, site: Site, held: Connection) -> None:
-    jobs.keep(house, site, held, [raw(1, "new", kind="lead"), raw(2, "new")])
-    jobs.keep_mapping(house, site, held, Chosen(stages={"lead:new": "qualified"}), None)
-    assert told(house, "kind, stage_kind") == [("lead", "qualified"), ("deal", "open")]
+def test_a_stage_of_leads_is_another_than_that_of_deals(ctx: Context, site: Site, held: Connection) -> None:
+    jobs.keep(ctx, site, held, [raw(1, "new", kind="lead"), raw(2, "new")])
+    jobs.keep_mapping(ctx, site, held, Chosen(stages={"lead:new": "qualified"}), None)
+    assert told(ctx, "kind, stage_kind") == [("lead", "qualified"), ("deal", "open")]
 
 
 def test_what_comes_later_is_read_the_new_way_and_late_old_tellings_do_not_undo_it(
-    house: House, site: Site, held: Connection
+    ctx: Context, site: Site, held: Connection
 ) -> None:
-    jobs.keep(house, site, held, [raw(1, "offer", 2)])
-    jobs.keep_mapping(house, site, held, Chosen(stages={"deal:offer": "qualified"}), None)
-    jobs.keep(house, site, held, [raw(1, "call", 1), raw(2, "offer")])
-    assert told(house, "stage_kind") == [("qualified",), ("qualified",)]
-    assert [sorted(r["stage"] for r in part) for part in kept.each(house, held.id)] == [["offer", "offer"]]
+    jobs.keep(ctx, site, held, [raw(1, "offer", 2)])
+    jobs.keep_mapping(ctx, site, held, Chosen(stages={"deal:offer": "qualified"}), None)
+    jobs.keep(ctx, site, held, [raw(1, "call", 1), raw(2, "offer")])
+    assert told(ctx, "stage_kind") == [("qualified",), ("qualified",)]
+    assert [sorted(r["stage"] for r in part) for part in records.each(ctx, held.id)] == [["offer", "offer"]]
 
 
 def test_a_cut_off_application_is_finished_by_the_job(
-    house: House, site: Site, held: Connection, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, held: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs.keep(house, site, held, [raw(n, "offer") for n in range(5)])
+    jobs.keep(ctx, site, held, [raw(n, "offer") for n in range(5)])
     monkeypatch.setattr(jobs, "AT_ONCE", 2)
-    assert not jobs.keep_mapping(house, site, held, Chosen(stages={"deal:offer": "won"}), None)
-    assert {row[0] for row in told(house, "stage_kind")} == {"open"}
-    assert kept.to_apply(house) == [held.id]
+    assert not jobs.keep_mapping(ctx, site, held, Chosen(stages={"deal:offer": "won"}), None)
+    assert {row[0] for row in told(ctx, "stage_kind")} == {"open"}
+    assert records.to_apply(ctx) == [held.id]
     with monkeypatch.context() as broken:
         broken.setattr(store, "record", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            jobs.apply_mappings(house)
-    jobs.apply_mappings(house)
-    assert {row[0] for row in told(house, "stage_kind")} == {"won"}
-    assert kept.to_apply(house) == []
+            jobs.apply_mappings(ctx)
+    jobs.apply_mappings(ctx)
+    assert {row[0] for row in told(ctx, "stage_kind")} == {"won"}
+    assert records.to_apply(ctx) == []
 
 
-def test_a_record_that_cannot_be_read_so_stays_and_is_named(house: House, site: Site, held: Connection) -> None:
-    jobs.keep(house, site, held, [raw(1, "call", amount=5, notes="dear")])
+def test_a_record_that_cannot_be_read_so_stays_and_is_named(ctx: Context, site: Site, held: Connection) -> None:
+    jobs.keep(ctx, site, held, [raw(1, "call", amount=5, notes="dear")])
     chosen = Chosen(fields={"amount": ("notes",)})
-    trial = remap.tried(house, site, held, DEFAULT, chosen)
+    trial = mapping.preview(ctx, site, held, DEFAULT, chosen)
     assert [p.values["value"] for p in trial.problems] == ["dear"]
-    jobs.keep_mapping(house, site, held, chosen, None)
-    assert told(house, "amount") == [(Decimal(5),)]
+    jobs.keep_mapping(ctx, site, held, chosen, None)
+    assert told(ctx, "amount") == [(Decimal(5),)]
 
 
 # ── what the CRM itself says ──
 
 
 @pytest.fixture
-def pipe(house: House, site: Site) -> Iterator[tuple[Connection, Stub]]:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def pipe(ctx: Context, site: Site) -> Iterator[tuple[Connection, Stub]]:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     with outside(pipedrive) as stub:
         system = next(s for s in jobs.SYSTEMS if s.id == "pipedrive")
-        yield connections.add(house, site, system, "", {"address": stub.url, "token": "a secret"}), stub
+        yield connections.add(ctx, site, system, "", {"address": stub.url, "token": "a secret"}), stub
 
 
 def test_own_fields_and_stages_of_the_crm_become_cost_source_and_qualified(
-    house: House, site: Site, pipe: tuple[Connection, Stub]
+    ctx: Context, site: Site, pipe: tuple[Connection, Stub]
 ) -> None:
     held, _ = pipe
-    poll_due(house)
-    listed = jobs.listed(house, held)
+    poll_due(ctx)
+    listed = jobs.listed(ctx, held)
     assert {(f.name, f.label) for f in listed.fields} >= {(COST, "Cost of goods"), (AD, "Ad source")}
     assert [(s.stage, s.label, s.means) for s in listed.stages] == [
         ("1", "New", "open"), ("2", "Talk", "open"), ("3", "Offer", "open"), ("won", "Won", "won"),
         ("lost", "Lost", "lost")]  # fmt: skip
     chosen = Chosen(fields={"cost": (COST,), "utm_source": (AD,)}, stages={"deal:2": "qualified"})
-    trial = remap.tried(house, site, held, jobs.CRMS["pipedrive"].mapping, chosen)
+    trial = mapping.preview(ctx, site, held, jobs.CRMS["pipedrive"].mapping, chosen)
     assert (trial.changed, trial.absent, trial.qualified) == (2, [], (1, 2))
-    jobs.keep_mapping(house, site, held, chosen, None)
-    assert told(house, "ref, cost, source, is_qualified, how") == [
+    jobs.keep_mapping(ctx, site, held, chosen, None)
+    assert told(ctx, "ref, cost, source, is_qualified, how") == [
         ("41", Decimal("800.25"), "google", 1, "utm"), ("42", None, "", 1, "")]  # fmt: skip
 
 
 def test_a_field_that_no_kept_record_has_is_fetched_again(
-    house: House, site: Site, pipe: tuple[Connection, Stub]
+    ctx: Context, site: Site, pipe: tuple[Connection, Stub]
 ) -> None:
     held, stub = pipe
-    poll_due(house)
+    poll_due(ctx)
     asked = len(stub.asked)
-    poll_due(house)
+    poll_due(ctx)
     assert len(stub.asked) == asked
-    jobs.keep_mapping(house, site, held, Chosen(fields={"lost_reason": ("why",)}), None)
-    assert connections.connection(house, held.id).cursor == {}
-    poll_due(house)
+    jobs.keep_mapping(ctx, site, held, Chosen(fields={"lost_reason": ("why",)}), None)
+    assert connections.connection(ctx, held.id).cursor == {}
+    poll_due(ctx)
     assert [a for a in stub.asked[asked:] if "updated_since" in a.path]
 
 
-def test_a_crm_that_does_not_answer_leaves_free_text_at_once(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_a_crm_that_does_not_answer_leaves_free_text_at_once(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     system = next(s for s in jobs.SYSTEMS if s.id == "salesforce")
     given = {"address": "http://127.0.0.1:9", "client_id": "a", "client_secret": "b"}
-    listed = jobs.listed(house, connections.add(house, site, system, "", given))
+    listed = jobs.listed(ctx, connections.add(ctx, site, system, "", given))
     assert (listed.fields, listed.stages) == ([], [])
     assert "Salesforce" in listed.problem
 
@@ -196,23 +196,23 @@ def test_a_crm_that_does_not_answer_leaves_free_text_at_once(house: House, site:
 
 
 def test_kept_records_are_sealed_and_go_with_the_person_and_the_connection(
-    house: House, site: Site, held: Connection
+    ctx: Context, site: Site, held: Connection
 ) -> None:
-    jobs.keep(house, site, held, [raw(1, "call", phone="+48600100200"), raw(2, "call", email="b@post.example")])
-    with house.database.read() as c:
-        assert "600100200" not in str(c.execute(select(records)).all())
-    kept.forget(house, site, [people.key_of(house, site, Identifier(Kind.PHONE, "+48600100200"))])
-    assert [[r["id"] for r in part] for part in kept.each(house, held.id)] == [[2]]
-    jobs.keep_mapping(house, site, held, Chosen(stages={"deal:call": "lost"}), None)
-    connections.remove(house, site, held)
-    assert kept.count(house, held.id) == 0
-    assert kept.chosen_for(house, held.id) == Chosen()
+    jobs.keep(ctx, site, held, [raw(1, "call", phone="+48600100200"), raw(2, "call", email="b@post.example")])
+    with ctx.database.read() as c:
+        assert "600100200" not in str(c.execute(select(records_table)).all())
+    records.forget(ctx, site, [people.key_of(ctx, site, Identifier(Kind.PHONE, "+48600100200"))])
+    assert [[r["id"] for r in part] for part in records.each(ctx, held.id)] == [[2]]
+    jobs.keep_mapping(ctx, site, held, Chosen(stages={"deal:call": "lost"}), None)
+    connections.remove(ctx, site, held)
+    assert records.count(ctx, held.id) == 0
+    assert records.chosen_for(ctx, held.id) == Chosen()
 
 
-def test_a_dry_run_shows_only_the_ends_of_phones(house: House, site: Site, held: Connection) -> None:
-    jobs.keep(house, site, held, [raw(1, "call", mobile="+48600100200")])
-    trial = remap.tried(house, site, held, DEFAULT, Chosen(fields={"phones": ("mobile",)}))
-    assert trial.rows[0].changes == [remap.Change("phones", "", "…200")]
+def test_a_dry_run_shows_only_the_ends_of_phones(ctx: Context, site: Site, held: Connection) -> None:
+    jobs.keep(ctx, site, held, [raw(1, "call", mobile="+48600100200")])
+    trial = mapping.preview(ctx, site, held, DEFAULT, Chosen(fields={"phones": ("mobile",)}))
+    assert trial.rows[0].changes == [mapping.Change("phones", "", "…200")]
 
 
 # ── the form, and the page ──
@@ -286,21 +286,21 @@ def test_a_connection_that_is_not_ones_own_is_not_there(running: Running, number
 
 
 def test_the_share_of_qualified_leads_by_keyword_follows_the_meanings(
-    house: House, site: Site, held: Connection
+    ctx: Context, site: Site, held: Connection
 ) -> None:
     """Three keywords; what is qualified is counted by a plain loop over the stages that were told."""
     stages = ["new", "call", "offer", "gone"]
     paths = {n: [stages[i] for i in range(4) if n * 7919 >> i & 1] or ["new"] for n in range(40)}
-    jobs.keep(house, site, held, [
+    jobs.keep(ctx, site, held, [
         raw(n, stage, h, utm_source="google", utm_medium="cpc", utm_term=f"word {n % 3}")
         for n, path in paths.items() for h, stage in enumerate(path)
     ])  # fmt: skip
     address = address_of({"period": "2026-10-01..2026-10-31"}, [], site, "marketing", datetime(2026, 11, 1, tzinfo=UTC))
     for real in ({"offer", "call"}, {"offer"}, {"gone"}):
         means = {f"deal:{stage}": "qualified" if stage in real else "open" for stage in stages}
-        jobs.keep_mapping(house, site, held, Chosen(stages=means), None)
-        house.runner.look_again()
-        table = breakdown(house, address, "term", ("crm.leads", "crm.qualified", "crm.qualified_rate"), 10)
+        jobs.keep_mapping(ctx, site, held, Chosen(stages=means), None)
+        ctx.runner.look_again()
+        table = breakdown(ctx, address, "term", ("crm.leads", "crm.qualified", "crm.qualified_rate"), 10)
         found = {line.key: line.values for line in table.rows}
         for word in range(3):
             leads = [path for n, path in paths.items() if n % 3 == word]

@@ -16,7 +16,7 @@ from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Delivery, Incoming
 from tandem.connections.routes import ROUTES as CONNECTION_ROUTES
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.crm import jobs, store
 from tandem.crm.model.deal import DealFact, version_of
 from tandem.crm.routes import ROUTES as DEAL_ROUTES
@@ -30,18 +30,18 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 YEAR_1 = "0001-01-01T00:00:00+03:00"
 
 
-def connect(house: House, site: Site, name: str, url: str = "https://crm.example") -> Connection:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def connect(ctx: Context, site: Site, name: str, url: str = "https://crm.example") -> Connection:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     system = next(s for s in jobs.SYSTEMS if s.id == name)
-    return connections.add(house, site, system, "Shop", {"address": url, "token": "x", "secret": "x"})
+    return connections.add(ctx, site, system, "Shop", {"address": url, "token": "x", "secret": "x"})
 
 
 def raw(number: int, **more: Any) -> dict[str, Any]:
     return {"id": number, "created_at": AT.isoformat(), "updated_at": AT.isoformat(), "stage": "call", **more}
 
 
-def refs(house: House) -> list[str]:
-    return [row[0] for row in house.warehouse.ask("select ref from deals order by ref").rows]
+def refs(ctx: Context) -> list[str]:
+    return [row[0] for row in ctx.warehouse.ask("select ref from deals order by ref").rows]
 
 
 def signed(body: bytes) -> Incoming:
@@ -51,13 +51,13 @@ def signed(body: bytes) -> Incoming:
     return Incoming(method="POST", url="https://t.example", headers=headers, query=(), form=(), body=body)
 
 
-def deliver(house: House, held: Connection, body: bytes) -> str:
+def deliver(ctx: Context, held: Connection, body: bytes) -> str:
     """Work on a webhook; returns what it was answered."""
     accept = jobs.CRMS["webhook"].accept
     assert accept is not None
     accepted = accept(held, signed(body))
-    connections.keep_delivery(house, held, accepted.key, signed(body))
-    assert work_on_inbox(house) == 1
+    connections.keep_delivery(ctx, held, accepted.key, signed(body))
+    assert work_on_inbox(ctx) == 1
     return accepted.answer
 
 
@@ -69,28 +69,28 @@ def pipedrive_deal(number: int, add_time: str = "2026-10-01T00:00:00Z") -> dict[
             "add_time": add_time, "update_time": "2026-10-05T00:00:00Z", "custom_fields": {}}  # fmt: skip
 
 
-def test_a_poll_goes_on_past_a_deal_with_an_odd_date(house: House, site: Site) -> None:
+def test_a_poll_goes_on_past_a_deal_with_an_odd_date(ctx: Context, site: Site) -> None:
     deals = [pipedrive_deal(1), pipedrive_deal(2, YEAR_1), pipedrive_deal(3)]
 
     def answer(asked: Asked) -> Reply:
         return Reply(body=json.dumps({"success": True, "data": deals}).encode())
 
     with outside(answer) as stub:
-        held = connect(house, site, "pipedrive", stub.url)
-        assert poll_due(house) == 2
-        polled = connections.connection(house, held.id)
+        held = connect(ctx, site, "pipedrive", stub.url)
+        assert poll_due(ctx) == 2
+        polled = connections.connection(ctx, held.id)
         assert (polled.problem, "since" in polled.cursor) == ("", True)
-        assert refs(house) == ["1", "3"]
-        skipped = connections.skipped_of(house, [held.id])[held.id]
+        assert refs(ctx) == ["1", "3"]
+        skipped = connections.skipped_of(ctx, [held.id])[held.id]
         assert (skipped.count, [one.record for one in skipped.newest]) == (1, ["2"])
         assert skipped.newest[0].values["value"] == YEAR_1
         deals[1] = pipedrive_deal(2)
-        connections.poll_now(house, held)
-        assert poll_due(house) == 3
-    assert connections.skipped_of(house, [held.id]) == {}
+        connections.poll_now(ctx, held)
+        assert poll_due(ctx) == 3
+    assert connections.skipped_of(ctx, [held.id]) == {}
 
 
-def test_a_change_of_the_far_future_stops_no_later_change_from_being_found(house: House, site: Site) -> None:
+def test_a_change_of_the_far_future_stops_no_later_change_from_being_found(ctx: Context, site: Site) -> None:
     leads = [{"id": 1, "created_at": 1791190800, "updated_at": 1791190800, "status_id": 142, "pipeline_id": 1},
              {"id": 2, "created_at": 1791190800, "updated_at": 5706000000, "status_id": 142, "pipeline_id": 1},
              {"id": 3, "created_at": 1791190800, "updated_at": "soon", "status_id": 142, "pipeline_id": 1}]  # fmt: skip
@@ -99,11 +99,11 @@ def test_a_change_of_the_far_future_stops_no_later_change_from_being_found(house
         return Reply(body=json.dumps({"_embedded": {"leads": leads}}).encode())
 
     with outside(answer) as stub:
-        held = connect(house, site, "amocrm", stub.url)
-        assert poll_due(house) == 1
-    cursor = connections.connection(house, held.id).cursor
+        held = connect(ctx, site, "amocrm", stub.url)
+        assert poll_due(ctx) == 1
+    cursor = connections.connection(ctx, held.id).cursor
     assert datetime.fromisoformat(str(cursor["since"])) == datetime.fromtimestamp(1791190800, UTC)
-    assert connections.skipped_of(house, [held.id])[held.id].count == 2
+    assert connections.skipped_of(ctx, [held.id])[held.id].count == 2
 
 
 @pytest.mark.parametrize("value", ["soon", None, YEAR_1, "2150-01-01T00:00:00Z", {}])
@@ -126,100 +126,100 @@ def test_a_deletion_of_no_time_is_one_of_the_moment_it_was_told() -> None:
     {"created_at": YEAR_1}, {"updated_at": "2150-11-02T00:00:00Z"}, {"created_at": "2150-11-02"}, {"amount": "dear"},
     {"created_at": None}, {"updated_at": ["x"]}, {"amount": "1e9999999"},
 ])  # fmt: skip
-def test_a_record_that_cannot_be_read_takes_no_neighbour_with_it(house: House, site: Site, odd: dict[str, Any]) -> None:
-    held = connect(house, site, "webhook")
-    deliver(house, held, json.dumps([raw(1), raw(2) | odd, raw(3)]).encode())
-    assert refs(house) == ["1", "3"]
-    skipped = connections.skipped_of(house, [held.id])[held.id]
+def test_a_record_that_cannot_be_read_takes_no_neighbour_with_it(ctx: Context, site: Site, odd: dict[str, Any]) -> None:
+    held = connect(ctx, site, "webhook")
+    deliver(ctx, held, json.dumps([raw(1), raw(2) | odd, raw(3)]).encode())
+    assert refs(ctx) == ["1", "3"]
+    skipped = connections.skipped_of(ctx, [held.id])[held.id]
     assert (skipped.count, skipped.newest[0].record) == (1, "2")
     later = (AT + timedelta(hours=1)).isoformat()
-    deliver(house, held, json.dumps([raw(2, updated_at=later)]).encode())
-    assert refs(house) == ["1", "2", "3"]
-    assert connections.skipped_of(house, [held.id]) == {}
+    deliver(ctx, held, json.dumps([raw(2, updated_at=later)]).encode())
+    assert refs(ctx) == ["1", "2", "3"]
+    assert connections.skipped_of(ctx, [held.id]) == {}
 
 
 @pytest.mark.parametrize("bad", [
     b'{"id": 2, "amount": 1' + b"0" * 5000 + b"}", b'{"id": "\\ud800"}', b'{"id": "\xff"}', b"5", b"null",
     b'{"id": ' + b"[" * 5000 + b"]" * 5000 + b"}",
 ])  # fmt: skip
-def test_a_record_that_is_no_json_is_skipped_alone(house: House, site: Site, bad: bytes) -> None:
-    held = connect(house, site, "webhook")
+def test_a_record_that_is_no_json_is_skipped_alone(ctx: Context, site: Site, bad: bytes) -> None:
+    held = connect(ctx, site, "webhook")
     one, two = (json.dumps(raw(n)).encode() for n in (1, 3))
     for body in (b"[%b, %b, %b]", b'{"deals": [%b, %b, %b]}'):
-        assert deliver(house, held, body % (one, bad, two)) == '{"ok":true,"unreadable":1}'
-    assert refs(house) == ["1", "3"]
-    assert connections.skipped_of(house, [held.id])[held.id].count == 1
+        assert deliver(ctx, held, body % (one, bad, two)) == '{"ok":true,"unreadable":1}'
+    assert refs(ctx) == ["1", "3"]
+    assert connections.skipped_of(ctx, [held.id])[held.id].count == 1
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"5", b'{"deals": 5}', b"[1]", b"[" * 5000, b'{"id": "\\ud800"}'])
-def test_a_body_without_any_record_is_refused(house: House, site: Site, body: bytes) -> None:
+def test_a_body_without_any_record_is_refused(ctx: Context, site: Site, body: bytes) -> None:
     accept = jobs.CRMS["webhook"].accept
     assert accept is not None
     with pytest.raises(UserError, match="no record"):
-        accept(connect(house, site, "webhook"), signed(body))
+        accept(connect(ctx, site, "webhook"), signed(body))
 
 
 def broken_by(monkeypatch: pytest.MonkeyPatch, *numbers: str, error: type[Exception] = OverflowError) -> None:
     putting = store.put
 
-    def put(house: House, site: Site, connection: int, facts: Any, revision: int = 0) -> list[int]:
+    def put(ctx: Context, site: Site, connection: int, facts: Any, revision: int = 0) -> list[int]:
         if {fact.id for fact in facts} & set(numbers):
             raise error("it broke")
-        return putting(house, site, connection, facts, revision)
+        return putting(ctx, site, connection, facts, revision)
 
     monkeypatch.setattr(store, "put", put)
 
 
 def test_a_record_that_breaks_the_storing_is_skipped_alone(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = connect(house, site, "webhook")
+    held = connect(ctx, site, "webhook")
     broken_by(monkeypatch, "4", "6")
-    assert jobs.keep(house, site, held, [raw(n) for n in range(1, 8)]) == 5
-    assert refs(house) == ["1", "2", "3", "5", "7"]
-    skipped = connections.skipped_of(house, [held.id])[held.id]
+    assert jobs.keep(ctx, site, held, [raw(n) for n in range(1, 8)]) == 5
+    assert refs(ctx) == ["1", "2", "3", "5", "7"]
+    skipped = connections.skipped_of(ctx, [held.id])[held.id]
     assert {one.record for one in skipped.newest} == {"4", "6"}
     assert skipped.newest[0].values == {"error": "OverflowError"}
 
 
 def test_what_fails_whole_is_tried_again_as_a_webhook_and_stops_no_poll(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A webhook is told once, so it waits; a poll would ask for the same record for ever."""
-    held = connect(house, site, "webhook")
+    held = connect(ctx, site, "webhook")
     broken_by(monkeypatch, "4")
     with pytest.raises(OverflowError):
-        jobs.keep(house, site, held, [raw(4)])
-    assert jobs.keep(house, site, held, [raw(4)], jobs.FEW) == 0
-    assert connections.skipped_of(house, [held.id])[held.id].count == 1
+        jobs.keep(ctx, site, held, [raw(4)])
+    assert jobs.keep(ctx, site, held, [raw(4)], jobs.FEW) == 0
+    assert connections.skipped_of(ctx, [held.id])[held.id].count == 1
 
 
 def test_no_record_is_skipped_while_the_store_does_not_work(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = connect(house, site, "webhook")
+    held = connect(ctx, site, "webhook")
     broken_by(monkeypatch, "2", error=ConnectionError)
     with pytest.raises(ConnectionError):
-        jobs.keep(house, site, held, [raw(1), raw(2)], jobs.FEW)
-    assert connections.skipped_of(house, [held.id]) == {}
+        jobs.keep(ctx, site, held, [raw(1), raw(2)], jobs.FEW)
+    assert connections.skipped_of(ctx, [held.id]) == {}
 
 
 def test_skipped_records_are_bounded_and_go_with_time(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held = connect(house, site, "webhook")
+    held = connect(ctx, site, "webhook")
     monkeypatch.setattr(connections, "MOST_SKIPPED", 3)
     for n in range(5):
-        jobs.keep(house, site, held, [raw(n, amount="dear"), raw(n + 1, amount="dear")])
-    assert connections.skipped_of(house, [held.id])[held.id].count == 3
-    connections.forget_old(house)
-    assert connections.skipped_of(house, [held.id])[held.id].count == 3
+        jobs.keep(ctx, site, held, [raw(n, amount="dear"), raw(n + 1, amount="dear")])
+    assert connections.skipped_of(ctx, [held.id])[held.id].count == 3
+    connections.forget_old(ctx)
+    assert connections.skipped_of(ctx, [held.id])[held.id].count == 3
     monkeypatch.setattr(connections, "KEYS_KEPT", timedelta(0))
-    connections.forget_old(house)
-    assert connections.skipped_of(house, [held.id]) == {}
-    jobs.keep(house, site, held, [raw(1, amount="dear")])
-    connections.remove(house, site, held)
-    assert connections.skipped_of(house, [held.id]) == {}
+    connections.forget_old(ctx)
+    assert connections.skipped_of(ctx, [held.id]) == {}
+    jobs.keep(ctx, site, held, [raw(1, amount="dear")])
+    connections.remove(ctx, site, held)
+    assert connections.skipped_of(ctx, [held.id]) == {}
 
 
 def test_every_moment_fits_into_a_version() -> None:
@@ -227,11 +227,11 @@ def test_every_moment_fits_into_a_version() -> None:
     assert version_of(msgspec.structs.replace(late, updated_at=AT), 0, True) < version_of(late, 1023, True) < 1 << 64
 
 
-def test_skipped_records_stand_where_the_connections_problems_are_shown(house: House, site: Site) -> None:
-    held = connect(house, site, "webhook")
-    jobs.keep(house, site, held, [raw(77, amount="<dear>")])
+def test_skipped_records_stand_where_the_connections_problems_are_shown(ctx: Context, site: Site) -> None:
+    held = connect(ctx, site, "webhook")
+    jobs.keep(ctx, site, held, [raw(77, amount="<dear>")])
     for path, routes in (("/connections", CONNECTION_ROUTES), ("/deals", DEAL_ROUTES)):
-        with opened_by_admin(house, site, routes) as browser:
+        with opened_by_admin(ctx, site, routes) as browser:
             text = browser.get(f"{path}?site=fern").text
         assert "1 record was skipped; the others were imported." in text
         assert "&lt;dear&gt;" in text

@@ -8,7 +8,7 @@ import pytest
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.crm import store
 from tandem.crm.routes import ROUTES
 from tests.crm.test_store import fact
@@ -18,14 +18,14 @@ OCTOBER = "period=2026-10-01..2026-10-31"
 
 
 @pytest.fixture
-def door(house: House, site: Site) -> Iterator[TestClient[Any]]:
+def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
     """Three leads in talk, and of each a deal that was won; nothing was lost in that stage."""
     leads = [fact(str(n), "talk", kind="lead", pipeline="in") for n in (1, 2, 3)]
     won = [fact(str(n), "paid", parent=str(n), pipeline="out", amount=Decimal(100)) for n in (1, 2, 3)]
-    store.record(house, site, 1, [*leads, *won, fact("4", "paid", pipeline="out", amount=Decimal(50))])
-    store.record(house, site, 1, [fact("5", "no", pipeline="out", lost_reason="dear")])
-    store.record(house, site, 1, [fact("6", "new", parent="1", pipeline="new")])
-    with opened_by_admin(house, site, ROUTES) as client:
+    store.record(ctx, site, 1, [*leads, *won, fact("4", "paid", pipeline="out", amount=Decimal(50))])
+    store.record(ctx, site, 1, [fact("5", "no", pipeline="out", lost_reason="dear")])
+    store.record(ctx, site, 1, [fact("6", "new", parent="1", pipeline="new")])
+    with opened_by_admin(ctx, site, ROUTES) as client:
         yield client
 
 
@@ -43,17 +43,17 @@ def answer_of(page: str) -> str:
         ("&f=pipeline:is:new", "0 leads, of which sales qualified 0.", "Deals: 1, of which won: 0, worth €0.00."),
     ],
 )
-def test_won_deals_are_never_said_to_be_of_the_leads(door: TestClient[Any], query: str, leads: str, won: str) -> None:
-    assert answer_of(door.get(f"/deals?{OCTOBER}{query}").text).startswith(f"{leads} {won}")
+def test_won_deals_are_never_said_to_be_of_the_leads(ingest: TestClient[Any], query: str, leads: str, won: str) -> None:
+    assert answer_of(ingest.get(f"/deals?{OCTOBER}{query}").text).startswith(f"{leads} {won}")
 
 
-def test_records_chosen_by_what_they_came_to_have_no_share_of_that(door: TestClient[Any]) -> None:
+def test_records_chosen_by_what_they_came_to_have_no_share_of_that(ingest: TestClient[Any]) -> None:
     rates = ("crm.win_rate", "crm.qualified_rate")
     for query in ("", "&f=pipeline:is:out"):
-        page = door.get(f"/deals?{OCTOBER}{query}").text
+        page = ingest.get(f"/deals?{OCTOBER}{query}").text
         assert all(f'data-figure="{rate}"' in page for rate in rates) and ">Win rate</th>" in page
     for query in ("&f=stage:is:paid", "&f=lost_reason:is:dear"):
-        page = door.get(f"/deals?{OCTOBER}{query}").text
+        page = ingest.get(f"/deals?{OCTOBER}{query}").text
         assert not any(f'data-figure="{rate}"' in page for rate in rates) and ">Win rate</th>" not in page
-    by_reason = door.get(f"/deals?{OCTOBER}&by=lost_reason").text
+    by_reason = ingest.get(f"/deals?{OCTOBER}&by=lost_reason").text
     assert 'data-figure="crm.win_rate"' in by_reason and ">Win rate</th>" not in by_reason

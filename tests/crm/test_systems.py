@@ -22,7 +22,7 @@ from tandem.base.errors import SourceError, UserError
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Incoming
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.crm.jobs import CRMS, SYSTEMS
 from tests.connections.stub import Asked, Reply, Stub, outside
 from tests.crm.outsiders import message, pipedrive, salesforce
@@ -80,17 +80,17 @@ CASES = {"bitrix24": Case(bitrix24, "11", "12"), "amocrm": Case(amocrm, "21", "2
 
 
 @pytest.fixture(params=CASES)
-def case(request: pytest.FixtureRequest, house: House, site: Site) -> Iterator[tuple[str, Connection, Stub]]:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def case(request: pytest.FixtureRequest, ctx: Context, site: Site) -> Iterator[tuple[str, Connection, Stub]]:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     with outside(CASES[request.param].answer) as stub:
-        yield request.param, connect(house, site, request.param, stub.url), stub
+        yield request.param, connect(ctx, site, request.param, stub.url), stub
 
 
-def connect(house: House, site: Site, name: str, url: str) -> Connection:
+def connect(ctx: Context, site: Site, name: str, url: str) -> Connection:
     system = next(s for s in SYSTEMS if s.id == name)
     given = {"address": url, "token": SECRET, "secret": SECRET, "user": "tandem", "client_id": url,
              "client_secret": SECRET, "organization": "00D000000000001AAA"}  # fmt: skip
-    return connections.add(house, site, system, name, given)
+    return connections.add(ctx, site, system, name, given)
 
 
 def webhook(name: str, *events: tuple[str, str]) -> Incoming:
@@ -123,22 +123,22 @@ def webhook(name: str, *events: tuple[str, str]) -> Incoming:
     return Incoming(method="POST", url=URL, headers=headers, query=(), form=tuple(parse_qsl(body.decode())), body=body)
 
 
-def deliver(house: House, held: Connection, incoming: Incoming) -> int:
+def deliver(ctx: Context, held: Connection, incoming: Incoming) -> int:
     accept = CRMS[held.system].accept
     assert accept is not None
-    connections.keep_delivery(house, held, accept(held, incoming).key, incoming)
-    return work_on_inbox(house)
+    connections.keep_delivery(ctx, held, accept(held, incoming).key, incoming)
+    return work_on_inbox(ctx)
 
 
-def deals(house: House) -> list[tuple[Any, ...]]:
+def deals(ctx: Context) -> list[tuple[Any, ...]]:
     what = "kind, ref, stage_kind, amount, won_at, phone != 0, email != 0, node, toString(at), is_qualified"
-    return house.warehouse.ask(f"select {what} from deals order by kind, ref").rows
+    return ctx.warehouse.ask(f"select {what} from deals order by kind, ref").rows
 
 
-def test_a_poll_brings_whole_records(house: House, site: Site, case: tuple[str, Connection, Stub]) -> None:
+def test_a_poll_brings_whole_records(ctx: Context, site: Site, case: tuple[str, Connection, Stub]) -> None:
     name, held, _ = case
-    assert poll_due(house) >= 2
-    rows = {(kind, ref): rest for kind, ref, *rest in deals(house)}
+    assert poll_due(ctx) >= 2
+    rows = {(kind, ref): rest for kind, ref, *rest in deals(ctx)}
     won, new = rows["deal", CASES[name].won], rows["deal", CASES[name].new]
     assert won[0] == "won"
     assert won[1] in (Decimal("1250.50"), Decimal(1250))
@@ -148,48 +148,48 @@ def test_a_poll_brings_whole_records(house: House, site: Site, case: tuple[str, 
     assert new[3:5] == [0, 0]
     if name == "salesforce":
         assert rows["lead", "00Q000000000051AAA"][0] == "qualified"
-    held = connections.connection(house, held.id)
+    held = connections.connection(ctx, held.id)
     assert held.problem == ""
     assert "since" in held.cursor
 
 
 def test_polling_again_and_webhooks_in_any_order_change_nothing(
-    house: House, site: Site, case: tuple[str, Connection, Stub]
+    ctx: Context, site: Site, case: tuple[str, Connection, Stub]
 ) -> None:
     name, held, _ = case
-    poll_due(house)
-    wanted = deals(house)
+    poll_due(ctx)
+    wanted = deals(ctx)
     for table in ("deal_rows", "deal_snapshots", "deal_origins"):
-        house.warehouse.do(f"truncate table {table}")
+        ctx.warehouse.do(f"truncate table {table}")
     for number in (CASES[name].new, CASES[name].won):
-        assert deliver(house, held, webhook(name, ("changed", number))) == 1
-    assert [row for row in wanted if row[0] == "deal"] == deals(house)
-    connections.poll_now(house, held)
-    poll_due(house)
-    connections.poll_now(house, held)
-    poll_due(house)
+        assert deliver(ctx, held, webhook(name, ("changed", number))) == 1
+    assert [row for row in wanted if row[0] == "deal"] == deals(ctx)
+    connections.poll_now(ctx, held)
+    poll_due(ctx)
+    connections.poll_now(ctx, held)
+    poll_due(ctx)
     if name != "bitrix24":  # its stub does not know the moment of a change
-        assert [row for row in wanted if row[0] == "deal"] == deals(house)
+        assert [row for row in wanted if row[0] == "deal"] == deals(ctx)
 
 
 def test_the_same_delivery_counts_once_and_a_deletion_holds(
-    house: House, site: Site, case: tuple[str, Connection, Stub]
+    ctx: Context, site: Site, case: tuple[str, Connection, Stub]
 ) -> None:
     name, held, stub = case
     hook = webhook(name, ("changed", CASES[name].won))
-    assert deliver(house, held, hook) == 1
+    assert deliver(ctx, held, hook) == 1
     asked = len(stub.asked)
-    assert deliver(house, held, hook) == 0
+    assert deliver(ctx, held, hook) == 0
     assert len(stub.asked) == asked
     if name == "salesforce":
         return  # tells deletions when asked only
-    deliver(house, held, webhook(name, ("deleted", CASES[name].won)))
-    assert deals(house) == []
+    deliver(ctx, held, webhook(name, ("deleted", CASES[name].won)))
+    assert deals(ctx) == []
 
 
 @pytest.mark.parametrize("name", ["bitrix24", "hubspot", "pipedrive"])
-def test_a_webhook_with_another_secret_is_refused(house: House, site: Site, name: str) -> None:
-    held = connect(house, site, name, "https://crm.example")
+def test_a_webhook_with_another_secret_is_refused(ctx: Context, site: Site, name: str) -> None:
+    held = connect(ctx, site, name, "https://crm.example")
     hook = webhook(name, ("changed", "1"))
     accept = CRMS[name].accept
     assert accept is not None
@@ -201,20 +201,20 @@ def test_a_webhook_with_another_secret_is_refused(house: House, site: Site, name
         accept(held, bad)
 
 
-def test_an_answer_in_an_unknown_form_is_the_systems_fault(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_an_answer_in_an_unknown_form_is_the_systems_fault(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     with outside(lambda asked: Reply(body=b'{"result": "soon", "results": 1, "_embedded": []}')) as stub:
         for name in CASES:
-            held = connect(house, site, name, stub.url)
+            held = connect(ctx, site, name, stub.url)
             system = next(s for s in SYSTEMS if s.id == name)
             assert system.poll is not None
             with pytest.raises(SourceError):
-                system.poll(house, site, held)
+                system.poll(ctx, site, held)
 
 
-def test_many_changes_are_paged_without_a_gap(house: House, site: Site) -> None:
+def test_many_changes_are_paged_without_a_gap(ctx: Context, site: Site) -> None:
     """520 deals, 400 of them of one second: amoCRM's pages end inside that second."""
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     rows = [{"id": i, "price": 1, "status_id": 142, "pipeline_id": 1, "created_at": 1791190800,
              "updated_at": 1791190800 + max(0, i - 400), "_embedded": {}} for i in range(520)]  # fmt: skip
 
@@ -225,9 +225,9 @@ def test_many_changes_are_paged_without_a_gap(house: House, site: Site) -> None:
         return Reply(body=json.dumps({"_embedded": {"leads": found}}).encode())
 
     with outside(answer) as stub:
-        connect(house, site, "amocrm", stub.url)
-        poll_due(house)
-    assert len(deals(house)) == 520
+        connect(ctx, site, "amocrm", stub.url)
+        poll_due(ctx)
+    assert len(deals(ctx)) == 520
 
 
 # ── Pipedrive ──
@@ -250,9 +250,9 @@ def paged(rows: list[dict[str, Any]], asked: Asked, size: int = 100) -> Reply:
     return Reply(body=json.dumps(body).encode())
 
 
-def test_a_sweep_that_breaks_off_goes_on_at_its_cursor(house: House, site: Site) -> None:
+def test_a_sweep_that_breaks_off_goes_on_at_its_cursor(ctx: Context, site: Site) -> None:
     """1,250 deals, ten pages at a time, and an answer of 500 in the middle of the second turn."""
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     rows, broken = pipedrive_deals(1250), {"1100"}
 
     def answer(asked: Asked) -> Reply:
@@ -262,21 +262,21 @@ def test_a_sweep_that_breaks_off_goes_on_at_its_cursor(house: House, site: Site)
         return paged(rows, asked)
 
     with outside(answer) as stub:
-        held = connect(house, site, "pipedrive", stub.url)
-        poll_due(house)
-        assert len(deals(house)) == 1000
-        poll_due(house)
-        assert "answered 400" in connections.connection(house, held.id).problem
+        held = connect(ctx, site, "pipedrive", stub.url)
+        poll_due(ctx)
+        assert len(deals(ctx)) == 1000
+        poll_due(ctx)
+        assert "answered 400" in connections.connection(ctx, held.id).problem
         broken.clear()
-        connections.poll_now(house, held)
-        poll_due(house)
+        connections.poll_now(ctx, held)
+        poll_due(ctx)
         cursors = [parse_qs(urlsplit(a.path).query).get("cursor", ["0"])[0] for a in stub.asked]
-    assert len(deals(house)) == 1250
+    assert len(deals(ctx)) == 1250
     assert cursors.count("0") == 1
 
 
-def test_the_rate_that_pipedrive_names_is_kept(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_the_rate_that_pipedrive_names_is_kept(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     rows, moments = pipedrive_deals(150), list[float]()
 
     def answer(asked: Asked) -> Reply:
@@ -287,16 +287,16 @@ def test_the_rate_that_pipedrive_names_is_kept(house: House, site: Site) -> None
         return reply._replace(headers=(*reply.headers, ("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1")))
 
     with outside(answer) as stub:
-        connect(house, site, "pipedrive", stub.url)
-        poll_due(house)
-    assert len(deals(house)) == 150
+        connect(ctx, site, "pipedrive", stub.url)
+        poll_due(ctx)
+    assert len(deals(ctx)) == 150
     gaps = [b - a for a, b in pairwise(moments)]
     assert len(gaps) == 2
     assert min(gaps) >= 0.95
 
 
-def test_a_repeated_attempt_is_the_same_delivery_and_another_event_is_not(house: House, site: Site) -> None:
-    held = connect(house, site, "pipedrive", "https://crm.example")
+def test_a_repeated_attempt_is_the_same_delivery_and_another_event_is_not(ctx: Context, site: Site) -> None:
+    held = connect(ctx, site, "pipedrive", "https://crm.example")
     hook = webhook("pipedrive", ("changed", "41"))
     accept = CRMS["pipedrive"].accept
     assert accept is not None
@@ -305,36 +305,36 @@ def test_a_repeated_attempt_is_the_same_delivery_and_another_event_is_not(house:
     assert accept(held, hook).key == accept(held, again).key != accept(held, other).key
 
 
-def test_webhooks_of_other_objects_ask_nothing(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_webhooks_of_other_objects_ask_nothing(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     with outside(pipedrive) as stub:
-        held = connect(house, site, "pipedrive", stub.url)
+        held = connect(ctx, site, "pipedrive", stub.url)
         hook = webhook("pipedrive", ("changed", "41"))
-        assert deliver(house, held, msgspec.structs.replace(hook, body=hook.body.replace(b'"deal"', b'"person"'))) == 1
+        assert deliver(ctx, held, msgspec.structs.replace(hook, body=hook.body.replace(b'"deal"', b'"person"'))) == 1
         assert stub.asked == []
 
 
 # ── Salesforce ──
 
 
-def test_stages_come_with_their_history_and_leads_with_their_deal(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_stages_come_with_their_history_and_leads_with_their_deal(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     with outside(salesforce) as stub:
-        connect(house, site, "salesforce", stub.url)
-        poll_due(house)
-    moves = house.warehouse.ask(
+        connect(ctx, site, "salesforce", stub.url)
+        poll_due(ctx)
+    moves = ctx.warehouse.ask(
         "select toString(at), was, stage, stage_kind from deals_moved where kind = 'deal' and stage != 'Prospecting' "
         "order by at").rows  # fmt: skip
     assert moves == [("2026-10-06 12:00:00.000", "Prospecting", "Needs Analysis", "open"),
                      ("2026-10-07 06:59:00.000", "Needs Analysis", "Closed Won", "won")]  # fmt: skip
-    rows = house.warehouse.ask("select kind, ref, parent != 0 from deals order by kind, ref").rows
+    rows = ctx.warehouse.ask("select kind, ref, parent != 0 from deals order by kind, ref").rows
     assert rows == [("deal", "006000000000051AAA", 1), ("deal", "006000000000052AAA", 0),
                     ("lead", "00Q000000000051AAA", 0)]  # fmt: skip
 
 
-def test_pages_follow_and_a_forgotten_place_begins_at_the_last_row(house: House, site: Site) -> None:
+def test_pages_follow_and_a_forgotten_place_begins_at_the_last_row(ctx: Context, site: Site) -> None:
     """Three pages of leads; the third is asked for when Salesforce has forgotten the place."""
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     rows = [
         {
             "Id": f"00Q{i:012}AAA",
@@ -369,16 +369,16 @@ def test_pages_follow_and_a_forgotten_place_begins_at_the_last_row(house: House,
                                      ).encode())  # fmt: skip
 
     with outside(answer) as stub:
-        connect(house, site, "salesforce", stub.url)
-        poll_due(house)
-    assert house.warehouse.value("select count() from deals") == 30
+        connect(ctx, site, "salesforce", stub.url)
+        poll_due(ctx)
+    assert ctx.warehouse.value("select count() from deals") == 30
     assert [s.split(">= ")[1].split()[0] for s in asked_for if " FROM Lead WHERE System" in s][
         1
     ] == "2026-10-02T00:00:19Z"
 
 
-def test_a_refresh_token_is_used_where_there_is_one(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_a_refresh_token_is_used_where_there_is_one(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     forms = list[dict[str, list[str]]]()
 
     def answer(asked: Asked) -> Reply:
@@ -390,9 +390,9 @@ def test_a_refresh_token_is_used_where_there_is_one(house: House, site: Site) ->
     with outside(answer) as stub:
         system = next(s for s in SYSTEMS if s.id == "salesforce")
         given = {"address": stub.url, "client_id": "key", "client_secret": SECRET, "refresh_token": "for long"}
-        connections.add(house, site, system, "", given)
-        poll_due(house)
-    assert len(deals(house)) == 3
+        connections.add(ctx, site, system, "", given)
+        poll_due(ctx)
+    assert len(deals(ctx)) == 3
     assert [(f["grant_type"], f["refresh_token"]) for f in forms] == [(["refresh_token"], ["for long"])]
 
 
@@ -400,8 +400,8 @@ def hook_of(body: bytes) -> Incoming:
     return Incoming(method="POST", url=URL, headers={}, query=(), form=(), body=body)
 
 
-def test_an_outbound_message_is_acknowledged_in_its_own_words(house: House, site: Site) -> None:
-    held = connect(house, site, "salesforce", "https://crm.example")
+def test_an_outbound_message_is_acknowledged_in_its_own_words(ctx: Context, site: Site) -> None:
+    held = connect(ctx, site, "salesforce", "https://crm.example")
     accept = CRMS["salesforce"].accept
     assert accept is not None
     one = accept(held, hook_of(message("00D000000000001AAA", "006000000000051AAA", "006000000000052AAA")))
@@ -419,19 +419,19 @@ ENTITY = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/pass
     ENTITY + message("00D000000000001AAA", "006000000000051AAA").partition(b"?>")[2],
     (ENTITY + message("00D000000000001AAA", "006000000000051AAA").partition(b"?>")[2]).decode().encode("utf-16"),
 ])  # fmt: skip
-def test_other_messages_and_document_types_are_refused(house: House, site: Site, body: bytes) -> None:
-    held = connect(house, site, "salesforce", "https://crm.example")
+def test_other_messages_and_document_types_are_refused(ctx: Context, site: Site, body: bytes) -> None:
+    held = connect(ctx, site, "salesforce", "https://crm.example")
     accept = CRMS["salesforce"].accept
     assert accept is not None
     with pytest.raises(UserError):
         accept(held, hook_of(body))
 
 
-def test_ids_that_are_none_never_reach_a_question(house: House, site: Site) -> None:
-    house.settings = msgspec.structs.replace(house.settings, reach="127.0.0.1")
+def test_ids_that_are_none_never_reach_a_question(ctx: Context, site: Site) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="127.0.0.1")
     with outside(salesforce) as stub:
-        held = connect(house, site, "salesforce", stub.url)
-        deliver(house, held, hook_of(message("00D000000000001AAA", "x') OR (Id != '")))
+        held = connect(ctx, site, "salesforce", stub.url)
+        deliver(ctx, held, hook_of(message("00D000000000001AAA", "x') OR (Id != '")))
         assert not [a for a in stub.asked if "/queryAll" in a.path]
 
 
@@ -445,15 +445,15 @@ def signed(body: bytes, at: float | None = None, secret: str = SECRET) -> Incomi
     return Incoming(method="POST", url=URL, headers=headers, query=(), form=(), body=body)
 
 
-def test_any_system_sends_whole_records(house: House, site: Site) -> None:
-    held = connect(house, site, "webhook", "")
+def test_any_system_sends_whole_records(ctx: Context, site: Site) -> None:
+    held = connect(ctx, site, "webhook", "")
     body = json.dumps([
         {"id": 7, "created_at": "2026-10-05T11:00:00+02:00", "stage": "paid", "stage_kind": "won", "amount": "99,50",
          "currency": "EUR", "phone": "+48600100200", "client_id": "0000000000000007"},
         {"id": 8, "created_at": "soon"},
     ]).encode()  # fmt: skip
-    assert deliver(house, held, signed(body)) == 1
-    ((_, ref, kind, amount, _, has_phone, _, _, at, _),) = deals(house)
+    assert deliver(ctx, held, signed(body)) == 1
+    ((_, ref, kind, amount, _, has_phone, _, _, at, _),) = deals(ctx)
     assert (ref, kind, amount, has_phone) == ("7", "won", Decimal("99.5"), 1)
     assert datetime.fromisoformat(at).replace(tzinfo=UTC) == datetime(2026, 10, 5, 9, tzinfo=UTC)
 
@@ -462,8 +462,8 @@ def test_any_system_sends_whole_records(house: House, site: Site) -> None:
     (b'{"id": 1}', 301, SECRET), (b'{"id": 1}', -400, SECRET), (b'{"id": 1}', 0, "another"), (b"no json", 0, SECRET),
     (b"[]", 0, SECRET),
 ])  # fmt: skip
-def test_what_cannot_be_believed_is_refused(house: House, site: Site, body: bytes, late: int, secret: str) -> None:
-    held = connect(house, site, "webhook", "")
+def test_what_cannot_be_believed_is_refused(ctx: Context, site: Site, body: bytes, late: int, secret: str) -> None:
+    held = connect(ctx, site, "webhook", "")
     accept = CRMS["webhook"].accept
     assert accept is not None
     with pytest.raises(UserError):

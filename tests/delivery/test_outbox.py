@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import select
 
 from tandem.accounts import store as accounts
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.base import clock, log
+from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.delivery import smtp, store
 from tandem.delivery.jobs import send_due
 from tandem.delivery.model import Message, wait_after
@@ -27,121 +27,121 @@ LETTER = Message(
 HOUR = timedelta(hours=1)
 
 
-def reached(house: House, settings: dict[str, Any]) -> Person:
-    """The house sends by this server from now on; returns somebody to write to."""
-    house.settings = msgspec.structs.replace(house.settings, **settings)
-    workspace = accounts.make_workspace(house.database, "Fern")
-    return accounts.add_person(house.database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
+def reached(ctx: Context, settings: dict[str, Any]) -> User:
+    """This installation sends by this server from now on; returns somebody to write to."""
+    ctx.config = msgspec.structs.replace(ctx.config, **settings)
+    workspace = accounts.make_workspace(ctx.database, "Fern")
+    return accounts.add_user(ctx.database, workspace, "ola@fern.example", "Ola", "admin", "a long password")
 
 
-def rows(house: House) -> list[Any]:
-    with house.database.read() as c:
+def rows(ctx: Context) -> list[Any]:
+    with ctx.database.read() as c:
         return list(c.execute(select(outbox)))
 
 
 @pytest.mark.parametrize("tls", ["starttls", "implicit", "none"])
 def test_a_message_goes_out_once_and_leaves_no_text_behind(
-    house: House, post_office: Callable[..., Any], tls: str
+    ctx: Context, post_office: Callable[..., Any], tls: str
 ) -> None:
     post, settings = post_office(tls, "tandem" if tls == "starttls" else "")
-    person = reached(house, settings)
-    store.put(house, person, "reset", LETTER, HOUR)
-    assert "SECRET" not in rows(house)[0].sealed, "sealed while it waits"
-    assert send_due(house) == 1 and send_due(house) == 0
+    person = reached(ctx, settings)
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert "SECRET" not in rows(ctx)[0].sealed, "sealed while it waits"
+    assert send_due(ctx) == 1 and send_due(ctx) == 0
     (letter,) = post.taken
     assert (letter["to"], letter["subject"]) == ("ola@fern.example", LETTER.subject)
     assert letter["from"] == "Tandem <tandem@fern.example>"
     assert letter.get_content().strip() == LETTER.text
     assert post.was_encrypted == [tls == "starttls"], "where it is implicit the server knows nothing of it"
-    (row,) = rows(house)
+    (row,) = rows(ctx)
     assert row.sent_at is not None and row.sealed == ""
 
 
-def test_two_servers_send_a_message_once(house: House, post_office: Callable[..., Any]) -> None:
+def test_two_servers_send_a_message_once(ctx: Context, post_office: Callable[..., Any]) -> None:
     post, settings = post_office()
-    person = reached(house, settings)
+    person = reached(ctx, settings)
     for _ in range(5):
-        store.put(house, person, "reset", LETTER, HOUR)
+        store.put(ctx, person, "reset", LETTER, HOUR)
     with ThreadPoolExecutor(4) as pool:
-        sent = sum(pool.map(lambda _: send_due(house), range(4)))
+        sent = sum(pool.map(lambda _: send_due(ctx), range(4)))
     assert sent == 5 == len(post.taken)
     assert len({letter["message-id"] for letter in post.taken}) == 5
 
 
 def test_what_fails_is_tried_again_later_and_what_is_refused_is_given_up(
-    house: House, post_office: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ctx: Context, post_office: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log.set_up("info", pretty=False)
     post, settings = post_office()
-    person = reached(house, settings)
+    person = reached(ctx, settings)
     post.answers = ["451 try ola@fern.example later", "550 no such user ola@fern.example"]
-    store.put(house, person, "reset", LETTER, HOUR)
-    assert send_due(house) == 0
-    assert rows(house)[0].tries == 1 and "451" in rows(house)[0].problem
-    assert store.state(house.database).waiting == 1
-    assert send_due(house) == 0 and len(post.answers) == 1, "not before its time"
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert send_due(ctx) == 0
+    assert rows(ctx)[0].tries == 1 and "451" in rows(ctx)[0].problem
+    assert store.state(ctx.database).waiting == 1
+    assert send_due(ctx) == 0 and len(post.answers) == 1, "not before its time"
     later = clock.now() + timedelta(seconds=16)
     monkeypatch.setattr(clock, "now", lambda: later)
-    send_due(house)
-    (row,) = rows(house)
+    send_due(ctx)
+    (row,) = rows(ctx)
     assert row.dead_at is not None and row.sealed == "" and "550" in row.problem
-    assert store.state(house.database).dead == 1
+    assert store.state(ctx.database).dead == 1
     said = capsys.readouterr().out
     assert [json.loads(line)["event"] for line in said.splitlines()] == ["delivery.failed"] * 2
     assert "ola" not in said + row.problem, "no address stands in the log or in the store"
 
 
 def test_no_answer_is_waited_out_with_growing_waits_until_it_is_too_late(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nobody = {"smtp_host": "127.0.0.1", "smtp_port": 1, "smtp_tls": "none", "smtp_from": "t@fern.example"}
-    person = reached(house, nobody)
-    store.put(house, person, "reset", LETTER, HOUR)
+    person = reached(ctx, nobody)
+    store.put(ctx, person, "reset", LETTER, HOUR)
     began, waits = clock.now(), []
     now = [began]
     monkeypatch.setattr(clock, "now", lambda: now[0])
-    while rows(house)[0].dead_at is None:
-        send_due(house)
-        waits.append(rows(house)[0].next_at - now[0])
-        now[0] = rows(house)[0].next_at
+    while rows(ctx)[0].dead_at is None:
+        send_due(ctx)
+        waits.append(rows(ctx)[0].next_at - now[0])
+        now[0] = rows(ctx)[0].next_at
     assert waits[:5] == [timedelta(seconds=s) for s in (15, 30, 60, 120, 240)]
-    assert now[0] - began < 2 * HOUR and rows(house)[0].sealed == ""
+    assert now[0] - began < 2 * HOUR and rows(ctx)[0].sealed == ""
     assert wait_after(50) == timedelta(hours=2)
 
 
 def test_a_server_without_encryption_or_with_a_strange_certificate_gets_nothing(
-    house: House, post_office: Callable[..., Any]
+    ctx: Context, post_office: Callable[..., Any]
 ) -> None:
     plain, settings = post_office("none")
-    person = reached(house, {**settings, "smtp_tls": "starttls"})
-    store.put(house, person, "reset", LETTER, HOUR)
-    assert send_due(house) == 0 and plain.taken == []
+    person = reached(ctx, {**settings, "smtp_tls": "starttls"})
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert send_due(ctx) == 0 and plain.taken == []
     strange, settings = post_office("starttls")
-    house.settings = msgspec.structs.replace(house.settings, **{**settings, "smtp_ca": ""})
-    store.put(house, person, "reset", LETTER, HOUR)
-    assert send_due(house) == 0 and strange.taken == []
+    ctx.config = msgspec.structs.replace(ctx.config, **{**settings, "smtp_ca": ""})
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert send_due(ctx) == 0 and strange.taken == []
 
 
-def test_an_address_or_subject_cannot_add_headers(house: House, post_office: Callable[..., Any]) -> None:
+def test_an_address_or_subject_cannot_add_headers(ctx: Context, post_office: Callable[..., Any]) -> None:
     _, settings = post_office()
-    person = reached(house, settings)
+    person = reached(ctx, settings)
     evil = msgspec.structs.replace(LETTER, subject="Hello\r\nBcc: all@fern.example")
-    store.put(house, person, "reset", evil, HOUR)
-    store.put(house, person, "reset", LETTER, HOUR)
-    assert send_due(house) == 1, "one that cannot be written does not hold up the others"
-    assert rows(house)[0].dead_at is not None
+    store.put(ctx, person, "reset", evil, HOUR)
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert send_due(ctx) == 1, "one that cannot be written does not hold up the others"
+    assert rows(ctx)[0].dead_at is not None
 
 
-def test_a_user_switches_off_what_may_be_switched_off(house: House, post_office: Callable[..., Any]) -> None:
+def test_a_user_switches_off_what_may_be_switched_off(ctx: Context, post_office: Callable[..., Any]) -> None:
     post, settings = post_office()
-    person = reached(house, settings)
-    store.prefer(house.database, person, "sign_in", False)
+    person = reached(ctx, settings)
+    store.prefer(ctx.database, person, "sign_in", False)
     for kind in ("sign_in", "reset"):
-        store.put(house, person, kind, LETTER, HOUR)
-    assert send_due(house) == 1 == len(post.taken)
-    store.prefer(house.database, person, "sign_in", True)
-    store.put(house, person, "sign_in", LETTER, HOUR)
-    assert send_due(house) == 1
+        store.put(ctx, person, kind, LETTER, HOUR)
+    assert send_due(ctx) == 1 == len(post.taken)
+    store.prefer(ctx.database, person, "sign_in", True)
+    store.put(ctx, person, "sign_in", LETTER, HOUR)
+    assert send_due(ctx) == 1
 
 
 @pytest.mark.parametrize(
@@ -149,4 +149,4 @@ def test_a_user_switches_off_what_may_be_switched_off(house: House, post_office:
 )
 def test_settings_that_do_not_fit_are_told_at_start(wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError):
-        smtp.check(Settings(**wrong))
+        smtp.check(Config(**wrong))

@@ -10,20 +10,20 @@ import pytest
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.config import Config
 from tandem.base.database import Database
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
-from tandem.calls import questions
+from tandem.calls import queries
 from tandem.changes import store as changes
 from tandem.collect import store
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.query import Filter, Question
-from tandem.crm import questions as crm
+from tandem.crm import queries as crm
 from tandem.demo.company import Company
 from tandem.demo.seed import seed
 from tandem.demo.truth import DealsTruth, MoneyTruth
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.ask import Desk
+from tandem.metrics.ask import CachedRunner
 from tandem.people import store as people
 from tests.conftest import TABLES
 
@@ -33,17 +33,17 @@ UNTIL = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 class Seeded(NamedTuple):
     """The company in the stores, and its truth."""
 
-    house: House
+    ctx: Context
     site: Site
     company: Company
-    desk: Desk
+    runner: CachedRunner
 
     def ask(self, *figures: str, by: str = "", where: tuple[Filter, ...] = ()) -> dict[object, tuple[float, ...]]:
         question = Question(
             site=self.site.id, zone=self.site.zone, figures=figures, since=UNTIL - timedelta(days=130),
             until=UNTIL + timedelta(days=1), by=(by,) if by else (), where=where,
         )  # fmt: skip
-        rows = self.desk.ask(question).rows
+        rows = self.runner.ask(question).rows
         return {row.key[0] if by else "": tuple(row.figures[f] or 0 for f in figures) for row in rows}
 
 
@@ -53,11 +53,11 @@ def seeded(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Seeded]:
         shared_warehouse.do(f"truncate table {table}")
     database = Database(f"sqlite:///{scratch / 'company.db'}")
     database.migrate()
-    house = House(Settings(data=str(scratch / "company")), shared_warehouse, database)
-    desk = house._runner = Desk(shared_warehouse, main_goals=partial(store.main_goals, database))
-    company = seed(house, until=UNTIL, events=30_000)
-    yield Seeded(house, next(iter(house.sites().values())), company, desk)
-    desk.close()
+    ctx = Context(Config(data=str(scratch / "company")), shared_warehouse, database)
+    runner = ctx._runner = CachedRunner(shared_warehouse, main_goals=partial(store.main_goals, database))
+    company = seed(ctx, until=UNTIL, events=30_000)
+    yield Seeded(ctx, next(iter(ctx.sites().values())), company, runner)
+    runner.close()
     database.close()
 
 
@@ -96,15 +96,15 @@ def test_sources_lie_in_the_channels_that_were_planted(seeded: Seeded) -> None:
 
 def test_bots_are_kept_apart_and_none_is_lost(seeded: Seeded) -> None:
     truth = seeded.company.truth
-    stored = seeded.house.warehouse.value("select count() from events")
+    stored = seeded.ctx.warehouse.value("select count() from events")
     assert stored == truth.events == truth.human_events + truth.bot_events
-    bots = seeded.house.warehouse.value("select count() from pageviews where bot != ''")
+    bots = seeded.ctx.warehouse.value("select count() from pageviews where bot != ''")
     assert bots == truth.bot_events
 
 
 def test_nothing_happened_in_the_outage(seeded: Seeded) -> None:
     outage = seeded.company.truth.planted["outage"]
-    found = seeded.house.warehouse.value(
+    found = seeded.ctx.warehouse.value(
         "select count() from events where at >= {since:DateTime64(3)} and at < {until:DateTime64(3)}",
         since=outage.since, until=outage.until,
     )  # fmt: skip
@@ -112,15 +112,13 @@ def test_nothing_happened_in_the_outage(seeded: Seeded) -> None:
 
 
 def test_the_change_log_tells_of_what_was_planted(seeded: Seeded) -> None:
-    entries = changes.between(
-        seeded.house.database, seeded.site, UNTIL - timedelta(days=200), UNTIL + timedelta(days=1)
-    )
+    entries = changes.between(seeded.ctx.database, seeded.site, UNTIL - timedelta(days=200), UNTIL + timedelta(days=1))
     assert len(entries) >= 50
     assert {"deploy", "campaign", "robots", "outage"} <= {entry.kind for entry in entries}
 
 
 def test_the_ledger_of_reception_balances(seeded: Seeded) -> None:
-    days = store.reception(seeded.house.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
+    days = store.reception(seeded.ctx.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
     assert sum(day.stored for day in days) == seeded.company.truth.events
     assert sum(day.balance for day in days) == 0
 
@@ -143,7 +141,7 @@ def test_ads_cost_what_was_planted(seeded: Seeded) -> None:
 
 
 def test_every_call_is_heard_and_its_weights_sum_to_one(seeded: Seeded) -> None:
-    rows = seeded.house.warehouse.ask(
+    rows = seeded.ctx.warehouse.ask(
         "select ref, sum(weight) from call_rows as c inner join call_credits_heard as w on c.call = w.call group by ref"
     ).rows
     assert {ref for ref, _ in rows} == {call.ref for call in money(seeded).calls}
@@ -151,7 +149,7 @@ def test_every_call_is_heard_and_its_weights_sum_to_one(seeded: Seeded) -> None:
 
 
 def test_most_calls_are_given_to_the_visit_that_made_them(seeded: Seeded) -> None:
-    rows = seeded.house.warehouse.ask(
+    rows = seeded.ctx.warehouse.ask(
         "select c.ref, h.visitor, h.certainty, h.channel from call_rows as c "
         "inner join calls_heard as h on c.call = h.call"
     ).rows
@@ -165,7 +163,7 @@ def test_most_calls_are_given_to_the_visit_that_made_them(seeded: Seeded) -> Non
 
 
 def test_channels_get_about_the_calls_that_they_brought(seeded: Seeded) -> None:
-    rows = seeded.house.warehouse.ask("select channel, sum(weight) from call_credits_heard group by channel").rows
+    rows = seeded.ctx.warehouse.ask("select channel, sum(weight) from call_credits_heard group by channel").rows
     given = {str(channel): float(weight) for channel, weight in rows}
     planted: dict[str, int] = {}
     for call in money(seeded).calls:
@@ -176,7 +174,7 @@ def test_channels_get_about_the_calls_that_they_brought(seeded: Seeded) -> None:
 
 def test_missed_calls_were_called_back_as_planted(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: UNTIL)
-    answer = questions.call_backs(seeded.house, address_of_all(seeded), timedelta(minutes=60), UNTIL)
+    answer = queries.call_backs(seeded.ctx, address_of_all(seeded), timedelta(minutes=60), UNTIL)
     planted = money(seeded).called_back
     assert 0 < planted <= answer.in_time + answer.late  # a caller may be called back once for two missed calls
     assert answer.in_time > answer.late
@@ -207,7 +205,7 @@ def test_records_of_the_crm_are_counted_as_planted(seeded: Seeded) -> None:
 
 def test_what_deals_brought_is_exact_to_the_cent(seeded: Seeded) -> None:
     truth = deals(seeded)
-    rows = seeded.house.warehouse.ask(
+    rows = seeded.ctx.warehouse.ask(
         "select sum(amount - refunded), sum(refunded), sumIf(amount - refunded - cost, cost is not null), "
         "countIf(currency = 'PLN'), countIf(amount is null) from deals where kind = 'deal' and stage_kind = 'won'"
     ).rows
@@ -246,7 +244,7 @@ def test_leads_without_a_source_are_those_of_the_fair(seeded: Seeded) -> None:
 
 
 def test_leads_that_waited_longer_than_half_an_hour_are_those_of_the_slow_one(seeded: Seeded) -> None:
-    rows = seeded.house.warehouse.ask(
+    rows = seeded.ctx.warehouse.ask(
         "select responsible, count() from deals where parent = 0 and "
         "(first_moved = toDateTime64(0, 3, 'UTC') or first_moved > at + interval 30 minute) group by responsible"
     ).rows
@@ -258,17 +256,17 @@ def test_leads_that_waited_longer_than_half_an_hour_are_those_of_the_slow_one(se
 def test_what_is_owed_is_what_was_planted(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: UNTIL)
     truth = deals(seeded)
-    owed = {issue: records[0].records for issue, records in crm.owed(seeded.house, address_of_all(seeded)).items()}
+    owed = {issue: records[0].records for issue, records in crm.owed(seeded.ctx, address_of_all(seeded)).items()}
     assert owed["still"] == truth.still > 0
     assert owed["duplicate"] == truth.duplicates >= 4
     assert owed["waiting"] == truth.untouched > 0
 
 
 def test_a_lead_by_form_stands_in_the_profile_of_its_visitor(seeded: Seeded) -> None:
-    rows = seeded.house.warehouse.ask(
+    rows = seeded.ctx.warehouse.ask(
         "select told_visitor, person, phone from deals where told_visitor != 0 and phone != 0 limit 20"
     ).rows
     assert rows
     for visitor, person, phone in rows:
-        assert people.person_of(seeded.house, seeded.site, visitor) == person
-        assert people.person_of(seeded.house, seeded.site, phone) == person
+        assert people.person_of(seeded.ctx, seeded.site, visitor) == person
+        assert people.person_of(seeded.ctx, seeded.site, phone) == person

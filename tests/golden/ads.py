@@ -16,7 +16,7 @@ from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import read_file
 from tandem.ads.sources.report import Hints
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tests.golden.naive import Row, Visit
@@ -51,25 +51,25 @@ def fact(on: date, system: str, campaign: str, number: str, shown: int, clicks: 
             "currency": more.get("currency", "EUR"), "won": clicks % 2}  # fmt: skip
 
 
-def bring_in(house: House, site: Site, folder: Path) -> None:
+def bring_in(ctx: Context, site: Site, folder: Path) -> None:
     """Bring reports in such an order that `spent` is what counts."""
     facts = spent()
-    rates.keep(house.database, [Rate(on=on, currency="USD", per_eur=USD, source="ecb") for on in DAYS])
+    rates.keep(ctx.database, [Rate(on=on, currency="USD", per_eur=USD, source="ecb") for on in DAYS])
     google = [f for f in facts if f["system"] == "google"]
     lost = fact(date(2026, 10, 15), "google", "Left over", "9003", 10, 1, "2.50", term="clay", group="Pots")
-    _bring(house, site, folder, KEYWORDS + "".join(_keyword(f) for f in [*google, lost]))
-    _bring(house, site, folder, KEYWORDS + "".join(_keyword(f) for f in google if f["on"] == lost["on"]))
+    _bring(ctx, site, folder, KEYWORDS + "".join(_keyword(f) for f in [*google, lost]))
+    _bring(ctx, site, folder, KEYWORDS + "".join(_keyword(f) for f in google if f["on"] == lost["on"]))
     coarse: Counter[tuple[date, str, str]] = Counter()
     for f in google:
         coarse[f["on"], f["campaign"], f["id"]] += f["original"]
-    _bring(house, site, folder, CAMPAIGNS + "".join(f"{on},{name},{i},9,9,{cost},EUR,0\n" for (on, name, i), cost
+    _bring(ctx, site, folder, CAMPAIGNS + "".join(f"{on},{name},{i},9,9,{cost},EUR,0\n" for (on, name, i), cost
                                                     in coarse.items()))  # fmt: skip
     yandex = [f for f in facts if f["system"] == "yandex"]
     text = YANDEX + "".join(
         f"{f['on']}\t{f['id']}\t{f['campaign']}\t{f['impressions']}\t{f['clicks']}\t{f['original'] * 1_000_000:.0f}\t"
         f"{f['won']}\n" for f in yandex
     )  # fmt: skip
-    _bring(house, site, folder, text, currency="USD")
+    _bring(ctx, site, folder, text, currency="USD")
 
 
 def _keyword(f: Fact) -> str:
@@ -79,12 +79,12 @@ def _keyword(f: Fact) -> str:
     )
 
 
-def _bring(house: House, site: Site, folder: Path, text: str, **hints: Any) -> None:
+def _bring(ctx: Context, site: Site, folder: Path, text: str, **hints: Any) -> None:
     path = folder / "golden-report.csv"
     path.write_text(text)
-    held = read_file(house, site, path, path.name, Hints(**hints))
+    held = read_file(ctx, site, path, path.name, Hints(**hints))
     assert held.state == "staged", held.problems
-    store.confirm(house, site, held)
+    store.confirm(ctx, site, held)
 
 
 # ── the second opinion ──

@@ -10,7 +10,7 @@ from typing import Any
 from tandem.accounts.model import Site
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tests.golden import rows as span
 from tests.golden.naive import Row
@@ -50,28 +50,28 @@ def called() -> list[Fact]:
     return facts
 
 
-def bring_in(house: House, site: Site) -> None:
+def bring_in(ctx: Context, site: Site) -> None:
     """Lend the numbers, then tell of each call in two pieces, the later one first."""
-    store.add_numbers(house, site, [BILLBOARD], channel="Offline", source="billboard", campaign="A4")
+    store.add_numbers(ctx, site, [BILLBOARD], channel="Offline", source="billboard", campaign="A4")
     facts = called()
     for f in facts:
         if not f["is_shown"]:
             continue
-        pool = store.add_pool(house, site, f"Pool {f['n']}", [OWN], sources=[f"only {f['n']}"])
-        store.add_numbers(house, site, [f["line"]], pool)
+        pool = store.add_pool(ctx, site, f"Pool {f['n']}", [OWN], sources=[f"only {f['n']}"])
+        store.add_numbers(ctx, site, [f["line"]], pool)
         asked = {"site": site, "visitor": 10**9 + f["n"], "act": "ask", **{t: f[t] for t in TEXTS}}
         at = f["at"] - timedelta(seconds=90)
-        store.lend(house, NumberAsked(at=at, **{**asked, "source": f"only {f['n']}"}))
+        store.lend(ctx, NumberAsked(at=at, **{**asked, "source": f"only {f['n']}"}))
         f["source"] = f"only {f['n']}"
-        store.lend(house, NumberAsked(at=f["at"] + SECOND, **{**asked, "act": "seen"}))
-        store.lend(house, NumberAsked(at=f["at"] - SECOND, **{**asked, "act": "tap"}))
+        store.lend(ctx, NumberAsked(at=f["at"] + SECOND, **{**asked, "act": "seen"}))
+        store.lend(ctx, NumberAsked(at=f["at"] - SECOND, **{**asked, "act": "tap"}))
     pieces = []
     for f in reversed(facts):
         known = {"system": "golden", "ref": str(f["n"]), "line": f["line"], "direction": "out" if f["is_out"] else "in"}
         pieces.append(CallFact(at=f["at"] + SECOND, outcome=f["outcome"], talk_s=f["talk"], **known))
         pieces.append(CallFact(at=f["at"], caller=f["caller"], wait_s=f["wait"], **known))
-    store.record(house, site, pieces[: len(pieces) // 2])
-    store.record(house, site, pieces[len(pieces) // 2 - 3 :])
+    store.record(ctx, site, pieces[: len(pieces) // 2])
+    store.record(ctx, site, pieces[len(pieces) // 2 - 3 :])
 
 
 def rows() -> dict[str, list[Row]]:

@@ -11,7 +11,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from tandem.accounts.model import Site
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.crm import store
 from tandem.crm.model.deal import DealFact
 from tandem.people import store as people
@@ -62,14 +62,14 @@ def records(visits: list[Visit]) -> list[Fact]:
     return found
 
 
-def bring_in(house: House, site: Site, visits: list[Visit]) -> None:
+def bring_in(ctx: Context, site: Site, visits: list[Visit]) -> None:
     facts = [_fact(one, n) for one in records(visits) for n in range(len(one["steps"]))]
     random.Random(site.id).shuffle(facts)
     for i in range(0, len(facts), 40):
-        store.record(house, site, CONNECTION, facts[i : i + 40])
-    store.record(house, site, CONNECTION, facts[::3])  # told twice
-    people.stitch_all(house, site)
-    store.derive(house, site, [row[0] for row in house.warehouse.ask(
+        store.record(ctx, site, CONNECTION, facts[i : i + 40])
+    store.record(ctx, site, CONNECTION, facts[::3])  # told twice
+    people.stitch_all(ctx, site)
+    store.derive(ctx, site, [row[0] for row in ctx.warehouse.ask(
         f"select deal from deal_rows final where site = {site.id}").rows])  # fmt: skip
 
 

@@ -8,13 +8,13 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.base.config import Config
 from tandem.base.database import Database
-from tandem.base.settings import Settings
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.goal import Goal
-from tandem.core.context import House
+from tandem.core.context import Context
 from tests.conftest import TABLES
 from tests.golden import ads, calls, crm, naive, rows
 
@@ -53,11 +53,11 @@ def golden(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Golden]:
         loader.load(told[i : i + size], f"golden-{i}")
     goals = {site.id: store.goals_of(database, site) for site in sites}
     visits = {site.id: naive.visits_of(told, site, goals[site.id]) for site in sites}
-    house = House(Settings(data=str(scratch / "golden-house")), shared_warehouse, database)
+    ctx = Context(Config(data=str(scratch / "golden-context")), shared_warehouse, database)
     for site in sites:
-        ads.bring_in(house, site, scratch)
-        crm.bring_in(house, site, visits[site.id])
-        calls.bring_in(house, site)
+        ads.bring_in(ctx, site, scratch)
+        crm.bring_in(ctx, site, visits[site.id])
+        calls.bring_in(ctx, site)
     areas = {
         site.id: {**ads.rows(visits[site.id], site), **crm.rows(visits[site.id], site), **calls.rows()}
         for site in sites

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
-from tandem.board import questions
+from tandem.board import queries
 from tandem.board.model import TABLES, outcome
-from tandem.collect import healing, store
+from tandem.collect import rebuild, store
 from tandem.collect.jobs import Loader
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address, address_of
@@ -60,13 +60,13 @@ def view(site: Site, period: str, now: datetime = NOW) -> Address:
 
 
 @pytest.fixture
-def sell(house: House, site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Sell:
+def sell(ctx: Context, site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Sell:
     """Orders of 10 at these moments, each by a visitor of their own."""
     monkeypatch.setattr("tandem.base.clock.now", lambda: NOW)
-    store.add_goal(house.database, site, "Purchase", "event", "purchase")
-    store.add_goal(house.database, site, "Cart", "page", "/cart")
-    healing.note_healed(house.database, site)
-    loader = Loader(house.warehouse, house.database, tmp_path)
+    store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    rebuild.note_rebuilt(ctx.database, site)
+    loader = Loader(ctx.warehouse, ctx.database, tmp_path)
 
     def load(*moments: datetime) -> None:
         records = []
@@ -78,19 +78,19 @@ def sell(house: House, site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatc
     return load
 
 
-def tiles(house: House, address: Address) -> dict[str, Any]:
-    return {t.figure.id: t for _, group in questions.board_tiles(house, address, []) for t in group}
+def tiles(ctx: Context, address: Address) -> dict[str, Any]:
+    return {t.figure.id: t for _, group in queries.board_tiles(ctx, address, []) for t in group}
 
 
 # ── the headlines of the issue ──
 
 
-def test_part_of_today_is_not_judged_against_a_whole_day(house: House, site: Site, sell: Sell) -> None:
+def test_part_of_today_is_not_judged_against_a_whole_day(ctx: Context, site: Site, sell: Sell) -> None:
     """It said "Worse than before: revenue fell by 75%" where every day goes the same way."""
     hours = (9, 13, 18, 19, 20, 20, 21, 21)  # a quarter of the orders come before 14:20
     days = [NOW.replace(hour=0, minute=0) - DAY * n for n in range(30)]
     sell(*(day + timedelta(hours=h) for day in days for h in hours if day + timedelta(hours=h) < NOW))
-    found = tiles(house, view(site, "today"))
+    found = tiles(ctx, view(site, "today"))
     revenue = found["collect.revenue"]
     assert (revenue.value, revenue.compared.before) == (20, 20)
     assert (revenue.compared.change, revenue.compared.verdict) == (0, "neutral")
@@ -98,57 +98,57 @@ def test_part_of_today_is_not_judged_against_a_whole_day(house: House, site: Sit
 
 
 def test_the_last_seven_days_hold_no_more_of_today_than_of_the_day_they_are_compared_with(
-    house: House, site: Site, sell: Sell
+    ctx: Context, site: Site, sell: Sell
 ) -> None:
     days = [NOW.replace(hour=0, minute=0) - DAY * n for n in range(30)]
     sell(*(day + timedelta(hours=h) for day in days for h in (9, 20) if day + timedelta(hours=h) < NOW))
-    revenue = tiles(house, view(site, "7d"))["collect.revenue"]
+    revenue = tiles(ctx, view(site, "7d"))["collect.revenue"]
     assert (revenue.value, revenue.compared.before) == (130, 130)
     assert revenue.compared.verdict == "neutral"
 
 
-def test_weekdays_are_compared_with_the_same_weekdays(house: House, site: Site, sell: Sell) -> None:
+def test_weekdays_are_compared_with_the_same_weekdays(ctx: Context, site: Site, sell: Sell) -> None:
     """A shop that sells on weekdays only: a Monday is no better than the Sunday before it."""
     noons = [NOW.replace(hour=12, minute=0) - DAY * n for n in range(30)]
     sell(*(at for at in noons if at.weekday() < 5))
-    monday = tiles(house, view(site, "2026-11-23..2026-11-23"))["collect.revenue"]
+    monday = tiles(ctx, view(site, "2026-11-23..2026-11-23"))["collect.revenue"]
     assert (monday.compared.before, monday.compared.verdict) == (10, "neutral")
 
 
-def test_a_time_that_was_not_measured_is_nothing_to_be_better_than(house: House, site: Site, sell: Sell) -> None:
+def test_a_time_that_was_not_measured_is_nothing_to_be_better_than(ctx: Context, site: Site, sell: Sell) -> None:
     """It said "Better, +333%": 90 days against a time of which only the last weeks were measured."""
     sell(*(NOW - DAY * n for n in range(1, 110)))
-    found = tiles(house, view(site, "90d"))
+    found = tiles(ctx, view(site, "90d"))
     visits = found["collect.visits"]
     assert visits.value == 89
     assert visits.compared.reason == Reason(why="unmeasured", day=date(2026, 8, 8))
     assert (visits.compared.change, visits.compared.direction, visits.compared.verdict) == (None, "", "neutral")
     assert outcome([found[f] for f in ("collect.visits", "collect.revenue")]) == "alone"
-    assert questions.chart(house, view(site, "90d"), "collect.visits").compared.reason == visits.compared.reason
-    kind = questions.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
-    table = questions.table(house, view(site, "90d"), kind, questions.Reading(name=lambda by, value: value))
+    assert queries.chart(ctx, view(site, "90d"), "collect.visits").compared.reason == visits.compared.reason
+    kind = queries.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
+    table = queries.table(ctx, view(site, "90d"), kind, queries.Reading(name=lambda by, value: value))
     assert table.reason == visits.compared.reason
     assert [line.compared for line in table.rows] == [None]
 
 
-def test_the_newest_leads_are_not_judged_before_they_had_time(house: House, site: Site) -> None:
+def test_the_newest_leads_are_not_judged_before_they_had_time(ctx: Context, site: Site) -> None:
     """Every day brings a lead, each is won ten days later: nothing gets worse, and nothing is shown in red."""
     won_after, days = timedelta(days=10), [NOW - DAY * n for n in range(1, 200)]
-    _deals(house.warehouse, site.id, [(at, at + won_after) for at in days])
+    _deals(ctx.warehouse, site.id, [(at, at + won_after) for at in days])
     address = view(site, "30d")
-    now, before = (_won(house, address, period) for period in (address.period, address.before))
+    now, before = (_won(ctx, address, period) for period in (address.period, address.before))
     assert now < before, "the figures stay what they are"
-    reason = reason_of(house, address, "crm.won")
+    reason = reason_of(ctx, address, "crm.won")
     assert reason is not None and reason.why == "young" and reason.share == pytest.approx(20 / 30, abs=0.05)
-    assert reason_of(house, address, "crm.leads") is None
-    assert reason_of(house, address, "crm.revenue") == reason_of(house, address, "crm.win_rate") == reason
-    assert reason_of(house, view(site, "2026-08-01..2026-08-30"), "crm.won") is None, "they have had their time"
+    assert reason_of(ctx, address, "crm.leads") is None
+    assert reason_of(ctx, address, "crm.revenue") == reason_of(ctx, address, "crm.win_rate") == reason
+    assert reason_of(ctx, view(site, "2026-08-01..2026-08-30"), "crm.won") is None, "they have had their time"
     month = view(site, "2026-10-01..2026-10-30")
-    assert reason_of(house, month, "crm.won") is None, "in this shop ten days are enough"
+    assert reason_of(ctx, month, "crm.won") is None, "in this shop ten days are enough"
 
 
-def _won(house: House, address: Address, period: Any) -> int:
-    return int(house.runner.ask(address.question(("crm.won",), period=period)).total["crm.won"])
+def _won(ctx: Context, address: Address, period: Any) -> int:
+    return int(ctx.runner.ask(address.question(("crm.won",), period=period)).total["crm.won"])
 
 
 def _deals(warehouse: Warehouse, site: int, made: list[tuple[datetime, datetime]]) -> None:
@@ -168,18 +168,18 @@ def _deals(warehouse: Warehouse, site: int, made: list[tuple[datetime, datetime]
     )  # fmt: skip
 
 
-def test_costs_that_the_ad_systems_still_restate_are_left_out_of_the_comparison(house: House, site: Site) -> None:
+def test_costs_that_the_ad_systems_still_restate_are_left_out_of_the_comparison(ctx: Context, site: Site) -> None:
     """Ten a day, but the newest three days have come in by half only: no fall is told."""
     days = [date(2026, 11, 25) - DAY * n for n in range(80)]
     rows = [(on, Decimal(10) if n > 3 else Decimal(5)) for n, on in enumerate(days)]
-    _costs(house.warehouse, site, rows)
-    found = questions.tiles_of(house, view(site, "30d"), ("ads.cost", "ads.cpc"), [])
+    _costs(ctx.warehouse, site, rows)
+    found = queries.tiles_of(ctx, view(site, "30d"), ("ads.cost", "ads.cpc"), [])
     cost = found[0]
     assert cost.value == 280
     assert (cost.compared.value, cost.compared.before) == (260, 260)
     assert (cost.compared.settled, cost.compared.change) == (date(2026, 11, 21), 0)
     assert found[1].compared.settled == date(2026, 11, 21)
-    assert reason_of(house, view(site, "today"), "ads.cost") == Reason(why="settling", days=3)
+    assert reason_of(ctx, view(site, "today"), "ads.cost") == Reason(why="settling", days=3)
 
 
 def _costs(warehouse: Warehouse, site: Site, rows: list[tuple[date, Decimal]]) -> None:
@@ -199,92 +199,92 @@ def _costs(warehouse: Warehouse, site: Site, rows: list[tuple[date, Decimal]]) -
 
 
 def test_while_goals_are_recounted_nothing_that_rests_on_them_is_judged(
-    house: House, site: Site, sell: Sell, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, sell: Sell, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It read 32,664 instead of 11,007 for three minutes, without a word."""
-    monkeypatch.setattr(healing, "RANGES", 4)
-    house.offers.recounted = lambda site: healing.recounted(house, site)
+    monkeypatch.setattr(rebuild, "RANGES", 4)
+    ctx.offers.recounted = lambda site: rebuild.recounted(ctx, site)
     sell(*(NOW - DAY * n for n in range(1, 40)))
     address, seen = view(site, "7d"), []
-    before = tiles(house, address)["collect.conversions"].value
-    store.add_goal(house.database, site, "Any page", "page", "*")
+    before = tiles(ctx, address)["collect.conversions"].value
+    store.add_goal(ctx.database, site, "Any page", "page", "*")
 
     def look(share: float) -> None:
-        house.runner.look_again()
-        tile = tiles(house, address)["collect.conversions"]
+        ctx.runner.look_again()
+        tile = tiles(ctx, address)["collect.conversions"]
         seen.append((share, tile.value, tile.compared.reason))
 
-    healing.heal(house, site, look)
+    rebuild.rebuild(ctx, site, look)
     assert seen[0] == (0.0, before, Reason(why="recounting", share=0.0))
     assert {value for _, value, _ in seen} == {before} == {6}, "the main goal's hits, whatever is counted beside them"
     assert [reason.share for _, _, reason in seen[:-1] if reason] == [0.0, 0.25, 0.5, 0.75]
     assert seen[-1][2] is None
-    assert tiles(house, address)["collect.visits"].compared.reason is None
+    assert tiles(ctx, address)["collect.visits"].compared.reason is None
 
 
-def test_one_order_against_two_is_no_fall(house: House, site: Site, sell: Sell) -> None:
+def test_one_order_against_two_is_no_fall(ctx: Context, site: Site, sell: Sell) -> None:
     """It said "Worse than before: revenue fell by 50%": the figures and the change stand, and nothing is claimed."""
     first = NOW - DAY * 40
     sell(first, NOW - DAY * 12, NOW - DAY * 11, NOW - DAY * 3)
-    found = tiles(house, view(site, "7d"))
+    found = tiles(ctx, view(site, "7d"))
     orders = found["collect.orders"].compared
     assert (orders.value, orders.before, orders.change) == (1, 2, -0.5)
     assert (orders.is_chance, orders.direction, orders.verdict) == (True, "", "neutral")
     headline = [found[f] for f in ("collect.visits", "collect.conversions", "collect.revenue")]
     assert [t.compared.verdict for t in headline] == ["neutral"] * 3
     assert outcome(headline) == "alone"
-    kind = questions.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
-    table = questions.table(house, view(site, "7d"), kind, questions.Reading(name=lambda by, value: value))
+    kind = queries.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
+    table = queries.table(ctx, view(site, "7d"), kind, queries.Reading(name=lambda by, value: value))
     assert [(r.compared.change, r.compared.verdict) for r in table.rows if r.compared] == [(-0.5, "neutral")]
 
 
-def test_half_the_orders_of_a_steady_shop_are_a_fall(house: House, site: Site, sell: Sell) -> None:
+def test_half_the_orders_of_a_steady_shop_are_a_fall(ctx: Context, site: Site, sell: Sell) -> None:
     days = [NOW.replace(hour=12) - DAY * n for n in range(1, 80)]
     sell(*(at + timedelta(minutes=5 * n) for at in days for n in range(10 if at < NOW - DAY * 10 else 5)))
-    found = tiles(house, view(site, "2026-11-16..2026-11-24"))
+    found = tiles(ctx, view(site, "2026-11-16..2026-11-24"))
     orders = found["collect.orders"].compared
     assert (orders.value, orders.before, orders.verdict) == (45, 90, "bad")
     assert found["collect.revenue"].compared.verdict == "bad"
     assert found["collect.average_order"].compared.verdict == "neutral"
 
 
-def test_what_is_usual_for_a_site_is_no_news(house: House, site: Site, sell: Sell) -> None:
+def test_what_is_usual_for_a_site_is_no_news(ctx: Context, site: Site, sell: Sell) -> None:
     """A shop that sells forty on every ninth day and one on others: a week with such a day is no rise."""
     days = [(n, NOW.replace(hour=12) - DAY * n) for n in range(1, 80)]
     sell(*(at + timedelta(minutes=n) for i, at in days for n in range(40 if i % 9 == 5 else 1)))
-    orders = tiles(house, view(site, "7d"))["collect.orders"].compared
+    orders = tiles(ctx, view(site, "7d"))["collect.orders"].compared
     assert (orders.value, orders.before, orders.verdict) == (45, 7, "neutral")
     assert is_clear("collect.orders", {"collect.orders": 45}, {"collect.orders": 7}), "for a shop that sells evenly"
 
 
-def test_judging_changes_asks_the_past_once(house: House, site: Site, sell: Sell) -> None:
+def test_judging_changes_asks_the_past_once(ctx: Context, site: Site, sell: Sell) -> None:
     sell(*(NOW - DAY * n for n in range(10, 80)))
-    desk, asked = house.runner, []
-    whole = desk.ask_all
+    runner, asked = ctx.runner, []
+    whole = runner.ask_all
 
     def ask_all(questions_asked: Any) -> Any:
         asked.extend(questions_asked)
         return whole(questions_asked)
 
-    house._runner = _Told(desk, ask_all)
-    tiles(house, view(site, "30d"))
+    ctx._runner = _Told(runner, ask_all)
+    tiles(ctx, view(site, "30d"))
     assert sorted(q.by for q in asked) == [(), ("day",), ("day",)], "before, now with its course, the weeks before"
     del asked[:]
-    tiles(house, view(site, "30d"))
+    tiles(ctx, view(site, "30d"))
     assert len(asked) == 2, "the weeks before are known"
 
 
 class _Told:
-    """A desk that tells what it is asked."""
+    """A runner that tells what it is asked."""
 
-    def __init__(self, desk: Any, ask_all: Any) -> None:
-        self._desk, self.ask_all = desk, ask_all
+    def __init__(self, runner: Any, ask_all: Any) -> None:
+        self._runner, self.ask_all = runner, ask_all
 
     def ask(self, question: Any) -> Any:
         return self.ask_all([question])[0]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._desk, name)
+        return getattr(self._runner, name)
 
 
 # ── what is being counted anew ──
@@ -300,12 +300,12 @@ def test_what_rests_on_goals_says_so_by_its_structure() -> None:
             assert figure.rests_on_goals == (is_of_goals and figure.view in OF_VISITS), name
 
 
-def test_every_figure_split_and_filter_that_rests_on_goals_is_told(house: House, site: Site) -> None:
-    house.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
+def test_every_figure_split_and_filter_that_rests_on_goals_is_told(ctx: Context, site: Site) -> None:
+    ctx.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
     goal = Filter("goal", "is", ("1",))
 
     def share(*names: str, by: tuple[str, ...] = (), where: tuple[Filter, ...] = ()) -> float | None:
-        return recounting(house, site, names, by, where)
+        return recounting(ctx, site, names, by, where)
 
     for name in ("conversions", "conversion_rate", "engagement_rate", "bounce_rate", "goals_reached"):
         assert share(f"collect.{name}") == 0.4, name
@@ -315,49 +315,49 @@ def test_every_figure_split_and_filter_that_rests_on_goals_is_told(house: House,
     assert share("collect.revenue", where=(goal,)) == 0.4, "money of visits that reached a goal"
     assert share("collect.pageviews", by=("goal",)) == 0.4
     assert share("collect.visits", by=("channel", "day")) is None
-    house.offers.recounted = lambda site: Recount(share=0.4, is_all=True)  # other rules: channels, visits, all of it
+    ctx.offers.recounted = lambda site: Recount(share=0.4, is_all=True)  # other rules: channels, visits, all of it
     assert share("collect.revenue") == share("ads.visits") == share("ads.cost_per_visit") == 0.4
     assert share("crm.won", by=("channel",)) == 0.4
     assert share("crm.won", by=("day",)) is share("ads.cost") is None
-    house.offers.recounted = lambda site: None
+    ctx.offers.recounted = lambda site: None
     assert share("collect.conversions") is None
 
 
 @pytest.mark.parametrize("compare", ["previous", "none"])
 def test_tiles_and_tables_say_what_is_counted_anew_also_without_a_comparison(
-    house: House, site: Site, sell: Sell, compare: str
+    ctx: Context, site: Site, sell: Sell, compare: str
 ) -> None:
     sell(*(NOW - DAY * n for n in range(1, 20)))
-    house.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
+    ctx.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
     address = address_of({"period": "7d", "compare": compare}, [], site, "marketing", NOW)
-    found = tiles(house, address)
+    found = tiles(ctx, address)
     anew = {name for name, tile in found.items() if tile.compared.reason == Reason(why="recounting", share=0.4)}
     assert anew == {
         "collect.conversions", "collect.conversion_rate", "collect.engagement_rate", "collect.bounce_rate",
     }  # fmt: skip
-    reading = questions.Reading(name=lambda by, value: value)
-    table = questions.table(house, address, TABLES["channels"], reading)
+    reading = queries.Reading(name=lambda by, value: value)
+    table = queries.table(ctx, address, TABLES["channels"], reading)
     assert (table.recounting, table.reason) == (0.4, None)
     assert table.recounted == ("collect.engagement_rate", "collect.converted_visits", "collect.conversion_rate")
-    goals = questions.table(house, address, TABLES["goals"], reading)
+    goals = queries.table(ctx, address, TABLES["goals"], reading)
     assert goals.recounted == ("collect.goals_reached",) and goals.reason is not None
-    assert questions.live(house, site, NOW)["recounting"] == 0.4
+    assert queries.live(ctx, site, NOW)["recounting"] == 0.4
 
 
 def test_outcomes_that_are_still_to_come_are_told_whatever_is_compared(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the sales take 20 days: of the last ten days' leads next to none have come."""
     monkeypatch.setattr(History, "delays", lambda *_: [0.1, *([20.0] * 30), *([40.0] * 9)])
     for compare in ("previous", "none"):
         fresh = address_of({"period": "7d", "compare": compare}, [], site, "marketing", NOW)
-        won = unripe(house, fresh, "crm.won")
+        won = unripe(ctx, fresh, "crm.won")
         assert won is not None and (won.why, won.share) == ("young", pytest.approx(1 / 40))
-        assert unripe(house, fresh, "crm.leads") is unripe(house, fresh, "collect.orders") is None
+        assert unripe(ctx, fresh, "crm.leads") is unripe(ctx, fresh, "collect.orders") is None
         old = address_of({"period": "2026-08-01..2026-08-31", "compare": compare}, [], site, "marketing", NOW)
-        assert unripe(house, old, "crm.won") is None
+        assert unripe(ctx, old, "crm.won") is None
     monkeypatch.setattr(History, "delays", lambda *_: [1.0])
-    assert unripe(house, fresh, "crm.revenue") == Reason(why="little_history")
+    assert unripe(ctx, fresh, "crm.revenue") == Reason(why="little_history")
 
 
 # ── the rules ──
@@ -520,51 +520,51 @@ def test_a_cohort_may_be_two_hundredths_younger_than_the_other(late: int, is_you
     assert found == (Reason(why="young", share=(100 - late) / 100) if is_young else None)
 
 
-def measured_from(house: House, monkeypatch: pytest.MonkeyPatch, **firsts: datetime) -> None:
+def measured_from(ctx: Context, monkeypatch: pytest.MonkeyPatch, **firsts: datetime) -> None:
     """Each of these views has been measured since this moment, and no other view at all."""
     monkeypatch.setattr(History, "first", lambda self, site, view: firsts.get(view))
 
 
-def test_what_is_told_by_the_day_is_measured_from_its_first_day(house: House, site: Site) -> None:
+def test_what_is_told_by_the_day_is_measured_from_its_first_day(ctx: Context, site: Site) -> None:
     """Costs of a day lie at its noon: those of the first day are whole, and a day without costs is not measured."""
     address, before = view(site, "2026-11-11..2026-11-17"), span("2026-11-04", "2026-11-10", "Europe/Warsaw")
     assert address.before is not None and address.before.first == before.first
-    _costs(house.warehouse, site, [(date(2026, 11, 4) + DAY * n, Decimal(10)) for n in range(20)])
-    assert reason_of(house, address, "ads.cost") is None
+    _costs(ctx.warehouse, site, [(date(2026, 11, 4) + DAY * n, Decimal(10)) for n in range(20)])
+    assert reason_of(ctx, address, "ads.cost") is None
     earlier = span("2026-11-03", "2026-11-09", "Europe/Warsaw")
     unlike = Reason(why="unmeasured", day=date(2026, 11, 4))
-    assert reason_of(house, address, "ads.cost", earlier) == unlike, "a span that is handed in is the one judged"
-    found = compared(house, view(site, "2026-11-10..2026-11-16"), ("ads.cost",), {"ads.cost": 70})["ads.cost"]
+    assert reason_of(ctx, address, "ads.cost", earlier) == unlike, "a span that is handed in is the one judged"
+    found = compared(ctx, view(site, "2026-11-10..2026-11-16"), ("ads.cost",), {"ads.cost": 70})["ads.cost"]
     assert (found.reason, found.change, found.direction, found.verdict) == (unlike, None, "", "neutral")
 
 
 def test_what_is_told_by_the_hour_is_measured_from_its_first_hour(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = view(site, "2026-11-11..2026-11-17")
     assert address.before is not None
     noon = address.before.since + timedelta(hours=12)
-    measured_from(house, monkeypatch, visits=noon)
-    assert reason_of(house, address, "collect.visits") == Reason(why="unmeasured", day=date(2026, 11, 4))
+    measured_from(ctx, monkeypatch, visits=noon)
+    assert reason_of(ctx, address, "collect.visits") == Reason(why="unmeasured", day=date(2026, 11, 4))
 
 
 def test_a_figure_is_measured_since_all_its_parts_are(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, cost, visits = view(site, "2026-11-11..2026-11-17"), NOW - DAY * 15, NOW - DAY * 12
-    measured_from(house, monkeypatch, ad_days=cost, ad_visits=visits)
+    measured_from(ctx, monkeypatch, ad_days=cost, ad_visits=visits)
     later = Reason(why="unmeasured", day=date(2026, 11, 13))
-    assert reason_of(house, address, "ads.cost_per_visit") == later
-    assert measured_since(house, site, "ads.cost_per_visit") == date(2026, 11, 13)
-    assert measured_since(house, site, "ads.cost") == date(2026, 11, 10)
-    measured_from(house, monkeypatch, ad_days=cost)
-    assert measured_since(house, site, "ads.cost_per_visit") is None
+    assert reason_of(ctx, address, "ads.cost_per_visit") == later
+    assert measured_since(ctx, site, "ads.cost_per_visit") == date(2026, 11, 13)
+    assert measured_since(ctx, site, "ads.cost") == date(2026, 11, 10)
+    measured_from(ctx, monkeypatch, ad_days=cost)
+    assert measured_since(ctx, site, "ads.cost_per_visit") is None
 
 
-def test_a_night_in_which_clocks_change_is_told(house: House, site: Site) -> None:
+def test_a_night_in_which_clocks_change_is_told(ctx: Context, site: Site) -> None:
     now = datetime(2026, 3, 30, 12, 0, tzinfo=UTC)
-    assert reason_of(house, view(site, "yesterday", now), "collect.visits") == Reason(why="clocks")
-    assert reason_of(house, view(site, "2026-03-28..2026-03-28", now), "collect.visits") is None
+    assert reason_of(ctx, view(site, "yesterday", now), "collect.visits") == Reason(why="clocks")
+    assert reason_of(ctx, view(site, "2026-03-28..2026-03-28", now), "collect.visits") is None
 
 
 def test_a_period_to_come_is_not_begun() -> None:
@@ -573,14 +573,14 @@ def test_a_period_to_come_is_not_begun() -> None:
     assert not clocks_differ(period, span("2026-11-24", "2026-11-25"), NOW)
 
 
-def test_a_period_to_come_is_no_fall(house: House, site: Site) -> None:
+def test_a_period_to_come_is_no_fall(ctx: Context, site: Site) -> None:
     ahead = f"{NOW.date() + DAY}..{NOW.date() + 5 * DAY}"
-    assert reason_of(house, view(site, ahead), "collect.visits") == Reason(why="ahead")
+    assert reason_of(ctx, view(site, ahead), "collect.visits") == Reason(why="ahead")
 
 
-def test_rows_are_judged_by_their_share_of_both_spans(house: House, site: Site) -> None:
+def test_rows_are_judged_by_their_share_of_both_spans(ctx: Context, site: Site) -> None:
     """A fall is judged as the same rise would be, by the part of the whole site that both hold."""
-    rows = Rows(house, view(site, "7d"), "collect.visits")
+    rows = Rows(ctx, view(site, "7d"), "collect.visits")
     rows._scatter, rows._whole = 200.0, 20_000.0
     values = {n: {"collect.visits": n} for n in (100, 200)}
     rise, fall = rows.compared(values[200], values[100]), rows.compared(values[100], values[200])
@@ -606,10 +606,10 @@ def test_rows_are_judged_by_their_share_of_both_spans(house: House, site: Site) 
     ],
 )
 def test_a_past_is_made_of_days_that_were_measured_whole(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch, first: datetime | None, day: date
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch, first: datetime | None, day: date
 ) -> None:
     monkeypatch.setattr(History, "first", lambda self, site, view: first)
-    history, weeks = History(house), span("2026-09-28", "2026-11-22", "Europe/Warsaw")
+    history, weeks = History(ctx), span("2026-09-28", "2026-11-22", "Europe/Warsaw")
     assert history._first_day(view(site, "7d"), "collect.visits", weeks) == day
     days = history._days(view(site, "7d"), ["collect.visits"], weeks.last)["collect.visits"]
     assert len(days) == (weeks.last - day).days + 1
@@ -620,18 +620,18 @@ def test_periods_that_begin_in_one_week_share_a_past() -> None:
     assert {_week_before(day) for day in week} == {date(2026, 11, 22)}
 
 
-def test_that_nothing_is_measured_yet_is_not_remembered(house: House, site: Site) -> None:
-    history = History(house)
+def test_that_nothing_is_measured_yet_is_not_remembered(ctx: Context, site: Site) -> None:
+    history = History(ctx)
     assert history.first(site.id, "visits") is None
-    put_visits(house, site, [NOW - DAY])
+    put_visits(ctx, site, [NOW - DAY])
     assert history.first(site.id, "visits") == history.first(site.id, "pageviews") == NOW - DAY
 
 
-def test_rows_that_are_not_judged_ask_nothing_of_the_past(house: House, site: Site) -> None:
-    put_visits(house, site, [NOW - DAY * n for n in range(75, 0, -1)])
+def test_rows_that_are_not_judged_ask_nothing_of_the_past(ctx: Context, site: Site) -> None:
+    put_visits(ctx, site, [NOW - DAY * n for n in range(75, 0, -1)])
     address, young = view(site, "7d"), Reason(why="young")
     alone = address_of({"period": "7d", "compare": "none"}, [], site, "marketing", NOW)
-    judged, unlike, lone = (Rows(house, *given) for given in (
+    judged, unlike, lone = (Rows(ctx, *given) for given in (
         (address, "collect.visits"), (address, "collect.visits", young), (alone, "collect.visits"),
     ))  # fmt: skip
     assert (judged.needs_whole, unlike.needs_whole, lone.needs_whole) == (True, False, False)
@@ -639,9 +639,9 @@ def test_rows_that_are_not_judged_ask_nothing_of_the_past(house: House, site: Si
     assert (row.is_clear, row.reason, row.verdict) == (False, young, "neutral")
 
 
-def put_visits(house: House, site: Site, moments: list[datetime], goals: list[int] | None = None) -> None:
+def put_visits(ctx: Context, site: Site, moments: list[datetime], goals: list[int] | None = None) -> None:
     n = len(moments)
-    house.warehouse.insert(
+    ctx.warehouse.insert(
         "visit_rows",
         {
             "site": [site.id] * n, "visit": list(range(1, n + 1)), "visitor": list(range(1, n + 1)),
@@ -653,40 +653,40 @@ def put_visits(house: House, site: Site, moments: list[datetime], goals: list[in
     )  # fmt: skip
 
 
-def test_a_period_that_goes_on_has_the_verdict_of_what_has_passed_of_it(house: House, site: Site) -> None:
+def test_a_period_that_goes_on_has_the_verdict_of_what_has_passed_of_it(ctx: Context, site: Site) -> None:
     now, first = datetime(2026, 11, 25, 23, 0, tzinfo=UTC), datetime(2026, 11, 22, 23, tzinfo=UTC)  # Monday in Warsaw
-    healing.note_healed(house.database, site)
+    rebuild.note_rebuilt(ctx.database, site)
     days = [first + DAY * n for n in range(-23, 3)]
-    put_visits(house, site, [d + timedelta(seconds=80 * i) for d in days for i in range(517 if d >= first else 423)])
+    put_visits(ctx, site, [d + timedelta(seconds=80 * i) for d in days for i in range(517 if d >= first else 423)])
     found = []
     for period in ("2026-11-23..2026-11-25", "2026-11-23..2026-12-13"):
         address = view(site, period, now)
-        total = house.runner.ask(address.question(with_cases(("collect.visits",)))).total
-        found.append(compared(house, address, ("collect.visits",), total)["collect.visits"])
+        total = ctx.runner.ask(address.question(with_cases(("collect.visits",)))).total
+        found.append(compared(ctx, address, ("collect.visits",), total)["collect.visits"])
     assert [(c.value, c.before, c.is_clear) for c in found] == [(1551, 1269, False)] * 2
 
 
-def test_another_main_goal_has_days_of_its_own(house: House, site: Site) -> None:
-    healing.note_healed(house.database, site)
+def test_another_main_goal_has_days_of_its_own(ctx: Context, site: Site) -> None:
+    rebuild.note_rebuilt(ctx.database, site)
     days = [NOW - DAY * n for n in range(75, 0, -1)]
     calm = [(d + timedelta(minutes=i), 7) for d in days for i in range(20)]
     many = [(1, 5, 60, 120, 9)[n * n % 11 % 5] for n in range(75)]
     wild = [(d + timedelta(minutes=i), 8) for d, n in zip(days, many, strict=True) for i in range(n)]
-    put_visits(house, site, [at for at, _ in calm + wild], [goal for _, goal in calm + wild])
+    put_visits(ctx, site, [at for at, _ in calm + wild], [goal for _, goal in calm + wild])
     scatters = {}
     for main in (7, 8):
-        house.runner.main_goals = lambda _, main=main: (main,)
-        house.runner.look_again()
-        known = history_of(house).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
-        fresh = History(house).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
+        ctx.runner.main_goals = lambda _, main=main: (main,)
+        ctx.runner.look_again()
+        known = history_of(ctx).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
+        fresh = History(ctx).scatters(view(site, "7d"), ("collect.conversions",))["collect.conversions"]
         assert known == fresh
         scatters[main] = known
     assert scatters[8] > 5 * scatters[7]
 
 
-def test_what_is_kept_of_the_past_does_not_grow_with_filters(house: House, site: Site) -> None:
-    history = History(house)
-    put_visits(house, site, [NOW - DAY * n for n in range(75, 0, -1)])
+def test_what_is_kept_of_the_past_does_not_grow_with_filters(ctx: Context, site: Site) -> None:
+    history = History(ctx)
+    put_visits(ctx, site, [NOW - DAY * n for n in range(75, 0, -1)])
     where = (Filter("page", "is_not", ("/" + "a" * 20_000,)),)
     history.scatters(msgspec.structs.replace(view(site, "7d"), where=where), ("collect.visits",))
     assert len(history._scatters) == 1

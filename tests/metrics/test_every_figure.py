@@ -12,7 +12,7 @@ import pytest
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.core.query import Filter, Query, Question
-from tandem.metrics.ask import ASIDE_WAIT, Desk, queries_of
+from tandem.metrics.ask import ASIDE_WAIT, CachedRunner, queries_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Metric, Ratio, Unit
 from tests.golden import ads, calls, crm, naive, rows
@@ -37,11 +37,14 @@ NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES}
 
 
 @pytest.fixture(scope="module")
-def desks(golden: Golden, shared_warehouse: Warehouse, shards: Warehouse) -> dict[str, Desk]:
+def runners(golden: Golden, shared_warehouse: Warehouse, shards: Warehouse) -> dict[str, CachedRunner]:
     def main(site: int) -> tuple[int, ...]:
         return tuple(g.id for g in golden.goals[site] if g.is_main)
 
-    return {"one node": Desk(shared_warehouse, main_goals=main), "two shards": Desk(shards, main_goals=main)}
+    return {
+        "one node": CachedRunner(shared_warehouse, main_goals=main),
+        "two shards": CachedRunner(shards, main_goals=main),
+    }
 
 
 def question(golden: Golden, figures: tuple[str, ...], by: str = "", site: int = 0, **more: Any) -> Question:
@@ -76,15 +79,17 @@ def groups_of(golden: Golden, view: str, with_bots: bool, by: str, site: int) ->
 
 
 @pytest.mark.parametrize(("names", "by"), together(COUNTED, lambda figure: ("", *figure.by)))
-def test_figures_equal_plain_loops(golden: Golden, desks: dict[str, Desk], names: tuple[str, ...], by: str) -> None:
+def test_figures_equal_plain_loops(
+    golden: Golden, runners: dict[str, CachedRunner], names: tuple[str, ...], by: str
+) -> None:
     figures = [f for f in COUNTED if f.id in names]
     for site in (0, 1):
         groups = groups_of(golden, figures[0].view, figures[0].with_bots, by, site)
         wanted = {key: {name: NAIVE[name](group) for name in names} for key, group in groups.items()}
-        for layout, desk in desks.items():
+        for layout, runner in runners.items():
             if site and layout != "one node":
                 continue  # another site and zone change no word of the SQL, which is what the layouts differ in
-            result = desk.ask(question(golden, names, by, site))
+            result = runner.ask(question(golden, names, by, site))
             given = {_key(row.key[0], by) if by else (): row.figures for row in result.rows}
             assert given.keys() == wanted.keys(), layout
             for key, values in wanted.items():
@@ -106,26 +111,26 @@ def _key(value: Any, by: str) -> Any:
     ),
 )
 def test_additive_figures_sum_to_their_total(
-    golden: Golden, desks: dict[str, Desk], names: tuple[str, ...], by: str
+    golden: Golden, runners: dict[str, CachedRunner], names: tuple[str, ...], by: str
 ) -> None:
-    desk = desks["one node"]
-    total, parts = desk.ask(question(golden, names)).total, desk.ask(question(golden, names, by)).rows
+    runner = runners["one node"]
+    total, parts = runner.ask(question(golden, names)).total, runner.ask(question(golden, names, by)).rows
     for name in names:
         assert sum(row.figures[name] or 0 for row in parts) == pytest.approx(total[name]), name
 
 
 @pytest.mark.parametrize("name", ["collect.visitors", "collect.page_visits", "collect.page_visitors"])
-def test_distinct_figure_does_not_add_up(golden: Golden, desks: dict[str, Desk], name: str) -> None:
-    desk = desks["one node"]
-    total = desk.ask(question(golden, (name,))).total[name]
-    assert sum(row.figures[name] for row in desk.ask(question(golden, (name,), "day")).rows) > total
+def test_distinct_figure_does_not_add_up(golden: Golden, runners: dict[str, CachedRunner], name: str) -> None:
+    runner = runners["one node"]
+    total = runner.ask(question(golden, (name,))).total[name]
+    assert sum(row.figures[name] for row in runner.ask(question(golden, (name,), "day")).rows) > total
 
 
 def test_pages_do_not_wait_for_the_wide_questions_of_programs(
-    golden: Golden, desks: dict[str, Desk], monkeypatch: pytest.MonkeyPatch
+    golden: Golden, runners: dict[str, CachedRunner], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk, begun, may_end = desks["one node"], threading.Event(), threading.Event()
-    answer = desk._answer
+    runner, begun, may_end = runners["one node"], threading.Event(), threading.Event()
+    answer = runner._answer
 
     def slow(query: Query, version: Any) -> Any:
         if threading.current_thread().name.startswith("ask-aside"):
@@ -133,19 +138,19 @@ def test_pages_do_not_wait_for_the_wide_questions_of_programs(
             assert may_end.wait(30)
         return answer(query, version)
 
-    monkeypatch.setattr(desk, "_answer", slow)
+    monkeypatch.setattr(runner, "_answer", slow)
     args = [question(golden, ("collect.pageviews",), "page")]
-    wide = [threading.Thread(target=desk.ask_aside, args=args, daemon=True) for _ in range(ASIDE_WAIT)]
+    wide = [threading.Thread(target=runner.ask_aside, args=args, daemon=True) for _ in range(ASIDE_WAIT)]
     for one in wide:
         one.start()
     try:
         assert begun.wait(30)
         for _ in range(3):
-            assert desk.ask(question(golden, ("collect.visits",), "channel")).rows
-        while desk._waiting_aside.acquire(blocking=False):  # until all four are there
-            desk._waiting_aside.release()
+            assert runner.ask(question(golden, ("collect.visits",), "channel")).rows
+        while runner._waiting_aside.acquire(blocking=False):  # until all four are there
+            runner._waiting_aside.release()
         with pytest.raises(UserError, match="Other wide questions"):
-            desk.ask_aside(question(golden, ("collect.visits",), "channel"))
+            runner.ask_aside(question(golden, ("collect.visits",), "channel"))
     finally:
         may_end.set()
         for one in wide:
@@ -154,54 +159,58 @@ def test_pages_do_not_wait_for_the_wide_questions_of_programs(
 
 @pytest.mark.parametrize("by", ["channel", "day", "campaign"])
 def test_the_whole_beside_its_parts_is_that_of_the_question_without_a_split(
-    golden: Golden, desks: dict[str, Desk], by: str
+    golden: Golden, runners: dict[str, CachedRunner], by: str
 ) -> None:
     names = ("collect.visitors", "collect.conversions", "collect.page_visits", "collect.bounce_rate", "collect.revenue")
     nobody = (Filter("channel", "is", ("No such channel",)),)
     for where in ((), nobody):
-        for layout, desk in desks.items():
-            both, parts = desk.ask_all([question(golden, names, by, where=where, with_whole=w) for w in (True, False)])
+        for layout, runner in runners.items():
+            both, parts = runner.ask_all(
+                [question(golden, names, by, where=where, with_whole=w) for w in (True, False)]
+            )
             assert both.rows == parts.rows, layout
-            assert both.total == desk.ask(question(golden, names, where=where)).total, layout
+            assert both.total == runner.ask(question(golden, names, where=where)).total, layout
 
 
 @pytest.mark.parametrize("with_bots", [False, True])
 @pytest.mark.parametrize("by", [*FIGURES["collect.visits"].by, ""])  # type: ignore[union-attr]
 def test_visitors_never_exceed_visits_nor_visits_page_views(
-    golden: Golden, desks: dict[str, Desk], by: str, with_bots: bool
+    golden: Golden, runners: dict[str, CachedRunner], by: str, with_bots: bool
 ) -> None:
     names = ("collect.visitors", "collect.visits", "collect.pageviews")
-    for row in desks["one node"].ask(question(golden, names, by, with_bots=with_bots)).rows:
+    for row in runners["one node"].ask(question(golden, names, by, with_bots=with_bots)).rows:
         visitors, visits, pageviews = (row.figures[n] for n in names)
         assert visitors <= visits <= pageviews, row
 
 
-def test_filter_by_a_page_means_visits_that_saw_it(golden: Golden, desks: dict[str, Desk]) -> None:
+def test_filter_by_a_page_means_visits_that_saw_it(golden: Golden, runners: dict[str, CachedRunner]) -> None:
     where = (Filter("page", "is", ("/cart",)),)
     visits = [v for v in golden.visits[golden.sites[0].id] if not v["bot"] and rows.SINCE <= v["at"] < rows.UNTIL]
     wanted = sum(1 for v in visits if any(h["kind"] == "pageview" and h["event"].path == "/cart" for h in v["hits"]))
-    for desk in desks.values():
-        assert desk.ask(question(golden, ("collect.visits",), where=where)).total["collect.visits"] == wanted > 0
+    for runner in runners.values():
+        assert runner.ask(question(golden, ("collect.visits",), where=where)).total["collect.visits"] == wanted > 0
 
 
-def test_filter_and_its_opposite_make_everything(golden: Golden, desks: dict[str, Desk]) -> None:
+def test_filter_and_its_opposite_make_everything(golden: Golden, runners: dict[str, CachedRunner]) -> None:
     for by, value in (("channel", "Direct"), ("page", "/cart"), ("goal", "1"), ("country", "PL")):
         for ops in (("is", "is_not"), ("contains", "contains_not")):
-            for desk in desks.values():
+            for runner in runners.values():
                 parts = [
-                    desk.ask(question(golden, ("collect.visits",), where=(Filter(by, op, (value,)),))).total[
+                    runner.ask(question(golden, ("collect.visits",), where=(Filter(by, op, (value,)),))).total[
                         "collect.visits"
                     ]
                     for op in ops
                 ]
-                assert sum(parts) == desk.ask(question(golden, ("collect.visits",))).total["collect.visits"]
+                assert sum(parts) == runner.ask(question(golden, ("collect.visits",))).total["collect.visits"]
 
 
 @pytest.mark.parametrize("name", [f.id for f in FIGURES.values() if isinstance(f, Ratio)])
-def test_ratio_is_top_over_bottom_and_never_infinite(golden: Golden, desks: dict[str, Desk], name: str) -> None:
+def test_ratio_is_top_over_bottom_and_never_infinite(
+    golden: Golden, runners: dict[str, CachedRunner], name: str
+) -> None:
     ratio = FIGURES[name]
     assert isinstance(ratio, Ratio)
-    for row in desks["one node"].ask(question(golden, (name, ratio.top, ratio.bottom), "channel")).rows:
+    for row in runners["one node"].ask(question(golden, (name, ratio.top, ratio.bottom), "channel")).rows:
         bottom = row.figures[ratio.bottom]
         if not bottom:
             assert row.figures[name] is None
@@ -209,10 +218,12 @@ def test_ratio_is_top_over_bottom_and_never_infinite(golden: Golden, desks: dict
             assert row.figures[name] == pytest.approx((row.figures[ratio.top] or 0) * ratio.scale / bottom)
 
 
-def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(golden: Golden, desks: dict[str, Desk]) -> None:
+def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(
+    golden: Golden, runners: dict[str, CachedRunner]
+) -> None:
     nobody = (Filter("channel", "is", ("No such channel",)),)
     names = tuple(f.id for f in FIGURES.values())
-    total = desks["one node"].ask(question(golden, names, where=nobody)).total
+    total = runners["one node"].ask(question(golden, names, where=nobody)).total
     for name, value in total.items():
         figure = FIGURES[name]
         if isinstance(figure, Metric) and (figure.adds_up or figure.unit is Unit.COUNT):
@@ -241,13 +252,13 @@ def test_values_are_bound_and_never_written_into_the_sql(golden: Golden) -> None
 
 
 def test_what_several_questions_made_is_kept_until_the_data_change(warehouse: Warehouse) -> None:
-    desk, made = Desk(warehouse), []
+    runner, made = CachedRunner(warehouse), []
 
     def count() -> int:
         made.append(1)
         return len(made)
 
-    assert [desk.kept("a", count), desk.kept("a", count), desk.kept("b", count)] == [1, 1, 2]
+    assert [runner.kept("a", count), runner.kept("a", count), runner.kept("b", count)] == [1, 1, 2]
     warehouse.insert("person_news_rows", {"site": [1], "node": [1], "person": [1], "version": [1]})
-    desk.look_again()
-    assert desk.kept("a", count) == 3
+    runner.look_again()
+    assert runner.kept("a", count) == 3

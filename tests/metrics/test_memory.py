@@ -10,7 +10,7 @@ import pytest
 
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import Question
-from tandem.metrics.ask import Desk, _size
+from tandem.metrics.ask import CachedRunner, _size
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 PAGES = 20_000
@@ -44,27 +44,27 @@ def question(days: int = 1, by: tuple[str, ...] = ()) -> Question:
 
 
 def test_a_wide_answer_is_not_remembered_and_a_small_one_is(store: Counting) -> None:
-    desk = Desk(store, remember=1 << 20)  # type: ignore[arg-type]
+    runner = CachedRunner(store, remember=1 << 20)  # type: ignore[arg-type]
     try:
         for _ in range(2):
-            assert len(desk.ask(question(by=("page",))).rows) == PAGES
-            assert desk.ask(question()).total["collect.pageviews"] == PAGES
+            assert len(runner.ask(question(by=("page",))).rows) == PAGES
+            assert runner.ask(question()).total["collect.pageviews"] == PAGES
         assert store.asked == 3, "the wide one twice, the small one once"
     finally:
-        desk.close()
+        runner.close()
 
 
 def test_answers_of_many_questions_stay_below_the_bound(store: Counting) -> None:
-    desk = Desk(store, remember=24 << 20)  # type: ignore[arg-type]
+    runner = CachedRunner(store, remember=24 << 20)  # type: ignore[arg-type]
     try:
         for days in range(1, 9):
-            desk.ask(question(days, by=("page",)))
+            runner.ask(question(days, by=("page",)))
         assert store.asked == 8
-        desk.ask(question(8, by=("page",)))
-        desk.ask(question(1, by=("page",)))
+        runner.ask(question(8, by=("page",)))
+        runner.ask(question(1, by=("page",)))
         assert store.asked == 9, "the newest is remembered, the oldest is not"
     finally:
-        desk.close()
+        runner.close()
 
 
 class Part(msgspec.Struct):
@@ -102,16 +102,16 @@ def test_the_size_of_a_thing_is_told_by_a_sample(make: Callable[[], Any]) -> Non
 
 
 def test_what_is_made_of_answers_shares_their_room(store: Counting) -> None:
-    desk, made = Desk(store, remember=4 << 20), list[str]()  # type: ignore[arg-type]
+    runner, made = CachedRunner(store, remember=4 << 20), list[str]()  # type: ignore[arg-type]
 
     def kept(name: str, rows: int) -> int:
-        return len(desk.kept(name, lambda: [parts(rows), made.append(name)][0]))
+        return len(runner.kept(name, lambda: [parts(rows), made.append(name)][0]))
 
     def held() -> int:
-        return sum(_size(one.answer) for one in desk._remembered.values())
+        return sum(_size(one.answer) for one in runner._remembered.values())
 
     try:
-        desk.ask(question())
+        runner.ask(question())
         for name in ("small", "wide", "small", "wide"):
             assert kept(name, 10 if name == "small" else 20_000) in (10, 20_000)
         assert made == ["small", "wide", "wide"], "what takes more than half of the room is made again"
@@ -121,20 +121,20 @@ def test_what_is_made_of_answers_shares_their_room(store: Counting) -> None:
         del made[:]
         assert (kept("middling 39", 0), kept("middling 0", 1_000)) == (1_000, 1_000)
         assert made == ["middling 0"], "the newest is remembered, the oldest is not"
-        desk.ask(question())
+        runner.ask(question())
         assert store.asked == 2, "answers had to go too: there is one room for all"
     finally:
-        desk.close()
+        runner.close()
 
 
 def test_what_was_made_of_older_data_is_made_again_and_takes_no_room(store: Counting) -> None:
-    desk = Desk(store)  # type: ignore[arg-type]
+    runner = CachedRunner(store)  # type: ignore[arg-type]
     try:
-        assert desk.kept("one", lambda: 1) == desk.kept("one", lambda: 2) == 1
+        assert runner.kept("one", lambda: 1) == runner.kept("one", lambda: 2) == 1
         store._warehouse.do(
             "insert into visit_rows (site, visitor, visit, started, ended) values (2, 1, 1, now64(3), now64(3))"
         )
-        desk.look_again()
-        assert (desk.kept("one", lambda: 3), len(desk._remembered)) == (3, 1)
+        runner.look_again()
+        assert (runner.kept("one", lambda: 3), len(runner._remembered)) == (3, 1)
     finally:
-        desk.close()
+        runner.close()

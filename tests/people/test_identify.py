@@ -13,12 +13,12 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.spool import Spool
 from tandem.collect import store as collect
-from tandem.collect.door import Door, Sender
 from tandem.collect.identify import keep
+from tandem.collect.ingest import Ingest, Sender
 from tandem.collect.jobs import Loader
 from tandem.collect.model.hit import Record, SpoolEvent, WireEvent
 from tandem.collect.model.places import Place
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
@@ -32,32 +32,32 @@ KEY = 0xAA
 ANNA, BORIS = Identifier("phone", "+48600100200"), Identifier("email", "boris@shop.example")
 
 
-def door_of(house: House, site: Site, spool: Spool) -> Door:
-    salts, secrets = collect.salts_of_today(house.database), FreshSecrets(house)
+def door_of(ctx: Context, site: Site, spool: Spool) -> Ingest:
+    salts, secrets = collect.salts_of_today(ctx.database), FreshSecrets(ctx)
     place = Place("PL", "", "")
-    return Door(spool, lambda: {site.key: site}, lambda: salts, lambda ip: place, house.vault.seal, None, secrets)
+    return Ingest(spool, lambda: {site.key: site}, lambda: salts, lambda ip: place, ctx.vault.seal, None, secrets)
 
 
-def load(house: House, folder: Path) -> None:
-    Loader(house.warehouse, house.database, folder, identified=lambda s, said: keep(house, s, said)).load_all()
+def load(ctx: Context, folder: Path) -> None:
+    Loader(ctx.warehouse, ctx.database, folder, identified=lambda s, said: keep(ctx, s, said)).load_all()
 
 
 def told(
-    house: House, site: Site, folder: Path, *events: dict[str, Any], cookie: str = COOKIE, first: int = 0
+    ctx: Context, site: Site, folder: Path, *events: dict[str, Any], cookie: str = COOKIE, first: int = 0
 ) -> bytes:
     """Send these events as one browser; returns what lay in the spool before it was loaded."""
     spool = Spool(folder)
-    door = door_of(house, site, spool)
+    ingest = door_of(ctx, site, spool)
     now = clock.now_ms()
     page = {"t": now, "u": "https://shop.example/account"}
     wire = [{"i": f"{n:016x}", **page, **event} for n, event in enumerate(events, first)]
     for i in range(0, len(wire), 50):
         body = msgspec.json.encode({"s": site.key, "c": now, "m": "cookie", "i": cookie, "e": wire[i : i + 50]})
-        reply = asyncio.run(door.receive(body, Sender("192.0.2.7", CHROME)))
+        reply = asyncio.run(ingest.receive(body, Sender("192.0.2.7", CHROME)))
         assert reply.status in (202, 422), reply
     spool.close()
     held = b"".join(path.read_bytes() for path in folder.iterdir())
-    load(house, folder)
+    load(ctx, folder)
     return held
 
 
@@ -68,28 +68,28 @@ def signed(site: Site, secret: str, cookie: str = COOKIE, age_s: int = 0, **clai
     return {"k": "identify", "p": claims | {"at": str(at), "proof": proof}}
 
 
-def persons(house: House, site: Site, *identifiers: Identifier) -> list[int]:
-    people.stitch_all(house, site)
-    return [people.person_of(house, site, people.key_of(house, site, one)) for one in identifiers]
+def persons(ctx: Context, site: Site, *identifiers: Identifier) -> list[int]:
+    people.stitch_all(ctx, site)
+    return [people.person_of(ctx, site, people.key_of(ctx, site, one)) for one in identifiers]
 
 
 @pytest.fixture
-def secret(house: House, site: Site) -> str:
-    return make_secret(house, site)
+def secret(ctx: Context, site: Site) -> str:
+    return make_secret(ctx, site)
 
 
 def test_an_identified_browser_is_a_person_known_by_phone_and_email(
-    house: House, site: Site, secret: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ctx: Context, site: Site, secret: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     claims = signed(site, secret, phone="600 100 200", email=EMAIL, login="anna77")
     claims["p"]["note"] = "x"
-    held = told(house, site, tmp_path / "spool", {"k": "pageview"}, claims)
-    people.stitch_all(house, site)
-    nodes = people.nodes_of(house, site, KEY)
-    texts = [known.text for known in people.values_of(house, site, nodes, is_open=True)]
+    held = told(ctx, site, tmp_path / "spool", {"k": "pageview"}, claims)
+    people.stitch_all(ctx, site)
+    nodes = people.nodes_of(ctx, site, KEY)
+    texts = [known.text for known in people.values_of(ctx, site, nodes, is_open=True)]
     assert texts == [f"{KEY:016x}", "+48600100200", "anna@shop.example", "anna77"]
-    facts = str(house.warehouse.ask("select * from events").rows) + str(
-        house.warehouse.ask("select * from visit_rows").rows
+    facts = str(ctx.warehouse.ask("select * from events").rows) + str(
+        ctx.warehouse.ask("select * from visit_rows").rows
     )
     for value in ("600100200", "600 100 200", "anna@", "Anna@", "anna77"):
         assert value.encode() not in held
@@ -97,111 +97,111 @@ def test_an_identified_browser_is_a_person_known_by_phone_and_email(
         assert value not in capsys.readouterr().out
 
 
-def test_telling_again_and_loading_twice_changes_nothing(house: House, site: Site, secret: str, tmp_path: Path) -> None:
+def test_telling_again_and_loading_twice_changes_nothing(ctx: Context, site: Site, secret: str, tmp_path: Path) -> None:
     claims = signed(site, secret, phone=PHONE)
     for _ in range(2):
-        told(house, site, tmp_path / "spool", claims)
-    key = people.key_of(house, site, ANNA)
-    people.stitch_all(house, site)
-    evidence = people.evidence_of(house, site, [key])
+        told(ctx, site, tmp_path / "spool", claims)
+    key = people.key_of(ctx, site, ANNA)
+    people.stitch_all(ctx, site)
+    evidence = people.evidence_of(ctx, site, [key])
     assert [(e.source, e.ref) for e in evidence] == [("signed", claims["p"]["proof"][:16])]
 
 
-def test_what_is_no_identifier_is_left_out(house: House, site: Site, tmp_path: Path) -> None:
-    told(house, site, tmp_path / "spool", {"k": "identify", "p": {"phone": "12", "email": "nobody", "login": " "}})
-    people.stitch_all(house, site)
-    assert people.nodes_of(house, site, KEY) == [(KEY, "visitor")]
+def test_what_is_no_identifier_is_left_out(ctx: Context, site: Site, tmp_path: Path) -> None:
+    told(ctx, site, tmp_path / "spool", {"k": "identify", "p": {"phone": "12", "email": "nobody", "login": " "}})
+    people.stitch_all(ctx, site)
+    assert people.nodes_of(ctx, site, KEY) == [(KEY, "visitor")]
 
 
-def test_telling_nothing_is_refused(house: House, site: Site, tmp_path: Path) -> None:
-    told(house, site, tmp_path / "spool", {"k": "identify", "p": {"name": "Anna"}}, {"k": "identify"})
-    assert house.warehouse.value("select count() from events") == 0
-    refused = house.warehouse.ask("select outcome, sum(count) from reception group by outcome").rows
+def test_telling_nothing_is_refused(ctx: Context, site: Site, tmp_path: Path) -> None:
+    told(ctx, site, tmp_path / "spool", {"k": "identify", "p": {"name": "Anna"}}, {"k": "identify"})
+    assert ctx.warehouse.value("select count() from events") == 0
+    refused = ctx.warehouse.ask("select outcome, sum(count) from reception group by outcome").rows
     assert refused == [("bad_value", 2)]
 
 
-def test_telling_who_one_is_is_no_action_on_the_page(house: House, site: Site, tmp_path: Path) -> None:
+def test_telling_who_one_is_is_no_action_on_the_page(ctx: Context, site: Site, tmp_path: Path) -> None:
     told(
-        house,
+        ctx,
         site,
         tmp_path / "spool",
         {"k": "pageview"},
         {"k": "identify", "p": {"phone": PHONE}},
         {"k": "event", "n": "x"},
     )
-    assert house.warehouse.ask("select kind, name from actions").rows == [("event", "x")]
+    assert ctx.warehouse.ask("select kind, name from actions").rows == [("event", "x")]
 
 
 # ── what a stranger sends ──
 
 
-def doubts(house: House, site: Site) -> dict[str, int]:
+def doubts(ctx: Context, site: Site) -> dict[str, int]:
     """The ledger's count of claims that were not believed; and it must add up."""
-    days = collect.reception(house.warehouse, site.id, clock.now().date() - timedelta(days=2))
+    days = collect.reception(ctx.warehouse, site.id, clock.now().date() - timedelta(days=2))
     assert [day.balance for day in days] == [0] * len(days)
     return {why: n for day in days for why, n in day.hints.items()}
 
 
-def known(house: House, site: Site) -> None:
+def known(ctx: Context, site: Site) -> None:
     """Anna and Boris, as the CRM knows them."""
     at = clock.now()
-    people.record(house, site, [
+    people.record(ctx, site, [
         Link(a=Identifier("crm", "b24:1"), b=ANNA, at=at, source="crm"),
         Link(a=Identifier("crm", "b24:2"), b=BORIS, at=at, source="crm"),
     ])  # fmt: skip
 
 
-def test_an_anonymous_claim_to_be_two_people_leaves_two_people(house: House, site: Site, tmp_path: Path) -> None:
-    known(house, site)
-    told(house, site, tmp_path / "spool", {"k": "identify", "p": {"phone": PHONE, "email": BORIS.value}})
-    assert len({*persons(house, site, ANNA, BORIS), KEY}) == 3
-    assert doubts(house, site) == {"unsigned": 1}
-    claims = hints.hints_of(house, site, [people.key_of(house, site, ANNA)])
+def test_an_anonymous_claim_to_be_two_people_leaves_two_people(ctx: Context, site: Site, tmp_path: Path) -> None:
+    known(ctx, site)
+    told(ctx, site, tmp_path / "spool", {"k": "identify", "p": {"phone": PHONE, "email": BORIS.value}})
+    assert len({*persons(ctx, site, ANNA, BORIS), KEY}) == 3
+    assert doubts(ctx, site) == {"unsigned": 1}
+    claims = hints.hints_of(ctx, site, [people.key_of(ctx, site, ANNA)])
     assert [(c.visitor, c.kind, c.text, c.why) for c in claims] == [(KEY, "phone", "+48 ••• ••• 00", "unsigned")]
 
 
-def test_a_proof_from_another_browser_is_a_hint(house: House, site: Site, secret: str, tmp_path: Path) -> None:
+def test_a_proof_from_another_browser_is_a_hint(ctx: Context, site: Site, secret: str, tmp_path: Path) -> None:
     stolen, free = signed(site, secret, phone=PHONE), signed(site, secret, cookie="", phone=PHONE)
-    told(house, site, tmp_path / "spool", stolen, free)
-    told(house, site, tmp_path / "spool", stolen, free, cookie="00000000000000bb.sddddd", first=10)
-    anna, first, second = persons(house, site, ANNA, visitor(KEY), visitor(0xBB))
+    told(ctx, site, tmp_path / "spool", stolen, free)
+    told(ctx, site, tmp_path / "spool", stolen, free, cookie="00000000000000bb.sddddd", first=10)
+    anna, first, second = persons(ctx, site, ANNA, visitor(KEY), visitor(0xBB))
     assert anna == first != second
-    assert doubts(house, site) == {"wrong_signature": 1, "replayed": 1}
+    assert doubts(ctx, site) == {"wrong_signature": 1, "replayed": 1}
 
 
 @pytest.mark.parametrize("age_s", [VALID_S + 60, -3600])
-def test_an_expired_proof_is_a_hint(house: House, site: Site, secret: str, tmp_path: Path, age_s: int) -> None:
-    told(house, site, tmp_path / "spool", signed(site, secret, age_s=age_s, phone=PHONE))
-    anna, browser = persons(house, site, ANNA, visitor(KEY))
-    assert anna != browser and doubts(house, site) == {"expired": 1}
+def test_an_expired_proof_is_a_hint(ctx: Context, site: Site, secret: str, tmp_path: Path, age_s: int) -> None:
+    told(ctx, site, tmp_path / "spool", signed(site, secret, age_s=age_s, phone=PHONE))
+    anna, browser = persons(ctx, site, ANNA, visitor(KEY))
+    assert anna != browser and doubts(ctx, site) == {"expired": 1}
 
 
 def test_another_sites_secret_and_a_retired_one_prove_nothing(
-    house: House, site: Site, secret: str, tmp_path: Path
+    ctx: Context, site: Site, secret: str, tmp_path: Path
 ) -> None:
-    oak = accounts.add_site(house.database, site.workspace_id, "oak", "Oak", ["oak.example"])
-    told(house, site, tmp_path / "spool", signed(site, make_secret(house, oak), phone=PHONE))
-    second, third = make_secret(house, site), make_secret(house, site)
-    told(house, site, tmp_path / "spool", signed(site, secret, phone=PHONE), first=10)
-    assert doubts(house, site) == {"wrong_signature": 2}
-    retire_secret(house, site, secrets_of(house, site)[-1].id)
-    told(house, site, tmp_path / "spool", signed(site, second, phone=PHONE), first=20)
-    assert doubts(house, site) == {"wrong_signature": 3}
-    told(house, site, tmp_path / "spool", signed(site, third, phone=PHONE), first=30)
-    anna, browser = persons(house, site, ANNA, visitor(KEY))
-    assert anna == browser and doubts(house, site) == {"wrong_signature": 3}
+    oak = accounts.add_site(ctx.database, site.workspace_id, "oak", "Oak", ["oak.example"])
+    told(ctx, site, tmp_path / "spool", signed(site, make_secret(ctx, oak), phone=PHONE))
+    second, third = make_secret(ctx, site), make_secret(ctx, site)
+    told(ctx, site, tmp_path / "spool", signed(site, secret, phone=PHONE), first=10)
+    assert doubts(ctx, site) == {"wrong_signature": 2}
+    retire_secret(ctx, site, secrets_of(ctx, site)[-1].id)
+    told(ctx, site, tmp_path / "spool", signed(site, second, phone=PHONE), first=20)
+    assert doubts(ctx, site) == {"wrong_signature": 3}
+    told(ctx, site, tmp_path / "spool", signed(site, third, phone=PHONE), first=30)
+    anna, browser = persons(ctx, site, ANNA, visitor(KEY))
+    assert anna == browser and doubts(ctx, site) == {"wrong_signature": 3}
 
 
 def test_ten_thousand_claims_about_one_phone_change_nobody(
-    house: House, site: Site, secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, secret: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hints, "MOST_A_DAY", 9_000)
-    known(house, site)
-    told(house, site, tmp_path / "spool", signed(site, secret, phone=PHONE))
-    before = persons(house, site, ANNA, BORIS, visitor(KEY))
-    links = house.warehouse.value("select count() from identity_links")
+    known(ctx, site)
+    told(ctx, site, tmp_path / "spool", signed(site, secret, phone=PHONE))
+    before = persons(ctx, site, ANNA, BORIS, visitor(KEY))
+    links = ctx.warehouse.value("select count() from identity_links")
     now = clock.now_ms()
-    claim = house.vault.seal(msgspec.json.encode({"phone": PHONE, "proved": "unsigned", "ref": ""}).decode())
+    claim = ctx.vault.seal(msgspec.json.encode({"phone": PHONE, "proved": "unsigned", "ref": ""}).decode())
     events = [SpoolEvent(
         id=1000 + n, kind="identify", at=now, host="", path="/", query="", referrer="", name="", engaged_ms=0, scroll=0,
         value=0, amount="", currency="", status=0, marks=[],
@@ -210,71 +210,69 @@ def test_ten_thousand_claims_about_one_phone_change_nobody(
     records = [
         Record(site.id, now, 5000 + n, 0, 0, CHROME, "", 0, "PL", "", "", [event], {}) for n, event in enumerate(events)
     ]
-    loader = Loader(
-        house.warehouse, house.database, tmp_path / "spool", identified=lambda s, said: keep(house, s, said)
-    )
+    loader = Loader(ctx.warehouse, ctx.database, tmp_path / "spool", identified=lambda s, said: keep(ctx, s, said))
     loader.load(records, "flood")
-    assert persons(house, site, ANNA, BORIS, visitor(KEY)) == before
-    assert people.shared_nodes(house, site) == []
-    assert house.warehouse.value("select count() from identity_links") == links
-    assert hints.record(house, site, [hints.Hint(visitor=1, identifier=ANNA, at=clock.now(), why="unsigned")]) == 0
-    assert len(hints.hints_of(house, site, [people.key_of(house, site, ANNA)])) == 50
-    assert doubts(house, site) == {"unsigned": 10_000}
+    assert persons(ctx, site, ANNA, BORIS, visitor(KEY)) == before
+    assert people.shared_nodes(ctx, site) == []
+    assert ctx.warehouse.value("select count() from identity_links") == links
+    assert hints.record(ctx, site, [hints.Hint(visitor=1, identifier=ANNA, at=clock.now(), why="unsigned")]) == 0
+    assert len(hints.hints_of(ctx, site, [people.key_of(ctx, site, ANNA)])) == 50
+    assert doubts(ctx, site) == {"unsigned": 10_000}
 
 
-def test_a_server_with_a_token_needs_no_signature(house: House, site: Site, tmp_path: Path) -> None:
+def test_a_server_with_a_token_needs_no_signature(ctx: Context, site: Site, tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool")
     event = WireEvent(i="l-1", k="identify", t=clock.now_ms(), p={"login": "anna77"})
-    asyncio.run(door_of(house, site, spool).take_from_server(site, [(KEY, Sender("", ""), "", event)], []))
+    asyncio.run(door_of(ctx, site, spool).take_from_server(site, [(KEY, Sender("", ""), "", event)], []))
     spool.close()
-    load(house, tmp_path / "spool")
-    login, browser = persons(house, site, Identifier("login", "anna77"), visitor(KEY))
-    assert login == browser and doubts(house, site) == {}
+    load(ctx, tmp_path / "spool")
+    login, browser = persons(ctx, site, Identifier("login", "anna77"), visitor(KEY))
+    assert login == browser and doubts(ctx, site) == {}
 
 
 def test_a_hint_becomes_a_link_by_a_proof_or_by_somebody_who_knows(
-    house: House, site: Site, secret: str, tmp_path: Path
+    ctx: Context, site: Site, secret: str, tmp_path: Path
 ) -> None:
-    told(house, site, tmp_path / "spool", {"k": "identify", "p": {"phone": PHONE, "email": BORIS.value}})
-    people.stitch_all(house, site)
-    assert {c.kind for c in hints.hints_of(house, site, [KEY])} == {"phone", "email"}
-    told(house, site, tmp_path / "spool", signed(site, secret, phone=PHONE), first=10)
-    people.stitch_all(house, site)
-    assert {c.kind for c in hints.hints_of(house, site, [KEY])} == {"email"}
-    hints.decide(house, site, "together", KEY, people.key_of(house, site, BORIS))
-    assert hints.hints_of(house, site, [KEY]) == []
-    texts = [k.text for k in people.values_of(house, site, people.nodes_of(house, site, KEY), is_open=True)]
+    told(ctx, site, tmp_path / "spool", {"k": "identify", "p": {"phone": PHONE, "email": BORIS.value}})
+    people.stitch_all(ctx, site)
+    assert {c.kind for c in hints.hints_of(ctx, site, [KEY])} == {"phone", "email"}
+    told(ctx, site, tmp_path / "spool", signed(site, secret, phone=PHONE), first=10)
+    people.stitch_all(ctx, site)
+    assert {c.kind for c in hints.hints_of(ctx, site, [KEY])} == {"email"}
+    hints.decide(ctx, site, "together", KEY, people.key_of(ctx, site, BORIS))
+    assert hints.hints_of(ctx, site, [KEY]) == []
+    texts = [k.text for k in people.values_of(ctx, site, people.nodes_of(ctx, site, KEY), is_open=True)]
     assert texts == [f"{KEY:016x}", "+48600100200", BORIS.value]
 
 
-def test_links_of_before_stay_and_make_nobody_shared_who_is_proved(house: House, site: Site, secret: str) -> None:
+def test_links_of_before_stay_and_make_nobody_shared_who_is_proved(ctx: Context, site: Site, secret: str) -> None:
     at = clock.now()
     claimed = [Link(a=visitor(100 + n), b=ANNA, at=at, source="site") for n in range(25)]
-    people.record(house, site, claimed[:3])
-    assert len(set(persons(house, site, ANNA, *(visitor(100 + n) for n in range(3))))) == 1, "as before"
-    people.record(house, site, claimed)
-    assert len(set(persons(house, site, ANNA, *(visitor(100 + n) for n in range(25))))) == 26, "shared, as before"
-    known(house, site)
-    people.stitch_new(house, site)
+    people.record(ctx, site, claimed[:3])
+    assert len(set(persons(ctx, site, ANNA, *(visitor(100 + n) for n in range(3))))) == 1, "as before"
+    people.record(ctx, site, claimed)
+    assert len(set(persons(ctx, site, ANNA, *(visitor(100 + n) for n in range(25))))) == 26, "shared, as before"
+    known(ctx, site)
+    people.stitch_new(ctx, site)
     anna, record, stranger = (
-        people.person_of(house, site, people.key_of(house, site, one))
+        people.person_of(ctx, site, people.key_of(ctx, site, one))
         for one in (ANNA, Identifier("crm", "b24:1"), visitor(100))
     )
     assert anna == record != stranger, "what is proved holds all the same"
-    assert people.shared_nodes(house, site) == []
-    assert persons(house, site, ANNA, Identifier("crm", "b24:1")) == [anna, record]
+    assert people.shared_nodes(ctx, site) == []
+    assert persons(ctx, site, ANNA, Identifier("crm", "b24:1")) == [anna, record]
 
 
-def test_what_only_a_claim_joins_is_not_the_person_that_is_erased(house: House, site: Site) -> None:
-    known(house, site)
+def test_what_only_a_claim_joins_is_not_the_person_that_is_erased(ctx: Context, site: Site) -> None:
+    known(ctx, site)
     at = clock.now()
-    people.record(house, site, [Link(a=visitor(7), b=one, at=at, source="site") for one in (ANNA, BORIS)])
-    anna, boris = persons(house, site, ANNA, BORIS)
+    people.record(ctx, site, [Link(a=visitor(7), b=one, at=at, source="site") for one in (ANNA, BORIS)])
+    anna, boris = persons(ctx, site, ANNA, BORIS)
     assert anna == boris, "a link of before 0.2"
-    key = people.key_of(house, site, ANNA)
-    assert {kind for _, kind in people.proved_nodes_of(house, site, key)} == {"phone", "crm"}
-    assert len(people.proved_nodes_of(house, site, key)) == 2
-    hints.decide(house, site, "together", 7, key)
-    assert {kind for _, kind in people.proved_nodes_of(house, site, key)} == {"phone", "crm", "visitor"}
-    hints_left = people.evidence_of(house, site, [people.key_of(house, site, BORIS)])
+    key = people.key_of(ctx, site, ANNA)
+    assert {kind for _, kind in people.proved_nodes_of(ctx, site, key)} == {"phone", "crm"}
+    assert len(people.proved_nodes_of(ctx, site, key)) == 2
+    hints.decide(ctx, site, "together", 7, key)
+    assert {kind for _, kind in people.proved_nodes_of(ctx, site, key)} == {"phone", "crm", "visitor"}
+    hints_left = people.evidence_of(ctx, site, [people.key_of(ctx, site, BORIS)])
     assert [e.is_proved for e in hints_left if 7 in (e.a, e.b)] == [False]

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people import store
 from tandem.people.jobs import StitchedWhole, stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
@@ -30,8 +30,8 @@ def link(a: Identifier, b: Identifier, source: str = "form", ref: str = "") -> L
     return Link(a=a, b=b, at=AT, source=source, ref=ref)
 
 
-def persons(house: House, site: Site) -> dict[int, int]:
-    rows = house.warehouse.ask("select node, person from persons where site = {site:UInt32}", {"site": site.id}).rows
+def persons(ctx: Context, site: Site) -> dict[int, int]:
+    rows = ctx.warehouse.ask("select node, person from persons where site = {site:UInt32}", {"site": site.id}).rows
     return {int(node): int(person) for node, person in rows}
 
 
@@ -41,74 +41,74 @@ def mapped(warehouse: Warehouse, site: Site, *nodes: int) -> list[int]:
     return [int(row[0]) for row in warehouse.ask(sql, {"site": site.id, "nodes": list(nodes)}).rows]
 
 
-def test_a_form_and_a_call_make_one_person_of_two_browsers(house: House, site: Site) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA), "calls", "c1")])
-    stitch_where_needed(house)
-    assert mapped(house.warehouse, site, 7, 3, 99) == [3, 3, 99]
+def test_a_form_and_a_call_make_one_person_of_two_browsers(ctx: Context, site: Site) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA), "calls", "c1")])
+    stitch_where_needed(ctx)
+    assert mapped(ctx.warehouse, site, 7, 3, 99) == [3, 3, 99]
 
 
-def test_values_lie_sealed_and_are_masked(house: House, site: Site) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(phone(ANNA), Identifier("email", "a@b.example"))])
-    stitch_where_needed(house)
-    nodes = store.nodes_of(house, site, 7)
-    assert [k.text for k in store.values_of(house, site, nodes)] == [f"{7:016x}", "+48 ••• ••• 00", "a•••@b.example"]
-    assert [k.text for k in store.values_of(house, site, nodes, is_open=True)][1:] == [ANNA, "a@b.example"]
-    with house.database.read() as c:
+def test_values_lie_sealed_and_are_masked(ctx: Context, site: Site) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(phone(ANNA), Identifier("email", "a@b.example"))])
+    stitch_where_needed(ctx)
+    nodes = store.nodes_of(ctx, site, 7)
+    assert [k.text for k in store.values_of(ctx, site, nodes)] == [f"{7:016x}", "+48 ••• ••• 00", "a•••@b.example"]
+    assert [k.text for k in store.values_of(ctx, site, nodes, is_open=True)][1:] == [ANNA, "a@b.example"]
+    with ctx.database.read() as c:
         assert ANNA not in str(c.execute(text("select * from identifiers")).all())
     for table in ("identity_links", "person_rows"):
-        assert ANNA not in str(house.warehouse.ask(f"select * from {table}").rows)
+        assert ANNA not in str(ctx.warehouse.ask(f"select * from {table}").rows)
 
 
 def test_what_a_batch_concluded_goes_over_into_the_large_map(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stitch_where_needed(house)
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    store.stitch_new(house, site)
+    stitch_where_needed(ctx)
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.stitch_new(ctx, site)
     count = "select count() from person_news_rows"
-    assert house.warehouse.value(count) == 3
-    assert mapped(house.warehouse, site, 7, 3) == [3, 3]
+    assert ctx.warehouse.value(count) == 3
+    assert mapped(ctx.warehouse, site, 7, 3) == [3, 3]
     monkeypatch.setattr(store, "MOST_NEWS", 3)
-    store.record(house, site, [link(visitor(2), phone(ANNA))])
-    store.stitch_new(house, site)
-    assert house.warehouse.value(count) == 0, "more than the small map is to hold"
-    assert mapped(house.warehouse, site, 7, 3, 2) == [2, 2, 2]
-    store.record(house, site, [link(visitor(1), phone(ANNA))])
-    store.stitch_all(house, site)
-    assert mapped(house.warehouse, site, 7, 3, 2, 1) == [1, 1, 1, 1]
+    store.record(ctx, site, [link(visitor(2), phone(ANNA))])
+    store.stitch_new(ctx, site)
+    assert ctx.warehouse.value(count) == 0, "more than the small map is to hold"
+    assert mapped(ctx.warehouse, site, 7, 3, 2) == [2, 2, 2]
+    store.record(ctx, site, [link(visitor(1), phone(ANNA))])
+    store.stitch_all(ctx, site)
+    assert mapped(ctx.warehouse, site, 7, 3, 2, 1) == [1, 1, 1, 1]
 
 
 @pytest.mark.parametrize("table", ["person_news_rows", "person_rows"])
 def test_a_batch_that_was_cut_short_is_concluded_on_again(
-    house: House, site: Site, table: str, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stitch_where_needed(house)
-    insert = type(house.warehouse).insert
+    stitch_where_needed(ctx)
+    insert = type(ctx.warehouse).insert
 
     def failing(self: Warehouse, name: str, columns: Any, token: str = "") -> int:
         if name == table:
             raise OSError("the disk is full")
         return insert(self, name, columns, token)
 
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
     with monkeypatch.context() as patched:
         patched.setattr(Warehouse, "insert", failing)
         with pytest.raises(OSError, match="full"):
-            store.stitch_new(house, site)
-    store.stitch_new(house, site)
-    assert mapped(house.warehouse, site, 7, 3) == [3, 3]
-    assert persons(house, site)[7] == 3
+            store.stitch_new(ctx, site)
+    store.stitch_new(ctx, site)
+    assert mapped(ctx.warehouse, site, 7, 3) == [3, 3]
+    assert persons(ctx, site)[7] == 3
 
 
-def test_the_same_evidence_twice_changes_nothing(house: House, site: Site) -> None:
+def test_the_same_evidence_twice_changes_nothing(ctx: Context, site: Site) -> None:
     told = [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))]
     for _ in range(3):
-        store.record(house, site, told)
-    store.stitch_all(house, site)
-    before = persons(house, site)
-    store.record(house, site, told)
-    assert stitch_where_needed(house) == 0
-    assert persons(house, site) == before
+        store.record(ctx, site, told)
+    store.stitch_all(ctx, site)
+    before = persons(ctx, site)
+    store.record(ctx, site, told)
+    assert stitch_where_needed(ctx) == 0
+    assert persons(ctx, site) == before
 
 
 def _chance(seed: int) -> list[Link]:
@@ -138,121 +138,121 @@ def _chance(seed: int) -> list[Link]:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_portions_in_any_order_conclude_as_everything_at_once(house: House, site: Site, seed: int) -> None:
+def test_portions_in_any_order_conclude_as_everything_at_once(ctx: Context, site: Site, seed: int) -> None:
     told = _chance(seed)
-    store.record(house, site, told)
-    store.stitch_all(house, site)
-    wanted = persons(house, site)
+    store.record(ctx, site, told)
+    store.stitch_all(ctx, site)
+    wanted = persons(ctx, site)
     for table in ("identity_links", "person_rows", "person_moves"):
-        house.warehouse.do(f"truncate table {table}")
+        ctx.warehouse.do(f"truncate table {table}")
     rng = random.Random(seed + 100)
     rng.shuffle(told)
     for i in range(0, len(told), 17):
-        store.record(house, site, told[i : i + 17])
-        store.stitch_new(house, site)
-    assert persons(house, site) == wanted
+        store.record(ctx, site, told[i : i + 17])
+        store.stitch_new(ctx, site)
+    assert persons(ctx, site) == wanted
 
 
-def test_evidence_noted_before_a_crash_is_concluded_on_at_the_next_start(house: House, site: Site) -> None:
-    stitch_where_needed(house)
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+def test_evidence_noted_before_a_crash_is_concluded_on_at_the_next_start(ctx: Context, site: Site) -> None:
+    stitch_where_needed(ctx)
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
     for kind in (store.Fresh, StitchedWhole):  # what a process forgets when it ends
-        house.forget(kind)
-    stitch_where_needed(house)
-    assert mapped(house.warehouse, site, 7) == [3]
+        ctx.forget(kind)
+    stitch_where_needed(ctx)
+    assert mapped(ctx.warehouse, site, 7) == [3]
 
 
 def test_more_than_the_engine_takes_for_a_set_is_stitched_whole(
-    house: House, site: Site, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
     monkeypatch.setattr(store, "MOST_NODES", 2)
-    assert store.stitch_new(house, site) == 0
-    assert mapped(house.warehouse, site, 7) == [3]
+    assert store.stitch_new(ctx, site) == 0
+    assert mapped(ctx.warehouse, site, 7) == [3]
 
 
-def test_an_un_merge_restores_and_can_be_undone(house: House, site: Site) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(BO))])
-    store.stitch_all(house, site)
-    alone = persons(house, site)
-    key = store.key_of(house, site, phone(BO))
-    store.decide(house, site, "together", (7, "visitor"), (key, "phone"), by=1)
-    assert mapped(house.warehouse, site, 7, 3) == [3, 3]
-    made = store.decisions_of(house, site, [7])[0]
-    store.undo(house, site, made.id)
-    assert persons(house, site) == alone
-    assert store.decisions_of(house, site, [7])[0].undone_at is not None
+def test_an_un_merge_restores_and_can_be_undone(ctx: Context, site: Site) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(BO))])
+    store.stitch_all(ctx, site)
+    alone = persons(ctx, site)
+    key = store.key_of(ctx, site, phone(BO))
+    store.decide(ctx, site, "together", (7, "visitor"), (key, "phone"), by=1)
+    assert mapped(ctx.warehouse, site, 7, 3) == [3, 3]
+    made = store.decisions_of(ctx, site, [7])[0]
+    store.undo(ctx, site, made.id)
+    assert persons(ctx, site) == alone
+    assert store.decisions_of(ctx, site, [7])[0].undone_at is not None
 
 
-def test_taking_an_identifier_off_and_putting_it_back(house: House, site: Site) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    store.stitch_all(house, site)
-    together = persons(house, site)
-    assert store.take_off(house, site, (7, "visitor")) == 1
-    assert mapped(house.warehouse, site, 7, 3) == [7, 3]
-    store.record(house, site, [link(visitor(7), phone(ANNA), "calls", "again")])  # the same said anew changes nothing
-    store.stitch_all(house, site)
-    assert mapped(house.warehouse, site, 7, 3) == [7, 3]
-    store.undo(house, site, store.decisions_of(house, site, [7])[0].id)
-    assert persons(house, site) == together
+def test_taking_an_identifier_off_and_putting_it_back(ctx: Context, site: Site) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.stitch_all(ctx, site)
+    together = persons(ctx, site)
+    assert store.take_off(ctx, site, (7, "visitor")) == 1
+    assert mapped(ctx.warehouse, site, 7, 3) == [7, 3]
+    store.record(ctx, site, [link(visitor(7), phone(ANNA), "calls", "again")])  # the same said anew changes nothing
+    store.stitch_all(ctx, site)
+    assert mapped(ctx.warehouse, site, 7, 3) == [7, 3]
+    store.undo(ctx, site, store.decisions_of(ctx, site, [7])[0].id)
+    assert persons(ctx, site) == together
 
 
-def test_history_tells_who_went_where(house: House, site: Site) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA))])
-    store.stitch_all(house, site)
-    store.record(house, site, [link(visitor(3), phone(ANNA))])
-    store.stitch_new(house, site)
-    moves = store.moves_of(house, site, [7])
+def test_history_tells_who_went_where(ctx: Context, site: Site) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA))])
+    store.stitch_all(ctx, site)
+    store.record(ctx, site, [link(visitor(3), phone(ANNA))])
+    store.stitch_new(ctx, site)
+    moves = store.moves_of(ctx, site, [7])
     assert [(m.was, m.now) for m in moves] == [(7, 3)]
-    assert [(e.source, {e.a_kind, e.b_kind}) for e in store.evidence_of(house, site, [7])] == [
+    assert [(e.source, {e.a_kind, e.b_kind}) for e in store.evidence_of(ctx, site, [7])] == [
         ("form", {"visitor", "phone"})
     ]
 
 
-def test_an_office_line_is_listed_for_review_and_may_be_allowed(house: House, site: Site) -> None:
+def test_an_office_line_is_listed_for_review_and_may_be_allowed(ctx: Context, site: Site) -> None:
     office = phone("+48225550000")
-    store.record(house, site, [link(record(i), office, "crm") for i in range(9)])
-    store.stitch_all(house, site)
-    key = store.key_of(house, site, office)
-    assert [(s.node, s.neighbours) for s in store.shared_nodes(house, site)] == [(key, 9)]
-    assert len(set(persons(house, site).values())) == 10
-    store.decide(house, site, "glue", (key, "phone"))
-    assert len(set(persons(house, site).values())) == 1
-    assert store.shared_nodes(house, site) == []
-    assert [m.records for m in store.many_faced(house, site)] == [9]
+    store.record(ctx, site, [link(record(i), office, "crm") for i in range(9)])
+    store.stitch_all(ctx, site)
+    key = store.key_of(ctx, site, office)
+    assert [(s.node, s.neighbours) for s in store.shared_nodes(ctx, site)] == [(key, 9)]
+    assert len(set(persons(ctx, site).values())) == 10
+    store.decide(ctx, site, "glue", (key, "phone"))
+    assert len(set(persons(ctx, site).values())) == 1
+    assert store.shared_nodes(ctx, site) == []
+    assert [m.records for m in store.many_faced(ctx, site)] == [9]
 
 
-def test_two_sites_know_nothing_of_each_other(house: House, site: Site) -> None:
+def test_two_sites_know_nothing_of_each_other(ctx: Context, site: Site) -> None:
     from tandem.accounts import store as accounts
 
-    other = accounts.add_site(house.database, site.workspace_id, "oak", "Oak", ["oak.example"])
-    house.forget_sites()
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    store.record(house, other, [link(visitor(7), phone(BO))])
-    stitch_where_needed(house)
-    assert mapped(house.warehouse, site, 7) == [3]
-    assert mapped(house.warehouse, other, 7) == [7]
-    assert store.key_of(house, site, phone(ANNA)) != store.key_of(house, other, phone(ANNA))
+    other = accounts.add_site(ctx.database, site.workspace_id, "oak", "Oak", ["oak.example"])
+    ctx.forget_sites()
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.record(ctx, other, [link(visitor(7), phone(BO))])
+    stitch_where_needed(ctx)
+    assert mapped(ctx.warehouse, site, 7) == [3]
+    assert mapped(ctx.warehouse, other, 7) == [7]
+    assert store.key_of(ctx, site, phone(ANNA)) != store.key_of(ctx, other, phone(ANNA))
 
 
-def test_what_is_forgotten_is_gone_from_the_records(house: House, site: Site) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA))])
-    key = store.key_of(house, site, phone(ANNA))
-    store.forget(house, site, [key])
-    with house.database.read() as c:
+def test_what_is_forgotten_is_gone_from_the_records(ctx: Context, site: Site) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA))])
+    key = store.key_of(ctx, site, phone(ANNA))
+    store.forget(ctx, site, [key])
+    with ctx.database.read() as c:
         assert c.execute(text("select count(*) from identifiers")).scalar_one() == 0
 
 
-def test_the_newest_persons_come_first(house: House, site: Site) -> None:
+def test_the_newest_persons_come_first(ctx: Context, site: Site) -> None:
     late = Link(a=visitor(9), b=phone(BO), at=AT + timedelta(hours=1), source="form")
-    store.record(house, site, [link(visitor(7), phone(ANNA)), late])
-    store.stitch_all(house, site)
-    assert [(p.person, p.browsers) for p in store.newest_persons(house, site)] == [(9, 1), (7, 1)]
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), late])
+    store.stitch_all(ctx, site)
+    assert [(p.person, p.browsers) for p in store.newest_persons(ctx, site)] == [(9, 1), (7, 1)]
 
 
-def test_figures_are_the_same_on_two_shards(house: House, site: Site, shards: Any) -> None:
-    store.record(house, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    store.stitch_all(house, site)
+def test_figures_are_the_same_on_two_shards(ctx: Context, site: Site, shards: Any) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    store.stitch_all(ctx, site)
     for database in ("cluster", "shard"):
         for name in ("person_map", "person_news"):
             shards.do(f"system reload dictionary {database}.{name}")

@@ -11,9 +11,9 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import Warehouse
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.imports.uploads import on_disk
-from tandem.reconcile import jobs, questions, store
+from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.rules import Rules
 from tandem.reconcile.sources.report import Hints
@@ -92,7 +92,7 @@ Bring = Callable[..., store.Import]
 
 
 @pytest.fixture
-def bring(house: House, site: Site, today: datetime) -> Bring:
+def bring(ctx: Context, site: Site, today: datetime) -> Bring:
     """Brings a report in and, unless told otherwise, lets it count."""
     count = 0
 
@@ -101,20 +101,20 @@ def bring(house: House, site: Site, today: datetime) -> Bring:
         count += 1
         body = text if isinstance(text, bytes) else text.encode()
         with on_disk(BytesIO(body)) as path:
-            held = jobs.read_file(house, site, path, name or f"report-{count}.csv", Hints(**hints))
-        return store.confirm(house.database, site, held) if confirm and held.state == "staged" else held
+            held = jobs.read_file(ctx, site, path, name or f"report-{count}.csv", Hints(**hints))
+        return store.confirm(ctx.database, site, held) if confirm and held.state == "staged" else held
 
     return bring_
 
 
 def cells(
-    house: House, site: Site, rules: Rules = PLAIN, figure: str = "sessions", split: str = "day", source: str = "",
+    ctx: Context, site: Site, rules: Rules = PLAIN, figure: str = "sessions", split: str = "day", source: str = "",
     first: date = DAY - timedelta(days=5), last: date = DAY + timedelta(days=5),
 ) -> list[Cell]:  # fmt: skip
     """The comparison of one figure by these rules."""
-    known = questions.sources(house, site)
+    known = queries.sources(ctx, site)
     one = next(s for s in known if s.id == source) if source else known[0]
-    return questions.compare(house, site, one, figure, split, rules, first, last).cells
+    return queries.compare(ctx, site, one, figure, split, rules, first, last).cells
 
 
 def checked(found: list[Cell]) -> list[Cell]:

@@ -17,7 +17,7 @@ from tandem.accounts.model import Site
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.reconcile import jobs, store
 from tandem.reconcile.model.outside import Report
 from tandem.reconcile.sources import ga4
@@ -205,7 +205,7 @@ def test_metrica_must_send_all_rows_it_announces() -> None:
 
 
 def test_a_connection_fetches_days_once_and_replaces_what_was_restated(
-    house: House, site: Site, today: Any, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, today: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = ["120"]
 
@@ -218,39 +218,39 @@ def test_a_connection_fetches_days_once_and_replaces_what_was_restated(
             return reply({"rowCount": 0})
         return reply(google_rows([(first, "1", sessions[0], "1", "0", "0", "0")]))
 
-    monkeypatch.setattr(house, "settings", msgspec.structs.replace(house.settings, reach="127.0.0.1"))
+    monkeypatch.setattr(ctx, "settings", msgspec.structs.replace(ctx.config, reach="127.0.0.1"))
     with outside(answer) as stub:
         given = {"property": "77", "key": KEY, "address": stub.url, "token_address": f"{stub.url}/token"}
-        held = connections.add(house, site, house.systems["reconcile", "ga4"], "GA4 of Fern", given)
-        polled = jobs.poll(house, site, held)
+        held = connections.add(ctx, site, ctx.systems["reconcile", "ga4"], "GA4 of Fern", given)
+        polled = jobs.poll(ctx, site, held)
         assert (polled.rows, polled.is_more) == (31 * 6, True)
         while polled.is_more:
             held = msgspec.structs.replace(held, cursor=polled.cursor)
-            polled = jobs.poll(house, site, held)
+            polled = jobs.poll(ctx, site, held)
         assert polled.cursor == {"next": "2026-11-20"}
         held = msgspec.structs.replace(held, cursor=polled.cursor)
-        polled = jobs.poll(house, site, held)  # the last days again
-        count = len(store.counting(house.database, site))
+        polled = jobs.poll(ctx, site, held)  # the last days again
+        count = len(store.counting(ctx.database, site))
         held = msgspec.structs.replace(held, cursor=polled.cursor)
-        assert jobs.poll(house, site, held).rows == 0  # the same figures change nothing
-        assert len(store.counting(house.database, site)) == count
+        assert jobs.poll(ctx, site, held).rows == 0  # the same figures change nothing
+        assert len(store.counting(ctx.database, site)) == count
         sessions[0] = "121"
-        assert jobs.poll(house, site, held).rows > 0
+        assert jobs.poll(ctx, site, held).rows > 0
     shown = store.figures(
-        house.warehouse, house.database, site, "ga4:77", "sessions", "day", date(2026, 11, 15), date(2026, 11, 20)
+        ctx.warehouse, ctx.database, site, "ga4:77", "sessions", "day", date(2026, 11, 15), date(2026, 11, 20)
     )
     assert {row.on.day: row.value for row in shown}[17] == 121
 
 
-def test_a_currency_without_a_rate_takes_nothing(house: House, site: Site, today: Any) -> None:
-    row = ga4._rows(  # a reply in a currency that the house has no rate for
+def test_a_currency_without_a_rate_takes_nothing(ctx: Context, site: Site, today: Any) -> None:
+    row = ga4._rows(  # a reply in a currency that there is no rate for
         {"dimensionValues": [{"value": "20261001"}], "metricValues": [{"value": "1"}] * 6},
         {"currencyCode": "PLN"}, "day",
     )  # fmt: skip
     told = Report(system="ga4", split="day", rows=list(row), account="77")
     with pytest.raises(UserError, match="no exchange rate from PLN to EUR"):
-        jobs.take(house, site, _connection(), told, FIRST, FIRST)
-    assert store.counting(house.database, site) == []
+        jobs.take(ctx, site, _connection(), told, FIRST, FIRST)
+    assert store.counting(ctx.database, site) == []
 
 
 def _connection() -> Any:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
-from tandem.core.context import House
-from tandem.reconcile import questions
+from tandem.core.context import Context
+from tandem.reconcile import queries
 from tandem.reconcile.model.compare import REASONS, RECOUNTED, Told, added, compared, noise_of
 from tandem.reconcile.model.rules import Rules
 from tests.reconcile.conftest import DAY, Bring, Visit, cells, checked, noon, put, several
@@ -24,37 +24,37 @@ def by_reason(found: list[object]) -> dict[str, Decimal]:
     return {name: value for name, value in line.reasons.items() if value} | {"unexplained": line.unexplained}
 
 
-def test_a_shift_of_the_time_zone_is_named_and_sized(house: House, site: Site, bring: Bring) -> None:
+def test_a_shift_of_the_time_zone_is_named_and_sized(ctx: Context, site: Site, bring: Bring) -> None:
     # New York is six hours behind Warsaw: a visit at 02:00 of the 15th in Warsaw is one of the 14th there.
     visits = several(100) + several(30, noon(DAY, 24.0), 1000) + several(200, noon(DAY + timedelta(1)), 2000)
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(f"date,sessions\n{DAY},130\n{DAY + timedelta(1)},200\n")
-    first, second = checked(cells(house, site, Rules(zone="America/New_York")))
+    first, second = checked(cells(ctx, site, Rules(zone="America/New_York")))
     assert (first.ours, second.ours) == (100, 230)
     assert (first.reasons["zone"], second.reasons["zone"]) == (30, -30)
     assert (first.unexplained, second.unexplained) == (0, 0)
-    plain = checked(cells(house, site))
+    plain = checked(cells(ctx, site))
     assert [c.unexplained for c in plain] == [30, -30]
 
 
-def test_robots_are_named_by_how_the_system_filters_them(house: House, site: Site, bring: Bring) -> None:
+def test_robots_are_named_by_how_the_system_filters_them(ctx: Context, site: Site, bring: Bring) -> None:
     visits = several(100) + several(40, first=500, bot="datacentre") + several(7, first=900, bot="search")
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(f"date,sessions\n{DAY},140\n")
-    assert by_reason(cells(house, site, Rules(bots="undeclared"))) == {"bots": 40, "unexplained": 0}
-    assert by_reason(cells(house, site, Rules(bots="all"))) == {"bots": 47, "unexplained": -7}
-    assert by_reason(cells(house, site)) == {"unexplained": 40}
+    assert by_reason(cells(ctx, site, Rules(bots="undeclared"))) == {"bots": 40, "unexplained": 0}
+    assert by_reason(cells(ctx, site, Rules(bots="all"))) == {"bots": 47, "unexplained": -7}
+    assert by_reason(cells(ctx, site)) == {"unexplained": 40}
 
 
-def test_visits_without_consent_are_taken_off(house: House, site: Site, bring: Bring) -> None:
-    put(house.warehouse, site.id, several(60) + several(40, first=500, loyalty="unknown"))
+def test_visits_without_consent_are_taken_off(ctx: Context, site: Site, bring: Bring) -> None:
+    put(ctx.warehouse, site.id, several(60) + several(40, first=500, loyalty="unknown"))
     bring(f"date,sessions,users\n{DAY},60,60\n")
     rules = Rules(sees_cookieless=False)
-    assert by_reason(cells(house, site, rules)) == {"consent": -40, "unexplained": 0}
-    assert by_reason(cells(house, site, rules, "users")) == {"consent": -40, "unexplained": 0}
+    assert by_reason(cells(ctx, site, rules)) == {"consent": -40, "unexplained": 0}
+    assert by_reason(cells(ctx, site, rules, "users")) == {"consent": -40, "unexplained": 0}
 
 
-def test_direct_visits_count_to_the_source_before_them(house: House, site: Site, bring: Bring) -> None:
+def test_direct_visits_count_to_the_source_before_them(ctx: Context, site: Site, bring: Bring) -> None:
     earlier, much_earlier = noon(DAY - timedelta(20)), noon(DAY - timedelta(91))
     visits = [
         *several(50, earlier, 1, channel="Organic Search"),
@@ -64,18 +64,18 @@ def test_direct_visits_count_to_the_source_before_them(house: House, site: Site,
         *several(5, noon(), 200),
         *several(8, noon(), 300, channel="Referral", bot="datacentre"),
     ]
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Organic Search,50,50,50,0,0\n{DAY},Direct,15,15,15,0,0\n{DAY},Referral,8,8,8,0,0\n")
     rules = Rules(attribution="last_non_direct", bots="undeclared")
     for figure in ("sessions", "users", "pageviews"):
-        found = {c.part: c for c in checked(cells(house, site, rules, figure, "channel"))}
+        found = {c.part: c for c in checked(cells(ctx, site, rules, figure, "channel"))}
         assert found["Organic Search"].reasons["attribution"] == 50, figure
         assert found["Direct"].reasons["attribution"] == -50
         assert found["Referral"].reasons["bots"] == 8
         assert all(c.unexplained == 0 for c in found.values())
 
 
-def test_money_that_a_server_told_alone_moves_without_a_visit(house: House, site: Site, bring: Bring) -> None:
+def test_money_that_a_server_told_alone_moves_without_a_visit(ctx: Context, site: Site, bring: Bring) -> None:
     told = {"pageviews": 0, "goals": (7,), "orders": (("x", 100),)}
     visits = [
         Visit(1, noon(DAY - timedelta(3)), "Email"),
@@ -86,136 +86,136 @@ def test_money_that_a_server_told_alone_moves_without_a_visit(house: House, site
         Visit(4, noon(DAY - timedelta(3)), "Email", loyalty="unknown"),
         Visit(4, noon(), loyalty="unknown", **told),  # type: ignore[arg-type]  # they see nothing of it
     ]
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,0,0,0,1,100\n{DAY},Direct,2,2,2,0,37\n{DAY},Referral,0,0,0,1,100\n")
     rules = Rules(attribution="last_non_direct", sees_cookieless=False)
     for figure, email in (("revenue", 100), ("conversions", 1), ("sessions", 0), ("users", 0)):
-        found = {c.part: c for c in checked(cells(house, site, rules, figure, "channel", first=DAY))}
+        found = {c.part: c for c in checked(cells(ctx, site, rules, figure, "channel", first=DAY))}
         assert found["Email"].reasons["attribution"] == email, figure
         assert found["Direct"].reasons["attribution"] == -email
         assert all(c.unexplained == 0 for c in found.values()), figure
 
 
-def test_a_user_who_came_both_ways_is_not_moved_twice(house: House, site: Site, bring: Bring) -> None:
-    put(house.warehouse, site.id, [Visit(1, noon(DAY, 8), "Email"), Visit(1, noon(DAY, 12)), Visit(2, noon(DAY, 12))])
+def test_a_user_who_came_both_ways_is_not_moved_twice(ctx: Context, site: Site, bring: Bring) -> None:
+    put(ctx.warehouse, site.id, [Visit(1, noon(DAY, 8), "Email"), Visit(1, noon(DAY, 12)), Visit(2, noon(DAY, 12))])
     bring(GA + f"{DAY},Email,2,1,2,0,0\n{DAY},Direct,1,1,1,0,0\n")
     rules = Rules(attribution="last_non_direct")
-    found = {c.part: c.reasons["attribution"] for c in checked(cells(house, site, rules, "users", "channel"))}
+    found = {c.part: c.reasons["attribution"] for c in checked(cells(ctx, site, rules, "users", "channel"))}
     assert found == {"Email": 0, "Direct": -1}
 
 
-def test_conversions_move_with_their_visits(house: House, site: Site, bring: Bring) -> None:
+def test_conversions_move_with_their_visits(ctx: Context, site: Site, bring: Bring) -> None:
     visits = [
         Visit(1, noon(DAY - timedelta(3)), "Email"),
         Visit(1, noon(), goals=(7, 7, 8)),
         Visit(2, noon(), goals=(7,)),
     ]
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,1,1,1,2,0\n{DAY},Direct,1,1,1,1,0\n")
     rules = Rules(attribution="last_non_direct", goals="once")
-    found = {c.part: c for c in checked(cells(house, site, rules, "conversions", "channel"))}
+    found = {c.part: c for c in checked(cells(ctx, site, rules, "conversions", "channel"))}
     assert (found["Direct"].reasons["repeats"], found["Direct"].reasons["attribution"]) == (-1, -2)
     assert found["Email"].reasons["attribution"] == 2
     assert all(c.unexplained == 0 for c in found.values())
 
 
-def test_only_the_goals_that_the_system_counts_are_compared(house: House, site: Site, bring: Bring) -> None:
+def test_only_the_goals_that_the_system_counts_are_compared(ctx: Context, site: Site, bring: Bring) -> None:
     visits = [
         Visit(1, noon(DAY - timedelta(3)), "Email"),
         Visit(1, noon(), goals=(7, 7, 8, 9)),  # direct, after an e-mail
         Visit(2, noon(), goals=(7, 8), bot="datacentre"),
     ]
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,1,1,1,2,0\n{DAY},Direct,1,1,1,2,0\n")
     rules = Rules(goal_ids=(7, 9), bots="all", goals="once", attribution="last_non_direct")
-    found = {c.part: c for c in checked(cells(house, site, rules, "conversions", "channel"))}
+    found = {c.part: c for c in checked(cells(ctx, site, rules, "conversions", "channel"))}
     assert found["Direct"].ours == 3
     reasons = {name: value for name, value in found["Direct"].reasons.items() if value}
     assert reasons == {"bots": 1, "repeats": -1, "attribution": -2}
     assert found["Email"].reasons["attribution"] == 2
-    sessions = {c.part: c.ours for c in cells(house, site, rules, "sessions", "channel")}
+    sessions = {c.part: c.ours for c in cells(ctx, site, rules, "sessions", "channel")}
     assert sessions["Direct"] == 1, "sessions know no goals"
 
 
-def test_an_order_number_that_comes_again_is_taken_off(house: House, site: Site, bring: Bring) -> None:
+def test_an_order_number_that_comes_again_is_taken_off(ctx: Context, site: Site, bring: Bring) -> None:
     visits = [
         Visit(1, noon(DAY - timedelta(2)), orders=(("A", 100),)),
         Visit(2, noon(), orders=(("A", 100), ("B", 30), ("B", 30), ("", 5), ("", 5))),
     ]
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(f"date,orders,revenue\n{DAY},3,40.00\n")
     rules = Rules(orders="once")
-    assert by_reason(cells(house, site, rules, "revenue")) == {"repeats": -130, "unexplained": 0}
-    assert by_reason(cells(house, site, rules, "orders")) == {"repeats": -2, "unexplained": 0}
+    assert by_reason(cells(ctx, site, rules, "revenue")) == {"repeats": -130, "unexplained": 0}
+    assert by_reason(cells(ctx, site, rules, "orders")) == {"repeats": -2, "unexplained": 0}
 
 
-def test_sampling_explains_what_it_can_and_no_more(house: House, site: Site, bring: Bring) -> None:
-    put(house.warehouse, site.id, several(1000))
+def test_sampling_explains_what_it_can_and_no_more(ctx: Context, site: Site, bring: Bring) -> None:
+    put(ctx.warehouse, site.id, several(1000))
     bring(f"date,sessions,sample share\n{DAY},1040,0.5\n{DAY + timedelta(1)},90,0.5\n")
-    first, second = checked(cells(house, site))
+    first, second = checked(cells(ctx, site))
     assert first.noise == pytest.approx(Decimal("1.96") * Decimal(1040).sqrt(), abs=Decimal("0.001"))  # 63.2
     assert (first.reasons["sampling"], first.unexplained) == (40, 0)
     assert second.reasons["sampling"] == second.noise == pytest.approx(Decimal("18.594"), abs=Decimal("0.001"))
     assert second.unexplained == 90 - second.noise
 
 
-def test_the_error_of_sampled_money_follows_from_the_squares_of_amounts(house: House, site: Site, bring: Bring) -> None:
+def test_the_error_of_sampled_money_follows_from_the_squares_of_amounts(ctx: Context, site: Site, bring: Bring) -> None:
     orders = [Visit(i, noon(), orders=((f"n{i}", amount),)) for i, amount in enumerate((10, 10, 200))]
-    put(house.warehouse, site.id, orders)
+    put(ctx.warehouse, site.id, orders)
     bring(f"date,revenue,sample share\n{DAY},250,50%\n")
-    (cell,) = checked(cells(house, site, figure="revenue"))
+    (cell,) = checked(cells(ctx, site, figure="revenue"))
     assert cell.noise == pytest.approx(Decimal("1.96") * Decimal(40_200).sqrt(), abs=Decimal("0.001"))
     assert (cell.reasons["sampling"], cell.unexplained) == (30, 0)
 
 
-def test_other_and_withheld_rows_explain_shortages_up_to_their_size(house: House, site: Site, bring: Bring) -> None:
+def test_other_and_withheld_rows_explain_shortages_up_to_their_size(ctx: Context, site: Site, bring: Bring) -> None:
     visits = several(100, channel="Email") + several(100, first=500, channel="Referral") + several(50, first=900)
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(
         "# GA4\n# Data thresholding applied\n"
         + GA
         + f"{DAY},Email,80,0,0,0,0\n{DAY},Referral,60,0,0,0,0\n{DAY},Direct,50,0,0,0,0\n{DAY},(other),20,0,0,0,0\n"
     )
-    found = {c.part: c for c in checked(cells(house, site, Rules(), "sessions", "channel"))}
+    found = {c.part: c for c in checked(cells(ctx, site, Rules(), "sessions", "channel"))}
     assert found["(other)"].reasons["rows"] == 20
     # 20 rows are hidden in "(other)", 60 are missing: 20 of Email, 40 of Referral
     assert found["Email"].reasons["rows"] == Decimal("-6.6667")
     assert found["Referral"].reasons["rows"] == Decimal("-13.3333")
     bring(f"# GA4\nDate,Sessions\n{DAY},250\n")  # their total of the day: 40 more than the rows
-    found = {c.part: c for c in checked(cells(house, site, Rules(), "sessions", "channel"))}
+    found = {c.part: c for c in checked(cells(ctx, site, Rules(), "sessions", "channel"))}
     assert sum(c.reasons["rows"] for c in found.values()) == -40
     assert all(c.unexplained == 0 for c in found.values())
 
 
-def test_kinds_of_traffic_of_metrica_stand_against_our_channels(house: House, site: Site, bring: Bring) -> None:
+def test_kinds_of_traffic_of_metrica_stand_against_our_channels(ctx: Context, site: Site, bring: Bring) -> None:
     visits = [
         Visit(1, noon(), "Paid Search"),
         Visit(1, noon(DAY, 12), "Paid Social"),
         Visit(2, noon(), "Organic Search"),
     ]
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     text = f'"Отчет за период с {DAY} по {DAY}"\n"Дата визита";"Источник трафика";"Визиты";"Посетители"\n'
     bring(text + f'"{DAY}";"Переходы по рекламе";2;1\n"{DAY}";"Переходы из поисковых систем";1;1\n')
     for figure in ("sessions", "users"):
-        found = checked(cells(house, site, figure=figure, split="channel"))
+        found = checked(cells(ctx, site, figure=figure, split="channel"))
         assert {c.part: c.difference for c in found} == {"Ad traffic": 0, "Search engine traffic": 0}
 
 
 def test_ours_is_the_figure_of_the_catalogue_on_one_node_and_on_two_shards(
-    house: House, site: Site, bring: Bring, shards: Warehouse
+    ctx: Context, site: Site, bring: Bring, shards: Warehouse
 ) -> None:
     visits = several(20, channel="Email", goals=(1, 1), orders=(("x", 10),)) + several(15, noon(DAY, 15), pageviews=3)
-    put(house.warehouse, site.id, visits)
+    put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,20,20,20,40,200\n{DAY},Direct,15,15,45,0,0\n")
     rules = Rules(attribution="last_non_direct", orders="once", goals="once", bots="all", zone="Asia/Kolkata")
     for figure in ("sessions", "users", "pageviews", "conversions", "revenue"):
-        here = checked(cells(house, site, rules, figure, "channel"))
+        here = checked(cells(ctx, site, rules, figure, "channel"))
         assert all(c.theirs == c.ours for c in here), figure
-        local, house.warehouse = house.warehouse, shards
+        local, ctx.warehouse = ctx.warehouse, shards
         try:
-            there = cells(house, site, rules, figure, "channel")
+            there = cells(ctx, site, rules, figure, "channel")
         finally:
-            house.warehouse = local
+            ctx.warehouse = local
         assert there == here, figure
 
 
@@ -254,16 +254,16 @@ def test_a_smaller_sample_errs_more(value: int, share: Decimal) -> None:
 
 def test_a_comparison_is_for_those_who_may_see_both_sides() -> None:
     span = {"day": (DAY, DAY)}
-    crm = questions.Source(
+    crm = queries.Source(
         id="held:crm", system="crm", account="", is_held=True, figures={"leads": span, "orders": span, "revenue": span}
     )
-    ga = questions.Source(
+    ga = queries.Source(
         id="ga4:1", system="ga4", account="1", is_held=False, figures={"sessions": span, "revenue": span}
     )
 
     def seen(*acts: str) -> dict[str, list[str]]:
         reader = SimpleNamespace(may=lambda act: act in acts)
-        return {s.id: list(s.figures) for s in questions.readable([crm, ga], reader)}  # type: ignore[arg-type]
+        return {s.id: list(s.figures) for s in queries.readable([crm, ga], reader)}  # type: ignore[arg-type]
 
     assert seen("money.read") == {}
     assert seen("money.read", "figures.read") == {"ga4:1": ["sessions", "revenue"]}

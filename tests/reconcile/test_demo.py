@@ -4,14 +4,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from tandem.accounts.model import Site
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.demo.outside import ACCOUNT, LOST_DAYS, seed_outside
 from tandem.reconcile import store
 from tandem.reconcile.model.finding import SETTLES_DAYS
 from tests.reconcile.conftest import NOW, Visit, cells, checked, noon, put
 
 
-def test_the_page_finds_the_lost_tag_and_explains_the_rest(house: House, site: Site, today: object) -> None:
+def test_the_page_finds_the_lost_tag_and_explains_the_rest(ctx: Context, site: Site, today: object) -> None:
     last = date(2026, 11, 19)
     days = [last - timedelta(days=i) for i in range(30)]
     visits = []
@@ -20,16 +20,16 @@ def test_the_page_finds_the_lost_tag_and_explains_the_rest(house: House, site: S
         visits += [Visit(base + i, noon(on), "Paid Social") for i in range(120)]
         visits += [Visit(base + 200 + i, noon(on), bot="datacentre") for i in range(30)]
         visits += [Visit(base + 300 + i, noon(on, 22.5), "Email") for i in range(10)]  # the day before in London
-    put(house.warehouse, site.id, visits)
-    rules = seed_outside(house, site, NOW)
+    put(ctx.warehouse, site.id, visits)
+    rules = seed_outside(ctx, site, NOW)
     source = f"ga4:{ACCOUNT}"
-    assert store.rules_of(house.database, site, source) == rules
-    found = checked(cells(house, site, rules, split="channel", source=source, first=days[-1], last=last))
+    assert store.rules_of(ctx.database, site, source) == rules
+    found = checked(cells(ctx, site, rules, split="channel", source=source, first=days[-1], last=last))
     assert {c.part for c in found if c.unexplained} == {"Paid Social"}
     assert {c.on for c in found if c.unexplained} == set(days[:LOST_DAYS])
     assert {c.unexplained for c in found if c.part == "Paid Social"} == {Decimal(0), Decimal(-48)}
     assert {c.reasons["bots"] for c in found if c.part == "Direct"} == {30}
-    kept = {f.part: f for f in store.findings_of(house.database, site)}
+    kept = {f.part: f for f in store.findings_of(ctx.database, site)}
     settled = LOST_DAYS - SETTLES_DAYS
     assert (kept["Paid Social"].days, kept["Paid Social"].unexplained) == (settled, -48 * settled)
     assert kept["Paid Social"].first_on == last - timedelta(days=LOST_DAYS - 1)

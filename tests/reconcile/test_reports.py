@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.imports.uploads import on_disk
 from tandem.reconcile.model.outside import OutsideRow, Report
 from tandem.reconcile.sources.report import Hints, read
@@ -180,13 +180,13 @@ def test_the_order_of_day_and_month_can_be_told_and_found_out() -> None:
     assert facts(told(f"{text}13/04/2026,5\n")) == {("04-03", "sessions", ""): 12, ("04-13", "sessions", ""): 5}
 
 
-def test_nothing_of_a_file_with_a_problem_is_kept(house: House, site: Site, bring: Bring) -> None:
+def test_nothing_of_a_file_with_a_problem_is_kept(ctx: Context, site: Site, bring: Bring) -> None:
     held = bring("date,sessions\n2026-10-01,5\n2026-10-02,x\n")
     assert (held.state, held.problems[0].line) == ("refused", 3)
-    assert house.warehouse.value("select count() from outside_rows") == 0
+    assert ctx.warehouse.value("select count() from outside_rows") == 0
 
 
-def test_money_of_another_currency_needs_a_rate(house: House, site: Site, bring: Bring) -> None:
+def test_money_of_another_currency_needs_a_rate(ctx: Context, site: Site, bring: Bring) -> None:
     held = bring("day,figure,value,currency\n2026-10-01,revenue,100,PLN\n")
     assert held.state == "refused"
     assert held.problems[0].said("f").startswith("f: There is no exchange rate from PLN to EUR for 2026-10-01.")
@@ -227,7 +227,7 @@ def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     assert report.rows or report.problems
 
 
-def test_a_time_zone_that_does_not_exist_is_not_believed(house: House, site: Site, bring: Bring) -> None:
+def test_a_time_zone_that_does_not_exist_is_not_believed(ctx: Context, site: Site, bring: Bring) -> None:
     assert bring("# Traffic/Sources\nDate,Sessions\n20261001,5\n").zone == ""
     assert bring("# Europe/London\nDate,Sessions\n20261001,6\n").zone == "Europe/London"
 

@@ -10,8 +10,8 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.core.context import House
-from tandem.reconcile import jobs, questions, store
+from tandem.core.context import Context
+from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import is_too_much
 from tandem.reconcile.model.rules import Rules, checked, usual
@@ -20,79 +20,79 @@ from tests.inside import opened_by_admin
 from tests.reconcile.conftest import DAY, NOW, Bring, cells, noon, put, several
 
 
-def sessions(house: House, site: Site, split: str = "day", source: str = "other") -> dict[int, int]:
+def sessions(ctx: Context, site: Site, split: str = "day", source: str = "other") -> dict[int, int]:
     rows = store.figures(
-        house.warehouse, house.database, site, source, "sessions", split, date(2026, 10, 1), date(2026, 10, 31)
+        ctx.warehouse, ctx.database, site, source, "sessions", split, date(2026, 10, 1), date(2026, 10, 31)
     )
     return {row.on.day: int(row.value) for row in rows}
 
 
 def test_a_later_report_replaces_its_days_and_taking_it_back_restores_them(
-    house: House, site: Site, bring: Bring
+    ctx: Context, site: Site, bring: Bring
 ) -> None:
     bring("date,sessions\n2026-10-01,10\n2026-10-02,20\n")
     later = bring("date,sessions\n2026-10-02,25\n2026-10-03,30\n")
-    assert sessions(house, site) == {1: 10, 2: 25, 3: 30}
-    store.undo(house.database, site, later)
-    assert sessions(house, site) == {1: 10, 2: 20}
+    assert sessions(ctx, site) == {1: 10, 2: 25, 3: 30}
+    store.undo(ctx.database, site, later)
+    assert sessions(ctx, site) == {1: 10, 2: 20}
     with pytest.raises(UserError, match="does not count"):
-        store.undo(house.database, site, later)
+        store.undo(ctx.database, site, later)
 
 
-def test_a_day_is_replaced_with_all_its_parts(house: House, site: Site, bring: Bring) -> None:
+def test_a_day_is_replaced_with_all_its_parts(ctx: Context, site: Site, bring: Bring) -> None:
     bring("date,channel,sessions\n2026-10-01,Email,10\n2026-10-01,Direct,5\n")
     bring("date,channel,sessions\n2026-10-01,Email,11\n")
-    assert sessions(house, site, "channel") == {1: 11}
-    assert len(cells(house, site, split="channel", first=date(2026, 10, 1))) == 1
+    assert sessions(ctx, site, "channel") == {1: 11}
+    assert len(cells(ctx, site, split="channel", first=date(2026, 10, 1))) == 1
 
 
-def test_the_same_file_twice_changes_nothing(house: House, site: Site, bring: Bring) -> None:
+def test_the_same_file_twice_changes_nothing(ctx: Context, site: Site, bring: Bring) -> None:
     first = bring("date,sessions\n2026-10-01,10\n")
     again = bring("date,sessions\n2026-10-01,10\n")
     assert (again.id, again.state) == (first.id, "counts")
-    assert house.warehouse.value("select count() from outside_rows") == 1
+    assert ctx.warehouse.value("select count() from outside_rows") == 1
     assert bring("date,sessions\n2026-10-01,10\n", account="two").id != first.id
 
 
-def test_a_dry_run_counts_for_nothing_until_it_is_confirmed(house: House, site: Site, bring: Bring) -> None:
+def test_a_dry_run_counts_for_nothing_until_it_is_confirmed(ctx: Context, site: Site, bring: Bring) -> None:
     held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
-    assert (held.state, sessions(house, site), questions.sources(house, site)) == ("staged", {}, [])
-    store.drop(house, site, held)
-    assert house.warehouse.value("select count() from outside_rows") == 0
+    assert (held.state, sessions(ctx, site), queries.sources(ctx, site)) == ("staged", {}, [])
+    store.drop(ctx, site, held)
+    assert ctx.warehouse.value("select count() from outside_rows") == 0
     with pytest.raises(UserError, match="not waiting"):
-        store.confirm(house.database, site, held)
+        store.confirm(ctx.database, site, held)
 
 
 def test_what_is_never_confirmed_is_thrown_away(
-    house: House, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
-    jobs.tidy(house)
-    assert store.import_of(house.database, site, held.id).state == "staged"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "staged"
     monkeypatch.setattr(clock, "now", lambda: NOW + timedelta(days=8))
-    jobs.tidy(house)
-    assert store.import_of(house.database, site, held.id).state == "dropped"
-    assert house.warehouse.value("select count() from outside_rows") == 0
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
+    assert ctx.warehouse.value("select count() from outside_rows") == 0
 
 
-def test_reports_of_two_accounts_stand_side_by_side(house: House, site: Site, bring: Bring) -> None:
+def test_reports_of_two_accounts_stand_side_by_side(ctx: Context, site: Site, bring: Bring) -> None:
     bring("date,sessions\n2026-10-01,10\n", account="a", system="ga4")
     bring("date,sessions\n2026-10-01,99\n", account="b", system="ga4")
-    assert sessions(house, site, source="ga4:a") == {1: 10}
-    assert [s.id for s in questions.sources(house, site)] == ["ga4:a", "ga4:b"]
+    assert sessions(ctx, site, source="ga4:a") == {1: 10}
+    assert [s.id for s in queries.sources(ctx, site)] == ["ga4:a", "ga4:b"]
 
 
 # ── rules ──
 
 
-def test_rules_are_the_usual_ones_until_a_person_says_others(house: House, site: Site, bring: Bring) -> None:
+def test_rules_are_the_usual_ones_until_a_person_says_others(ctx: Context, site: Site, bring: Bring) -> None:
     bring("date,sessions\n2026-10-01,10\n", system="ga4", zone="America/New_York")
-    found = store.rules_of(house.database, site, "ga4")
+    found = store.rules_of(ctx.database, site, "ga4")
     assert (found.zone, found.bots, found.attribution) == ("America/New_York", "undeclared", "last_non_direct")
-    store.save_rules(house.database, site, "ga4", Rules(bots="all"), None)
-    found = store.rules_of(house.database, site, "ga4")
+    store.save_rules(ctx.database, site, "ga4", Rules(bots="all"), None)
+    found = store.rules_of(ctx.database, site, "ga4")
     assert (found.zone, found.bots, found.attribution) == ("America/New_York", "all", "visit")
-    assert accounts.audit_log(house.database, site.workspace_id)[0].act == "reconcile.rules_set"
+    assert accounts.audit_log(ctx.database, site.workspace_id)[0].act == "reconcile.rules_set"
 
 
 def test_a_site_that_asks_for_consent_is_not_seen_whole() -> None:
@@ -110,12 +110,12 @@ def test_a_site_that_asks_for_consent_is_not_seen_whole() -> None:
 
 @pytest.mark.parametrize(("theirs", "is_found"), [(951, False), (949, True), (950, False), (1052, False), (1055, True)])
 def test_a_finding_is_raised_above_five_per_cent_and_not_below(
-    house: House, site: Site, bring: Bring, theirs: int, is_found: bool
+    ctx: Context, site: Site, bring: Bring, theirs: int, is_found: bool
 ) -> None:
-    put(house.warehouse, site.id, several(1000))
+    put(ctx.warehouse, site.id, several(1000))
     bring(f"date,sessions\n{DAY},{theirs}\n")
-    assert jobs.review(house, site) == is_found
-    assert [f.state for f in store.findings_of(house.database, site)] == ["open"] * is_found
+    assert jobs.review(ctx, site) == is_found
+    assert [f.state for f in store.findings_of(ctx.database, site)] == ["open"] * is_found
 
 
 @pytest.mark.parametrize(("larger", "is_found"), [(100, True), (99, False)])
@@ -124,76 +124,76 @@ def test_small_days_raise_nothing(larger: int, is_found: bool) -> None:
     assert is_too_much(cell, Decimal(100)) == is_found
 
 
-def test_the_last_days_raise_nothing_yet(house: House, site: Site, bring: Bring) -> None:
-    until = questions.settled_until(site)
+def test_the_last_days_raise_nothing_yet(ctx: Context, site: Site, bring: Bring) -> None:
+    until = queries.settled_until(site)
     assert until == date(2026, 11, 17)
     bring(f"date,sessions\n{until},500\n{until + timedelta(1)},500\n")
-    jobs.review(house, site)
-    (found,) = store.findings_of(house.database, site)
+    jobs.review(ctx, site)
+    (found,) = store.findings_of(ctx.database, site)
     assert (found.first_on, found.last_on, found.unexplained) == (until, until, 500)
 
 
-def test_a_finding_grows_is_settled_and_does_not_come_again(house: House, site: Site, bring: Bring) -> None:
-    put(house.warehouse, site.id, several(200, channel="Email"))
+def test_a_finding_grows_is_settled_and_does_not_come_again(ctx: Context, site: Site, bring: Bring) -> None:
+    put(ctx.warehouse, site.id, several(200, channel="Email"))
     bring(f"date,channel,sessions\n{DAY},Email,300\n")
-    jobs.review(house, site)
-    found = {f.part: f for f in store.findings_of(house.database, site)}
+    jobs.review(ctx, site)
+    found = {f.part: f for f in store.findings_of(ctx.database, site)}
     assert set(found) == {"Email", ""}  # no report gives days alone, so the sum of the channels is judged too
     assert (found["Email"].days, found["Email"].unexplained) == (1, 100)
     later = DAY + timedelta(2)
     bring(f"date,channel,sessions\n{later},Email,400\n")
-    jobs.review(house, site)
-    grown = {f.part: f for f in store.findings_of(house.database, site)}
+    jobs.review(ctx, site)
+    grown = {f.part: f for f in store.findings_of(ctx.database, site)}
     assert grown["Email"].id == found["Email"].id
     assert (grown["Email"].first_on, grown["Email"].last_on, grown["Email"].days) == (DAY, later, 2)
     assert (grown["Email"].unexplained, grown["Email"].raised_at) == (500, found["Email"].raised_at)
 
-    ola = accounts.people_of(house.database, site.workspace_id)[0]
+    ola = accounts.users_of(ctx.database, site.workspace_id)[0]
     with pytest.raises(UserError, match="empty"):
-        store.settle(house.database, site, grown["Email"], "  ", ola.id)
-    store.settle(house.database, site, grown["Email"], "The tag was on the page twice.", ola.id)
-    entry = accounts.audit_log(house.database, site.workspace_id)[0]
+        store.settle(ctx.database, site, grown["Email"], "  ", ola.id)
+    store.settle(ctx.database, site, grown["Email"], "The tag was on the page twice.", ola.id)
+    entry = accounts.audit_log(ctx.database, site.workspace_id)[0]
     assert (entry.act, entry.person, entry.detail["note"]) == (
         "reconcile.finding_settled", "Ola", "The tag was on the page twice.",
     )  # fmt: skip
-    jobs.review(house, site)
-    kept = {(f.part, f.state) for f in store.findings_of(house.database, site)}
+    jobs.review(ctx, site)
+    kept = {(f.part, f.state) for f in store.findings_of(ctx.database, site)}
     assert kept == {("Email", "settled"), ("", "open")}
     bring(f"date,channel,sessions\n{later + timedelta(1)},Email,150\n")  # beyond what was explained
-    jobs.review(house, site)
-    news = [f for f in store.findings_of(house.database, site) if f.part == "Email" and f.state == "open"]
+    jobs.review(ctx, site)
+    news = [f for f in store.findings_of(ctx.database, site) if f.part == "Email" and f.state == "open"]
     assert [(f.first_on, f.unexplained) for f in news] == [(later + timedelta(1), 150)]
-    settled = next(f for f in store.findings_of(house.database, site) if f.state == "settled")
+    settled = next(f for f in store.findings_of(ctx.database, site) if f.state == "settled")
     assert (settled.note, settled.settled_by, settled.settled_at) == ("The tag was on the page twice.", ola.id, NOW)
 
 
-def test_an_explanation_can_be_taken_back(house: House, site: Site, bring: Bring) -> None:
+def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring) -> None:
     bring(f"date,sessions\n{DAY},300\n")
-    jobs.review(house, site)
-    (found,) = store.findings_of(house.database, site)
-    store.settle(house.database, site, found, "Nobody knows.", 1)
+    jobs.review(ctx, site)
+    (found,) = store.findings_of(ctx.database, site)
+    store.settle(ctx.database, site, found, "Nobody knows.", 1)
     with pytest.raises(UserError, match="not open"):
-        store.settle(house.database, site, found, "Again.", 1)
-    store.reopen(house.database, site, found, 1)
-    assert [f.state for f in store.findings_of(house.database, site)] == ["open"]
+        store.settle(ctx.database, site, found, "Again.", 1)
+    store.reopen(ctx.database, site, found, 1)
+    assert [f.state for f in store.findings_of(ctx.database, site)] == ["open"]
     with pytest.raises(UserError, match="open already"):
-        store.reopen(house.database, site, found, 1)
+        store.reopen(ctx.database, site, found, 1)
 
 
 def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(
-    house: House, site: Site, bring: Bring
+    ctx: Context, site: Site, bring: Bring
 ) -> None:
-    put(house.warehouse, site.id, several(200) + several(100, first=500, bot="datacentre"))
+    put(ctx.warehouse, site.id, several(200) + several(100, first=500, bot="datacentre"))
     held = bring(f"date,sessions\n{DAY},300\n")
-    assert jobs.review(house, site) == 1
-    store.save_rules(house.database, site, "other", Rules(bots="all"), None)
-    assert jobs.review(house, site) == 0
-    store.save_rules(house.database, site, "other", Rules(), None)
-    assert jobs.review(house, site) == 1
-    store.undo(house.database, site, held)
-    assert jobs.review(house, site) == 0
-    assert store.findings_of(house.database, site) == []
-    assert len(store.findings_of(house.database, site, ("gone",))) == 2
+    assert jobs.review(ctx, site) == 1
+    store.save_rules(ctx.database, site, "other", Rules(bots="all"), None)
+    assert jobs.review(ctx, site) == 0
+    store.save_rules(ctx.database, site, "other", Rules(), None)
+    assert jobs.review(ctx, site) == 1
+    store.undo(ctx.database, site, held)
+    assert jobs.review(ctx, site) == 0
+    assert store.findings_of(ctx.database, site) == []
+    assert len(store.findings_of(ctx.database, site, ("gone",))) == 2
 
 
 def test_records_are_kept_alike_on_both_engines(any_database: Database) -> None:
@@ -214,110 +214,110 @@ def test_records_are_kept_alike_on_both_engines(any_database: Database) -> None:
 # ── what other rooms hold ──
 
 
-def test_what_ads_knows_can_be_compared_without_a_file(house: House, site: Site, today: datetime) -> None:
-    put(house.warehouse, site.id, several(5))  # nobody paid for these
-    _spend(house, site, clicks=12)
-    found = {s.id: s for s in questions.sources(house, site)}
+def test_what_ads_knows_can_be_compared_without_a_file(ctx: Context, site: Site, today: datetime) -> None:
+    put(ctx.warehouse, site.id, several(5))  # nobody paid for these
+    _spend(ctx, site, clicks=12)
+    found = {s.id: s for s in queries.sources(ctx, site)}
     assert set(found) == {"held:google"}
-    (clicks,) = cells(house, site, figure="clicks", source="held:google", split="channel")
+    (clicks,) = cells(ctx, site, figure="clicks", source="held:google", split="channel")
     assert (clicks.part, clicks.theirs, clicks.ours) == ("Paid Search", 12, 0)
-    (conversions,) = cells(house, site, figure="conversions", source="held:google")
+    (conversions,) = cells(ctx, site, figure="conversions", source="held:google")
     assert conversions.theirs == Decimal("1.5")
-    put(house.warehouse, site.id, several(3, channel="Paid Search", goals=(1, 2, 2), campaign="brand", click="gclid"))
-    (conversions,) = cells(house, site, figure="conversions", source="held:google")
+    put(ctx.warehouse, site.id, several(3, channel="Paid Search", goals=(1, 2, 2), campaign="brand", click="gclid"))
+    (conversions,) = cells(ctx, site, figure="conversions", source="held:google")
     assert conversions.ours == 9
-    (conversions,) = cells(house, site, Rules(goal_ids=(1,)), figure="conversions", source="held:google")
+    (conversions,) = cells(ctx, site, Rules(goal_ids=(1,)), figure="conversions", source="held:google")
     assert conversions.ours == 3
-    assert jobs.review(house, site) == 0  # twelve are too few
+    assert jobs.review(ctx, site) == 0  # twelve are too few
 
 
-def test_what_no_ad_report_told_is_not_zero_conversions(house: House, site: Site, today: datetime) -> None:
-    put(house.warehouse, site.id, several(3, channel="Paid Search", goals=(1,), campaign="brand", click="gclid"))
-    _spend(house, site, clicks=12, conversions=0)
-    (source,) = questions.sources(house, site)
+def test_what_no_ad_report_told_is_not_zero_conversions(ctx: Context, site: Site, today: datetime) -> None:
+    put(ctx.warehouse, site.id, several(3, channel="Paid Search", goals=(1,), campaign="brand", click="gclid"))
+    _spend(ctx, site, clicks=12, conversions=0)
+    (source,) = queries.sources(ctx, site)
     assert (list(source.figures), source.untold) == (["clicks"], ("conversions",))
-    with opened_by_admin(house, site, ROUTES) as browser:
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         for figure in ("", "&figure=conversions"):
             page = browser.get(f"/reconciliation?period={DAY}..{DAY}{figure}").text
             assert "Ad clicks: Google Ads (as Tandem holds it) counts 12" in page
             assert "The imported reports of Google Ads (as Tandem holds it) hold no conversions" in page
-    _spend(house, site, clicks=12, conversions=2)
-    house.look_again()
-    with opened_by_admin(house, site, ROUTES) as browser:
+    _spend(ctx, site, clicks=12, conversions=2)
+    ctx.look_again()
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(f"/reconciliation?period={DAY}..{DAY}").text
         assert "Ad clicks: Google Ads" in page and "hold no conversions" not in page
 
 
 def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
-    house: House, site: Site, today: datetime
+    ctx: Context, site: Site, today: datetime
 ) -> None:
-    put(house.warehouse, site.id, several(3, orders=(("", 100),)))
-    house.warehouse.insert(
+    put(ctx.warehouse, site.id, several(3, orders=(("", 100),)))
+    ctx.warehouse.insert(
         "deal_rows",
         {"site": [site.id], "deal": [1], "at": [noon()], "kind": ["deal"], "ref": ["1"], "stage_kind": ["won"],
          "amount": [Decimal(90)], "version": [1]},
     )  # fmt: skip
     at = f"/reconciliation?period={DAY}..{DAY}&figure=orders"
-    with opened_by_admin(house, site, ROUTES) as browser:
+    with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(at).text
         assert "CRM (as Tandem holds it): Won deals, 1. On the site: Orders, 3. These are different things" in page
         assert "unexplained" not in page.partition('<section class="box" aria-labelledby="how-title"')[0].lower()
-        store.save_rules(house.database, site, "held:crm", Rules(is_same=True), None)
+        store.save_rules(ctx.database, site, "held:crm", Rules(is_same=True), None)
         page = browser.get(at).text
         answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
         assert "(66.7%) are unexplained" in answer and "different things" not in page
 
 
-def test_what_the_crm_knows_can_be_compared_without_a_file(house: House, site: Site, today: datetime) -> None:
-    put(house.warehouse, site.id, several(3, orders=(("", 100),), goals=(1,)))
-    house.warehouse.insert(
+def test_what_the_crm_knows_can_be_compared_without_a_file(ctx: Context, site: Site, today: datetime) -> None:
+    put(ctx.warehouse, site.id, several(3, orders=(("", 100),), goals=(1,)))
+    ctx.warehouse.insert(
         "deal_rows",
         {"site": [site.id] * 2, "deal": [1, 2], "at": [noon()] * 2, "kind": ["deal"] * 2, "ref": ["1", "2"],
          "stage_kind": ["won", "open"], "amount": [Decimal(90), Decimal(5)], "version": [1, 1]},
     )  # fmt: skip
-    assert [s.id for s in questions.sources(house, site)] == ["held:crm"]
-    told = {name: cells(house, site, figure=name, source="held:crm")[0] for name in ("leads", "orders", "revenue")}
+    assert [s.id for s in queries.sources(ctx, site)] == ["held:crm"]
+    told = {name: cells(ctx, site, figure=name, source="held:crm")[0] for name in ("leads", "orders", "revenue")}
     assert {name: (c.theirs, c.ours) for name, c in told.items()} == {
         "leads": (2, 3), "orders": (1, 3), "revenue": (90, 300),
     }  # fmt: skip
     rules = Rules(goal_ids=(2,))
-    (leads,) = cells(house, site, rules, figure="leads", source="held:crm")
+    (leads,) = cells(ctx, site, rules, figure="leads", source="held:crm")
     assert (leads.ours, leads.unexplained) == (0, 2)
-    store.save_rules(house.database, site, "held:crm", rules, None)
-    assert store.rules_of(house.database, site, "held:crm") == rules
-    assert jobs.review(house, site) == 0
+    store.save_rules(ctx.database, site, "held:crm", rules, None)
+    assert store.rules_of(ctx.database, site, "held:crm") == rules
+    assert jobs.review(ctx, site) == 0
 
 
-def test_clicks_that_never_arrived_raise_a_finding(house: House, site: Site, today: datetime) -> None:
-    _spend(house, site, clicks=150)
-    assert jobs.review(house, site) == 2
-    found = store.findings_of(house.database, site)
+def test_clicks_that_never_arrived_raise_a_finding(ctx: Context, site: Site, today: datetime) -> None:
+    _spend(ctx, site, clicks=150)
+    assert jobs.review(ctx, site) == 2
+    found = store.findings_of(ctx.database, site)
     assert {(f.source, f.figure, f.part, f.unexplained) for f in found} == {
         ("held:google", "clicks", part, 150) for part in ("", "Paid Search")
     }
 
 
 def test_an_ad_systems_conversions_raise_findings_once_somebody_says_that_they_are_ours(
-    house: House, site: Site, today: datetime
+    ctx: Context, site: Site, today: datetime
 ) -> None:
-    _spend(house, site, clicks=0, conversions=200)
-    assert jobs.review(house, site) == 0
-    store.save_rules(house.database, site, "held:google", Rules(is_same=True), None)
-    assert jobs.review(house, site) == 2
-    assert {(f.figure, f.unexplained) for f in store.findings_of(house.database, site)} == {("conversions", 200)}
-    store.save_rules(house.database, site, "held:google", Rules(), None)
-    assert jobs.review(house, site) == 0
+    _spend(ctx, site, clicks=0, conversions=200)
+    assert jobs.review(ctx, site) == 0
+    store.save_rules(ctx.database, site, "held:google", Rules(is_same=True), None)
+    assert jobs.review(ctx, site) == 2
+    assert {(f.figure, f.unexplained) for f in store.findings_of(ctx.database, site)} == {("conversions", 200)}
+    store.save_rules(ctx.database, site, "held:google", Rules(), None)
+    assert jobs.review(ctx, site) == 0
 
 
-def _spend(house: House, site: Site, clicks: int, conversions: float = 1.5) -> None:
+def _spend(ctx: Context, site: Site, clicks: int, conversions: float = 1.5) -> None:
     """One day of one campaign, as the room Ads holds it."""
-    house.warehouse.insert(
+    ctx.warehouse.insert(
         "ad_rows",
         {"site": [site.id], "on": [DAY], "at": [noon()], "load": [1], "system": ["google"], "account": ["a"],
          "level": ["campaign"], "channel": ["Paid Search"], "campaign": ["brand"], "clicks": [clicks],
          "cost": [Decimal(5)], "platform_conversions": [Decimal(str(conversions))]},
     )  # fmt: skip
-    house.warehouse.insert(
+    ctx.warehouse.insert(
         "ad_loads",
         {"site": [site.id], "system": ["google"], "account": ["a"], "on": [DAY], "begins": [noon(DAY, -2)],
          "ends": [noon(DAY, 22)], "load": [1], "version": [1]},

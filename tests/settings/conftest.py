@@ -15,7 +15,7 @@ from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE, Caller, NotSignedIn, caller_of, csrf_of, guard
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.delivery.model import Message
 from tandem.delivery.tables import outbox
 from tandem.settings.slice import SLICE
@@ -27,8 +27,8 @@ MAIL = {"smtp_host": "localhost", "smtp_from": "tandem@fern.example"}
 class Browser:
     """Somebody's browser."""
 
-    def __init__(self, app: Litestar, house: House, agent: str) -> None:
-        self.client, self.house = TestClient(app, base_url="http://testserver.local"), house
+    def __init__(self, app: Litestar, ctx: Context, agent: str) -> None:
+        self.client, self.ctx = TestClient(app, base_url="http://testserver.local"), ctx
         self.client.headers["user-agent"] = agent
         self.client.follow_redirects = False
 
@@ -37,7 +37,7 @@ class Browser:
 
     def post(self, path: str, **data: str) -> Any:
         cookie = self.client.cookies.get(COOKIE, "")
-        return self.client.post(path, data=data, headers={"x-csrf": csrf_of(self.house, cookie)})
+        return self.client.post(path, data=data, headers={"x-csrf": csrf_of(self.ctx, cookie)})
 
     def sign_in(self, email: str = "ola@fern.example", password: str = PASSWORD) -> Any:
         return self.post("/sign-in", email=email, password=password)
@@ -48,45 +48,45 @@ class Browser:
 
 
 @pytest.fixture
-def mail(house: House) -> None:
+def mail(ctx: Context) -> None:
     """This installation sends e-mail (nobody takes it: the letters wait in the outbox)."""
-    house.settings = msgspec.structs.replace(house.settings, **MAIL)
+    ctx.config = msgspec.structs.replace(ctx.config, **MAIL)
 
 
 @pytest.fixture
-def open_browser(house: House, site: Site) -> Iterator[Callable[..., Browser]]:
+def open_browser(ctx: Context, site: Site) -> Iterator[Callable[..., Browser]]:
     """Opens browsers on the same pages."""
 
     def caller(request: Request[Any, Any, Any]) -> Caller:
-        return caller_of(request, house)
+        return caller_of(request, ctx)
 
-    stop = SLICE.start(house)
+    stop = SLICE.start(ctx)
     app = Litestar(
         SLICE.routes,
-        guards=[guard(house)],
+        guards=[guard(ctx)],
         dependencies={
-            "house": Provide(lambda: house, sync_to_thread=False),
+            "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
         exception_handlers={NotSignedIn: web.user_error, UserError: web.user_error},
     )
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
-    yield lambda agent=firefox: Browser(app, house, agent)
+    yield lambda agent=firefox: Browser(app, ctx, agent)
     stop()
 
 
 @pytest.fixture
-def letters(house: House) -> Callable[[], list[tuple[str, Message]]]:
+def letters(ctx: Context) -> Callable[[], list[tuple[str, Message]]]:
     """The letters that wait: kind and message."""
 
     def waiting() -> list[tuple[str, Message]]:
-        with house.database.read() as c:
+        with ctx.database.read() as c:
             found = c.execute(select(outbox.c.kind, outbox.c.sealed).order_by(outbox.c.id)).all()
-        return [(kind, msgspec.json.decode(house.vault.open(s), type=Message)) for kind, s in found if s]
+        return [(kind, msgspec.json.decode(ctx.vault.open(s), type=Message)) for kind, s in found if s]
 
     return waiting
 
 
-def acts(house: House) -> list[tuple[str, str]]:
+def acts(ctx: Context) -> list[tuple[str, str]]:
     """What the audit log holds, the newest first: act and who did it."""
-    return [(e.act, e.person) for e in store.audit_log(house.database, 1)]
+    return [(e.act, e.person) for e in store.audit_log(ctx.database, 1)]

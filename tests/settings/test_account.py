@@ -15,7 +15,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.settings import two_factor
 from tests.settings.conftest import MAIL, PASSWORD, Browser, acts
 
@@ -32,7 +32,7 @@ def link_in(text: str) -> str:
 
 
 def test_a_new_password_asks_for_the_old_one_and_ends_the_other_sessions(
-    house: House, mail: None, open_browser: Open, letters: Any
+    ctx: Context, mail: None, open_browser: Open, letters: Any
 ) -> None:
     mine, other = open_browser(), open_browser("Mozilla/5.0 (Windows NT 10.0; Win64; x64) Chrome/129.0.0.0")
     assert mine.sign_in().status_code == other.sign_in().status_code == 303
@@ -54,33 +54,33 @@ def test_somebody_at_an_open_browser_cannot_guess_the_password(open_browser: Ope
     assert said == [400] * 8 + [429]
 
 
-def test_a_wrong_current_password_is_no_failed_sign_in_in_the_audit_log(house: House, open_browser: Open) -> None:
+def test_a_wrong_current_password_is_no_failed_sign_in_in_the_audit_log(ctx: Context, open_browser: Open) -> None:
     browser = open_browser()
     browser.sign_in()
     assert browser.post("/account/password", old="wrong", new=NEW).status_code == 400
     assert browser.post("/account/two-factor", password="wrong").status_code == 400
-    assert [act for act, _ in acts(house)][:2] == ["people.password_refused"] * 2
+    assert [act for act, _ in acts(ctx)][:2] == ["people.password_refused"] * 2
     assert open_browser().sign_in(password="wrong").status_code == 401
-    assert acts(house)[0][0] == "people.sign_in_failed"
+    assert acts(ctx)[0][0] == "people.sign_in_failed"
 
 
-def test_who_has_no_password_is_shown_no_form_that_asks_for_it(house: House, site: Site, open_browser: Open) -> None:
-    jan = store.add_person(house.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", None)
+def test_who_has_no_password_is_shown_no_form_that_asks_for_it(ctx: Context, site: Site, open_browser: Open) -> None:
+    jan = store.add_user(ctx.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", None)
     browser = open_browser()
-    browser.client.cookies.set(COOKIE, store.open_session(house.database, jan, way="openid"))
+    browser.client.cookies.set(COOKIE, store.open_session(ctx.database, jan, way="openid"))
     page = browser.get("/account").text
     assert "have no password here" in page and 'type="password"' not in page
     for path in ("/account/two-factor", "/account/password"):
         refused = browser.post(path, password="", old="", new=NEW)
         assert refused.status_code == 400 and "You have no password here" in refused.text
-    link = links.make(house.database, jan, links.INVITE, None)
+    link = links.make(ctx.database, jan, links.INVITE, None)
     assert open_browser().post(f"/link/{link}", password=NEW).status_code == 303, "the cure that is named works"
     again = open_browser()
     assert again.sign_in("jan@fern.example", NEW).status_code == 303
     assert again.post("/account/two-factor", password=NEW).status_code == 200
 
 
-def test_a_session_is_ended_from_afar(house: House, open_browser: Open) -> None:
+def test_a_session_is_ended_from_afar(ctx: Context, open_browser: Open) -> None:
     mine, other, third = open_browser(), open_browser("curl/8"), open_browser()
     for browser in (mine, other, third):
         browser.sign_in()
@@ -92,14 +92,14 @@ def test_a_session_is_ended_from_afar(house: House, open_browser: Open) -> None:
     assert mine.is_in and not other.is_in and not third.is_in
 
 
-def test_a_name_and_language_are_the_users_own_and_the_role_is_not(house: House, open_browser: Open) -> None:
+def test_a_name_and_language_are_the_users_own_and_the_role_is_not(ctx: Context, open_browser: Open) -> None:
     browser = open_browser()
     browser.sign_in()
     answer = browser.post("/account", name="Ola Sosna", language="pl", role="viewer", email="x@x.example")
     assert "Moje konto" in answer.text and "Ola Sosna" in answer.text
     assert answer.headers["hx-refresh"] == "true", "menu and <html lang> are outside the part that is swapped"
     assert "hx-refresh" not in browser.post("/account", name="Ola Sosna", language="pl").headers
-    person = store.person_by_email(house.database, "ola@fern.example")
+    person = store.user_by_email(ctx.database, "ola@fern.example")
     assert person is not None and (person.name, person.language, person.role) == ("Ola Sosna", "pl", "admin")
     assert browser.post("/account", name=" ").status_code == 400
 
@@ -107,14 +107,14 @@ def test_a_name_and_language_are_the_users_own_and_the_role_is_not(house: House,
 # ── invitations and forgotten passwords ──
 
 
-def test_an_invited_viewer_chooses_a_password_once(house: House, mail: None, open_browser: Open, letters: Any) -> None:
+def test_an_invited_viewer_chooses_a_password_once(ctx: Context, mail: None, open_browser: Open, letters: Any) -> None:
     admin, jan = open_browser(), open_browser()
     admin.sign_in()
     page = admin.post("/settings/people", email="jan@fern.example", name="Jan").text
     link = link_in(page)
     (_, letter) = letters()[-1]
     assert link in letter.text and "Ola" in letter.text and letter.to == "jan@fern.example"
-    invited = store.person_by_email(house.database, "jan@fern.example")
+    invited = store.user_by_email(ctx.database, "jan@fern.example")
     assert invited is not None and invited.role == "viewer" and not invited.has_password
     assert open_browser().sign_in("jan@fern.example", "").status_code == 401
     assert "jan@fern.example" in jan.get(link).text
@@ -125,39 +125,39 @@ def test_an_invited_viewer_chooses_a_password_once(house: House, mail: None, ope
     assert open_browser().post(link, password="another password").status_code == 410
     assert open_browser().get(link).status_code == 410
     assert open_browser().sign_in("jan@fern.example", NEW).status_code == 303
-    assert ("people.invite_link_made", "Ola") in acts(house)
+    assert ("people.invite_link_made", "Ola") in acts(ctx)
 
 
 def test_a_link_is_void_after_its_time_a_newer_one_or_a_new_password(
-    house: House, open_browser: Open, monkeypatch: pytest.MonkeyPatch
+    ctx: Context, open_browser: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ola = store.person_by_email(house.database, "ola@fern.example")
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
     assert ola is not None
-    first, second = (links.make(house.database, ola, links.RESET, by=ola.id) for _ in range(2))
+    first, second = (links.make(ctx.database, ola, links.RESET, by=ola.id) for _ in range(2))
     browser = open_browser()
     assert browser.get(f"/link/{first}").status_code == 410, "a newer one was made"
     assert browser.get(f"/link/{second}").status_code == 200
-    store.change_password(house.database, ola, PASSWORD, NEW)
+    store.change_password(ctx.database, ola, PASSWORD, NEW)
     assert browser.post(f"/link/{second}", password=NEW).status_code == 410, "the password was changed meanwhile"
-    third = links.make(house.database, ola, links.RESET)
+    third = links.make(ctx.database, ola, links.RESET)
     later = clock.now() + timedelta(minutes=61)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert browser.get(f"/link/{third}").status_code == 410
-    fourth = links.make(house.database, ola, links.RESET)
-    with house.database.write() as c:
+    fourth = links.make(ctx.database, ola, links.RESET)
+    with ctx.database.write() as c:
         c.exec_driver_sql("update people set email = 'other@fern.example'")
     assert browser.get(f"/link/{fourth}").status_code == 410, "it was for another address"
     assert browser.get("/link/" + "A" * 43).status_code == 410
 
 
-def test_of_two_who_use_a_link_at_once_one_does(house: House, site: Any) -> None:
-    ola = store.person_by_email(house.database, "ola@fern.example")
+def test_of_two_who_use_a_link_at_once_one_does(ctx: Context, site: Any) -> None:
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
     assert ola is not None
-    token = links.make(house.database, ola, links.RESET)
+    token = links.make(ctx.database, ola, links.RESET)
 
     def use(number: int) -> int:
         try:
-            links.use(house.database, token, f"{NEW} {number}")
+            links.use(ctx.database, token, f"{NEW} {number}")
         except UserError as error:
             return error.status
         return 200
@@ -167,26 +167,26 @@ def test_of_two_who_use_a_link_at_once_one_does(house: House, site: Any) -> None
 
 
 def test_a_forgotten_password_is_renewed_by_mail_and_all_sessions_end(
-    house: House, mail: None, open_browser: Open, letters: Any
+    ctx: Context, mail: None, open_browser: Open, letters: Any
 ) -> None:
     lost, other = open_browser(), open_browser()
     other.sign_in()
     lost.post("/forgot", email="Ola@Fern.example ")
     kind, letter = letters()[-1]
     assert kind == "reset"
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         stored = str(c.exec_driver_sql("select * from account_links").all())
     assert link_in(letter.text).rpartition("/")[2] not in stored
     assert lost.post(link_in(letter.text), password=NEW).status_code == 303
     assert lost.is_in and not other.is_in
 
 
-def test_a_reset_tells_nobody_who_has_an_account(house: House, mail: None, open_browser: Open, letters: Any) -> None:
+def test_a_reset_tells_nobody_who_has_an_account(ctx: Context, mail: None, open_browser: Open, letters: Any) -> None:
     browser = open_browser()
     known, unknown = (browser.post("/forgot", email=f"{who}@fern.example") for who in ("ola", "nobody"))
     assert (known.status_code, known.text) == (unknown.status_code, unknown.text)
     assert [letter.to for _, letter in letters()] == ["ola@fern.example"]
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         for table in ("account_links", "outbox"):
             assert c.exec_driver_sql(f"select count(*) from {table}").scalar() == 2, "the same work for both"
     for _ in range(6):
@@ -198,10 +198,10 @@ def test_without_mail_the_page_says_who_can_help(open_browser: Open) -> None:
     assert "tandem user reset-link" in open_browser().get("/forgot").text
 
 
-def test_only_admins_make_links_and_only_for_their_own_workspace(house: House, open_browser: Open) -> None:
-    theirs = store.make_workspace(house.database, "Rival")
-    rival = store.add_person(house.database, theirs, "r@rival.example", "R", "admin", PASSWORD)
-    viewer = store.add_person(house.database, 1, "v@fern.example", "V", "viewer", PASSWORD)
+def test_only_admins_make_links_and_only_for_their_own_workspace(ctx: Context, open_browser: Open) -> None:
+    theirs = store.make_workspace(ctx.database, "Rival")
+    rival = store.add_user(ctx.database, theirs, "r@rival.example", "R", "admin", PASSWORD)
+    viewer = store.add_user(ctx.database, 1, "v@fern.example", "V", "viewer", PASSWORD)
     admin, low = open_browser(), open_browser()
     admin.sign_in()
     low.sign_in("v@fern.example")
@@ -242,12 +242,12 @@ def switched_on(browser: Browser) -> tuple[str, list[str]]:
     return secret[1], CODES.findall(page)[:10]
 
 
-def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(house: House, open_browser: Open) -> None:
+def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(ctx: Context, open_browser: Open) -> None:
     mine = open_browser()
     mine.sign_in()
     secret, recovery = switched_on(mine)
     assert len(set(recovery)) == 10
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         stored = str(c.exec_driver_sql("select totp_sealed from people").all())
         stored += str(c.exec_driver_sql("select * from recovery_codes").all())
     assert secret not in stored and recovery[0] not in stored and recovery[0].replace("-", "") not in stored
@@ -265,10 +265,10 @@ def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(house: House, op
     again.sign_in()
     assert again.post("/sign-in/code", code=recovery[0]).status_code == 401
     assert "9 recovery codes are left" in mine.get("/account").text
-    assert ("people.recovery_code_used", "Ola") in acts(house) and ("people.code_failed", "Ola") in acts(house)
+    assert ("people.recovery_code_used", "Ola") in acts(ctx) and ("people.code_failed", "Ola") in acts(ctx)
 
 
-def test_nobody_skips_the_password_and_codes_cannot_be_guessed(house: House, open_browser: Open) -> None:
+def test_nobody_skips_the_password_and_codes_cannot_be_guessed(ctx: Context, open_browser: Open) -> None:
     mine = open_browser()
     mine.sign_in()
     switched_on(mine)
@@ -288,7 +288,7 @@ def test_nobody_skips_the_password_and_codes_cannot_be_guessed(house: House, ope
     [("two-factor", False), ("two-factor", True), ("two-factor/off", True), ("recovery-codes", True)],
 )
 def test_a_browser_left_open_is_not_enough_to_touch_the_second_factor(
-    house: House, mail: None, open_browser: Open, letters: Any, deed: str, is_on: bool
+    ctx: Context, mail: None, open_browser: Open, letters: Any, deed: str, is_on: bool
 ) -> None:
     """Each of these deeds asks for the password, does nothing without it, and does its work with it."""
     mine = open_browser()
@@ -297,7 +297,7 @@ def test_a_browser_left_open_is_not_enough_to_touch_the_second_factor(
         switched_on(mine)
 
     def kept() -> str:
-        with house.database.read() as c:
+        with ctx.database.read() as c:
             codes = c.exec_driver_sql("select * from recovery_codes").all()
             return str((c.exec_driver_sql("select totp_sealed from people").all(), codes))
 
@@ -322,33 +322,33 @@ def test_the_password_cannot_be_guessed_through_any_deed(open_browser: Open) -> 
 
 
 def test_a_reset_does_not_skip_the_second_factor_and_an_admin_can_switch_it_off(
-    house: House, open_browser: Open
+    ctx: Context, open_browser: Open
 ) -> None:
     mine = open_browser()
     mine.sign_in()
     switched_on(mine)
-    ola = store.person_by_email(house.database, "ola@fern.example")
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
     assert ola is not None
     lost = open_browser()
-    answer = lost.post(f"/link/{links.make(house.database, ola, links.RESET)}", password=NEW)
+    answer = lost.post(f"/link/{links.make(ctx.database, ola, links.RESET)}", password=NEW)
     assert answer.headers["location"] == "/sign-in/code" and not lost.is_in
-    two_factor.switch_off(house.database, ola)
+    two_factor.switch_off(ctx.database, ola)
     assert lost.sign_in(password=NEW).headers["location"] == "/" and lost.is_in
 
 
-def test_one_code_sent_twice_at_once_opens_one_session(house: House, open_browser: Open) -> None:
+def test_one_code_sent_twice_at_once_opens_one_session(ctx: Context, open_browser: Open) -> None:
     mine = open_browser()
     mine.sign_in()
     secret, _ = switched_on(mine)
-    ola = store.person_by_email(house.database, "ola@fern.example")
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
     assert ola is not None
     code = two_factor.code_at(secret, int(clock.now().timestamp()) // 30)
     with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(lambda _: two_factor.accept(house, ola, code), range(8))) == 1
+        assert sum(pool.map(lambda _: two_factor.accept(ctx, ola, code), range(8))) == 1
 
 
 def test_a_strange_device_is_told_of_unless_the_user_does_not_want_it(
-    house: House, mail: None, open_browser: Open, letters: Any
+    ctx: Context, mail: None, open_browser: Open, letters: Any
 ) -> None:
     mine = open_browser()
     mine.sign_in()
@@ -361,14 +361,14 @@ def test_a_strange_device_is_told_of_unless_the_user_does_not_want_it(
     assert len(letters()) == 1
 
 
-def test_a_stranger_who_asks_for_a_link_voids_no_invitation(house: House, site: Site, open_browser: Open) -> None:
-    jan = store.add_person(house.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", None)
-    invited = links.make(house.database, jan, links.INVITE, by=1)
-    links.make(house.database, jan, links.RESET)
+def test_a_stranger_who_asks_for_a_link_voids_no_invitation(ctx: Context, site: Site, open_browser: Open) -> None:
+    jan = store.add_user(ctx.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", None)
+    invited = links.make(ctx.database, jan, links.INVITE, by=1)
+    links.make(ctx.database, jan, links.RESET)
     assert open_browser().get(f"/link/{invited}").status_code == 200
 
 
-def test_whoever_stands_between_two_factors_is_out_when_the_password_changes(house: House, open_browser: Open) -> None:
+def test_whoever_stands_between_two_factors_is_out_when_the_password_changes(ctx: Context, open_browser: Open) -> None:
     mine, thief = open_browser(), open_browser()
     mine.sign_in()
     _, recovery = switched_on(mine)
@@ -377,34 +377,34 @@ def test_whoever_stands_between_two_factors_is_out_when_the_password_changes(hou
     assert thief.post("/sign-in/code", code=recovery[1]).status_code == 401 and not thief.is_in
 
 
-def test_a_language_that_is_none_is_taken_from_nobody(house: House, open_browser: Open) -> None:
+def test_a_language_that_is_none_is_taken_from_nobody(ctx: Context, open_browser: Open) -> None:
     browser = open_browser()
     browser.sign_in()
     browser.client.cookies.set("tandem_language", "de")
     assert browser.post("/settings/people", name="Jan", email="jan@fern.example", role="viewer").status_code < 300
-    jan = store.person_by_email(house.database, "jan@fern.example")
+    jan = store.user_by_email(ctx.database, "jan@fern.example")
     assert jan is not None and jan.language == "en"
 
 
 @pytest.mark.parametrize("way", ["password", "two-factor"])
-def test_who_no_longer_knows_the_password_is_told_what_helps_here(house: House, open_browser: Open, way: str) -> None:
+def test_who_no_longer_knows_the_password_is_told_what_helps_here(ctx: Context, open_browser: Open, way: str) -> None:
     """Without e-mail, signing out would lock them out for good: nobody sends them a link."""
     browser = open_browser()
     browser.sign_in()
     given = {"old": "wrong", "new": NEW, "password": "wrong"}
     said = browser.post(f"/account/{way}", **given).text
     assert "ask an admin for a new link" in said and "sign out" not in said
-    house.settings = msgspec.structs.replace(house.settings, **MAIL)
+    ctx.config = msgspec.structs.replace(ctx.config, **MAIL)
     said = browser.post(f"/account/{way}", **given).text
     assert "sign out and use “Forgot password”" in said and "admin" not in said
 
 
 def test_hosts_stand_in_their_own_letters_and_come_back_as_they_were(
-    house: House, site: Site, open_browser: Open
+    ctx: Context, site: Site, open_browser: Open
 ) -> None:
     hosts = ["xn--e1afmkfd.xn--p1ai", "xn--maana-pta.example:8080"]
-    store.change_site(house.database, site, hosts=hosts)
-    house.forget_sites()
+    store.change_site(ctx.database, site, hosts=hosts)
+    ctx.forget_sites()
     browser = open_browser()
     browser.sign_in()
     page = browser.get("/settings").text
@@ -413,6 +413,6 @@ def test_hosts_stand_in_their_own_letters_and_come_back_as_they_were(
     assert 'value="пример.рф, mañana.example:8080"' in page
     saved = browser.post(f"/settings/sites/{site.key}", name="Fern", hosts="пример.рф, mañana.example:8080")
     assert saved.status_code == 200 and "xn--" not in saved.text.partition('id="audit"')[2]
-    assert [list(s.hosts) for s in store.all_sites(house.database) if s.key == site.key] == [hosts]
+    assert [list(s.hosts) for s in store.all_sites(ctx.database) if s.key == site.key] == [hosts]
     browser.post("/settings/sites", host="https://сайт.рф/")
-    assert "сайт.рф" in {s.name for s in store.all_sites(house.database)}
+    assert "сайт.рф" in {s.name for s in store.all_sites(ctx.database)}

@@ -18,9 +18,9 @@ from joserfc.jwk import RSAKey
 
 from tandem.accounts import store
 from tandem.accounts.model import Site
+from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.settings import oidc
 from tandem.settings.provider import check
 from tests.settings.conftest import PASSWORD, Browser, acts
@@ -95,10 +95,10 @@ class Provider:
 
 
 @pytest.fixture
-def provider(house: House, site: Site) -> Iterator[Provider]:
+def provider(ctx: Context, site: Site) -> Iterator[Provider]:
     made = Provider()
-    house.settings = msgspec.structs.replace(
-        house.settings, oidc_issuer=made.url, oidc_client=CLIENT, oidc_secret=SECRET, oidc_name="Fern ID",
+    ctx.config = msgspec.structs.replace(
+        ctx.config, oidc_issuer=made.url, oidc_client=CLIENT, oidc_secret=SECRET, oidc_name="Fern ID",
         url="http://testserver.local",
     )  # fmt: skip
     yield made
@@ -113,13 +113,13 @@ def signed_in_at(provider: Provider, browser: Browser, onward: str = "/", **more
     return browser.get("/sign-in/openid/back", params={k: v for k, v in back.items() if v})
 
 
-def test_a_user_signs_in_at_the_provider(house: House, provider: Provider, open_browser: Open) -> None:
+def test_a_user_signs_in_at_the_provider(ctx: Context, provider: Provider, open_browser: Open) -> None:
     browser = open_browser()
     assert "Sign in with Fern ID" in browser.get("/sign-in").text
     answer = signed_in_at(provider, browser, "/goals")
     assert (answer.status_code, answer.headers["location"]) == (303, "/goals")
     assert browser.is_in
-    entry = store.audit_log(house.database, 1)[0]
+    entry = store.audit_log(ctx.database, 1)[0]
     assert (entry.act, entry.person, entry.detail) == ("people.signed_in", "Ola", {"way": "openid"})
     assert signed_in_at(provider, open_browser(), "https://evil.example").headers["location"] == "/"
 
@@ -213,26 +213,26 @@ def test_an_answer_that_does_not_fit_signs_nobody_in(
 
 
 def test_whom_tandem_does_not_know_is_refused_unless_there_is_a_role_for_them(
-    house: House, provider: Provider, open_browser: Open
+    ctx: Context, provider: Provider, open_browser: Open
 ) -> None:
     provider.spoil = {"email": "New@Fern.example", "name": "Nowa"}
     assert signed_in_at(provider, open_browser()).status_code == 403
-    assert store.person_by_email(house.database, "new@fern.example") is None
-    house.settings = msgspec.structs.replace(house.settings, oidc_role="viewer")
+    assert store.user_by_email(ctx.database, "new@fern.example") is None
+    ctx.config = msgspec.structs.replace(ctx.config, oidc_role="viewer")
     assert signed_in_at(provider, open_browser()).status_code == 303
-    made = store.person_by_email(house.database, "new@fern.example")
+    made = store.user_by_email(ctx.database, "new@fern.example")
     assert made is not None and (made.role, made.name, made.has_password) == ("viewer", "Nowa", False)
-    store.change_person(house.database, made, is_active=False)
+    store.change_user(ctx.database, made, is_active=False)
     assert signed_in_at(provider, open_browser()).status_code == 403, "who lost access does not come back this way"
 
 
-def test_the_second_factor_of_tandem_is_asked_here_too(house: House, provider: Provider, open_browser: Open) -> None:
+def test_the_second_factor_of_tandem_is_asked_here_too(ctx: Context, provider: Provider, open_browser: Open) -> None:
     from tandem.settings import two_factor
 
-    ola = store.person_by_email(house.database, "ola@fern.example")
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
     assert ola is not None
     secret = two_factor.new_secret()
-    two_factor.switch_on(house, ola, secret, two_factor.code_at(secret, int(time.time()) // 30))
+    two_factor.switch_on(ctx, ola, secret, two_factor.code_at(secret, int(time.time()) // 30))
     browser = open_browser()
     assert signed_in_at(provider, browser).headers["location"] == "/sign-in/code"
     assert not browser.is_in
@@ -257,10 +257,10 @@ def test_a_provider_that_says_it_is_another_is_not_believed(provider: Provider, 
     assert open_browser().get("/sign-in/openid").status_code == 401
 
 
-def test_without_a_provider_there_is_no_such_way(house: House, open_browser: Open) -> None:
+def test_without_a_provider_there_is_no_such_way(ctx: Context, open_browser: Open) -> None:
     assert open_browser().get("/sign-in/openid").status_code == 404
     assert open_browser().sign_in(password=PASSWORD).status_code == 303
-    assert ("people.signed_in", "Ola") in acts(house)
+    assert ("people.signed_in", "Ola") in acts(ctx)
 
 
 @pytest.mark.parametrize(
@@ -274,4 +274,4 @@ def test_without_a_provider_there_is_no_such_way(house: House, open_browser: Ope
 )
 def test_settings_that_do_not_fit_are_told_at_start(wrong: dict[str, str]) -> None:
     with pytest.raises(UserError):
-        check(Settings(**wrong))  # type: ignore[arg-type]
+        check(Config(**wrong))  # type: ignore[arg-type]

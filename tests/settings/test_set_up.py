@@ -10,7 +10,7 @@ from tandem.accounts import store, tables
 from tandem.accounts.store import workspaces
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.settings import first_code
 
 AT_ONCE = 6
@@ -63,12 +63,12 @@ def test_a_set_up_that_fails_half_way_leaves_nothing(any_database: Database, mon
     assert store.is_set_up(any_database)
 
 
-def test_the_code_is_told_until_somebody_has_claimed_the_server(house: House) -> None:
-    file = house.settings.folder / "set-up-code"
-    said = first_code.announced(house)
+def test_the_code_is_told_until_somebody_has_claimed_the_server(ctx: Context) -> None:
+    file = ctx.config.folder / "set-up-code"
+    said = first_code.announced(ctx)
     code = file.read_text().strip()
     assert code in said and file.stat().st_mode & 0o777 == 0o600
-    assert first_code.announced(house) == said, "the same after a restart"
-    assert first_code.is_code(house, f" {code.lower()} ") and not first_code.is_code(house, code[:-1])
-    store.set_up(house.database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")
-    assert first_code.announced(house) == "" and not file.exists()
+    assert first_code.announced(ctx) == said, "the same after a restart"
+    assert first_code.is_code(ctx, f" {code.lower()} ") and not first_code.is_code(ctx, code[:-1])
+    store.set_up(ctx.database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")
+    assert first_code.announced(ctx) == "" and not file.exists()

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
-from tandem.accounts.model import Person
-from tandem.accounts.store import active_person, hashed, note, put_password
+from tandem.accounts.model import User
+from tandem.accounts.store import active_user, hashed, note, put_password
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -25,57 +25,57 @@ VOID = UserError("This link is void: it was used, or it is too old.", "Ask for a
 links = t.account_links.c
 
 
-def make(db: Database, person: Person | None, kind: str, by: int | None = None) -> str:
+def make(db: Database, user: User | None, kind: str, by: int | None = None) -> str:
     """The secret of a new link; where an admin makes it, links of this user that still wait become void.
 
     Anybody may ask for a link for an address that they know: that must not void an invitation, or what an admin made.
-    person   for None the same work is done, so that nobody learns from the time it takes who has an account
+    user     for None the same work is done, so that nobody learns from the time it takes who has an account
     """
     token, now = secrets.token_urlsafe(32), clock.now()
-    number = person.id if person else -1
+    number = user.id if user else -1
     with db.write() as c:
         row = c.execute(select(t.people).where(t.people.c.id == number)).first()
         is_over = links.expires_at < now
         c.execute(delete(t.account_links).where(is_over if by is None else is_over | (links.person_id == number)))
         c.execute(
             insert(t.account_links).values(
-                token_hash=hashed(token), person_id=person.id if person else None, kind=kind,
+                token_hash=hashed(token), person_id=user.id if user else None, kind=kind,
                 bound_to=_bond(row) if row else "", made_at=now, made_by=by, expires_at=now + HOLDS[kind],
             )
         )  # fmt: skip
-        if person is not None and by is not None:
-            note(c, person.workspace_id, by, f"people.{kind}_link_made", person.name)
+        if user is not None and by is not None:
+            note(c, user.workspace_id, by, f"people.{kind}_link_made", user.name)
     return token
 
 
-def user_of(db: Database, token: str) -> tuple[Person, str]:
+def user_of(db: Database, token: str) -> tuple[User, str]:
     """Whose link this is and of which kind.
 
     raises   UserError (410) when it is void
     """
     with db.read() as c:
         row = _valid(c, token)
-    person = active_person(db, row.person_id) if row else None
-    if row is None or person is None:
+    user = active_user(db, row.person_id) if row else None
+    if row is None or user is None:
         raise VOID
-    return person, str(row.kind)
+    return user, str(row.kind)
 
 
-def use(db: Database, token: str, password: str) -> Person:
+def use(db: Database, token: str, password: str) -> User:
     """The user, with the password that they chose; all their sign-ins end.
 
     raises   UserError when the password is easily guessed; (410) when the link is void, or somebody was quicker with it
     """
-    person, _ = user_of(db, token)
-    passwords.check(password, person.email, person.name)
+    user, _ = user_of(db, token)
+    passwords.check(password, user.email, user.name)
     password_hash = passwords.hashed(password)
     with db.write() as c:
         row = _valid(c, token)
         mine = update(t.account_links).where(links.token_hash == hashed(token), links.used_at.is_(None))
         if row is None or c.execute(mine.values(used_at=clock.now())).rowcount != 1:
             raise VOID
-        put_password(c, person, password_hash)
-    return person
+        put_password(c, user, password_hash)
+    return user
 
 
 def _valid(c: Connection, token: str) -> Row[Any] | None:

@@ -44,7 +44,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(host.partition(":")[0] for host in self.hosts)
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
+class User(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody who signs in; never a visitor of the site."""
 
     id: int
@@ -156,12 +156,12 @@ def checked_email(text: str) -> str:
 
     raises   UserError when it is no address
     """
-    if (found := email_of(text)) is None:
+    if (email := email_of(text)) is None:
         told = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:80])
         raise UserError("“%(value)s” is not an e-mail address.", "Write it like anna@shop.example.", value=told).at(
             "email"
         )
-    return found
+    return email
 
 
 def checked_name(name: str) -> None:
@@ -177,7 +177,7 @@ def checked_name(name: str) -> None:
         ).at("name")
 
 
-def checked_person(email: str, name: str, role: str) -> None:
+def checked_user(email: str, name: str, role: str) -> None:
     """Refuse a person who could not sign in.
 
     raises   UserError naming the field and what it takes

@@ -2,14 +2,14 @@
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 workspaces = Table(
     "workspaces",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("name", String(200), nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 people = Table(
@@ -24,7 +24,7 @@ people = Table(
     Column("language", String(5), nullable=False, server_default="en"),
     Column("theme", String(10), nullable=False, server_default="auto"),
     Column("is_active", Boolean, nullable=False, server_default="1"),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("totp_sealed", Text, nullable=False, server_default=""),
     Column("totp_step", BigInteger, nullable=False, server_default="0"),
 )
@@ -41,7 +41,7 @@ sites = Table(
     Column("currency", String(3), nullable=False),
     Column("mode", String(12), nullable=False),
     Column("keep_days", Integer, nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 sign_ins = Table(
@@ -49,9 +49,9 @@ sign_ins = Table(
     METADATA,
     Column("token_hash", String(64), primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    Column("made_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=False),
-    Column("seen_at", Moment, nullable=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=True),
     Column("agent", String(100), nullable=False, server_default=""),
 )
 
@@ -60,7 +60,7 @@ tries = Table(
     METADATA,
     Column("key", String(64), primary_key=True),
     Column("count", Integer, nullable=False),
-    Column("ends_at", Moment, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
     Index("ix_tries_ends_at", "ends_at"),
 )
 
@@ -72,10 +72,10 @@ account_links = Table(
     Column("person_id", ForeignKey("people.id"), nullable=True),
     Column("kind", String(10), nullable=False),
     Column("bound_to", String(64), nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("made_by", ForeignKey("people.id"), nullable=True),
-    Column("expires_at", Moment, nullable=False),
-    Column("used_at", Moment, nullable=True),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("used_at", UtcDateTime, nullable=True),
 )
 
 recovery_codes = Table(
@@ -83,7 +83,7 @@ recovery_codes = Table(
     METADATA,
     Column("code_hash", String(64), primary_key=True),
     Column("person_id", ForeignKey("people.id"), nullable=False),
-    Column("used_at", Moment, nullable=True),
+    Column("used_at", UtcDateTime, nullable=True),
 )
 
 api_tokens = Table(
@@ -96,10 +96,10 @@ api_tokens = Table(
     Column("token_hash", String(64), nullable=False, unique=True),
     Column("scopes", JSON, nullable=False),
     Column("made_by", ForeignKey("people.id"), nullable=True),
-    Column("made_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=True),
-    Column("used_at", Moment, nullable=True),
-    Column("revoked_at", Moment, nullable=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=True),
+    Column("used_at", UtcDateTime, nullable=True),
+    Column("revoked_at", UtcDateTime, nullable=True),
 )
 
 first_steps_put_away = Table(
@@ -107,7 +107,7 @@ first_steps_put_away = Table(
     METADATA,
     Column("person_id", ForeignKey("people.id"), primary_key=True),
     Column("site_id", ForeignKey("sites.id"), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
 )
 
 audit = Table(
@@ -115,7 +115,7 @@ audit = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("workspace_id", Integer, nullable=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("person_id", Integer, nullable=True),
     Column("act", String(60), nullable=False),
     Column("object", String(200), nullable=False),

@@ -18,16 +18,22 @@ from tandem.base.jobs import rest
 from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.rates import jobs as rates
 from tandem.rates.sources import cbr, ecb
 
 _log = log.get("ads")
-Tell = Callable[[int], None]
+ProgressReporter = Callable[[int], None]
 
 
 def read_file(
-    house: House, site: Site, path: Path, name: str, hints: Hints, by: int | None = None, tell: Tell = lambda rows: None
+    ctx: Context,
+    site: Site,
+    path: Path,
+    name: str,
+    hints: Hints,
+    by: int | None = None,
+    tell: ProgressReporter = lambda rows: None,
 ) -> store.Import:
     """A report read and staged; or refused as a whole, with its problems. The same file again is found again.
 
@@ -36,11 +42,11 @@ def read_file(
     """
     began = time.perf_counter()
     digest, lines = _looked_over(path, site, hints)
-    if (known := store.counting_already(house.database, site, digest)) is not None:
-        return known
+    if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
+        return import_
     report = Report(path, hints, clock.now().astimezone(site.tz).date())
-    held = store.begin(house.database, site, name, digest, report.system or "other", by)
-    staging = store.Staging(house, site, held)
+    import_ = store.begin(ctx.database, site, name, digest, report.system or "other", by)
+    staging = store.Staging(ctx, site, import_)
     try:
         for batch in report.batches():
             progress.at(staging.rows, lines)
@@ -48,56 +54,56 @@ def read_file(
             tell(staging.rows)
         progress.for_good()
     except UserError:
-        store.drop(house, site, held)
+        store.drop(ctx, site, import_)
         raise
     problems = [*report.problems, *staging.problems.values()]
     took_ms = round((time.perf_counter() - began) * 1000)
     if problems:
-        _log.info("ads.report_refused", system=held.system, problems=len(problems), took_ms=took_ms)
-        return store.refuse(house, site, held, problems)
-    held = store.stage(house, site, held, staging, report.notes)
-    _log.info("ads.report_staged", system=held.system, rows=held.rows, took_ms=took_ms)
-    return held
+        _log.info("ads.report_refused", system=import_.system, problems=len(problems), took_ms=took_ms)
+        return store.refuse(ctx, site, import_, problems)
+    import_ = store.stage(ctx, site, import_, staging, report.notes)
+    _log.info("ads.report_staged", system=import_.system, rows=import_.rows, took_ms=took_ms)
+    return import_
 
 
 def _looked_over(path: Path, site: Site, hints: Hints) -> tuple[str, int]:
     """What tells that a file was imported before, its bytes and how it was said to be read; and about how many rows it
     has: 0 for a workbook, which is packed."""
-    found = hashlib.sha256(f"{site.id}:{hints.system}:{hints.currency}:{hints.account}:{hints.order}:".encode())
+    hash = hashlib.sha256(f"{site.id}:{hints.system}:{hints.currency}:{hints.account}:{hints.order}:".encode())
     lines = 0
     with path.open("rb") as file:
         is_packed = file.read(2) == b"PK"
         file.seek(0)
         while block := file.read(1 << 20):
-            found.update(block)
+            hash.update(block)
             lines += block.count(b"\n")
-    return found.hexdigest(), 0 if is_packed else lines
+    return hash.hexdigest(), 0 if is_packed else lines
 
 
 def take(
-    house: House, site: Site, system: str, name: str, connection: int, level: str, account: str,
+    ctx: Context, site: Site, system: str, name: str, connection: int, level: str, account: str,
     covered: Iterable[date], batches: Iterable[list[AdDay]],
 ) -> int:  # fmt: skip
     """What an API gave for these days, made to count where it differs from what counts. Returns the rows that changed.
 
     raises   UserError when a currency has no rate; nothing is taken then
     """
-    held = store.begin(house.database, site, name, "", system, connection=connection)
-    staging = store.Staging(house, site, held)
+    import_ = store.begin(ctx.database, site, name, "", system, connection=connection)
+    staging = store.Staging(ctx, site, import_)
     for batch in batches:
         staging.add(batch)
     if staging.problems:
-        store.refuse(house, site, held, list(staging.problems.values()))
+        store.refuse(ctx, site, import_, list(staging.problems.values()))
         raise _unusable(next(iter(staging.problems.values())))
-    held = store.stage(house, site, held, staging, level=level, covered=covered, account=account)
-    told = store.outcomes(house.database, site, held)
-    changed = {(o.day.account, o.day.on) for o in told if o.what == "replaced" or (o.what == "new" and o.day.rows)}
+    import_ = store.stage(ctx, site, import_, staging, level=level, covered=covered, account=account)
+    outcomes = store.outcomes(ctx.database, site, import_)
+    changed = {(o.day.account, o.day.on) for o in outcomes if o.what == "replaced" or (o.what == "new" and o.day.rows)}
     if not changed:
-        store.drop(house, site, held)
+        store.drop(ctx, site, import_)
         return 0
-    store.keep_days(house, site, held, changed)
-    store.confirm(house, site, store.import_of(house.database, site, held.id))
-    return sum(o.day.rows for o in told if (o.day.account, o.day.on) in changed)
+    store.keep_days(ctx, site, import_, changed)
+    store.confirm(ctx, site, store.import_of(ctx.database, site, import_.id))
+    return sum(o.day.rows for o in outcomes if (o.day.account, o.day.on) in changed)
 
 
 def _unusable(problem: Problem) -> UserError:
@@ -111,32 +117,32 @@ HISTORY_DAYS = 90
 ASKED_EVERY_S = 6 * 3600.0
 
 
-def poll(house: House, site: Site, held: Connection) -> Polled:
+def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
     """Fetch the next stretch of days that is not known, or the last days again while their figures settle.
 
     The cursor names the next day to fetch, so a stop goes on where it was. Today is left out: it is not over.
     """
-    api = APIS[held.system]
+    api = APIS[connection.system]
     yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)
-    first = date.fromisoformat(str(held.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
+    first = date.fromisoformat(str(connection.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
     if first > yesterday:
         first = yesterday - timedelta(days=api.settles - 1)
     last = min(yesterday, first + timedelta(days=api.at_once - 1))
     days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
     rows = take(
-        house, site, held.system, held.name, held.id, api.level, held.setting(api.account), days,
-        api.days(account_of(house, held, api), first, last),
+        ctx, site, connection.system, connection.name, connection.id, api.level, connection.setting(api.account), days,
+        api.days(account_of(ctx, connection, api), first, last),
     )  # fmt: skip
     return Polled(cursor={"next": (last + timedelta(days=1)).isoformat()}, rows=rows, is_more=last < yesterday)
 
 
-def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
+def account_of(ctx: Context, connection: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:
-        return Http(api.label, base, headers=headers, allowed=house.settings.reach, sleep=sleep)
+        return Http(api.label, base, headers=headers, allowed=ctx.config.reach, sleep=sleep)
 
-    return Account(settings=held.settings, open=opened, sleep=sleep)
+    return Account(settings=connection.settings, open=opened, sleep=sleep)
 
 
 SYSTEMS = tuple(
@@ -147,27 +153,27 @@ SYSTEMS = tuple(
 # ── timed ──
 
 
-def tidy(house: House) -> None:
+def tidy(ctx: Context) -> None:
     """Finish what a crash cut off, and throw away what was never confirmed."""
-    sites = {site.id: site for site in house.sites().values()}
-    for site_id, number in store.unsettled(house.database):
+    sites = {site.id: site for site in ctx.sites().values()}
+    for site_id, number in store.unsettled(ctx.database):
         if site_id in sites:
-            store.settle(house, sites[site_id], store.import_of(house.database, sites[site_id], number))
-    store.drop_old(house, sites)
+            store.settle(ctx, sites[site_id], store.import_of(ctx.database, sites[site_id], number))
+    store.drop_old(ctx, sites)
 
 
-def refresh_rates(house: House) -> None:
+def refresh_rates(ctx: Context) -> None:
     """Fetch exchange rates, once something needs them: a connection, or a report in another currency."""
-    sites = house.sites().values()
-    if not connections.connections_of(house) and not store.has_foreign(house.database):
+    sites = ctx.sites().values()
+    if not connections.connections_of(ctx) and not store.has_foreign(ctx.database):
         return
-    allowed = house.settings.reach
+    allowed = ctx.config.reach
     with (
         Http("European Central Bank", ecb.BASE, allowed=allowed) as europe,
         Http("Central Bank of Russia", cbr.BASE, allowed=allowed, per_second=1.0) as russia,
     ):
         rates.refresh(
-            house.database,
+            ctx.database,
             clock.now().date(),
             lambda path: europe.get(path).content,
             lambda path: russia.get(path).content,

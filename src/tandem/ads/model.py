@@ -146,18 +146,18 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     is_forced: bool = False  # somebody said: take this one whatever stood there
 
 
-def better_of(held: Load | None, newer: Load) -> Load:
+def better_of(load: Load | None, newer: Load) -> Load:
     """Which of two reports counts for a day. Levels are never added together.
 
     The newer one, unless that would lose detail or money: a coarser report of the same cost does not replace a finer
     one, and a finer one that holds less than the cost known (campaigns without keywords) does not replace a whole one.
     """
-    if held is None or newer.is_forced or newer.level == held.level:
+    if load is None or newer.is_forced or newer.level == load.level:
         return newer
-    tolerance = abs(held.cost) * COMPLETE
-    if LEVELS.index(newer.level) > LEVELS.index(held.level):
-        return newer if newer.cost >= held.cost - tolerance else held
-    return held if abs(newer.cost - held.cost) <= tolerance else newer
+    tolerance = abs(load.cost) * COMPLETE
+    if LEVELS.index(newer.level) > LEVELS.index(load.level):
+        return newer if newer.cost >= load.cost - tolerance else load
+    return load if abs(newer.cost - load.cost) <= tolerance else newer
 
 
 def winner(loads: Iterable[Load]) -> Load | None:

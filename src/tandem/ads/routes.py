@@ -11,18 +11,18 @@ from litestar.params import Body
 from litestar.response import Redirect
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import people_of
-from tandem.ads import jobs, questions, store
-from tandem.ads.intake import hints_of
+from tandem.accounts.store import users_of
+from tandem.ads import jobs, queries, store
+from tandem.ads.file_import import hints_of
 from tandem.ads.model import SYSTEMS
 from tandem.base import clock, web
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.core.auth import Caller
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
-from tandem.core.progress import watched
+from tandem.core.progress import tracked
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
@@ -35,62 +35,62 @@ LARGEST_FILE = 256 << 20
 FILTER_BY = ("channel", "ad_system", "source", "campaign", "ad_group", "ad", "term", "ad_account")
 
 
-def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
+def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
-    address = address_asked(request, house, caller, one_of(splits_of("ads.cost")))
-    kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
+    address = address_asked(request, ctx, caller, one_of(splits_of("ads.cost")))
+    kept = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
     return View(path="/ads", address=address, keep=kept)
 
 
 @get_page("/ads", "Ads", icon="megaphone", group="Measure", may="money.read")
-def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    view, asked = _view(request, house, caller), request.query_params
+def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view, asked = _view(request, ctx, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
     most, draft = asked.get("most", ""), asked.get("draft", "")
-    shown = int(most) if most.isdecimal() and len(most) < 7 else questions.SHOWN
+    shown = int(most) if most.isdecimal() and len(most) < 7 else queries.SHOWN
     number = int(draft) if draft.isdecimal() and len(draft) < 10 else 0
-    held = store.import_of(house.database, view.address.site, number) if number else None
-    return _page(request, house, caller, view, held, asked.get("told", ""), shown)
+    import_ = store.import_of(ctx.database, view.address.site, number) if number else None
+    return _page(request, ctx, caller, view, import_, asked.get("told", ""), shown)
 
 
 def _page(
-    request: Request[Any, Any, Any], house: House, caller: Caller, view: View, draft: store.Import | None, told: str,
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View, draft: store.Import | None, told: str,
     most: int,
 ) -> Response[Any]:  # fmt: skip
     address, site = view.address, view.address.site
-    now, went_of = totals(house, address, questions.HEADLINE)
-    points = questions.course(house, address)
-    cost_left, visits_left = questions.left_over(house, address)
-    imports = store.imports_of(house.database, site)
+    now, went_of = totals(ctx, address, queries.HEADLINE)
+    points = queries.course(ctx, address)
+    cost_left, visits_left = queries.left_over(ctx, address)
+    imports = store.imports_of(ctx.database, site)
     form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "ads/ads.html",
-        **view.top(FILTER_BY, house.offers.goal_names(site)),
+        **view.top(FILTER_BY, ctx.offers.goal_names(site)),
         now=now,
         went_of=went_of,
         unsettled=unsettled(address, ("ads.cost",)),
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, web.translations(caller.language).gettext),
-        table=breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most),
-        splits=questions.SPLITS,
+        table=breakdown(ctx, address, view.keep.get("by", "channel"), queries.COLUMNS, most),
+        splits=queries.SPLITS,
         cost_left=cost_left,
         visits_left=visits_left,
         sqls=[
-            ("unmatched_cost", questions.sql("unmatched_cost")),
-            ("unmatched_visits", questions.sql("unmatched_visits")),
+            ("unmatched_cost", queries.sql("unmatched_cost")),
+            ("unmatched_visits", queries.sql("unmatched_visits")),
         ],
-        bound={name: str(value) for name, value in questions.span_of(address).items()},
+        bound={name: str(value) for name, value in queries.span_of(address).items()},
         imports=imports,
-        sums=store.sums_of(house.database, imports),
-        who={p.id: p.name for p in people_of(house.database, caller.workspace_id)},
-        connected=connections.connections_of(house, site, "ads"),
+        sums=store.sums_of(ctx.database, imports),
+        who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
+        connected=connections.connections_of(ctx, site, "ads"),
         draft=draft,
-        outcomes=_outcomes(house, site, draft),
+        outcomes=_outcomes(ctx, site, draft),
         told=told,
         systems=SYSTEMS,
         clock=clock.now(),
@@ -122,29 +122,29 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     is_other_account: bool
 
 
-def _outcomes(house: House, site: Site, draft: store.Import | None) -> Outcomes | None:
+def _outcomes(ctx: Context, site: Site, draft: store.Import | None) -> Outcomes | None:
     if draft is None or draft.state != "staged":
         return None
-    told = store.outcomes(house.database, site, draft)
-    replaced = [o for o in told if o.what == "replaced"]
+    outcomes = store.outcomes(ctx.database, site, draft)
+    replaced = [o for o in outcomes if o.what == "replaced"]
     far = [o for o in replaced if o.held and abs(o.held.original_cost - o.day.original_cost) > o.held.original_cost / 2]
     return Outcomes(
-        counts=dict(Counter(o.what for o in told)), changed=replaced[:31],
-        kept=[o for o in told if o.what == "kept"][:31],
+        counts=dict(Counter(o.what for o in outcomes)), changed=replaced[:31],
+        kept=[o for o in outcomes if o.what == "kept"][:31],
         is_other_account=len(replaced) >= 3 and len(far) > len(replaced) / 2,
     )  # fmt: skip
 
 
 @post_form("/ads/import", may="ads.import", request_max_body_size=LARGEST_FILE)
-def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
+def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the report is read and checked, and shown; nothing counts before it is confirmed."""
-    view, file = _view(request, house, caller), data.get("file")
+    view, file = _view(request, ctx, caller), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the report that the ad system exported.")
     hints = hints_of(data)
-    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
-        held = jobs.read_file(house, view.address.site, path, file.filename, hints, caller.person_id)
-    return _on_to(view, draft=str(held.id), told="known" if held.state in store.COUNTING else None)
+    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
+        import_ = jobs.read_file(ctx, view.address.site, path, file.filename, hints, caller.user_id)
+    return _on_to(view, draft=str(import_.id), told="known" if import_.state in store.COUNTING else None)
 
 
 def _on_to(view: View, **shown: str | None) -> Response[str]:
@@ -153,28 +153,28 @@ def _on_to(view: View, **shown: str | None) -> Response[str]:
 
 
 @post_form("/ads/imports/{number:int}/confirm", may="ads.import")
-def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form) -> Response[Any]:
-    view = _view(request, house, caller)
+def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
+    view = _view(request, ctx, caller)
     site = view.address.site
-    held = store.import_of(house.database, site, number)
-    store.confirm(house, site, held, is_forced=data.get("is_forced") == "1", by=caller.person_id)
+    import_ = store.import_of(ctx.database, site, number)
+    store.confirm(ctx, site, import_, is_forced=data.get("is_forced") == "1", by=caller.user_id)
     return _on_to(view, told="confirmed")
 
 
 @post_form("/ads/imports/{number:int}/undo", may="ads.import")
-def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, house, caller)
-    store.undo(house, view.address.site, store.import_of(house.database, view.address.site, number), caller.person_id)
+def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
+    view = _view(request, ctx, caller)
+    store.undo(ctx, view.address.site, store.import_of(ctx.database, view.address.site, number), caller.user_id)
     return _on_to(view, told="undone")
 
 
 @post_form("/ads/imports/{number:int}/drop", may="ads.import")
-def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, house, caller)
-    held = store.import_of(house.database, view.address.site, number)
-    if held.state not in ("staged", "refused"):
+def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
+    view = _view(request, ctx, caller)
+    import_ = store.import_of(ctx.database, view.address.site, number)
+    if import_.state not in ("staged", "refused"):
         raise UserError("This import counts already.", "Take it back instead.", status=409)
-    store.drop(house, view.address.site, held)
+    store.drop(ctx, view.address.site, import_)
     return _on_to(view)
 
 

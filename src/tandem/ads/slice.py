@@ -1,4 +1,4 @@
-"""What ads adds to the house."""
+"""What ads adds to the product."""
 
 from tandem.accounts.model import Site
 from tandem.ads import store
@@ -6,26 +6,26 @@ from tandem.ads.jobs import SYSTEMS, refresh_rates, tidy
 from tandem.ads.routes import ROUTES
 from tandem.base.jobs import Job
 from tandem.connections.store import connections_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
 
 TIDY_EVERY_S = 60.0
 RATES_EVERY_S = 3600.0
 
 
-def _jobs(house: House) -> list[Job]:
+def _jobs(ctx: Context) -> list[Job]:
     return [
-        Job("ads", TIDY_EVERY_S, lambda: tidy(house)),
-        Job("rates", RATES_EVERY_S, lambda: refresh_rates(house)),
+        Job("ads", TIDY_EVERY_S, lambda: tidy(ctx)),
+        Job("rates", RATES_EVERY_S, lambda: refresh_rates(ctx)),
     ]
 
 
-def _first_steps(house: House, site: Site) -> list[FirstStep]:
+def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
             id="ads", title="An ad account is connected", why="Costs stand beside the visits they brought.",
             address="/connections", act="connections.edit",
-            is_done=bool(connections_of(house, site, "ads") or store.imports_of(house.database, site, 1)),
+            is_done=bool(connections_of(ctx, site, "ads") or store.imports_of(ctx.database, site, 1)),
         )
     ]  # fmt: skip
 

@@ -35,7 +35,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of, tabbed
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.rates.model import converted
 from tandem.rates.store import rates_of
 
@@ -123,10 +123,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class Staging:
     """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
 
-    def __init__(self, house: House, site: Site, held: Import) -> None:
-        self._warehouse, self._site, self._import = house.warehouse, site, held
-        self._rates = rates_of(house.database, since=None)
-        self._origins = visit_origins(house.warehouse, site)
+    def __init__(self, ctx: Context, site: Site, import_: Import) -> None:
+        self._warehouse, self._site, self._import = ctx.warehouse, site, import_
+        self._rates = rates_of(ctx.database, since=None)
+        self._origins = visit_origins(ctx.warehouse, site)
         self._rate = Known(self._between)
         self._days, self._loads = Known(self._day), Known(self._load)
         self._texts = Known(tabbed, MOST_KNOWN)
@@ -282,10 +282,10 @@ def counting_already(db: Database, site: Site, digest: str) -> Import | None:
     return _import(row) if row else None
 
 
-def days_of(db: Database, held: Import) -> list[ImportDay]:
+def days_of(db: Database, import_: Import) -> list[ImportDay]:
     """What an import says, day by day."""
     with db.read() as c:
-        rows = c.execute(select(d).where(d.c.import_id == held.id).order_by(d.c.account, d.c.on)).mappings()
+        rows = c.execute(select(d).where(d.c.import_id == import_.id).order_by(d.c.account, d.c.on)).mappings()
         return [_day(row) for row in rows]
 
 
@@ -309,15 +309,15 @@ def sums_of(db: Database, imports: Iterable[Import]) -> dict[int, Sums]:
     return {number: Sums(first=first, last=last, cost=costs[number]) for number, first, last in spans}
 
 
-def refuse(house: House, site: Site, held: Import, problems: Sequence[Problem]) -> Import:
+def refuse(ctx: Context, site: Site, import_: Import, problems: Sequence[Problem]) -> Import:
     """Keep of an import only what was wrong with it."""
-    _forget_rows(house, site, held)
-    _note_state(house.database, held, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
-    return import_of(house.database, site, held.id)
+    _forget_rows(ctx, site, import_)
+    _note_state(ctx.database, import_, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
+    return import_of(ctx.database, site, import_.id)
 
 
 def stage(
-    house: House, site: Site, held: Import, staging: Staging, notes: Sequence[Problem] = (), level: str = "",
+    ctx: Context, site: Site, import_: Import, staging: Staging, notes: Sequence[Problem] = (), level: str = "",
     covered: Iterable[date] = (), account: str = "",
 ) -> Import:  # fmt: skip
     """Note what was written, once its sums are right. It still counts for nothing.
@@ -326,111 +326,112 @@ def stage(
     covered   days of `account` that the report tells of, also those without any row
     """
     staging.flush()
-    first = held.id << SHIFT
+    first = import_.id << SHIFT
     bound = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = sql_text(HERE / "sql" / "load_days.sql")
-    told_by_day = house.warehouse.ask(
-        text, bound, max_threads=1, max_block_size=8192
-    )  # one thread: memory before speed
-    found = [ImportDay(**dict(zip(told_by_day.names, row, strict=True))) for row in told_by_day.rows]
+    told_by_day = ctx.warehouse.ask(text, bound, max_threads=1, max_block_size=8192)  # one thread: memory before speed
+    import_days = [ImportDay(**dict(zip(told_by_day.names, row, strict=True))) for row in told_by_day.rows]
     told = (staging.rows, staging.impressions, staging.clicks, staging.cost, staging.original_cost)
     kept = tuple(
-        sum(getattr(day, name) for day in found) for name in ("rows", "impressions", "clicks", "cost", "original_cost")
+        sum(getattr(day, name) for day in import_days)
+        for name in ("rows", "impressions", "clicks", "cost", "original_cost")
     )
     if told != kept:
-        raise RuntimeError(f"the event store holds {kept} of import {held.id}, which has {told}")
-    known = {day.on for day in found}
+        raise RuntimeError(f"the event store holds {kept} of import {import_.id}, which has {told}")
+    known = {day.on for day in import_days}
     empty = [
         ImportDay(account=account, on=on, load=first, rows=0, impressions=0, clicks=0, cost=Decimal(0),
                   original_cost=Decimal(0), currency=site.currency, digest="")
         for on in sorted(set(covered) - known)
     ]  # fmt: skip
-    with house.database.write() as c:
-        rows = [{"import_id": held.id, **_texts(day)} for day in (*found, *empty)]
+    with ctx.database.write() as c:
+        rows = [{"import_id": import_.id, **_texts(day)} for day in (*import_days, *empty)]
         if rows:
             c.execute(insert(d), rows)
         c.execute(
-            update(t).where(t.c.id == held.id).values(
+            update(t).where(t.c.id == import_.id).values(
                 state="staged", rows=staging.rows, level=level or staging.level,
                 notes=[msgspec.to_builtins(p) for p in notes],
             )
         )  # fmt: skip
-    return import_of(house.database, site, held.id)
+    return import_of(ctx.database, site, import_.id)
 
 
 # ── what counts ──
 
 
-def outcomes(db: Database, site: Site, held: Import, is_forced: bool = False) -> list[Outcome]:
+def outcomes(db: Database, site: Site, import_: Import, is_forced: bool = False) -> list[Outcome]:
     """What confirming this import would do, day by day."""
-    days = {(day.account, day.on): day for day in days_of(db, held)}
-    standing = _standing(db, site, held.system, days)
-    told = []
+    days = {(day.account, day.on): day for day in days_of(db, import_)}
+    standing = _standing(db, site, import_.system, days)
+    outcomes = []
     for key, day in days.items():
         loads = [load for _, _, load in standing.get(key, [])]
         before = winner(loads)
-        after = better_of(before, _load(day, held.level, is_forced))
+        after = better_of(before, _load(day, import_.level, is_forced))
         one = next(((i, x) for i, x, load in standing.get(key, []) if before and load.load == before.load), None)
         what = "new"
         if before is not None and one is not None:
-            is_same = one[1].digest == day.digest and one[0].level == held.level
+            is_same = one[1].digest == day.digest and one[0].level == import_.level
             what = "kept" if after.load == before.load else "same" if is_same else "replaced"
-        told.append(
+        outcomes.append(
             Outcome(day=day, what=what, held=one[1] if one else None, held_level=one[0].level if one else "",
                     held_file=one[0].file if one else "")
         )  # fmt: skip
-    return told
+    return outcomes
 
 
-def confirm(house: House, site: Site, held: Import, is_forced: bool = False, by: int | None = None) -> Import:
+def confirm(ctx: Context, site: Site, import_: Import, is_forced: bool = False, by: int | None = None) -> Import:
     """Make a staged import count, for the days that it wins. All of them at once, whatever happens in between.
 
     is_forced   take it also where what stands there is finer or holds more
     raises      UserError when it is not staged, or holds nothing
     """
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         values = {"state": "confirmed", "place": time.time_ns(), "is_forced": is_forced, "confirmed_at": clock.now()}
-        done = c.execute(update(t).where(t.c.id == held.id, t.c.state == "staged").values(**values))
+        done = c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values))
         if not done.rowcount:
             raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
-        note(c, site.workspace_id, by, "ads.imported", held.file, system=held.system, rows=held.rows)
-    return settle(house, site, import_of(house.database, site, held.id))
+        note(c, site.workspace_id, by, "ads.imported", import_.file, system=import_.system, rows=import_.rows)
+    return settle(ctx, site, import_of(ctx.database, site, import_.id))
 
 
-def undo(house: House, site: Site, held: Import, by: int | None = None) -> Import:
+def undo(ctx: Context, site: Site, import_: Import, by: int | None = None) -> Import:
     """Take an import back: each of its days falls back to what counted without it.
 
     raises   UserError when it does not count
     """
-    with house.database.write() as c:
-        counts = (t.c.id == held.id, t.c.state.in_(COUNTING))
+    with ctx.database.write() as c:
+        counts = (t.c.id == import_.id, t.c.state.in_(COUNTING))
         if not c.execute(update(t).where(*counts).values(state="undoing", undone_at=clock.now())).rowcount:
             raise UserError(
                 "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
             )
-        note(c, site.workspace_id, by, "ads.import_undone", held.file, system=held.system, rows=held.rows)
-    return settle(house, site, import_of(house.database, site, held.id))
+        note(c, site.workspace_id, by, "ads.import_undone", import_.file, system=import_.system, rows=import_.rows)
+    return settle(ctx, site, import_of(ctx.database, site, import_.id))
 
 
-def settle(house: House, site: Site, held: Import) -> Import:
+def settle(ctx: Context, site: Site, import_: Import) -> Import:
     """Let the event store follow what was decided about an import. Done again after a crash, it does no harm.
 
     One block of `ad_loads` switches all days of the import at once.
     """
     with _settling:
-        days = {(day.account, day.on): day for day in days_of(house.database, held)}
-        standing = _standing(house.database, site, held.system, days)
+        days = {(day.account, day.on): day for day in days_of(ctx.database, import_)}
+        standing = _standing(ctx.database, site, import_.system, days)
         version, rows = time.time_ns(), []
         for account, on in days:
             won = winner(load for _, _, load in standing.get((account, on), []))
             begins, ends = _moment(on, site), _moment(on + timedelta(days=1), site)
-            rows.append((site.id, held.system, account, on, begins, ends, won.load if won else 0, version))
+            rows.append((site.id, import_.system, account, on, begins, ends, won.load if won else 0, version))
         names = ("site", "system", "account", "on", "begins", "ends", "load", "version")
         if rows:
-            house.warehouse.insert("ad_loads", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-    house.look_again()
-    _note_state(house.database, held, state={"confirmed": "loaded", "undoing": "undone"}.get(held.state, held.state))
-    return import_of(house.database, site, held.id)
+            ctx.warehouse.insert("ad_loads", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    ctx.look_again()
+    _note_state(
+        ctx.database, import_, state={"confirmed": "loaded", "undoing": "undone"}.get(import_.state, import_.state)
+    )
+    return import_of(ctx.database, site, import_.id)
 
 
 def has_foreign(db: Database) -> bool:
@@ -453,40 +454,40 @@ def unsettled(db: Database) -> list[tuple[int, int]]:
         return [(row.site_id, row.id) for row in rows]
 
 
-def drop_old(house: House, known: Mapping[int, Site]) -> int:
+def drop_old(ctx: Context, known: Mapping[int, Site]) -> int:
     """Throw away what was staged and never confirmed, and what is left of imports that were cut off."""
     old = (t.c.state.in_(("staged", "reading")), t.c.made_at < clock.now() - STAGED_FOR)
-    with house.database.read() as c:
-        found = [_import(row) for row in c.execute(select(t).where(*old)).mappings()]
-    for held in found:
-        if held.site_id in known:
-            drop(house, known[held.site_id], held)
-    return len(found)
+    with ctx.database.read() as c:
+        imports = [_import(row) for row in c.execute(select(t).where(*old)).mappings()]
+    for import_ in imports:
+        if import_.site_id in known:
+            drop(ctx, known[import_.site_id], import_)
+    return len(imports)
 
 
-def drop(house: House, site: Site, held: Import) -> None:
+def drop(ctx: Context, site: Site, import_: Import) -> None:
     """Throw away an import that does not count."""
-    _forget_rows(house, site, held)
-    _note_state(house.database, held, state="dropped")
+    _forget_rows(ctx, site, import_)
+    _note_state(ctx.database, import_, state="dropped")
 
 
-def keep_days(house: House, site: Site, held: Import, kept: set[Key]) -> None:
+def keep_days(ctx: Context, site: Site, import_: Import, kept: set[Key]) -> None:
     """Let a staged import speak of these days only."""
-    gone = [day for day in days_of(house.database, held) if (day.account, day.on) not in kept]
-    with house.database.write() as c:
+    gone = [day for day in days_of(ctx.database, import_) if (day.account, day.on) not in kept]
+    with ctx.database.write() as c:
         for day in gone:
-            c.execute(d.delete().where(d.c.import_id == held.id, d.c.account == day.account, d.c.on == day.on))
-        left = held.rows - sum(day.rows for day in gone)
-        c.execute(update(t).where(t.c.id == held.id).values(rows=left))
+            c.execute(d.delete().where(d.c.import_id == import_.id, d.c.account == day.account, d.c.on == day.on))
+        left = import_.rows - sum(day.rows for day in gone)
+        c.execute(update(t).where(t.c.id == import_.id).values(rows=left))
     if days := sorted({day.on for day in gone} - {on for _, on in kept}):
-        _forget_rows(house, site, held, days)
+        _forget_rows(ctx, site, import_, days)
 
 
-def _forget_rows(house: House, site: Site, held: Import, days: Sequence[date] | None = None) -> None:
-    first = held.id << SHIFT
+def _forget_rows(ctx: Context, site: Site, import_: Import, days: Sequence[date] | None = None) -> None:
+    first = import_.id << SHIFT
     bound: dict[str, Any] = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = sql_text(HERE / "sql" / ("forget_load.sql" if days is None else "forget_days.sql"))
-    house.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
+    ctx.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
 
 
 def _standing(
@@ -511,11 +512,11 @@ def _standing(
         for row in c.execute(query).mappings():
             if (row["account"], row["on"]) not in wanted:
                 continue
-            held = imports.get(row["import_id"])
-            if held is None:
-                held = imports[row["import_id"]] = _import({c.name: row[f"i_{c.name}"] for c in t.c})
+            import_ = imports.get(row["import_id"])
+            if import_ is None:
+                import_ = imports[row["import_id"]] = _import({c.name: row[f"i_{c.name}"] for c in t.c})
             day = _day(row)
-            found[day.account, day.on].append((held, day, _load(day, held.level, held.is_forced)))
+            found[day.account, day.on].append((import_, day, _load(day, import_.level, import_.is_forced)))
     return found
 
 
@@ -523,9 +524,9 @@ def _load(day: ImportDay, level: str, is_forced: bool) -> Load:
     return Load(load=day.load, level=level, cost=day.original_cost, rows=day.rows, is_forced=is_forced)
 
 
-def _note_state(db: Database, held: Import, **values: Any) -> None:
+def _note_state(db: Database, import_: Import, **values: Any) -> None:
     with db.write() as c:
-        c.execute(update(t).where(t.c.id == held.id).values(**values))
+        c.execute(update(t).where(t.c.id == import_.id).values(**values))
 
 
 def _import(row: RowMapping | Mapping[str, Any]) -> Import:

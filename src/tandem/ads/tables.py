@@ -2,14 +2,14 @@
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 ad_imports = Table(
     "ad_imports",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("site_id", ForeignKey("sites.id"), nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("made_by", Integer, nullable=True),
     Column("connection_id", Integer, nullable=True),
     Column("file", String(300), nullable=False),
@@ -22,8 +22,8 @@ ad_imports = Table(
     Column("notes", JSON, nullable=False),
     Column("is_forced", Boolean, nullable=False),
     Column("place", BigInteger, nullable=False),  # order of confirmation; 0 while it does not count
-    Column("confirmed_at", Moment, nullable=True),
-    Column("undone_at", Moment, nullable=True),
+    Column("confirmed_at", UtcDateTime, nullable=True),
+    Column("undone_at", UtcDateTime, nullable=True),
     Index("ix_ad_imports_site_digest", "site_id", "digest"),
 )
 

@@ -11,7 +11,7 @@ from litestar.params import Body
 from litestar.response import Redirect
 
 from tandem.accounts.model import Site
-from tandem.attribution import questions, store
+from tandem.attribution import queries, store
 from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked, needed_for
 from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
@@ -22,8 +22,8 @@ from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.core.audit import note_act
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
@@ -66,8 +66,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """The conversion that this site's page is about where the address names none."""
 
 
-def _choice(request: Request[Any, Any, Any], house: House, caller: Caller) -> Choice:
-    usual = questions.usual_conversion(house, site_for(house, caller, request.query_params.get("site")))
+def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Choice:
+    usual = queries.usual_conversion(ctx, site_for(ctx, caller, request.query_params.get("site")))
     asked = {k: str(v) for k, v in request.query_params.items()}
     model = asked.get("model", MODEL)
     if model not in MODELS:
@@ -105,10 +105,10 @@ def _kept(choice: Choice) -> dict[str, str]:
     return {n: str(getattr(choice, n)) for n in names}
 
 
-def _view(request: Request[Any, Any, Any], house: House, caller: Caller, choice: Choice, path: str = "/money") -> View:
+def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller, choice: Choice, path: str = "/money") -> View:
     for permission in needed_for(choice.conversion):
         caller.must(permission)
-    address = address_asked(request, house, caller, one_of(FACETS))
+    address = address_asked(request, ctx, caller, one_of(FACETS))
     return View(path=path, address=address, keep=_kept(choice))
 
 
@@ -130,17 +130,15 @@ def _ask(address: Address, choice: Choice, period: Period) -> Ask:
     )
 
 
-def _answered(house: House, ask: Ask, model: str, before: Ask | None = None) -> questions.Answer:
+def _answered(ctx: Context, ask: Ask, model: str, before: Ask | None = None) -> queries.Answer:
     """The answer, once for all who look until the data change: sorting a table must not count everything again."""
-    return house.runner.kept(
-        ("money", ask, model, before), lambda: questions.answered(house.warehouse, ask, model, before)
-    )
+    return ctx.runner.kept(("money", ask, model, before), lambda: queries.answered(ctx.warehouse, ask, model, before))
 
 
-def _conversions(house: House, site: Site) -> dict[str, str]:
+def _conversions(ctx: Context, site: Site) -> dict[str, str]:
     """What can be chosen, by its id in the address; goals and stages have names of the customer's own, others none."""
-    goals = house.offers.goal_names(site)
-    stages = store.stages(house.warehouse, site.id)
+    goals = ctx.offers.goal_names(site)
+    stages = store.stages(ctx.warehouse, site.id)
     return (
         {"orders": "", "calls": ""}
         | {f"goal:{key}": name for key, name in goals.items()}
@@ -149,10 +147,10 @@ def _conversions(house: House, site: Site) -> dict[str, str]:
     )
 
 
-def _named(house: House, site: Site, conversion: str) -> str:
-    found = _conversions(house, site)
-    if conversion in found:
-        return found[conversion]
+def _named(ctx: Context, site: Site, conversion: str) -> str:
+    conversions = _conversions(ctx, site)
+    if conversion in conversions:
+        return conversions[conversion]
     raise UserError(
         "There is no conversion “%(conversion)s”.", "Choose one from the list.", status=404, conversion=conversion[:60]
     )
@@ -170,74 +168,74 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
 
 
 @get_page("/money", "Money", icon="coins", group="Measure", may="money.read")
-def money(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    choice = _choice(request, house, caller)
-    view = _view(request, house, caller, choice)
+def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    choice = _choice(request, ctx, caller)
+    view = _view(request, ctx, caller, choice)
     if moved := view.asked_for(request.query_params):
         return Redirect(moved)
     address = view.address
-    conversion = _named(house, address.site, choice.conversion)
+    conversion = _named(ctx, address.site, choice.conversion)
     figure = COUNTED_BY[choice.conversion.partition(":")[0]]
-    reason = reason_of(house, address, figure, by=("channel",))
+    reason = reason_of(ctx, address, figure, by=("channel",))
     before = _ask(address, choice, address.before) if address.before and reason is None else None
     ask = _ask(address, choice, address.period)
-    answer = _answered(house, ask, choice.model, before)
+    answer = _answered(ctx, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
-    judge = _judge(house, address, ask, figure, reason)
-    return framed(
+    judge = _judge(ctx, address, ask, figure, reason)
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "attribution/money.html",
-        **view.top(FACETS, house.offers.goal_names(view.address.site)),
+        **view.top(FACETS, ctx.offers.goal_names(view.address.site)),
         choice=choice,
         answer=answer,
         rows=rows[: choice.most],
         conversion=conversion,
-        conversions=_conversions(house, address.site),
+        conversions=_conversions(ctx, address.site),
         models=MODELS,
         splits=SPLITS,
         windows=sorted({*WINDOWS, choice.window}),
         is_money=KINDS[ask.kind],
         kind=ask.kind,
-        reports=store.reports_of(house.database, address.site, 12),
+        reports=store.reports_of(ctx.database, address.site, 12),
         may_export=caller.may("figures.export"),
         reason=reason,
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
-        recounted=_recounted(house, address.site, ask.kind),
+        recounted=_recounted(ctx, address.site, ask.kind),
         unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
-        unripe=unripe(house, address, figure),
-        why_none=None if answer.totals.conversions else _why_none(house, address, figure),
+        unripe=unripe(ctx, address, figure),
+        why_none=None if answer.totals.conversions else _why_none(ctx, address, figure),
         now=clock.now(),
         **_words(),
     )
 
 
-def _judge(house: House, address: Address, ask: Ask, figure: str, reason: Reason | None) -> Rows:
+def _judge(ctx: Context, address: Address, ask: Ask, figure: str, reason: Reason | None) -> Rows:
     """What tells whether a row's change is more than chance: how much the days of these conversions scatter.
 
     That is looked up without the page's filters, and of a goal by its own days: other goals have other seasons.
     """
     where = (Filter("goal", "is", (ask.key,)),) if ask.kind == "goal" else ()
     alike = msgspec.structs.replace(address, where=where, reader=None)
-    judge = Rows(house, alike, figure, reason)
+    judge = Rows(ctx, alike, figure, reason)
     if address.before is not None and reason is None and judge.needs_whole:
         spans = (alike.question((figure,), period=span) for span in (address.period, address.before))
-        judge.know([answer.total.get(figure) for answer in house.runner.ask_all(list(spans))])
+        judge.know([answer.total.get(figure) for answer in ctx.runner.ask_all(list(spans))])
     return judge
 
 
-def _why_none(house: House, address: Address, figure: str) -> Reason | None:
+def _why_none(ctx: Context, address: Address, figure: str) -> Reason | None:
     """Why there is none of a conversion: the period is to come, or was over before measuring began; else None."""
     if address.period.since > address.now:
         return Reason(why="ahead")
-    first = measured_since(house, address.site, figure)
+    first = measured_since(ctx, address.site, figure)
     return Reason(why="unmeasured", day=first) if first is None or first > address.period.last else None
 
 
-def _recounted(house: House, site: Site, kind: str) -> float | None:
+def _recounted(ctx: Context, site: Site, kind: str) -> float | None:
     """The share done while conversions or the visits that led to them are counted anew."""
-    return recounting(house, site, (COUNTED_BY[kind],), ("channel",))
+    return recounting(ctx, site, (COUNTED_BY[kind],), ("channel",))
 
 
 def _words() -> dict[str, Any]:
@@ -252,15 +250,15 @@ def _words() -> dict[str, Any]:
 
 
 @get_part("/money/explain", may="money.read")
-def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
+def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[str]:
     """The "what is this?" panel: the model's definition, the SQL as run and the values bound."""
-    choice = _choice(request, house, caller)
-    view = _view(request, house, caller, choice)
+    choice = _choice(request, ctx, caller)
+    view = _view(request, ctx, caller, choice)
     ask = _ask(view.address, choice, view.address.period)
     asked = [store.bound(name, ask) for name in ("stories", "steps", "values", "totals")]
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "attribution/_explain.html",
         site=view.address.site,
@@ -270,17 +268,17 @@ def explain(request: Request[Any, Any, Any], house: House, caller: Caller) -> Re
 
 
 @get_part("/money/export", may=("figures.export", "money.read"))
-def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
+def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format: str = "csv") -> Response[Any]:
     """All rows of the page's tables, as CSV or JSON."""
-    choice = _choice(request, house, caller)
-    view = _view(request, house, caller, choice)
+    choice = _choice(request, ctx, caller)
+    view = _view(request, ctx, caller, choice)
     must_fit(view.address)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
-    found = [_exported(row) for row in _answered(house, ask, choice.model).rows]
+    found = [_exported(row) for row in _answered(ctx, ask, choice.model).rows]
     file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"
-    note_act(house, caller, view.address.site, "data.exported", file)
+    note_act(ctx, caller, view.address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
-    share = _recounted(house, view.address.site, ask.kind)
+    share = _recounted(ctx, view.address.site, ask.kind)
     if share is not None:
         headers[NOTES] = anew("credit", share)
     if format == "json":
@@ -337,19 +335,19 @@ def _cell(value: Any) -> Any:
 
 
 @post_form("/money/reports", may=("reports.keep", "money.read"))
-def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
+def keep(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form) -> Response[Any]:
     """Freeze what the page shows."""
-    choice = _choice(request, house, caller)
-    view = _view(request, house, caller, choice)
+    choice = _choice(request, ctx, caller)
+    view = _view(request, ctx, caller, choice)
     address = view.address
     ask = _ask(address, choice, address.period)
-    answer = _answered(house, ask, choice.model)
+    answer = _answered(ctx, ask, choice.model)
     definition = Definition(
         model=choice.model,
         order=answer.order,
         kind=ask.kind,
         key=ask.key,
-        conversion=_named(house, address.site, choice.conversion),
+        conversion=_named(ctx, address.site, choice.conversion),
         by=ask.by,
         window=ask.window,
         first=address.period.first,
@@ -360,21 +358,21 @@ def keep(request: Request[Any, Any, Any], house: House, caller: Caller, data: Fo
         filters=ask.filters,
         rules=RULES_VERSION,
     )
-    kept = store.keep(house.database, address.site, data.get("name", ""), definition, answer.result, caller.person_id)
+    kept = store.keep(ctx.database, address.site, data.get("name", ""), definition, answer.result, caller.user_id)
     return Response("", headers={"HX-Redirect": f"/money/reports/{kept}?site={address.site.key}"})
 
 
 @get_page("/money/reports/{report_id:int}", "Report", may="money.read")
 def report(
-    request: Request[Any, Any, Any], house: House, caller: Caller, report_id: int, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, report_id: int, site: str | None = None
 ) -> Response[str]:
     """A kept report beside today's answer to the same question."""
-    chosen = site_for(house, caller, site)
-    kept = store.report_of(house.database, chosen, report_id)
-    today = _answered(house, _asked_again(chosen, kept), kept.definition.model)
-    return framed(
+    chosen = site_for(ctx, caller, site)
+    kept = store.report_of(ctx.database, chosen, report_id)
+    today = _answered(ctx, _asked_again(chosen, kept), kept.definition.model)
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "attribution/report.html",
         site=chosen,

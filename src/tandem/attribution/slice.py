@@ -1,4 +1,4 @@
-"""What attribution adds to the house."""
+"""What attribution adds to the product."""
 
 from tandem.attribution import store
 from tandem.attribution.routes import ROUTES

@@ -15,9 +15,9 @@ from tandem.accounts.tables import people
 from tandem.attribution.model.ask import Ask
 from tandem.attribution.model.credits import counted_steps, lost_steps
 from tandem.attribution.model.journey import Journeys
-from tandem.attribution.model.markov import WIDEST, Steps
+from tandem.attribution.model.markov import WIDEST, Transitions
 from tandem.attribution.model.report import Definition, Report, Result, plain
-from tandem.attribution.model.stories import CONVERSION, Stories, cut
+from tandem.attribution.model.touchpoints import CONVERSION, Touchpoints, cut
 from tandem.attribution.tables import reports as t
 from tandem.base import clock
 from tandem.base.database import Database
@@ -26,7 +26,7 @@ from tandem.base.warehouse import Array, Step, Warehouse, steps_of
 
 HERE = Path(__file__).parent
 SQL = {path.stem: path.read_text() for path in sorted((HERE / "sql").glob("*.sql"))}
-STORY_COLUMNS = ("person", "moment", "value", "is_direct", "weight", "worth")
+TOUCHPOINT_COLUMNS = ("person", "moment", "value", "is_direct", "weight", "worth")
 STEP_COLUMNS = ("first_back", "second_back", "third_back", "onto", "weight")
 DAY_MS = 86_400_000
 MOST_VALUES = 2**24 - 1
@@ -54,7 +54,7 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 
     names: list[str]
     journeys: Journeys
-    lost: Steps
+    lost: Transitions
     lone: tuple[float, float]
     totals: Totals
 
@@ -90,20 +90,22 @@ def found(warehouse: Warehouse, ask: Ask) -> Found:
     if len(named) > WIDEST:  # a longer chain over them would have more states than journeys
         ask = msgspec.structs.replace(ask, order=1)
     codes = np.array([code for code, _ in named], np.uint64)
-    told = _asked(warehouse, "stories", STORY_COLUMNS, ask, codes)
-    stories = cut(_stories(told), len(named), ask.since_ms, ask.window * DAY_MS)
-    steps = _asked(warehouse, "steps", STEP_COLUMNS, ask, codes)
-    back = [steps[name].astype(np.int64) - 1 for name in STEP_COLUMNS[: ask.order]]
-    walked = counted_steps(back, steps["onto"].astype(np.int64) - 1, steps["weight"].astype(np.float64), len(named))
-    lost = lost_steps(walked, stories)
+    told = _asked(warehouse, "stories", TOUCHPOINT_COLUMNS, ask, codes)
+    touchpoints = cut(_touchpoints(told), len(named), ask.since_ms, ask.window * DAY_MS)
+    transitions = _asked(warehouse, "steps", STEP_COLUMNS, ask, codes)
+    back = [transitions[name].astype(np.int64) - 1 for name in STEP_COLUMNS[: ask.order]]
+    walked = counted_steps(
+        back, transitions["onto"].astype(np.int64) - 1, transitions["weight"].astype(np.float64), len(named)
+    )
+    lost = lost_steps(walked, touchpoints)
     is_used = np.zeros(len(named) + 2, bool)
-    is_used[stories.won.value] = is_used[lost.onto] = True
+    is_used[touchpoints.won.value] = is_used[lost.onto] = True
     kept = np.flatnonzero(is_used[: len(named)])
     return Found(
         names=[str(named[place][1]) for place in kept],
-        journeys=stories.won.among(kept),
+        journeys=touchpoints.won.among(kept),
         lost=lost.among(kept),
-        lone=stories.lone,
+        lone=touchpoints.lone,
         totals=totals(warehouse, ask),
     )
 
@@ -113,13 +115,13 @@ def _asked(warehouse: Warehouse, name: str, columns: tuple[str, ...], ask: Ask, 
     return warehouse.arrays(sql, columns, params | {"codes": codes})
 
 
-def _stories(told: dict[str, Array]) -> Stories:
+def _touchpoints(told: dict[str, Array]) -> Touchpoints:
     is_known = (told["value"] > 0) | (told["weight"] > 0)  # not so a touch whose value came after the codes were asked
-    person, moment, value, is_direct, weight, worth = (told[name][is_known] for name in STORY_COLUMNS)
+    person, moment, value, is_direct, weight, worth = (told[name][is_known] for name in TOUCHPOINT_COLUMNS)
     value, is_won = value.astype(np.int64) - 1, weight > 0
     itself = np.flatnonzero(is_won & (value >= 0))  # conversions that tell of a touch nobody saw: it stands before them
     none = np.zeros(len(itself))
-    return Stories(
+    return Touchpoints(
         person=np.append(person, person[itself]),
         moment=np.append(moment, moment[itself]).astype(np.int64),
         value=np.append(np.where(is_won, CONVERSION, value), value[itself]),

@@ -30,7 +30,7 @@ METADATA = MetaData(
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A moment in UTC. SQLite forgets the zone, so it is put back when read."""
 
     impl = _DateTime(timezone=True)
@@ -98,14 +98,14 @@ class Database:
             _close_to_others(file)
         try:
             with self.engine.begin() as connection:
-                found = _form_of(connection)
-                if found is not None and not self.knows(found):
+                form = _form_of(connection)
+                if form is not None and not self.knows(form):
                     raise UserError(
                         "The record store was used by a newer Tandem (form %(found)s).",
                         "Install that version again, or restore a backup from before the upgrade.",
-                        status=409, found=found,
+                        status=409, found=form,
                     )  # fmt: skip
-                if found != (_newest_form() if revision == "head" else revision):
+                if form != (_newest_form() if revision == "head" else revision):
                     _upgrade(connection, revision)
         except OperationalError as error:
             raise UserError(
@@ -181,7 +181,7 @@ def _form_of(connection: Connection) -> str | None:
 def _forms() -> dict[str, str | None]:
     """Every form this version knows, and the one before it."""
     paths = (_MIGRATIONS / "versions").glob("[0-9]*.py")
-    return {p.name.partition("_")[0]: found[1] if (found := _FORMER.search(p.read_text())) else None for p in paths}
+    return {p.name.partition("_")[0]: match[1] if (match := _FORMER.search(p.read_text())) else None for p in paths}
 
 
 def _newest_form() -> str:

@@ -75,10 +75,10 @@ _WATCHES: WeakKeyDictionary[AbstractEventLoop, _Watch] = WeakKeyDictionary()
 
 def _watch() -> _Watch:
     loop = get_running_loop()
-    found = _WATCHES.get(loop)
-    if found is None:
-        found = _WATCHES[loop] = _Watch()
-    return found
+    watch = _WATCHES.get(loop)
+    if watch is None:
+        watch = _WATCHES[loop] = _Watch()
+    return watch
 
 
 CLOSES = (b"connection", b"close")

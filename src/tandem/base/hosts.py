@@ -9,7 +9,7 @@ _ENCODED = re.compile(r"(?<![\w-])xn--[a-z0-9-]+", re.IGNORECASE)
 
 def own_letters(text: str) -> str:
     """A host, or an address with one, in its own letters: xn--80aswg.xn--p1ai is сайт.рф. What is none stays."""
-    return _ENCODED.sub(lambda found: _label(found[0]), text) if "xn--" in text.lower() else text
+    return _ENCODED.sub(lambda match: _label(match[0]), text) if "xn--" in text.lower() else text
 
 
 def _label(label: str) -> str:

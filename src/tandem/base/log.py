@@ -17,8 +17,8 @@ def without_values(text: str) -> str:
 
     The engine's errors repeat the question with all bound values, so only their code and name are left.
     """
-    if found := _ENGINE_ERROR.search(text):
-        return f"Code {found[1]} ({found[2]})"
+    if match := _ENGINE_ERROR.search(text):
+        return f"Code {match[1]} ({match[2]})"
     first = text.partition("\n")[0]  # PostgreSQL's next lines tell the values of a row
     return _QUOTED.sub("'…'", first)[:300]
 

@@ -18,7 +18,7 @@ EARLY = 0.02
 """The share below which no time is foretold."""
 
 
-class Work:
+class TrackedWork:
     """One piece of work. `share` is what is done (0 to 1), `part` the stretch of it that is worked on now."""
 
     def __init__(self) -> None:
@@ -33,23 +33,23 @@ class Work:
         return (time.monotonic() - self.began) * (1 - self.share) / self.share
 
 
-class Works:
+class ProgressRegistry:
     """What is being worked on in this process, by owner and name."""
 
     def __init__(self) -> None:
-        self._lock, self._works = threading.Lock(), dict[tuple[int, str], Work]()
+        self._lock, self._works = threading.Lock(), dict[tuple[int, str], TrackedWork]()
 
-    def find(self, owner: int, name: str) -> Work | None:
+    def find(self, owner: int, name: str) -> TrackedWork | None:
         with self._lock:
             return self._works.get((owner, name))
 
     @contextmanager
-    def watched(self, owner: int, name: str) -> Iterator[None]:
+    def tracked(self, owner: int, name: str) -> Iterator[None]:
         """What this thread does inside can be asked for under this name; without a name, nobody asks."""
         if not name:
             yield
             return
-        work = Work()
+        work = TrackedWork()
         with self._lock:
             self._works[owner, name] = work
         before = _work.set(work)
@@ -61,7 +61,7 @@ class Works:
                 self._works.pop((owner, name), None)
 
 
-_work: ContextVar[Work | None] = ContextVar("work", default=None)
+_work: ContextVar[TrackedWork | None] = ContextVar("work", default=None)
 
 
 def at(done: float, whole: float) -> None:
@@ -108,6 +108,6 @@ def for_good() -> None:
         work.can_stop = False
 
 
-def _check(work: Work) -> None:
+def _check(work: TrackedWork) -> None:
     if work.is_stopped and work.can_stop:
         raise UserError("It was stopped.", "Nothing was brought in. Send the file again when you like.")

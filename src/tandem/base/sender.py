@@ -59,8 +59,8 @@ class Proxies:
 
     def trusts(self, peer: str) -> bool:
         """Whether the other end of a connection is one of our own proxies, behind which many senders stand."""
-        found = address_of(peer)
-        return found is not None and self._trusts(found)
+        address = address_of(peer)
+        return address is not None and self._trusts(address)
 
     def _trusts(self, address: Address) -> bool:
         return any(address in network for network in self._networks)

@@ -1,7 +1,7 @@
-"""The key of the house: seals what must not be read in a stolen database, and makes marks that only it can make.
+"""The key of the installation: seals what must not be read in a stolen database, and makes marks that only it can make.
 
 The key lies beside the stores, not in them: in the file `key` of the data folder, or in TANDEM_KEY where several
-machines share a record store. A backup holds it, so that a restored house can read itself.
+machines share a record store. A backup holds it, so that a restored installation can read itself.
 """
 
 import hashlib

@@ -320,12 +320,12 @@ def step_key(owner: str, number: int) -> str:
 
 def steps_of(owner: str, folder: Path) -> list[Step]:
     """The schema files of one slice, in order: `NNN_what.sql`, statements parted by a semicolon at a line's end."""
-    found = []
+    steps = []
     for file in sorted(folder.glob("[0-9][0-9][0-9]_*.sql")):
         text = "\n".join(line for line in file.read_text().splitlines() if not line.lstrip().startswith("--"))
         parts = tuple(s.strip() for s in re.split(r";\s*(?:\n|$)", text) if s.strip())
-        found.append(Step(owner, int(file.name[:3]), file.stem[4:], parts))
-    return found
+        steps.append(Step(owner, int(file.name[:3]), file.stem[4:], parts))
+    return steps
 
 
 STEPS_TABLE = """create table if not exists schema_steps (
@@ -376,8 +376,8 @@ def for_layout(statement: str, cluster: str) -> list[str]:
         return [statement]
     on = f"on cluster '{cluster}'"
     shard = _SHARD.search(statement)
-    if found := _TABLE.search(statement):
-        name, local = found[1], f"{found[1]}_local"
+    if match := _TABLE.search(statement):
+        name, local = match[1], f"{match[1]}_local"
         body = _TABLE.sub(f"create table if not exists {local} {on}", statement, count=1)
         shards = "{shard}" if shard else "all"
         if not shard:
@@ -387,10 +387,10 @@ def for_layout(statement: str, cluster: str) -> list[str]:
         body = re.sub(r",?\s*non_replicated_deduplication_window\s*=\s*\d+", "", body)
         body = re.sub(r"\bsettings\s*$", "", body.strip(), flags=re.I)
         return [body, _distributed(name, local, cluster, on, shard[1])] if shard else [body]
-    if found := _EVERYWHERE.match(statement):
-        return [f"{found[0]} {on}{statement[found.end() :]}"]
-    if found := _VIEW.search(statement):
-        name, local = found[1], f"{found[1]}_local"
+    if match := _EVERYWHERE.match(statement):
+        return [f"{match[0]} {on}{statement[match.end() :]}"]
+    if match := _VIEW.search(statement):
+        name, local = match[1], f"{match[1]}_local"
         if not shard:
             whole = _VIEW.sub(f"create or replace view {name} {on}", statement, count=1)
             return [whole, f"create or replace view {local} {on} as select * from {name}"]

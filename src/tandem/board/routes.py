@@ -13,13 +13,13 @@ from litestar.response import Redirect
 from tandem.base import clock, web
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
-from tandem.board import questions
+from tandem.board import queries
 from tandem.board.model import HEADLINES, HUES, QUESTIONS, TABLE_GROUPS, TABLES, TableKind, outcome
 from tandem.core.audit import note_act
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.first_steps import first_steps
-from tandem.core.layout import framed
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import Address, View, written
 from tandem.metrics.asked import address_asked, fitting, of_figure, of_visits
@@ -71,14 +71,14 @@ FILTER_BY = (
 """The dimensions that the top bar offers as filters; the address takes all."""
 
 
-def _address(request: Request[Any, Any, Any], house: House, caller: Caller) -> Address:
-    return address_asked(request, house, caller)
+def _address(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Address:
+    return address_asked(request, ctx, caller)
 
 
-def _view(request: Request[Any, Any, Any], house: House, caller: Caller, keep: tuple[str, ...] = ()) -> View:
+def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller, keep: tuple[str, ...] = ()) -> View:
     asked = request.query_params
     kept = {name: str(asked[name]) for name in keep if asked.get(name)}
-    return View(path=request.url.path, address=fitting(_address(request, house, caller), of_visits), keep=kept)
+    return View(path=request.url.path, address=fitting(_address(request, ctx, caller), of_visits), keep=kept)
 
 
 def _form(caller: Caller) -> web.Formats:
@@ -86,68 +86,68 @@ def _form(caller: Caller) -> web.Formats:
 
 
 @get_page("/board", "Board", icon="layout-dashboard", group="", may="figures.read", is_at_hand=True)
-def board(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    view = _view(request, house, caller)
+def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view = _view(request, ctx, caller)
     if moved := view.asked_for(request.query_params):
         return Redirect(moved)
     address = view.address
-    done = questions.changes_of(house, address)
-    groups = questions.board_tiles(house, address, done)
+    done = queries.changes_of(ctx, address)
+    groups = queries.board_tiles(ctx, address, done)
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
     headline = [tiles[f] for f in HEADLINES[address.lens] if f in tiles]
     told = outcome(headline, any(tile.value for tile in tiles.values()))
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "board/board.html",
-        **view.top(FILTER_BY, house.offers.goal_names(address.site)),
+        **view.top(FILTER_BY, ctx.offers.goal_names(address.site)),
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
         outcome=told,
-        robots=questions.robots(house, address) if told == "none" else 0,
+        robots=queries.robots(ctx, address) if told == "none" else 0,
         changes=done,
         is_partial=address.is_partial,
         REST_ON_MAIN=REST_ON_MAIN,
-        goals_missing=goals_missing(house, address.site),
-        first_steps=first_steps(house, caller, address.site),
+        goals_missing=goals_missing(ctx, address.site),
+        first_steps=first_steps(ctx, caller, address.site),
     )
 
 
 @get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="figures.read", is_at_hand=True)
-def traffic(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
+def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view = _view(request, ctx, caller, ("figure", *TABLE_GROUPS))
     if moved := view.asked_for(request.query_params):
         return Redirect(moved)
-    figure, reading = _chart_figure(request), questions.Reading(name=_form(caller).member)
+    figure, reading = _chart_figure(request), queries.Reading(name=_form(caller).member)
     shown = [_kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS]
     charted = fitting(view.address, of_figure(figure))
-    drawn = questions.chart(house, charted, figure)
+    drawn = queries.chart(ctx, charted, figure)
     chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "board/traffic.html",
-        **view.top(FILTER_BY, house.offers.goal_names(view.address.site)),
+        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
         figure=FIGURES[figure],
         chart=drawn,
-        largest=questions.largest_channel(house, charted, figure),
-        robots=questions.robots(house, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
+        largest=queries.largest_channel(ctx, charted, figure),
+        robots=queries.robots(ctx, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
         unsettled=unsettled(view.address, (figure,)),
         uncharted=charted.unfit[len(view.address.unfit) :],
         REST_ON_MAIN=REST_ON_MAIN,
-        goals_missing=goals_missing(house, view.address.site),
+        goals_missing=goals_missing(ctx, view.address.site),
         figures=[FIGURES[f] for f in view.address.readable(chosen)],
-        tables=[_table_facts(house, view, kind, reading) for kind in shown],
+        tables=[_table_facts(ctx, view, kind, reading) for kind in shown],
         groups=TABLE_GROUPS,
         may_export=caller.may("figures.export"),
         chart_json=_drawn(drawn, view, _form(caller), web.translations(caller.language).gettext),
     )
 
 
-def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable[[str], str]) -> str:
+def _drawn(chart: queries.Chart, view: View, form: web.Formats, text: Callable[[str], str]) -> str:
     """What web/static/chart.js draws, with all texts written in the reader's language."""
     figure, site = FIGURES[chart.figure], view.address.site
     before = chart.before[: len(chart.points)] if chart.is_partial else chart.before
@@ -180,11 +180,11 @@ def _drawn(chart: questions.Chart, view: View, form: web.Formats, text: Callable
     return msgspec.json.encode(drawn).decode()
 
 
-def _table_facts(house: House, view: View, kind: TableKind, reading: questions.Reading) -> dict[str, Any]:
+def _table_facts(ctx: Context, view: View, kind: TableKind, reading: queries.Reading) -> dict[str, Any]:
     """What board/_table.html needs for one table."""
     kinds = [t for t in TABLES.values() if t.group == kind.group]
     kind = msgspec.structs.replace(kind, figures=view.address.readable(kind.figures))
-    table = questions.table(house, view.address, kind, reading)
+    table = queries.table(ctx, view.address, kind, reading)
     figures = {"figures": ",".join(kind.figures), "by": kind.by}
     extra = [written(f) for f in kind.extra]
     export = view.applied.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
@@ -198,7 +198,7 @@ def _table_facts(house: House, view: View, kind: TableKind, reading: questions.R
         "export": export,
         "view": page,
         "hues": HUES,
-        "main_goals": {str(g) for g in house.runner.main_goals(view.address.site.id)} if kind.by == "goal" else (),
+        "main_goals": {str(g) for g in ctx.runner.main_goals(view.address.site.id)} if kind.by == "goal" else (),
     }
 
 
@@ -210,14 +210,16 @@ def _chart_figure(request: Request[Any, Any, Any]) -> str:
 
 
 def _kind(name: str, group: str) -> TableKind:
-    found = TABLES.get(name)
-    return found if found and found.group == group else next(t for t in TABLES.values() if t.group == group)
+    table_kind = TABLES.get(name)
+    return (
+        table_kind if table_kind and table_kind.group == group else next(t for t in TABLES.values() if t.group == group)
+    )
 
 
 @get_part("/traffic/table/{name:str}", may="figures.read")
 def traffic_table(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     name: str,
     most: int = 10,
@@ -228,42 +230,42 @@ def traffic_table(
     """One table as a fragment: another tab, another order, a search, or all of its rows."""
     if name not in TABLES:
         raise UserError("There is no such table.", "Load the page again.", status=404)
-    view = _view(request, house, caller, ("figure", *TABLE_GROUPS))
-    reading = questions.Reading(
+    view = _view(request, ctx, caller, ("figure", *TABLE_GROUPS))
+    reading = queries.Reading(
         name=_form(caller).member,
         most=min(max(most, 1), MOST_ROWS),
         sort=sort,
         is_rising=way == "up",
         search=search.strip()[:200],
     )
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "board/_table.html",
         site=view.address.site,
         may_export=caller.may("figures.export"),
-        **_table_facts(house, view, TABLES[name], reading),
+        **_table_facts(ctx, view, TABLES[name], reading),
     )
 
 
 @get_part("/values", may="figures.read")
-def values(request: Request[Any, Any, Any], house: House, caller: Caller, by: str, value: str = "") -> Response[str]:
+def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: str, value: str = "") -> Response[str]:
     """The values a new filter can have, for the list below its field: each page that shows figures asks for its own."""
     if by not in DIMENSIONS or DIMENSIONS[by].is_time:
         raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
-    view = _view(request, house, caller)
-    found = questions.suggested(house, view.address, by, value.strip())
-    return framed(request, house, caller, "board/_values.html", site=view.address.site, by=by, found=found)
+    view = _view(request, ctx, caller)
+    found = queries.suggested(ctx, view.address, by, value.strip())
+    return render_page(request, ctx, caller, "board/_values.html", site=view.address.site, by=by, found=found)
 
 
 @get_part("/jump", may="figures.read")
-def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[str]:
+def jump(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[str]:
     """Every page and figure, for the search field."""
-    view = _view(request, house, caller)
-    return framed(
+    view = _view(request, ctx, caller)
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "board/_jump.html",
         site=view.address.site,
@@ -274,28 +276,28 @@ def jump(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
 
 
 def _readable(caller: Caller) -> list[Figure]:
-    """The figures that a caller may ask for: no list leads to a closed door."""
+    """The figures that a caller may ask for: no list leads to what they may not read."""
     return [figure for name, figure in FIGURES.items() if all(map(caller.may, needed((name,))))]
 
 
 @get_page("/realtime", "Realtime", icon="activity", group="Measure", may="figures.read", is_at_hand=True)
-def realtime(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    chosen = site_for(house, caller, site)
+def realtime(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+    chosen = site_for(ctx, caller, site)
     now = clock.now()
     template = "board/_live.html" if request.headers.get("hx-request") else "board/realtime.html"
-    return framed(
-        request, house, caller, template, site=chosen, now=now, live=questions.live(house, chosen, now), hues=HUES
+    return render_page(
+        request, ctx, caller, template, site=chosen, now=now, live=queries.live(ctx, chosen, now), hues=HUES
     )
 
 
 @get_page("/figures", "Figures", icon="book-open", group="Library", may="figures.read")
-def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    return framed(
+def figures(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "board/figures.html",
-        site=site_for(house, caller, site),
+        site=site_for(ctx, caller, site),
         figures=_readable(caller),
         dimensions=DIMENSIONS,
         all_figures=FIGURES,
@@ -304,22 +306,22 @@ def figures(request: Request[Any, Any, Any], house: House, caller: Caller, site:
 
 
 @get_part("/explain/{figure:str}", may="figures.read")
-def explain(request: Request[Any, Any, Any], house: House, caller: Caller, figure: str) -> Response[str]:
+def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller, figure: str) -> Response[str]:
     """The "what is this?" panel of one figure for the address shown."""
-    address = _address(request, house, caller)
+    address = _address(request, ctx, caller)
     if figure in FIGURES:
         address = fitting(address, of_figure(figure))
-    explanation = explained(figure, address.question((figure,)), house.runner)
-    result = house.runner.ask(address.question((figure,)))
-    return framed(
+    explanation = explained(figure, address.question((figure,)), ctx.runner)
+    result = ctx.runner.ask(address.question((figure,)))
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "board/_explain.html",
         site=address.site,
         explanation=explanation,
         took_ms=result.took_ms,
-        compared=compared(house, address, (figure,), result.total)[figure],
+        compared=compared(ctx, address, (figure,), result.total)[figure],
         address=address,
         figure=FIGURES[figure],
         all_figures=FIGURES,
@@ -378,7 +380,7 @@ class FigureAnswer(msgspec.Struct, frozen=True):
 @get("/api/figures", may="figures.read", sync_to_thread=True, tags=["figures"])
 def api_figures(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     figures: str,
     by: str = "",
@@ -391,7 +393,7 @@ def api_figures(
 
     `figures` and `by` are lists parted by commas.
     """
-    address, result, splits = _asked(request, house, caller, figures, by)
+    address, result, splits = _asked(request, ctx, caller, figures, by)
     rows = [FigureRow(dict(zip(splits, map(_plain, r.key), strict=True)), r.figures) for r in result.rows]
     span, names = address.period, _listed(figures)
     return FigureAnswer(
@@ -401,25 +403,25 @@ def api_figures(
         rows[: max(0, min(most, MOST_ROWS))],
         len(rows),
         result.took_ms,
-        recounting(house, address.site, names, splits, address.where),
-        {} if splits else _compared(house, address, result.total),
-        list(_anew(house, address, names, splits).values()),
+        recounting(ctx, address.site, names, splits, address.where),
+        {} if splits else _compared(ctx, address, result.total),
+        list(_anew(ctx, address, names, splits).values()),
     )
 
 
-def _anew(house: House, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
+def _anew(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
     """Of these figures those that are being counted anew, each with the words for it."""
-    shares = {name: recounting(house, address.site, (name,), splits, address.where) for name in names}
+    shares = {name: recounting(ctx, address.site, (name,), splits, address.where) for name in names}
     return {name: anew(name, share) for name, share in shares.items() if share is not None}
 
 
-def _compared(house: House, address: Address, found: dict[str, Any]) -> dict[str, ComparedOut]:
+def _compared(ctx: Context, address: Address, found: dict[str, Any]) -> dict[str, ComparedOut]:
     before = address.before
     if before is None:
         return {}
     span = address.period.so_far(address.now) or address.period
     names = tuple(name for name in found if name in FIGURES)
-    return {name: _compared_out(c, span, before) for name, c in compared(house, address, names, found).items()}
+    return {name: _compared_out(c, span, before) for name, c in compared(ctx, address, names, found).items()}
 
 
 def _compared_out(c: Compared, span: Period, before: Period) -> ComparedOut:
@@ -435,22 +437,22 @@ def _compared_out(c: Compared, span: Period, before: Period) -> ComparedOut:
 @get_part("/export", may="figures.export")
 def export(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     figures: str,
     by: str = "",
     format: str = "csv",
 ) -> Response[Any]:
     """What a table shows, all rows, as CSV or JSON."""
-    address, result, splits = _asked(request, house, caller, figures, by)
+    address, result, splits = _asked(request, ctx, caller, figures, by)
     names = _listed(figures)
     what, span = by.replace(",", "-") or "total", address.period
     if format not in ("csv", "json"):
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     file = f"tandem-{address.site.key}-{what}-{span.first}-{span.last}.{format}"
-    note_act(house, caller, address.site, "data.exported", file)
+    note_act(ctx, caller, address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
-    notes = _anew(house, address, names, splits)
+    notes = _anew(ctx, address, names, splits)
     if notes:
         headers[NOTES] = "; ".join(notes.values())
     if format == "json":
@@ -469,16 +471,16 @@ def export(
 
 
 def _asked(
-    request: Request[Any, Any, Any], house: House, caller: Caller, figures: str, by: str
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, figures: str, by: str
 ) -> tuple[Address, Any, tuple[str, ...]]:
     names, splits = _listed(figures), _listed(by)
     if not names:
         raise UserError("The question names no figure.", "Name some, like figures=collect.visits.")
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
-    address = _address(request, house, caller)
-    question, desk = address.question(names, splits), house.runner
-    return address, desk.ask_aside(question) if splits else desk.ask(question), splits
+    address = _address(request, ctx, caller)
+    question, runner = address.question(names, splits), ctx.runner
+    return address, runner.ask_aside(question) if splits else runner.ask(question), splits
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -4,20 +4,20 @@ from datetime import timedelta
 
 from tandem.base import clock
 from tandem.calls import store
-from tandem.core.context import House
+from tandem.core.context import Context
 
 AGAIN = timedelta(days=1)
 
 
-def put_away_leases(house: House) -> int:
+def archive_leases(ctx: Context) -> int:
     """Move what is over into the event store; returns how many leases."""
     total = 0
-    while moved := store.put_away(house):
+    while moved := store.put_away(ctx):
         total += moved
     return total
 
 
-def weigh_again(house: House) -> int:
+def weigh_again(ctx: Context) -> int:
     """Weigh the calls of the last day again; returns how many have a candidate."""
     since = clock.now() - AGAIN
-    return sum(store.credit_again(house, site, since) for site in house.sites().values())
+    return sum(store.credit_again(ctx, site, since) for site in ctx.sites().values())

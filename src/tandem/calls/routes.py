@@ -15,15 +15,15 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock, web
 from tandem.base.errors import UserError
-from tandem.calls import intake, questions, store, tags
+from tandem.calls import file_import, queries, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
 from tandem.calls.store import SQL
 from tandem.connections.store import connections_of
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
-from tandem.core.progress import watched
+from tandem.core.progress import tracked
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
@@ -45,51 +45,51 @@ def _number(text: str | None, otherwise: int, most: int) -> int:
     return min(int(text), most) if text and text.isascii() and text.isdecimal() and int(text) else otherwise
 
 
-def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
+def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
-    address = address_asked(request, house, caller, one_of(splits_of("calls.calls")))
-    kept = {"by": by} if (by := query.get("by", "")) in questions.SPLITS and "op" not in query else {}
+    address = address_asked(request, ctx, caller, one_of(splits_of("calls.calls")))
+    kept = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
     within = _number(query.get("within"), WITHIN, LONGEST)
     return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
 
 
 @get_page("/calls", "Calls", icon="phone", group="Measure", may="calls.read")
-def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    view, asked = _view(request, house, caller), request.query_params
+def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view, asked = _view(request, ctx, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
-    return _page(request, house, caller, view)
+    return _page(request, ctx, caller, view)
 
 
-def _page(request: Request[Any, Any, Any], house: House, caller: Caller, view: View) -> Response[Any]:
+def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View) -> Response[Any]:
     address, site, now = view.address, view.address.site, clock.now()
-    most = _number(request.query_params.get("most"), 10, questions.MOST)
-    shown = _number(request.query_params.get("rows"), questions.SHOWN, questions.MOST)
+    most = _number(request.query_params.get("most"), 10, queries.MOST)
+    shown = _number(request.query_params.get("rows"), queries.SHOWN, queries.MOST)
     within = int(view.keep.get("within", WITHIN))
-    figures, went_of = totals(house, address, questions.HEADLINE)
-    calls = questions.latest(house, address, shown)
-    live = questions.live(house, site, now)
-    backs = questions.call_backs(house, address, timedelta(minutes=within), now)
+    figures, went_of = totals(ctx, address, queries.HEADLINE)
+    calls = queries.latest(ctx, address, shown)
+    live = queries.live(ctx, site, now)
+    backs = queries.call_backs(ctx, address, timedelta(minutes=within), now)
     callers = [c.caller for c in calls] + [c.caller for c in live] + [w.last.caller for w in backs.waiting]
-    table = breakdown(house, address, view.keep.get("by", "channel"), questions.COLUMNS, most)
-    points, step = questions.course(house, address, now)
+    table = breakdown(ctx, address, view.keep.get("by", "channel"), queries.COLUMNS, most)
+    points, step = queries.course(ctx, address, now)
     is_partial = address.period.until > now
     form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
-    return framed(
-        request, house, caller, "calls/calls.html", **view.top(FILTER_BY, house.offers.goal_names(site)), now=figures,
-        went_of=went_of, headline=questions.HEADLINE, table=table, splits=questions.SPLITS,
-        calls=calls, chances=questions.chances(house, site, calls), live=live, backs=backs, within=within,
-        usual=WITHIN, callers=questions.names(house, site, callers), numbers=_numbers(house, site),
+    return render_page(
+        request, ctx, caller, "calls/calls.html", **view.top(FILTER_BY, ctx.offers.goal_names(site)), now=figures,
+        went_of=went_of, headline=queries.HEADLINE, table=table, splits=queries.SPLITS,
+        calls=calls, chances=queries.chances(ctx, site, calls), live=live, backs=backs, within=within,
+        usual=WITHIN, callers=queries.names(ctx, site, callers), numbers=_numbers(ctx, site),
         clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
-        bound={name: str(value) for name, value in questions.bound(address).items()},
+        bound={name: str(value) for name, value in queries.bound(address).items()},
         figures=FIGURES, points=points, step=step, is_partial=is_partial,
-        firsts=questions.first_sources(house, site, calls),
+        firsts=queries.first_sources(ctx, site, calls),
         chart_json=_drawn(site, points, step, is_partial, form, web.translations(caller.language).gettext),
-        exchanges=[held for held in connections_of(house, site, "calls") if held.system == "asterisk"],
+        exchanges=[connection for connection in connections_of(ctx, site, "calls") if connection.system == "asterisk"],
     )  # fmt: skip
 
 
-def _drawn(site: Site, points: list[questions.Point], step: str, is_partial: bool, form: web.Formats, text: Any) -> str:
+def _drawn(site: Site, points: list[queries.Point], step: str, is_partial: bool, form: web.Formats, text: Any) -> str:
     """What web/static/chart.js draws: answered calls, and in the place of an earlier time the missed ones."""
     missed = text("Missed calls")
     return msgspec.json.encode(
@@ -103,29 +103,29 @@ def _drawn(site: Site, points: list[questions.Point], step: str, is_partial: boo
     ).decode()  # fmt: skip
 
 
-def _numbers(house: House, site: Site) -> dict[str, str]:
-    return {n.number: n.label for n in store.numbers_of(house, site)}
+def _numbers(ctx: Context, site: Site) -> dict[str, str]:
+    return {n.number: n.label for n in store.numbers_of(ctx, site)}
 
 
 @get_part("/calls/live", may="calls.read")
-def live(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+def live(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """The calls of the last half hour, as a part of the page that asks for it again and again."""
-    chosen, now = site_for(house, caller, site), clock.now()
-    found = questions.live(house, chosen, now)
-    return framed(
-        request, house, caller, "calls/_live.html", site=chosen, live=found, clock=now, hexed=hexed,
-        callers=questions.names(house, chosen, [c.caller for c in found]), numbers=_numbers(house, chosen),
+    chosen, now = site_for(ctx, caller, site), clock.now()
+    ringings = queries.live(ctx, chosen, now)
+    return render_page(
+        request, ctx, caller, "calls/_live.html", site=chosen, live=ringings, clock=now, hexed=hexed,
+        callers=queries.names(ctx, chosen, [c.caller for c in ringings]), numbers=_numbers(ctx, chosen),
     )  # fmt: skip
 
 
 @post_form("/calls/{call:str}/tag", may="calls.edit")
 def tag(
-    request: Request[Any, Any, Any], house: House, caller: Caller, call: str, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, call: str, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    tags.put(house, chosen, _key(call), data.get("tag", "").strip(), caller.person_id)
-    return framed(
-        request, house, caller, "calls/_tag.html", site=chosen, key=call, tag=data.get("tag", "").strip(),
+    chosen = site_for(ctx, caller, site)
+    tags.put(ctx, chosen, _key(call), data.get("tag", "").strip(), caller.user_id)
+    return render_page(
+        request, ctx, caller, "calls/_tag.html", site=chosen, key=call, tag=data.get("tag", "").strip(),
         tags=tags.TAGS, is_saved=True,
     )  # fmt: skip
 
@@ -144,21 +144,21 @@ def _no_call() -> int:
 # ── files ──
 
 
-@post_form("/calls/import", may="calls.edit", request_max_body_size=intake.LARGEST_FILE)
+@post_form("/calls/import", may="calls.edit", request_max_body_size=file_import.LARGEST_FILE)
 def upload(
-    request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload, site: str | None = None
 ) -> Response[str]:
     """A file of calls: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
-    chosen, file = site_for(house, caller, site), data.get("file")
+    chosen, file = site_for(ctx, caller, site), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose Master.csv or an export of the table cdr.")
-    hints = intake.hints_of(house, chosen, data)
-    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
-        told = intake.bring_in(house, chosen, path, hints, is_dry=data.get("act") != "take")
-    if not told.is_dry and not told.problems:
-        with house.database.write() as c:
-            note(c, chosen.workspace_id, caller.person_id, "calls.imported", chosen.key, fresh=told.fresh)
-    return framed(request, house, caller, "calls/_import.html", site=chosen, told=told)
+    hints = file_import.hints_of(ctx, chosen, data)
+    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
+        import_result = file_import.bring_in(ctx, chosen, path, hints, is_dry=data.get("act") != "take")
+    if not import_result.is_dry and not import_result.problems:
+        with ctx.database.write() as c:
+            note(c, chosen.workspace_id, caller.user_id, "calls.imported", chosen.key, fresh=import_result.fresh)
+    return render_page(request, ctx, caller, "calls/_import.html", site=chosen, told=import_result)
 
 
 # ── pools ──
@@ -166,21 +166,21 @@ def upload(
 
 @get_page("/calls/pools", "Number pools", may="calls.read")
 def pools(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, pool: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, pool: str = ""
 ) -> Response[str]:
-    return _pools(request, house, caller, site_for(house, caller, site), _number(pool, 0, 10**9))
+    return _pools(request, ctx, caller, site_for(ctx, caller, site), _number(pool, 0, 10**9))
 
 
 def _pools(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, chosen: int = 0, told: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, chosen: int = 0, told: str = ""
 ) -> Response[str]:
-    rooms = questions.rooms(house, site, has_prices=caller.may(MONEY))
+    rooms = queries.rooms(ctx, site, has_prices=caller.may(MONEY))
     room = next((r for r in rooms if r.pool.id == chosen), rooms[0] if rooms else None)
-    return framed(
-        request, house, caller, "calls/pools.html", site=site, rooms=rooms, room=room,
-        counsel=questions.counsel(house, site, room, clock.now()) if room else None,
-        fixed=[n for n in store.numbers_of(house, site) if n.pool_id is None],
-        snippet=SNIPPET.format(base=house.settings.base_url, site=site.key),
+    return render_page(
+        request, ctx, caller, "calls/pools.html", site=site, rooms=rooms, room=room,
+        recommendation=queries.recommendation(ctx, site, room, clock.now()) if room else None,
+        fixed=[n for n in store.numbers_of(ctx, site) if n.pool_id is None],
+        snippet=SNIPPET.format(base=ctx.config.base_url, site=site.key),
         told=told, channels=CHANNELS, reveals=store.REVEALS, reveal_share=ASSUMED_REVEAL, hold_s=RANDOM_HOLD_S,
         blocking=BLOCKING, least=LEAST_VISITS, most_visits=MOST_VISITS,
     )  # fmt: skip
@@ -188,72 +188,72 @@ def _pools(
 
 @post_form("/calls/pools", may="calls.edit")
 def add_pool(
-    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     channel, overflow = data.get("channel", ""), data.get("overflow", "").strip()
     # Read first: a wrong number leaves no empty pool behind.
     numbers = [store.valid(text) for text in _lines(data.get("numbers", ""))]
     made = store.add_pool(
-        house, chosen, data.get("name", ""), _lines(data.get("swaps", "")), caller.person_id,
+        ctx, chosen, data.get("name", ""), _lines(data.get("swaps", "")), caller.user_id,
         channels=[channel] if channel else [], reveal=data.get("reveal", "at_once"),
         price=_price(data.get("price", "")),
         overflow=store.valid(overflow) if overflow else "",
     )  # fmt: skip
-    store.add_numbers(house, chosen, numbers, made, caller.person_id)
-    return _pools(request, house, caller, chosen, made.id, told="pool")
+    store.add_numbers(ctx, chosen, numbers, made, caller.user_id)
+    return _pools(request, ctx, caller, chosen, made.id, told="pool")
 
 
 @post_form("/calls/pools/{pool:int}", may="calls.edit")
 def change_pool(
-    request: Request[Any, Any, Any], house: House, caller: Caller, pool: int, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, pool: int, data: Form, site: str | None = None
 ) -> Response[str]:
     """Another name or price, or `is_on` alone: switched off or on."""
-    chosen = site_for(house, caller, site)
-    found = store.pool_of(house, chosen, pool)
+    chosen = site_for(ctx, caller, site)
+    found = store.pool_of(ctx, chosen, pool)
     told: dict[str, Any] = {"name": data.get("name", "")}
     if "price" in data:  # a form without it is that of somebody who may not see it: the price stays
         price = _price(data["price"])
         told["price"] = None if price is None else float(price)
     if "is_on" in data:
         told = {"is_on": data["is_on"] == "1"}
-    store.change_pool(house, chosen, found, caller.person_id, **told)
-    return _pools(request, house, caller, chosen, pool, told="off" if told.get("is_on") is False else "changed")
+    store.change_pool(ctx, chosen, found, caller.user_id, **told)
+    return _pools(request, ctx, caller, chosen, pool, told="off" if told.get("is_on") is False else "changed")
 
 
 @post_form("/calls/pools/{pool:int}/numbers", may="calls.edit")
 def add_numbers(
-    request: Request[Any, Any, Any], house: House, caller: Caller, pool: int, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, pool: int, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    found = store.pool_of(house, chosen, pool)
-    fresh = store.add_numbers(house, chosen, _lines(data.get("numbers", "")), found, caller.person_id)
-    return _pools(request, house, caller, chosen, pool, told="numbers" if fresh else "known")
+    chosen = site_for(ctx, caller, site)
+    found = store.pool_of(ctx, chosen, pool)
+    fresh = store.add_numbers(ctx, chosen, _lines(data.get("numbers", "")), found, caller.user_id)
+    return _pools(request, ctx, caller, chosen, pool, told="numbers" if fresh else "known")
 
 
 @post_form("/calls/numbers", may="calls.edit")
 def add_static(
-    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
     """A number that stands for its source wherever it is printed."""
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     if not data.get("source", "").strip():
         raise UserError("The number has no source.", "Say what it stands for, like “billboard”.")
     told = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
     channel = data.get("channel", "").strip()[:60] or "Offline"
     fresh = store.add_numbers(
-        house, chosen, _lines(data.get("number", "")), None, caller.person_id, channel=channel, **told
+        ctx, chosen, _lines(data.get("number", "")), None, caller.user_id, channel=channel, **told
     )
-    return _pools(request, house, caller, chosen, told="numbers" if fresh else "known")
+    return _pools(request, ctx, caller, chosen, told="numbers" if fresh else "known")
 
 
 @post_form("/calls/numbers/{number:int}", may="calls.edit")
 def switch(
-    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    store.switch_number(house, chosen, number, data.get("is_on") == "1", caller.person_id)
-    return _pools(request, house, caller, chosen, _number(data.get("pool"), 0, 10**9))
+    chosen = site_for(ctx, caller, site)
+    store.switch_number(ctx, chosen, number, data.get("is_on") == "1", caller.user_id)
+    return _pools(request, ctx, caller, chosen, _number(data.get("pool"), 0, 10**9))
 
 
 def _lines(text: str) -> list[str]:

@@ -1,40 +1,40 @@
-"""What calls add to the house: numbers for visits, calls from exchanges, and whose calls they were."""
+"""What calls add to the product: numbers for visits, calls from exchanges, and whose calls they were."""
 
 from collections.abc import Callable
 
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.calls import store
-from tandem.calls.jobs import put_away_leases, weigh_again
-from tandem.calls.moments import moments
+from tandem.calls.jobs import archive_leases, weigh_again
 from tandem.calls.routes import ROUTES
 from tandem.calls.systems import SYSTEMS
+from tandem.calls.timeline import timeline
 from tandem.connections.store import connections_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
 
-PUT_AWAY_EVERY_S = 60.0
+ARCHIVE_EVERY_S = 60.0
 WEIGH_EVERY_S = 900.0
 
 
-def _start(house: House) -> Callable[[], None]:
-    house.offers.lend_number = lambda asked: store.lend(house, asked)
+def _start(ctx: Context) -> Callable[[], None]:
+    ctx.offers.lend_number = lambda asked: store.lend(ctx, asked)
     return lambda: None
 
 
-def _jobs(house: House) -> list[Job]:
+def _jobs(ctx: Context) -> list[Job]:
     return [
-        Job("leases", PUT_AWAY_EVERY_S, lambda: put_away_leases(house)),
-        Job("calls", WEIGH_EVERY_S, lambda: weigh_again(house)),
+        Job("leases", ARCHIVE_EVERY_S, lambda: archive_leases(ctx)),
+        Job("calls", WEIGH_EVERY_S, lambda: weigh_again(ctx)),
     ]
 
 
-def _first_steps(house: House, site: Site) -> list[FirstStep]:
+def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
             id="calls", title="The phone system is connected", why="Calls are credited to the visits they came from.",
             address="/connections", act="connections.edit",
-            is_done=bool(connections_of(house, site, "calls")) or store.has_calls(house, site),
+            is_done=bool(connections_of(ctx, site, "calls")) or store.has_calls(ctx, site),
         )
     ]  # fmt: skip
 
@@ -51,6 +51,6 @@ SLICE = Slice(
     owns=("lease_rows", "call_rows", "call_credit_rows"),
     personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),
     forget=store.forget,
-    moments=moments,
+    timeline=timeline,
     publishes=("calls_heard", "call_credits_heard"),
 )

@@ -20,7 +20,7 @@ from tandem.calls.model.call import CallFact, merged
 from tandem.calls.model.delay import Delay, fitted
 from tandem.calls.model.posterior import Candidate, Credit, posterior
 from tandem.calls.tables import leases, numbers, pools
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tandem.people import store as people
 from tandem.people.model.identifier import Kind, phone, phone_of
@@ -118,38 +118,38 @@ def schema() -> list[Step]:
 # ── pools and numbers ──
 
 
-def pools_of(house: House, site: Site) -> list[Pool]:
-    with house.database.read() as c:
+def pools_of(ctx: Context, site: Site) -> list[Pool]:
+    with ctx.database.read() as c:
         query = select(pools).where(pools.c.site_id == site.id).order_by(pools.c.id)
         return [_pool(row) for row in c.execute(query)]
 
 
-def numbers_of(house: House, site: Site) -> list[Number]:
-    with house.database.read() as c:
+def numbers_of(ctx: Context, site: Site) -> list[Number]:
+    with ctx.database.read() as c:
         query = select(numbers).where(numbers.c.site_id == site.id).order_by(numbers.c.pool_id, numbers.c.id)
         return [_number(row) for row in c.execute(query)]
 
 
-def pool_of(house: House, site: Site, pool_id: int) -> Pool:
+def pool_of(ctx: Context, site: Site, pool_id: int) -> Pool:
     """One pool.
 
     raises   UserError when the site has none of that id
     """
-    found = next((pool for pool in pools_of(house, site) if pool.id == pool_id), None)
+    found = next((pool for pool in pools_of(ctx, site) if pool.id == pool_id), None)
     if found is None:
         raise UserError("There is no such pool.", "Load the page again.", status=404)
     return found
 
 
-def live_leases(house: House, site: Site, pool: Pool) -> list[tuple[int, int, str, bool]]:
+def live_leases(ctx: Context, site: Site, pool: Pool) -> list[tuple[int, int, str, bool]]:
     """Start, last activity (both in ms), channel and overflow of the leases that were not put away yet."""
     columns = (leases.c.began_ms, leases.c.seen_ms, leases.c.channel, leases.c.is_overflow)
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         query = select(*columns).where(leases.c.site_id == site.id, leases.c.pool_id == pool.id)
         return [(row[0], row[1], row[2], row[3]) for row in c.execute(query)]
 
 
-def add_pool(house: House, site: Site, name: str, swaps: Sequence[str], by: int | None = None, **more: Any) -> Pool:
+def add_pool(ctx: Context, site: Site, name: str, swaps: Sequence[str], by: int | None = None, **more: Any) -> Pool:
     """A pool without numbers yet.
 
     raises   UserError when a number of the site's own is not valid, or the pool has no name
@@ -163,7 +163,7 @@ def add_pool(house: House, site: Site, name: str, swaps: Sequence[str], by: int 
         "site_id": site.id, "name": name.strip()[:200], "swaps": [valid(text) for text in swaps], "is_on": True,
         "made_at": clock.now(),
     }  # fmt: skip
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         made = c.execute(insert(pools).values(**values))
         note(c, site.workspace_id, by, "calls.pool_added", values["name"])
         row = c.execute(select(pools).where(pools.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
@@ -171,14 +171,14 @@ def add_pool(house: House, site: Site, name: str, swaps: Sequence[str], by: int 
 
 
 def add_numbers(
-    house: House, site: Site, texts: Iterable[str], pool: Pool | None = None, by: int | None = None, **static: str
+    ctx: Context, site: Site, texts: Iterable[str], pool: Pool | None = None, by: int | None = None, **static: str
 ) -> list[str]:
     """Put numbers into a pool, or note static ones with what they stand for; those known already stay as they are.
 
     raises   UserError naming the first text that is no valid number; then none is added
     """
     found = [valid(text) for text in texts if text.strip()]
-    known = {number.number for number in numbers_of(house, site)}
+    known = {number.number for number in numbers_of(ctx, site)}
     fresh = [n for n in dict.fromkeys(found) if n not in known]
     rows = [
         {"site_id": site.id, "pool_id": pool.id if pool else None, "number": n, "label": static.get("label", ""),
@@ -187,13 +187,13 @@ def add_numbers(
         for n in fresh
     ]  # fmt: skip
     if rows:
-        with house.database.write() as c:
+        with ctx.database.write() as c:
             c.execute(insert(numbers), rows)
             note(c, site.workspace_id, by, "calls.numbers_added", pool.name if pool else "static", count=len(rows))
     return fresh
 
 
-def change_pool(house: House, site: Site, pool: Pool, by: int | None = None, **told: Any) -> Pool:
+def change_pool(ctx: Context, site: Site, pool: Pool, by: int | None = None, **told: Any) -> Pool:
     """Rename a pool, price its numbers, or switch it off and on: `name`, `price`, `is_on`; what is left out stays.
 
     A pool that is off lends nothing, and visits that have one of its numbers see the site's own again. Calls to its
@@ -210,15 +210,15 @@ def change_pool(house: House, site: Site, pool: Pool, by: int | None = None, **t
             {name: value if isinstance(value, bool) else str(value) for name, value in values.items()}
             for values in ({name: getattr(pool, name) for name in changed}, changed)
         )
-        with house.database.write() as c:
+        with ctx.database.write() as c:
             c.execute(update(pools).where(pools.c.id == pool.id, pools.c.site_id == site.id).values(**changed))
             note(c, site.workspace_id, by, "calls.pool_changed", pool.name, **differences(old, new))
-    return pool_of(house, site, pool.id)
+    return pool_of(ctx, site, pool.id)
 
 
-def switch_number(house: House, site: Site, number_id: int, is_on: bool, by: int | None = None) -> None:
+def switch_number(ctx: Context, site: Site, number_id: int, is_on: bool, by: int | None = None) -> None:
     """Lend a number or rest it; calls to it are heard either way."""
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         where = (numbers.c.id == number_id, numbers.c.site_id == site.id)
         if not c.execute(update(numbers).where(*where).values(is_on=is_on)).rowcount:
             raise UserError("There is no such number.", "Load the page again.", status=404)
@@ -252,23 +252,25 @@ def _number(row: Any) -> Number:
 # ── lending ──
 
 
-def lend(house: House, asked: NumberAsked) -> dict[str, Any]:
+def lend(ctx: Context, asked: NumberAsked) -> dict[str, Any]:
     """Which number this visit is shown in place of the site's own: {"swap": {own: lent}, "reveal": …}, or {} for none.
 
     A visit keeps its number as long as it shows activity. A new visit takes the least recently used one of its pool;
     when even that one was in use within the pool's hold, the overflow number, or none.
     """
     now = clock.to_ms(asked.at)
-    with house.database.write() as c:
-        held = _live_lease(c, asked, now)
-        if held is not None:
-            _extend(c, held, asked, now)
-            pool = c.execute(select(pools).where(pools.c.id == held.pool_id)).first()
-            return _answer(_pool(pool), held.number) if pool is not None and pool.is_on else {}
+    with ctx.database.write() as c:
+        live_lease = _live_lease(c, asked, now)
+        if live_lease is not None:
+            _extend(c, live_lease, asked, now)
+            pool = c.execute(select(pools).where(pools.c.id == live_lease.pool_id)).first()
+            return _answer(_pool(pool), live_lease.number) if pool is not None and pool.is_on else {}
         if asked.act != "ask":
             return {}
-        found = c.execute(select(pools).where(pools.c.site_id == asked.site.id, pools.c.is_on).order_by(pools.c.id))
-        pool_found = next((pool for pool in map(_pool, found) if pool.suits(asked)), None)
+        cursor_result = c.execute(
+            select(pools).where(pools.c.site_id == asked.site.id, pools.c.is_on).order_by(pools.c.id)
+        )
+        pool_found = next((pool for pool in map(_pool, cursor_result) if pool.suits(asked)), None)
         return _lent(c, pool_found, asked, now) if pool_found else {}
 
 
@@ -351,14 +353,14 @@ def _answer(pool: Pool, number: str) -> dict[str, Any]:
     return {"swap": dict.fromkeys(pool.swaps, number), "reveal": pool.reveal} if number else {}
 
 
-def put_away(house: House, most: int = 5000) -> int:
+def put_away(ctx: Context, most: int = 5000) -> int:
     """Move leases that have been silent for an hour into the event store; done twice it changes nothing."""
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         query = select(leases).where(leases.c.seen_ms < clock.now_ms() - SILENT_MS).order_by(leases.c.id).limit(most)
         rows = c.execute(query).all()
     if rows:
-        keep_leases(house, [dict(row._mapping) for row in rows])
-        with house.database.write() as c:
+        keep_leases(ctx, [dict(row._mapping) for row in rows])
+        with ctx.database.write() as c:
             c.execute(delete(leases).where(leases.c.id.in_([row.id for row in rows])))
     return len(rows)
 
@@ -366,9 +368,9 @@ def put_away(house: House, most: int = 5000) -> int:
 TEXTS = ("channel", "source", "medium", "campaign", "term", "content", "entry")
 
 
-def keep_leases(house: House, rows: Sequence[Mapping[str, Any]]) -> None:
+def keep_leases(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
     """Put leases into the event store, each as a row of the table of leases."""
-    house.warehouse.insert("lease_rows", {
+    ctx.warehouse.insert("lease_rows", {
         "site": [r["site_id"] for r in rows], "lease": [_lease_key(r) for r in rows],
         "pool": [r["pool_id"] for r in rows], "number": [r["number"] for r in rows],
         "visitor": [int(r["visitor"], 16) for r in rows], "began": [clock.from_ms(r["began_ms"]) for r in rows],
@@ -386,10 +388,10 @@ def _hash(text: str) -> int:
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def forget(house: House, site: Site, nodes: Sequence[int]) -> None:
+def forget(ctx: Context, site: Site, nodes: Sequence[int]) -> None:
     """Take a person's leases out of the record store."""
     keys = [people.hexed(node) for node in nodes]
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         for i in range(0, len(keys), 500):
             c.execute(delete(leases).where(leases.c.site_id == site.id, leases.c.visitor.in_(keys[i : i + 500])))
 
@@ -397,34 +399,34 @@ def forget(house: House, site: Site, nodes: Sequence[int]) -> None:
 # ── calls ──
 
 
-def record(house: House, site: Site, facts: Sequence[CallFact], region: str = "") -> int:
+def record(ctx: Context, site: Site, facts: Sequence[CallFact], region: str = "") -> int:
     """Keep what was told of calls; what was told before of the same ones is joined with it. Returns how many calls.
 
     Order and repetition do not matter: a call is the union of everything told of it.
     """
     with progress.part(0, 0.3):
-        calls = put(house, site, facts, region)
+        calls = put(ctx, site, facts, region)
     with progress.part(0.3, 1):
-        credit_all(house, site, calls)
+        credit_all(ctx, site, calls)
     return len(calls)
 
 
-def put(house: House, site: Site, facts: Iterable[CallFact], region: str = "") -> list[tuple[datetime, int]]:
+def put(ctx: Context, site: Site, facts: Iterable[CallFact], region: str = "") -> list[tuple[datetime, int]]:
     """Keep what was told of calls; returns their moments and keys, whose visits are yet to be found."""
     by_call = _by_call(site, facts)
     if not by_call:
         return []
-    known = {key: found for part in _parts(list(by_call)) for key, found in _known(house, site, part).items()}
-    callers = _callers(house, site, (fact for told in by_call.values() for fact in told), region)
+    known = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
+    callers = _callers(ctx, site, (fact for call_facts in by_call.values() for fact in call_facts), region)
     version, rows = clock.now_ms(), []
-    for key, told in by_call.items():
+    for key, call_facts in by_call.items():
         before = known.get(key)
-        line = next((phone_of(f.line, region) or f.line[:20] for f in told if f.line), "")
-        caller = next((callers[f.caller] for f in told if f.caller in callers), 0)
-        joined = merged([*told, *([before[0]] if before else [])])
+        line = next((phone_of(f.line, region) or f.line[:20] for f in call_facts if f.line), "")
+        caller = next((callers[f.caller] for f in call_facts if f.caller in callers), 0)
+        joined = merged([*call_facts, *([before[0]] if before else [])])
         rows.append((key, joined, line or (before[0].line if before else ""), caller or (before[1] if before else 0)))
     # One block, all or nothing; whose calls they were can be found out again at any time.
-    house.warehouse.insert("call_rows", {
+    ctx.warehouse.insert("call_rows", {
         "site": [site.id] * len(rows), "call": [r[0] for r in rows], "at": [r[1].at for r in rows],
         "version": [version] * len(rows), "system": [r[1].system for r in rows], "ref": [r[1].ref for r in rows],
         "line": [r[2] for r in rows], "caller": [r[3] for r in rows], "direction": [r[1].direction for r in rows],
@@ -435,10 +437,10 @@ def put(house: House, site: Site, facts: Iterable[CallFact], region: str = "") -
     return [(r[1].at, r[0]) for r in rows]
 
 
-def credit_all(house: House, site: Site, calls: Iterable[tuple[datetime, int]]) -> None:
+def credit_all(ctx: Context, site: Site, calls: Iterable[tuple[datetime, int]]) -> None:
     """Find out which visits these calls came from, the earliest first: what one proves of a caller serves the next."""
     for part in progress.parts([key for _, key in sorted(calls)], AT_ONCE):
-        credit(house, site, part)
+        credit(ctx, site, part)
 
 
 def _by_call(site: Site, facts: Iterable[CallFact]) -> dict[int, list[CallFact]]:
@@ -454,25 +456,25 @@ def _parts(calls: Sequence[int]) -> Iterator[Sequence[int]]:
 
 def joined(site: Site, facts: Iterable[CallFact]) -> list[CallFact]:
     """One fact a call, out of everything told of it here."""
-    return [merged(told) for told in _by_call(site, facts).values()]
+    return [merged(call_facts) for call_facts in _by_call(site, facts).values()]
 
 
-def has_calls(house: House, site: Site) -> bool:
+def has_calls(ctx: Context, site: Site) -> bool:
     """Whether any call is known of this site, however it came."""
-    return bool(house.warehouse.value(SQL["has_calls"], site=site.id))
+    return bool(ctx.warehouse.value(SQL["has_calls"], site=site.id))
 
 
-def known_of(house: House, site: Site, calls: Sequence[int]) -> int:
+def known_of(ctx: Context, site: Site, calls: Sequence[int]) -> int:
     """How many of these calls are known already."""
-    return sum(len(_known(house, site, part)) for part in _parts(calls))
+    return sum(len(_known(ctx, site, part)) for part in _parts(calls))
 
 
 def call_key(site: Site, fact: CallFact) -> int:
     return _hash(f"{site.id}:{fact.system}:{fact.ref}")
 
 
-def _known(house: House, site: Site, keys: Sequence[int]) -> dict[int, tuple[CallFact, int]]:
-    answer = house.warehouse.ask(SQL["known_calls"], {"site": site.id, "calls": list(keys)})
+def _known(ctx: Context, site: Site, keys: Sequence[int]) -> dict[int, tuple[CallFact, int]]:
+    answer = ctx.warehouse.ask(SQL["known_calls"], {"site": site.id, "calls": list(keys)})
     found = {}
     for row in answer.rows:
         told = dict(zip(answer.names, row, strict=True))
@@ -484,14 +486,14 @@ def _known(house: House, site: Site, keys: Sequence[int]) -> dict[int, tuple[Cal
     return found
 
 
-def _callers(house: House, site: Site, facts: Iterable[CallFact], region: str) -> dict[str, int]:
+def _callers(ctx: Context, site: Site, facts: Iterable[CallFact], region: str) -> dict[str, int]:
     """The keys of callers by how the exchange writes them; those that are no numbers are left out."""
     first: dict[str, datetime] = {}
     for fact in facts:
         if fact.caller:
             first[fact.caller] = min(fact.at, first.get(fact.caller, fact.at))
-    known = {text: found for text in first if (found := phone(text, region))}
-    keys = people.remember_all(house, site, {end: first[text] for text, end in known.items()})
+    known = {text: identifier for text in first if (identifier := phone(text, region))}
+    keys = people.remember_all(ctx, site, {end: first[text] for text, end in known.items()})
     return {text: keys[end] for text, end in known.items()}
 
 
@@ -502,15 +504,15 @@ def _safe_link(url: str) -> str:
 # ── whose call ──
 
 
-def credit(house: House, site: Site, calls: Sequence[int]) -> int:
+def credit(ctx: Context, site: Site, calls: Sequence[int]) -> int:
     """Find out which visits these calls came from; returns how many calls have a candidate."""
-    heard = house.warehouse.rows(SQL["heard"], Heard, site=site.id, calls=list(calls))
+    heard = ctx.warehouse.rows(SQL["heard"], Heard, site=site.id, calls=list(calls))
     if not heard:
         return 0
-    shown = _by_number(_shown(house, site, heard))
-    static = {n.number: n for n in numbers_of(house, site) if n.pool_id is None}
-    browsers = people.browsers_of(house, site, (call.caller for call in heard))
-    delay = delay_of(house, site)
+    shown = _by_number(_shown(ctx, site, heard))
+    static = {n.number: n for n in numbers_of(ctx, site) if n.pool_id is None}
+    browsers = people.browsers_of(ctx, site, (call.caller for call in heard))
+    delay = delay_of(ctx, site)
     rows: list[tuple[Any, ...]] = []
     links: list[people.KeyLink] = []
     for call in heard:
@@ -523,19 +525,19 @@ def credit(house: House, site: Site, calls: Sequence[int]) -> int:
         leased = {s.lease: s for s in candidates}
         rows += [_credit_row(call, nth, one, leased[one.visit]) for nth, one in enumerate(credits[:20])]
         links += _evidence(call, credits, known)
-    _write_credits(house, site, rows, [call.call for call in heard])
+    _write_credits(ctx, site, rows, [call.call for call in heard])
     if links:
-        people.record_keys(house, site, links)
+        people.record_keys(ctx, site, links)
     return len({row[0] for row in rows})
 
 
-def _shown(house: House, site: Site, heard: Sequence[Heard]) -> list[Shown]:
+def _shown(ctx: Context, site: Site, heard: Sequence[Heard]) -> list[Shown]:
     """Leases of the called numbers, those put away and those still live."""
     lines, last = sorted({h.line for h in heard if h.line}), max(h.at for h in heard)
     first = min(h.at for h in heard) - BACK
     span = {"since": first, "until": last + timedelta(minutes=1)}
-    away = house.warehouse.rows(SQL["leases_of"], Shown, site=site.id, numbers=lines, **span)
-    with house.database.read() as c:
+    away = ctx.warehouse.rows(SQL["leases_of"], Shown, site=site.id, numbers=lines, **span)
+    with ctx.database.read() as c:
         live = c.execute(select(leases).where(leases.c.site_id == site.id, leases.c.number.in_(lines))).all()
     return away + [_live(row) for row in live]
 
@@ -592,15 +594,13 @@ CREDIT_COLUMNS = (
 )  # fmt: skip
 
 
-def _write_credits(house: House, site: Site, rows: list[tuple[Any, ...]], calls: Sequence[int]) -> None:
+def _write_credits(ctx: Context, site: Site, rows: list[tuple[Any, ...]], calls: Sequence[int]) -> None:
     """The newest version of a call's credits counts; a call without candidates gets one row of nobody."""
     named = {row[0] for row in rows}
     rows = rows + [(call, 0, 0, 0, 0.0, "", "", "", "", "", "", "", "") for call in calls if call not in named]
     columns = dict(zip(CREDIT_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
     size = len(rows)
-    house.warehouse.insert(
-        "call_credit_rows", {"site": [site.id] * size, "version": [clock.now_ms()] * size, **columns}
-    )
+    ctx.warehouse.insert("call_credit_rows", {"site": [site.id] * size, "version": [clock.now_ms()] * size, **columns})
 
 
 def _evidence(call: Heard, credits: Sequence[Credit], known: Mapping[int, set[str]]) -> list[people.KeyLink]:
@@ -615,13 +615,13 @@ def _evidence(call: Heard, credits: Sequence[Credit], known: Mapping[int, set[st
     ]  # fmt: skip
 
 
-def delay_of(house: House, site: Site) -> Delay:
+def delay_of(ctx: Context, site: Site) -> Delay:
     """The delay fitted from this site's calls whose visit is certain by a tap or a form, else the assumption."""
-    rows = house.warehouse.ask(SQL["certain_delays"], {"site": site.id}).rows
+    rows = ctx.warehouse.ask(SQL["certain_delays"], {"site": site.id}).rows
     return fitted([float(row[0]) for row in rows])
 
 
-def credit_again(house: House, site: Site, since: datetime) -> int:
+def credit_again(ctx: Context, site: Site, since: datetime) -> int:
     """Weigh again the calls since then: leases, taps and persons may have become known later."""
-    rows = house.warehouse.ask(SQL["calls_since"], {"site": site.id, "since": since}).rows
-    return credit(house, site, [int(row[0]) for row in rows])
+    rows = ctx.warehouse.ask(SQL["calls_since"], {"site": site.id, "since": since}).rows
+    return credit(ctx, site, [int(row[0]) for row in rows])

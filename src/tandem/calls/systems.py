@@ -17,7 +17,7 @@ from tandem.calls.sources.common import REGION, FetchedCalls
 from tandem.connections.http import Http, may_reach
 from tandem.connections.model import Connection, Delivery, Field, Polled, System
 from tandem.connections.store import note_skipped
-from tandem.core.context import House
+from tandem.core.context import Context
 
 LISTEN_S = 1.0
 LOGIN_S = 10.0
@@ -28,31 +28,31 @@ Fetch = Callable[[Connection, Http], tuple[FetchedCalls, Polled]]
 Client = Callable[[Connection, str], Http]
 
 
-def handled(read: Read) -> Callable[[House, Site, Connection, Delivery], None]:
+def handled(read: Read) -> Callable[[Context, Site, Connection, Delivery], None]:
     """Work on a delivery: read it, keep what it says."""
 
-    def handle(house: House, site: Site, held: Connection, delivery: Delivery) -> None:
-        store.record(house, site, _of(held, read(held, delivery)), held.setting("region"))
+    def handle(ctx: Context, site: Site, connection: Connection, delivery: Delivery) -> None:
+        store.record(ctx, site, _of(connection, read(connection, delivery)), connection.setting("region"))
 
     return handle
 
 
-def polled(fetch: Fetch, client: Client) -> Callable[[House, Site, Connection], Polled]:
+def polled(fetch: Fetch, client: Client) -> Callable[[Context, Site, Connection], Polled]:
     """Ask for calls since the cursor and keep them; the cursor moves on only after that."""
 
-    def poll(house: House, site: Site, held: Connection) -> Polled:
-        with client(held, house.settings.reach) as http:
-            facts, told = fetch(held, http)
-        store.record(house, site, _of(held, facts), held.setting("region"))
-        note_skipped(house, held, facts.skipped, [fact.ref for fact in facts])
-        return told
+    def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
+        with client(connection, ctx.config.reach) as http:
+            facts, polled = fetch(connection, http)
+        store.record(ctx, site, _of(connection, facts), connection.setting("region"))
+        note_skipped(ctx, connection, facts.skipped, [fact.ref for fact in facts])
+        return polled
 
     return poll
 
 
-def _of(held: Connection, facts: list[CallFact]) -> list[CallFact]:
+def _of(connection: Connection, facts: list[CallFact]) -> list[CallFact]:
     """Two accounts of one system may use the same ids."""
-    return [msgspec.structs.replace(fact, ref=f"{held.id}:{fact.ref}") for fact in facts]
+    return [msgspec.structs.replace(fact, ref=f"{connection.id}:{fact.ref}") for fact in facts]
 
 
 # ── Asterisk: a connection that stays open between polls ──
@@ -90,26 +90,26 @@ ASTERISK_NOTE = (
 )
 
 
-def listen(house: House, site: Site, held: Connection) -> Polled:
+def listen(ctx: Context, site: Site, connection: Connection) -> Polled:
     """Take what the manager says within a second; the line stays open until it breaks.
 
     raises   SourceError when it breaks or the manager refuses the login; it is opened again later
     """
-    lines = house.state(Lines)
-    line = lines.get(held.id) or _opened(house, held)
-    lines[held.id] = line
+    lines = ctx.state(Lines)
+    line = lines.get(connection.id) or _opened(ctx, connection)
+    lines[connection.id] = line
     facts, until = list[CallFact](), time.monotonic() + LISTEN_S
     try:
         while (left := until - time.monotonic()) > 0:
             for event in _events(line, left):
                 facts += _told(line, event)
     except (OSError, SourceError) as error:
-        lines.pop(held.id).socket.close()
+        lines.pop(connection.id).socket.close()
         raise SourceError("Asterisk", "broke the line") from error
     finally:
         if facts:
-            store.record(house, site, _of(held, facts), held.setting("region"))
-    return Polled(cursor=held.cursor, rows=len(facts), is_more=True)
+            store.record(ctx, site, _of(connection, facts), connection.setting("region"))
+    return Polled(cursor=connection.cursor, rows=len(facts), is_more=True)
 
 
 def _told(line: Line, event: asterisk.Message) -> list[CallFact]:
@@ -121,26 +121,26 @@ def _told(line: Line, event: asterisk.Message) -> list[CallFact]:
         return []
 
 
-def _opened(house: House, held: Connection) -> Line:
-    host, port = held.setting("host"), int(held.setting("port", "5038"))
-    address = may_reach(host, port, house.settings.reach)
+def _opened(ctx: Context, connection: Connection) -> Line:
+    host, port = connection.setting("host"), int(connection.setting("port", "5038"))
+    address = may_reach(host, port, ctx.config.reach)
     try:
         opened = socket.create_connection((address, port), LOGIN_S)
     except OSError as error:
         raise SourceError("Asterisk", "does not answer; check host and port") from error
-    line = Line(opened, asterisk.Parser(), asterisk.Watch(held.setting("contexts")), [])
+    line = Line(opened, asterisk.Parser(), asterisk.Watch(connection.setting("contexts")), [])
     try:
-        _log_in(line, held)
+        _log_in(line, connection)
     except (OSError, SourceError) as error:
         line.socket.close()
         raise SourceError("Asterisk", str(error).removeprefix("Asterisk: ")) from error
     return line
 
 
-def _log_in(line: Line, held: Connection) -> None:
+def _log_in(line: Line, connection: Connection) -> None:
     line.socket.sendall(asterisk.action("Challenge", AuthType="MD5"))
     challenge = _response(line).get("Challenge", "")
-    line.socket.sendall(asterisk.login(held.setting("user"), held.setting("secret"), challenge))
+    line.socket.sendall(asterisk.login(connection.setting("user"), connection.setting("secret"), challenge))
     if _response(line).get("Response") != "Success":
         raise SourceError("Asterisk", "refused the login; check user and secret")
 

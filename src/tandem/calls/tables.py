@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 pools = Table(
     "number_pools",
@@ -30,7 +30,7 @@ pools = Table(
     Column("overflow", String(20), nullable=False),
     Column("price", Numeric(12, 2), nullable=True),
     Column("is_on", Boolean, nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 numbers = Table(

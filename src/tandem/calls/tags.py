@@ -5,23 +5,23 @@ from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.calls.store import SQL
-from tandem.core.context import House
+from tandem.core.context import Context
 
 TAGS = ("target", "repeat", "spam", "wrong number")
 
 
-def put(house: House, site: Site, call: int, tag: str, by: int | None = None) -> None:
+def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) -> None:
     """Tag a call; an empty tag takes it off. It stays until the exchange tells of another tag for the call.
 
     raises   UserError when the site has no such call, or the tag is none of ours and was not the call's before
     """
-    answer = house.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
+    answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
     if not answer.rows:
         raise UserError("There is no such call.", "Load the page again.", status=404)
     known = dict(zip(answer.names, answer.rows[0], strict=True))
     if tag and tag not in (*TAGS, known["tag"]):
         raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))
     known |= {"tag": tag, "version": max(clock.now_ms(), int(known["version"]) + 1)}
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         note(c, site.workspace_id, by, "calls.tagged", f"{call:016x}", tag=tag)
-    house.warehouse.insert("call_rows", {name: [value] for name, value in known.items()})
+    ctx.warehouse.insert("call_rows", {name: [value] for name, value in known.items()})

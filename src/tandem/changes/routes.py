@@ -17,8 +17,8 @@ from tandem.base.errors import UserError
 from tandem.changes import store
 from tandem.changes.model import KINDS, Change, from_github, from_gitlab
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -55,30 +55,30 @@ def shown(change: Change) -> ChangeOut:
     return ChangeOut(*(getattr(change, name) for name in ChangeOut.__struct_fields__))
 
 
-def hook_secret(house: House, site: Site, system: str) -> str:
-    """The secret a webhook of this system must be signed with; made from the house's own, so it need not be stored."""
-    return hmac.new(house.secret, f"hook:{system}:{site.key}".encode(), hashlib.sha256).hexdigest()
+def hook_secret(ctx: Context, site: Site, system: str) -> str:
+    """The secret a webhook of this system must be signed with; made from our own, so it need not be stored."""
+    return hmac.new(ctx.secret, f"hook:{system}:{site.key}".encode(), hashlib.sha256).hexdigest()
 
 
 @get_page("/changes", "Changes", icon="git-commit-horizontal", group="Signal", may="changes.read", is_at_hand=True)
 def page(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, days: int = 120
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, days: int = 120
 ) -> Response[str]:
-    return _page(request, house, caller, site_for(house, caller, site), min(max(days, 1), 3700))
+    return _page(request, ctx, caller, site_for(ctx, caller, site), min(max(days, 1), 3700))
 
 
-def _page(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, days: int = 120) -> Response[str]:
-    now, base = clock.now(), house.settings.base_url
-    entries = store.between(house.database, site, now - timedelta(days=days), now + timedelta(days=30))
-    hooks = [(s, f"{base}/hooks/{s}/{site.key}", hook_secret(house, site, s)) for s in ("github", "gitlab")]
-    return framed(
+def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, days: int = 120) -> Response[str]:
+    now, base = clock.now(), ctx.config.base_url
+    entries = store.between(ctx.database, site, now - timedelta(days=days), now + timedelta(days=30))
+    hooks = [(s, f"{base}/hooks/{s}/{site.key}", hook_secret(ctx, site, s)) for s in ("github", "gitlab")]
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "changes/changes.html",
         site=site,
         entries=entries,
-        by_day=[(day, list(found)) for day, found in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
+        by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
         days=days,
         now=now,
@@ -95,9 +95,9 @@ HOOK_EXAMPLE = """curl -X POST "{base}/api/changes?site={site}" \\
 
 @post_form("/changes", may="changes.add")
 def add(
-    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     at = _local_moment(data.get("at", ""), chosen)
     change = Change(
         at=at,
@@ -108,8 +108,8 @@ def add(
         note=data.get("note", ""),
         url=data.get("url", ""),
     )
-    store.add(house.database, chosen, change, by=caller.person_id)
-    return _page(request, house, caller, chosen)
+    store.add(ctx.database, chosen, change, by=caller.user_id)
+    return _page(request, ctx, caller, chosen)
 
 
 def _local_moment(text: str, site: Site) -> datetime:
@@ -124,21 +124,21 @@ def _local_moment(text: str, site: Site) -> datetime:
 
 @post_form("/changes/{change_id:int}/remove", may="changes.add")
 def remove(
-    request: Request[Any, Any, Any], house: House, caller: Caller, change_id: int, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, change_id: int, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    store.remove(house.database, chosen, change_id, by=caller.person_id)
-    return _page(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    store.remove(ctx.database, chosen, change_id, by=caller.user_id)
+    return _page(request, ctx, caller, chosen)
 
 
 @get("/api/changes", may="changes.read", sync_to_thread=True, tags=["changes"])
 def api_changes(
-    house: House, caller: Caller, site: str | None = None, since: datetime | None = None, until: datetime | None = None
+    ctx: Context, caller: Caller, site: str | None = None, since: datetime | None = None, until: datetime | None = None
 ) -> list[ChangeOut]:
     """The change log of a site, newest first; the last 30 days unless asked otherwise."""
     until = _zoned(until) or clock.now()
     since = _zoned(since) or until - timedelta(days=30)
-    return [shown(c) for c in store.between(house.database, site_for(house, caller, site), since, until)]
+    return [shown(c) for c in store.between(ctx.database, site_for(ctx, caller, site), since, until)]
 
 
 def _zoned(moment: datetime | None) -> datetime | None:
@@ -150,7 +150,7 @@ def _zoned(moment: datetime | None) -> datetime | None:
 
 
 @post("/api/changes", may="changes.add", sync_to_thread=True, tags=["changes"])
-def api_add(house: House, caller: Caller, data: ChangeIn, site: str | None = None) -> ChangeOut:
+def api_add(ctx: Context, caller: Caller, data: ChangeIn, site: str | None = None) -> ChangeOut:
     """Add a change. With an `id` of yours, sending it again does not add it twice."""
     change = Change(
         at=data.at or clock.now(),
@@ -163,37 +163,37 @@ def api_add(house: House, caller: Caller, data: ChangeIn, site: str | None = Non
         source="api",
         external_id=data.id,
     )
-    return shown(store.add(house.database, site_for(house, caller, site), change, by=caller.person_id))
+    return shown(store.add(ctx.database, site_for(ctx, caller, site), change, by=caller.user_id))
 
 
 @delete("/api/changes/{change_id:int}", may="changes.add", sync_to_thread=True, tags=["changes"])
-def api_remove(house: House, caller: Caller, change_id: int, site: str | None = None) -> None:
+def api_remove(ctx: Context, caller: Caller, change_id: int, site: str | None = None) -> None:
     """Take a change out of the log."""
-    store.remove(house.database, site_for(house, caller, site), change_id, by=caller.person_id)
+    store.remove(ctx.database, site_for(ctx, caller, site), change_id, by=caller.user_id)
 
 
 # ── webhooks ──
 
 
 @post_form("/hooks/github/{key:str}", may=ANYONE, status_code=202, request_max_body_size=LARGEST_BODY)
-def github(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
+def github(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes) -> dict[str, Any]:
     """GitHub tells of deployments and releases, signed with X-Hub-Signature-256."""
-    site = _site(house, key)
-    expected = "sha256=" + hmac.new(hook_secret(house, site, "github").encode(), body, hashlib.sha256).hexdigest()
+    site = _site(ctx, key)
+    expected = "sha256=" + hmac.new(hook_secret(ctx, site, "github").encode(), body, hashlib.sha256).hexdigest()
     _must_match(request.headers.get("x-hub-signature-256", ""), expected)
-    return _kept(house, site, from_github(request.headers.get("x-github-event", ""), _json(body)))
+    return _kept(ctx, site, from_github(request.headers.get("x-github-event", ""), _json(body)))
 
 
 @post_form("/hooks/gitlab/{key:str}", may=ANYONE, status_code=202, request_max_body_size=LARGEST_BODY)
-def gitlab(request: Request[Any, Any, Any], house: House, key: str, body: bytes) -> dict[str, Any]:
+def gitlab(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes) -> dict[str, Any]:
     """GitLab tells of deployments and releases, with the secret in X-Gitlab-Token."""
-    site = _site(house, key)
-    _must_match(request.headers.get("x-gitlab-token", ""), hook_secret(house, site, "gitlab"))
-    return _kept(house, site, from_gitlab(request.headers.get("x-gitlab-event", ""), _json(body)))
+    site = _site(ctx, key)
+    _must_match(request.headers.get("x-gitlab-token", ""), hook_secret(ctx, site, "gitlab"))
+    return _kept(ctx, site, from_gitlab(request.headers.get("x-gitlab-event", ""), _json(body)))
 
 
-def _site(house: House, key: str) -> Site:
-    site = house.sites().get(key)
+def _site(ctx: Context, key: str) -> Site:
+    site = ctx.sites().get(key)
     if site is None:
         raise UserError("There is no such site.", "Copy the address from the page Changes.", status=404)
     return site
@@ -211,10 +211,10 @@ def _json(body: bytes) -> dict[str, Any]:
         raise UserError("The body is not a JSON object.", "Choose application/json as the content type.") from error
 
 
-def _kept(house: House, site: Site, change: Change | None) -> dict[str, Any]:
+def _kept(ctx: Context, site: Site, change: Change | None) -> dict[str, Any]:
     if change is None:
         return {"kept": False, "why": "Only successful deployments and published releases are changes."}
-    return {"kept": True, "id": store.add(house.database, site, change).id}
+    return {"kept": True, "id": store.add(ctx.database, site, change).id}
 
 
 ROUTES = [page, add, remove, api_changes, api_add, api_remove, github, gitlab]

@@ -1,17 +1,17 @@
-"""What the change log adds to the house."""
+"""What the change log adds to the product."""
 
 from tandem.accounts.model import Site
 from tandem.changes import store
 from tandem.changes.routes import ROUTES
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
 
 
-def _first_steps(house: House, site: Site) -> list[FirstStep]:
+def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
             id="changes", title="Changes are noted", why="Note what you did, or let your pipeline do it with a token.",
-            address="/changes", act="changes.add", is_done=store.is_kept(house.database, site),
+            address="/changes", act="changes.add", is_done=store.is_kept(ctx.database, site),
         )
     ]  # fmt: skip
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from tandem.base.spool import framed, records_in, sealed
+from tandem.base.spool import records_in, render_page, sealed
 from tandem.collect.model.hit import Record
 
 BATCH_BYTES = 24 << 20
@@ -81,7 +81,7 @@ class Batch:
             try:
                 yield read_record(payload)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-                self.damaged.append(framed(payload))
+                self.damaged.append(render_page(payload))
 
     def _set_apart(self, path: Path, error: OSError) -> None:
         """Keep a segment that cannot be read beside what was put aside: it counts as one damaged line there.
@@ -115,7 +115,7 @@ class Batch:
             return
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
-        kept = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
+        kept = [render_page(_write(units[place])) for place in sorted(self.judged.aside)]
         kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
         _replaced(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
         _replaced(aside / f"{self.name}.seg", b"".join(kept))
@@ -128,7 +128,7 @@ class Batch:
         self.damaged = []
         parts = _halved(list(self._records()))  # read again: judging may have changed visitors
         for nth, part in enumerate(parts):
-            kept = [framed(_write(record)) for record in part]
+            kept = [render_page(_write(record)) for record in part]
             if nth == 0:
                 kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
             _replaced(self.folder / f"{self.name}-{nth}.half", b"".join(kept))
@@ -178,12 +178,12 @@ def _lines(manifest: Path) -> list[str]:
 
 def all_aside(root: Path) -> list[PutAside]:
     """What every spool under `root` has put aside."""
-    found = []
+    put_asides = []
     for path in sorted(root.glob(f"*/{ASIDE}/*.json")):
         if path.with_suffix(".seg").exists():  # else an operator has taken it away or put it back
             with suppress(msgspec.DecodeError):
-                found.append(msgspec.json.decode(path.read_bytes(), type=PutAside))
-    return found
+                put_asides.append(msgspec.json.decode(path.read_bytes(), type=PutAside))
+    return put_asides
 
 
 def forget_aside(root: Path, visitors: Sequence[int]) -> int:
@@ -203,7 +203,7 @@ def forget_aside(root: Path, visitors: Sequence[int]) -> int:
             if {record.visitor, record.before} & wanted:
                 lost.append(payload)
             else:
-                kept.append(framed(payload))
+                kept.append(render_page(payload))
         if lost:
             gone += len(lost)
             _replaced(path, b"".join(kept)) if kept else path.unlink()
@@ -229,7 +229,7 @@ def _halved(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
 
 def _stand_for(manifest: Path) -> list[Path]:
     """Put the halves of a split batch in its place, as batches of their own; done twice it changes nothing."""
-    folder, found = manifest.parent, []
+    folder, paths = manifest.parent, []
     segments = [folder / line for line in manifest.read_text().splitlines()]
     for nth in range(2):
         # A short name however often it is halved, and one that sorts where the batch was.
@@ -237,9 +237,9 @@ def _stand_for(manifest: Path) -> list[Path]:
         path = folder / f"{manifest.stem.partition('-')[0]}-{mark}.seg"
         with suppress(FileNotFoundError):  # done before a process was killed
             (folder / f"{manifest.stem}-{nth}.half").rename(path)
-        found.append(_written_down(folder, [path]))
+        paths.append(_written_down(folder, [path]))
     _cleared(manifest, segments)
-    return found
+    return paths
 
 
 def _cleared(manifest: Path, segments: Sequence[Path]) -> None:

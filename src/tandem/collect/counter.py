@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from tandem.base.crowd import Crowd
 from tandem.base.deadline import Limit
 from tandem.base.sender import Proxies, sender_of, sender_of_rsgi
-from tandem.collect.door import PIXEL, RETRY_LATER, Door, Reply, Sender
+from tandem.collect.ingest import PIXEL, RETRY_LATER, Ingest, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
 
 STATIC = Path(__file__).parent / "static"
@@ -53,7 +53,7 @@ def told(reply: Reply) -> Answer:
     return reply.status, headers, reply.text.encode()
 
 
-async def answered(door: Door, method: str, path: str, query: str, sender: Sender, referer: str) -> Answer:
+async def answered(ingest: Ingest, method: str, path: str, query: str, sender: Sender, referer: str) -> Answer:
     """The answer to everything under /t/ that has no body."""
     if method == "OPTIONS":
         return 204, PREFLIGHT, b""
@@ -63,7 +63,7 @@ async def answered(door: Door, method: str, path: str, query: str, sender: Sende
         asked = parse_qs(query)
         url = (asked.get("u") or [referer])[0]
         key, before = (asked.get("s") or [""])[0], (asked.get("r") or [""])[0]
-        await door.pixel(key, url, before, sender, secrets.token_hex(8))
+        await ingest.pixel(key, url, before, sender, secrets.token_hex(8))
         return 200, IMAGE, PIXEL
     fields = TEXT if method in ("GET", "HEAD") else CLOSING
     if path == "/t/hit":
@@ -71,7 +71,7 @@ async def answered(door: Door, method: str, path: str, query: str, sender: Sende
     return 404, fields, b"Only the counter lives here: /t/tandem.js, /t/hit, /t/pixel.gif."
 
 
-async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
+async def asgi(ingest: Ingest, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
     """Serve one request under /t/ inside the product's own server."""
     known = dict(scope["headers"])
     sender = Sender(
@@ -79,10 +79,10 @@ async def asgi(door: Door, proxies: Proxies, scope: Any, receive: Any, send: Any
     )
     if scope["method"] == "POST" and scope["path"] in TAKEN:
         body = await _body(receive)
-        status, fields, body = TOO_SLOW if body is None else told(await _taken(door, scope["path"], body, sender))
+        status, fields, body = TOO_SLOW if body is None else told(await _taken(ingest, scope["path"], body, sender))
     else:
         query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
-        status, fields, body = await answered(door, scope["method"], scope["path"], query, sender, referer)
+        status, fields, body = await answered(ingest, scope["method"], scope["path"], query, sender, referer)
     headers = [(k.encode(), v.encode()) for k, v in fields]
     headers.append((b"content-length", b"%d" % len(body)))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -94,8 +94,8 @@ TAKEN = frozenset(("/t/hit", "/t/number"))
 TAKEN_ALONE = TAKEN | {NOOP}
 
 
-async def _taken(door: Door, path: str, body: bytes, sender: Sender) -> Reply:
-    return await (door.receive(body, sender) if path == "/t/hit" else door.number(body, sender))
+async def _taken(ingest: Ingest, path: str, body: bytes, sender: Sender) -> Reply:
+    return await (ingest.receive(body, sender) if path == "/t/hit" else ingest.number(body, sender))
 
 
 async def _body(receive: Any) -> bytes | None:
@@ -112,11 +112,11 @@ async def _body(receive: Any) -> bytes | None:
 
 
 class Collector:
-    """The RSGI application of `tandem collect`: the door and nothing else."""
+    """The RSGI application of `tandem collect`: it takes hits and nothing else."""
 
-    def __init__(self, door: Door, proxies: Proxies, trouble: Callable[[], str] = lambda: "") -> None:
+    def __init__(self, ingest: Ingest, proxies: Proxies, trouble: Callable[[], str] = lambda: "") -> None:
         """`trouble` says why hits cannot be received, or nothing when they can."""
-        self._door, self._proxies, self._trouble, self._crowd = door, proxies, trouble, Crowd()
+        self._ingest, self._proxies, self._trouble, self._crowd = ingest, proxies, trouble, Crowd()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
@@ -132,7 +132,7 @@ class Collector:
             status, fields, body = (503, TEXT, trouble.encode()) if trouble else (200, TEXT, b"ok")
         else:
             status, fields, body = await answered(
-                self._door, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
+                self._ingest, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
             )
         if self._is_crowded(scope.client):
             fields = [*fields, CLOSE]
@@ -154,7 +154,7 @@ class Collector:
             return TOO_SLOW
         if path == NOOP:
             return 204, TEXT, b""
-        return told(await _taken(self._door, path, body, sender))
+        return told(await _taken(self._ingest, path, body, sender))
 
 
 async def _chunked(protocol: Any) -> bytes:

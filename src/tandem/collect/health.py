@@ -13,7 +13,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.spool import sealed
 from tandem.collect.jobs import spool_folders
-from tandem.core.context import House
+from tandem.core.context import Context
 
 STANDS_STILL_S = 120.0
 STUCK_S = 900.0
@@ -22,15 +22,15 @@ LEAST_FREE = 128 << 20
 CLOCK_MOVED_S = 3600.0
 
 
-def troubles(house: House) -> Iterator[UserError]:
+def troubles(ctx: Context) -> Iterator[UserError]:
     """What keeps hits from being received, dated rightly and loaded, the worst first; nothing when all is well."""
-    if not house.warehouse.is_up():
+    if not ctx.warehouse.is_up():
         yield UserError("The event store does not answer.", "`tandem doctor` tells more.", status=503)
     try:
-        all_sites(house.database)
+        all_sites(ctx.database)
     except Exception:  # noqa: BLE001 - the edge: whatever keeps it from answering
         yield UserError("The record store does not answer.", "`tandem doctor` tells more.", status=503)
-    free = shutil.disk_usage(house.settings.folder).free
+    free = shutil.disk_usage(ctx.config.folder).free
     if free < LEAST_FREE:
         yield UserError(
             "Only %(free)s MB are free on the disk of the data folder.",
@@ -38,15 +38,15 @@ def troubles(house: House) -> Iterator[UserError]:
             status=503,
             free=free >> 20,
         )
-    if (minutes := minutes_still(house)) is not None:
+    if (minutes := minutes_still(ctx)) is not None:
         yield UserError(
             "Nothing has been loaded into the event store for %(minutes)s minutes: %(why)s.",
             "What is received waits on disk and is not lost; `tandem doctor` tells more.",
             status=503,
             minutes=minutes,
-            why=house.state(Loading).problem or "the loader hangs or does not run",
+            why=ctx.state(Loading).problem or "the loader hangs or does not run",
         )
-    elif (stuck := stuck_s(house)) > STUCK_S:
+    elif (stuck := stuck_s(ctx)) > STUCK_S:
         yield UserError(
             "One batch of hits has not been loaded for %(minutes)s minutes, though others are.",
             "What is received waits on disk and is not lost; `tandem doctor` tells more.",
@@ -103,35 +103,35 @@ class Disk:
 
 
 @contextmanager
-def held(house: House, by: str) -> Iterator[None]:
+def held(ctx: Context, by: str) -> Iterator[None]:
     """Keep the loader waiting, for as long as it takes; `by` says what for."""
-    with house.loading:
-        house.state(Loading).held_by = by
+    with ctx.loading:
+        ctx.state(Loading).held_by = by
         try:
             yield
         finally:
-            house.state(Loading).held_by = ""
+            ctx.state(Loading).held_by = ""
 
 
-def minutes_still(house: House) -> int | None:
+def minutes_still(ctx: Context) -> int | None:
     """For how long loading has stood still though something waits; None when it goes on, or is held with reason.
 
     A loader that hangs holds the lock too, and says nothing.
     """
-    age = oldest_s(house.settings.folder / "spool")
-    loading = house.state(Loading)
+    age = oldest_s(ctx.config.folder / "spool")
+    loading = ctx.state(Loading)
     still = min(age, time.monotonic() - loading.went_on)
     is_held = loading.held_by and not loading.problem
     return None if still < STANDS_STILL_S or is_held else round(still / 60)
 
 
-def stuck_s(house: House) -> float:
+def stuck_s(ctx: Context) -> float:
     """For how long the oldest batch that was begun has not been finished while this process ran, in seconds."""
-    loading = house.state(Loading)
+    loading = ctx.state(Loading)
     if loading.held_by:
         return 0.0
     ages = [0.0]
-    for folder in spool_folders(house.settings.folder / "spool"):
+    for folder in spool_folders(ctx.config.folder / "spool"):
         for manifest in folder.glob("*.batch"):
             with suppress(FileNotFoundError):  # finished meanwhile
                 ages.append(time.time() - manifest.stat().st_mtime)

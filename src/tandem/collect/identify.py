@@ -11,7 +11,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.collect import store as collect
 from tandem.collect.jobs import Identified
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
@@ -19,7 +19,7 @@ from tandem.people.model.proof import PROVED, Outcome
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """One claim, opened: whom it names, what the door found of its proof, and the signature's first digits."""
+    """One claim, opened: whom it names, what was found of its proof, and the signature's first digits."""
 
     visitor: int
     event: int
@@ -29,33 +29,44 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
 
 
-def keep(house: House, site: Site, told: Sequence[Identified]) -> None:
+def keep(ctx: Context, site: Site, identifieds: Sequence[Identified]) -> None:
     """Record what was told of browsers; a value that is no phone, e-mail, login or record is left out.
 
     Doing it twice with the same changes nothing, also not in the ledger.
     """
-    opened = _without_replays(house, site, sorted((_opened(house, one) for one in told), key=lambda o: (o.at, o.event)))
-    people.record(house, site, [link for one in opened if one.proved in PROVED for link in _links(one)])
+    opened = _without_replays(
+        ctx, site, sorted((_opened(ctx, one) for one in identifieds), key=lambda o: (o.at, o.event))
+    )
+    people.record(ctx, site, [link for one in opened if one.proved in PROVED for link in _links(one)])
     doubted = [one for one in opened if one.proved not in PROVED]
-    hints.record(house, site, [hint for one in doubted for hint in _hints(one)])
+    hints.record(ctx, site, [hint for one in doubted for hint in _hints(one)])
     counts = Counter[tuple[int, date, str]]((site.id, one.at.date(), collect.HINT + one.proved) for one in doubted)
-    collect.add_reception(house.warehouse, counts, _name_of(doubted))
+    collect.add_ingestion(ctx.warehouse, counts, _name_of(doubted))
 
 
-def _opened(house: House, told: Identified) -> Told:
-    values = msgspec.json.decode(house.vault.open(told.sealed), type=dict[str, str])
+def _opened(ctx: Context, identified: Identified) -> Told:
+    values = msgspec.json.decode(ctx.vault.open(identified.sealed), type=dict[str, str])
     proved, ref = values.pop("proved", "") or Outcome.UNSIGNED, values.pop("ref", "")
-    known = [found for name, value in values.items() if (found := _identifier(name, value, told.country))]
-    return Told(visitor=told.visitor, event=told.event, at=clock.from_ms(told.at), known=known, proved=proved, ref=ref)
+    identifiers = [
+        identifier for name, value in values.items() if (identifier := _identifier(name, value, identified.country))
+    ]
+    return Told(
+        visitor=identified.visitor,
+        event=identified.event,
+        at=clock.from_ms(identified.at),
+        known=identifiers,
+        proved=proved,
+        ref=ref,
+    )
 
 
-def _without_replays(house: House, site: Site, told: list[Told]) -> list[Told]:
+def _without_replays(ctx: Context, site: Site, told: list[Told]) -> list[Told]:
     """A signature that names no browser counts for the one that used it first."""
     signed = [one for one in told if one.proved == Outcome.SIGNED]
     if not signed:
         return told
-    nodes = {people.key_of(house, site, identifier) for one in signed for identifier in one.known}
-    first = people.users_of_signatures(house, site, {one.ref for one in signed}, nodes)
+    nodes = {people.key_of(ctx, site, identifier) for one in signed for identifier in one.known}
+    first = people.users_of_signatures(ctx, site, {one.ref for one in signed}, nodes)
     return [
         msgspec.structs.replace(one, proved=Outcome.REPLAYED)
         if one.proved == Outcome.SIGNED and first.setdefault(one.ref, one.visitor) != one.visitor

@@ -85,7 +85,7 @@ LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name
 
 
 class Identified(NamedTuple):
-    """What a site told of a browser: sealed values, as the door left them."""
+    """What a site told of a browser: sealed values, as they were taken in."""
 
     visitor: int
     at: int
@@ -167,7 +167,7 @@ class Loader:
         database: Database,
         folder: Path,
         rules: Rules | None = None,
-        identified: Callable[[Site, Sequence["Identified"]], None] = lambda site, told: None,
+        identified: Callable[[Site, Sequence["Identified"]], None] = lambda site, identifieds: None,
     ) -> None:
         self.warehouse, self.database, self.folder, self.identified = warehouse, database, folder, identified
         self.rules = rules or load_rules()
@@ -280,7 +280,7 @@ class Loader:
         ledger = _ledger(records, sites, judged, damaged)
         if not judged.is_told:
             # The ledger first: whoever finds events in the store finds them accounted for.
-            store.add_reception(self.warehouse, ledger, name)
+            store.add_ingestion(self.warehouse, ledger, name)
             judged.is_told = True
         if judged.todo is None:
             for batch in batches:
@@ -320,7 +320,7 @@ class Loader:
 
         raises   UserError when the ledger holds days that have not come yet
         """
-        newest = store.newest_reception(self.warehouse)
+        newest = store.newest_ingestion(self.warehouse)
         if newest is not None and newest > _day(now + DAY_MS):
             raise UserError(
                 "The clock of this machine is behind: it shows %(today)s, but hits were received on %(newest)s.",
@@ -396,7 +396,7 @@ class Loader:
                 record = units[place].record
                 for outcome in ("quarantined", "unstored"):
                     ledger[(record.site if record.site in sites else 0, _day(record.received), outcome)] += 1
-        store.add_reception(self.warehouse, ledger, f"{name}-aside")
+        store.add_ingestion(self.warehouse, ledger, f"{name}-aside")
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
@@ -509,8 +509,8 @@ class _SiteBatch:
         origin_key = campaign = 0
         props = event.props
         if event.kind == "identify":  # who they are stays out of the events
-            told = Identified(record.visitor, event.at, event.id, props.get("sealed", ""), record.country)
-            self.identified.append((place, told))
+            identified = Identified(record.visitor, event.at, event.id, props.get("sealed", ""), record.country)
+            self.identified.append((place, identified))
             props = {}
         if event.kind == "pageview" and (event.query or event.referrer):
             origin, origin_key, campaign = _origin(event.query, event.referrer)
@@ -610,13 +610,13 @@ def _any_origin(query: str, referrer: str) -> tuple[Origin, int, int]:
 
 def _placed(records: Sequence[Record]) -> list[Placed]:
     """The records that hold events, with the positions these have in the batch."""
-    found, place = [], 0
+    placeds, place = [], 0
     for record in records:
         if events := record.events:
             here = [(place, events[0])] if len(events) == 1 else list(enumerate(events, place))
-            found.append(Placed(record, here))
+            placeds.append(Placed(record, here))
             place += len(events)
-    return found
+    return placeds
 
 
 def _apart(records: Sequence[Record]) -> list[Placed]:

@@ -19,12 +19,12 @@ from tandem.base.errors import UserError
 from tandem.base.json_rows import elements, members
 from tandem.collect import store
 from tandem.collect.batches import all_aside
-from tandem.collect.door import Door, Sender
+from tandem.collect.ingest import Ingest, Sender
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
 from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import LARGEST_BODY, get_page, post_form
 from tandem.core.query import Question
 from tandem.metrics.period import period_of
@@ -148,14 +148,14 @@ class EventsOut(msgspec.Struct, frozen=True):
     "/api/events", may="events.send", status_code=202, tags=["events"], dto=EventsBody, return_dto=None,
     request_max_body_size=LARGEST_BODY,
 )  # fmt: skip
-async def api_events(house: House, caller: Caller, data: EventsIn, site: str | None = None) -> EventsOut:
+async def api_events(ctx: Context, caller: Caller, data: EventsIn, site: str | None = None) -> EventsOut:
     """Send events from a server: up to 1,000 at a time, at most a week old. The same id never counts twice."""
-    chosen = site_for(house, caller, site)
-    return await _take(house, chosen, cast(EventsRead, data))
+    chosen = site_for(ctx, caller, site)
+    return await _take(ctx, chosen, cast(EventsRead, data))
 
 
-async def _take(house: House, chosen: Site, read: EventsRead) -> EventsOut:
-    door = house.state(Door)
+async def _take(ctx: Context, chosen: Site, read: EventsRead) -> EventsOut:
+    ingest = ctx.state(Ingest)
     now, taken = clock.now_ms(), list[EventIn]()
     refused = [(name, "bad_event") for name in read.unreadable]
     for event in read.events:
@@ -163,9 +163,9 @@ async def _take(house: House, chosen: Site, read: EventsRead) -> EventsOut:
             refused.append((event.id, why))
         else:
             taken.append(event)
-    names = visitor_names(house)
+    names = visitor_names(ctx)
     sent = [(_visitor(names, chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
-    refused += await door.take_from_server(chosen, sent, [why for _, why in refused])
+    refused += await ingest.take_from_server(chosen, sent, [why for _, why in refused])
     if not read.events:
         raise UserError(
             "No event of the request can be read: %(why)s.", "Send them as the document at /api/openapi.json says.",
@@ -178,8 +178,8 @@ class VisitorNames(bytes):
     """The secret that visitors named by a server are hashed with."""
 
 
-def visitor_names(house: House) -> VisitorNames:
-    return house.state(VisitorNames, lambda: VisitorNames(secret(house.database, "visitors")))
+def visitor_names(ctx: Context) -> VisitorNames:
+    return ctx.state(VisitorNames, lambda: VisitorNames(secret(ctx.database, "visitors")))
 
 
 def _visitor(names: bytes, site: Site, text: str) -> int:
@@ -188,9 +188,9 @@ def _visitor(names: bytes, site: Site, text: str) -> int:
     names    a secret: a customer's number can be guessed, and whoever knew the visitor it makes could put that into a
              cookie and be taken for the customer
     """
-    known = visitor_of_cookie(f"{text.partition('.')[0]}.0")
-    if known:
-        return known[0]
+    visitor = visitor_of_cookie(f"{text.partition('.')[0]}.0")
+    if visitor:
+        return visitor[0]
     return int.from_bytes(hashlib.blake2b(f"{site.id}|{text}".encode(), key=names, digest_size=8).digest(), "big") or 1
 
 
@@ -225,13 +225,13 @@ def _wire(event: EventIn, now: int) -> WireEvent:
 
 
 @get_page("/goals", "Goals", icon="target", group="Measure", may="figures.read")
-def goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    return _goals(request, house, caller, site_for(house, caller, site))
+def goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+    return _goals(request, ctx, caller, site_for(ctx, caller, site))
 
 
-def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site) -> Response[str]:
+def _goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site) -> Response[str]:
     period = period_of("30d", site.zone, clock.now())
-    desk = house.runner
+    runner = ctx.runner
     question = Question(
         site=site.id,
         zone=site.zone,
@@ -240,62 +240,62 @@ def _goals(request: Request[Any, Any, Any], house: House, caller: Caller, site: 
         until=period.until,
         by=("goal",),
     )
-    counts = {int(row.key[0]): row.figures["collect.goals_reached"] for row in desk.ask(question).rows}
-    return framed(
+    counts = {int(row.key[0]): row.figures["collect.goals_reached"] for row in runner.ask(question).rows}
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "collect/goals.html",
         site=site,
-        goals=store.goals_of(house.database, site),
+        goals=store.goals_of(ctx.database, site),
         counts=counts,
-        recounted=found.share if (found := house.offers.recounted(site)) else None,
+        recounted=recount.share if (recount := ctx.offers.recounted(site)) else None,
     )
 
 
 @post_form("/goals", may="goals.edit")
 def add_goal(
-    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
-    store.add_goal(house.database, chosen, name, kind, match, by=caller.person_id)
-    return _goals(request, house, caller, chosen)
+    store.add_goal(ctx.database, chosen, name, kind, match, by=caller.user_id)
+    return _goals(request, ctx, caller, chosen)
 
 
 @post_form("/goals/{goal_id:int}/main", may="goals.edit")
 def choose_main(
-    request: Request[Any, Any, Any], house: House, caller: Caller, goal_id: int, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, goal_id: int, data: Form, site: str | None = None
 ) -> Response[str]:
     """Let conversions rest on this goal, or make it a step on the way."""
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     is_main, alone = data.get("is_main") == "1", data.get("alone") == "1"
-    store.choose_main(house.database, chosen, goal_id, is_main, by=caller.person_id, alone=alone)
-    return _goals(request, house, caller, chosen)
+    store.choose_main(ctx.database, chosen, goal_id, is_main, by=caller.user_id, alone=alone)
+    return _goals(request, ctx, caller, chosen)
 
 
 @post_form("/goals/{goal_id:int}/retire", may="goals.edit")
 def retire_goal(
-    request: Request[Any, Any, Any], house: House, caller: Caller, goal_id: int, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, goal_id: int, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    store.retire_goal(house.database, chosen, goal_id, by=caller.person_id)
-    return _goals(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    store.retire_goal(ctx.database, chosen, goal_id, by=caller.user_id)
+    return _goals(request, ctx, caller, chosen)
 
 
 # ── the ledger of reception ──
 
 
 @get_page("/reception", "Reception", icon="inbox", group="Measure", may="reception.read")
-def reception(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """What came in, and what became of it: nothing is lost without a line here."""
-    chosen = site_for(house, caller, site)
-    days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
-    spool = house.settings.folder / "spool"
-    nowhere = store.reception(house.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
-    return framed(
+    chosen = site_for(ctx, caller, site)
+    days = store.reception(ctx.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    spool = ctx.config.folder / "spool"
+    nowhere = store.reception(ctx.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "collect/reception.html",
         site=chosen,
@@ -303,12 +303,12 @@ def reception(request: Request[Any, Any, Any], house: House, caller: Caller, sit
         nowhere=nowhere,
         doubted=sum(sum(day.hints.values()) for day in days),
         balance=sum(day.balance for day in days),
-        waiting=house.state(Spooled, lambda: Spooled(spool)).waiting(chosen.id),
+        waiting=ctx.state(Spooled, lambda: Spooled(spool)).waiting(chosen.id),
         aside=sum(sum(one.reasons.values()) for one in all_aside(spool)),
     )
 
 
-class ReceptionOut(msgspec.Struct, frozen=True):
+class IngestionOut(msgspec.Struct, frozen=True):
     """One day of the ledger."""
 
     on: str
@@ -320,11 +320,11 @@ class ReceptionOut(msgspec.Struct, frozen=True):
 
 
 @get("/api/reception", may="reception.read", sync_to_thread=True, tags=["events"])
-def api_reception(house: House, caller: Caller, site: str | None = None) -> list[ReceptionOut]:
+def api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list[IngestionOut]:
     """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
-    chosen = site_for(house, caller, site)
-    days = store.reception(house.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
-    return [ReceptionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
+    chosen = site_for(ctx, caller, site)
+    days = store.reception(ctx.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 
-ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, reception, api_reception]
+ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, reception, api_ingestion]

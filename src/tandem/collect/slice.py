@@ -1,4 +1,4 @@
-"""What this slice adds to the house: the door, the loader, its tables and its pages."""
+"""What this slice adds to the product: taking hits, the loader, its tables and its pages."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -10,23 +10,23 @@ from tandem.base.jobs import LONGEST_WAIT_S, Job
 from tandem.base.spool import Spool
 from tandem.base.warehouse import Fault, fault_of
 from tandem.collect import start, store
-from tandem.collect.door import Door, Salts
-from tandem.collect.healing import heal_where_needed, recounted
 from tandem.collect.health import Loading
 from tandem.collect.identify import keep
+from tandem.collect.ingest import Ingest, Salts
 from tandem.collect.jobs import Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
-from tandem.collect.moments import moments
+from tandem.collect.rebuild import rebuild_where_needed, recounted
 from tandem.collect.routes import ROUTES, visitor_names
-from tandem.core.context import House
+from tandem.collect.timeline import timeline
+from tandem.core.context import Context
 from tandem.core.slice import NumberAsked, Slice
 from tandem.people.signing import FreshSecrets
 
 _log = log.get("collect")
 
 LOAD_EVERY_S = 0.4
-HEAL_EVERY_S = 5.0
+REBUILD_EVERY_S = 5.0
 SALTS_EVERY_S = 600.0
 SALTS_FRESH_MS = 5_000
 
@@ -34,63 +34,68 @@ SALTS_FRESH_MS = 5_000
 class FreshSalts:
     """Today's salts, read from the store again every few seconds."""
 
-    def __init__(self, house: House) -> None:
-        self._house, self._read_at = house, 0
+    def __init__(self, ctx: Context) -> None:
+        self._ctx, self._read_at = ctx, 0
         self._salts: Salts | None = None
 
     def __call__(self) -> Salts:
         now = clock.now_ms()
         # A clock that was set back makes what was read seem to come from the future: that is read again too.
         if self._salts is None or not 0 <= now - self._read_at <= SALTS_FRESH_MS:
-            self._salts, self._read_at = store.salts_of_today(self._house.database), now
+            self._salts, self._read_at = store.salts_of_today(self._ctx.database), now
         return self._salts
 
 
-def open_door(house: House, spool_name: str) -> tuple[Door, Spool]:
-    """A door with its own spool folder."""
-    chosen = house.settings
+def open_ingest(ctx: Context, spool_name: str) -> tuple[Ingest, Spool]:
+    """What takes hits, with its own spool folder."""
+    chosen = ctx.config
     folder = chosen.folder / "spool" / spool_name
     spool = Spool(folder, chosen.spool_mb << 20)
     places = Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
 
     def lend(asked: NumberAsked) -> Mapping[str, Any]:
-        return house.offers.lend_number(asked)  # the slice that can may start after this one
+        return ctx.offers.lend_number(asked)  # the slice that can may start after this one
 
-    door = Door(
-        spool, house.sites, FreshSalts(house), places.find, house.vault.seal, lend,
-        FreshSecrets(house), chosen.sender_mb,
+    ingest = Ingest(
+        spool, ctx.sites, FreshSalts(ctx), places.find, ctx.vault.seal, lend,
+        FreshSecrets(ctx), chosen.sender_mb,
     )  # fmt: skip
-    return door, spool
+    return ingest, spool
 
 
-def _start(house: House) -> Callable[[], None]:
-    door, spool = open_door(house, house.settings.collector)
+def _start(ctx: Context) -> Callable[[], None]:
+    ingest, spool = open_ingest(ctx, ctx.config.collector)
     agent_of("")  # loads the rules of user agents now rather than at the first hit
-    house.offers.goal_names = lambda site: {str(g.id): g.name for g in store.goals_of(house.database, site)}
-    house.offers.recounted = lambda site: recounted(house, site)
-    house.keep(door)
-    visitor_names(house)
-    house.keep(Loading(went_on=time.monotonic(), since=time.monotonic()))
+    ctx.offers.goal_names = lambda site: {str(g.id): g.name for g in store.goals_of(ctx.database, site)}
+    ctx.offers.recounted = lambda site: recounted(ctx, site)
+    ctx.keep(ingest)
+    visitor_names(ctx)
+    ctx.keep(Loading(went_on=time.monotonic(), since=time.monotonic()))
 
     def stop() -> None:
         spool.close()
-        load_spools(house)
+        load_spools(ctx)
 
     return stop
 
 
-def load_spools(house: House, at_once: bool = False) -> int:
+def load_spools(ctx: Context, at_once: bool = False) -> int:
     """Load what the collectors of this machine have sealed; returns the number of events.
 
     at_once   put aside what cannot be loaded without trying it again first
     """
-    loading, loaders = house.state(Loading), house.state(Loaders)
+    loading, loaders = ctx.state(Loading), ctx.state(Loaders)
     total, first = 0, None
-    with house.loading:
-        for folder in spool_folders(house.settings.folder / "spool"):
+    with ctx.loading:
+        for folder in spool_folders(ctx.config.folder / "spool"):
             loader = loaders.setdefault(
                 folder.name,
-                Loader(house.warehouse, house.database, folder, identified=lambda site, told: keep(house, site, told)),
+                Loader(
+                    ctx.warehouse,
+                    ctx.database,
+                    folder,
+                    identified=lambda site, identifieds: keep(ctx, site, identifieds),
+                ),
             )
             loader.went_on = loading.goes_on
             loader.wait_s = lambda failures: min(LONGEST_WAIT_S, LOAD_EVERY_S * 2.0**failures)
@@ -105,21 +110,21 @@ def load_spools(house: House, at_once: bool = False) -> int:
     return total
 
 
-def _load(house: House) -> None:
+def _load(ctx: Context) -> None:
     """The job: it fails, and then waits, only where everything must wait. A batch that fails waits by itself."""
     try:
-        load_spools(house)
+        load_spools(ctx)
     except Exception as error:
         if fault_of(error) is Fault.STORE:
             raise
         _log.warning("collect.batch_waits", why=log.without_values(str(error)))
 
 
-def _jobs(house: House) -> list[Job]:
+def _jobs(ctx: Context) -> list[Job]:
     return [
-        Job("load", LOAD_EVERY_S, lambda: _load(house)),
-        Job("heal", HEAL_EVERY_S, lambda: heal_where_needed(house)),
-        Job("salts", SALTS_EVERY_S, lambda: store.salts_of_today(house.database)),
+        Job("load", LOAD_EVERY_S, lambda: _load(ctx)),
+        Job("heal", REBUILD_EVERY_S, lambda: rebuild_where_needed(ctx)),
+        Job("salts", SALTS_EVERY_S, lambda: store.salts_of_today(ctx.database)),
     ]
 
 
@@ -131,7 +136,7 @@ SLICE = Slice(
     schema=store.schema,
     jobs=_jobs,
     start=_start,
-    moments=moments,
+    timeline=timeline,
     owns=("events", "visit_rows", "origins", "agents", "reception", "stale_visits"),
     personal=(("events", "visitor"), ("visit_rows", "visitor")),
     publishes=("visits", "sales", "pageviews", "attention", "actions", "conversions", "vitals"),

@@ -19,9 +19,9 @@ from tandem.collect.model import site_check
 from tandem.collect.model.site_check import Problem
 from tandem.connections.http import WebPage, fetch_page
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.first_steps import first_steps, put_away
-from tandem.core.layout import framed
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.slice import FirstStep
 
@@ -34,60 +34,60 @@ TOO_LONG = Problem("The start page takes too long to be read.", "Look for the ta
 
 
 @get_page("/start", "First visit", may="figures.read")
-def start(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+def start(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """The script to copy, how to put it in with the usual tools, and what has come in so far."""
-    chosen, base = site_for(house, caller, site), house.settings.base_url
-    return framed(
+    chosen, base = site_for(ctx, caller, site), ctx.config.base_url
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "collect/start.html",
         site=chosen,
         script_tag=script_tag(base, chosen),
         made_tag=made_tag(base, chosen),
-        first_steps=first_steps(house, caller, chosen),
+        first_steps=first_steps(ctx, caller, chosen),
         may_check=caller.may("connections.edit"),
-        **_seen(house, caller, chosen),
+        **_seen(ctx, caller, chosen),
     )
 
 
 @post_form("/start/put-away", may="figures.read")
-def put_first_steps_away(house: House, caller: Caller, site: str | None = None) -> Response[str]:
+def put_first_steps_away(ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """Show whoever is signed in the first steps of a site no more."""
-    if caller.person is not None:
-        put_away(house.database, caller.person, site_for(house, caller, site))
+    if caller.user is not None:
+        put_away(ctx.database, caller.user, site_for(ctx, caller, site))
     return Response("", media_type="text/html", status_code=200)
 
 
 @get_part("/start/now", may="figures.read")
-def start_now(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
+def start_now(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """What has come in and been done so far, as a fragment that the page asks for again and again."""
-    chosen = site_for(house, caller, site)
-    return framed(
+    chosen = site_for(ctx, caller, site)
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "collect/_now.html",
         site=chosen,
-        first_steps=first_steps(house, caller, chosen),
-        **_seen(house, caller, chosen),
+        first_steps=first_steps(ctx, caller, chosen),
+        **_seen(ctx, caller, chosen),
     )
 
 
-def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
+def _seen(ctx: Context, caller: Caller, site: Site) -> dict[str, Any]:
     """The latest page view of the last day by a human and, without one, by a robot, and what was refused meanwhile."""
     now = clock.now()
-    hit = store.newest_view(house.warehouse, site, now - FRESH)
-    robot = None if hit else store.newest_view(house.warehouse, site, now - FRESH, is_robot=True)
-    has_hits = hit is not None or store.had_views(house.warehouse, site, now - FRESH)
+    hit = store.newest_view(ctx.warehouse, site, now - FRESH)
+    robot = None if hit else store.newest_view(ctx.warehouse, site, now - FRESH, is_robot=True)
+    has_hits = hit is not None or store.had_views(ctx.warehouse, site, now - FRESH)
     refused: dict[str, int] = {}
     nameless = 0
     if caller.may("reception.read") and hit is None:
         since = now.date() - FRESH
-        for day in store.reception(house.warehouse, site.id, since):
+        for day in store.reception(ctx.warehouse, site.id, since):
             for why, count in day.refused.items():
                 refused[why] = refused.get(why, 0) + count
-        nameless = sum(sum(day.refused.values()) for day in store.reception(house.warehouse, 0, since))
+        nameless = sum(sum(day.refused.values()) for day in store.reception(ctx.warehouse, 0, since))
     host = hit.host if hit else ""
     is_own = not host or any(host.removeprefix("www.") == h.removeprefix("www.") for h in site.names)
     return {
@@ -98,39 +98,39 @@ def _seen(house: House, caller: Caller, site: Site) -> dict[str, Any]:
 
 @post_form("/start/check", may="connections.edit")
 def start_check(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
 ) -> Response[str]:
     """Fetch the site's start page, and say what keeps it from being counted."""
-    chosen = site_for(house, caller, site)
-    page, problems = judged_within(house, chosen, caller.workspace_id)
+    chosen = site_for(ctx, caller, site)
+    page, problems = judged_within(ctx, chosen, caller.workspace_id)
     told = [(*(web.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems]
-    return framed(
-        request, house, caller, "collect/_check.html", site=chosen, problems=told, page=page
+    return render_page(
+        request, ctx, caller, "collect/_check.html", site=chosen, problems=told, page=page
     )  # fmt: skip
 
 
-def judged_within(house: House, site: Site, workspace: int) -> tuple[str, list[Problem]]:
+def judged_within(ctx: Context, site: Site, workspace: int) -> tuple[str, list[Problem]]:
     """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
 
     raises   UserError (429) when a limit is full
     """
     hostile = tries.Limit(f"site-check-hostile:{workspace}", *HOSTILE)
     # counted before the page is read, so that many at once do not slip past, and given back unless it was hostile
-    tries.take(house.database, tries.Limit(f"site-check:{workspace}", *CHECKS), hostile)
+    tries.take(ctx.database, tries.Limit(f"site-check:{workspace}", *CHECKS), hostile)
     problems: list[Problem] = []
     try:
-        page, problems = _checked(house, site)
+        page, problems = _checked(ctx, site)
     finally:
         if TOO_LONG not in problems:
-            tries.give_back(house.database, hostile)
+            tries.give_back(ctx.database, hostile)
     return page, problems
 
 
-def _checked(house: House, site: Site) -> tuple[str, list[Problem]]:
+def _checked(ctx: Context, site: Site) -> tuple[str, list[Problem]]:
     """The address that was looked at in the end, and what is wrong there."""
     host = site.hosts[0]
     try:
-        page = _fetched(host, house.settings.reach)
+        page = _fetched(host, ctx.config.reach)
     except SourceError as error:
         return host, [
             Problem(
@@ -168,16 +168,16 @@ def _fetched(host: str, allowed: str) -> WebPage:
         return fetch_page(f"http://{host}/", allowed)
 
 
-def steps(house: House, site: Site) -> list[FirstStep]:
+def steps(ctx: Context, site: Site) -> list[FirstStep]:
     """What this slice needs of a site to be complete."""
     return [
         FirstStep(
             id="hit", title="The first visit is counted", why="Put the script into the site, and open it.",
-            address="/start", act="reception.read", is_done=store.has_visits(house.warehouse, site),
+            address="/start", act="reception.read", is_done=store.has_visits(ctx.warehouse, site),
         ),
         FirstStep(
             id="goal", title="A main goal is chosen", why="Say what counts as success: an order, a lead, a sign-up.",
-            address="/goals", act="goals.edit", is_done=bool(store.main_goals(house.database, site.id)),
+            address="/goals", act="goals.edit", is_done=bool(store.main_goals(ctx.database, site.id)),
         ),
     ]  # fmt: skip
 

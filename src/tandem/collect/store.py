@@ -21,7 +21,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, in_utc, steps_of
 from tandem.collect import tables as t
-from tandem.collect.door import Salts, overlaps, yesterday_of
+from tandem.collect.ingest import Salts, overlaps, yesterday_of
 from tandem.collect.model.agents import agent_id, agent_of
 from tandem.collect.model.goal import Goal, checked_goal, main_by_orders
 from tandem.collect.model.long_visit import LastVisit, goes_on
@@ -136,7 +136,7 @@ def add_agents(warehouse: Warehouse, agents: Mapping[int, str]) -> None:
         warehouse.insert("agents", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
 
 
-def add_reception(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], int], batch: str) -> None:
+def add_ingestion(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], int], batch: str) -> None:
     """Add what a batch brought to the ledger of reception; once a batch."""
     if not counts:
         return
@@ -220,7 +220,7 @@ HINT = "hint_"
 """How the ledger's words begin for claims that are not believed; they are no part of its sum."""
 
 
-class ReceptionDay(msgspec.Struct, frozen=True, kw_only=True):
+class IngestionDay(msgspec.Struct, frozen=True, kw_only=True):
     """What came in on a day (UTC) and what became of it: received = stored + duplicates + refused.
 
     hints   claims of who somebody is that are stored, but not believed, by reason
@@ -244,7 +244,7 @@ class ReceptionDay(msgspec.Struct, frozen=True, kw_only=True):
         return self.stored - self.erased - self.in_store
 
 
-def reception(warehouse: Warehouse, site_id: int, since: date) -> list[ReceptionDay]:
+def reception(warehouse: Warehouse, site_id: int, since: date) -> list[IngestionDay]:
     """The ledger day by day, newest first. Site 0 is what named no known site."""
     bound = {"site": site_id, "since": since}
     outcomes: dict[date, dict[str, int]] = {}
@@ -252,7 +252,7 @@ def reception(warehouse: Warehouse, site_id: int, since: date) -> list[Reception
         outcomes.setdefault(on, {})[outcome] = count
     held = dict(warehouse.ask(_sql("stored_days"), bound).rows)
     return [
-        ReceptionDay(
+        IngestionDay(
             on=on,
             stored=of_day.pop("stored", 0) - of_day.pop("unstored", 0),  # counted first, put aside later
             duplicates=of_day.pop("duplicate", 0),
@@ -266,7 +266,7 @@ def reception(warehouse: Warehouse, site_id: int, since: date) -> list[Reception
     ]
 
 
-def newest_reception(warehouse: Warehouse) -> date | None:
+def newest_ingestion(warehouse: Warehouse) -> date | None:
     """The newest day of which the ledger tells; None when it is empty."""
     rows = warehouse.ask(_sql("newest_reception")).rows
     return rows[0][0] if rows and rows[0][1] else None
@@ -375,8 +375,8 @@ def _lengthen(
         return False
     bound = {"site": site.id, "visitor": near.visitor, **last._asdict()}
     asked = {**bound, "since": since, "currency": site.currency, "most_new": MOST_NEW + 1}
-    found = warehouse.ask(GOES_ON, asked, max_threads=1)
-    sums = dict(zip(found.names, found.rows[0], strict=True))
+    answer = warehouse.ask(GOES_ON, asked, max_threads=1)
+    sums = dict(zip(answer.names, answer.rows[0], strict=True))
     fresh = sorted((in_utc(at), key, is_report, campaign) for at, key, is_report, campaign in sums.pop("fresh"))
     is_exact = sums.pop("held") == last.held and sums.pop("facts") == sums.pop("known")
     if not is_exact or not 0 < len(fresh) <= MOST_NEW or not goes_on(last, fresh, sums.pop("last_campaign")):
@@ -577,9 +577,9 @@ def choose_main_by_orders(warehouse: Warehouse, db: Database, site: Site) -> Goa
     if not goals or any(g.is_main for g in goals):
         return None
     orders = dict(warehouse.ask(_sql("goals_with_orders"), {"site": site.id}).rows)
-    if found := main_by_orders(goals, orders):
-        choose_main(db, site, found.id, True)
-    return found
+    if goal := main_by_orders(goals, orders):
+        choose_main(db, site, goal.id, True)
+    return goal
 
 
 def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int | None = None) -> Goal:

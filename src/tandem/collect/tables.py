@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 goals = Table(
     "goals",
@@ -13,7 +13,7 @@ goals = Table(
     Column("kind", String(10), nullable=False),
     Column("match", String(300), nullable=False),
     Column("is_active", Boolean, nullable=False, server_default="1"),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("is_main", Boolean, nullable=False, server_default="0"),
     UniqueConstraint("site_id", "name"),
 )
@@ -32,6 +32,6 @@ healings = Table(
     Column("made_with", String(80), nullable=False),
     Column("next_range", Integer, nullable=False),
     Column("ranges", Integer, nullable=False),
-    Column("begun_at", Moment, nullable=False),
-    Column("done_at", Moment, nullable=True),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Column("done_at", UtcDateTime, nullable=True),
 )

@@ -107,8 +107,8 @@ class Spooled:
                 for entry in entries:
                     if entry.name.endswith((".seg", ".open")):
                         with suppress(FileNotFoundError):  # loaded meanwhile
-                            told = entry.stat()
-                            yield entry.path, told.st_ino, told.st_size
+                            stat_result = entry.stat()
+                            yield entry.path, stat_result.st_ino, stat_result.st_size
 
 
 def _two_digits(number: int) -> int:

@@ -7,76 +7,86 @@ from tandem.base import clock, log
 from tandem.base.errors import SourceError, UserError
 from tandem.connections import store
 from tandem.connections.model import Connection, Delivery, System
-from tandem.core.context import House
+from tandem.core.context import Context
 
 LONGEST_WAIT = timedelta(hours=1)
 _log = log.get("connections")
 
 
-def work_on_inbox(house: House) -> int:
+def work_on_inbox(ctx: Context) -> int:
     """Work on each delivery that waits; one that fails lets the others pass. Returns how many are done."""
     finished, held = 0, dict[int, Connection]()
-    for delivery in store.deliveries_waiting(house):
+    for delivery in store.deliveries_waiting(ctx):
         if delivery.connection_id not in held:
-            held[delivery.connection_id] = store.connection(house, delivery.connection_id)
-        finished += _handled(house, held[delivery.connection_id], delivery)
+            held[delivery.connection_id] = store.connection(ctx, delivery.connection_id)
+        finished += _handle(ctx, held[delivery.connection_id], delivery)
     return finished
 
 
-def _handled(house: House, held: Connection, delivery: Delivery) -> bool:
-    site, system = _site(house, held), _system(house, held)
+def _handle(ctx: Context, connection: Connection, delivery: Delivery) -> bool:
+    site, system = _site(ctx, connection), _system(ctx, connection)
     if site is None or system is None or system.handle is None:
-        store.done(house, delivery)
+        store.mark_done(ctx, delivery)
         return False
     try:
-        system.handle(house, site, held, delivery)
+        system.handle(ctx, site, connection, delivery)
     except (SourceError, UserError) as error:
-        store.failed(house, delivery, str(error))
-        _log.warning("connections.delivery_failed", system=held.system, delivery=delivery.id, why=type(error).__name__)
+        store.mark_failed(ctx, delivery, str(error))
+        _log.warning(
+            "connections.delivery_failed", system=connection.system, delivery=delivery.id, why=type(error).__name__
+        )
         return False
     except Exception as error:  # noqa: BLE001 - the edge: one delivery that breaks us must not stop the others
-        store.failed(house, delivery, f"{type(error).__name__}: this is a fault of Tandem; see its log.")
-        _log.error("connections.delivery_broke", system=held.system, delivery=delivery.id, exc_info=True)
+        store.mark_failed(ctx, delivery, f"{type(error).__name__}: this is a fault of Tandem; see its log.")
+        _log.error("connections.delivery_broke", system=connection.system, delivery=delivery.id, exc_info=True)
         return False
-    store.done(house, delivery)
+    store.mark_done(ctx, delivery)
     return True
 
 
-def poll_due(house: House) -> int:
+def poll_due(ctx: Context) -> int:
     """Ask each system whose time has come for what is new; returns the rows that came."""
-    return sum(_polled(house, held) for held in store.due(house))
+    return sum(_poll(ctx, connection) for connection in store.due(ctx))
 
 
-def _polled(house: House, held: Connection) -> int:
-    site, system = _site(house, held), _system(house, held)
+def _poll(ctx: Context, connection: Connection) -> int:
+    site, system = _site(ctx, connection), _system(ctx, connection)
     now = clock.now()
     if site is None or system is None or system.poll is None:
-        store.polled(house, held, now + timedelta(days=1), problem=held.problem)
+        store.mark_polled(ctx, connection, now + timedelta(days=1), problem=connection.problem)
         return 0
     try:
-        told = system.poll(house, site, held)
+        polled = system.poll(ctx, site, connection)
     except (SourceError, UserError) as error:
-        _postponed(house, held, system, str(error))
+        _postpone(ctx, connection, system, str(error))
         return 0
     except Exception as error:  # noqa: BLE001 - the edge: one system that breaks us must not stop the others
-        _log.error("connections.poll_broke", system=held.system, connection=held.id, exc_info=True)
-        _postponed(house, held, system, f"{type(error).__name__}: this is a fault of Tandem; see its log.")
+        _log.error("connections.poll_broke", system=connection.system, connection=connection.id, exc_info=True)
+        _postpone(ctx, connection, system, f"{type(error).__name__}: this is a fault of Tandem; see its log.")
         return 0
-    wait = timedelta(0) if told.is_more else timedelta(seconds=system.poll_every_s)
-    store.polled(house, held, clock.now() + wait, cursor=told.cursor)
-    _log.info("connections.polled", system=held.system, connection=held.id, rows=told.rows, is_more=told.is_more)
-    return told.rows
+    wait = timedelta(0) if polled.is_more else timedelta(seconds=system.poll_every_s)
+    store.mark_polled(ctx, connection, clock.now() + wait, cursor=polled.cursor)
+    _log.info(
+        "connections.polled",
+        system=connection.system,
+        connection=connection.id,
+        rows=polled.rows,
+        is_more=polled.is_more,
+    )
+    return polled.rows
 
 
-def _postponed(house: House, held: Connection, system: System, why: str) -> None:
-    wait = min(LONGEST_WAIT, timedelta(seconds=system.poll_every_s * 2 ** min(held.failures, 8)))
-    store.polled(house, held, clock.now() + wait, problem=why)
-    _log.warning("connections.poll_failed", system=held.system, connection=held.id, failures=held.failures + 1)
+def _postpone(ctx: Context, connection: Connection, system: System, why: str) -> None:
+    wait = min(LONGEST_WAIT, timedelta(seconds=system.poll_every_s * 2 ** min(connection.failures, 8)))
+    store.mark_polled(ctx, connection, clock.now() + wait, problem=why)
+    _log.warning(
+        "connections.poll_failed", system=connection.system, connection=connection.id, failures=connection.failures + 1
+    )
 
 
-def _site(house: House, held: Connection) -> Site | None:
-    return next((site for site in house.sites().values() if site.id == held.site_id), None)
+def _site(ctx: Context, connection: Connection) -> Site | None:
+    return next((site for site in ctx.sites().values() if site.id == connection.site_id), None)
 
 
-def _system(house: House, held: Connection) -> System | None:
-    return store.systems_of(house).get((held.area, held.system))
+def _system(ctx: Context, connection: Connection) -> System | None:
+    return store.systems_of(ctx).get((connection.area, connection.system))

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from tandem.accounts.model import Site
-from tandem.core.context import House
+from tandem.core.context import Context
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,8 +124,8 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     fields: tuple[Field, ...] = ()
     note: str = ""
     accept: Callable[[Connection, Incoming], Accepted] | None = None
-    handle: Callable[[House, Site, Connection, Delivery], None] | None = None
-    poll: Callable[[House, Site, Connection], Polled] | None = None
+    handle: Callable[[Context, Site, Connection, Delivery], None] | None = None
+    poll: Callable[[Context, Site, Connection], Polled] | None = None
     poll_every_s: float = 300.0
     can_push: bool = True
 

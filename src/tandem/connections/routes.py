@@ -1,4 +1,4 @@
-"""The page of connections, and the door for webhooks of outside systems."""
+"""The page of connections, and the address of webhooks of outside systems."""
 
 import hmac
 from typing import Annotated, Any
@@ -15,8 +15,8 @@ from tandem.base.sender import sender_of
 from tandem.connections import store
 from tandem.connections.model import Connection, Incoming, System, Systems
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -27,83 +27,85 @@ MOST_BYTES = 1 << 20
 @get_page("/connections", "Connections", icon="plug", group="Settings", may="connections.edit")
 def page(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     site: str | None = None,
     area: str = "",
     system: str = "",
 ) -> Response[str]:
-    return _page(request, house, caller, site_for(house, caller, site), store.systems_of(house).get((area, system)))
+    return _page(request, ctx, caller, site_for(ctx, caller, site), store.systems_of(ctx).get((area, system)))
 
 
 def _page(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, chosen: System | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, chosen: System | None = None
 ) -> Response[str]:
-    held = store.connections_of(house, site)
-    systems = store.systems_of(house)
-    return framed(
+    connections = store.connections_of(ctx, site)
+    systems = store.systems_of(ctx)
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "connections/connections.html",
         site=site,
-        held=held,
+        held=connections,
         systems=systems,
         by_area={area: [s for s in systems.values() if s.area == area] for area in AREAS},
         areas=AREAS,
         chosen=chosen,
-        waiting=store.waiting(house, [c.id for c in held]),
-        skipped=store.skipped_of(house, [c.id for c in held]),
-        hooks={c.id: store.hook_address(house, c) for c in held if _takes_hooks(systems, c)},
+        waiting=store.waiting(ctx, [c.id for c in connections]),
+        skipped=store.skipped_of(ctx, [c.id for c in connections]),
+        hooks={c.id: store.hook_address(ctx, c) for c in connections if _takes_hooks(systems, c)},
         now=clock.now(),
     )
 
 
-def _takes_hooks(systems: Systems, held: Connection) -> bool:
-    system = systems.get((held.area, held.system))
+def _takes_hooks(systems: Systems, connection: Connection) -> bool:
+    system = systems.get((connection.area, connection.system))
     return system is not None and system.accept is not None
 
 
 @post_form("/connections", may="connections.edit", status_code=201)
 def add(
-    request: Request[Any, Any, Any], house: House, caller: Caller, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    system = store.systems_of(house).get((data.get("area", ""), data.get("system", "")))
+    chosen = site_for(ctx, caller, site)
+    system = store.systems_of(ctx).get((data.get("area", ""), data.get("system", "")))
     if system is None:
         raise UserError("There is no such system.", "Choose one of the list.", status=404)
-    store.add(house, chosen, system, data.get("name", ""), data, caller.person_id)
-    return _page(request, house, caller, chosen)
+    store.add(ctx, chosen, system, data.get("name", ""), data, caller.user_id)
+    return _page(request, ctx, caller, chosen)
 
 
 @post_form("/connections/{number:int}", may="connections.edit")
 def change(
-    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    held = store.connection(house, number, chosen)
-    store.change(house, chosen, held, data.get("name", held.name), data, data.get("is_on") == "1", caller.person_id)
-    return _page(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    connection = store.connection(ctx, number, chosen)
+    store.change(
+        ctx, chosen, connection, data.get("name", connection.name), data, data.get("is_on") == "1", caller.user_id
+    )
+    return _page(request, ctx, caller, chosen)
 
 
 @post_form("/connections/{number:int}/poll", may="connections.edit")
 def poll(
-    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    held = store.connection(house, number, chosen)
-    store.poll_now(house, held)
-    store.try_again(house, held)
-    return _page(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    connection = store.connection(ctx, number, chosen)
+    store.poll_now(ctx, connection)
+    store.try_again(ctx, connection)
+    return _page(request, ctx, caller, chosen)
 
 
 @post_form("/connections/{number:int}/remove", may="connections.edit")
 def remove(
-    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    store.remove(house, chosen, store.connection(house, number, chosen), caller.person_id)
-    return _page(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    store.remove(ctx, chosen, store.connection(ctx, number, chosen), caller.user_id)
+    return _page(request, ctx, caller, chosen)
 
 
 @route(
@@ -115,36 +117,36 @@ def remove(
     status_code=200,
     include_in_schema=False,
 )
-def hook(request: Request[Any, Any, Any], house: House, number: int, token: str, body: bytes) -> Response[str]:
+def hook(request: Request[Any, Any, Any], ctx: Context, number: int, token: str, body: bytes) -> Response[str]:
     """A webhook: believed if its signature fits, on disk before it is answered, worked on later by a job."""
-    held = store.connection(house, number)
-    if not hmac.compare_digest(token.encode(), store.hook_token(house, held).encode()):
+    connection = store.connection(ctx, number)
+    if not hmac.compare_digest(token.encode(), store.hook_token(ctx, connection).encode()):
         raise UserError("There is no such connection.", "Copy the address from the page Connections.", status=404)
-    system = store.systems_of(house).get((held.area, held.system))
-    if system is None or system.accept is None or not held.is_on:
+    system = store.systems_of(ctx).get((connection.area, connection.system))
+    if system is None or system.accept is None or not connection.is_on:
         raise UserError("This connection takes no webhooks.", "Switch it on, or let it be polled.", status=409)
     if len(body) > MOST_BYTES:
         raise UserError("The webhook is larger than 1 MB.", "Send fewer records at once.", status=413)
-    incoming = incoming_of(house, request, body)
-    accepted = system.accept(held, incoming)
+    incoming = incoming_of(ctx, request, body)
+    accepted = system.accept(connection, incoming)
     if accepted.key:
-        store.keep_delivery(house, held, accepted.key, incoming)
+        store.keep_delivery(ctx, connection, accepted.key, incoming)
     return Response(accepted.answer, media_type=accepted.media_type)
 
 
-def incoming_of(house: House, request: Request[Any, Any, Any], body: bytes) -> Incoming:
+def incoming_of(ctx: Context, request: Request[Any, Any, Any], body: bytes) -> Incoming:
     """A request as the slices' checks see it. The address is the public one, which is what senders sign."""
     query = str(request.url.query or "")
     is_form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
     form = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True) if is_form else []
     return Incoming(
         method=str(request.method),
-        url=house.settings.base_url + request.url.path + (f"?{query}" if query else ""),
+        url=ctx.config.base_url + request.url.path + (f"?{query}" if query else ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         query=tuple(parse_qsl(query, keep_blank_values=True)),
         form=tuple(form),
         body=body,
-        sender=sender_of(request.scope, house.proxies),
+        sender=sender_of(request.scope, ctx.proxies),
     )
 
 

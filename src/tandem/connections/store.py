@@ -18,7 +18,7 @@ from tandem.connections.http import is_sealed_on_its_way
 from tandem.connections.model import Connection, Delivery, Incoming, Skipped, SkippedRecord, System, Systems
 from tandem.connections.tables import connections as t
 from tandem.connections.tables import inbox, skipped_records
-from tandem.core.context import House
+from tandem.core.context import Context
 
 LONGEST_WAIT = timedelta(hours=1)
 GIVEN_UP_AFTER = timedelta(days=7)
@@ -35,13 +35,13 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def systems_of(house: House) -> Systems:
+def systems_of(ctx: Context) -> Systems:
     """The outside systems that slices can speak to, by area and id."""
-    return house.systems
+    return ctx.systems
 
 
 def add(
-    house: House, site: Site, system: System, name: str, given: Mapping[str, str], by: int | None = None
+    ctx: Context, site: Site, system: System, name: str, given: Mapping[str, str], by: int | None = None
 ) -> Connection:
     """Connect a site to an outside system.
 
@@ -49,41 +49,41 @@ def add(
     """
     settings, secrets = _parted(system, given)
     _must_be_whole(system, {**settings, **secrets})
-    _must_be_sealed_on_its_way(house, system, {**settings, **secrets})
+    _must_be_sealed_on_its_way(ctx, system, {**settings, **secrets})
     now = clock.now()
     values = {
         "site_id": site.id, "area": system.area, "system": system.id, "name": name.strip()[:200] or system.label,
-        "settings": settings, "sealed": _sealed(house, secrets), "cursor": {}, "is_on": True, "made_at": now,
+        "settings": settings, "sealed": _sealed(ctx, secrets), "cursor": {}, "is_on": True, "made_at": now,
         "next_at": now, "failures": 0, "problem": "",
     }  # fmt: skip
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         made = c.execute(insert(t).values(**values))
         number = int(made.inserted_primary_key[0])  # type: ignore[index]
         note(c, site.workspace_id, by, "connections.added", f"{system.area}/{system.id}", name=values["name"])
-    return connection(house, number)
+    return connection(ctx, number)
 
 
 def change(
-    house: House, site: Site, held: Connection, name: str, given: Mapping[str, str], is_on: bool, by: int | None = None
+    ctx: Context, site: Site, held: Connection, name: str, given: Mapping[str, str], is_on: bool, by: int | None = None
 ) -> Connection:
     """Set a connection anew; a secret left empty stays as it was. It is polled again at once.
 
     raises   UserError when its address changes and a secret is not given anew: whoever may edit a connection must not
              have the secrets of somebody else sent to a server of their own
     """
-    system = systems_of(house)[held.area, held.system]
+    system = systems_of(ctx)[held.area, held.system]
     settings, secrets = _parted(system, given)
     kept = {f.name: held.setting(f.name) for f in system.fields if f.is_secret and held.setting(f.name)}
     given_anew = {key: value for key, value in secrets.items() if value}
     secrets = kept | given_anew
     _must_be_whole(system, {**settings, **secrets})
-    _must_be_sealed_on_its_way(house, system, {**settings, **secrets})
+    _must_be_sealed_on_its_way(ctx, system, {**settings, **secrets})
     _must_be_given_anew(system, held, {**settings, **secrets}, set(kept) - set(given_anew))
     values = {
-        "name": name.strip()[:200] or system.label, "settings": settings, "sealed": _sealed(house, secrets),
+        "name": name.strip()[:200] or system.label, "settings": settings, "sealed": _sealed(ctx, secrets),
         "is_on": is_on, "failures": 0, "problem": "", "next_at": clock.now(),
     }  # fmt: skip
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         c.execute(update(t).where(t.c.id == held.id).values(**values))
         before = {f.name: held.setting(f.name) for f in system.fields if not f.is_secret}
         changed: dict[str, Any] = differences(before, settings)
@@ -91,19 +91,26 @@ def change(
         if fresh := sorted(n for n, value in given_anew.items() if value != held.setting(n)):
             changed["secrets"] = fresh  # which ones, never what they are
         note(c, site.workspace_id, by, "connections.changed", f"{held.area}/{held.system}", **changed)
-    return connection(house, held.id)
+    return connection(ctx, held.id)
 
 
-def remove(house: House, site: Site, held: Connection, by: int | None = None) -> None:
+def remove(ctx: Context, site: Site, connection: Connection, by: int | None = None) -> None:
     """Forget a connection, its secrets and what waits in its inbox; what it brought stays."""
-    with house.database.write() as c:
-        c.execute(delete(inbox).where(inbox.c.connection_id == held.id))
-        c.execute(delete(skipped_records).where(skipped_records.c.connection_id == held.id))
-        c.execute(delete(t).where(t.c.id == held.id))
-        note(c, site.workspace_id, by, "connections.removed", f"{held.area}/{held.system}", name=held.name)
+    with ctx.database.write() as c:
+        c.execute(delete(inbox).where(inbox.c.connection_id == connection.id))
+        c.execute(delete(skipped_records).where(skipped_records.c.connection_id == connection.id))
+        c.execute(delete(t).where(t.c.id == connection.id))
+        note(
+            c,
+            site.workspace_id,
+            by,
+            "connections.removed",
+            f"{connection.area}/{connection.system}",
+            name=connection.name,
+        )
 
 
-def connection(house: House, number: int, site: Site | None = None) -> Connection:
+def connection(ctx: Context, number: int, site: Site | None = None) -> Connection:
     """One connection, of this site if one is named.
 
     raises   UserError (404) when there is none
@@ -111,137 +118,139 @@ def connection(house: House, number: int, site: Site | None = None) -> Connectio
     query = select(t).where(t.c.id == number)
     if site is not None:
         query = query.where(t.c.site_id == site.id)
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         row = c.execute(query).first()
     if row is None:
         raise UserError("There is no such connection.", "Look at the page Connections.", status=404)
-    return _connection(house, row)
+    return _connection(ctx, row)
 
 
-def connections_of(house: House, site: Site | None = None, area: str = "") -> list[Connection]:
+def connections_of(ctx: Context, site: Site | None = None, area: str = "") -> list[Connection]:
     """The connections of a site (or of all), of one area (or of all)."""
     query = select(t).order_by(t.c.area, t.c.system, t.c.id)
     if site is not None:
         query = query.where(t.c.site_id == site.id)
     if area:
         query = query.where(t.c.area == area)
-    with house.database.read() as c:
-        return [_connection(house, row) for row in c.execute(query)]
+    with ctx.database.read() as c:
+        return [_connection(ctx, row) for row in c.execute(query)]
 
 
-def due(house: House) -> list[Connection]:
+def due(ctx: Context) -> list[Connection]:
     """The connections whose time to be polled has come, the longest waiting first."""
     query = select(t).where(t.c.is_on, t.c.next_at <= clock.now()).order_by(t.c.next_at)
-    with house.database.read() as c:
-        return [_connection(house, row) for row in c.execute(query)]
+    with ctx.database.read() as c:
+        return [_connection(ctx, row) for row in c.execute(query)]
 
 
-def polled(
-    house: House, held: Connection, next_at: datetime, cursor: Mapping[str, Any] | None = None, problem: str = ""
+def mark_polled(
+    ctx: Context, connection: Connection, next_at: datetime, cursor: Mapping[str, Any] | None = None, problem: str = ""
 ) -> None:
     """Note how a poll went. The cursor moves on only with one that went well."""
     now = clock.now()
     values: dict[str, Any] = {"polled_at": now, "next_at": next_at, "problem": problem[:1000]}
-    values["failures"] = held.failures + 1 if problem else 0
+    values["failures"] = connection.failures + 1 if problem else 0
     if not problem:
         values["ok_at"] = now
     if cursor is not None:
         values["cursor"] = dict(cursor)
-    with house.database.write() as c:
-        c.execute(update(t).where(t.c.id == held.id).values(**values))
+    with ctx.database.write() as c:
+        c.execute(update(t).where(t.c.id == connection.id).values(**values))
 
 
-def poll_now(house: House, held: Connection) -> None:
+def poll_now(ctx: Context, connection: Connection) -> None:
     """Poll at the next turn, whatever was planned."""
-    with house.database.write() as c:
-        c.execute(update(t).where(t.c.id == held.id).values(next_at=clock.now()))
+    with ctx.database.write() as c:
+        c.execute(update(t).where(t.c.id == connection.id).values(next_at=clock.now()))
 
 
-def poll_afresh(house: House, held: Connection) -> None:
+def poll_afresh(ctx: Context, connection: Connection) -> None:
     """Fetch everything again from the beginning, at the next turn."""
-    with house.database.write() as c:
-        c.execute(update(t).where(t.c.id == held.id).values(next_at=clock.now(), cursor={}))
+    with ctx.database.write() as c:
+        c.execute(update(t).where(t.c.id == connection.id).values(next_at=clock.now(), cursor={}))
 
 
 # ── webhooks ──
 
 
-def hook_token(house: House, held: Connection) -> str:
-    """The secret part of a connection's webhook address; made from the house's own, so it need not be stored."""
-    told = f"in:{held.id}:{clock.to_ms(held.made_at)}"
-    return hmac.new(house.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
+def hook_token(ctx: Context, connection: Connection) -> str:
+    """The secret part of a connection's webhook address; made from the installation's own, so it need not be stored."""
+    told = f"in:{connection.id}:{clock.to_ms(connection.made_at)}"
+    return hmac.new(ctx.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def hook_address(house: House, held: Connection) -> str:
-    return f"{house.settings.base_url}/hooks/in/{held.id}/{hook_token(house, held)}"
+def hook_address(ctx: Context, connection: Connection) -> str:
+    return f"{ctx.config.base_url}/hooks/in/{connection.id}/{hook_token(ctx, connection)}"
 
 
-def keep_delivery(house: House, held: Connection, key: str, incoming: Incoming) -> bool:
+def keep_delivery(ctx: Context, connection: Connection, key: str, incoming: Incoming) -> bool:
     """Keep a webhook until it is worked on; committed when this returns. False when its key came before."""
     told = msgspec.json.encode((incoming.query, incoming.form, incoming.body)).decode()
     now = clock.now()
     values = {
-        "connection_id": held.id, "key": _short(key), "received_at": now, "sealed": house.vault.seal(told).encode(),
+        "connection_id": connection.id, "key": _short(key), "received_at": now, "sealed": ctx.vault.seal(told).encode(),
         "tries": 0, "next_at": now, "problem": "", "done_at": None,
     }  # fmt: skip
     try:
-        with house.database.write() as c:
+        with ctx.database.write() as c:
             c.execute(insert(inbox).values(**values))
     except IntegrityError:
         return False
     return True
 
 
-def deliveries_waiting(house: House, most: int = 200) -> list[Delivery]:
+def deliveries_waiting(ctx: Context, most: int = 200) -> list[Delivery]:
     """Deliveries whose turn has come, in the order in which they came."""
     query = (
         select(inbox).where(inbox.c.done_at.is_(None), inbox.c.next_at <= clock.now()).order_by(inbox.c.id).limit(most)
     )
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         rows = c.execute(query).all()
-    return [_delivery(house, row) for row in rows]
+    return [_delivery(ctx, row) for row in rows]
 
 
-def done(house: House, delivery: Delivery) -> None:
+def mark_done(ctx: Context, delivery: Delivery) -> None:
     """Forget what a delivery said; its key stays for a while, so that it is not taken twice."""
     values = {"done_at": clock.now(), "sealed": b"", "problem": ""}
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         c.execute(update(inbox).where(inbox.c.id == delivery.id).values(**values))
 
 
-def failed(house: House, delivery: Delivery, why: str) -> None:
+def mark_failed(ctx: Context, delivery: Delivery, why: str) -> None:
     """Try a delivery again later: after 2, 4, 8 … seconds, at most an hour; no more after a week."""
     now = clock.now()
     wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(delivery.tries + 1, 12)))
     if now - delivery.received_at > GIVEN_UP_AFTER:
         wait = timedelta(days=36_500)
     values = {"tries": delivery.tries + 1, "next_at": now + wait, "problem": why[:1000]}
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         c.execute(update(inbox).where(inbox.c.id == delivery.id).values(**values))
 
 
-def try_again(house: House, held: Connection) -> None:
+def try_again(ctx: Context, connection: Connection) -> None:
     """Work on everything that waits in this connection's inbox at the next turn."""
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         c.execute(
-            update(inbox).where(inbox.c.connection_id == held.id, inbox.c.done_at.is_(None)).values(next_at=clock.now())
+            update(inbox)
+            .where(inbox.c.connection_id == connection.id, inbox.c.done_at.is_(None))
+            .values(next_at=clock.now())
         )
 
 
-def waiting(house: House, connection_ids: Iterable[int]) -> dict[int, Waiting]:
+def waiting(ctx: Context, connection_ids: Iterable[int]) -> dict[int, Waiting]:
     """How much waits in each inbox, and the last problem there."""
     query = (
         select(inbox.c.connection_id, func.count(), func.max(inbox.c.problem))
         .where(inbox.c.connection_id.in_(list(connection_ids)), inbox.c.done_at.is_(None))
         .group_by(inbox.c.connection_id)
     )
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         return {number: Waiting(count=count, problem=problem or "") for number, count, problem in c.execute(query)}
 
 
-def forget_old(house: House) -> None:
+def forget_old(ctx: Context) -> None:
     """Forget the keys of deliveries that were worked on long ago, and records that were skipped long ago."""
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         c.execute(delete(inbox).where(inbox.c.done_at < clock.now() - KEYS_KEPT))
         c.execute(delete(skipped_records).where(skipped_records.c.at < clock.now() - KEYS_KEPT))
 
@@ -250,15 +259,15 @@ def forget_old(house: House) -> None:
 
 
 def note_skipped(
-    house: House, held: Connection, skipped: Mapping[str, SkippedRecord], read: Iterable[str] = ()
+    ctx: Context, connection: Connection, skipped: Mapping[str, SkippedRecord], read: Iterable[str] = ()
 ) -> None:
     """Note which records were skipped and why, by a key of each; those that were `read` meanwhile are skipped no more.
 
     The sentences quote what a record says, which may be personal: they lie sealed, and go after 90 days.
     """
     t_ = skipped_records
-    ours = t_.c.connection_id == held.id
-    with house.database.read() as c:
+    ours = t_.c.connection_id == connection.id
+    with ctx.database.read() as c:
         known = {row.key for row in c.execute(select(t_.c.key).where(ours))}
     fresh = {_digest(key): one for key, one in list(skipped.items())[-MOST_SKIPPED:]}
     gone = known & ({_digest(key) for key in read} | set(fresh)) if known else set[str]()
@@ -266,10 +275,15 @@ def note_skipped(
         return
     now = clock.now()
     rows = [
-        {"connection_id": held.id, "key": key, "at": now, "sealed": house.vault.seal(msgspec.json.encode(one).decode())}
+        {
+            "connection_id": connection.id,
+            "key": key,
+            "at": now,
+            "sealed": ctx.vault.seal(msgspec.json.encode(one).decode()),
+        }
         for key, one in fresh.items()
     ]
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         if gone:
             c.execute(delete(t_).where(ours, t_.c.key.in_(gone)))  # no more than are kept
         if rows:
@@ -279,7 +293,7 @@ def note_skipped(
             c.execute(delete(t_).where(ours, t_.c.key.not_in(kept)))
 
 
-def skipped_of(house: House, connection_ids: Iterable[int]) -> dict[int, Skipped]:
+def skipped_of(ctx: Context, connection_ids: Iterable[int]) -> dict[int, Skipped]:
     """What was skipped of each of these connections; those of which nothing was are left out."""
     t_ = skipped_records
     query = (
@@ -287,7 +301,7 @@ def skipped_of(house: House, connection_ids: Iterable[int]) -> dict[int, Skipped
         .where(t_.c.connection_id.in_(list(connection_ids)))
         .group_by(t_.c.connection_id)
     )
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         counts = {int(number): int(count) for number, count in c.execute(query)}
         newest = {
             number: c.execute(
@@ -299,7 +313,7 @@ def skipped_of(house: House, connection_ids: Iterable[int]) -> dict[int, Skipped
     return {
         number: Skipped(
             count=count,
-            newest=[msgspec.json.decode(house.vault.open(one), type=SkippedRecord) for one in newest[number]],
+            newest=[msgspec.json.decode(ctx.vault.open(one), type=SkippedRecord) for one in newest[number]],
         )
         for number, count in counts.items()
     }
@@ -327,9 +341,9 @@ def _must_be_whole(system: System, values: Mapping[str, str]) -> None:
             raise UserError("“%(value)s” is too long.", "Shorten it.", value=field.label)
 
 
-def _must_be_sealed_on_its_way(house: House, system: System, values: Mapping[str, str]) -> None:
+def _must_be_sealed_on_its_way(ctx: Context, system: System, values: Mapping[str, str]) -> None:
     for field in system.fields:
-        if field.is_address and not is_sealed_on_its_way(values.get(field.name, ""), house.settings.reach):
+        if field.is_address and not is_sealed_on_its_way(values.get(field.name, ""), ctx.config.reach):
             raise UserError(
                 "“%(field)s” has no https, so the secrets could be read on their way.",
                 "Write it with https://; the operator may allow a host of your own network in TANDEM_REACH.",
@@ -337,10 +351,10 @@ def _must_be_sealed_on_its_way(house: House, system: System, values: Mapping[str
             )
 
 
-def _must_be_given_anew(system: System, held: Connection, values: Mapping[str, str], kept: set[str]) -> None:
+def _must_be_given_anew(system: System, connection: Connection, values: Mapping[str, str], kept: set[str]) -> None:
     """Secrets go to the address that they were given for, and to no other."""
     is_moved = any(
-        f.is_address and values.get(f.name, "").rstrip("/") != held.setting(f.name, f.default).rstrip("/")
+        f.is_address and values.get(f.name, "").rstrip("/") != connection.setting(f.name, f.default).rstrip("/")
         for f in system.fields
     )
     labels = [f.label for f in system.fields if f.name in kept and not f.is_address]
@@ -352,18 +366,18 @@ def _must_be_given_anew(system: System, held: Connection, values: Mapping[str, s
         )
 
 
-def _sealed(house: House, secrets: Mapping[str, str]) -> str:
-    return house.vault.seal(msgspec.json.encode(secrets).decode()) if any(secrets.values()) else ""
+def _sealed(ctx: Context, secrets: Mapping[str, str]) -> str:
+    return ctx.vault.seal(msgspec.json.encode(secrets).decode()) if any(secrets.values()) else ""
 
 
-def _connection(house: House, row: Any) -> Connection:
-    secrets = msgspec.json.decode(house.vault.open(row.sealed), type=dict[str, str]) if row.sealed else {}
+def _connection(ctx: Context, row: Any) -> Connection:
+    secrets = msgspec.json.decode(ctx.vault.open(row.sealed), type=dict[str, str]) if row.sealed else {}
     names = [n for n in Connection.__struct_fields__ if n != "settings"]
     return Connection(settings={**row.settings, **secrets}, **{n: row._mapping[n] for n in names})
 
 
-def _delivery(house: House, row: Any) -> Delivery:
-    query, form, body = msgspec.json.decode(house.vault.open(row.sealed.decode()), type=tuple[_Pairs, _Pairs, bytes])
+def _delivery(ctx: Context, row: Any) -> Delivery:
+    query, form, body = msgspec.json.decode(ctx.vault.open(row.sealed.decode()), type=tuple[_Pairs, _Pairs, bytes])
     names = ("id", "connection_id", "key", "received_at", "tries")
     return Delivery(query=query, form=form, body=body, **{n: row._mapping[n] for n in names})
 

@@ -15,7 +15,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 connections = Table(
     "connections",
@@ -29,10 +29,10 @@ connections = Table(
     Column("sealed", Text, nullable=False),
     Column("cursor", JSON, nullable=False),
     Column("is_on", Boolean, nullable=False),
-    Column("made_at", Moment, nullable=False),
-    Column("polled_at", Moment, nullable=True),
-    Column("ok_at", Moment, nullable=True),
-    Column("next_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("polled_at", UtcDateTime, nullable=True),
+    Column("ok_at", UtcDateTime, nullable=True),
+    Column("next_at", UtcDateTime, nullable=False),
     Column("failures", Integer, nullable=False),
     Column("problem", Text, nullable=False),
 )
@@ -42,7 +42,7 @@ skipped_records = Table(
     METADATA,
     Column("connection_id", ForeignKey("connections.id", ondelete="CASCADE"), primary_key=True),
     Column("key", String(64), primary_key=True),
-    Column("at", Moment, nullable=False),
+    Column("at", UtcDateTime, nullable=False),
     Column("sealed", Text, nullable=False),
 )
 
@@ -53,12 +53,12 @@ inbox = Table(
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
     Column("connection_id", ForeignKey("connections.id"), nullable=False),
     Column("key", String(200), nullable=False),
-    Column("received_at", Moment, nullable=False),
+    Column("received_at", UtcDateTime, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("tries", Integer, nullable=False),
-    Column("next_at", Moment, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
     Column("problem", Text, nullable=False),
-    Column("done_at", Moment, nullable=True),
+    Column("done_at", UtcDateTime, nullable=True),
     UniqueConstraint("connection_id", "key"),
     Index("ix_inbox_waiting", "done_at", "next_at"),
 )

@@ -8,7 +8,7 @@ from tandem.accounts.model import AuditEntry, Site
 from tandem.accounts.store import note
 from tandem.base.hosts import own_letters
 from tandem.core.auth import Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 
 ACTS: dict[str, str] = {
     "people.added": "User added",
@@ -115,8 +115,8 @@ def _said(value: Any) -> str:
     return "—" if value in (None, "") else str(value)
 
 
-def note_act(house: House, caller: Caller, site: Site, act: str, what: str, **detail: object) -> None:
+def note_act(ctx: Context, caller: Caller, site: Site, act: str, what: str, **detail: object) -> None:
     """Add a line of its own to the audit log, before the deed: nobody sees what the log does not know of."""
     detail |= {"site": site.key} | ({"token": caller.token.name} if caller.token is not None else {})
-    with house.database.write() as c:
-        note(c, site.workspace_id, caller.person_id, act, what, **detail)
+    with ctx.database.write() as c:
+        note(c, site.workspace_id, caller.user_id, act, what, **detail)

@@ -13,12 +13,12 @@ from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 
 from tandem.accounts import store
-from tandem.accounts.model import LANGUAGES, ApiToken, Person, Site
+from tandem.accounts.model import LANGUAGES, ApiToken, Site, User
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
 from tandem.base.web import LANGUAGE_OF_CALLER
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import ANYONE, SIGNED_IN
 
 COOKIE = "tandem_sign_in"
@@ -34,18 +34,18 @@ class NotSignedIn(UserError):
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
-    """Who stands behind a request: a person who signed in, or a program with a token."""
+    """Who stands behind a request: a user who signed in, or a program with a token."""
 
     workspace_id: int
-    person: Person | None
+    user: User | None
     token: ApiToken | None
     csrf: str
     language: str
     theme: str
 
     def may(self, act: str) -> bool:
-        if self.person is not None:
-            return self.person.may(act)
+        if self.user is not None:
+            return self.user.may(act)
         return self.token is not None and self.token.may(act)
 
     def must(self, act: str) -> None:
@@ -56,24 +56,24 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
                     "Whoever made this token may not %(deed)s any more.", "Ask somebody who may for a token of theirs.",
                     403, deed=DEEDS[act],
                 )  # fmt: skip
-            if self.person is None:
+            if self.user is None:
                 raise _token_refused(act)
             raise UserError(
                 "Your role (%(role)s) may not %(deed)s.", "Ask an admin of the workspace.", 403,
-                role=self.person.role.title(), deed=DEEDS[act],
+                role=self.user.role.title(), deed=DEEDS[act],
             )  # fmt: skip
 
     @property
     def lens(self) -> str:
-        return SIDES[self.person.role] if self.person else "marketing"
+        return SIDES[self.user.role] if self.user else "marketing"
 
     @property
-    def person_id(self) -> int | None:
-        return self.person.id if self.person else None
+    def user_id(self) -> int | None:
+        return self.user.id if self.user else None
 
     @property
     def name(self) -> str:
-        return self.person.name if self.person else self.token.name if self.token else ""
+        return self.user.name if self.user else self.token.name if self.token else ""
 
 
 def _token_refused(act: str) -> UserError:
@@ -88,47 +88,45 @@ def _token_refused(act: str) -> UserError:
 _ASKS = "tandem.caller"
 
 
-def caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
+def caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
     """Who asks.
 
     raises   NotSignedIn; UserError (403) when a browser sends a change without our page's proof
     """
     known: Caller | None = request.scope["state"].get(_ASKS)  # where `guard` has looked already
-    caller = known or _caller_of(request, house)
+    caller = known or _caller_of(request, ctx)
     request.scope["state"][LANGUAGE_OF_CALLER] = caller.language  # errors are told in it too
     return caller
 
 
-def _caller_of(request: Request[Any, Any, Any], house: House) -> Caller:
+def _caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
     header = request.headers.get("authorization", "")
     if header.lower().startswith("bearer "):
-        token = store.token_of(house.database, header[7:].strip())
+        token = store.token_of(ctx.database, header[7:].strip())
         if token is None:
             raise UserError(
                 "This API token is unknown, expired or revoked.", "Make a new one in the settings.", status=401
             )
-        return Caller(workspace_id=token.workspace_id, person=None, token=token, csrf="", language="en", theme="auto")
+        return Caller(workspace_id=token.workspace_id, user=None, token=token, csrf="", language="en", theme="auto")
     cookie = request.cookies.get(COOKIE, "")
-    person = store.person_signed_in(house.database, cookie) if cookie else None
-    if person is None:
+    user = store.user_signed_in(ctx.database, cookie) if cookie else None
+    if user is None:
         raise NotSignedIn()
-    csrf = csrf_of(house, cookie)
+    csrf = csrf_of(ctx, cookie)
     if request.method not in SAFE_METHODS:
         check_origin(request)
         _check_csrf(request, csrf)
     chosen = request.cookies.get("tandem_language", "")
-    language = chosen if chosen in LANGUAGES else person.language
-    return Caller(
-        workspace_id=person.workspace_id, person=person, token=None, csrf=csrf, language=language, theme=person.theme
-    )
+    language = chosen if chosen in LANGUAGES else user.language
+    return Caller(workspace_id=user.workspace_id, user=user, token=None, csrf=csrf, language=language, theme=user.theme)
 
 
-def sender_address(request: Request[Any, Any, Any], house: House) -> str:
+def sender_address(request: Request[Any, Any, Any], ctx: Context) -> str:
     """The address a request came from; behind our own proxy it is not the proxy's, which all people share."""
-    return sender_of(request.scope, house.proxies)
+    return sender_of(request.scope, ctx.proxies)
 
 
-def guard(house: House) -> Guard:
+def guard(ctx: Context) -> Guard:
     """The guard of all routes: whoever may not is told so before anything of what they send is read."""
 
     async def may_enter(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
@@ -138,7 +136,7 @@ def guard(house: House) -> Guard:
         if ANYONE in acts:
             return
         request = Request[Any, Any, Any](connection.scope)
-        connection.scope["state"][_ASKS] = caller = await sync_to_thread(_caller_of, request, house)
+        connection.scope["state"][_ASKS] = caller = await sync_to_thread(_caller_of, request, ctx)
         connection.scope["state"][LANGUAGE_OF_CALLER] = caller.language
         for act in acts:
             if act != SIGNED_IN:
@@ -156,9 +154,9 @@ def acts_of(opt: Mapping[str, Any]) -> tuple[str, ...]:
     return (may,) if isinstance(may, str) else may
 
 
-def csrf_of(house: House, cookie: str) -> str:
+def csrf_of(ctx: Context, cookie: str) -> str:
     """The proof that a form came from our page: bound to the sign-in, useless without it."""
-    return hmac.new(house.secret, b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(ctx.secret, b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def _check_csrf(request: Request[Any, Any, Any], expected: str) -> None:
@@ -178,12 +176,12 @@ def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any,
         raise UserError("This request came from another site.", "Do it on Tandem's own page.", status=403)
 
 
-def site_for(house: House, caller: Caller, key: str | None) -> Site:
+def site_for(ctx: Context, caller: Caller, key: str | None) -> Site:
     """The site asked for, or the workspace's first; a token bound to a site sees that one only.
 
     raises   UserError when there is none
     """
-    sites = [s for s in house.sites().values() if s.workspace_id == caller.workspace_id]
+    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id]
     if caller.token is not None and caller.token.site_id is not None:
         sites = [s for s in sites if s.id == caller.token.site_id]
     if key:

@@ -1,17 +1,17 @@
-"""What every request and job is handed: settings, both stores, the query runner, and what slices offer each other."""
+"""What every request and job is handed: configuration, stores, query runner, and what slices offer each other."""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tandem.accounts.model import Person, Site
+from tandem.accounts.model import Site, User
 from tandem.accounts.store import all_sites, secret
+from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.jobs import Jobs
-from tandem.base.progress import Works
+from tandem.base.progress import ProgressRegistry
 from tandem.base.sender import Proxies
-from tandem.base.settings import Settings
 from tandem.base.vault import open_vault
 from tandem.base.warehouse import Warehouse
 from tandem.core.query import Filter, QueryRunner
@@ -35,29 +35,29 @@ class Offers:
         """How far this site's visits are derived again; None while they are not (collect)."""
         self.read_filter: Callable[[str], tuple[Filter, str] | None] = lambda text: None
         """A filter as addresses write it, and what it filters by in words; None for what is no filter (board)."""
-        self.warn_user: Callable[[Person, str, str], None] = lambda user, kind, agent: None
+        self.warn_user: Callable[[User, str, str], None] = lambda user, kind, agent: None
         """Tell somebody what was done with their account, and in which browser (settings)."""
         self.demo_sign_ins: list[tuple[str, str, str]] = []
         """Role, e-mail and password of whoever lives in the demo; the sign-in form shows them."""
 
 
-class House:
+class Context:
     """What a request or a job may use."""
 
     def __init__(
-        self, settings: Settings, warehouse: Warehouse, database: Database, slices: Sequence["Slice"] = (),
+        self, config: Config, warehouse: Warehouse, database: Database, slices: Sequence["Slice"] = (),
         runner: QueryRunner | None = None,
     ) -> None:  # fmt: skip
-        self.settings, self.warehouse, self.database = settings, warehouse, database
+        self.config, self.warehouse, self.database = config, warehouse, database
         self.slices, self._runner = tuple(slices), runner
         self.systems = {(system.area, system.id): system for s in self.slices for system in s.systems}
         """The outside systems that slices can speak to, by area and id."""
         self.pages = [page for s in self.slices for page in s.pages]
         """All pages, in the order of the menu."""
         self.secret = secret(database, "house")
-        self.vault = open_vault(settings.folder, settings.key)
-        self.proxies = Proxies(settings.proxies)
-        self.offers, self.progress = Offers(), Works()
+        self.vault = open_vault(config.folder, config.key)
+        self.proxies = Proxies(config.proxies)
+        self.offers, self.progress = Offers(), ProgressRegistry()
         self.jobs: Jobs | None = None
         """The jobs of this process; None in a process that runs none."""
         self.loading = threading.RLock()

@@ -5,11 +5,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import tables as t
-from tandem.accounts.model import Person, Site
+from tandem.accounts.model import Site, User
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.core.auth import Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import FirstStep
 
 ORDER = ("hit", "goal", "changes", "ads", "crm", "calls")
@@ -31,32 +31,32 @@ class FirstSteps(msgspec.Struct, frozen=True):
         return sum(step.is_done for step in self.steps)
 
 
-def first_steps(house: House, caller: Caller, site: Site) -> FirstSteps:
+def first_steps(ctx: Context, caller: Caller, site: Site) -> FirstSteps:
     """How far the record of a site is. A complete one is remembered, so that the board asks nothing any more."""
-    complete = house.state(CompleteRecords)
-    key = (site.id, caller.person.role if caller.person else "")
+    complete = ctx.state(CompleteRecords)
+    key = (site.id, caller.user.role if caller.user else "")
     if key in complete:
         return FirstSteps((), has_hits=True, is_shown=False)
-    found = [step for s in house.slices for step in s.first_steps(house, site)]
-    has_hits = all(step.is_done for step in found if step.id == "hit")
-    may = tuple(sorted((s for s in found if caller.may(s.act)), key=lambda s: ORDER.index(s.id)))
+    first_steps = [step for s in ctx.slices for step in s.first_steps(ctx, site)]
+    has_hits = all(step.is_done for step in first_steps if step.id == "hit")
+    may = tuple(sorted((s for s in first_steps if caller.may(s.act)), key=lambda s: ORDER.index(s.id)))
     if has_hits and all(step.is_done for step in may):
         complete.add(key)
         return FirstSteps(may, has_hits, is_shown=False)
-    is_away = caller.person is None or is_put_away(house.database, caller.person, site)
+    is_away = caller.user is None or is_put_away(ctx.database, caller.user, site)
     return FirstSteps(may, has_hits, is_shown=not is_away and not all(step.is_done for step in may))
 
 
-def is_put_away(db: Database, person: Person, site: Site) -> bool:
+def is_put_away(db: Database, user: User, site: Site) -> bool:
     d = t.first_steps_put_away.c
     with db.read() as c:
-        return c.execute(select(d.at).where(d.person_id == person.id, d.site_id == site.id)).first() is not None
+        return c.execute(select(d.at).where(d.person_id == user.id, d.site_id == site.id)).first() is not None
 
 
-def put_away(db: Database, person: Person, site: Site) -> None:
+def put_away(db: Database, user: User, site: Site) -> None:
     """Show this user the steps of this site no more."""
     try:
         with db.write() as c:
-            c.execute(insert(t.first_steps_put_away).values(person_id=person.id, site_id=site.id, at=clock.now()))
+            c.execute(insert(t.first_steps_put_away).values(person_id=user.id, site_id=site.id, at=clock.now()))
     except IntegrityError:
         pass  # done before

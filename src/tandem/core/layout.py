@@ -10,7 +10,7 @@ from litestar import Request, Response
 from tandem.accounts.model import Site
 from tandem.base import web
 from tandem.core.auth import LENSES, Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import GROUPS, Page
 
 CARRIED = ("site", "period", "compare", "bots", "lens")
@@ -37,8 +37,8 @@ class IdleFilter(msgspec.Struct, frozen=True, kw_only=True):
     without: str
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What web/templates/frame.html needs."""
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """What web/templates/layout.html needs."""
 
     menu: list[tuple[str, list[Entry]]]
     sites: list[Site]
@@ -67,9 +67,9 @@ def lens_of(request: Request[Any, Any, Any], caller: Caller) -> str:
     return asked if asked in LENSES else caller.lens
 
 
-def framed(
+def render_page(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     template: str,
     site: Site | None = None,
@@ -77,10 +77,10 @@ def framed(
     **facts: Any,
 ) -> Response[str]:
     """A page of a signed-in person. Asked for by htmx as a fragment, templates leave the frame away."""
-    sites = [s for s in house.sites().values() if s.workspace_id == caller.workspace_id]
+    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id]
     chosen = site or (sites[0] if sites else None)
-    frame = Frame(
-        menu=_menu(house.pages, caller, request.url.path),
+    layout = Layout(
+        menu=_menu(ctx.pages, caller, request.url.path),
         sites=sites,
         site=chosen,
         lens=lens_of(request, caller),
@@ -89,9 +89,9 @@ def framed(
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
         carried=_carried(request, chosen),
-        idle=[] if "view" in facts else _idle(request, house, chosen),
+        idle=[] if "view" in facts else _idle(request, ctx, chosen),
     )
-    return web.page(template, caller.language, status, frame=frame, site=chosen, **facts)
+    return web.page(template, caller.language, status, layout=layout, site=chosen, **facts)
 
 
 def _menu(pages: Sequence[Page], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:
@@ -117,17 +117,17 @@ def _carried(request: Request[Any, Any, Any], site: Site | None) -> str:
     return urlencode(parts)
 
 
-def _idle(request: Request[Any, Any, Any], house: House, site: Site | None) -> list[IdleFilter]:
+def _idle(request: Request[Any, Any, Any], ctx: Context, site: Site | None) -> list[IdleFilter]:
     """The filters of the address where the page has none: they go on to the next page, so they are not hidden here."""
     asked = list(request.query_params.multi_items())
     written = dict.fromkeys(str(value) for name, value in asked if name == "f" and value)
-    names = house.offers.goal_names(site) if written and site else {}
-    found = []
+    names = ctx.offers.goal_names(site) if written and site else {}
+    idle_filters = []
     for text in written:
-        if told := house.offers.read_filter(text):
+        if told := ctx.offers.read_filter(text):
             (by, op, values), label = msgspec.structs.astuple(told[0]), told[1]
             rest = urlencode([(name, str(value)) for name, value in asked if (name, value) != ("f", text)])
             shown = tuple((value, names.get(value, "") if by == "goal" else "") for value in values)
             at = f"{request.url.path}?{rest}"
-            found.append(IdleFilter(by=by, label=label, op=op, values=shown, without=at))
-    return found
+            idle_filters.append(IdleFilter(by=by, label=label, op=op, values=shown, without=at))
+    return idle_filters

@@ -8,7 +8,7 @@ from litestar import Request
 
 from tandem.base import web
 from tandem.core.auth import Caller
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import SIGNED_IN, get_part, post_form
 
 LONGEST_NAME = 40
@@ -22,15 +22,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     can_stop: bool = False
 
 
-def watched(request: Request[Any, Any, Any], house: House, caller: Caller) -> AbstractContextManager[None]:
+def tracked(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> AbstractContextManager[None]:
     """What is done inside can be followed by the page that sent this request, under the name that it chose."""
-    name = request.headers.get("x-work", "")[:LONGEST_NAME] if caller.person_id else ""
-    return house.progress.watched(caller.person_id or 0, name)
+    name = request.headers.get("x-work", "")[:LONGEST_NAME] if caller.user_id else ""
+    return ctx.progress.tracked(caller.user_id or 0, name)
 
 
 @get_part("/work/{name:str}", may=SIGNED_IN)
-def progress(request: Request[Any, Any, Any], house: House, caller: Caller, name: str) -> Progress:
-    work = house.progress.find(caller.person_id or 0, name)
+def progress(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name: str) -> Progress:
+    work = ctx.progress.find(caller.user_id or 0, name)
     if work is None or not work.share:
         return Progress(can_stop=bool(work and work.can_stop))
     language = web.language_of(request)
@@ -43,8 +43,8 @@ def progress(request: Request[Any, Any, Any], house: House, caller: Caller, name
 
 
 @post_form("/work/{name:str}/stop", may=SIGNED_IN, status_code=204)
-def stop(house: House, caller: Caller, name: str) -> None:
-    if work := house.progress.find(caller.person_id or 0, name):
+def stop(ctx: Context, caller: Caller, name: str) -> None:
+    if work := ctx.progress.find(caller.user_id or 0, name):
         work.is_stopped = True
 
 

@@ -9,7 +9,7 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.base.warehouse import Step
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import Page
 
 
@@ -20,7 +20,7 @@ class Recount(msgspec.Struct, frozen=True, kw_only=True):
     is_all: bool
 
 
-class Moment(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a person did, as their profile shows it. `facts` are label and value; none is personal data."""
 
     at: datetime
@@ -71,15 +71,15 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     routes: Sequence[Any] = ()
     schema: Callable[[], list[Step]] = list
     retired: tuple[str, ...] = ()  # keys of schema steps that older stores have seen and nobody needs any more
-    jobs: Callable[[House], list[Job]] = lambda house: []
-    start: Callable[[House], Callable[[], None]] = lambda house: lambda: None
+    jobs: Callable[[Context], list[Job]] = lambda ctx: []
+    start: Callable[[Context], Callable[[], None]] = lambda ctx: lambda: None
     owns: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
     systems: Sequence[Any] = ()  # outside systems it speaks to: tandem.connections.model.System
     personal: tuple[tuple[str, str], ...] = ()  # its tables and their columns that hold a person's keys: for erasing
-    forget: Callable[[House, Site, Sequence[int]], None] = lambda house, site, nodes: None  # … and in the record store
-    moments: Callable[[House, Site, Sequence[int]], list[Moment]] = lambda house, site, nodes: []
-    first_steps: Callable[[House, Site], list[FirstStep]] = lambda house, site: []
+    forget: Callable[[Context, Site, Sequence[int]], None] = lambda ctx, site, nodes: None  # … and in the record store
+    timeline: Callable[[Context, Site, Sequence[int]], list[TimelineEntry]] = lambda ctx, site, nodes: []
+    first_steps: Callable[[Context, Site], list[FirstStep]] = lambda ctx, site: []
 
     @property
     def pages(self) -> list[Page]:

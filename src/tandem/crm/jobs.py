@@ -16,11 +16,11 @@ from tandem.base.warehouse import Fault, fault_of
 from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord, System
-from tandem.core.context import House
-from tandem.crm import kept, remap, store
-from tandem.crm.kept import Chosen, Told
+from tandem.core.context import Context
+from tandem.crm import mapping, records, store
 from tandem.crm.model.deal import NEVER, DealFact, Problem
 from tandem.crm.model.mapping import Mapping, Raw, read, record_of
+from tandem.crm.records import Chosen, Told
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
@@ -47,18 +47,18 @@ PAGES = 10
 _log = log.get("crm")
 
 
-def account_of(house: House, held: Connection, crm: Crm, is_waited_for: bool = False) -> Account:
+def account_of(ctx: Context, connection: Connection, crm: Crm, is_waited_for: bool = False) -> Account:
     """The account of a connection, ready to be asked; its `http` is to be closed.
 
     is_waited_for   a person waits for the answer: asked once, and not for long
     """
     assert crm.base is not None
-    address, headers = crm.base(held.settings)
-    names = {name for theirs in mapping_of(house, held).fields.values() for name in theirs}
+    address, headers = crm.base(connection.settings)
+    names = {name for theirs in mapping_of(ctx, connection).fields.values() for name in theirs}
     patience: dict[str, Any] = {"tries": 1, "timeout_s": WAITED_S} if is_waited_for else {}
-    told: dict[str, Any] = {"per_second": crm.per_second, "allowed": house.settings.reach, **patience}
+    told: dict[str, Any] = {"per_second": crm.per_second, "allowed": ctx.config.reach, **patience}
     http = Http(crm.label, address, headers=headers, **told)
-    account = Account(settings=held.settings, http=http, now=clock.now(), fields=tuple(sorted(names)))
+    account = Account(settings=connection.settings, http=http, now=clock.now(), fields=tuple(sorted(names)))
     if crm.sign_in is None:
         return account
     with http, _understood(crm):
@@ -76,89 +76,95 @@ def _understood(crm: Crm) -> Iterator[None]:
         raise SourceError(crm.label, f"answered in an unknown form ({type(error).__name__})") from error
 
 
-def mapping_of(house: House, held: Connection) -> Mapping:
+def mapping_of(ctx: Context, connection: Connection) -> Mapping:
     """How records of this connection are read: the system's own way, and what a person chose on top."""
-    return remap.merged(CRMS[held.system].mapping, kept.chosen_for(house, held.id))
+    return mapping.merged(CRMS[connection.system].mapping, records.chosen_for(ctx, connection.id))
 
 
-def poll(house: House, site: Site, held: Connection) -> Polled:
+def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
     """Fetch some pages of what has changed, each stored before the next one is asked for."""
-    crm = CRMS[held.system]
+    crm = CRMS[connection.system]
     assert crm.page is not None
-    cursor, rows, is_more = held.cursor, 0, True
-    account = account_of(house, held, crm)
+    cursor, rows, is_more = connection.cursor, 0, True
+    account = account_of(ctx, connection, crm)
     with account.http:
         for _ in range(PAGES):
             with _understood(crm):
                 page = crm.page(account, cursor)
-            rows += keep(house, site, held, page.raws, FEW)
+            rows += keep(ctx, site, connection, page.raws, FEW)
             cursor, is_more = page.cursor, page.is_more
             if not is_more:
                 break
     return Polled(cursor=cursor, rows=rows, is_more=is_more)
 
 
-def handle(house: House, site: Site, held: Connection, delivery: Delivery) -> None:
+def handle(ctx: Context, site: Site, connection: Connection, delivery: Delivery) -> None:
     """Work on a webhook: whole records are kept, named ones fetched, deleted ones noted."""
-    crm = CRMS[held.system]
+    crm = CRMS[connection.system]
     assert crm.hear is not None
     heard = crm.hear(delivery)
     raws = list(heard.raws)
     if heard.wanted and crm.fetch is not None:
-        account = account_of(house, held, crm)
+        account = account_of(ctx, connection, crm)
         with account.http, _understood(crm):
             raws += crm.fetch(account, heard.wanted)
-    keep(house, site, held, raws)
+    keep(ctx, site, connection, raws)
     if heard.unreadable:
-        connections.note_skipped(house, held, {one.decode("utf-8", "replace"): NO_RECORD for one in heard.unreadable})
-    store.record(house, site, held.id, [_gone(held, ref, at) for ref, at in heard.gone])
+        connections.note_skipped(
+            ctx, connection, {one.decode("utf-8", "replace"): NO_RECORD for one in heard.unreadable}
+        )
+    store.record(ctx, site, connection.id, [_gone(connection, ref, at) for ref, at in heard.gone])
     if heard.gone:
-        kept.let_go(house, held.id, [(ref.kind, ref.id) for ref, _ in heard.gone])
+        records.let_go(ctx, connection.id, [(ref.kind, ref.id) for ref, _ in heard.gone])
 
 
-def _gone(held: Connection, ref: Ref, at: datetime) -> DealFact:
-    return DealFact(system=held.system, id=ref.id, kind=ref.kind, created_at=NEVER, updated_at=at, is_deleted=True)
+def _gone(connection: Connection, ref: Ref, at: datetime) -> DealFact:
+    return DealFact(
+        system=connection.system, id=ref.id, kind=ref.kind, created_at=NEVER, updated_at=at, is_deleted=True
+    )
 
 
 NO_RECORD = SkippedRecord(what="A record of the webhook is no JSON object.", cure="Send each record as a JSON object.")
 
 
-def keep(house: House, site: Site, held: Connection, raws: Sequence[Raw], few: int = 0) -> int:
+def keep(ctx: Context, site: Site, connection: Connection, raws: Sequence[Raw], few: int = 0) -> int:
     """Read records by the connection's mapping and store them; returns how many were stored.
 
     Whatever is wrong with one record alone does not stop the others: it is skipped, counted, and shown to people.
     few      up to so many records may fail to be stored when none is: their system will not be asked for them again
     raises   what storing raised, when the store is at fault, or when none of the records could be stored
     """
-    mapping = mapping_of(house, held)
+    mapping = mapping_of(ctx, connection)
     told, skipped = list[Told](), dict[str, SkippedRecord]()
     for raw in raws:
-        one = _read(house, site, held, mapping, raw)
+        one = _read(ctx, site, connection, mapping, raw)
         if isinstance(one, Told):
             told.append(one)
         else:
             skipped[_key_of(mapping, raw)] = one
-    stored, broken = _stored(house, site, held, told, mapping.revision)
+    stored, broken = _stored(ctx, site, connection, told, mapping.revision)
     if len(broken) > few and not stored:
         raise broken[0][1]
     for one, error in broken:
-        _log.error("crm.record_broke", system=held.system, connection=held.id, exc_info=error)
+        _log.error("crm.record_broke", system=connection.system, connection=connection.id, exc_info=error)
         skipped[_key_of(mapping, one.raw)] = _broke(mapping, one.raw, error)
-    connections.note_skipped(house, held, skipped, [_key_of(mapping, one.raw) for one in stored])
+    connections.note_skipped(ctx, connection, skipped, [_key_of(mapping, one.raw) for one in stored])
     if raws:
-        _log.info("crm.kept", system=held.system, connection=held.id, records=len(stored), unreadable=len(skipped))
+        _log.info(
+            "crm.kept", system=connection.system, connection=connection.id, records=len(stored), unreadable=len(skipped)
+        )
     return len(stored)
 
 
-def _read(house: House, site: Site, held: Connection, mapping: Mapping, raw: Raw) -> Told | SkippedRecord:
+def _read(ctx: Context, site: Site, connection: Connection, mapping: Mapping, raw: Raw) -> Told | SkippedRecord:
     try:
-        fact, problems = read(mapping, raw, held.system, site.tz)
+        fact, problems = read(mapping, raw, connection.system, site.tz)
         if fact is not None:
-            return Told(raw=raw, fact=fact, ends=store.ends_of(house, site, fact))
+            return Told(raw=raw, fact=fact, ends=store.ends_of(ctx, site, fact))
     except Exception as error:  # the edge: a record that breaks us must not stop the others
         if fault_of(error) is not Fault.DATA:
             raise
-        _log.error("crm.record_broke", system=held.system, connection=held.id, exc_info=True)
+        _log.error("crm.record_broke", system=connection.system, connection=connection.id, exc_info=True)
         return _broke(mapping, raw, error)
     first = problems[0]
     return SkippedRecord(record=record_of(mapping, raw)[1][:40], what=first.what, cure=first.cure, values=first.values)
@@ -178,7 +184,7 @@ def _key_of(mapping: Mapping, raw: Raw) -> str:
 
 
 def _stored(
-    house: House, site: Site, held: Connection, told: Sequence[Told], revision: int
+    ctx: Context, site: Site, connection: Connection, told: Sequence[Told], revision: int
 ) -> tuple[list[Told], list[tuple[Told, Exception]]]:
     """Store records together; when that fails on the data, by halves, until those that fail are alone.
 
@@ -187,7 +193,7 @@ def _stored(
     if not told:
         return [], []
     try:
-        _store(house, site, held, told, revision)
+        _store(ctx, site, connection, told, revision)
     except Exception as error:  # the edge: a record that breaks us must not stop the others
         if fault_of(error) is not Fault.DATA:
             raise
@@ -197,16 +203,16 @@ def _stored(
         return list(told), []
     stored, broken = list[Told](), list[tuple[Told, Exception]]()
     for half in (told[: len(told) // 2], told[len(told) // 2 :]):
-        kept_, failed = _stored(house, site, held, half, revision)
+        kept_, failed = _stored(ctx, site, connection, half, revision)
         stored += kept_
         broken += failed
     return stored, broken
 
 
-def _store(house: House, site: Site, held: Connection, told: Sequence[Told], revision: int) -> None:
-    store.record(house, site, held.id, [one.fact for one in told], revision)
-    kept.keep(house, held.id, [one for one in told if not one.fact.is_deleted])
-    kept.let_go(house, held.id, [(one.fact.kind, one.fact.id) for one in told if one.fact.is_deleted])
+def _store(ctx: Context, site: Site, connection: Connection, told: Sequence[Told], revision: int) -> None:
+    store.record(ctx, site, connection.id, [one.fact for one in told], revision)
+    records.keep(ctx, connection.id, [one for one in told if not one.fact.is_deleted])
+    records.let_go(ctx, connection.id, [(one.fact.kind, one.fact.id) for one in told if one.fact.is_deleted])
 
 
 # ── another mapping ──
@@ -220,45 +226,45 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     problem: str = ""
 
 
-def listed(house: House, held: Connection) -> Listed:
+def listed(ctx: Context, connection: Connection) -> Listed:
     """Ask a CRM for its fields and stages; one that cannot be asked leaves free text."""
-    crm = CRMS[held.system]
+    crm = CRMS[connection.system]
     if crm.list_fields is None or crm.list_stages is None:
         return Listed()
     try:
-        account = account_of(house, held, crm, is_waited_for=True)
+        account = account_of(ctx, connection, crm, is_waited_for=True)
         with account.http, _understood(crm):
             return Listed(fields=crm.list_fields(account), stages=crm.list_stages(account))
     except (SourceError, UserError) as error:
         return Listed(problem=str(error))
 
 
-def keep_mapping(house: House, site: Site, held: Connection, chosen: Chosen, by: int | None) -> bool:
+def keep_mapping(ctx: Context, site: Site, connection: Connection, chosen: Chosen, by: int | None) -> bool:
     """Keep a mapping and read everything known by it, at once where that is quick; returns whether all is done.
 
     What the kept records cannot tell is fetched again from the beginning, if the system can be polled.
     """
-    trial = remap.tried(house, site, held, CRMS[held.system].mapping, chosen)
-    kept.choose(house, site, held, chosen, by)
-    if trial.needs_fetch and CRMS[held.system].page is not None:
-        connections.poll_afresh(house, held)
+    trial = mapping.preview(ctx, site, connection, CRMS[connection.system].mapping, chosen)
+    records.choose(ctx, site, connection, chosen, by)
+    if trial.needs_fetch and CRMS[connection.system].page is not None:
+        connections.poll_afresh(ctx, connection)
     if trial.records > AT_ONCE:
         return False
-    remap.applied(house, site, held, CRMS[held.system].mapping)
+    mapping.apply(ctx, site, connection, CRMS[connection.system].mapping)
     return True
 
 
-def apply_mappings(house: House) -> None:
+def apply_mappings(ctx: Context) -> None:
     """Read everything known by mappings that were kept and are yet to be applied.
 
     raises   the first error, once every connection had its turn
     """
-    sites, trouble = {site.id: site for site in house.sites().values()}, list[Exception]()
-    for number in kept.to_apply(house):
-        held = connections.connection(house, number)
-        if held.site_id in sites and held.system in CRMS:
+    sites, trouble = {site.id: site for site in ctx.sites().values()}, list[Exception]()
+    for number in records.to_apply(ctx):
+        connection = connections.connection(ctx, number)
+        if connection.site_id in sites and connection.system in CRMS:
             try:
-                remap.applied(house, sites[held.site_id], held, CRMS[held.system].mapping)
+                mapping.apply(ctx, sites[connection.site_id], connection, CRMS[connection.system].mapping)
             except Exception as error:  # noqa: BLE001 - the edge: one connection must not stop the others
                 trouble.append(error)
     if trouble:
@@ -268,7 +274,7 @@ def apply_mappings(house: House) -> None:
 # ── files ──
 
 
-class Brought(msgspec.Struct, frozen=True, kw_only=True):
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a file held, and what became of it."""
 
     problems: list[Problem]
@@ -279,7 +285,7 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     is_dry: bool
 
 
-def bring_in(house: House, site: Site, path: Path, is_dry: bool, by: int | None = None) -> Brought:
+def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None = None) -> ImportResult:
     """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
 
     All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
@@ -289,75 +295,75 @@ def bring_in(house: House, site: Site, path: Path, is_dry: bool, by: int | None 
     with Spill(DealFact) as facts:
         with progress.part(0, 1 if is_dry else 0.3):
             with progress.part(0, 0.9):
-                told = table_of(path, site.tz, clock.now(), facts)
+                table = table_of(path, site.tz, clock.now(), facts)
             with progress.part(0.9, 1):
-                known = _known(house, site, facts)
-        if not is_dry and not told.problems:
+                known = _known(ctx, site, facts)
+        if not is_dry and not table.problems:
             progress.for_good()
             with progress.part(0.3, 1):
-                _finish(house, site, kept.begin_load(house, site, path, by), facts)
-            kept.forget_failed_loads(house, site)
+                _finish(ctx, site, records.begin_load(ctx, site, path, by), facts)
+            records.forget_failed_loads(ctx, site)
         count = len(facts)
-    _log.info("crm.file_read", site=site.key, records=count, problems=len(told.problems), is_dry=is_dry)
-    return Brought(
-        problems=told.problems, unused=told.unused, fresh=count - known, known=known, won=told.won, is_dry=is_dry
+    _log.info("crm.file_read", site=site.key, records=count, problems=len(table.problems), is_dry=is_dry)
+    return ImportResult(
+        problems=table.problems, unused=table.unused, fresh=count - known, known=known, won=table.won, is_dry=is_dry
     )
 
 
-def _known(house: House, site: Site, facts: Spill[DealFact]) -> int:
+def _known(ctx: Context, site: Site, facts: Spill[DealFact]) -> int:
     """How many of the records are known already."""
     done = known = 0
     for batch in facts.batches(BATCH):
         with progress.part(done / len(facts), (done + len(batch)) / len(facts)):
-            known += store.known_of(house, site, FILES, batch)
+            known += store.known_of(ctx, site, FILES, batch)
         done += len(batch)
     return known
 
 
-def _finish(house: House, site: Site, load: kept.Load, facts: Spill[DealFact]) -> None:
+def _finish(ctx: Context, site: Site, load: records.Load, facts: Spill[DealFact]) -> None:
     """Block by block, so that a large file costs no memory; where records came from is known when all are in."""
     deals = array("Q")
     for batch in facts.batches(BATCH):
         done = len(deals)
         with progress.part(0.65 * done / len(facts), 0.65 * (done + len(batch)) / len(facts)):
-            deals.extend(store.put(house, site, FILES, batch))
+            deals.extend(store.put(ctx, site, FILES, batch))
     with progress.part(0.65, 1):
-        store.derive(house, site, deals)
-    kept.end_load(house, load)
+        store.derive(ctx, site, deals)
+    records.end_load(ctx, load)
 
 
-def finish_loads(house: House) -> None:
+def finish_loads(ctx: Context) -> None:
     """Import what was taken and cut off, as it would have been then. One file that fails does not stop the next.
 
     raises   the first error of the store, once every file had its turn; these are tried again
     """
-    kept.forget_failed_loads(house)
-    sites = {site.id: site for site in house.sites().values()}
+    records.forget_failed_loads(ctx)
+    sites = {site.id: site for site in ctx.sites().values()}
     trouble: Exception | None = None
-    for load in kept.loads_waiting(house):
-        is_of_before = house.database.is_sqlite and load.made_at < STARTED  # one process works on SQLite: this one
+    for load in records.loads_waiting(ctx):
+        is_of_before = ctx.database.is_sqlite and load.made_at < STARTED  # one process works on SQLite: this one
         if clock.now() - load.made_at < CUT_OFF_AFTER and not is_of_before:
             continue  # its own request is at it
         if site := sites.get(load.site_id):
             try:
-                _finish_load(house, site, load)
+                _finish_load(ctx, site, load)
             except Exception as error:  # noqa: BLE001 - the edge: a file that breaks us must not stop the next
                 if fault_of(error) is Fault.DATA:
                     _log.error("crm.load_broke", site=site.key, load=load.id, exc_info=True)
-                    kept.fail_load(house, load, _why(error))
+                    records.fail_load(ctx, load, _why(error))
                 else:
                     trouble = trouble or error
     if trouble is not None:
         raise trouble
 
 
-def _finish_load(house: House, site: Site, load: kept.Load) -> None:
-    with Spill(DealFact) as facts, on_disk(kept.body_of(house, load)) as path:
-        told = table_of(path, site.tz, load.made_at, facts)
-        if told.problems:  # this version reads more strictly than the one that took it
-            kept.fail_load(house, load, told.problems[0])
+def _finish_load(ctx: Context, site: Site, load: records.Load) -> None:
+    with Spill(DealFact) as facts, on_disk(records.body_of(ctx, load)) as path:
+        table = table_of(path, site.tz, load.made_at, facts)
+        if table.problems:  # this version reads more strictly than the one that took it
+            records.fail_load(ctx, load, table.problems[0])
             return
-        _finish(house, site, load, facts)
+        _finish(ctx, site, load, facts)
     _log.info("crm.load_finished", site=site.key, load=load.id)
 
 
@@ -385,10 +391,10 @@ def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:
 SYSTEMS = _systems(CRMS.values())
 
 
-def look_again(house: House) -> None:
+def look_again(ctx: Context) -> None:
     """Convert amounts whose rate has come, and credit records anew whose persons have become known."""
-    for site in house.sites().values():
-        if store.has_deals(house, site):
-            priced, moved = store.price_again(house, site), store.derive_again(house, site)
+    for site in ctx.sites().values():
+        if store.has_deals(ctx, site):
+            priced, moved = store.price_again(ctx, site), store.derive_again(ctx, site)
             if priced or moved:
                 _log.info("crm.looked_again", site=site.key, priced=priced, moved=moved)

@@ -1,33 +1,33 @@
-"""What crm adds to the house: leads and deals from CRM systems, and where they came from."""
+"""What crm adds to the product: leads and deals from CRM systems, and where they came from."""
 
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.connections.store import connections_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
-from tandem.crm import kept, store
+from tandem.crm import records, store
 from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again
-from tandem.crm.moments import moments
 from tandem.crm.routes import ROUTES
+from tandem.crm.timeline import timeline
 
 LOOK_EVERY_S = 300.0
 MAP_EVERY_S = 10.0
 
 
-def _jobs(house: House) -> list[Job]:
+def _jobs(ctx: Context) -> list[Job]:
     return [
-        Job("crm", LOOK_EVERY_S, lambda: look_again(house)),
-        Job("crm mappings", MAP_EVERY_S, lambda: apply_mappings(house)),
-        Job("crm files", MAP_EVERY_S, lambda: finish_loads(house)),
+        Job("crm", LOOK_EVERY_S, lambda: look_again(ctx)),
+        Job("crm mappings", MAP_EVERY_S, lambda: apply_mappings(ctx)),
+        Job("crm files", MAP_EVERY_S, lambda: finish_loads(ctx)),
     ]
 
 
-def _first_steps(house: House, site: Site) -> list[FirstStep]:
+def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
             id="crm", title="A CRM is connected", why="Leads and deals show what visits were worth.",
             address="/connections", act="connections.edit",
-            is_done=bool(connections_of(house, site, "crm")) or store.has_deals(house, site),
+            is_done=bool(connections_of(ctx, site, "crm")) or store.has_deals(ctx, site),
         )
     ]  # fmt: skip
 
@@ -41,8 +41,8 @@ SLICE = Slice(
     retired=("crm/002",),
     jobs=_jobs,
     systems=SYSTEMS,
-    forget=kept.forget,
-    moments=moments,
+    forget=records.forget,
+    timeline=timeline,
     owns=("deal_rows", "deal_snapshots", "deal_origins"),
     personal=(
         ("deal_rows", "node"), ("deal_rows", "visitor"), ("deal_rows", "phone"), ("deal_rows", "email"),

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from tandem.accounts.model import Site
 from tandem.base import clock, progress
 from tandem.base.warehouse import Step, sql_text, steps_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
@@ -42,37 +42,37 @@ def schema() -> list[Step]:
 # ── snapshots ──
 
 
-def record(house: House, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> int:
+def record(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> int:
     """Keep snapshots of records, and the evidence in them; returns how many there were.
 
     Order and repetition do not matter: the newest snapshot of a record counts, and each stage is kept with its moment.
     revision   of the mapping that read them; of one snapshot, the reading by the newer mapping counts
     """
     with progress.part(0, 0.65):
-        deals = put(house, site, connection, facts, revision)
+        deals = put(ctx, site, connection, facts, revision)
     with progress.part(0.65, 1):
-        derive(house, site, deals)
+        derive(ctx, site, deals)
     return len(facts)
 
 
-def put(house: House, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> list[int]:
+def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> list[int]:
     """Keep snapshots, stages and evidence; returns the keys of the records, whose origins are yet to be derived."""
     if not facts:
         return []
-    rates = rates_of(house.database, since=min(f.created_at for f in facts).date())
+    rates = rates_of(ctx.database, since=min(f.created_at for f in facts).date())
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for number, fact in enumerate(facts):
         progress.at(number, len(facts) / 0.4)
-        found, told, own = _evidence(house, site, fact)
+        ends, told, own = _evidence(ctx, site, fact)
         links += told
         if not told and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
-        rows.append(_row(site, connection, fact, revision, rates, found))
-    house.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
+        rows.append(_row(site, connection, fact, revision, rates, ends))
+    ctx.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
     with progress.part(0.6, 0.9):
-        people.record(house, site, links)
-        people.remember_all(house, site, lonely)
-    _keep_stages(house, facts, rows, revision)
+        people.record(ctx, site, links)
+        people.remember_all(ctx, site, lonely)
+    _keep_stages(ctx, facts, rows, revision)
     return list({row[1] for row in rows})
 
 
@@ -85,12 +85,12 @@ class Ends(NamedTuple):
     email: int
 
 
-def ends_of(house: House, site: Site, fact: DealFact) -> Ends:
+def ends_of(ctx: Context, site: Site, fact: DealFact) -> Ends:
     """The keys of who is behind a record."""
-    return _evidence(house, site, fact)[0]
+    return _evidence(ctx, site, fact)[0]
 
 
-def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link], Identifier]:
+def _evidence(ctx: Context, site: Site, fact: DealFact) -> tuple[Ends, list[Link], Identifier]:
     """Who is behind a record, what it proves, and who stands for them: without a contact its phone, e-mail or browser.
 
     A record of its own for each enquiry would make a browser with several of them look shared.
@@ -99,16 +99,16 @@ def _evidence(house: House, site: Site, fact: DealFact) -> tuple[Ends, list[Link
     phones = [found for text in fact.phones if (found := phone(text, region))]
     emails = [found for text in fact.emails if (found := email(text))]
     browser = visitor_key(fact.client)
-    known = [*phones, *emails, *([visitor(browser)] if browser else [])]
-    if fact.contact or not known:
-        known.insert(0, Identifier(Kind.CRM, _named(fact)))
-    own, *others = known
+    identifiers = [*phones, *emails, *([visitor(browser)] if browser else [])]
+    if fact.contact or not identifiers:
+        identifiers.insert(0, Identifier(Kind.CRM, _named(fact)))
+    own, *others = identifiers
     links = [
         Link(a=own, b=other, at=fact.created_at, source="crm", ref=f"{fact.system}:{fact.kind}:{fact.id}"[:200])
         for other in others
     ]
-    first = [people.key_of(house, site, found[0]) if found else 0 for found in (phones, emails)]
-    return Ends(people.key_of(house, site, own), browser, *first), links, own
+    first = [people.key_of(ctx, site, found[0]) if found else 0 for found in (phones, emails)]
+    return Ends(people.key_of(ctx, site, own), browser, *first), links, own
 
 
 def _named(fact: DealFact) -> str:
@@ -119,8 +119,8 @@ def _named(fact: DealFact) -> str:
 
 def visitor_key(text: str) -> int:
     """Our visitor from 16 hex digits, alone or as the cookie holds them; 0 for anything else."""
-    found = re.fullmatch(r"([0-9a-fA-F]{16})(?:\.[0-9a-z]{1,8})?", text)
-    return int(found[1], 16) if found else 0
+    match = re.fullmatch(r"([0-9a-fA-F]{16})(?:\.[0-9a-z]{1,8})?", text)
+    return int(match[1], 16) if match else 0
 
 
 def region_of(site: Site) -> str:
@@ -151,7 +151,7 @@ def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str,
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
 
 
-def _keep_stages(house: House, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
+def _keep_stages(ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
     """Each stage with its moment, the present one and those that the CRM remembers."""
     steps = [
         (row[0], row[1], row[NODE], at, stage, means, revision)
@@ -161,21 +161,21 @@ def _keep_stages(house: House, facts: Collection[DealFact], rows: Sequence[tuple
             *((was.at, was.stage, was.stage_kind) for was in f.history),
         ) if stage
     ]  # fmt: skip
-    keep_steps(house, steps)
+    keep_steps(ctx, steps)
 
 
-def keep_steps(house: House, steps: Sequence[tuple[Any, ...]]) -> None:
+def keep_steps(ctx: Context, steps: Sequence[tuple[Any, ...]]) -> None:
     """Keep when records were in which stage, as rows of STEP; of one moment and stage the newest version counts."""
     if steps:
-        house.warehouse.insert("deal_snapshots", _columns(STEP, steps))
+        ctx.warehouse.insert("deal_snapshots", _columns(STEP, steps))
 
 
-def price_again(house: House, site: Site) -> int:
+def price_again(ctx: Context, site: Site) -> int:
     """Convert amounts whose rate has become known since; returns how many."""
-    answer = house.warehouse.ask(SQL["unpriced"], {"site": site.id})
+    answer = ctx.warehouse.ask(SQL["unpriced"], {"site": site.id})
     if not answer.rows:
         return 0
-    rates, fresh = rates_of(house.database), []
+    rates, fresh = rates_of(ctx.database), []
     for row in answer.rows:
         told = dict(zip(answer.names, row, strict=True))
         closed = told["closed"].replace(tzinfo=UTC)
@@ -189,80 +189,80 @@ def price_again(house: House, site: Site) -> int:
         told["version"] |= PRICED
         fresh.append(tuple(told[name] for name in ROW))
     if fresh:
-        house.warehouse.insert("deal_rows", _columns(ROW, fresh))
+        ctx.warehouse.insert("deal_rows", _columns(ROW, fresh))
     return len(fresh)
 
 
-def known_of(house: House, site: Site, connection: int, facts: Sequence[DealFact]) -> int:
+def known_of(ctx: Context, site: Site, connection: int, facts: Sequence[DealFact]) -> int:
     """How many of these records are known already."""
     keys = [deal_key(site.id, connection, f.kind, f.id) for f in facts]
     found = 0
     for part in progress.parts(keys, AT_ONCE):
-        found += len(house.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
+        found += len(ctx.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
     return found
 
 
 # ── where they came from ──
 
 
-def derive_again(house: House, site: Site) -> int:
+def derive_again(ctx: Context, site: Site) -> int:
     """Find out again where the records of the last 120 days came from; returns how many came from elsewhere."""
     since = clock.now() - AGAIN
-    rows = house.warehouse.ask(SQL["recent_deals"], {"site": site.id, "since": since}).rows
-    return derive(house, site, [int(row[0]) for row in rows])
+    rows = ctx.warehouse.ask(SQL["recent_deals"], {"site": site.id, "since": since}).rows
+    return derive(ctx, site, [int(row[0]) for row in rows])
 
 
-def derive(house: House, site: Site, deals: Sequence[int]) -> int:
+def derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
     """Find out where these records came from, and write down what differs; returns how many did.
 
     In this order: the last visit of the browser that the record names, if it was not Direct; the last visit of the
     person in the 90 days before, if not Direct; the record's own UTM fields or click id; a Direct visit; unknown.
     """
-    return sum(_derive(house, site, part) for part in progress.parts(deals, AT_ONCE))
+    return sum(_derive(ctx, site, part) for part in progress.parts(deals, AT_ONCE))
 
 
-def _derive(house: House, site: Site, deals: Sequence[int]) -> int:
-    told = list(asked(house, "told_deals", site, deals=list(deals)))
+def _derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
+    told = list(asked(ctx, "told_deals", site, deals=list(deals)))
     if not told:
         return 0
-    visits = _visits_before(house, site, told)
-    channels = _channels(house, site, told)
+    visits = _visits_before(ctx, site, told)
+    channels = _channels(ctx, site, told)
     rows = []
     for deal in told:
-        found = _origin(deal, visits.get(deal["deal"], {}), channels)
-        if not deal["is_held"] or tuple(deal["held"]) != found:
-            rows.append((site.id, deal["deal"], deal["node"], clock.now_ms(), *found))
+        origin = _origin(deal, visits.get(deal["deal"], {}), channels)
+        if not deal["is_held"] or tuple(deal["held"]) != origin:
+            rows.append((site.id, deal["deal"], deal["node"], clock.now_ms(), *origin))
     if rows:
-        house.warehouse.insert("deal_origins", _columns(("site", "deal", "node", "version", *ORIGIN), rows))
+        ctx.warehouse.insert("deal_origins", _columns(("site", "deal", "node", "version", *ORIGIN), rows))
     return len(rows)
 
 
-def asked(house: House, question: str, site: Site, **params: Any) -> Iterator[dict[str, Any]]:
+def asked(ctx: Context, question: str, site: Site, **params: Any) -> Iterator[dict[str, Any]]:
     """The rows of one of this slice's questions, as dicts."""
-    answer = house.warehouse.ask(SQL[question], {"site": site.id, **params})
+    answer = ctx.warehouse.ask(SQL[question], {"site": site.id, **params})
     return (dict(zip(answer.names, row, strict=True)) for row in answer.rows)
 
 
 Found = dict[tuple[bool, bool], tuple[Any, ...]]
 
 
-def _visits_before(house: House, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
+def _visits_before(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
     moments = [deal["at"].replace(tzinfo=UTC) for deal in told]
     nodes = {deal["person"] for deal in told} | {deal["told_visitor"] for deal in told} - {0}
     found: dict[int, Found] = {}
     for row in asked(
-        house, "visits_before", site, deals=[deal["deal"] for deal in told], nodes=list(nodes),
+        ctx, "visits_before", site, deals=[deal["deal"] for deal in told], nodes=list(nodes),
         since=min(moments) - BACK, until=max(moments) + AHEAD,
     ):  # fmt: skip
         found.setdefault(row["deal"], {})[bool(row["is_own"]), bool(row["is_direct"])] = tuple(row["last_visit"])
     return found
 
 
-def _channels(house: House, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+def _channels(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
     sources = sorted({deal["utm_source"].lower() for deal in told} - {""})
     if not sources:
         return {}
-    rows = house.warehouse.ask(SQL["channels_of"], {"site": site.id, "sources": sources}).rows
+    rows = ctx.warehouse.ask(SQL["channels_of"], {"site": site.id, "sources": sources}).rows
     return {(source, medium): channel for source, medium, channel in rows}
 
 
@@ -295,6 +295,6 @@ def _origin(deal: Mapping[str, Any], visits: Found, channels: Mapping[tuple[str,
     return (0, deal["told_visitor"], "", "", "", "", "", "", "", "")
 
 
-def has_deals(house: House, site: Site) -> bool:
+def has_deals(ctx: Context, site: Site) -> bool:
     """Whether anything was ever told of this site."""
-    return bool(house.warehouse.value(SQL["has_deals"], site=site.id))
+    return bool(ctx.warehouse.value(SQL["has_deals"], site=site.id))

@@ -2,7 +2,7 @@
 
 from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 mappings = Table(
     "crm_mappings",
@@ -13,7 +13,7 @@ mappings = Table(
     Column("names", JSON, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("applied", Integer, nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("made_by", ForeignKey("people.id"), nullable=True),
 )
 
@@ -36,7 +36,7 @@ loads = Table(
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("site_id", ForeignKey("sites.id"), nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("made_by", ForeignKey("people.id"), nullable=True),
     Column("sealed", LargeBinary, nullable=False),
     Column("problem", Text, nullable=False, server_default=""),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from tandem.base import log
 from tandem.base.errors import SourceError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.delivery import smtp, store
 from tandem.delivery.model import EMAIL, Waiting
 
@@ -12,29 +12,29 @@ Channel = Callable[[Waiting], None]
 _log = log.get("delivery")
 
 
-def channels(house: House) -> Mapping[str, Channel]:
+def channels(ctx: Context) -> Mapping[str, Channel]:
     """The channels that this installation can send by. A later one is added here."""
-    settings = house.settings
-    return {EMAIL: lambda waiting: smtp.send(settings, waiting)} if smtp.is_set(settings) else {}
+    config = ctx.config
+    return {EMAIL: lambda waiting: smtp.send(config, waiting)} if smtp.is_set(config) else {}
 
 
-def send_due(house: House) -> int:
+def send_due(ctx: Context) -> int:
     """Send the messages whose turn has come; returns how many went out. A failing one does not hold up the others."""
-    ways, sent = channels(house), 0
+    ways, sent = channels(ctx), 0
     if not ways:
         return 0
-    for waiting in store.take_due(house):
+    for waiting in store.take_due(ctx):
         way = ways.get(waiting.channel)
         try:
             if way is None:
                 raise smtp.Refused(waiting.channel, "is not set up any more")
             way(waiting)
         except SourceError as error:
-            is_dead = store.mark_failed(house.database, waiting, str(error), isinstance(error, smtp.Refused))
+            is_dead = store.mark_failed(ctx.database, waiting, str(error), isinstance(error, smtp.Refused))
             said = _log.error if is_dead else _log.warning
             said("delivery.failed", message=waiting.id, kind=waiting.kind, why=str(error), is_given_up=is_dead)
         else:
-            store.mark_sent(house.database, waiting)
+            store.mark_sent(ctx.database, waiting)
             sent += 1
             _log.info("delivery.sent", message=waiting.id, kind=waiting.kind, channel=waiting.channel)
     return sent

@@ -7,8 +7,8 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
+from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
-from tandem.base.settings import Settings
 from tandem.delivery.model import Waiting
 
 TIMEOUT_S = 30.0
@@ -19,20 +19,20 @@ class Refused(SourceError):
     """The server will never take this message: trying again is of no use."""
 
 
-def is_set(settings: Settings) -> bool:
-    return bool(settings.smtp_host)
+def is_set(config: Config) -> bool:
+    return bool(config.smtp_host)
 
 
-def send(settings: Settings, waiting: Waiting) -> None:
+def send(config: Config, waiting: Waiting) -> None:
     """Send one message.
 
     raises   Refused when the server refuses it for good; SourceError when it may work later
     """
     try:
-        with _connected(settings) as server:
-            if settings.smtp_user:
-                server.login(settings.smtp_user, settings.smtp_password)
-            server.send_message(written(settings, waiting))
+        with _connected(config) as server:
+            if config.smtp_user:
+                server.login(config.smtp_user, config.smtp_password)
+            server.send_message(written(config, waiting))
     except smtplib.SMTPResponseException as error:
         is_final = 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError)
         raise (Refused if is_final else SourceError)("SMTP", _said(error.smtp_code)) from error
@@ -43,13 +43,13 @@ def send(settings: Settings, waiting: Waiting) -> None:
         raise SourceError("SMTP", f"does not answer ({type(error).__name__})") from error
 
 
-def _connected(settings: Settings) -> smtplib.SMTP:
-    host, port = settings.smtp_host, settings.smtp_port
-    context = ssl.create_default_context(cafile=settings.smtp_ca or None)
-    if settings.smtp_tls == "implicit":
+def _connected(config: Config) -> smtplib.SMTP:
+    host, port = config.smtp_host, config.smtp_port
+    context = ssl.create_default_context(cafile=config.smtp_ca or None)
+    if config.smtp_tls == "implicit":
         return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=context)
     server = smtplib.SMTP(host, port, timeout=TIMEOUT_S)
-    if settings.smtp_tls == "starttls":
+    if config.smtp_tls == "starttls":
         server.starttls(context=context)  # raises where the server does not offer it: nothing goes out in the clear
     return server
 
@@ -59,12 +59,12 @@ def _said(code: int) -> str:
     return f"refused the name or password ({code})" if code in (530, 534, 535) else f"answered {code}"
 
 
-def written(settings: Settings, waiting: Waiting) -> EmailMessage:
+def written(config: Config, waiting: Waiting) -> EmailMessage:
     """The message as it goes out. The same one keeps its id, so a doubled delivery can be told.
 
     raises   Refused when it has no sender, or an address or subject that no header may hold
     """
-    name, sender = parseaddr(settings.smtp_from)
+    name, sender = parseaddr(config.smtp_from)
     if "@" not in sender:
         raise Refused("SMTP", "has no sender: set TANDEM_SMTP_FROM")
     try:
@@ -85,13 +85,13 @@ def _letter(name: str, sender: str, waiting: Waiting) -> EmailMessage:
     return letter
 
 
-def check(settings: Settings) -> None:
+def check(config: Config) -> None:
     """Raises UserError naming the setting of e-mail that does not fit."""
-    if settings.smtp_tls not in TLS:
-        raise UserError(f"TANDEM_SMTP_TLS is “{settings.smtp_tls}”.", f"Choose one of {', '.join(TLS)}.")
-    if is_set(settings) and "@" not in parseaddr(settings.smtp_from)[1]:
+    if config.smtp_tls not in TLS:
+        raise UserError(f"TANDEM_SMTP_TLS is “{config.smtp_tls}”.", f"Choose one of {', '.join(TLS)}.")
+    if is_set(config) and "@" not in parseaddr(config.smtp_from)[1]:
         raise UserError("TANDEM_SMTP_HOST is set, but no sender.", "Set TANDEM_SMTP_FROM to an address of yours.")
-    if settings.smtp_user and settings.smtp_tls == "none":
+    if config.smtp_user and config.smtp_tls == "none":
         raise UserError(
             "The password of SMTP would go out in the clear.", "Set TANDEM_SMTP_TLS to starttls or implicit."
         )

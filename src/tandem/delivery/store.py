@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.delivery.model import EMAIL, KINDS, MOST_TRIES, Message, State, Waiting, wait_after
 from tandem.delivery.tables import outbox as t
 from tandem.delivery.tables import preferences
@@ -20,50 +20,48 @@ LEASE = timedelta(minutes=5)
 DAYS_KEPT = timedelta(days=30)
 
 
-def put(
-    house: House, person: Person | None, kind: str, message: Message, holds: timedelta, channel: str = EMAIL
-) -> None:
+def put(ctx: Context, user: User | None, kind: str, message: Message, holds: timedelta, channel: str = EMAIL) -> None:
     """Put a message into the outbox; it is on disk when this returns.
 
-    person   whom it is for; for None the same work is done, and nothing is ever sent
+    user     whom it is for; for None the same work is done, and nothing is ever sent
     holds    after this time it is not worth sending any more
     """
     now = clock.now()
-    sealed = house.vault.seal(msgspec.json.encode(message).decode())
-    is_wanted = person is not None and wants(house.database, person, kind, channel)
-    with house.database.write() as c:
+    sealed = ctx.vault.seal(msgspec.json.encode(message).decode())
+    is_wanted = user is not None and wants(ctx.database, user, kind, channel)
+    with ctx.database.write() as c:
         c.execute(
             insert(t).values(
-                workspace_id=person.workspace_id if person else None, person_id=person.id if person else None,
+                workspace_id=user.workspace_id if user else None, person_id=user.id if user else None,
                 channel=channel, kind=kind, sealed=sealed if is_wanted else "", made_at=now, next_at=now,
                 expires_at=now + holds, tries=0, problem="", sent_at=None if is_wanted else now, dead_at=None,
             )
         )  # fmt: skip
 
 
-def take_due(house: House, most: int = 5) -> list[Waiting]:
+def take_due(ctx: Context, most: int = 5) -> list[Waiting]:
     """Messages whose turn has come, taken so that no other server sends them meanwhile."""
     now, taken = clock.now(), []
     due = select(t).where(t.c.sent_at.is_(None), t.c.dead_at.is_(None), t.c.next_at <= now).order_by(t.c.id).limit(most)
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         rows = c.execute(due).all()
     for row in rows:
         lease = update(t).where(t.c.id == row.id, t.c.next_at == row.next_at, t.c.sent_at.is_(None))
-        with house.database.write() as c:
+        with ctx.database.write() as c:
             is_ours = c.execute(lease.values(next_at=now + LEASE)).rowcount == 1
-        if is_ours and (waiting := _opened(house, row)) is not None:
+        if is_ours and (waiting := _opened(ctx, row)) is not None:
             taken.append(waiting)
     return taken
 
 
-def _opened(house: House, row: Row[Any]) -> Waiting | None:
+def _opened(ctx: Context, row: Row[Any]) -> Waiting | None:
     """The message of a row; one that is too late, or sealed with another key, is given up."""
     try:
-        text, why = house.vault.open(row.sealed), "was not sent in time"
+        text, why = ctx.vault.open(row.sealed), "was not sent in time"
     except UserError as error:
         text, why = "", error.what
     if not text or row.expires_at < clock.now():
-        with house.database.write() as c:
+        with ctx.database.write() as c:
             c.execute(update(t).where(t.c.id == row.id).values(dead_at=clock.now(), sealed="", problem=why[:200]))
         return None
     names = ("id", "channel", "kind", "made_at", "expires_at", "tries")
@@ -109,21 +107,21 @@ def state(db: Database) -> State:
 # ── who wants what ──
 
 
-def wants(db: Database, person: Person, kind: str, channel: str = EMAIL) -> bool:
+def wants(db: Database, user: User, kind: str, channel: str = EMAIL) -> bool:
     """Whether a user wants to be told of this by this channel; what cannot be switched off is always wanted."""
     if kind not in KINDS:
         return True
     p = preferences.c
-    query = select(p.is_on).where(p.person_id == person.id, p.kind == kind, p.channel == channel)
+    query = select(p.is_on).where(p.person_id == user.id, p.kind == kind, p.channel == channel)
     with db.read() as c:
         said = c.execute(query).scalar()
     return True if said is None else bool(said)
 
 
-def prefer(db: Database, person: Person, kind: str, is_on: bool, channel: str = EMAIL) -> None:
+def prefer(db: Database, user: User, kind: str, is_on: bool, channel: str = EMAIL) -> None:
     """Note what a user wants."""
     p = preferences.c
-    mine = (p.person_id == person.id, p.kind == kind, p.channel == channel)
+    mine = (p.person_id == user.id, p.kind == kind, p.channel == channel)
     with db.write() as c:
         c.execute(delete(preferences).where(*mine))
-        c.execute(insert(preferences).values(person_id=person.id, kind=kind, channel=channel, is_on=is_on))
+        c.execute(insert(preferences).values(person_id=user.id, kind=kind, channel=channel, is_on=is_on))

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 outbox = Table(
     "outbox",
@@ -13,13 +13,13 @@ outbox = Table(
     Column("channel", String(20), nullable=False),
     Column("kind", String(40), nullable=False),
     Column("sealed", Text, nullable=False),
-    Column("made_at", Moment, nullable=False),
-    Column("next_at", Moment, nullable=False),
-    Column("expires_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
     Column("tries", Integer, nullable=False),
     Column("problem", String(200), nullable=False),
-    Column("sent_at", Moment, nullable=True),
-    Column("dead_at", Moment, nullable=True),
+    Column("sent_at", UtcDateTime, nullable=True),
+    Column("dead_at", UtcDateTime, nullable=True),
     Index("ix_outbox_next_at", "next_at"),
 )
 

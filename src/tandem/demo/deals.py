@@ -16,7 +16,7 @@ import numpy as np
 from tandem.accounts.model import Site
 from tandem.calls.model.call import CallFact
 from tandem.connections import store as connections
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.crm import jobs as crm_jobs
 from tandem.crm import store as crm
 from tandem.crm.model.deal import DealFact, StageKind, Was
@@ -83,7 +83,7 @@ class Phones:
 
 
 def seed_deals(
-    house: House, site: Site, seed: int, until: datetime, visits: Sequence[Mapping[str, Any]],
+    ctx: Context, site: Site, seed: int, until: datetime, visits: Sequence[Mapping[str, Any]],
     calls: Sequence[Rang], phones: Phones,
 ) -> DealsTruth:  # fmt: skip
     """Records of a CRM for these visits and calls; returns the truth about them.
@@ -93,21 +93,21 @@ def seed_deals(
     rng = np.random.default_rng([seed, 73])
     days = [until.date() - timedelta(days=n) for n in range(140)]
     price = {on: _per_euro(on) for on in days}
-    rates.keep(house.database, [Rate(on=on, currency="PLN", per_eur=p, source="demo") for on, p in price.items()])
+    rates.keep(ctx.database, [Rate(on=on, currency="PLN", per_eur=p, source="demo") for on, p in price.items()])
     enquiries = [*_forms(rng, visits, phones, until), *_phoned(rng, calls)]
     enquiries = _typed_again(_once_each(enquiries), until)
     facts = _records(rng, enquiries, until, site) + _trade(rng, visits, until)
-    _tell(house, site, facts)
-    people.stitch_all(house, site)
-    crm.derive_again(house, site)  # what was typed in again is of somebody whose browser is known by now
+    _tell(ctx, site, facts)
+    people.stitch_all(ctx, site)
+    crm.derive_again(ctx, site)  # what was typed in again is of somebody whose browser is known by now
     return _truth(site, facts, visits, price, until)
 
 
-def _tell(house: House, site: Site, facts: Sequence[DealFact]) -> None:
+def _tell(ctx: Context, site: Site, facts: Sequence[DealFact]) -> None:
     """Connect a CRM that speaks by signed webhooks, and take what it has told so far."""
     webhook = next(one for one in crm_jobs.SYSTEMS if one.id == SYSTEM)
-    held = connections.add(house, site, webhook, "Fern's own CRM", {"secret": token_urlsafe(24)})
-    crm_jobs.keep(house, site, held, [_raw(fact) for fact in facts])
+    connection = connections.add(ctx, site, webhook, "Fern's own CRM", {"secret": token_urlsafe(24)})
+    crm_jobs.keep(ctx, site, connection, [_raw(fact) for fact in facts])
 
 
 def _raw(fact: DealFact) -> dict[str, Any]:
@@ -130,14 +130,14 @@ def _per_euro(on: date) -> Decimal:
 
 def _forms(rng: Rng, visits: Sequence[Mapping[str, Any]], phones: Phones, until: datetime) -> list[Enquiry]:
     share = np.array([FORMS_OF.get(v["campaign"], FORMS.get(v["channel"], SELDOM)) for v in visits])
-    found = []
+    enquiries = []
     for place in np.flatnonzero(_drawn(rng, share, [v["campaign"] for v in visits])).tolist():
         visit = visits[place]
         start, end = visit["at"].replace(tzinfo=UTC), visit["ended"].replace(tzinfo=UTC)
         at = start + (end - start) * float(rng.uniform(0.4, 1.0))
         if at < until:
-            found.append(Enquiry(at, "form", visit["visitor"], phones.of(visit["visitor"]), visit["campaign"]))
-    return found
+            enquiries.append(Enquiry(at, "form", visit["visitor"], phones.of(visit["visitor"]), visit["campaign"]))
+    return enquiries
 
 
 def _drawn(rng: Rng, share: Any, groups: Sequence[str]) -> Any:

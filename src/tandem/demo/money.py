@@ -20,7 +20,7 @@ from tandem.calls import store as calls
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.model.delay import Delay
 from tandem.calls.model.pool import Traffic, least_recently_used
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.demo.deals import Phones, Rang, seed_deals
 from tandem.demo.truth import CallTruth, MoneyTruth
 from tandem.people import store as people
@@ -43,16 +43,16 @@ ANSWERED, BACK = 0.78, 0.7
 BATCH = 4000
 
 
-def seed_money(house: House, site: Site, seed: int, until: datetime) -> MoneyTruth:
+def seed_money(ctx: Context, site: Site, seed: int, until: datetime) -> MoneyTruth:
     """Costs, calls and deals for the visits that are there; returns the truth about them."""
-    cost, clicks = _seed_costs(house, site, np.random.default_rng([seed, 71]), until)
-    answer = house.warehouse.ask(SQL["visits_in_order"], {"site": site.id}, max_execution_time=0)
+    cost, clicks = _seed_costs(ctx, site, np.random.default_rng([seed, 71]), until)
+    answer = ctx.warehouse.ask(SQL["visits_in_order"], {"site": site.id}, max_execution_time=0)
     visits = [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
     if not visits:
         return MoneyTruth(cost=cost, clicks=clicks, calls=[], called_back=0, deals=None)
     phones = Phones()
-    rang, heard, backs = _seed_calls(house, site, np.random.default_rng([seed, 72]), until, visits, phones)
-    deals = seed_deals(house, site, seed, until, visits, rang, phones)
+    rang, heard, backs = _seed_calls(ctx, site, np.random.default_rng([seed, 72]), until, visits, phones)
+    deals = seed_deals(ctx, site, seed, until, visits, rang, phones)
     return MoneyTruth(cost=cost, clicks=clicks, calls=heard, called_back=backs, deals=deals)
 
 
@@ -60,12 +60,12 @@ def seed_money(house: House, site: Site, seed: int, until: datetime) -> MoneyTru
 
 
 def _seed_costs(
-    house: House, site: Site, rng: np.random.Generator, until: datetime
+    ctx: Context, site: Site, rng: np.random.Generator, until: datetime
 ) -> tuple[dict[str, Decimal], dict[str, int]]:
     asked = {"site": site.id, "zone": site.zone, "channels": list(PAID)}
     by_system: dict[str, list[AdDay]] = {}
     cost, clicks = dict[str, Decimal](), dict[str, int]()
-    for on, source, medium, campaign, term, visits in house.warehouse.ask(SQL["paid_visits"], asked).rows:
+    for on, source, medium, campaign, term, visits in ctx.warehouse.ask(SQL["paid_visits"], asked).rows:
         system = SYSTEM_OF.get(source, "other")
         row = _ad_day(rng, site, system, on, source, medium, campaign, term, int(visits))
         by_system.setdefault(system, []).append(row)
@@ -73,7 +73,7 @@ def _seed_costs(
         clicks[campaign] = clicks.get(campaign, 0) + row.clicks
     for system, rows in sorted(by_system.items()):
         days = sorted({row.on for row in rows})
-        ads.take(house, site, system, f"{system}.csv", 0, "keyword", "", days, _batches(rows))
+        ads.take(ctx, site, system, f"{system}.csv", 0, "keyword", "", days, _batches(rows))
     return cost, clicks
 
 
@@ -106,36 +106,36 @@ def _batches(rows: list[AdDay]) -> Iterator[list[AdDay]]:
 
 
 def _seed_calls(
-    house: House, site: Site, rng: np.random.Generator, until: datetime, visits: list[dict[str, Any]], phones: Phones
+    ctx: Context, site: Site, rng: np.random.Generator, until: datetime, visits: list[dict[str, Any]], phones: Phones
 ) -> tuple[list[Rang], list[CallTruth], int]:
     """The calls, the truth about them, and how many missed ones were called back."""
-    pool = calls.add_pool(house, site, "Everybody", [OWN], price=2.5)
-    lent = calls.add_numbers(house, site, [f"+482255502{n:02d}" for n in range(NUMBERS)], pool)
+    pool = calls.add_pool(ctx, site, "Everybody", [OWN], price=2.5)
+    lent = calls.add_numbers(ctx, site, [f"+482255502{n:02d}" for n in range(NUMBERS)], pool)
     calls.add_numbers(
-        house, site, [BILLBOARD], channel="Offline", source="billboard", campaign="ring_road", label="Ring road"
+        ctx, site, [BILLBOARD], channel="Offline", source="billboard", campaign="ring_road", label="Ring road"
     )
     traffic = _traffic(rng, visits, until)
-    tapped = _store_leases(house, site, rng, pool.id, lent, visits, traffic)
+    tapped = _store_leases(ctx, site, rng, pool.id, lent, visits, traffic)
     rang, truths = _told(rng, visits, traffic, tapped, phones)
     backs = _called_back(rng, [call.fact for call in rang], until)
     facts = [*(call.fact for call in rang), *backs]
     for i in range(0, len(facts), BATCH):
-        calls.record(house, site, facts[i : i + BATCH])
-    people.stitch_all(house, site)
+        calls.record(ctx, site, facts[i : i + BATCH])
+    people.stitch_all(ctx, site)
     return rang, truths, len(backs)
 
 
 def _called_back(rng: np.random.Generator, facts: list[CallFact], until: datetime) -> list[CallFact]:
     """Calls to most of those who reached nobody, mostly within the hour."""
-    found = []
+    call_facts = []
     for fact in facts:
         at = fact.at + timedelta(minutes=float(rng.lognormal(2.9, 0.9)))
         if fact.outcome == Outcome.MISSED and rng.random() < BACK and at < until:
-            found.append(CallFact(
+            call_facts.append(CallFact(
                 system="demo", ref=f"{fact.ref}-back", at=at, line=OWN, caller=fact.caller, direction="out",
                 outcome=Outcome.ANSWERED, talk_s=int(rng.lognormal(4.2, 0.6)), operator=fact.operator,
             ))  # fmt: skip
-    return found
+    return call_facts
 
 
 def _traffic(rng: np.random.Generator, visits: list[dict[str, Any]], until: datetime) -> Traffic:
@@ -150,7 +150,7 @@ def _traffic(rng: np.random.Generator, visits: list[dict[str, Any]], until: date
 
 
 def _store_leases(
-    house: House,
+    ctx: Context,
     site: Site,
     rng: np.random.Generator,
     pool: int,
@@ -162,8 +162,8 @@ def _store_leases(
     called = dict(zip(traffic.caller.tolist(), traffic.call.tolist(), strict=True))
     saw: dict[int, tuple[str, float]] = {}
     rows: list[dict[str, Any]] = []
-    for number, held in zip(lent, least_recently_used(traffic, len(lent)), strict=True):
-        for lease in held:
+    for number, leases in zip(lent, least_recently_used(traffic, len(lent)), strict=True):
+        for lease in leases:
             visit = visits[lease.visit]
             call = called.get(lease.visit, 0.0)
             taps = bool(visit["is_mobile"]) and lease.start < call <= lease.end and rng.random() < 0.6
@@ -175,7 +175,7 @@ def _store_leases(
                 **{name: visit[name] for name in calls.TEXTS},
             })  # fmt: skip
     for i in range(0, len(rows), 50_000):
-        calls.keep_leases(house, rows[i : i + 50_000])
+        calls.keep_leases(ctx, rows[i : i + 50_000])
     return saw
 
 

@@ -9,9 +9,9 @@ from decimal import Decimal
 from io import BytesIO
 
 from tandem.accounts.model import Site
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.imports.uploads import on_disk
-from tandem.reconcile import jobs, questions, store
+from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.rules import Rules, usual
 from tandem.reconcile.sources.report import Hints
 
@@ -27,13 +27,13 @@ Date,Session default channel group,Sessions
 """
 
 
-def seed_outside(house: House, site: Site, until: datetime) -> Rules:
+def seed_outside(ctx: Context, site: Site, until: datetime) -> Rules:
     """One report of Google Analytics by day and channel, and the findings it raises; returns the rules behind it."""
     rules = planted_rules(site)
     last = until.astimezone(site.tz).date() - timedelta(days=1)
     first = last - timedelta(days=DAYS - 1)
-    source = questions.Source(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_held=False, figures={})
-    counts = questions.ours_by_rules(house, site, source, "sessions", "channel", rules, first, last)
+    source = queries.Source(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_held=False, figures={})
+    counts = queries.ours_by_rules(ctx, site, source, "sessions", "channel", rules, first, last)
     lines = []
     for (on, channel), value in sorted(counts.items()):
         if channel == LOST_CHANNEL and on > last - timedelta(days=LOST_DAYS):
@@ -43,20 +43,20 @@ def seed_outside(house: House, site: Site, until: datetime) -> Rules:
     body = (HEAD + "".join(lines)).encode()
     hints = Hints(system="ga4", account=ACCOUNT, zone=THEIR_ZONE)
     with on_disk(BytesIO(body)) as path:
-        held = jobs.read_file(house, site, path, "traffic-acquisition.csv", hints)
-    if held.state == "staged":
-        store.confirm(house.database, site, held)
-        jobs.review(house, site)
+        import_ = jobs.read_file(ctx, site, path, "traffic-acquisition.csv", hints)
+    if import_.state == "staged":
+        store.confirm(ctx.database, site, import_)
+        jobs.review(ctx, site)
     return rules
 
 
 def planted_rules(site: Site) -> Rules:
     """How the demo's Google Analytics counts."""
-    known = usual("ga4", site.mode)
+    rules = usual("ga4", site.mode)
     return Rules(
         zone=THEIR_ZONE,
-        bots=known.bots,
-        sees_cookieless=known.sees_cookieless,
-        attribution=known.attribution,
-        orders=known.orders,
+        bots=rules.bots,
+        sees_cookieless=rules.sees_cookieless,
+        attribution=rules.attribution,
+        orders=rules.orders,
     )

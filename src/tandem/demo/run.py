@@ -11,10 +11,10 @@ from typing import Any
 
 import msgspec
 
-from tandem.app import make_app, open_house
+from tandem.app import make_app, open_context
+from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.demo.company import SITE_KEY
 from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, Progress, seed
 from tandem.demo.shop import serve_shop
@@ -24,20 +24,20 @@ from tandem.serve import check_port, serve
 BEGUN, DONE = "demo.begun", "demo.done"
 
 
-Around = Callable[[House], AbstractContextManager[Callable[[Any], Any]]]
+Around = Callable[[Context], AbstractContextManager[Callable[[Any], Any]]]
 
 
-def run(settings: Settings, around: Around, events: int = EVENTS, fresh: bool = False) -> None:
+def run(config: Config, around: Around, events: int = EVENTS, fresh: bool = False) -> None:
     """Seed the company unless it is there already, then serve Tandem and the shop until stopped.
 
     around   lasts while Tandem is served, and gives what stands in front of its pages
     """
-    if settings.data == Settings().data:
-        settings = msgspec.structs.replace(settings, data="data/demo")
-    shop_port = settings.port + 1
-    check_port(settings.host, settings.port)
+    if config.data == Config().data:
+        config = msgspec.structs.replace(config, data="data/demo")
+    shop_port = config.port + 1
+    check_port(config.host, config.port)
     check_port("127.0.0.1", shop_port)
-    folder = settings.folder
+    folder = config.folder
     if fresh or ((folder / BEGUN).exists() and not (folder / DONE).exists()):
         _clear(folder)
     is_seeded = (folder / DONE).exists()
@@ -47,27 +47,27 @@ def run(settings: Settings, around: Around, events: int = EVENTS, fresh: bool = 
         )
     folder.mkdir(parents=True, exist_ok=True)
     (folder / BEGUN).touch()
-    house = open_house(settings)
+    ctx = open_context(config)
     if not is_seeded:
-        _seeded(house, events)
+        _seeded(ctx, events)
         (folder / DONE).touch()
-    house.offers.demo_sign_ins = [(role, email, PASSWORD) for role, _, email in PEOPLE]
-    check_port(settings.host, settings.port)  # seeding took minutes
+    ctx.offers.demo_sign_ins = [(role, email, PASSWORD) for role, _, email in PEOPLE]
+    check_port(config.host, config.port)  # seeding took minutes
     check_port("127.0.0.1", shop_port)
-    shop = serve_shop(settings.base_url, shop_port, SITE_KEY, secret=_secret(house))
+    shop = serve_shop(config.base_url, shop_port, SITE_KEY, secret=_secret(ctx))
     shop.start()
     try:
-        with around(house) as in_front_of:
-            serve(in_front_of(make_app(house)), settings, meanwhile=lambda: _welcome(settings, shop_port))
+        with around(ctx) as in_front_of:
+            serve(in_front_of(make_app(ctx)), config, meanwhile=lambda: _welcome(config, shop_port))
     finally:
         shop.stop()
 
 
-def _secret(house: House) -> str:
+def _secret(ctx: Context) -> str:
     """What the shop signs with: the newest secret of its site, made at the first start."""
-    site = house.sites()[SITE_KEY]
-    known = FreshSecrets(house)(site.id)
-    return known[-1] if known else make_secret(house, site)
+    site = ctx.sites()[SITE_KEY]
+    known = FreshSecrets(ctx)(site.id)
+    return known[-1] if known else make_secret(ctx, site)
 
 
 def _clear(folder: Path) -> None:
@@ -76,7 +76,7 @@ def _clear(folder: Path) -> None:
         shutil.rmtree(folder)
 
 
-def _seeded(house: House, events: int) -> None:
+def _seeded(ctx: Context, events: int) -> None:
     is_terminal, began = sys.stdout.isatty(), time.monotonic()
     shown = [-1]
 
@@ -89,15 +89,15 @@ def _seeded(house: House, events: int) -> None:
         text = f"  {percent:3d} %  {progress.text}" + (f", {left:.0f} s left" if left and percent < 100 else "")
         _say(f"\r{text:<60}" if is_terminal else text, end="" if is_terminal and percent < 100 else "\n")
 
-    seed(house, events=events, tell=tell)
+    seed(ctx, events=events, tell=tell)
 
 
-async def _welcome(settings: Settings, shop_port: int) -> None:
+async def _welcome(config: Config, shop_port: int) -> None:
     await asyncio.sleep(0.3)
     lines = [
         "",
-        f"  Tandem   {settings.base_url}",
-        f"  Shop     http://127.0.0.1:{shop_port}   walk through it and watch {settings.base_url}/realtime",
+        f"  Tandem   {config.base_url}",
+        f"  Shop     http://127.0.0.1:{shop_port}   walk through it and watch {config.base_url}/realtime",
         "",
         "  Sign in as",
         *(f"    {role:<12} {email:<26} {PASSWORD}" for role, _, email in PEOPLE),

@@ -15,12 +15,12 @@ from tandem.base import clock
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.collect import store
-from tandem.collect.healing import note_healed
 from tandem.collect.jobs import FACT_COLUMNS
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import load_rules
-from tandem.core.context import House
+from tandem.collect.rebuild import note_rebuilt
+from tandem.core.context import Context
 from tandem.demo.company import CURRENCY, HOST, SITE_KEY, SITE_NAME, ZONE, Company, DemoChange, Facts, goals
 from tandem.demo.money import seed_money
 from tandem.demo.outside import seed_outside
@@ -47,7 +47,7 @@ class Progress(NamedTuple):
 
 
 def seed(
-    house: House,
+    ctx: Context,
     until: datetime | None = None,
     days: int = 120,
     events: int = EVENTS,
@@ -61,28 +61,28 @@ def seed(
     had been received. Visits are derived from them by the same SQL that the loader uses.
     """
     company = Company(seed=seed, until=until or clock.now(), days=days, events=events)
-    site = seed_records(house, company, hosts)
+    site = seed_records(ctx, company, hosts)
     started = time.perf_counter()
-    _store_facts(house, site, company, days, tell)
-    goals_of_site = store.goals_of(house.database, site)
+    _store_facts(ctx, site, company, days, tell)
+    goals_of_site = store.goals_of(ctx.database, site)
     for i, (first, last) in enumerate(store.visitor_ranges(CHUNKS)):
         tell(Progress(0.5 + 0.4 * i / CHUNKS, "deriving visits"))
-        store.derive_all(house.warehouse, site, first, last, goals_of_site)
-    note_healed(house.database, site)
-    store.tidy(house.warehouse)
+        store.derive_all(ctx.warehouse, site, first, last, goals_of_site)
+    note_rebuilt(ctx.database, site)
+    store.tidy(ctx.warehouse)
     tell(Progress(0.9, "spending on ads, answering calls, closing deals"))
-    company.money = seed_money(house, site, seed, company.until)
-    seed_outside(house, site, company.until)
+    company.money = seed_money(ctx, site, seed, company.until)
+    seed_outside(ctx, site, company.until)
     tell(Progress(1.0, f"done in {time.perf_counter() - started:.0f} s"))
     return company
 
 
-def seed_records(house: House, company: Company, hosts: Sequence[str]) -> Site:
+def seed_records(ctx: Context, company: Company, hosts: Sequence[str]) -> Site:
     """The workspace, its people, its site with goals, and the change log."""
-    db = house.database
+    db = ctx.database
     workspace = accounts.make_workspace(db, SITE_NAME)
     for role, name, email in PEOPLE:
-        accounts.add_person(db, workspace, email, name, role, PASSWORD)
+        accounts.add_user(db, workspace, email, name, role, PASSWORD)
     site = accounts.add_site(
         db, workspace, SITE_KEY, SITE_NAME, list(hosts), ZONE, CURRENCY, mode="consent", keep_days=1100
     )
@@ -90,7 +90,7 @@ def seed_records(house: House, company: Company, hosts: Sequence[str]) -> Site:
         store.add_goal(db, site, name, kind, match)
     for change in company.change_log():
         changes.add(db, site, _as_change(change))
-    house.forget_sites()
+    ctx.forget_sites()
     return site
 
 
@@ -106,30 +106,30 @@ def _as_change(change: DemoChange) -> Change:
     )
 
 
-def _store_facts(house: House, site: Site, company: Company, days: int, tell: Callable[[Progress], Any]) -> None:
-    noted, told = _Noted(house, site), company.days()
+def _store_facts(ctx: Context, site: Site, company: Company, days: int, tell: Callable[[Progress], Any]) -> None:
+    noted, factses = _Noted(ctx, site), company.days()
     for i in range(0, days, DAYS_AT_ONCE):
         tell(Progress(0.5 * i / (days + 1), "writing events"))
-        parts = [facts for facts in islice(told, DAYS_AT_ONCE) if facts.size]
+        parts = [facts for facts in islice(factses, DAYS_AT_ONCE) if facts.size]
         if not parts:
             continue
         facts = Facts._make(np.concatenate(columns) for columns in zip(*parts, strict=True))
-        store.add_events(house.warehouse, columns_of(site, facts, noted), token=f"seed-{site.id}-{i}")
+        store.add_events(ctx.warehouse, columns_of(site, facts, noted), token=f"seed-{site.id}-{i}")
         received, counts = np.unique(facts.received // DAY_MS, return_counts=True)
         ledger = {
             (site.id, clock.from_ms(int(day) * DAY_MS).date(), "stored"): int(count)
             for day, count in zip(received, counts, strict=True)
         }
-        store.add_reception(house.warehouse, ledger, f"seed-{site.id}-{i}")
-    for _ in told:  # to its end, which completes the truth
+        store.add_ingestion(ctx.warehouse, ledger, f"seed-{site.id}-{i}")
+    for _ in factses:  # to its end, which completes the truth
         raise RuntimeError("The history is longer than it was said to be.")
 
 
 class _Noted:
     """Keys of referrers and user agents, each given to the rules once."""
 
-    def __init__(self, house: House, site: Site) -> None:
-        self._house, self._site, self._rules = house, site, load_rules()
+    def __init__(self, ctx: Context, site: Site) -> None:
+        self._ctx, self._site, self._rules = ctx, site, load_rules()
         self._origins: dict[tuple[str, str], tuple[int, int]] = {("", ""): (0, 0)}
         self._agents: dict[str, int] = {}
 
@@ -145,13 +145,13 @@ class _Noted:
                 if key:
                     fresh[key] = origin
             found.append(self._origins[pair])
-        store.add_origins(self._house.warehouse, self._site, fresh, self._rules)
+        store.add_origins(self._ctx.warehouse, self._site, fresh, self._rules)
         return found
 
     def agents(self, texts: Sequence[str]) -> list[int]:
         """Keys for these user agents."""
         fresh = {agent_id(t): t for t in set(texts) if t not in self._agents}
-        store.add_agents(self._house.warehouse, fresh)
+        store.add_agents(self._ctx.warehouse, fresh)
         self._agents |= {text: key for key, text in fresh.items()}
         return [self._agents[t] for t in texts]
 

@@ -65,7 +65,7 @@ class Shop:
         self.site_key = site_key
         self.mode = mode
         self.products: list[Product] = json.loads((FOLDER / "products.json").read_text("utf-8"))
-        handler = type("ShopDoor", (Door,), {"shop": self})
+        handler = type("ShopDoor", (ShopHandler,), {"shop": self})
         self.server = Server(("127.0.0.1", port), handler)
         self.port = self.server.server_port
         self.url = f"http://127.0.0.1:{self.port}"
@@ -139,7 +139,7 @@ class Shop:
         )
 
 
-class Door(BaseHTTPRequestHandler):
+class ShopHandler(BaseHTTPRequestHandler):
     """One connection: pages, files, and everything below /t/ handed on to Tandem, as a production proxy would."""
 
     shop: Shop
@@ -238,8 +238,8 @@ class Door(BaseHTTPRequestHandler):
 
 def browser_of(cookies: str) -> str:
     """The browser's id from its cookies, as far as it is signed; empty without one."""
-    found = re.search(r"(?:^|; )_tdm=([0-9a-f]{16})\.", cookies)
-    return found[1] if found else ""
+    match = re.search(r"(?:^|; )_tdm=([0-9a-f]{16})\.", cookies)
+    return match[1] if match else ""
 
 
 def serve_shop(tandem_url: str, port: int, site_key: str, mode: str = "consent", secret: str = "") -> Shop:

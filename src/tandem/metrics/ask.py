@@ -82,11 +82,11 @@ def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] 
         with_bots = isinstance(figure, Metric) and figure.with_bots
         own = tuple(f.by in figure.by for f in question.where)  # others are looked up in the visit
         groups.setdefault((figure.view, with_bots or question.with_bots, own), []).append(figure)
-    found = [_query(question, view, figures, with_bots) for (view, with_bots, _), figures in groups.items()]
-    for query in found:
+    queries = [_query(question, view, figures, with_bots) for (view, with_bots, _), figures in groups.items()]
+    for query in queries:
         if "{main_goals:" in query.sql:
             query.params["main_goals"] = list(main_goals(question.site))
-    return found
+    return queries
 
 
 def _query(question: Question, view: str, figures: list[Metric | Estimate], with_bots: bool) -> Query:
@@ -210,7 +210,7 @@ def _size_of_many(members: Iterable[Any], count: int, sampled: int) -> int:
     return sum(_size(member, inner) for member in sample) * count // max(1, len(sample))
 
 
-class Desk:
+class CachedRunner:
     """Where questions are asked: runs their queries side by side and remembers answers until the data changes."""
 
     def __init__(
@@ -291,9 +291,9 @@ class Desk:
     def _once(self, key: Hashable, version: Any, make: Callable[[], Made], largest: float) -> Made:
         """What is remembered under this key of these data, or else what `make` gives; all have one room together."""
         with self._lock:
-            known = self._remembered.get(key)
-        if known and known.version == version:
-            return cast(Made, known.answer)
+            remembered = self._remembered.get(key)
+        if remembered and remembered.version == version:
+            return cast(Made, remembered.answer)
         made = make()
         size = 1000 + _size(key) + _size(made)
         with self._lock:

@@ -9,7 +9,7 @@ from litestar import Request
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.layout import lens_of
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
@@ -19,14 +19,14 @@ Suits = Callable[[str], bool]
 """Whether a page can apply filters by a dimension."""
 
 
-def address_asked(request: Request[Any, Any, Any], house: House, caller: Caller, suits: Suits | None = None) -> Address:
+def address_asked(request: Request[Any, Any, Any], ctx: Context, caller: Caller, suits: Suits | None = None) -> Address:
     """The address of a page that this caller reads. Filters that do not suit it are kept apart, shown and carried on.
 
     suits    the dimensions that the page can filter by; without it every filter must be answered, as programs ask for
     raises   UserError for a part that does not fit, or a site that the caller does not see
     """
     query = {k: v for k, v in request.query_params.items() if isinstance(v, str)}
-    site = site_for(house, caller, query.get("site"))
+    site = site_for(ctx, caller, query.get("site"))
     filters = request.query_params.getall("f", [])
     address = address_of(query, filters, site, lens_of(request, caller), clock.now())
     address = msgspec.structs.replace(address, reader=caller)
@@ -35,9 +35,9 @@ def address_asked(request: Request[Any, Any, Any], house: House, caller: Caller,
 
 def fitting(address: Address, suits: Suits, most: int = 99) -> Address:
     """The address with those filters applied that suit, `most` of them; the others are kept apart."""
-    found = tuple(f for f in address.where if suits(f.by))[:most]
-    rest = tuple(f for f in address.where if f not in found)
-    return msgspec.structs.replace(address, where=found, unfit=(*address.unfit, *rest))
+    filters = tuple(f for f in address.where if suits(f.by))[:most]
+    rest = tuple(f for f in address.where if f not in filters)
+    return msgspec.structs.replace(address, where=filters, unfit=(*address.unfit, *rest))
 
 
 def must_fit(address: Address) -> None:

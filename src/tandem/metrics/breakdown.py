@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES
@@ -38,21 +38,21 @@ def splits_of(name: str) -> frozenset[str]:
     return frozenset(figure.by)
 
 
-def totals(house: House, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
+def totals(ctx: Context, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
     """The figures of the period, and each beside its comparison; None for what the filters do not suit."""
     suiting = _suiting(figures, address)
-    found = house.runner.ask(address.question(with_cases(suiting))).total
+    found = ctx.runner.ask(address.question(with_cases(suiting))).total
     unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
-    return dict.fromkeys(figures) | found, unsuited | compared(house, address, suiting, found)
+    return dict.fromkeys(figures) | found, unsuited | compared(ctx, address, suiting, found)
 
 
 def breakdown(
-    house: House, address: Address, by: str, figures: tuple[str, ...], most: int, then: str = ""
+    ctx: Context, address: Address, by: str, figures: tuple[str, ...], most: int, then: str = ""
 ) -> Breakdown:
     """The figures by a split, the largest first figure first, among equals the largest `then`; without empty rows."""
     names = tuple(f for f in _suiting(figures, address) if by in splits_of(f))
     first = names[0]
-    rows = [r for r in house.runner.ask(address.question(names, (by,))).rows if any(r.figures.values())]
+    rows = [r for r in ctx.runner.ask(address.question(names, (by,))).rows if any(r.figures.values())]
     if then:
         rows.sort(key=lambda r: (-(r.figures[first] or 0), -(r.figures[then] or 0), str(r.key[0])))
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1

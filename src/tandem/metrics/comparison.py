@@ -19,7 +19,7 @@ from cachetools import TTLCache
 
 from tandem.accounts.model import Site
 from tandem.base.warehouse import sql_text
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.query import Filter, Value
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address
@@ -199,8 +199,8 @@ def immature(delays: Sequence[float], period: Period, before: Period, now: datet
 class History:
     """What is known of a site's own past: when each view begins, and how long outcomes take. Looked up now and then."""
 
-    def __init__(self, house: House) -> None:
-        self._house, self._known = house, dict[tuple[int, str], tuple[float, list[float]]]()
+    def __init__(self, ctx: Context) -> None:
+        self._ctx, self._known = ctx, dict[tuple[int, str], tuple[float, list[float]]]()
         self._scatters: TTLCache[tuple[int, bytes, str], float] = TTLCache(10_000, SCATTER_FRESH_S)
         self._lock = threading.Lock()  # of the cache, which many requests use at once
 
@@ -219,7 +219,7 @@ class History:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         last = _week_before(address.period.first)
         goals = (
-            self._house.runner.main_goals(address.site.id)
+            self._ctx.runner.main_goals(address.site.id)
             if any(p.rests_on_goals for n in names for p in _parts(n))
             else ()
         )
@@ -246,7 +246,7 @@ class History:
         if not asked:
             return {n: [] for n in names}
         question = address.question(with_cases(asked), ("day",), weeks)
-        rows = {row.key[0]: row.figures for row in self._house.runner.ask(question).rows}
+        rows = {row.key[0]: row.figures for row in self._ctx.runner.ask(question).rows}
         days = {day: rows.get(day, {}) for day in buckets(question)}
         return {n: [d for day, d in days.items() if day >= firsts[n]] if n in asked else [] for n in names}
 
@@ -264,33 +264,33 @@ class History:
         known = self._known.get(key)
         if known and known[1] and at - known[0] < FRESH_S:
             return known[1]
-        found = [float(row[0]) for row in self._house.runner.look_up(sql, bound)]
+        found = [float(row[0]) for row in self._ctx.runner.look_up(sql, bound)]
         self._known[key] = (at, found)
         return found
 
 
 def recounting(
-    house: House, site: Site, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
+    ctx: Context, site: Site, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
 ) -> float | None:
     """The share done (0 to 1) while one of these figures, splits or filters is counted anew; None while none is.
 
     Whatever is read range by range of visitors from rows that are being rewritten is mixed meanwhile: what rests on
     goals while goals have changed, and all that is derived of visits while rules, hosts or the currency have.
     """
-    return share_of(house.offers.recounted(site), figures, by, where)
+    return share_of(ctx.offers.recounted(site), figures, by, where)
 
 
 def share_of(
-    found: Recount | None, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
+    recount: Recount | None, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
 ) -> float | None:
     """The same where it is known already how far the site is counted anew: asking that takes three questions."""
-    if found is None:
+    if recount is None:
         return None
     dimensions = [DIMENSIONS[name] for name in (*by, *(f.by for f in where)) if name in DIMENSIONS]
     is_mixed = any(
-        p.rests_on_goals or (found.is_all and p.view in DERIVED) for name in figures for p in _parts(name)
-    ) or any(d.home == GOALS or (found.is_all and d.home in DERIVED and not d.is_time) for d in dimensions)
-    return found.share if is_mixed else None
+        p.rests_on_goals or (recount.is_all and p.view in DERIVED) for name in figures for p in _parts(name)
+    ) or any(d.home == GOALS or (recount.is_all and d.home in DERIVED and not d.is_time) for d in dimensions)
+    return recount.share if is_mixed else None
 
 
 NOTES = "x-tandem-notes"
@@ -303,22 +303,22 @@ def anew(name: str, share: float) -> str:
 
 
 def reason_of(
-    house: House, address: Address, name: str, before: Period | None = None, by: tuple[str, ...] = ()
+    ctx: Context, address: Address, name: str, before: Period | None = None, by: tuple[str, ...] = ()
 ) -> Reason | None:
     """Why a figure (split `by`) bears no verdict: it is counted anew, or its comparison bears none.
 
     None if it bears one, or if nothing is compared
     """
-    return reason_known(house, address, name, house.offers.recounted(address.site), before, by)
+    return reason_known(ctx, address, name, ctx.offers.recounted(address.site), before, by)
 
 
 def reason_known(
-    house: House, address: Address, name: str, found: Recount | None, before: Period | None = None,
+    ctx: Context, address: Address, name: str, recount: Recount | None, before: Period | None = None,
     by: tuple[str, ...] = (),
 ) -> Reason | None:  # fmt: skip
     """The same where it is known already how far the site is counted anew (`found`)."""
     now, site = address.now, address.site
-    share = share_of(found, (name,), by, address.where)
+    share = share_of(recount, (name,), by, address.where)
     if share is not None:
         return Reason(why="recounting", share=share)
     before = before or address.before
@@ -327,7 +327,7 @@ def reason_known(
     if address.period.so_far(now) is None:
         return Reason(why="ahead")
     parts = _parts(name)
-    history = history_of(house)
+    history = history_of(ctx)
     firsts = [unmeasured(before, history.first(site.id, p.view), "hour" not in p.by) for p in parts]
     if days := [day for day in firsts if day]:
         return Reason(why="unmeasured", day=max(days))
@@ -342,12 +342,12 @@ def reason_known(
     return None
 
 
-def unripe(house: House, address: Address, name: str) -> Reason | None:
+def unripe(ctx: Context, address: Address, name: str) -> Reason | None:
     """Why what a figure counts has not all come yet, compared or not; None where it has, or comes at once."""
     for part in _parts(name):
         if not part.arrives or address.now - address.period.until >= COMPLETE:
             continue
-        delays = history_of(house).delays(address.site.id, part, address.now)
+        delays = history_of(ctx).delays(address.site.id, part, address.now)
         if len(delays) < ENOUGH_OUTCOMES:
             return Reason(why="little_history")
         share = arrived(delays, address.period, address.now)
@@ -356,22 +356,22 @@ def unripe(house: House, address: Address, name: str) -> Reason | None:
     return None
 
 
-def measured_since(house: House, site: Site, name: str) -> date | None:
+def measured_since(ctx: Context, site: Site, name: str) -> date | None:
     """The first day, in the site's zone, on which all that a figure is made of was measured; None before that."""
-    firsts = [history_of(house).first(site.id, part.view) for part in _parts(name)]
+    firsts = [history_of(ctx).first(site.id, part.view) for part in _parts(name)]
     days = [first.astimezone(ZoneInfo(site.zone)).date() for first in firsts if first]
     return max(days) if len(days) == len(firsts) else None
 
 
-def compared(house: House, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
+def compared(ctx: Context, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
     """Each figure beside its comparison.
 
     now   the figures of the whole period, as the page shows them; with their cases (`with_cases`) nothing is asked anew
     """
     alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
     before = address.before
-    anew = house.offers.recounted(address.site)
-    reasons = {f: reason_known(house, address, f, anew, before) for f in figures}
+    anew = ctx.offers.recounted(address.site)
+    reasons = {f: reason_known(ctx, address, f, anew, before) for f in figures}
     found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
     if before is None:
         return found
@@ -382,22 +382,22 @@ def compared(house: House, address: Address, figures: Sequence[str], now: dict[s
     for settles, names in groups.items():
         spans = like_spans(address.period, before, settles, address.now)
         assert spans is not None, "reason_of has said so"
-        found |= _compared(house, address, names, now, spans)
+        found |= _compared(ctx, address, names, now, spans)
     return found
 
 
 def _compared(
-    house: House, address: Address, names: list[str], now: dict[str, Value], spans: tuple[Period, Period, date | None]
+    ctx: Context, address: Address, names: list[str], now: dict[str, Value], spans: tuple[Period, Period, date | None]
 ) -> dict[str, Compared]:
     """Figures that bear a comparison, over these spans."""
     (period, earlier, last), asked = spans, with_cases(names)
     needs_now = last is not None or any(n not in now for n in asked)
-    desk = house.runner
+    runner = ctx.runner
     questions = [address.question(asked, period=p) for p in ((earlier, period) if needs_now else (earlier,))]
-    results = [r.total for r in desk.ask_all(questions)]
+    results = [r.total for r in runner.ask_all(questions)]
     old, new = results[0], results[1] if needs_now else now
     moved = [n for n in names if relative(new.get(n), old.get(n))]
-    scatters = history_of(house).scatters(address, moved)
+    scatters = history_of(ctx).scatters(address, moved)
     days = _days_passed(period, address.now)
 
     def is_beyond_chance(name: str) -> bool:
@@ -416,12 +416,12 @@ def _compared(
 class Rows:
     """The parts of a figure (rows of a table) beside their comparison."""
 
-    def __init__(self, house: House, address: Address, name: str, reason: Reason | None = None) -> None:
+    def __init__(self, ctx: Context, address: Address, name: str, reason: Reason | None = None) -> None:
         """reason   why the comparison of the figure bears no verdict (`reason_of`)."""
         self._name, self._reason, self._whole = name, reason, 0.0
         self._days = _days_passed(address.period, address.now)
         is_compared = reason is None and address.before is not None
-        self._scatter = history_of(house).scatters(address, (name,))[name] if is_compared else None
+        self._scatter = history_of(ctx).scatters(address, (name,))[name] if is_compared else None
 
     @property
     def needs_whole(self) -> bool:
@@ -469,11 +469,11 @@ def _settles_after(name: str) -> int:
     return max((p.settles_after for p in _parts(name)), default=0)
 
 
-def history_of(house: House) -> History:
-    """What this house knows of its sites' past."""
-    return house.state(History, lambda: History(house))
+def history_of(ctx: Context) -> History:
+    """What is known of the past of sites."""
+    return ctx.state(History, lambda: History(ctx))
 
 
-def goals_missing(house: House, site: Site) -> bool:
+def goals_missing(ctx: Context, site: Site) -> bool:
     """Whether nobody has chosen a main goal, so that conversions cannot be counted."""
-    return not house.runner.main_goals(site.id)
+    return not ctx.runner.main_goals(site.id)

@@ -25,7 +25,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """A counted figure: one view, one expression.
 
     `by` are the splits that are true for it; `adds_up` says whether the sum over days is the figure of the whole span;
-    `permission` is what a reader must be allowed (accounts/permissions.py), by whatever door they ask; `side` answers
+    `permission` is what a reader must be allowed (accounts/permissions.py), however they ask; `side` answers
     for it.
     """
 

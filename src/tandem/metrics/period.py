@@ -84,8 +84,8 @@ def period_of(name: str, zone: str, now: datetime) -> Period:
     raises   UserError for anything else
     """
     today = now.astimezone(ZoneInfo(zone)).date()
-    if found := _CUSTOM.match(name):
-        return _custom(name, found[1], found[2], zone)
+    if match := _CUSTOM.match(name):
+        return _custom(name, match[1], match[2], zone)
     first_of_month = today.replace(day=1)
     spans = {
         "today": (today, today),

@@ -8,7 +8,7 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people import store
 from tandem.people.model.identifier import Identifier, Kind, masked
 from tandem.people.store import SQL
@@ -37,18 +37,18 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
 
-def record(house: House, site: Site, hints: Sequence[Hint]) -> int:
+def record(ctx: Context, site: Site, hints: Sequence[Hint]) -> int:
     """Keep hints; returns how many. The same claim of the same browser is one, however often it comes."""
     if not hints:
         return 0
-    room = MOST_A_DAY - int(house.warehouse.value(SQL["hints_today"], site=site.id, since=_today()))
+    room = MOST_A_DAY - int(ctx.warehouse.value(SQL["hints_today"], site=site.id, since=_today()))
     kept = list({(hint.visitor, hint.identifier): hint for hint in hints}.values())[: max(room, 0)]
     if kept:
-        house.warehouse.insert("identity_hints", {
+        ctx.warehouse.insert("identity_hints", {
             "site": [site.id] * len(kept), "visitor": [hint.visitor for hint in kept],
-            "node": [store.key_of(house, site, hint.identifier) for hint in kept],
+            "node": [store.key_of(ctx, site, hint.identifier) for hint in kept],
             "kind": [str(hint.identifier.kind) for hint in kept],
-            "sealed": [house.vault.seal(hint.identifier.value) for hint in kept],
+            "sealed": [ctx.vault.seal(hint.identifier.value) for hint in kept],
             "why": [hint.why for hint in kept], "at": [hint.at for hint in kept],
         })  # fmt: skip
     return len(kept)
@@ -76,38 +76,38 @@ class Reason(msgspec.Struct, frozen=True):
     last_at: datetime
 
 
-def reasons_of(house: House, site: Site, since: datetime) -> list[Reason]:
+def reasons_of(ctx: Context, site: Site, since: datetime) -> list[Reason]:
     """Why claims were kept as hints only, the most frequent reason first."""
-    return house.warehouse.rows(SQL["hints_by_reason"], Reason, site=site.id, since=since)
+    return ctx.warehouse.rows(SQL["hints_by_reason"], Reason, site=site.id, since=since)
 
 
-def hints_of(house: House, site: Site, nodes: Sequence[int], is_open: bool = False) -> list[Claim]:
+def hints_of(ctx: Context, site: Site, nodes: Sequence[int], is_open: bool = False) -> list[Claim]:
     """What was claimed about these identifiers and is not proved meanwhile, the newest first; values are masked."""
-    rows = house.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=list(nodes))
+    rows = ctx.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=list(nodes))
     return [
         Claim(
             visitor=row.visitor, node=row.node, kind=row.kind, why=row.why, at=row.last_at,
             text=value if is_open else masked(row.kind, value),
         )
         for row in rows
-        for value in [house.vault.open(row.sealed)]
+        for value in [ctx.vault.open(row.sealed)]
     ]  # fmt: skip
 
 
-def decide(house: House, site: Site, act: str, browser: int, node: int, by: int | None = None) -> None:
-    """Somebody of the house decides about a claim, until that is taken back: `together`, the two are one, or `apart`.
+def decide(ctx: Context, site: Site, act: str, browser: int, node: int, by: int | None = None) -> None:
+    """A user decides about a claim, until that is taken back: `together`, the two are one, or `apart`.
 
     The claim is a hint, or evidence that nobody proved, or that a record without a contact told.
 
     raises   UserError (404) when there is no such claim
     """
-    for found in store.evidence_of(house, site, [node]):
-        if {found.a, found.b} == {browser, node} and (not found.is_proved or found.is_of_a_form):
-            return store.decide(house, site, act, (found.a, found.a_kind), (found.b, found.b_kind), by)
-    rows = house.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=[node])
+    for evidence in store.evidence_of(ctx, site, [node]):
+        if {evidence.a, evidence.b} == {browser, node} and (not evidence.is_proved or evidence.is_of_a_form):
+            return store.decide(ctx, site, act, (evidence.a, evidence.a_kind), (evidence.b, evidence.b_kind), by)
+    rows = ctx.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=[node])
     hint = next((row for row in rows if row.visitor == browser and row.node == node), None)
     if hint is None:
         raise UserError("There is no such claim.", "Load the page again.", status=404)
     if act == "together":  # from now on the identifier is known
-        store.remember_all(house, site, {Identifier(hint.kind, house.vault.open(hint.sealed)): hint.last_at})
-    return store.decide(house, site, act, (browser, str(Kind.VISITOR)), (node, hint.kind), by)
+        store.remember_all(ctx, site, {Identifier(hint.kind, ctx.vault.open(hint.sealed)): hint.last_at})
+    return store.decide(ctx, site, act, (browser, str(Kind.VISITOR)), (node, hint.kind), by)

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 from tandem.base import clock, log
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people import store
 
 WHOLE_EVERY = timedelta(days=1)
@@ -14,17 +14,17 @@ class StitchedWhole(dict[int, datetime]):
     """When all evidence of a site was last looked at in this process."""
 
 
-def stitch_where_needed(house: House) -> int:
+def stitch_where_needed(ctx: Context) -> int:
     """Stitch every site; returns how many identifiers have another person now."""
-    wholes = house.state(StitchedWhole)
+    wholes = ctx.state(StitchedWhole)
     moved = 0
-    for site in house.sites().values():
+    for site in ctx.sites().values():
         # At the start everything: what was noted just before a crash waits in no memory.
         is_whole = site.id not in wholes or clock.now() - wholes[site.id] > WHOLE_EVERY
         if is_whole:
-            found, wholes[site.id] = store.stitch_all(house, site), clock.now()
+            found, wholes[site.id] = store.stitch_all(ctx, site), clock.now()
         else:
-            found = store.stitch_new(house, site)
+            found = store.stitch_new(ctx, site)
         if found:
             _log.info("people.stitched", site=site.key, moved=found, whole=is_whole)
         moved += found

@@ -14,10 +14,10 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.audit import note_act
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
-from tandem.core.slice import Moment
+from tandem.core.slice import TimelineEntry
 from tandem.people import hints, signing, store
 from tandem.people.model.identifier import Kind, read
 from tandem.people.model.proof import VALID_S, Outcome
@@ -54,35 +54,35 @@ class Day(msgspec.Struct, frozen=True):
     """What a person did on one day, the latest first."""
 
     day: datetime
-    moments: list[Moment]
+    timeline: list[TimelineEntry]
 
 
 @get_page("/people", "People", icon="users", group="Measure", may="profiles.read")
 def page(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None, q: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, q: str = ""
 ) -> Response[Any]:
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     if q.strip():
-        return _found(request, house, caller, chosen, q)
-    return _list(request, house, caller, chosen)
+        return _found(request, ctx, caller, chosen, q)
+    return _list(request, ctx, caller, chosen)
 
 
 def _list(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, q: str = "", status: int = 200
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, q: str = "", status: int = 200
 ) -> Response[str]:
-    newest = store.newest_persons(house, site)
-    nodes = [(node, kind) for person in newest for kind, node in person.identifiers if kind != Kind.VISITOR]
-    return framed(
+    newest = store.newest_persons(ctx, site)
+    nodes = [(node, kind) for new_person in newest for kind, node in new_person.identifiers if kind != Kind.VISITOR]
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "people/people.html",
         site=site,
         status=status,
         newest=newest,
-        known={known.node: known for known in store.values_of(house, site, nodes)},
-        shared=store.shared_nodes(house, site),
-        many=store.many_faced(house, site),
+        known={known.node: known for known in store.values_of(ctx, site, nodes)},
+        shared=store.shared_nodes(ctx, site),
+        many=store.many_faced(ctx, site),
         kinds=KINDS,
         q=q,
         now=clock.now(),
@@ -90,16 +90,14 @@ def _list(
     )
 
 
-def _found(request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, q: str) -> Response[Any]:
+def _found(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, q: str) -> Response[Any]:
     """Leads to the person of what was typed. The text itself goes nowhere: only its keyed hash is looked for."""
     identifier = read(q, _region(site))
     if identifier is not None:
-        node = store.key_of(house, site, identifier)
-        if identifier.kind == Kind.VISITOR or store.is_known(house, site, node):
-            return Redirect(
-                f"/people/{store.hexed(store.person_of(house, site, node))}", query_params={"site": site.key}
-            )
-    return _list(request, house, caller, site, q, status=404)
+        node = store.key_of(ctx, site, identifier)
+        if identifier.kind == Kind.VISITOR or store.is_known(ctx, site, node):
+            return Redirect(f"/people/{store.hexed(store.person_of(ctx, site, node))}", query_params={"site": site.key})
+    return _list(request, ctx, caller, site, q, status=404)
 
 
 def _region(site: Site) -> str:
@@ -110,52 +108,52 @@ def _region(site: Site) -> str:
 
 @get_page("/people/{person:str}", "Person", may="profiles.read")
 def profile(
-    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    note_act(house, caller, chosen, "profiles.opened", store.hexed(_node(person)))
-    return _profile(request, house, caller, chosen, person)
+    chosen = site_for(ctx, caller, site)
+    note_act(ctx, caller, chosen, "profiles.opened", store.hexed(_node(person)))
+    return _profile(request, ctx, caller, chosen, person)
 
 
 def _profile(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, person: str, is_open: bool = False
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, person: str, is_open: bool = False
 ) -> Response[str]:
-    number = store.person_of(house, site, _node(person))
-    nodes = store.nodes_of(house, site, number)
+    number = store.person_of(ctx, site, _node(person))
+    nodes = store.nodes_of(ctx, site, number)
     keys = [node for node, _ in nodes]
-    moments = sorted(
-        (moment for s in house.slices for moment in s.moments(house, site, keys)),
+    timeline = sorted(
+        (moment for s in ctx.slices for moment in s.timeline(ctx, site, keys)),
         key=lambda m: m.at,
         reverse=True,
     )
-    evidence = store.evidence_of(house, site, keys)
-    known = store.values_of(house, site, nodes, is_open)
-    others = _others(house, site, evidence, keys)
-    decisions = store.decisions_of(house, site, keys)
+    evidence = store.evidence_of(ctx, site, keys)
+    values = store.values_of(ctx, site, nodes, is_open)
+    others = _others(ctx, site, evidence, keys)
+    decisions = store.decisions_of(ctx, site, keys)
     decided = _decided(decisions)
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "people/profile.html",
         site=site,
         person=number,
-        known=known,
-        names={k.node: k for k in [*known, *others]},
-        days=_days(moments[:MOST_MOMENTS], site),
-        count=len(moments),
-        cut=len(moments) > MOST_MOMENTS,
-        first=moments[-1] if moments else None,
-        last=moments[0] if moments else None,
+        known=values,
+        names={k.node: k for k in [*values, *others]},
+        days=_days(timeline[:MOST_MOMENTS], site),
+        count=len(timeline),
+        cut=len(timeline) > MOST_MOMENTS,
+        first=timeline[-1] if timeline else None,
+        last=timeline[0] if timeline else None,
         evidence=evidence,
-        unproved=[e for e in _to_settle(house, site, evidence, keys) if frozenset((e.a, e.b)) not in decided],
+        unproved=[e for e in _to_settle(ctx, site, evidence, keys) if frozenset((e.a, e.b)) not in decided],
         hints=[
             hint
-            for hint in hints.hints_of(house, site, keys, is_open)
+            for hint in hints.hints_of(ctx, site, keys, is_open)
             if frozenset((hint.visitor, hint.node)) not in decided
         ],
         why=WHY,
-        moves=store.moves_of(house, site, keys),
+        moves=store.moves_of(ctx, site, keys),
         decisions=decisions,
         kinds=KINDS,
         acts=ACTS,
@@ -165,11 +163,11 @@ def _profile(
     )
 
 
-def _to_settle(house: House, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Evidence]:
+def _to_settle(ctx: Context, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Evidence]:
     """Evidence that somebody is to confirm: claims, and what a form says of two people who are known as two."""
     mine = set(keys)
     apart = [e for e in evidence if e.is_of_a_form and not {e.a, e.b} <= mine]
-    shared = {one.node for one in store.shared_nodes(house, site)} if apart else set()
+    shared = {one.node for one in store.shared_nodes(ctx, site)} if apart else set()
     return [e for e in evidence if not e.is_proved or (e in apart and not {e.a, e.b} & shared)]
 
 
@@ -178,17 +176,17 @@ def _decided(decisions: list[Decision]) -> set[frozenset[int]]:
     return {frozenset((d.a, d.b)) for d in decisions if d.b_kind and d.undone_at is None}
 
 
-def _others(house: House, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Known]:
+def _others(ctx: Context, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Known]:
     """The identifiers at the far end of evidence that is not believed."""
     ends = {(e.a, e.a_kind) for e in evidence} | {(e.b, e.b_kind) for e in evidence}
-    return store.values_of(house, site, [end for end in sorted(ends) if end[0] not in set(keys)])
+    return store.values_of(ctx, site, [end for end in sorted(ends) if end[0] not in set(keys)])
 
 
-def _days(moments: list[Moment], site: Site) -> list[Day]:
-    days: dict[Any, list[Moment]] = {}
-    for moment in moments:
+def _days(timeline: list[TimelineEntry], site: Site) -> list[Day]:
+    days: dict[Any, list[TimelineEntry]] = {}
+    for moment in timeline:
         days.setdefault(moment.at.astimezone(site.tz).date(), []).append(moment)
-    return [Day(day, found) for day, found in days.items()]
+    return [Day(day, timeline_entries) for day, timeline_entries in days.items()]
 
 
 def _node(text: str) -> int:
@@ -204,83 +202,83 @@ def _nobody() -> int:
 
 @post_form("/people/{person:str}/unmask", may="profiles.unmask")
 def unmask(
-    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    note_act(house, caller, chosen, "profiles.unmasked", store.hexed(_node(person)))
-    return _profile(request, house, caller, chosen, person, is_open=True)
+    chosen = site_for(ctx, caller, site)
+    note_act(ctx, caller, chosen, "profiles.unmasked", store.hexed(_node(person)))
+    return _profile(request, ctx, caller, chosen, person, is_open=True)
 
 
 @post_form("/people/{person:str}/merge", may="profiles.edit")
 def merge(
-    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     other = read(data.get("other", ""), _region(chosen))
     if other is None:
         raise UserError(
             "This is no phone, e-mail, browser or CRM record.", "Write a phone with its country code, or an e-mail."
         )
-    node = store.key_of(house, chosen, other)
-    if not store.is_known(house, chosen, node) and other.kind != Kind.VISITOR:
+    node = store.key_of(ctx, chosen, other)
+    if not store.is_known(ctx, chosen, node) and other.kind != Kind.VISITOR:
         raise UserError("Nobody with this identifier is known here.", "Check it, or wait until they come.", status=404)
-    mine = store.nodes_of(house, chosen, store.person_of(house, chosen, _node(person)))[0]
-    store.decide(house, chosen, "together", mine, (node, str(other.kind)), caller.person_id)
-    return _profile(request, house, caller, chosen, person)
+    mine = store.nodes_of(ctx, chosen, store.person_of(ctx, chosen, _node(person)))[0]
+    store.decide(ctx, chosen, "together", mine, (node, str(other.kind)), caller.user_id)
+    return _profile(request, ctx, caller, chosen, person)
 
 
 @post_form("/people/{person:str}/take-off", may="profiles.edit")
 def take_off(
-    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    mine = dict(store.nodes_of(house, chosen, store.person_of(house, chosen, _node(person))))
+    chosen = site_for(ctx, caller, site)
+    mine = dict(store.nodes_of(ctx, chosen, store.person_of(ctx, chosen, _node(person))))
     node = _node(data.get("node", ""))
     if node not in mine:
         raise UserError("This person has no such identifier.", "Load the page again.", status=404)
-    store.take_off(house, chosen, (node, mine[node]), caller.person_id)
+    store.take_off(ctx, chosen, (node, mine[node]), caller.user_id)
     rest = next((n for n in mine if n != node), node)
-    return _profile(request, house, caller, chosen, store.hexed(rest))
+    return _profile(request, ctx, caller, chosen, store.hexed(rest))
 
 
 @post_form("/people/{person:str}/claims", may="profiles.edit")
 def settle_claim(
-    request: Request[Any, Any, Any], house: House, caller: Caller, person: str, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
     """Vouch for what nobody proved, or say that it is not true."""
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     if data.get("act") not in ("together", "apart"):
         raise UserError("There is no such decision.", "Load the page again.")
     browser, node = _node(data.get("browser", "")), _node(data.get("node", ""))
-    hints.decide(house, chosen, data["act"], browser, node, caller.person_id)
-    return _profile(request, house, caller, chosen, person)
+    hints.decide(ctx, chosen, data["act"], browser, node, caller.user_id)
+    return _profile(request, ctx, caller, chosen, person)
 
 
 @post_form("/people/decisions/{number:int}/undo", may="profiles.edit")
 def undo(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     number: int,
     site: str | None = None,
     person: str = "",
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    store.undo(house, chosen, number, caller.person_id)
-    return _profile(request, house, caller, chosen, person) if person else _list(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    store.undo(ctx, chosen, number, caller.user_id)
+    return _profile(request, ctx, caller, chosen, person) if person else _list(request, ctx, caller, chosen)
 
 
 @post_form("/people/shared/{node:str}", may="profiles.edit")
 def allow(
-    request: Request[Any, Any, Any], house: House, caller: Caller, node: str, data: Form, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, node: str, data: Form, site: str | None = None
 ) -> Response[str]:
     """One person's all the same (glue), or confirmed to be shared."""
-    chosen = site_for(house, caller, site)
+    chosen = site_for(ctx, caller, site)
     kind = data.get("kind", "")
     if kind not in KINDS or data.get("act") not in ("glue", "shared"):
         raise UserError("There is no such decision.", "Load the page again.")
-    store.decide(house, chosen, data["act"], (_node(node), kind), by=caller.person_id)
-    return _list(request, house, caller, chosen)
+    store.decide(ctx, chosen, data["act"], (_node(node), kind), by=caller.user_id)
+    return _list(request, ctx, caller, chosen)
 
 
 # ── the secrets that sites sign with ──
@@ -288,23 +286,23 @@ def allow(
 
 @get_page("/people/signing", "Prove who is signed in", may="sites.edit")
 def signing_page(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
 ) -> Response[str]:
-    return _signing(request, house, caller, site_for(house, caller, site))
+    return _signing(request, ctx, caller, site_for(ctx, caller, site))
 
 
 def _signing(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: Site, made: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, made: str = ""
 ) -> Response[str]:
-    return framed(
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "people/signing.html",
         site=site,
         made=made,
-        secrets=signing.secrets_of(house, site),
-        reasons=hints.reasons_of(house, site, clock.now() - timedelta(days=HINTS_DAYS)),
+        secrets=signing.secrets_of(ctx, site),
+        reasons=hints.reasons_of(ctx, site, clock.now() - timedelta(days=HINTS_DAYS)),
         why=WHY,
         minutes=VALID_S // 60,
         now=clock.now(),
@@ -313,20 +311,20 @@ def _signing(
 
 @post_form("/people/signing", may="sites.edit")
 def make_secret(
-    request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    made = signing.make_secret(house, chosen, caller.person_id)
-    return _signing(request, house, caller, chosen, made)
+    chosen = site_for(ctx, caller, site)
+    made = signing.make_secret(ctx, chosen, caller.user_id)
+    return _signing(request, ctx, caller, chosen, made)
 
 
 @post_form("/people/signing/{number:int}/retire", may="sites.edit")
 def retire_secret(
-    request: Request[Any, Any, Any], house: House, caller: Caller, number: int, site: str | None = None
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, site: str | None = None
 ) -> Response[str]:
-    chosen = site_for(house, caller, site)
-    signing.retire_secret(house, chosen, number, caller.person_id)
-    return _signing(request, house, caller, chosen)
+    chosen = site_for(ctx, caller, site)
+    signing.retire_secret(ctx, chosen, number, caller.user_id)
+    return _signing(request, ctx, caller, chosen)
 
 
 ROUTES = [

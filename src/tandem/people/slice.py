@@ -1,7 +1,7 @@
-"""What people add to the house: evidence, persons, profiles."""
+"""What people add to the product: evidence, persons, profiles."""
 
 from tandem.base.jobs import Job
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import Slice
 from tandem.people import store
 from tandem.people.jobs import stitch_where_needed
@@ -10,8 +10,8 @@ from tandem.people.routes import ROUTES
 STITCH_EVERY_S = 3.0
 
 
-def _jobs(house: House) -> list[Job]:
-    return [Job("stitch", STITCH_EVERY_S, lambda: stitch_where_needed(house))]
+def _jobs(ctx: Context) -> list[Job]:
+    return [Job("stitch", STITCH_EVERY_S, lambda: stitch_where_needed(ctx))]
 
 
 SLICE = Slice(

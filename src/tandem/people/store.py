@@ -18,7 +18,7 @@ from tandem.base import clock, progress
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Array, Step, Warehouse, sql_text, steps_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.people.model.identifier import Identifier, Kind, Link, masked
 from tandem.people.model.stitch import CLAIM, KINDS, Decisions, Links, Stitched, links_of, stitch
 from tandem.people.tables import decisions as decided
@@ -130,51 +130,51 @@ def schema() -> list[Step]:
 # ── evidence ──
 
 
-def key_of(house: House, site: Site, identifier: Identifier) -> int:
+def key_of(ctx: Context, site: Site, identifier: Identifier) -> int:
     """The 64 bits that stand for an identifier in the event store: a browser's own, else a keyed hash."""
     if identifier.kind == Kind.VISITOR:
         return int(identifier.value, 16)
-    return house.vault.mark(f"{site.id}:{identifier.kind}:{identifier.value}")
+    return ctx.vault.mark(f"{site.id}:{identifier.kind}:{identifier.value}")
 
 
-def record(house: House, site: Site, links: Sequence[Link]) -> int:
+def record(ctx: Context, site: Site, links: Sequence[Link]) -> int:
     """Keep evidence that identifiers belong together; returns how many links were given.
 
     Values first, evidence after: cut in between, the same call again completes both. Twice changes nothing.
     """
     if not links:
         return 0
-    keys = {end: key_of(house, site, end) for link in links for end in (link.a, link.b)}
-    _keep_values(house, site, keys, min(link.at for link in links))
+    keys = {end: key_of(ctx, site, end) for link in links for end in (link.a, link.b)}
+    _keep_values(ctx, site, keys, min(link.at for link in links))
     ends = [_in_order((keys[link.a], link.a.kind), (keys[link.b], link.b.kind)) for link in links]
     _insert_links(
-        house, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
+        ctx, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
     )
     return len(links)
 
 
 def _insert_links(
-    house: House,
+    ctx: Context,
     site: Site,
     ends: Sequence[tuple[tuple[int, str], tuple[int, str]]],
     sources: list[str],
     refs: list[str],
     moments: list[datetime],
 ) -> None:
-    house.warehouse.insert("identity_links", {
+    ctx.warehouse.insert("identity_links", {
         "site": [site.id] * len(ends),
         "a": [a for (a, _), _ in ends], "a_kind": [kind for (_, kind), _ in ends],
         "b": [b for _, (b, _) in ends], "b_kind": [kind for _, (_, kind) in ends],
         "source": sources, "ref": refs, "at": moments,
     })  # fmt: skip
-    _fresh(house).add(site, [key for end in ends for key, _ in end])
+    _fresh(ctx).add(site, [key for end in ends for key, _ in end])
 
 
-def remember_all(house: House, site: Site, seen: Mapping[Identifier, datetime]) -> dict[Identifier, int]:
+def remember_all(ctx: Context, site: Site, seen: Mapping[Identifier, datetime]) -> dict[Identifier, int]:
     """Keep the sealed values of many identifiers, each with when it was seen; returns their keys."""
-    keys = {end: key_of(house, site, end) for end in seen}
+    keys = {end: key_of(ctx, site, end) for end in seen}
     if keys:
-        _keep_values(house, site, keys, min(seen.values()))
+        _keep_values(ctx, site, keys, min(seen.values()))
     return keys
 
 
@@ -189,36 +189,36 @@ class KeyLink(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
 
 
-def record_keys(house: House, site: Site, links: Sequence[KeyLink]) -> None:
+def record_keys(ctx: Context, site: Site, links: Sequence[KeyLink]) -> None:
     """Keep evidence about identifiers whose values are remembered already."""
     ends = [_in_order((link.visitor, str(Kind.VISITOR)), (link.key, link.kind)) for link in links]
     _insert_links(
-        house, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
+        ctx, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
     )
 
 
-def users_of_signatures(house: House, site: Site, refs: Iterable[str], nodes: Iterable[int]) -> dict[str, int]:
+def users_of_signatures(ctx: Context, site: Site, refs: Iterable[str], nodes: Iterable[int]) -> dict[str, int]:
     """Which browser used each of these signatures, which prove something of the identifiers `nodes`."""
     asked = {"site": site.id, "refs": sorted(refs), "nodes": sorted(nodes)}
-    return {ref: int(browser) for ref, browser in house.warehouse.ask(SQL["signature_users"], asked).rows}
+    return {ref: int(browser) for ref, browser in ctx.warehouse.ask(SQL["signature_users"], asked).rows}
 
 
 def _in_order(a: tuple[int, str], b: tuple[int, str]) -> tuple[tuple[int, str], tuple[int, str]]:
     return (a, b) if a <= b else (b, a)
 
 
-def _keep_values(house: House, site: Site, keys: dict[Identifier, int], at: datetime) -> None:
+def _keep_values(ctx: Context, site: Site, keys: dict[Identifier, int], at: datetime) -> None:
     """Keep the sealed values of identifiers that are not known yet."""
     wanted = {hexed(key): end for end, key in keys.items() if end.kind != Kind.VISITOR}
-    known = set(_sealed(house.database, site, wanted))
+    known = set(_sealed(ctx.database, site, wanted))
     fresh = [(key, end) for key, end in wanted.items() if key not in known]
     if not fresh:
         return
-    upsert = upsert_sqlite if house.database.is_sqlite else upsert_postgresql
-    with house.database.write() as c:
+    upsert = upsert_sqlite if ctx.database.is_sqlite else upsert_postgresql
+    with ctx.database.write() as c:
         for part in progress.parts(fresh, 2_000):
             c.execute(upsert(identifiers).on_conflict_do_nothing(), [
-                {"site_id": site.id, "key": key, "kind": end.kind, "sealed": house.vault.seal(end.value), "seen_at": at}
+                {"site_id": site.id, "key": key, "kind": end.kind, "sealed": ctx.vault.seal(end.value), "seen_at": at}
                 for key, end in part
             ])  # fmt: skip
 
@@ -235,12 +235,12 @@ def _sealed(db: Database, site: Site, keys: Iterable[str]) -> dict[str, tuple[st
     return found
 
 
-def values_of(house: House, site: Site, nodes: Sequence[tuple[int, str]], is_open: bool = False) -> list[Known]:
+def values_of(ctx: Context, site: Site, nodes: Sequence[tuple[int, str]], is_open: bool = False) -> list[Known]:
     """Identifiers as text: masked, or whole when `is_open` (the caller must hold the permission and note it)."""
-    sealed = _sealed(house.database, site, [hexed(node) for node, kind in nodes if kind != Kind.VISITOR])
+    sealed = _sealed(ctx.database, site, [hexed(node) for node, kind in nodes if kind != Kind.VISITOR])
     found = []
     for node, kind in nodes:
-        value = house.vault.open(sealed[hexed(node)][1]) if hexed(node) in sealed else hexed(node)
+        value = ctx.vault.open(sealed[hexed(node)][1]) if hexed(node) in sealed else hexed(node)
         is_value = hexed(node) in sealed
         found.append(Known(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value)))
     return found
@@ -270,39 +270,39 @@ class Fresh:
             return np.unique(np.array(self._nodes.pop(site.id, []), np.uint64))
 
 
-def stitch_new(house: House, site: Site) -> int:
+def stitch_new(ctx: Context, site: Site) -> int:
     """Conclude from what this process noted since the last time; returns how many identifiers changed their person."""
-    nodes = _fresh(house).take(site)
+    nodes = _fresh(ctx).take(site)
     try:
-        return restitch(house, site, nodes) if nodes.size else 0
+        return restitch(ctx, site, nodes) if nodes.size else 0
     except BaseException:
-        _fresh(house).add(site, nodes.tolist())
+        _fresh(ctx).add(site, nodes.tolist())
         raise
 
 
-def _fresh(house: House) -> Fresh:
-    return house.state(Fresh)
+def _fresh(ctx: Context) -> Fresh:
+    return ctx.state(Fresh)
 
 
-def restitch(house: House, site: Site, nodes: Array) -> int:
+def restitch(ctx: Context, site: Site, nodes: Array) -> int:
     """Conclude again on these identifiers and everything that hangs together with them.
 
     The circle grows until no link that glues leads out of it, so the answer is that of stitching everything.
     """
-    decisions = _decisions(house.database, site)
+    decisions = _decisions(ctx.database, site)
     while nodes.size < MOST_NODES:
-        known = _companions(house.warehouse, site, nodes)
-        nodes = _union(nodes, known["node"])
+        companions = _companions(ctx.warehouse, site, nodes)
+        nodes = _union(nodes, companions["node"])
         asked = {"site": site.id, "nodes": nodes, "kinds": list(KINDS)}
-        found = house.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE)
+        found = ctx.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE)
         answer = stitch(_links(found), decisions)
         inside = _among(nodes, answer.node)
         outside = answer.node[~inside]
         outside = outside[_among(np.sort(answer.person[inside]), answer.person[~inside])]
         if not outside.size:
-            return _conclude(house.warehouse, site, _part(answer, inside), known)
+            return _conclude(ctx.warehouse, site, _part(answer, inside), companions)
         nodes = _union(nodes, outside)
-    return stitch_all(house, site)
+    return stitch_all(ctx, site)
 
 
 def _links(found: dict[str, Array]) -> Links:
@@ -316,13 +316,13 @@ def _part(answer: Stitched, which: Array) -> Stitched:
     return Stitched(answer.node[which], answer.kind[which], answer.person[which], answer.is_shared[which])
 
 
-def stitch_all(house: House, site: Site) -> int:
+def stitch_all(ctx: Context, site: Site) -> int:
     """Conclude from all evidence of a site; returns how many identifiers have another person now."""
     asked = {"site": site.id, "kinds": list(KINDS)}
-    found = house.warehouse.arrays(SQL["all_links"], Links._fields, asked, max_execution_time=0)
-    answer = stitch(_links(found), _decisions(house.database, site))
-    known = house.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
-    return _conclude(house.warehouse, site, answer, known, is_whole=True)
+    found = ctx.warehouse.arrays(SQL["all_links"], Links._fields, asked, max_execution_time=0)
+    answer = stitch(_links(found), _decisions(ctx.database, site))
+    known = ctx.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
+    return _conclude(ctx.warehouse, site, answer, known, is_whole=True)
 
 
 def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:
@@ -411,33 +411,33 @@ def reload_maps(warehouse: Warehouse, is_whole: bool = False) -> None:
 # ── persons ──
 
 
-def person_of(house: House, site: Site, node: int) -> int:
+def person_of(ctx: Context, site: Site, node: int) -> int:
     """The person of an identifier; who was never linked is a person of their own."""
-    rows = house.warehouse.ask(SQL["known_persons"], {"site": site.id, "nodes": [node]}).rows
+    rows = ctx.warehouse.ask(SQL["known_persons"], {"site": site.id, "nodes": [node]}).rows
     return int(rows[0][1]) if rows else node
 
 
-def is_known(house: House, site: Site, node: int) -> bool:
+def is_known(ctx: Context, site: Site, node: int) -> bool:
     """Whether there is any evidence about this identifier."""
-    return bool(house.warehouse.ask(SQL["known_persons"], {"site": site.id, "nodes": [node]}).rows)
+    return bool(ctx.warehouse.ask(SQL["known_persons"], {"site": site.id, "nodes": [node]}).rows)
 
 
-def nodes_of(house: House, site: Site, person: int) -> list[tuple[int, str]]:
+def nodes_of(ctx: Context, site: Site, person: int) -> list[tuple[int, str]]:
     """The identifiers of a person: key and kind, by kind. A browser that was never linked is its own person."""
     asked = {"site": site.id, "persons": [person], "kinds": list(KINDS)}
-    rows = house.warehouse.ask(SQL["nodes_of"], asked).rows
+    rows = ctx.warehouse.ask(SQL["nodes_of"], asked).rows
     known = sorted((int(nth), int(node)) for node, nth, _, _ in rows if nth)  # 0: it is linked with nothing any more
     return [(node, KINDS[nth - 1]) for nth, node in known] or [(person, str(Kind.VISITOR))]
 
 
-def proved_nodes_of(house: House, site: Site, node: int) -> list[tuple[int, str]]:
+def proved_nodes_of(ctx: Context, site: Site, node: int) -> list[tuple[int, str]]:
     """The identifiers that are proved to be the same person as this one: without those that only a claim joins."""
-    every = nodes_of(house, site, person_of(house, site, node))
+    every = nodes_of(ctx, site, person_of(ctx, site, node))
     keys = np.unique(np.array([key for key, _ in every] + [node], np.uint64))
     asked = {"site": site.id, "nodes": keys, "kinds": list(KINDS)}
-    links = _links(house.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE))
+    links = _links(ctx.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE))
     proved = links.doubt != CLAIM
-    answer = stitch(Links(*(column[proved] for column in links)), _decisions(house.database, site))
+    answer = stitch(Links(*(column[proved] for column in links)), _decisions(ctx.database, site))
     mine = (
         set(answer.node[answer.person == answer.person[answer.node == node]].tolist())
         if node in answer.node
@@ -446,91 +446,91 @@ def proved_nodes_of(house: House, site: Site, node: int) -> list[tuple[int, str]
     return [(key, kind) for key, kind in every if key in mine] or [(node, str(Kind.VISITOR))]
 
 
-def browsers_of(house: House, site: Site, nodes: Iterable[int]) -> dict[int, dict[int, set[str]]]:
+def browsers_of(ctx: Context, site: Site, nodes: Iterable[int]) -> dict[int, dict[int, set[str]]]:
     """For each identifier, the browsers of its person, and the sources of evidence that name both directly."""
     wanted, found = sorted({node for node in nodes if node}), dict[int, dict[int, set[str]]]()
     for i in range(0, len(wanted), 20_000):
-        rows = house.warehouse.ask(SQL["browsers_of"], {"site": site.id, "nodes": wanted[i : i + 20_000]}).rows
+        rows = ctx.warehouse.ask(SQL["browsers_of"], {"site": site.id, "nodes": wanted[i : i + 20_000]}).rows
         for node, browser, sources in rows:
             found.setdefault(int(node), {})[int(browser)] = set(sources)
     return found
 
 
-def evidence_of(house: House, site: Site, nodes: Sequence[int]) -> list[Evidence]:
+def evidence_of(ctx: Context, site: Site, nodes: Sequence[int]) -> list[Evidence]:
     """Why these identifiers belong together, the oldest first."""
-    return house.warehouse.rows(SQL["evidence"], Evidence, site=site.id, nodes=list(nodes))
+    return ctx.warehouse.rows(SQL["evidence"], Evidence, site=site.id, nodes=list(nodes))
 
 
-def moves_of(house: House, site: Site, nodes: Sequence[int]) -> list[Move]:
+def moves_of(ctx: Context, site: Site, nodes: Sequence[int]) -> list[Move]:
     """When these identifiers changed their person, the newest first."""
-    return house.warehouse.rows(SQL["moves_of"], Move, site=site.id, nodes=list(nodes))
+    return ctx.warehouse.rows(SQL["moves_of"], Move, site=site.id, nodes=list(nodes))
 
 
-def shared_nodes(house: House, site: Site) -> list[SharedNode]:
+def shared_nodes(ctx: Context, site: Site) -> list[SharedNode]:
     """Identifiers that glue nobody, because too many share them: for review."""
-    return house.warehouse.rows(SQL["shared"], SharedNode, site=site.id)
+    return ctx.warehouse.rows(SQL["shared"], SharedNode, site=site.id)
 
 
-def newest_persons(house: House, site: Site) -> list[NewPerson]:
+def newest_persons(ctx: Context, site: Site) -> list[NewPerson]:
     """Persons we know more of than a browser, the newest evidence first."""
-    return house.warehouse.rows(SQL["newest_persons"], NewPerson, site=site.id)
+    return ctx.warehouse.rows(SQL["newest_persons"], NewPerson, site=site.id)
 
 
-def many_faced(house: House, site: Site) -> list[ManyFaced]:
+def many_faced(ctx: Context, site: Site) -> list[ManyFaced]:
     """Persons of suspiciously many identifiers: for review."""
-    return house.warehouse.rows(SQL["many_faced"], ManyFaced, site=site.id)
+    return ctx.warehouse.rows(SQL["many_faced"], ManyFaced, site=site.id)
 
 
 # ── decisions ──
 
 
 def decide(
-    house: House, site: Site, act: str, a: tuple[int, str], b: tuple[int, str] = (0, ""), by: int | None = None
+    ctx: Context, site: Site, act: str, a: tuple[int, str], b: tuple[int, str] = (0, ""), by: int | None = None
 ) -> None:
     """Note what somebody decided about identifiers, and conclude again at once.
 
     raises   UserError for an act that does not exist
     """
-    _decide(house, site, act, a, [b], by)
+    _decide(ctx, site, act, a, [b], by)
 
 
 def _decide(
-    house: House, site: Site, act: str, a: tuple[int, str], others: Sequence[tuple[int, str]], by: int | None
+    ctx: Context, site: Site, act: str, a: tuple[int, str], others: Sequence[tuple[int, str]], by: int | None
 ) -> None:
     if act not in ACTS:
         raise UserError("There is no such decision.", "Load the page again.")
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         for b in others:
             c.execute(insert(decided).values(
                 site_id=site.id, act=act, a=hexed(a[0]), a_kind=a[1], b=hexed(b[0]), b_kind=b[1], made_by=by,
                 made_at=clock.now(),
             ))  # fmt: skip
             note(c, site.workspace_id, by, f"profiles.{act}", hexed(a[0]), other=hexed(b[0]) if b[1] else "")
-    restitch(house, site, np.array([n for n, kind in (a, *others) if kind], np.uint64))
+    restitch(ctx, site, np.array([n for n, kind in (a, *others) if kind], np.uint64))
 
 
-def take_off(house: House, site: Site, node: tuple[int, str], by: int | None = None) -> int:
+def take_off(ctx: Context, site: Site, node: tuple[int, str], by: int | None = None) -> int:
     """Say that an identifier is not this person's: every link between it and their other identifiers is disbelieved.
 
     returns  how many links that were
     """
-    mine = {n for n, _ in nodes_of(house, site, person_of(house, site, node[0]))} - {node[0]}
-    ends = {((e.b, e.b_kind) if e.a == node[0] else (e.a, e.a_kind)) for e in evidence_of(house, site, [node[0]])}
+    mine = {n for n, _ in nodes_of(ctx, site, person_of(ctx, site, node[0]))} - {node[0]}
+    ends = {((e.b, e.b_kind) if e.a == node[0] else (e.a, e.a_kind)) for e in evidence_of(ctx, site, [node[0]])}
     others = sorted(end for end in ends if end[0] in mine)
-    for made in decisions_of(house, site, [node[0]]):
+    for made in decisions_of(ctx, site, [node[0]]):
         if made.act == "together" and made.undone_at is None:
-            undo(house, site, made.id, by)
+            undo(ctx, site, made.id, by)
     if others:
-        _decide(house, site, "apart", node, others, by)
+        _decide(ctx, site, "apart", node, others, by)
     return len(others)
 
 
-def undo(house: House, site: Site, number: int, by: int | None = None) -> None:
+def undo(ctx: Context, site: Site, number: int, by: int | None = None) -> None:
     """Take a decision back; what the evidence says holds again.
 
     raises   UserError (404) when there is no such decision
     """
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         where = (decided.c.id == number, decided.c.site_id == site.id, decided.c.undone_at.is_(None))
         row = c.execute(select(decided).where(*where)).first()
         if row is None:
@@ -538,10 +538,10 @@ def undo(house: House, site: Site, number: int, by: int | None = None) -> None:
         c.execute(update(decided).where(*where).values(undone_at=clock.now(), undone_by=by))
         note(c, site.workspace_id, by, f"profiles.{row.act}_undone", row.a)
     ends = [int(row.a, 16)] + ([int(row.b, 16)] if row.b_kind else [])
-    restitch(house, site, np.array(ends, np.uint64))
+    restitch(ctx, site, np.array(ends, np.uint64))
 
 
-def decisions_of(house: House, site: Site, nodes: Sequence[int]) -> list[Decision]:
+def decisions_of(ctx: Context, site: Site, nodes: Sequence[int]) -> list[Decision]:
     """What was decided about these identifiers, undone decisions too, the newest first."""
     keys = [hexed(node) for node in nodes][:500]
     query = (
@@ -549,7 +549,7 @@ def decisions_of(house: House, site: Site, nodes: Sequence[int]) -> list[Decisio
         .where(decided.c.site_id == site.id, decided.c.a.in_(keys) | decided.c.b.in_(keys))
         .order_by(decided.c.id.desc())
     )
-    with house.database.read() as c:
+    with ctx.database.read() as c:
         return [
             Decision(
                 id=r.id, act=r.act, a=int(r.a, 16), a_kind=r.a_kind, b=int(r.b, 16), b_kind=r.b_kind,
@@ -579,10 +579,10 @@ def _decisions(db: Database, site: Site) -> Decisions:
     )
 
 
-def forget(house: House, site: Site, nodes: Sequence[int]) -> None:
+def forget(ctx: Context, site: Site, nodes: Sequence[int]) -> None:
     """Take the values of identifiers, and decisions about them, out of the record store."""
     keys = [hexed(node) for node in nodes]
-    with house.database.write() as c:
+    with ctx.database.write() as c:
         for i in range(0, len(keys), 500):
             some = keys[i : i + 500]
             c.execute(delete(identifiers).where(identifiers.c.site_id == site.id, identifiers.c.key.in_(some)))

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 identifiers = Table(
     "identifiers",
@@ -11,7 +11,7 @@ identifiers = Table(
     Column("key", String(16), primary_key=True),
     Column("kind", String(10), nullable=False),
     Column("sealed", Text, nullable=False),
-    Column("seen_at", Moment, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
 )
 
 decisions = Table(
@@ -25,9 +25,9 @@ decisions = Table(
     Column("b", String(16), nullable=False),
     Column("b_kind", String(10), nullable=False),
     Column("made_by", Integer, nullable=True),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("undone_by", Integer, nullable=True),
-    Column("undone_at", Moment, nullable=True),
+    Column("undone_at", UtcDateTime, nullable=True),
     Index("ix_identity_decisions_site", "site_id", "undone_at"),
 )
 
@@ -38,7 +38,7 @@ signing_secrets = Table(
     Column("site_id", ForeignKey("sites.id"), nullable=False),
     Column("sealed", Text, nullable=False),
     Column("made_by", Integer, nullable=True),
-    Column("made_at", Moment, nullable=False),
-    Column("retired_at", Moment, nullable=True),
+    Column("made_at", UtcDateTime, nullable=False),
+    Column("retired_at", UtcDateTime, nullable=True),
     Index("ix_signing_secrets_site", "site_id", "retired_at"),
 )

@@ -33,16 +33,16 @@ def refresh(database: Database, today: date, european: Fetch, russian: Fetch, ro
 
 
 def _european(database: Database, today: date, fetch: Fetch) -> list[Rate]:
-    known = store.last_day(database, ecb.NAME)
-    if known is None or known < today - timedelta(days=85):
+    last_day = store.last_day(database, ecb.NAME)
+    if last_day is None or last_day < today - timedelta(days=85):
         return [r for r in ecb.rates_in(fetch(ecb.WHOLE)) if r.on >= today - timedelta(days=3 * 366)]
-    return ecb.rates_in(fetch(ecb.RECENT if known < today - timedelta(days=4) else ecb.DAILY))
+    return ecb.rates_in(fetch(ecb.RECENT if last_day < today - timedelta(days=4) else ecb.DAILY))
 
 
 def _russian(database: Database, today: date, fetch: Fetch) -> list[Rate]:
-    known = store.last_day(database, cbr.NAME)
-    since = known or today - timedelta(days=COURSE_DAYS)
-    if known == today - timedelta(days=1):
+    last_day = store.last_day(database, cbr.NAME)
+    since = last_day or today - timedelta(days=COURSE_DAYS)
+    if last_day == today - timedelta(days=1):
         return cbr.rates_in_day(fetch(cbr.DAILY.format(on=today)))
     paths = {c: cbr.COURSE.format(since=since, until=today, id=i) for c, i in cbr.IDS.items()}
     return cbr.rates_in_course({currency: fetch(path) for currency, path in paths.items()})

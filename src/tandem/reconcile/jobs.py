@@ -13,10 +13,10 @@ from tandem.base.errors import UserError
 from tandem.base.jobs import rest
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.metrics.comparison import recounting
 from tandem.rates.store import rates_of
-from tandem.reconcile import questions, store
+from tandem.reconcile import queries, store
 from tandem.reconcile.model.finding import excesses
 from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OutsideRow, Problem, Report
 from tandem.reconcile.sources import ga4, metrika, report
@@ -28,40 +28,46 @@ Valued = list[tuple[OutsideRow, Decimal]]
 LOOKED_BACK_DAYS = 92
 
 
-def read_file(house: House, site: Site, path: Path, name: str, hints: Hints, by: int | None = None) -> store.Import:
+def read_file(ctx: Context, site: Site, path: Path, name: str, hints: Hints, by: int | None = None) -> store.Import:
     """A file read and staged; or refused as a whole, with its problems. The same file again is found again."""
     began, digest = time.perf_counter(), digest_of(path, site, hints)
-    if (known := store.counting_already(house.database, site, digest)) is not None:
-        return known
+    if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
+        return import_
     with progress.part(0, 0.7):
         told = report.read(path, hints, clock.now().astimezone(site.tz).date())
     progress.for_good()
-    held = _staged(house, site, name, digest, told, by)
+    import_ = _staged(ctx, site, name, digest, told, by)
     took_ms = round((time.perf_counter() - began) * 1000)
-    _log.info("reconcile.report_read", system=held.system, state=held.state, rows=held.rows, took_ms=took_ms)
-    return held
+    _log.info("reconcile.report_read", system=import_.system, state=import_.state, rows=import_.rows, took_ms=took_ms)
+    return import_
 
 
 def _staged(
-    house: House, site: Site, name: str, digest: str, told: Report, by: int | None = None, connection: int | None = None
+    ctx: Context,
+    site: Site,
+    name: str,
+    digest: str,
+    report: Report,
+    by: int | None = None,
+    connection: int | None = None,
 ) -> store.Import:
-    held = store.begin(house.database, site, name, digest, told, by, connection)
-    problems, rows = list(told.problems), list[tuple[OutsideRow, Decimal]]()
+    import_ = store.begin(ctx.database, site, name, digest, report, by, connection)
+    problems, rows = list(report.problems), list[tuple[OutsideRow, Decimal]]()
     if not problems:
-        rows, problems = _in_currency(house, site, told.rows)
+        rows, problems = _in_currency(ctx, site, report.rows)
     if problems:
-        return store.refuse(house.database, site, held, problems)
-    return store.stage(house, site, held, rows)
+        return store.refuse(ctx.database, site, import_, problems)
+    return store.stage(ctx, site, import_, rows)
 
 
-def _in_currency(house: House, site: Site, rows: Sequence[OutsideRow]) -> tuple[Valued, list[Problem]]:
+def _in_currency(ctx: Context, site: Site, rows: Sequence[OutsideRow]) -> tuple[Valued, list[Problem]]:
     """Rows with their values in the site's currency, money by the day's rate; or what has no rate."""
     rates = None
     valued, problems = list[tuple[OutsideRow, Decimal]](), list[Problem]()
     for row in rows:
         value = row.value
         if FIGURES[row.figure].is_money and row.currency not in ("", site.currency):
-            rates = rates or rates_of(house.database)
+            rates = rates or rates_of(ctx.database)
             found = rates.convert(row.value, row.currency, site.currency, row.on)
             if found is None and len(problems) < MOST_PROBLEMS:
                 values = {"currency": row.currency, "into": site.currency, "day": row.on.isoformat()}
@@ -73,11 +79,11 @@ def _in_currency(house: House, site: Site, rows: Sequence[OutsideRow]) -> tuple[
 
 def digest_of(path: Path, site: Site, hints: Hints) -> str:
     """What tells that a file was brought in before: its bytes, and how it was said to be read."""
-    found = hashlib.sha256(f"{site.id}:{hints.system}:{hints.account}:{hints.zone}:{hints.order}:".encode())
+    hash = hashlib.sha256(f"{site.id}:{hints.system}:{hints.account}:{hints.zone}:{hints.order}:".encode())
     with path.open("rb") as file:
         while block := file.read(1 << 20):
-            found.update(block)
-    return found.hexdigest()
+            hash.update(block)
+    return hash.hexdigest()
 
 
 # ── from APIs ──
@@ -87,61 +93,64 @@ HISTORY_DAYS = 90
 ASKED_EVERY_S = 12 * 3600.0
 
 
-def poll(house: House, site: Site, held: Connection) -> Polled:
+def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
     """Fetch the next stretch of days that is not known, or the last days again while their figures settle.
 
     The cursor names the next day to fetch, so a stop goes on where it was. Today is left out: it is not over.
     """
-    api = APIS[held.system]
+    api = APIS[connection.system]
     yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)
-    first = date.fromisoformat(str(held.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
+    first = date.fromisoformat(str(connection.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
     if first > yesterday:
         first = yesterday - timedelta(days=api.settles - 1)
     last = min(yesterday, first + timedelta(days=api.at_once - 1))
     rows = sum(
-        take(house, site, held, one, first, last) for one in api.reports(account_of(house, held, api), first, last)
+        take(ctx, site, connection, one, first, last)
+        for one in api.reports(account_of(ctx, connection, api), first, last)
     )
     is_more = last < yesterday
     if rows and not is_more:
-        review(house, site)
+        review(ctx, site)
     return Polled(cursor={"next": (last + timedelta(days=1)).isoformat()}, rows=rows, is_more=is_more)
 
 
-def take(house: House, site: Site, held: Connection, told: Report, first: date, last: date) -> int:
+def take(ctx: Context, site: Site, connection: Connection, report: Report, first: date, last: date) -> int:
     """What an API said of these days, made to count. Days that it has no rows for count as nothing. Returns the rows.
 
     raises   UserError when a currency has no rate; nothing is taken then
     """
-    rows = [*told.rows, *_nothing_on(told, first, last)]
-    digest = hashlib.sha256(f"{site.id}:{held.id}:{told.split}:{sorted(map(repr, rows))}".encode()).hexdigest()
-    before = store.last_of(house.database, site, store.source_of(told.system, told.account), told.split, first, last)
+    rows = [*report.rows, *_nothing_on(report, first, last)]
+    digest = hashlib.sha256(f"{site.id}:{connection.id}:{report.split}:{sorted(map(repr, rows))}".encode()).hexdigest()
+    before = store.last_of(
+        ctx.database, site, store.source_of(report.system, report.account), report.split, first, last
+    )
     if not rows or (before is not None and before.digest == digest):
         return 0
-    full = Report(system=told.system, account=told.account, split=told.split, rows=rows, zone=told.zone,
-                  attribution=told.attribution, notes=told.notes)  # fmt: skip
-    one = _staged(house, site, held.name, digest, full, connection=held.id)
+    full = Report(system=report.system, account=report.account, split=report.split, rows=rows, zone=report.zone,
+                  attribution=report.attribution, notes=report.notes)  # fmt: skip
+    one = _staged(ctx, site, connection.name, digest, full, connection=connection.id)
     if one.state == "refused":
         problem = one.problems[0]
         raise UserError(problem.what, problem.cure, 400, **problem.values)
-    store.confirm(house.database, site, one)
+    store.confirm(ctx.database, site, one)
     return one.rows
 
 
-def _nothing_on(told: Report, first: date, last: date) -> list[OutsideRow]:
+def _nothing_on(report: Report, first: date, last: date) -> list[OutsideRow]:
     """A row of nothing for each figure and day without rows, so that a day that lost its rows is replaced too."""
-    known = {row.on for row in told.rows}
+    known = {row.on for row in report.rows}
     days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
-    names = sorted({row.figure for row in told.rows})
+    names = sorted({row.figure for row in report.rows})
     return [OutsideRow(on=on, figure=name, value=Decimal(0)) for on in days if on not in known for name in names]
 
 
-def account_of(house: House, held: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
+def account_of(ctx: Context, connection: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:
-        return Http(api.label, base, headers=headers, allowed=house.settings.reach, sleep=sleep)
+        return Http(api.label, base, headers=headers, allowed=ctx.config.reach, sleep=sleep)
 
-    return Account(settings=held.settings, open=opened)
+    return Account(settings=connection.settings, open=opened)
 
 
 SYSTEMS = tuple(
@@ -153,18 +162,18 @@ SYSTEMS = tuple(
 # ── findings ──
 
 
-def review(house: House, site: Site) -> int:
+def review(ctx: Context, site: Site) -> int:
     """Look through all figures of three months, and keep what is unexplained; returns how many findings are open."""
-    until = questions.settled_until(site)
+    until = queries.settled_until(site)
     since = until - timedelta(days=LOOKED_BACK_DAYS)
-    waiting = store.sources_of_findings(house.database, site)
+    waiting = store.sources_of_findings(ctx.database, site)
     count = 0
-    for source in questions.sources(house, site):
-        rules = store.rules_of(house.database, site, source.id)
+    for source in queries.sources(ctx, site):
+        rules = store.rules_of(ctx.database, site, source.id)
         for figure, splits in source.figures.items():
             if source.is_held and figure != "clicks" and not rules.is_same:
                 continue  # goals of an ad system and deals of a CRM are mostly other things than ours, not other counts
-            is_mixed = recounting(house, site, (FIGURES[figure].ours,)) is not None  # judged when it is counted
+            is_mixed = recounting(ctx, site, (FIGURES[figure].ours,)) is not None  # judged when it is counted
             for split in ("day", "channel"):
                 if split not in splits:
                     continue
@@ -172,25 +181,25 @@ def review(house: House, site: Site) -> int:
                 waiting.discard((source.id, figure, split))
                 if first > last or is_mixed:
                     continue
-                comparison = questions.compare(house, site, source, figure, split, rules, first, last)
+                comparison = queries.compare(ctx, site, source, figure, split, rules, first, last)
                 found = excesses(
-                    questions.judged(comparison, "day" in splits), questions.enough_for(house, site, figure), until
+                    queries.judged(comparison, "day" in splits), queries.enough_for(ctx, site, figure), until
                 )
-                count += store.review(house.database, site, source.id, figure, split, found, first)
+                count += store.review(ctx.database, site, source.id, figure, split, found, first)
     for id, figure, split in waiting:  # nothing tells of them any more: their loads were taken back
-        store.review(house.database, site, id, figure, split, {}, date.min)
+        store.review(ctx.database, site, id, figure, split, {}, date.min)
     return count
 
 
-def review_all(house: House) -> None:
+def review_all(ctx: Context) -> None:
     """Look at every site, since the room Ads may tell of it without any report brought in here."""
-    for site in house.sites().values():
-        _log.info("reconcile.reviewed", site=site.key, open=review(house, site))
+    for site in ctx.sites().values():
+        _log.info("reconcile.reviewed", site=site.key, open=review(ctx, site))
 
 
-def tidy(house: House) -> None:
+def tidy(ctx: Context) -> None:
     """Throw away what was read and never confirmed."""
-    sites = {site.id: site for site in house.sites().values()}
-    for site_id, number in store.unconfirmed(house.database, clock.now() - timedelta(days=store.STAGED_FOR_DAYS)):
+    sites = {site.id: site for site in ctx.sites().values()}
+    for site_id, number in store.unconfirmed(ctx.database, clock.now() - timedelta(days=store.STAGED_FOR_DAYS)):
         if site_id in sites:
-            store.drop(house, sites[site_id], store.import_of(house.database, sites[site_id], number))
+            store.drop(ctx, sites[site_id], store.import_of(ctx.database, sites[site_id], number))

@@ -13,24 +13,24 @@ from litestar.params import Body
 from litestar.response import Redirect
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import people_of
+from tandem.accounts.store import users_of
 from tandem.base import clock
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.core.audit import note_act
 from tandem.core.auth import Caller
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
-from tandem.core.progress import watched
+from tandem.core.progress import tracked
 from tandem.core.query import Filter
 from tandem.imports.uploads import on_disk
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
 from tandem.metrics.comparison import NOTES, anew, recounting
 from tandem.metrics.period import Period
-from tandem.reconcile import jobs, questions, store
+from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Finding
 from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
@@ -49,30 +49,30 @@ ORDERS: dict[str, Order] = {"": "", "dmy": "dmy", "mdy": "mdy"}
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """What is compared: a source's figure by days or by parts; `split` is the report that it is read from."""
 
-    source: questions.Source
+    source: queries.Source
     figure: str
     by: str
     split: str
 
 
-def _view(request: Request[Any, Any, Any], house: House, caller: Caller) -> View:
+def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
-    address = fitting(address_asked(request, house, caller), one_of(FILTER_BY), most=1)
+    address = fitting(address_asked(request, ctx, caller), one_of(FILTER_BY), most=1)
     kept = {name: query[name][:300] for name in ("source", "figure") if query.get(name)}
     if query.get("by") in SPLITS and "op" not in query:
         kept["by"] = query["by"]
     return View(path="/reconciliation", address=address, keep=kept)
 
 
-def _choice(view: View, known: list[questions.Source]) -> Choice | None:
+def _choice(view: View, sources: list[queries.Source]) -> Choice | None:
     """What the address asks for, as far as it is known; the first source's sessions day by day without a word.
 
     Without sessions it is clicks, which both sides count alike, before conversions, which each side has its own of.
     """
-    if not known:
+    if not sources:
         return None
     asked = view.keep
-    source = next((s for s in known if s.id == asked.get("source")), known[0])
+    source = next((s for s in sources if s.id == asked.get("source")), sources[0])
     names = [name for name in FIGURES if name in source.figures]
     usual = next((name for name in ("sessions", "clicks") if name in names), names[0])
     figure = asked["figure"] if asked.get("figure") in names else usual
@@ -87,13 +87,15 @@ def _choice(view: View, known: list[questions.Source]) -> Choice | None:
     return Choice(source=source, figure=figure, by=by if by in ("day", split) else "day", split=split)
 
 
-def _compared(house: House, view: View, choice: Choice) -> questions.Comparison:
+def _compared(ctx: Context, view: View, choice: Choice) -> queries.Comparison:
     site, period = view.address.site, view.address.period
-    rules = store.rules_of(house.database, site, choice.source.id)
-    found = questions.compare(house, site, choice.source, choice.figure, choice.split, rules, period.first, period.last)
+    rules = store.rules_of(ctx.database, site, choice.source.id)
+    comparison = queries.compare(
+        ctx, site, choice.source, choice.figure, choice.split, rules, period.first, period.last
+    )
     if not view.address.where or view.address.where[0].by != choice.split:
-        return found
-    return msgspec.structs.replace(found, cells=[c for c in found.cells if _passes(c, view.address.where[0])])
+        return comparison
+    return msgspec.structs.replace(comparison, cells=[c for c in comparison.cells if _passes(c, view.address.where[0])])
 
 
 def _passes(cell: Cell, f: Filter) -> bool:
@@ -117,44 +119,44 @@ def _is_here(finding: Finding, choice: Choice, period: Period) -> bool:
 
 
 @get_page("/reconciliation", "Reconciliation", icon="git-compare", group="Measure", may="money.read")
-def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    view, asked = _view(request, house, caller), request.query_params
+def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view, asked = _view(request, ctx, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
     site = view.address.site
-    known = questions.readable(questions.sources(house, site), caller)
-    choice = _choice(view, known)
-    comparison = _compared(house, view, choice) if choice else None
+    sources = queries.readable(queries.sources(ctx, site), caller)
+    choice = _choice(view, sources)
+    comparison = _compared(ctx, view, choice) if choice else None
     lines = _lines(comparison.cells, choice.by) if comparison and choice else []
     most = _whole(asked.get("most", ""), 31 if choice and choice.by == "day" else SHOWN)
     number = _whole(asked.get("draft", ""), 0)
-    draft = store.import_of(house.database, site, number) if number else None
+    draft = store.import_of(ctx.database, site, number) if number else None
     total = added(comparison.cells, "all") if comparison else []
-    shown = {(one.id, figure) for one in known for figure in one.figures}
-    findings = [f for f in store.findings_of(house.database, site) if (f.source, f.figure) in shown]
-    return framed(
+    shown = {(one.id, figure) for one in sources for figure in one.figures}
+    findings = [f for f in store.findings_of(ctx.database, site) if (f.source, f.figure) in shown]
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "reconcile/reconciliation.html",
-        **view.top(FILTER_BY, house.offers.goal_names(view.address.site)),
-        goals=house.offers.goal_names(site),
-        known=known,
+        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
+        goals=ctx.offers.goal_names(site),
+        known=sources,
         choice=choice,
         comparison=comparison,
         lines=lines,
         most=most,
         shown_reasons=[name for name in REASONS if any(line.reasons[name] for line in lines)],
         total=total[0] if total else None,
-        recounted=_recounted(house, site, choice),
+        recounted=_recounted(ctx, site, choice),
         findings=findings,
         findings_here=[f for f in findings if choice and _is_here(f, choice, view.address.period)],
-        imports=store.imports_of(house.database, site),
+        imports=store.imports_of(ctx.database, site),
         draft=draft,
-        outcome=_outcome(house, site, draft),
+        outcome=_outcome(ctx, site, draft),
         told=asked.get("told", ""),
-        who={p.id: p.name for p in people_of(house.database, caller.workspace_id)},
-        connected=connections.connections_of(house, site, "reconcile"),
+        who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
+        connected=connections.connections_of(ctx, site, "reconcile"),
         clock=clock.now(),
         may_export=caller.may("figures.export"),
         tabs=_tabs(view, choice),
@@ -162,9 +164,9 @@ def page(request: Request[Any, Any, Any], house: House, caller: Caller) -> Respo
     )
 
 
-def _recounted(house: House, site: Site, choice: Choice | None) -> float | None:
+def _recounted(ctx: Context, site: Site, choice: Choice | None) -> float | None:
     """The share done while our side of the comparison is counted anew."""
-    return recounting(house, site, (FIGURES[choice.figure].ours,)) if choice else None
+    return recounting(ctx, site, (FIGURES[choice.figure].ours,)) if choice else None
 
 
 def _tabs(view: View, choice: Choice | None) -> dict[str, str]:
@@ -196,13 +198,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
 
 
-def _outcome(house: House, site: Site, draft: store.Import | None) -> Outcome | None:
+def _outcome(ctx: Context, site: Site, draft: store.Import | None) -> Outcome | None:
     if draft is None or draft.state != "staged":
         return None
-    counting = [one for one in store.counting(house.database, site) if one.source == draft.source]
+    counting = [one for one in store.counting(ctx.database, site) if one.source == draft.source]
     same = [one.id for one in counting if one.split == draft.split]
-    known = {(d.figure, d.on) for d in store.days_of(house.warehouse, site, same)}
-    days = store.days_of(house.warehouse, site, [draft.id])
+    known = {(d.figure, d.on) for d in store.days_of(ctx.warehouse, site, same)}
+    days = store.days_of(ctx.warehouse, site, [draft.id])
     sums: dict[str, Decimal] = {}
     for one in days:
         sums[one.figure] = sums.get(one.figure, Decimal(0)) + one.value
@@ -217,15 +219,15 @@ def _outcome(house: House, site: Site, draft: store.Import | None) -> Outcome | 
 
 
 @post_form("/reconciliation/import", may="ads.import", request_max_body_size=LARGEST_FILE)
-def upload(request: Request[Any, Any, Any], house: House, caller: Caller, data: Upload) -> Response[Any]:
+def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the file is read and checked, and shown; nothing counts before it is confirmed."""
-    view, file = _view(request, house, caller), data.get("file")
+    view, file = _view(request, ctx, caller), data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
         raise UserError("No file was chosen.", "Choose the report that the system exported.")
     hints = hints_of(data)
-    with on_disk(file.file, file.filename) as path, watched(request, house, caller):
-        held = jobs.read_file(house, view.address.site, path, file.filename, hints, caller.person_id)
-    return _on_to(view, draft=str(held.id), told="known" if held.state == store.COUNTING else None)
+    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
+        import_ = jobs.read_file(ctx, view.address.site, path, file.filename, hints, caller.user_id)
+    return _on_to(view, draft=str(import_.id), told="known" if import_.state == store.COUNTING else None)
 
 
 def hints_of(given: dict[str, Any]) -> Hints:
@@ -250,32 +252,32 @@ def _on_to(view: View, **shown: str | None) -> Response[str]:
 
 
 @post_form("/reconciliation/imports/{number:int}/confirm", may="ads.import")
-def confirm(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, house, caller)
+def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
+    view = _view(request, ctx, caller)
     site = view.address.site
-    held = store.confirm(house.database, site, store.import_of(house.database, site, number), caller.person_id)
-    jobs.review(house, site)
-    figure = "sessions" if "sessions" in held.figures else held.figures[0] if held.figures else None
-    span = f"{held.first_on}..{held.last_on}"
-    return _on_to(view, told="confirmed", source=held.source, figure=figure, by=held.split, period=span)
+    import_ = store.confirm(ctx.database, site, store.import_of(ctx.database, site, number), caller.user_id)
+    jobs.review(ctx, site)
+    figure = "sessions" if "sessions" in import_.figures else import_.figures[0] if import_.figures else None
+    span = f"{import_.first_on}..{import_.last_on}"
+    return _on_to(view, told="confirmed", source=import_.source, figure=figure, by=import_.split, period=span)
 
 
 @post_form("/reconciliation/imports/{number:int}/undo", may="ads.import")
-def undo(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, house, caller)
+def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
+    view = _view(request, ctx, caller)
     site = view.address.site
-    store.undo(house.database, site, store.import_of(house.database, site, number), caller.person_id)
-    jobs.review(house, site)
+    store.undo(ctx.database, site, store.import_of(ctx.database, site, number), caller.user_id)
+    jobs.review(ctx, site)
     return _on_to(view, told="undone")
 
 
 @post_form("/reconciliation/imports/{number:int}/drop", may="ads.import")
-def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, house, caller)
-    held = store.import_of(house.database, view.address.site, number)
-    if held.state not in ("staged", "refused"):
+def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
+    view = _view(request, ctx, caller)
+    import_ = store.import_of(ctx.database, view.address.site, number)
+    if import_.state not in ("staged", "refused"):
         raise UserError("This import counts already.", "Take it back instead.", status=409)
-    store.drop(house, view.address.site, held)
+    store.drop(ctx, view.address.site, import_)
     return _on_to(view)
 
 
@@ -283,31 +285,31 @@ def drop(request: Request[Any, Any, Any], house: House, caller: Caller, number: 
 
 
 @post_form("/reconciliation/rules", may="connections.edit")
-def set_rules(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[Any]:
-    view = _view(request, house, caller)
+def set_rules(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form) -> Response[Any]:
+    view = _view(request, ctx, caller)
     site, rules = view.address.site, checked(data)
-    if data.get("source") not in {one.id for one in questions.sources(house, site)}:
+    if data.get("source") not in {one.id for one in queries.sources(ctx, site)}:
         raise UserError("There is no such source.", "Load the page again.", status=404)
-    if not {str(id) for id in rules.goal_ids} <= set(house.offers.goal_names(site)):
+    if not {str(id) for id in rules.goal_ids} <= set(ctx.offers.goal_names(site)):
         raise UserError("There is no such goal.", "Load the page again.", status=404)
-    store.save_rules(house.database, site, data["source"], rules, caller.person_id)
-    jobs.review(house, site)
+    store.save_rules(ctx.database, site, data["source"], rules, caller.user_id)
+    jobs.review(ctx, site)
     return _on_to(view, told="rules")
 
 
 @post_form("/reconciliation/findings/{number:int}/settle", may="reports.keep")
-def settle(request: Request[Any, Any, Any], house: House, caller: Caller, number: int, data: Form) -> Response[Any]:
-    view = _view(request, house, caller)
-    held = store.finding_of(house.database, view.address.site, number)
-    store.settle(house.database, view.address.site, held, data.get("note", ""), caller.person_id or 0)
+def settle(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
+    view = _view(request, ctx, caller)
+    finding = store.finding_of(ctx.database, view.address.site, number)
+    store.settle(ctx.database, view.address.site, finding, data.get("note", ""), caller.user_id or 0)
     return _on_to(view)
 
 
 @post_form("/reconciliation/findings/{number:int}/reopen", may="reports.keep")
-def reopen(request: Request[Any, Any, Any], house: House, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, house, caller)
-    held = store.finding_of(house.database, view.address.site, number)
-    store.reopen(house.database, view.address.site, held, caller.person_id or 0)
+def reopen(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
+    view = _view(request, ctx, caller)
+    finding = store.finding_of(ctx.database, view.address.site, number)
+    store.reopen(ctx.database, view.address.site, finding, caller.user_id or 0)
     return _on_to(view)
 
 
@@ -315,22 +317,22 @@ def reopen(request: Request[Any, Any, Any], house: House, caller: Caller, number
 
 
 @get_part("/reconciliation/export", may=("figures.export", "money.read"))
-def export(request: Request[Any, Any, Any], house: House, caller: Caller, format: str = "csv") -> Response[Any]:
+def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format: str = "csv") -> Response[Any]:
     """Each day and part of the comparison, as CSV or JSON."""
     if format not in ("csv", "json"):
         raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
-    view = _view(request, house, caller)
+    view = _view(request, ctx, caller)
     must_fit(view.address)
-    choice = _choice(view, questions.readable(questions.sources(house, view.address.site), caller))
+    choice = _choice(view, queries.readable(queries.sources(ctx, view.address.site), caller))
     if choice is None:
         raise UserError("There is nothing to compare yet.", "Bring in a report of another system.", status=404)
-    comparison, span = _compared(house, view, choice), view.address.period
+    comparison, span = _compared(ctx, view, choice), view.address.period
     rows = [_exported(comparison, cell) for cell in comparison.cells]
     name = "".join(c if c.isalnum() else "-" for c in choice.source.id)
     file = f"tandem-{view.address.site.key}-reconciliation-{name}-{choice.figure}-{span.first}-{span.last}.{format}"
-    note_act(house, caller, view.address.site, "data.exported", file)
+    note_act(ctx, caller, view.address.site, "data.exported", file)
     headers = {"content-disposition": f'attachment; filename="{file}"'}
-    share = _recounted(house, view.address.site, choice)
+    share = _recounted(ctx, view.address.site, choice)
     if share is not None:
         headers[NOTES] = anew("ours", share)
     if format == "json":
@@ -351,7 +353,7 @@ EXPORTED = (
 OURS = ("ours", "difference", *REASONS, "unexplained", "unexplained_share")
 
 
-def _exported(comparison: questions.Comparison, cell: Cell) -> dict[str, Any]:
+def _exported(comparison: queries.Comparison, cell: Cell) -> dict[str, Any]:
     facts = (
         cell.on.isoformat(), comparison.source.id, comparison.figure, comparison.split, cell.part, str(cell.theirs),
         str(cell.ours), str(cell.difference), *(str(cell.reasons[name]) for name in REASONS), str(cell.unexplained),

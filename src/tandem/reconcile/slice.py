@@ -1,7 +1,7 @@
-"""What reconciliation adds to the house."""
+"""What reconciliation adds to the product."""
 
 from tandem.base.jobs import Job
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.slice import Slice
 from tandem.reconcile import store
 from tandem.reconcile.jobs import SYSTEMS, review_all, tidy
@@ -10,10 +10,10 @@ from tandem.reconcile.routes import ROUTES
 REVIEW_EVERY_S = 3600.0
 
 
-def _jobs(house: House) -> list[Job]:
+def _jobs(ctx: Context) -> list[Job]:
     return [
-        Job("reconcile", REVIEW_EVERY_S, lambda: review_all(house)),
-        Job("reconcile-tidy", REVIEW_EVERY_S, lambda: tidy(house)),
+        Job("reconcile", REVIEW_EVERY_S, lambda: review_all(ctx)),
+        Job("reconcile-tidy", REVIEW_EVERY_S, lambda: tidy(ctx)),
     ]
 
 

@@ -17,7 +17,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import Excess, Finding, summed
 from tandem.reconcile.model.outside import OutsideRow, Problem, Report
@@ -122,18 +122,19 @@ def begin(
     return import_of(db, site, number)
 
 
-def stage(house: House, site: Site, held: Import, rows: Sequence[tuple[OutsideRow, Decimal]]) -> Import:
+def stage(ctx: Context, site: Site, import_: Import, rows: Sequence[tuple[OutsideRow, Decimal]]) -> Import:
     """Write the rows of a load, with their values in the site's currency; they still count for nothing.
 
     raises   RuntimeError when the event store holds something else than was written
     """
     for i in range(0, len(rows), BLOCK):
         part = rows[i : i + BLOCK]
-        house.warehouse.insert(
+        ctx.warehouse.insert(
             "outside_rows",
             {
-                "site": [site.id] * len(part), "load": [held.id] * len(part), "source_id": [held.source] * len(part),
-                "split": [held.split] * len(part), "figure": [row.figure for row, _ in part],
+                "site": [site.id] * len(part), "load": [import_.id] * len(part),
+                "source_id": [import_.source] * len(part), "split": [import_.split] * len(part),
+                "figure": [row.figure for row, _ in part],
                 "on": [row.on for row, _ in part], "channel": [row.channel for row, _ in part],
                 "source": [row.source for row, _ in part], "medium": [row.medium for row, _ in part],
                 "campaign": [row.campaign for row, _ in part], "value": [value for _, value in part],
@@ -142,20 +143,20 @@ def stage(house: House, site: Site, held: Import, rows: Sequence[tuple[OutsideRo
                 "is_thresholded": [int(row.is_thresholded) for row, _ in part],
                 "is_other": [int(row.is_other) for row, _ in part],
             },
-            token=f"outside-{held.id}-{i}",
+            token=f"outside-{import_.id}-{i}",
         )  # fmt: skip
     told = (len(rows), sum((value for _, value in rows), Decimal(0)))
-    (count, value), *_ = house.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": held.id}).rows
+    (count, value), *_ = ctx.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": import_.id}).rows
     if (count, value) != told:
-        raise RuntimeError(f"the event store holds {count} rows of load {held.id} worth {value}, which has {told}")
-    _note_state(house.database, held, state="staged", rows=len(rows))
-    return import_of(house.database, site, held.id)
+        raise RuntimeError(f"the event store holds {count} rows of load {import_.id} worth {value}, which has {told}")
+    _note_state(ctx.database, import_, state="staged", rows=len(rows))
+    return import_of(ctx.database, site, import_.id)
 
 
-def refuse(db: Database, site: Site, held: Import, problems: Sequence[Problem]) -> Import:
+def refuse(db: Database, site: Site, import_: Import, problems: Sequence[Problem]) -> Import:
     """Keep of a load only what was wrong with it."""
-    _note_state(db, held, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
-    return import_of(db, site, held.id)
+    _note_state(db, import_, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
+    return import_of(db, site, import_.id)
 
 
 def import_of(db: Database, site: Site, number: int) -> Import:
@@ -193,38 +194,40 @@ def counting_already(db: Database, site: Site, digest: str) -> Import | None:
     return _import(row) if row else None
 
 
-def confirm(db: Database, site: Site, held: Import, by: int | None = None) -> Import:
+def confirm(db: Database, site: Site, import_: Import, by: int | None = None) -> Import:
     """Make a staged load count, all of it at once.
 
     raises   UserError when it is not staged
     """
     with db.write() as c:
         values = {"state": COUNTING, "place": time.time_ns(), "confirmed_at": clock.now()}
-        if not c.execute(update(t).where(t.c.id == held.id, t.c.state == "staged").values(**values)).rowcount:
+        if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values)).rowcount:
             raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
-        note(c, site.workspace_id, by, "reconcile.imported", held.file, system=held.system, rows=held.rows)
-    return import_of(db, site, held.id)
+        note(c, site.workspace_id, by, "reconcile.imported", import_.file, system=import_.system, rows=import_.rows)
+    return import_of(db, site, import_.id)
 
 
-def undo(db: Database, site: Site, held: Import, by: int | None = None) -> Import:
+def undo(db: Database, site: Site, import_: Import, by: int | None = None) -> Import:
     """Take a load back: its days fall back to what counted without it.
 
     raises   UserError when it does not count
     """
     with db.write() as c:
         values = {"state": "undone", "undone_at": clock.now()}
-        if not c.execute(update(t).where(t.c.id == held.id, t.c.state == COUNTING).values(**values)).rowcount:
+        if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == COUNTING).values(**values)).rowcount:
             raise UserError(
                 "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
             )
-        note(c, site.workspace_id, by, "reconcile.import_undone", held.file, system=held.system, rows=held.rows)
-    return import_of(db, site, held.id)
+        note(
+            c, site.workspace_id, by, "reconcile.import_undone", import_.file, system=import_.system, rows=import_.rows
+        )
+    return import_of(db, site, import_.id)
 
 
-def drop(house: House, site: Site, held: Import) -> None:
+def drop(ctx: Context, site: Site, import_: Import) -> None:
     """Throw away a load that does not count."""
-    house.warehouse.do(SQL["forget_load"], {"site": site.id, "load": held.id})
-    _note_state(house.database, held, state="dropped")
+    ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
+    _note_state(ctx.database, import_, state="dropped")
 
 
 def unconfirmed(db: Database, before: datetime) -> list[tuple[int, int]]:
@@ -270,8 +273,8 @@ def days_of(warehouse: Warehouse, site: Site, loads: Sequence[int]) -> list[Load
 
 def last_of(db: Database, site: Site, source: str, split: str, first: date, last: date) -> Import | None:
     """The load that counts last among those that tell of these days."""
-    found = [one for one in counting(db, site) if one.source == source and one.split == split]
-    over = [one for one in found if one.first_on and one.last_on and one.first_on <= last and one.last_on >= first]
+    imports = [one for one in counting(db, site) if one.source == source and one.split == split]
+    over = [one for one in imports if one.first_on and one.last_on and one.first_on <= last and one.last_on >= first]
     return over[-1] if over else None
 
 
@@ -285,8 +288,8 @@ def rules_of(db: Database, site: Site, source: str) -> Rules:
         query = select(t.c.zone).where(t.c.site_id == site.id, t.c.state == COUNTING, t.c.zone != "")
         zones = c.execute(query.where(_is_of(source)).order_by(t.c.place.desc()).limit(1)).scalars().all()
     if row is not None:
-        found = msgspec.convert({name: row[name] for name in Rules.__struct_fields__}, Rules)
-        return found if found.zone or not zones else msgspec.structs.replace(found, zone=zones[0])
+        rules = msgspec.convert({name: row[name] for name in Rules.__struct_fields__}, Rules)
+        return rules if rules.zone or not zones else msgspec.structs.replace(rules, zone=zones[0])
     return msgspec.structs.replace(usual(source.partition(":")[0], site.mode), zone=zones[0] if zones else "")
 
 
@@ -316,8 +319,8 @@ def findings_of(
     """Findings of a site: the open ones first, then the largest."""
     query = select(f).where(f.c.site_id == site.id, f.c.state.in_(states)).order_by(f.c.id.desc()).limit(most)
     with db.read() as c:
-        found = [_finding(row) for row in c.execute(query).mappings()]
-    return sorted(found, key=lambda one: (one.state != "open", -one.share))
+        findings = [_finding(row) for row in c.execute(query).mappings()]
+    return sorted(findings, key=lambda one: (one.state != "open", -one.share))
 
 
 def finding_of(db: Database, site: Site, number: int) -> Finding:
@@ -332,7 +335,7 @@ def finding_of(db: Database, site: Site, number: int) -> Finding:
     return _finding(row)
 
 
-def settle(db: Database, site: Site, held: Finding, text: str, by: int) -> None:
+def settle(db: Database, site: Site, finding: Finding, text: str, by: int) -> None:
     """Keep a person's explanation of a finding; in the audit log.
 
     raises   UserError when it is not open, or the explanation is empty
@@ -342,23 +345,30 @@ def settle(db: Database, site: Site, held: Finding, text: str, by: int) -> None:
         raise UserError("The explanation is empty.", "Say in a sentence where the difference comes from.")
     with db.write() as c:
         values = {"state": "settled", "settled_by": by, "settled_at": clock.now(), "note": text}
-        if not c.execute(update(f).where(f.c.id == held.id, f.c.state == "open").values(**values)).rowcount:
+        if not c.execute(update(f).where(f.c.id == finding.id, f.c.state == "open").values(**values)).rowcount:
             raise UserError("This finding is not open any more.", "Load the page again.", status=409)
         note(
-            c, site.workspace_id, by, "reconcile.finding_settled", f"{held.source} {held.figure} {held.part}", note=text
+            c,
+            site.workspace_id,
+            by,
+            "reconcile.finding_settled",
+            f"{finding.source} {finding.figure} {finding.part}",
+            note=text,
         )
 
 
-def reopen(db: Database, site: Site, held: Finding, by: int) -> None:
+def reopen(db: Database, site: Site, finding: Finding, by: int) -> None:
     """Take an explanation back; in the audit log.
 
     raises   UserError when it is not settled
     """
     with db.write() as c:
         values = {"state": "open", "settled_by": None, "settled_at": None, "note": ""}
-        if not c.execute(update(f).where(f.c.id == held.id, f.c.state == "settled").values(**values)).rowcount:
+        if not c.execute(update(f).where(f.c.id == finding.id, f.c.state == "settled").values(**values)).rowcount:
             raise UserError("This finding is open already.", "Load the page again.", status=409)
-        note(c, site.workspace_id, by, "reconcile.finding_reopened", f"{held.source} {held.figure} {held.part}")
+        note(
+            c, site.workspace_id, by, "reconcile.finding_reopened", f"{finding.source} {finding.figure} {finding.part}"
+        )
 
 
 def review(
@@ -372,9 +382,9 @@ def review(
     """
     of_this = (f.c.site_id == site.id, f.c.source == source, f.c.figure == figure, f.c.split == split)
     with db.write() as c:
-        held = [_finding(row) for row in c.execute(select(f).where(*of_this, f.c.state != "gone")).mappings()]
-        settled = [one for one in held if one.state == "settled"]
-        still_open = {one.part: one for one in held if one.state == "open"}
+        findings = [_finding(row) for row in c.execute(select(f).where(*of_this, f.c.state != "gone")).mappings()]
+        settled = [one for one in findings if one.state == "settled"]
+        still_open = {one.part: one for one in findings if one.state == "open"}
         count = 0
         for part, cells in found.items():
             news = [x for x in cells if not any(s.part == part and s.first_on <= x.on <= s.last_on for s in settled)]
@@ -409,9 +419,9 @@ def sources_of_findings(db: Database, site: Site) -> set[tuple[str, str, str]]:
         return {(row.source, row.figure, row.split) for row in rows}
 
 
-def _note_state(db: Database, held: Import, **values: Any) -> None:
+def _note_state(db: Database, import_: Import, **values: Any) -> None:
     with db.write() as c:
-        c.execute(update(t).where(t.c.id == held.id).values(**values))
+        c.execute(update(t).where(t.c.id == import_.id).values(**values))
 
 
 def _import(row: RowMapping) -> Import:

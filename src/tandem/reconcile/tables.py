@@ -2,14 +2,14 @@
 
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, Text, false
 
-from tandem.base.database import METADATA, Moment
+from tandem.base.database import METADATA, UtcDateTime
 
 outside_imports = Table(
     "outside_imports",
     METADATA,
     Column("id", Integer, primary_key=True),
     Column("site_id", ForeignKey("sites.id"), nullable=False),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
     Column("made_by", Integer, nullable=True),
     Column("connection_id", Integer, nullable=True),
     Column("file", String(300), nullable=False),
@@ -28,8 +28,8 @@ outside_imports = Table(
     Column("share", String(20), nullable=False),  # the smallest part of the data that was read; "" where all was
     Column("problems", JSON, nullable=False),
     Column("notes", JSON, nullable=False),
-    Column("confirmed_at", Moment, nullable=True),
-    Column("undone_at", Moment, nullable=True),
+    Column("confirmed_at", UtcDateTime, nullable=True),
+    Column("undone_at", UtcDateTime, nullable=True),
     Index("ix_outside_imports_site_digest", "site_id", "digest"),
 )
 
@@ -47,7 +47,7 @@ outside_rules = Table(
     Column("is_same", Boolean, nullable=False, server_default=false()),
     Column("goal_ids", JSON, nullable=False, server_default="[]"),
     Column("made_by", Integer, nullable=True),
-    Column("made_at", Moment, nullable=False),
+    Column("made_at", UtcDateTime, nullable=False),
 )
 
 outside_findings = Table(
@@ -65,10 +65,10 @@ outside_findings = Table(
     Column("theirs", String(40), nullable=False),  # decimals as text: SQLite would make floats of them
     Column("ours", String(40), nullable=False),
     Column("unexplained", String(40), nullable=False),
-    Column("raised_at", Moment, nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
     Column("state", String(20), nullable=False),
     Column("settled_by", Integer, nullable=True),
-    Column("settled_at", Moment, nullable=True),
+    Column("settled_at", UtcDateTime, nullable=True),
     Column("note", Text, nullable=False),
     Index("ix_outside_findings_site_state", "site_id", "state"),
 )

@@ -2,9 +2,9 @@
 
 from datetime import timedelta
 
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.base import web
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.delivery import smtp, store
 from tandem.delivery.model import Message
 
@@ -57,16 +57,16 @@ LETTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 """kind -> subject and paragraphs; a test holds their translations to be complete."""
 
 
-def letter(person: Person, kind: str, **values: str) -> Message:
+def letter(user: User, kind: str, **values: str) -> Message:
     """The message of one kind to one user."""
-    gettext = web.translations(person.language).gettext
+    gettext = web.translations(user.language).gettext
     subject, paragraphs = LETTERS[kind]
     lines = [gettext(paragraph) % values if values else gettext(paragraph) for paragraph in paragraphs if paragraph]
-    greeting = gettext("Hello %(name)s,") % {"name": person.name}
-    return Message(to=person.email, subject=gettext(subject), text="\n\n".join([greeting, *lines, "Tandem"]))
+    greeting = gettext("Hello %(name)s,") % {"name": user.name}
+    return Message(to=user.email, subject=gettext(subject), text="\n\n".join([greeting, *lines, "Tandem"]))
 
 
-def send(house: House, person: Person, kind: str, holds: timedelta = timedelta(days=1), **values: str) -> None:
+def send(ctx: Context, user: User, kind: str, holds: timedelta = timedelta(days=1), **values: str) -> None:
     """Put a letter into the outbox, where this installation can send e-mail at all."""
-    if smtp.is_set(house.settings):
-        store.put(house, person, kind, letter(person, kind, **values), holds)
+    if smtp.is_set(ctx.config):
+        store.put(ctx, user, kind, letter(user, kind, **values), holds)

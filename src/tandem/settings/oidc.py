@@ -24,7 +24,7 @@ from tandem.accounts.model import LONGEST_NAME, checked_email
 from tandem.accounts.tries import Limit, take
 from tandem.base import log
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.settings.provider import CALLBACK, HOLDS_S, Claims, is_safe
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
@@ -55,8 +55,8 @@ class Provider(msgspec.Struct, frozen=True):
 class Client:
     """Speaks to the provider of one installation."""
 
-    def __init__(self, house: House) -> None:
-        self._house, self._settings = house, house.settings
+    def __init__(self, ctx: Context) -> None:
+        self._ctx, self._settings = ctx, ctx.config
         self._lock, self._read_at = threading.Lock(), 0.0
         self._provider: Provider | None = None
         self._keys: KeySet | None = None
@@ -64,16 +64,16 @@ class Client:
     def leave(self, onward: str) -> tuple[str, str]:
         """The provider's address to send the browser to, and the sealed cookie that it needs when it comes back."""
         verifier = secrets.token_urlsafe(48)
-        told = Leaving(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, onward, time.time() + HOLDS_S)
+        leaving = Leaving(secrets.token_urlsafe(24), secrets.token_urlsafe(24), verifier, onward, time.time() + HOLDS_S)
         challenge = urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
         asked = {
             "response_type": "code", "client_id": self._settings.oidc_client, "redirect_uri": self._back,
-            "scope": "openid email profile", "state": told.state, "nonce": told.nonce,
+            "scope": "openid email profile", "state": leaving.state, "nonce": leaving.nonce,
             "code_challenge": challenge, "code_challenge_method": "S256",
         }  # fmt: skip
         address = self._known()[0].authorization_endpoint
         joint = "&" if urlsplit(address).query else "?"
-        return f"{address}{joint}{urlencode(asked)}", self._house.vault.seal(msgspec.json.encode(told).decode())
+        return f"{address}{joint}{urlencode(asked)}", self._ctx.vault.seal(msgspec.json.encode(leaving).decode())
 
     def come_back(self, cookie: str, query: dict[str, str]) -> tuple[Claims, str]:
         """Whom the provider vouches for, and the page to go on to.
@@ -81,22 +81,22 @@ class Client:
         raises   UserError (401) when anything does not fit; the log says what
         """
         try:
-            told = msgspec.json.decode(self._house.vault.open(cookie), type=Leaving)
+            leaving = msgspec.json.decode(self._ctx.vault.open(cookie), type=Leaving)
         except (UserError, msgspec.DecodeError) as error:
             raise self._refusal("no_cookie") from error
-        if told.leaves_until < time.time():
+        if leaving.leaves_until < time.time():
             raise self._refusal("too_late")
-        if not hmac.compare_digest(told.state.encode(), query.get("state", "").encode()):
+        if not hmac.compare_digest(leaving.state.encode(), query.get("state", "").encode()):
             raise self._refusal("other_state")
         try:
-            take(self._house.database, Limit(f"openid:{told.state}", 1, HOLDS_S + SKEW_S))
+            take(self._ctx.database, Limit(f"openid:{leaving.state}", 1, HOLDS_S + SKEW_S))
         except UserError as error:
             raise self._refusal("state_used") from error
         if query.get("iss", self._settings.oidc_issuer).rstrip("/") != self._settings.oidc_issuer.rstrip("/"):
             raise self._refusal("other_issuer")
         if "code" not in query:
             raise self._refusal("no_code")
-        return self._claims(self._token(query["code"], told.verifier), told.nonce), told.next_page
+        return self._claims(self._token(query["code"], leaving.verifier), leaving.nonce), leaving.next_page
 
     @property
     def _back(self) -> str:

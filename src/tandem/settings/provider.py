@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from tandem.accounts.permissions import Role
+from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.base.settings import Settings
 
 CALLBACK = "/sign-in/openid/back"
 HOLDS_S = 600
@@ -23,20 +23,20 @@ class Claims(msgspec.Struct, frozen=True):
     name: str
 
 
-def is_set(settings: Settings) -> bool:
-    return bool(settings.oidc_issuer and settings.oidc_client)
+def is_set(config: Config) -> bool:
+    return bool(config.oidc_issuer and config.oidc_client)
 
 
-def check(settings: Settings) -> None:
+def check(config: Config) -> None:
     """Raises UserError naming the setting of OpenID that does not fit."""
-    if not settings.oidc_issuer:
+    if not config.oidc_issuer:
         return
-    if not is_safe(settings.oidc_issuer):
+    if not is_safe(config.oidc_issuer):
         raise UserError("TANDEM_OIDC_ISSUER has no https.", "Write it like https://login.example.com.")
-    if not settings.oidc_client:
+    if not config.oidc_client:
         raise UserError("TANDEM_OIDC_ISSUER is set, but no client.", "Set TANDEM_OIDC_CLIENT to Tandem's client id.")
-    if settings.oidc_role and settings.oidc_role not in set(Role):
-        raise UserError(f"TANDEM_OIDC_ROLE is “{settings.oidc_role}”.", f"Choose one of {', '.join(Role)}.")
+    if config.oidc_role and config.oidc_role not in set(Role):
+        raise UserError(f"TANDEM_OIDC_ROLE is “{config.oidc_role}”.", f"Choose one of {', '.join(Role)}.")
 
 
 def is_safe(url: str) -> bool:

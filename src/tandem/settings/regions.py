@@ -41,7 +41,7 @@ def zones(language: str) -> list[tuple[str, list[Zone]]]:
             grouped[region].append(Zone(zone, city, currency_of_zone(zone), " ".join(same)))
     titles = {r: locale.territories.get(code) or text(web.WORDS["OCEANS"][r]) for r, code in REGIONS.items()}
     return [("UTC", [Zone("UTC", "UTC", "", "UTC Etc/UTC")])] + [
-        (titles[region], sorted(found, key=lambda z: z.city)) for region, found in grouped.items() if found
+        (titles[region], sorted(zones, key=lambda z: z.city)) for region, zones in grouped.items() if zones
     ]
 
 

@@ -12,21 +12,21 @@ from litestar.datastructures import Cookie
 from ua_parser import parse
 
 from tandem.accounts import store
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.accounts.tries import Limit, Slowed
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 from tandem.core.auth import COOKIE, sender_address
-from tandem.core.context import House
+from tandem.core.context import Context
 
 DEVICE, HALFWAY = "tandem_device", "tandem_halfway"
 DEVICE_KNOWN_S, HALFWAY_S = 365 * 86_400, 600
 Asked = Request[Any, Any, Any]
 
 
-def cookie(house: House, value: str, max_age: int, name: str = COOKIE, path: str = "/") -> Cookie:
+def cookie(ctx: Context, value: str, max_age: int, name: str = COOKIE, path: str = "/") -> Cookie:
     """A cookie that no script can read, sent to this server only."""
-    is_secure = house.settings.base_url.startswith("https:")
+    is_secure = ctx.config.base_url.startswith("https:")
     return Cookie(key=name, value=value, max_age=max_age, httponly=True, samesite="lax", secure=is_secure, path=path)
 
 
@@ -39,35 +39,35 @@ def local(address: str) -> str:
 
 def agent_of(request: Asked) -> str:
     """How people know this browser: Chrome, Windows."""
-    found = parse(request.headers.get("user-agent", "")[:500])
-    parts = (found.user_agent.family if found.user_agent else "", found.os.family if found.os else "")
+    result = parse(request.headers.get("user-agent", "")[:500])
+    parts = (result.user_agent.family if result.user_agent else "", result.os.family if result.os else "")
     return ", ".join(part for part in parts if part)[:100]
 
 
 # ── devices ──
 
 
-def known_device(house: House, request: Asked, email: str) -> str:
+def known_device(ctx: Context, request: Asked, email: str) -> str:
     """The device, if this user has signed in on it before, else "". Nobody can make one up."""
     value = request.cookies.get(DEVICE, "")
-    return value if value and hmac.compare_digest(value.encode(), _device(house, email, value[:22]).encode()) else ""
+    return value if value and hmac.compare_digest(value.encode(), _device(ctx, email, value[:22]).encode()) else ""
 
 
-def _device(house: House, email: str, nonce: str) -> str:
+def _device(ctx: Context, email: str, nonce: str) -> str:
     told = f"device:{nonce}:{email.strip().lower()}"
-    return nonce + hmac.new(house.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
+    return nonce + hmac.new(ctx.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def limits(house: House, request: Asked, email: str) -> tuple[Limit | Slowed, ...]:
+def limits(ctx: Context, request: Asked, email: str) -> tuple[Limit | Slowed, ...]:
     """What a try to sign in counts against.
 
     A known device has its own limit, so nobody elsewhere can lock its user out. Others count by account and sender
     together, by sender alone, and, once an account has failed very often, at a slow pace for all strangers together;
     but for two tries an hour that each sender has to itself, or those who attack would keep the user out for ever.
     """
-    if device := known_device(house, request, email):
+    if device := known_device(ctx, request, email):
         return (Limit(f"device:{device}", 8, 300),)
-    sender = household(sender_address(request, house))
+    sender = household(sender_address(request, ctx))
     return (
         Limit(f"sender:{sender}", 40, 300),
         Limit(f"account:{email}:{sender}", 8, 300),
@@ -92,55 +92,53 @@ class Halfway(msgspec.Struct, frozen=True):
     bound_to: str
 
 
-def halfway(house: House, request: Asked) -> tuple[Person, Halfway]:
+def halfway(ctx: Context, request: Asked) -> tuple[User, Halfway]:
     """Whoever is between the two factors.
 
     raises   UserError (401) when nobody is, or it took too long
     """
     late = UserError("Signing in took too long.", "Start again with your password.", status=401)
     try:
-        told = msgspec.json.decode(house.vault.open(request.cookies.get(HALFWAY, "")), type=Halfway)
+        halfway = msgspec.json.decode(ctx.vault.open(request.cookies.get(HALFWAY, "")), type=Halfway)
     except (UserError, msgspec.DecodeError) as error:
         raise late from error
-    person = store.active_person(house.database, told.person)
-    if person is None or told.until < time.time() or told.bound_to != store.bond(house.database, person):
+    user = store.active_user(ctx.database, halfway.person)
+    if user is None or halfway.until < time.time() or halfway.bound_to != store.bond(ctx.database, user):
         raise late
-    return person, told
+    return user, halfway
 
 
 # ── in ──
 
 
-def first_factor_passed(
-    house: House, request: Asked, person: Person, onward: str, way: str = "password"
-) -> Response[Any]:
+def first_factor_passed(ctx: Context, request: Asked, user: User, onward: str, way: str = "password") -> Response[Any]:
     """Signed in, or asked for the second factor where the user has one."""
-    if not person.has_totp:
-        return signed_in(house, request, person, onward, way)
-    until, bound_to = time.time() + HALFWAY_S, store.bond(house.database, person)
-    told = msgspec.json.encode(Halfway(person.id, onward, way, until, bound_to)).decode()
+    if not user.has_totp:
+        return signed_in(ctx, request, user, onward, way)
+    until, bound_to = time.time() + HALFWAY_S, store.bond(ctx.database, user)
+    told = msgspec.json.encode(Halfway(user.id, onward, way, until, bound_to)).decode()
     return Response(
         None,
         status_code=303,
         headers={"location": "/sign-in/code"},
-        cookies=[cookie(house, house.vault.seal(told), HALFWAY_S, HALFWAY, "/sign-in")],
+        cookies=[cookie(ctx, ctx.vault.seal(told), HALFWAY_S, HALFWAY, "/sign-in")],
     )
 
 
-def signed_in(house: House, request: Asked, person: Person, onward: str, way: str = "password") -> Response[Any]:
+def signed_in(ctx: Context, request: Asked, user: User, onward: str, way: str = "password") -> Response[Any]:
     """A new session, and this device is known from now on. Strange devices are told of to the user."""
     agent = agent_of(request)
-    if not known_device(house, request, person.email):
-        house.offers.warn_user(person, "sign_in", agent)
-    token = store.open_session(house.database, person, agent, way)
-    device = _device(house, person.email, secrets.token_urlsafe(16)[:22])
+    if not known_device(ctx, request, user.email):
+        ctx.offers.warn_user(user, "sign_in", agent)
+    token = store.open_session(ctx.database, user, agent, way)
+    device = _device(ctx, user.email, secrets.token_urlsafe(16)[:22])
     return Response(
         None,
         status_code=303,
         headers={"location": local(onward)},
         cookies=[
-            cookie(house, token, int(store.SIGNED_IN_FOR.total_seconds())),
-            cookie(house, device, DEVICE_KNOWN_S, DEVICE),
-            cookie(house, "", 0, HALFWAY, "/sign-in"),
+            cookie(ctx, token, int(store.SIGNED_IN_FOR.total_seconds())),
+            cookie(ctx, device, DEVICE_KNOWN_S, DEVICE),
+            cookie(ctx, "", 0, HALFWAY, "/sign-in"),
         ],
     )

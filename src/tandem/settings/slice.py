@@ -1,28 +1,28 @@
-"""What these pages add to the house: their routes, and the warning of a sign-in on a strange device."""
+"""What these pages add to the product: their routes, and the warning of a sign-in on a strange device."""
 
 from collections.abc import Callable
 
-from tandem.accounts.model import Person
-from tandem.core.context import House
+from tandem.accounts.model import User
+from tandem.core.context import Context
 from tandem.core.slice import Slice
 from tandem.delivery import smtp
 from tandem.settings import letters, provider
 from tandem.settings.routes import ROUTES
 
 
-def _start(house: House) -> Callable[[], None]:
-    smtp.check(house.settings)
-    provider.check(house.settings)
-    link = f"{house.settings.base_url}/account"
+def _start(ctx: Context) -> Callable[[], None]:
+    smtp.check(ctx.config)
+    provider.check(ctx.config)
+    link = f"{ctx.config.base_url}/account"
 
-    def warn(person: Person, kind: str, agent: str) -> None:
-        letters.send(house, person, kind, agent=agent or "?", link=link)
+    def warn(user: User, kind: str, agent: str) -> None:
+        letters.send(ctx, user, kind, agent=agent or "?", link=link)
 
-    house.offers.warn_user = warn
-    if provider.is_set(house.settings):
+    ctx.offers.warn_user = warn
+    if provider.is_set(ctx.config):
         from tandem.settings import oidc
 
-        house.keep(oidc.Client(house))
+        ctx.keep(oidc.Client(ctx))
     return lambda: None
 
 

@@ -11,13 +11,13 @@ from urllib.parse import quote, urlencode
 from sqlalchemy import delete, func, insert, select, update
 
 from tandem.accounts import tables as t
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.accounts.store import hashed, note
 from tandem.accounts.tries import Limit
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.core.context import House
+from tandem.core.context import Context
 
 STEP_S, DIGITS = 30, 6
 RECOVERY_CODES = 10
@@ -44,13 +44,13 @@ def step_of(secret: str, code: str, now_s: float | None = None) -> int | None:
     return next((s for s in steps if hmac.compare_digest(code_at(secret, s), typed)), None)
 
 
-def address(secret: str, person: Person, issuer: str) -> str:
+def address(secret: str, user: User, issuer: str) -> str:
     """What the app reads from the picture (otpauth://)."""
-    label = quote(f"{issuer}:{person.email}")
+    label = quote(f"{issuer}:{user.email}")
     return f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': issuer})}"
 
 
-def switch_on(house: House, person: Person, secret: str, code: str) -> list[str]:
+def switch_on(ctx: Context, user: User, secret: str, code: str) -> list[str]:
     """Ask for codes of this secret from now on; returns the recovery codes, which are shown this once.
 
     raises   UserError when the code is not one of this secret
@@ -58,75 +58,75 @@ def switch_on(house: House, person: Person, secret: str, code: str) -> list[str]
     step = step_of(secret, code)
     if step is None:
         raise UserError("This is not the code that the app shows now.", "Check the clock of the phone, and try again.")
-    with house.database.write() as c:
-        sealed = house.vault.seal(secret)
-        c.execute(update(t.people).where(t.people.c.id == person.id).values(totp_sealed=sealed, totp_step=step))
-        note(c, person.workspace_id, person.id, "people.two_factor_on", person.name)
-    return new_recovery_codes(house.database, person)
+    with ctx.database.write() as c:
+        sealed = ctx.vault.seal(secret)
+        c.execute(update(t.people).where(t.people.c.id == user.id).values(totp_sealed=sealed, totp_step=step))
+        note(c, user.workspace_id, user.id, "people.two_factor_on", user.name)
+    return new_recovery_codes(ctx.database, user)
 
 
-def new_recovery_codes(db: Database, person: Person) -> list[str]:
+def new_recovery_codes(db: Database, user: User) -> list[str]:
     """Ten new codes of 80 bits; earlier ones are void."""
     codes = [_grouped(b32encode(secrets.token_bytes(10)).decode().lower()) for _ in range(RECOVERY_CODES)]
     with db.write() as c:
-        c.execute(delete(t.recovery_codes).where(t.recovery_codes.c.person_id == person.id))
-        rows = [{"code_hash": hashed(_plain(code)), "person_id": person.id} for code in codes]
+        c.execute(delete(t.recovery_codes).where(t.recovery_codes.c.person_id == user.id))
+        rows = [{"code_hash": hashed(_plain(code)), "person_id": user.id} for code in codes]
         c.execute(insert(t.recovery_codes), rows)
-        note(c, person.workspace_id, person.id, "people.recovery_codes_made", person.name)
+        note(c, user.workspace_id, user.id, "people.recovery_codes_made", user.name)
     return codes
 
 
-def codes_left(db: Database, person: Person) -> int:
+def codes_left(db: Database, user: User) -> int:
     """How many recovery codes are still good."""
     r = t.recovery_codes.c
     with db.read() as c:
-        query = select(func.count()).where(r.person_id == person.id, r.used_at.is_(None))
+        query = select(func.count()).where(r.person_id == user.id, r.used_at.is_(None))
         return int(c.execute(query).scalar_one())
 
 
-def switch_off(db: Database, person: Person, by: int | None = None) -> None:
+def switch_off(db: Database, user: User, by: int | None = None) -> None:
     """Ask this user for no second factor any more."""
     with db.write() as c:
-        c.execute(update(t.people).where(t.people.c.id == person.id).values(totp_sealed="", totp_step=0))
-        c.execute(delete(t.recovery_codes).where(t.recovery_codes.c.person_id == person.id))
-        note(c, person.workspace_id, by, "people.two_factor_off", person.name)
+        c.execute(update(t.people).where(t.people.c.id == user.id).values(totp_sealed="", totp_step=0))
+        c.execute(delete(t.recovery_codes).where(t.recovery_codes.c.person_id == user.id))
+        note(c, user.workspace_id, by, "people.two_factor_off", user.name)
 
 
-def accept(house: House, person: Person, code: str) -> bool:
+def accept(ctx: Context, user: User, code: str) -> bool:
     """Whether this code is right; whichever it was, it is used up, also for a second one who comes at once."""
-    return _accept_totp(house, person, code) or _accept_recovery(house.database, person, code)
+    return _accept_totp(ctx, user, code) or _accept_recovery(ctx.database, user, code)
 
 
-def _accept_totp(house: House, person: Person, code: str) -> bool:
+def _accept_totp(ctx: Context, user: User, code: str) -> bool:
     p = t.people.c
-    with house.database.read() as c:
-        sealed = c.execute(select(p.totp_sealed).where(p.id == person.id)).scalar()
-    step = step_of(house.vault.open(sealed), code) if sealed else None
+    with ctx.database.read() as c:
+        sealed = c.execute(select(p.totp_sealed).where(p.id == user.id)).scalar()
+    step = step_of(ctx.vault.open(sealed), code) if sealed else None
     if step is None:
         return False
-    with house.database.write() as c:
-        is_new = update(t.people).where(p.id == person.id, p.totp_step < step, p.totp_sealed == sealed)
+    with ctx.database.write() as c:
+        is_new = update(t.people).where(p.id == user.id, p.totp_step < step, p.totp_sealed == sealed)
         return c.execute(is_new.values(totp_step=step)).rowcount == 1
 
 
-def _accept_recovery(db: Database, person: Person, code: str) -> bool:
+def _accept_recovery(db: Database, user: User, code: str) -> bool:
     r = t.recovery_codes.c
     with db.write() as c:
-        is_good = (r.code_hash == hashed(_plain(code)), r.person_id == person.id, r.used_at.is_(None))
+        is_good = (r.code_hash == hashed(_plain(code)), r.person_id == user.id, r.used_at.is_(None))
         used = c.execute(update(t.recovery_codes).where(*is_good).values(used_at=clock.now())).rowcount == 1
         if used:
-            note(c, person.workspace_id, person.id, "people.recovery_code_used", person.name)
+            note(c, user.workspace_id, user.id, "people.recovery_code_used", user.name)
         return used
 
 
-def note_failed(db: Database, person: Person) -> None:
+def note_failed(db: Database, user: User) -> None:
     with db.write() as c:
-        note(c, person.workspace_id, person.id, "people.code_failed", person.name)
+        note(c, user.workspace_id, user.id, "people.code_failed", user.name)
 
 
-def limits(person: Person, device: str) -> tuple[Limit, ...]:
+def limits(user: User, device: str) -> tuple[Limit, ...]:
     """What a code counts against. Whoever tries has passed the first factor; a known device counts by itself."""
-    whose = f"code:{person.id}:{device}"
+    whose = f"code:{user.id}:{device}"
     return (Limit(whose, 5, 300), Limit(f"day:{whose}", 30, 86_400))
 
 

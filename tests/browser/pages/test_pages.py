@@ -105,7 +105,7 @@ def test_a_page_that_does_not_exist_says_so(served: Served) -> None:
 def test_pages_without_sign_in_open_too(strangers: list[Window], served: Served, path: str) -> None:
     if "{token" in path:
         db = Database(served.records)
-        person = store.add_person(db, 1, "invited@acme.example", "Invited", "viewer", None)
+        person = store.add_user(db, 1, "invited@acme.example", "Invited", "viewer", None)
         path = path.replace("{token:str}", links.make(db, person, links.INVITE))
         db.close()
     for window in strangers:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.browser
 def cookies(served: Served) -> Iterator[dict[str, str]]:
     """A session of somebody of each role."""
     db = Database(served.records)
-    people = [store.add_person(db, 1, f"{role}@acme.example", f"Somebody of {role}", role, None) for role in Role]
+    people = [store.add_user(db, 1, f"{role}@acme.example", f"Somebody of {role}", role, None) for role in Role]
     yield {person.role: store.open_session(db, person) for person in people}
     db.close()
 

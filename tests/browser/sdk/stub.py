@@ -39,7 +39,7 @@ class Recorder:
         self.heads: list[dict[str, str]] = []
         self.answer: int | str = 202
         self.pages: dict[str, tuple[int, str, dict[str, str]]] = {}
-        handler = type("RecorderDoor", (Door,), {"recorder": self})
+        handler = type("RecorderDoor", (RecorderHandler,), {"recorder": self})
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self.server.server_port}"
@@ -82,7 +82,7 @@ class Recorder:
         return self.events()
 
 
-class Door(BaseHTTPRequestHandler):
+class RecorderHandler(BaseHTTPRequestHandler):
     recorder: Recorder
     protocol_version = "HTTP/1.1"
 

@@ -7,10 +7,10 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
-from tandem.accounts.model import Person, Session
+from tandem.accounts.model import Session, User
 from tandem.accounts.store.audit import note
 from tandem.accounts.store.secrets import hashed
-from tandem.accounts.store.users import person_of_row, sought
+from tandem.accounts.store.users import sought, user_of_row
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -25,13 +25,13 @@ NOT_RIGHT_NO_MAIL = UserError(
 )
 
 
-def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[Person, str] | None:
+def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[User, str] | None:
     """The person and a new sign-in token, or None when address and password do not belong together."""
-    person = check_password(db, email, password)
-    return (person, open_session(db, person, agent)) if person else None
+    user = check_password(db, email, password)
+    return (user, open_session(db, user, agent)) if user else None
 
 
-def check_password(db: Database, email: str, password: str, is_signed_in: bool = False) -> Person | None:
+def check_password(db: Database, email: str, password: str, is_signed_in: bool = False) -> User | None:
     """Who this is, or None when address and password do not belong together; the audit log is told who asked."""
     with db.read() as c:
         row = c.execute(select(t.people).where(t.people.c.email == sought(email))).first()
@@ -45,36 +45,36 @@ def check_password(db: Database, email: str, password: str, is_signed_in: bool =
             else:
                 note(c, row.workspace_id, row.id, "people.sign_in_failed", row.name)
         return None
-    return person_of_row(row)
+    return user_of_row(row)
 
 
-def confirm_password(db: Database, person: Person, password: str, sends_mail: bool = True) -> None:
+def confirm_password(db: Database, user: User, password: str, sends_mail: bool = True) -> None:
     """Raises UserError unless it is the password of this user, who is signed in.
 
     sends_mail   whether “Forgot password” can send a link: without it, whoever signs out has locked themselves out
     """
-    if not person.has_password:
+    if not user.has_password:
         raise UserError("You have no password here to confirm this with.", "Ask an admin for a link to choose one.")
-    if check_password(db, person.email, password, is_signed_in=True) is None:
+    if check_password(db, user.email, password, is_signed_in=True) is None:
         raise NOT_RIGHT if sends_mail else NOT_RIGHT_NO_MAIL
 
 
-def open_session(db: Database, person: Person, agent: str = "", way: str = "password") -> str:
+def open_session(db: Database, user: User, agent: str = "", way: str = "password") -> str:
     """The token of a new sign-in."""
     token, now = random.token_urlsafe(32), clock.now()
     with db.write() as c:
         c.execute(delete(t.sign_ins).where(t.sign_ins.c.expires_at < now))
         c.execute(
             insert(t.sign_ins).values(
-                token_hash=hashed(token), person_id=person.id, made_at=now, expires_at=now + SIGNED_IN_FOR,
+                token_hash=hashed(token), person_id=user.id, made_at=now, expires_at=now + SIGNED_IN_FOR,
                 seen_at=now, agent=agent[:100],
             )
         )  # fmt: skip
-        note(c, person.workspace_id, person.id, "people.signed_in", person.name, way=way)
+        note(c, user.workspace_id, user.id, "people.signed_in", user.name, way=way)
     return token
 
 
-def person_signed_in(db: Database, token: str) -> Person | None:
+def user_signed_in(db: Database, token: str) -> User | None:
     """Whose sign-in this is, if it still holds. When it was last used is noted every ten minutes."""
     now = clock.now()
     query = (
@@ -87,21 +87,21 @@ def person_signed_in(db: Database, token: str) -> Person | None:
     if row is not None and (row.seen_at is None or now - row.seen_at > SEEN_EVERY):
         with db.write() as c:
             c.execute(update(t.sign_ins).where(t.sign_ins.c.token_hash == hashed(token)).values(seen_at=now))
-    return person_of_row(row) if row else None
+    return user_of_row(row) if row else None
 
 
 def sign_out(db: Database, token: str) -> None:
-    person = person_signed_in(db, token)
+    user = user_signed_in(db, token)
     with db.write() as c:
         c.execute(delete(t.sign_ins).where(t.sign_ins.c.token_hash == hashed(token)))
-        if person is not None:
-            note(c, person.workspace_id, person.id, "people.signed_out", person.name)
+        if user is not None:
+            note(c, user.workspace_id, user.id, "people.signed_out", user.name)
 
 
-def sessions_of(db: Database, person: Person, token: str = "") -> list[Session]:
+def sessions_of(db: Database, user: User, token: str = "") -> list[Session]:
     """Where a user is signed in, the latest first; `token` is the sign-in that asks."""
     s = t.sign_ins.c
-    query = select(t.sign_ins).where(s.person_id == person.id, s.expires_at > clock.now()).order_by(s.made_at.desc())
+    query = select(t.sign_ins).where(s.person_id == user.id, s.expires_at > clock.now()).order_by(s.made_at.desc())
     with db.read() as c:
         rows = c.execute(query).all()
     return [
@@ -113,35 +113,35 @@ def sessions_of(db: Database, person: Person, token: str = "") -> list[Session]:
     ]  # fmt: skip
 
 
-def end_sessions(db: Database, person: Person, name: str = "", but: str = "") -> None:
+def end_sessions(db: Database, user: User, name: str = "", but: str = "") -> None:
     """End one sign-in of a user by its name, or all of them except the one of the token `but`."""
     with db.write() as c:
-        rows = c.execute(select(t.sign_ins.c.token_hash).where(t.sign_ins.c.person_id == person.id)).scalars().all()
+        rows = c.execute(select(t.sign_ins.c.token_hash).where(t.sign_ins.c.person_id == user.id)).scalars().all()
         ended = [r for r in rows if (_session_name(r) == name if name else r != hashed(but))]
         c.execute(delete(t.sign_ins).where(t.sign_ins.c.token_hash.in_(ended)))
-        note(c, person.workspace_id, person.id, "people.sessions_ended", person.name, count=len(ended))
+        note(c, user.workspace_id, user.id, "people.sessions_ended", user.name, count=len(ended))
 
 
 def _session_name(token_hash: str) -> str:
     return token_hash[:16]
 
 
-def change_password(db: Database, person: Person, old: str, new: str, token: str = "", sends_mail: bool = True) -> None:
+def change_password(db: Database, user: User, old: str, new: str, token: str = "", sends_mail: bool = True) -> None:
     """Set a user's password anew; every other sign-in of theirs ends, and every link that waits is void.
 
     token        the sign-in that goes on
     sends_mail   see `confirm_password`
     raises   UserError when the old one is not right or the new one is easily guessed
     """
-    confirm_password(db, person, old, sends_mail)
-    passwords.check(new, person.email, person.name)
+    confirm_password(db, user, old, sends_mail)
+    passwords.check(new, user.email, user.name)
     password_hash = passwords.hashed(new)
     with db.write() as c:
-        put_password(c, person, password_hash, token)
+        put_password(c, user, password_hash, token)
 
 
-def put_password(c: Connection, person: Person, password_hash: str, token: str = "") -> None:
+def put_password(c: Connection, user: User, password_hash: str, token: str = "") -> None:
     """Store the hash of a new password, and end all sign-ins but the one of `token`."""
-    c.execute(update(t.people).where(t.people.c.id == person.id).values(password_hash=password_hash))
-    c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == person.id, t.sign_ins.c.token_hash != hashed(token)))
-    note(c, person.workspace_id, person.id, "people.password_changed", person.name)
+    c.execute(update(t.people).where(t.people.c.id == user.id).values(password_hash=password_hash))
+    c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == user.id, t.sign_ins.c.token_hash != hashed(token)))
+    note(c, user.workspace_id, user.id, "people.password_changed", user.name)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, insert, select, update
 
 from tandem.accounts import tables as t
-from tandem.accounts.model import ApiToken, Person, Site
+from tandem.accounts.model import ApiToken, Site, User
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.store.audit import note
 from tandem.accounts.store.secrets import hashed
@@ -31,7 +31,7 @@ def _token(row: Row[Any]) -> ApiToken:
 
 
 def make_token(
-    db: Database, person: Person, name: str, scopes: list[str], site: Site | None = None, days: int | None = 365
+    db: Database, user: User, name: str, scopes: list[str], site: Site | None = None, days: int | None = 365
 ) -> tuple[ApiToken, str]:
     """A new token and its secret, which is shown this once.
 
@@ -42,7 +42,7 @@ def make_token(
             raise UserError(
                 "“%(value)s” is not a scope.", "Choose from %(choices)s.", value=scope, choices=", ".join(SCOPES)
             )
-        if not person.may(SCOPES[scope]):
+        if not user.may(SCOPES[scope]):
             raise UserError("Your role may not give “%(scope)s”.", "Ask an admin.", status=403, scope=scope)
     if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
         raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.")
@@ -52,17 +52,17 @@ def make_token(
     with db.write() as c:
         made = c.execute(
             insert(t.api_tokens).values(
-                workspace_id=person.workspace_id,
+                workspace_id=user.workspace_id,
                 site_id=site.id if site else None,
                 name=name.strip(),
                 token_hash=hashed(secret),
                 scopes=scopes,
-                made_by=person.id,
+                made_by=user.id,
                 made_at=now,
                 expires_at=now + timedelta(days=days) if days else None,
             )
         )
-        note(c, person.workspace_id, person.id, "tokens.made", name, scopes=scopes)
+        note(c, user.workspace_id, user.id, "tokens.made", name, scopes=scopes)
         row = c.execute(_tokens().where(t.api_tokens.c.id == made.inserted_primary_key[0])).one()  # type: ignore[index]
     return _token(row), secret
 
@@ -86,11 +86,11 @@ def tokens_of(db: Database, workspace_id: int) -> list[ApiToken]:
         return [_token(r) for r in c.execute(query)]
 
 
-def revoke_token(db: Database, person: Person, token_id: int) -> None:
+def revoke_token(db: Database, user: User, token_id: int) -> None:
     with db.write() as c:
         c.execute(
             update(t.api_tokens)
-            .where(t.api_tokens.c.id == token_id, t.api_tokens.c.workspace_id == person.workspace_id)
+            .where(t.api_tokens.c.id == token_id, t.api_tokens.c.workspace_id == user.workspace_id)
             .values(revoked_at=clock.now())
         )
-        note(c, person.workspace_id, person.id, "tokens.revoked", str(token_id))
+        note(c, user.workspace_id, user.id, "tokens.revoked", str(token_id))

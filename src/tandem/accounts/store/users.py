@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
-from tandem.accounts.model import Person, checked_person
+from tandem.accounts.model import User, checked_user
 from tandem.accounts.permissions import Role
 from tandem.accounts.store.audit import differences, note
 from tandem.base import clock
@@ -16,13 +16,13 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 
 
-def person_of_row(row: Row[Any]) -> Person:
+def user_of_row(row: Row[Any]) -> User:
     names = ("id", "workspace_id", "email", "name", "language", "theme", "is_active")
     fields = {name: row._mapping[name] for name in names}
-    return Person(**fields, role=Role(row.role), has_password=bool(row.password_hash), has_totp=bool(row.totp_sealed))
+    return User(**fields, role=Role(row.role), has_password=bool(row.password_hash), has_totp=bool(row.totp_sealed))
 
 
-def add_person(
+def add_user(
     db: Database,
     workspace_id: int,
     email: str,
@@ -31,26 +31,26 @@ def add_person(
     password: str | None,
     language: str = "en",
     by: int | None = None,
-) -> Person:
+) -> User:
     """A new person who can sign in; without a password they are invited, and choose one by a link.
 
     raises   UserError when the address is taken or a field does not fit
     """
-    checked_person(email.strip().lower(), name, role)
+    checked_user(email.strip().lower(), name, role)
     if password is not None:
         passwords.check(password, email, name)
     password_hash = passwords.hashed(password) if password is not None else ""
     try:
         with db.write() as c:
-            person_id = insert_person(c, workspace_id, email, name, role, password_hash, language, by)
+            person_id = insert_user(c, workspace_id, email, name, role, password_hash, language, by)
     except IntegrityError as error:
         raise UserError(
             "%(email)s is already known here.", "Use another address, or change that person.", email=email
         ) from error
-    return person_by_id(db, person_id)
+    return user_by_id(db, person_id)
 
 
-def insert_person(
+def insert_user(
     c: Connection,
     workspace_id: int,
     email: str,
@@ -70,25 +70,25 @@ def insert_person(
     return person_id
 
 
-def person_by_id(db: Database, person_id: int) -> Person:
+def user_by_id(db: Database, person_id: int) -> User:
     with db.read() as c:
-        return person_of_row(c.execute(select(t.people).where(t.people.c.id == person_id)).one())
+        return user_of_row(c.execute(select(t.people).where(t.people.c.id == person_id)).one())
 
 
-def bond(db: Database, person: Person) -> str:
+def bond(db: Database, user: User) -> str:
     """What a sealed promise to this user is bound to: another e-mail, password or second factor makes it void."""
     p = t.people.c
     with db.read() as c:
-        row = c.execute(select(p.email, p.password_hash, p.totp_sealed).where(p.id == person.id)).one()
+        row = c.execute(select(p.email, p.password_hash, p.totp_sealed).where(p.id == user.id)).one()
     return hashlib.sha256("\n".join(str(value) for value in row).encode()).hexdigest()
 
 
-def person_by_email(db: Database, email: str) -> Person | None:
+def user_by_email(db: Database, email: str) -> User | None:
     """Who signs in with this address and has access, whichever the workspace."""
     query = select(t.people).where(t.people.c.email == sought(email), t.people.c.is_active)
     with db.read() as c:
         row = c.execute(query).first()
-    return person_of_row(row) if row else None
+    return user_of_row(row) if row else None
 
 
 def sought(email: str) -> str:
@@ -103,22 +103,22 @@ def is_known(db: Database, email: str) -> bool:
         return c.execute(select(t.people.c.id).where(t.people.c.email == sought(email))).first() is not None
 
 
-def active_person(db: Database, person_id: int) -> Person | None:
+def active_user(db: Database, person_id: int) -> User | None:
     """Somebody who has access, by number."""
     with db.read() as c:
         row = c.execute(select(t.people).where(t.people.c.id == person_id, t.people.c.is_active)).first()
-    return person_of_row(row) if row else None
+    return user_of_row(row) if row else None
 
 
-def people_of(db: Database, workspace_id: int) -> list[Person]:
+def users_of(db: Database, workspace_id: int) -> list[User]:
     with db.read() as c:
         query = select(t.people).where(t.people.c.workspace_id == workspace_id).order_by(t.people.c.name)
-        return [person_of_row(r) for r in c.execute(query)]
+        return [user_of_row(r) for r in c.execute(query)]
 
 
-def change_person(
+def change_user(
     db: Database,
-    person: Person,
+    user: User,
     *,
     role: str | None = None,
     is_active: bool | None = None,
@@ -126,7 +126,7 @@ def change_person(
     theme: str | None = None,
     name: str | None = None,
     by: int | None = None,
-) -> Person:
+) -> User:
     """The person with what is given changed; losing access ends every sign-in and token at once.
 
     raises   UserError when the workspace would be left without an admin
@@ -135,27 +135,27 @@ def change_person(
     values = {k: v for k, v in given.items() if v is not None}
     if name is not None:
         values["name"] = name.strip()
-        checked_person(person.email, name, person.role)
+        checked_user(user.email, name, user.role)
     if not values:
-        return person
+        return user
     with db.write() as c:
-        c.execute(update(t.people).where(t.people.c.id == person.id).values(**values))
+        c.execute(update(t.people).where(t.people.c.id == user.id).values(**values))
         admins = select(t.people.c.id).where(
-            t.people.c.workspace_id == person.workspace_id, t.people.c.role == "admin", t.people.c.is_active
+            t.people.c.workspace_id == user.workspace_id, t.people.c.role == "admin", t.people.c.is_active
         )
         if (role is not None or is_active is not None) and c.execute(admins).first() is None:
             raise UserError("Somebody must remain who can manage people.", "Make another person admin first.")
         if is_active is False:
-            c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == person.id))
+            c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == user.id))
             c.execute(
                 update(t.api_tokens)
-                .where(t.api_tokens.c.made_by == person.id, t.api_tokens.c.revoked_at.is_(None))
+                .where(t.api_tokens.c.made_by == user.id, t.api_tokens.c.revoked_at.is_(None))
                 .values(revoked_at=clock.now())
             )
         changed = differences(
-            {"role": str(person.role), "is_active": person.is_active, "name": person.name},
+            {"role": str(user.role), "is_active": user.is_active, "name": user.name},
             {n: v for n, v in values.items() if n in ("role", "is_active", "name")},
         )
         if changed:
-            note(c, person.workspace_id, by, "people.changed", person.name, **changed)
-    return person_by_id(db, person.id)
+            note(c, user.workspace_id, by, "people.changed", user.name, **changed)
+    return user_by_id(db, user.id)

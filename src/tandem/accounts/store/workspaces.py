@@ -5,10 +5,10 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
-from tandem.accounts.model import Person, checked_person
+from tandem.accounts.model import User, checked_user
 from tandem.accounts.pasted import hosts_of, key_of
 from tandem.accounts.store.sites import insert_site, site_values
-from tandem.accounts.store.users import insert_person, person_by_id
+from tandem.accounts.store.users import insert_user, user_by_id
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -47,7 +47,7 @@ def set_up(
     zone: str,
     currency: str,
     language: str = "en",
-) -> Person:
+) -> User:
     """The first workspace with its admin and its first site, in one transaction: of several at once, one wins.
 
     key      of the site; made from its first host when empty
@@ -55,7 +55,7 @@ def set_up(
 
     raises   UserError before anything is written when a field does not fit; (409) when somebody was first
     """
-    checked_person(email.strip().lower(), name, "admin")
+    checked_user(email.strip().lower(), name, "admin")
     passwords.check(password, email, name, company)
     found = hosts_of(hosts)
     if not company.strip():
@@ -69,11 +69,11 @@ def set_up(
             # PostgreSQL lets two look at once, and both see nobody: this row can be written once.
             c.execute(insert(t.secrets).values(name="set_up", value=clock.now().isoformat()))
             workspace = _insert_workspace(c, company)
-            person_id = insert_person(c, workspace, email, name, "admin", password_hash, language)
+            person_id = insert_user(c, workspace, email, name, "admin", password_hash, language)
             insert_site(c, workspace, site, by=person_id)
     except IntegrityError as error:
         raise IS_SET_UP from error
-    return person_by_id(db, person_id)
+    return user_by_id(db, person_id)
 
 
 def workspace_name(db: Database, workspace_id: int) -> str:

@@ -33,12 +33,12 @@ class Unreadable(ValueError):
 def header_name(text: str) -> tuple[str, str]:
     """A column's name as words.COLUMNS has it, and the currency in it, if any: "Расход (руб.)" -> расход, RUB."""
     name, currency = " ".join(text.replace("\ufeff", "").replace("\u00a0", " ").split()), ""
-    while found := _IN_BRACKETS.search(name):
-        inside = found[1].strip()
+    while match := _IN_BRACKETS.search(name):
+        inside = match[1].strip()
         sign = inside if _CODE.match(inside) else SIGNS_OF_MONEY.get(inside.lower(), "")
         if not sign and inside.lower() not in SIGNS_OF_MONEY:
             break
-        name, currency = name[: found.start()], sign or currency
+        name, currency = name[: match.start()], sign or currency
     head, _, tail = name.rpartition(",")
     if head and (tail.strip().lower() in SIGNS_OF_MONEY or _CODE.match(tail.strip())):
         name, currency = head, SIGNS_OF_MONEY.get(tail.strip().lower(), tail.strip())
@@ -149,11 +149,11 @@ def order_of(values: Iterable[str], today: date) -> Order | None:
 
     Told by dates that can be read one way only; else by the reading whose days follow one another, and lie in the past.
     """
-    parts = [found for text in values if (found := _PARTS.match(text)) and len(found[1]) <= 2]
-    for found in parts:
-        if int(found[1]) > 12 or "." in found[0][:3]:
+    parts = [match for text in values if (match := _PARTS.match(text)) and len(match[1]) <= 2]
+    for match in parts:
+        if int(match[1]) > 12 or "." in match[0][:3]:
             return "dmy"
-        if int(found[2]) > 12:
+        if int(match[2]) > 12:
             return "mdy"
     if not parts or all(p[1] == p[2] for p in parts):
         return "dmy"
@@ -175,12 +175,12 @@ def day(value: Any, order: Order) -> date:
     try:
         if len(text) >= 10 and text[4:5] == "-":
             return date.fromisoformat(text[:10])
-        if found := _PARTS.match(text):
-            return _from_parts(found[1], found[2], found[3], order)
+        if match := _PARTS.match(text):
+            return _from_parts(match[1], match[2], match[3], order)
         if len(text) == 8 and text.isdigit():
             return date(int(text[:4]), int(text[4:6]), int(text[6:]))
-        if found := _WORDY.match(text):
-            name, on, year = (found[2], found[1], found[3]) if found[1] else (found[4], found[5], found[6])
+        if match := _WORDY.match(text):
+            name, on, year = (match[2], match[1], match[3]) if match[1] else (match[4], match[5], match[6])
             return date(int(year), MONTHS[name[:3].lower()], int(on))
     except (ValueError, KeyError) as error:
         raise Unreadable(text) from error

@@ -100,8 +100,8 @@ class Report:
         read, batch = self._reader(self.head), list[AdDay]()
         try:
             for line, row in rows_of(self.path, self.head.form):
-                if line > self.head.line and (found := read(line, row)) is not None:
-                    batch.append(found)
+                if line > self.head.line and (ad_day := read(line, row)) is not None:
+                    batch.append(ad_day)
                     if len(batch) == size:
                         yield batch
                         batch = []

@@ -7,7 +7,7 @@ Floats = NDArray[np.float64]
 CERTAINTY = 0.95
 
 
-def interval(credit: Floats, squares: Floats, certainty: float = CERTAINTY) -> tuple[Floats, Floats]:
+def interval(credit: Floats, sum_of_squares: Floats, certainty: float = CERTAINTY) -> tuple[Floats, Floats]:
     """The range in which a credit would lie if chance alone dealt the same journeys again.
 
     credit    sums of shares, each share the part (0 to 1) of one conversion
@@ -21,17 +21,17 @@ def interval(credit: Floats, squares: Floats, certainty: float = CERTAINTY) -> t
     tail = (1.0 - certainty) / 2.0
     has_some = credit > 0
     sums = np.where(has_some, credit, 1.0)
-    spread = np.where(has_some, squares, 1.0)
+    spread = np.where(has_some, sum_of_squares, 1.0)
     low = np.where(has_some, spread / sums * gammaincinv(sums**2 / spread, tail), 0.0)
-    above, wider = np.where(has_some, credit, 0.0) + 1.0, np.where(has_some, squares, 0.0) + 1.0
+    above, wider = np.where(has_some, credit, 0.0) + 1.0, np.where(has_some, sum_of_squares, 0.0) + 1.0
     return low, wider / above * gammaincinv(above**2 / wider, 1.0 - tail)
 
 
-def like(credit: Floats, known: Floats, squares: Floats) -> Floats:
+def like(credit: Floats, known: Floats, sum_of_squares: Floats) -> Floats:
     """The squares of a credit that is no sum of shares (Markov's): as sure, relatively, as the known one.
 
     The removal effect of a channel rests on the conversions that passed it, and these are what an equal split counts.
     Held against resampling of the journeys in tests/attribution/test_interval.py.
     """
-    relative = np.where(known > 0, squares / np.where(known > 0, known, 1.0) ** 2, 0.0)
+    relative = np.where(known > 0, sum_of_squares / np.where(known > 0, known, 1.0) ** 2, 0.0)
     return np.where(known > 0, credit**2 * relative, credit)

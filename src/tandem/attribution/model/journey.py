@@ -59,7 +59,7 @@ class Credit(NamedTuple):
     """What each value of the split gets: conversions, the squares of its shares (for its range), and money."""
 
     conversions: Floats
-    squares: Floats
+    sum_of_squares: Floats
     worth: Floats
 
 

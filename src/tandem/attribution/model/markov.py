@@ -32,7 +32,7 @@ LEFT = 1e-13
 """Iterations end when less than this share of all paths is still on its way, which bounds what is left out."""
 
 
-class Steps(NamedTuple):
+class Transitions(NamedTuple):
     """How often paths went on from a state to a next touch, a conversion or nothing.
 
     A state is a number of `order` digits in base `values + 1`, the latest touch last; digit 0 is "before the path
@@ -49,7 +49,7 @@ class Steps(NamedTuple):
     def conversions(self) -> float:
         return float(self.weight[self.onto == self.values].sum())
 
-    def among(self, kept: Ints) -> Steps:
+    def among(self, kept: Ints) -> Transitions:
         """The same steps where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
         digit = np.append(0, kept + 1)
         state = np.zeros_like(self.state)
@@ -57,7 +57,7 @@ class Steps(NamedTuple):
             held = self.state // (self.values + 1) ** power % (self.values + 1)
             state += np.searchsorted(digit, held) * len(digit) ** power
         onto = np.searchsorted(np.append(kept, [self.values, self.values + 1]), self.onto)
-        return Steps(len(kept), self.order, state, onto, self.weight)
+        return Transitions(len(kept), self.order, state, onto, self.weight)
 
 
 class Markov(NamedTuple):
@@ -72,7 +72,9 @@ class Markov(NamedTuple):
     error: float = 0.0
 
 
-def steps_of(touches: Ints, starts: Ints, conversions: Floats, nulls: Floats, values: int, order: int = 1) -> Steps:
+def steps_of(
+    touches: Ints, starts: Ints, conversions: Floats, nulls: Floats, values: int, order: int = 1
+) -> Transitions:
     """The steps of many paths.
 
     touches      values of all paths, one path after the other
@@ -95,61 +97,63 @@ def steps_of(touches: Ints, starts: Ints, conversions: Floats, nulls: Floats, va
     state = np.concatenate([before, last, last])
     onto = np.concatenate([touches, np.full(len(last), values), np.full(len(last), values + 1)])
     weights = np.concatenate([np.repeat(conversions + nulls, ends - starts), conversions, nulls])
-    return summed(Steps(values, order, state, onto, weights))
+    return summed(Transitions(values, order, state, onto, weights))
 
 
-def summed(steps: Steps) -> Steps:
+def summed(transitions: Transitions) -> Transitions:
     """Each step once, with the sum of its weights; those that come to 0 are left out."""
-    shape = ((steps.values + 1) ** steps.order, steps.values + 2)
+    shape = ((transitions.values + 1) ** transitions.order, transitions.values + 2)
     from scipy import sparse
 
-    table = sparse.coo_array((steps.weight, (steps.state, steps.onto)), shape=shape).tocsr()
+    table = sparse.coo_array((transitions.weight, (transitions.state, transitions.onto)), shape=shape).tocsr()
     table.sum_duplicates()
     table.eliminate_zeros()
     once = table.tocoo()
-    return Steps(steps.values, steps.order, once.row.astype(np.int64), once.col.astype(np.int64), once.data)
+    return Transitions(
+        transitions.values, transitions.order, once.row.astype(np.int64), once.col.astype(np.int64), once.data
+    )
 
 
-def markov(steps: Steps) -> Markov:
+def markov(transitions: Transitions) -> Markov:
     """Credit by removal effect.
 
     source   Anderl, Becker, von Wangenheim, Schumann 2016, with the exact absorption probabilities instead of a
              simulation; checked against the supplied answers and against removing each value in turn
     raises   ValueError for order 2 or 3 over more than WIDEST values
     """
-    if steps.order > 1 and steps.values > WIDEST:
-        raise ValueError(f"order {steps.order} takes {WIDEST} values at most")
-    if not steps.conversions:
-        return Markov(np.zeros(steps.values), np.zeros(steps.values))
-    chain, wins, states = _chain(steps)
+    if transitions.order > 1 and transitions.values > WIDEST:
+        raise ValueError(f"order {transitions.order} takes {WIDEST} values at most")
+    if not transitions.conversions:
+        return Markov(np.zeros(transitions.values), np.zeros(transitions.values))
+    chain, wins, states = _chain(transitions)
     error = 0.0
-    if steps.order > 1:
-        effect = _effects_by_removal(chain, wins, states, steps)
-    elif steps.values <= DENSE:
-        effect = _effects_by_inverse(chain, wins, states, steps.values)
+    if transitions.order > 1:
+        effect = _effects_by_removal(chain, wins, states, transitions)
+    elif transitions.values <= DENSE:
+        effect = _effects_by_inverse(chain, wins, states, transitions.values)
     else:
-        effect, error = _effects_of_many(chain, wins, states, steps.values)
-    return Markov(steps.conversions * effect / effect.sum(), effect, error)
+        effect, error = _effects_of_many(chain, wins, states, transitions.values)
+    return Markov(transitions.conversions * effect / effect.sum(), effect, error)
 
 
-def _chain(steps: Steps) -> tuple[sparse.csr_array, Floats, Ints]:
+def _chain(transitions: Transitions) -> tuple[sparse.csr_array, Floats, Ints]:
     """Chances of going from state to state, of converting from each, and the states; the first is the beginning.
 
     A step back to the same state changes nothing about where paths end, so it is left out.
     """
-    base = steps.values + 1
-    goes_on = steps.onto < steps.values
-    after = (steps.state * base + steps.onto + 1) % base**steps.order
-    is_still = goes_on & (after == steps.state)
-    states, here, there = _numbered(steps.state, after[goes_on], base**steps.order)
-    total = _sums(here, np.where(is_still, 0.0, steps.weight), len(states))
-    share = steps.weight / np.where(total > 0, total, 1.0)[here]
+    base = transitions.values + 1
+    goes_on = transitions.onto < transitions.values
+    after = (transitions.state * base + transitions.onto + 1) % base**transitions.order
+    is_still = goes_on & (after == transitions.state)
+    states, here, there = _numbered(transitions.state, after[goes_on], base**transitions.order)
+    total = _sums(here, np.where(is_still, 0.0, transitions.weight), len(states))
+    share = transitions.weight / np.where(total > 0, total, 1.0)[here]
     moved = ~is_still[goes_on]
     links = (share[goes_on][moved], (here[goes_on][moved], there[moved]))
     from scipy import sparse
 
     chain = sparse.coo_array(links, shape=(len(states), len(states))).tocsr()
-    has_won = steps.onto == steps.values
+    has_won = transitions.onto == transitions.values
     return chain, _sums(here[has_won], share[has_won], len(states)), states
 
 
@@ -173,11 +177,11 @@ def _effects_by_inverse(chain: sparse.csr_array, wins: Floats, states: Ints, val
     return effect
 
 
-def _effects_by_removal(chain: sparse.csr_array, wins: Floats, states: Ints, steps: Steps) -> Floats:
+def _effects_by_removal(chain: sparse.csr_array, wins: Floats, states: Ints, transitions: Transitions) -> Floats:
     """Orders 2 and 3: all paths walk on at once, once for each value taken away, until none is left."""
-    base, digits = steps.values + 1, states.copy()
-    is_open = np.ones((len(states), steps.values + 1))  # the last column takes nothing away
-    for _ in range(steps.order):
+    base, digits = transitions.values + 1, states.copy()
+    is_open = np.ones((len(states), transitions.values + 1))  # the last column takes nothing away
+    for _ in range(transitions.order):
         held = digits % base
         rows = np.flatnonzero(held)
         is_open[rows, held[rows] - 1] = 0.0
@@ -185,7 +189,7 @@ def _effects_by_removal(chain: sparse.csr_array, wins: Floats, states: Ints, ste
     forth = chain.T.tocsr()
     mass = np.zeros_like(is_open)
     mass[0] = 1.0
-    won = np.zeros(steps.values + 1)
+    won = np.zeros(transitions.values + 1)
     while mass[:, -1].sum() > LEFT:
         won += wins @ mass
         mass = (forth @ mass) * is_open

@@ -53,8 +53,8 @@ def sankey(ways: Sequence[Way]) -> Sankey:
     ways = [(way, count) for way, count in ways if count > 0]
     if not ways:
         return Sankey(nodes=[], links=[])
-    steps = _steps(ways)
-    drawn = [(_columns(way, steps), count) for way, count in ways]
+    transitions = _steps(ways)
+    drawn = [(_columns(way, transitions), count) for way, count in ways]
     kept = _largest(drawn)
     flows: dict[tuple[tuple[int, str], tuple[int, str]], float] = defaultdict(float)
     sizes: dict[tuple[int, str], float] = defaultdict(float)
@@ -74,15 +74,15 @@ def _steps(ways: Sequence[Way]) -> int:
     return max(n for n, count in enumerate(held, 1) if n == 1 or count >= total / 50)
 
 
-def _columns(way: tuple[str, ...], steps: int) -> list[tuple[int, str]]:
-    last = way[-steps:]
+def _columns(way: tuple[str, ...], transitions: int) -> list[tuple[int, str]]:
+    last = way[-transitions:]
     return [*((STEPS - len(last) + i, key) for i, key in enumerate(last)), (STEPS, END)]
 
 
 def _largest(drawn: Sequence[tuple[list[tuple[int, str]], float]]) -> set[tuple[int, str]]:
     sizes: dict[tuple[int, str], float] = defaultdict(float)
-    for steps, count in drawn:
-        for place in steps:
+    for transitions, count in drawn:
+        for place in transitions:
             sizes[place] += count
     kept = set()
     for column in range(STEPS + 1):
@@ -119,7 +119,7 @@ def _links(
 ) -> list[Link]:
     left: dict[tuple[int, str], float] = defaultdict(float)
     right: dict[tuple[int, str], float] = defaultdict(float)
-    found = []
+    links = []
     for one, other in sorted(flows, key=lambda f: (nodes[f[0]].y, nodes[f[1]].y)):
         thick = flows[one, other] * scale
         x1, x2 = nodes[one].x + NODE, nodes[other].x
@@ -131,5 +131,5 @@ def _links(
             f"M{x1:.1f} {y1:.1f} C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f} "
             f"V{y2 + thick:.1f} C{bend:.1f} {y2 + thick:.1f} {bend:.1f} {y1 + thick:.1f} {x1:.1f} {y1 + thick:.1f} Z"
         )
-        found.append(Link(source=one[1], target=other[1], count=flows[one, other], path=path))
-    return found
+        links.append(Link(source=one[1], target=other[1], count=flows[one, other], path=path))
+    return links

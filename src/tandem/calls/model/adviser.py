@@ -169,14 +169,14 @@ def _busiest(traffic: Traffic, hold_s: float) -> float:
 
 def _methods(traffic: Traffic, numbers: int, lines: int, delay: Delay, rng: np.random.Generator) -> list[Method]:
     """Simulated: by the last visit, by the most certain one, with numbers taken at random, and as Erlang sizes it."""
-    found = []
+    methods = []
     if numbers:
         lent = least_recently_used(traffic, numbers)
         chance = at_random(traffic, numbers, RANDOM_HOLD_S, rng)
-        found = [
+        methods = [
             Method(name="certain", numbers=numbers, error=judged(traffic, lent, most_certain(delay)).error),
             Method(name="last", numbers=numbers, error=judged(traffic, lent, last_shown).error),
             Method(name="random", numbers=numbers, error=judged(traffic, chance, last_shown).error),
         ]
     sized = at_random(traffic, lines, RANDOM_HOLD_S, rng)
-    return [*found, Method(name="erlang", numbers=lines, error=judged(traffic, sized, last_shown).error)]
+    return [*methods, Method(name="erlang", numbers=lines, error=judged(traffic, sized, last_shown).error)]

@@ -50,23 +50,23 @@ class CallFact(msgspec.Struct, frozen=True, kw_only=True):
 
 def merged(facts: Iterable[CallFact]) -> CallFact:
     """One call out of everything told of it: neither order nor repetition matters."""
-    told = sorted(
+    call_facts = sorted(
         facts, key=lambda f: (f.at, FINAL.get(Outcome(f.outcome), 0), f.talk_s, f.wait_s, msgspec.json.encode(f))
     )
-    first = told[0]
+    first = call_facts[0]
     return CallFact(
         system=first.system,
         ref=first.ref,
         at=first.at,
-        line=_first(f.line for f in told),
-        caller=_first(f.caller for f in told),
-        direction="out" if any(f.direction == "out" for f in told) else "in",
-        outcome=max((f.outcome for f in told), key=lambda o: FINAL[Outcome(o)]),
-        wait_s=max(f.wait_s for f in told),
-        talk_s=max(f.talk_s for f in told),
-        operator=_first(f.operator for f in reversed(told)),
-        recording=_first(f.recording for f in told),
-        tag=_first(f.tag for f in reversed(told)),
+        line=_first(f.line for f in call_facts),
+        caller=_first(f.caller for f in call_facts),
+        direction="out" if any(f.direction == "out" for f in call_facts) else "in",
+        outcome=max((f.outcome for f in call_facts), key=lambda o: FINAL[Outcome(o)]),
+        wait_s=max(f.wait_s for f in call_facts),
+        talk_s=max(f.talk_s for f in call_facts),
+        operator=_first(f.operator for f in reversed(call_facts)),
+        recording=_first(f.recording for f in call_facts),
+        tag=_first(f.tag for f in reversed(call_facts)),
     )
 
 

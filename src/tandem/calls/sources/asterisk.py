@@ -57,7 +57,7 @@ class Parser:
         *blocks, self._rest = self._rest.replace(b"\r\n", b"\n").split(b"\n\n")
         if len(self._rest) > MOST_BYTES:
             raise UserError("The exchange sends no manager events.", "Check host and port: 5038 is the manager's.")
-        return [found for block in blocks if (found := _message(block))]
+        return [message for block in blocks if (message := _message(block))]
 
 
 def _message(block: bytes) -> Message:
@@ -118,8 +118,8 @@ class Watch:
         row = {key.lower(): value for key, value in event.items()}
         if not row.get("uniqueid") or not row.get("starttime"):
             return []
-        found = _fact(row | {"start": row["starttime"]}, "UTC")
-        return [found] if found else []
+        call_fact = _fact(row | {"start": row["starttime"]}, "UTC")
+        return [call_fact] if call_fact else []
 
 
 def _began(ref: str) -> datetime | None:

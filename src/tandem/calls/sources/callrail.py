@@ -22,27 +22,27 @@ NOTE = "Add the webhook address for pre-call, post-call and call modified; calls
 PAGES = 10
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) unless Signature = base64 of HMAC-SHA1 over the body."""
-    signed = hmac.new(held.setting("secret").encode(), incoming.body, hashlib.sha1).digest()
+    signed = hmac.new(connection.setting("secret").encode(), incoming.body, hashlib.sha1).digest()
     must_match(incoming.headers.get("signature", ""), base64.b64encode(signed).decode())
     return Accepted(key=digest(incoming.body))
 
 
-def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     return [_fact(json_of(delivery.body))]
 
 
-def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
+def fetch(connection: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     """Calls since two days before the last poll: tags and recordings come later than their calls."""
     page, since = (
-        int(held.cursor.get("page", 1)),
-        str(held.cursor.get("since") or (clock.now() - timedelta(days=90)).date()),
+        int(connection.cursor.get("page", 1)),
+        str(connection.cursor.get("since") or (clock.now() - timedelta(days=90)).date()),
     )
     facts = FetchedCalls()
     for _ in range(PAGES):
         told = http.get(
-            f"/v3/a/{held.setting('account')}/calls.json",
+            f"/v3/a/{connection.setting('account')}/calls.json",
             params={
                 "per_page": "250",
                 "page": str(page),
@@ -59,10 +59,14 @@ def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     return facts, Polled(cursor={"since": since, "page": page}, rows=len(facts), is_more=True)
 
 
-def client(held: Connection, allowed: str) -> Http:
-    headers = {"Authorization": f"Token token={held.setting('token')}"}
+def client(connection: Connection, allowed: str) -> Http:
+    headers = {"Authorization": f"Token token={connection.setting('token')}"}
     return Http(
-        "CallRail", held.setting("base", "https://api.callrail.com"), headers=headers, per_second=2, allowed=allowed
+        "CallRail",
+        connection.setting("base", "https://api.callrail.com"),
+        headers=headers,
+        per_second=2,
+        allowed=allowed,
     )
 
 

@@ -21,9 +21,9 @@ FIELDS = (
 NOTE = "Put the webhook address into Integrations → webhooks, and tick id, timestamp, callerphone, phonenumber, status."
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) for a sender outside the networks of the setting, and for a call without an id."""
-    if not _is_among(incoming.sender, held.setting("senders")):
+    if not _is_among(incoming.sender, connection.setting("senders")):
         raise UserError("This sender may not deliver.", "Add its network to the connection's settings.", status=403)
     form = form_of(incoming)
     if not text(form, "id"):
@@ -40,10 +40,10 @@ def _is_among(sender: str, networks: str) -> bool:
         return False
 
 
-def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     form = form_of(delivery)
     stamp = text(form, "timestamp")
-    at = unix(stamp) if stamp.isdigit() else moment(text(form, "date", "timestamp"), zone_of(held))
+    at = unix(stamp) if stamp.isdigit() else moment(text(form, "date", "timestamp"), zone_of(connection))
     status = text(form, "status").lower()
     is_answered = status in ("successful", "true", "1", "success")
     is_over = bool(status) or text(form, "callphase") in ("callcompleted", "calllost")

@@ -98,8 +98,8 @@ def unix(value: Any) -> datetime:
 
 def whole(value: Any) -> int:
     """A whole number, of seconds or of seconds since 1970; nothing and nonsense are 0, as is what fits no column."""
-    found = re.fullmatch(r"\s*(\d{1,12})(?:\.\d*)?\s*", str(value or ""))
-    return int(found[1]) if found and int(found[1]) < 1 << 32 else 0
+    match = re.fullmatch(r"\s*(\d{1,12})(?:\.\d*)?\s*", str(value or ""))
+    return int(match[1]) if match and int(match[1]) < 1 << 32 else 0
 
 
 class FetchedCalls(list[CallFact]):
@@ -130,5 +130,5 @@ def text(values: Mapping[str, Any], *names: str) -> str:
     return next((str(values[name]).strip() for name in names if values.get(name) not in (None, "")), "")
 
 
-def zone_of(held: Connection) -> str:
-    return held.setting("zone", "UTC")
+def zone_of(connection: Connection) -> str:
+    return connection.setting("zone", "UTC")

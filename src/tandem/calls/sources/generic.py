@@ -26,17 +26,17 @@ NOTE = (
 )
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) unless the signature fits and is fresh."""
     stamp = incoming.headers.get("x-tandem-time", "")
     told = stamp.encode() + b"." + incoming.body
-    expected = hmac.new(held.setting("secret").encode(), told, hashlib.sha256).hexdigest()
+    expected = hmac.new(connection.setting("secret").encode(), told, hashlib.sha256).hexdigest()
     must_match(incoming.headers.get("x-tandem-signature", ""), expected)
     must_be_fresh(float(whole(stamp)))
     return Accepted(key=digest(incoming.body))
 
 
-def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     """Raises UserError when id or time is missing, or the outcome has another name."""
     told = json_of(delivery.body)
     if not told.get("id"):
@@ -50,7 +50,7 @@ def read(held: Connection, delivery: Delivery) -> list[CallFact]:
         CallFact(
             system="generic",
             ref=str(told["id"])[:200],
-            at=moment(text(told, "at"), zone_of(held)),
+            at=moment(text(told, "at"), zone_of(connection)),
             line=text(told, "line"),
             caller=text(told, "caller"),
             direction="out" if told.get("direction") == "out" else "in",

@@ -15,16 +15,16 @@ FIELDS = (
 NOTE = "Put the webhook address into API connector → address of the external system."
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) unless sign = sha256(key + json + salt) in hex."""
     form = form_of(incoming)
     told = form.get("json", "")
-    expected = hashlib.sha256((held.setting("key") + told + held.setting("salt")).encode()).hexdigest()
+    expected = hashlib.sha256((connection.setting("key") + told + connection.setting("salt")).encode()).hexdigest()
     must_match(form.get("sign", ""), expected)
     return Accepted(key=digest(told))
 
 
-def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     told = json_of(form_of(delivery).get("json", "{}").encode())
     if "entry_result" in told:
         return [_summary(told)]

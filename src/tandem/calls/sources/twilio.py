@@ -34,13 +34,13 @@ PAGES = 20
 LONGEST_CALL = timedelta(days=1)
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) unless X-Twilio-Signature fits.
 
     source   Twilio's request validator: base64 of HMAC-SHA1 over the address and each field with its value, in order
     """
     told = incoming.url + "".join(name + value for name, value in sorted(set(incoming.form)))
-    signed = hmac.new(held.setting("token").encode(), told.encode(), hashlib.sha1).digest()
+    signed = hmac.new(connection.setting("token").encode(), told.encode(), hashlib.sha1).digest()
     must_match(incoming.headers.get("x-twilio-signature", ""), base64.b64encode(signed).decode())
     form = form_of(incoming)
     return Accepted(
@@ -52,7 +52,7 @@ def accept(held: Connection, incoming: Incoming) -> Accepted:
     )
 
 
-def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     form = form_of(delivery)
     at = _moment(text(form, "Timestamp")) or delivery.received_at
     talk = whole(form.get("CallDuration"))
@@ -72,11 +72,11 @@ def read(held: Connection, delivery: Delivery) -> list[CallFact]:
     ]
 
 
-def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
+def fetch(connection: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     """Calls since the day before the last poll, page by page."""
-    path = str(held.cursor.get("next") or f"/2010-04-01/Accounts/{held.setting('account')}/Calls.json")
-    since = str(held.cursor.get("since") or (clock.now() - timedelta(days=30)).date())
-    params = {} if held.cursor.get("next") else {"StartTime>": since, "PageSize": "1000"}
+    path = str(connection.cursor.get("next") or f"/2010-04-01/Accounts/{connection.setting('account')}/Calls.json")
+    since = str(connection.cursor.get("since") or (clock.now() - timedelta(days=30)).date())
+    params = {} if connection.cursor.get("next") else {"StartTime>": since, "PageSize": "1000"}
     facts = FetchedCalls()
     for _ in range(PAGES):
         page = http.get(path, params=params or None).json()
@@ -88,9 +88,11 @@ def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     return facts, Polled(cursor={"since": since, "next": path}, rows=len(facts), is_more=True)
 
 
-def client(held: Connection, allowed: str) -> Http:
-    login = (held.setting("account"), held.setting("token"))
-    return Http("Twilio", held.setting("base", "https://api.twilio.com"), auth=login, per_second=5, allowed=allowed)
+def client(connection: Connection, allowed: str) -> Http:
+    login = (connection.setting("account"), connection.setting("token"))
+    return Http(
+        "Twilio", connection.setting("base", "https://api.twilio.com"), auth=login, per_second=5, allowed=allowed
+    )
 
 
 def _fact(call: dict[str, Any]) -> CallFact:
@@ -113,7 +115,7 @@ def _direction(told: str) -> str:
 def _moment(told: str) -> datetime | None:
     """RFC 2822, as Twilio writes times."""
     try:
-        found = parsedate_to_datetime(told)
-        return in_range((found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC))
+        parsedate = parsedate_to_datetime(told)
+        return in_range((parsedate if parsedate.tzinfo else parsedate.replace(tzinfo=UTC)).astimezone(UTC))
     except (ValueError, OverflowError):
         return None

@@ -34,14 +34,16 @@ WANTED = (
 LIMIT, PAGES = 1000, 10
 
 
-def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
+def fetch(connection: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     """Calls since an hour before the last poll, a thousand a page."""
-    since = moment(str(held.cursor.get("since") or (clock.now() - timedelta(days=30)).isoformat()))
-    until = moment(str(held.cursor.get("until") or clock.now().isoformat()))
-    offset, facts = int(held.cursor.get("offset", 0)), FetchedCalls()
-    zone = zone_of(held)
+    since = moment(str(connection.cursor.get("since") or (clock.now() - timedelta(days=30)).isoformat()))
+    until = moment(str(connection.cursor.get("until") or clock.now().isoformat()))
+    offset, facts = int(connection.cursor.get("offset", 0)), FetchedCalls()
+    zone = zone_of(connection)
     for _ in range(PAGES):
-        data = _asked(http, held, since.isoformat(" ", "seconds")[:19], until.isoformat(" ", "seconds")[:19], offset)
+        data = _asked(
+            http, connection, since.isoformat(" ", "seconds")[:19], until.isoformat(" ", "seconds")[:19], offset
+        )
         facts.read(data, lambda call: _fact(call, zone), "id")
         if len(data) < LIMIT:
             return facts, Polled(cursor={"since": (until - timedelta(hours=1)).isoformat()}, rows=len(facts))
@@ -50,13 +52,13 @@ def fetch(held: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     return facts, Polled(cursor=cursor, rows=len(facts), is_more=True)
 
 
-def client(held: Connection, allowed: str) -> Http:
-    return Http("UIS", held.setting("base", "https://dataapi.uiscom.ru"), per_second=2, allowed=allowed)
+def client(connection: Connection, allowed: str) -> Http:
+    return Http("UIS", connection.setting("base", "https://dataapi.uiscom.ru"), per_second=2, allowed=allowed)
 
 
-def _asked(http: Http, held: Connection, since: str, until: str, offset: int) -> list[dict[str, Any]]:
+def _asked(http: Http, connection: Connection, since: str, until: str, offset: int) -> list[dict[str, Any]]:
     params = {
-        "access_token": held.setting("token"),
+        "access_token": connection.setting("token"),
         "date_from": since,
         "date_till": until,
         "limit": LIMIT,

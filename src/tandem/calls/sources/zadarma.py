@@ -28,7 +28,7 @@ OUTCOMES = {
 }
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) unless the signature fits. The check of the address (zd_echo) is answered.
 
     source   Zadarma's user-api: base64 of the hex digits, not of the bytes, of HMAC-SHA1
@@ -40,16 +40,16 @@ def accept(held: Connection, incoming: Incoming) -> Accepted:
     if event not in SIGNED:
         raise UserError("This notice is not known.", "Choose start, answer, end and record only.", status=403)
     told = "".join(form.get(name, "") for name in SIGNED[event])
-    signed = hmac.new(held.setting("secret").encode(), told.encode(), hashlib.sha1).hexdigest()
+    signed = hmac.new(connection.setting("secret").encode(), told.encode(), hashlib.sha1).hexdigest()
     must_match(incoming.headers.get("signature", ""), base64.b64encode(signed.encode()).decode())
     return Accepted(key=digest(event, told, text(form, "pbx_call_id"), text(form, "internal")))
 
 
-def read(held: Connection, delivery: Delivery) -> list[CallFact]:
+def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     form = form_of(delivery)
     event, ref = text(form, "event"), text(form, "pbx_call_id")
     began = text(form, "call_start")
-    at = moment(began, zone_of(held)) if began else delivery.received_at
+    at = moment(began, zone_of(connection)) if began else delivery.received_at
     is_out = event.startswith("NOTIFY_OUT")
     talk = whole(form.get("duration"))
     return [

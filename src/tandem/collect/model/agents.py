@@ -44,8 +44,8 @@ class _Words:
         self._resolver = Resolver((matchers, [], []))
 
     def first(self, text: str) -> int | None:
-        found = self._resolver(text, Domain.USER_AGENT).user_agent
-        return None if found is None else int(found.family)
+        user_agent = self._resolver(text, Domain.USER_AGENT).user_agent
+        return None if user_agent is None else int(user_agent.family)
 
 
 class _Bots:

@@ -171,7 +171,7 @@ _ESCAPES = re.compile(
 def without_halves(body: bytes) -> bytes:
     """JSON in which half characters (a surrogate without its other half, bytes that are no UTF-8) became U+FFFD."""
     text = body.decode("utf-8", "replace").encode()
-    return _ESCAPES.sub(lambda found: b"\\ufffd" if len(found[0]) == 6 else found[0], text)
+    return _ESCAPES.sub(lambda match: b"\\ufffd" if len(match[0]) == 6 else match[0], text)
 
 
 def refusal(event: WireEvent) -> str:
@@ -210,7 +210,7 @@ def accepted(
 ) -> SpoolEvent:
     """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's.
 
-    proved   what became of a claim of who somebody is; sealed with it, so that nobody sets it behind the door
+    proved   what became of a claim of who somebody is; sealed with it, so that nobody can set it later
     """
     at, notes = event.t + skew, list(marks)
     own_id, former = ids_of(event.i, is_servers="api" in notes)

@@ -118,8 +118,8 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
         """Return what is known of a source that a tag names: a word, or a host."""
         category = self.names.get(name, "")
         if not category and "." in name:
-            found = self.source_at(name.removeprefix("www."), "")
-            category = "search" if found.category == "ads_search" else found.category
+            source = self.source_at(name.removeprefix("www."), "")
+            category = "search" if source.category == "ads_search" else source.category
         return Source(category, name, "")
 
     def source_at(self, host: str, path: str) -> Source:
@@ -129,11 +129,11 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
         for suffix in suffixes(host):
             stem = suffix.removesuffix(country) if country else ""
             for end in (path, "") if path else ("",):
-                found = self.exact.get(suffix + end) or (self.anywhere.get(stem + end) if stem else None)
-                if found:
-                    if found.category == "search" and not self._is_same_site(host[: len(host) - len(suffix)]):
+                source = self.exact.get(suffix + end) or (self.anywhere.get(stem + end) if stem else None)
+                if source:
+                    if source.category == "search" and not self._is_same_site(host[: len(host) - len(suffix)]):
                         return self._guess(host)
-                    return found
+                    return source
         return self._guess(host)
 
     def _country_domain(self, host: str) -> str:

@@ -92,15 +92,17 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     page.close()
     if not page.tags:
         return [_no_tag(page, url)]
-    found = [problem for tag in page.tags[:1] for problem in _of_tag(tag, page, url, [*policies, *page.policies], key)]
+    problems = [
+        problem for tag in page.tags[:1] for problem in _of_tag(tag, page, url, [*policies, *page.policies], key)
+    ]
     if len(page.tags) > 1:
-        found.append(
+        problems.append(
             Problem(
                 "The tag is on the page %(count)s times.", "Keep one; the first is used and the others do nothing.",
                 {"count": str(len(page.tags))}, is_harmless=len({tag.key for tag in page.tags}) == 1,
             )
         )  # fmt: skip
-    return sorted(found, key=lambda problem: problem.is_harmless)
+    return sorted(problems, key=lambda problem: problem.is_harmless)
 
 
 def _no_tag(page: _Reader, url: str) -> Problem:
@@ -196,10 +198,10 @@ def _matches(source: str, address: SplitResult, page: SplitResult) -> bool:
         return (address.hostname, _port(address)) == (page.hostname, _port(page)) and address.scheme == page.scheme
     if source.endswith(":"):
         return address.scheme == source[:-1].lower() or (source.lower(), address.scheme) == ("http:", "https")
-    found = _SOURCE.match(source)
-    if source.startswith("'") or not found:
+    match = _SOURCE.match(source)
+    if source.startswith("'") or not match:
         return False
-    scheme, host, port, path = found.groups()
+    scheme, host, port, path = match.groups()
     scheme = (scheme or page.scheme).lower()
     is_scheme = address.scheme == scheme or (scheme, address.scheme) == ("http", "https")
     is_host = _is_host(host.lower(), address.hostname or "")

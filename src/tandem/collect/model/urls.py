@@ -36,10 +36,10 @@ def decoded(value: str) -> str:
 @remembered(8192)
 def referrer_parts(referrer: str) -> tuple[str, str]:
     """Return (host, first segment of the path) of a referrer, or two empty texts when it is no web or app address."""
-    if not (found := _REFERRER.match(referrer)):
+    if not (match := _REFERRER.match(referrer)):
         return "", ""
-    host = plain_host(found[1].rpartition("@")[2])
-    return (host, clean(unquote(found[2] or "", errors="replace"), 64)) if host else ("", "")
+    host = plain_host(match[1].rpartition("@")[2])
+    return (host, clean(unquote(match[2] or "", errors="replace"), 64)) if host else ("", "")
 
 
 def plain_host(host: str) -> str:

@@ -141,8 +141,8 @@ def _bot_class(classes: dict[str, str], tags: list[str]) -> str:
 def _bot_name(row: dict[str, Any]) -> str:
     """Return the words that the pattern finds in the bot's own example, or else the pattern without its escapes."""
     for instance in row.get("instances", ()):
-        if found := re.search(row["pattern"], instance):
-            return str(found.group(0)).strip(" /;()+^")[:60]
+        if match := re.search(row["pattern"], instance):
+            return str(match.group(0)).strip(" /;()+^")[:60]
     return re.sub(r"\\|\[.*?\]|[\^$()?*+]", "", row["pattern"]).strip(" /;")[:60]
 
 

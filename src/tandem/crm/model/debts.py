@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 
-class Debt(NamedTuple):
+class HygieneIssue(NamedTuple):
     """Something that is wrong with records: its title, what it means, and which side puts it right."""
 
     title: str
@@ -11,11 +11,11 @@ class Debt(NamedTuple):
     owner: str
 
 
-def _told(title: str, meaning: str, owner: str) -> Debt:
-    return Debt(title, meaning, owner)
+def _told(title: str, meaning: str, owner: str) -> HygieneIssue:
+    return HygieneIssue(title, meaning, owner)
 
 
-DEBTS = {
+HYGIENE = {
     "sourceless": _told(
         "Leads without a source",
         "Neither a visit nor a mark in the CRM tells where they came from. Send the visitor along with the form.",

@@ -157,7 +157,7 @@ def _stage_kind(mapping: Mapping, kind: str, stage: str, told: Any) -> str:
 
 def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, ...]:
     """The stages before; a step that is not told in our form is left out, because the record itself is sound."""
-    found, steps = [], raw.get(TOLD_HISTORY)
+    wases, steps = [], raw.get(TOLD_HISTORY)
     for step in steps if isinstance(steps, list | tuple) else []:
         try:
             at, stage, means = step
@@ -166,8 +166,8 @@ def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, 
             continue
         if moment is not None and text_of(stage):
             name = text_of(stage)
-            found.append(Was(at=moment, stage=name, stage_kind=_stage_kind(mapping, kind, name, means)))
-    return tuple(found)
+            wases.append(Was(at=moment, stage=name, stage_kind=_stage_kind(mapping, kind, name, means)))
+    return tuple(wases)
 
 
 def _currency(text: str) -> str:

@@ -55,8 +55,8 @@ def page(account: Account, cursor: Cursor) -> Page:
 
 
 def _leads(account: Account, params: dict[str, str]) -> list[dict[str, Any]]:
-    told = account.http.get("/api/v4/leads", params={"with": "contacts,loss_reason", "limit": str(SIZE), **params})
-    return rows_in(NAME, answer(NAME, told), "_embedded", "leads")
+    response = account.http.get("/api/v4/leads", params={"with": "contacts,loss_reason", "limit": str(SIZE), **params})
+    return rows_in(NAME, answer(NAME, response), "_embedded", "leads")
 
 
 def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
@@ -74,8 +74,8 @@ def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
     contacts: dict[str, dict[str, Any]] = {}
     for i in range(0, len(ids), 50):
         params = {f"filter[id][{n}]": number for n, number in enumerate(ids[i : i + 50])}
-        told = account.http.get("/api/v4/contacts", params={"limit": "250", **params})
-        contacts |= {str(c["id"]): c for c in rows_in(NAME, answer(NAME, told), "_embedded", "contacts")}
+        response = account.http.get("/api/v4/contacts", params={"limit": "250", **params})
+        contacts |= {str(c["id"]): c for c in rows_in(NAME, answer(NAME, response), "_embedded", "contacts")}
     return [_raw(row, mains[str(row["id"])], contacts) for row in rows]
 
 
@@ -108,7 +108,7 @@ def _custom(row: dict[str, Any]) -> dict[str, list[str]]:
     return found
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """amoCRM signs nothing: the secret part of the address is what it proves itself by."""
     return Accepted(key=key_of(incoming.body))
 
@@ -119,8 +119,8 @@ _KEY = re.compile(r"leads\[(add|update|status|responsible|restore|delete)\]\[\d+
 def hear(delivery: Delivery) -> Heard:
     fields, wanted, gone = dict(delivery.form), dict[Ref, None](), list[tuple[Ref, datetime]]()
     for name, value in fields.items():
-        if found := _KEY.fullmatch(name):
-            if found[1] == "delete":
+        if match := _KEY.fullmatch(name):
+            if match[1] == "delete":
                 gone.append((Ref("deal", value), delivery.received_at))
             else:
                 wanted[Ref("deal", value)] = None
@@ -134,8 +134,8 @@ STANDARD = {"price": "Budget", "PHONE": "Phone of the contact", "EMAIL": "E-mail
 def list_fields(account: Account) -> list[Theirs]:
     found, number = dict(STANDARD), 1
     while True:
-        told = account.http.get("/api/v4/leads/custom_fields", params={"limit": str(SIZE), "page": str(number)})
-        rows = rows_in(NAME, answer(NAME, told), "_embedded", "custom_fields")
+        response = account.http.get("/api/v4/leads/custom_fields", params={"limit": str(SIZE), "page": str(number)})
+        rows = rows_in(NAME, answer(NAME, response), "_embedded", "custom_fields")
         found |= {str(r.get("code") or f"cf{r['id']}"): str(r.get("name") or r["id"]) for r in rows}
         if len(rows) < SIZE:
             return [Theirs(name=name, label=label) for name, label in found.items()]

@@ -164,10 +164,10 @@ def past_moment(value: Any, now: datetime) -> datetime | None:
     now   believed to be a few minutes late or early, as clocks differ
     """
     try:
-        found = moment_of(value, UTC)
+        moment = moment_of(value, UTC)
     except Unreadable:
         return None
-    return found if found is not None and found <= now + SWEEP_OVERLAP else None
+    return moment if moment is not None and moment <= now + SWEEP_OVERLAP else None
 
 
 def newest(values: Iterable[Any], since: datetime, now: datetime) -> datetime:

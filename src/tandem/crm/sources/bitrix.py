@@ -101,10 +101,12 @@ def _raw(kind: str, row: dict[str, Any], contact: dict[str, Any]) -> Raw:
     return {**found, "KIND": kind, TOLD_KIND: MEANING[kind].get(meaning, "open")}
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """The application's token is all that Bitrix24 proves itself by."""
     fields = dict(incoming.form)
-    must_match(fields.get("auth[application_token]", ""), held.setting("token"), "The application token is another.")
+    must_match(
+        fields.get("auth[application_token]", ""), connection.setting("token"), "The application token is another."
+    )
     return Accepted(key=key_of(incoming.body))
 
 

@@ -127,15 +127,15 @@ def _raw(row: dict[str, Any], contact: str, contacts: dict[str, dict[str, Any]])
     return found
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """base64 of HMAC-SHA256 over method, address, body and timestamp; older than five minutes is refused."""
     moment = incoming.headers.get("x-hubspot-request-timestamp", "")
     if not moment.isdecimal() or len(moment) > 15 or abs(clock.now_ms() - int(moment)) > FRESH_S * 1000:
         raise UserError("The timestamp is missing or older than five minutes.", "HubSpot sends it again.", status=403)
     told = incoming.method.encode() + incoming.url.encode() + incoming.body + moment.encode()
-    wanted = base64.b64encode(hmac.new(held.setting("secret").encode(), told, hashlib.sha256).digest()).decode()
+    wanted = base64.b64encode(hmac.new(connection.setting("secret").encode(), told, hashlib.sha256).digest()).decode()
     given = incoming.headers.get("x-hubspot-signature-v3", "")
-    must_match(given, wanted if held.setting("secret") else "", "The signature does not match.")
+    must_match(given, wanted if connection.setting("secret") else "", "The signature does not match.")
     return Accepted(key=key_of(incoming.body))
 
 
@@ -170,16 +170,16 @@ def list_fields(account: Account) -> list[Theirs]:
 
 
 def list_stages(account: Account) -> list[Stage]:
-    found = []
+    stages = []
     told = answer(NAME, account.http.get("/crm/v3/pipelines/deals"))
     for pipeline in rows_in(NAME, told, "results"):
         for row in rows_in(NAME, pipeline, "stages"):
             held = row.get("metadata") or {}
             is_won = str(held.get("probability")) in ("1.0", "1")
             means = ("won" if is_won else "lost") if str(held.get("isClosed")).lower() == "true" else "open"
-            found.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("label") or row["id"]),
+            stages.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("label") or row["id"]),
                                pipeline=str(pipeline.get("label") or pipeline["id"]), means=means))  # fmt: skip
-    return found
+    return stages
 
 
 CRM = Crm(

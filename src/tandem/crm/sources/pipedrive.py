@@ -108,8 +108,10 @@ def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
     ids = sorted({str(row["person_id"]) for row in rows if row.get("person_id")})
     persons: dict[str, dict[str, Any]] = {}
     for i in range(0, len(ids), PERSONS):
-        told = account.http.get("/api/v2/persons", params={"ids": ",".join(ids[i : i + PERSONS]), "limit": str(SIZE)})
-        persons |= {str(one["id"]): one for one in rows_in(NAME, _sound(told), "data")}
+        response = account.http.get(
+            "/api/v2/persons", params={"ids": ",".join(ids[i : i + PERSONS]), "limit": str(SIZE)}
+        )
+        persons |= {str(one["id"]): one for one in rows_in(NAME, _sound(response), "data")}
     return [_raw(row, persons.get(str(row.get("person_id") or ""), {})) for row in rows]
 
 
@@ -136,13 +138,13 @@ def _values(person: dict[str, Any], name: str) -> list[str]:
     return [str(one["value"]) for one in person.get(name) or [] if isinstance(one, dict) and one.get("value")]
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """The user and the password of the webhook, when the connection has them; the secret address in any case.
 
     A repeated delivery carries another number of its attempt, so it is known by the id and moment of its event.
     """
-    if held.setting("secret"):
-        wanted = f"{held.setting('user')}:{held.setting('secret')}"
+    if connection.setting("secret"):
+        wanted = f"{connection.setting('user')}:{connection.setting('secret')}"
         must_match(_basic(incoming.headers.get("authorization", "")), wanted, "The user or the password is another.")
     meta = _meta(incoming.body)
     if not meta:
@@ -195,18 +197,18 @@ def list_fields(account: Account) -> list[Theirs]:
 def list_stages(account: Account) -> list[Stage]:
     told = _sound(account.http.get("/api/v2/pipelines", params={"limit": str(SIZE)}))
     pipelines = {str(row["id"]): str(row.get("name") or row["id"]) for row in rows_in(NAME, told, "data")}
-    found, following = list[Stage](), ""
+    stages, following = list[Stage](), ""
     while True:
         params = {"limit": str(SIZE)} | ({"cursor": following} if following else {})
         told = _sound(account.http.get("/api/v2/stages", params=params))
         for row in rows_in(NAME, told, "data"):
             pipeline = str(row.get("pipeline_id") or "")
-            found.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("name") or row["id"]),
+            stages.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("name") or row["id"]),
                                pipeline=pipelines.get(pipeline, pipeline)))  # fmt: skip
         following = _next(told)
         if not following:
             break
-    return [*found, *(Stage(kind="deal", stage=end, label=end.capitalize(), means=end) for end in ENDS)]
+    return [*stages, *(Stage(kind="deal", stage=end, label=end.capitalize(), means=end) for end in ENDS)]
 
 
 CRM = Crm(

@@ -237,23 +237,23 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 # ── outbound messages ──
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """An outbound message carries the id of the organisation, and comes to the secret address.
 
     Salesforce repeats a message until it is acknowledged in just these words; it is known by its notifications.
     """
-    told = _message(incoming.body)
-    if told is None:
+    message = _message(incoming.body)
+    if message is None:
         raise UserError("This is no outbound message.", "Send it as Salesforce does.")
-    organization, notes, _ = told
-    if wanted := held.setting("organization"):
+    organization, notes, _ = message
+    if wanted := connection.setting("organization"):
         must_match(organization[:15], wanted[:15], "The message is of another organisation.")
     return Accepted(key=key_of(" ".join(sorted(notes)).encode()), answer=ACK, media_type="text/xml; charset=utf-8")
 
 
 def hear(delivery: Delivery) -> Heard:
-    told = _message(delivery.body)
-    return Heard(wanted=tuple(dict.fromkeys(told[2]))) if told else Heard()
+    message = _message(delivery.body)
+    return Heard(wanted=tuple(dict.fromkeys(message[2]))) if message else Heard()
 
 
 class _Refused(Exception):
@@ -310,9 +310,9 @@ def list_fields(account: Account) -> list[Theirs]:
 
 def list_stages(account: Account) -> list[Stage]:
     leads = _rows(account, "SELECT ApiName, MasterLabel, IsConverted FROM LeadStatus ORDER BY SortOrder")
-    told = [Stage(kind="lead", stage=str(row["ApiName"]), label=str(row.get("MasterLabel") or row["ApiName"]),
+    stages = [Stage(kind="lead", stage=str(row["ApiName"]), label=str(row.get("MasterLabel") or row["ApiName"]),
                   means="qualified" if row.get("IsConverted") else "open") for row in leads]  # fmt: skip
-    return [*told, *_deal_stages(account)]
+    return [*stages, *_deal_stages(account)]
 
 
 def _deal_stages(account: Account) -> list[Stage]:

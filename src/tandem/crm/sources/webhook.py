@@ -19,13 +19,13 @@ NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _read_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-def accept(held: Connection, incoming: Incoming) -> Accepted:
+def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Headers X-Tandem-Timestamp (seconds since 1970) and X-Tandem-Signature (hex HMAC-SHA256 of `timestamp.body`)."""
     moment, given = (incoming.headers.get(name, "") for name in ("x-tandem-timestamp", "x-tandem-signature"))
     if not moment.isdecimal() or len(moment) > 12 or abs(clock.now().timestamp() - int(moment)) > FRESH_S:
         raise UserError("The timestamp is missing or older than five minutes.", "Sign again when sending.", status=403)
     told = moment.encode() + b"." + incoming.body
-    wanted = hmac.new(held.setting("secret").encode(), told, hashlib.sha256).hexdigest()
+    wanted = hmac.new(connection.setting("secret").encode(), told, hashlib.sha256).hexdigest()
     must_match(given.lower().removeprefix("sha256="), wanted, "The signature does not match.")
     records, unreadable = _records(incoming.body)
     if not records:

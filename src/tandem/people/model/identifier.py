@@ -108,10 +108,10 @@ def read(text: str, region: str = "") -> Identifier | None:
     text = text.strip()
     if re.fullmatch(r"[0-9a-fA-F]{16}", text):
         return Identifier(Kind.VISITOR, text.lower())
-    found = email(text) or phone(text, region)
-    if found is None and re.fullmatch(r"[a-z0-9_-]{2,30}:\S{1,200}", text):
+    identifier = email(text) or phone(text, region)
+    if identifier is None and re.fullmatch(r"[a-z0-9_-]{2,30}:\S{1,200}", text):
         return Identifier(Kind.CRM, text)
-    return found
+    return identifier
 
 
 def masked(kind: str, value: str) -> str:

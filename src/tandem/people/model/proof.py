@@ -20,7 +20,7 @@ _is_digest = re.compile(r"[0-9a-fA-F]{64}").fullmatch
 
 
 class Outcome(StrEnum):
-    """What became of a claim at the door; everything but the first two is kept as a hint only."""
+    """What became of a claim as it came in; everything but the first two is kept as a hint only."""
 
     SIGNED = "signed"
     SERVER = "server"  # by the interface for servers, with a token

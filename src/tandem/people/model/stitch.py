@@ -124,8 +124,10 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
         shared |= by_all
     form, proved = glues & (doubt == FORM), glues & (doubt == PROVED)
     if form.any():
-        known = _components(np.concatenate([a[proved], decided_a]), np.concatenate([b[proved], decided_b]), nodes.size)
-        glues[form] = ~_join_two(known[a[form]], known[b[form]], _have_both(known, kinds))
+        components = _components(
+            np.concatenate([a[proved], decided_a]), np.concatenate([b[proved], decided_b]), nodes.size
+        )
+        glues[form] = ~_join_two(components[a[form]], components[b[form]], _have_both(components, kinds))
     a, b = np.concatenate([a[glues], decided_a]), np.concatenate([b[glues], decided_b])
     return Stitched(nodes, kinds, _persons(nodes, kinds, _components(a, b, nodes.size)), shared)
 

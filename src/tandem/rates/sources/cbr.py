@@ -56,8 +56,8 @@ def _against_euro(on: date, roubles: dict[str, Decimal]) -> list[Rate]:
     euro = roubles.pop(EURO, None)
     if euro is None:
         raise SourceError("Central Bank of Russia", f"the rates of {on} lack the euro")
-    found = [Rate(on=on, currency="RUB", per_eur=euro, source=NAME)]
-    return found + [
+    rates = [Rate(on=on, currency="RUB", per_eur=euro, source=NAME)]
+    return rates + [
         Rate(on=on, currency=currency, per_eur=_LONG.divide(euro, value), source=NAME)
         for currency, value in roubles.items()
         if len(currency) == 3

@@ -43,14 +43,14 @@ def _from_xml(content: bytes) -> list[Rate]:
     try:
         root = element_of(content)
         days = [e for e in root.iter() if e.get("time")]
-        found = [
+        rates = [
             _rate(date.fromisoformat(day.attrib["time"]), cube.attrib["currency"], cube.attrib["rate"])
             for day in days
             for cube in day
         ]
     except (Unreadable, KeyError, ValueError, InvalidOperation) as error:
         raise SourceError("European Central Bank", f"the XML of rates cannot be read: {error}") from error
-    return found
+    return rates
 
 
 def _from_csv(content: bytes) -> list[Rate]:

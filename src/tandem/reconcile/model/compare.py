@@ -88,7 +88,7 @@ def share_of(unexplained: Decimal, theirs: Decimal, ours: Decimal) -> Decimal:
     return abs(unexplained) / larger if larger else NOTHING
 
 
-def noise_of(told: Told, squares: Decimal | None) -> Decimal:
+def noise_of(told: Told, sum_of_squares: Decimal | None) -> Decimal:
     """Half the width of the interval in which the unsampled figure lies in 95 of 100 cases.
 
     Each unit is read with chance `share` and stands for 1 / share units, so the variance of an estimated count n is
@@ -98,7 +98,7 @@ def noise_of(told: Told, squares: Decimal | None) -> Decimal:
     """
     if told.share is None or told.share >= 1 or told.share <= 0:
         return NOTHING
-    units = abs(told.value) if squares is None else squares
+    units = abs(told.value) if sum_of_squares is None else sum_of_squares
     return (Z95 * (units * (1 - told.share) / told.share).sqrt()).quantize(_PLACES, ROUND_HALF_EVEN)
 
 
@@ -106,7 +106,7 @@ def compared(
     theirs: Mapping[Key, Told],
     steps: Sequence[tuple[str, Counted]],
     ours: Counted,
-    squares: Counted | None = None,
+    sum_of_squares: Counted | None = None,
     withheld: Mapping[date, Decimal] | None = None,
 ) -> list[Cell]:
     """All days that the other system tells of, with each part that either side knows.
@@ -132,7 +132,7 @@ def compared(
     for key in keys:
         told = theirs.get(key, _NOT_TOLD)
         rest = rests[key] - lost.get(key, NOTHING)
-        noise = noise_of(told, None if squares is None else squares.get(key, NOTHING))
+        noise = noise_of(told, None if sum_of_squares is None else sum_of_squares.get(key, NOTHING))
         by_chance = max(-noise, min(noise, rest))
         reasons[key] |= {"rows": lost.get(key, NOTHING), "sampling": by_chance}
         cells.append(

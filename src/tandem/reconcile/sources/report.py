@@ -101,14 +101,14 @@ def read(path: Path, hints: Hints, today: date) -> Report:
     with ExitStack() as spills:
         try:
             with progress.part(0, 0.6):
-                blocks, told = _blocks(lines_of(path), line_count(path), spills)
+                blocks, preamble = _blocks(lines_of(path), line_count(path), spills)
         except NotText:
             return _refused(Problem(code="no_table"))
-        return _report(blocks, told, hints, today)
+        return _report(blocks, preamble, hints, today)
 
 
-def _report(blocks: list[_Block], told: _Preamble, hints: Hints, today: date) -> Report:
-    system = hints.system or told.system or "other"
+def _report(blocks: list[_Block], preamble: _Preamble, hints: Hints, today: date) -> Report:
+    system = hints.system or preamble.system or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
         return _refused(Problem(code="unknown"), system)
@@ -118,7 +118,7 @@ def _report(blocks: list[_Block], told: _Preamble, hints: Hints, today: date) ->
             Problem(code="period_total", line=head.line, values={"columns": ", ".join(head.texts.values())}), system
         )
     with progress.part(0.6, 1):
-        return _Reader(hints, told, today, system).report(with_days, is_cut=len(with_days) < len(blocks))
+        return _Reader(hints, preamble, today, system).report(with_days, is_cut=len(with_days) < len(blocks))
 
 
 def _refused(problem: Problem, system: str = "other") -> Report:
@@ -126,7 +126,7 @@ def _refused(problem: Problem, system: str = "other") -> Report:
 
 
 def _blocks(lines: Iterable[tuple[int, Cells]], count: int, spills: ExitStack) -> tuple[list[_Block], _Preamble]:
-    told, blocks, start = _Preamble(), list[_Block](), None
+    preamble, blocks, start = _Preamble(), list[_Block](), None
     for line, cells in lines:
         progress.at(line, count)
         text = " ".join(c for c in cells if c)
@@ -139,18 +139,18 @@ def _blocks(lines: Iterable[tuple[int, Cells]], count: int, spills: ExitStack) -
                 raise UserError("The file has more than 100 tables.", "Export one table a file.")
             blocks.append(_Block(head=head, start=start, rows=spills.enter_context(Spill(_Row))))
         elif text.startswith("#") or not is_open or (len(cells) == 1 and not _is_row(cells)):
-            _listen(told, text)
+            _listen(preamble, text)
             start = _start(text) or start
         else:
             blocks[-1].rows.add(_Row(line, cells))
-    return blocks, told
+    return blocks, preamble
 
 
 def _start(text: str) -> date | None:
     """The first day of the period, where a line says it: days are numbered from it."""
-    found = words.SPAN_START.search(text)
+    match = words.SPAN_START.search(text)
     try:
-        return day(found[1], "") if found else None
+        return day(match[1], "") if match else None
     except Unreadable:
         return None
 
@@ -177,37 +177,37 @@ def _is_row(cells: Cells) -> bool:
     return bool(cells) and cells[0][:1].isdigit()
 
 
-def _listen(told: _Preamble, text: str) -> None:
+def _listen(preamble: _Preamble, text: str) -> None:
     """What one line outside the tables says."""
     lower = text.lower()
     if "ga4" in lower or text.startswith("#"):
-        told.system = told.system or "ga4"
+        preamble.system = preamble.system or "ga4"
     if (
         "metri" in lower
         or "метрик" in lower
         or lower.startswith(("отчет за период", "отчёт за период", "report for the period"))
     ):
-        told.system = "metrika"
-    if words.SAMPLED.search(text) and (found := words.PERCENT.search(text)):
-        share = Decimal(found[1].replace(",", ".")) / 100
-        told.share = share if 0 < share < 1 else told.share
-    told.is_thresholded = told.is_thresholded or bool(words.THRESHOLDED.search(text))
-    if found := words.ZONE.search(text):
-        told.zone = found[1]
+        preamble.system = "metrika"
+    if words.SAMPLED.search(text) and (match := words.PERCENT.search(text)):
+        share = Decimal(match[1].replace(",", ".")) / 100
+        preamble.share = share if 0 < share < 1 else preamble.share
+    preamble.is_thresholded = preamble.is_thresholded or bool(words.THRESHOLDED.search(text))
+    if match := words.ZONE.search(text):
+        preamble.zone = match[1]
     for word in ("property:", "ресурс:", "usługa:"):
         if word in lower:
-            told.account = text[lower.index(word) + len(word) :].strip()[:200]
+            preamble.account = text[lower.index(word) + len(word) :].strip()[:200]
 
 
 class _Reader:
     """Reads the rows of all blocks of a file, and notes what is wrong with them."""
 
-    def __init__(self, hints: Hints, told: _Preamble, today: date, system: str) -> None:
-        self._hints, self._told, self._today, self._system = hints, told, today, system
+    def __init__(self, hints: Hints, preamble: _Preamble, today: date, system: str) -> None:
+        self._hints, self._told, self._today, self._system = hints, preamble, today, system
         self._problems: list[Problem] = []
         self._found: dict[tuple[date, str, tuple[str, ...]], OutsideRow] = {}
         self._totals = 0
-        self._zone = hints.zone or told.zone
+        self._zone = hints.zone or preamble.zone
 
     def report(self, blocks: list[_Block], is_cut: bool) -> Report:
         finest = max(blocks, key=lambda b: len(set(PARTS) & set(b.head.columns)))

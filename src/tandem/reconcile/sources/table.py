@@ -89,11 +89,11 @@ def _bare(cell: str) -> str:
 
 def order_of(cells: Sequence[str]) -> Order | None:
     """Whether days or months come first: told by dates that can be read one way only; None when nothing tells."""
-    parts = [found for cell in cells if (found := _PARTS.match(cell)) and len(found[1]) <= 2]
-    for found in parts:
-        if int(found[1]) > 12 or "." in found[0]:
+    parts = [match for cell in cells if (match := _PARTS.match(cell)) and len(match[1]) <= 2]
+    for match in parts:
+        if int(match[1]) > 12 or "." in match[0]:
             return "dmy"
-        if int(found[2]) > 12:
+        if int(match[2]) > 12:
             return "mdy"
     return "dmy" if all(p[1] == p[2] for p in parts) else None
 
@@ -109,10 +109,10 @@ def day(cell: str, order: Order) -> date:
             return date(int(text[:4]), int(text[4:6]), int(text[6:]))
         if len(text) >= 10 and text[4:5] == "-":
             return date.fromisoformat(text[:10])
-        if found := _PARTS.match(text):
-            return _from_parts(found[1], found[2], found[3], order)
-        if found := _WORDY.match(text):
-            name, on, year = (found[2], found[1], found[3]) if found[1] else (found[4], found[5], found[6])
+        if match := _PARTS.match(text):
+            return _from_parts(match[1], match[2], match[3], order)
+        if match := _WORDY.match(text):
+            name, on, year = (match[2], match[1], match[3]) if match[1] else (match[4], match[5], match[6])
             return date(int(year), MONTHS[name[:3].lower()], int(on))
     except (ValueError, KeyError) as error:
         raise Unreadable(text) from error
@@ -121,8 +121,8 @@ def day(cell: str, order: Order) -> date:
 
 def span_in(cell: str) -> tuple[str, str] | None:
     """The two ends of a cell that stands for several days."""
-    found = _SPAN.match(cell.strip())
-    return (found[1], found[2]) if found else None
+    match = _SPAN.match(cell.strip())
+    return (match[1], match[2]) if match else None
 
 
 def _from_parts(one: str, two: str, three: str, order: Order) -> date:

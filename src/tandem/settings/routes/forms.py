@@ -6,12 +6,12 @@ from litestar import Request
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
-from tandem.core.context import House
+from tandem.core.context import Context
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Asked = Request[Any, Any, Any]
 
 
-def link_address(house: House, token: str) -> str:
+def link_address(ctx: Context, token: str) -> str:
     """Where a link that was sent to somebody leads."""
-    return f"{house.settings.base_url}/link/{token}"
+    return f"{ctx.config.base_url}/link/{token}"

@@ -6,14 +6,14 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from tandem.accounts import links, store, tries
-from tandem.accounts.model import Person, email_of
+from tandem.accounts.model import User, email_of
 from tandem.accounts.permissions import Role
 from tandem.accounts.tries import Limit, give_back, take
 from tandem.base import web
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 from tandem.core.auth import COOKIE, Caller, check_origin, sender_address
-from tandem.core.context import House
+from tandem.core.context import Context
 from tandem.core.pages import ANYONE, SIGNED_IN, get_page, get_part, post_form
 from tandem.delivery import smtp
 from tandem.delivery import store as delivery
@@ -30,71 +30,71 @@ NOT_RIGHT = "The code is not right, or it was used already."
 
 
 @get_part("/", may=ANYONE)
-def start(house: House) -> Redirect:
-    return Redirect("/board" if store.is_set_up(house.database) else "/set-up")
+def start(ctx: Context) -> Redirect:
+    return Redirect("/board" if store.is_set_up(ctx.database) else "/set-up")
 
 
 @get_page("/sign-in", "Sign in", may=ANYONE)
-def sign_in_form(request: Request[Any, Any, Any], house: House, next: str = "/") -> Response[Any]:
-    if not store.is_set_up(house.database):
+def sign_in_form(request: Request[Any, Any, Any], ctx: Context, next: str = "/") -> Response[Any]:
+    if not store.is_set_up(ctx.database):
         return Redirect("/set-up")
-    return _sign_in_page(request, house, local(next))
+    return _sign_in_page(request, ctx, local(next))
 
 
 def _sign_in_page(
-    request: Request[Any, Any, Any], house: House, onward: str, failed: str = "", email: str = "", status: int = 200
+    request: Request[Any, Any, Any], ctx: Context, onward: str, failed: str = "", email: str = "", status: int = 200
 ) -> Response[str]:
-    demo = house.offers.demo_sign_ins
-    openid = house.settings.oidc_name if house.settings.oidc_issuer else ""
+    demo = ctx.offers.demo_sign_ins
+    openid = ctx.config.oidc_name if ctx.config.oidc_issuer else ""
     language = web.language_of(request)
     facts = {"next": onward, "failed": failed, "email": email, "demo": demo, "openid": openid}
     return web.page("settings/sign_in.html", language, status, **facts)
 
 
 @post_form("/sign-in", may=ANYONE)
-def sign_in(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
+def sign_in(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Response[Any]:
     check_origin(request)
     email, onward = data.get("email", "").strip().lower(), local(data.get("next", "/"))
-    counted = limits(house, request, email)
-    tries.take(house.database, *counted)
-    person = store.check_password(house.database, email, data.get("password", ""))
-    if person is None:
-        return _sign_in_page(request, house, onward, NO_MATCH, email, 401)
-    tries.give_back(house.database, *counted)
-    return first_factor_passed(house, request, person, onward)
+    counted = limits(ctx, request, email)
+    tries.take(ctx.database, *counted)
+    user = store.check_password(ctx.database, email, data.get("password", ""))
+    if user is None:
+        return _sign_in_page(request, ctx, onward, NO_MATCH, email, 401)
+    tries.give_back(ctx.database, *counted)
+    return first_factor_passed(ctx, request, user, onward)
 
 
 @post_form("/sign-out", may=SIGNED_IN)
-def sign_out(request: Request[Any, Any, Any], house: House, caller: Caller) -> Response[Any]:
-    store.sign_out(house.database, request.cookies.get(COOKIE, ""))
-    return Response(None, status_code=200, headers={"hx-redirect": "/sign-in"}, cookies=[cookie(house, "", 0)])
+def sign_out(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    store.sign_out(ctx.database, request.cookies.get(COOKIE, ""))
+    return Response(None, status_code=200, headers={"hx-redirect": "/sign-in"}, cookies=[cookie(ctx, "", 0)])
 
 
 @get_page("/sign-in/code", "Two-factor sign-in", may=ANYONE)
-def code_form(request: Asked, house: House) -> Response[Any]:
+def code_form(request: Asked, ctx: Context) -> Response[Any]:
     try:
-        sessions.halfway(house, request)
+        sessions.halfway(ctx, request)
     except UserError:
         return Redirect("/sign-in")
     return web.page("settings/code.html", web.language_of(request), failed="")
 
 
 @post_form("/sign-in/code", may=ANYONE)
-def code(request: Asked, house: House, data: Form) -> Response[Any]:
+def code(request: Asked, ctx: Context, data: Form) -> Response[Any]:
     check_origin(request)
-    person, told = sessions.halfway(house, request)
-    counted = two_factor.limits(person, sessions.known_device(house, request, person.email))
-    take(house.database, *counted)
-    if not two_factor.accept(house, person, data.get("code", "")):
-        two_factor.note_failed(house.database, person)
+    user, halfway = sessions.halfway(ctx, request)
+    counted = two_factor.limits(user, sessions.known_device(ctx, request, user.email))
+    take(ctx.database, *counted)
+    if not two_factor.accept(ctx, user, data.get("code", "")):
+        two_factor.note_failed(ctx.database, user)
         return web.page("settings/code.html", web.language_of(request), 401, failed=NOT_RIGHT)
-    give_back(house.database, *counted)
-    return sessions.signed_in(house, request, person, told.onward, told.way)
+    give_back(ctx.database, *counted)
+    return sessions.signed_in(ctx, request, user, halfway.onward, halfway.way)
 
 
 @get_page("/set-up", "Set up Tandem", may=ANYONE)
-def set_up_form(request: Request[Any, Any, Any], house: House, code: str = "") -> Response[Any]:
-    if store.is_set_up(house.database):
+def set_up_form(request: Request[Any, Any, Any], ctx: Context, code: str = "") -> Response[Any]:
+    if store.is_set_up(ctx.database):
         return Redirect("/sign-in")
     return _set_up_page(request, {"code": code})
 
@@ -111,14 +111,14 @@ def _set_up_page(
 
 
 @post_form("/set-up", may=ANYONE)
-def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Response[Any]:
+def set_up(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Response[Any]:
     check_origin(request)
-    if store.is_set_up(house.database):
+    if store.is_set_up(ctx.database):
         raise store.IS_SET_UP
     try:
-        _check_code(request, house, data.get("code", ""))
-        person = store.set_up(
-            house.database,
+        _check_code(request, ctx, data.get("code", ""))
+        user = store.set_up(
+            ctx.database,
             data.get("company", ""),
             data.get("email", ""),
             data.get("name", ""),
@@ -135,18 +135,18 @@ def set_up(request: Request[Any, Any, Any], house: House, data: Form) -> Respons
         language = web.language_of(request)
         problem = tuple(web.said(language, sentence, error.values) for sentence in error.sentences)
         return _set_up_page(request, data, problem, 400)
-    house.forget_sites()
-    first_code.announced(house)
-    response = signed_in(house, request, person, "/start")
+    ctx.forget_sites()
+    first_code.announced(ctx)
+    response = signed_in(ctx, request, user, "/start")
     if request.headers.get("hx-request"):
         response.status_code = 200
         response.headers = {"hx-redirect": "/start"}
     return response
 
 
-def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> None:
-    tries.take(house.database, tries.Limit(f"set-up:{household(sender_address(request, house))}", 20, 300))
-    if not first_code.is_code(house, given):
+def _check_code(request: Request[Any, Any, Any], ctx: Context, given: str) -> None:
+    tries.take(ctx.database, tries.Limit(f"set-up:{household(sender_address(request, ctx))}", 20, 300))
+    if not first_code.is_code(ctx, given):
         raise UserError(
             "The set-up code is not right.",
             "The server printed it when it started; it also stands in the file “set-up-code” of its data folder.",
@@ -154,103 +154,103 @@ def _check_code(request: Request[Any, Any, Any], house: House, given: str) -> No
 
 
 @get_page("/forgot", "Forgot password?", may=ANYONE)
-def forgot_form(request: Asked, house: House) -> Response[str]:
-    return _forgot(request, house)
+def forgot_form(request: Asked, ctx: Context) -> Response[str]:
+    return _forgot(request, ctx)
 
 
-def _forgot(request: Asked, house: House, is_asked: bool = False) -> Response[str]:
-    sends_mail = smtp.is_set(house.settings)
+def _forgot(request: Asked, ctx: Context, is_asked: bool = False) -> Response[str]:
+    sends_mail = smtp.is_set(ctx.config)
     return web.page("settings/forgot.html", web.language_of(request), sends_mail=sends_mail, is_asked=is_asked)
 
 
 @post_form("/forgot", may=ANYONE)
-def forgot(request: Asked, house: House, data: Form) -> Response[str]:
+def forgot(request: Asked, ctx: Context, data: Form) -> Response[str]:
     """Send a link, if the address is known. The answer, and the work done for it, are the same if it is not."""
     check_origin(request)
     email = email_of(data.get("email", ""))
-    take(house.database, Limit(f"forgot:{household(sender_address(request, house))}", 20, 300))
-    if email and smtp.is_set(house.settings) and _may_be_sent(house, email):
-        person = store.person_by_email(house.database, email)
-        whom = person or Person(id=0, workspace_id=0, email=email, name="", role=Role.VIEWER)
-        link = link_address(house, links.make(house.database, person, links.RESET))
+    take(ctx.database, Limit(f"forgot:{household(sender_address(request, ctx))}", 20, 300))
+    if email and smtp.is_set(ctx.config) and _may_be_sent(ctx, email):
+        user = store.user_by_email(ctx.database, email)
+        whom = user or User(id=0, workspace_id=0, email=email, name="", role=Role.VIEWER)
+        link = link_address(ctx, links.make(ctx.database, user, links.RESET))
         message = letters.letter(whom, "reset", link=link)
-        delivery.put(house, person, "reset", message, links.HOLDS[links.RESET])
-    return _forgot(request, house, is_asked=True)
+        delivery.put(ctx, user, "reset", message, links.HOLDS[links.RESET])
+    return _forgot(request, ctx, is_asked=True)
 
 
-def _may_be_sent(house: House, email: str) -> bool:
+def _may_be_sent(ctx: Context, email: str) -> bool:
     """Nobody is sent more than three letters in an hour because a stranger asks for them."""
     try:
-        take(house.database, Limit(f"forgotten:{email}", 3, 3600))
+        take(ctx.database, Limit(f"forgotten:{email}", 3, 3600))
     except UserError:
         return False
     return True
 
 
 @get_page("/link/{token:str}", "Choose a password", may=ANYONE)
-def link_form(request: Asked, house: House, token: str) -> Response[str]:
-    return _link(request, house, token)
+def link_form(request: Asked, ctx: Context, token: str) -> Response[str]:
+    return _link(request, ctx, token)
 
 
-def _link(request: Asked, house: House, token: str, problem: Any = None, status: int = 200) -> Response[str]:
-    person, kind = links.user_of(house.database, token)
+def _link(request: Asked, ctx: Context, token: str, problem: Any = None, status: int = 200) -> Response[str]:
+    user, kind = links.user_of(ctx.database, token)
     language = web.language_of(request)
-    return web.page("settings/link.html", language, status, user=person, kind=kind, token=token, problem=problem)
+    return web.page("settings/link.html", language, status, user=user, kind=kind, token=token, problem=problem)
 
 
 @post_form("/link/{token:str}", may=ANYONE)
-def use_link(request: Asked, house: House, token: str, data: Form) -> Response[Any]:
+def use_link(request: Asked, ctx: Context, token: str, data: Form) -> Response[Any]:
     check_origin(request)
     try:
-        _, kind = links.user_of(house.database, token)
-        person = links.use(house.database, token, data.get("password", ""))
+        _, kind = links.user_of(ctx.database, token)
+        user = links.use(ctx.database, token, data.get("password", ""))
     except UserError as error:
         if error.status != 400:
             raise
         said = [web.said(web.language_of(request), sentence, error.values) for sentence in error.sentences]
-        return _link(request, house, token, said, 400)
+        return _link(request, ctx, token, said, 400)
     if kind == links.INVITE:  # whoever invited them could only guess it
-        person = store.change_person(house.database, person, language=web.language_of(request))
+        user = store.change_user(ctx.database, user, language=web.language_of(request))
     else:
-        letters.send(house, person, "password")
-    return sessions.first_factor_passed(house, request, person, "/", "link")
+        letters.send(ctx, user, "password")
+    return sessions.first_factor_passed(ctx, request, user, "/", "link")
 
 
 @get_part("/sign-in/openid", may=ANYONE)
-def openid(house: House, next: str = "/") -> Response[Any]:
-    address, sealed = _client(house).leave(sessions.local(next))
-    cookie = sessions.cookie(house, sealed, provider.HOLDS_S, AWAY, "/sign-in/openid")
+def openid(ctx: Context, next: str = "/") -> Response[Any]:
+    address, sealed = _client(ctx).leave(sessions.local(next))
+    cookie = sessions.cookie(ctx, sealed, provider.HOLDS_S, AWAY, "/sign-in/openid")
     return Response(None, status_code=303, headers={"location": address}, cookies=[cookie])
 
 
 @get_part(provider.CALLBACK, may=ANYONE)
-def openid_back(request: Asked, house: House) -> Response[Any]:
-    claims, onward = _client(house).come_back(request.cookies.get(AWAY, ""), dict(request.query_params))
-    person = store.person_by_email(house.database, claims.email) or _newcomer(house, claims)
-    answer = sessions.first_factor_passed(house, request, person, onward, "openid")
-    answer.set_cookie(sessions.cookie(house, "", 0, AWAY, "/sign-in/openid"))
+def openid_back(request: Asked, ctx: Context) -> Response[Any]:
+    claims, onward = _client(ctx).come_back(request.cookies.get(AWAY, ""), dict(request.query_params))
+    user = store.user_by_email(ctx.database, claims.email) or _newcomer(ctx, claims)
+    answer = sessions.first_factor_passed(ctx, request, user, onward, "openid")
+    answer.set_cookie(sessions.cookie(ctx, "", 0, AWAY, "/sign-in/openid"))
     return answer
 
 
-def _client(house: House) -> "Client":
+def _client(ctx: Context) -> "Client":
     client = None
-    if provider.is_set(house.settings):  # its libraries take long to load
+    if provider.is_set(ctx.config):  # its libraries take long to load
         from tandem.settings.oidc import Client
 
-        client = house.find(Client)
+        client = ctx.find(Client)
     if client is None:
         raise UserError("Sign-in at a provider is not set up here.", "Sign in with your password.", status=404)
     return client
 
 
-def _newcomer(house: House, claims: provider.Claims) -> Person:
+def _newcomer(ctx: Context, claims: provider.Claims) -> User:
     """Somebody whom the provider knows and Tandem does not: made only where the operator chose a role for them."""
-    role, workspace = house.settings.oidc_role, store.only_workspace(house.database)
-    if not role or workspace is None or store.is_known(house.database, claims.email):
+    role, workspace = ctx.config.oidc_role, store.only_workspace(ctx.database)
+    if not role or workspace is None or store.is_known(ctx.database, claims.email):
         raise UserError(
             "You have no access to this Tandem.", "Ask an admin of the workspace to invite you.", status=403
         )
-    return store.add_person(house.database, workspace, claims.email, claims.name, role, None)
+    return store.add_user(ctx.database, workspace, claims.email, claims.name, role, None)
 
 
 ROUTES = [

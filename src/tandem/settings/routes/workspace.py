@@ -6,43 +6,43 @@ import msgspec
 from litestar import Request, Response, get
 
 from tandem.accounts import links, store
-from tandem.accounts.model import Person
+from tandem.accounts.model import User
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.tag import script_tag
 from tandem.base.errors import UserError
 from tandem.core import audit
 from tandem.core.auth import Caller, site_for
-from tandem.core.context import House
-from tandem.core.layout import framed
+from tandem.core.context import Context
+from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
 from tandem.settings import letters, regions, two_factor
 from tandem.settings.routes.forms import Asked, Form, link_address
 
 
 @get_page("/settings", "Settings", icon="settings", group="Settings", may="figures.read")
-def settings(request: Request[Any, Any, Any], house: House, caller: Caller, site: str | None = None) -> Response[str]:
-    return settings_page(request, house, caller, site)
+def settings(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+    return settings_page(request, ctx, caller, site)
 
 
 def settings_page(
     request: Request[Any, Any, Any],
-    house: House,
+    ctx: Context,
     caller: Caller,
     site: str | None = None,
     secret: str = "",
     link: str = "",
-    invited: Person | None = None,
+    invited: User | None = None,
 ) -> Response[str]:
     """The page of settings; `secret` is a new token, `link` one that `invited` chooses a password by, shown once."""
-    db, workspace = house.database, caller.workspace_id
-    chosen = site_for(house, caller, site)
-    return framed(
+    db, workspace = ctx.database, caller.workspace_id
+    chosen = site_for(ctx, caller, site)
+    return render_page(
         request,
-        house,
+        ctx,
         caller,
         "settings/settings.html",
         site=chosen,
-        people=store.people_of(db, workspace) if caller.may("people.edit") else [],
+        people=store.users_of(db, workspace) if caller.may("people.edit") else [],
         tokens=store.tokens_of(db, workspace) if caller.may("tokens.edit") else [],
         entries=[(e, audit.details(e)) for e in store.audit_log(db, workspace, 50)] if caller.may("audit.read") else [],
         audit_acts=audit.ACTS,
@@ -53,11 +53,11 @@ def settings_page(
         secret=secret,
         link=link,
         invited=invited,
-        script_tag=script_tag(house.settings.base_url, chosen),
+        script_tag=script_tag(ctx.config.base_url, chosen),
         own_script_tag=script_tag(f"https://{chosen.hosts[0]}", chosen),
         zones=regions.zones(caller.language),
         currencies=regions.currencies(caller.language),
-        nginx_hint=NGINX_HINT.format(base=house.settings.base_url),
+        nginx_hint=NGINX_HINT.format(base=ctx.config.base_url),
     )
 
 
@@ -68,9 +68,9 @@ NGINX_HINT = """location /t/ {{
 
 
 @post_form("/settings/sites", may="sites.edit")
-def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
+def add_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form) -> Response[str]:
     made = store.add_site(
-        house.database,
+        ctx.database,
         caller.workspace_id,
         data.get("key", ""),
         data.get("name", ""),
@@ -78,22 +78,22 @@ def add_site(request: Request[Any, Any, Any], house: House, caller: Caller, data
         data.get("zone") or "UTC",
         data.get("currency") or "EUR",
         data.get("mode", "cookieless"),
-        by=caller.person_id,
+        by=caller.user_id,
     )
-    house.forget_sites()
-    return settings_page(request, house, caller, made.key)
+    ctx.forget_sites()
+    return settings_page(request, ctx, caller, made.key)
 
 
 @post_form("/settings/sites/{key:str}", may="sites.edit")
-def change_site(request: Request[Any, Any, Any], house: House, caller: Caller, key: str, data: Form) -> Response[str]:
+def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, key: str, data: Form) -> Response[str]:
     given: dict[str, Any] = {k: data[k] for k in ("name", "zone", "currency", "mode") if k in data}
     if "hosts" in data:
         given["hosts"] = [data["hosts"]]
     if "keep_days" in data:
         given["keep_days"] = _whole(data["keep_days"], "keep_days")
-    store.change_site(house.database, site_for(house, caller, key), by=caller.person_id, **given)
-    house.forget_sites()
-    return settings_page(request, house, caller, key)
+    store.change_site(ctx.database, site_for(ctx, caller, key), by=caller.user_id, **given)
+    ctx.forget_sites()
+    return settings_page(request, ctx, caller, key)
 
 
 def _whole(text: str, name: str) -> int:
@@ -104,76 +104,76 @@ def _whole(text: str, name: str) -> int:
 
 
 @post_form("/settings/people", may="people.edit")
-def invite(request: Asked, house: House, caller: Caller, data: Form) -> Response[str]:
+def invite(request: Asked, ctx: Context, caller: Caller, data: Form) -> Response[str]:
     """Invite somebody: they choose their own password by a link, which is shown, and sent where e-mail is set up."""
     role = data.get("role") or Role.VIEWER
-    person = store.add_person(
-        house.database, caller.workspace_id, data.get("email", ""), data.get("name", ""), role, None,
-        caller.language, caller.person_id,
+    user = store.add_user(
+        ctx.database, caller.workspace_id, data.get("email", ""), data.get("name", ""), role, None,
+        caller.language, caller.user_id,
     )  # fmt: skip
-    return _with_link(request, house, caller, person)
+    return _with_link(request, ctx, caller, user)
 
 
 @post_form("/settings/people/{person_id:int}/link", may="people.edit")
-def new_link(request: Asked, house: House, caller: Caller, person_id: int) -> Response[str]:
+def new_link(request: Asked, ctx: Context, caller: Caller, person_id: int) -> Response[str]:
     """A new link for somebody who lost theirs, or their password."""
-    return _with_link(request, house, caller, _colleague(house, caller, person_id))
+    return _with_link(request, ctx, caller, _colleague(ctx, caller, person_id))
 
 
 @post_form("/settings/people/{person_id:int}", may="people.edit")
-def change_person(
-    request: Request[Any, Any, Any], house: House, caller: Caller, person_id: int, data: Form
+def change_user(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, person_id: int, data: Form
 ) -> Response[str]:
-    found = [p for p in store.people_of(house.database, caller.workspace_id) if p.id == person_id]
-    if not found:
+    users = [p for p in store.users_of(ctx.database, caller.workspace_id) if p.id == person_id]
+    if not users:
         raise UserError("There is no such person here.", "Load the page again.", status=404)
     role = data.get("role")
     if role is not None and role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
     is_active = data["is_active"] == "1" if "is_active" in data else None
-    store.change_person(house.database, found[0], role=role, is_active=is_active, by=caller.person_id)
-    return settings_page(request, house, caller)
+    store.change_user(ctx.database, users[0], role=role, is_active=is_active, by=caller.user_id)
+    return settings_page(request, ctx, caller)
 
 
 @post_form("/settings/people/{person_id:int}/two-factor-off", may="people.edit")
-def colleague_two_factor_off(request: Asked, house: House, caller: Caller, person_id: int) -> Response[str]:
+def colleague_two_factor_off(request: Asked, ctx: Context, caller: Caller, person_id: int) -> Response[str]:
     """For somebody who lost the phone and the recovery codes."""
-    person = _colleague(house, caller, person_id)
-    two_factor.switch_off(house.database, person, caller.person_id)
-    letters.send(house, person, "two_factor_off")
-    return settings_page(request, house, caller)
+    user = _colleague(ctx, caller, person_id)
+    two_factor.switch_off(ctx.database, user, caller.user_id)
+    letters.send(ctx, user, "two_factor_off")
+    return settings_page(request, ctx, caller)
 
 
-def _colleague(house: House, caller: Caller, person_id: int) -> Person:
-    person = store.active_person(house.database, person_id)
-    if person is None or person.workspace_id != caller.workspace_id:
+def _colleague(ctx: Context, caller: Caller, person_id: int) -> User:
+    user = store.active_user(ctx.database, person_id)
+    if user is None or user.workspace_id != caller.workspace_id:
         raise UserError("There is no such person here.", "Load the page again.", status=404)
-    return person
+    return user
 
 
-def _with_link(request: Asked, house: House, caller: Caller, person: Person) -> Response[str]:
-    kind = links.RESET if person.has_password else links.INVITE
-    link = link_address(house, links.make(house.database, person, kind, caller.person_id))
-    company = store.workspace_name(house.database, caller.workspace_id)
-    letters.send(house, person, kind, links.HOLDS[kind], link=link, by=caller.name, company=company)
-    return settings_page(request, house, caller, link=link, invited=person)
+def _with_link(request: Asked, ctx: Context, caller: Caller, user: User) -> Response[str]:
+    kind = links.RESET if user.has_password else links.INVITE
+    link = link_address(ctx, links.make(ctx.database, user, kind, caller.user_id))
+    company = store.workspace_name(ctx.database, caller.workspace_id)
+    letters.send(ctx, user, kind, links.HOLDS[kind], link=link, by=caller.name, company=company)
+    return settings_page(request, ctx, caller, link=link, invited=user)
 
 
 @post_form("/settings/tokens", may="tokens.edit")
-def make_token(request: Request[Any, Any, Any], house: House, caller: Caller, data: Form) -> Response[str]:
-    assert caller.person is not None
+def make_token(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form) -> Response[str]:
+    assert caller.user is not None
     scopes = [s for s in SCOPES if data.get(s)]
-    site = site_for(house, caller, data["site"]) if data.get("site") else None
+    site = site_for(ctx, caller, data["site"]) if data.get("site") else None
     days = _whole(data["days"], "days") if data.get("days") else None
-    _, secret = store.make_token(house.database, caller.person, data.get("name", ""), scopes, site, days)
-    return settings_page(request, house, caller, secret=secret)
+    _, secret = store.make_token(ctx.database, caller.user, data.get("name", ""), scopes, site, days)
+    return settings_page(request, ctx, caller, secret=secret)
 
 
 @post_form("/settings/tokens/{token_id:int}/revoke", may="tokens.edit")
-def revoke_token(request: Request[Any, Any, Any], house: House, caller: Caller, token_id: int) -> Response[str]:
-    assert caller.person is not None
-    store.revoke_token(house.database, caller.person, token_id)
-    return settings_page(request, house, caller)
+def revoke_token(request: Request[Any, Any, Any], ctx: Context, caller: Caller, token_id: int) -> Response[str]:
+    assert caller.user is not None
+    store.revoke_token(ctx.database, caller.user, token_id)
+    return settings_page(request, ctx, caller)
 
 
 class SiteOut(msgspec.Struct, frozen=True):
@@ -188,10 +188,10 @@ class SiteOut(msgspec.Struct, frozen=True):
 
 
 @get("/api/sites", may="figures.read", sync_to_thread=True, tags=["sites"])
-def api_sites(house: House, caller: Caller) -> list[SiteOut]:
+def api_sites(ctx: Context, caller: Caller) -> list[SiteOut]:
     """The sites this token may see."""
     bound = caller.token.site_id if caller.token else None
-    sites = [s for s in house.sites().values() if s.workspace_id == caller.workspace_id and bound in (None, s.id)]
+    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id and bound in (None, s.id)]
     return [SiteOut(s.key, s.name, list(s.hosts), s.zone, s.currency, s.mode) for s in sites]
 
 
@@ -201,7 +201,7 @@ ROUTES = [
     change_site,
     invite,
     new_link,
-    change_person,
+    change_user,
     colleague_two_factor_off,
     make_token,
     revoke_token,

@@ -1,0 +1,81 @@
+"""What the page asks: figures of the catalogue over time and by a split, and what could not be matched."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tandem.base import clock
+from tandem.base.warehouse import sql_text
+from tandem.core.context import Context
+from tandem.core.query import Value
+from tandem.metrics.address import Address
+from tandem.metrics.ask import series
+
+HERE = Path(__file__).parent
+HEADLINE = ("ads.cost", "ads.clicks", "ads.visits", "ads.cpc", "ads.matched_cost_share", "ads.matched_visit_share")
+COLUMNS = (
+    "ads.cost", "ads.clicks", "ads.ctr", "ads.cpc", "ads.visits", "ads.cost_per_visit", "ads.matched_cost_share",
+)  # fmt: skip
+SPLITS = {
+    "channel": ("Channels", "campaign"),
+    "ad_system": ("Ad systems", "campaign"),
+    "campaign": ("Campaigns", "ad_group"),
+    "ad_group": ("Ad groups", "term"),
+    "ad": ("Ads", ""),
+    "term": ("Keywords", ""),
+}
+"""How the cost can be split: the table's title, and the split that a click on a row leads to."""
+
+SHOWN, MOST = 10, 100_000
+
+
+class CostLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """Cost of a campaign on days without a visit of it."""
+
+    system: str
+    campaign: str
+    campaign_id: str
+    cost: Decimal
+    clicks: int
+    days: int
+
+
+class VisitsLeft(msgspec.Struct, frozen=True, kw_only=True):
+    """Paid visits that were matched to no cost, or by the click id only."""
+
+    system: str
+    source: str
+    medium: str
+    tag: str
+    matched_by: str
+    visits: int
+
+
+def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
+    """The cost over the period, by day, week or month. After the last day with cost nothing is known yet, not zero."""
+    step = address.period.step if address.period.step != "hour" else "day"
+    question = address.question(("ads.cost",), (step,))
+    today = clock.now().astimezone(ZoneInfo(address.site.zone)).date()
+    points = [(on, v) for on, v in series(question, ctx.runner.ask(question), "ads.cost") if on <= today]
+    last = max((on for on, value in points if value), default=today)
+    return [(on, value if on <= last else None) for on, value in points]
+
+
+def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:
+    """What could not be matched, whatever the filters: nothing of it is spread over anything else."""
+    bound = span_of(address)
+    costs = ctx.warehouse.rows(sql("unmatched_cost"), CostLeft, **bound)
+    visits = ctx.warehouse.rows(sql("unmatched_visits"), VisitsLeft, **bound)
+    return costs, visits
+
+
+def span_of(address: Address) -> dict[str, int | datetime]:
+    """The bound values of the page's own questions."""
+    return {"site": address.site.id, "since": address.period.since, "until": address.period.until}
+
+
+def sql(name: str) -> str:
+    return sql_text(HERE / "sql" / f"{name}.sql")

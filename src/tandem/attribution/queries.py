@@ -1,0 +1,244 @@
+"""From a question to what the page shows: rows by all models, ways, and how long conversions take."""
+
+import math
+import re
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from tandem.accounts.model import Site
+from tandem.attribution import store
+from tandem.attribution.model.ask import SPENT_BY, Ask
+from tandem.attribution.model.credits import by_all_models
+from tandem.attribution.model.definitions import MODELS
+from tandem.attribution.model.interval import interval
+from tandem.attribution.model.journey import (
+    SHARES,
+    Credit,
+    Floats,
+    Journeys,
+    frequent,
+    payback_days,
+    present,
+    weighted_median,
+)
+from tandem.attribution.model.report import LONE, Result, Row
+from tandem.attribution.model.sankey import Sankey, sankey
+from tandem.base.warehouse import Warehouse
+from tandem.core.context import Context
+
+MOST_WAYS, DRAWN_WAYS = 10, 60
+LAGS = ((1.0, "0"), (2.0, "1"), (4.0, "2–3"), (8.0, "4–7"), (15.0, "8–14"), (31.0, "15–30"), (61.0, "31–60"),
+        (1e9, "61–90"))  # fmt: skip
+"""Days from the first visit to the conversion: end of each class, and its name."""
+LENGTHS = ((1, "1"), (2, "2"), (3, "3"), (4, "4"), (5, "5"), (9, "6–9"), (10**9, "10+"))
+
+
+class Way(msgspec.Struct, frozen=True, kw_only=True):
+    """One frequent way to a conversion."""
+
+    keys: tuple[str, ...]
+    conversions: float
+    worth: float
+
+
+class Bar(NamedTuple):
+    """One class of a distribution: its name, conversions, and their part of all."""
+
+    name: str
+    conversions: float
+    share: float
+
+
+class Course(msgspec.Struct, frozen=True, kw_only=True):
+    """How conversions come about: how long it takes, by how many visits, from whom. `None` without conversions."""
+
+    days_median: float | None
+    visits_mean: float | None
+    several_share: float | None
+    lags: list[Bar]
+    lengths: list[Bar]
+    first_count: float
+    first_worth: float
+    again_count: float
+    again_worth: float
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the page shows of one question."""
+
+    rows: list[Row]
+    totals: store.Totals
+    order: int
+    error: float
+    ways: list[Way]
+    drawing: Sankey
+    course: Course
+    cost: float | None
+    unplaced_cost: float
+
+    @property
+    def lone(self) -> Row | None:
+        return next((row for row in self.rows if row.is_lone), None)
+
+    @property
+    def result(self) -> Result:
+        """What a kept report freezes."""
+        rows = [(r.key, r.credit, r.low, r.high, r.worth) for r in self.rows]
+        return Result(conversions=float(self.totals.conversions), worth=float(self.totals.worth), rows=rows)
+
+
+def usual_conversion(ctx: Context, site: Site) -> str:
+    """What the page is about unless its address names it: orders, or the main goal where that is something else.
+
+    A site without a shop has no orders; its conversions, as the board counts them, are what reaches the main goal.
+    """
+    names = ctx.offers.goal_names(site)
+    main = [goal for goal in ctx.runner.main_goals(site.id) if str(goal) in names]
+
+    def usual() -> str:
+        return "orders" if store.are_orders(ctx.warehouse, site.id, main) else f"goal:{main[0]}"
+
+    return ctx.runner.kept(("money.usual", site.id, tuple(main)), usual) if main else "orders"
+
+
+def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = None) -> Answer:
+    """The rows of a question by one model (and by all beside it), the largest credit first."""
+    found = store.found(warehouse, ask)
+    credit, chain = by_all_models(found.journeys, found.lost)
+    earlier = _credits_of(warehouse, before, model) if before else None
+    costs, unplaced = _costs(warehouse, ask, found.names)
+    rows = _rows(found, credit, model)
+    if earlier is not None:
+        rows = [msgspec.structs.replace(r, before=earlier.get(r.key, 0.0)) for r in rows]
+    if costs is not None:
+        rows = _with_costs(found, rows, costs, credit[model].worth, model)
+    ways = frequent(found.journeys, DRAWN_WAYS)
+    named = [(tuple(found.names[v] for v in way), count, worth) for way, count, worth in ways]
+    return Answer(
+        rows=rows,
+        totals=found.totals,
+        order=found.lost.order,
+        error=chain.error,
+        ways=[Way(keys=keys, conversions=count, worth=worth) for keys, count, worth in named[:MOST_WAYS]],
+        drawing=sankey([(keys, count) for keys, count, _ in named]),
+        course=course_of(found.journeys),
+        cost=None if costs is None else sum(cost for cost, _ in costs.values()) + unplaced,
+        unplaced_cost=unplaced,
+    )
+
+
+def _rows(found: store.Found, credit: dict[str, Credit], model: str) -> list[Row]:
+    chosen, last, there = credit[model], credit["last"], present(found.journeys)
+    low, high = interval(chosen.conversions, chosen.sum_of_squares)
+    total = float(found.totals.conversions) or 1.0
+    rows = [
+        Row(
+            key=name,
+            credit=float(chosen.conversions[i]),
+            low=float(low[i]),
+            high=float(high[i]),
+            share=float(chosen.conversions[i]) / total,
+            worth=float(chosen.worth[i]),
+            assisted=float(there[i] - last.conversions[i]),
+            by_model={m: float(credit[m].conversions[i]) for m in MODELS},
+        )
+        for i, name in enumerate(found.names)
+        if there[i] or chosen.conversions[i] > 1e-9
+    ]
+    count, worth = found.lone
+    if count:
+        none_low, none_high = interval(np.array([count]), np.array([count]))
+        rows.append(
+            Row(
+                key=LONE, credit=count, low=float(none_low[0]), high=float(none_high[0]), share=count / total,
+                worth=worth, assisted=0.0, by_model=dict.fromkeys(MODELS, count),
+            )
+        )  # fmt: skip
+    return sorted(rows, key=lambda r: (-r.credit, r.key))
+
+
+def _credits_of(warehouse: Warehouse, ask: Ask, model: str) -> dict[str, float]:
+    found = store.found(warehouse, ask)
+    credit, _ = by_all_models(found.journeys, found.lost)
+    known = dict(zip(found.names, credit[model].conversions.tolist(), strict=True))
+    return known | ({LONE: found.lone[0]} if found.lone[0] else {})
+
+
+# ── cost ──
+
+
+def _costs(warehouse: Warehouse, ask: Ask, names: list[str]) -> tuple[dict[str, tuple[float, int]] | None, float]:
+    """Cost and clicks by value, and what was spent on values that no journey holds; None where nothing is known.
+
+    Persons can be filtered, what ads cost cannot; so filtered pages show no cost rather than a wrong one.
+    """
+    if ask.by not in SPENT_BY or ask.filters:
+        return None, 0.0
+    spent = store.spend(warehouse, ask)
+    if not spent:
+        return None, 0.0
+    place = {matched(name): name for name in reversed(names)}
+    costs: dict[str, tuple[float, int]] = {}
+    unplaced = 0.0
+    for s in spent:
+        name = place.get(matched(s.name))
+        if name is None:
+            unplaced += float(s.cost)
+        else:
+            cost, clicks = costs.get(name, (0.0, 0))
+            costs[name] = (cost + float(s.cost), clicks + s.clicks)
+    return costs, unplaced
+
+
+def _with_costs(
+    found: store.Found, rows: list[Row], costs: dict[str, tuple[float, int]], worth: Floats, model: str
+) -> list[Row]:
+    """The rows with what they cost, and when that came back. The chain has no shares of journeys: the equal split's."""
+    shares = SHARES.get(model, SHARES["shapley"])(found.journeys)
+    cost = np.array([costs.get(name, (0.0, 0))[0] for name in found.names])
+    back = dict(zip(found.names, payback_days(found.journeys, shares, worth, cost).tolist(), strict=True))
+    filled = []
+    for row in rows:
+        if not row.is_lone:
+            spent, clicks = costs.get(row.key, (0.0, 0))
+            days = None if math.isnan(back[row.key]) else back[row.key]
+            row = msgspec.structs.replace(row, cost=spent, clicks=clicks, payback_days=days)
+        filled.append(row)
+    return filled
+
+
+def matched(name: str) -> str:
+    """A name as ad systems and links both may write it: case, spaces, pluses and underscores told apart no more."""
+    return re.sub(r"(?:[\s_+]|%20)+", " ", name.casefold()).strip()
+
+
+# ── how conversions come about ──
+
+
+def course_of(journeys: Journeys) -> Course:
+    """Times, lengths, and whose conversions they are."""
+    weight, total = journeys.weight, float(journeys.weight.sum())
+    is_first = journeys.is_first
+    known = total > 0
+    return Course(
+        days_median=weighted_median(journeys.days, weight) if known else None,
+        visits_mean=float((journeys.lengths * weight).sum() / total) if known else None,
+        several_share=float(weight[journeys.lengths > 1].sum() / total) if known else None,
+        lags=_bars(journeys.days if known else np.zeros(0), weight, LAGS, is_open=True),
+        lengths=_bars(journeys.lengths.astype(float), weight, LENGTHS, is_open=False),
+        first_count=float(weight[is_first].sum()),
+        first_worth=float(journeys.worth[is_first].sum()),
+        again_count=float(weight[~is_first].sum()),
+        again_worth=float(journeys.worth[~is_first].sum()),
+    )
+
+
+def _bars(values: Floats, weight: Floats, classes: tuple[tuple[float, str], ...], is_open: bool) -> list[Bar]:
+    """How much weight lies in each class; `is_open`: a class ends just before its end."""
+    ends = np.array([end for end, _ in classes])
+    place = np.searchsorted(ends, values, side="right" if is_open else "left")
+    counts = np.bincount(place, weight, len(classes)) if len(values) else np.zeros(len(classes))
+    total = counts.sum() or 1.0
+    return [Bar(name, float(n), float(n / total)) for (_, name), n in zip(classes, counts, strict=True)]

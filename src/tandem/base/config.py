@@ -1,0 +1,104 @@
+"""What the operator may choose, read once from the environment: `TANDEM_<NAME>`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from tandem.base.errors import UserError
+
+PREFIX = "TANDEM_"
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting has a value that suits a laptop; docs/settings.md is made from this list."""
+
+    data: Annotated[str, Meta(description="Folder of both stores, the spool and the keys.")] = "data"
+    events: Annotated[
+        str, Meta(description="Event store: `chdb:///folder` or `clickhouse://user:password@host:8123/database`.")
+    ] = ""
+    records: Annotated[
+        str, Meta(description="Record store: empty for SQLite in the data folder, or `postgresql://…`.")
+    ] = ""
+    cluster: Annotated[str, Meta(description="Name of the ClickHouse cluster; empty means one node.")] = ""
+    host: Annotated[str, Meta(description="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, Meta(description="Port to listen on.", ge=1, le=65535)] = 8080
+    url: Annotated[str, Meta(description="Public address, used in links and to decide on secure cookies.")] = ""
+    proxies: Annotated[
+        str, Meta(description="Networks of reverse proxies whose X-Forwarded-For is believed, by comma.")
+    ] = "127.0.0.0/8,::1/128"
+    memory_mb: Annotated[int, Meta(description="Memory the event store may use, in MB.", ge=256)] = 1200
+    query_seconds: Annotated[int, Meta(description="Longest time a question may take.", ge=1)] = 30
+    sender_mb: Annotated[
+        int,
+        Meta(description="Most that one public address may send to the counter in an hour, in MB; 0: all.", ge=0),
+    ] = 64
+    spool_mb: Annotated[int, Meta(description="Size at which a spool segment is sealed, in MB.", ge=1)] = 32
+    collector: Annotated[str, Meta(description="Name of this collector; each needs its own.")] = "main"
+    country_mmdb: Annotated[str, Meta(description="Country database in MMDB format, instead of the bundled one.")] = ""
+    city_mmdb: Annotated[str, Meta(description="City database in MMDB format; without it no city is recorded.")] = ""
+    asn_mmdb: Annotated[str, Meta(description="ASN database in MMDB format; it tells data centres.")] = ""
+    key: Annotated[
+        str, Meta(description="Key that seals credentials and personal data; empty: the file `key` of the data folder.")
+    ] = ""
+    reach: Annotated[
+        str, Meta(description="Private hosts or networks that connections may reach, by comma: `crm.lan, 10.1.0.0/16`.")
+    ] = ""
+    smtp_host: Annotated[str, Meta(description="Server that e-mail is sent by; empty: none is sent.")] = ""
+    smtp_port: Annotated[int, Meta(description="Port of that server; 465 for implicit TLS.", ge=1, le=65535)] = 587
+    smtp_tls: Annotated[str, Meta(description="Encryption: starttls, implicit, or none (a relay on this machine).")] = (
+        "starttls"
+    )
+    smtp_user: Annotated[str, Meta(description="Name to sign in there with; empty: none.")] = ""
+    smtp_password: Annotated[str, Meta(description="Password to sign in there with.")] = ""
+    smtp_from: Annotated[str, Meta(description="Sender of e-mail: `Tandem <tandem@example.com>`.")] = ""
+    smtp_ca: Annotated[
+        str, Meta(description="File of certificates to check that server by; empty: those of the machine.")
+    ] = ""
+    oidc_issuer: Annotated[
+        str,
+        Meta(description="Address of an OpenID provider to sign in with: `https://login.example.com`; empty: none."),
+    ] = ""
+    oidc_client: Annotated[str, Meta(description="Client id that the provider gave to Tandem.")] = ""
+    oidc_secret: Annotated[str, Meta(description="Client secret that the provider gave to Tandem.")] = ""
+    oidc_name: Annotated[str, Meta(description="What the button on the sign-in page calls the provider.")] = "OpenID"
+    oidc_role: Annotated[
+        str, Meta(description="Role of users whom the provider knows and Tandem does not; empty: they are refused.")
+    ] = ""
+    log: Annotated[str, Meta(description="Least severe log level: debug, info, warning, error.")] = "info"
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.data).resolve()
+
+    @property
+    def events_dsn(self) -> str:
+        return self.events or f"chdb:///{self.folder / 'events'}"
+
+    @property
+    def records_dsn(self) -> str:
+        return self.records or f"sqlite:///{self.folder / 'records.db'}"
+
+    @property
+    def base_url(self) -> str:
+        return (self.url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+def load(environ: dict[str, str] | None = None) -> Config:
+    """The settings of this process; `PORT` is understood too.
+
+    raises   UserError naming the variable when a value does not fit
+    """
+    env = dict(os.environ) if environ is None else environ
+    if env.get("PORT"):
+        env.setdefault(PREFIX + "PORT", env["PORT"])
+    given = {name: env[PREFIX + name.upper()] for name in Config.__struct_fields__ if env.get(PREFIX + name.upper())}
+    try:
+        return msgspec.convert(given, Config, strict=False)
+    except msgspec.ValidationError as error:
+        name = str(error).rpartition("$.")[2].strip("`") or "?"
+        raise UserError(
+            f"{PREFIX}{name.upper()} does not fit: {error}.", "Look the setting up in docs/settings.md and mend it."
+        ) from error

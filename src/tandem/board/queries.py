@@ -1,0 +1,305 @@
+"""From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
+from tandem.changes import store as changes
+from tandem.changes.model import Change
+from tandem.core.context import Context
+from tandem.core.query import Filter, Question, Result, Value
+from tandem.metrics.address import Address
+from tandem.metrics.ask import series
+from tandem.metrics.breakdown import splits_of
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.chance import with_cases
+from tandem.metrics.comparison import (
+    Compared,
+    Reason,
+    Rows,
+    compared,
+    measured_since,
+    reason_known,
+    recounting,
+    share_of,
+)
+from tandem.metrics.metric import Metric, Unit
+
+LIVE_MINUTES, LAST_MINUTES = 30, 5
+MOST_SUGGESTED = 50
+HOME_FIGURES = {
+    "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
+    "actions": "collect.actions", "deals": "crm.leads", "ad_days": "ads.clicks", "ad_visits": "ads.visits",
+}  # fmt: skip
+"""What counts the values of a dimension, by the view that knows it."""
+
+AMOUNTS = (Unit.COUNT, Unit.MONEY)
+Points = list[tuple[Any, Value]]
+
+
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
+    """One figure over time, against its comparison, with the changes of that time and their place among the points."""
+
+    figure: str
+    step: str
+    value: Value
+    compared: Compared
+    points: Points
+    before: Points
+    changes: list[tuple[int, Change]]
+    is_partial: bool
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """How a reader wants a table: named in their language, sorted, searched, and how much of it."""
+
+    name: Callable[[str, str], str]
+    most: int = 10
+    sort: str = ""
+    is_rising: bool = False
+    search: str = ""
+
+
+def board_tiles(ctx: Context, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:
+    """The five groups in the order of the lens, each with the tiles its reader may see; `done` are to be marked."""
+    tiles = {tile.figure.id: tile for tile in tiles_of(ctx, address, address.readable(BOARD_FIGURES), done)}
+    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures if f in tiles]) for g in ORDER[address.lens]]
+
+
+def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
+    trend = address.question(with_cases(figures), (address.period.step,))
+    result = ctx.runner.ask(msgspec.structs.replace(trend, with_whole=True))
+    went = compared(ctx, address, figures, result.total)
+    tiles = []
+    for f in figures:
+        first = measured_since(ctx, address.site, f)
+        points = measured(begun(series(trend, result, f), address), first, address.period.step)
+        if result.total[f] is None:
+            points = unknown(points)
+        marks = [(i, c.title) for i, c in placed(done, points, address)]
+        tiles.append(
+            Tile(
+                figure=FIGURES[f], value=result.total[f], compared=went[f], trend=points,
+                line=sparkline(points, marks, address.is_partial, FIGURES[f].unit in AMOUNTS),
+            )
+        )  # fmt: skip
+    return tiles
+
+
+def begun(points: Points, address: Address) -> Points:
+    """The points that have begun; days to come are not zero."""
+    now = clock.now()
+    today = now.astimezone(ZoneInfo(address.site.zone)).date()
+    return [p for p in points if (p[0] <= now if isinstance(p[0], datetime) else p[0] <= today)]
+
+
+def measured(points: Points, first: date | None, step: str) -> Points:
+    """The points with none for steps that were over before anything was measured: those are not zero.
+
+    first   the first measured day; None where nothing was measured yet
+    """
+    if first is None:
+        return unknown(points)
+    start = {"week": first - timedelta(days=first.weekday()), "month": first.replace(day=1)}.get(step, first)
+    return [(at, value if (at.date() if isinstance(at, datetime) else at) >= start else None) for at, value in points]
+
+
+def unknown(points: Points) -> Points:
+    """The points of a figure that cannot be told, as conversions before a main goal is chosen: no line of zeros."""
+    return [(at, None) for at, _ in points]
+
+
+def robots(ctx: Context, address: Address) -> int:
+    """How many visits of the period were robots' and are left out of the page."""
+    if address.with_bots:
+        return 0
+    question = msgspec.structs.replace(address.question(("collect.bot_visits",)), with_bots=True)
+    return int(ctx.runner.ask(question).total["collect.bot_visits"] or 0)
+
+
+def placed(done: list[Change], points: Points, address: Address) -> list[tuple[int, Change]]:
+    """Changes beside the point of the time chart they fall on, oldest first."""
+    zone, found = ZoneInfo(address.site.zone), []
+    for change in reversed(done):
+        at = change.at.astimezone(zone)
+        place = sum(1 for bucket, _ in points if bucket <= (at if isinstance(bucket, datetime) else at.date()))
+        if place:
+            found.append((place - 1, change))
+    return found
+
+
+def chart(ctx: Context, address: Address, figure: str) -> Chart:
+    """One figure over the period and over what it is compared with."""
+    step = address.period.step if address.period.step in splits_of(figure) else "day"
+    now = msgspec.structs.replace(address.question(with_cases((figure,)), (step,)), with_whole=True)
+    before = address.question((figure,), (step,), address.before) if address.before else None
+    results = ctx.runner.ask_all([now, before] if before else [now])
+    total, first = results[0].total[figure], measured_since(ctx, address.site, figure)
+    points = measured(begun(series(now, results[0], figure), address), first, step)
+    earlier = measured(series(before, results[1], figure), first, step) if before else []
+    if total is None:
+        points, earlier = unknown(points), earlier if any(v for _, v in earlier) else unknown(earlier)
+    went = compared(ctx, address, (figure,), results[0].total)[figure]
+    return Chart(
+        figure=figure,
+        step=step,
+        value=total,
+        compared=went,
+        points=points,
+        before=earlier,
+        changes=placed(changes_of(ctx, address), points, address),
+        is_partial=address.is_partial,
+    )
+
+
+def largest_channel(ctx: Context, address: Address, name: str) -> tuple[str, Value] | None:
+    """The channel that brings most of a figure, and how much; None for what is no amount, or where one is shown."""
+    figure = FIGURES[name]
+    is_amount = isinstance(figure, Metric) and figure.unit in AMOUNTS
+    if not is_amount or "channel" not in splits_of(name) or address.is_one("channel"):
+        return None
+    rows = [
+        (row.figures[name] or 0, str(row.key[0]))
+        for row in ctx.runner.ask(address.question((name,), ("channel",))).rows
+    ]
+    most, channel = max(rows, default=(0, ""))
+    return (channel, most) if most > 0 else None
+
+
+def changes_of(ctx: Context, address: Address) -> list[Change]:
+    return changes.between(ctx.database, address.site, address.period.since, address.period.until)
+
+
+def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> Table:
+    """The rows of a table with their comparison, largest first unless the reader wants another order."""
+    first, state = kind.figures[0], ctx.offers.recounted(address.site)
+    reason = reason_known(ctx, address, first, state, by=(kind.by,))
+    spans = [address.period] + ([address.before] if address.before and reason is None else [])
+    asked = tuple(dict.fromkeys((*kind.figures, *with_cases((first,)))))
+    questions = [_of_table(address.question(asked, (kind.by,), span), kind) for span in spans]
+    wholes = [] if questions[0].with_whole else [address.question((first,), (), span) for span in spans]
+    answers = ctx.runner.ask_all([*questions, *wholes])
+    results = answers[: len(spans)]
+    judge, names = Rows(ctx, address, first, reason), names_of(ctx, address.site, kind.by)
+    judge.know([answer.total.get(first) for answer in answers[-len(spans) :]])
+    shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
+    anew = tuple(f for f, share in shares.items() if share is not None)
+    table = _table(kind, results, reading, names, judge, reason)
+    return msgspec.structs.replace(table, recounting=shares[anew[0]] if anew else None, recounted=anew)
+
+
+def _of_table(question: Question, kind: TableKind) -> Question:
+    """The question as this table narrows it; only one that it does not narrow tells the whole of its rows as well."""
+    return msgspec.structs.replace(
+        question,
+        with_bots=question.with_bots or kind.with_bots,
+        where=(*question.where, *kind.extra),
+        with_whole=not (kind.extra or kind.with_bots),
+    )
+
+
+def _table(
+    kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str], judge: Rows, reason: Reason | None
+) -> Table:
+    first = kind.figures[0]
+    rows = [r for r in results[0].rows if r.figures[first]]
+    largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
+    lines = [
+        Line(
+            key=row.key,
+            label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
+            values=[row.figures[f] for f in kind.figures],
+            share=(row.figures[first] or 0) / largest,
+        )
+        for row in rows
+    ]
+    if reading.search:
+        wanted = reading.search.casefold()
+        lines = [line for line in lines if wanted in line.label.casefold() or wanted in str(line.key[0]).casefold()]
+    sort = reading.sort if reading.sort in (*kind.figures, "label") else first
+    shown = _sorted(lines, kind.figures, sort, reading.is_rising)[: reading.most]
+    if len(results) > 1:
+        now, before = ({r.key: r.figures for r in result.rows} for result in results)
+        shown = [
+            msgspec.structs.replace(line, compared=judge.compared(now[line.key], before.get(line.key, {})))
+            for line in shown
+        ]
+    return Table(
+        id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
+        rows=shown,
+        total=len(lines), drill=kind.drill, sort=sort, is_rising=reading.is_rising, search=reading.search,
+        reason=reason,
+    )  # fmt: skip
+
+
+def _sorted(lines: list[Line], figures: tuple[str, ...], sort: str, is_rising: bool) -> list[Line]:
+    """Lines by one column; those without a value stand last either way."""
+    if sort == "label":
+        return sorted(lines, key=lambda line: line.label.casefold(), reverse=not is_rising)
+    place = figures.index(sort)
+    known = [line for line in lines if line.values[place] is not None]
+    known.sort(key=lambda line: line.values[place] or 0, reverse=not is_rising)
+    return known + [line for line in lines if line.values[place] is None]
+
+
+def names_of(ctx: Context, site: Site, by: str) -> dict[str, str]:
+    """Names to show instead of ids: goals are numbers in the store."""
+    return ctx.offers.goal_names(site) if by == "goal" else {}
+
+
+def suggested(ctx: Context, address: Address, by: str, search: str) -> list[tuple[str, str]]:
+    """The commonest values of a dimension in the period shown, as (value, name it goes by where it has one)."""
+    figure = HOME_FIGURES.get(DIMENSIONS[by].home)
+    if figure is None:
+        return []
+    question = msgspec.structs.replace(address.question((figure,), (by,)), where=())
+    if by in ("bot", "bot_name"):
+        question = msgspec.structs.replace(question, with_bots=True, where=(Filter("bot", "is_not", ("",)),))
+    names, wanted = names_of(ctx, address.site, by), search.casefold()
+    values = [str(r.key[0]) for r in ctx.runner.ask(question).rows if r.figures[figure]]
+    found = [(v, names.get(v, "")) for v in values if wanted in v.casefold() or wanted in names.get(v, "").casefold()]
+    return found[:MOST_SUGGESTED]
+
+
+def _crowded(pages: Result, visitors: Value) -> str:
+    """The page that more than half of several visitors saw; none where they are spread, or where there is but one."""
+    rows = [(row.figures["collect.page_visitors"] or 0, str(row.key[0])) for row in pages.rows]
+    most, page = max(rows, default=(0, ""))
+    return page if visitors and visitors > 1 and most > visitors / 2 else ""
+
+
+def live(ctx: Context, site: Site, now: datetime) -> dict[str, Any]:
+    """The last half hour: visitors a minute, pages, channels and countries of now."""
+    until = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
+    since = until - timedelta(minutes=LIVE_MINUTES)
+
+    def question(figures: tuple[str, ...], by: tuple[str, ...] = ()) -> Question:
+        return Question(site=site.id, zone=site.zone, figures=figures, since=since, until=until, by=by)
+
+    minutes = question(("collect.page_visitors", "collect.pageviews"), ("minute",))
+    fives = (question(("collect.page_visitors",)), question(("collect.page_visitors",), ("page",)))
+    last, last_pages = (msgspec.structs.replace(q, since=until - timedelta(minutes=LAST_MINUTES)) for q in fives)
+    splits = {"page": question(("collect.page_visitors", "collect.pageviews"), ("page",))}
+    for by in ("channel", "country", "device"):
+        splits[by] = question(("collect.page_visitors", "collect.pageviews"), (by,))
+    splits["action"] = question(("collect.actions",), ("action",))
+    total = question(("collect.page_visitors", "collect.pageviews", "collect.actions", "collect.conversions"))
+    answers = ctx.runner.ask_all([total, minutes, last, last_pages, *splits.values()])
+    now_here = answers[2].total["collect.page_visitors"]
+    return {
+        "recounting": recounting(ctx, site, ("collect.conversions",)),
+        "total": answers[0].total,
+        "minutes": series(minutes, answers[1], "collect.page_visitors"),
+        "last": now_here,
+        "crowded": _crowded(answers[3], now_here),
+        "splits": {
+            by: [(str(r.key[0]), next(iter(r.figures.values()))) for r in a.rows[:8]]
+            for by, a in zip(splits, answers[4:], strict=True)
+        },
+    }

@@ -1,0 +1,203 @@
+"""Call detail records of an exchange brought in as a file, on the page or by the command line."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base import log, progress
+from tandem.base.errors import UserError
+from tandem.calls import store
+from tandem.calls.model.call import CallFact
+from tandem.calls.sources import asterisk
+from tandem.connections.store import connections_of
+from tandem.core.context import Context
+from tandem.imports.spill import Spill
+from tandem.imports.text import NotText, encoding_of, first_lines, line_count
+
+MOST_ROWS, MOST_PROBLEMS = 200_000, 50
+LARGEST_FILE = 64 << 20
+PART = 1 << 20
+"""How much of a file is looked at together, about."""
+
+_log = log.get("calls")
+
+
+class Hints(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person says of a file.
+
+    zone         of its moments; empty: the site's
+    region       country of numbers without a country code, two letters
+    connection   whose exchange it is: calls heard over that line are the same ones; 0: of no connection
+    """
+
+    zone: str = ""
+    region: str = ""
+    connection: int = 0
+
+
+class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file holds and what became of it. With problems nothing of it is kept.
+
+    inside     rows of calls between extensions, and of legs that tell nothing new: left out
+    outcomes   how many calls ended how; only of incoming ones
+    """
+
+    rows: int
+    calls: int
+    fresh: int
+    known: int
+    outgoing: int
+    inside: int
+    outcomes: dict[str, int]
+    first: datetime | None
+    last: datetime | None
+    problems: list[asterisk.Problem]
+    refused: int
+    is_dry: bool
+
+
+def hints_of(ctx: Context, site: Site, given: dict[str, Any]) -> Hints:
+    """What was said of a file; left out, the site's only exchange is taken for the one that wrote it.
+
+    raises   UserError when it does not fit
+    """
+    zone, region, number = (str(given.get(name) or "").strip() for name in ("zone", "region", "connection"))
+    if zone:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise UserError(
+                "“%(value)s” is not a time zone.", "Write it like Europe/Warsaw.", value=zone[:40]
+            ) from error
+    if region and not (len(region) == 2 and region.isalpha() and region.isascii()):
+        raise UserError("“%(value)s” is not a country.", "Write two letters, like PL.", value=region[:40])
+    exchanges = {
+        connection.id: connection
+        for connection in connections_of(ctx, site, "calls")
+        if connection.system == "asterisk"
+    }
+    if number not in ("", "0") and not (number.isdecimal() and int(number) in exchanges):
+        raise UserError("There is no such exchange.", "Choose a connection to Asterisk of this site.", status=404)
+    chosen = int(number) if number else next(iter(exchanges)) if len(exchanges) == 1 else 0
+    own = exchanges[chosen].setting("region") if chosen else ""
+    return Hints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
+
+
+def bring_in(ctx: Context, site: Site, path: Path, hints: Hints, is_dry: bool) -> ImportResult:
+    """Read a file of call detail records and, unless it is a dry run or has problems, keep its calls.
+
+    The whole file is read before anything is kept. The same file twice changes nothing.
+    raises   UserError when it is no such file
+    """
+    began = time.perf_counter()
+    with ExitStack() as open_files:
+        parts = [open_files.enter_context(Spill(CallFact)) for _ in range(1 + path.stat().st_size // PART)]
+        with progress.part(0, 1 if is_dry else 0.3):
+            problems, rows = _read(path, hints, site, parts)
+        lookeds = [_look(ctx, site, part) for part in parts]
+        told_of = sum(map(len, parts))
+        if not is_dry and not problems:
+            progress.for_good()
+            with progress.part(0.3, 1):
+                _keep(ctx, site, parts, hints)
+    calls, known = sum(one.calls for one in lookeds), sum(one.known for one in lookeds)
+    _log.info(
+        "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - known,
+        problems=len(problems), is_dry=is_dry, took_ms=round((time.perf_counter() - began) * 1000),
+    )  # fmt: skip
+    outcomes = sum((one.outcomes for one in lookeds), Counter[str]())
+    moments = [at for one in lookeds for at in (one.first, one.last) if at]
+    return ImportResult(
+        rows=rows, calls=calls, fresh=calls - known, known=known, outgoing=sum(one.outgoing for one in lookeds),
+        inside=rows - told_of - len(problems), outcomes=dict(outcomes.most_common()),
+        first=min(moments, default=None), last=max(moments, default=None),
+        problems=problems[:MOST_PROBLEMS], refused=len(problems), is_dry=is_dry,
+    )  # fmt: skip
+
+
+def _keep(ctx: Context, site: Site, parts: list[Spill[CallFact]], hints: Hints) -> None:
+    """Block by block, so that a large file costs no memory; what a crash leaves out comes when the file comes again."""
+    calls = list[tuple[datetime, int]]()
+    for number, part in enumerate(parts):
+        with progress.part(0.3 * number / len(parts), 0.3 * (number + 1) / len(parts)):
+            calls += store.put(ctx, site, part, hints.region)
+    with progress.part(0.3, 1):
+        store.credit_all(ctx, site, calls)
+
+
+class _Looked(NamedTuple):
+    """What a part of the calls comes to."""
+
+    calls: int
+    known: int
+    outgoing: int
+    outcomes: Counter[str]
+    first: datetime | None
+    last: datetime | None
+
+
+def _look(ctx: Context, site: Site, part: Spill[CallFact]) -> _Looked:
+    calls = store.joined(site, part)
+    moments = [fact.at for fact in part]
+    return _Looked(
+        calls=len(calls), known=store.known_of(ctx, site, [store.call_key(site, call) for call in calls]),
+        outgoing=sum(call.direction == "out" for call in calls),
+        outcomes=Counter(str(call.outcome) for call in calls if call.direction == "in"),
+        first=min(moments, default=None), last=max(moments, default=None),
+    )  # fmt: skip
+
+
+def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[asterisk.Problem], int]:
+    """Sets the calls down, all rows of one call in the same part; returns the problems and how many rows there are."""
+    try:
+        encoding, count = encoding_of(path, otherwise="cp1252"), line_count(path)
+        if not any(line.strip() for line in first_lines(path, encoding)):
+            raise UserError("The file is empty.", "Take Master.csv, or export the table cdr with its header.")
+        if count > MOST_ROWS:
+            raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+        problems, rows = list[asterisk.Problem](), 0
+        with path.open(encoding=encoding, errors="replace", newline="") as lines:
+            for found in asterisk.records(lines, hints.zone):
+                rows += 1
+                progress.at(rows, count)
+                if isinstance(found, asterisk.Problem):
+                    problems.append(found)
+                elif found is not None:
+                    fact = msgspec.structs.replace(found, ref=f"{hints.connection}:{found.ref}")
+                    parts[store.call_key(site, fact) % len(parts)].add(fact)
+        return problems, rows
+    except NotText as error:
+        raise UserError("This is no CSV file.", "Take Master.csv, or export the table cdr as CSV.") from error
+
+
+def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
+    """Bring `args["file"]` into the site `args["site"]`; gives lines to print, and how many problems there were.
+
+    raises   UserError when there is no such file or site, or it is no file of calls
+    """
+    path = Path(args["file"])
+    if not path.is_file():
+        raise UserError("%(path)s is not there.", "Check the path.", path=path)
+    if path.stat().st_size > LARGEST_FILE:
+        raise UserError("%(file)s is larger than 64 MB.", "Bring it in parts.", file=path.name)
+    ctx.forget_sites()
+    site = ctx.sites().get(args["site"])
+    if site is None:
+        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
+    tell(0.0, f"reading {path.name}")
+    result = bring_in(ctx, site, path, hints_of(ctx, site, args), is_dry=bool(args.get("dry_run")))
+    if result.problems:
+        lines = [f"{path.name}, line {p.line}: {p}" for p in result.problems]
+        return {"lines": [*lines, "Nothing was brought in."], "problems": result.refused}
+    counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.known:,} known."
+    more = f"{result.outgoing:,} of them to others; {result.inside:,} rows between extensions left out."
+    end = ["Nothing was changed: this was a dry run."] if result.is_dry else []
+    return {"lines": [counts, more, *end], "problems": 0}

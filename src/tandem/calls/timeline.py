@@ -1,0 +1,52 @@
+"""The calls of one person, for their profile."""
+
+from collections.abc import Sequence
+from datetime import UTC
+
+from tandem.accounts.model import Site
+from tandem.calls.store import CERTAIN, SQL
+from tandem.core.context import Context
+from tandem.core.slice import TimelineEntry
+
+MOST = 500
+TITLES = {
+    "answered": "Call",
+    "missed": "Missed call",
+    "busy": "Call to a busy line",
+    "failed": "Failed call",
+    "voicemail": "Voicemail",
+    "ringing": "Call without an end",
+}
+
+
+def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEntry]:
+    """The calls from and to these phones, and those that are certain to come from a visit of these browsers."""
+    params = {"site": site.id, "nodes": list(nodes), "certain": CERTAIN, "most": MOST}
+    answer = ctx.warehouse.ask(SQL["calls_of"], params)
+    return [_moment(dict(zip(answer.names, row, strict=True))) for row in answer.rows]
+
+
+def _moment(row: dict[str, object]) -> TimelineEntry:
+    is_out = row["direction"] == "out"
+    facts = [
+        ("Line", row["line"]),
+        ("Talk time", f"{row['talk_s']} s" if row["talk_s"] else ""),
+        ("Operator", row["operator"]),
+        ("Tag", row["tag"]),
+        *([] if is_out else _source(row)),
+    ]
+    title = "Call to them" if is_out else TITLES[str(row["outcome"])]
+    told = tuple((label, str(value)) for label, value in facts if value)
+    return TimelineEntry(at=row["at"].replace(tzinfo=UTC), kind="call", title=title, facts=told)  # type: ignore[attr-defined]
+
+
+def _source(row: dict[str, object]) -> list[tuple[str, object]]:
+    if not row["channel"]:
+        return []
+    return [
+        ("Channel", row["channel"]),
+        ("Source", row["source"]),
+        ("Campaign", row["campaign"]),
+        ("Keyword", row["term"]),
+        ("Certainty", f"{float(str(row['certainty'])):.0%}"),
+    ]

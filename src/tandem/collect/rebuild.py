@@ -1,0 +1,163 @@
+"""Healing: better rules, other goals or hosts reach back over all history, because the raw facts were kept.
+
+Visits are derived again range by range of visitor ids; after a stop the work goes on where it was.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sqlalchemy import delete, insert, select, update
+
+from tandem.accounts.model import Site
+from tandem.base import clock, log
+from tandem.base.database import Database
+from tandem.collect import store
+from tandem.collect.model.rules import RULES_VERSION, Rules, load_rules
+from tandem.collect.tables import healings as t
+from tandem.core.context import Context
+from tandem.core.slice import Recount
+
+RANGES = 32
+LOOK_AGAIN_S = 600.0
+_log = log.get("collect")
+
+
+def made_with(db: Database, site: Site) -> str:
+    """What visits of this site depend on beside their facts: rules, own hosts, currency, and the goals."""
+    goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
+    return f"{_base(site)}{_hashed(goals)}"
+
+
+def _base(site: Site) -> str:
+    return f"{RULES_VERSION}-{_hashed((sorted(site.names), site.currency))}"
+
+
+def _hashed(value: object) -> str:
+    return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
+
+
+def _made_with_once(db: Database, site: Site) -> str:
+    """The same as versions up to 0.2.0 wrote it, which gave all parts one hash."""
+    goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
+    text = repr((RULES_VERSION, goals, sorted(site.names), site.currency))
+    return f"{RULES_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+ALL = "+all"
+"""What is put behind `made_with` while all visits are derived again, and not their goals only."""
+
+
+def _is_of_now(db: Database, site: Site, made: str) -> bool:
+    return made.removesuffix(ALL) in (made_with(db, site), _made_with_once(db, site))
+
+
+def is_rebuilt(db: Database, site: Site) -> bool:
+    """Whether all visits of this site were made with the rules and goals of now."""
+    row = _row(db, site)
+    return row is not None and row.done_at is not None and _is_of_now(db, site, row.made_with)
+
+
+def _row(db: Database, site: Site) -> Any:
+    with db.read() as c:
+        return c.execute(select(t).where(t.c.site_id == site.id)).first()
+
+
+def note_rebuilt(db: Database, site: Site) -> None:
+    """Say that there is nothing to heal: the site is new, or everything was just derived."""
+    _note(db, site, made_with(db, site), RANGES)
+    with db.write() as c:
+        c.execute(update(t).where(t.c.site_id == site.id).values(done_at=clock.now()))
+
+
+def rebuild(
+    ctx: Context, site: Site, tell: Callable[[float], Any] = lambda share: None, rules: Rules | None = None
+) -> int:
+    """Derive all visits of a site again with the rules and goals of now; returns how many ranges were left to do.
+
+    tell   is called with the share done, 0 to 1
+    """
+    db = ctx.database
+    first, made = _left_off(db, site)
+    if first == 0:
+        store.conclude_again(ctx.warehouse, site, rules or load_rules())
+    goals = store.goals_of(db, site)
+    ranges = store.visitor_ranges(RANGES)
+    for i in range(first, RANGES):
+        tell(i / RANGES)
+        with ctx.loading:  # a backup sees ranges whole
+            store.derive_all(ctx.warehouse, site, *ranges[i], goals)
+        _note(db, site, made, i + 1)
+    with db.write() as c:
+        done = {"done_at": clock.now(), "made_with": made.removesuffix(ALL)}
+        c.execute(update(t).where(t.c.site_id == site.id).values(**done))
+    tell(1.0)
+    _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=RULES_VERSION)
+    return RANGES - first
+
+
+def recounted(ctx: Context, site: Site) -> Recount | None:
+    """How far visits are derived again with the rules and goals of now; None if they all are."""
+    row = _row(ctx.database, site)
+    if row is None:
+        return None
+    if not _is_of_now(ctx.database, site, row.made_with):
+        return Recount(share=0.0, is_all=_is_all(site, row.made_with))
+    if row.done_at is not None:
+        return None
+    return Recount(share=row.next_range / row.ranges, is_all=row.made_with.endswith(ALL))
+
+
+def _is_all(site: Site, made: str) -> bool:
+    """Whether more than goals has changed since; what an older version wrote does not tell, so it may have."""
+    return made.endswith(ALL) or not made.startswith(_base(site))
+
+
+def rebuild_where_needed(ctx: Context) -> None:
+    """Heal every site whose visits were made with other rules or goals."""
+    for site in ctx.sites().values():
+        _choose_main(ctx, site)
+        if is_rebuilt(ctx.database, site):
+            continue
+        if store.has_events(ctx.warehouse, site):
+            rebuild(ctx, site)
+        else:
+            note_rebuilt(ctx.database, site)
+
+
+class LookedFor(dict[int, float]):
+    """When the main goal of a site was last looked for, in seconds of the monotonic clock."""
+
+
+def _choose_main(ctx: Context, site: Site) -> None:
+    """Look every ten minutes for the goal that orders reach, on a site without a main goal."""
+    looked = ctx.state(LookedFor)
+    if time.monotonic() - looked.get(site.id, -LOOK_AGAIN_S) >= LOOK_AGAIN_S:
+        looked[site.id] = time.monotonic()
+        store.choose_main_by_orders(ctx.warehouse, ctx.database, site)
+
+
+def _left_off(db: Database, site: Site) -> tuple[int, str]:
+    """The range to go on with (0 when there is no unfinished healing of the same kind), and what is noted of it."""
+    row, now = _row(db, site), made_with(db, site)
+    if row is not None and row.done_at is None and _is_of_now(db, site, row.made_with):
+        return int(row.next_range), str(row.made_with)
+    made = now + (ALL if row is None or _is_all(site, row.made_with) else "")
+    _note(db, site, made, 0)
+    return 0, made
+
+
+def _note(db: Database, site: Site, made: str, next_range: int) -> None:
+    with db.write() as c:
+        c.execute(delete(t).where(t.c.site_id == site.id))
+        c.execute(
+            insert(t).values(
+                site_id=site.id,
+                made_with=made,
+                next_range=next_range,
+                ranges=RANGES,
+                begun_at=clock.now(),
+                done_at=None,
+            )
+        )

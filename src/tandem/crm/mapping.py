@@ -1,0 +1,174 @@
+"""Another mapping tried on the records that are known: what would change, and making it so."""
+
+from collections import Counter
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base import log
+from tandem.connections.model import Connection
+from tandem.core.context import Context
+from tandem.crm import records, store
+from tandem.crm.model.deal import DealFact, Problem, StageKind
+from tandem.crm.model.mapping import Mapping as Mapped
+from tandem.crm.model.mapping import read, stage_key
+from tandem.crm.records import Chosen
+
+SHOWN = 10
+MADE = (
+    "stage_kind", "amount", "currency", "refunded", "cost", "source_text", "utm_source", "utm_medium", "utm_campaign",
+    "utm_term", "utm_content", "click", "client", "phones", "emails", "lost_reason", "responsible",
+)  # fmt: skip
+"""What of a record a mapping decides, in the order in which changes are shown."""
+HIDDEN = ("phones", "emails")
+_log = log.get("crm")
+
+
+class Change(NamedTuple):
+    """One field of one record: as it is, and as it would be."""
+
+    field: str
+    before: str
+    after: str
+
+
+class Row(NamedTuple):
+    """A record that would change."""
+
+    kind: str
+    ref: str
+    changes: list[Change]
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """What another mapping would change.
+
+    known      records that are known, `records` of them kept as they came; only these could be tried
+    changed    records that would change; `fields` says how many per field, `rows` are the first of them
+    kinds      meaning -> records before and after, by the stage that each stands in now
+    qualified, leads   leads that have ever been qualified, before and after, of so many, by all stages ever seen
+    absent     fields of the CRM that no kept record has: they are filled when the records are fetched again
+    """
+
+    known: int
+    records: int
+    changed: int
+    fields: list[tuple[str, int]]
+    rows: list[Row]
+    kinds: list[tuple[str, int, int]]
+    qualified: tuple[int, int]
+    leads: int
+    absent: list[str]
+    problems: list[Problem]
+
+    @property
+    def needs_fetch(self) -> bool:
+        """Whether the records must be fetched again before the mapping says everything."""
+        return bool(self.absent) or self.records < self.known
+
+
+def merged(default: Mapped, chosen: Chosen) -> Mapped:
+    """The system's own mapping with what a person chose on top."""
+    return Mapped(fields={**default.fields, **chosen.fields}, stages=chosen.stages, revision=chosen.revision)
+
+
+def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, chosen: Chosen) -> Trial:
+    """Read every kept record by both mappings and compare; nothing is changed."""
+    old, new = merged(default, records.chosen_for(ctx, connection.id)), merged(default, chosen)
+    fields, befores, afters = Counter[str](), Counter[str](), Counter[str]()
+    rows, problems, seen, count, changed = list[Row](), list[Problem](), set[str](), 0, 0
+    for raws in records.each(ctx, connection.id):
+        for raw in raws:
+            count += 1
+            seen.update(raw)
+            (was, _), (now, found) = (read(m, raw, connection.system, site.tz) for m in (old, new))
+            problems += found[: max(0, SHOWN - len(problems))]
+            if was is None or now is None:
+                continue
+            befores[str(was.stage_kind)] += 1
+            afters[str(now.stage_kind)] += 1
+            changes = _changes(was, now)
+            changed += bool(changes)
+            fields.update(change.field for change in changes)
+            if changes and len(rows) < SHOWN:
+                rows.append(Row(now.kind, now.id, changes))
+    named = {name for theirs in chosen.fields.values() for name in theirs}
+    leads, *qualified = _qualified(ctx, site, connection, new)
+    return Trial(
+        known=len(_known(ctx, site, connection)), records=count, changed=changed,
+        fields=[(name, fields[name]) for name in MADE if fields[name]], rows=rows,
+        kinds=[(kind, befores[kind], afters[kind]) for kind in map(str, StageKind)],
+        qualified=(qualified[0], qualified[1]), leads=leads, absent=sorted(named - seen) if count else [],
+        problems=problems,
+    )  # fmt: skip
+
+
+def _changes(was: DealFact, now: DealFact) -> list[Change]:
+    changes = []
+    for name in MADE:
+        before, after = getattr(was, name), getattr(now, name)
+        if before != after:
+            changes.append(Change(name, _shown(name, before), _shown(name, after)))
+    return changes
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value as it may be shown: of phones and e-mails only their ends."""
+    if isinstance(value, tuple):
+        return ", ".join(f"…{text[-3:]}" if name in HIDDEN else text for text in value)
+    if isinstance(value, Decimal):
+        value = f"{value:f}".rstrip("0").rstrip(".") if value else "0"
+    return "" if value is None else str(value)[:100]
+
+
+def standing(ctx: Context, site: Site, connection: Connection) -> tuple[int, int]:
+    """Leads that this connection told of, and those of them that have ever been qualified."""
+    leads, before, _ = _qualified(ctx, site, connection, Mapped(fields={}))
+    return leads, before
+
+
+def _known(ctx: Context, site: Site, connection: Connection) -> list[int]:
+    return [row["deal"] for row in store.asked(ctx, "deals_of", site, connection=connection.id)]
+
+
+def _qualified(ctx: Context, site: Site, connection: Connection, new: Mapped) -> tuple[int, int, int]:
+    """Leads, and those that have ever been qualified: now, and by the new meanings of the stages they have been in."""
+    leads = before = after = 0
+    for row in store.asked(ctx, "leads_stages", site, connection=connection.id):
+        means = {_meaning(new, row["kind"], stage, told) for stage, told in row["seen"]}
+        leads += row["records"]
+        before += row["records"] * bool({told for _, told in row["seen"]} & {"qualified", "won"})
+        after += row["records"] * bool(means & {"qualified", "won"})
+    return leads, before, after
+
+
+def _meaning(mapping: Mapped, kind: str, stage: str, told: str) -> str:
+    return mapping.stages.get(stage_key(kind, stage), told)
+
+
+def apply(ctx: Context, site: Site, connection: Connection, default: Mapped) -> int:
+    """Read everything known by the newest mapping; returns the records read. Cut off, it may be run again."""
+    chosen = records.chosen_for(ctx, connection.id)
+    mapping, count = merged(default, chosen), 0
+    _rename_stages(ctx, site, connection, mapping)
+    for raws in records.each(ctx, connection.id):
+        facts = [fact for raw in raws if (fact := read(mapping, raw, connection.system, site.tz)[0]) is not None]
+        count += store.record(ctx, site, connection.id, facts, mapping.revision)
+    records.mark_applied(ctx, connection.id, chosen.revision)
+    _log.info("crm.mapping_applied", connection=connection.id, revision=chosen.revision, records=count)
+    return count
+
+
+def _rename_stages(ctx: Context, site: Site, connection: Connection, mapping: Mapped) -> None:
+    """Give the stages that records were in before the meaning that these stages have now."""
+    if not mapping.stages:
+        return
+    keys = list(mapping.stages)
+    rows = [
+        (site.id, r["deal"], r["node"], r["at"], r["stage"], mapping.stages[stage_key(r["kind"], r["stage"])],
+         mapping.revision)
+        for r in store.asked(ctx, "steps_of", site, connection=connection.id, stages=keys)
+    ]  # fmt: skip
+    store.keep_steps(ctx, [row for row in rows if row[5] in tuple(StageKind)])

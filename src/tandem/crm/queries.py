@@ -1,0 +1,154 @@
+"""What the page asks: figures of the catalogue in total and by a split, stages, and what is owed."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.warehouse import sql_text
+from tandem.connections.model import Connection
+from tandem.core.context import Context
+from tandem.crm import store
+from tandem.crm.model.mapping import stage_key
+from tandem.crm.records import Chosen
+from tandem.crm.sources.api import Stage
+from tandem.metrics.address import Address
+
+HERE = Path(__file__).parent
+TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",
+         "crm.time_to_win", "crm.margin")  # fmt: skip
+HEADLINE = (
+    *TILES,
+    "crm.deals",
+    "crm.qualified",
+    "crm.sourceless",
+    "crm.sourceless_share",
+    "crm.unpriced",
+    "crm.costed_share",
+)
+COLUMNS = (
+    "crm.leads",
+    "crm.qualified",
+    "crm.qualified_rate",
+    "crm.won",
+    "crm.revenue",
+    "crm.average_deal",
+    "crm.win_rate",
+)
+SPLITS = {
+    "channel": ("Channels", "source"),
+    "source": ("Sources", "campaign"),
+    "campaign": ("Campaigns", "term"),
+    "term": ("Keywords", ""),
+    "responsible": ("Responsible", ""),
+    "crm_system": ("CRM", ""),
+    "known_by": ("Source known by", ""),
+    "lost_reason": ("Reasons of losses", ""),
+}
+"""How deals can be split: the tab's title, and the split that a click on a row leads to."""
+FILTER_BY = ("channel", "source", "medium", "campaign", "term", "stage", "pipeline", "responsible", "known_by",
+             "lost_reason")  # fmt: skip
+OUTCOMES = ("stage", "stage_kind", "lost_reason")
+"""What a record has come to."""
+OF_OUTCOMES = ("crm.qualified_rate", "crm.win_rate")
+"""Shares of records that came to something: among records chosen by what they came to they say nothing."""
+SHOWN = 10
+WAITED = timedelta(hours=1)
+STILL = timedelta(days=14)
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One stage: how many records have ever been there, how many stand there now, and what these are worth."""
+
+    kind: str
+    pipeline: str
+    stage: str
+    means: str
+    reached: int
+    standing: int
+    worth: Decimal
+
+
+class Hygiene(msgspec.Struct, frozen=True, kw_only=True):
+    """A record on which somebody owes something; `records` and `worth` are of all such records."""
+
+    issue: str
+    records: int
+    worth: Decimal | None
+    deal: int
+    kind: str
+    system: str
+    ref: str
+    at: datetime
+    stage: str
+    responsible: str
+    amount: Decimal | None
+    person: int
+    last_moved: datetime
+
+
+def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[str, ...]:
+    """Those of these figures that say something where the page is filtered so, and split `by`."""
+    is_by_outcome = by in OUTCOMES or any(f.by in OUTCOMES for f in address.where)
+    return tuple(f for f in figures if f not in OF_OUTCOMES) if is_by_outcome else figures
+
+
+def stages(ctx: Context, address: Address) -> list[Step]:
+    return ctx.warehouse.rows(sql("funnel"), Step, **span_of(address))
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A stage that can be given a meaning: as its CRM lists it, and as records have been in it."""
+
+    key: str
+    kind: str
+    stage: str
+    label: str
+    pipeline: str
+    means: str
+    records: int
+
+
+def stages_known(
+    ctx: Context, site: Site, connection: Connection, listed: Sequence[Stage], chosen: Chosen
+) -> list[Known]:
+    """The stages of a connection: those that the CRM lists, in its order, and others that records have been in."""
+    told = {stage_key(s.kind, s.stage): s for s in listed}
+    found = {}
+    for row in store.asked(ctx, "stages_seen", site, connection=connection.id):
+        key = stage_key(row["kind"], row["stage"])
+        seen = told.get(key) or Stage(kind=row["kind"], stage=row["stage"], label=chosen.names.get(key, row["stage"]))
+        found[key] = (seen, row["means"], row["records"])
+    everything = {key: (s, s.means, 0) for key, s in told.items()} | found
+    return [
+        Known(key=key, kind=s.kind, stage=s.stage, label=s.label, pipeline=s.pipeline,
+              means=chosen.stages.get(key, means), records=records)
+        for key, (s, means, records) in everything.items()
+    ]  # fmt: skip
+
+
+def owed(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
+    """What somebody owes on the records of this time, by issue; at most twenty records each."""
+    found: dict[str, list[Hygiene]] = {}
+    for row in ctx.warehouse.rows(sql("hygiene"), Hygiene, **bound(address)):
+        found.setdefault(row.issue, []).append(row)
+    return found
+
+
+def span_of(address: Address) -> dict[str, Any]:
+    return {"site": address.site.id, "since": address.period.since, "until": address.period.until}
+
+
+def bound(address: Address) -> dict[str, Any]:
+    """The bound values of the page's own questions."""
+    now = clock.now()
+    return {**span_of(address), "waited": now - WAITED, "still": now - STILL}
+
+
+def sql(name: str) -> str:
+    return sql_text(HERE / "sql" / f"{name}.sql")

@@ -1,0 +1,280 @@
+"""Both stores in one file, read again before it gets its name; and back, into an empty place."""
+
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from tandem import __version__
+from tandem.accounts.store import all_sites, note
+from tandem.app import SLICES
+from tandem.base import clock
+from tandem.base.config import Config
+from tandem.base.database import METADATA, Database
+from tandem.base.errors import UserError
+from tandem.base.vault import FILE as KEY
+from tandem.base.warehouse import Step, Warehouse, migrate
+from tandem.collect import store as collect
+from tandem.collect.health import held
+from tandem.core.context import Context
+from tandem.maintenance import archive, control, facts, records
+from tandem.maintenance.archive import Manifest, Reader, Table, Writer
+from tandem.maintenance.control import ProgressReporter
+from tandem.maintenance.unloaded import load_what_came_in
+
+HERE = Path(__file__).parent
+NEAR = timedelta(minutes=15)
+UNFINISHED = "restore.unfinished"
+
+
+def all_steps() -> list[Step]:
+    """Every schema file of every slice."""
+    return [step for s in SLICES for step in s.schema()]
+
+
+def known_keys() -> set[str]:
+    """The keys of all steps that this Tandem knows, also of those that newer ones took the place of."""
+    return {step.key for step in all_steps()} | {key for s in SLICES for key in s.retired}
+
+
+def _keys_in(manifest: Manifest) -> set[str]:
+    """The keys of a backup's steps; the names behind them are for people, and change."""
+    return {name.partition("_")[0] for name in manifest.steps}
+
+
+# ── backup ──
+
+
+def backup(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
+    """Write both stores into the file `args["file"]`; what was received and not yet loaded is loaded first.
+
+    raises   UserError when the file exists, cannot be written, or does not read back
+    """
+    path, began = Path(args["file"]), time.perf_counter()
+    if path.exists():
+        raise UserError(f"{path} exists already.", "Choose another name; a backup is never written over.")
+    try:
+        writer = Writer(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
+    try:
+        with held(ctx, "a backup"):
+            tell(0.0, "loading what has been received")
+            load_what_came_in(ctx)
+            _note(ctx, path)  # before it is written, so that it stands in the backup too
+            manifest = _written(ctx, writer, tell)
+        tell(0.9, "reading everything again")
+        writer.finish(manifest)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}.", "Make room, or choose another disk.") from error
+    finally:
+        writer.discard()
+    return {
+        "file": str(path), "bytes": path.stat().st_size, "rows": manifest.rows,
+        "events": next(t.rows for t in manifest.tables if t.name == "events"),
+        "seconds": round(time.perf_counter() - began, 1), "left_out": list(manifest.left_out),
+    }  # fmt: skip
+
+
+def _note(ctx: Context, path: Path) -> None:
+    with ctx.database.write() as c:
+        for workspace in {site.workspace_id for site in all_sites(ctx.database)}:
+            note(c, workspace, None, "data.backed_up", path.name)
+
+
+def _written(ctx: Context, writer: Writer, tell: ProgressReporter) -> Manifest:
+    made_at = clock.now().isoformat()
+    tables = [
+        *_key_written(ctx, writer),
+        *_records_written(ctx.database, writer),
+        *_facts_written(ctx.warehouse, writer, tell),
+    ]
+    return Manifest(
+        format=archive.FORMAT, tandem=__version__, made_at=made_at, revision=ctx.database.revision()[0] or "",
+        steps=tuple(map(str, all_steps())), tables=tuple(tables),
+        left_out=(*records.LEFT_OUT, *facts.LEFT_OUT),
+    )  # fmt: skip
+
+
+def _key_written(ctx: Context, writer: Writer) -> Iterator[Table]:
+    """The key that opens what the records hold sealed; not one that the operator keeps in TANDEM_KEY."""
+    if not ctx.config.key:
+        part = writer.add("key.gz", [ctx.vault.key.encode() + b"\n"])
+        yield Table("house", "key", ("key",), part.rows, (part,))
+
+
+def _records_written(database: Database, writer: Writer) -> Iterator[Table]:
+    with records.snapshot(database) as connection:
+        for table in records.tables():
+            part = writer.add(f"records/{table.name}.jsonl.gz", records.lines_of(connection, table))
+            columns = tuple(str(column.name) for column in table.columns)
+            yield Table("records", str(table.name), columns, part.rows, (part,))
+
+
+def _facts_written(warehouse: Warehouse, writer: Writer, tell: ProgressReporter) -> Iterator[Table]:
+    tables = facts.stored_tables(warehouse, all_steps())
+    expected = sum(facts.count(warehouse, table.name) for table in tables) or 1
+    done = 0
+    for table in tables:
+        parts = []
+        for number, span in enumerate(facts.spans_of(warehouse, table), 1):
+            tell(min(0.9, 0.9 * done / expected), f"writing {table.name}")
+            name = f"events/{table.name}/{number:05d}.tsv.gz"
+            parts.append(writer.add(name, facts.lines_of(warehouse, table, span)))
+            done += parts[-1].rows
+        yield Table("events", table.name, table.columns, sum(p.rows for p in parts), tuple(parts))
+
+
+# ── restore ──
+
+
+def restore(config: Config, file: Path, tell: ProgressReporter) -> dict[str, Any]:
+    """Put a backup into stores that hold nothing yet.
+
+    raises   UserError before anything is changed when the file is damaged, too new, or the place is not empty
+    """
+    began = time.perf_counter()
+    tell(0.0, "checking the backup")
+    manifest = archive.verify(file)
+    _check_version(manifest)
+    _check_empty(config)
+    folder = config.folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / UNFINISHED).touch()
+    warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb, config.query_seconds)
+    database = Database(config.records_dsn)
+    try:
+        _check_fresh(warehouse, database)
+        _put_back(config, warehouse, database, file, manifest, tell)
+    except BaseException:
+        _close(warehouse, database)
+        _cleared(config)
+        raise
+    _close(warehouse, database)
+    (folder / UNFINISHED).unlink()
+    return {"rows": manifest.rows, "made_at": manifest.made_at, "seconds": round(time.perf_counter() - began, 1)}
+
+
+def _check_version(manifest: Manifest) -> None:
+    if _keys_in(manifest) - known_keys() or not Database("sqlite://").knows(manifest.revision):
+        raise UserError(
+            f"The backup was made by Tandem {manifest.tandem}, which is newer than this one ({__version__}).",
+            "Install that version or a newer one, then restore.",
+        )
+
+
+def _check_empty(config: Config) -> None:
+    folder = config.folder
+    if control.find(folder) is not None:
+        raise UserError(f"Tandem is running on {folder}.", "Restore into an empty folder: --into FOLDER.", status=409)
+    if folder.exists() and any(folder.iterdir()):
+        raise UserError(f"{folder} is not empty.", "Restore into an empty folder: --into FOLDER.")
+
+
+def _check_fresh(warehouse: Warehouse, database: Database) -> None:
+    if not facts.is_fresh(warehouse):
+        raise UserError("The event store holds tables already.", "Name an empty database in TANDEM_EVENTS.")
+    if not records.is_fresh(database):
+        raise UserError("The record store holds tables already.", "Name an empty database in TANDEM_RECORDS.")
+
+
+def _put_back(
+    config: Config, warehouse: Warehouse, database: Database, file: Path, manifest: Manifest, tell: ProgressReporter
+) -> None:
+    """The stores in the form they had, filled, counted, and then brought to the form of today."""
+    reader = Reader(file)
+    try:
+        database.migrate(manifest.revision)
+        keys = _keys_in(manifest)
+        migrate(warehouse, [step for step in all_steps() if step.key in keys])
+        _key_back(config, reader)
+        _records_back(database, reader)
+        _facts_back(warehouse, reader, tell)
+    finally:
+        reader.close()
+    database.migrate()
+    migrate(warehouse, all_steps())
+    tell(0.97, "deriving the newest visits")
+    _derive_newest(warehouse, database, datetime.fromisoformat(manifest.made_at))
+
+
+def _key_back(config: Config, reader: Reader) -> None:
+    for table in (t for t in reader.manifest.tables if t.store == "house"):
+        path = config.folder / KEY
+        path.touch(mode=0o600)
+        path.write_bytes(b"".join(_lines(reader, table)))
+
+
+def _records_back(database: Database, reader: Reader) -> None:
+    tables = {table.name: table for table in reader.manifest.tables if table.store == "records"}
+    records.put_back(
+        database, {name: table.columns for name, table in tables.items()}, lambda name: _lines(reader, tables[name])
+    )
+    with database.read() as connection:
+        for name, table in tables.items():
+            if name in METADATA.tables:
+                _must_be(name, records.count(connection, name), table.rows)
+
+
+def _lines(reader: Reader, table: Table) -> Iterable[bytes]:
+    for part in table.parts:
+        yield from reader.lines(part)
+
+
+def _facts_back(warehouse: Warehouse, reader: Reader, tell: ProgressReporter) -> None:
+    tables = [table for table in reader.manifest.tables if table.store == "events"]
+    names = [table.name for table in tables]
+    total, done = sum(table.rows for table in tables) or 1, 0
+    facts.merging(warehouse, names, is_on=False)
+    for table in tables:
+        for part in table.parts:
+            tell(0.02 + 0.95 * done / total, f"putting back {table.name}")
+            if part.rows:
+                facts.put_back(warehouse, table.name, table.columns, reader.lines(part))
+            done += part.rows
+    for table in tables:
+        _must_be(table.name, facts.count(warehouse, table.name), table.rows)
+    facts.merging(warehouse, names, is_on=True)
+
+
+def _must_be(name: str, found: int, expected: int) -> None:
+    if found != expected:
+        raise UserError(
+            f"{name} holds {found} rows after restoring, not {expected}.", "Use another backup; report this."
+        )
+
+
+def _derive_newest(warehouse: Warehouse, database: Database, made_at: datetime) -> None:
+    """Derive the visits again that a loader on another machine may have been writing while the backup was made."""
+    asked = (HERE / "sql" / "newest_visitors.sql").read_text()
+    for site in all_sites(database):
+        rows = warehouse.ask(asked, {"site": site.id, "since": made_at - NEAR}).rows
+        first_at = {visitor: at.replace(tzinfo=UTC) for visitor, at in rows}
+        if first_at:
+            near = collect.mark_stale(warehouse, first_at)
+            collect.derive_visits(warehouse, site, near, first_at, collect.goals_of(database, site))
+
+
+def _close(warehouse: Warehouse, database: Database) -> None:
+    warehouse.close()
+    database.close()
+
+
+def _cleared(config: Config) -> None:
+    """Take away what an unfinished restore has left in the data folder, which was empty before it."""
+    folder = config.folder
+    if not (folder / UNFINISHED).exists():
+        return
+    for path in folder.iterdir():
+        with suppress(OSError):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def into(config: Config, folder: str) -> Config:
+    """The same settings with another data folder."""
+    return msgspec.structs.replace(config, data=folder) if folder else config

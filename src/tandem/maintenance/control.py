@@ -1,0 +1,254 @@
+"""How the command line reaches a running server: it leaves an address and a token in the data folder.
+
+The engine of the event store belongs to one process, so a command that needs it lets the server do the work.
+"""
+
+import asyncio
+import hmac
+import http.client
+import json
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import msgspec
+
+from tandem.base import log
+from tandem.base.errors import UserError
+from tandem.core.context import Context
+
+FILE = "control.json"
+LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
+MAX_BODY = 64 << 10
+ANSWERS_WITHIN_S = 5.0
+_log = log.get("keep")
+
+ProgressReporter = Callable[[float, str], None]
+Command = Callable[[Context, dict[str, Any], ProgressReporter], dict[str, Any]]
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where a running server takes commands, and the token that proves who asks."""
+
+    host: str
+    port: int
+    token: str
+    pid: int
+
+
+class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a server's answer: how far it is, what came out, or what went wrong."""
+
+    share: float = 0.0
+    text: str = ""
+    result: dict[str, Any] | None = None
+    error: str = ""
+    hint: str = ""
+    status: int = 400
+
+
+# ── the server's side ──
+
+
+@contextmanager
+def published(ctx: Context, commands: Mapping[str, Command]) -> Iterator[Callable[[Any], Any]]:
+    """Take commands while this lasts; gives a function that puts the control path in front of an ASGI application."""
+    chosen = ctx.config
+    host = chosen.host if chosen.host not in ("0.0.0.0", "::", "") else "127.0.0.1"
+    address = Address(host, chosen.port, secrets.token_urlsafe(32), os.getpid())
+    path = chosen.folder / FILE
+    _write_secretly(path, msgspec.json.encode(address))
+    runner = ControlEndpoint(ctx, commands, address.token)
+    try:
+        yield runner.in_front_of
+    finally:
+        if _read(path) == address:  # never take away the file of a server that came after us
+            path.unlink(missing_ok=True)
+
+
+def _write_secretly(path: Path, content: bytes) -> None:
+    draft = path.with_suffix(".draft")
+    draft.unlink(missing_ok=True)
+    handle = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+    try:
+        os.write(handle, content)
+    finally:
+        os.close(handle)
+    draft.rename(path)
+
+
+class ControlEndpoint:
+    """Answers `POST /control/<command>` and passes on everything else."""
+
+    def __init__(self, ctx: Context, commands: Mapping[str, Command], token: str) -> None:
+        self._ctx, self._commands, self._token = ctx, commands, token
+        self._busy = Lock()
+
+    def in_front_of(self, app: Any) -> Any:
+        async def front(scope: Any, receive: Any, send: Any) -> None:
+            if scope["type"] == "http" and scope["path"].startswith("/control/"):
+                await self._answer(scope, receive, send)
+            else:
+                await app(scope, receive, send)
+
+        return front
+
+    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            self._check(scope)
+            command = self._command(scope)
+            args = await _arguments(receive)
+        except UserError as error:
+            await _start(send, error.status)
+            await _end(send, _encoded(Line(error=error.what, hint=error.hint, status=error.status)))
+            return
+        await _start(send, 200)
+        async for line in self._carried_out(scope["path"], command, args):
+            await send({"type": "http.response.body", "body": _encoded(line), "more_body": True})
+        await _end(send)
+
+    def _check(self, scope: Any) -> None:
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        peer, here = (scope.get("client") or ("",))[0], (scope.get("server") or ("",))[0]
+        is_passed_on = "x-forwarded-for" in headers or "forwarded" in headers or "x-real-ip" in headers
+        if is_passed_on or (peer not in LOOPBACK and peer != here):
+            raise UserError("Commands are taken from this machine only.", "Run `tandem` on the server.", status=403)
+        expected = f"Bearer {self._token}"
+        if not hmac.compare_digest(headers.get("authorization", "").encode(), expected.encode()):
+            raise UserError("The control token does not match.", "Run `tandem` as the user of the server.", status=401)
+        if scope["method"] != "POST":
+            raise UserError("Commands are sent with POST.", status=405)
+
+    def _command(self, scope: Any) -> Command:
+        name = scope["path"].removeprefix("/control/")
+        if name not in self._commands:
+            raise UserError(f"This server knows no command “{name[:40]}”.", "Is it older than `tandem`?", status=404)
+        return self._commands[name]
+
+    async def _carried_out(self, path: str, command: Command, args: dict[str, Any]) -> AsyncIterator[Line]:
+        if not self._busy.acquire(blocking=False):
+            yield Line(error="The server is busy with another command.", hint="Wait until it is done.", status=409)
+            return
+        lines: asyncio.Queue[Line | None] = asyncio.Queue()
+        loop = asyncio.get_running_loop()
+
+        def put(line: Line | None) -> None:
+            loop.call_soon_threadsafe(lines.put_nowait, line)
+
+        work = loop.run_in_executor(None, self._run, path, command, args, put)
+        while (line := await lines.get()) is not None:
+            yield line
+        await work
+
+    def _run(self, path: str, command: Command, args: dict[str, Any], put: Callable[[Line | None], None]) -> None:
+        began = time.perf_counter()
+        try:
+            result = command(self._ctx, args, lambda share, text: put(Line(share=share, text=text)))
+            put(Line(share=1.0, result=result))
+            _log.info("keep.command_done", path=path, took_ms=round((time.perf_counter() - began) * 1000))
+        except UserError as error:
+            put(Line(error=error.what, hint=error.hint, status=error.status))
+        except Exception as error:  # noqa: BLE001 - the edge: whoever asked must hear that it failed
+            _log.error("keep.command_broke", path=path, exc_info=True)
+            put(Line(error=f"Something broke on the server: {type(error).__name__}.", hint="See its log.", status=500))
+        finally:
+            self._busy.release()
+            put(None)
+
+
+def _encoded(line: Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+async def _arguments(receive: Any) -> dict[str, Any]:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise UserError("The command is too long.", status=413)
+        if not message.get("more_body"):
+            break
+    try:
+        return msgspec.json.decode(body or b"{}", type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise UserError("The command's arguments are not a JSON object.") from error
+
+
+async def _start(send: Any, status: int) -> None:
+    headers = [(b"content-type", b"application/x-ndjson"), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def _end(send: Any, body: bytes = b"") -> None:
+    await send({"type": "http.response.body", "body": body})
+
+
+# ── the side of the command line ──
+
+
+def find(folder: Path) -> Address | None:
+    """The server that runs on this data folder, if one answers.
+
+    A file that a killed server left behind is no server. One that has just been started is waited for.
+    """
+    address = _read(folder / FILE)
+    if address is None:
+        return None
+    until = time.monotonic() + ANSWERS_WITHIN_S
+    while True:
+        try:
+            ask(address, "ping", {})
+            return address
+        except (OSError, http.client.HTTPException, UserError):
+            if not _is_alive(address.pid) or time.monotonic() > until:
+                return None
+            time.sleep(0.2)
+
+
+def ask(
+    address: Address, command: str, args: Mapping[str, Any], tell: ProgressReporter = lambda share, text: None
+) -> dict[str, Any]:
+    """What came out of a command that the server carried out.
+
+    raises   UserError as the server raised it; OSError when it cannot be reached
+    """
+    patience_s = ANSWERS_WITHIN_S if command == "ping" else None
+    connection = http.client.HTTPConnection(address.host, address.port, timeout=patience_s)
+    try:
+        headers = {"authorization": f"Bearer {address.token}", "content-type": "application/json"}
+        connection.request("POST", f"/control/{command}", json.dumps(dict(args)), headers)
+        for text in connection.getresponse():
+            line = msgspec.json.decode(text, type=Line)
+            if line.error:
+                raise UserError(line.error, line.hint, line.status)
+            if line.result is not None:
+                return line.result
+            tell(line.share, line.text)
+    except msgspec.DecodeError as error:
+        raise UserError("Something else than Tandem answers on its port.", "See `tandem doctor`.") from error
+    finally:
+        connection.close()
+    raise UserError("The server stopped before the command was done.", "See its log, then run the command again.")
+
+
+def _read(path: Path) -> Address | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Address)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,100 @@
+"""What the commands about people, sites, goals and changes need: the record store, which any number may open."""
+
+import getpass
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from sqlalchemy import select
+
+from tandem.accounts import store, tables
+from tandem.accounts.model import Site, User
+from tandem.accounts.permissions import Role
+from tandem.base.config import Config
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+
+
+@contextmanager
+def records(config: Config) -> Iterator[Database]:
+    """The record store in its newest form; a running server may have it open too."""
+    database = Database(config.records_dsn)
+    try:
+        database.migrate()
+        yield database
+    finally:
+        database.close()
+
+
+def workspace(database: Database) -> int:
+    """The id of the workspace.
+
+    raises   UserError when there is none yet
+    """
+    with database.read() as connection:
+        found = connection.execute(select(tables.workspaces.c.id).order_by(tables.workspaces.c.id)).scalar()
+    if found is None:
+        raise UserError("Tandem is not set up here yet.", "Run `tandem setup` first.")
+    return int(found)
+
+
+def user(database: Database, email: str = "") -> User:
+    """The person of this address, or the first admin.
+
+    raises   UserError when there is no such person
+    """
+    people = [p for p in store.users_of(database, workspace(database)) if p.is_active]
+    if email:
+        user = store.user_by_email(database, email)  # in whichever workspace
+        people = [user] if user else []
+    else:
+        people = sorted((p for p in people if p.role == Role.ADMIN), key=lambda p: p.id)
+    if not people:
+        raise UserError(f"Nobody here has the address {email}.", "`tandem user list` shows who is here.")
+    return people[0]
+
+
+def site(database: Database, key: str = "") -> Site:
+    """The site of this key, or the only one.
+
+    raises   UserError when there is none, or when one has to be chosen
+    """
+    sites = store.sites_of(database, workspace(database))
+    keys = ", ".join(s.key for s in sites)
+    if not sites:
+        raise UserError("There is no site yet.", "Add one with `tandem site add`.")
+    if not key and len(sites) > 1:
+        raise UserError("There are several sites.", f"Choose one with --site: {keys}.")
+    for one in sites:
+        if key in ("", one.key):
+            return one
+    raise UserError(f"There is no site “{key}”.", f"Known sites: {keys}.", status=404)
+
+
+def moment(text: str, where: Site) -> datetime:
+    """A moment as people write it; without a zone it is the site's time.
+
+    raises   UserError when it is none
+    """
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UserError(f"“{text[:40]}” is not a moment.", "Write it like 2026-11-22T14:30, or with a zone.") from error
+    return found if found.tzinfo else found.replace(tzinfo=where.tz)
+
+
+def password() -> str:
+    """A new password: from TANDEM_PASSWORD, typed twice at a terminal, or the first line of what is piped in.
+
+    raises   UserError when it was typed differently the second time
+    """
+    if given := os.environ.get("TANDEM_PASSWORD"):
+        return given
+    if not sys.stdin.isatty():
+        return sys.stdin.readline().rstrip("\n")
+    first = getpass.getpass("Password: ")
+    if getpass.getpass("Again: ") != first:
+        raise UserError("The two are not the same.", "Run the command again.")
+    return first

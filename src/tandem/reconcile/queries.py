@@ -1,0 +1,421 @@
+"""What the page asks: their figure and ours, recounted rule by rule, and the difference taken apart."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.core.auth import Caller
+from tandem.core.context import Context
+from tandem.core.query import Filter, Question
+from tandem.metrics.catalogue import FIGURES as CATALOGUE
+from tandem.metrics.catalogue import needed
+from tandem.metrics.period import Period
+from tandem.rates.store import rates_of
+from tandem.reconcile import store
+from tandem.reconcile.model.compare import NOTHING, Cell, Counted, Key, Told, added, compared
+from tandem.reconcile.model.finding import ENOUGH_COUNT, ENOUGH_MONEY_EUR, SETTLES_DAYS
+from tandem.reconcile.model.outside import (
+    AD_SYSTEMS,
+    ALIKE,
+    CLASSES,
+    FIGURES,
+    GOALS_OF_ADS,
+    HELD,
+    HELD_FIGURES,
+    OF_VISITS,
+    SPLITS,
+    system_of,
+)
+from tandem.reconcile.model.rules import LOOK_BACK_DAYS, UNDECLARED, Rules
+
+DIMENSIONS: dict[str, tuple[str, ...]] = {
+    "day": (), "channel": ("channel",), "source": ("source", "medium"), "campaign": ("campaign",),
+}  # fmt: skip
+GOALS_REACHED = ("collect.goals_reached", "")
+_PLACES = Decimal("0.0001")
+Counts = dict[Key, Decimal]
+Zone = str
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """A system whose figures can be compared: by figure and split, the days that it tells of.
+
+    untold   figures that such a system could tell, but that none of its reports holds: nothing was told, which is not 0
+    """
+
+    id: str
+    system: str
+    account: str
+    is_held: bool
+    figures: dict[str, dict[str, tuple[date, date]]]
+    untold: tuple[str, ...] = ()
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """How our figure is recounted at one step."""
+
+    zone: Zone
+    goal_ids: tuple[int, ...] = ()
+    bots: str = "none"
+    has_cookieless: bool = True
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """A figure compared day by day and part by part; `goal_ids`, if only some of our goals are what they count."""
+
+    source: Source
+    figure: str
+    split: str
+    rules: Rules
+    cells: list[Cell]
+    queries: list[tuple[str, str, dict[str, str]]]
+    goal_ids: tuple[int, ...] = ()
+
+    @property
+    def is_alike(self) -> bool:
+        """Whether both sides count the same things, so that a difference calls for an explanation."""
+        return not self.source.is_held or self.figure in ALIKE or self.rules.is_same
+
+    @property
+    def labels(self) -> tuple[str, str]:
+        """What their side counts and what ours does, as the catalogue calls it."""
+        theirs, ours = HELD_FIGURES[room_of(self.source)][self.figure] if self.source.is_held else ("", "")
+        return CATALOGUE[theirs].label if theirs else "", CATALOGUE[ours].label if ours else GOALS_OF_ADS
+
+
+def room_of(source: Source) -> str:
+    """The room of Tandem that holds the figures of such a source."""
+    return "crm" if source.system == "crm" else "ads"
+
+
+def sources(ctx: Context, site: Site) -> list[Source]:
+    """All systems that tell of this site: brought in first, then what other rooms hold."""
+    found: dict[str, dict[str, dict[str, tuple[date, date]]]] = {}
+    for known in store.known(ctx.warehouse, ctx.database, site):
+        found.setdefault(known.source, {}).setdefault(known.figure, {})[known.split] = (known.first_on, known.last_on)
+    made = [
+        Source(id=id, system=id.partition(":")[0], account=id.partition(":")[2], is_held=False, figures=figures)
+        for id, figures in found.items()
+    ]
+    return [*made, *_held(ctx, site)]
+
+
+def readable(sources: Sequence[Source], caller: Caller) -> list[Source]:
+    """What of these systems somebody may see: a comparison shows figures of both sides."""
+    found = []
+    for one in sources:
+        figures = {f: spans for f, spans in one.figures.items() if all(map(caller.may, needed(_names(one, f))))}
+        if figures:
+            found.append(msgspec.structs.replace(one, figures=figures))
+    return found
+
+
+def _names(source: Source, figure: str) -> tuple[str, ...]:
+    """The figures of the catalogue that a comparison shows."""
+    names = HELD_FIGURES[room_of(source)][figure] if source.is_held else (FIGURES[figure].ours,)
+    return tuple(name for name in names if name)
+
+
+def _held(ctx: Context, site: Site) -> list[Source]:
+    rows = ctx.warehouse.ask(store.SQL["held_already"], {"site": site.id, "zone": site.zone}).rows
+    made = []
+    for name, first, last, told in sorted(rows):
+        room = "crm" if name == "crm" else "ads"
+        if not told or (room == "ads" and name not in AD_SYSTEMS):
+            continue
+        spans = dict.fromkeys(SPLITS, (first, last))
+        figures = {figure: dict(spans) for figure in HELD_FIGURES[room] if figure in told}
+        untold = tuple(figure for figure in HELD_FIGURES[room] if figure not in told)
+        id = f"{HELD}:{name}"
+        made.append(Source(id=id, system=name, account="", is_held=True, figures=figures, untold=untold))
+    return made
+
+
+def compare(
+    ctx: Context, site: Site, source: Source, figure: str, split: str, rules: Rules, first: date, last: date
+) -> Comparison:
+    """Their figure against ours over the days [first, last] that they tell of, with each reason recounted."""
+    asker = _Asker(ctx, site, source, figure, split, first, last)
+    theirs = asker.theirs()
+    cells: list[Cell] = []
+    if theirs:
+        ours, steps = asker.steps(rules)
+        sum_of_squares = (
+            asker.sum_of_squares(rules.zone or site.zone) if figure == "revenue" and _is_sampled(theirs) else None
+        )
+        cells = compared(theirs, steps, ours, sum_of_squares, asker.withheld(theirs))
+    return Comparison(
+        source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries,
+        goal_ids=asker.goal_ids(rules) if asker.counts_goals else (),
+    )  # fmt: skip
+
+
+def ours_by_rules(
+    ctx: Context, site: Site, source: Source, figure: str, split: str, rules: Rules, first: date, last: date
+) -> Counts:
+    """Our figure by day and part as the other system would count it."""
+    ours, steps = _Asker(ctx, site, source, figure, split, first, last).steps(rules)
+    return dict(steps[-1][1]) if steps else ours
+
+
+def _is_sampled(theirs: Mapping[Key, Told]) -> bool:
+    return any(told.share is not None for told in theirs.values())
+
+
+class _Asker:
+    """Counts one figure of both sides over some days; notes the SQL that it ran."""
+
+    def __init__(
+        self, ctx: Context, site: Site, source: Source, figure: str, split: str, first: date, last: date
+    ) -> None:
+        self._ctx, self._site, self._source = ctx, site, source
+        self._figure, self._split, self._first, self._last = figure, split, first, last
+        self._classes = CLASSES.get(source.system, {}) if split == "channel" else {}
+        self.queries: list[tuple[str, str, dict[str, str]]] = []
+
+    # ── theirs ──
+
+    def theirs(self) -> dict[Key, Told]:
+        if self._source.is_held:
+            name = HELD_FIGURES[room_of(self._source)][self._figure][0]
+            counts = self._runner(name, Rule(zone=self._site.zone))
+            return {key: Told(value=value) for key, value in counts.items()}
+        return self._told(self._split)
+
+    def _told(self, split: str) -> dict[Key, Told]:
+        rows = store.figures(
+            self._ctx.warehouse, self._ctx.database, self._site, self._source.id, self._figure, split,
+            self._first, self._last,
+        )  # fmt: skip
+        found: dict[Key, Told] = {}
+        for row in rows:
+            key = (row.on, self._part(split, (row.channel, row.source, row.medium, row.campaign)))
+            before = found.get(key)
+            found[key] = Told(
+                value=row.value + (before.value if before else NOTHING),
+                share=row.share if 0 < row.share < 1 else None,
+                is_thresholded=row.is_thresholded, is_other=row.is_other,
+            )  # fmt: skip
+        return found
+
+    @staticmethod
+    def _part(split: str, names: tuple[str, str, str, str]) -> str:
+        if split == "source":
+            return names[1] if names[1] == "(other)" else f"{names[1]} / {names[2]}"
+        return names[0] if split == "channel" else names[3] if split == "campaign" else ""
+
+    def withheld(self, theirs: Mapping[Key, Told]) -> dict[date, Decimal]:
+        """What their days hold beyond the sum of their rows, where they say that they withheld some."""
+        days = {on for (on, _), told in theirs.items() if told.is_thresholded}
+        if self._source.is_held or self._split == "day" or not days or not FIGURES[self._figure].adds_up:
+            return {}
+        whole = self._told("day")
+        sums: dict[date, Decimal] = defaultdict(Decimal)
+        for (on, _), told in theirs.items():
+            sums[on] += told.value
+        return {on: whole[on, ""].value - sums[on] for on in days if (on, "") in whole}
+
+    # ── ours ──
+
+    def steps(self, rules: Rules) -> tuple[Counts, list[tuple[str, Counted]]]:
+        """Our figure, and after each of their rules that applies, with all before it."""
+        rule = Rule(zone=self._site.zone, goal_ids=self.goal_ids(rules))
+        ours = now = self._count(rule)
+        steps: list[tuple[str, Counted]] = []
+        if rules.zone and rules.zone != self._site.zone and self._figure != "cost":
+            rule = msgspec.structs.replace(rule, zone=rules.zone)
+            now = self._count(rule)
+            steps.append(("zone", now))
+        if self._figure not in OF_VISITS or (self._source.is_held and room_of(self._source) == "ads"):
+            return ours, steps
+        if rules.bots != "none":
+            rule = msgspec.structs.replace(rule, bots=rules.bots)
+            now = self._count(rule)
+            steps.append(("bots", now))
+        if not rules.sees_cookieless:
+            rule = msgspec.structs.replace(rule, has_cookieless=False)
+            now = self._count(rule)
+            steps.append(("consent", now))
+        if repeats := self._repeats(rules, rule):
+            now = _changed(now, repeats, -1)
+            steps.append(("repeats", now))
+        if rules.attribution == "last_non_direct" and self._split != "day":
+            now = _changed(now, self._moved(rules, rule), 1)
+            steps.append(("attribution", now))
+        return ours, steps
+
+    @property
+    def _ours(self) -> str:
+        """The name of our figure in the catalogue; "" for goals of paid visits, which this room counts."""
+        return (
+            HELD_FIGURES[room_of(self._source)][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
+        )
+
+    def goal_ids(self, rules: Rules) -> tuple[int, ...]:
+        """Which of our goals are theirs: those chosen, else the main ones, as on all other pages; none: all."""
+        return rules.goal_ids or self._ctx.runner.main_goals(self._site.id)
+
+    @property
+    def counts_goals(self) -> bool:
+        return self._ours in GOALS_REACHED
+
+    def _count(self, rule: Rule) -> Counts:
+        if self._ours:
+            return self._runner(self._ours, rule)
+        return self._parts("paid_conversions", "conversions", rule)
+
+    def _runner(self, name: str, rule: Rule) -> Counts:
+        """A figure of the catalogue by day and part. What cannot be added is counted class by class."""
+        if self._classes and not FIGURES[self._figure].adds_up:
+            return self._by_class(name, rule)
+        return self._metric_rows(name, rule, DIMENSIONS[self._split], ())
+
+    def _by_class(self, name: str, rule: Rule) -> Counts:
+        plain = self._metric_rows(name, rule, ("channel",), ())
+        merged = {self._classes.get(c, c) for c in self._classes}
+        kept = {key: value for key, value in plain.items() if key[1] not in merged}
+        for one in merged:
+            members = {c for c, told in self._classes.items() if told == one} | {one}
+            where = (Filter("channel", "is", tuple(sorted(members))),)
+            rows = self._metric_rows(name, rule, (), where)
+            kept |= {(on, one): value for (on, _), value in rows.items()}
+        return kept
+
+    def _metric_rows(self, name: str, rule: Rule, by: tuple[str, ...], where: tuple[Filter, ...]) -> Counts:
+        span = self._span(rule.zone)
+        question = Question(
+            site=self._site.id, zone=rule.zone, figures=(name,), since=span.since, until=span.until, by=("day", *by),
+            where=(*where, *self._filters(name, rule)), with_bots=rule.bots == "all",
+        )  # fmt: skip
+        result = self._ctx.runner.ask(question)
+        for query in result.queries:
+            self._note(name, query.sql, query.params)
+        found: Counts = defaultdict(Decimal)
+        for row in result.rows:
+            part = self._own_part(tuple(str(k) for k in row.key[1:]) if by else ())
+            found[row.key[0], part] += Decimal(str(row.figures[name] or 0)).quantize(_PLACES)
+        return dict(found)
+
+    def _own_part(self, names: tuple[str, ...]) -> str:
+        if self._split == "source" and len(names) == 2:
+            return f"{names[0]} / {names[1]}"
+        return self._classes.get(names[0], names[0]) if names else ""
+
+    def _filters(self, name: str, rule: Rule) -> tuple[Filter, ...]:
+        filters = []
+        if rule.goal_ids and name in GOALS_REACHED:
+            filters.append(Filter("goal", "is", tuple(str(id) for id in rule.goal_ids)))
+        if rule.bots == "undeclared":
+            filters.append(Filter("bot", "is", UNDECLARED))
+        if not rule.has_cookieless:
+            filters.append(Filter("loyalty", "is_not", ("unknown",)))
+        system = "google" if self._source.system == "ga4" else system_of(self._source.id)
+        if name.startswith("ads.") and system in AD_SYSTEMS:
+            filters.append(Filter("ad_system", "is", (system,)))
+        return tuple(filters)
+
+    def _repeats(self, rules: Rules, rule: Rule) -> Counts:
+        if self._figure in ("orders", "revenue") and rules.orders == "once":
+            return self._parts("repeated_orders", self._figure, rule)
+        if self._figure == "conversions" and rules.goals == "once":
+            return self._parts("repeated_goals", "conversions", rule)
+        return {}
+
+    def _moved(self, rules: Rules, rule: Rule) -> Counts:
+        """What direct visits bring to the source before them, and take from direct."""
+        name, column = "moved_visits", self._figure
+        if self._figure == "pageviews":
+            name = "moved_pageviews"
+        if self._figure == "conversions":
+            name, column = "moved_conversions", "once" if rules.goals == "once" else "conversions"
+        bound = self._bound(rule) | {
+            "split": self._split,
+            "channels": list(self._classes) or [""],
+            "classes": list(self._classes.values()) or [""],
+        }
+        found: Counts = defaultdict(Decimal)
+        for row in self._rows(name, bound):
+            found[row["on"], str(row["part"])] += _decimal(row[column]) * (1 if row["is_after"] else -1)
+        return {key: value for key, value in found.items() if value}
+
+    def sum_of_squares(self, zone: Zone) -> Counts:
+        """The squares of our amounts, from which the error of a sampled sum follows."""
+        return self._parts("squares", "squares", Rule(zone=zone))
+
+    def _parts(self, name: str, column: str, rule: Rule) -> Counts:
+        found: Counts = defaultdict(Decimal)
+        for row in self._rows(name, self._bound(rule)):
+            names = (row["channel"], row["source"], row["medium"], row["campaign"])
+            part = self._part(self._split, names)
+            found[row["on"], self._classes.get(part, part)] += _decimal(row[column])
+        return dict(found)
+
+    def _rows(self, name: str, bound: dict[str, Any]) -> list[dict[str, Any]]:
+        text = store.SQL[name]
+        used = {key: value for key, value in bound.items() if f"{{{key}:" in text}
+        self._note(name, text, used)
+        answer = self._ctx.warehouse.ask(text, used)
+        return [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
+
+    def _bound(self, rule: Rule) -> dict[str, Any]:
+        span = self._span(rule.zone)
+        bots = list(UNDECLARED) if rule.bots == "undeclared" else [""]
+        return {
+            "site": self._site.id, "zone": rule.zone, "since": span.since, "until": span.until, "bots": bots,
+            "has_all_bots": int(rule.bots == "all"), "has_cookieless": int(rule.has_cookieless),
+            "goal_ids": list(rule.goal_ids), "days": LOOK_BACK_DAYS, "system": self._source.system,
+        }  # fmt: skip
+
+    def _span(self, zone: Zone) -> Period:
+        return Period(name="", first=self._first, last=self._last, zone=zone)
+
+    def _note(self, name: str, text: str, bound: Mapping[str, Any]) -> None:
+        told = (name, text, {key: str(value) for key, value in bound.items()})
+        if told not in self.queries:
+            self.queries.append(told)
+
+
+def _changed(counts: Counted, by: Counted, sign: int) -> Counts:
+    found = dict(counts)
+    for key, value in by.items():
+        found[key] = found.get(key, NOTHING) + sign * value
+    return found
+
+
+def _decimal(value: Any) -> Decimal:
+    return Decimal(str(value)).quantize(_PLACES)
+
+
+# ── findings ──
+
+
+def enough_for(ctx: Context, site: Site, figure: str) -> Decimal:
+    """How large a day must be to raise a finding: a count, or 100 euros in the site's currency."""
+    if not FIGURES[figure].is_money:
+        return ENOUGH_COUNT
+    rates = rates_of(ctx.database)
+    return rates.convert(ENOUGH_MONEY_EUR, "EUR", site.currency, clock.now().date()) or ENOUGH_MONEY_EUR
+
+
+def settled_until(site: Site) -> date:
+    """The last day whose outside figures have settled."""
+    return clock.now().astimezone(site.tz).date() - timedelta(days=SETTLES_DAYS + 1)
+
+
+def judged(comparison: Comparison, has_days: bool) -> list[Cell]:
+    """The cells that may raise a finding: each part of a day and, where no report gives days alone, their sum."""
+    cells = list(comparison.cells)
+    if comparison.split == "day" or has_days or not FIGURES[comparison.figure].adds_up:
+        return cells
+    return cells + [
+        Cell(on=line.on, part="", theirs=line.theirs, ours=line.ours, reasons=line.reasons,
+             unexplained=line.unexplained, noise=line.noise)
+        for line in added(cells, "day")
+        if line.on is not None
+    ]  # fmt: skip

@@ -1,0 +1,121 @@
+"""Documents keep their word: generated ones are current, links lead somewhere, commands and settings exist."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tandem import docs
+from tandem.base.config import PREFIX, Config
+
+ROOT = Path(__file__).parents[2]
+TEXTS = sorted(
+    path
+    for path in [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("src/**/*.md"),
+        *ROOT.glob("deploy/**/*.md"),
+    ]
+    if "node_modules" not in path.parts
+)
+PLACES = [*TEXTS, *(p for p in ROOT.glob("deploy/**/*") if p.is_file())]
+OTHER_VARIABLES = {"TANDEM_PASSWORD", "TANDEM_TEST_POSTGRES"}
+COMING = {"docs/images/board.png"}
+"""Made by the browser tests, from the demo."""
+
+
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("name", docs.DOCUMENTS)
+def test_a_generated_document_is_current(name: str) -> None:
+    text = "\n".join(docs.DOCUMENTS[name]()).rstrip() + "\n"
+    assert (ROOT / name).read_text() == text, "run `make docs`"
+
+
+def test_a_stale_document_is_told_with_its_name(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(docs.DOCUMENTS, "docs/settings.md", lambda: iter(["something else"]))
+    assert docs.main(["--check"]) == 1
+    said = capsys.readouterr().err
+    assert "docs/settings.md: not what the code says. Run `make docs`" in said
+
+
+def links() -> Iterator[tuple[str, str]]:
+    for path in TEXTS:
+        without_code = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(), flags=re.S)
+        for target in re.findall(r"\]\(([^)\s]+)\)", without_code):
+            if not target.startswith(("http://", "https://", "mailto:")):
+                yield named(path), target
+
+
+@pytest.mark.parametrize(("source", "target"), sorted(set(links())))
+def test_a_link_leads_somewhere(source: str, target: str) -> None:
+    place, _, anchor = target.partition("#")
+    path = (ROOT / source).parent / place if place else ROOT / source
+    if str(path.resolve().relative_to(ROOT)) in COMING:
+        return
+    assert path.exists(), f"{source} links to {target}"
+    if anchor:
+        heads = re.findall(r"^#+ (.*)$", path.read_text(), re.M)
+        slugs = {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
+        assert anchor in slugs, f"{source} links to {target}"
+
+
+def commands_in(text: str) -> Iterator[str]:
+    """What follows the word `tandem` where a command is meant: in backticks and at the start of lines of code."""
+    yield from re.findall(r"`((?:\.venv/bin/)?tandem [^`]*)`", text)
+    for block in re.findall(r"```sh\n(.*?)```", text, re.S):
+        for line in re.sub(r"\\\n\s*", "", block).splitlines():
+            if found := re.search(r".*(?:^|[\s/])(tandem [a-z].*)$", line.split("#")[0]):
+                yield found[1]
+
+
+def said_commands() -> list[tuple[str, str]]:
+    return sorted({(named(p), re.sub(r"\s+", " ", c)) for p in TEXTS for c in commands_in(p.read_text())})
+
+
+@pytest.mark.parametrize(("source", "said"), said_commands())
+def test_a_command_in_the_documents_exists(source: str, said: str) -> None:
+    words = said.replace(".venv/bin/", "").split()
+    known = dict(docs.commands())
+    name = next((n for n in (" ".join(words[:3]), " ".join(words[:2])) if n in known), None)
+    if name is None and any(n.startswith(" ".join(words[:2]) + " ") for n in known):
+        return  # a group of commands is meant
+    assert name, f"{source} says `{said}`"
+    options = {o for p in known[name].params for o in (*p.opts, *p.secondary_opts)}
+    for word in re.findall(r"(?<=\s)--[a-z-]+", said):
+        assert word in options, f"{source} says `{said}`"
+
+
+def test_a_setting_in_the_documents_exists() -> None:
+    known = {PREFIX + name.upper() for name in Config.__struct_fields__} | OTHER_VARIABLES
+    for path in PLACES:
+        for name in re.findall(r"\bTANDEM_[A-Z_]+\b", path.read_text()):
+            assert name in known, f"{named(path)} names {name}"
+
+
+def test_every_setting_is_described() -> None:
+    text = (ROOT / "docs" / "settings.md").read_text()
+    for name in Config.__struct_fields__:
+        assert f"`{PREFIX}{name.upper()}`" in text
+
+
+def test_decisions_are_short_and_numbered_without_a_gap() -> None:
+    files = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+    assert [int(f.name[:3]) for f in files] == list(range(1, len(files) + 1))
+    for file in files:
+        assert len(file.read_text().splitlines()) <= 30, file.name
+
+
+def test_paths_named_in_the_guides_are_there() -> None:
+    guide = (ROOT / "docs" / "developer-guide.md").read_text()
+    for name in re.findall(r"`((?:accounts|base|board|changes|collect|keep|metrics)/[\w./]+\.\w+)`", guide):
+        assert (ROOT / "src" / "tandem" / name).exists(), name
+    for path in TEXTS:
+        for name in re.findall(r"`(deploy/[\w./-]+|docs/[\w./-]+)`", path.read_text()):
+            assert (ROOT / name).exists(), f"{named(path)} names {name}"

@@ -1,0 +1,189 @@
+"""Healing: later goals, hosts and rules reach back, exactly as if they had been there from the start."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from tandem.accounts import store as accounts
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.base.warehouse import Warehouse
+from tandem.collect import rebuild, store
+from tandem.collect.jobs import Loader
+from tandem.collect.model.rules import Source, load_rules
+from tandem.collect.tables import healings
+from tandem.core.context import Context
+from tandem.core.slice import Recount
+from tests.collect.conftest import DAY, MINUTE, NOON, Load, told, visits_by_loops, visits_in
+
+
+@pytest.fixture(autouse=True)
+def few_ranges(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rebuild, "RANGES", 4)
+
+
+def history(site: int) -> list[Any]:
+    visitors = (1, 2**62 + 5, 2**63 + 7, 2**64 - 1)  # one in each range
+    return [
+        record
+        for v in visitors
+        for record in (
+            told(site, v, NOON, referrer="https://blog.neighbour.example/post"),
+            told(site, v, NOON + MINUTE, path="/thanks/a"),
+            told(site, v, NOON + 2 * MINUTE, "event", name="signed-up"),
+            told(site, v, NOON + DAY, path="/cart", referrer="https://www.google.com/"),
+        )
+    ]
+
+
+def healed(ctx: Context, site: Site) -> None:
+    assert not rebuild.is_rebuilt(ctx.database, site)
+    rebuild.rebuild(ctx, site)
+    assert rebuild.is_rebuilt(ctx.database, site)
+
+
+def test_a_goal_added_later_counts_in_history(ctx: Context, site: Site, load: Load, warehouse: Warehouse) -> None:
+    records = history(site.id)
+    load(*records)
+    rebuild.note_rebuilt(ctx.database, site)
+    store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*")
+    store.add_goal(ctx.database, site, "Signed up", "event", "signed-up")
+    healed(ctx, site)
+    goals = store.goals_of(ctx.database, site)
+    visits = visits_in(warehouse, site.id)
+    assert visits == visits_by_loops(records, site, goals)
+    assert sum(v[10] for v in visits) == 8
+
+
+def test_a_retired_goal_is_no_longer_counted_and_its_name_is_free(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse
+) -> None:
+    goal = store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*")
+    load(*history(site.id))
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 4
+    rebuild.note_rebuilt(ctx.database, site)
+    store.retire_goal(ctx.database, site, goal.id)
+    healed(ctx, site)
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 0
+    assert store.add_goal(ctx.database, site, "Thanks", "page", "/thanks").id != goal.id
+
+
+def test_a_host_that_turns_out_to_be_our_own_makes_its_referrals_direct(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse
+) -> None:
+    records = history(site.id)
+    load(*records)
+    rebuild.note_rebuilt(ctx.database, site)
+    assert {v[11] for v in visits_in(warehouse, site.id)} == {"Referral", "Organic Search"}
+    changed = accounts.change_site(ctx.database, site, hosts=["shop.example", "neighbour.example"])
+    healed(ctx, changed)
+    assert visits_in(warehouse, site.id) == visits_by_loops(records, changed)
+    assert {v[11] for v in visits_in(warehouse, site.id)} == {"Direct", "Organic Search"}
+
+
+def newer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Rules of the next version, which know the neighbour's blog for a video site."""
+    old = load_rules()
+    rules = msgspec.structs.replace(
+        old,
+        version=old.version + 1,
+        exact={**old.exact, "blog.neighbour.example": Source("video", "neighbour", "referral")},
+    )
+    for module in (rebuild, store):
+        monkeypatch.setattr(module, "RULES_VERSION", rules.version)
+    return rules
+
+
+def test_newer_rules_change_old_visits_exactly_as_a_fresh_load_would(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load(*history(site.id))
+    before = visits_in(warehouse, site.id)
+    rebuild.note_rebuilt(ctx.database, site)
+    rules = newer(monkeypatch)
+    assert not rebuild.is_rebuilt(ctx.database, site)
+    rebuild.rebuild(ctx, site, rules=rules)
+    fresh = accounts.add_site(ctx.database, site.workspace_id, "fresh", "Fresh", ["shop.example"], mode="cookie")
+    Loader(warehouse, ctx.database, ctx.config.folder, rules).load(history(fresh.id), f"fresh-{fresh.id}")
+    assert visits_in(warehouse, site.id) == visits_in(warehouse, fresh.id) != before
+    assert "neighbour" in {v[12] for v in visits_in(warehouse, site.id)}
+
+
+def test_it_is_told_whether_all_visits_change_or_their_goals_only(
+    ctx: Context, site: Site, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rebuild, "RANGES", 2)
+    load(*history(site.id))
+    rebuild.note_rebuilt(ctx.database, site)
+    seen: list[Recount | None] = []
+
+    def look(share: float) -> None:
+        seen.append(rebuild.recounted(ctx, site))
+
+    store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*")
+    rebuild.rebuild(ctx, site, look)
+    assert seen == [Recount(share=0.0, is_all=False), Recount(share=0.5, is_all=False), None]
+    rules = newer(monkeypatch)
+    assert rebuild.recounted(ctx, site) == Recount(share=0.0, is_all=True)
+    del seen[:]
+    rebuild.rebuild(ctx, site, look, rules)
+    assert seen == [Recount(share=0.0, is_all=True), Recount(share=0.5, is_all=True), None]
+    changed = accounts.change_site(ctx.database, site, hosts=["shop.example", "neighbour.example"])
+    assert rebuild.recounted(ctx, changed) == Recount(share=0.0, is_all=True), "referrals become direct visits"
+    rebuild.rebuild(ctx, changed)
+    store.add_goal(ctx.database, changed, "Cart", "page", "/cart")
+    assert rebuild.recounted(ctx, changed) == Recount(share=0.0, is_all=False)
+
+
+def test_what_an_older_version_has_healed_is_healed(ctx: Context, site: Site) -> None:
+    rebuild._note(ctx.database, site, rebuild._made_with_once(ctx.database, site), rebuild.RANGES)
+    assert rebuild.recounted(ctx, site) == Recount(share=1.0, is_all=False), "and not to be begun again"
+    with ctx.database.write() as c:
+        c.execute(healings.update().values(done_at=clock.now()))
+    assert rebuild.is_rebuilt(ctx.database, site)
+    assert rebuild.recounted(ctx, site) is None
+
+
+def test_healing_goes_on_where_it_was_stopped(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = history(site.id)
+    load(*records)
+    store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*")
+    done: list[int] = []
+    real = store.derive_all
+
+    def stopping(warehouse: Any, site: Any, first: int, *more: Any) -> None:
+        if len(done) == 2:
+            raise KeyboardInterrupt
+        done.append(first)
+        real(warehouse, site, first, *more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "derive_all", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            rebuild.rebuild(ctx, site)
+    assert not rebuild.is_rebuilt(ctx.database, site)
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 2
+    assert rebuild.rebuild(ctx, site) == 2, "two ranges were left"
+    assert visits_in(warehouse, site.id) == visits_by_loops(records, site, store.goals_of(ctx.database, site))
+
+
+def test_a_goal_added_while_healing_begins_it_anew(ctx: Context, site: Site, load: Load, warehouse: Warehouse) -> None:
+    records = history(site.id)
+    load(*records)
+    store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*")
+    shares: list[float] = []
+
+    def tell(share: float) -> None:
+        shares.append(share)
+        if share == 0.5:
+            store.add_goal(ctx.database, site, "Signed up", "event", "signed-up")
+
+    rebuild.rebuild(ctx, site, tell)
+    assert shares == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert not rebuild.is_rebuilt(ctx.database, site), "what was asked for meanwhile is still to be done"
+    rebuild.rebuild(ctx, site)
+    assert sum(v[10] for v in visits_in(warehouse, site.id)) == 8
+    assert rebuild.is_rebuilt(ctx.database, site)

@@ -1,0 +1,128 @@
+"""The doctor: a sound installation has no problem, and each planted fault is found with its cure."""
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from tests.maintenance.conftest import in_house, serving, tandem
+
+
+def findings(folder: Path, **extra: str) -> tuple[int, dict[str, Any]]:
+    done = tandem(folder, "doctor", "--json", **extra)
+    return done.returncode, json.loads(done.stdout)
+
+
+def found(report: dict[str, Any], name: str, state: str) -> list[dict[str, str]]:
+    return [f for f in report["findings"] if f["name"] == name and f["state"] == state]
+
+
+def test_a_sound_installation_has_no_problem(company: Path) -> None:
+    code, report = findings(company)
+    assert (code, report["problem"]) == (0, 0), [f for f in report["findings"] if f["state"] != "ok"]
+    names = {f["name"] for f in report["findings"]}
+    assert names >= {
+        "Tandem", "libraries", "settings", "disk", "memory", "port", "proxies", "event store", "clock", "record store",
+        "event schema", "record schema", "set-up", "spool", "salts", "rules", "reception", "visits", "key",
+    }  # fmt: skip
+
+
+def test_a_running_server_answers_for_itself_and_tells_of_its_jobs(company: Path) -> None:
+    with serving(company):
+        time.sleep(1)
+        code, report = findings(company)
+    assert code == 0
+    assert {f["text"].split("`")[1] for f in found(report, "jobs", "ok")} >= {"load", "heal", "salts"}
+    assert "the server answers" in found(report, "Tandem", "ok")[0]["text"]
+
+
+def test_nothing_is_made_by_looking(empty: Path) -> None:
+    code, report = findings(empty)
+    assert code == 0 and not empty.exists()
+    assert found(report, "set-up", "warning")
+
+
+def test_every_finding_that_is_not_fine_has_a_cure(company: Path) -> None:
+    in_house(company, """
+from datetime import UTC, date, datetime, timedelta
+from sqlalchemy import insert, update
+from tandem.collect.tables import healings, salts
+w = ctx.warehouse
+yesterday = date.today() - timedelta(days=1)
+w.insert("reception", {"site": [1], "on": [yesterday], "outcome": ["stored"], "count": [5], "batch": ["x"]})
+w.do("insert into visit_rows (site, visit, visitor, started, ended, pageviews, version) "
+     "values (1, 5, 6, now(), now(), 3, 1)")
+w.do("insert into schema_steps (owner, number, name) values ('collect', 900, 'from_tomorrow')")
+with ctx.database.write() as c:
+    c.execute(insert(salts).values(on=date(2020, 1, 1), salt=b"x"))
+    c.execute(update(healings).values(made_with="other"))
+""")  # fmt: skip
+    spool = company / "spool" / "main"
+    spool.mkdir(parents=True, exist_ok=True)
+    segment = spool / "000000000000001.seg"
+    segment.write_bytes(b"")
+    os.utime(segment, (1, 1))
+    code, report = findings(
+        company, TANDEM_PROXIES="0.0.0.0/0", TANDEM_MEMORY_MB="99000000", TANDEM_CITY_MMDB="/nowhere.mmdb",
+        TANDEM_CLUSTER="two", TANDEM_COLOUR="red", TANDEM_URL="http://figures.example",
+    )  # fmt: skip
+    assert code == 1
+    wrong = [f for f in report["findings"] if f["state"] != "ok"]
+    assert all(f["cure"] for f in wrong), wrong
+    assert {(f["name"], f["state"]) for f in wrong} >= {
+        ("settings", "problem"), ("settings", "warning"), ("memory", "problem"), ("proxies", "problem"),
+        ("event schema", "problem"), ("spool", "warning"), ("salts", "problem"),
+    }  # fmt: skip
+    code, report = findings(company)
+    assert code == 1
+    assert "by 5" in found(report, "reception", "problem")[0]["text"]
+    assert found(report, "visits", "problem") and found(report, "rules", "warning")
+
+
+def test_a_lost_key_and_a_system_that_does_not_answer_are_found(company: Path) -> None:
+    in_house(company, """
+from sqlalchemy import update
+from tandem.connections import store
+from tandem.connections.tables import connections
+from tandem.crm.jobs import SYSTEMS
+webhook = next(s for s in SYSTEMS if s.id == "webhook")
+site = ctx.sites()["fern"]
+store.add(ctx, site, webhook, "Sales", {"secret": "s3cret s3cret s3cret"})
+with ctx.database.write() as c:
+    c.execute(update(connections).where(connections.c.name == "Sales").values(problem="It does not answer."))
+""")  # fmt: skip
+    _, report = findings(company)
+    assert "“Sales”: It does not answer." in found(report, "connections", "warning")[0]["text"]
+    assert found(report, "key", "ok")
+    (company / "key").rename(company / "key.gone")
+    _, report = findings(company)
+    assert "every backup holds the key" in found(report, "key", "problem")[0]["cure"]
+    assert not (company / "key").exists(), "looking makes none"
+    _, report = findings(company, TANDEM_KEY="another key than before")
+    assert "cannot be opened" in found(report, "key", "problem")[0]["text"]
+
+
+def test_a_broken_store_is_a_finding_and_not_the_end(company: Path) -> None:
+    (company / "records.db").write_bytes(b"this is no database" * 100)
+    code, report = findings(company)
+    assert code == 1
+    assert found(report, "record store", "problem") and found(report, "event store", "ok")
+
+
+def test_a_taken_port_is_found(company: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        code, report = findings(company, PORT=str(taken.getsockname()[1]))
+    assert code == 1
+    assert "cannot be had" in found(report, "port", "problem")[0]["text"]
+
+
+def test_the_plain_report_reads_line_by_line(company: Path) -> None:
+    done = tandem(company, "doctor")
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1].endswith("0 problems.")
+    assert all(line.startswith(("ok ", "warning ", " ")) or line[0].isdigit() for line in done.stdout.splitlines())

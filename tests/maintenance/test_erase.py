@@ -1,0 +1,232 @@
+"""Erasing a visitor: nothing of them is left in any byte of the data folder, and everybody else is untouched."""
+
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import lz4.block
+import pytest
+
+from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.core.context import Context
+from tandem.maintenance.erase import erase, identifier_of
+from tests.maintenance.conftest import in_house, serving, status_of, tandem, wait_for
+
+try:
+    from compression import zstd
+except ImportError:
+    from backports import zstd
+
+VISITOR = 0xA1B2C3D4E5F60718
+MARKER = "marker-zq8v1k7w0x5j"
+OTHER = "neighbour-p3m9d2c6y4t8"
+
+FACTS = f"""
+from datetime import UTC, datetime, timedelta
+from tandem.collect.jobs import Loader
+from tandem.collect.model.hit import Record, SpoolEvent
+import time
+now = int(time.time() * 1000)
+def record(visitor, marker, numbers):
+    events = [
+        SpoolEvent(id=visitor // 7 + n, kind="pageview" if n % 2 else "event", at=now - 600_000 + n * 1000,
+                   name="" if n % 2 else marker, host="fern-oak.example", path="/" + marker,
+                   query="utm_source=" + marker, referrer="https://" + marker + ".example/", props={{"who": marker}},
+                   engaged_ms=0, scroll=0, value=0, amount="0", currency="", status=0, marks=[])
+        for n in numbers
+    ]
+    return Record(site=1, received=now, visitor=visitor, before=0, born=0, agent="Mozilla/5.0 " + marker, language="en",
+                  width=1000, country="DE", city="", network="", events=events, refused={{}})
+loader = Loader(ctx.warehouse, ctx.database, ctx.config.folder / "spool")
+for n in range(0, 12, 4):
+    loader.load([record({VISITOR}, "{MARKER}", range(n, n + 4)), record(77, "{OTHER}", range(n, n + 4))], f"b{{n}}")
+ctx.warehouse.ask("select * from events where visitor = {VISITOR}")
+answer = ctx.warehouse.value("select count() from events")
+"""
+
+
+def texts_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file, and what its compressed blocks hold."""
+    raw = path.read_bytes()
+    yield raw
+    at = 0
+    while at + 25 <= len(raw):
+        method = raw[at + 16]
+        packed, size = struct.unpack_from("<II", raw, at + 17)
+        if method not in (0x02, 0x82, 0x90, 0x91) or packed < 9 or at + 16 + packed > len(raw):
+            return
+        yield unpacked(method, raw[at + 25 : at + 16 + packed], size)
+        at += 16 + packed
+
+
+def unpacked(method: int, body: bytes, size: int) -> bytes:
+    if method == 0x82:
+        return lz4.block.decompress(body, uncompressed_size=size)
+    if method == 0x90:
+        return zstd.decompress(body)
+    return body  # not compressed, or chained codecs, which Tandem has for times only
+
+
+def traces(folder: Path, *patterns: bytes) -> list[str]:
+    return [
+        f"{path.relative_to(folder)} holds {pattern!r}"
+        for path in folder.rglob("*")
+        if path.is_file()
+        for text in texts_of(path)
+        for pattern in patterns
+        if pattern in text
+    ]
+
+
+OF_VISITOR = (struct.pack("<Q", VISITOR), b"%016x" % VISITOR, str(VISITOR).encode(), MARKER.encode())
+
+
+def test_no_file_holds_an_erased_visitor(company: Path) -> None:
+    total = in_house(company, FACTS)
+    assert len(traces(company, *OF_VISITOR)) > 20, "the search finds what is there"
+    done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}")
+    assert done.returncode == 0, done.stderr
+    assert "12 events erased on fern." in done.stdout
+    assert "Backups are not touched" in done.stdout and "old files" not in done.stdout
+    assert traces(company, *OF_VISITOR) == []
+    assert traces(company, OTHER.encode()), "the neighbour is still there"
+    left = in_house(company, """
+from datetime import timedelta
+from tandem.base import clock
+from tandem.collect import store
+w = ctx.warehouse
+days = store.reception(w, 1, clock.now().date() - timedelta(days=2))
+answer = [w.value("select count() from events"), w.value("select count() from events where visitor = 77"),
+          w.value("select count() from visits where visitor = 77"), [d.balance for d in days]]
+""")  # fmt: skip
+    assert left == [total - 12, 12, 1, [0] * len(left[3])]
+
+
+PHONE = "+48600100200"
+
+
+IDENTITY = """
+from sqlalchemy import text
+w = ctx.warehouse
+def held():
+    with ctx.database.read() as c:
+        counts = [w.value(f"select count() from {t}") for t in ("identity_links", "person_rows", "person_moves")]
+        return counts + [c.execute(text("select count(*) from identifiers")).scalar()]
+answer = held()
+"""
+
+
+def test_a_person_is_erased_by_phone_with_all_browsers_and_sealed_values(company: Path) -> None:
+    before = in_house(company, IDENTITY)
+    told = in_house(company, FACTS + IDENTITY + f"""
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier, Link, visitor
+ctx.forget_sites()
+site = ctx.sites()["fern"]
+phone = Identifier("phone", "{PHONE}")
+told = [Link(a=visitor(v), b=phone, at=datetime(2026, 11, 1, tzinfo=UTC), source="form") for v in ({VISITOR}, 4711)]
+people.record(ctx, site, told)
+people.stitch_all(ctx, site)
+answer = held()
+""")  # fmt: skip
+    assert told[0] == before[0] + 2 and told[3] == before[3] + 1
+    done = tandem(company, "erase", "--yes", "--person", PHONE)
+    assert done.returncode == 0, done.stderr
+    assert "12 events erased on fern." in done.stdout
+    assert traces(company, *OF_VISITOR) == []
+    assert in_house(company, IDENTITY) == before, "the callers of the demo stay"
+
+
+TWO_PEOPLE = f"""
+from tandem.people import hints, store as people
+from tandem.people.model.identifier import Identifier, Link, visitor
+ctx.forget_sites()
+site, at = ctx.sites()["fern"], datetime(2026, 11, 1, tzinfo=UTC)
+anna, boris = Identifier("phone", "{PHONE}"), Identifier("email", "boris@shop.example")
+people.record(ctx, site, [
+    Link(a=visitor({VISITOR}), b=anna, at=at, source="signed"), Link(a=visitor(77), b=boris, at=at, source="signed"),
+    Link(a=visitor(77), b=anna, at=at, source="site"), Link(a=visitor({VISITOR}), b=boris, at=at, source="site"),
+])
+hints.record(ctx, site, [hints.Hint(visitor=88, identifier=anna, at=datetime.now(UTC), why="unsigned")])
+people.stitch_all(ctx, site)
+answer = people.person_of(ctx, site, 77) == people.person_of(ctx, site, {VISITOR})
+"""
+
+
+def test_erasing_anna_lists_what_is_hers_asks_and_leaves_boris(company: Path) -> None:
+    assert in_house(company, FACTS + TWO_PEOPLE), "links of before 0.2 make them one"
+    refused = tandem(company, "erase", "--person", PHONE, typed="n\n")
+    assert refused.returncode == 1 and "erased" not in refused.stdout
+    for said in ("phone +48 ••• ••• 00", f"visitor {VISITOR:016x}", "12 events, 1 visits, 0 calls, 0 deals"):
+        assert said in refused.stdout
+    assert "boris" not in refused.stdout and "0000004d" not in refused.stdout
+    assert "Stays: 2 identifiers that only an unproved claim" in refused.stdout
+    assert "Stays: 1 browsers that said without proof" in refused.stdout
+    done = tandem(company, "erase", "--person", PHONE, typed="y\n")
+    assert done.returncode == 0, done.stderr
+    assert "12 events erased on fern." in done.stdout
+    assert traces(company, *OF_VISITOR) == []
+    left = in_house(company, """
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier
+w, site = ctx.warehouse, ctx.sites()["fern"]
+boris = people.key_of(ctx, site, Identifier("email", "boris@shop.example"))
+anna = people.key_of(ctx, site, Identifier("phone", "+48600100200"))
+answer = [w.value("select count() from events where visitor = 77"), people.person_of(ctx, site, boris),
+          w.value("select person_of({site:UInt32}, {node:UInt64})", site=site.id, node=boris),
+          people.is_known(ctx, site, anna), w.value("select count() from identity_hints"),
+          [k.text for k in people.values_of(ctx, site, people.nodes_of(ctx, site, 77), is_open=True)]]
+""")  # fmt: skip
+    assert left == [12, 77, 77, False, 0, [f"{77:016x}", "boris@shop.example"]]
+
+
+def test_a_list_that_has_changed_erases_nothing(ctx: Context, site: Site) -> None:
+    with pytest.raises(UserError, match="nothing was erased"):
+        erase(ctx, {"person": PHONE, "mark": "0123456789abcdef"}, lambda share, text: None)
+
+
+def test_the_audit_log_tells_of_it_without_the_visitor(company: Path) -> None:
+    in_house(company, FACTS)
+    assert tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}.abc123", "--site", "fern").returncode == 0
+    entries = in_house(company, """
+from tandem.accounts.store import audit_log
+answer = [(e.act, e.object, e.detail) for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
+""")  # fmt: skip
+    assert entries == [["data.erased", "one person", {"events": 12, "sites": ["fern"]}]]
+
+
+def test_a_running_server_erases_what_has_just_come_in(company: Path) -> None:
+    with serving(company) as url:
+        event = {"i": "00000000000000ff", "k": "event", "t": 0, "u": "https://fern-oak.example/x", "n": MARKER}
+        hit = {"s": "fern", "c": 0, "m": "cookie", "i": f"{VISITOR:016x}.abc123", "e": [event]}
+        import urllib.request
+
+        urllib.request.urlopen(urllib.request.Request(url + "/t/hit", json.dumps(hit).encode()), timeout=20)
+        done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}")
+        assert done.returncode == 0, done.stderr
+        assert "1 events erased on fern." in done.stdout
+        wait_for(lambda: status_of(url + "/healthz") == 200)
+        assert traces(company, *OF_VISITOR) == []
+
+
+def test_backups_that_still_hold_the_visitor_are_listed(company: Path) -> None:
+    (company / "backups").mkdir(exist_ok=True)
+    assert tandem(company, "backup", str(company / "backups" / "old.tar")).returncode == 0
+    done = tandem(company, "erase", "--yes", "--person", "00000000000000ab")
+    assert done.returncode == 0
+    assert "0 events erased." in done.stdout
+    assert str(company / "backups" / "old.tar") in done.stdout
+
+
+@pytest.mark.parametrize("text", ["", "12", "g" * 16, "info@shop.example", "0" * 17, "1; drop table events"])
+def test_what_names_nobody_is_refused(text: str) -> None:
+    with pytest.raises(UserError, match="names nobody"):
+        identifier_of(text)
+
+
+def test_an_unknown_site_is_refused(company: Path) -> None:
+    done = tandem(company, "erase", "--yes", "--person", "00000000000000ab", "--site", "nope")
+    assert done.returncode == 2
+    assert "There is no site “nope”." in done.stderr and "fern" in done.stderr

@@ -189,12 +189,12 @@ def test_collectors_beside_an_event_store_in_process_say_how(tmp_path: Path) -> 
 
 
 @pytest.mark.process
-def test_healing_says_what_it_did(shop: Path) -> None:
+def test_a_rebuild_says_what_it_did_also_under_its_former_name(shop: Path) -> None:
     in_house(shop, "")
     assert sys.version_info >= (3, 11)
-    first, second = tandem(shop, "heal", "--site", "main"), tandem(shop, "heal", "--site", "main", "--again")
+    first, second = tandem(shop, "rebuild", "--site", "main"), tandem(shop, "heal", "--site", "main", "--again")
     assert first.stdout.splitlines()[-1].startswith("main: ")
-    assert second.stdout.splitlines()[-1] == "main: healed."
+    assert second.stdout.splitlines()[-1] == "main: rebuilt."
 
 
 def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> None:

@@ -221,13 +221,14 @@ def export(
     typer.echo(f"{done['file']}: {done['events']} events.")
 
 
+@app.command("heal", hidden=True)  # its name before 0.3, answered until 0.4
 @app.command()
 def rebuild(
     site: Annotated[str, typer.Option(help="Key of a site; without it, all sites.")] = "",
     again: Annotated[bool, typer.Option(help="Derive everything again, even where nothing has changed.")] = False,
 ) -> None:
     """Derive visits again with the newest rules and goals; goes on where it was stopped."""
-    done = _carried_out("heal", {"site": site, "again": again})
+    done = _carried_out("rebuild", {"site": site, "again": again})
     for key, how in done["sites"].items():
         typer.echo(f"{key}: {how}.")
 
@@ -424,7 +425,7 @@ def add_goal(
     kind: Annotated[str, typer.Option(help="event or page.")] = "event",
     site: SiteKey = "",
 ) -> None:
-    """Add a goal. History is counted for it by `tandem heal`, which a running server does by itself."""
+    """Add a goal. History is counted for it by `tandem rebuild`, which a running server does by itself."""
     from tandem.collect import store
     from tandem.maintenance import lookups
 

@@ -68,7 +68,7 @@ def _formula(figure: Figure) -> str:
 
 def settings() -> Iterator[str]:
     """Every setting with its default."""
-    yield MADE.format(source="src/tandem/base/settings.py")
+    yield MADE.format(source="src/tandem/base/config.py")
     yield "# Settings\n"
     yield "Tandem reads its settings from the environment when it starts. Every one has a value that suits a laptop.\n"
     defaults = Config()

@@ -11,16 +11,16 @@ import pytest
 from tests.conftest import ROOT
 
 BREACHES: dict[str, tuple[str, str, str]] = {
-    "a slice imports a slice": ("board/questions.py", "from tandem.collect import store as _s", "floors"),
-    "the floor imports a slice": ("metrics/period.py", "from tandem.board import model as _m", "floors"),
-    "base imports accounts": ("base/clock.py", "from tandem.accounts import model as _m", "floors"),
+    "a slice imports a slice": ("board/queries.py", "from tandem.collect import store as _s", "Floors"),
+    "the floor imports a slice": ("metrics/period.py", "from tandem.board import model as _m", "Floors"),
+    "base imports accounts": ("base/clock.py", "from tandem.accounts import model as _m", "Floors"),
     "the reader of files imports what stands above": (
         "imports/text.py",
         "from tandem.rates import model as _m",
-        "floors",
+        "Floors",
     ),
-    "accounts imports metrics": ("accounts/model.py", "from tandem.metrics import metric as _m", "floors"),
-    "a slice imports the app": ("collect/routes.py", "import tandem.app as _a", "floors"),
+    "accounts imports metrics": ("accounts/model.py", "from tandem.metrics import metric as _m", "Floors"),
+    "a slice imports the app": ("collect/routes.py", "import tandem.app as _a", "Floors"),
     "a store imports routes": ("changes/store.py", "from tandem.changes import routes as _r", "Inside a slice"),
     "a model imports a store": ("collect/model/goal.py", "from tandem.collect import store as _s", "Inside a slice"),
     "a slice speaks to the event store itself": ("collect/store.py", "import clickhouse_connect as _c", "event store"),

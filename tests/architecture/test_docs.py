@@ -75,6 +75,10 @@ def commands_in(text: str) -> Iterator[str]:
                 yield found[1]
 
 
+FORMER = {"tandem heal"}
+"""What commands were called when the changelog spoke of them."""
+
+
 def said_commands() -> list[tuple[str, str]]:
     return sorted({(named(p), re.sub(r"\s+", " ", c)) for p in TEXTS for c in commands_in(p.read_text())})
 
@@ -82,6 +86,8 @@ def said_commands() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("source", "said"), said_commands())
 def test_a_command_in_the_documents_exists(source: str, said: str) -> None:
     words = said.replace(".venv/bin/", "").split()
+    if source == "CHANGELOG.md" and " ".join(words[:2]) in FORMER:
+        return
     known = dict(docs.commands())
     name = next((n for n in (" ".join(words[:3]), " ".join(words[:2])) if n in known), None)
     if name is None and any(n.startswith(" ".join(words[:2]) + " ") for n in known):

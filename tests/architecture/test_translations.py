@@ -24,7 +24,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "_account", "gettext", "SkippedRecord")
-UNSEEN = {"base", "delivery", "demo", "keep"}
+UNSEEN = {"base", "delivery", "demo", "maintenance"}
 """Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
 
 Said = str | tuple[str, str]
@@ -81,7 +81,7 @@ def in_timeline() -> set[Said]:
     from tandem.people.routes import KINDS as IDENTIFIERS
 
     found: set[Said] = {*ACTS.values(), *IDENTIFIERS.values(), *WHY.values()}
-    for path in SOURCE.glob("*/moments.py"):
+    for path in SOURCE.glob("*/timeline.py"):
         constants = [n for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Constant)]
         found |= {c.value for c in constants if isinstance(c.value, str) and CAPITAL.fullmatch(c.value)}
     return found

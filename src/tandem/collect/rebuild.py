@@ -139,7 +139,7 @@ def _choose_main(ctx: Context, site: Site) -> None:
 
 
 def _left_off(db: Database, site: Site) -> tuple[int, str]:
-    """The range to go on with (0 when there is no unfinished healing of the same kind), and what is noted of it."""
+    """The range to go on with (0 when there is no unfinished rebuild of the same kind), and what is noted of it."""
     row, now = _row(db, site), made_with(db, site)
     if row is not None and row.done_at is None and _is_of_now(db, site, row.made_with):
         return int(row.next_range), str(row.made_with)

@@ -19,7 +19,7 @@ def ping(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str
 
 
 def rebuild(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
-    """Derive visits again with the rules and goals of now, on one site or on all; a stopped healing goes on."""
+    """Derive visits again with the rules and goals of now, on one site or on all; a stopped rebuild goes on."""
     site = erase.site_of(ctx, args.get("site") or "")
     ctx.forget_sites()
     sites = [site] if site else list(ctx.sites().values())
@@ -30,10 +30,10 @@ def rebuild(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[
             continue
 
         def tell_one(share: float, number: int = number, key: str = one.key) -> None:
-            tell((number + share) / len(sites), f"healing {key}")
+            tell((number + share) / len(sites), f"rebuilding {key}")
 
         visits.rebuild(ctx, one, tell_one)
-        done[one.key] = "healed"
+        done[one.key] = "rebuilt"
     return {"sites": done}
 
 
@@ -44,7 +44,7 @@ COMMANDS: dict[str, Command] = {
     "erase": erase.erase,
     "erase_preview": erase.preview,
     "export": export.export,
-    "heal": rebuild,
+    "rebuild": rebuild,
     "import_ads": ads.import_file,
     "import_calls": calls.import_file,
 }

@@ -26,7 +26,7 @@ FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 MAX_BODY = 64 << 10
 ANSWERS_WITHIN_S = 5.0
-_log = log.get("keep")
+_log = log.get("maintenance")
 
 ProgressReporter = Callable[[float, str], None]
 Command = Callable[[Context, dict[str, Any], ProgressReporter], dict[str, Any]]

@@ -509,7 +509,7 @@ def _rules(installation: Installation) -> Iterator[Finding]:
             continue
         if installation.warehouse.value("select count() from visit_rows where site = {site:UInt32}", site=site.id):
             text = f"Visits of {site.key} were derived with other rules, goals or hosts."
-            yield Finding("rules", WARNING, text, "Run `tandem heal`; a running server does it by itself.")
+            yield Finding("rules", WARNING, text, "Run `tandem rebuild`; a running server does it by itself.")
 
 
 def _reception(installation: Installation) -> Iterator[Finding]:
@@ -544,7 +544,7 @@ def _visits(installation: Installation) -> Iterator[Finding]:
             yield Finding("visits", OK, text)
         else:
             text = f"{site.key}: {visitors} visitors, {visits} visits, {counted} or {listed} page views do not fit."
-            yield Finding("visits", PROBLEM, text, f"Run `tandem heal --site {site.key} --again`.")
+            yield Finding("visits", PROBLEM, text, f"Run `tandem rebuild --site {site.key} --again`.")
 
 
 CHECKS: tuple[Check, ...] = (

@@ -22,7 +22,7 @@ from bench.load import fire
 from bench.servers import Running
 from tandem.accounts import store as accounts
 from tandem.base.database import Database
-from tandem.base.spool import render_page
+from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
 from tandem.collect.jobs import Loader
@@ -83,7 +83,7 @@ def _fill(spool: Path, site: int, events: int) -> int:
     encode, count, number, lines = msgspec.json.Encoder().encode, 0, 0, list[bytes]()
     for facts in company.days():
         for record in _records(facts, site):
-            lines.append(render_page(encode(record)))
+            lines.append(framed(encode(record)))
             count += 1
             if len(lines) >= 20_000:
                 number += 1

@@ -118,7 +118,7 @@ def test_signing_in_gives_a_cookie_no_script_can_read(running: Running) -> None:
 
 def test_the_cookie_is_secure_where_the_address_is() -> None:
     class Context:
-        class settings:
+        class config:
             base_url = "https://tandem.example"
 
     assert sessions.cookie(Context(), "x", 1).secure is True  # type: ignore[arg-type]

@@ -1,6 +1,7 @@
 """Documents keep their word: generated ones are current, links lead somewhere, commands and settings exist."""
 
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +126,16 @@ def test_paths_named_in_the_guides_are_there() -> None:
     for path in TEXTS:
         for name in re.findall(r"`(deploy/[\w./-]+|docs/[\w./-]+)`", path.read_text()):
             assert (ROOT / name).exists(), f"{named(path)} names {name}"
+
+
+def test_the_readmes_map_names_each_package_and_no_other() -> None:
+    folders = set(re.findall(r"^  (\w+)/ ", (ROOT / "README.md").read_text(), re.MULTILINE))
+    assert folders == {path.parent.name for path in (ROOT / "src" / "tandem").glob("*/__init__.py")} | {"web"}
+
+
+def test_the_guides_floors_are_those_of_the_contracts() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    (floors,) = (contract["layers"] for contract in contracts if contract["name"].startswith("Floors"))
+    guide = (ROOT / "docs" / "developer-guide.md").read_text().split("```")[1]
+    told = [set(re.findall(r"\w+", line.split("  ")[0])) for line in guide.strip().splitlines()]
+    assert told == [set(re.findall(r"\w+", floor)) for floor in floors]

@@ -54,7 +54,7 @@ def test_a_botnet_fills_no_memory(clock: list[float], monkeypatch: pytest.Monkey
     places = Crowd()
     for i in range(1000):
         places.is_one_too_many(f"10.0.{i // 250}.{i % 250}", "1")
-    assert len(places._now) + len(crowd_._before) <= 102
+    assert len(places._now) + len(places._before) <= 102
 
 
 def test_the_product_closes_what_is_too_much_and_never_its_own_proxies(ctx: Context) -> None:

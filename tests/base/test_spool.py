@@ -16,7 +16,7 @@ import pytest
 
 from tandem.base import spool as module
 from tandem.base.errors import UserError
-from tandem.base.spool import Spool, SpoolFull, records_in, recover, render_page, sealed
+from tandem.base.spool import Spool, SpoolFull, framed, records_in, recover, sealed
 
 PAYLOADS = [b'{"n":1}', b"", b"x" * 3000, "zażółć".encode(), b"\x00\x01\xff"]
 
@@ -61,7 +61,7 @@ def test_an_acknowledged_record_is_readable_before_its_segment_is_sealed(tmp_pat
 
 
 def test_a_line_torn_at_any_byte_loses_only_itself(tmp_path: Path) -> None:
-    whole, last = render_page(b"first") + render_page(b"second"), render_page(b'{"last":true}')
+    whole, last = framed(b"first") + framed(b"second"), framed(b'{"last":true}')
     for cut in range(len(last)):
         folder = tmp_path / str(cut)
         folder.mkdir()
@@ -72,7 +72,7 @@ def test_a_line_torn_at_any_byte_loses_only_itself(tmp_path: Path) -> None:
 
 
 def test_an_open_segment_without_a_whole_record_is_thrown_away(tmp_path: Path) -> None:
-    (tmp_path / "000000000000001.open").write_bytes(render_page(b"one")[:-3])
+    (tmp_path / "000000000000001.open").write_bytes(framed(b"one")[:-3])
     (tmp_path / "000000000000002.open").write_bytes(b"")
     assert recover(tmp_path) == 0
     assert list(tmp_path.iterdir()) == []
@@ -80,7 +80,7 @@ def test_an_open_segment_without_a_whole_record_is_thrown_away(tmp_path: Path) -
 
 @pytest.mark.parametrize("name", ["000000000000001.open", "000000000000001.seg"])
 def test_a_byte_the_disk_damaged_costs_its_own_record_and_no_other(tmp_path: Path, name: str) -> None:
-    lines = [render_page(b"record %d" % i) for i in range(5)]
+    lines = [framed(b"record %d" % i) for i in range(5)]
     text, begin = b"".join(lines), len(lines[0]) + len(lines[1])
     path = tmp_path / name
     for at in range(begin, begin + len(lines[2]) - 1):  # its newline is another matter: two lines become one
@@ -90,7 +90,7 @@ def test_a_byte_the_disk_damaged_costs_its_own_record_and_no_other(tmp_path: Pat
 
 
 def test_recovery_keeps_records_behind_a_damaged_one(tmp_path: Path) -> None:
-    lines = [render_page(b"record %d" % i) for i in range(3)]
+    lines = [framed(b"record %d" % i) for i in range(3)]
     (tmp_path / "000000000000001.open").write_bytes(lines[0] + b"#" + lines[1][1:] + lines[2] + b"torn")
     assert recover(tmp_path) == 1
     assert held(tmp_path) == [b"record 0", b"record 2"]
@@ -99,14 +99,14 @@ def test_recovery_keeps_records_behind_a_damaged_one(tmp_path: Path) -> None:
 def test_a_last_line_whose_end_is_damaged_is_whole(tmp_path: Path) -> None:
     """It may have been acknowledged: cut off, it was lost without a word."""
     path = tmp_path / "000000000000001.open"
-    path.write_bytes(render_page(b"record 0") + render_page(b"record 1")[:-1] + b"\x4a")
+    path.write_bytes(framed(b"record 0") + framed(b"record 1")[:-1] + b"\x4a")
     assert recover(tmp_path) == 1
     assert held(tmp_path) == [b"record 0", b"record 1"]
 
 
-@pytest.mark.parametrize("torn", [b"", b"\n", b"torn", render_page(b"record 1")[:-1], render_page(b"record 1")[:-2]])
+@pytest.mark.parametrize("torn", [b"", b"\n", b"torn", framed(b"record 1")[:-1], framed(b"record 1")[:-2]])
 def test_a_torn_last_line_goes(tmp_path: Path, torn: bytes) -> None:
-    (tmp_path / "000000000000001.open").write_bytes(render_page(b"record 0") + torn)
+    (tmp_path / "000000000000001.open").write_bytes(framed(b"record 0") + torn)
     assert recover(tmp_path) == 1
     assert held(tmp_path) == [b"record 0"]
 
@@ -175,8 +175,8 @@ def test_a_segment_is_sealed_by_age_and_by_size(tmp_path: Path) -> None:
 
 
 def test_segments_are_numbered_on_after_a_restart_whatever_else_lies_there(tmp_path: Path) -> None:
-    (tmp_path / "copy of 7.seg").write_bytes(render_page(b"copied"))
-    (tmp_path / "999999999999999.seg").write_bytes(render_page(b"old"))
+    (tmp_path / "copy of 7.seg").write_bytes(framed(b"copied"))
+    (tmp_path / "999999999999999.seg").write_bytes(framed(b"old"))
 
     async def work() -> None:
         spool = Spool(tmp_path)

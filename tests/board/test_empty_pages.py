@@ -48,8 +48,8 @@ def look(ctx: Context, site: Site) -> Iterator[Look]:
     with TestClient(app) as client:
 
         def looked(path: str, role: Role = Role.ADMIN, language: str = "en") -> str:
-            person = msgspec.structs.replace(signed_in[0], role=role)
-            callers[0] = msgspec.structs.replace(seen_by, person=person, language=language)
+            user = msgspec.structs.replace(signed_in[0], role=role)
+            callers[0] = msgspec.structs.replace(seen_by, user=user, language=language)
             answer = client.get(path)
             assert answer.status_code == 200, answer.text
             return answer.text

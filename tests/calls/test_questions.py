@@ -1,4 +1,4 @@
-"""What the page asks: the list, candidates, call-backs, tags and moments; on one node and on two shards."""
+"""What the page asks: the list, candidates, call-backs, tags and timeline; on one node and on two shards."""
 
 import random
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ from tandem.calls import queries, store, tags
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.queries import CallBacks, Missed
 from tandem.calls.store import SQL
-from tandem.calls.timeline import moments
+from tandem.calls.timeline import timeline
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tandem.metrics.address import Address, address_of
@@ -191,14 +191,14 @@ def test_a_profile_tells_calls_from_and_to_the_person_and_certain_ones_of_their_
     shop.call(NOON + 2 * HOUR, "+48600999999", BILLBOARD, outcome=Outcome.ANSWERED)
     key = people.key_of(shop.ctx, shop.site, Identifier("phone", "+48600100200"))
     for ctx in (shop.ctx, on(shop, shards)):
-        told = moments(ctx, shop.site, [key])
+        told = timeline(ctx, shop.site, [key])
         assert [(m.title, m.at) for m in told] == [
             ("Call to them", NOON + HOUR), ("Missed call", NOON + timedelta(seconds=20))
         ]  # fmt: skip
         assert dict(told[1].facts)["Channel"] == "Paid Search" and "Channel" not in dict(told[0].facts)
         assert dict(told[0].facts)["Talk time"] == "90 s"
-        assert [m.title for m in moments(ctx, shop.site, [1])] == ["Missed call"]
-        assert moments(ctx, shop.site, [5]) == [] == moments(ctx, shop.site, [])
+        assert [m.title for m in timeline(ctx, shop.site, [1])] == ["Missed call"]
+        assert timeline(ctx, shop.site, [5]) == [] == timeline(ctx, shop.site, [])
 
 
 def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -481,7 +481,7 @@ def test_a_manager_that_refuses_the_login_is_a_problem_that_says_so(
 def test_a_manager_on_a_private_address_is_not_called_unless_allowed(
     outer: Context, site: Site, manager: Manager
 ) -> None:
-    outer.settings = Config(data=outer.settings.data)
+    outer.config = Config(data=outer.config.data)
     made = connect(outer, site, "asterisk", host="127.0.0.1", port=str(manager.port), user="u", secret="s3cret")
     poll_due(outer)
     assert "private address" in connections.connection(outer, made.id).problem

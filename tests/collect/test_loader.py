@@ -13,7 +13,7 @@ import pytest
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base.clock import to_ms
-from tandem.base.spool import render_page
+from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse
 from tandem.collect import batches, store
 from tandem.collect.jobs import Loader
@@ -24,7 +24,7 @@ from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, Load, ledger, told, 
 
 def spooled(folder: Path, name: str, records: list[Record]) -> Path:
     path = folder / f"{name}.seg"
-    path.write_bytes(b"".join(render_page(msgspec.json.encode(r)) for r in records))
+    path.write_bytes(b"".join(framed(msgspec.json.encode(r)) for r in records))
     return path
 
 
@@ -116,7 +116,7 @@ def test_two_visitors_may_use_the_same_event_id(load: Load, site: Site, warehous
 # ── a killed loader ──
 
 STEPS: dict[str, tuple[Any, str]] = {
-    "ledger": (store, "add_reception"),
+    "ledger": (store, "add_ingestion"),
     "rules": (Loader, "note_rules"),
     "facts": (store, "add_events"),
     "visits": (store, "derive_visits"),

@@ -296,7 +296,7 @@ def dying_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
 
         return dying
 
-    for owner, name in ((store, "add_reception"), (store, "take_back"), (store, "add_events"), (batches, "_replaced")):
+    for owner, name in ((store, "add_ingestion"), (store, "take_back"), (store, "add_events"), (batches, "_replaced")):
         monkeypatch.setattr(owner, name, after(getattr(owner, name)))
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tandem.base.spool import render_page
+from tandem.base.spool import framed
 from tandem.collect import waiting
 from tandem.collect.model.hit import Record
 from tandem.collect.waiting import Spooled, Waiting
@@ -17,7 +17,7 @@ def lines(site: int, count: int, events: int = 2) -> bytes:
     """So many records of a site, each of so many events."""
     made = told(site, 1, NOON, path='/"props":{"],["', query="a" * 50)
     record = msgspec.structs.replace(made, events=made.events * events, refused={"bad_value": 3})
-    return render_page(msgspec.json.encode(record)) * count
+    return framed(msgspec.json.encode(record)) * count
 
 
 @pytest.fixture

@@ -34,9 +34,9 @@ def test_a_role_sees_what_it_may_do(ctx: Context, site: Site, role: str, ids: st
 
 def test_marks_come_from_the_stores(ctx: Context, site: Site) -> None:
     admin = caller(ctx, site, "admin")
-    assert admin.person is not None
+    assert admin.user is not None
     collect.add_goal(ctx.database, site, "Order", "event", "purchase")
-    accounts.make_token(ctx.database, admin.person, "CI", ["changes:write"], site)
+    accounts.make_token(ctx.database, admin.user, "CI", ["changes:write"], site)
     assert {s.id for s in first_steps(ctx, admin, site).steps if s.is_done} == {"goal", "changes"}
     agency = caller(ctx, site, "agency")
     assert not first_steps(ctx, agency, site).is_shown, "its only step is done"
@@ -61,7 +61,7 @@ def test_a_change_counts_without_a_token(ctx: Context, site: Site) -> None:
 
 def test_a_user_puts_them_away_for_themselves(ctx: Context, site: Site) -> None:
     admin, other = caller(ctx, site, "admin"), caller(ctx, site, "engineering")
-    assert admin.person is not None
+    assert admin.user is not None
     for _ in range(2):
-        put_away(ctx.database, admin.person, site)
+        put_away(ctx.database, admin.user, site)
     assert not first_steps(ctx, admin, site).is_shown and first_steps(ctx, other, site).is_shown

@@ -15,7 +15,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
 from tandem.crm import store
 from tandem.crm.model.deal import DealFact, version_of
-from tandem.crm.timeline import moments
+from tandem.crm.timeline import timeline
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind
 from tandem.rates import store as rates
@@ -204,10 +204,10 @@ def test_a_profile_tells_what_became_of_the_persons_deals(ctx: Context, site: Si
     told = [fact(stage=s, hours=h, phones=(ANNA,), amount=Decimal(5)) for h, s in enumerate(["new", "talk", "paid"])]
     store.record(ctx, site, 1, [*told, fact("2", phones=("+48600100201",))])
     key = people.key_of(ctx, site, Identifier(Kind.PHONE, ANNA))
-    found = moments(ctx, site, [key])
+    found = timeline(ctx, site, [key])
     assert [m.title for m in found] == ["Deal won", "Deal moved", "Deal created"]
     assert ("Amount", "5.00 EUR") in found[0].facts
-    assert moments(ctx, site, [7]) == []
+    assert timeline(ctx, site, [7]) == []
 
 
 @pytest.mark.parametrize("order", [1, -1])

@@ -13,7 +13,7 @@ import pytest
 
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.base.spool import render_page
+from tandem.base.spool import framed
 from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.maintenance import archive
 from tests.maintenance.conftest import contents, in_house, serving, tandem, wait_for
@@ -204,7 +204,7 @@ def test_what_a_killed_server_had_not_loaded_is_in_the_backup(company: Path, tmp
     record = Record(1, clock.now_ms(), 7, 0, 0, "", "", 0, "", "", "", [event], {})
     spool = company / "spool" / "main"
     spool.mkdir(parents=True, exist_ok=True)
-    (spool / "000000000000009.open").write_bytes(render_page(msgspec.json.encode(record)) + b"torn")
+    (spool / "000000000000009.open").write_bytes(framed(msgspec.json.encode(record)) + b"torn")
     assert tandem(company, "backup", str(tmp_path / "late.tar")).returncode == 0
     assert tandem(tmp_path / "there", "restore", str(tmp_path / "late.tar")).returncode == 0
     asked = "answer = ctx.warehouse.value(\"select count() from pageviews where page = '/late'\")"

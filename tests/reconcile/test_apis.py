@@ -218,7 +218,7 @@ def test_a_connection_fetches_days_once_and_replaces_what_was_restated(
             return reply({"rowCount": 0})
         return reply(google_rows([(first, "1", sessions[0], "1", "0", "0", "0")]))
 
-    monkeypatch.setattr(ctx, "settings", msgspec.structs.replace(ctx.config, reach="127.0.0.1"))
+    monkeypatch.setattr(ctx, "config", msgspec.structs.replace(ctx.config, reach="127.0.0.1"))
     with outside(answer) as stub:
         given = {"property": "77", "key": KEY, "address": stub.url, "token_address": f"{stub.url}/token"}
         held = connections.add(ctx, site, ctx.systems["reconcile", "ga4"], "GA4 of Fern", given)

@@ -33,7 +33,7 @@ class SpoolFull(Exception):
     """The disk took no more; nothing of the record was kept, the sender must try again."""
 
 
-def render_page(payload: bytes) -> bytes:
+def framed(payload: bytes) -> bytes:
     """One record as a line; the payload must hold no newline (JSON does not)."""
     return b"%08x %s\n" % (zlib.crc32(payload), payload)
 
@@ -164,7 +164,7 @@ class Spool:
     def _commit(self, group: list["Waiting"]) -> None:
         error: Exception | None = None
         try:
-            self._put(b"".join([render_page(payload) for payload, _, _ in group]))
+            self._put(b"".join([framed(payload) for payload, _, _ in group]))
         except OSError as problem:
             error = SpoolFull(problem.strerror or str(problem))
             self._writing.happened(str(error), len(group))

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import msgspec
 
-from tandem.base.spool import records_in, render_page, sealed
+from tandem.base.spool import framed, records_in, sealed
 from tandem.collect.model.hit import Record
 
 BATCH_BYTES = 24 << 20
@@ -81,7 +81,7 @@ class Batch:
             try:
                 yield read_record(payload)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-                self.damaged.append(render_page(payload))
+                self.damaged.append(framed(payload))
 
     def _set_apart(self, path: Path, error: OSError) -> None:
         """Keep a segment that cannot be read beside what was put aside: it counts as one damaged line there.
@@ -115,7 +115,7 @@ class Batch:
             return
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
-        kept = [render_page(_write(units[place])) for place in sorted(self.judged.aside)]
+        kept = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
         kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
         _replaced(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
         _replaced(aside / f"{self.name}.seg", b"".join(kept))
@@ -128,7 +128,7 @@ class Batch:
         self.damaged = []
         parts = _halved(list(self._records()))  # read again: judging may have changed visitors
         for nth, part in enumerate(parts):
-            kept = [render_page(_write(record)) for record in part]
+            kept = [framed(_write(record)) for record in part]
             if nth == 0:
                 kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
             _replaced(self.folder / f"{self.name}-{nth}.half", b"".join(kept))
@@ -203,7 +203,7 @@ def forget_aside(root: Path, visitors: Sequence[int]) -> int:
             if {record.visitor, record.before} & wanted:
                 lost.append(payload)
             else:
-                kept.append(render_page(payload))
+                kept.append(framed(payload))
         if lost:
             gone += len(lost)
             _replaced(path, b"".join(kept)) if kept else path.unlink()

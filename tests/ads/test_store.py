@@ -14,6 +14,7 @@ from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import LEVELS, AdDay, Load, better_of, same_name, same_term, winner
 from tandem.ads.sources.report import Hints
+from tandem.ads.store import common, imports
 from tandem.ads.tables import ad_imports
 from tandem.base import clock
 from tandem.base.errors import UserError
@@ -204,7 +205,7 @@ def test_a_kill_between_decision_and_switch_is_made_good(
     ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch, breaks: str
 ) -> None:
     held = bring(table(OCTOBER), confirm=False)
-    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (store, "_note_state")
+    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (imports, "_note_state")
 
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -328,4 +329,4 @@ def test_the_views_use_the_expressions_that_were_compared() -> None:
 
 
 def test_moments_of_a_day_are_utc(site: Site) -> None:
-    assert store._moment(date(2026, 10, 1), site) == datetime(2026, 9, 30, 22, tzinfo=UTC)
+    assert common.moment_on(date(2026, 10, 1), site) == datetime(2026, 9, 30, 22, tzinfo=UTC)

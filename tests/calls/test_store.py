@@ -20,6 +20,7 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome, merged
+from tandem.calls.store import leases as lease_store
 from tandem.calls.tables import leases
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
@@ -157,10 +158,12 @@ def test_a_wrong_number_is_named_and_none_is_added(shop: Shop) -> None:
 def test_leases_are_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.ask(1, NOON)
     monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
-    kept = store.delete
-    monkeypatch.setattr(store, "delete", lambda table: kept(table).where(table.c.id < 0))  # as if killed before it
+    kept = lease_store.delete
+    monkeypatch.setattr(
+        lease_store, "delete", lambda table: kept(table).where(table.c.id < 0)
+    )  # as if killed before it
     assert store.put_away(shop.ctx) == 1
-    monkeypatch.setattr(store, "delete", kept)
+    monkeypatch.setattr(lease_store, "delete", kept)
     assert store.put_away(shop.ctx) == 1
     assert store.put_away(shop.ctx) == 0
     assert shop.ctx.warehouse.value("select count() from lease_rows final") == 1

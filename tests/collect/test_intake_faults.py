@@ -23,6 +23,7 @@ from tandem.collect.batches import all_aside, forget_aside, next_batch
 from tandem.collect.health import Loading
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.slice import FreshSalts
+from tandem.collect.store import visits
 from tandem.collect.tables import salts
 from tandem.core.context import Context
 from tests.collect.conftest import DAY, NOON, Load, ledger, told
@@ -137,14 +138,14 @@ def test_visitors_who_have_sent_very_much_are_not_derived_together(
     loader: Loader, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Forty of them, each within the limit, needed more memory than there was, and nobody's hits were loaded."""
-    monkeypatch.setattr(store, "READ_TOGETHER", 3000)
-    parts, write = list[int](), store._write_visits
+    monkeypatch.setattr(visits, "READ_TOGETHER", 3000)
+    parts, write = list[int](), visits._write_visits
 
     def noted(warehouse: Warehouse, site: Site, batch: int, *rest: Any) -> None:
         parts.append(int(warehouse.value("select count() from stale_visits where batch = {batch:UInt64}", batch=batch)))
         write(warehouse, site, batch, *rest)
 
-    monkeypatch.setattr(store, "_write_visits", noted)
+    monkeypatch.setattr(visits, "_write_visits", noted)
     load(*[told(site.id, visitor, NOON, path="/" + "x" * 1000) for visitor in range(1, 6)])
     load(*[told(site.id, visitor, NOON + timedelta(seconds=5), path="/b") for visitor in range(1, 6)])
     assert parts[:3] == [2, 2, 1] and max(parts) <= 2

@@ -20,6 +20,7 @@ from tandem.collect.jobs import Loader, Quota
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import Record
 from tandem.collect.model.long_visit import LastVisit
+from tandem.collect.store import visits
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, told, visits_by_loops, visits_in
 
 EVENTS, MOST_MB = 100_000, 50
@@ -75,14 +76,14 @@ class Lengthened(Counter[bool]):
         return done
 
 
-lengthen = store._lengthen
+lengthen = visits._lengthen
 
 
 @pytest.fixture
 def lengthened() -> Iterator[Lengthened]:
     """Visits of two facts are long."""
     seen = Lengthened()
-    with patch.object(store, "LONG", 2), patch.object(store, "_lengthen", seen.watch):
+    with patch.object(visits, "LONG", 2), patch.object(visits, "_lengthen", seen.watch):
         yield seen
 
 
@@ -262,9 +263,9 @@ def test_a_batch_killed_between_its_facts_and_its_visits_is_added_once(
 
     loaded(loader, site, [told(site.id, 7, start(n)) for n in range(3)])
     batch = [told(site.id, 7, start(4)), told(site.id, 7, start(5), "event", name="x", amount="5")]
-    for name in ("derive_visits", "_lengthen"):
+    for owner, name in ((store, "derive_visits"), (visits, "_lengthen")):
         with monkeypatch.context() as at, pytest.raises(Killed):
-            at.setattr(store, name, killed)
+            at.setattr(owner, name, killed)
             loader.load(fresh(batch), "killed")
     loader.load(fresh(batch), "killed")
     assert lengthened == {True: 1}
@@ -295,13 +296,13 @@ def test_what_is_written_is_the_same_on_two_shards(
     for n in range(4):
         loaded(loader, site, [told(site.id, v, start(n), KINDS[n], name="it's", amount="2") for v in visitors])
     assert lengthened[True] == 2 * len(visitors)
-    select = store._sql(asked).split("insert into visit_rows\n")[1]
+    select = store.SQL[asked].split("insert into visit_rows\n")[1]
     bound = {
         "site": site.id,
         "since": NOON,
         "currency": "EUR",
         "nameless": 0,
-        "goals": store._patterns(GOALS),
+        "goals": visits._patterns(GOALS),
         "version": 1,
         "most_new": 9,
     }

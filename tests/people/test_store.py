@@ -13,6 +13,7 @@ from tandem.core.context import Context
 from tandem.people import store
 from tandem.people.jobs import StitchedWhole, stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
+from tandem.people.store import persons as persons_store
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 ANNA, BO = "+48600100200", "+48600100300"
@@ -68,7 +69,7 @@ def test_what_a_batch_concluded_goes_over_into_the_large_map(
     count = "select count() from person_news_rows"
     assert ctx.warehouse.value(count) == 3
     assert mapped(ctx.warehouse, site, 7, 3) == [3, 3]
-    monkeypatch.setattr(store, "MOST_NEWS", 3)
+    monkeypatch.setattr(persons_store, "MOST_NEWS", 3)
     store.record(ctx, site, [link(visitor(2), phone(ANNA))])
     store.stitch_new(ctx, site)
     assert ctx.warehouse.value(count) == 0, "more than the small map is to hold"
@@ -166,7 +167,7 @@ def test_more_than_the_engine_takes_for_a_set_is_stitched_whole(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    monkeypatch.setattr(store, "MOST_NODES", 2)
+    monkeypatch.setattr(persons_store, "MOST_NODES", 2)
     assert store.stitch_new(ctx, site) == 0
     assert mapped(ctx.warehouse, site, 7) == [3]
 

@@ -2,19 +2,17 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from tandem.ads import store
 from tandem.base import clock
-from tandem.base.warehouse import sql_text
 from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
 
-HERE = Path(__file__).parent
 HEADLINE = ("ads.cost", "ads.clicks", "ads.visits", "ads.cpc", "ads.matched_cost_share", "ads.matched_visit_share")
 COLUMNS = (
     "ads.cost", "ads.clicks", "ads.ctr", "ads.cpc", "ads.visits", "ads.cost_per_visit", "ads.matched_cost_share",
@@ -67,15 +65,11 @@ def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
 def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:
     """What could not be matched, whatever the filters: nothing of it is spread over anything else."""
     bound = span_of(address)
-    costs = ctx.warehouse.rows(sql("unmatched_cost"), CostLeft, **bound)
-    visits = ctx.warehouse.rows(sql("unmatched_visits"), VisitsLeft, **bound)
+    costs = ctx.warehouse.rows(store.SQL["unmatched_cost"], CostLeft, **bound)
+    visits = ctx.warehouse.rows(store.SQL["unmatched_visits"], VisitsLeft, **bound)
     return costs, visits
 
 
 def span_of(address: Address) -> dict[str, int | datetime]:
     """The bound values of the page's own questions."""
     return {"site": address.site.id, "since": address.period.since, "until": address.period.until}
-
-
-def sql(name: str) -> str:
-    return sql_text(HERE / "sql" / f"{name}.sql")

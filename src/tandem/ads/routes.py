@@ -81,8 +81,8 @@ def _page(
         cost_left=cost_left,
         visits_left=visits_left,
         sqls=[
-            ("unmatched_cost", queries.sql("unmatched_cost")),
-            ("unmatched_visits", queries.sql("unmatched_visits")),
+            ("unmatched_cost", store.SQL["unmatched_cost"]),
+            ("unmatched_visits", store.SQL["unmatched_visits"]),
         ],
         bound={name: str(value) for name, value in queries.span_of(address).items()},
         imports=imports,

@@ -22,10 +22,10 @@ from tandem.attribution.tables import reports as t
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.warehouse import Array, Step, Warehouse, steps_of
+from tandem.base.warehouse import Array, Step, Warehouse, questions_in, steps_of
 
 HERE = Path(__file__).parent
-SQL = {path.stem: path.read_text() for path in sorted((HERE / "sql").glob("*.sql"))}
+SQL = questions_in(HERE / "sql")
 TOUCHPOINT_COLUMNS = ("person", "moment", "value", "is_direct", "weight", "worth")
 STEP_COLUMNS = ("first_back", "second_back", "third_back", "onto", "weight")
 DAY_MS = 86_400_000

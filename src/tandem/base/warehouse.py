@@ -418,9 +418,9 @@ def _distributed(name: str, local: str, cluster: str, on: str, key: str) -> str:
     )
 
 
-def sql_text(path: Path) -> str:
-    """The text of one question's file."""
-    return path.read_text()
+def questions_in(folder: Path) -> dict[str, str]:
+    """The questions of a slice by their names: the text of each `.sql` file of this folder."""
+    return {path.stem: path.read_text() for path in sorted(folder.glob("*.sql"))}
 
 
 __all__ = [
@@ -433,7 +433,7 @@ __all__ = [
     "fault_of",
     "for_layout",
     "migrate",
-    "sql_text",
+    "questions_in",
     "steps_of",
     "tabbed",
 ]

@@ -3,14 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.base.warehouse import sql_text
 from tandem.connections.model import Connection
 from tandem.core.context import Context
 from tandem.crm import store
@@ -19,7 +17,6 @@ from tandem.crm.records import Chosen
 from tandem.crm.sources.api import Stage
 from tandem.metrics.address import Address
 
-HERE = Path(__file__).parent
 TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",
          "crm.time_to_win", "crm.margin")  # fmt: skip
 HEADLINE = (
@@ -99,7 +96,7 @@ def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[
 
 
 def stages(ctx: Context, address: Address) -> list[Step]:
-    return ctx.warehouse.rows(sql("funnel"), Step, **span_of(address))
+    return ctx.warehouse.rows(store.SQL["funnel"], Step, **span_of(address))
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +132,7 @@ def stages_known(
 def owed(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
     """What somebody owes on the records of this time, by issue; at most twenty records each."""
     found: dict[str, list[Hygiene]] = {}
-    for row in ctx.warehouse.rows(sql("hygiene"), Hygiene, **bound(address)):
+    for row in ctx.warehouse.rows(store.SQL["hygiene"], Hygiene, **bound(address)):
         found.setdefault(row.issue, []).append(row)
     return found
 
@@ -148,7 +145,3 @@ def bound(address: Address) -> dict[str, Any]:
     """The bound values of the page's own questions."""
     now = clock.now()
     return {**span_of(address), "waited": now - WAITED, "still": now - STILL}
-
-
-def sql(name: str) -> str:
-    return sql_text(HERE / "sql" / f"{name}.sql")

@@ -76,7 +76,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         stages=queries.stages(ctx, address),
         owed=queries.owed(ctx, address),
         debts=HYGIENE,
-        sqls=[("funnel", queries.sql("funnel")), ("hygiene", queries.sql("hygiene"))],
+        sqls=[("funnel", store.SQL["funnel"]), ("hygiene", store.SQL["hygiene"])],
         bound={name: str(value) for name, value in queries.bound(address).items()},
         has_deals=store.has_deals(ctx, site),
         connected=connected,

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from tandem.accounts.model import Site
 from tandem.base import clock, progress
-from tandem.base.warehouse import Step, sql_text, steps_of
+from tandem.base.warehouse import Step, questions_in, steps_of
 from tandem.core.context import Context
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.people import store as people
@@ -18,7 +18,7 @@ from tandem.rates.model import Rates
 from tandem.rates.store import rates_of
 
 HERE = Path(__file__).parent
-SQL = {path.stem: sql_text(path) for path in (HERE / "sql").glob("*.sql")}
+SQL = questions_in(HERE / "sql")
 BACK, AHEAD = timedelta(days=90), timedelta(minutes=10)
 """How long before a record was created a visit may have led to it, and how far its CRM's clock may be behind."""
 AGAIN = timedelta(days=120)

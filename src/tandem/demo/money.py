@@ -15,7 +15,7 @@ import numpy as np
 from tandem.accounts.model import Site
 from tandem.ads import jobs as ads
 from tandem.ads.model import AdDay
-from tandem.base.warehouse import sql_text
+from tandem.base.warehouse import questions_in
 from tandem.calls import store as calls
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.model.delay import Delay
@@ -25,7 +25,7 @@ from tandem.demo.deals import Phones, Rang, seed_deals
 from tandem.demo.truth import CallTruth, MoneyTruth
 from tandem.people import store as people
 
-SQL = {path.stem: sql_text(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
+SQL = questions_in(Path(__file__).parent / "sql")
 OWN = "+48225550100"
 BILLBOARD = "+48225550199"
 NUMBERS = 16

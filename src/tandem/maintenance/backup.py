@@ -18,7 +18,7 @@ from tandem.base.config import Config
 from tandem.base.database import METADATA, Database
 from tandem.base.errors import UserError
 from tandem.base.vault import FILE as KEY
-from tandem.base.warehouse import Step, Warehouse, migrate
+from tandem.base.warehouse import Step, Warehouse, migrate, questions_in
 from tandem.collect import store as collect
 from tandem.collect.health import held
 from tandem.core.context import Context
@@ -27,7 +27,7 @@ from tandem.maintenance.archive import Manifest, Reader, Table, Writer
 from tandem.maintenance.control import ProgressReporter
 from tandem.maintenance.unloaded import load_what_came_in
 
-HERE = Path(__file__).parent
+SQL = questions_in(Path(__file__).parent / "sql")
 NEAR = timedelta(minutes=15)
 UNFINISHED = "restore.unfinished"
 
@@ -251,7 +251,7 @@ def _must_be(name: str, found: int, expected: int) -> None:
 
 def _derive_newest(warehouse: Warehouse, database: Database, made_at: datetime) -> None:
     """Derive the visits again that a loader on another machine may have been writing while the backup was made."""
-    asked = (HERE / "sql" / "newest_visitors.sql").read_text()
+    asked = SQL["newest_visitors"]
     for site in all_sites(database):
         rows = warehouse.ask(asked, {"site": site.id, "since": made_at - NEAR}).rows
         first_at = {visitor: at.replace(tzinfo=UTC) for visitor, at in rows}

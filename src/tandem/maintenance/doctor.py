@@ -25,7 +25,7 @@ from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.spool import sealed
-from tandem.base.warehouse import Warehouse, step_key
+from tandem.base.warehouse import Warehouse, questions_in, step_key
 from tandem.collect import health, rebuild
 from tandem.collect import store as collect
 from tandem.collect.batches import all_aside
@@ -49,7 +49,7 @@ LIBRARIES = ("chdb", "clickhouse-connect", "litestar", "granian", "sqlalchemy", 
 OLD_SPOOL_S = 60.0
 LITTLE_DISK, VERY_LITTLE_DISK = 5 << 30, 1 << 30
 LEDGER_DAYS = 30
-HERE = Path(__file__).parent / "sql"
+SQL = questions_in(Path(__file__).parent / "sql")
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -535,7 +535,7 @@ def _visits(installation: Installation) -> Iterator[Finding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table visit_rows"):
         return
     since = datetime.now(UTC) - timedelta(days=LEDGER_DAYS)
-    asked = (HERE / "visit_invariants.sql").read_text()
+    asked = SQL["visit_invariants"]
     for site in _sites(installation):
         rows = installation.warehouse.ask(asked, {"site": site.id, "since": since}).rows
         visitors, visits, counted, listed, facts = rows[0]

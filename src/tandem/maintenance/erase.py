@@ -12,7 +12,7 @@ from tandem.accounts.store import note
 from tandem.app import SLICES
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.base.warehouse import Warehouse
+from tandem.base.warehouse import Warehouse, questions_in
 from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import forget_aside
@@ -26,7 +26,7 @@ from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, read, visitor
 
-HERE = Path(__file__).parent / "sql"
+SQL = questions_in(Path(__file__).parent / "sql")
 PERSONAL = (*(column for s in SLICES for column in s.personal), ("stale_visits", "visitor"))
 """Tables and the columns that hold a person's keys; the last tells the others whom to erase."""
 GONE_WITHIN_S = 60.0
@@ -217,7 +217,7 @@ def _forgotten(
 
 
 def _answers(warehouse: Warehouse, question: str, asked: dict[str, Any]) -> list[tuple[Any, ...]]:
-    return warehouse.ask((HERE / f"{question}.sql").read_text(), asked, max_execution_time=0).rows
+    return warehouse.ask(SQL[question], asked, max_execution_time=0).rows
 
 
 def _alter(warehouse: Warehouse, table: str, what: str, **more: Any) -> None:

@@ -11,12 +11,13 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.warehouse import questions_in
 from tandem.core.context import Context
 from tandem.maintenance import facts
 from tandem.maintenance.control import ProgressReporter
 from tandem.maintenance.erase import identifier_of, nodes_of, site_of
 
-SQL = (Path(__file__).parent / "sql" / "exported_events.sql").read_text()
+SQL = questions_in(Path(__file__).parent / "sql")
 FORMATS = {".ndjson": "JSONEachRow", ".jsonl": "JSONEachRow", ".csv": "CSV"}
 COLUMNS = (
     "id", "visitor", "at", "received", "kind", "name", "host", "path", "query", "referrer", "language", "width",
@@ -89,7 +90,7 @@ def _blocks(
             "since": _midnight(day, site),
             "until": _midnight(tomorrow, site),
         }
-        yield from facts.blocks(ctx.warehouse, SQL, params, fmt)
+        yield from facts.blocks(ctx.warehouse, SQL["exported_events"], params, fmt)
         day = tomorrow
 
 

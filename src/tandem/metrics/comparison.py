@@ -18,7 +18,7 @@ import msgspec
 from cachetools import TTLCache
 
 from tandem.accounts.model import Site
-from tandem.base.warehouse import sql_text
+from tandem.base.warehouse import questions_in
 from tandem.core.context import Context
 from tandem.core.query import Filter, Value
 from tandem.core.slice import Recount
@@ -46,7 +46,7 @@ SCATTER_DAYS = 56
 """Eight whole weeks before the week in which a period begins tell how much its days scatter."""
 SCATTER_FRESH_S = 6 * 3600.0
 """Past days hardly change."""
-SQL = {path.stem: sql_text(path) for path in (Path(__file__).parent / "sql").glob("*.sql")}
+SQL = questions_in(Path(__file__).parent / "sql")
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of
+from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.core.context import Context
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import Excess, Finding, summed
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 COUNTING = "counts"
 BLOCK = 50_000
 STAGED_FOR_DAYS = 7
-SQL = {path.stem: sql_text(path) for path in sorted((HERE / "sql").glob("*.sql"))}
+SQL = questions_in(HERE / "sql")
 
 
 def schema() -> list[Step]:

@@ -1,13 +1,11 @@
-"""Loads of ad reports: written beside what counts, checked, made to count as a whole, and taken back as a whole."""
+"""Imports of reports, and which of them counts on which day."""
 
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
-from decimal import ROUND_HALF_EVEN, Decimal
-from pathlib import Path
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -17,49 +15,22 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.tables import sites
 from tandem.ads.model import (
-    LEVELS,
-    MOST_KNOWN,
-    AdDay,
-    Known,
     Load,
     Problem,
     better_of,
-    origin_of,
-    same_name,
-    same_term,
     winner,
 )
+from tandem.ads.store.common import MOST_ACCOUNTS, SHIFT, SQL, Key, moment_on
 from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.base.warehouse import Step, Warehouse, sql_text, steps_of, tabbed
 from tandem.core.context import Context
-from tandem.rates.model import converted
-from tandem.rates.store import rates_of
 
-HERE = Path(__file__).parent
-SHIFT = 12
-COLUMNS = (
-    "site", "on", "at", "load", "system", "account", "level", "channel", "source", "medium", "campaign",
-    "campaign_key", "campaign_id", "ad_group", "ad_group_id", "ad", "ad_id", "term", "term_key", "term_id",
-    "impressions", "clicks", "cost", "original_cost", "currency", "platform_conversions",
-)  # fmt: skip
-MOST_ACCOUNTS = 1 << SHIFT
-PLACES = Decimal("0.0001")
 STAGED_FOR = timedelta(days=1)
-BLOCK_BYTES = 2_500_000
-"""Some ten thousand rows: fewer are more parts to merge, more take more memory."""
 COUNTING = ("confirmed", "loaded")
 _settling = threading.Lock()
-
-Key = tuple[str, date]
-
-
-def schema() -> list[Step]:
-    """The tables and views of this slice in the event store."""
-    return steps_of("ads", HERE / "schema")
 
 
 class Import(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,130 +86,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     held: ImportDay | None = None
     held_level: str = ""
     held_file: str = ""
-
-
-# ── rows in ──
-
-
-class Staging:
-    """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
-
-    def __init__(self, ctx: Context, site: Site, import_: Import) -> None:
-        self._warehouse, self._site, self._import = ctx.warehouse, site, import_
-        self._rates = rates_of(ctx.database, since=None)
-        self._origins = visit_origins(ctx.warehouse, site)
-        self._rate = Known(self._between)
-        self._days, self._loads = Known(self._day), Known(self._load)
-        self._texts = Known(tabbed, MOST_KNOWN)
-        self._named = Known(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_KNOWN)
-        self._channels = Known(self._origin)
-        self._levels: set[str] = set()
-        self._waiting, self._blocks = bytearray(), 0
-        self.rows = self.impressions = self.clicks = 0
-        self.cost = self.original_cost = Decimal(0)
-        self.problems: dict[tuple[str, date], Problem] = {}
-
-    @property
-    def level(self) -> str:
-        """The finest level seen."""
-        return max(self._levels, key=LEVELS.index, default="campaign")
-
-    def add(self, rows: Sequence[AdDay]) -> None:
-        """Write rows, in blocks of some thousands.
-
-        raises   UserError when there are more accounts than a load can hold
-        """
-        lines = self._lines(rows)
-        if not self.problems:
-            self._waiting += "".join(lines).encode("utf-8", "replace")
-        if len(self._waiting) >= BLOCK_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what still waits to be enough for a block."""
-        if self._waiting and not self.problems:
-            self._blocks += 1
-            block = bytes(self._waiting)
-            self._warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
-        self._waiting.clear()
-
-    def _lines(self, rows: Sequence[AdDay]) -> list[str]:
-        """The rows as lines of COLUMNS. Kept short of calls: this is done a million times."""
-        lines, costs, originals = list[str](), list[Decimal](), list[Decimal]()
-        text, named, channels = self._texts, self._named, self._channels
-        days, loads, rates = self._days, self._loads, self._rate
-        for r in rows:
-            term = tabbed(r.term) if r.term else ""
-            original = r.cost.quantize(PLACES, ROUND_HALF_EVEN)
-            rate = rates[r.currency, r.on]
-            cost = converted(original, rate) if rate else original
-            costs.append(cost)
-            originals.append(original)
-            level = "keyword" if r.term or r.term_id else _level(r)
-            origin = channels[r.campaign, r.campaign_id, r.kind, r.source, r.medium]
-            lines.append(
-                f"{days[r.on]}\t{loads[r.account]}\t{level}\t{origin}\t{named[r.campaign]}\t{text[r.campaign_id]}"
-                f"\t{text[r.ad_group]}\t{text[r.ad_group_id]}\t{text[r.ad]}\t{text[r.ad_id]}\t{term}\t{tabbed(same_term(r.term))}"
-                f"\t{text[r.term_id]}\t{r.impressions}\t{r.clicks}\t{cost}\t{original}\t{text[r.currency]}"
-                f"\t{r.platform_conversions:f}\n"
-            )
-            self._levels.add(level)
-        self.rows += len(rows)
-        self.impressions += sum([r.impressions for r in rows])
-        self.clicks += sum([r.clicks for r in rows])
-        self.cost += sum(costs)
-        self.original_cost += sum(originals)
-        return lines
-
-    def _between(self, key: tuple[str, date]) -> tuple[Decimal, Decimal] | None:
-        currency, on = key
-        found = self._rates.between(currency, self._site.currency, on)
-        if found is None:
-            values = {"currency": currency, "into": self._site.currency, "on": on.isoformat()}
-            self.problems[key] = Problem(code="no_rate", values=values)
-        return found
-
-    def _load(self, account: str) -> str:
-        number = len(self._loads)
-        if number >= MOST_ACCOUNTS:
-            raise UserError("The report holds more than 4,096 accounts.", "Export them in parts.")
-        return f"{(self._import.id << SHIFT) | number}\t{self._import.system}\t{tabbed(account)}"
-
-    def _day(self, on: date) -> str:
-        return f"{self._site.id}\t{on.isoformat()}\t{_moment(on, self._site, 12).timestamp():.0f}.000"
-
-    def _origin(self, known: tuple[str, str, str, str, str]) -> str:
-        """As the rules put visits of this campaign, by its name or id; else by the system and the campaign's type."""
-        campaign, campaign_id, kind, source, medium = known
-        system = self._import.system
-        keys = ((system, same_name(campaign)), (system, same_name(campaign_id)))
-        seen = next((self._origins[key] for key in keys if key[1] and key in self._origins), None)
-        words = seen or origin_of(system, kind)
-        return "\t".join(map(tabbed, (words[0], source or words[1], medium or words[2])))
-
-
-def _level(row: AdDay) -> str:
-    if row.term or row.term_id:
-        return "keyword"
-    if row.ad or row.ad_id:
-        return "ad"
-    if row.ad_group or row.ad_group_id:
-        return "group"
-    return "campaign" if row.campaign or row.campaign_id else "account"
-
-
-def _moment(on: date, site: Site, hour: int = 0) -> datetime:
-    return datetime.combine(on, clock_time(hour), site.tz).astimezone(UTC)
-
-
-def visit_origins(warehouse: Warehouse, site: Site) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Channel, source and medium that visits of each campaign have, by ad system and campaign as compared."""
-    bound = {"site": site.id}
-    rows = warehouse.ask(sql_text(HERE / "sql" / "visit_origins.sql"), bound).rows
-    return {(system, key): (channel, source, medium) for system, key, channel, source, medium in rows}
-
-
-# ── imports ──
 
 
 def begin(
@@ -316,50 +163,6 @@ def refuse(ctx: Context, site: Site, import_: Import, problems: Sequence[Problem
     return import_of(ctx.database, site, import_.id)
 
 
-def stage(
-    ctx: Context, site: Site, import_: Import, staging: Staging, notes: Sequence[Problem] = (), level: str = "",
-    covered: Iterable[date] = (), account: str = "",
-) -> Import:  # fmt: skip
-    """Note what was written, once its sums are right. It still counts for nothing.
-
-    level     what kind of report it is, where that is known; else the finest level seen
-    covered   days of `account` that the report tells of, also those without any row
-    """
-    staging.flush()
-    first = import_.id << SHIFT
-    bound = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
-    text = sql_text(HERE / "sql" / "load_days.sql")
-    told_by_day = ctx.warehouse.ask(text, bound, max_threads=1, max_block_size=8192)  # one thread: memory before speed
-    import_days = [ImportDay(**dict(zip(told_by_day.names, row, strict=True))) for row in told_by_day.rows]
-    told = (staging.rows, staging.impressions, staging.clicks, staging.cost, staging.original_cost)
-    kept = tuple(
-        sum(getattr(day, name) for day in import_days)
-        for name in ("rows", "impressions", "clicks", "cost", "original_cost")
-    )
-    if told != kept:
-        raise RuntimeError(f"the event store holds {kept} of import {import_.id}, which has {told}")
-    known = {day.on for day in import_days}
-    empty = [
-        ImportDay(account=account, on=on, load=first, rows=0, impressions=0, clicks=0, cost=Decimal(0),
-                  original_cost=Decimal(0), currency=site.currency, digest="")
-        for on in sorted(set(covered) - known)
-    ]  # fmt: skip
-    with ctx.database.write() as c:
-        rows = [{"import_id": import_.id, **_texts(day)} for day in (*import_days, *empty)]
-        if rows:
-            c.execute(insert(d), rows)
-        c.execute(
-            update(t).where(t.c.id == import_.id).values(
-                state="staged", rows=staging.rows, level=level or staging.level,
-                notes=[msgspec.to_builtins(p) for p in notes],
-            )
-        )  # fmt: skip
-    return import_of(ctx.database, site, import_.id)
-
-
-# ── what counts ──
-
-
 def outcomes(db: Database, site: Site, import_: Import, is_forced: bool = False) -> list[Outcome]:
     """What confirming this import would do, day by day."""
     days = {(day.account, day.on): day for day in days_of(db, import_)}
@@ -422,7 +225,7 @@ def settle(ctx: Context, site: Site, import_: Import) -> Import:
         version, rows = time.time_ns(), []
         for account, on in days:
             won = winner(load for _, _, load in standing.get((account, on), []))
-            begins, ends = _moment(on, site), _moment(on + timedelta(days=1), site)
+            begins, ends = moment_on(on, site), moment_on(on + timedelta(days=1), site)
             rows.append((site.id, import_.system, account, on, begins, ends, won.load if won else 0, version))
         names = ("site", "system", "account", "on", "begins", "ends", "load", "version")
         if rows:
@@ -486,7 +289,7 @@ def keep_days(ctx: Context, site: Site, import_: Import, kept: set[Key]) -> None
 def _forget_rows(ctx: Context, site: Site, import_: Import, days: Sequence[date] | None = None) -> None:
     first = import_.id << SHIFT
     bound: dict[str, Any] = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
-    text = sql_text(HERE / "sql" / ("forget_load.sql" if days is None else "forget_days.sql"))
+    text = SQL["forget_load" if days is None else "forget_days"]
     ctx.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
 
 
@@ -539,8 +342,3 @@ def _import(row: RowMapping | Mapping[str, Any]) -> Import:
 def _day(row: RowMapping | Mapping[str, Any]) -> ImportDay:
     facts = {name: row[name] for name in ImportDay.__struct_fields__}
     return ImportDay(**{**facts, "cost": Decimal(facts["cost"]), "original_cost": Decimal(facts["original_cost"])})
-
-
-def _texts(day: ImportDay) -> dict[str, Any]:
-    facts = {name: getattr(day, name) for name in ImportDay.__struct_fields__}
-    return {**facts, "cost": str(day.cost), "original_cost": str(day.original_cost), "account": day.account[:200]}

@@ -1,0 +1,193 @@
+"""A report on its way in."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import insert, update
+
+from tandem.accounts.model import Site
+from tandem.ads.model import (
+    LEVELS,
+    MOST_KNOWN,
+    AdDay,
+    Known,
+    Problem,
+    origin_of,
+    same_name,
+    same_term,
+)
+from tandem.ads.store.common import COLUMNS, MOST_ACCOUNTS, PLACES, SHIFT, SQL, moment_on
+from tandem.ads.store.imports import Import, ImportDay, import_of
+from tandem.ads.tables import ad_import_days as d
+from tandem.ads.tables import ad_imports as t
+from tandem.base.errors import UserError
+from tandem.base.warehouse import Warehouse, tabbed
+from tandem.core.context import Context
+from tandem.rates.model import converted
+from tandem.rates.store import rates_of
+
+BLOCK_BYTES = 2_500_000
+"""Some ten thousand rows: fewer are more parts to merge, more take more memory."""
+
+
+class Staging:
+    """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
+
+    def __init__(self, ctx: Context, site: Site, import_: Import) -> None:
+        self._warehouse, self._site, self._import = ctx.warehouse, site, import_
+        self._rates = rates_of(ctx.database, since=None)
+        self._origins = visit_origins(ctx.warehouse, site)
+        self._rate = Known(self._between)
+        self._days, self._loads = Known(self._day), Known(self._load)
+        self._texts = Known(tabbed, MOST_KNOWN)
+        self._named = Known(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_KNOWN)
+        self._channels = Known(self._origin)
+        self._levels: set[str] = set()
+        self._waiting, self._blocks = bytearray(), 0
+        self.rows = self.impressions = self.clicks = 0
+        self.cost = self.original_cost = Decimal(0)
+        self.problems: dict[tuple[str, date], Problem] = {}
+
+    @property
+    def level(self) -> str:
+        """The finest level seen."""
+        return max(self._levels, key=LEVELS.index, default="campaign")
+
+    def add(self, rows: Sequence[AdDay]) -> None:
+        """Write rows, in blocks of some thousands.
+
+        raises   UserError when there are more accounts than a load can hold
+        """
+        lines = self._lines(rows)
+        if not self.problems:
+            self._waiting += "".join(lines).encode("utf-8", "replace")
+        if len(self._waiting) >= BLOCK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what still waits to be enough for a block."""
+        if self._waiting and not self.problems:
+            self._blocks += 1
+            block = bytes(self._waiting)
+            self._warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
+        self._waiting.clear()
+
+    def _lines(self, rows: Sequence[AdDay]) -> list[str]:
+        """The rows as lines of COLUMNS. Kept short of calls: this is done a million times."""
+        lines, costs, originals = list[str](), list[Decimal](), list[Decimal]()
+        text, named, channels = self._texts, self._named, self._channels
+        days, loads, rates = self._days, self._loads, self._rate
+        for r in rows:
+            term = tabbed(r.term) if r.term else ""
+            original = r.cost.quantize(PLACES, ROUND_HALF_EVEN)
+            rate = rates[r.currency, r.on]
+            cost = converted(original, rate) if rate else original
+            costs.append(cost)
+            originals.append(original)
+            level = "keyword" if r.term or r.term_id else _level(r)
+            origin = channels[r.campaign, r.campaign_id, r.kind, r.source, r.medium]
+            lines.append(
+                f"{days[r.on]}\t{loads[r.account]}\t{level}\t{origin}\t{named[r.campaign]}\t{text[r.campaign_id]}"
+                f"\t{text[r.ad_group]}\t{text[r.ad_group_id]}\t{text[r.ad]}\t{text[r.ad_id]}\t{term}\t{tabbed(same_term(r.term))}"
+                f"\t{text[r.term_id]}\t{r.impressions}\t{r.clicks}\t{cost}\t{original}\t{text[r.currency]}"
+                f"\t{r.platform_conversions:f}\n"
+            )
+            self._levels.add(level)
+        self.rows += len(rows)
+        self.impressions += sum([r.impressions for r in rows])
+        self.clicks += sum([r.clicks for r in rows])
+        self.cost += sum(costs)
+        self.original_cost += sum(originals)
+        return lines
+
+    def _between(self, key: tuple[str, date]) -> tuple[Decimal, Decimal] | None:
+        currency, on = key
+        found = self._rates.between(currency, self._site.currency, on)
+        if found is None:
+            values = {"currency": currency, "into": self._site.currency, "on": on.isoformat()}
+            self.problems[key] = Problem(code="no_rate", values=values)
+        return found
+
+    def _load(self, account: str) -> str:
+        number = len(self._loads)
+        if number >= MOST_ACCOUNTS:
+            raise UserError("The report holds more than 4,096 accounts.", "Export them in parts.")
+        return f"{(self._import.id << SHIFT) | number}\t{self._import.system}\t{tabbed(account)}"
+
+    def _day(self, on: date) -> str:
+        return f"{self._site.id}\t{on.isoformat()}\t{moment_on(on, self._site, 12).timestamp():.0f}.000"
+
+    def _origin(self, known: tuple[str, str, str, str, str]) -> str:
+        """As the rules put visits of this campaign, by its name or id; else by the system and the campaign's type."""
+        campaign, campaign_id, kind, source, medium = known
+        system = self._import.system
+        keys = ((system, same_name(campaign)), (system, same_name(campaign_id)))
+        seen = next((self._origins[key] for key in keys if key[1] and key in self._origins), None)
+        words = seen or origin_of(system, kind)
+        return "\t".join(map(tabbed, (words[0], source or words[1], medium or words[2])))
+
+
+def _level(row: AdDay) -> str:
+    if row.term or row.term_id:
+        return "keyword"
+    if row.ad or row.ad_id:
+        return "ad"
+    if row.ad_group or row.ad_group_id:
+        return "group"
+    return "campaign" if row.campaign or row.campaign_id else "account"
+
+
+def visit_origins(warehouse: Warehouse, site: Site) -> dict[tuple[str, str], tuple[str, str, str]]:
+    """Channel, source and medium that visits of each campaign have, by ad system and campaign as compared."""
+    bound = {"site": site.id}
+    rows = warehouse.ask(SQL["visit_origins"], bound).rows
+    return {(system, key): (channel, source, medium) for system, key, channel, source, medium in rows}
+
+
+def stage(
+    ctx: Context, site: Site, import_: Import, staging: Staging, notes: Sequence[Problem] = (), level: str = "",
+    covered: Iterable[date] = (), account: str = "",
+) -> Import:  # fmt: skip
+    """Note what was written, once its sums are right. It still counts for nothing.
+
+    level     what kind of report it is, where that is known; else the finest level seen
+    covered   days of `account` that the report tells of, also those without any row
+    """
+    staging.flush()
+    first = import_.id << SHIFT
+    bound = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
+    text = SQL["load_days"]
+    told_by_day = ctx.warehouse.ask(text, bound, max_threads=1, max_block_size=8192)  # one thread: memory before speed
+    import_days = [ImportDay(**dict(zip(told_by_day.names, row, strict=True))) for row in told_by_day.rows]
+    told = (staging.rows, staging.impressions, staging.clicks, staging.cost, staging.original_cost)
+    kept = tuple(
+        sum(getattr(day, name) for day in import_days)
+        for name in ("rows", "impressions", "clicks", "cost", "original_cost")
+    )
+    if told != kept:
+        raise RuntimeError(f"the event store holds {kept} of import {import_.id}, which has {told}")
+    known = {day.on for day in import_days}
+    empty = [
+        ImportDay(account=account, on=on, load=first, rows=0, impressions=0, clicks=0, cost=Decimal(0),
+                  original_cost=Decimal(0), currency=site.currency, digest="")
+        for on in sorted(set(covered) - known)
+    ]  # fmt: skip
+    with ctx.database.write() as c:
+        rows = [{"import_id": import_.id, **_texts(day)} for day in (*import_days, *empty)]
+        if rows:
+            c.execute(insert(d), rows)
+        c.execute(
+            update(t).where(t.c.id == import_.id).values(
+                state="staged", rows=staging.rows, level=level or staging.level,
+                notes=[msgspec.to_builtins(p) for p in notes],
+            )
+        )  # fmt: skip
+    return import_of(ctx.database, site, import_.id)
+
+
+def _texts(day: ImportDay) -> dict[str, Any]:
+    facts = {name: getattr(day, name) for name in ImportDay.__struct_fields__}
+    return {**facts, "cost": str(day.cost), "original_cost": str(day.original_cost), "account": day.account[:200]}

@@ -1,0 +1,83 @@
+"""The ledger of what was received."""
+
+from collections.abc import Mapping
+from datetime import date
+
+import msgspec
+
+from tandem.base.warehouse import Warehouse
+from tandem.collect.store.common import SQL
+
+
+def add_ingestion(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], int], batch: str) -> None:
+    """Add what a batch brought to the ledger of reception; once a batch."""
+    if not counts:
+        return
+    keys = list(counts)
+    warehouse.insert(
+        "reception",
+        {
+            "site": [k[0] for k in keys],
+            "on": [k[1] for k in keys],
+            "outcome": [k[2] for k in keys],
+            "count": [counts[k] for k in keys],
+            "batch": [batch] * len(keys),
+        },
+        token=batch,
+    )
+
+
+HINT = "hint_"
+"""How the ledger's words begin for claims that are not believed; they are no part of its sum."""
+
+
+class IngestionDay(msgspec.Struct, frozen=True, kw_only=True):
+    """What came in on a day (UTC) and what became of it: received = stored + duplicates + refused.
+
+    hints   claims of who somebody is that are stored, but not believed, by reason
+    """
+
+    on: date
+    stored: int
+    duplicates: int
+    erased: int
+    refused: dict[str, int]
+    in_store: int
+    hints: dict[str, int] = {}
+
+    @property
+    def received(self) -> int:
+        return self.stored + self.duplicates + sum(self.refused.values())
+
+    @property
+    def balance(self) -> int:
+        """What the ledger says is stored, less what the store holds; 0 unless something is wrong."""
+        return self.stored - self.erased - self.in_store
+
+
+def reception(warehouse: Warehouse, site_id: int, since: date) -> list[IngestionDay]:
+    """The ledger day by day, newest first. Site 0 is what named no known site."""
+    bound = {"site": site_id, "since": since}
+    outcomes: dict[date, dict[str, int]] = {}
+    for on, outcome, count in warehouse.ask(SQL["reception_days"], bound).rows:
+        outcomes.setdefault(on, {})[outcome] = count
+    held = dict(warehouse.ask(SQL["stored_days"], bound).rows)
+    return [
+        IngestionDay(
+            on=on,
+            stored=of_day.pop("stored", 0) - of_day.pop("unstored", 0),  # counted first, put aside later
+            duplicates=of_day.pop("duplicate", 0),
+            erased=of_day.pop("erased", 0),
+            hints={o.removeprefix(HINT): of_day.pop(o) for o in list(of_day) if o.startswith(HINT)},
+            refused=of_day,
+            in_store=held.get(on, 0),
+        )
+        for on in sorted(outcomes | held, reverse=True)
+        for of_day in [outcomes.get(on, {})]
+    ]
+
+
+def newest_ingestion(warehouse: Warehouse) -> date | None:
+    """The newest day of which the ledger tells; None when it is empty."""
+    rows = warehouse.ask(SQL["newest_reception"]).rows
+    return rows[0][0] if rows and rows[0][1] else None

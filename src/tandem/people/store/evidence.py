@@ -1,0 +1,135 @@
+"""Evidence that identifiers belong together, and their sealed values."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as upsert_postgresql
+from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
+
+from tandem.accounts.model import Site
+from tandem.base import progress
+from tandem.base.database import Database
+from tandem.core.context import Context
+from tandem.people.model.identifier import Identifier, Kind, Link, masked
+from tandem.people.store.common import SQL, hexed, key_of
+from tandem.people.store.persons import fresh_of
+from tandem.people.tables import identifiers
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """One identifier of a person, as its reader may see it."""
+
+    node: int
+    kind: str
+    text: str
+
+
+def record(ctx: Context, site: Site, links: Sequence[Link]) -> int:
+    """Keep evidence that identifiers belong together; returns how many links were given.
+
+    Values first, evidence after: cut in between, the same call again completes both. Twice changes nothing.
+    """
+    if not links:
+        return 0
+    keys = {end: key_of(ctx, site, end) for link in links for end in (link.a, link.b)}
+    _keep_values(ctx, site, keys, min(link.at for link in links))
+    ends = [_in_order((keys[link.a], link.a.kind), (keys[link.b], link.b.kind)) for link in links]
+    _insert_links(
+        ctx, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
+    )
+    return len(links)
+
+
+def _insert_links(
+    ctx: Context,
+    site: Site,
+    ends: Sequence[tuple[tuple[int, str], tuple[int, str]]],
+    sources: list[str],
+    refs: list[str],
+    moments: list[datetime],
+) -> None:
+    ctx.warehouse.insert("identity_links", {
+        "site": [site.id] * len(ends),
+        "a": [a for (a, _), _ in ends], "a_kind": [kind for (_, kind), _ in ends],
+        "b": [b for _, (b, _) in ends], "b_kind": [kind for _, (_, kind) in ends],
+        "source": sources, "ref": refs, "at": moments,
+    })  # fmt: skip
+    fresh_of(ctx).add(site, [key for end in ends for key, _ in end])
+
+
+def remember_all(ctx: Context, site: Site, seen: Mapping[Identifier, datetime]) -> dict[Identifier, int]:
+    """Keep the sealed values of many identifiers, each with when it was seen; returns their keys."""
+    keys = {end: key_of(ctx, site, end) for end in seen}
+    if keys:
+        _keep_values(ctx, site, keys, min(seen.values()))
+    return keys
+
+
+class KeyLink(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence between a browser and an identifier that is remembered, by their keys."""
+
+    visitor: int
+    key: int
+    kind: str
+    at: datetime
+    source: str
+    ref: str
+
+
+def record_keys(ctx: Context, site: Site, links: Sequence[KeyLink]) -> None:
+    """Keep evidence about identifiers whose values are remembered already."""
+    ends = [_in_order((link.visitor, str(Kind.VISITOR)), (link.key, link.kind)) for link in links]
+    _insert_links(
+        ctx, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
+    )
+
+
+def users_of_signatures(ctx: Context, site: Site, refs: Iterable[str], nodes: Iterable[int]) -> dict[str, int]:
+    """Which browser used each of these signatures, which prove something of the identifiers `nodes`."""
+    asked = {"site": site.id, "refs": sorted(refs), "nodes": sorted(nodes)}
+    return {ref: int(browser) for ref, browser in ctx.warehouse.ask(SQL["signature_users"], asked).rows}
+
+
+def _in_order(a: tuple[int, str], b: tuple[int, str]) -> tuple[tuple[int, str], tuple[int, str]]:
+    return (a, b) if a <= b else (b, a)
+
+
+def _keep_values(ctx: Context, site: Site, keys: dict[Identifier, int], at: datetime) -> None:
+    """Keep the sealed values of identifiers that are not known yet."""
+    wanted = {hexed(key): end for end, key in keys.items() if end.kind != Kind.VISITOR}
+    known = set(_sealed(ctx.database, site, wanted))
+    fresh = [(key, end) for key, end in wanted.items() if key not in known]
+    if not fresh:
+        return
+    upsert = upsert_sqlite if ctx.database.is_sqlite else upsert_postgresql
+    with ctx.database.write() as c:
+        for part in progress.parts(fresh, 2_000):
+            c.execute(upsert(identifiers).on_conflict_do_nothing(), [
+                {"site_id": site.id, "key": key, "kind": end.kind, "sealed": ctx.vault.seal(end.value), "seen_at": at}
+                for key, end in part
+            ])  # fmt: skip
+
+
+def _sealed(db: Database, site: Site, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Kind and sealed value of those keys that are known."""
+    wanted, found = list(keys), dict[str, tuple[str, str]]()
+    with db.read() as c:
+        for i in range(0, len(wanted), 500):
+            query = select(identifiers.c.key, identifiers.c.kind, identifiers.c.sealed).where(
+                identifiers.c.site_id == site.id, identifiers.c.key.in_(wanted[i : i + 500])
+            )
+            found |= {key: (kind, sealed) for key, kind, sealed in c.execute(query)}
+    return found
+
+
+def values_of(ctx: Context, site: Site, nodes: Sequence[tuple[int, str]], is_open: bool = False) -> list[Known]:
+    """Identifiers as text: masked, or whole when `is_open` (the caller must hold the permission and note it)."""
+    sealed = _sealed(ctx.database, site, [hexed(node) for node, kind in nodes if kind != Kind.VISITOR])
+    found = []
+    for node, kind in nodes:
+        value = ctx.vault.open(sealed[hexed(node)][1]) if hexed(node) in sealed else hexed(node)
+        is_value = hexed(node) in sealed
+        found.append(Known(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value)))
+    return found

@@ -10,7 +10,7 @@ from litestar.testing import TestClient
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
-from tandem.base import web
+from tandem.base import error_pages
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -30,7 +30,7 @@ def opened_by_admin(ctx: Context, site: Site, routes: Sequence[Any]) -> Iterator
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(lambda: caller, sync_to_thread=False),
         },
-        exception_handlers={UserError: web.user_error},
+        exception_handlers={UserError: error_pages.user_error},
     )
     with TestClient(app) as client:
         yield client

@@ -19,7 +19,7 @@ from litestar.static_files import create_static_files_router
 from tandem import __version__
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
-from tandem.base import log, web
+from tandem.base import error_pages, log, pages
 from tandem.base.config import Config
 from tandem.base.crowd import Crowd
 from tandem.base.database import Database
@@ -93,7 +93,9 @@ def close_context(ctx: Context) -> None:
     ctx.database.close()
 
 
-@get_part("/healthz", may=ANYONE, media_type="text/plain", exception_handlers={UserError: web.user_error_as_text})
+@get_part(
+    "/healthz", may=ANYONE, media_type="text/plain", exception_handlers={UserError: error_pages.user_error_as_text}
+)
 def healthz(ctx: Context) -> str:
     """Answers ok when both stores do, hits can be received, and what is received goes on into the store."""
     for trouble in health.troubles(ctx):
@@ -141,11 +143,11 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
         lifespan=[lifespan],
         exception_handlers={
             NotSignedIn: _to_sign_in,
-            UserError: web.user_error,
-            HTTPException: web.http_error,
-            RecursionError: web.too_deep,
-            UnicodeDecodeError: web.not_utf8,
-            Exception: web.bug,
+            UserError: error_pages.user_error,
+            HTTPException: error_pages.http_error,
+            RecursionError: error_pages.too_deep,
+            UnicodeDecodeError: error_pages.not_utf8,
+            Exception: error_pages.bug,
         },
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),
         openapi_config=OpenAPIConfig(
@@ -203,10 +205,10 @@ def _closing(send: Any) -> Any:
 
 
 def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
-    if web.wants_json(request):
-        return web.user_error(request, error)
+    if error_pages.wants_json(request):
+        return error_pages.user_error(request, error)
     if request.headers.get("hx-request"):
-        response = web.user_error(request, error)
+        response = error_pages.user_error(request, error)
         response.headers["hx-redirect"] = "/sign-in"
         return response
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
@@ -239,7 +241,7 @@ def _with_safe_headers(send: Any) -> Any:
     return safe
 
 
-_SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in web.SAFE_HEADERS.items()]
+_SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in pages.SAFE_HEADERS.items()]
 
 
 def _for_a_year() -> Any:

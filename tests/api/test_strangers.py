@@ -15,7 +15,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.tries import Limit, take
 from tandem.app import make_app
 from tandem.base import framework
-from tandem.base.web import SAFE_HEADERS
+from tandem.base.pages import SAFE_HEADERS
 from tandem.core.auth import COOKIE
 from tandem.core.context import Context
 from tandem.settings import sessions

@@ -10,7 +10,7 @@ from babel.messages.catalog import Catalog, Message
 from jinja2.ext import babel_extract
 
 from tandem.accounts.permissions import Role
-from tandem.base import web
+from tandem.base import translations, words
 from tandem.board.model import GROUPS, QUESTIONS, TABLE_GROUPS, TABLES
 from tandem.changes.model import KINDS
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
@@ -18,7 +18,7 @@ from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
 from tandem.settings.routes.sign_in import NO_MATCH, NOT_RIGHT
 
-SOURCE = Path(web.__file__).parents[1]
+SOURCE = Path(translations.__file__).parents[1]
 OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
@@ -52,7 +52,7 @@ def in_catalogue() -> set[Said]:
     for group in GROUPS.values():
         found.update((group.title, group.missing, group.instead), group.meaning.values())
     found.update(QUESTIONS.values(), TABLE_GROUPS.values(), (t.title for t in TABLES.values()))
-    found.update(web.MEMBERS.values(), *(words.values() for words in web.WORDS.values()))
+    found.update(words.MEMBERS.values(), *(words.values() for words in words.WORDS.values()))
     found.update(CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8")))
     return found - {""}
 
@@ -124,7 +124,7 @@ def in_first_hour() -> set[Said]:
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
     files = [path for path in SOURCE.glob("*/**/*.py") if path.relative_to(SOURCE).parts[0] not in UNSEEN] + [
-        SOURCE / "base" / name for name in ("database.py", "progress.py", "web.py")
+        SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "pages.py")
     ]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
@@ -160,7 +160,7 @@ def messages() -> set[Said]:
 
 @lru_cache
 def catalog(language: str) -> Catalog:
-    return web.catalog(language)
+    return translations.catalog(language)
 
 
 def forms(message: Message) -> list[str]:
@@ -209,10 +209,10 @@ def test_no_translation_is_left_over(language: str) -> None:
 
 
 def test_every_kind_of_word_has_an_english_name() -> None:
-    assert set(web.WORDS["KINDS"]) == set(KINDS)
-    assert set(web.WORDS["ROLES"]) == set(Role)
-    assert set(web.WORDS["PERIODS"]) == set(NAMES)
-    assert set(web.WORDS["UNITS"]) == set(Unit)
+    assert set(words.WORDS["KINDS"]) == set(KINDS)
+    assert set(words.WORDS["ROLES"]) == set(Role)
+    assert set(words.WORDS["PERIODS"]) == set(NAMES)
+    assert set(words.WORDS["UNITS"]) == set(Unit)
 
 
 def test_channels_have_one_colour_each() -> None:

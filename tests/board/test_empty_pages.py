@@ -14,7 +14,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.permissions import Role
 from tandem.ads.routes import ROUTES as ADS
 from tandem.attribution.routes import ROUTES as MONEY
-from tandem.base import web
+from tandem.base import error_pages
 from tandem.base.errors import UserError
 from tandem.board.routes import ROUTES as BOARD
 from tandem.calls.routes import ROUTES as CALLS
@@ -43,7 +43,7 @@ def look(ctx: Context, site: Site) -> Iterator[Look]:
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(lambda: callers[0], sync_to_thread=False),
         },
-        exception_handlers={UserError: web.user_error},
+        exception_handlers={UserError: error_pages.user_error},
     )
     with TestClient(app) as client:
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from tandem.base.web import Formats
+from tandem.base.formats import Formats
 
 NB = "\xa0"
 

@@ -14,7 +14,7 @@ from sqlalchemy import select, text, update
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
-from tandem.base import clock, web
+from tandem.base import clock, error_pages
 from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import SourceError, UserError
@@ -87,7 +87,7 @@ def ingest(world: World) -> Iterator[TestClient[Litestar]]:
     app = Litestar(
         [hook],
         dependencies={"ctx": Provide(lambda: world.ctx, sync_to_thread=False)},
-        exception_handlers={UserError: web.user_error},
+        exception_handlers={UserError: error_pages.user_error},
     )
     with TestClient(app) as client:
         yield client

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from tandem.accounts.links import INVITE, RESET
 from tandem.accounts.model import AuditEntry
-from tandem.base import web
+from tandem.base import translations
 from tandem.core import audit
 from tandem.core.audit import Detail, details
 from tandem.people.store import ACTS as DECISIONS
 
-SOURCE = Path(web.__file__).parents[1]
+SOURCE = Path(translations.__file__).parents[1]
 NOTED = re.compile(r'\bnote(?:_act)?\(\s*(?:[^()"]|\([^()]*\))*?f?"([a-z]+\.[a-z_{}.]+)"')
 
 

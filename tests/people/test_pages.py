@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
-from tandem.base import web
+from tandem.base import error_pages
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -47,7 +47,7 @@ def client(ctx: Context, site: Site) -> Any:
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(lambda: caller, sync_to_thread=False),
         },
-        exception_handlers={UserError: web.user_error},
+        exception_handlers={UserError: error_pages.user_error},
     )
     with TestClient(app) as made:
         yield made

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from tandem.accounts import store
 from tandem.accounts.model import Site
-from tandem.base import web
+from tandem.base import error_pages
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE, Caller, NotSignedIn, caller_of, csrf_of, guard
 from tandem.core.context import Context
@@ -68,7 +68,7 @@ def open_browser(ctx: Context, site: Site) -> Iterator[Callable[..., Browser]]:
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
         },
-        exception_handlers={NotSignedIn: web.user_error, UserError: web.user_error},
+        exception_handlers={NotSignedIn: error_pages.user_error, UserError: error_pages.user_error},
     )
     firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
     yield lambda agent=firefox: Browser(app, ctx, agent)

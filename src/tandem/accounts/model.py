@@ -9,6 +9,7 @@ import msgspec
 
 from tandem.accounts.permissions import SCOPES, Role, may
 from tandem.base.errors import UserError
+from tandem.base.words import hand_in
 
 MODES = ("cookieless", "cookie", "consent")
 LANGUAGES = ("en", "ru", "pl")
@@ -186,3 +187,19 @@ def checked_user(email: str, name: str, role: str) -> None:
     checked_name(name)
     if role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
+
+
+hand_in(
+    {
+        "MODES": {
+            "cookieless": "Without cookies",
+            "cookie": "First-party cookie",
+            "consent": "Cookie after consent",
+        },
+        "MODES_SAID": {
+            "cookieless": "without cookies",
+            "cookie": "with a first-party cookie",
+            "consent": "with a cookie after consent",
+        },
+    }
+)

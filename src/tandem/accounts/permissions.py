@@ -5,6 +5,8 @@ Read a row as: these roles may do this. Every row is tested, and so is every rol
 
 from enum import StrEnum
 
+from tandem.base.words import hand_in
+
 
 class Role(StrEnum):
     ADMIN = "admin"
@@ -108,3 +110,18 @@ SIDES: dict[Role, str] = {
 def may(role: Role, act: str) -> bool:
     """Whether this role may do this. An act that is not in the table is a mistake in the code, not a no."""
     return role in MAY[act]
+
+
+hand_in(
+    {
+        "ROLES": {
+            "admin": "Admin",
+            "marketing": "Marketing",
+            "engineering": "Engineering",
+            "executive": "Executive",
+            "finance": "Finance",
+            "agency": "Agency",
+            "viewer": "Viewer",
+        },
+    }
+)

@@ -15,7 +15,7 @@ from tandem.accounts.store import users_of
 from tandem.ads import jobs, queries, store
 from tandem.ads.file_import import hints_of
 from tandem.ads.model import SYSTEMS
-from tandem.base import clock, web
+from tandem.base import clock, formats, translations
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.core.auth import Caller
@@ -63,7 +63,7 @@ def _page(
     points = queries.course(ctx, address)
     cost_left, visits_left = queries.left_over(ctx, address)
     imports = store.imports_of(ctx.database, site)
-    form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
+    form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
     return render_page(
         request,
         ctx,
@@ -75,7 +75,7 @@ def _page(
         unsettled=unsettled(address, ("ads.cost",)),
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
-        chart_json=_drawn(view, points, form, web.translations(caller.language).gettext),
+        chart_json=_drawn(view, points, form, translations.translations(caller.language).gettext),
         table=breakdown(ctx, address, view.keep.get("by", "channel"), queries.COLUMNS, most),
         splits=queries.SPLITS,
         cost_left=cost_left,
@@ -97,7 +97,7 @@ def _page(
     )
 
 
-def _drawn(view: View, points: list[Any], form: web.Formats, text: Any) -> str:
+def _drawn(view: View, points: list[Any], form: formats.Formats, text: Any) -> str:
     """What web/static/chart.js draws."""
     site, step = view.address.site, view.address.period.step
     step = "day" if step == "hour" else step

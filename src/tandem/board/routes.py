@@ -10,7 +10,7 @@ import msgspec
 from litestar import Request, Response, get
 from litestar.response import Redirect
 
-from tandem.base import clock, web
+from tandem.base import clock, formats, translations, words
 from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.board import queries
@@ -81,8 +81,8 @@ def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller, keep: t
     return View(path=request.url.path, address=fitting(_address(request, ctx, caller), of_visits), keep=kept)
 
 
-def _form(caller: Caller) -> web.Formats:
-    return web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
+def _form(caller: Caller) -> formats.Formats:
+    return formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
 
 
 @get_page("/board", "Board", icon="layout-dashboard", group="", may="figures.read", is_at_hand=True)
@@ -143,11 +143,11 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         tables=[_table_facts(ctx, view, kind, reading) for kind in shown],
         groups=TABLE_GROUPS,
         may_export=caller.may("figures.export"),
-        chart_json=_drawn(drawn, view, _form(caller), web.translations(caller.language).gettext),
+        chart_json=_drawn(drawn, view, _form(caller), translations.translations(caller.language).gettext),
     )
 
 
-def _drawn(chart: queries.Chart, view: View, form: web.Formats, text: Callable[[str], str]) -> str:
+def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callable[[str], str]) -> str:
     """What web/static/chart.js draws, with all texts written in the reader's language."""
     figure, site = FIGURES[chart.figure], view.address.site
     before = chart.before[: len(chart.points)] if chart.is_partial else chart.before
@@ -169,7 +169,7 @@ def _drawn(chart: queries.Chart, view: View, form: web.Formats, text: Callable[[
             {
                 "at": at,
                 "title": c.title,
-                "kind": text(web.WORDS["KINDS"][c.kind]),
+                "kind": text(words.WORDS["KINDS"][c.kind]),
                 "author": c.author,
                 "time": form.moment(c.at, site.zone),
                 "url": f"{view.to('/changes')}#change-{c.id}",

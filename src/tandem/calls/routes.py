@@ -13,7 +13,7 @@ from litestar.response import Redirect
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.base import clock, web
+from tandem.base import clock, formats, translations
 from tandem.base.errors import UserError
 from tandem.calls import file_import, queries, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
@@ -74,7 +74,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
     table = breakdown(ctx, address, view.keep.get("by", "channel"), queries.COLUMNS, most)
     points, step = queries.course(ctx, address, now)
     is_partial = address.period.until > now
-    form = web.Formats(caller.language if caller.language in web.LANGUAGES else "en")
+    form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
     return render_page(
         request, ctx, caller, "calls/calls.html", **view.top(FILTER_BY, ctx.offers.goal_names(site)), now=figures,
         went_of=went_of, headline=queries.HEADLINE, table=table, splits=queries.SPLITS,
@@ -84,12 +84,14 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         bound={name: str(value) for name, value in queries.bound(address).items()},
         figures=FIGURES, points=points, step=step, is_partial=is_partial,
         firsts=queries.first_sources(ctx, site, calls),
-        chart_json=_drawn(site, points, step, is_partial, form, web.translations(caller.language).gettext),
+        chart_json=_drawn(site, points, step, is_partial, form, translations.translations(caller.language).gettext),
         exchanges=[connection for connection in connections_of(ctx, site, "calls") if connection.system == "asterisk"],
     )  # fmt: skip
 
 
-def _drawn(site: Site, points: list[queries.Point], step: str, is_partial: bool, form: web.Formats, text: Any) -> str:
+def _drawn(
+    site: Site, points: list[queries.Point], step: str, is_partial: bool, form: formats.Formats, text: Any
+) -> str:
     """What web/static/chart.js draws: answered calls, and in the place of an earlier time the missed ones."""
     missed = text("Missed calls")
     return msgspec.json.encode(

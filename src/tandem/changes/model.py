@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from tandem.base.errors import UserError
+from tandem.base.words import hand_in
 
 KINDS = ("deploy", "campaign", "content", "price", "robots", "outage", "tool", "other")
 
@@ -162,3 +163,19 @@ def _moment(text: Any) -> datetime:
     if moment.tzinfo is None:
         raise UserError("“%(value)s” has no time zone.", "Send a time with its zone.", status=422, value=written[:40])
     return moment
+
+
+hand_in(
+    {
+        "KINDS": {
+            "deploy": "Deploy",
+            "campaign": "Campaign",
+            "content": "Content",
+            "price": "Price",
+            "robots": "robots.txt",
+            "outage": "Outage",
+            "tool": "Tool",
+            "other": "Other",
+        },
+    }
+)

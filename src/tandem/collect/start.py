@@ -12,7 +12,7 @@ from litestar import Request, Response
 from tandem.accounts import tries
 from tandem.accounts.model import Site
 from tandem.accounts.tag import made_tag, script_tag
-from tandem.base import clock, web
+from tandem.base import clock, translations
 from tandem.base.errors import SourceError, UserError
 from tandem.collect import store
 from tandem.collect.model import site_check
@@ -103,7 +103,9 @@ def start_check(
     """Fetch the site's start page, and say what keeps it from being counted."""
     chosen = site_for(ctx, caller, site)
     page, problems = judged_within(ctx, chosen, caller.workspace_id)
-    told = [(*(web.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems]
+    told = [
+        (*(translations.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems
+    ]
     return render_page(
         request, ctx, caller, "collect/_check.html", site=chosen, problems=told, page=page
     )  # fmt: skip

@@ -16,8 +16,9 @@ from tandem.accounts import store
 from tandem.accounts.model import LANGUAGES, ApiToken, Site, User
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import UserError
+from tandem.base.pages import LANGUAGE_OF_CALLER
 from tandem.base.sender import sender_of
-from tandem.base.web import LANGUAGE_OF_CALLER
+from tandem.base.words import hand_in
 from tandem.core.context import Context
 from tandem.core.pages import ANYONE, SIGNED_IN
 
@@ -194,3 +195,10 @@ def site_for(ctx: Context, caller: Caller, key: str | None) -> Site:
             key=key or "",
         )
     return sites[0]
+
+
+hand_in(
+    {
+        "LENSES": {"marketing": "Marketing", "engineering": "Engineering", "executive": "Executive"},
+    }
+)

@@ -8,7 +8,8 @@ import msgspec
 from litestar import Request, Response
 
 from tandem.accounts.model import Site
-from tandem.base import web
+from tandem.base import pages
+from tandem.base.words import hand_in
 from tandem.core.auth import LENSES, Caller
 from tandem.core.context import Context
 from tandem.core.pages import GROUPS, Page
@@ -91,7 +92,7 @@ def render_page(
         carried=_carried(request, chosen),
         idle=[] if "view" in facts else _idle(request, ctx, chosen),
     )
-    return web.page(template, caller.language, status, layout=layout, site=chosen, **facts)
+    return pages.page(template, caller.language, status, layout=layout, site=chosen, **facts)
 
 
 def _menu(pages: Sequence[Page], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:
@@ -131,3 +132,10 @@ def _idle(request: Request[Any, Any, Any], ctx: Context, site: Site | None) -> l
             at = f"{request.url.path}?{rest}"
             idle_filters.append(IdleFilter(by=by, label=label, op=op, values=shown, without=at))
     return idle_filters
+
+
+hand_in(
+    {
+        "THEMES": {"auto": "As the system", "light": "Light", "dark": "Dark"},
+    }
+)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 from litestar import Request
 
-from tandem.base import web
+from tandem.base import formats, pages, translations
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.pages import SIGNED_IN, get_part, post_form
@@ -33,8 +33,8 @@ def progress(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name
     work = ctx.progress.find(caller.user_id or 0, name)
     if work is None or not work.share:
         return Progress(can_stop=bool(work and work.can_stop))
-    language = web.language_of(request)
-    form, texts = web.Formats(language), web.translations(language)
+    language = pages.language_of(request)
+    form, texts = formats.Formats(language), translations.translations(language)
     share = form.figure(work.share, "share")
     if work.left_s is None:
         return Progress(share=work.share, text=share, can_stop=work.can_stop)

@@ -9,6 +9,7 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
+from tandem.base.words import hand_in
 from tandem.core.auth import Caller
 from tandem.core.query import Filter, Op, Question
 from tandem.metrics.catalogue import DIMENSIONS, needed
@@ -236,3 +237,10 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
     def _where(self, where: tuple[Filter, ...]) -> "View":
         return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))
+
+
+hand_in(
+    {
+        "OPS": {"is": "is", "is_not": "is not", "contains": "contains", "contains_not": "does not contain"},
+    }
+)

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from tandem.base.words import hand_in
+
 Good = Literal["up", "down", "neither"]
 Side = Literal["marketing", "engineering", "both"]
 
@@ -111,3 +113,19 @@ class Dimension(msgspec.Struct, frozen=True, kw_only=True):
     marketers: str
     is_time: bool = False
     home: str = "visits"
+
+
+hand_in(
+    {
+        "UNITS": {
+            "count": "Counts",
+            "share": "Shares",
+            "money": "Money",
+            "seconds": "Attention and time",
+            "milliseconds": "Milliseconds",
+            "score": "Scores",
+            "per_visit": "Per visit",
+        },
+        "OWNERS": {"marketing": "Marketing", "engineering": "Engineering", "both": "Both sides"},
+    }
+)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tandem.base.errors import UserError
+from tandem.base.words import hand_in
 
 NAMES = ("today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12mo")
 Comparison = Literal["previous", "year", "none"]
@@ -130,3 +131,20 @@ def _year_before(day: date) -> date:
         return day.replace(year=day.year - 1)
     except ValueError:  # 29 February
         return day.replace(year=day.year - 1, day=28)
+
+
+hand_in(
+    {
+        "PERIODS": {
+            "today": "Today",
+            "yesterday": "Yesterday",
+            "7d": "Last 7 days",
+            "30d": "Last 30 days",
+            "90d": "Last 90 days",
+            "month": "This month",
+            "last-month": "Last month",
+            "12mo": "Last 12 months",
+        },
+        "COMPARED": {"previous": "The period before", "year": "The same days a year ago", "none": "Nothing"},
+    }
+)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tandem.accounts.model import User
-from tandem.base import web
+from tandem.base import translations
 from tandem.core.context import Context
 from tandem.delivery import smtp, store
 from tandem.delivery.model import Message
@@ -59,7 +59,7 @@ LETTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 def letter(user: User, kind: str, **values: str) -> Message:
     """The message of one kind to one user."""
-    gettext = web.translations(user.language).gettext
+    gettext = translations.translations(user.language).gettext
     subject, paragraphs = LETTERS[kind]
     lines = [gettext(paragraph) % values if values else gettext(paragraph) for paragraph in paragraphs if paragraph]
     greeting = gettext("Hello %(name)s,") % {"name": user.name}

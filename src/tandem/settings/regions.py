@@ -7,7 +7,8 @@ import msgspec
 from babel import Locale, dates, numbers
 from babel.core import get_global
 
-from tandem.base import web
+from tandem.base import formats, translations, words
+from tandem.base.words import hand_in
 
 REGIONS = {
     "Europe": "150", "Asia": "142", "Africa": "002", "America": "019", "Australia": "053", "Pacific": "009",
@@ -28,7 +29,7 @@ class Zone(msgspec.Struct, frozen=True):
 @lru_cache
 def zones(language: str) -> list[tuple[str, list[Zone]]]:
     """All zones by region, cities in alphabetical order."""
-    locale, text = web.Formats(language).locale, web.translations(language).gettext
+    locale, text = formats.Formats(language).locale, translations.translations(language).gettext
     aliases, known = get_global("zone_aliases"), available_timezones()
     names: dict[str, list[str]] = {}
     for name in sorted(known):
@@ -39,7 +40,7 @@ def zones(language: str) -> list[tuple[str, list[Zone]]]:
         if zone in known and (region := zone.partition("/")[0]) in grouped:
             city = dates.get_timezone_location(ZoneInfo(same[0]), locale=locale, return_city=True)
             grouped[region].append(Zone(zone, city, currency_of_zone(zone), " ".join(same)))
-    titles = {r: locale.territories.get(code) or text(web.WORDS["OCEANS"][r]) for r, code in REGIONS.items()}
+    titles = {r: locale.territories.get(code) or text(words.WORDS["OCEANS"][r]) for r, code in REGIONS.items()}
     return [("UTC", [Zone("UTC", "UTC", "", "UTC Etc/UTC")])] + [
         (titles[region], sorted(zones, key=lambda z: z.city)) for region, zones in grouped.items() if zones
     ]
@@ -59,7 +60,7 @@ def _currency_of(territory: str) -> str:
 @lru_cache
 def currencies(language: str) -> list[tuple[str, str]]:
     """Currencies that are legal tender somewhere today, by code, with their names."""
-    locale = web.Formats(language).locale
+    locale = formats.Formats(language).locale
     codes = {
         code for t in map(str, Locale("en").territories) if t.isalpha() for code in numbers.get_territory_currencies(t)
     }
@@ -74,3 +75,10 @@ def guessed(accept_language: str) -> tuple[str, str]:
             there = get_global("territory_zones").get(territory, [])
             return (there[0] if len(there) == 1 else "UTC"), currency
     return "UTC", "EUR"
+
+
+hand_in(
+    {
+        "OCEANS": {"Atlantic": "Atlantic Ocean", "Indian": "Indian Ocean"},
+    }
+)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.base.web import WEB
+from tandem.base.translations import WEB
 
 SHEET = (Path(WEB) / "static" / "tandem.css").read_text("utf-8")
 TOKEN = re.compile(r"--([\w-]+): light-dark\((#[0-9a-f]{6}), (#[0-9a-f]{6})\)")

@@ -9,6 +9,7 @@ import msgspec
 import xxhash
 from msgspec import Meta
 
+from tandem.base.words import hand_in
 from tandem.people.model.proof import TELLING
 
 MAX_BODY = 64 * 1024
@@ -296,3 +297,26 @@ def visitor_of_cookie(text: str) -> tuple[int, int] | None:
     except ValueError:
         return None
     return int(head, 16) or 1, born if 0 < born < LATEST_BIRTH else 0
+
+
+hand_in(
+    {
+        "REFUSED": {
+            "unknown_site": "unknown site",
+            "bad_json": "not readable",
+            "oversized": "larger than 64 KB",
+            "unknown_kind": "unknown kind of event",
+            "no_id": "without an id",
+            "no_url": "without an address",
+            "property_explosion": "too many properties",
+            "url_too_long": "address too long",
+            "bad_value": "a value out of range",
+            "bad_event": "an event that is not readable",
+            "too_much": "more than one visitor may send in a day",
+            "flood": "more than one address may send in an hour",
+            "quarantined": "could not be loaded and was put aside",
+            "damaged": "damaged on disk and put aside",
+            "wrong_clock": "dated by a wrong clock and put aside",
+        },
+    }
+)

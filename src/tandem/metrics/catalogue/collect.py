@@ -1,5 +1,6 @@
 """Figures of what happened on the site."""
 
+from tandem.base.words import hand_in
 from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
 
 PERMISSION = "figures.read"
@@ -280,3 +281,36 @@ RATIOS = (
 )  # fmt: skip
 
 ESTIMATES: tuple[Estimate, ...] = ()
+
+hand_in(
+    members={
+        ("device", "desktop"): "Desktop",
+        ("device", "mobile"): "Phone",
+        ("device", "tablet"): "Tablet",
+        ("device", "tv"): "Television",
+        ("device", "bot"): "Robot",
+        ("device", "other"): "Other device",
+        ("device", "console"): "Game console",
+        ("device", "wearable"): "Watch",
+        ("loyalty", "new"): "New visitors",
+        ("loyalty", "returning"): "Returning visitors",
+        ("loyalty", "unknown"): "Not known (no cookie)",
+        ("network", "datacentre"): "Data centre",
+        ("kind", "event"): "Own event",
+        ("kind", "outbound"): "Link out",
+        ("kind", "download"): "Download",
+        ("kind", "form"): "Form",
+        ("kind", "search"): "Site search",
+        ("bot", "search"): "Search engine",
+        ("bot", "ai"): "AI crawler",
+        ("bot", "seo"): "SEO tool",
+        ("bot", "monitoring"): "Monitoring",
+        ("bot", "social preview"): "Link preview",
+        ("bot", "feed"): "Feed reader",
+        ("bot", "archive"): "Archive",
+        ("bot", "tool"): "Program",
+        ("bot", "security"): "Security scanner",
+        ("bot", "datacentre"): "Data centre",
+        ("bot", "other"): "Other robot",
+    }
+)

@@ -11,7 +11,7 @@ from litestar.datastructures import Cookie
 from tandem.accounts import store
 from tandem.accounts.model import User
 from tandem.accounts.tries import Limit, give_back, take
-from tandem.base import web
+from tandem.base import translations
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE, Caller
 from tandem.core.context import Context
@@ -66,7 +66,7 @@ def _account(request: Asked, ctx: Context, caller: Caller, said: str = "", **mor
 
 @post_form("/account", may=SIGNED_IN)
 def change_account(request: Asked, ctx: Context, caller: Caller, data: Form) -> Response[str]:
-    language = data.get("language") if data.get("language") in web.LANGUAGES else None
+    language = data.get("language") if data.get("language") in translations.LANGUAGES else None
     store.change_user(ctx.database, _user(caller), name=data.get("name"), language=language, by=_user(caller).id)
     is_another = language not in (None, caller.language)
     caller = msgspec.structs.replace(caller, language=language or caller.language)
@@ -84,7 +84,7 @@ def change_me(ctx: Context, caller: Caller, data: Form) -> Response[Any]:
     language, theme = data.get("language"), data.get("theme")
     cookies = []
     if caller.user is not None:
-        language = language if language in web.LANGUAGES else None
+        language = language if language in translations.LANGUAGES else None
         theme = theme if theme in ("auto", "light", "dark") else None
         store.change_user(ctx.database, caller.user, language=language, theme=theme)
         if language:

@@ -9,7 +9,7 @@ from tandem.accounts import links, store, tries
 from tandem.accounts.model import User, email_of
 from tandem.accounts.permissions import Role
 from tandem.accounts.tries import Limit, give_back, take
-from tandem.base import web
+from tandem.base import pages, translations
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 from tandem.core.auth import COOKIE, Caller, check_origin, sender_address
@@ -46,9 +46,9 @@ def _sign_in_page(
 ) -> Response[str]:
     demo = ctx.offers.demo_sign_ins
     openid = ctx.config.oidc_name if ctx.config.oidc_issuer else ""
-    language = web.language_of(request)
+    language = pages.language_of(request)
     facts = {"next": onward, "failed": failed, "email": email, "demo": demo, "openid": openid}
-    return web.page("settings/sign_in.html", language, status, **facts)
+    return pages.page("settings/sign_in.html", language, status, **facts)
 
 
 @post_form("/sign-in", may=ANYONE)
@@ -76,7 +76,7 @@ def code_form(request: Asked, ctx: Context) -> Response[Any]:
         sessions.halfway(ctx, request)
     except UserError:
         return Redirect("/sign-in")
-    return web.page("settings/code.html", web.language_of(request), failed="")
+    return pages.page("settings/code.html", pages.language_of(request), failed="")
 
 
 @post_form("/sign-in/code", may=ANYONE)
@@ -87,7 +87,7 @@ def code(request: Asked, ctx: Context, data: Form) -> Response[Any]:
     take(ctx.database, *counted)
     if not two_factor.accept(ctx, user, data.get("code", "")):
         two_factor.note_failed(ctx.database, user)
-        return web.page("settings/code.html", web.language_of(request), 401, failed=NOT_RIGHT)
+        return pages.page("settings/code.html", pages.language_of(request), 401, failed=NOT_RIGHT)
     give_back(ctx.database, *counted)
     return sessions.signed_in(ctx, request, user, halfway.onward, halfway.way)
 
@@ -103,11 +103,11 @@ def _set_up_page(
     request: Request[Any, Any, Any], given: dict[str, str], problem: tuple[str, ...] | None = None, status: int = 200
 ) -> Response[str]:
     """The form; a password is never written into it."""
-    language = web.language_of(request)
+    language = pages.language_of(request)
     zone, currency = regions.guessed(request.headers.get("accept-language", ""))
     given = {"zone": zone, "currency": currency} | {k: v for k, v in given.items() if k != "password"}
     lists = {"zones": regions.zones(language), "currencies": regions.currencies(language)}
-    return web.page("settings/set_up.html", language, status, problem=problem, given=given, **lists)
+    return pages.page("settings/set_up.html", language, status, problem=problem, given=given, **lists)
 
 
 @post_form("/set-up", may=ANYONE)
@@ -127,13 +127,13 @@ def set_up(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Respons
             [data.get("host", "")],
             data.get("zone") or "UTC",
             data.get("currency") or "EUR",
-            language=web.language_of(request),
+            language=pages.language_of(request),
         )
     except UserError as error:
         if error.status != 400 or request.headers.get("hx-request"):  # the browser keeps the form, and shows this in it
             raise
-        language = web.language_of(request)
-        problem = tuple(web.said(language, sentence, error.values) for sentence in error.sentences)
+        language = pages.language_of(request)
+        problem = tuple(translations.said(language, sentence, error.values) for sentence in error.sentences)
         return _set_up_page(request, data, problem, 400)
     ctx.forget_sites()
     first_code.announced(ctx)
@@ -160,7 +160,7 @@ def forgot_form(request: Asked, ctx: Context) -> Response[str]:
 
 def _forgot(request: Asked, ctx: Context, is_asked: bool = False) -> Response[str]:
     sends_mail = smtp.is_set(ctx.config)
-    return web.page("settings/forgot.html", web.language_of(request), sends_mail=sends_mail, is_asked=is_asked)
+    return pages.page("settings/forgot.html", pages.language_of(request), sends_mail=sends_mail, is_asked=is_asked)
 
 
 @post_form("/forgot", may=ANYONE)
@@ -194,8 +194,8 @@ def link_form(request: Asked, ctx: Context, token: str) -> Response[str]:
 
 def _link(request: Asked, ctx: Context, token: str, problem: Any = None, status: int = 200) -> Response[str]:
     user, kind = links.user_of(ctx.database, token)
-    language = web.language_of(request)
-    return web.page("settings/link.html", language, status, user=user, kind=kind, token=token, problem=problem)
+    language = pages.language_of(request)
+    return pages.page("settings/link.html", language, status, user=user, kind=kind, token=token, problem=problem)
 
 
 @post_form("/link/{token:str}", may=ANYONE)
@@ -207,10 +207,10 @@ def use_link(request: Asked, ctx: Context, token: str, data: Form) -> Response[A
     except UserError as error:
         if error.status != 400:
             raise
-        said = [web.said(web.language_of(request), sentence, error.values) for sentence in error.sentences]
+        said = [translations.said(pages.language_of(request), sentence, error.values) for sentence in error.sentences]
         return _link(request, ctx, token, said, 400)
     if kind == links.INVITE:  # whoever invited them could only guess it
-        user = store.change_user(ctx.database, user, language=web.language_of(request))
+        user = store.change_user(ctx.database, user, language=pages.language_of(request))
     else:
         letters.send(ctx, user, "password")
     return sessions.first_factor_passed(ctx, request, user, "/", "link")

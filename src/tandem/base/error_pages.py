@@ -1,0 +1,87 @@
+"""Errors as people and programs read them."""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from litestar import MediaType, Request, Response
+from litestar.exceptions import HTTPException
+
+from tandem.base import log
+from tandem.base.errors import UserError
+from tandem.base.pages import language_of, page
+from tandem.base.translations import said
+
+_log = log.get("web")
+
+
+def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
+    """The sentence and how to mend it."""
+    what, hint = error.sentences
+    response = _told(request, error.status, what, hint, **error.values)
+    if error.field and request.headers.get("hx-request"):
+        response.headers["x-field"] = error.field  # page.js puts the problem beside it
+    return response
+
+
+def user_error_as_text(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
+    """The same in two lines, for programs that read text; as JSON for those that ask for it."""
+    if wants_json(request):
+        return user_error(request, error)
+    lines = [said(language_of(request), sentence, error.values) for sentence in error.sentences if sentence]
+    return Response("\n".join(lines) + "\n", status_code=error.status, media_type=MediaType.TEXT)
+
+
+def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
+    """Errors of the framework (no such page, body that does not fit) in our words."""
+    if error.status_code == 404:
+        return _told(request, 404, "There is no such page.", "Check the address, or start at the board.")
+    if error.status_code == 405:
+        return _told(request, 405, "This address does not take that kind of request.", "See the API document.")
+    what = error.detail or "The request does not fit."
+    if isinstance(error.extra, list) and error.extra:
+        what += " " + "; ".join(
+            f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping)
+        )
+    return _told(request, error.status_code, what, "Mend the request and send it again.")
+
+
+def too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
+    """A body nested deeper than it can be read."""
+    told = UserError("What was sent is nested too deeply.", "Send it flat, as the API's document shows.")
+    return user_error(request, told)
+
+
+def not_utf8(request: Request[Any, Any, Any], _: UnicodeDecodeError) -> Response[Any]:
+    """A body with bytes that are no text."""
+    return user_error(request, UserError("What was sent is not valid UTF-8.", "Send it as UTF-8."))
+
+
+def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
+    """A mistake of ours: one log event with its trace, one plain page with a reference."""
+    reference = secrets.token_hex(4)
+    _log.error("web.broke", path=request.url.path, reference=reference, exc_info=error)
+    return _told(
+        request, 500, "Something broke on our side.", "Tell the operator the reference %(reference)s.",
+        reference=reference,
+    )  # fmt: skip
+
+
+def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str, **values: object) -> Response[Any]:
+    if wants_json(request):
+        error = UserError(what, hint, status, **values)
+        return Response({"error": error.what, "hint": error.hint}, status_code=status, media_type=MediaType.JSON)
+    language = language_of(request)
+    facts = {"code": status, "what": said(language, what, values), "hint": said(language, hint, values)}
+    if request.headers.get("hx-request"):  # told in place, above what was being done
+        response = page("_problem.html", language, status, **facts)
+        response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
+        return response
+    return page("error.html", language, status, **facts)
+
+
+def wants_json(request: Request[Any, Any, Any]) -> bool:
+    path = request.url.path
+    return path.startswith(("/api/", "/hooks/", "/t/", "/control/")) or "application/json" in request.headers.get(
+        "accept", ""
+    )

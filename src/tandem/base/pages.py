@@ -1,0 +1,103 @@
+"""Pages: templates, their environment, and the headers that keep them safe."""
+
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PrefixLoader,
+    StrictUndefined,
+    pass_context,
+    select_autoescape,
+)
+from jinja2.runtime import Context
+from litestar import MediaType, Request, Response
+
+from tandem.base.formats import Formats
+from tandem.base.hosts import own_letters
+from tandem.base.translations import LANGUAGES, WEB, translations
+from tandem.base.words import WORDS
+
+LANGUAGE_OF_CALLER = "tandem.language"
+"""Where the language of whoever is signed in stands in a request's state."""
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+SAFE_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cache-Control": "no-store",
+}
+
+
+@lru_cache
+def _environment(language: str) -> Environment:
+    slices = {p.parent.name: FileSystemLoader(p) for p in WEB.parent.glob("*/templates")}
+    environment = Environment(
+        loader=ChoiceLoader([FileSystemLoader(WEB / "templates"), PrefixLoader(slices)]),
+        autoescape=select_autoescape(default=True),
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    texts = translations(language)
+    environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
+    counted = _grouped(environment.globals["ngettext"], Formats(language))
+    environment.filters["own_letters"] = own_letters
+    environment.globals.update(static=static_url, ngettext=counted, **WORDS)
+    return environment
+
+
+def _grouped(counted: Any, form: "Formats") -> Any:
+    """The same ngettext, whose %(num)s is written as the language writes numbers: 1,397 leads."""
+
+    @pass_context
+    def ngettext(context: Context, one: str, many: str, count: float, **values: Any) -> Any:
+        return counted(context, one, many, count, **{"num": form.number(count)} | values)
+
+    return ngettext
+
+
+@lru_cache
+def static_url(name: str) -> str:
+    """The address of a static file, with a mark that changes when the file does."""
+    found = hashlib.sha256((WEB / "static" / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={found}"
+
+
+def rendered(template: str, language: str, **facts: Any) -> str:
+    """A page or fragment as text. Templates of a slice are named `<slice>/<file>`."""
+    language = language if language in LANGUAGES else "en"
+    form = Formats(language)
+    return (
+        _environment(language)
+        .get_template(template)
+        .render(language=language, form=form, period_name=form.period, **facts)
+    )
+
+
+def page(template: str, language: str, status: int = 200, **facts: Any) -> Response[str]:
+    """A rendered page as a response."""
+    return Response(rendered(template, language, **facts), media_type=MediaType.HTML, status_code=status)
+
+
+def language_of(request: Request[Any, Any, Any]) -> str:
+    """The language of whoever is signed in; of others by their cookie, then by what the browser asks for."""
+    if known := request.scope.get("state", {}).get(LANGUAGE_OF_CALLER):
+        return str(known)
+    chosen = request.cookies.get("tandem_language", "")
+    if chosen in LANGUAGES:
+        return chosen
+    for part in request.headers.get("accept-language", "").split(","):
+        code = part.partition(";")[0].strip()[:2].lower()
+        if code in LANGUAGES:
+            return code
+    return "en"

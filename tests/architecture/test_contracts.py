@@ -23,7 +23,11 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "a slice imports the app": ("collect/routes.py", "import tandem.app as _a", "Floors"),
     "a store imports routes": ("changes/store.py", "from tandem.changes import routes as _r", "Inside a slice"),
     "a model imports a store": ("collect/model/goal.py", "from tandem.collect import store as _s", "Inside a slice"),
-    "a slice speaks to the event store itself": ("collect/store.py", "import clickhouse_connect as _c", "event store"),
+    "a slice speaks to the event store itself": (
+        "collect/store/events.py",
+        "import clickhouse_connect as _c",
+        "event store",
+    ),
 }
 
 

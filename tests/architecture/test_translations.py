@@ -124,7 +124,7 @@ def in_first_hour() -> set[Said]:
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
     files = [path for path in SOURCE.glob("*/**/*.py") if path.relative_to(SOURCE).parts[0] not in UNSEEN] + [
-        SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "pages.py")
+        SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "formats.py", "pages.py")
     ]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}

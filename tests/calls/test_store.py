@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from tandem.accounts import store as accounts
 from tandem.base import clock
@@ -21,7 +21,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome, merged
 from tandem.calls.store import leases as lease_store
-from tandem.calls.tables import leases
+from tandem.calls.tables import leases, pools
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tandem.people import store as people
@@ -121,9 +121,9 @@ def test_an_empty_pool_lends_nothing_or_the_overflow_and_says_so(shop: Shop) -> 
     for who in range(4):
         shop.ask(who, NOON + seconds(who))
     assert shop.ask(9, NOON + seconds(60)) == ""
-    rows = [store.leases.c.visitor, store.leases.c.is_overflow]
+    rows = [leases.c.visitor, leases.c.is_overflow]
     with shop.ctx.database.read() as c:
-        found = {row[0]: row[1] for row in c.execute(store.select(*rows))}
+        found = {row[0]: row[1] for row in c.execute(select(*rows))}
     assert found[people.hexed(9)] and not found[people.hexed(0)]
 
 
@@ -131,7 +131,7 @@ def test_a_pool_serves_the_channels_it_was_made_for(shop: Shop) -> None:
     ctx, site = shop.ctx, shop.site
     paid = store.add_pool(ctx, site, "Paid", [OWN], channels=["Paid Search"])
     with ctx.database.write() as c:
-        c.execute(store.update(store.pools).where(store.pools.c.id == shop.pool.id).values(is_on=False))
+        c.execute(update(pools).where(pools.c.id == shop.pool.id).values(is_on=False))
     store.add_numbers(ctx, site, ["+48225550200"], paid)
     assert shop.ask(1, NOON, channel="Direct") == ""
     assert shop.ask(2, NOON) == "+48225550200"
@@ -140,7 +140,7 @@ def test_a_pool_serves_the_channels_it_was_made_for(shop: Shop) -> None:
 def test_a_ping_without_a_lease_takes_no_number(shop: Shop) -> None:
     assert shop.ask(1, NOON, "seen") == ""
     with shop.ctx.database.read() as c:
-        assert c.execute(store.select(store.leases)).all() == []
+        assert c.execute(select(leases)).all() == []
 
 
 def test_visits_that_ask_at_the_same_moment_get_different_numbers(shop: Shop) -> None:

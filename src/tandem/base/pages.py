@@ -16,6 +16,7 @@ from jinja2 import (
 from jinja2.runtime import Context
 from litestar import MediaType, Request, Response
 
+from tandem.base import framework
 from tandem.base.formats import Formats
 from tandem.base.hosts import own_letters
 from tandem.base.translations import LANGUAGES, WEB, translations
@@ -23,6 +24,8 @@ from tandem.base.words import WORDS
 
 LANGUAGE_OF_CALLER = "tandem.language"
 """Where the language of whoever is signed in stands in a request's state."""
+framework.mend()
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"

@@ -9,6 +9,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.collect import rebuild, store
 from tandem.collect.model.goal import Goal, main_by_orders
+from tandem.collect.tables import goals as goals_table
 from tandem.core.context import Context
 from tandem.core.query import Filter, Question
 from tandem.core.slice import Recount
@@ -76,7 +77,7 @@ def test_without_a_main_goal_there_is_no_figure_rather_than_a_wrong_one(ctx: Con
     with pytest.raises(UserError, match="need a main goal"):
         store.retire_goal(ctx.database, site, goal.id)
     with ctx.database.write() as c:  # as a site of an older version stands after the migration
-        c.execute(store.t.goals.update().values(is_main=False))
+        c.execute(goals_table.update().values(is_main=False))
     assert store.main_goals(ctx.database, site.id) == ()
     assert asked(ctx, site)[0][:3] == (None, None, None)
 
@@ -87,7 +88,7 @@ def test_an_existing_site_gets_the_goal_that_orders_reach(ctx: Context, site: Si
     shop(ctx, site, load)
     assert store.choose_main_by_orders(ctx.warehouse, ctx.database, site) is None, "somebody has chosen"
     with ctx.database.write() as c:  # as a site of an older version stands after the migration
-        c.execute(store.t.goals.update().values(is_main=False))
+        c.execute(goals_table.update().values(is_main=False))
     rebuild.rebuild_where_needed(ctx)
     assert store.main_goals(ctx.database, site.id) == (purchase.id,)
     assert first.id != purchase.id

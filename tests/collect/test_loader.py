@@ -393,12 +393,12 @@ def test_a_clock_that_ran_ahead_does_not_freeze_visits(
 ) -> None:
     real = time.time_ns
     with monkeypatch.context() as ahead:
-        ahead.setattr("tandem.collect.store.time.time_ns", lambda: real() + 3600 * 10**9)
+        ahead.setattr("tandem.collect.store.visits.time.time_ns", lambda: real() + 3600 * 10**9)
         load(told(site.id, 7, NOON))
     load(told(site.id, 7, NOON + timedelta(minutes=1)))
     assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 2
     with monkeypatch.context() as behind:
-        behind.setattr("tandem.collect.store.time.time_ns", lambda: real() - 3600 * 10**9)
+        behind.setattr("tandem.collect.store.visits.time.time_ns", lambda: real() - 3600 * 10**9)
         load(told(site.id, 7, NOON + timedelta(minutes=2)))
         assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 3
         store.derive_all(warehouse, site, 0, 2**64 - 1, [])

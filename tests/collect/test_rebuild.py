@@ -12,6 +12,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.rules import Source, load_rules
+from tandem.collect.store import events
 from tandem.collect.tables import healings
 from tandem.core.context import Context
 from tandem.core.slice import Recount
@@ -90,7 +91,7 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> Any:
         version=old.version + 1,
         exact={**old.exact, "blog.neighbour.example": Source("video", "neighbour", "referral")},
     )
-    for module in (rebuild, store):
+    for module in (rebuild, events):
         monkeypatch.setattr(module, "RULES_VERSION", rules.version)
     return rules
 

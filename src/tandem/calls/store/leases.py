@@ -78,11 +78,10 @@ def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str,
     visits, holding = _held_by_sender(c, pool, asked, now)
     if visits >= SENDERS_LEASES:
         return _answer(pool, pool.overflow)
-    row = None if holding >= _most_for_sender(c, pool) else _idle_longest(c, pool)
-    is_overflow = row is None or row.used_ms > now - pool.hold_s * 1000
-    number = pool.overflow if is_overflow else row.number  # type: ignore[union-attr]
-    if not is_overflow:
-        c.execute(update(numbers).where(numbers.c.id == row.id).values(used_ms=now))  # type: ignore[union-attr]
+    row = None if holding >= _most_for_sender(c, pool) else _idle_longest(c, pool, now)
+    number, is_overflow = (pool.overflow, True) if row is None else (row.number, False)
+    if row is not None:
+        c.execute(update(numbers).where(numbers.c.id == row.id).values(used_ms=now))
     c.execute(insert(leases).values(
         site_id=asked.site.id, pool_id=pool.id, number=number, visitor=people.hexed(asked.visitor), began_ms=now,
         seen_ms=now, tapped_ms=0, channel=asked.channel[:60], source=asked.source[:300], medium=asked.medium[:300],
@@ -111,10 +110,13 @@ def _most_for_sender(c: Transaction, pool: Pool) -> int:
     return max(SENDERS_LEAST, int(c.execute(query).scalar_one()) // SENDERS_SHARE)
 
 
-def _idle_longest(c: Transaction, pool: Pool) -> Any:
+def _idle_longest(c: Transaction, pool: Pool, now: int) -> Any:
+    """The number that has been idle longest, if it has been for long enough."""
+    # TRAP: PostgreSQL locks a row as it is now but chose it as it was when the question began; only a condition that is
+    # looked at again keeps a number out that somebody has just been lent, while others are idle.
     query = (
         select(numbers)
-        .where(numbers.c.pool_id == pool.id, numbers.c.is_on)
+        .where(numbers.c.pool_id == pool.id, numbers.c.is_on, numbers.c.used_ms <= now - pool.hold_s * 1000)
         .order_by(numbers.c.used_ms, numbers.c.id)
         .limit(1)
         .with_for_update(skip_locked=True)  # SQLite, which has one writer at a time, leaves this out

@@ -6,10 +6,6 @@ with cast({nodes:String}, 'Array(UInt64)') as nodes
 select
     a, toInt8(indexOf({kinds:Array(String)}, l.a_kind) - 1) as a_kind,
     b, toInt8(indexOf({kinds:Array(String)}, l.b_kind) - 1) as b_kind,
-    toInt8(multiIf(
-        source = 'site', 2,
-        source = 'crm' and l.a_kind in ('phone', 'email') and l.b_kind in ('phone', 'email'), 1,
-        0
-    )) as doubt
+    toInt8(transform(source, ['site', 'crm'], [2, 1], 0)) as source_code  -- of one column: once for each of its values
 from identity_links as l
 where site = {site:UInt32} and (a in nodes or b in nodes)

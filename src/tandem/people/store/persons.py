@@ -13,7 +13,7 @@ from tandem.base.database import Database
 from tandem.base.warehouse import Array, Warehouse
 from tandem.core.context import Context
 from tandem.people.model.identifier import Kind
-from tandem.people.model.stitch import KINDS, Decisions, Links, Stitched, links_of, stitch
+from tandem.people.model.stitch import CODE, FORM, KINDS, PROVED, Decisions, Links, Stitched, links_of, stitch
 from tandem.people.store.common import CONCLUDED, SPARSE, SQL
 from tandem.people.tables import decisions as decided
 
@@ -66,7 +66,7 @@ def restitch(ctx: Context, site: Site, nodes: Array) -> int:
         companions = _companions(ctx.warehouse, site, nodes)
         nodes = _union(nodes, companions["node"])
         asked = {"site": site.id, "nodes": nodes, "kinds": list(KINDS)}
-        found = ctx.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE)
+        found = ctx.warehouse.arrays(SQL["links_of"], LINK_COLUMNS, asked, **SPARSE)
         answer = stitch(links_in(found), decisions)
         inside = _among(nodes, answer.node)
         outside = answer.node[~inside]
@@ -77,11 +77,20 @@ def restitch(ctx: Context, site: Site, nodes: Array) -> int:
     return stitch_all(ctx, site)
 
 
-def links_in(found: dict[str, Array]) -> Links:
-    return Links(
-        found["a"], found["a_kind"].astype(np.int8), found["b"], found["b_kind"].astype(np.int8),
-        found["doubt"].astype(np.int8),
-    )  # fmt: skip
+IS_TYPED = np.isin(np.arange(len(KINDS)), [CODE["phone"], CODE["email"]])
+"""Kinds of identifiers that people type into forms."""
+LINK_COLUMNS = ("a", "a_kind", "b", "b_kind", "source_code")
+"""What the questions for links give; `source_code` is `CLAIM` for what browsers claimed, and `FORM` for the CRM."""
+
+
+def links_in(columns: dict[str, Array]) -> Links:
+    """Links as the model takes them; of the CRM only a phone beside an e-mail may come from a form alone."""
+    a_kind, b_kind = columns["a_kind"].astype(np.int8), columns["b_kind"].astype(np.int8)
+    doubt = columns["source_code"].astype(np.int8)
+    if (doubt == FORM).any():
+        may_be_typed = IS_TYPED[a_kind] & IS_TYPED[b_kind]
+        doubt[(doubt == FORM) & ~may_be_typed] = PROVED
+    return Links(columns["a"], a_kind, columns["b"], b_kind, doubt)
 
 
 def _part(answer: Stitched, which: Array) -> Stitched:
@@ -91,7 +100,7 @@ def _part(answer: Stitched, which: Array) -> Stitched:
 def stitch_all(ctx: Context, site: Site) -> int:
     """Conclude from all evidence of a site; returns how many identifiers have another person now."""
     asked = {"site": site.id, "kinds": list(KINDS)}
-    found = ctx.warehouse.arrays(SQL["all_links"], Links._fields, asked, max_execution_time=0)
+    found = ctx.warehouse.arrays(SQL["all_links"], LINK_COLUMNS, asked, max_execution_time=0)
     answer = stitch(links_in(found), decisions_by_kind(ctx.database, site))
     known = ctx.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
     return _conclude(ctx.warehouse, site, answer, known, is_whole=True)

@@ -12,7 +12,7 @@ from tandem.core.context import Context
 from tandem.people.model.identifier import Kind
 from tandem.people.model.stitch import CLAIM, KINDS, Links, stitch
 from tandem.people.store.common import SPARSE, SQL, hexed
-from tandem.people.store.persons import decisions_by_kind, links_in, nodes_of, person_of
+from tandem.people.store.persons import LINK_COLUMNS, decisions_by_kind, links_in, nodes_of, person_of
 from tandem.people.tables import decisions as decided
 from tandem.people.tables import identifiers
 
@@ -85,7 +85,7 @@ def proved_nodes_of(ctx: Context, site: Site, node: int) -> list[tuple[int, str]
     every = nodes_of(ctx, site, person_of(ctx, site, node))
     keys = np.unique(np.array([key for key, _ in every] + [node], np.uint64))
     asked = {"site": site.id, "nodes": keys, "kinds": list(KINDS)}
-    links = links_in(ctx.warehouse.arrays(SQL["links_of"], Links._fields, asked, **SPARSE))
+    links = links_in(ctx.warehouse.arrays(SQL["links_of"], LINK_COLUMNS, asked, **SPARSE))
     proved = links.doubt != CLAIM
     answer = stitch(Links(*(column[proved] for column in links)), decisions_by_kind(ctx.database, site))
     mine = (

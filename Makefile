@@ -31,10 +31,10 @@ demo: .make/run
 	@$(BIN)/tandem demo
 
 test: .make/dev
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 3 --dist loadscope
 
 test-fast: .make/dev
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m "not browser and not process and not postgres"
+	@$(BIN)/python -m pytest -n 3 --dist loadscope -m "not browser and not process and not postgres"
 
 check: .make/dev
 	$(BIN)/ruff format --check src tests bench

@@ -34,6 +34,7 @@ class Proxies:
                 f"TANDEM_PROXIES: {error}.", "Write networks like 10.0.0.0/8, separated by commas."
             ) from error
         self._behind = lru_cache(maxsize=4096)(self._walked)  # a visitor's hits come from one address
+        self._trusts = lru_cache(maxsize=4096)(self._is_ours)  # asked for each request, of few addresses
 
     def sender(self, peer: str, forwarded: Iterable[str] = ()) -> str:
         """The sender's address in its shortest form; "" when the connection names none.
@@ -62,7 +63,7 @@ class Proxies:
         address = address_of(peer)
         return address is not None and self._trusts(address)
 
-    def _trusts(self, address: Address) -> bool:
+    def _is_ours(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
 
 

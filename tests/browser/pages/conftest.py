@@ -156,6 +156,7 @@ class Window:
 
     def __init__(self, chromium: Browser, url: str, cookies: dict[str, str], language: str) -> None:
         self.wrong: list[str] = []
+        self._url = url
         context = chromium.new_context(base_url=url, locale=LOCALES[language], reduced_motion="reduce")
         context.add_init_script(VIOLATIONS)
         given = cookies | {"tandem_language": language}
@@ -165,6 +166,10 @@ class Window:
         self.page.on("response", self._answered)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error}"))
+
+    def speak(self, language: str) -> None:
+        """Pages come in this language from now on."""
+        self.page.context.add_cookies([{"name": "tandem_language", "value": language, "url": self._url}])
 
     def open(self, path: str) -> Page:
         self.page.goto(path)

@@ -23,6 +23,9 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "a slice imports the app": ("collect/routes.py", "import tandem.app as _a", "Floors"),
     "a store imports routes": ("changes/store.py", "from tandem.changes import routes as _r", "Inside a slice"),
     "a model imports a store": ("collect/model/goal.py", "from tandem.collect import store as _s", "Inside a slice"),
+    "a model opens a store": ("calls/model/call.py", "from tandem.base import warehouse as _w", "no input or output"),
+    "a model asks a website": ("crm/model/deal.py", "import httpx as _h", "no input or output"),
+    "a page asks the record store itself": ("ads/routes.py", "import sqlalchemy as _q", "SQLAlchemy stays"),
     "a slice speaks to the event store itself": (
         "collect/store/events.py",
         "import clickhouse_connect as _c",

@@ -6,7 +6,6 @@ from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
-import phonenumbers
 
 
 class Kind(StrEnum):
@@ -77,6 +76,8 @@ def phone_of(text: str, region: str = "") -> str | None:
 
 @lru_cache(maxsize=100_000)
 def _phone_of(text: str, region: str) -> str | None:
+    import phonenumbers  # a twentieth of what the product takes to begin, and most of its commands see no phone
+
     try:
         number = phonenumbers.parse(_with_plus(text), region.upper() or None)
     except phonenumbers.NumberParseException:

@@ -169,15 +169,12 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"].startswith("/static/") and scope["path"] not in STATIC:
             scope = {**scope, "path": "/static/", "raw_path": b"/static/"}  # whatever it names, it is no file of ours
-        if scope["type"] == "http" and (
-            len(scope["query_string"]) > LONGEST_QUERY or len(scope["path"]) > LONGEST_PATH
-        ):
-            await _too_long(send)
-            return
         if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
             await counter.asgi(ctx.state(Ingest), ctx.proxies, scope, InTime(receive), send)
+        elif scope["type"] == "http" and _is_too_long(scope):
+            await _too_long(_with_safe_headers(send))
         elif scope["type"] == "http":
             await answered_in_time(pages, scope, receive, _with_safe_headers(send))
         else:
@@ -186,8 +183,13 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
     return front
 
 
+def _is_too_long(scope: Any) -> bool:
+    """Whether nobody was ever given this address of a page; the counter's hold addresses of sites, twice encoded."""
+    return len(scope["query_string"]) > LONGEST_QUERY or len(scope["path"]) > LONGEST_PATH
+
+
 async def _too_long(send: Any) -> None:
-    """An address that nobody was given: taking it apart would take longer than answering."""
+    """Taking such an address apart would take longer than answering."""
     text = [(b"content-type", b"text/plain; charset=utf-8"), CLOSES]
     await send({"type": "http.response.start", "status": 414, "headers": text})
     await send({"type": "http.response.body", "body": b"The address is too long. Remove some filters."})

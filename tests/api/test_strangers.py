@@ -91,7 +91,11 @@ def test_a_strangers_form_is_short(running: Running, path: str) -> None:
 
 def test_an_address_is_not_endless(running: Running) -> None:
     with running.as_nobody() as stranger:
-        assert stranger.get("/sign-in?" + "a=1&" * 3_000).status_code == 414
+        refused = stranger.get("/sign-in?" + "a=1&" * 3_000)
+        assert refused.status_code == 414
+        assert SAFE_HEADERS.items() <= {name.title(): value for name, value in refused.headers.items()}.items()
+        page = "https://fern.example/" + "ж" * 900
+        assert stranger.get("/t/pixel.gif", params={"s": "fern", "u": page, "r": page}).status_code == 200
         assert stranger.get("/" + "a" * 3_000).status_code == 414
 
 

@@ -156,11 +156,11 @@ def upload(
         raise UserError("No file was chosen.", "Choose Master.csv or an export of the table cdr.")
     hints = file_import.hints_of(ctx, chosen, data)
     with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
-        import_result = file_import.bring_in(ctx, chosen, path, hints, is_dry=data.get("act") != "take")
-    if not import_result.is_dry and not import_result.problems:
+        result = file_import.bring_in(ctx, chosen, path, hints, is_dry=data.get("act") != "take")
+    if not result.is_dry and not result.problems:
         with ctx.database.write() as c:
-            note(c, chosen.workspace_id, caller.user_id, "calls.imported", chosen.key, fresh=import_result.fresh)
-    return render_page(request, ctx, caller, "calls/_import.html", site=chosen, told=import_result)
+            note(c, chosen.workspace_id, caller.user_id, "calls.imported", chosen.key, fresh=result.fresh)
+    return render_page(request, ctx, caller, "calls/_import.html", site=chosen, told=result)
 
 
 # ── pools ──

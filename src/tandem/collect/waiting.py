@@ -107,8 +107,8 @@ class Spooled:
                 for entry in entries:
                     if entry.name.endswith((".seg", ".open")):
                         with suppress(FileNotFoundError):  # loaded meanwhile
-                            stat_result = entry.stat()
-                            yield entry.path, stat_result.st_ino, stat_result.st_size
+                            facts = entry.stat()
+                            yield entry.path, facts.st_ino, facts.st_size
 
 
 def _two_digits(number: int) -> int:

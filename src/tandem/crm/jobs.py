@@ -203,8 +203,8 @@ def _stored(
         return list(told), []
     stored, broken = list[Told](), list[tuple[Told, Exception]]()
     for half in (told[: len(told) // 2], told[len(told) // 2 :]):
-        kept_, failed = _stored(ctx, site, connection, half, revision)
-        stored += kept_
+        fine, failed = _stored(ctx, site, connection, half, revision)
+        stored += fine
         broken += failed
     return stored, broken
 

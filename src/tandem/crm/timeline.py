@@ -21,7 +21,7 @@ TITLES = {
 
 def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEntry]:
     """Each change of stage of the records that name one of these identifiers."""
-    timeline_entries = []
+    entries = []
     for step in store.asked(ctx, "moments", site, nodes=list(nodes)):
         amount = "" if step["amount"] is None else f"{step['amount']:.2f} {site.currency}"
         facts = (
@@ -29,7 +29,7 @@ def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEnt
             ("Amount", amount), ("Channel", step["channel"]), ("Source", step["source"]),
             ("Responsible", step["responsible"]),
         )  # fmt: skip
-        timeline_entries.append(
+        entries.append(
             TimelineEntry(
                 at=step["at"].replace(tzinfo=UTC),
                 kind="deal",
@@ -37,7 +37,7 @@ def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEnt
                 facts=tuple((label, value) for label, value in facts if value),
             )
         )
-    return timeline_entries
+    return entries
 
 
 def _title(kind: str, meaning: str, was: str) -> str:

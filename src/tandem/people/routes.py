@@ -186,7 +186,7 @@ def _days(timeline: list[TimelineEntry], site: Site) -> list[Day]:
     days: dict[Any, list[TimelineEntry]] = {}
     for moment in timeline:
         days.setdefault(moment.at.astimezone(site.tz).date(), []).append(moment)
-    return [Day(day, timeline_entries) for day, timeline_entries in days.items()]
+    return [Day(day, entries) for day, entries in days.items()]
 
 
 def _node(text: str) -> int:

@@ -40,11 +40,9 @@ def lend(ctx: Context, asked: NumberAsked) -> dict[str, Any]:
             return _answer(pool_of_row(pool), live_lease.number) if pool is not None and pool.is_on else {}
         if asked.act != "ask":
             return {}
-        cursor_result = c.execute(
-            select(pools).where(pools.c.site_id == asked.site.id, pools.c.is_on).order_by(pools.c.id)
-        )
-        pool_found = next((pool for pool in map(pool_of_row, cursor_result) if pool.suits(asked)), None)
-        return _lent(c, pool_found, asked, now) if pool_found else {}
+        rows = c.execute(select(pools).where(pools.c.site_id == asked.site.id, pools.c.is_on).order_by(pools.c.id))
+        chosen = next((pool for pool in map(pool_of_row, rows) if pool.suits(asked)), None)
+        return _lent(c, chosen, asked, now) if chosen else {}
 
 
 def _live_lease(c: Transaction, asked: NumberAsked, now: int) -> Any:

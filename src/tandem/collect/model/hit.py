@@ -13,7 +13,6 @@ from tandem.base.words import hand_in
 from tandem.people.model.proof import TELLING
 
 MAX_BODY = 64 * 1024
-MAX_EVENTS = 50
 MAX_PROPS = 30
 MAX_PROP_KEY = 64
 MAX_PROP_VALUE = 500

@@ -17,7 +17,6 @@ from tandem.crm.model.mapping import Raw, Unreadable, moment_of
 
 SWEEP_OVERLAP = timedelta(minutes=5)
 """How far back the next sweep begins: systems show what has changed a little late, and clocks differ."""
-LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 Cursor = Mapping[str, Any]
 
 

@@ -21,6 +21,7 @@ from tandem.base.errors import SourceError
 from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.core.context import Context
+from tandem.imports import stretch
 from tests.ads.conftest import cost_by
 from tests.connections.stub import Asked, Reply, outside
 
@@ -274,7 +275,7 @@ def test_a_system_that_is_down_is_asked_five_times(system: str) -> None:
 def test_a_poll_goes_on_where_it_was_and_asks_for_unsettled_days_again(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "HISTORY_DAYS", 40)
+    monkeypatch.setattr(stretch, "HISTORY_DAYS", 40)
     spend, asked = {"value": "1.00"}, list[tuple[str, str]]()
     yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)
 

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from tandem.ads.model import AdDay, Problem
+from tandem.ads.model import AdDay
 from tandem.ads.sources import cells
 from tandem.ads.sources.report import Hints, Report, read
+from tandem.imports.cells import Decimals
+from tandem.imports.problem import Problem
 
 TODAY = date(2026, 11, 22)
 FIRST, SECOND = date(2026, 10, 1), date(2026, 10, 2)
@@ -274,7 +276,7 @@ def test_what_the_person_says_fills_the_gaps(tmp_path: Path) -> None:
         ("$1,000.10", ".", "1000.10"), ("1'000.5", ".", "1000.5"), ("PLN 7", ".", "7"),
     ],
 )  # fmt: skip
-def test_numbers_as_people_write_them(text: str, decimals: cells.Decimals, value: str) -> None:
+def test_numbers_as_people_write_them(text: str, decimals: Decimals, value: str) -> None:
     assert cells.number(text, decimals) == Decimal(value)
 
 

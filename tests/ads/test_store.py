@@ -205,7 +205,7 @@ def test_a_kill_between_decision_and_switch_is_made_good(
     ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch, breaks: str
 ) -> None:
     held = bring(table(OCTOBER), confirm=False)
-    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (imports, "_note_state")
+    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (imports.IMPORTS, "change")
 
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -330,3 +330,12 @@ def test_the_views_use_the_expressions_that_were_compared() -> None:
 
 def test_moments_of_a_day_are_utc(site: Site) -> None:
     assert common.moment_on(date(2026, 10, 1), site) == datetime(2026, 9, 30, 22, tzinfo=UTC)
+
+
+def test_problems_that_were_stored_by_their_code_alone_keep_their_words(ctx: Context, site: Site, bring: Bring) -> None:
+    """Versions before 0.4 stored no sentence."""
+    held = bring(table("2026-10-01 brand 100 10 5.00", currency="XXX"))
+    imports.IMPORTS.change(ctx.database, held, problems=[{"code": "empty", "line": 0, "values": {}}])
+    assert held.state == "refused" and held.problems[0].code == "no_rate"
+    (problem,) = store.import_of(ctx.database, site, held.id).problems
+    assert problem.what == "The file holds no rows with a day." and problem.cure

@@ -20,6 +20,7 @@ from tandem.calls.sources import asterisk
 from tandem.calls.systems import SYSTEMS
 from tandem.connections import store as connections
 from tandem.core.context import Context
+from tandem.imports.text import parsed
 from tandem.imports.uploads import on_disk
 from tests.calls.test_questions import LINE, Shop
 
@@ -140,7 +141,7 @@ def test_what_is_no_file_of_calls_is_said(shop: Shop, body: bytes, what: str) ->
 def test_calls_heard_over_the_line_are_known(shop: Shop) -> None:
     settings = {"host": "pbx.example", "user": "u", "secret": "s", "region": "PL"}
     held = connections.add(shop.ctx, shop.site, SYSTEMS[0], "PBX", settings)
-    heard = next(f for f in asterisk.records([HEAD, row(0)], "Europe/Warsaw") if isinstance(f, CallFact))
+    heard = next(f for f in asterisk.records(parsed([HEAD, row(0)], ","), "Europe/Warsaw") if isinstance(f, CallFact))
     over_the_line = msgspec.structs.replace(heard, ref=f"{held.id}:{heard.ref}")  # as systems.py names them
     store.record(shop.ctx, shop.site, [over_the_line], "PL")
     hints = file_import.hints_of(shop.ctx, shop.site, {})

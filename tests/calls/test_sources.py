@@ -26,6 +26,8 @@ from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection, Delivery, Incoming
 from tandem.core.context import Context
+from tandem.imports.problem import Problem
+from tandem.imports.text import parsed
 from tests.connections.stub import Asked, Reply, outside
 
 NOON = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
@@ -504,12 +506,12 @@ CDR = [
 
 
 def test_rows_of_one_call_are_one_call_and_bad_rows_are_named() -> None:
-    found = list(asterisk.records(CDR, "Europe/Warsaw"))
+    found = list(asterisk.records(parsed(CDR, ","), "Europe/Warsaw"))
     facts = [f for f in found if isinstance(f, CallFact)]
     call = merged(facts)
     assert len(facts) == 2 and {f.ref for f in facts} == {"1794312000.1"}
     assert (call.at, call.line, call.outcome, call.talk_s) == (NOON, "48225550101", Outcome.ANSWERED, 61)
-    problems = [f for f in found if isinstance(f, asterisk.Problem)]
+    problems = [f for f in found if isinstance(f, Problem)]
     assert [p.line for p in problems] == [4, 5] and all(p.cure for p in problems)
 
 
@@ -518,7 +520,7 @@ def test_master_csv_without_a_header_is_read() -> None:
         ',600100200,48225550101,from-trunk,"x",PJSIP/t-1,PJSIP/100-2,Dial,x,2026-11-10 12:00:00,2026-11-10 12:00:09,'
         "2026-11-10 12:01:10,70,61,ANSWERED,3,1794312000.1,"
     )
-    (fact,) = asterisk.records([row])
+    (fact,) = asterisk.records(parsed([row], ","))
     assert isinstance(fact, CallFact)
     assert (fact.line, fact.caller, fact.wait_s, fact.talk_s, fact.at) == ("48225550101", "600100200", 9, 61, NOON)
 

@@ -14,11 +14,12 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.crm import jobs, records
 from tandem.crm.jobs import finish_loads
-from tandem.crm.model.deal import DealFact, Problem
+from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
 from tandem.crm.routes import ROUTES
 from tandem.crm.sources.table import Table, table_of
 from tandem.crm.tables import loads
+from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
 from tests.inside import opened_by_admin

@@ -2,18 +2,16 @@
 
 from collections.abc import Callable
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import SYSTEMS
-from tandem.ads.sources.cells import Order
 from tandem.ads.sources.report import Hints
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-
-ORDERS: dict[str, Order] = {"": "", "dmy": "dmy", "mdy": "mdy"}
+from tandem.imports.cells import ORDERS
+from tandem.imports.uploads import named
 
 
 def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
@@ -21,13 +19,7 @@ def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str],
 
     raises   UserError when there is no such file, site or system
     """
-    path = Path(args["file"])
-    if not path.is_file():
-        raise UserError("%(path)s is not there.", "Check the path.", path=path)
-    ctx.forget_sites()
-    site = ctx.sites().get(args["site"])
-    if site is None:
-        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
+    path, site = named(ctx, args)
     hints = hints_of(args)
     import_ = jobs.read_file(ctx, site, path, path.name, hints, tell=lambda rows: tell(0.0, f"{rows:,} rows read"))
     if import_.state == "refused":

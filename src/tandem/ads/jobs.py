@@ -1,14 +1,13 @@
 """Reading reports into the store, and timed work: rates, half-done imports, and what was never confirmed."""
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 
 from tandem.accounts.model import Site
 from tandem.ads import store
-from tandem.ads.model import AdDay, Problem
+from tandem.ads.model import AdDay
 from tandem.ads.sources import google, meta, microsoft, tiktok, vk, yandex
 from tandem.ads.sources.api import Account, Api
 from tandem.ads.sources.report import Hints, Report
@@ -19,6 +18,10 @@ from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.core.context import Context
+from tandem.imports.stretch import next_stretch
+from tandem.imports.tables import is_spreadsheet
+from tandem.imports.text import line_count
+from tandem.imports.uploads import digest_of
 from tandem.rates import jobs as rates
 from tandem.rates.sources import cbr, ecb
 
@@ -41,7 +44,8 @@ def read_file(
     tell   is told how many rows have been read
     """
     began = time.perf_counter()
-    digest, lines = _looked_over(path, site, hints)
+    digest = digest_of(path, site.id, hints.system, hints.currency, hints.account, hints.order)
+    lines = 0 if is_spreadsheet(path) else line_count(path)  # a workbook is packed
     if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
         return import_
     report = Report(path, hints, clock.now().astimezone(site.tz).date())
@@ -66,20 +70,6 @@ def read_file(
     return import_
 
 
-def _looked_over(path: Path, site: Site, hints: Hints) -> tuple[str, int]:
-    """What tells that a file was imported before, its bytes and how it was said to be read; and about how many rows it
-    has: 0 for a workbook, which is packed."""
-    hash = hashlib.sha256(f"{site.id}:{hints.system}:{hints.currency}:{hints.account}:{hints.order}:".encode())
-    lines = 0
-    with path.open("rb") as file:
-        is_packed = file.read(2) == b"PK"
-        file.seek(0)
-        while block := file.read(1 << 20):
-            hash.update(block)
-            lines += block.count(b"\n")
-    return hash.hexdigest(), 0 if is_packed else lines
-
-
 def take(
     ctx: Context, site: Site, system: str, name: str, connection: int, level: str, account: str,
     covered: Iterable[date], batches: Iterable[list[AdDay]],
@@ -94,7 +84,7 @@ def take(
         staging.add(batch)
     if staging.problems:
         store.refuse(ctx, site, import_, list(staging.problems.values()))
-        raise _unusable(next(iter(staging.problems.values())))
+        raise next(iter(staging.problems.values())).error
     import_ = store.stage(ctx, site, import_, staging, level=level, covered=covered, account=account)
     outcomes = store.outcomes(ctx.database, site, import_)
     changed = {(o.day.account, o.day.on) for o in outcomes if o.what == "replaced" or (o.what == "new" and o.day.rows)}
@@ -106,34 +96,21 @@ def take(
     return sum(o.day.rows for o in outcomes if (o.day.account, o.day.on) in changed)
 
 
-def _unusable(problem: Problem) -> UserError:
-    return UserError(problem.what, problem.cure, 400, **problem.values)
-
-
 # ── from APIs ──
 
 APIS = {api.system: api for api in (google.API, yandex.API, meta.API, vk.API, tiktok.API, microsoft.API)}
-HISTORY_DAYS = 90
 ASKED_EVERY_S = 6 * 3600.0
 
 
 def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
-    """Fetch the next stretch of days that is not known, or the last days again while their figures settle.
-
-    The cursor names the next day to fetch, so a stop goes on where it was. Today is left out: it is not over.
-    """
+    """Fetch the next stretch of days that is not known, or the last days again while their figures settle."""
     api = APIS[connection.system]
-    yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)
-    first = date.fromisoformat(str(connection.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
-    if first > yesterday:
-        first = yesterday - timedelta(days=api.settles - 1)
-    last = min(yesterday, first + timedelta(days=api.at_once - 1))
-    days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
+    stretch = next_stretch(site, connection.cursor, clock.now(), api.settles, api.at_once)
     rows = take(
-        ctx, site, connection.system, connection.name, connection.id, api.level, connection.setting(api.account), days,
-        api.days(account_of(ctx, connection, api), first, last),
+        ctx, site, connection.system, connection.name, connection.id, api.level, connection.setting(api.account),
+        stretch.days, api.days(account_of(ctx, connection, api), stretch.first, stretch.last),
     )  # fmt: skip
-    return Polled(cursor={"next": (last + timedelta(days=1)).isoformat()}, rows=rows, is_more=last < yesterday)
+    return Polled(cursor=stretch.cursor, rows=rows, is_more=stretch.is_more)
 
 
 def account_of(ctx: Context, connection: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:

@@ -8,6 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
+from tandem.imports.problem import Wording
+from tandem.imports.problem import sentence as _text
+
 SYSTEMS: Final = {
     "google": "Google Ads",
     "yandex": "Yandex Direct",
@@ -49,36 +52,12 @@ class AdDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     platform_conversions: Decimal = Decimal(0)
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong in a report: the file's line (0: the whole file), a word of PROBLEMS and its values."""
-
-    code: str
-    line: int = 0
-    values: dict[str, str] = {}
-
-    @property
-    def what(self) -> str:
-        """What is wrong, with %(name)s for values."""
-        return PROBLEMS[self.code][0]
-
-    @property
-    def cure(self) -> str:
-        return PROBLEMS[self.code][1]
-
-    def said(self, file: str) -> str:
-        """The whole problem in English, for the command line."""
-        place = f"{file}, line {self.line}: " if self.line else f"{file}: "
-        return f"{place}{self.what % self.values} {self.cure % self.values}".strip()
-
-
-def _text(text: str) -> str:
-    """Marks a sentence that pages translate."""
-    return text
-
-
 _AGAIN = _text("Export the report again, and import the file as it came.")
-PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
-    "empty": (_text("The file holds no rows with a day."), _text("Choose days with advertising and export again.")),
+PROBLEMS: Final[Wording] = {
+    "empty": (
+        _text("The file holds no rows with a day."),
+        _text("Choose days with advertising and export again."),
+    ),
     "unknown": (
         _text("No line of the file looks like the head of an ad report."),
         _text("Export a table with the columns day, campaign, impressions, clicks and cost."),
@@ -108,7 +87,10 @@ PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
         _text("Dates like “%(text)s” can be read two ways."),
         _text("Choose the order of day and month below, or export with dates like 2026-10-31."),
     ),
-    "future_day": (_text("The day %(text)s has not come yet."), _text("Choose the order of day and month below.")),
+    "future_day": (
+        _text("The day %(text)s has not come yet."),
+        _text("Choose the order of day and month below."),
+    ),
     "bad_number": (_text("“%(text)s” in the column “%(column)s” is not a number."), _AGAIN),
     "negative": (_text("The number of the column “%(column)s” is below zero."), _AGAIN),
     "cut_id": (
@@ -118,7 +100,10 @@ PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
     "short_row": (_text("The row has %(found)s columns, the head has %(wanted)s."), _AGAIN),
     "cut_off": (_text("The file announces %(said)s rows and holds %(found)s."), _AGAIN),
     "totals": (_text("The rows cost %(found)s in all, but the file's own total is %(said)s."), _AGAIN),
-    "not_text": (_text("The file is neither a table as text nor a spreadsheet."), _text("Export it as CSV or XLSX.")),
+    "not_text": (
+        _text("The file is neither a table as text nor a spreadsheet."),
+        _text("Export it as CSV or XLSX."),
+    ),
     "no_currency": (_text("Nothing says which currency the cost is in."), _text("Choose the currency below.")),
     "no_rate": (
         _text("There is no exchange rate from %(currency)s into %(into)s for %(on)s."),

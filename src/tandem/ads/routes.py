@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -23,7 +22,8 @@ from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
 from tandem.core.progress import tracked
-from tandem.imports.uploads import on_disk
+from tandem.imports.problem import sentence
+from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
@@ -138,12 +138,10 @@ def _outcomes(ctx: Context, site: Site, draft: store.Import | None) -> Outcomes 
 @post_form("/ads/import", may="ads.import", request_max_body_size=LARGEST_FILE)
 def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the report is read and checked, and shown; nothing counts before it is confirmed."""
-    view, file = _view(request, ctx, caller), data.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise UserError("No file was chosen.", "Choose the report that the ad system exported.")
-    hints = hints_of(data)
-    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
-        import_ = jobs.read_file(ctx, view.address.site, path, file.filename, hints, caller.user_id)
+    view, hints = _view(request, ctx, caller), hints_of(data)
+    chosen = uploaded(data, sentence("Choose the report that the ad system exported."))
+    with chosen as (path, name), tracked(request, ctx, caller):
+        import_ = jobs.read_file(ctx, view.address.site, path, name, hints, caller.user_id)
     return _on_to(view, draft=str(import_.id), told="known" if import_.state in store.COUNTING else None)
 
 

@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +19,10 @@ from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
+from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
-from tandem.imports.text import NotText, encoding_of, first_lines, line_count
+from tandem.imports.text import NotText, line_count, table
+from tandem.imports.uploads import named
 
 MOST_ROWS, MOST_PROBLEMS = 200_000, 50
 LARGEST_FILE = 64 << 20
@@ -59,7 +61,7 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     first: datetime | None
     last: datetime | None
-    problems: list[asterisk.Problem]
+    problems: list[Problem]
     refused: int
     is_dry: bool
 
@@ -155,27 +157,27 @@ def _look(ctx: Context, site: Site, part: Spill[CallFact]) -> _Looked:
     )  # fmt: skip
 
 
-def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[asterisk.Problem], int]:
+def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[Problem], int]:
     """Sets the calls down, all rows of one call in the same part; returns the problems and how many rows there are."""
+    count = line_count(path)
+    if count > MOST_ROWS:
+        raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+    problems, rows = list[Problem](), 0
     try:
-        encoding, count = encoding_of(path, otherwise="cp1252"), line_count(path)
-        if not any(line.strip() for line in first_lines(path, encoding)):
-            raise UserError("The file is empty.", "Take Master.csv, or export the table cdr with its header.")
-        if count > MOST_ROWS:
-            raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
-        problems, rows = list[asterisk.Problem](), 0
-        with path.open(encoding=encoding, errors="replace", newline="") as lines:
+        with closing(table(path, otherwise="cp1252", errors="replace")) as lines:
             for found in asterisk.records(lines, hints.zone):
                 rows += 1
                 progress.at(rows, count)
-                if isinstance(found, asterisk.Problem):
+                if isinstance(found, Problem):
                     problems.append(found)
                 elif found is not None:
                     fact = msgspec.structs.replace(found, ref=f"{hints.connection}:{found.ref}")
                     parts[store.call_key(site, fact) % len(parts)].add(fact)
-        return problems, rows
     except NotText as error:
         raise UserError("This is no CSV file.", "Take Master.csv, or export the table cdr as CSV.") from error
+    if not rows:
+        raise UserError("The file is empty.", "Take Master.csv, or export the table cdr with its header.")
+    return problems, rows
 
 
 def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
@@ -183,19 +185,13 @@ def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str],
 
     raises   UserError when there is no such file or site, or it is no file of calls
     """
-    path = Path(args["file"])
-    if not path.is_file():
-        raise UserError("%(path)s is not there.", "Check the path.", path=path)
+    path, site = named(ctx, args)
     if path.stat().st_size > LARGEST_FILE:
         raise UserError("%(file)s is larger than 64 MB.", "Bring it in parts.", file=path.name)
-    ctx.forget_sites()
-    site = ctx.sites().get(args["site"])
-    if site is None:
-        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
     tell(0.0, f"reading {path.name}")
     result = bring_in(ctx, site, path, hints_of(ctx, site, args), is_dry=bool(args.get("dry_run")))
     if result.problems:
-        lines = [f"{path.name}, line {p.line}: {p}" for p in result.problems]
+        lines = [problem.said(path.name) for problem in result.problems]
         return {"lines": [*lines, "Nothing was brought in."], "problems": result.refused}
     counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.known:,} known."
     more = f"{result.outgoing:,} of them to others; {result.inside:,} rows between extensions left out."

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -24,7 +23,8 @@ from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
-from tandem.imports.uploads import on_disk
+from tandem.imports.problem import sentence
+from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
@@ -151,11 +151,10 @@ def upload(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload, site: str | None = None
 ) -> Response[str]:
     """A file of calls: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
-    chosen, file = site_for(ctx, caller, site), data.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise UserError("No file was chosen.", "Choose Master.csv or an export of the table cdr.")
+    chosen = site_for(ctx, caller, site)
     hints = file_import.hints_of(ctx, chosen, data)
-    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
+    file = uploaded(data, sentence("Choose Master.csv or an export of the table cdr."))
+    with file as (path, _), tracked(request, ctx, caller):
         result = file_import.bring_in(ctx, chosen, path, hints, is_dry=data.get("act") != "take")
     if not result.is_dry and not result.problems:
         with ctx.database.write() as c:

@@ -18,12 +18,13 @@ from tandem.connections.http import Http
 from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord, System
 from tandem.core.context import Context
 from tandem.crm import mapping, records, store
-from tandem.crm.model.deal import NEVER, DealFact, Problem
+from tandem.crm.model.deal import NEVER, DealFact
 from tandem.crm.model.mapping import Mapping, Raw, read, record_of
 from tandem.crm.records import Chosen, Told
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
+from tandem.imports.problem import Problem, from_error
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
 
@@ -369,9 +370,7 @@ def _finish_load(ctx: Context, site: Site, load: records.Load) -> None:
 
 def _why(error: Exception) -> Problem:
     if isinstance(error, UserError):
-        return Problem(
-            what=error.sentences[0], cure=error.sentences[1], values={n: str(v) for n, v in error.values.items()}
-        )
+        return from_error(error)
     return Problem(
         what="The file could not be stored (%(error)s).", cure="This is a fault of Tandem; its log says more.",
         values={"error": type(error).__name__},

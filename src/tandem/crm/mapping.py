@@ -11,10 +11,11 @@ from tandem.base import log
 from tandem.connections.model import Connection
 from tandem.core.context import Context
 from tandem.crm import records, store
-from tandem.crm.model.deal import DealFact, Problem, StageKind
+from tandem.crm.model.deal import DealFact, StageKind
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.model.mapping import read, stage_key
 from tandem.crm.records import Chosen
+from tandem.imports.problem import Problem
 
 SHOWN = 10
 MADE = (

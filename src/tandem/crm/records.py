@@ -18,10 +18,11 @@ from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.connections.model import Connection
 from tandem.core.context import Context
-from tandem.crm.model.deal import DealFact, Problem
+from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Raw
 from tandem.crm.store import Ends
 from tandem.crm.tables import loads, mappings, records
+from tandem.imports.problem import Problem
 
 AT_ONCE = 500
 SHOWN_FAILED = 5

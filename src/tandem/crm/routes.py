@@ -5,7 +5,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response
-from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -28,7 +27,8 @@ from tandem.crm.model.debts import HYGIENE
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.records import Chosen
 from tandem.crm.sources.api import key_of
-from tandem.imports.uploads import on_disk
+from tandem.imports.problem import sentence
+from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
@@ -92,10 +92,9 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
 @post_form("/deals/import", may="deals.edit", request_max_body_size=LARGEST_FILE)
 def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[str]:
     """A file of records: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
-    site, file = site_for(ctx, caller, request.query_params.get("site")), data.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise UserError("No file was chosen.", "Choose the CSV file that the CRM exported.")
-    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
+    site = site_for(ctx, caller, request.query_params.get("site"))
+    file = uploaded(data, sentence("Choose the CSV file that the CRM exported."))
+    with file as (path, _), tracked(request, ctx, caller):
         brought = jobs.bring_in(ctx, site, path, data.get("act") != "take", caller.user_id)
     if not brought.is_dry and not brought.problems:
         ctx.runner.look_again()

@@ -12,7 +12,6 @@ from tandem.imports.text import NotText
 
 Cells = list[Any]
 HEAD_LINES = 40
-DELIMITERS = ("\t", ";", ",")
 
 
 class NotATable(Exception):
@@ -46,7 +45,7 @@ def forms_of(path: Path) -> list[tuple[Form, list[tuple[int, Cells]]]]:
     except NotText as error:
         raise NotATable from error
     named = text.named_delimiter(path, encoding)
-    forms = [Form(encoding, named, skipped=1)] if named else [Form(encoding, sign) for sign in DELIMITERS]
+    forms = [Form(encoding, named, skipped=1)] if named else [Form(encoding, sign) for sign in text.DELIMITERS]
     return [(form, _head(path, form)) for form in forms]
 
 

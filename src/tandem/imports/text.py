@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -13,10 +13,15 @@ LONGEST_RECORD = 4 << 20
 MOST_COLUMNS = 16_384
 BLOCK = 256 << 10
 SAMPLE = 64 << 10
+DELIMITERS = ("\t", ";", ",", "|")
 OTHERS = (b"PK\x03\x04", b"PK\x00", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")
 """How spreadsheets, archives, documents and pictures begin."""
 _END = "\0the end\0"
 """Stands behind the last line: where it is found inside a cell, a quote was never closed. No file holds zero bytes."""
+
+
+Records = Generator[tuple[int, list[str]], None, None]
+"""The number of its last line and the cells of each record."""
 
 
 class NotText(Exception):
@@ -129,6 +134,30 @@ def line_count(path: Path) -> int:
         while block := file.read(BLOCK):
             count += block.count(b"\n")
     return count
+
+
+def table(
+    path: Path, otherwise: str = "cp1251", errors: str = "strict"
+) -> Generator[tuple[int, list[str]], None, None]:
+    """Line numbers and cells of a table whose encoding and delimiter are found out; empty lines too.
+
+    otherwise   the encoding of a file that is not Unicode
+    raises      NotText; UserError as `records`
+    """
+    encoding = encoding_of(path, otherwise)
+    named = named_delimiter(path, encoding)
+    delimiter = named or delimiter_of(first_lines(path, encoding))
+    return records(path, encoding, delimiter, skipped=int(bool(named)), errors=errors)
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """The delimiter that stands equally often in most of the lines; comments, which begin with #, do not count."""
+    return max(DELIMITERS, key=lambda sign: _evenness(lines, sign))
+
+
+def _evenness(lines: Sequence[str], sign: str) -> int:
+    counts = [count for line in lines if not line.startswith("#") and (count := line.count(sign))]
+    return max((counts.count(n) for n in set(counts)), default=0)
 
 
 def named_delimiter(path: Path, encoding: str) -> str:

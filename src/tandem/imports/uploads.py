@@ -1,11 +1,18 @@
-"""An uploaded file as a file on disk with a path."""
+"""A file that a user chose: uploaded to a page, or named on the command line."""
 
 import ctypes
+import hashlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
+
+from litestar.datastructures import UploadFile
+
+from tandem.accounts.model import Site
+from tandem.base.errors import UserError
+from tandem.core.context import Context
 
 BLOCK = 1 << 20
 
@@ -24,6 +31,44 @@ def on_disk(upload: IO[bytes] | Iterator[bytes], name: str = "") -> Iterator[Pat
             yield Path(copy.name)
         finally:
             give_back()
+
+
+@contextmanager
+def uploaded(data: Mapping[str, Any], cure: str) -> Iterator[tuple[Path, str]]:
+    """The file of a form on disk, and what the user calls it.
+
+    cure     which file to choose, where none was
+    raises   UserError when none was
+    """
+    file = data.get("file")
+    if not isinstance(file, UploadFile) or not file.filename:
+        raise UserError("No file was chosen.", cure)
+    with on_disk(file.file, file.filename) as path:
+        yield path, file.filename
+
+
+def named(ctx: Context, args: Mapping[str, Any]) -> tuple[Path, Site]:
+    """The file and the site that a command names.
+
+    raises   UserError when there is no such file or site
+    """
+    path = Path(args["file"])
+    if not path.is_file():
+        raise UserError("%(path)s is not there.", "Check the path.", path=path)
+    ctx.forget_sites()
+    site = ctx.sites().get(args["site"])
+    if site is None:
+        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
+    return path, site
+
+
+def digest_of(path: Path, *manners: object) -> str:
+    """What tells that a file was imported before: its bytes, and how it was said to be read."""
+    digest = hashlib.sha256("".join(f"{manner}:" for manner in manners).encode())
+    with path.open("rb") as file:
+        while block := file.read(BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def give_back() -> None:

@@ -9,16 +9,18 @@ from pathlib import Path
 
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
-from tandem.base.errors import UserError
 from tandem.base.jobs import rest
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.core.context import Context
+from tandem.imports.problem import Problem, problem_of
+from tandem.imports.stretch import next_stretch
+from tandem.imports.uploads import digest_of
 from tandem.metrics.comparison import recounting
 from tandem.rates.store import rates_of
 from tandem.reconcile import queries, store
 from tandem.reconcile.model.finding import excesses
-from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OutsideRow, Problem, Report
+from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, PROBLEMS, OutsideRow, Report
 from tandem.reconcile.sources import ga4, metrika, report
 from tandem.reconcile.sources.api import Account, Api
 from tandem.reconcile.sources.report import Hints
@@ -30,7 +32,7 @@ LOOKED_BACK_DAYS = 92
 
 def read_file(ctx: Context, site: Site, path: Path, name: str, hints: Hints, by: int | None = None) -> store.Import:
     """A file read and staged; or refused as a whole, with its problems. The same file again is found again."""
-    began, digest = time.perf_counter(), digest_of(path, site, hints)
+    began, digest = time.perf_counter(), digest_of(path, site.id, hints.system, hints.account, hints.zone, hints.order)
     if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
         return import_
     with progress.part(0, 0.7):
@@ -70,48 +72,28 @@ def _in_currency(ctx: Context, site: Site, rows: Sequence[OutsideRow]) -> tuple[
             rates = rates or rates_of(ctx.database)
             found = rates.convert(row.value, row.currency, site.currency, row.on)
             if found is None and len(problems) < MOST_PROBLEMS:
-                values = {"currency": row.currency, "into": site.currency, "day": row.on.isoformat()}
-                problems.append(Problem(code="no_rate", values=values))
+                day = row.on.isoformat()
+                problems.append(problem_of(PROBLEMS, "no_rate", currency=row.currency, into=site.currency, day=day))
             value = found or Decimal(0)
         valued.append((row, value))
     return valued, problems
 
 
-def digest_of(path: Path, site: Site, hints: Hints) -> str:
-    """What tells that a file was brought in before: its bytes, and how it was said to be read."""
-    hash = hashlib.sha256(f"{site.id}:{hints.system}:{hints.account}:{hints.zone}:{hints.order}:".encode())
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            hash.update(block)
-    return hash.hexdigest()
-
-
 # ── from APIs ──
 
 APIS = {api.system: api for api in (ga4.API, metrika.API)}
-HISTORY_DAYS = 90
 ASKED_EVERY_S = 12 * 3600.0
 
 
 def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
-    """Fetch the next stretch of days that is not known, or the last days again while their figures settle.
-
-    The cursor names the next day to fetch, so a stop goes on where it was. Today is left out: it is not over.
-    """
+    """Fetch the next stretch of days that is not known, or the last days again while their figures settle."""
     api = APIS[connection.system]
-    yesterday = clock.now().astimezone(site.tz).date() - timedelta(days=1)
-    first = date.fromisoformat(str(connection.cursor.get("next", yesterday - timedelta(days=HISTORY_DAYS - 1))))
-    if first > yesterday:
-        first = yesterday - timedelta(days=api.settles - 1)
-    last = min(yesterday, first + timedelta(days=api.at_once - 1))
-    rows = sum(
-        take(ctx, site, connection, one, first, last)
-        for one in api.reports(account_of(ctx, connection, api), first, last)
-    )
-    is_more = last < yesterday
-    if rows and not is_more:
+    stretch = next_stretch(site, connection.cursor, clock.now(), api.settles, api.at_once)
+    reports = api.reports(account_of(ctx, connection, api), stretch.first, stretch.last)
+    rows = sum(take(ctx, site, connection, one, stretch.first, stretch.last) for one in reports)
+    if rows and not stretch.is_more:
         review(ctx, site)
-    return Polled(cursor={"next": (last + timedelta(days=1)).isoformat()}, rows=rows, is_more=is_more)
+    return Polled(cursor=stretch.cursor, rows=rows, is_more=stretch.is_more)
 
 
 def take(ctx: Context, site: Site, connection: Connection, report: Report, first: date, last: date) -> int:
@@ -130,8 +112,7 @@ def take(ctx: Context, site: Site, connection: Connection, report: Report, first
                   attribution=report.attribution, notes=report.notes)  # fmt: skip
     one = _staged(ctx, site, connection.name, digest, full, connection=connection.id)
     if one.state == "refused":
-        problem = one.problems[0]
-        raise UserError(problem.what, problem.cure, 400, **problem.values)
+        raise one.problems[0].error
     store.confirm(ctx.database, site, one)
     return one.rows
 
@@ -199,7 +180,4 @@ def review_all(ctx: Context) -> None:
 
 def tidy(ctx: Context) -> None:
     """Throw away what was read and never confirmed."""
-    sites = {site.id: site for site in ctx.sites().values()}
-    for site_id, number in store.unconfirmed(ctx.database, clock.now() - timedelta(days=store.STAGED_FOR_DAYS)):
-        if site_id in sites:
-            store.drop(ctx, sites[site_id], store.import_of(ctx.database, sites[site_id], number))
+    store.drop_old(ctx, {site.id: site for site in ctx.sites().values()})

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response
-from litestar.datastructures import UploadFile
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 from litestar.response import Redirect
@@ -25,7 +24,9 @@ from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.core.query import Filter
-from tandem.imports.uploads import on_disk
+from tandem.imports.cells import ORDERS
+from tandem.imports.problem import sentence
+from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
 from tandem.metrics.comparison import NOTES, anew, recounting
@@ -36,14 +37,12 @@ from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH,
 from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
 from tandem.reconcile.model.rules import ATTRIBUTIONS, BOTS, COUNTS, LOOK_BACK_DAYS, checked
 from tandem.reconcile.sources.report import Hints
-from tandem.reconcile.sources.table import Order
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
 LARGEST_FILE = 64 << 20
 FILTER_BY = ("channel", "campaign")
 SHOWN, MOST = 10, 100_000
-ORDERS: dict[str, Order] = {"": "", "dmy": "dmy", "mdy": "mdy"}
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
@@ -221,12 +220,10 @@ def _outcome(ctx: Context, site: Site, draft: store.Import | None) -> Outcome | 
 @post_form("/reconciliation/import", may="ads.import", request_max_body_size=LARGEST_FILE)
 def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[Any]:
     """A dry run: the file is read and checked, and shown; nothing counts before it is confirmed."""
-    view, file = _view(request, ctx, caller), data.get("file")
-    if not isinstance(file, UploadFile) or not file.filename:
-        raise UserError("No file was chosen.", "Choose the report that the system exported.")
-    hints = hints_of(data)
-    with on_disk(file.file, file.filename) as path, tracked(request, ctx, caller):
-        import_ = jobs.read_file(ctx, view.address.site, path, file.filename, hints, caller.user_id)
+    view, hints = _view(request, ctx, caller), hints_of(data)
+    chosen = uploaded(data, sentence("Choose the report that the system exported."))
+    with chosen as (path, name), tracked(request, ctx, caller):
+        import_ = jobs.read_file(ctx, view.address.site, path, name, hints, caller.user_id)
     return _on_to(view, draft=str(import_.id), told="known" if import_.state == store.COUNTING else None)
 
 

@@ -1,8 +1,7 @@
 """Loads of outside figures, the rules of each source, and findings: written whole, made to count, taken back."""
 
-import time
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,12 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.core.context import Context
+from tandem.imports import store as life
+from tandem.imports.problem import Problem, sentence
+from tandem.imports.store import Imports, drop_unfinished
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import Excess, Finding, summed
-from tandem.reconcile.model.outside import OutsideRow, Problem, Report
+from tandem.reconcile.model.outside import PROBLEMS, OutsideRow, Report
 from tandem.reconcile.model.rules import Rules, usual
 from tandem.reconcile.tables import outside_findings as f
 from tandem.reconcile.tables import outside_imports as t
@@ -29,7 +31,7 @@ from tandem.reconcile.tables import outside_rules as r
 HERE = Path(__file__).parent
 COUNTING = "counts"
 BLOCK = 50_000
-STAGED_FOR_DAYS = 7
+STAGED_FOR = timedelta(days=7)
 SQL = questions_in(HERE / "sql")
 
 
@@ -38,35 +40,29 @@ def schema() -> list[Step]:
     return steps_of("reconcile", HERE / "schema")
 
 
-class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """A load of outside figures. `state`: reading, staged, refused, counts, undone, dropped."""
+class Import(life.Import, frozen=True, kw_only=True):
+    """A load of outside figures; beside the states of every import: counts, undone."""
 
-    id: int
-    site_id: int
-    made_at: datetime
-    made_by: int | None
-    connection_id: int | None
-    file: str
-    digest: str
-    system: str
     account: str
     split: str
     figures: list[str]
-    state: str
-    place: int
-    rows: int
     first_on: date | None
     last_on: date | None
     zone: str
     attribution: str
     share: str
-    problems: list[Problem]
-    notes: list[Problem]
-    confirmed_at: datetime | None
 
     @property
     def source(self) -> str:
         return source_of(self.system, self.account)
+
+
+IMPORTS = Imports(
+    t, Import, area="reconcile", page=sentence("Look at the list on the page Reconciliation."), wording=PROBLEMS,
+    counting=(COUNTING,), undone="undone",
+)  # fmt: skip
+import_of, imports_of, counting = IMPORTS.of, IMPORTS.newest, IMPORTS.that_count
+counting_already = IMPORTS.counting_already
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -107,19 +103,14 @@ def begin(
     """A new load, with what its report says of itself."""
     days = [row.on for row in report.rows]
     shares = [row.share for row in report.rows if row.share is not None]
-    zone = report.zone if report.zone in available_timezones() else ""
-    values = {
-        "site_id": site.id, "made_at": clock.now(), "made_by": by, "connection_id": connection, "file": file[:300],
-        "digest": digest, "system": report.system, "account": report.account[:200], "split": report.split,
-        "figures": sorted({row.figure for row in report.rows}), "state": "reading", "place": 0, "rows": 0,
-        "first_on": min(days, default=None), "last_on": max(days, default=None), "zone": zone,
-        "attribution": report.attribution[:100], "share": f"{min(shares):.6f}" if shares else "",
-        "problems": [msgspec.to_builtins(p) for p in report.problems],
-        "notes": [msgspec.to_builtins(n) for n in report.notes], "confirmed_at": None, "undone_at": None,
-    }  # fmt: skip
-    with db.write() as c:
-        number = int(c.execute(insert(t).values(**values)).inserted_primary_key[0])  # type: ignore[index]
-    return import_of(db, site, number)
+    return IMPORTS.begin(
+        db, site, file, digest, report.system, by, connection, account=report.account[:200], split=report.split,
+        figures=sorted({row.figure for row in report.rows}), first_on=min(days, default=None),
+        last_on=max(days, default=None), zone=report.zone if report.zone in available_timezones() else "",
+        attribution=report.attribution[:100], share=f"{min(shares):.6f}" if shares else "",
+        problems=[msgspec.to_builtins(p) for p in report.problems],
+        notes=[msgspec.to_builtins(n) for n in report.notes],
+    )  # fmt: skip
 
 
 def stage(ctx: Context, site: Site, import_: Import, rows: Sequence[tuple[OutsideRow, Decimal]]) -> Import:
@@ -149,49 +140,13 @@ def stage(ctx: Context, site: Site, import_: Import, rows: Sequence[tuple[Outsid
     (count, value), *_ = ctx.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": import_.id}).rows
     if (count, value) != told:
         raise RuntimeError(f"the event store holds {count} rows of load {import_.id} worth {value}, which has {told}")
-    _note_state(ctx.database, import_, state="staged", rows=len(rows))
+    IMPORTS.change(ctx.database, import_, state="staged", rows=len(rows))
     return import_of(ctx.database, site, import_.id)
 
 
 def refuse(db: Database, site: Site, import_: Import, problems: Sequence[Problem]) -> Import:
     """Keep of a load only what was wrong with it."""
-    _note_state(db, import_, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
-    return import_of(db, site, import_.id)
-
-
-def import_of(db: Database, site: Site, number: int) -> Import:
-    """One load of a site.
-
-    raises   UserError (404) when there is none
-    """
-    with db.read() as c:
-        row = c.execute(select(t).where(t.c.id == number, t.c.site_id == site.id)).mappings().first()
-    if row is None:
-        raise UserError("There is no such import.", "Look at the list on the page Reconciliation.", status=404)
-    return _import(row)
-
-
-def imports_of(db: Database, site: Site, most: int = 50) -> list[Import]:
-    """The loads of a site, newest first; those that were thrown away are left out."""
-    gone = ("dropped", "reading")
-    query = select(t).where(t.c.site_id == site.id, t.c.state.not_in(gone)).order_by(t.c.id.desc()).limit(most)
-    with db.read() as c:
-        return [_import(row) for row in c.execute(query).mappings()]
-
-
-def counting(db: Database, site: Site) -> list[Import]:
-    """The loads that count, in the order of their confirmation: a later one replaces the days that it tells of."""
-    with db.read() as c:
-        query = select(t).where(t.c.site_id == site.id, t.c.state == COUNTING).order_by(t.c.place)
-        return [_import(row) for row in c.execute(query).mappings()]
-
-
-def counting_already(db: Database, site: Site, digest: str) -> Import | None:
-    """The load that holds this very file and counts, if there is one."""
-    query = select(t).where(t.c.site_id == site.id, t.c.digest == digest, t.c.state == COUNTING)
-    with db.read() as c:
-        row = c.execute(query).mappings().first()
-    return _import(row) if row else None
+    return IMPORTS.note_refused(db, site, import_, problems)
 
 
 def confirm(db: Database, site: Site, import_: Import, by: int | None = None) -> Import:
@@ -199,12 +154,7 @@ def confirm(db: Database, site: Site, import_: Import, by: int | None = None) ->
 
     raises   UserError when it is not staged
     """
-    with db.write() as c:
-        values = {"state": COUNTING, "place": time.time_ns(), "confirmed_at": clock.now()}
-        if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values)).rowcount:
-            raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
-        note(c, site.workspace_id, by, "reconcile.imported", import_.file, system=import_.system, rows=import_.rows)
-    return import_of(db, site, import_.id)
+    return IMPORTS.note_confirmed(db, site, import_, by)
 
 
 def undo(db: Database, site: Site, import_: Import, by: int | None = None) -> Import:
@@ -212,29 +162,18 @@ def undo(db: Database, site: Site, import_: Import, by: int | None = None) -> Im
 
     raises   UserError when it does not count
     """
-    with db.write() as c:
-        values = {"state": "undone", "undone_at": clock.now()}
-        if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == COUNTING).values(**values)).rowcount:
-            raise UserError(
-                "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
-            )
-        note(
-            c, site.workspace_id, by, "reconcile.import_undone", import_.file, system=import_.system, rows=import_.rows
-        )
-    return import_of(db, site, import_.id)
+    return IMPORTS.note_undone(db, site, import_, by)
+
+
+def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
+    """Throw away what was staged and never confirmed, and what is left of loads that were cut off."""
+    return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
 def drop(ctx: Context, site: Site, import_: Import) -> None:
     """Throw away a load that does not count."""
     ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
-    _note_state(ctx.database, import_, state="dropped")
-
-
-def unconfirmed(db: Database, before: datetime) -> list[tuple[int, int]]:
-    """Site and number of loads that were staged, or cut off, and never confirmed."""
-    with db.read() as c:
-        rows = c.execute(select(t.c.site_id, t.c.id).where(t.c.state.in_(("staged", "reading")), t.c.made_at < before))
-        return [(row.site_id, row.id) for row in rows]
+    IMPORTS.change(ctx.database, import_, state="dropped")
 
 
 def known(warehouse: Warehouse, db: Database, site: Site) -> list[Known]:
@@ -417,18 +356,6 @@ def sources_of_findings(db: Database, site: Site) -> set[tuple[str, str, str]]:
     with db.read() as c:
         rows = c.execute(select(f.c.source, f.c.figure, f.c.split).where(f.c.site_id == site.id, f.c.state == "open"))
         return {(row.source, row.figure, row.split) for row in rows}
-
-
-def _note_state(db: Database, import_: Import, **values: Any) -> None:
-    with db.write() as c:
-        c.execute(update(t).where(t.c.id == import_.id).values(**values))
-
-
-def _import(row: RowMapping) -> Import:
-    facts = {name: row[name] for name in Import.__struct_fields__}
-    for name in ("problems", "notes"):
-        facts[name] = msgspec.convert(facts[name], list[Problem])
-    return Import(**facts)
 
 
 def _finding(row: RowMapping) -> Finding:

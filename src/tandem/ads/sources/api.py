@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.cells import DIGITS
 from tandem.base.errors import SourceError
 from tandem.connections.http import Http
 from tandem.connections.model import Field
+from tandem.imports.cells import DIGITS
 
 Open = Callable[[str, Mapping[str, str]], Http]
 """Opens a client for an address, with headers that go with each request."""

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 import msgspec
 
-from tandem.ads.model import MOST_KNOWN, MOST_PROBLEMS, AdDay, Known, Problem
+from tandem.ads.model import MOST_KNOWN, MOST_PROBLEMS, PROBLEMS, AdDay, Known
 from tandem.ads.sources import cells
-from tandem.ads.sources.cells import Decimals, Order, Unreadable
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
+from tandem.imports.cells import Decimals, Order, Unreadable, day, decimals_of, order_of
+from tandem.imports.problem import Problem, problem_of
 from tandem.imports.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
 
 BATCH: Final = 4_000
@@ -79,7 +80,7 @@ class Report:
     def _tell(self, code: str, line: int = 0, **values: Any) -> None:
         self.problem_count += 1
         if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(code=code, line=line, values={k: str(v)[:120] for k, v in values.items()}))
+            self.problems.append(problem_of(PROBLEMS, code, line, **values))
 
     def _check_head(self, head: Head) -> None:
         places = head.places
@@ -111,7 +112,7 @@ class Report:
             yield batch
         self._check_end(self.head)
         if self.problem_count > len(self.problems):
-            self.problems.append(Problem(code="more", values={"count": str(self.problem_count - len(self.problems))}))
+            self.problems.append(problem_of(PROBLEMS, "more", count=self.problem_count - len(self.problems)))
 
     def _reader(self, head: Head) -> Callable[[int, list[Any]], AdDay | None]:
         """A function that makes an AdDay of a row; None for a row that holds none."""
@@ -217,7 +218,7 @@ class Report:
             self._tell("period_row", line, first=found[0], last=found[1])
             return None
         try:
-            on = cells.day(cell, self._order)
+            on = day(cell, self._order)
         except Unreadable:
             self._odd_row(line, row, len(head.names)) if _is_ending(row) else self._tell("bad_day", line, text=text)
             return None
@@ -232,8 +233,8 @@ class Report:
 
     def _is_one_day(self, line: int, row: list[Any], head: Head, on: date) -> bool:
         try:
-            first = cells.day(row[head.places["first"]], self._order)
-            last = cells.day(row[head.places["last"]], self._order)
+            first = day(row[head.places["first"]], self._order)
+            last = day(row[head.places["last"]], self._order)
         except Unreadable:
             return True
         if "on" not in head.places and first != last:
@@ -293,7 +294,7 @@ class Report:
         tolerance = max(abs(self._cost) * Decimal("0.0005"), Decimal("0.01") * (self.rows**0 + self.rows // 100))
         if self.rows and totals and not any(abs(total - self._cost) <= tolerance for _, total in totals):
             line, total = totals[-1]
-            problem = Problem(code="totals", line=line, values={"found": f"{self._cost:.2f}", "said": f"{total:.2f}"})
+            problem = problem_of(PROBLEMS, "totals", line, found=f"{self._cost:.2f}", said=f"{total:.2f}")
             if head.system in ("google", "microsoft"):
                 self.notes.append(problem)
             else:
@@ -397,7 +398,7 @@ def _manners_of(path: Path, head: Head, order: Order, today: date) -> tuple[Deci
             if on >= 0:
                 days.append(cells.plain(row[on]))
     days = [d for d in days if d]
-    return cells.decimals_of(amounts, head.names), order or cells.order_of(days, today), days[0] if days else ""
+    return decimals_of(amounts, cells.is_local(head.names)), order or order_of(days, today), days[0] if days else ""
 
 
 def read(path: Path, hints: Hints | None = None, today: date | None = None) -> tuple[list[AdDay], list[Problem]]:

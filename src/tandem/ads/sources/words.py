@@ -196,13 +196,5 @@ NOT_ENGLISH_NUMBERS: Final = (
 )
 """Heads of languages that write a comma before decimals."""
 
-MONTHS: Final = {
-    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11,
-    "dec": 12,
-    "янв": 1, "фев": 2, "мар": 3, "апр": 4, "май": 5, "мая": 5, "июн": 6, "июл": 7, "авг": 8, "сен": 9, "окт": 10,
-    "ноя": 11, "дек": 12, "sty": 1, "lut": 2, "kwi": 4, "maj": 5, "cze": 6, "lip": 7, "sie": 8, "wrz": 9, "paź": 10,
-    "lis": 11, "gru": 12,
-}  # fmt: skip
-
 SIGNS_OF_MONEY: Final = {"₽": "RUB", "руб": "RUB", "руб.": "RUB", "р.": "RUB", "€": "EUR", "$": "USD", "zł": "PLN",
                          "£": "GBP", "₸": "KZT", "у.е.": ""}  # fmt: skip

@@ -4,63 +4,49 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import RowMapping, Select, func, insert, select, update
+from sqlalchemy import RowMapping, Select, func, select, update
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
 from tandem.accounts.tables import sites
-from tandem.ads.model import (
-    Load,
-    Problem,
-    better_of,
-    winner,
-)
+from tandem.ads.model import PROBLEMS, Load, better_of, winner
 from tandem.ads.store.common import MOST_ACCOUNTS, SHIFT, SQL, Key, moment_on
 from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError
 from tandem.core.context import Context
+from tandem.imports import store as life
+from tandem.imports.problem import Problem, sentence
+from tandem.imports.store import Imports, drop_unfinished
 
 STAGED_FOR = timedelta(days=1)
 COUNTING = ("confirmed", "loaded")
+FOLLOWED = {"confirmed": "loaded", "undoing": "undone"}
+"""What an import is once the event store has followed."""
 _settling = threading.Lock()
 
 
-class Import(msgspec.Struct, frozen=True, kw_only=True):
-    """One report that was brought: a file, or what an API gave. `state` is one of
+class Import(life.Import, frozen=True, kw_only=True):
+    """One report that was brought: a file, or what an API gave. Beside the states of every import it may be
 
-    reading     being read; what is left of one that was cut off never counts
-    refused     it had problems, and nothing of it was kept
-    staged      read and checked; waits to be confirmed, and counts for nothing yet
     confirmed   decided, about to count; loaded: it counts, for the days that it won
     undoing     taken back, about to stop counting; undone: taken back
-    dropped     never confirmed, and thrown away
     """
 
-    id: int
-    site_id: int
-    made_at: datetime
-    made_by: int | None
-    connection_id: int | None
-    file: str
-    digest: str
-    system: str
     level: str
-    state: str
-    rows: int
-    problems: list[Problem]
-    notes: list[Problem]
     is_forced: bool
-    place: int
-    confirmed_at: datetime | None
-    undone_at: datetime | None
+
+
+IMPORTS = Imports(
+    t, Import, area="ads", page=sentence("Look at the list of imports on the page Ads."), wording=PROBLEMS,
+    counting=COUNTING, undone="undoing",
+)  # fmt: skip
+import_of, imports_of, counting_already = IMPORTS.of, IMPORTS.newest, IMPORTS.counting_already
 
 
 class ImportDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,52 +74,18 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     held_file: str = ""
 
 
-def begin(
-    db: Database, site: Site, file: str, digest: str, system: str, by: int | None = None, connection: int | None = None
-) -> Import:
-    """A new import, being read."""
-    values = {
-        "site_id": site.id, "made_at": clock.now(), "made_by": by, "connection_id": connection, "file": file[:300],
-        "digest": digest, "system": system, "level": "", "state": "reading", "rows": 0, "problems": [], "notes": [],
-        "is_forced": False, "place": 0, "confirmed_at": None, "undone_at": None,
-    }  # fmt: skip
-    with db.write() as c:
-        number = int(c.execute(insert(t).values(**values)).inserted_primary_key[0])  # type: ignore[index]
-    return import_of(db, site, number)
-
-
-def import_of(db: Database, site: Site, number: int) -> Import:
-    """One import of a site.
-
-    raises   UserError (404) when there is none
-    """
-    with db.read() as c:
-        row = c.execute(select(t).where(t.c.id == number, t.c.site_id == site.id)).mappings().first()
-    if row is None:
-        raise UserError("There is no such import.", "Look at the list of imports on the page Ads.", status=404)
-    return _import(row)
-
-
-def imports_of(db: Database, site: Site, most: int = 50) -> list[Import]:
-    """The imports of a site, newest first; those that were thrown away are left out."""
-    query = select(t).where(t.c.site_id == site.id, t.c.state != "dropped").order_by(t.c.id.desc()).limit(most)
-    with db.read() as c:
-        return [_import(row) for row in c.execute(query).mappings()]
-
-
-def counting_already(db: Database, site: Site, digest: str) -> Import | None:
-    """The import that holds this very file and counts, if there is one."""
-    query = select(t).where(t.c.site_id == site.id, t.c.digest == digest, t.c.state.in_(COUNTING))
-    with db.read() as c:
-        row = c.execute(query.order_by(t.c.id.desc())).mappings().first()
-    return _import(row) if row else None
-
-
 def days_of(db: Database, import_: Import) -> list[ImportDay]:
     """What an import says, day by day."""
     with db.read() as c:
         rows = c.execute(select(d).where(d.c.import_id == import_.id).order_by(d.c.account, d.c.on)).mappings()
         return [_day(row) for row in rows]
+
+
+def begin(
+    db: Database, site: Site, file: str, digest: str, system: str, by: int | None = None, connection: int | None = None
+) -> Import:
+    """A new import, being read."""
+    return IMPORTS.begin(db, site, file, digest, system, by, connection, level="", is_forced=False)
 
 
 class Sums(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,8 +111,7 @@ def sums_of(db: Database, imports: Iterable[Import]) -> dict[int, Sums]:
 def refuse(ctx: Context, site: Site, import_: Import, problems: Sequence[Problem]) -> Import:
     """Keep of an import only what was wrong with it."""
     _forget_rows(ctx, site, import_)
-    _note_state(ctx.database, import_, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
-    return import_of(ctx.database, site, import_.id)
+    return IMPORTS.note_refused(ctx.database, site, import_, problems)
 
 
 def outcomes(db: Database, site: Site, import_: Import, is_forced: bool = False) -> list[Outcome]:
@@ -190,13 +141,7 @@ def confirm(ctx: Context, site: Site, import_: Import, is_forced: bool = False, 
     is_forced   take it also where what stands there is finer or holds more
     raises      UserError when it is not staged, or holds nothing
     """
-    with ctx.database.write() as c:
-        values = {"state": "confirmed", "place": time.time_ns(), "is_forced": is_forced, "confirmed_at": clock.now()}
-        done = c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values))
-        if not done.rowcount:
-            raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
-        note(c, site.workspace_id, by, "ads.imported", import_.file, system=import_.system, rows=import_.rows)
-    return settle(ctx, site, import_of(ctx.database, site, import_.id))
+    return settle(ctx, site, IMPORTS.note_confirmed(ctx.database, site, import_, by, is_forced=is_forced))
 
 
 def undo(ctx: Context, site: Site, import_: Import, by: int | None = None) -> Import:
@@ -204,14 +149,7 @@ def undo(ctx: Context, site: Site, import_: Import, by: int | None = None) -> Im
 
     raises   UserError when it does not count
     """
-    with ctx.database.write() as c:
-        counts = (t.c.id == import_.id, t.c.state.in_(COUNTING))
-        if not c.execute(update(t).where(*counts).values(state="undoing", undone_at=clock.now())).rowcount:
-            raise UserError(
-                "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
-            )
-        note(c, site.workspace_id, by, "ads.import_undone", import_.file, system=import_.system, rows=import_.rows)
-    return settle(ctx, site, import_of(ctx.database, site, import_.id))
+    return settle(ctx, site, IMPORTS.note_undone(ctx.database, site, import_, by))
 
 
 def settle(ctx: Context, site: Site, import_: Import) -> Import:
@@ -231,9 +169,7 @@ def settle(ctx: Context, site: Site, import_: Import) -> Import:
         if rows:
             ctx.warehouse.insert("ad_loads", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
     ctx.look_again()
-    _note_state(
-        ctx.database, import_, state={"confirmed": "loaded", "undoing": "undone"}.get(import_.state, import_.state)
-    )
+    IMPORTS.change(ctx.database, import_, state=FOLLOWED.get(import_.state, import_.state))
     return import_of(ctx.database, site, import_.id)
 
 
@@ -257,21 +193,15 @@ def unsettled(db: Database) -> list[tuple[int, int]]:
         return [(row.site_id, row.id) for row in rows]
 
 
-def drop_old(ctx: Context, known: Mapping[int, Site]) -> int:
+def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
     """Throw away what was staged and never confirmed, and what is left of imports that were cut off."""
-    old = (t.c.state.in_(("staged", "reading")), t.c.made_at < clock.now() - STAGED_FOR)
-    with ctx.database.read() as c:
-        imports = [_import(row) for row in c.execute(select(t).where(*old)).mappings()]
-    for import_ in imports:
-        if import_.site_id in known:
-            drop(ctx, known[import_.site_id], import_)
-    return len(imports)
+    return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
 def drop(ctx: Context, site: Site, import_: Import) -> None:
     """Throw away an import that does not count."""
     _forget_rows(ctx, site, import_)
-    _note_state(ctx.database, import_, state="dropped")
+    IMPORTS.change(ctx.database, import_, state="dropped")
 
 
 def keep_days(ctx: Context, site: Site, import_: Import, kept: set[Key]) -> None:
@@ -317,7 +247,7 @@ def _standing(
                 continue
             import_ = imports.get(row["import_id"])
             if import_ is None:
-                import_ = imports[row["import_id"]] = _import({c.name: row[f"i_{c.name}"] for c in t.c})
+                import_ = imports[row["import_id"]] = IMPORTS.import_({c.name: row[f"i_{c.name}"] for c in t.c})
             day = _day(row)
             found[day.account, day.on].append((import_, day, _load(day, import_.level, import_.is_forced)))
     return found
@@ -325,18 +255,6 @@ def _standing(
 
 def _load(day: ImportDay, level: str, is_forced: bool) -> Load:
     return Load(load=day.load, level=level, cost=day.original_cost, rows=day.rows, is_forced=is_forced)
-
-
-def _note_state(db: Database, import_: Import, **values: Any) -> None:
-    with db.write() as c:
-        c.execute(update(t).where(t.c.id == import_.id).values(**values))
-
-
-def _import(row: RowMapping | Mapping[str, Any]) -> Import:
-    facts = {name: row[name] for name in Import.__struct_fields__}
-    for name in ("problems", "notes"):
-        facts[name] = msgspec.convert(facts[name], list[Problem])
-    return Import(**facts)
 
 
 def _day(row: RowMapping | Mapping[str, Any]) -> ImportDay:

@@ -12,9 +12,9 @@ from tandem.accounts.model import Site
 from tandem.ads.model import (
     LEVELS,
     MOST_KNOWN,
+    PROBLEMS,
     AdDay,
     Known,
-    Problem,
     origin_of,
     same_name,
     same_term,
@@ -26,6 +26,7 @@ from tandem.ads.tables import ad_imports as t
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, tabbed
 from tandem.core.context import Context
+from tandem.imports.problem import Problem, problem_of
 from tandem.rates.model import converted
 from tandem.rates.store import rates_of
 
@@ -107,8 +108,9 @@ class Staging:
         currency, on = key
         found = self._rates.between(currency, self._site.currency, on)
         if found is None:
-            values = {"currency": currency, "into": self._site.currency, "on": on.isoformat()}
-            self.problems[key] = Problem(code="no_rate", values=values)
+            self.problems[key] = problem_of(
+                PROBLEMS, "no_rate", currency=currency, into=self._site.currency, on=on.isoformat()
+            )
         return found
 
     def _load(self, account: str) -> str:

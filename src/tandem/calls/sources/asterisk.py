@@ -1,16 +1,14 @@
 """Asterisk and FreePBX: the manager interface (AMI) as it speaks, and call detail records (CDR) as CSV."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
-from itertools import chain
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tandem.base.errors import UserError
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.sources.common import moment, text, unix, whole
-from tandem.imports.text import parsed
+from tandem.imports.problem import Problem, from_error
 
 MASTER = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer",
@@ -25,18 +23,6 @@ MOST_BYTES = 1 << 20
 LONGEST_EXTENSION = 5
 
 Message = dict[str, str]
-
-
-class Problem(NamedTuple):
-    """A row that could not be read; `values` stand in `what` and `cure` for %(name)s."""
-
-    line: int
-    what: str
-    cure: str
-    values: Mapping[str, object] = MappingProxyType({})
-
-    def __str__(self) -> str:
-        return str(UserError(self.what, self.cure, 400, **self.values))
 
 
 # ── the manager interface ──
@@ -134,17 +120,14 @@ def _began(ref: str) -> datetime | None:
 # ── call detail records ──
 
 
-def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Problem | None]:
+def records(rows: Iterable[tuple[int, list[str]]], zone: str = "UTC") -> Iterator[CallFact | Problem | None]:
     """The calls of a CDR file, row by row: Master.csv, or an export of asteriskcdrdb with a header.
 
     Several rows may be of one call (queues, transfers); they share linkedid, and are joined when stored.
 
     returns  a problem with its line for a row that cannot be read, None for one between extensions
-    raises   UserError when the header lacks what a call is known by, and as `imports.text.records`
+    raises   UserError when the header lacks what a call is known by
     """
-    given = iter(lines)
-    first = next(given, "")
-    rows = parsed(chain([first], given), max(",;\t", key=first.count))
     names: tuple[str, ...] = MASTER
     for line, row in rows:
         if not any(row):
@@ -161,7 +144,7 @@ def records(lines: Iterable[str], zone: str = "UTC") -> Iterator[CallFact | Prob
                 )  # fmt: skip
             yield _fact(dict(zip(names, cells, strict=False)), zone)
         except UserError as error:
-            yield Problem(line, *error.sentences, error.values)
+            yield from_error(error, line)
 
 
 def _head(row: list[str]) -> tuple[str, ...]:

@@ -23,23 +23,6 @@ class StageKind(StrEnum):
     LOST = "lost"
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a record could not be read: the file's line or the record's id, what is wrong, and the cure.
-
-    `what` and `cure` are texts that may be translated; `values` fills their placeholders.
-    """
-
-    line: int = 0
-    what: str
-    cure: str
-    values: dict[str, str] = {}
-
-    def said(self, file: str) -> str:
-        """As one line of text, in English."""
-        place = f"{file}, line {self.line}" if self.line else file
-        return f"{place}: {self.what % self.values} {self.cure % self.values}"
-
-
 class Was(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that a record came into, as the CRM remembers it."""
 

@@ -9,7 +9,8 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
-from tandem.crm.model.deal import DealFact, Problem, StageKind, Was
+from tandem.crm.model.deal import DealFact, StageKind, Was
+from tandem.imports.problem import Problem
 
 FIELDS: Dict[str, str] = {
     "id": "Id of the record", "kind": "Lead or deal", "parent": "Lead that the deal was made from",

@@ -9,10 +9,11 @@ import msgspec
 
 from tandem.base import progress
 from tandem.base.errors import UserError
-from tandem.crm.model.deal import DealFact, Problem
+from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Mapping, read
+from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
-from tandem.imports.text import NotText, encoding_of, first_lines, line_count, named_delimiter, records
+from tandem.imports.text import NotText, line_count, table
 
 SYSTEM = "csv"
 MOST_ROWS, MOST_PROBLEMS = 200_000, 50
@@ -72,19 +73,10 @@ def table_of(path: Path, zone: tzinfo, now: datetime, into: Spill[DealFact]) -> 
     raises   UserError when it is no table, has no column that names records, or has too many rows
     """
     try:
-        encoding = encoding_of(path)
-        with closing(records(path, encoding, *_form(path, encoding), errors="replace")) as lines:
+        with closing(table(path, errors="replace")) as lines:
             return _table(lines, line_count(path), zone, now, into)
     except NotText as error:
         raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.") from error
-
-
-def _form(path: Path, encoding: str) -> tuple[str, int]:
-    """The delimiter, and how many lines stand before the table."""
-    if named := named_delimiter(path, encoding):
-        return named, 1
-    head = "".join(first_lines(path, encoding, 1))
-    return max((";", "\t", ",", "|"), key=head.count), 0
 
 
 def _table(

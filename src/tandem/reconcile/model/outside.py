@@ -7,6 +7,9 @@ from typing import Final
 
 import msgspec
 
+from tandem.imports.problem import Problem, Wording
+from tandem.imports.problem import sentence as _text
+
 SYSTEMS: Final = {
     "ga4": "Google Analytics 4",
     "metrika": "Yandex Metrica",
@@ -25,11 +28,6 @@ SPLITS: Final = ("day", "channel", "source", "campaign")
 
 MOST_PROBLEMS: Final = 50
 OTHER_ROW: Final = "(other)"
-
-
-def _text(text: str) -> str:
-    """Marks a sentence that pages translate."""
-    return text
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,30 +83,8 @@ class OutsideRow(msgspec.Struct, frozen=True, kw_only=True):
         return (self.channel, self.source, self.medium, self.campaign)
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong in a file: its line (0: the whole file), a word of PROBLEMS and its values."""
-
-    code: str
-    line: int = 0
-    values: dict[str, str] = {}
-
-    @property
-    def what(self) -> str:
-        """What is wrong, with %(name)s for values."""
-        return PROBLEMS[self.code][0]
-
-    @property
-    def cure(self) -> str:
-        return PROBLEMS[self.code][1]
-
-    def said(self, file: str) -> str:
-        """The whole problem in English, for logs and tests."""
-        place = f"{file}, line {self.line}: " if self.line else f"{file}: "
-        return f"{place}{self.what % self.values} {self.cure % self.values}".strip()
-
-
 _BY_DAY = _text("Add the day (GA4: “Date”, Metrica: “Date of visit”) as the first dimension and export again.")
-PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
+PROBLEMS: Final[Wording] = {
     "no_table": (
         _text("The file is no table of text."),
         _text("Export it as CSV, not as PDF or a spreadsheet."),

@@ -11,22 +11,13 @@ import msgspec
 
 from tandem.base import progress
 from tandem.base.errors import UserError
+from tandem.imports.cells import Decimals, Order, Unreadable, day, decimals_of, order_of
+from tandem.imports.problem import Problem, problem_of
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count
-from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OTHER_ROW, OutsideRow, Problem, Report
+from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OTHER_ROW, PROBLEMS, OutsideRow, Report
 from tandem.reconcile.sources import words
-from tandem.reconcile.sources.table import (
-    Cells,
-    Decimals,
-    Order,
-    Unreadable,
-    day,
-    decimals_of,
-    lines_of,
-    number,
-    order_of,
-    span_in,
-)
+from tandem.reconcile.sources.table import Cells, lines_of, number, span_in
 
 PARTS: Final = ("channel", "source", "medium", "source_medium", "campaign")
 MOST_ROWS: Final = 500_000
@@ -103,7 +94,7 @@ def read(path: Path, hints: Hints, today: date) -> Report:
             with progress.part(0, 0.6):
                 blocks, preamble = _blocks(lines_of(path), line_count(path), spills)
         except NotText:
-            return _refused(Problem(code="no_table"))
+            return _refused(problem_of(PROBLEMS, "no_table"))
         return _report(blocks, preamble, hints, today)
 
 
@@ -111,12 +102,10 @@ def _report(blocks: list[_Block], preamble: _Preamble, hints: Hints, today: date
     system = hints.system or preamble.system or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
-        return _refused(Problem(code="unknown"), system)
+        return _refused(problem_of(PROBLEMS, "unknown"), system)
     if not with_days:
         head = blocks[0].head
-        return _refused(
-            Problem(code="period_total", line=head.line, values={"columns": ", ".join(head.texts.values())}), system
-        )
+        return _refused(problem_of(PROBLEMS, "period_total", head.line, columns=", ".join(head.texts.values())), system)
     with progress.part(0.6, 1):
         return _Reader(hints, preamble, today, system).report(with_days, is_cut=len(with_days) < len(blocks))
 
@@ -226,9 +215,9 @@ class _Reader:
     def _notes(self, rows: list[OutsideRow], is_cut: bool) -> list[Problem]:
         notes = []
         if self._totals:
-            notes.append(Problem(code="total_left_out", values={"count": str(self._totals)}))
+            notes.append(problem_of(PROBLEMS, "total_left_out", count=self._totals))
         if is_cut:
-            notes.append(Problem(code="period_left_out"))
+            notes.append(problem_of(PROBLEMS, "period_left_out"))
         return [*notes, *notes_of(rows)]
 
     def _read(self, block: _Block) -> None:
@@ -253,7 +242,7 @@ class _Reader:
         for row in block.rows:
             if place < len(row.cells):
                 cells.setdefault(row.cells[place], row.line)
-        order = order_of(list(cells))
+        order = order_of(list(cells), self._today)
         if order is None:
             cell = next(cell for cell in cells if "/" in cell)
             self._problem("day_order", cells[cell], day=cell)
@@ -349,7 +338,7 @@ class _Reader:
         self._found[key] = msgspec.structs.replace(row, value=value)
 
     def _problem(self, code: str, line: int = 0, **values: str) -> None:
-        self._problems.append(Problem(code=code, line=line, values=values))
+        self._problems.append(problem_of(PROBLEMS, code, line, **values))
 
 
 def notes_of(rows: list[OutsideRow]) -> list[Problem]:
@@ -357,11 +346,11 @@ def notes_of(rows: list[OutsideRow]) -> list[Problem]:
     notes = []
     shares = [row.share for row in rows if row.share is not None]
     if shares:
-        notes.append(Problem(code="is_sampled", values={"share": f"{round(float(min(shares)) * 100, 2):g}%"}))
+        notes.append(problem_of(PROBLEMS, "is_sampled", share=f"{round(float(min(shares)) * 100, 2):g}%"))
     if any(row.is_thresholded for row in rows):
-        notes.append(Problem(code="is_thresholded"))
+        notes.append(problem_of(PROBLEMS, "is_thresholded"))
     if others := len({(row.on, row.part) for row in rows if row.is_other}):
-        notes.append(Problem(code="has_other", values={"count": str(others)}))
+        notes.append(problem_of(PROBLEMS, "has_other", count=others))
     return notes
 
 

@@ -4,16 +4,6 @@ import re
 from typing import Final
 
 DAY: Final = "on"
-_ENGLISH, _RUSSIAN, _POLISH = (
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"],
-    ["янв", "фев", "мар", "апр", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"],
-    ["sty", "lut", "mar", "kwi", "maj", "cze", "lip", "sie", "wrz", "paź", "lis", "gru"],
-)
-MONTHS: Final = {
-    **{name: i for names in (_ENGLISH, _RUSSIAN, _POLISH) for i, name in enumerate(names, 1)},
-    "май": 5, "mai": 5, "okt": 10, "dez": 12, "mär": 3,
-}  # fmt: skip
-
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "on": ("date", "day", "date of visit", "visit date", "дата", "дата визита", "день", "data", "dzień", "data wizyty",
            "datum", "tag", "ym:s:date"),

@@ -1,0 +1,191 @@
+"""The life of an import in the record store: read, staged, confirmed, taken back. Slices say what its rows are."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from sqlalchemy import RowMapping, Table, insert, select, update
+
+from tandem.accounts.model import Site
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.database import Database
+from tandem.base.errors import UserError
+from tandem.imports.problem import Problem, Wording, problem_of
+
+UNFINISHED = ("reading", "staged")
+MOST_SHOWN = 50
+
+
+class Import(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one file, or of one load by an API. `state` is one of
+
+    reading    being read; what is left of one that was cut off never counts
+    refused    it had problems, and nothing of it was kept
+    staged     read and checked; waits to be confirmed, and counts for nothing yet
+    dropped    never confirmed, and thrown away
+    and those of its `Imports`: counting, and taken back
+    """
+
+    id: int
+    site_id: int
+    made_at: datetime
+    made_by: int | None
+    connection_id: int | None
+    file: str
+    digest: str
+    system: str
+    state: str
+    place: int
+    rows: int
+    problems: list[Problem]
+    notes: list[Problem]
+    confirmed_at: datetime | None
+    undone_at: datetime | None
+
+
+I = TypeVar("I", bound=Import)  # noqa: E741
+
+
+class Imports(Generic[I]):
+    """The imports of one slice: a table of its own, with the columns of `Import` and what the slice adds.
+
+    area       whose they are, in the audit log: `ads.imported`
+    page       where a user finds their list, a text that pages translate
+    wording    what problems say that were stored by their code alone
+    counting   the states in which an import counts; the first one is that of a confirmed import
+    undone     the state of one that was taken back
+    """
+
+    def __init__(
+        self, table: Table, struct: type[I], *, area: str, page: str, wording: Wording, counting: Sequence[str],
+        undone: str,
+    ) -> None:  # fmt: skip
+        self.table, self.struct, self.area, self.page = table, struct, area, page
+        self.wording, self.counting, self.undone = wording, tuple(counting), undone
+
+    def begin(
+        self, db: Database, site: Site, file: str, digest: str, system: str, by: int | None = None,
+        connection: int | None = None, **facts: Any,
+    ) -> I:  # fmt: skip
+        """A new import, being read; `facts` are the columns that the slice adds."""
+        values = {
+            "site_id": site.id, "made_at": clock.now(), "made_by": by, "connection_id": connection, "file": file[:300],
+            "digest": digest, "system": system, "state": "reading", "rows": 0, "problems": [], "notes": [], "place": 0,
+            "confirmed_at": None, "undone_at": None, **facts,
+        }  # fmt: skip
+        with db.write() as c:
+            number = int(c.execute(insert(self.table).values(**values)).inserted_primary_key[0])  # type: ignore[index]
+        return self.of(db, site, number)
+
+    def of(self, db: Database, site: Site, number: int) -> I:
+        """One import of a site.
+
+        raises   UserError (404) when there is none
+        """
+        t = self.table
+        with db.read() as c:
+            row = c.execute(select(t).where(t.c.id == number, t.c.site_id == site.id)).mappings().first()
+        if row is None:
+            raise UserError("There is no such import.", self.page, status=404)
+        return self.import_(row)
+
+    def newest(self, db: Database, site: Site, most: int = MOST_SHOWN) -> list[I]:
+        """The imports of a site, newest first; those that were thrown away are left out."""
+        t = self.table
+        query = select(t).where(t.c.site_id == site.id, t.c.state != "dropped").order_by(t.c.id.desc()).limit(most)
+        with db.read() as c:
+            return [self.import_(row) for row in c.execute(query).mappings()]
+
+    def that_count(self, db: Database, site: Site) -> list[I]:
+        """The imports that count, in the order of their confirmation: a later one replaces what it tells of."""
+        t = self.table
+        query = select(t).where(t.c.site_id == site.id, t.c.state.in_(self.counting)).order_by(t.c.place)
+        with db.read() as c:
+            return [self.import_(row) for row in c.execute(query).mappings()]
+
+    def counting_already(self, db: Database, site: Site, digest: str) -> I | None:
+        """The import that holds this very file and counts, if there is one."""
+        t = self.table
+        query = select(t).where(t.c.site_id == site.id, t.c.digest == digest, t.c.state.in_(self.counting))
+        with db.read() as c:
+            row = c.execute(query.order_by(t.c.id.desc())).mappings().first()
+        return self.import_(row) if row else None
+
+    def unfinished(self, db: Database, longer_than: timedelta) -> list[tuple[int, int]]:
+        """Site and number of imports that were staged and never confirmed, or cut off, so long ago."""
+        t = self.table
+        query = select(t.c.site_id, t.c.id).where(t.c.state.in_(UNFINISHED), t.c.made_at < clock.now() - longer_than)
+        with db.read() as c:
+            return [(row.site_id, row.id) for row in c.execute(query)]
+
+    def note_refused(self, db: Database, site: Site, import_: I, problems: Sequence[Problem]) -> I:
+        """Keep of an import only what was wrong with it."""
+        self.change(db, import_, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
+        return self.of(db, site, import_.id)
+
+    def note_confirmed(self, db: Database, site: Site, import_: I, by: int | None, **facts: Any) -> I:
+        """A staged import counts from now on; in the audit log.
+
+        raises   UserError (409) when it is not staged
+        """
+        t = self.table
+        values = {"state": self.counting[0], "place": time.time_ns(), "confirmed_at": clock.now(), **facts}
+        with db.write() as c:
+            if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values)).rowcount:
+                raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
+            self._audit(c, site, by, "imported", import_)
+        return self.of(db, site, import_.id)
+
+    def note_undone(self, db: Database, site: Site, import_: I, by: int | None) -> I:
+        """An import counts no longer; in the audit log.
+
+        raises   UserError (409) when it does not count
+        """
+        t = self.table
+        is_counting = (t.c.id == import_.id, t.c.state.in_(self.counting))
+        with db.write() as c:
+            if not c.execute(update(t).where(*is_counting).values(state=self.undone, undone_at=clock.now())).rowcount:
+                raise UserError(
+                    "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
+                )
+            self._audit(c, site, by, "import_undone", import_)
+        return self.of(db, site, import_.id)
+
+    def change(self, db: Database, import_: I, **values: Any) -> None:
+        """Note other values of an import."""
+        with db.write() as c:
+            c.execute(update(self.table).where(self.table.c.id == import_.id).values(**values))
+
+    def import_(self, row: RowMapping | Mapping[str, Any]) -> I:
+        """A row of the table as a struct."""
+        facts = {name: row[name] for name in self.struct.__struct_fields__}
+        for name in ("problems", "notes"):
+            facts[name] = [self._problem(stored) for stored in facts[name]]
+        return self.struct(**facts)
+
+    def _problem(self, stored: dict[str, Any]) -> Problem:
+        if "what" in stored or not stored.get("code"):
+            return msgspec.convert(stored, Problem)
+        return problem_of(self.wording, stored["code"], stored.get("line", 0), **stored.get("values", {}))
+
+    def _audit(self, c: Any, site: Site, by: int | None, act: str, import_: I) -> None:
+        note(c, site.workspace_id, by, f"{self.area}.{act}", import_.file, system=import_.system, rows=import_.rows)
+
+
+def drop_unfinished(
+    imports: Imports[I],
+    db: Database,
+    sites: Mapping[int, Site],
+    longer_than: timedelta,
+    drop: Callable[[Site, I], None],
+) -> int:  # fmt: skip
+    """Throw away what was never confirmed, and what is left of imports that were cut off; returns how many."""
+    count = 0
+    for site_id, number in imports.unfinished(db, longer_than):
+        if site_id in sites:
+            drop(sites[site_id], imports.of(db, sites[site_id], number))
+            count += 1
+    return count

@@ -1,0 +1,87 @@
+"""Tables as text, whoever brings them: encoding, delimiter, numbers and days are found out by one set of rules."""
+
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tandem.imports.cells import Unreadable, day, decimals_of, number, order_of
+from tandem.imports.text import table
+
+TODAY = date(2026, 11, 28)
+
+
+def rows(tmp_path: Path, text: bytes, **manner: str) -> list[list[str]]:
+    path = tmp_path / "table.csv"
+    path.write_bytes(text)
+    return [cells for _, cells in table(path, **manner)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"id;amount;note\n1;1,5;a, b, c\n2;2,5;d, e\n3;3,5;f\n",
+        b"id,amount,note\n1,1.5,a; b; c\n2,2.5,d; e\n3,3.5,f\n",
+        b"id\tamount\tnote\n1\t1,5\ta; b\n2\t2,5\tc, d\n3\t3,5\te\n",
+        b"id|amount|note\n1|1,5|a; b\n2|2,5|c, d\n3|3,5|e\n",
+        b"sep=|\r\nid|amount|note\r\n1|2,5|x;y;z\r\n",
+        b"# account 12, export of today, all campaigns\nid;amount;note\n1;2,5;x\n2;3,5;y\n",
+    ],
+)
+def test_the_delimiter_is_the_one_that_splits_the_lines_alike(tmp_path: Path, text: bytes) -> None:
+    assert ["id", "amount", "note"] in rows(tmp_path, text)
+    assert {len(cells) for cells in rows(tmp_path, text) if not cells[0].startswith("#")} == {3}
+
+
+def test_text_that_is_not_unicode_is_read_as_its_writers_do(tmp_path: Path) -> None:
+    assert rows(tmp_path, "имя;план\n".encode("cp1251")) == [["имя", "план"]]
+    assert rows(tmp_path, "naïve;où\n".encode("cp1252"), otherwise="cp1252") == [["naïve", "où"]]
+    assert rows(tmp_path, "имя;план\n".encode("utf-16")) == [["имя", "план"]]
+
+
+@pytest.mark.parametrize(
+    ("cells", "order"),
+    [
+        (["13/10/2026"], "dmy"), (["10/13/2026"], "mdy"), (["01.02.2026"], "dmy"), (["2026-10-01"], "dmy"),
+        (["10/11/2026"], None), (["11/11/2026"], "dmy"), (["11/01/2026", "11/02/2026", "11/03/2026"], "mdy"),
+        (["01/10/2026", "02/10/2026", "03/10/2026"], "dmy"), (["01/02/0000"], None), (["00/00/2026"], "dmy"),
+    ],
+)  # fmt: skip
+def test_the_order_of_day_and_month_is_told_by_the_days_or_not_at_all(cells: list[str], order: str | None) -> None:
+    assert order_of(cells, TODAY) == order
+
+
+@pytest.mark.parametrize(
+    "cell", ["20261031", "2026-10-31", "2026-10-31T00:00:00", "31.10.2026", "31.10.26", "31/10/2026 00:00",
+             "Oct 31, 2026", "31 октября 2026 г.", "31 października 2026"],
+)  # fmt: skip
+def test_a_day_is_read_as_systems_write_it(cell: str) -> None:
+    assert day(cell, "dmy") == date(2026, 10, 31)
+
+
+@pytest.mark.parametrize(
+    "cell", ["", "31.10", "31.13.2026", "01.10.2026-31.10.2026", "2026-10", "yesterday", "12345678"]
+)
+def test_what_is_no_day_is_not_read_as_one(cell: str) -> None:
+    with pytest.raises(Unreadable):
+        day(cell, "dmy")
+
+
+def test_decimals_are_told_by_values_that_can_be_read_one_way_only() -> None:
+    assert decimals_of(["1,234", "1.5"], is_local=True) == "."
+    assert decimals_of(["1,234", "1 234,56"], is_local=False) == ","
+    assert decimals_of(["1,234"], is_local=True) == "," and decimals_of(["1,234"], is_local=False) == "."
+
+
+@pytest.mark.parametrize("cell", ["12%", "< 10", "1e30", "nan", "inf", "9" * 101, "x"])
+def test_what_is_no_plain_number_is_not_read_as_one(cell: str) -> None:
+    with pytest.raises(Unreadable):
+        number(cell, ".")
+
+
+def test_brackets_and_signs_of_money_belong_to_a_number() -> None:
+    cells = ["(12.5)", "−3", "1'000.5", "PLN 7", "12.5 ₽", "--", ""]
+    assert [number(cell, ".") for cell in cells] == [
+        Decimal("-12.5"), Decimal(-3), Decimal("1000.5"), Decimal(7), Decimal("12.5"), 0, 0,
+    ]  # fmt: skip

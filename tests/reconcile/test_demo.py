@@ -29,7 +29,7 @@ def test_the_page_finds_the_lost_tag_and_explains_the_rest(ctx: Context, site: S
     assert {c.on for c in found if c.unexplained} == set(days[:LOST_DAYS])
     assert {c.unexplained for c in found if c.part == "Paid Social"} == {Decimal(0), Decimal(-48)}
     assert {c.reasons["bots"] for c in found if c.part == "Direct"} == {30}
-    kept = {f.part: f for f in store.findings_of(ctx.database, site)}
+    kept = {f.part: f for f in store.differences_of(ctx.database, site)}
     settled = LOST_DAYS - SETTLES_DAYS
     assert (kept["Paid Social"].days, kept["Paid Social"].unexplained) == (settled, -48 * settled)
     assert kept["Paid Social"].first_on == last - timedelta(days=LOST_DAYS - 1)

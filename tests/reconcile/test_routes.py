@@ -67,7 +67,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
 
         number = page.partition("/reconciliation/findings/")[2].partition("/")[0]
         settled = browser.post(
-            f"/reconciliation/findings/{number}/settle?{OCTOBER}", data={"note": "A newsletter <b>twice</b>."}
+            f"/reconciliation/findings/{number}/explain?{OCTOBER}", data={"note": "A newsletter <b>twice</b>."}
         )
         assert settled.status_code == 200
         page = browser.get(f"/reconciliation?{OCTOBER}").text

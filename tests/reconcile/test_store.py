@@ -1,6 +1,6 @@
 """What counts: a later report replaces days, one can be taken back, and what nobody can explain becomes a finding."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,8 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import Context
+from tandem.findings import store as findings
+from tandem.findings.model import Finding
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import is_too_much
@@ -108,6 +110,12 @@ def test_a_site_that_asks_for_consent_is_not_seen_whole() -> None:
 # ── findings ──
 
 
+def one(ctx: Context, site: Site, part: str) -> Finding:
+    """The newest finding of a part."""
+    found = findings.findings_of(ctx.database, site, store.SLICE, ("open", "explained"))
+    return max((f for f in found if f.evidence["part"] == part), key=lambda f: f.id)
+
+
 @pytest.mark.parametrize(("theirs", "is_found"), [(951, False), (949, True), (950, False), (1052, False), (1055, True)])
 def test_a_finding_is_raised_above_five_per_cent_and_not_below(
     ctx: Context, site: Site, bring: Bring, theirs: int, is_found: bool
@@ -115,7 +123,7 @@ def test_a_finding_is_raised_above_five_per_cent_and_not_below(
     put(ctx.warehouse, site.id, several(1000))
     bring(f"date,sessions\n{DAY},{theirs}\n")
     assert jobs.review(ctx, site) == is_found
-    assert [f.state for f in store.findings_of(ctx.database, site)] == ["open"] * is_found
+    assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"] * is_found
 
 
 @pytest.mark.parametrize(("larger", "is_found"), [(100, True), (99, False)])
@@ -129,7 +137,7 @@ def test_the_last_days_raise_nothing_yet(ctx: Context, site: Site, bring: Bring)
     assert until == date(2026, 11, 17)
     bring(f"date,sessions\n{until},500\n{until + timedelta(1)},500\n")
     jobs.review(ctx, site)
-    (found,) = store.findings_of(ctx.database, site)
+    (found,) = store.differences_of(ctx.database, site)
     assert (found.first_on, found.last_on, found.unexplained) == (until, until, 500)
 
 
@@ -137,47 +145,51 @@ def test_a_finding_grows_is_settled_and_does_not_come_again(ctx: Context, site: 
     put(ctx.warehouse, site.id, several(200, channel="Email"))
     bring(f"date,channel,sessions\n{DAY},Email,300\n")
     jobs.review(ctx, site)
-    found = {f.part: f for f in store.findings_of(ctx.database, site)}
+    found = {f.part: f for f in store.differences_of(ctx.database, site)}
     assert set(found) == {"Email", ""}  # no report gives days alone, so the sum of the channels is judged too
     assert (found["Email"].days, found["Email"].unexplained) == (1, 100)
     later = DAY + timedelta(2)
     bring(f"date,channel,sessions\n{later},Email,400\n")
     jobs.review(ctx, site)
-    grown = {f.part: f for f in store.findings_of(ctx.database, site)}
+    grown = {f.part: f for f in store.differences_of(ctx.database, site)}
     assert grown["Email"].id == found["Email"].id
     assert (grown["Email"].first_on, grown["Email"].last_on, grown["Email"].days) == (DAY, later, 2)
-    assert (grown["Email"].unexplained, grown["Email"].raised_at) == (500, found["Email"].raised_at)
+    assert (grown["Email"].unexplained, grown["Email"].id) == (500, found["Email"].id)
 
     ola = accounts.users_of(ctx.database, site.workspace_id)[0]
     with pytest.raises(UserError, match="empty"):
-        store.settle(ctx.database, site, grown["Email"], "  ", ola.id)
-    store.settle(ctx.database, site, grown["Email"], "The tag was on the page twice.", ola.id)
+        findings.explain(ctx.database, site, one(ctx, site, "Email"), "  ", ola.id)
+    findings.explain(ctx.database, site, one(ctx, site, "Email"), "The tag was on the page twice.", ola.id)
     entry = accounts.audit_log(ctx.database, site.workspace_id)[0]
     assert (entry.act, entry.person, entry.detail["note"]) == (
-        "reconcile.finding_settled", "Ola", "The tag was on the page twice.",
+        "finding.explained", "Ola", "The tag was on the page twice.",
     )  # fmt: skip
     jobs.review(ctx, site)
-    kept = {(f.part, f.state) for f in store.findings_of(ctx.database, site)}
-    assert kept == {("Email", "settled"), ("", "open")}
+    kept = {(f.part, f.state) for f in store.differences_of(ctx.database, site)}
+    assert kept == {("Email", "explained"), ("", "open")}
     bring(f"date,channel,sessions\n{later + timedelta(1)},Email,150\n")  # beyond what was explained
     jobs.review(ctx, site)
-    news = [f for f in store.findings_of(ctx.database, site) if f.part == "Email" and f.state == "open"]
+    news = [f for f in store.differences_of(ctx.database, site) if f.part == "Email" and f.state == "open"]
     assert [(f.first_on, f.unexplained) for f in news] == [(later + timedelta(1), 150)]
-    settled = next(f for f in store.findings_of(ctx.database, site) if f.state == "settled")
-    assert (settled.note, settled.settled_by, settled.settled_at) == ("The tag was on the page twice.", ola.id, NOW)
+    explained = next(f for f in store.differences_of(ctx.database, site) if f.state == "explained")
+    assert (explained.note, explained.settled_by, explained.settled_at) == (
+        "The tag was on the page twice.",
+        ola.id,
+        NOW,
+    )
 
 
 def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring) -> None:
     bring(f"date,sessions\n{DAY},300\n")
     jobs.review(ctx, site)
-    (found,) = store.findings_of(ctx.database, site)
-    store.settle(ctx.database, site, found, "Nobody knows.", 1)
+    assert len(store.differences_of(ctx.database, site)) == 1
+    findings.explain(ctx.database, site, one(ctx, site, ""), "Nobody knows.", 1)
     with pytest.raises(UserError, match="not open"):
-        store.settle(ctx.database, site, found, "Again.", 1)
-    store.reopen(ctx.database, site, found, 1)
-    assert [f.state for f in store.findings_of(ctx.database, site)] == ["open"]
+        findings.explain(ctx.database, site, one(ctx, site, ""), "Again.", 1)
+    findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
+    assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"]
     with pytest.raises(UserError, match="open already"):
-        store.reopen(ctx.database, site, found, 1)
+        findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
 
 
 def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(
@@ -192,8 +204,8 @@ def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(
     assert jobs.review(ctx, site) == 1
     store.undo(ctx.database, site, held)
     assert jobs.review(ctx, site) == 0
-    assert store.findings_of(ctx.database, site) == []
-    assert len(store.findings_of(ctx.database, site, ("gone",))) == 2
+    assert store.differences_of(ctx.database, site) == []
+    assert len(store.differences_of(ctx.database, site, ("fixed",))) == 2
 
 
 def test_records_are_kept_alike_on_both_engines(any_database: Database) -> None:
@@ -204,11 +216,10 @@ def test_records_are_kept_alike_on_both_engines(any_database: Database) -> None:
         on=on, part="Email", theirs=Decimal("0.1"), ours=Decimal("0.3"), reasons={}, unexplained=Decimal("-0.2")
     )
     assert store.review(any_database, site, "ga4", "revenue", "channel", {"Email": [cell]}, on) == 1
-    (found,) = store.findings_of(any_database, site)
+    (found,) = store.differences_of(any_database, site)
     assert (found.theirs, found.unexplained, found.first_on) == (Decimal("0.1"), Decimal("-0.2"), on)
     store.save_rules(any_database, site, "ga4", Rules(zone="UTC"), None)
     assert store.rules_of(any_database, site, "ga4").zone == "UTC"
-    assert datetime.now(UTC) - found.raised_at < timedelta(minutes=5)
 
 
 # ── what other rooms hold ──
@@ -291,7 +302,7 @@ def test_what_the_crm_knows_can_be_compared_without_a_file(ctx: Context, site: S
 def test_clicks_that_never_arrived_raise_a_finding(ctx: Context, site: Site, today: datetime) -> None:
     _spend(ctx, site, clicks=150)
     assert jobs.review(ctx, site) == 2
-    found = store.findings_of(ctx.database, site)
+    found = store.differences_of(ctx.database, site)
     assert {(f.source, f.figure, f.part, f.unexplained) for f in found} == {
         ("held:google", "clicks", part, 150) for part in ("", "Paid Search")
     }
@@ -304,7 +315,7 @@ def test_an_ad_systems_conversions_raise_findings_once_somebody_says_that_they_a
     assert jobs.review(ctx, site) == 0
     store.save_rules(ctx.database, site, "held:google", Rules(is_same=True), None)
     assert jobs.review(ctx, site) == 2
-    assert {(f.figure, f.unexplained) for f in store.findings_of(ctx.database, site)} == {("conversions", 200)}
+    assert {(f.figure, f.unexplained) for f in store.differences_of(ctx.database, site)} == {("conversions", 200)}
     store.save_rules(ctx.database, site, "held:google", Rules(), None)
     assert jobs.review(ctx, site) == 0
 

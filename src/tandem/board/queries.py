@@ -12,8 +12,11 @@ from tandem.base import clock
 from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
 from tandem.changes import store as changes
 from tandem.changes.model import Change
+from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.query import Filter, Question, Result, Value
+from tandem.findings.model import Finding
+from tandem.findings.store import findings_of
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
@@ -303,3 +306,8 @@ def live(ctx: Context, site: Site, now: datetime) -> dict[str, Any]:
             for by, a in zip(splits, answers[4:], strict=True)
         },
     }
+
+
+def findings(ctx: Context, caller: Caller, site: Site) -> list[Finding]:
+    """What checks of all areas found, as far as somebody may see it: the severest first."""
+    return [one for one in findings_of(ctx.database, site) if all(map(caller.may, one.needs))]

@@ -108,6 +108,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         outcome=told,
         robots=queries.robots(ctx, address) if told == "none" else 0,
         changes=done,
+        findings=queries.findings(ctx, caller, address.site),
         is_partial=address.is_partial,
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(ctx, address.site),

@@ -166,9 +166,10 @@ def review(ctx: Context, site: Site) -> int:
                 found = excesses(
                     queries.judged(comparison, "day" in splits), queries.enough_for(ctx, site, figure), until
                 )
-                count += store.review(ctx.database, site, source.id, figure, split, found, first)
+                needs = queries.needs_of(source, figure)
+                count = store.review(ctx.database, site, source.id, figure, split, found, first, needs)
     for id, figure, split in waiting:  # nothing tells of them any more: their loads were taken back
-        store.review(ctx.database, site, id, figure, split, {}, date.min)
+        count = store.review(ctx.database, site, id, figure, split, {}, date.min)
     return count
 
 

@@ -110,10 +110,15 @@ def readable(sources: Sequence[Source], caller: Caller) -> list[Source]:
     """What of these systems somebody may see: a comparison shows figures of both sides."""
     found = []
     for one in sources:
-        figures = {f: spans for f, spans in one.figures.items() if all(map(caller.may, needed(_names(one, f))))}
+        figures = {f: spans for f, spans in one.figures.items() if all(map(caller.may, needs_of(one, f)))}
         if figures:
             found.append(msgspec.structs.replace(one, figures=figures))
     return found
+
+
+def needs_of(source: Source, figure: str) -> frozenset[str]:
+    """The permissions of whoever may see both figures of a comparison."""
+    return needed(_names(source, figure))
 
 
 def _names(source: Source, figure: str) -> tuple[str, ...]:

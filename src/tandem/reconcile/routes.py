@@ -24,6 +24,8 @@ from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.core.query import Filter
+from tandem.findings import store as findings
+from tandem.findings.model import Finding
 from tandem.imports.cells import ORDERS
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
@@ -33,7 +35,7 @@ from tandem.metrics.comparison import NOTES, anew, recounting
 from tandem.metrics.period import Period
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
-from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Finding
+from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Difference
 from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
 from tandem.reconcile.model.rules import ATTRIBUTIONS, BOTS, COUNTS, LOOK_BACK_DAYS, checked
 from tandem.reconcile.sources.report import Hints
@@ -111,7 +113,7 @@ def _lines(cells: list[Cell], by: str) -> list[Line]:
     return sorted(lines, key=lambda line: (-max(abs(line.theirs), abs(line.ours)), line.key))
 
 
-def _is_here(finding: Finding, choice: Choice, period: Period) -> bool:
+def _is_here(finding: Difference, choice: Choice, period: Period) -> bool:
     """Whether an open finding is of the comparison that the page shows."""
     is_same = (finding.source, finding.figure) == (choice.source.id, choice.figure)
     return is_same and finding.state == "open" and finding.first_on <= period.last and finding.last_on >= period.first
@@ -132,7 +134,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     draft = store.import_of(ctx.database, site, number) if number else None
     total = added(comparison.cells, "all") if comparison else []
     shown = {(one.id, figure) for one in sources for figure in one.figures}
-    findings = [f for f in store.findings_of(ctx.database, site) if (f.source, f.figure) in shown]
+    differences = [f for f in store.differences_of(ctx.database, site) if (f.source, f.figure) in shown]
     return render_page(
         request,
         ctx,
@@ -148,8 +150,8 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         shown_reasons=[name for name in REASONS if any(line.reasons[name] for line in lines)],
         total=total[0] if total else None,
         recounted=_recounted(ctx, site, choice),
-        findings=findings,
-        findings_here=[f for f in findings if choice and _is_here(f, choice, view.address.period)],
+        findings=differences,
+        findings_here=[f for f in differences if choice and _is_here(f, choice, view.address.period)],
         imports=store.imports_of(ctx.database, site),
         draft=draft,
         outcome=_outcome(ctx, site, draft),
@@ -294,20 +296,31 @@ def set_rules(request: Request[Any, Any, Any], ctx: Context, caller: Caller, dat
     return _on_to(view, told="rules")
 
 
-@post_form("/reconciliation/findings/{number:int}/settle", may="reports.keep")
-def settle(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
-    view = _view(request, ctx, caller)
-    finding = store.finding_of(ctx.database, view.address.site, number)
-    store.settle(ctx.database, view.address.site, finding, data.get("note", ""), caller.user_id or 0)
+@post_form("/reconciliation/findings/{number:int}/explain", may="reports.keep")
+def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
+    view, finding = _finding(request, ctx, caller, number)
+    findings.explain(ctx.database, view.address.site, finding, data.get("note", ""), caller.user_id or 0)
+    return _on_to(view)
+
+
+@post_form("/reconciliation/findings/{number:int}/ignore", may="reports.keep")
+def ignore(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
+    view, finding = _finding(request, ctx, caller, number)
+    findings.ignore(ctx.database, view.address.site, finding, data.get("until", ""), caller.user_id or 0)
     return _on_to(view)
 
 
 @post_form("/reconciliation/findings/{number:int}/reopen", may="reports.keep")
 def reopen(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
-    view = _view(request, ctx, caller)
-    finding = store.finding_of(ctx.database, view.address.site, number)
-    store.reopen(ctx.database, view.address.site, finding, caller.user_id or 0)
+    view, finding = _finding(request, ctx, caller, number)
+    findings.reopen(ctx.database, view.address.site, finding, caller.user_id or 0)
+    jobs.review(ctx, view.address.site)
     return _on_to(view)
+
+
+def _finding(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> tuple[View, Finding]:
+    view = _view(request, ctx, caller)
+    return view, findings.finding_of(ctx.database, view.address.site, number, store.SLICE)
 
 
 # ── export ──
@@ -359,4 +372,4 @@ def _exported(comparison: queries.Comparison, cell: Cell) -> dict[str, Any]:
     return dict(zip(EXPORTED, facts, strict=True))
 
 
-ROUTES = [page, upload, confirm, undo, drop, set_rules, settle, reopen, export]
+ROUTES = [page, upload, confirm, undo, drop, set_rules, explain, ignore, reopen, export]

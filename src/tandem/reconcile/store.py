@@ -1,6 +1,6 @@
 """Loads of outside figures, the rules of each source, and findings: written whole, made to count, taken back."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -8,28 +8,38 @@ from typing import Any
 from zoneinfo import available_timezones
 
 import msgspec
-from sqlalchemy import RowMapping, delete, insert, select, update
+from sqlalchemy import delete, insert, select
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.core.context import Context
+from tandem.findings import store as findings
+from tandem.findings.model import State
 from tandem.imports import store as life
 from tandem.imports.problem import Problem, sentence
 from tandem.imports.store import Imports, drop_unfinished
 from tandem.reconcile.model.compare import Cell
-from tandem.reconcile.model.finding import Excess, Finding, summed
+from tandem.reconcile.model.finding import (
+    RULE,
+    Difference,
+    difference_of,
+    failure_of,
+    subject_of,
+    summed,
+)
 from tandem.reconcile.model.outside import PROBLEMS, OutsideRow, Report
 from tandem.reconcile.model.rules import Rules, usual
-from tandem.reconcile.tables import outside_findings as f
 from tandem.reconcile.tables import outside_imports as t
 from tandem.reconcile.tables import outside_rules as r
 
 HERE = Path(__file__).parent
+SLICE = "reconcile"
 COUNTING = "counts"
+MOST_EXPLAINED = 10_000
+SHOWN: tuple[State, ...] = ("open", "explained", "ignored")
 BLOCK = 50_000
 STAGED_FOR = timedelta(days=7)
 SQL = questions_in(HERE / "sql")
@@ -252,112 +262,42 @@ def _is_of(source: str) -> Any:
 # ── findings ──
 
 
-def findings_of(
-    db: Database, site: Site, states: Sequence[str] = ("open", "settled"), most: int = 100
-) -> list[Finding]:
-    """Findings of a site: the open ones first, then the largest."""
-    query = select(f).where(f.c.site_id == site.id, f.c.state.in_(states)).order_by(f.c.id.desc()).limit(most)
-    with db.read() as c:
-        findings = [_finding(row) for row in c.execute(query).mappings()]
-    return sorted(findings, key=lambda one: (one.state != "open", -one.share))
-
-
-def finding_of(db: Database, site: Site, number: int) -> Finding:
-    """One finding of a site.
-
-    raises   UserError (404) when there is none
-    """
-    with db.read() as c:
-        row = c.execute(select(f).where(f.c.id == number, f.c.site_id == site.id)).mappings().first()
-    if row is None:
-        raise UserError("There is no such finding.", "Look at the page Reconciliation.", status=404)
-    return _finding(row)
-
-
-def settle(db: Database, site: Site, finding: Finding, text: str, by: int) -> None:
-    """Keep a person's explanation of a finding; in the audit log.
-
-    raises   UserError when it is not open, or the explanation is empty
-    """
-    text = text.strip()[:2000]
-    if not text:
-        raise UserError("The explanation is empty.", "Say in a sentence where the difference comes from.")
-    with db.write() as c:
-        values = {"state": "settled", "settled_by": by, "settled_at": clock.now(), "note": text}
-        if not c.execute(update(f).where(f.c.id == finding.id, f.c.state == "open").values(**values)).rowcount:
-            raise UserError("This finding is not open any more.", "Load the page again.", status=409)
-        note(
-            c,
-            site.workspace_id,
-            by,
-            "reconcile.finding_settled",
-            f"{finding.source} {finding.figure} {finding.part}",
-            note=text,
-        )
-
-
-def reopen(db: Database, site: Site, finding: Finding, by: int) -> None:
-    """Take an explanation back; in the audit log.
-
-    raises   UserError when it is not settled
-    """
-    with db.write() as c:
-        values = {"state": "open", "settled_by": None, "settled_at": None, "note": ""}
-        if not c.execute(update(f).where(f.c.id == finding.id, f.c.state == "settled").values(**values)).rowcount:
-            raise UserError("This finding is open already.", "Load the page again.", status=409)
-        note(
-            c, site.workspace_id, by, "reconcile.finding_reopened", f"{finding.source} {finding.figure} {finding.part}"
-        )
+def differences_of(
+    db: Database, site: Site, states: Sequence[State] = ("open", "explained", "ignored")
+) -> list[Difference]:
+    """What differs at a site, and what of it users explained: the open ones first, then the largest."""
+    differences = [difference_of(one) for one in findings.findings_of(db, site, SLICE, states)]
+    return sorted(differences, key=lambda one: (one.state != "open", -one.share))
 
 
 def review(
-    db: Database, site: Site, source: str, figure: str, split: str, found: Mapping[str, list[Cell]], since: date
-) -> int:
-    """Bring the findings of a source's figure in line with the days that show too much now; returns how many are open.
+    db: Database, site: Site, source: str, figure: str, split: str, cells_of: Mapping[str, list[Cell]], since: date,
+    needs: Iterable[str] = (),
+) -> int:  # fmt: skip
+    """Bring the findings of a source's figure in line with the days that show too much now; returns all that are open.
 
-    Days that a person has explained raise nothing again. What no day shows any more is gone.
+    Days that a user has explained raise nothing again.
 
     since   the first day that was looked at; findings that end before it stay as they are
+    needs   the permissions of whoever may see both figures
     """
-    of_this = (f.c.site_id == site.id, f.c.source == source, f.c.figure == figure, f.c.split == split)
-    with db.write() as c:
-        findings = [_finding(row) for row in c.execute(select(f).where(*of_this, f.c.state != "gone")).mappings()]
-        settled = [one for one in findings if one.state == "settled"]
-        still_open = {one.part: one for one in findings if one.state == "open"}
-        count = 0
-        for part, cells in found.items():
-            news = [x for x in cells if not any(s.part == part and s.first_on <= x.on <= s.last_on for s in settled)]
-            if not news:
-                continue
-            count, excess, before = count + 1, summed(part, news), still_open.pop(part, None)
-            if before is None:
-                facts = {"site_id": site.id, "source": source, "figure": figure, "split": split, "state": "open",
-                         "raised_at": clock.now(), "settled_by": None, "settled_at": None, "note": ""}  # fmt: skip
-                c.execute(insert(f).values(**facts, **_texts(excess)))
-            else:
-                c.execute(update(f).where(f.c.id == before.id).values(**_texts(excess)))
-        for one in still_open.values():
-            if one.last_on >= since:
-                c.execute(update(f).where(f.c.id == one.id).values(state="gone"))
-            else:
-                count += 1
-    return count
+    explained = findings.findings_of(db, site, SLICE, ("explained",), most=MOST_EXPLAINED)
 
+    def is_new(subject: str, cell: Cell) -> bool:
+        return not any(one.subject == subject and one.first_on <= cell.on <= one.last_on for one in explained)
 
-def _texts(excess: Excess) -> dict[str, Any]:
-    return {
-        "part": excess.part[:300], "first_on": excess.first_on, "last_on": excess.last_on, "days": excess.days,
-        "theirs": str(excess.theirs), "ours": str(excess.ours), "unexplained": str(excess.unexplained),
-    }  # fmt: skip
+    failures = []
+    for part, cells in cells_of.items():
+        subject = subject_of(source, figure, split, part)
+        if news := [cell for cell in cells if is_new(subject, cell)]:
+            failures.append(failure_of(summed(part, news), source, figure, split, needs))
+    here = subject_of(source, figure, split, "")
+    return findings.review(
+        db, site, SLICE, RULE, failures, lambda one: one.subject.startswith(here) and one.last_on >= since
+    )
 
 
 def sources_of_findings(db: Database, site: Site) -> set[tuple[str, str, str]]:
     """Source, figure and split of all open findings: what was taken back must be looked at too."""
-    with db.read() as c:
-        rows = c.execute(select(f.c.source, f.c.figure, f.c.split).where(f.c.site_id == site.id, f.c.state == "open"))
-        return {(row.source, row.figure, row.split) for row in rows}
-
-
-def _finding(row: RowMapping) -> Finding:
-    facts = {name: row[name] for name in Finding.__struct_fields__}
-    return Finding(**{**facts, **{name: Decimal(facts[name]) for name in ("theirs", "ours", "unexplained")}})
+    open_ = findings.findings_of(db, site, SLICE, ("open", "ignored"), most=MOST_EXPLAINED)
+    return {(one.evidence["source"], one.evidence["figure"], one.evidence["split"]) for one in open_}

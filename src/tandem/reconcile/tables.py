@@ -1,6 +1,6 @@
-"""The tables of reconciliation: who brought which outside figures, by which rules a system counts, what was found."""
+"""The tables of reconciliation: who brought which outside figures, by which rules a system counts."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, Text, false
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Date, ForeignKey, Index, Integer, String, Table, false
 
 from tandem.base.database import METADATA, UtcDateTime
 
@@ -48,27 +48,4 @@ outside_rules = Table(
     Column("goal_ids", JSON, nullable=False, server_default="[]"),
     Column("made_by", Integer, nullable=True),
     Column("made_at", UtcDateTime, nullable=False),
-)
-
-outside_findings = Table(
-    "outside_findings",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("site_id", ForeignKey("sites.id"), nullable=False),
-    Column("source", String(240), nullable=False),
-    Column("figure", String(20), nullable=False),
-    Column("split", String(20), nullable=False),
-    Column("part", String(300), nullable=False),
-    Column("first_on", Date, nullable=False),
-    Column("last_on", Date, nullable=False),
-    Column("days", Integer, nullable=False),
-    Column("theirs", String(40), nullable=False),  # decimals as text: SQLite would make floats of them
-    Column("ours", String(40), nullable=False),
-    Column("unexplained", String(40), nullable=False),
-    Column("raised_at", UtcDateTime, nullable=False),
-    Column("state", String(20), nullable=False),
-    Column("settled_by", Integer, nullable=True),
-    Column("settled_at", UtcDateTime, nullable=True),
-    Column("note", Text, nullable=False),
-    Index("ix_outside_findings_site_state", "site_id", "state"),
 )

@@ -5,15 +5,23 @@ from collections.abc import Iterable
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
+from urllib.parse import urlencode
 
 import msgspec
 
+from tandem.findings.model import Failure, Finding, Value
+from tandem.imports.problem import sentence
 from tandem.reconcile.model.compare import NOTHING, Cell, share_of
+from tandem.reconcile.model.outside import FIGURES, HELD, SYSTEMS
 
 TOO_MUCH: Final = Decimal("0.05")
 ENOUGH_COUNT: Final = Decimal(100)
 """Under a hundred of anything, 5% is less than chance alone moves it from day to day."""
 ENOUGH_MONEY_EUR: Final = Decimal(100)
+RULE: Final = "unexplained"
+SEVERE: Final = Decimal("0.25")
+TITLE: Final = sentence("%(figure)s: %(source)s and Tandem differ by %(share)s")
+TITLE_OF_PART: Final = sentence("%(figure)s, %(part)s: %(source)s and Tandem differ by %(share)s")
 SETTLES_DAYS: Final = 2
 """Outside systems still correct the last two days, so these raise nothing."""
 
@@ -34,33 +42,59 @@ class Excess(msgspec.Struct, frozen=True, kw_only=True):
         return share_of(self.unexplained, self.theirs, self.ours)
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """An excess that is kept: since when, how large, and how it was settled.
-
-    state   open, settled (a person explained it), gone (the days no longer show it)
-    """
+class Difference(Excess, frozen=True, kw_only=True):
+    """An excess that is kept as a finding: of which figure, since when, and what a user said of it."""
 
     id: int
-    site_id: int
     source: str
     figure: str
     split: str
-    part: str
-    first_on: date
-    last_on: date
-    days: int
-    theirs: Decimal
-    ours: Decimal
-    unexplained: Decimal
-    raised_at: datetime
     state: str
+    times: int
+    ignored_until: datetime | None
     settled_by: int | None
     settled_at: datetime | None
     note: str
 
-    @property
-    def share(self) -> Decimal:
-        return share_of(self.unexplained, self.theirs, self.ours)
+
+def subject_of(source: str, figure: str, split: str, part: str) -> str:
+    """The key of what differs."""
+    return "|".join((source, figure, split, part))
+
+
+def failure_of(excess: Excess, source: str, figure: str, split: str, needs: Iterable[str]) -> Failure:
+    """An excess as the failed check of a rule.
+
+    needs   the permissions of whoever may see both figures
+    """
+    system, _, account = source.removeprefix(f"{HELD}:").partition(":")
+    part = {"part": Value(text=excess.part, unit=split)} if excess.part else {}
+    query = {"source": source, "figure": figure, "by": "day", "period": f"{excess.first_on}..{excess.last_on}"}
+    return Failure(
+        subject=subject_of(source, figure, split, excess.part), title=TITLE_OF_PART if part else TITLE,
+        first_on=excess.first_on, last_on=excess.last_on, severity="high" if excess.share > SEVERE else "medium",
+        values={
+            "figure": Value(term=FIGURES[figure].label),
+            "source": Value(term=SYSTEMS.get(system, system), text=account),
+            "share": Value(number=float(excess.share), unit="share"), **part,
+        },
+        evidence={
+            "source": source, "figure": figure, "split": split, "part": excess.part, "days": excess.days,
+            "theirs": str(excess.theirs), "ours": str(excess.ours), "unexplained": str(excess.unexplained),
+        },
+        money=abs(excess.unexplained) if FIGURES[figure].is_money else None,
+        address="/reconciliation?" + urlencode(query), needs=sorted({"money.read", *needs}),
+    )  # fmt: skip
+
+
+def difference_of(finding: Finding) -> Difference:
+    """What a finding of this room says, in the room's own form."""
+    seen, life = finding.evidence, ("id", "state", "times", "ignored_until", "settled_by", "settled_at", "note")
+    return Difference(
+        source=seen["source"], figure=seen["figure"], split=seen["split"], part=seen["part"], days=seen["days"],
+        theirs=Decimal(seen["theirs"]), ours=Decimal(seen["ours"]), unexplained=Decimal(seen["unexplained"]),
+        first_on=finding.first_on, last_on=finding.last_on, **{name: getattr(finding, name) for name in life},
+    )  # fmt: skip
 
 
 def is_too_much(cell: Cell, enough: Decimal) -> bool:

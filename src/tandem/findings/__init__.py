@@ -1,0 +1,1 @@
+"""Failed checks of every area: seen, explained, ignored for a while, fixed, come back."""

@@ -1,0 +1,37 @@
+"""The board shows what checks of all areas found, to those who may see it."""
+
+import html
+from datetime import date
+
+from tandem.accounts.store import all_sites
+from tandem.findings import store
+from tandem.findings.model import Failure, Value
+from tests.served import Running
+
+
+def test_findings_stand_on_the_board_for_those_who_may_see_them(running: Running) -> None:
+    db = running.database
+    site = next(one for one in all_sites(db) if one.key == "fern")
+    failures = [
+        Failure(
+            subject=subject, title="%(figure)s, %(part)s: %(source)s and Tandem differ by %(share)s",
+            first_on=date(2026, 11, 1), last_on=date(2026, 11, 2), needs=needs, severity="high",
+            values={"figure": Value(term="Revenue"), "part": Value(text="Email", unit="channel"),
+                    "source": Value(text=subject), "share": Value(number=0.125, unit="share")},
+            address="/reconciliation?source=ga4",
+        )
+        for subject, needs in (("<b>ga4</b>", ["figures.read"]), ("crm", ["figures.read", "money.read"]))
+    ]  # fmt: skip
+    store.review(db, site, "test", "probe", failures)
+    try:
+        for role, subjects in (("viewer", {"<b>ga4</b>"}), ("executive", {"<b>ga4</b>", "crm"})):
+            with running.as_person(role) as browser:
+                page = html.unescape(browser.get("/board?site=fern").text.partition('id="findings-title"')[2])
+                shown = {s for s in ("<b>ga4</b>", "crm") if f"Revenue, Email: {s} and Tandem differ by 12.5%" in page}
+                assert shown == subjects, role
+        with running.as_person("executive") as browser:
+            assert "<b>ga4</b> and Tandem" not in browser.get("/board?site=fern").text
+    finally:
+        store.review(db, site, "test", "probe", [])
+    with running.as_person("viewer") as browser:
+        assert 'id="findings-title"' not in browser.get("/board?site=fern").text

@@ -1,11 +1,16 @@
 """A metric is read by those who may read it, by every way: page, chart, explanation, export and API."""
 
 import html
+from datetime import date
 from typing import Any
 
 import pytest
 
 from tandem.accounts.permissions import DEEDS, MAY, SCOPES, Role, may
+from tandem.accounts.store import all_sites
+from tandem.attribution import store as attribution
+from tandem.attribution.model.ask import needed_for
+from tandem.attribution.model.report import Definition, Result
 from tandem.metrics.catalogue import FIGURES, needed
 from tandem.metrics.metric import Ratio, Unit
 from tests.served import Running
@@ -110,3 +115,31 @@ def test_money_by_calls_or_deals_asks_for_their_permissions_too() -> None:
     assert needed_for("orders") == needed_for("goal:3") == ()
     assert needed_for("calls") == ("calls.read",)
     assert needed_for("won") == needed_for("stage:x") == ("deals.read",)
+
+
+MONEY_WAYS = ("/money?conversion={c}", "/money/export?conversion={c}", "/money/explain?conversion={c}")
+
+
+@pytest.mark.parametrize("conversion", ["won", "calls"])
+def test_conversions_of_other_pages_ask_for_their_permission_in_every_way_of_money(
+    running: Running, conversion: str
+) -> None:
+    """Also a report that was kept: whoever may not see deals sees none in it, nor its name in the list."""
+    site = next(one for one in all_sites(running.database) if one.key == "fern")
+    definition = Definition(
+        model="last", order=1, kind=conversion, key="", conversion=conversion, by="channel", window=30,
+        first=date(2026, 10, 1), last=date(2026, 10, 31), zone=site.zone, currency=site.currency, with_bots=False,
+        filters=(), rules=1,
+    )  # fmt: skip
+    empty = Result(conversions=4.0, worth=0.0, rows=[("Email", 4.0, 4.0, 4.0, 0.0)])
+    kept = attribution.keep(running.database, site, f"The {conversion}", definition, empty, None)
+    ways = [*(way.format(c=conversion) for way in MONEY_WAYS), f"/money/reports/{kept}?site=fern"]
+    with running.as_program("money:read") as program:
+        answers = {way: program.get(way) for way in ways}
+        page = program.get("/money?site=fern")
+    for way, answer in answers.items():
+        assert answer.status_code == 403, way
+        assert "export" in way or DEEDS[needed_for(conversion)[0]] in html.unescape(answer.text), way
+    assert page.status_code == 200 and f"The {conversion}" not in page.text
+    with running.as_person("admin") as admin:
+        assert f"The {conversion}" in admin.get("/money?site=fern").text

@@ -44,6 +44,7 @@ from tandem.metrics.period import Period, period_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
+SHOWN_REPORTS = 12
 COUNTED_BY = {
     "orders": "collect.orders", "goal": "collect.goals_reached", "calls": "calls.calls", "leads": "crm.leads",
     "qualified": "crm.qualified", "won": "crm.won", "margin": "crm.won", "stage": "crm.qualified",
@@ -105,9 +106,14 @@ def _kept(choice: Choice) -> dict[str, str]:
     return {n: str(getattr(choice, n)) for n in names}
 
 
-def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller, choice: Choice, path: str = "/money") -> View:
-    for permission in needed_for(choice.conversion):
+def _must_read(caller: Caller, conversion: str) -> None:
+    """Raises UserError (403) unless somebody may read these conversions by their own pages too."""
+    for permission in needed_for(conversion):
         caller.must(permission)
+
+
+def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller, choice: Choice, path: str = "/money") -> View:
+    _must_read(caller, choice.conversion)
     address = address_asked(request, ctx, caller, one_of(FACETS))
     return View(path=path, address=address, keep=_kept(choice))
 
@@ -198,7 +204,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         windows=sorted({*WINDOWS, choice.window}),
         is_money=KINDS[ask.kind],
         kind=ask.kind,
-        reports=store.reports_of(ctx.database, address.site, 12),
+        reports=_reports(ctx, caller, address.site),
         may_export=caller.may("figures.export"),
         reason=reason,
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
@@ -334,6 +340,12 @@ def _cell(value: Any) -> Any:
 # ── kept reports ──
 
 
+def _reports(ctx: Context, caller: Caller, site: Site) -> list[Report]:
+    """The newest reports of conversions that somebody may read."""
+    kept = store.reports_of(ctx.database, site)
+    return [one for one in kept if all(map(caller.may, needed_for(one.definition.kind)))][:SHOWN_REPORTS]
+
+
 @post_form("/money/reports", may=("reports.keep", "money.read"))
 def keep(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form) -> Response[Any]:
     """Freeze what the page shows."""
@@ -369,6 +381,7 @@ def report(
     """A kept report beside today's answer to the same question."""
     chosen = site_for(ctx, caller, site)
     kept = store.report_of(ctx.database, chosen, report_id)
+    _must_read(caller, kept.definition.kind)
     today = _answered(ctx, _asked_again(chosen, kept), kept.definition.model)
     return render_page(
         request,

@@ -9,7 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Dialect, Engine, MetaData, TypeDecorator, create_engine, event, inspect, text
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Engine,
+    MetaData,
+    Table,
+    TypeDecorator,
+    create_engine,
+    event,
+    inspect,
+    select,
+    text,
+)
 from sqlalchemy import DateTime as _DateTime
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalError, StatementError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -46,6 +58,15 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         moment: datetime = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
         return moment
+
+
+def wait_for_turn(connection: Connection, table: Table, row_id: int) -> None:
+    """Let writers who look before they write have their turns one after another: each sees what the one before wrote.
+
+    row_id   what they agree on, such as the site whose goals they look through
+    Lasts until the transaction ends. SQLite has one writer at a time anyway.
+    """
+    connection.execute(select(table.c.id).where(table.c.id == row_id).with_for_update())
 
 
 def is_out_of_order(error: Exception) -> bool:

@@ -12,7 +12,7 @@ from tandem.accounts.model import User, checked_user
 from tandem.accounts.permissions import Role
 from tandem.accounts.store.audit import differences, note
 from tandem.base import clock
-from tandem.base.database import Database
+from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
 
 
@@ -139,6 +139,7 @@ def change_user(
     if not values:
         return user
     with db.write() as c:
+        wait_for_turn(c, t.workspaces, user.workspace_id)  # two admins may take each other's role at one moment
         c.execute(update(t.people).where(t.people.c.id == user.id).values(**values))
         admins = select(t.people.c.id).where(
             t.people.c.workspace_id == user.workspace_id, t.people.c.role == "admin", t.people.c.is_active

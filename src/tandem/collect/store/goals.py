@@ -8,8 +8,9 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
+from tandem.accounts.tables import sites
 from tandem.base import clock
-from tandem.base.database import Database
+from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import tables as t
@@ -63,6 +64,7 @@ def choose_main(
     """
     g = t.goals.c
     with db.write() as c:
+        wait_for_turn(c, sites, site.id)
         main = _main_goals(c, site.id)
         if not is_main and main == (goal_id,):
             raise NEEDS_MAIN
@@ -96,9 +98,11 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
     raises   UserError when the name is taken or a field does not fit
     """
     checked_goal(name, kind, match)
-    is_first = not goals_of(db, site)
     try:
         with db.write() as c:
+            wait_for_turn(c, sites, site.id)
+            active = select(t.goals.c.id).where(t.goals.c.site_id == site.id, t.goals.c.is_active)
+            is_first = c.execute(active).first() is None
             c.execute(
                 insert(t.goals).values(
                     site_id=site.id,
@@ -123,6 +127,7 @@ def retire_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -
     raises   UserError for the only main goal, where there are others that conversions could rest on
     """
     with db.write() as c:
+        wait_for_turn(c, sites, site.id)
         others = select(t.goals.c.id).where(t.goals.c.site_id == site.id, t.goals.c.is_active, t.goals.c.id != goal_id)
         if _main_goals(c, site.id) == (goal_id,) and c.execute(others).first() is not None:
             raise NEEDS_MAIN

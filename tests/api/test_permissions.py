@@ -292,3 +292,9 @@ def test_workspaces_see_nothing_of_each_other(running: Running) -> None:
         boss.post("/settings/tokens/1/revoke", data={})
     with running.as_program(next(iter(SCOPES))) as program:
         assert program.get("/api/sites").status_code in (200, 403)  # token 1 still holds
+
+
+def test_a_token_of_one_site_sees_no_other_site_in_the_menu(running: Running) -> None:
+    with running.as_program("oak") as program:
+        page = program.get("/board").text
+    assert "site=oak" in page and "site=fern" not in page

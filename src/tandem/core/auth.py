@@ -177,14 +177,20 @@ def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any,
         raise UserError("This request came from another site.", "Do it on Tandem's own page.", status=403)
 
 
+def sites_for(ctx: Context, caller: Caller) -> list[Site]:
+    """The sites that somebody may see: the workspace's; of a token that is bound to a site, that one only."""
+    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id]
+    if caller.token is not None and caller.token.site_id is not None:
+        return [s for s in sites if s.id == caller.token.site_id]
+    return sites
+
+
 def site_for(ctx: Context, caller: Caller, key: str | None) -> Site:
     """The site asked for, or the workspace's first; a token bound to a site sees that one only.
 
     raises   UserError when there is none
     """
-    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id]
-    if caller.token is not None and caller.token.site_id is not None:
-        sites = [s for s in sites if s.id == caller.token.site_id]
+    sites = sites_for(ctx, caller)
     if key:
         sites = [s for s in sites if s.key == key]
     if not sites:

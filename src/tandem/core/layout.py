@@ -10,7 +10,7 @@ from litestar import Request, Response
 from tandem.accounts.model import Site
 from tandem.base import pages
 from tandem.base.words import hand_in
-from tandem.core.auth import LENSES, Caller
+from tandem.core.auth import LENSES, Caller, sites_for
 from tandem.core.context import Context
 from tandem.core.pages import GROUPS, Page
 
@@ -78,7 +78,7 @@ def render_page(
     **facts: Any,
 ) -> Response[str]:
     """A page of a signed-in person. Asked for by htmx as a fragment, templates leave the frame away."""
-    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id]
+    sites = sites_for(ctx, caller)
     chosen = site or (sites[0] if sites else None)
     layout = Layout(
         menu=_menu(ctx.pages, caller, request.url.path),

@@ -9,9 +9,10 @@ from tandem.accounts import links, store
 from tandem.accounts.model import User
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.tag import script_tag
+from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core import audit
-from tandem.core.auth import Caller, site_for
+from tandem.core.auth import Caller, site_for, sites_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
@@ -53,6 +54,7 @@ def settings_page(
         secret=secret,
         link=link,
         invited=invited,
+        link_until=clock.now() + links.HOLDS[links.RESET if invited and invited.has_password else links.INVITE],
         script_tag=script_tag(ctx.config.base_url, chosen),
         own_script_tag=script_tag(f"https://{chosen.hosts[0]}", chosen),
         zones=regions.zones(caller.language),
@@ -190,9 +192,7 @@ class SiteOut(msgspec.Struct, frozen=True):
 @get("/api/sites", may="figures.read", sync_to_thread=True, tags=["sites"])
 def api_sites(ctx: Context, caller: Caller) -> list[SiteOut]:
     """The sites this token may see."""
-    bound = caller.token.site_id if caller.token else None
-    sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id and bound in (None, s.id)]
-    return [SiteOut(s.key, s.name, list(s.hosts), s.zone, s.currency, s.mode) for s in sites]
+    return [SiteOut(s.key, s.name, list(s.hosts), s.zone, s.currency, s.mode) for s in sites_for(ctx, caller)]
 
 
 ROUTES = [

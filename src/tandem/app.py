@@ -174,7 +174,7 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
         if scope["type"] == "http" and scope["path"].startswith("/t/"):
             await counter.asgi(ctx.state(Ingest), ctx.proxies, scope, InTime(receive), send)
         elif scope["type"] == "http" and _is_too_long(scope):
-            await _too_long(_with_safe_headers(send))
+            await _too_long(scope, _with_safe_headers(send))
         elif scope["type"] == "http":
             await answered_in_time(pages, scope, receive, _with_safe_headers(send))
         else:
@@ -188,11 +188,15 @@ def _is_too_long(scope: Any) -> bool:
     return len(scope["query_string"]) > LONGEST_QUERY or len(scope["path"]) > LONGEST_PATH
 
 
-async def _too_long(send: Any) -> None:
-    """Taking such an address apart would take longer than answering."""
-    text = [(b"content-type", b"text/plain; charset=utf-8"), CLOSES]
-    await send({"type": "http.response.start", "status": 414, "headers": text})
-    await send({"type": "http.response.body", "body": b"The address is too long. Remove some filters."})
+async def _too_long(scope: Any, send: Any) -> None:
+    """The page of this error. It is made without taking the address apart, which would take longer than answering."""
+    short: Any = {**scope, "path": scope["path"][:LONGEST_PATH], "raw_path": b"", "query_string": b""}
+    response = error_pages.user_error(Request(short), error_pages.TOO_LONG)
+    body = response.render(response.content, response.media_type or "text/html")
+    kind = "application/json" if error_pages.wants_json(Request(short)) else "text/html; charset=utf-8"
+    headers = [(b"content-type", kind.encode()), (b"content-length", str(len(body)).encode()), CLOSES]
+    await send({"type": "http.response.start", "status": 414, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 def _closing(send: Any) -> Any:

@@ -92,7 +92,11 @@ def test_a_strangers_form_is_short(running: Running, path: str) -> None:
 def test_an_address_is_not_endless(running: Running) -> None:
     with running.as_nobody() as stranger:
         refused = stranger.get("/sign-in?" + "a=1&" * 3_000)
-        assert refused.status_code == 414
+        assert refused.status_code == 414 and "The address is too long." in refused.text and 'href="/"' in refused.text
+        russian = stranger.get("/sign-in?" + "a=1&" * 3_000, headers={"accept-language": "ru"})
+        assert 'lang="ru"' in russian.text and "The address is too long." not in russian.text
+        told = stranger.get("/api/sites?" + "a=1&" * 3_000)
+        assert (told.status_code, told.json()["error"]) == (414, "The address is too long.")
         assert SAFE_HEADERS.items() <= {name.title(): value for name, value in refused.headers.items()}.items()
         page = "https://fern.example/" + "ж" * 900
         assert stranger.get("/t/pixel.gif", params={"s": "fern", "u": page, "r": page}).status_code == 200

@@ -151,7 +151,7 @@ def test_a_delivery_without_an_id_does_not_stand_for_all_others() -> None:
         ("title", "  ", "no title"),
         ("url", "javascript:x", "web address"),
         ("at", datetime(2026, 1, 1), "no time zone"),
-        ("at", datetime(1, 1, 1, tzinfo=UTC), "our days"),
+        ("at", datetime(1, 1, 1, tzinfo=UTC), "between 1971 and 2200"),
         ("external_id", "x" * 201, "too long"),
     ],
 )

@@ -58,3 +58,24 @@ def test_old_visits_of_robots_are_no_visits(ctx: Context, site: Site, ingest: Te
     assert "Waiting for the first visit." in ingest.get("/start/now").text
     visited(ctx, site, 2, 60 * 48, "/")
     assert "Visits have been counted before" in ingest.get("/start/now").text
+
+
+@pytest.mark.parametrize(
+    ("base", "said"),
+    [
+        ("http://127.0.0.1:8080", "Only this machine or your own network reaches http://127.0.0.1:8080."),
+        ("https://tandem.internal", "Only this machine or your own network reaches https://tandem.internal."),
+        ("http://tandem.example.com", "The address of this Tandem, http://tandem.example.com, is without https."),
+        ("https://tandem.example.com", ""),
+    ],
+)
+def test_an_address_that_the_site_cannot_load_from_is_told_beside_the_script(
+    ctx: Context, site: Site, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, base: str, said: str
+) -> None:
+    monkeypatch.setattr(type(ctx.config), "base_url", base)
+    page = ingest.get("/start").text
+    assert f"{base}/t/tandem.js" in page
+    assert said in page and ("TANDEM_URL" in page) == bool(said)
+    accounts.change_site(ctx.database, site, hosts=["localhost"])
+    ctx.forget_sites()
+    assert "TANDEM_URL" not in ingest.get("/start").text, "a site on this machine is served by this machine"

@@ -4,17 +4,20 @@ from datetime import timedelta
 
 import pytest
 
+from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.collect import rebuild, store
 from tandem.collect.model.goal import Goal, main_by_orders
+from tandem.collect.routes import ROUTES
 from tandem.collect.tables import goals as goals_table
 from tandem.core.context import Context
 from tandem.core.query import Filter, Question
 from tandem.core.slice import Recount
 from tandem.metrics.ask import CachedRunner
 from tests.collect.conftest import MINUTE, NOON, Load, told
+from tests.inside import opened_by_admin
 from tests.served import eventually
 
 FIGURES = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate", "collect.goals_reached")
@@ -136,3 +139,14 @@ def test_who_changes_goals_sees_it_at_once_and_others_a_moment_later(ctx: Contex
     assert store.main_goals(ctx.database, site.id) == (first.id,)
     eventually(lambda: store.main_goals(elsewhere, site.id) == (first.id,))
     elsewhere.close()
+
+
+def test_the_page_adds_up_no_steps(ctx: Context, site: Site, load: Load) -> None:
+    """Basket, checkout and purchase of one sale are not three of anything."""
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    main = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    store.add_goal(ctx.database, site, "Checkout", "event", "checkout")
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        page = " ".join(browser.get("/goals?site=fern").text.split())
+    assert main.is_main and "2 goals. “Purchase” was reached 0 times in the last 30 days." in page
+    assert "“Checkout” was reached" not in page

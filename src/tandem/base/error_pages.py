@@ -13,6 +13,11 @@ from tandem.base.pages import language_of, page
 from tandem.base.translations import said
 
 _log = log.get("web")
+TOO_LONG = UserError("The address is too long.", "Remove some filters.", 414)
+NOT_TAKEN_BY_API = UserError("This address does not take that kind of request.", "See the API document.", 405)
+NOT_TAKEN = UserError(
+    "This address does not take that kind of request.", "Go back, and use the button or form of the page.", 405
+)
 
 
 def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
@@ -37,7 +42,7 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     if error.status_code == 404:
         return _told(request, 404, "There is no such page.", "Check the address, or start at the board.")
     if error.status_code == 405:
-        return _told(request, 405, "This address does not take that kind of request.", "See the API document.")
+        return user_error(request, NOT_TAKEN_BY_API if wants_json(request) else NOT_TAKEN)
     what = error.detail or "The request does not fit."
     if isinstance(error.extra, list) and error.extra:
         what += " " + "; ".join(

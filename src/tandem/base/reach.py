@@ -48,5 +48,13 @@ def is_global(address: Address) -> bool:
     return address.is_global or is_within(address, PUBLIC)
 
 
+def is_local(host: str) -> bool:
+    """Whether a host's name or address leads nowhere from outside: this machine, or a private network."""
+    try:
+        return not is_global(ipaddress.ip_address(host.strip("[]")))
+    except ValueError:
+        return "." not in host or host.endswith((".local", ".localhost", ".internal", ".test"))
+
+
 def is_within(address: Address, networks: Iterable[Network]) -> bool:
     return any(address in network for network in networks if network.version == address.version)

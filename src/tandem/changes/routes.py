@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any
 
@@ -22,6 +22,10 @@ from tandem.core.layout import render_page
 from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+DAYS, EVERY_DAY = 120, 84_000
+"""How far back the page looks, and what reaches back to the first year that a change may have."""
+LAST = datetime(2201, 1, 2, tzinfo=UTC)
+"""Behind whatever may be planned."""
 
 
 class ChangeIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,14 +66,15 @@ def hook_secret(ctx: Context, site: Site, system: str) -> str:
 
 @get_page("/changes", "Changes", icon="git-commit-horizontal", group="Signal", may="changes.read", is_at_hand=True)
 def page(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, days: int = 120
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, days: int = DAYS
 ) -> Response[str]:
-    return _page(request, ctx, caller, site_for(ctx, caller, site), min(max(days, 1), 3700))
+    return _page(request, ctx, caller, site_for(ctx, caller, site), min(max(days, 1), EVERY_DAY))
 
 
-def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, days: int = 120) -> Response[str]:
+def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, days: int = DAYS) -> Response[str]:
     now, base = clock.now(), ctx.config.base_url
-    entries = store.between(ctx.database, site, now - timedelta(days=days), now + timedelta(days=30))
+    entries = store.between(ctx.database, site, now - timedelta(days=days), LAST)
+    done = [change for change in entries if change.at <= now]
     hooks = [(s, f"{base}/hooks/{s}/{site.key}", hook_secret(ctx, site, s)) for s in ("github", "gitlab")]
     return render_page(
         request,
@@ -78,9 +83,11 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: S
         "changes/changes.html",
         site=site,
         entries=entries,
+        done=done,
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
         days=days,
+        every_day=EVERY_DAY,
         now=now,
         hooks=hooks if caller.may("sites.edit") else [],
         hook_example=HOOK_EXAMPLE.format(base=base, site=site.key),
@@ -109,7 +116,8 @@ def add(
         url=data.get("url", ""),
     )
     store.add(ctx.database, chosen, change, by=caller.user_id)
-    return _page(request, ctx, caller, chosen)
+    is_old = clock.now() - at > timedelta(days=DAYS)
+    return _page(request, ctx, caller, chosen, EVERY_DAY if is_old else DAYS)  # what was noted is seen
 
 
 def _local_moment(text: str, site: Site) -> datetime:
@@ -145,7 +153,7 @@ def _zoned(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
         raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
     if moment is not None and not 1971 <= moment.year <= 2200:
-        raise UserError("The time is not of our days.", "Write it like 2026-11-22T14:30:00+01:00.")
+        raise UserError("The year must be between 1971 and 2200.", "Choose another day.")
     return moment
 
 

@@ -298,6 +298,7 @@ def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, sit
         ctx,
         caller,
         "collect/reception.html",
+        shown_days=LEDGER_DAYS + 1,
         site=chosen,
         days=days,
         nowhere=nowhere,

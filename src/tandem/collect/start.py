@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 from litestar import Request, Response
@@ -14,6 +15,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.errors import SourceError, UserError
+from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
 from tandem.collect.model.site_check import Problem
@@ -47,8 +49,23 @@ def start(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: s
         made_tag=made_tag(base, chosen),
         first_steps=first_steps(ctx, caller, chosen),
         may_check=caller.may("connections.edit"),
+        base=base,
+        base_problem=_problem_of(base, chosen),
         **_seen(ctx, caller, chosen),
     )
+
+
+def _problem_of(base: str, site: Site) -> str:
+    """What keeps the pages of a site from loading the script from this address: `local`, `plain` or nothing.
+
+    Browsers refuse a public page the addresses of private networks, and a page under https whatever comes by http.
+    """
+    if any(is_local(host) for host in site.hosts):
+        return ""
+    parts = urlsplit(base)
+    if is_local(parts.hostname or ""):
+        return "local"
+    return "plain" if parts.scheme == "http" else ""
 
 
 @post_form("/start/put-away", may="figures.read")

@@ -80,6 +80,7 @@ def _list(
         site=site,
         status=status,
         newest=newest,
+        most_newest=store.MOST_NEWEST,
         known={known.node: known for known in store.values_of(ctx, site, nodes)},
         shared=store.shared_nodes(ctx, site),
         many=store.many_faced(ctx, site),

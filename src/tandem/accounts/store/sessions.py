@@ -134,6 +134,8 @@ def change_password(db: Database, user: User, old: str, new: str, token: str = "
     raises   UserError when the old one is not right or the new one is easily guessed
     """
     confirm_password(db, user, old, sends_mail)
+    if new == old:
+        raise UserError("This is your password already.", "Choose another one.").at("new")
     passwords.check(new, user.email, user.name)
     password_hash = passwords.hashed(new)
     with db.write() as c:

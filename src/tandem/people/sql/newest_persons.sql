@@ -18,4 +18,4 @@ inner join (
 ) as s using (node)
 group by person
 order by last_at desc, person
-limit 50
+limit {most:UInt32}

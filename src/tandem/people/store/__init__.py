@@ -27,6 +27,7 @@ from tandem.people.store.persons import (
     stitch_new,
 )
 from tandem.people.store.profiles import (
+    MOST_NEWEST,
     UNPROVED,
     Evidence,
     ManyFaced,
@@ -47,6 +48,7 @@ __all__ = [
     "ACTS",
     "CONCLUDED",
     "HERE",
+    "MOST_NEWEST",
     "MOST_NEWS",
     "MOST_NODES",
     "SPARSE",

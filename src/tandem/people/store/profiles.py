@@ -17,6 +17,7 @@ from tandem.people.tables import decisions as decided
 from tandem.people.tables import identifiers
 
 UNPROVED = "site"
+MOST_NEWEST = 50
 """The source of evidence that browsers claimed before claims had to be signed."""
 
 
@@ -123,7 +124,7 @@ def shared_nodes(ctx: Context, site: Site) -> list[SharedNode]:
 
 def newest_persons(ctx: Context, site: Site) -> list[NewPerson]:
     """Persons we know more of than a browser, the newest evidence first."""
-    return ctx.warehouse.rows(SQL["newest_persons"], NewPerson, site=site.id)
+    return ctx.warehouse.rows(SQL["newest_persons"], NewPerson, site=site.id, most=MOST_NEWEST)
 
 
 def many_faced(ctx: Context, site: Site) -> list[ManyFaced]:

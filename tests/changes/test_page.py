@@ -1,0 +1,53 @@
+"""The page of changes: what was noted is seen, whenever it happened or will happen."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from tandem.accounts.model import Site
+from tandem.base import clock
+from tandem.changes.routes import ROUTES
+from tandem.core.context import Context
+from tests.inside import opened_by_admin
+
+Browser = TestClient[Litestar]
+
+
+@pytest.fixture
+def browser(ctx: Context, site: Site) -> Iterator[Browser]:
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        yield client
+
+
+def noted(browser: Browser, title: str, days: int) -> str:
+    at = (clock.now() + timedelta(days=days)).strftime("%Y-%m-%dT%H:%M")
+    answer = browser.post("/changes?site=fern", data={"title": title, "kind": "deploy", "at": at})
+    assert answer.status_code in (200, 201), answer.text
+    return answer.text
+
+
+@pytest.mark.parametrize("days", [-2000, -1, 5, 400])
+def test_what_was_noted_is_seen_at_once(browser: Browser, days: int) -> None:
+    assert "<b>Release 7</b>" in noted(browser, "Release 7", days)
+
+
+def test_what_is_planned_is_no_change_yet(browser: Browser) -> None:
+    noted(browser, "Yesterday", -1)
+    page = noted(browser, "Next week", 6)
+    assert "1 change in the last 120 days; the latest: Yesterday" in page and "1 change is planned." in page
+    assert "<b>Next week</b>" in browser.get("/changes?site=fern").text
+
+
+def test_everything_is_what_was_ever_noted(browser: Browser) -> None:
+    noted(browser, "Of old", -9000)
+    assert "<b>Of old</b>" not in browser.get("/changes?site=fern").text
+    assert "1 change in all; the latest: Of old" in browser.get("/changes?site=fern&days=84000").text
+
+
+@pytest.mark.parametrize("at", ["2999-01-01T10:00", "1970-06-01T10:00", "0001-01-01T00:00"])
+def test_a_year_that_no_change_has_is_told(browser: Browser, at: str) -> None:
+    answer = browser.post("/changes?site=fern", data={"title": "x", "kind": "deploy", "at": at})
+    assert answer.status_code == 400 and "The year must be between 1971 and 2200." in answer.text

@@ -12,7 +12,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
 from tandem.collect.jobs import Loader
 from tandem.collect.model.rules import Source, load_rules
-from tandem.collect.store import events
+from tandem.collect.store import events, visits
 from tandem.collect.tables import healings
 from tandem.core.context import Context
 from tandem.core.slice import Recount
@@ -188,3 +188,25 @@ def test_a_goal_added_while_healing_begins_it_anew(ctx: Context, site: Site, loa
     rebuild.rebuild(ctx, site)
     assert sum(v[10] for v in visits_in(warehouse, site.id)) == 8
     assert rebuild.is_rebuilt(ctx.database, site)
+
+
+def test_a_range_that_holds_very_much_is_derived_in_parts(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender chooses the ids of visitors: a hundred with six megabytes each in one range needed more memory than
+    there was, and history stayed half counted for good."""
+    load(
+        *(told(site.id, visitor, NOON + i * MINUTE, path="/" + "x" * 500) for visitor in range(1, 9) for i in range(3))
+    )
+    whole = visits_in(warehouse, site.id)
+    monkeypatch.setattr(visits, "ANEW_TOGETHER", 3200)
+    parts, write = list[int](), visits._write_visits
+
+    def noted(warehouse: Warehouse, site: Site, batch: int, *rest: Any) -> None:
+        parts.append(int(warehouse.value("select count() from stale_visits where batch = {batch:UInt64}", batch=batch)))
+        write(warehouse, site, batch, *rest)
+
+    monkeypatch.setattr(visits, "_write_visits", noted)
+    store.derive_all(warehouse, site, 0, 2**64 - 1, [])
+    assert sum(parts) == 8 and max(parts) <= 3
+    assert visits_in(warehouse, site.id) == whole

@@ -200,7 +200,7 @@ def newest_view(warehouse: Warehouse, site: Site, since: datetime, is_robot: boo
 
 
 def visitor_ranges(parts: int) -> list[tuple[int, int]]:
-    """All visitor ids, parted into ranges of the same width; ids are hashes, so each holds about as many visitors."""
+    """All visitor ids, parted into ranges of the same width; ids are hashes, but for those that a sender made up."""
     width = 2**64 // parts
     return [(i * width, (i + 1) * width - 1 if i < parts - 1 else 2**64 - 1) for i in range(parts)]
 

@@ -20,6 +20,8 @@ DERIVE, SPANS = SQL["derive_visits"], SQL["stale_spans"]
 GOES_ON, EXTEND = SQL["goes_on"], SQL["extend_visit"]
 READ_TOGETHER = 32 << 20
 """Bytes of events that one statement derives visits from, where more than one visitor has sent so much."""
+ANEW_TOGETHER = 64 << 20
+"""The same where all visits of many visitors are derived again."""
 LONG, MOST_NEW = 10_000, 2_000
 """From how many facts on a visit is lengthened where that is possible, and by how many at once.
 
@@ -144,7 +146,16 @@ def _lengthen(
 
 
 def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: Sequence[Goal]) -> None:
-    """Make all visits of the visitors with ids from `first` up to `last` anew."""
+    """Make all visits of the visitors with ids from `first` up to `last` anew.
+
+    In parts that fit into memory: whoever sends chooses the ids of visitors, so any range may hold very much.
+    """
+    bound = {"site": site.id, "first": first, "last": last, "together": ANEW_TOGETHER}
+    for part_first, part_last in warehouse.ask(SQL["visitor_parts"], bound, max_execution_time=0).rows:
+        _derive_part(warehouse, site, part_first, part_last, goals)
+
+
+def _derive_part(warehouse: Warehouse, site: Site, first: int, last: int, goals: Sequence[Goal]) -> None:
     batch = time.time_ns()
     warehouse.do(SQL["mark_all_stale"], {"batch": batch, "site": site.id, "first": first, "last": last})
     newest = warehouse.value(SQL["newest_version"], site=site.id, first=first, last=last)

@@ -25,6 +25,7 @@ from tandem.collect.counter import Collector
 from tandem.collect.health import Disk
 from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_ingest
 from tandem.core.context import Context
+from tandem.people.store import stitch_new
 from tandem.serve import check_port, freeze, limits, listening
 
 _log = log.get("collectors")
@@ -133,9 +134,16 @@ def load_for_ever(settings_json: bytes) -> None:
     signal.signal(signal.SIGTERM, lambda *_: is_running.clear())
     while is_running:
         try:
-            load_spools(ctx)
+            load_once(ctx)
         except Exception as error:  # noqa: BLE001 - the edge: what failed stays in the spool and is tried again
             _log.error("collectors.load_failed", why=log.without_values(str(error)))
             time.sleep(5)
         time.sleep(LOAD_EVERY_S)
+    load_once(ctx)
+
+
+def load_once(ctx: Context) -> None:
+    """Load what has come in, and conclude who is who from it: no other process knows that it is new."""
     load_spools(ctx)
+    for site in ctx.sites().values():
+        stitch_new(ctx, site)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from tandem import collectors
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
@@ -258,3 +259,17 @@ def test_figures_are_the_same_on_two_shards(ctx: Context, site: Site, shards: An
         for name in ("person_map", "person_news"):
             shards.do(f"system reload dictionary {database}.{name}")
     assert mapped(shards, site, 7, 3, 99) == [3, 3, 99]
+
+
+def test_a_loader_that_stands_alone_concludes_from_what_it_loads(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server beside it does not know what is new; both browsers stayed two people until the next day."""
+    stitch_where_needed(ctx)
+    loader = Context(ctx.config, ctx.warehouse, ctx.database)
+    for round in range(3):
+        told = [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))]
+        monkeypatch.setattr(collectors, "load_spools", lambda _, told=told: store.record(loader, site, told))
+        collectors.load_once(loader)
+        assert persons(ctx, site)[7] == 3, round
+        assert persons_store.fresh_of(loader).take(site).size == 0, "what was concluded on is not kept"

@@ -1,5 +1,6 @@
 """The command line finds a running server, and nobody else can give it commands."""
 
+import errno
 import http.client
 import json
 import signal
@@ -9,8 +10,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tandem.base.errors import UserError
+from tandem.core.context import Context
 from tandem.maintenance import control
-from tests.maintenance.conftest import in_house, serving, tandem
+from tests.maintenance.conftest import in_house, serving, tandem, wait_for
 
 
 def sent(
@@ -121,3 +123,24 @@ def test_changes_made_by_command_reach_a_running_server(company: Path) -> None:
         }
         assert sent(url, "/t/hit", None, body=json.dumps(hit))[0] == 202
     assert in_house(company, "answer = ctx.warehouse.value('select count() from visits where site = 2')") == 1
+
+
+def test_a_full_disk_keeps_no_server_from_starting_and_commands_find_it_later(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, tries = control._write_secretly, list[int]()
+
+    def full(path: Path, content: bytes) -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(path, content)
+
+    monkeypatch.setattr(control, "_write_secretly", full)
+    monkeypatch.setattr(control, "PUBLISHED_AGAIN_S", 0.02)
+    ctx.config.folder.mkdir(parents=True, exist_ok=True)
+    file = ctx.config.folder / control.FILE
+    with control.published(ctx, {}):
+        assert not file.exists()
+        wait_for(file.exists, most_s=5)
+    assert not file.exists() and len(tries) == 3

@@ -13,7 +13,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock, Thread
 from typing import Any
 
 import msgspec
@@ -26,6 +26,7 @@ FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 MAX_BODY = 64 << 10
 ANSWERS_WITHIN_S = 5.0
+PUBLISHED_AGAIN_S = 15.0
 _log = log.get("maintenance")
 
 ProgressReporter = Callable[[float, str], None]
@@ -62,13 +63,31 @@ def published(ctx: Context, commands: Mapping[str, Command]) -> Iterator[Callabl
     host = chosen.host if chosen.host not in ("0.0.0.0", "::", "") else "127.0.0.1"
     address = Address(host, chosen.port, secrets.token_urlsafe(32), os.getpid())
     path = chosen.folder / FILE
-    _write_secretly(path, msgspec.json.encode(address))
-    runner = ControlEndpoint(ctx, commands, address.token)
+    runner, is_over, content = ControlEndpoint(ctx, commands, address.token), Event(), msgspec.json.encode(address)
+    if not _is_published(path, content):
+        Thread(target=_publish_later, args=(path, content, is_over), daemon=True).start()
     try:
         yield runner.in_front_of
     finally:
+        is_over.set()
         if _read(path) == address:  # never take away the file of a server that came after us
             path.unlink(missing_ok=True)
+
+
+def _is_published(path: Path, content: bytes) -> bool:
+    """Whether the file could be written: on a full disk pages and the collector begin all the same, and say so."""
+    try:
+        _write_secretly(path, content)
+    except OSError as error:
+        _log.error("control.not_published", path=str(path), why=error.strerror)
+        return False
+    return True
+
+
+def _publish_later(path: Path, content: bytes, is_over: Event) -> None:
+    while not is_over.wait(PUBLISHED_AGAIN_S):
+        if _is_published(path, content):
+            return
 
 
 def _write_secretly(path: Path, content: bytes) -> None:

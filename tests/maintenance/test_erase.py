@@ -12,7 +12,8 @@ from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.maintenance.erase import erase, identifier_of
-from tests.maintenance.conftest import in_house, serving, status_of, tandem, wait_for
+from tests import forked
+from tests.maintenance.conftest import CODE, environment, in_house, serving, status_of, tandem, wait_for
 
 try:
     from compression import zstd
@@ -230,3 +231,30 @@ def test_an_unknown_site_is_refused(company: Path) -> None:
     done = tandem(company, "erase", "--yes", "--person", "00000000000000ab", "--site", "nope")
     assert done.returncode == 2
     assert "There is no site “nope”." in done.stderr and "fern" in done.stderr
+
+
+@pytest.mark.parametrize("at", ["mark_stale", "_forgotten", "_files_gone"])
+def test_an_erasure_that_was_cut_off_is_finished_and_told_in_full(company: Path, at: str) -> None:
+    """Killed on the way, the second run found nothing more, and nobody was ever told of the events of the first."""
+    in_house(company, FACTS)
+    code = f"""
+import os
+from tandem.collect import store as collect
+from tandem.maintenance import cut_off, erase
+places = {{"mark_stale": collect, "_forgotten": erase, "balance": cut_off, "_files_gone": erase, "end": cut_off}}
+setattr(places["{at}"], "{at}", lambda *_: os._exit(9))
+erase.erase(ctx, {{"person": "{VISITOR:016x}", "site": "fern"}}, lambda share, text: None)
+"""
+    assert forked.run_code(CODE.format(code=code), environment(company), 120).returncode == 9
+    assert "An erasure was cut off here." in tandem(company, "doctor").stdout
+    done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}", "--site", "fern")
+    assert done.returncode == 0, done.stderr
+    entries, balances = in_house(company, """
+from datetime import date
+from tandem.accounts.store import audit_log
+from tandem.collect import store as collect
+log = [e.detail["events"] for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
+answer = [log, [day.balance for day in collect.reception(ctx.warehouse, 1, date(2020, 1, 1))]]
+""")  # fmt: skip
+    assert sum(entries) == 12 and set(balances) == {0}
+    assert traces(company, *OF_VISITOR) == [] and "cut off" not in tandem(company, "doctor").stdout

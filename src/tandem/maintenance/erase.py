@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
 from tandem.app import SLICES
-from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, questions_in
 from tandem.collect import health
@@ -19,7 +17,7 @@ from tandem.collect.batches import forget_aside
 from tandem.collect.jobs import Loaders
 from tandem.collect.model.hit import visitor_of_cookie
 from tandem.core.context import Context
-from tandem.maintenance import facts
+from tandem.maintenance import cut_off, facts
 from tandem.maintenance.control import ProgressReporter
 from tandem.maintenance.unloaded import load_what_came_in
 from tandem.people import hints
@@ -103,6 +101,8 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Found:
     tell(0.0, "loading what has been received")
     if left := load_what_came_in(ctx):
         raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
+    if cut_off.is_cut_off(ctx.config.folder):
+        _finish(ctx)
     sites = [site] if site else list(ctx.sites().values())
     for one in sites:
         people.stitch_all(ctx, one)
@@ -160,10 +160,12 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         origins = _answers(ctx.warehouse, "person_origins", asked)
         agents = _answers(ctx.warehouse, "person_agents", asked)
         tell(0.1, "erasing")
+        counts = [(number, on, events) for number, on, events in answers]
+        cut_off.begin(ctx.config.folder, counts)
         old = _erased(ctx.warehouse, every, site)
         old |= _forgotten(ctx.warehouse, origins, agents)
         ctx.forget(Loaders)  # loaders remember which referrers and user agents they have noted
-        _balance(ctx, answers)
+        cut_off.balance(ctx, counts)
         _out_of_records(ctx, sites, nodes)
         forget_aside(ctx.config.folder / "spool", every)
         for one in sites:  # whoever hung together with the person without being them is somebody by themselves now
@@ -171,12 +173,21 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         people.reload_maps(ctx.warehouse, is_whole=True)
         tell(0.6, "waiting until the old files are gone")
         is_gone = _files_gone(ctx.warehouse, old)
-    events = sum(row[2] for row in answers)
-    _note(ctx, answers, events)
+        cut_off.end(ctx, counts)
     return {
-        "events": events, "sites": sorted({_key_of(ctx, row[0]) for row in answers}), "files_gone": is_gone,
+        "events": sum(events for _, _, events in counts),
+        "sites": sorted({_key_of(ctx, row[0]) for row in answers}), "files_gone": is_gone,
         "backups": _backups(ctx.config.folder),
     }  # fmt: skip
+
+
+def _finish(ctx: Context) -> None:
+    """Finish an erasure that was cut off: of its referrers and user agents nobody remembers which they were."""
+    origins, agents = (_answers(ctx.warehouse, question, {}) for question in ("orphan_origins", "orphan_agents"))
+    old = _forgotten(ctx.warehouse, origins, agents)
+    ctx.forget(Loaders)
+    cut_off.finish(ctx)
+    _files_gone(ctx.warehouse, {**old, "origins": set(), "agents": set()})
 
 
 def _erased(warehouse: Warehouse, nodes: Sequence[int], site: Site | None) -> dict[str, set[str]]:
@@ -225,12 +236,6 @@ def _alter(warehouse: Warehouse, table: str, what: str, **more: Any) -> None:
     warehouse.do(f"alter table {table}{on} {what}", mutations_sync=2, max_execution_time=0, **more)
 
 
-def _balance(ctx: Context, held: list[tuple[Any, ...]]) -> None:
-    """Say in the ledger of reception that these events are no more; without the visitor."""
-    counts = {(site, on, "erased"): events for site, on, events in held}
-    collect.add_ingestion(ctx.warehouse, counts, f"erased-{clock.now_ms()}")
-
-
 def _parts(warehouse: Warehouse, table: str) -> set[str]:
     asked = "select name from system.parts where database = currentDatabase() and table = {table:String}"
     return {row[0] for row in warehouse.ask(asked, {"table": table}).rows}
@@ -253,14 +258,6 @@ def _files_gone(warehouse: Warehouse, old: dict[str, set[str]]) -> bool:
     for table in old:
         _alter(warehouse, table, "reset setting old_parts_lifetime")
     return not left
-
-
-def _note(ctx: Context, held: list[tuple[Any, ...]], events: int) -> None:
-    keys = sorted({_key_of(ctx, row[0]) for row in held})
-    workspaces = {site.workspace_id for site in ctx.sites().values() if not held or site.key in keys}
-    with ctx.database.write() as connection:
-        for workspace in workspaces:
-            note(connection, workspace, None, "data.erased", "one person", events=events, sites=keys)
 
 
 def _key_of(ctx: Context, site_id: int) -> str:

@@ -1,0 +1,105 @@
+"""An erasure writes down what it is about to do, so that one that was cut off is finished, and told of in full.
+
+What it erased cannot be counted once it is gone: the ledger of reception, which knows what every day holds, tells.
+"""
+
+import os
+import time
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from tandem.accounts.store import note
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.collect import store as collect
+from tandem.core.context import Context
+
+FILE = "erasure.unfinished"
+SETTLED_WITHIN_S = 600.0
+Counts = list[tuple[int, date, int]]
+"""Site, day of reception, events."""
+
+
+class Erasure(msgspec.Struct, frozen=True):
+    """Without a key of the person: this file must not outlive them.
+
+    counts   what the person has, before anything is erased
+    state    whether the ledger says yet that these events are no more
+    """
+
+    counts: Counts
+    state: Literal["begun", "balanced"] = "begun"
+
+
+def begin(folder: Path, counts: Sequence[tuple[int, date, int]]) -> None:
+    """Say on disk what is about to be erased."""
+    _write(folder, Erasure(list(counts)))
+
+
+def balance(ctx: Context, counts: Sequence[tuple[int, date, int]]) -> None:
+    """Say in the ledger of reception that these events are no more; without the visitor."""
+    erased = {(site, on, "erased"): events for site, on, events in counts}
+    collect.add_ingestion(ctx.warehouse, erased, f"erased-{clock.now_ms()}")
+    _write(ctx.config.folder, Erasure(list(counts), "balanced"))
+
+
+def end(ctx: Context, counts: Sequence[tuple[int, date, int]]) -> None:
+    """Say in the audit log what was erased, and that nothing is left to do."""
+    sites = {site.id: site for site in ctx.sites().values()}
+    named = {row[0] for row in counts}
+    keys = sorted(sites[number].key if number in sites else f"#{number}" for number in named)
+    workspaces = {site.workspace_id for site in sites.values() if not named or site.id in named}
+    with ctx.database.write() as connection:
+        for workspace in sorted(workspaces):
+            events = sum(row[2] for row in counts)
+            note(connection, workspace, None, "data.erased", "one person", events=events, sites=keys)
+    (ctx.config.folder / FILE).unlink(missing_ok=True)
+
+
+def is_cut_off(folder: Path) -> bool:
+    """Whether an erasure was begun here and not finished."""
+    return (folder / FILE).exists()
+
+
+def finish(ctx: Context) -> None:
+    """Finish an erasure that was cut off: its ledger and its entry in the audit log. What it had not reached yet of
+    the person is still there, and erased when the command is given again.
+
+    The caller holds `ctx.loading`, and everything that came in is loaded.
+    """
+    if not is_cut_off(ctx.config.folder):
+        return
+    erasure = msgspec.json.decode((ctx.config.folder / FILE).read_bytes(), type=Erasure)
+    _wait_until_settled(ctx)
+    if erasure.state == "begun":
+        counts = [(site, on, gone) for site, on, _ in erasure.counts if (gone := _missing(ctx, site, on)) > 0]
+        balance(ctx, counts)
+        erasure = Erasure(counts, "balanced")
+    end(ctx, erasure.counts)
+
+
+def _missing(ctx: Context, site: int, on: date) -> int:
+    """How many events of a day the ledger has and the store has not."""
+    return next((day.balance for day in collect.reception(ctx.warehouse, site, on) if day.on == on), 0)
+
+
+def _wait_until_settled(ctx: Context) -> None:
+    """The engine goes on by itself with a deletion that it was at when it was killed."""
+    asked, until = "select count() from system.mutations where not is_done", time.monotonic() + SETTLED_WITHIN_S
+    while ctx.warehouse.value(asked):
+        if time.monotonic() > until:
+            raise UserError("An erasure that was cut off is still being finished.", "Give the command again later.")
+        time.sleep(0.2)
+
+
+def _write(folder: Path, erasure: Erasure) -> None:
+    draft = (folder / FILE).with_suffix(".draft")
+    with draft.open("wb") as file:
+        file.write(msgspec.json.encode(erasure))
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(folder / FILE)

@@ -22,6 +22,7 @@ from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import error_pages, log, pages
 from tandem.base.config import Config
 from tandem.base.crowd import Crowd
+from tandem.base.data_folder import check_whole
 from tandem.base.database import Database
 from tandem.base.deadline import CLOSES, InTime, answered_in_time
 from tandem.base.errors import UserError
@@ -69,7 +70,11 @@ LONGEST_PATH, LONGEST_QUERY = 2 << 10, 8 << 10
 
 
 def open_context(config: Config) -> Context:
-    """Both stores, brought to their newest form, and the query runner."""
+    """Both stores, brought to their newest form, and the query runner.
+
+    raises   UserError for a data folder that a restore has filled in part, and for stores that do not open
+    """
+    check_whole(config.folder)
     _close_to_others(config.folder)
     warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb, config.query_seconds)
     database = Database(config.records_dsn)

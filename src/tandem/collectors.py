@@ -16,6 +16,7 @@ from granian.server import Server
 from tandem.app import SLICES
 from tandem.base import log
 from tandem.base.config import Config, load
+from tandem.base.data_folder import check_whole
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.sender import Proxies
@@ -41,6 +42,7 @@ def run(config: Config, workers: int, loads: bool) -> None:
             "The event store in this data folder belongs to one process: `tandem serve`.",
             "Run `tandem collect --no-load` beside it, or name a ClickHouse server in TANDEM_EVENTS.",
         )
+    check_whole(config.folder)
     check_port(config.host, config.port)
     Database(config.records_dsn).migrate()
     loader = _started_loader(config) if loads else None

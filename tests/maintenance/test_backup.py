@@ -16,7 +16,9 @@ from tandem.base.errors import UserError
 from tandem.base.spool import framed
 from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.maintenance import archive
-from tests.maintenance.conftest import contents, in_house, serving, tandem, wait_for
+from tests import forked
+from tests.conftest import free_port
+from tests.maintenance.conftest import contents, environment, in_house, serving, tandem, wait_for
 
 SEND = """
 import urllib.request
@@ -239,3 +241,29 @@ def test_a_backup_of_sqlite_is_restored_into_postgresql_and_back(
     assert tandem(there, "backup", str(tmp_path / "second.tar"), TANDEM_RECORDS=postgres).returncode == 0
     assert tandem(again, "restore", str(tmp_path / "second.tar")).returncode == 0
     assert [row for row in contents(again)["sites"] if "after" in row]
+
+
+def test_half_a_restore_is_not_served_and_is_taken_away_by_the_next(backed_up: Path, tmp_path: Path) -> None:
+    """It showed 0 visits as all there were, and acknowledged hits that following the advice would have deleted."""
+    there = tmp_path / "there"
+    cut = forked.begun(["restore", str(backed_up), "--into", str(there)], environment(tmp_path), tmp_path / "cut.log")
+    wait_for(lambda: (there / "records.db").exists(), lambda: cut.poll() is None)
+    cut.kill()
+    cut.wait(10)
+    assert (there / "restore.unfinished").exists()
+    for words in (["serve"], ["collect", "--no-load"], ["site", "list"]):
+        refused = tandem(there, *words, TANDEM_PORT=str(free_port()))
+        assert refused.returncode == 2, words
+        assert "did not finish" in refused.stderr and "tandem restore" in refused.stderr
+    done = tandem(tmp_path, "restore", str(backed_up), "--into", str(there))
+    assert done.returncode == 0, done.stderr
+    assert contents(there)["events"][0] > 4000 and not (there / "restore.unfinished").exists()
+
+
+def test_half_a_restore_that_was_served_since_is_not_thrown_away(backed_up: Path, tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    (there / "spool").mkdir(parents=True)
+    (there / "restore.unfinished").touch()
+    done = tandem(tmp_path, "restore", str(backed_up), "--into", str(there))
+    assert done.returncode == 2 and "hits were received" in done.stderr and "--into FOLDER" in done.stderr
+    assert (there / "spool").exists()

@@ -15,6 +15,7 @@ from tandem.accounts.store import all_sites, note
 from tandem.app import SLICES
 from tandem.base import clock
 from tandem.base.config import Config
+from tandem.base.data_folder import UNFINISHED
 from tandem.base.database import METADATA, Database
 from tandem.base.errors import UserError
 from tandem.base.vault import FILE as KEY
@@ -29,7 +30,6 @@ from tandem.maintenance.unloaded import load_what_came_in
 
 SQL = questions_in(Path(__file__).parent / "sql")
 NEAR = timedelta(minutes=15)
-UNFINISHED = "restore.unfinished"
 
 
 def all_steps() -> list[Step]:
@@ -172,6 +172,12 @@ def _check_empty(config: Config) -> None:
     folder = config.folder
     if control.find(folder) is not None:
         raise UserError(f"Tandem is running on {folder}.", "Restore into an empty folder: --into FOLDER.", status=409)
+    if (folder / UNFINISHED).exists() and (folder / "spool").exists():
+        raise UserError(  # versions before 0.4 served what half a restore had left
+            f"A restore into {folder} did not finish, and hits were received there since.",
+            "Restore into an empty folder: --into FOLDER.",
+        )
+    _cleared(config)
     if folder.exists() and any(folder.iterdir()):
         raise UserError(f"{folder} is not empty.", "Restore into an empty folder: --into FOLDER.")
 

@@ -22,6 +22,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import all_sites, is_set_up
 from tandem.base import clock, vault
 from tandem.base.config import Config
+from tandem.base.data_folder import UNFINISHED
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.spool import sealed
@@ -38,8 +39,8 @@ from tandem.connections.tables import connections
 from tandem.core.context import Context
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
-from tandem.maintenance import control
-from tandem.maintenance.backup import UNFINISHED, all_steps, known_keys
+from tandem.maintenance import control, cut_off
+from tandem.maintenance.backup import all_steps, known_keys
 from tandem.maintenance.control import ProgressReporter
 from tandem.people.tables import identifiers
 from tandem.settings import first_code, provider
@@ -180,7 +181,15 @@ def _data_folder(installation: Installation) -> Iterator[Finding]:
         )
         return
     if (folder / UNFINISHED).exists():
-        yield Finding("data folder", PROBLEM, "A restore did not finish here.", "Empty the folder and restore again.")
+        yield Finding(
+            "data folder",
+            PROBLEM,
+            "A restore did not finish here.",
+            "Give `tandem restore` with the same backup again.",
+        )
+    if cut_off.is_cut_off(folder):
+        cure = "Give the `tandem erase` command again."
+        yield Finding("data folder", PROBLEM, "An erasure was cut off here.", cure)
     open_ones = [p.name for p in (folder, *folder.glob("records.db*"), folder / vault.FILE) if _is_open(p)]
     if open_ones:
         text, cure = f"Others on this machine may read {', '.join(open_ones)}.", f"Run `chmod -R go= {folder}`."

@@ -13,6 +13,7 @@ from tandem.accounts import store, tables
 from tandem.accounts.model import Site, User
 from tandem.accounts.permissions import Role
 from tandem.base.config import Config
+from tandem.base.data_folder import check_whole
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 
@@ -20,6 +21,7 @@ from tandem.base.errors import UserError
 @contextmanager
 def records(config: Config) -> Iterator[Database]:
     """The record store in its newest form; a running server may have it open too."""
+    check_whole(config.folder)
     database = Database(config.records_dsn)
     try:
         database.migrate()

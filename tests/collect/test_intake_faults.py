@@ -5,10 +5,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.exceptions import DatabaseError
 from sqlalchemy import select
@@ -19,7 +21,7 @@ from tandem.base.clock import to_ms
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import health, store
-from tandem.collect.batches import all_aside, forget_aside, next_batch
+from tandem.collect.batches import Judged, all_aside, forget_aside, next_batch
 from tandem.collect.health import Loading
 from tandem.collect.jobs import Loader, Quota
 from tandem.collect.slice import FreshSalts
@@ -337,3 +339,107 @@ def test_what_was_put_back_many_times_keeps_a_short_name(tmp_path: Path) -> None
         name = manifest.stem
         manifest.unlink()
     assert len(name) < 64
+
+
+# ── a clock that ran ahead ──
+
+
+def set_clock(patch: pytest.MonkeyPatch, at: datetime) -> None:
+    patch.setattr(clock, "now", lambda: at)
+    patch.setattr(clock, "now_ms", lambda: to_ms(at))
+
+
+@pytest.fixture
+def ran_ahead(loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., datetime]]:
+    """Loads a hit while the clock is ahead, and leaves a segment of hits with these marks for later."""
+
+    def run(days: int, visitors: int = 1, marks: Iterable[str] = ()) -> datetime:
+        now = clock.now()
+        with monkeypatch.context() as ahead:
+            future = now + days * DAY
+            set_clock(ahead, future)
+            spooled(loader.folder, "1", [told(site.id, 1, future)])
+            assert loader.load_all() == 1
+            spooled(loader.folder, "2", [told(site.id, 2 + n, future, marks=marks) for n in range(visitors)])
+        return now
+
+    yield run
+    loader.warehouse.do("truncate table reception")
+
+
+@pytest.mark.parametrize("days", [3, 800])
+@pytest.mark.parametrize("at_once", [True, False])
+def test_a_clock_that_ran_ahead_puts_its_hits_aside_and_the_others_are_loaded(
+    loader: Loader, site: Site, ran_ahead: Callable[..., datetime], days: int, at_once: bool
+) -> None:
+    now = ran_ahead(days)
+    spooled(loader.folder, "3", [told(site.id, n, now) for n in range(10, 20)])
+    assert loader.load_all(at_once) == 10
+    spooled(loader.folder, "4", [told(site.id, n, now) for n in range(20, 30)])
+    assert loader.load_all(at_once) == 10
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"clock": 1}]
+    assert of_site(loader.warehouse, site.id, now) == {"stored": 20, "wrong_clock": 1}
+    assert facts(loader.warehouse, site.id) == 21
+
+
+def test_hits_in_doubt_wait_alone_until_later_ones_tell_that_the_clock_was_ahead(
+    loader: Loader, site: Site, ran_ahead: Callable[..., datetime]
+) -> None:
+    now = ran_ahead(3, visitors=2)
+    with pytest.raises(UserError, match="If it is right, it was ahead") as failed:
+        loader.load_all()
+    assert loader.doubt is failed.value
+    spooled(loader.folder, "3", [told(site.id, 9, now, marks=["api"]), told(site.id, 9, now, marks=["pixel"])])
+    with pytest.raises(UserError, match="clock of this machine is behind"):
+        loader.load_all(at_once=True)
+    assert facts(loader.warehouse, site.id) == 3, "whose time was our own: they tell nothing, and are loaded"
+    spooled(loader.folder, "4", [told(site.id, 10, now)])
+    assert loader.load_all() == 1
+    assert (loader.doubt, loader.is_stuck) == (None, False)
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"clock": 2}]
+
+
+def test_browsers_that_knew_the_day_better_tell_by_themselves_that_the_clock_was_ahead(
+    loader: Loader, site: Site, ran_ahead: Callable[..., datetime]
+) -> None:
+    ran_ahead(3, visitors=2, marks=["clock"])
+    assert loader.load_all() == 0
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"clock": 2}]
+
+
+def test_browsers_that_know_the_day_better_than_a_clock_behind_keep_hits_waiting(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock.now()
+    spooled(loader.folder, "1", [told(site.id, 1, now)])
+    loader.load_all()
+    spooled(loader.folder, "2", [told(site.id, 2, now)])
+    with monkeypatch.context() as behind:
+        set_clock(behind, now - 3 * DAY)
+        spooled(loader.folder, "3", [told(site.id, n, now - 3 * DAY, marks=["clock"]) for n in (3, 4, 5)])
+        spooled(loader.folder, "4", [told(site.id, 6, now - 3 * DAY)])  # whose clock happens to be as wrong as ours
+        for _ in range(3):
+            with pytest.raises(UserError, match="clock of this machine is behind"):
+                loader.load_all(at_once=True)
+    assert loader.load_all() == 5
+    assert all_aside(loader.folder.parent) == []
+
+
+def test_a_clock_in_another_century_judges_no_hit(loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store has names for the days up to 2149."""
+    now = clock.now()
+    with monkeypatch.context() as ahead:
+        future = now + 80_000 * DAY
+        set_clock(ahead, future)
+        spooled(loader.folder, "1", [told(site.id, 1, future), told(site.id, 2, future)])
+        for _ in range(4):
+            with pytest.raises(UserError, match="shows 2245") as failed:
+                loader.load_all()
+            assert fault_of(failed.value) is Fault.STORE
+    # What an earlier version has judged then is judged anew.
+    (manifest,) = loader.folder.glob("*.batch")
+    manifest.with_suffix(".judged").write_bytes(msgspec.json.encode(Judged(at=to_ms(future), outcomes={}, failures=4)))
+    spooled(loader.folder, "3", [told(site.id, n, now) for n in range(10, 20)])
+    assert loader.load_all() == 10
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"clock": 2}]
+    assert of_site(loader.warehouse, site.id, now) == {"stored": 10, "wrong_clock": 2}

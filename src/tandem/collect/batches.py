@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from tandem.base.spool import framed, records_in, sealed
-from tandem.collect.model.hit import Record
+from tandem.collect.model.hit import LATEST_MS, Record
 
 BATCH_BYTES = 24 << 20
 ASIDE = "aside"
@@ -99,7 +99,9 @@ class Batch:
 
     def _judged_before(self) -> Judged | None:
         with suppress(FileNotFoundError, msgspec.DecodeError):  # torn by a power cut: judged anew
-            return msgspec.json.decode(self._note.read_bytes(), type=Judged)
+            judged = msgspec.json.decode(self._note.read_bytes(), type=Judged)
+            # What was judged on a day that the ledger cannot name is in no store.
+            return judged if judged.at < LATEST_MS else None
         return None
 
     def save(self) -> None:

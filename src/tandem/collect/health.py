@@ -12,7 +12,7 @@ from tandem.accounts.store import all_sites
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.spool import sealed
-from tandem.collect.jobs import spool_folders
+from tandem.collect.jobs import Loaders, spool_folders
 from tandem.core.context import Context
 
 STANDS_STILL_S = 120.0
@@ -53,6 +53,7 @@ def troubles(ctx: Context) -> Iterator[UserError]:
             status=503,
             minutes=round(stuck / 60),
         )
+    yield from [loader.doubt for loader in ctx.state(Loaders).values() if loader.doubt][:1]
     if abs(moved := clock.moved_s()) > CLOCK_MOVED_S:
         yield UserError(
             "The clock of this machine has moved by %(hours)s hours since Tandem started.",

@@ -32,9 +32,10 @@ from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
 from tandem.collect.batches import ASIDE, Batch, Judged, begun, next_batch
 from tandem.collect.model.agents import agent_id
-from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LARGEST_MS, Record, SpoolEvent
+from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LARGEST_MS, LAST_DAY, LATEST_MS, Record, SpoolEvent
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import Rules, load_rules
+from tandem.collect.model.witnesses import Witnesses, is_right_now
 
 MOST_KEPT = 100_000
 SHORT = 400
@@ -81,7 +82,18 @@ _PROPS = FACT_COLUMNS.index("props")
 _TEXTS = tuple(map(FACT_COLUMNS.index, ("name", "host", "path", "query", "referrer")))
 _RECEIVED = FACT_COLUMNS.index("received")
 _FORMER = len(FACT_COLUMNS)  # behind the columns: the id that earlier versions gave the event
-LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name
+
+
+class ClockInDoubt(UserError):
+    """Hits seem to come from a later day: the machine's clock is behind, or it was ahead when they were received."""
+
+    def __init__(self, today: date, newest: date) -> None:
+        super().__init__(
+            "The clock of this machine is behind: it shows %(today)s, but hits were received on %(newest)s.",
+            "Set the clock right; the hits of that day wait until then. If it is right, it was ahead when they were "
+            "received: open a page of the site in a browser, and they are put aside as soon as that hit is loaded.",
+            status=503, today=today, newest=newest,
+        )  # fmt: skip
 
 
 class Identified(NamedTuple):
@@ -178,6 +190,8 @@ class Loader:
         self.went_on: Callable[[], None] = lambda: None
         self.wait_s: Callable[[int], float] = lambda failures: 0.0
         self._waits: dict[str, tuple[int, float]] = {}  # of a batch that failed: how often, and when it is tried again
+        self._doubts: dict[str, ClockInDoubt] = {}  # by batch
+        self._witnesses = Witnesses()
 
     def load_all(self, at_once: bool = False) -> int:
         """Load every sealed segment; returns the number of events stored.
@@ -185,32 +199,51 @@ class Loader:
         at_once   halve a batch that fails on its data at its first failure: somebody waits for the spool to be empty
         raises    what a batch failed on, after all the others are loaded; at once when the store does not work
         """
-        total, failed, first = 0, list[Path](), None
+        total, failed = 0, dict[Path, Exception | None]()
         waiting = begun(self.folder)
-        while manifest := waiting.pop(0) if waiting else next_batch(self.folder, failed):
-            failures, again = self._waits.get(manifest.name, (0, 0.0))
-            if time.monotonic() < again and not at_once:
-                failed.append(manifest)
+        names = {manifest.stem for manifest in waiting}
+        self._doubts = {name: doubt for name, doubt in self._doubts.items() if name in names}
+        while manifest := waiting.pop(0) if waiting else next_batch(self.folder, [*failed]) or self._cleared(failed):
+            if time.monotonic() < self._waits.get(manifest.stem, (0, 0.0))[1] and not at_once:
+                failed[manifest] = None
                 continue
             batch = Batch(manifest, clock.now_ms())
             try:
                 total += self._load_batch(batch, at_once).stored
             except Exception as error:
-                if fault_of(error) is Fault.STORE:
+                if fault_of(error) is Fault.STORE and not isinstance(error, ClockInDoubt):
                     raise
                 if batch.halves:  # it is no batch any more
                     waiting[:0] = batch.halves
                 else:
-                    failed.append(manifest)
-                    self._waits[manifest.name] = failures + 1, time.monotonic() + self.wait_s(failures + 1)
-                    first = first or error
+                    failed[manifest] = error
+                    self._wait(batch.name)
             else:
-                self._waits.pop(manifest.name, None)
+                self._waits.pop(batch.name, None)
+                self._doubts.pop(batch.name, None)
                 batch.finish()
                 self.went_on()
-        if first is not None:
+        if first := next((error for error in failed.values() if error is not None), None):
             raise first
         return total
+
+    def _wait(self, name: str) -> None:
+        failures = self._waits.get(name, (0, 0.0))[0] + 1
+        self._waits[name] = failures, time.monotonic() + self.wait_s(failures)
+
+    def _cleared(self, failed: dict[Path, Exception | None]) -> Path | None:
+        """A batch that waited for the right time, which the hits that were loaded after it have told meanwhile."""
+        for manifest in failed if self._witnesses.say_right else ():
+            if manifest.stem in self._doubts:
+                del failed[manifest]
+                self._waits.pop(manifest.stem, None)
+                return manifest
+        return None
+
+    @property
+    def doubt(self) -> ClockInDoubt | None:
+        """Why hits wait whose day has not come."""
+        return next(iter(self._doubts.values()), None)
 
     @property
     def is_stuck(self) -> bool:
@@ -300,9 +333,10 @@ class Loader:
         is_first = judged.outcomes is None
         outcomes = dict[int, str]() if judged.outcomes is None else judged.outcomes
         if is_first:
+            _must_be_nameable(judged.at)
             judged.aside = dict(_misfits(records, judged.at))
-            if judged.aside:
-                self._must_know_the_time(judged.at)
+            if judged.aside or self._doubts:
+                self._must_know_the_time(name, records, judged.at)
             self.quota.forget()
         placed = _by_site(_placed(records), sites, judged.aside)
         batches = [
@@ -315,18 +349,25 @@ class Loader:
             self.quota.keep()
         return batches
 
-    def _must_know_the_time(self, now: int) -> None:
-        """Hits seem to come from another day: it must not be this machine whose clock has fallen behind.
+    def _must_know_the_time(self, name: str, records: Sequence[Record], now: int) -> None:
+        """Hits that seem to come from a later day are put aside only if the clock was ahead then, and is right now.
 
-        raises   UserError when the ledger holds days that have not come yet
+        A spool keeps the order in which hits came: those behind the last of a later day tell of the clock as it is now.
+
+        raises   ClockInDoubt when the ledger knows that later day too, and no browser's clock has told which is right
         """
-        newest = store.newest_ingestion(self.warehouse)
-        if newest is not None and newest > _day(now + DAY_MS):
-            raise UserError(
-                "The clock of this machine is behind: it shows %(today)s, but hits were received on %(newest)s.",
-                "Set the clock right; what was received waits until then.",
-                status=503, today=_day(now), newest=newest,
-            )  # fmt: skip
+        latest = now + DAY_MS
+        last = max((nth for nth, record in enumerate(records) if record.received > latest), default=-1)
+        if last >= 0 and name not in self._doubts:
+            self._witnesses = Witnesses()
+        self._witnesses.hear(one for one in records[last + 1 :] if abs(one.received - now) <= DAY_MS)
+        newest = store.newest_ingestion(self.warehouse) if last >= 0 else None
+        if newest is None or newest <= _day(latest):
+            return
+        then = Witnesses(record for record in records if record.received > latest)
+        if not is_right_now(then, self._witnesses):
+            self._doubts[name] = ClockInDoubt(_day(now), newest)
+            raise self._doubts[name]
 
     # ── a batch that fails on its data ──
 
@@ -643,6 +684,18 @@ def _by_site(placed: Sequence[Placed], sites: dict[int, Site], aside: dict[int, 
         if one.events and one.record.site in sites:
             groups.setdefault(one.record.site, []).append(one)
     return groups
+
+
+def _must_be_nameable(now: int) -> None:
+    """The store has a name for today; hits that are judged by a wrong clock would be put aside for nothing.
+
+    raises   UserError when it has none
+    """
+    if now + DAY_MS >= LATEST_MS:
+        raise UserError(
+            "The clock of this machine shows %(today)s.", "Set the clock right; what was received waits until then.",
+            status=503, today=_day(now),
+        )  # fmt: skip
 
 
 def _misfits(records: Sequence[Record], now: int) -> Iterator[tuple[int, str]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.base import clock, log
+from tandem.base.errors import UserError
 from tandem.base.jobs import LONGEST_WAIT_S, Job
 from tandem.base.spool import Spool
 from tandem.base.warehouse import Fault, fault_of
@@ -13,7 +14,7 @@ from tandem.collect import start, store
 from tandem.collect.health import Loading
 from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Salts
-from tandem.collect.jobs import Loader, Loaders, spool_folders
+from tandem.collect.jobs import ClockInDoubt, Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.rebuild import rebuild_where_needed, recounted
@@ -104,10 +105,15 @@ def load_spools(ctx: Context, at_once: bool = False) -> int:
             except Exception as error:  # noqa: BLE001 - one collector's spool does not hold up the others'
                 first = first or error
     if first is not None or not any(loader.is_stuck for loader in loaders.values()):
-        loading.problem = "" if first is None else fault_of(first).value
+        loading.problem = "" if first is None else _problem(first)
     if first is not None:
         raise first
     return total
+
+
+def _problem(error: Exception) -> str:
+    """What keeps hits from being loaded, for people."""
+    return error.what if isinstance(error, UserError) else fault_of(error).value
 
 
 def _load(ctx: Context) -> None:
@@ -115,7 +121,7 @@ def _load(ctx: Context) -> None:
     try:
         load_spools(ctx)
     except Exception as error:
-        if fault_of(error) is Fault.STORE:
+        if fault_of(error) is Fault.STORE and not isinstance(error, ClockInDoubt):
             raise
         _log.warning("collect.batch_waits", why=log.without_values(str(error)))
 

@@ -381,7 +381,12 @@ def _clock(installation: Installation) -> Iterator[Finding]:
         if last is not None and last > today + timedelta(days=1):
             wrong.append(f"hits were received on {last}")
     if wrong:
-        cure = "Set the clock of the machine (and of each collector) right; hits dated wrongly by a day are put aside."
+        cure = (
+            "Set the clock of the machine (and of each collector) right, if it is not. Hits that were loaded while it "
+            "was ahead keep their day; those that were not are put aside once browsers tell that it is right again. "
+            f"Where no browser does, move their segments out of {installation.settings.folder / 'spool'} and start "
+            "Tandem again."
+        )
         yield Finding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
     else:
         yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")

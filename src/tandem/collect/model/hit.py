@@ -26,6 +26,8 @@ LARGEST_AMOUNT = 1e12
 """A thousand billion: more in one order, and sums leave the decimals that the store keeps money in."""
 LARGEST_VALUE = 1e15
 EARLIEST_MS = 946_684_800_000  # 2000; nothing was counted before
+LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name, in 2149
+LATEST_MS = LAST_DAY * DAY_MS
 LARGEST_MS = 1 << 43  # the year 2248; whatever a sender says beyond it is no time
 SERVERS = 1 << 63
 """The bit that parts ids of the server's interface from those of browsers: a stranger's are never the shop's."""

@@ -24,6 +24,7 @@ from tandem.core.context import Context
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tests.ads.conftest import Bring, cost_by, table
+from tests.clocks import set_ahead
 
 OCTOBER = """
 2026-10-01 brand 100 10 5.00
@@ -339,3 +340,17 @@ def test_problems_that_were_stored_by_their_code_alone_keep_their_words(ctx: Con
     assert held.state == "refused" and held.problems[0].code == "no_rate"
     (problem,) = store.import_of(ctx.database, site, held.id).problems
     assert problem.what == "The file holds no rows with a day." and problem.cure
+
+
+def test_a_clock_that_ran_ahead_does_not_freeze_which_report_counts(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        first = bring(table(OCTOBER))
+    second = bring(table(RESTATED))
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("4.5"), "2026-10-02": Decimal(6), "2026-10-03": Decimal(1)}
+    store.undo(ctx, site, first)
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal("4.5"), "2026-10-03": Decimal(1)}
+    store.undo(ctx, site, second)
+    assert cost_by(ctx, site) == {}

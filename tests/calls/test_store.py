@@ -26,6 +26,7 @@ from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
+from tests.clocks import set_ahead
 
 OWN = "+48225550000"
 POOL = [f"+4822555010{n}" for n in range(4)]
@@ -336,3 +337,19 @@ def test_a_pool_is_renamed_and_priced(shop: Shop) -> None:
     ]
     with pytest.raises(UserError):
         store.change_pool(shop.ctx, shop.site, pool, name="  ")
+
+
+def test_a_clock_that_ran_ahead_freezes_no_call_and_no_credit(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    ctx, site = shop.ctx, shop.site
+    for number in store.numbers_of(ctx, site)[1:]:
+        store.switch_number(ctx, site, number.id, is_on=False)
+    line = shop.ask(1, NOON)
+    assert shop.ask(2, NOON + timedelta(minutes=10)) == line
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        shop.call("c1", NOON + timedelta(minutes=13), line)
+    assert shop.credits()[0][0] == 2
+    shop.ask(1, NOON + timedelta(minutes=12, seconds=50), "tap")
+    shop.call("c1", NOON + timedelta(minutes=13), line, outcome=Outcome.ANSWERED, talk_s=90)
+    assert ctx.warehouse.ask("select outcome, talk_s from calls_heard").rows == [("answered", 90)]
+    assert shop.credits()[0][0] == 1

@@ -28,6 +28,7 @@ from tandem.collect.slice import FreshSalts
 from tandem.collect.store import visits
 from tandem.collect.tables import salts
 from tandem.core.context import Context
+from tests.clocks import set_clock
 from tests.collect.conftest import DAY, NOON, Load, ledger, told
 from tests.collect.test_loader import facts, spooled
 
@@ -342,11 +343,6 @@ def test_what_was_put_back_many_times_keeps_a_short_name(tmp_path: Path) -> None
 
 
 # ── a clock that ran ahead ──
-
-
-def set_clock(patch: pytest.MonkeyPatch, at: datetime) -> None:
-    patch.setattr(clock, "now", lambda: at)
-    patch.setattr(clock, "now_ms", lambda: to_ms(at))
 
 
 @pytest.fixture

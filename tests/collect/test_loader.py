@@ -1,7 +1,6 @@
 """The loader: each event counts once, whatever is copied, torn, late, retried or killed."""
 
 import shutil
-import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.base.clock import to_ms
 from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse
@@ -391,14 +391,14 @@ def test_values_no_browser_sends_do_not_stop_the_loader(load: Load, site: Site, 
 def test_a_clock_that_ran_ahead_does_not_freeze_visits(
     load: Load, site: Site, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = time.time_ns
+    real = clock.now_ns
     with monkeypatch.context() as ahead:
-        ahead.setattr("tandem.collect.store.visits.time.time_ns", lambda: real() + 3600 * 10**9)
+        ahead.setattr(clock, "now_ns", lambda: real() + 3600 * 10**9)
         load(told(site.id, 7, NOON))
     load(told(site.id, 7, NOON + timedelta(minutes=1)))
     assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 2
     with monkeypatch.context() as behind:
-        behind.setattr("tandem.collect.store.visits.time.time_ns", lambda: real() - 3600 * 10**9)
+        behind.setattr(clock, "now_ns", lambda: real() - 3600 * 10**9)
         load(told(site.id, 7, NOON + timedelta(minutes=2)))
         assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 3
         store.derive_all(warehouse, site, 0, 2**64 - 1, [])

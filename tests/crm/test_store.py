@@ -20,6 +20,7 @@ from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
+from tests.clocks import set_ahead
 
 AT = datetime(2026, 10, 5, 9, tzinfo=UTC)
 MEANS = {"new": "open", "talk": "qualified", "paid": "won", "no": "lost"}
@@ -225,3 +226,16 @@ def test_a_form_with_ones_phone_and_anothers_mail_joins_not_the_two(ctx: Context
             Identifier(Kind.EMAIL, "bo@post.example")]  # fmt: skip
     anna, mail, other, phone, bo = (people.person_of(ctx, site, people.key_of(ctx, site, end)) for end in ends)
     assert anna == mail == other != phone == bo
+
+
+def test_a_clock_that_ran_ahead_does_not_freeze_where_a_deal_came_from(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        store.record(ctx, site, 1, [fact(client=f"{7:016x}")])
+    assert deals(ctx, "channel, ref")[0]["channel"] == "Unassigned"
+    visit(ctx, site, 7, 1, "Paid Search")
+    for _ in range(2):
+        store.derive(ctx, site, [int(row[0]) for row in ctx.warehouse.ask("select deal from deal_rows").rows])
+    assert deals(ctx, "channel, ref")[0]["channel"] == "Paid Search"

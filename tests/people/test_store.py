@@ -9,12 +9,14 @@ from sqlalchemy import text
 
 from tandem import collectors
 from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
 from tandem.people import store
 from tandem.people.jobs import StitchedWhole, stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.store import persons as persons_store
+from tests.clocks import set_ahead
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 ANNA, BO = "+48600100200", "+48600100300"
@@ -273,3 +275,26 @@ def test_a_loader_that_stands_alone_concludes_from_what_it_loads(
         collectors.load_once(loader)
         assert persons(ctx, site)[7] == 3, round
         assert persons_store.fresh_of(loader).take(site).size == 0, "what was concluded on is not kept"
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_a_clock_that_ran_ahead_does_not_freeze_who_is_who(
+    ctx: Context, site: Site, is_whole: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stitch_where_needed(ctx)
+    began = clock.now()
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA), "calls", "c1")])
+        store.stitch_all(ctx, site) if is_whole else store.stitch_new(ctx, site)
+    assert mapped(ctx.warehouse, site, 7, 3) == [3, 3]
+    node = store.key_of(ctx, site, phone(ANNA))
+    store.decide(ctx, site, "apart", (7, "visitor"), (node, "phone"), None)
+    assert mapped(ctx.warehouse, site, 7, 3) == [7, 3]
+    assert persons(ctx, site)[7] == 7
+    moved = ctx.warehouse.ask("select at from person_moves where site = {site:UInt32}", {"site": site.id}).rows
+    assert all(at.replace(tzinfo=UTC) < began + timedelta(days=1) for (at,) in moved), "history tells when it was"
+    store.record(ctx, site, [link(visitor(8), phone(BO))])
+    store.stitch_all(ctx, site)
+    assert mapped(ctx.warehouse, site, 7, 3) == [7, 3]
+    assert ctx.warehouse.value("select count() from person_news_rows") == 0, "the large map has been read"

@@ -28,6 +28,20 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def now_ns() -> int:
+    """This moment in nanoseconds since 1970."""
+    return time.time_ns()
+
+
+def version_after(held: int, at: int, step: int = 1) -> int:
+    """The version of a row that replaces others: this moment (`at`, in the unit of the versions), as the newest counts.
+
+    More than what is `held` already, should a clock that ran ahead have written that: it would stay in force until that
+    day had come.
+    """
+    return max(at, held + step)
+
+
 def from_ms(ms: int) -> datetime:
     """Milliseconds since 1970 as a moment in UTC; a float of seconds holds them exactly enough until the year 2200."""
     return datetime.fromtimestamp(ms / 1000, UTC)

@@ -21,7 +21,7 @@ def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) ->
     known = dict(zip(answer.names, answer.rows[0], strict=True))
     if tag and tag not in (*TAGS, known["tag"]):
         raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))
-    known |= {"tag": tag, "version": max(clock.now_ms(), int(known["version"]) + 1)}
+    known |= {"tag": tag, "version": clock.version_after(int(known["version"]), clock.now_ms())}
     with ctx.database.write() as c:
         note(c, site.workspace_id, by, "calls.tagged", f"{call:016x}", tag=tag)
     ctx.warehouse.insert("call_rows", {name: [value] for name, value in known.items()})

@@ -231,7 +231,8 @@ def _derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
     for deal in told:
         origin = _origin(deal, visits.get(deal["deal"], {}), channels)
         if not deal["is_held"] or tuple(deal["held"]) != origin:
-            rows.append((site.id, deal["deal"], deal["node"], clock.now_ms(), *origin))
+            version = clock.version_after(int(deal["version"]), clock.now_ms())
+            rows.append((site.id, deal["deal"], deal["node"], version, *origin))
     if rows:
         ctx.warehouse.insert("deal_origins", _columns(("site", "deal", "node", "version", *ORIGIN), rows))
     return len(rows)

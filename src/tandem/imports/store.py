@@ -1,12 +1,11 @@
 """The life of an import in the record store: read, staged, confirmed, taken back. Slices say what its rows are."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import RowMapping, Table, insert, select, update
+from sqlalchemy import RowMapping, Table, func, insert, select, update
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
@@ -132,8 +131,10 @@ class Imports(Generic[I]):
         raises   UserError (409) when it is not staged
         """
         t = self.table
-        values = {"state": self.counting[0], "place": time.time_ns(), "confirmed_at": clock.now(), **facts}
+        values = {"state": self.counting[0], "confirmed_at": clock.now(), **facts}
         with db.write() as c:
+            last = c.execute(select(func.max(t.c.place)).where(t.c.site_id == site.id)).scalar()
+            values["place"] = clock.version_after(last or 0, clock.now_ns())
             if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values)).rowcount:
                 raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
             self._audit(c, site, by, "imported", import_)

@@ -20,7 +20,7 @@ def stitch_where_needed(ctx: Context) -> int:
     moved = 0
     for site in ctx.sites().values():
         # At the start everything: what was noted just before a crash waits in no memory.
-        is_whole = site.id not in wholes or clock.now() - wholes[site.id] > WHOLE_EVERY
+        is_whole = site.id not in wholes or abs(clock.now() - wholes[site.id]) > WHOLE_EVERY
         if is_whole:
             found, wholes[site.id] = store.stitch_all(ctx, site), clock.now()
         else:

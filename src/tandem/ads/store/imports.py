@@ -1,7 +1,6 @@
 """Imports of reports, and which of them counts on which day."""
 
 import threading
-import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -160,7 +159,8 @@ def settle(ctx: Context, site: Site, import_: Import) -> Import:
     with _settling:
         days = {(day.account, day.on): day for day in days_of(ctx.database, import_)}
         standing = _standing(ctx.database, site, import_.system, days)
-        version, rows = time.time_ns(), []
+        newest = ctx.warehouse.value(SQL["newest_choice"], site=site.id, system=import_.system)
+        version, rows = clock.version_after(int(newest), clock.now_ns()), []
         for account, on in days:
             won = winner(load for _, _, load in standing.get((account, on), []))
             begins, ends = moment_on(on, site), moment_on(on + timedelta(days=1), site)

@@ -32,7 +32,8 @@ def put(ctx: Context, site: Site, facts: Iterable[CallFact], region: str = "") -
         return []
     known = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
     callers = _callers(ctx, site, (fact for call_facts in by_call.values() for fact in call_facts), region)
-    version, rows = clock.now_ms(), []
+    newest = max((version for _, _, version in known.values()), default=0)
+    version, rows = clock.version_after(newest, clock.now_ms()), []
     for key, call_facts in by_call.items():
         before = known.get(key)
         line = next((phone_of(f.line, region) or f.line[:20] for f in call_facts if f.line), "")
@@ -87,7 +88,8 @@ def call_key(site: Site, fact: CallFact) -> int:
     return hash_of(f"{site.id}:{fact.system}:{fact.ref}")
 
 
-def _known(ctx: Context, site: Site, keys: Sequence[int]) -> dict[int, tuple[CallFact, int]]:
+def _known(ctx: Context, site: Site, keys: Sequence[int]) -> dict[int, tuple[CallFact, int, int]]:
+    """What was told of these calls, the caller's key and the version, by call."""
     answer = ctx.warehouse.ask(SQL["known_calls"], {"site": site.id, "calls": list(keys)})
     found = {}
     for row in answer.rows:
@@ -96,7 +98,7 @@ def _known(ctx: Context, site: Site, keys: Sequence[int]) -> dict[int, tuple[Cal
             at=told["at"].replace(tzinfo=UTC),
             **{n: told[n] for n in CallFact.__struct_fields__ if n in told and n not in ("at", "caller")},
         )
-        found[int(told["call"])] = (fact, int(told["caller"]))
+        found[int(told["call"])] = (fact, int(told["caller"]), int(told["version"]))
     return found
 
 

@@ -151,8 +151,9 @@ def _write_credits(ctx: Context, site: Site, rows: list[tuple[Any, ...]], calls:
     named = {row[0] for row in rows}
     rows = rows + [(call, 0, 0, 0, 0.0, "", "", "", "", "", "", "", "") for call in calls if call not in named]
     columns = dict(zip(CREDIT_COLUMNS, map(list, zip(*rows, strict=True)), strict=True))
-    size = len(rows)
-    ctx.warehouse.insert("call_credit_rows", {"site": [site.id] * size, "version": [clock.now_ms()] * size, **columns})
+    size, newest = len(rows), ctx.warehouse.value(SQL["newest_credit"], site=site.id, calls=list(calls))
+    version = clock.version_after(int(newest), clock.now_ms())
+    ctx.warehouse.insert("call_credit_rows", {"site": [site.id] * size, "version": [version] * size, **columns})
 
 
 def _evidence(call: Heard, credits: Sequence[Credit], known: Mapping[int, set[str]]) -> list[people.KeyLink]:

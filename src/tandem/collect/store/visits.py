@@ -1,6 +1,5 @@
 """Visits, derived from facts."""
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.base.warehouse import Warehouse, in_utc
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.goal import Goal
@@ -37,7 +37,7 @@ def mark_stale(
 
     chains   when the chain began that is under way at `since`, where it began before
     """
-    batch, visitors, chains = time.time_ns(), list(since), chains or {}
+    batch, visitors, chains = clock.now_ns(), list(since), chains or {}
     columns: dict[str, list[Any]] = {
         "batch": [batch] * len(visitors),
         "visitor": visitors,
@@ -94,8 +94,7 @@ def _read_together(visitors: Iterable[int], sizes: Mapping[int, int]) -> Iterato
 
 
 def _version_after(newest: int) -> int:
-    """The moment in nanoseconds; more than the newest version, should a clock that ran ahead have written that."""
-    return max(time.time_ns(), newest + 2)  # a visit's row has the odd one, its removal the even one
+    return clock.version_after(newest, clock.now_ns(), 2)  # a visit's row has the odd one, its removal the even one
 
 
 class VisitsNear(NamedTuple):
@@ -156,7 +155,7 @@ def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: S
 
 
 def _derive_part(warehouse: Warehouse, site: Site, first: int, last: int, goals: Sequence[Goal]) -> None:
-    batch = time.time_ns()
+    batch = clock.now_ns()
     warehouse.do(SQL["mark_all_stale"], {"batch": batch, "site": site.id, "first": first, "last": last})
     newest = warehouse.value(SQL["newest_version"], site=site.id, first=first, last=last)
     _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals, _version_after(int(newest)))

@@ -72,7 +72,8 @@ def restitch(ctx: Context, site: Site, nodes: Array) -> int:
         outside = answer.node[~inside]
         outside = outside[_among(np.sort(answer.person[inside]), answer.person[~inside])]
         if not outside.size:
-            return _conclude(ctx.warehouse, site, _part(answer, inside), companions)
+            newest = int(companions["version"].max(initial=0))
+            return _conclude(ctx.warehouse, site, _part(answer, inside), companions, newest)
         nodes = _union(nodes, outside)
     return stitch_all(ctx, site)
 
@@ -103,28 +104,34 @@ def stitch_all(ctx: Context, site: Site) -> int:
     found = ctx.warehouse.arrays(SQL["all_links"], LINK_COLUMNS, asked, max_execution_time=0)
     answer = stitch(links_in(found), decisions_by_kind(ctx.database, site))
     known = ctx.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
-    return _conclude(ctx.warehouse, site, answer, known, is_whole=True)
+    newest = int(ctx.warehouse.value(SQL["newest_person"], site=site.id))
+    return _conclude(ctx.warehouse, site, answer, known, newest, is_whole=True)
 
 
 def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:
-    """The identifiers that were concluded to be of the same persons as these, with those conclusions."""
+    """The identifiers that were concluded to be of the same persons as these, with those conclusions and versions."""
     asked = {"site": site.id, "nodes": nodes}
-    told = warehouse.arrays(SQL["companions"], (*CONCLUDED, "version"), asked, **SPARSE)
+    columns = (*CONCLUDED, "version")
+    told = warehouse.arrays(SQL["companions"], columns, asked, **SPARSE)
     order = np.lexsort((told["version"], told["node"]))
     node = told["node"][order]
     newest = order[np.append(node[1:] != node[:-1], True)[: node.size]]
-    return {name: told[name][newest] for name in CONCLUDED}
+    return {name: told[name][newest] for name in columns}
 
 
 def _conclude(
-    warehouse: Warehouse, site: Site, answer: Stitched, known: dict[str, Array], is_whole: bool = False
+    warehouse: Warehouse, site: Site, answer: Stitched, known: dict[str, Array], newest: int, is_whole: bool = False
 ) -> int:
-    """Write down what differs from what was concluded before, with its history; returns how many moved."""
+    """Write down what differs from what was concluded before, with its history; returns how many moved.
+
+    newest   the newest version of what was concluded before
+    """
     is_known, whose, is_shared = _aligned(known, answer)
     gone = known["node"][~_among(answer.node, known["node"])]
     moved = is_known & (whose != answer.person)
     changed = moved | ~is_known | (is_shared != answer.is_shared)
-    version = clock.now_ms()
+    now = clock.now_ms()
+    version = clock.version_after(newest, now)
     kinds = np.array(KINDS, object)
     nodes = np.concatenate([answer.node[changed], gone])
     rows = {
@@ -142,7 +149,7 @@ def _conclude(
     count = int(moved.sum())
     _write(warehouse, "person_moves", count, {
         "site": np.full(count, site.id, np.uint32), "node": answer.node[moved],
-        "kind": kinds[answer.kind[moved]], "at": [version] * count, "was": whose[moved], "now": answer.person[moved],
+        "kind": kinds[answer.kind[moved]], "at": [now] * count, "was": whose[moved], "now": answer.person[moved],
     })  # fmt: skip
     if nodes.size:
         reload_maps(warehouse, is_whole)
@@ -183,7 +190,7 @@ def reload_maps(warehouse: Warehouse, is_whole: bool = False) -> None:
     """Let the engine read the small map of persons again, on every node; when `is_whole`, the large one too."""
     on = f" on cluster '{warehouse.cluster}'" if warehouse.cluster else ""
     if is_whole or warehouse.value(SQL["count_news"]) > MOST_NEWS:
-        before = clock.now_ms()
+        before = max(clock.now_ms(), int(warehouse.value(SQL["newest_news"])))
         warehouse.do(f"system reload dictionary{on} person_map")
         warehouse.do(SQL["forget_news"], {"version": before}, mutations_sync=2)
     warehouse.do(f"system reload dictionary{on} person_news")

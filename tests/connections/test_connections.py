@@ -24,6 +24,7 @@ from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled, System
 from tandem.connections.routes import hook
 from tandem.core.context import Context
+from tests.clocks import set_ahead
 
 PHONE = "+48600100200"
 
@@ -284,6 +285,48 @@ def test_a_poll_that_fails_keeps_its_place_and_waits_longer_each_time(world: Wor
     world.trouble = None
     assert poll_due(world.ctx) == 2
     assert store.connection(world.ctx, held.id).problem == ""
+
+
+@pytest.mark.parametrize("is_failing", [False, True])
+def test_a_clock_that_ran_ahead_postpones_no_poll(
+    world: World, is_failing: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = world.connected()
+    world.pages = [Polled(cursor={"page": 1}, rows=2), Polled(cursor={"page": 2}, rows=1)]
+    world.trouble = SourceError("Exchange", "is closed") if is_failing else None
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        poll_due(world.ctx)
+        assert store.due(world.ctx) == []
+    world.trouble = None
+    assert poll_due(world.ctx) > 0
+    assert store.connection(world.ctx, held.id).next_at < clock.now() + timedelta(seconds=301)
+    assert poll_due(world.ctx) == 0
+
+
+def test_a_connection_that_is_asked_seldom_or_never_waits_its_own_time(world: World) -> None:
+    held = world.connected()
+    for change, waits in (({"poll_every_s": 6 * 3600.0}, 5.9), ({"poll": None}, 23.9)):
+        world.ctx.systems = {("calls", "exchange"): msgspec.structs.replace(world.system, **change)}
+        store.mark_polled(world.ctx, held, clock.now() + timedelta(hours=waits))
+        assert store.due(world.ctx) == []
+        store.mark_polled(world.ctx, held, clock.now() + timedelta(hours=waits + 1))
+        assert [one.id for one in store.due(world.ctx)] == [held.id]
+
+
+def test_a_clock_that_ran_ahead_postpones_no_delivery(
+    world: World, ingest: TestClient[Litestar], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ahead by more than a week it would be given up, though it has just come."""
+    held = world.connected()
+    sent(ingest, world, held, "c1")
+    world.trouble = SourceError("Exchange", "is closed")
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        work_on_inbox(world.ctx)
+    world.trouble = None
+    assert work_on_inbox(world.ctx) == 1
+    assert world.handled == ["c1"]
 
 
 def test_a_fault_of_ours_stops_no_other_connection(world: World) -> None:

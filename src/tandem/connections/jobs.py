@@ -9,7 +9,6 @@ from tandem.connections import store
 from tandem.connections.model import Connection, Delivery, System
 from tandem.core.context import Context
 
-LONGEST_WAIT = timedelta(hours=1)
 _log = log.get("connections")
 
 
@@ -53,7 +52,7 @@ def _poll(ctx: Context, connection: Connection) -> int:
     site, system = _site(ctx, connection), _system(ctx, connection)
     now = clock.now()
     if site is None or system is None or system.poll is None:
-        store.mark_polled(ctx, connection, now + timedelta(days=1), problem=connection.problem)
+        store.mark_polled(ctx, connection, now + store.NO_POLL_WAIT, problem=connection.problem)
         return 0
     try:
         polled = system.poll(ctx, site, connection)
@@ -77,7 +76,7 @@ def _poll(ctx: Context, connection: Connection) -> int:
 
 
 def _postpone(ctx: Context, connection: Connection, system: System, why: str) -> None:
-    wait = min(LONGEST_WAIT, timedelta(seconds=system.poll_every_s * 2 ** min(connection.failures, 8)))
+    wait = min(store.LONGEST_WAIT, timedelta(seconds=system.poll_every_s * 2 ** min(connection.failures, 8)))
     store.mark_polled(ctx, connection, clock.now() + wait, problem=why)
     _log.warning(
         "connections.poll_failed", system=connection.system, connection=connection.id, failures=connection.failures + 1

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
@@ -21,6 +21,9 @@ from tandem.connections.tables import inbox, skipped_records
 from tandem.core.context import Context
 
 LONGEST_WAIT = timedelta(hours=1)
+"""How long a delivery or a poll that failed waits at most."""
+NO_POLL_WAIT = timedelta(days=1)
+"""How long a connection that cannot be polled is left alone."""
 GIVEN_UP_AFTER = timedelta(days=7)
 MOST_SKIPPED, SHOWN_SKIPPED = 1_000, 5
 """Skipped records that are kept of a connection, and those of them that are shown."""
@@ -137,10 +140,23 @@ def connections_of(ctx: Context, site: Site | None = None, area: str = "") -> li
 
 
 def due(ctx: Context) -> list[Connection]:
-    """The connections whose time to be polled has come, the longest waiting first."""
-    query = select(t).where(t.c.is_on, t.c.next_at <= clock.now()).order_by(t.c.next_at)
+    """The connections whose time to be polled has come, the longest waiting first.
+
+    One whose time lies farther ahead than it ever waits was polled by a clock that ran ahead: it is due too.
+    """
+    now = clock.now()
+    is_due = or_(t.c.next_at <= now, t.c.next_at > now + LONGEST_WAIT)
     with ctx.database.read() as c:
-        return [_connection(ctx, row) for row in c.execute(query)]
+        rows = c.execute(select(t).where(t.c.is_on, is_due).order_by(t.c.next_at)).all()
+    return [_connection(ctx, row) for row in rows if not now < row.next_at <= now + _longest_wait(ctx, row)]
+
+
+def _longest_wait(ctx: Context, row: Any) -> timedelta:
+    """How long a connection waits at most for its next poll."""
+    system = systems_of(ctx).get((row.area, row.system))
+    if system is None or system.poll is None:
+        return NO_POLL_WAIT
+    return max(LONGEST_WAIT, timedelta(seconds=system.poll_every_s))
 
 
 def mark_polled(
@@ -200,10 +216,14 @@ def keep_delivery(ctx: Context, connection: Connection, key: str, incoming: Inco
 
 
 def deliveries_waiting(ctx: Context, most: int = 200) -> list[Delivery]:
-    """Deliveries whose turn has come, in the order in which they came."""
-    query = (
-        select(inbox).where(inbox.c.done_at.is_(None), inbox.c.next_at <= clock.now()).order_by(inbox.c.id).limit(most)
-    )
+    """Deliveries whose turn has come, in the order in which they came.
+
+    A young one whose turn lies farther ahead than it ever waits was postponed by a clock that ran ahead.
+    """
+    now = clock.now()
+    is_misdated = (inbox.c.next_at > now + LONGEST_WAIT) & (inbox.c.received_at > now - GIVEN_UP_AFTER)
+    is_due = or_(inbox.c.next_at <= now, is_misdated)
+    query = select(inbox).where(inbox.c.done_at.is_(None), is_due).order_by(inbox.c.id).limit(most)
     with ctx.database.read() as c:
         rows = c.execute(query).all()
     return [_delivery(ctx, row) for row in rows]

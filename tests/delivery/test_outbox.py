@@ -20,6 +20,7 @@ from tandem.delivery import smtp, store
 from tandem.delivery.jobs import send_due
 from tandem.delivery.model import Message, wait_after
 from tandem.delivery.tables import outbox
+from tests.clocks import set_ahead
 
 LETTER = Message(
     to="ola@fern.example", subject="Żółta łódź — письмо", text="Zażółć gęślą jaźń: https://t.example/link/SECRET"
@@ -107,6 +108,15 @@ def test_no_answer_is_waited_out_with_growing_waits_until_it_is_too_late(
     assert waits[:5] == [timedelta(seconds=s) for s in (15, 30, 60, 120, 240)]
     assert now[0] - began < 2 * HOUR and rows(ctx)[0].sealed == ""
     assert wait_after(50) == timedelta(hours=2)
+
+
+def test_a_clock_that_ran_ahead_postpones_no_message(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    person = reached(ctx, {})
+    with monkeypatch.context() as ahead:
+        set_ahead(ahead)
+        store.put(ctx, person, "reset", LETTER, HOUR)
+    assert [one.message.subject for one in store.take_due(ctx)] == [LETTER.subject]
+    assert store.take_due(ctx) == [], "it is being sent"
 
 
 def test_a_server_without_encryption_or_with_a_strange_certificate_gets_nothing(

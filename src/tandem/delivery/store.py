@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, or_, select, update
 
 from tandem.accounts.model import User
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.delivery.model import EMAIL, KINDS, MOST_TRIES, Message, State, Waiting, wait_after
+from tandem.delivery.model import EMAIL, KINDS, LONGEST_WAIT, MOST_TRIES, Message, State, Waiting, wait_after
 from tandem.delivery.tables import outbox as t
 from tandem.delivery.tables import preferences
 
@@ -40,9 +40,13 @@ def put(ctx: Context, user: User | None, kind: str, message: Message, holds: tim
 
 
 def take_due(ctx: Context, most: int = 5) -> list[Waiting]:
-    """Messages whose turn has come, taken so that no other server sends them meanwhile."""
+    """Messages whose turn has come, taken so that no other server sends them meanwhile.
+
+    One whose turn lies farther ahead than any waits was dated by a clock that ran ahead: it is sent too.
+    """
     now, taken = clock.now(), []
-    due = select(t).where(t.c.sent_at.is_(None), t.c.dead_at.is_(None), t.c.next_at <= now).order_by(t.c.id).limit(most)
+    is_due = or_(t.c.next_at <= now, t.c.next_at > now + LONGEST_WAIT)
+    due = select(t).where(t.c.sent_at.is_(None), t.c.dead_at.is_(None), is_due).order_by(t.c.id).limit(most)
     with ctx.database.read() as c:
         rows = c.execute(due).all()
     for row in rows:

@@ -4,10 +4,11 @@ import io
 import json
 import zipfile
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -23,6 +24,7 @@ from tandem.connections.http import Http
 from tandem.core.context import Context
 from tandem.imports import stretch
 from tests.ads.conftest import cost_by
+from tests.clocks import set_clock
 from tests.connections.stub import Asked, Reply, outside
 
 FIRST, LAST = date(2026, 10, 1), date(2026, 10, 2)
@@ -35,7 +37,9 @@ def reply(body: Any, status: int = 200, **headers: str) -> Reply:
     return Reply(status, text, (("Content-Type", "application/json"), *headers.items()))
 
 
-def asked_of(api: Api, answer: Answer, **settings: str) -> tuple[list[AdDay], list[Asked], list[float]]:
+def asked_of(
+    api: Api, answer: Answer, zone: tzinfo = UTC, **settings: str
+) -> tuple[list[AdDay], list[Asked], list[float]]:
     """The rows of two days, what was asked for them, and the waits."""
     waits: list[float] = []
     with outside(answer) as stub:
@@ -43,7 +47,7 @@ def asked_of(api: Api, answer: Answer, **settings: str) -> tuple[list[AdDay], li
         opened = lambda base, headers: Http(  # noqa: E731
             api.label, base, headers=headers, allowed="127.0.0.1", per_second=1000, sleep=waits.append
         )
-        account = Account(settings=given, open=opened, sleep=waits.append)
+        account = Account(settings=given, open=opened, sleep=waits.append, zone=zone)
         rows = [row for batch in api.days(account, FIRST, LAST) for row in batch]
         return rows, stub.asked, waits
 
@@ -115,6 +119,15 @@ def test_yandex_waits_as_long_as_it_is_told_and_reads_the_report() -> None:
     ]
     assert {a.headers["client-login"] for a in asked} == {"fern"}
     assert len({json.loads(a.body)["params"]["ReportName"] for a in asked}) == 1
+
+
+def test_yandex_is_asked_for_a_new_report_when_the_sites_day_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = []
+    for at, zone in (("21:30", "Europe/Moscow"), ("20:30", "Europe/Moscow"), ("21:30", "UTC"), ("23:30", "UTC")):
+        set_clock(monkeypatch, datetime.fromisoformat(f"2026-10-03T{at}:00+00:00"))
+        _, asked, _ = asked_of(jobs.APIS["yandex"], lambda _: reply(TSV), ZoneInfo(zone), login="fern")
+        names.append(json.loads(asked[0].body)["params"]["ReportName"])
+    assert names[0] != names[1] == names[2] == names[3]
 
 
 @pytest.mark.parametrize(

@@ -108,18 +108,18 @@ def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
     stretch = next_stretch(site, connection.cursor, clock.now(), api.settles, api.at_once)
     rows = take(
         ctx, site, connection.system, connection.name, connection.id, api.level, connection.setting(api.account),
-        stretch.days, api.days(account_of(ctx, connection, api), stretch.first, stretch.last),
+        stretch.days, api.days(account_of(ctx, site, connection, api), stretch.first, stretch.last),
     )  # fmt: skip
     return Polled(cursor=stretch.cursor, rows=rows, is_more=stretch.is_more)
 
 
-def account_of(ctx: Context, connection: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
+def account_of(ctx: Context, site: Site, connection: Connection, api: Api) -> Account:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:
-        return Http(api.label, base, headers=headers, allowed=ctx.config.reach, sleep=sleep)
+        return Http(api.label, base, headers=headers, allowed=ctx.config.reach, sleep=rest)
 
-    return Account(settings=connection.settings, open=opened, sleep=sleep)
+    return Account(settings=connection.settings, open=opened, sleep=rest, zone=site.tz)
 
 
 SYSTEMS = tuple(

@@ -1,7 +1,7 @@
 """What the APIs of ad systems have in common: how one is described, opened and paged through."""
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, tzinfo
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -20,11 +20,12 @@ Sleep = Callable[[float], None]
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """One account of one ad system: its settings, and how to reach it."""
+    """One account of one ad system: its settings, and how to reach it. `zone` is the site's."""
 
     settings: Mapping[str, str]
     open: Open
     sleep: Sleep
+    zone: tzinfo = UTC
 
     def setting(self, name: str, default: str = "") -> str:
         return self.settings.get(name) or default

@@ -10,6 +10,7 @@ from typing import Any
 
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
+from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections.model import Field
 
@@ -37,7 +38,8 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
 
 def _report(account: Account, first: date, last: date) -> str:
     has_vat = account.setting("vat", "YES").upper()
-    told = f"{first}:{last}:{has_vat}:{account.setting('login')}:{date.today()}"
+    today = clock.now().astimezone(account.zone).date()  # a report keeps its name, and what it said, for a day
+    told = f"{first}:{last}:{has_vat}:{account.setting('login')}:{today}"
     params = {
         "SelectionCriteria": {"DateFrom": first.isoformat(), "DateTo": last.isoformat()},
         "FieldNames": list(FIELDS), "ReportName": f"tandem-{hashlib.sha256(told.encode()).hexdigest()[:20]}",

@@ -190,7 +190,7 @@ class Loader:
         self.went_on: Callable[[], None] = lambda: None
         self.wait_s: Callable[[int], float] = lambda failures: 0.0
         self._waits: dict[str, tuple[int, float]] = {}  # of a batch that failed: how often, and when it is tried again
-        self._doubts: dict[str, ClockInDoubt] = {}  # by batch
+        self._doubts: dict[str, tuple[date, date]] = {}  # by batch: today, and a later day in the ledger
         self._witnesses = Witnesses()
 
     def load_all(self, at_once: bool = False) -> int:
@@ -243,7 +243,7 @@ class Loader:
     @property
     def doubt(self) -> ClockInDoubt | None:
         """Why hits wait whose day has not come."""
-        return next(iter(self._doubts.values()), None)
+        return next((ClockInDoubt(*days) for days in self._doubts.values()), None)
 
     @property
     def is_stuck(self) -> bool:
@@ -366,8 +366,8 @@ class Loader:
             return
         then = Witnesses(record for record in records if record.received > latest)
         if not is_right_now(then, self._witnesses):
-            self._doubts[name] = ClockInDoubt(_day(now), newest)
-            raise self._doubts[name]
+            self._doubts[name] = _day(now), newest
+            raise ClockInDoubt(_day(now), newest)
 
     # ── a batch that fails on its data ──
 

@@ -403,3 +403,16 @@ def test_a_clock_that_ran_ahead_does_not_freeze_visits(
         assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 3
         store.derive_all(warehouse, site, 0, 2**64 - 1, [])
     assert warehouse.value("select pageviews from visits where site = {site:UInt32}", site=site.id) == 3
+
+
+def test_a_referrer_that_was_erased_elsewhere_is_noted_again_when_it_comes_again(
+    loader: Loader, site: Site, warehouse: Warehouse
+) -> None:
+    """The erasure runs in another process than this loader, which remembers what it has noted."""
+    referrer, count = "https://blog.neighbour.example/post", "select count() from origins where referrer_host != ''"
+    loader.load([told(site.id, 1, NOON, referrer=referrer)], "first")
+    assert warehouse.value(count) == 1
+    warehouse.do("alter table origins delete where 1 settings mutations_sync = 1")
+    store.note_erasure(loader.database)
+    loader.load([told(site.id, 2, NOON, referrer=referrer)], "second")
+    assert warehouse.value(count) == 1

@@ -48,7 +48,7 @@ def script(path: str) -> bytes:
 
 def told(reply: Reply) -> Answer:
     headers = CLOSING if reply.status == 413 else TEXT
-    if reply.status == 503:
+    if reply.status in (429, 503):
         headers = [*TEXT, ("retry-after", str(RETRY_LATER))]
     return reply.status, headers, reply.text.encode()
 

@@ -185,6 +185,7 @@ class Loader:
         self.rules = rules or load_rules()
         self._known_origins: set[tuple[int, int]] = set()
         self._known_agents: set[int] = set()
+        self._erased = ""
         self.kept_ids: dict[int, int] = {}
         self.quota = Quota()
         self.went_on: Callable[[], None] = lambda: None
@@ -441,6 +442,10 @@ class Loader:
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
+        if (erased := store.last_erasure(self.database)) != self._erased:  # maybe by another process, and maybe these
+            self._erased = erased
+            self._known_origins.clear()
+            self._known_agents.clear()
         fresh_origins = {k: o for k, o in origins.items() if (site.id, k) not in self._known_origins}
         fresh_agents = {k: a for k, a in agents.items() if k not in self._known_agents}
         store.add_origins(self.warehouse, site, fresh_origins, self.rules)

@@ -14,7 +14,6 @@ from tandem.base.warehouse import Warehouse, questions_in
 from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import forget_aside
-from tandem.collect.jobs import Loaders
 from tandem.collect.model.hit import visitor_of_cookie
 from tandem.core.context import Context
 from tandem.maintenance import cut_off, facts
@@ -164,7 +163,7 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         cut_off.begin(ctx.config.folder, counts)
         old = _erased(ctx.warehouse, every, site)
         old |= _forgotten(ctx.warehouse, origins, agents)
-        ctx.forget(Loaders)  # loaders remember which referrers and user agents they have noted
+        collect.note_erasure(ctx.database)  # loaders remember which referrers and user agents they have noted
         cut_off.balance(ctx, counts)
         _out_of_records(ctx, sites, nodes)
         forget_aside(ctx.config.folder / "spool", every)
@@ -185,7 +184,7 @@ def _finish(ctx: Context) -> None:
     """Finish an erasure that was cut off: of its referrers and user agents nobody remembers which they were."""
     origins, agents = (_answers(ctx.warehouse, question, {}) for question in ("orphan_origins", "orphan_agents"))
     old = _forgotten(ctx.warehouse, origins, agents)
-    ctx.forget(Loaders)
+    collect.note_erasure(ctx.database)
     cut_off.finish(ctx)
     _files_gone(ctx.warehouse, {**old, "origins": set(), "agents": set()})
 

@@ -19,7 +19,7 @@ def assert_no_id_twice(recorder: Recorder) -> None:
     assert [i for i, times in Counter(event["i"] for event in recorder.events()).items() if times > 1] == []
 
 
-@pytest.mark.parametrize("failure", [503, 500, "refuse"])
+@pytest.mark.parametrize("failure", [503, 500, 429, "refuse"])
 def test_a_failing_collector_gets_the_same_events_again(page: Page, recorder: Recorder, failure: int | str) -> None:
     recorder.answer = failure
     page.goto(recorder.page("/", ""))

@@ -170,7 +170,7 @@
     if (batch.n) flying.add(batch);
     fetch(endpoint, {
       method: "POST", body, keepalive: true, credentials: "omit", headers: { "Content-Type": "text/plain" },
-    }).then((answer) => answer.status < 500, () => false).then(safely((ok) => answered(batch, ok)));
+    }).then((answer) => answer.status < 500 && answer.status !== 429, () => false).then(safely((ok) => answered(batch, ok)));
   };
   const flush = (leaving) => {
     clearTimeout(flushing);

@@ -5,9 +5,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+from sqlalchemy import delete, insert, select
 
 from tandem.accounts.model import Site
+from tandem.accounts.tables import secrets
 from tandem.base import clock
+from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse, in_utc
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.origins import Origin, conclude
@@ -15,6 +18,7 @@ from tandem.collect.model.rules import RULES_VERSION, Rules
 from tandem.collect.store.common import SQL, Columns
 from tandem.collect.store.visits import mark_stale
 
+ERASED = "erased"
 ANYBODY, SERVER = 0, -1
 """In place of a visitor: whichever browser, whichever visitor a server names."""
 SERVERS_BIT = 1 << 63
@@ -203,6 +207,19 @@ def visitor_ranges(parts: int) -> list[tuple[int, int]]:
     """All visitor ids, parted into ranges of the same width; ids are hashes, but for those that a sender made up."""
     width = 2**64 // parts
     return [(i * width, (i + 1) * width - 1 if i < parts - 1 else 2**64 - 1) for i in range(parts)]
+
+
+def last_erasure(db: Database) -> str:
+    """When facts were last erased, by whichever process: what was noted before may be gone; empty for never."""
+    with db.read() as c:
+        return c.execute(select(secrets.c.value).where(secrets.c.name == ERASED)).scalar() or ""
+
+
+def note_erasure(db: Database) -> None:
+    """Say that facts were erased: loaders note again what they have noted before."""
+    with db.write() as c:
+        c.execute(delete(secrets).where(secrets.c.name == ERASED))
+        c.execute(insert(secrets).values(name=ERASED, value=clock.now().isoformat()))
 
 
 def tidy(warehouse: Warehouse) -> None:

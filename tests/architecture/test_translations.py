@@ -143,8 +143,9 @@ def sentences(call: ast.Call) -> set[str]:
     return {text for text in texts if text and (text[0].isupper() or text[0] in "(“%`")}
 
 
-def messages() -> set[Said]:
-    return (
+@lru_cache
+def messages() -> frozenset[Said]:
+    return frozenset(
         in_templates()
         | in_catalogue()
         | in_menu()

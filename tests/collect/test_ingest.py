@@ -20,7 +20,7 @@ from tandem.base.spool import SpoolFull
 from tandem.base.vault import Vault
 from tandem.collect import counter, store
 from tandem.collect.ingest import Ingest, Reply, Salts, Sender
-from tandem.collect.model.hit import Record
+from tandem.collect.model.hit import Record, WireEvent
 from tandem.collect.model.places import Place
 from tests.golden.rows import CHROME
 
@@ -134,7 +134,8 @@ REFUSED = {
     "property_explosion: value": (hit(event(p={"k": "v" * 501})), 422, "property_explosion"),
     "bad_value: vital": (hit(event(k="vital", n="LCP", v=-1)), 422, "bad_value"),
     "bad_value: no such vital": (hit(event(k="vital", n="FID", v=1)), 422, "bad_value"),
-    "bad_value: amount": (hit(event(k="event", a=1e12)), 422, "bad_value"),
+    "bad_value: amount": (hit(event(k="event", a=1e9)), 422, "bad_value"),
+    "bad_value: refund": (hit(event(k="event", a=-9.9e11)), 422, "bad_value"),
 }
 
 
@@ -151,9 +152,16 @@ def test_what_is_refused_is_told_why_and_stands_in_the_ledger(ingest: Ingest, sp
 
 def test_what_is_at_the_limits_is_taken(ingest: Ingest, spool: Memory) -> None:
     props = {f"{i:064}": "v" * 500 for i in range(30)}
-    assert sent(ingest, hit(event(p=props, k="event", n="n", a=-999_999_999_999.0))) == Reply(202, "ok")
+    assert sent(ingest, hit(event(p=props, k="event", n="n", a=-999_999_999.0))) == Reply(202, "ok")
     assert sent(ingest, hit(*[event(i=f"{i:016x}") for i in range(50)])) == Reply(202, "ok")
     assert len(spool.records[1].events) == 50
+
+
+def test_the_shops_server_may_tell_larger_amounts_than_browsers(ingest: Ingest, spool: Memory) -> None:
+    events = [WireEvent(i=str(amount), k="event", t=0, n="purchase", a=amount) for amount in (1e9, 9.9e11, 1e12)]
+    told = [(1, Sender("", ""), "", event) for event in events]
+    assert asyncio.run(ingest.take_from_server(SITE, told, [])) == [("1000000000000.0", "bad_value")]
+    assert [float(e.amount) for record in spool.records for e in record.events] == [1e9, 9.9e11]
 
 
 def test_good_events_are_taken_beside_refused_ones(ingest: Ingest, spool: Memory) -> None:

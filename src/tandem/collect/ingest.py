@@ -19,6 +19,7 @@ from tandem.base.sender import household
 from tandem.base.spool import SpoolFull
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.hit import (
+    LARGEST_AMOUNT_OF_SERVERS,
     LATEST_BIRTH,
     MAX_BODY,
     MAX_URL,
@@ -175,7 +176,7 @@ class Ingest:
         received, refused = clock.now_ms(), list[tuple[str, str]]()
         records: dict[tuple[int, Sender, str], Record] = {}
         for visitor, sender, language, event in sent:
-            if why := refusal(event):
+            if why := refusal(event, LARGEST_AMOUNT_OF_SERVERS):
                 refused.append((event.i, why))
                 continue
             key = (visitor, sender, language)

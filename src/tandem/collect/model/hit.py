@@ -22,8 +22,9 @@ DAY_MS = 24 * 3600 * 1000
 LATE_MS = 7 * DAY_MS
 TRAVEL_MS = 2000
 LATEST_BIRTH = 4_102_444_800  # 2100, in seconds
-LARGEST_AMOUNT = 1e12
-"""A thousand billion: more in one order, and sums leave the decimals that the store keeps money in."""
+LARGEST_AMOUNT, LARGEST_AMOUNT_OF_SERVERS = 1e9, 1e12
+"""Of one order. Browsers may invent amounts: a billion bounds what one lie does to the revenue, and is no order of a
+shop. With more than a thousand billion, sums leave the decimals that the store keeps money in."""
 LARGEST_VALUE = 1e15
 EARLIEST_MS = 946_684_800_000  # 2000; nothing was counted before
 LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name, in 2149
@@ -176,7 +177,7 @@ def without_halves(body: bytes) -> bytes:
     return _ESCAPES.sub(lambda match: b"\\ufffd" if len(match[0]) == 6 else match[0], text)
 
 
-def refusal(event: WireEvent) -> str:
+def refusal(event: WireEvent, largest_amount: float = LARGEST_AMOUNT) -> str:
     """Why an event cannot be taken, as a word for the ledger; empty when it can."""
     if event.k not in KINDS:
         return "unknown_kind"
@@ -194,7 +195,7 @@ def refusal(event: WireEvent) -> str:
         return "bad_value"
     if event.k == "identify" and not any((event.p or {}).get(name) for name in TELLING):
         return "bad_value"
-    if event.a is not None and not abs(event.a) < LARGEST_AMOUNT:
+    if event.a is not None and not abs(event.a) < largest_amount:
         return "bad_value"
     return ""
 

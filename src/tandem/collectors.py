@@ -10,6 +10,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import msgspec
+from granian import _signals
 from granian.constants import Interfaces
 from granian.server import Server
 
@@ -18,6 +19,7 @@ from tandem.base import log
 from tandem.base.config import Config, load
 from tandem.base.data_folder import check_whole
 from tandem.base.database import Database
+from tandem.base.deadline import end_all
 from tandem.base.errors import UserError
 from tandem.base.sender import Proxies
 from tandem.base.warehouse import Warehouse, migrate
@@ -30,6 +32,7 @@ from tandem.people.store import stitch_new
 from tandem.serve import check_port, freeze, limits, listening
 
 _log = log.get("collectors")
+_set_loop_signals = _signals.set_loop_signals
 
 
 def run(config: Config, workers: int, loads: bool) -> None:
@@ -68,9 +71,23 @@ def run(config: Config, workers: int, loads: bool) -> None:
 def _worker_process(number: int, name: str | None, loader: Any, places: Any, *more: Any) -> None:
     """Granian's own worker process, listening on a socket of ours; on Linux each opens one by itself."""
     (place, shared), inherited = places
+    _signals.set_loop_signals = _stopping_signals
     if place is not None:
         place, shared = None, listening(place)
     Server._spawn_rsgi_worker(number, name, loader, ((place, shared), inherited), *more)
+
+
+def _stopping_signals(loop: Any) -> Any:
+    """Granian's own signals of a worker; unfinished bodies are cut too, for it would wait for them."""
+    event = _set_loop_signals(loop)  # type: ignore[no-untyped-call]
+
+    def stop() -> None:
+        end_all()
+        event.set()
+
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop)
+    return event
 
 
 def worker() -> Collector:

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +16,9 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from tandem.base.config import Config
+from tandem.base.deadline import end_all
 from tandem.base.errors import UserError
+from tandem.base.threads import Threads
 from tandem.imports import process
 
 HEADERS_WITHIN_S = 10
@@ -55,10 +56,6 @@ def _connections() -> int:
     if soft != endless and soft < granted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (granted, hard))
     return max(256, granted - FILES_OF_OURS)
-
-
-THREADS = 40
-"""So many requests may wait for a store, a file or each other before others wait; asyncio grants six on two cores."""
 
 
 def listening(place: Any) -> Any:
@@ -117,7 +114,7 @@ def serve(
 async def _serve(
     app: Any, config: Config, interface: Interfaces, meanwhile: Callable[[], Awaitable[None]] | None
 ) -> None:
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="request"))
+    asyncio.get_running_loop().set_default_executor(Threads())
     server = _Server(app, address=config.host, port=config.port, interface=interface, **limits())
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -130,6 +127,7 @@ async def _serve(
 
 
 def _stop(server: Server) -> None:
-    """Let requests end; those that wait for a file to be read would take minutes."""
+    """Let requests end; those that wait for a file to be read, or for the rest of a body, would take minutes."""
     process.stop()
+    end_all()
     server.stop()  # type: ignore[no-untyped-call]

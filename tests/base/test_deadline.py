@@ -4,7 +4,8 @@ import asyncio
 import selectors
 from typing import Any
 
-from tandem.base.deadline import Limit, answered_in_time
+from tandem.base.bodies import Bodies
+from tandem.base.deadline import STOPS_WITHIN_S, InTime, Limit, answered_in_time, end_all
 
 
 class Leaps(selectors.SelectSelector):
@@ -109,6 +110,48 @@ def test_nothing_is_limited_once_the_body_is_there() -> None:
             await send({"type": "http.response.body", "body": b""})
 
     assert answered(client((0, b"", False)), streams) == [200]
+
+
+def test_who_has_to_give_way_to_others_is_told_when_to_come_back() -> None:
+    bodies = Bodies(in_all=100_000, of_one=100_000)
+    silent = client((0, b"x" * 90_000, True))
+    growing = client((1, b"x" * 60_000, True), (1, b"end", False))
+    sent: dict[str, list[Any]] = {"silent": [], "growing": []}
+
+    async def ask(name: str, receive: Any) -> None:
+        async def send(message: Any) -> None:
+            sent[name].append(message)
+
+        scope = {"headers": [(b"transfer-encoding", b"chunked")]}
+        await answered_in_time(reads_all, scope, InTime(receive, bodies, "203.0.113.9"), send)
+
+    async def both() -> float:
+        await asyncio.gather(ask("silent", silent), ask("growing", growing))
+        return asyncio.get_running_loop().time()
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(both()) < 5, "the silent one was cut, not waited for"
+    assert [sent[name][0]["status"] for name in sent] == [503, 200]
+    assert (b"retry-after", b"30") in sent["silent"][0]["headers"]
+    assert bodies.size == 0
+
+
+def test_a_server_that_stops_waits_for_no_body() -> None:
+    async def stopped_after(*parts: tuple[float, bytes, bool]) -> float:
+        async def send(message: Any) -> None:
+            pass
+
+        answer = answered_in_time(reads_all, {"headers": []}, client(*parts), send)
+        task = asyncio.create_task(answer)
+        await asyncio.sleep(1)
+        began = asyncio.get_running_loop().time()
+        end_all()
+        await asyncio.wait_for(task, 600)
+        return asyncio.get_running_loop().time() - began
+
+    for parts in ([(0.0, b"x" * 4_000_000, True)], [(0.5, b"x" * 9_000, True)] * 1_000):
+        with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+            assert runner.run(stopped_after(*parts)) <= STOPS_WITHIN_S + 1
 
 
 async def held_for(seconds: float, limit_s: float) -> str:

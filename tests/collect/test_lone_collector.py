@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tandem.base import crowd
+from tandem.base import bodies, crowd
 from tandem.base.sender import Proxies
 from tandem.collect import counter, health
 from tandem.collect.model.hit import MAX_BODY
@@ -186,3 +186,50 @@ def test_one_senders_connections_beyond_the_bound_end_after_their_answer(server:
             closed.append(re.search(rb"^connection: close\r?$", head, re.M) is not None)
     assert closed[-10:] == [True] * 10
     assert not any(closed[: crowd.MOST - 20]), "who was there before may go on"
+
+
+def test_it_stops_beside_hits_that_never_end(scratch: Path) -> None:
+    folder, port = Path(tempfile.mkdtemp(prefix="lone-stops-", dir=scratch)), free_port()
+    process = forked.begun_code(HURRIED, {**os.environ, "TANDEM_DATA": str(folder), "PORT": str(port)}, folder / "log")
+    try:
+        eventually(lambda: _answers(port), 60)
+        with ExitStack() as stack:
+            for length, sent in ((60_000, 50_000), (9_000, 10), (500, 10)):
+                client = stack.enter_context(connected(port))
+                client.sendall(f"POST /t/hit HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n".encode())
+                client.sendall(b"x" * sent)
+            time.sleep(0.5)
+            process.terminate()
+            began = time.monotonic()
+            process.wait(30)
+            assert time.monotonic() - began < 10, "three seconds; without being cut they have fifteen"
+    finally:
+        process.kill()
+
+
+def test_what_hits_hold_while_they_come_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bodies.Bodies.__init__, "__defaults__", (100 << 10, 100 << 10))
+    nobody: Any = None
+    collector = counter.Collector(nobody, Proxies(""))
+
+    async def sent(protocol: Protocol, address: str) -> int:
+        fields = Fields({"content-length": str(60 << 10)})
+        scope = SimpleNamespace(method="POST", path="/t/noop", query_string="", client=f"{address}:5", headers=fields)
+        await collector.__rsgi__(scope, protocol)
+        return protocol.answer[0]
+
+    class Silent(Protocol):
+        async def __aiter__(self) -> Any:
+            for _ in range(59):
+                yield b"x" * 1024
+            await asyncio.sleep(60)
+
+    async def story() -> None:
+        silent = [asyncio.create_task(sent(Silent(), f"203.0.113.{n}")) for n in range(4)]
+        await asyncio.sleep(0.05)
+        assert collector._bodies.size <= 100 << 10
+        assert await sent(Protocol(pieces=60), "198.51.100.1") == 204
+        assert [task.result() for task in silent if task.done()] == [503] * 3, "the last one fits beside it"
+        silent[-1].cancel()
+
+    asyncio.run(story())

@@ -72,12 +72,13 @@ class Allowance:
             self._used, self._ends_at = {}, moment + HOUR_S
         sender = household(address)
         used = self._used.get(sender, 0) + size
-        if self._most and used > self._most and not _is_local(address):
+        if self._most and used > self._most and not is_local(address):
             return False
         self._used[sender] = used
         return True
 
 
-def _is_local(address: str) -> bool:
+def is_local(address: str) -> bool:
+    """Whether many senders may stand behind this address."""
     found = address_of(address)
     return found is None or any(found in network for network in LOCAL)

@@ -1,16 +1,20 @@
-"""Time limits for what a client sends: a request that never ends must not hold its place for ever."""
+"""Limits for what a client sends: a request that never ends must not hold its place or its bytes for ever."""
 
+import math
 from asyncio import AbstractEventLoop, CancelledError, Task, current_task, get_running_loop
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from tandem.base.bodies import Bodies, Body
+
+_TEXT = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
 TOO_SLOW = (
-    {
-        "type": "http.response.start",
-        "status": 408,
-        "headers": [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")],
-    },
+    {"type": "http.response.start", "status": 408, "headers": _TEXT},
     {"type": "http.response.body", "body": b"The request did not arrive in time. Send it again over a faster line."},
+)
+TOO_MUCH = (
+    {"type": "http.response.start", "status": 503, "headers": [*_TEXT, (b"retry-after", b"30")]},
+    {"type": "http.response.body", "body": b"Too much is being sent at once. Send it again in half a minute."},
 )
 
 SLOWEST_START_S = 15.0
@@ -18,6 +22,8 @@ SLOWEST_BYTES_PER_S = 8_000.0
 """A body may take 15 seconds, and one more for each 8,000 bytes that have come: a slow line passes, a drip does not."""
 
 LOOK_EVERY_S = 1.0
+STOPS_WITHIN_S = 3.0
+"""How long a body may still take when the server is asked to stop; who stops it gives it a minute at most."""
 
 
 class Limit:
@@ -31,13 +37,14 @@ class Limit:
     def __init__(self, until: float) -> None:
         self.until, self.is_late = until, False
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> "Limit":
         task = current_task()
         assert task is not None, "only a task can be ended"
         self._task: Task[Any] = task
         self._cancelling = task.cancelling()
         self._watch = _watch()
         self._watch.add(self)
+        return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._watch.waiting.discard(self)
@@ -45,8 +52,9 @@ class Limit:
             raise TimeoutError
 
     def end(self) -> None:
-        self.is_late = True
-        self._task.cancel()
+        if not self.is_late:
+            self.is_late = True
+            self._task.cancel()
 
 
 class _Watch:
@@ -54,6 +62,7 @@ class _Watch:
 
     def __init__(self) -> None:
         self.waiting, self._looks = set[Limit](), False
+        self._ends_at = math.inf
 
     def add(self, limit: Limit) -> None:
         self.waiting.add(limit)
@@ -61,9 +70,15 @@ class _Watch:
             self._looks = True
             get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
+    def end_all(self, within_s: float) -> None:
+        """Let every wait end, also those that begin later: no client is to hold up the end of the server."""
+        loop = get_running_loop()
+        self._ends_at = loop.time() + within_s
+        loop.call_later(within_s, self._look)
+
     def _look(self) -> None:
         now = get_running_loop().time()
-        for limit in [limit for limit in self.waiting if limit.until <= now and not limit.is_late]:
+        for limit in [limit for limit in self.waiting if min(limit.until, self._ends_at) <= now and not limit.is_late]:
             limit.end()
         self._looks = bool(self.waiting)
         if self._looks:
@@ -81,40 +96,74 @@ def _watch() -> _Watch:
     return watch
 
 
+def end_all(within_s: float = STOPS_WITHIN_S) -> None:
+    """Cut all bodies of this event loop that are not whole by then: the server is about to stop."""
+    _watch().end_all(within_s)
+
+
 CLOSES = (b"connection", b"close")
 """Goes with an answer given before the body was read whole. The server then closes; a client that is not told would
 send its next request into the closing (RFC 9112, 9.6)."""
 
 
+_ANYBODY = Bodies()
+
+
 class InTime:
-    """An ASGI `receive` for which a client that sends its body too slowly has disconnected.
+    """An ASGI `receive` for which a client that sends its body too slowly, or too much at once, has disconnected.
 
     Once the body is complete nothing is limited any more: an answer may stream for as long as it likes.
     """
 
-    def __init__(self, receive: Any) -> None:
+    def __init__(self, receive: Any, bodies: Bodies = _ANYBODY, sender: str = "") -> None:
         self._receive = receive
         self._until = 0.0
-        self.is_whole = self.is_late = False
+        self._body = Body(bodies, sender)
+        self.is_late = False
+        self.trust = self._body.trust
+        self.end = self._body.end
+
+    @property
+    def is_whole(self) -> bool:
+        return self._body.is_whole
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it had to give way to others."""
+        return self._body.is_cut
 
     async def __call__(self) -> Any:
-        if self.is_whole:
+        body = self._body
+        if body.is_whole:
             return await self._receive()
         self._until = self._until or get_running_loop().time() + SLOWEST_START_S  # from the first look on
+        if body.is_cut:
+            return self._ended()
         try:
-            with Limit(self._until):
+            with Limit(self._until) as limit:
+                body.on_cut = limit.end
                 message = await self._receive()
         except TimeoutError:
-            self.is_late = True
-            return {"type": "http.disconnect"}
-        self._until += len(message.get("body", b"")) / SLOWEST_BYTES_PER_S
-        self.is_whole = not message.get("more_body", False)
+            return self._ended()
+        finally:
+            body.on_cut = None
+        part = message.get("body", b"")
+        self._until += len(part) / SLOWEST_BYTES_PER_S
+        if not body.take(len(part), is_last=not message.get("more_body", False)):
+            return self._ended()
         return message
 
+    def _ended(self) -> Any:
+        self.is_late = True
+        return {"type": "http.disconnect"}
 
-async def answered_in_time(app: Any, scope: Any, receive: Any, send: Any) -> None:
-    """Let an application answer; who is too slow for it is told so."""
-    in_time, has_begun = InTime(receive), False
+
+async def answered_in_time(app: Any, scope: Any, in_time: Any, send: Any) -> None:
+    """Let an application answer; who is too slow for it, or sends too much, is told so.
+
+    in_time   the request's `receive`, or one with limits of its own
+    """
+    in_time, has_begun = in_time if isinstance(in_time, InTime) else InTime(in_time), False
 
     async def noted(message: Any) -> None:
         nonlocal has_begun
@@ -125,9 +174,12 @@ async def answered_in_time(app: Any, scope: Any, receive: Any, send: Any) -> Non
             message = {**message, "headers": [*message["headers"], CLOSES]}
         await send(message)
 
-    await app(scope, in_time, noted)
+    try:
+        await app(scope, in_time, noted)
+    finally:
+        in_time.end()
     if in_time.is_late and not has_begun:
-        for message in TOO_SLOW:
+        for message in TOO_MUCH if in_time.is_cut else TOO_SLOW:
             await send(message)
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+from tandem.base.bodies import SMALL, Bodies, Body
 from tandem.base.crowd import Crowd
-from tandem.base.deadline import Limit
+from tandem.base.deadline import InTime, Limit
 from tandem.base.sender import Proxies, sender_of, sender_of_rsgi
 from tandem.collect.ingest import PIXEL, RETRY_LATER, Ingest, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
@@ -36,6 +37,7 @@ CLOSE = ("connection", "close")
 CLOSING = [*TEXT, CLOSE]
 """For answers given before the body was read: who is not told would send the next hit into the closing."""
 TOO_SLOW = 408, CLOSING, b"The body did not arrive in time; send the hit again."
+TOO_MUCH = 503, [*CLOSING, ("retry-after", str(RETRY_LATER))], b"Too much is being sent at once; send the hit again."
 TOO_LARGE = 413, CLOSING, b"The hit is larger than 64 KB; send fewer events at a time."
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
@@ -71,7 +73,7 @@ async def answered(ingest: Ingest, method: str, path: str, query: str, sender: S
     return 404, fields, b"Only the counter lives here: /t/tandem.js, /t/hit, /t/pixel.gif."
 
 
-async def asgi(ingest: Ingest, proxies: Proxies, scope: Any, receive: Any, send: Any) -> None:
+async def asgi(ingest: Ingest, proxies: Proxies, scope: Any, receive: InTime, send: Any) -> None:
     """Serve one request under /t/ inside the product's own server."""
     known = dict(scope["headers"])
     sender = Sender(
@@ -79,7 +81,10 @@ async def asgi(ingest: Ingest, proxies: Proxies, scope: Any, receive: Any, send:
     )
     if scope["method"] == "POST" and scope["path"] in TAKEN:
         body = await _body(receive)
-        status, fields, body = TOO_SLOW if body is None else told(await _taken(ingest, scope["path"], body, sender))
+        if body is None:
+            status, fields, body = TOO_MUCH if receive.is_cut else TOO_SLOW
+        else:
+            status, fields, body = told(await _taken(ingest, scope["path"], body, sender))
     else:
         query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
         status, fields, body = await answered(ingest, scope["method"], scope["path"], query, sender, referer)
@@ -117,6 +122,7 @@ class Collector:
     def __init__(self, ingest: Ingest, proxies: Proxies, trouble: Callable[[], str] = lambda: "") -> None:
         """`trouble` says why hits cannot be received, or nothing when they can."""
         self._ingest, self._proxies, self._trouble, self._crowd = ingest, proxies, trouble, Crowd()
+        self._bodies = Bodies()
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
@@ -147,21 +153,40 @@ class Collector:
         length = headers.get("content-length") or ""
         if length.isdecimal() and int(length) > MAX_BODY:
             return TOO_LARGE
+        arriving = Body(self._bodies, sender.address)
         try:
-            with Limit(get_running_loop().time() + BODY_WITHIN_S):
-                body = await protocol() if length else await _chunked(protocol)
-        except TimeoutError:
-            return TOO_SLOW
-        if path == NOOP:
-            return 204, TEXT, b""
-        return told(await _taken(self._ingest, path, body, sender))
+            body = await _read(protocol, length, arriving)
+            if body is None:
+                return TOO_MUCH if arriving.is_cut else TOO_SLOW
+            if path == NOOP:
+                return 204, TEXT, b""
+            return told(await _taken(self._ingest, path, body, sender))
+        finally:
+            arriving.end()
 
 
-async def _chunked(protocol: Any) -> bytes:
-    """A body that does not say how long it is."""
+async def _read(protocol: Any, length: str, arriving: Body) -> bytes | None:
+    """The body; None when it did not come whole, or not in time, or had to give way to others."""
+    wanted = int(length) if length.isdecimal() else 0
+    try:
+        with Limit(get_running_loop().time() + BODY_WITHIN_S) as limit:
+            arriving.on_cut = limit.end
+            body: bytes = await protocol() if 0 < wanted <= SMALL else await _streamed(protocol, arriving)
+    except TimeoutError:
+        return None
+    finally:
+        arriving.on_cut = None
+    arriving.is_whole = True
+    return body if len(body) >= wanted else None
+
+
+async def _streamed(protocol: Any, arriving: Body) -> bytes:
+    """A body that is large, or does not say how long it is; counted while it comes."""
     body = bytearray()
     async for part in protocol:
         body += part
+        if not arriving.take(len(part), is_last=False):
+            raise TimeoutError
         if len(body) > MAX_BODY:
             break
     return bytes(body)

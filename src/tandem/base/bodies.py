@@ -1,0 +1,102 @@
+"""How many bytes of unanswered requests strangers may make a server hold: in all, and for each sender."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from tandem.base.crowd import is_local
+from tandem.base.sender import household
+
+IN_ALL, OF_ONE = 48 << 20, 8 << 20
+SMALL = 8 << 10
+"""A body up to this is not counted: as many as there are connections take no more than the rest may take in all."""
+
+
+class Bodies:
+    """The larger bodies that are being sent or worked on.
+
+    Where there are too many bytes, whoever sends the most gives way, with the largest body that is not whole yet: a
+    webhook passes beside an attack.
+    """
+
+    def __init__(self, in_all: int = IN_ALL, of_one: int = OF_ONE) -> None:
+        self._in_all, self._of_one = in_all, of_one
+        self._bodies: dict[str, set[Body]] = {}
+        self._sizes = Counter[str]()
+        self.size = 0
+
+    def add(self, body: "Body", size: int) -> None:
+        """Count so many bytes more of this body; others are cut, or this one, until the rest fits."""
+        self._bodies.setdefault(body.sender, set()).add(body)
+        self._count(body, size)
+        if self._sizes[body.sender] > self._of_one and not is_local(body.sender):
+            self._make_room(body.sender, self._of_one)
+        while self.size > self._in_all and self._make_room(self._sizes.most_common(1)[0][0], 0):
+            pass
+        if self.size > self._in_all:  # all others are whole
+            body.cut()
+
+    def remove(self, body: "Body") -> None:
+        """This body holds no bytes any more."""
+        bodies = self._bodies.get(body.sender, set())
+        if body not in bodies:
+            return
+        bodies.discard(body)
+        self._count(body, -body.size)
+        if not bodies:
+            del self._bodies[body.sender], self._sizes[body.sender]
+
+    def _count(self, body: "Body", size: int) -> None:
+        body.size += size
+        self._sizes[body.sender] += size
+        self.size += size
+
+    def _make_room(self, sender: str, most: int) -> bool:
+        """Cut the largest body of a sender if it has more than that; False when there is none to cut."""
+        open_ = [body for body in self._bodies.get(sender, ()) if not body.is_whole]
+        if self._sizes[sender] <= most or not open_:
+            return False
+        max(open_, key=lambda body: body.size).cut()
+        return True
+
+
+class Body:
+    """What has come of the body of one request.
+
+    on_cut   wakes whoever waits for more of it
+    """
+
+    __slots__ = ("_bodies", "_small", "is_cut", "is_trusted", "is_whole", "on_cut", "sender", "size")
+
+    def __init__(self, bodies: Bodies, sender: str) -> None:
+        self._bodies, self.sender, self._small = bodies, household(sender), 0
+        self.size, self.is_whole, self.is_cut, self.is_trusted = 0, False, False, False
+        self.on_cut: Callable[[], None] | None = None
+
+    def trust(self) -> None:
+        """Do not count it: its sender is known, and has limits elsewhere."""
+        self.is_trusted = True
+
+    def take(self, size: int, is_last: bool) -> bool:
+        """Whether so many bytes more may be kept."""
+        if self.is_trusted:
+            self.is_whole = is_last
+            return True
+        if self._small + size <= SMALL:
+            self._small += size
+        else:
+            waiting, self.on_cut = self.on_cut, None  # whoever takes is awake
+            self._bodies.add(self, size)
+            self.on_cut = waiting
+        self.is_whole = is_last and not self.is_cut
+        return not self.is_cut
+
+    def cut(self) -> None:
+        """Take no more of it, and forget what has come."""
+        self.is_cut = True
+        self.end()
+        if self.on_cut is not None:
+            self.on_cut()
+
+    def end(self) -> None:
+        """The request is answered."""
+        self._bodies.remove(self)

@@ -1,0 +1,69 @@
+"""Bodies that are being sent are bounded in all and by sender; whoever sends the most gives way."""
+
+from tandem.base.bodies import SMALL, Bodies, Body
+
+STRANGER, ANOTHER = "203.0.113.9", "198.51.100.7"
+KB = 1 << 10
+
+
+def begun(bodies: Bodies, sender: str, size: int, is_last: bool = False) -> Body:
+    body = Body(bodies, sender)
+    body.take(size, is_last)
+    return body
+
+
+def test_one_sender_cannot_hold_more_than_its_share() -> None:
+    bodies = Bodies(in_all=1000 * KB, of_one=100 * KB)
+    held = [begun(bodies, STRANGER, 30 * KB) for _ in range(50)]
+    assert sum(not body.is_cut for body in held) == 3
+    assert bodies.size <= 100 * KB
+    assert not begun(bodies, ANOTHER, 90 * KB).is_cut
+
+
+def test_many_senders_cannot_hold_more_than_there_is_and_the_heaviest_gives_way() -> None:
+    bodies = Bodies(in_all=200 * KB, of_one=100 * KB)
+    webhook = begun(bodies, ANOTHER, 20 * KB)
+    for n in range(100):
+        begun(bodies, f"203.0.113.{n}", 30 * KB)
+        assert bodies.size <= 200 * KB
+    assert not webhook.is_cut
+    assert webhook.take(5 * KB, is_last=True)
+
+
+def test_behind_a_proxy_that_nobody_named_only_the_sum_is_bounded() -> None:
+    bodies = Bodies(in_all=200 * KB, of_one=50 * KB)
+    held = [begun(bodies, "10.0.0.2", 30 * KB) for _ in range(20)]
+    assert sum(not body.is_cut for body in held) == 6
+
+
+def test_a_body_that_is_whole_is_not_cut_while_it_is_worked_on() -> None:
+    bodies = Bodies(in_all=100 * KB, of_one=100 * KB)
+    whole = [begun(bodies, f"203.0.113.{n}", 30 * KB, is_last=True) for n in range(3)]
+    late = Body(bodies, ANOTHER)
+    assert not late.take(30 * KB, is_last=True)
+    assert not any(body.is_cut for body in whole)
+    for body in whole:
+        body.end()
+    assert bodies.size == 0
+    assert begun(bodies, ANOTHER, 90 * KB).size == 90 * KB
+
+
+def test_small_ones_and_those_of_known_senders_are_not_counted() -> None:
+    bodies = Bodies(in_all=0, of_one=0)
+    assert Body(bodies, STRANGER).take(SMALL, is_last=True)
+    known = Body(bodies, STRANGER)
+    known.trust()
+    assert known.take(100 * KB, is_last=False)
+    drip = Body(bodies, STRANGER)
+    assert drip.take(SMALL - 1, is_last=False)
+    assert not drip.take(2, is_last=False)
+    assert bodies.size == 0
+
+
+def test_whoever_waits_for_more_of_a_body_that_is_cut_is_woken() -> None:
+    bodies, woken = Bodies(in_all=100 * KB, of_one=50 * KB), list[str]()
+    large = begun(bodies, STRANGER, 40 * KB)
+    large.on_cut = lambda: woken.append("large")
+    small = begun(bodies, STRANGER, 20 * KB)
+    assert woken == ["large"]
+    assert (large.is_cut, small.is_cut, bodies.size) == (True, False, 20 * KB)

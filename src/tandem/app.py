@@ -20,6 +20,7 @@ from tandem import __version__
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import error_pages, log, pages
+from tandem.base.bodies import Bodies
 from tandem.base.config import Config
 from tandem.base.crowd import Crowd
 from tandem.base.data_folder import check_whole
@@ -27,6 +28,8 @@ from tandem.base.database import Database
 from tandem.base.deadline import CLOSES, InTime, answered_in_time
 from tandem.base.errors import UserError
 from tandem.base.jobs import Jobs
+from tandem.base.sender import sender_of
+from tandem.base.threads import Lane
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.board.slice import SLICE as BOARD
 from tandem.calls.slice import SLICE as CALLS
@@ -37,7 +40,7 @@ from tandem.collect.slice import SLICE as COLLECT
 from tandem.collect.store import main_goals
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.core import progress
-from tandem.core.auth import Caller, NotSignedIn, caller_of, guard
+from tandem.core.auth import ADMITTED, LEAVES, Caller, NotSignedIn, caller_of, guard
 from tandem.core.context import Context
 from tandem.core.pages import ANYONE, LARGEST_FORM, get_part
 from tandem.core.slice import Slice
@@ -99,8 +102,9 @@ def close_context(ctx: Context) -> None:
 
 
 @get_part(
-    "/healthz", may=ANYONE, media_type="text/plain", exception_handlers={UserError: error_pages.user_error_as_text}
-)
+    "/healthz", may=ANYONE, lane=Lane.HEALTH, media_type="text/plain",
+    exception_handlers={UserError: error_pages.user_error_as_text},
+)  # fmt: skip
 def healthz(ctx: Context) -> str:
     """Answers ok when both stores do, hits can be received, and what is received goes on into the store."""
     for trouble in health.troubles(ctx):
@@ -171,21 +175,42 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
     def is_crowded(host: str, port: int) -> bool:
         return not ctx.proxies.trusts(host) and crowd.is_one_too_many(host, str(port))
 
+    bodies = Bodies()
+
     async def front(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/static/") and scope["path"] not in STATIC:
-            scope = {**scope, "path": "/static/", "raw_path": b"/static/"}  # whatever it names, it is no file of ours
-        if scope["type"] == "http" and is_crowded(*(scope.get("client") or ("", 0))):
-            send = _closing(send)
-        if scope["type"] == "http" and scope["path"].startswith("/t/"):
-            await counter.asgi(ctx.state(Ingest), ctx.proxies, scope, InTime(receive), send)
-        elif scope["type"] == "http" and _is_too_long(scope):
-            await _too_long(scope, _with_safe_headers(send))
-        elif scope["type"] == "http":
-            await answered_in_time(pages, scope, receive, _with_safe_headers(send))
-        else:
+        if scope["type"] != "http":
             await pages(scope, receive, send)
+            return
+        if scope["path"].startswith("/static/") and scope["path"] not in STATIC:
+            scope = {**scope, "path": "/static/", "raw_path": b"/static/"}  # whatever it names, it is no file of ours
+        if is_crowded(*(scope.get("client") or ("", 0))):
+            send = _closing(send)
+        in_time = InTime(receive, bodies, sender_of(scope, ctx.proxies))
+        if scope["path"].startswith("/t/"):
+            try:
+                await counter.asgi(ctx.state(Ingest), ctx.proxies, scope, in_time, send)
+            finally:
+                in_time.end()
+        elif _is_too_long(scope):
+            await _too_long(scope, _with_safe_headers(send))
+        else:
+            await _answered(pages, scope, in_time, _with_safe_headers(send))
 
     return front
+
+
+async def _answered(pages: Any, scope: Any, in_time: InTime, send: Any) -> None:
+    """Bodies of strangers are bounded together; whoever the guard has admitted has places of their own instead."""
+    state = scope.setdefault("state", {})
+    state[ADMITTED] = in_time.trust
+    try:
+        await answered_in_time(pages, scope, in_time, send)
+    finally:
+        state.pop(LEAVES, _nothing)()
+
+
+def _nothing() -> None:
+    pass
 
 
 def _is_too_long(scope: Any) -> bool:

@@ -23,7 +23,18 @@ OTHERS = ("ru", "pl")
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
-TELLERS = ("UserError", "Problem", "__init__", "_told", "_text", "_account", "gettext", "SkippedRecord", "sentence")
+TELLERS = (
+    "UserError",
+    "Busy",
+    "Problem",
+    "__init__",
+    "_told",
+    "_text",
+    "_account",
+    "gettext",
+    "SkippedRecord",
+    "sentence",
+)
 UNSEEN = {"base", "delivery", "demo", "maintenance"}
 """Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
 

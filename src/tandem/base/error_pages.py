@@ -8,7 +8,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from tandem.base import log
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, UserError
 from tandem.base.pages import language_of, page
 from tandem.base.translations import said
 
@@ -26,6 +26,8 @@ def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[An
     response = _told(request, error.status, what, hint, **error.values)
     if error.field and request.headers.get("hx-request"):
         response.headers["x-field"] = error.field  # page.js puts the problem beside it
+    if isinstance(error, Busy):
+        response.headers["retry-after"] = str(error.retry_after_s)
     return response
 
 

@@ -27,6 +27,14 @@ class UserError(Exception):
         return f"{self.what} {self.hint}".strip()
 
 
+class Busy(UserError):
+    """Too much is going on at once; the same request may pass later."""
+
+    def __init__(self, what: str, hint: str, retry_after_s: int, **values: object) -> None:
+        super().__init__(what, hint, status=503, **values)
+        self.retry_after_s = retry_after_s
+
+
 class SourceError(Exception):
     """An outside system failed us; the job runner tries again with a growing wait."""
 

@@ -14,6 +14,7 @@ from litestar.params import Body
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.threads import Lane
 from tandem.changes import store
 from tandem.changes.model import KINDS, Change, from_github, from_gitlab
 from tandem.core.auth import Caller, site_for
@@ -26,6 +27,7 @@ DAYS, EVERY_DAY = 120, 84_000
 """How far back the page looks, and what reaches back to the first year that a change may have."""
 LAST = datetime(2201, 1, 2, tzinfo=UTC)
 """Behind whatever may be planned."""
+SIGNATURE_LENGTH = len("sha256=") + 64
 
 
 class ChangeIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -183,7 +185,19 @@ def api_remove(ctx: Context, caller: Caller, change_id: int, site: str | None = 
 # ── webhooks ──
 
 
-@post_form("/hooks/github/{key:str}", may=ANYONE, status_code=202, request_max_body_size=LARGEST_BODY)
+def _knows(ctx: Context, request: Request[Any, Any, Any]) -> None:
+    """Refuse what cannot be a webhook of this site before its body is read."""
+    site = _site(ctx, str(request.path_params["key"]))
+    if "/gitlab/" in request.url.path:
+        _must_match(request.headers.get("x-gitlab-token", ""), hook_secret(ctx, site, "gitlab"))
+    elif len(request.headers.get("x-hub-signature-256", "")) != SIGNATURE_LENGTH:
+        _must_match("", "sha256=")
+
+
+@post_form(
+    "/hooks/github/{key:str}", may=ANYONE, lane=Lane.ENTRY, knows=_knows, status_code=202,
+    request_max_body_size=LARGEST_BODY,
+)  # fmt: skip
 def github(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes) -> dict[str, Any]:
     """GitHub tells of deployments and releases, signed with X-Hub-Signature-256."""
     site = _site(ctx, key)
@@ -192,7 +206,10 @@ def github(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes)
     return _kept(ctx, site, from_github(request.headers.get("x-github-event", ""), _json(body)))
 
 
-@post_form("/hooks/gitlab/{key:str}", may=ANYONE, status_code=202, request_max_body_size=LARGEST_BODY)
+@post_form(
+    "/hooks/gitlab/{key:str}", may=ANYONE, lane=Lane.ENTRY, knows=_knows, status_code=202,
+    request_max_body_size=LARGEST_BODY,
+)  # fmt: skip
 def gitlab(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes) -> dict[str, Any]:
     """GitLab tells of deployments and releases, with the secret in X-Gitlab-Token."""
     site = _site(ctx, key)

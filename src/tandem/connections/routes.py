@@ -1,6 +1,7 @@
 """The page of connections, and the address of webhooks of outside systems."""
 
 import hmac
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
@@ -12,14 +13,16 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.sender import sender_of
+from tandem.base.threads import Lane
 from tandem.connections import store
-from tandem.connections.model import Connection, Incoming, System, Systems
+from tandem.connections.model import Accepted, Connection, Incoming, System, Systems
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
-from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
+from tandem.core.pages import ANYONE, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Accept = Callable[[Connection, Incoming], Accepted]
 AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems", "reconcile": "Web analytics"}
 MOST_BYTES = 1 << 20
 
@@ -108,10 +111,33 @@ def remove(
     return _page(request, ctx, caller, chosen)
 
 
+def _hooked(ctx: Context, number: int, token: str) -> tuple[Connection, Accept]:
+    """The connection of a webhook address, and what takes its webhooks.
+
+    raises   UserError where there is none, or it takes none
+    """
+    connection = store.connection(ctx, number)
+    if not hmac.compare_digest(token.encode(), store.hook_token(ctx, connection).encode()):
+        raise UserError("There is no such connection.", "Copy the address from the page Connections.", status=404)
+    system = store.systems_of(ctx).get((connection.area, connection.system))
+    if system is None or system.accept is None or not connection.is_on:
+        raise UserError("This connection takes no webhooks.", "Switch it on, or let it be polled.", status=409)
+    return connection, system.accept
+
+
+def _knows(ctx: Context, request: Request[Any, Any, Any]) -> None:
+    """Refuse what comes to an address that nobody was given before its body is read."""
+    _hooked(ctx, request.path_params["number"], request.path_params["token"])
+    if (request.content_length or 0) > MOST_BYTES:
+        raise UserError("The webhook is larger than 1 MB.", "Send fewer records at once.", status=413)
+
+
 @route(
     "/hooks/in/{number:int}/{token:str}",
     may=ANYONE,
-    request_max_body_size=LARGEST_BODY,
+    lane=Lane.ENTRY,
+    knows=_knows,
+    request_max_body_size=MOST_BYTES,
     http_method=["GET", "POST"],
     sync_to_thread=True,
     status_code=200,
@@ -119,16 +145,9 @@ def remove(
 )
 def hook(request: Request[Any, Any, Any], ctx: Context, number: int, token: str, body: bytes) -> Response[str]:
     """A webhook: believed if its signature fits, on disk before it is answered, worked on later by a job."""
-    connection = store.connection(ctx, number)
-    if not hmac.compare_digest(token.encode(), store.hook_token(ctx, connection).encode()):
-        raise UserError("There is no such connection.", "Copy the address from the page Connections.", status=404)
-    system = store.systems_of(ctx).get((connection.area, connection.system))
-    if system is None or system.accept is None or not connection.is_on:
-        raise UserError("This connection takes no webhooks.", "Switch it on, or let it be polled.", status=409)
-    if len(body) > MOST_BYTES:
-        raise UserError("The webhook is larger than 1 MB.", "Send fewer records at once.", status=413)
+    connection, accept = _hooked(ctx, number, token)
     incoming = incoming_of(ctx, request, body)
-    accepted = system.accept(connection, incoming)
+    accepted = accept(connection, incoming)
     if accepted.key:
         store.keep_delivery(ctx, connection, accepted.key, incoming)
     return Response(accepted.answer, media_type=accepted.media_type)

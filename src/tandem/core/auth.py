@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -11,16 +12,20 @@ from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
+from litestar.utils.sync import AsyncCallable
 
 from tandem.accounts import store
 from tandem.accounts.model import LANGUAGES, ApiToken, Site, User
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, UserError
 from tandem.base.pages import LANGUAGE_OF_CALLER
+from tandem.base.places import PATIENCE_S, Places
 from tandem.base.sender import sender_of
+from tandem.base.threads import LANE, Lane
 from tandem.base.words import hand_in
 from tandem.core.context import Context
 from tandem.core.pages import ANYONE, SIGNED_IN
+from tandem.core.query import ASKED_BY
 
 COOKIE = "tandem_sign_in"
 LENSES = ("marketing", "engineering", "executive")
@@ -69,6 +74,11 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         return SIDES[self.user.role] if self.user else "marketing"
 
     @property
+    def key(self) -> str:
+        """Whose limits a request counts for."""
+        return f"user {self.user.id}" if self.user else f"token {self.token.id}" if self.token else ""
+
+    @property
     def user_id(self) -> int | None:
         return self.user.id if self.user else None
 
@@ -87,6 +97,10 @@ def _token_refused(act: str) -> UserError:
 
 
 _ASKS = "tandem.caller"
+ADMITTED, LEAVES = "tandem.admitted", "tandem.leaves"
+"""In a request's state: what to call when its sender is known and may enter, and when it is answered."""
+ASYNC_AT_ONCE = 16
+"""Requests of one caller that need no thread, at once: each may hold a body of 4 MB."""
 
 
 def caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
@@ -130,20 +144,41 @@ def sender_address(request: Request[Any, Any, Any], ctx: Context) -> str:
 def guard(ctx: Context) -> Guard:
     """The guard of all routes: whoever may not is told so before anything of what they send is read."""
 
+    places, many_places = Places(), Places(ASYNC_AT_ONCE)
+
     async def may_enter(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if connection.scope.get("method") == "OPTIONS":  # tells the methods of an address, nothing else
             return
-        acts = acts_of(handler.opt)
+        acts, request = acts_of(handler.opt), Request[Any, Any, Any](connection.scope)
         if ANYONE in acts:
+            LANE.set(handler.opt.get("lane", Lane.STRANGERS))
+            if (knows := handler.opt.get("knows")) is not None:
+                await sync_to_thread(knows, ctx, request)
             return
-        request = Request[Any, Any, Any](connection.scope)
-        connection.scope["state"][_ASKS] = caller = await sync_to_thread(_caller_of, request, ctx)
-        connection.scope["state"][LANGUAGE_OF_CALLER] = caller.language
+        state = connection.scope["state"]
+        LANE.set(Lane.ENTRY)
+        state[_ASKS] = caller = await sync_to_thread(_caller_of, request, ctx)
+        LANE.set(Lane.PAGES)
+        state[LANGUAGE_OF_CALLER] = caller.language
         for act in acts:
             if act != SIGNED_IN:
                 caller.must(act)
+        ASKED_BY.set(caller.key)
+        if (admitted := state.get(ADMITTED)) is not None:  # else nobody gives the place back
+            admitted()
+            await _take_place(state, caller, places if isinstance(handler.fn, AsyncCallable) else many_places)
 
     return may_enter
+
+
+async def _take_place(state: dict[str, Any], caller: Caller, places: Places) -> None:
+    """One caller's requests do not keep all threads and all memory from others."""
+    if not await places.take(caller.key):
+        raise Busy(
+            "Too many of your questions are being answered at once.", "Wait for some of them, then try again.",
+            retry_after_s=round(PATIENCE_S),
+        )  # fmt: skip
+    state[LEAVES] = partial(places.leave, caller.key)
 
 
 def acts_of(opt: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """A question about metrics and its answer; who answers is a `QueryRunner`, and `tandem.metrics.ask` has it."""
 
 from collections.abc import Callable, Hashable, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -10,6 +11,8 @@ Op = Literal["is", "is_not", "contains", "contains_not"]
 Value = float | int | None
 Key = tuple[Any, ...]
 Made = TypeVar("Made")
+ASKED_BY: ContextVar[str] = ContextVar("asked_by", default="")
+"""The user or token for whom questions are asked; empty for the product's own jobs."""
 
 
 class Filter(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import IO, Any
 import msgspec
 
 from tandem.base import log
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, UserError
 from tandem.imports import child
 
 CHILD = Path(child.__file__)
@@ -93,7 +93,7 @@ def _running(what: str, path: Path, number: int) -> Iterator[subprocess.Popen[by
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    busy = UserError("Other files are being read.", "Send yours again in a few minutes.", status=503)
+    busy = Busy("Other files are being read.", "Send yours again in a few minutes.", retry_after_s=120)
     if _is_stopping.is_set() or not _places.acquire(blocking=False):
         raise busy
     try:

@@ -7,8 +7,10 @@ come from the catalogue only, values are bound by the engine.
 import sys
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -19,9 +21,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from cachetools import LRUCache
 
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, UserError
 from tandem.base.warehouse import Answer, Warehouse
-from tandem.core.query import Filter, Key, Made, Query, Question, Result, Row, Value
+from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Value
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS, WHOLE_VISITS
 from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
 
@@ -210,6 +212,40 @@ def _size_of_many(members: Iterable[Any], count: int, sampled: int) -> int:
     return sum(_size(member, inner) for member in sample) * count // max(1, len(sample))
 
 
+class Turns:
+    """So many ask at one time. Next comes whoever has the fewest questions before the engine, then who waits longest:
+    the many questions of one hold up nobody's few.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self._free, self._changed = at_once, threading.Condition()
+        self._asking = Counter[str]()
+        self._waiting: list[tuple[str, object]] = []
+
+    @contextmanager
+    def turn_of(self, who: str) -> Iterator[None]:
+        ticket = (who, object())
+        with self._changed:
+            self._waiting.append(ticket)
+            self._changed.wait_for(lambda: self._free and self._next() is ticket)
+            self._waiting.remove(ticket)
+            self._count(who, 1)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._count(who, -1)
+
+    def _next(self) -> tuple[str, object]:
+        return min(self._waiting, key=lambda ticket: self._asking[ticket[0]])
+
+    def _count(self, who: str, change: int) -> None:
+        self._free -= change
+        self._asking[who] += change
+        self._asking += Counter()  # forgets whoever asks nothing
+        self._changed.notify_all()
+
+
 class CachedRunner:
     """Where questions are asked: runs their queries side by side and remembers answers until the data changes."""
 
@@ -219,7 +255,7 @@ class CachedRunner:
     ) -> None:  # fmt: skip
         self._warehouse = warehouse
         self._pool = ThreadPoolExecutor(side_by_side, thread_name_prefix="ask")
-        self._at_once = threading.Semaphore(AT_ONCE)
+        self._turns = Turns(AT_ONCE)
         self._aside, self._waiting_aside = threading.Semaphore(1), threading.Semaphore(ASIDE_WAIT)
         self._aside_pool = ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
         cluster = warehouse.cluster
@@ -237,10 +273,10 @@ class CachedRunner:
     def ask_aside(self, question: Question) -> Result:
         """The same for programs and files, whose questions may be as wide as they like: one after the other.
 
-        raises   UserError (503) for whoever would have to wait long; pages do not wait for these at all
+        raises   Busy for whoever would have to wait long; pages do not wait for these at all
         """
         if not self._waiting_aside.acquire(blocking=False):
-            raise UserError("Other wide questions are being answered.", "Ask again in a minute.", status=503)
+            raise Busy("Other wide questions are being answered.", "Ask again in a minute.", retry_after_s=60)
         try:
             with self._aside:
                 return self._asked([question], self._aside_pool)[0]
@@ -249,7 +285,7 @@ class CachedRunner:
 
     def ask_all(self, questions: Sequence[Question]) -> list[Result]:
         """The answers of several questions; queries that several share run once."""
-        with self._at_once:
+        with self._turns.turn_of(ASKED_BY.get()):
             return self._asked(questions, self._pool)
 
     def _asked(self, questions: Sequence[Question], pool: ThreadPoolExecutor) -> list[Result]:

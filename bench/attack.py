@@ -1,4 +1,4 @@
-"""What a stranger can do to a running product: each attack of the security page, bounded in count and time.
+"""What a stranger or a user can do to a running product: each attack of the security page, bounded in count and time.
 
 `make bench NAME=attack`. The last line is JSON:
 
@@ -8,6 +8,7 @@
     pages_answer_s         the slowest answer of a page while connections that never end, floods and files last
     foreign_revenue_lost   orders of the shop's server that ids sent by a stranger kept out of the revenue
     people_merged          strangers' claims that made one person of two
+    stops_s                seconds until the server has ended that is told to stop beside bodies that never do
     numbers_taken          phone numbers of a pool of twelve that one sender holds with two hundred browsers
     long_visit_cpu_s       CPU time of one more batch of a visit of 100,000 facts, the bound for a visitor lifted
     long_visit_rss_mb      how much more memory it takes than any other small batch
@@ -23,6 +24,7 @@ import urllib.parse
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from random import Random
@@ -41,6 +43,8 @@ from tandem.people.model.identifier import Link, email, phone
 EMAIL, PASSWORD = "bench@shop.example", "a long password"
 ANNA, BORIS = ("+48600100200", "anna@shop.example"), ("+48600100300", "boris@shop.example")
 CONNECTIONS = 1_100
+LARGE_BODY, LARGE_BODIES = 4_190_000, 500
+BOARDS = 150
 LOADED_WITHIN_S = 60.0
 ORDERS = 20
 NUMBERS = 12
@@ -161,6 +165,34 @@ def never_ending(port: int, seconds: float = 12.0) -> None:
             time.sleep(seconds / len(kinds))
 
 
+def unfinished(port: int, stack: ExitStack, path: str, count: int) -> None:
+    """Webhooks of a stranger of which all but the last kilobyte comes, then nothing more."""
+    head = f"POST {path} HTTP/1.1\r\nHost: x\r\nX-Hub-Signature-256: sha256={'0' * 64}\r\n"
+    for _ in range(count):
+        connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), 5))
+        with suppress(OSError):  # refused before it is sent whole
+            connection.sendall(f"{head}Content-Length: {LARGE_BODY}\r\n\r\n".encode())
+            connection.sendall(bytes(LARGE_BODY - 1_000))
+
+
+def large_bodies(port: int) -> None:
+    """To a site that there is not, and to one that there is: its key stands in every page of it."""
+    with ExitStack() as stack:
+        unfinished(port, stack, "/hooks/github/nosite", LARGE_BODIES)
+        unfinished(port, stack, "/hooks/github/bench", LARGE_BODIES)
+        time.sleep(3)
+
+
+def stops_s(server: Running) -> float:
+    """How long the server takes to end while three bodies are never finished."""
+    with ExitStack() as stack:
+        unfinished(server.port, stack, "/hooks/github/bench", 3)
+        time.sleep(1)
+        began = time.monotonic()
+        server.stop()
+        return time.monotonic() - began
+
+
 def two_cells() -> bytes:
     """A workbook of 1.5 KB whose two cells stand in the first and in the last place of a sheet."""
     main = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
@@ -230,6 +262,14 @@ def wide_questions(insider: Client) -> None:
         asked = f"figures=collect.pageviews&by=page,hour&period=2026-11-01..2026-11-{10 + days}&most=1"
         status, _ = insider.send(f"/api/figures?site=bench&{asked}")
         assert status == 200, f"a wide question was answered {status}"
+
+
+def many_questions(insider: Client) -> None:
+    """One user asks for 150 boards at once, each with filters that nothing is remembered for."""
+    asked = "period=2026-08-01..2026-11-20&f=page:contains:n&f=source:contains_not:random"
+    with ThreadPoolExecutor(BOARDS) as pool:
+        statuses = list(pool.map(lambda n: insider.send(f"/board?site=bench&{asked}{n}")[0], range(BOARDS)))
+    assert set(statuses) <= {200, 503}, f"boards were answered {set(statuses)}"
 
 
 def foreign_orders(port: int, token: str) -> int:
@@ -339,7 +379,8 @@ def _attacked(server: Running, token: str) -> None:
         for name, attack in (
             ("poison", lambda: poison(server.port)), ("flood", lambda: flood(server.port)),
             ("many browsers", lambda: many_browsers(server.port)), ("long texts", lambda: long_texts(server.port)),
-            ("connections", lambda: never_ending(server.port)), ("files", lambda: files(insider)),
+            ("connections", lambda: never_ending(server.port)), ("large bodies", lambda: large_bodies(server.port)),
+            ("many questions", lambda: many_questions(insider)), ("files", lambda: files(insider)),
             ("wide questions", lambda: wide_questions(insider)), ("claims", lambda: claims(server.port)),
         ):  # fmt: skip
             began = time.monotonic()
@@ -351,11 +392,11 @@ def _attacked(server: Running, token: str) -> None:
     is_stopped = not _honest_hits_arrive(server.port, token)
     time.sleep(10)
     growth = server.rss_mb() - before
-    server.stop()
+    stopped_s = stops_s(server)
     result = {
         "loader_stopped": int(is_stopped), "rss_growth_mb": round(growth), "rss_peak_mb": round(watch.peak_mb - before),
         "pages_answer_s": round(watch.slowest_s, 2), "foreign_revenue_lost": lost, "people_merged": merged(server),
-        "numbers_taken": taken, **long_visit(),
+        "stops_s": round(stopped_s, 1), "numbers_taken": taken, **long_visit(),
     }  # fmt: skip
     print(json.dumps(result))
 

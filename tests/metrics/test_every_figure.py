@@ -191,6 +191,46 @@ def test_filter_by_a_page_means_visits_that_saw_it(golden: Golden, runners: dict
         assert runner.ask(question(golden, ("collect.visits",), where=where)).total["collect.visits"] == wanted > 0
 
 
+OF_THE_PAGE = ("pageviews", "attention", "vitals")
+"""Views that tell of pages: a filter by page chooses among their rows. All others tell what visits did."""
+
+
+@pytest.mark.parametrize("op", ["is", "is_not"])
+@pytest.mark.parametrize("page", ["/cart", "/"])
+@pytest.mark.parametrize(("names", "by"), together([f for f in COUNTED if f.owner == "collect"], lambda figure: ("",)))
+def test_figures_of_a_page_are_of_what_its_visits_did(
+    golden: Golden, runners: dict[str, CachedRunner], names: tuple[str, ...], by: str, page: str, op: str
+) -> None:
+    """Goals, actions and orders of visits that saw it (or never did), wherever they happened."""
+    figures = [f for f in COUNTED if f.id in names]
+
+    def is_meant(row: naive.Row) -> bool:
+        _, hit, visit = row
+        if figures[0].view in OF_THE_PAGE:
+            return (hit["event"].path == page) is (op == "is")  # type: ignore[index]
+        saw = any(h["kind"] == "pageview" and h["event"].path == page for h in visit["hits"])
+        return saw is (op == "is")
+
+    found = groups_of(golden, figures[0].view, figures[0].with_bots, by, 0)[()]
+    meant = [row for row in found if is_meant(row)]
+    assert len(meant) < len(found), "the page tells some from others"
+    for layout, runner in runners.items():
+        total = runner.ask(question(golden, names, where=(Filter("page", op, (page,)),))).total
+        for name in names:
+            assert total[name] == pytest.approx(NAIVE[name](meant)), (layout, name)
+
+
+def test_conversions_of_a_page_are_those_of_its_converted_visits(
+    golden: Golden, runners: dict[str, CachedRunner]
+) -> None:
+    """The headline said that conversions stand at 0 beside a conversion rate and orders."""
+    names = ("collect.conversions", "collect.converted_visits", "collect.orders")
+    for page in ("/", "/cart", "/plants"):
+        total = runners["one node"].ask(question(golden, names, where=(Filter("page", "is", (page,)),))).total
+        assert total["collect.conversions"] >= total["collect.converted_visits"] > 0, page
+        assert total["collect.orders"] > 0
+
+
 def test_filter_and_its_opposite_make_everything(golden: Golden, runners: dict[str, CachedRunner]) -> None:
     for by, value in (("channel", "Direct"), ("page", "/cart"), ("goal", "1"), ("country", "PL")):
         for ops in (("is", "is_not"), ("contains", "contains_not")):

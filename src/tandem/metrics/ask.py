@@ -82,7 +82,7 @@ def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] 
                     "%(figure)s cannot be split by %(split)s.", "", figure=figure.label, split=DIMENSIONS[split].label
                 )
         with_bots = isinstance(figure, Metric) and figure.with_bots
-        own = tuple(f.by in figure.by for f in question.where)  # others are looked up in the visit
+        own = tuple(_is_of_rows(f, figure) for f in question.where)  # others are looked up in the visit
         groups.setdefault((figure.view, with_bots or question.with_bots, own), []).append(figure)
     queries = [_query(question, view, figures, with_bots) for (view, with_bots, _), figures in groups.items()]
     for query in queries:
@@ -133,7 +133,7 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
         raise UserError("%(dimension)s cannot be a filter.", "Choose a period instead.", dimension=dimension.label)
     params[f"f{i}"] = list(f.values)
     test = _test(f, i, dimension)
-    if f.by in figure.by:
+    if _is_of_rows(f, figure):
         return test
     if view not in OF_VISITS or dimension.home not in OF_VISITS:
         raise UserError(
@@ -148,6 +148,11 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
         f" and at < {{near_until:DateTime64(3, 'UTC')}}{_near(dimension.home)} and {_test(_positive(f), i, dimension)}"
     )
     return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({found})"
+
+
+def _is_of_rows(f: Filter, figure: Metric | Estimate) -> bool:
+    """Whether a filter chooses among the rows of a figure themselves, not among the visits they belong to."""
+    return f.by in figure.by and figure.view not in _dimension(f.by).by_visit
 
 
 def _near(view: str) -> str:

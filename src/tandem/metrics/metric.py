@@ -105,6 +105,8 @@ class Dimension(msgspec.Struct, frozen=True, kw_only=True):
     """A way to split or to filter. `column` is an SQL expression over the view.
 
     `home` is the view that knows it: a view that does not is filtered by the visits found there ("saw the page").
+    `by_visit` are views that are filtered so too, though their rows can be split by it: there it says where something
+    happened, and whoever reads about a page asks what its visitors did, on whatever page.
     """
 
     id: str
@@ -113,6 +115,7 @@ class Dimension(msgspec.Struct, frozen=True, kw_only=True):
     marketers: str
     is_time: bool = False
     home: str = "visits"
+    by_visit: tuple[str, ...] = ()
 
 
 hand_in(

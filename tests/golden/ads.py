@@ -148,7 +148,12 @@ def _match(touch: Fact, facts: list[Fact]) -> None:
 
 
 def _sum(field: str) -> Any:
-    return lambda rows: float(sum(facts[field] for _, _, facts in rows))
+    """What reports say; where there is none, nobody knows."""
+    return lambda rows: float(sum(facts[field] for _, _, facts in rows)) if rows else None
+
+
+def _is_reported(visit: Fact) -> bool:
+    return any(f["on"] == visit["on"] and f["system"] == visit["ad_system"] for f in spent())
 
 
 FIGURES: dict[str, Any] = {
@@ -156,7 +161,8 @@ FIGURES: dict[str, Any] = {
     "ads.clicks": _sum("clicks"),
     "ads.impressions": _sum("impressions"),
     "ads.platform_conversions": _sum("won"),
-    "ads.matched_cost": lambda rows: float(sum(f["cost"] for _, _, f in rows if f["is_matched"])),
+    "ads.matched_cost": lambda rows: float(sum(f["cost"] for _, _, f in rows if f["is_matched"])) if rows else None,
     "ads.visits": len,
     "ads.matched_visits": lambda rows: sum(1 for _, _, f in rows if f["matched_by"]),
+    "ads.reported_visits": lambda rows: sum(1 for _, _, f in rows if _is_reported(f)),
 }

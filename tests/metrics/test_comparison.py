@@ -258,7 +258,7 @@ def test_what_is_usual_for_a_site_is_no_news(ctx: Context, site: Site, sell: Sel
 
 
 def test_judging_changes_asks_the_past_once(ctx: Context, site: Site, sell: Sell) -> None:
-    sell(*(NOW - DAY * n for n in range(10, 80)))
+    sell(*(NOW - DAY * n for n in range(1, 80)), *(NOW - DAY * n - DAY / 8 for n in range(40, 50)))
     runner, asked = ctx.runner, []
     whole = runner.ask_all
 

@@ -12,8 +12,12 @@ from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
+from tandem.metrics.comparison import unmeasured_days
 
-HEADLINE = ("ads.cost", "ads.clicks", "ads.visits", "ads.cpc", "ads.matched_cost_share", "ads.matched_visit_share")
+HEADLINE = (
+    "ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cpc", "ads.matched_cost_share",
+    "ads.matched_visit_share",
+)  # fmt: skip
 COLUMNS = (
     "ads.cost", "ads.clicks", "ads.ctr", "ads.cpc", "ads.visits", "ads.cost_per_visit", "ads.matched_cost_share",
 )  # fmt: skip
@@ -53,13 +57,14 @@ class VisitsLeft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
-    """The cost over the period, by day, week or month. After the last day with cost nothing is known yet, not zero."""
+    """The cost over the period, by day, week or month; none where no report tells of it, which is not zero."""
     step = address.period.step if address.period.step != "hour" else "day"
     question = address.question(("ads.cost",), (step,))
     today = clock.now().astimezone(ZoneInfo(address.site.zone)).date()
     points = [(on, v) for on, v in series(question, ctx.runner.ask(question), "ads.cost") if on <= today]
     last = max((on for on, value in points if value), default=today)
-    return [(on, value if on <= last else None) for on, value in points]
+    gaps = unmeasured_days(ctx, address, "ads.cost") if step == "day" else frozenset()
+    return [(on, value if on <= last and on not in gaps else None) for on, value in points]
 
 
 def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:

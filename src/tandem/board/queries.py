@@ -31,7 +31,9 @@ from tandem.metrics.comparison import (
     reason_known,
     recounting,
     share_of,
+    unmeasured_days,
 )
+from tandem.metrics.coverage import Days
 from tandem.metrics.metric import Metric, Unit
 
 LIVE_MINUTES, LAST_MINUTES = 30, 5
@@ -83,6 +85,7 @@ def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: lis
     for f in figures:
         first = measured_since(ctx, address.site, f)
         points = measured(begun(series(trend, result, f), address), first, address.period.step)
+        points = without(points, unmeasured_days(ctx, address, f), address.period.step)
         if result.total[f] is None:
             points = unknown(points)
         marks = [(i, c.title) for i, c in placed(done, points, address)]
@@ -111,6 +114,13 @@ def measured(points: Points, first: date | None, step: str) -> Points:
         return unknown(points)
     start = {"week": first - timedelta(days=first.weekday()), "month": first.replace(day=1)}.get(step, first)
     return [(at, value if (at.date() if isinstance(at, datetime) else at) >= start else None) for at, value in points]
+
+
+def without(points: Points, gaps: Days, step: str) -> Points:
+    """The points with none for days that were not measured; a longer step keeps what its other days tell."""
+    if not gaps or step not in ("hour", "day"):
+        return points
+    return [(at, None if (at.date() if isinstance(at, datetime) else at) in gaps else value) for at, value in points]
 
 
 def unknown(points: Points) -> Points:
@@ -146,6 +156,8 @@ def chart(ctx: Context, address: Address, figure: str) -> Chart:
     total, first = results[0].total[figure], measured_since(ctx, address.site, figure)
     points = measured(begun(series(now, results[0], figure), address), first, step)
     earlier = measured(series(before, results[1], figure), first, step) if before else []
+    gaps = unmeasured_days(ctx, address, figure)
+    points, earlier = without(points, gaps, step), without(earlier, gaps, step)
     if total is None:
         points, earlier = unknown(points), earlier if any(v for _, v in earlier) else unknown(earlier)
     went = compared(ctx, address, (figure,), results[0].total)[figure]

@@ -396,7 +396,7 @@ def _number(value: Any) -> Value:
 
 def _completed(given: Mapping[str, Value], names: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, Value]:
     """Missing is not zero: without rows a count or sum is 0, all others are None; ratios are never infinite."""
-    parts = {n: given.get(n, _empty(n)) for n in names}
+    parts = {n: given.get(n, _untold(n)) for n in names}
     extra = {n: v for n, v in given.items() if n not in parts}
     return {n: _valued(n, parts) for n in asked} | extra
 
@@ -405,6 +405,12 @@ def _empty(name: str) -> Value:
     """What a figure is where nothing happened: there were no visitors, but there is no typical loading time."""
     figure = FIGURES[name]
     return 0 if figure.adds_up or figure.unit is Unit.COUNT else None
+
+
+def _untold(name: str) -> Value:
+    """What a figure is of a part that no row tells of: nobody reported that its ads were free of charge."""
+    figure = FIGURES[name]
+    return None if isinstance(figure, Metric) and figure.is_reported else _empty(name)
 
 
 def _valued(name: str, parts: Mapping[str, Value]) -> Value:

@@ -26,10 +26,22 @@ from tandem.metrics.address import Address
 from tandem.metrics.ask import buckets, counted
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
 from tandem.metrics.chance import ENOUGH_DAYS, assumed_scatter, is_clear, of_part, scatter_of, with_cases
+from tandem.metrics.coverage import (
+    AROUND_DAYS,
+    Account,
+    Days,
+    Lack,
+    days_between,
+    days_told,
+    lack_of,
+    silent_days,
+)
 from tandem.metrics.metric import Figure, Metric
 from tandem.metrics.period import Period
 
-Why = Literal["ahead", "unmeasured", "young", "settling", "recounting", "clocks", "little_history"]
+Why = Literal[
+    "ahead", "unmeasured", "ended", "gaps", "accounts", "young", "settling", "recounting", "clocks", "little_history"
+]
 ENOUGH_ALIKE = 0.98
 """How mature the newer cohort must be, as a share of the older one's maturity."""
 COMPLETE = timedelta(days=60)
@@ -50,7 +62,8 @@ SQL = questions_in(Path(__file__).parent / "sql")
 
 
 class Reason(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a comparison bears no verdict: `day` of the first measured day, `share` done or arrived, `days` to settle.
+    """Why a comparison bears no verdict: `day` of the first or last measured day, `share` done or arrived, `days` to
+    settle or without data.
 
     Without a `day`, what is unmeasured has never been measured.
     """
@@ -168,6 +181,17 @@ def unmeasured(before: Period, first: datetime | None, is_daily: bool = False) -
     return None if is_whole else day
 
 
+def _unlike(lack: Lack | None) -> Reason | None:
+    """Why reports of two spans bear no verdict."""
+    if lack is None:
+        return None
+    if lack.ended:
+        return Reason(why="ended", day=lack.ended)
+    if lack.begun:
+        return Reason(why="unmeasured", day=lack.begun)
+    return Reason(why="accounts" if lack.is_of_some else "gaps", days=lack.days)
+
+
 def arrived(delays: Sequence[float], period: Period, now: datetime) -> float:
     """The share of a span's outcomes that have come by now, if they come as they used to.
 
@@ -202,7 +226,8 @@ class History:
     def __init__(self, ctx: Context) -> None:
         self._ctx, self._known = ctx, dict[tuple[int, str], tuple[float, list[float]]]()
         self._scatters: TTLCache[tuple[int, bytes, str], float] = TTLCache(10_000, SCATTER_FRESH_S)
-        self._lock = threading.Lock()  # of the cache, which many requests use at once
+        self._silent: TTLCache[tuple[int, str, date, date], Days] = TTLCache(1_000, FRESH_S)
+        self._lock = threading.Lock()  # of the caches, which many requests use at once
 
     def first(self, site: int, view: str) -> datetime | None:
         """The first moment at which this view holds anything."""
@@ -214,6 +239,39 @@ class History:
         """Days from creation to outcome in complete cohorts, rising."""
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
         return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
+
+    def reported(self, address: Address) -> dict[Account, Days]:
+        """The days that reports tell of, of the ad accounts that the filters leave: once until the data change."""
+        site = address.site.id
+
+        def looked_up() -> dict[Account, Days]:
+            return days_told(self._ctx.runner.look_up(SQL["reported_days"], {"site": site}))
+
+        told: dict[Account, Days] = self._ctx.runner.kept(("reported", site), looked_up)
+        for f in address.where:
+            if f.op == "is" and f.by in ("ad_system", "ad_account"):
+                place = ("ad_system", "ad_account").index(f.by)
+                told = {account: days for account, days in told.items() if account[place] in f.values}
+        return told
+
+    def silent(self, site: Site, span: Period, before: Period | None, now: datetime) -> Days:
+        """Of the days up to yesterday, those of both spans on which the counter did not run: asked once for both."""
+        first, last = min(span.first, before.first if before else span.first), _last_over(span, now)
+        began = self.first(site.id, "visits")
+        since = max(first - timedelta(days=AROUND_DAYS), _day_after(began, site.zone)) if began else last
+        if not began or since >= last:
+            return frozenset()
+        key = (site.id, site.zone, since, last)
+        with self._lock:
+            known = self._silent.get(key)
+        if known is None:
+            around = Period(name="", first=since, last=last, zone=site.zone)
+            bound = {"site": site.id, "zone": site.zone, "since": around.since, "until": around.until}
+            visits = dict(self._ctx.runner.look_up(SQL["visits_by_day"], bound))
+            known = silent_days(visits, sorted(days_between(since, last)))
+            with self._lock:
+                self._silent[key] = known
+        return known & (_days_of(span) | (_days_of(before) if before else frozenset()))
 
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
@@ -336,10 +394,37 @@ def reason_known(
     settles = _settles_after(name)
     if settles and settled_until(address.period, settles, now) is None:
         return Reason(why="settling", days=settles)
+    span, earlier, _ = like_spans(address.period, before, settles, now) or (address.period, before, None)
+    if why := _gaps(history, address, parts, span, earlier):
+        return why
     for part in parts:
         if part.arrives and (why := immature(history.delays(site.id, part, now), address.period, before, now)):
             return why
     return None
+
+
+def _gaps(history: History, address: Address, parts: list[Metric], span: Period, before: Period) -> Reason | None:
+    """Why spans are unlike of which not all is measured, or not by the same ad accounts."""
+    if any(p.is_reported for p in parts):
+        last = min(span.last, address.now.astimezone(ZoneInfo(span.zone)).date())
+        lack = lack_of(history.reported(address), days_between(span.first, last), _days_of(before))
+        if why := _unlike(lack):
+            return why
+    if any(p.view in DERIVED for p in parts) and (days := history.silent(address.site, span, before, address.now)):
+        return Reason(why="gaps", days=len(days))
+    return None
+
+
+def unmeasured_days(ctx: Context, address: Address, name: str) -> Days:
+    """The days of the period and of its comparison on which something that a figure is made of was not measured."""
+    history, parts, missing = history_of(ctx), _parts(name), frozenset[date]()
+    spans = [address.period, *([address.before] if address.before else [])]
+    if any(p.is_reported for p in parts):
+        told = history.reported(address).values()
+        missing |= frozenset().union(*map(_days_of, spans)) - frozenset().union(*told)
+    if any(p.view in DERIVED for p in parts):
+        missing |= history.silent(address.site, address.period, address.before, address.now)
+    return missing
 
 
 def unripe(ctx: Context, address: Address, name: str) -> Reason | None:
@@ -458,6 +543,19 @@ def _digest(what: object) -> bytes:
 def _days_passed(period: Period, now: datetime) -> float:
     passed = period.so_far(now) or period
     return (passed.until - passed.since) / timedelta(days=1)
+
+
+def _days_of(span: Period) -> Days:
+    return days_between(span.first, span.last)
+
+
+def _last_over(span: Period, now: datetime) -> date:
+    """The last day of a span that is over."""
+    return min(span.last, now.astimezone(ZoneInfo(span.zone)).date() - timedelta(days=1))
+
+
+def _day_after(moment: datetime, zone: str) -> date:
+    return moment.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
 
 
 def _week_before(day: date) -> date:

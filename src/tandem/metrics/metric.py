@@ -47,6 +47,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     settles_after: int = 0  # days after which the outside system no longer restates it
     arrives: str = ""  # of cohorts: the question (metrics/sql) how many days outcomes took
     rests_on_goals: bool = False  # recounted when goals change
+    is_reported: bool = False  # an outside system tells of it: where it tells nothing, this is unknown and not 0
     counts: str = ""  # the count of its cases (orders of revenue); empty: it counts cases itself
 
     @property

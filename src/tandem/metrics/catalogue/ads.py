@@ -24,6 +24,12 @@ DIMENSIONS: tuple[Dimension, ...] = (
               marketers="What joins a paid visit to its cost: keyword, campaign or click id; nothing if it has none."),
 )  # fmt: skip
 
+
+def _reported(value: str) -> str:
+    """The value where a report tells of it, NULL where none does: ads without a report did not cost nothing."""
+    return f"if(count() = 0, null, {value})"
+
+
 METRICS: tuple[Metric, ...] = (
     Metric(
         id="ads.cost",
@@ -31,7 +37,8 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.MONEY,
         view="ad_days",
         settles_after=SETTLES_DAYS,
-        value="sum(cost)",
+        value=_reported("sum(cost)"),
+        is_reported=True,
         counts="ads.clicks",
         by=OF_COST,
         adds_up=True,
@@ -46,7 +53,8 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         view="ad_days",
         settles_after=SETTLES_DAYS,
-        value="sum(clicks)",
+        value=_reported("sum(clicks)"),
+        is_reported=True,
         by=OF_COST,
         adds_up=True,
         good="up",
@@ -59,7 +67,8 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         view="ad_days",
         settles_after=SETTLES_DAYS,
-        value="sum(impressions)",
+        value=_reported("sum(impressions)"),
+        is_reported=True,
         by=OF_COST,
         adds_up=True,
         good="up",
@@ -72,7 +81,8 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         view="ad_days",
         settles_after=SETTLES_DAYS,
-        value="sum(platform_conversions)",
+        value=_reported("sum(platform_conversions)"),
+        is_reported=True,
         by=OF_COST,
         adds_up=True,
         good="neither",
@@ -85,7 +95,8 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.MONEY,
         view="ad_matches",
         settles_after=SETTLES_DAYS,
-        value="sumIf(cost, is_matched)",
+        value=_reported("sumIf(cost, is_matched)"),
+        is_reported=True,
         counts="ads.clicks",
         by=OF_COST,
         adds_up=True,
@@ -117,6 +128,19 @@ METRICS: tuple[Metric, ...] = (
         marketers="Visits from ads whose cost of that day is known.",
         engineers="Visits matched to cost of their day: by campaign, or by the click id to its system.",
     ),
+    Metric(
+        id="ads.reported_visits",
+        label="Visits on reported days",
+        unit=Unit.COUNT,
+        view="ad_visits",
+        value="countIf(on != toDate(0))",
+        by=OF_VISITS,
+        adds_up=True,
+        good="up",
+        marketers="Visits from ads on days of which a report of their ad system is known.",
+        engineers="Visits whose ad system has a load for their day, whether or not the visit was matched to a "
+        "campaign.",
+    ),
 )
 
 RATIOS: tuple[Ratio, ...] = (
@@ -134,10 +158,10 @@ RATIOS: tuple[Ratio, ...] = (
         marketers="Share of impressions that are clicked.", engineers="Ad clicks over ad impressions.",
     ),
     Ratio(
-        id="ads.cost_per_visit", label="Cost per visit", unit=Unit.MONEY, top="ads.cost", bottom="ads.visits",
+        id="ads.cost_per_visit", label="Cost per visit", unit=Unit.MONEY, top="ads.cost", bottom="ads.reported_visits",
         good="down",
-        marketers="What a visit from ads costs; clicks that never arrive make it dearer than a click.",
-        engineers="Ad cost over visits from ads.",
+        marketers="What a visit from ads costs, where that is known; lost clicks make it dearer than a click.",
+        engineers="Ad cost over visits from ads whose ad system has a report of their day.",
     ),
     Ratio(
         id="ads.matched_cost_share", label="Share of cost with visits", unit=Unit.SHARE, top="ads.matched_cost",

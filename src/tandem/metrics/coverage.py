@@ -1,0 +1,101 @@
+"""Which days are measured: those that the reports of each ad account tell of, and those on which the counter ran."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from itertools import groupby
+from math import exp, prod
+from statistics import median
+
+import msgspec
+
+Account = tuple[str, str]
+"""An ad system, and the account there."""
+Days = frozenset[date]
+
+AROUND_DAYS = 28
+"""Four weeks before a span tell what its weekdays usually bring."""
+HARDLY = 0.001
+"""Silence that chance brings less often than this is taken for a counter that did not run."""
+RARE = 1 / 4
+"""Weekdays that are silent more often than this are so by nature."""
+DAY = timedelta(days=1)
+
+
+class Lack(msgspec.Struct, frozen=True, kw_only=True):
+    """What the reports of two spans lack: all after `ended`, all before `begun`, or some `days`, of all or of some."""
+
+    ended: date | None = None
+    begun: date | None = None
+    days: int = 0
+    is_of_some: bool = False
+
+
+def days_between(first: date, last: date) -> Days:
+    """These days, both included."""
+    return frozenset(first + DAY * n for n in range((last - first).days + 1))
+
+
+def days_told(loads: Iterable[tuple[str, str, date, date]]) -> dict[Account, Days]:
+    """The days that are told of, by account. A load tells of all days from its first to its last.
+
+    Reports leave out days on which nothing was shown: those cost nothing, and are not missing.
+    """
+    told: dict[Account, Days] = {}
+    for system, account, first, last in loads:
+        told[system, account] = told.get((system, account), frozenset()) | days_between(first, last)
+    return told
+
+
+def lack_of(told: Mapping[Account, Days], span: Days, before: Days) -> Lack | None:
+    """What makes the reports of two spans unlike; None where the same accounts tell of every day of both."""
+    both = span | before
+    accounts = [days & both for days in told.values() if days & both]
+    known = frozenset().union(*accounts)
+    if not known:
+        earlier = [day for days in told.values() for day in days if day < min(both)]
+        return Lack(ended=max(earlier)) if earlier else None
+    if max(known) < max(span):
+        return Lack(ended=max(known))
+    if min(known) > min(before):
+        return Lack(begun=min(known))
+    if missing := both - known:
+        return Lack(days=len(missing))
+    missing = frozenset().union(*(both - days for days in accounts))
+    return Lack(days=len(missing), is_of_some=True) if missing else None
+
+
+def silent_days(visits: Mapping[date, int], days: Sequence[date]) -> Days:
+    """Of these days, one after the other, those on which the counter cannot have run: nobody came at all.
+
+    Each is judged by the same weekdays around it. A shop that nobody visits on Sundays has silent days of its own, and
+    so has a site with a visit or two a day: a stretch of silence counts if chance would hardly bring it.
+
+    visits   how many came, by day; none where nobody did
+    """
+    found: set[date] = set()
+    for stretch in _silent(visits, days):
+        alike = {day: _alike(visits, days, day, stretch) for day in stretch}
+        unusual = [day for day, counts in alike.items() if _is_silence_rare(counts)]
+        if unusual and prod(_chance(alike[day]) for day in unusual) < HARDLY:
+            found.update(unusual)
+    return frozenset(found)
+
+
+def _silent(visits: Mapping[date, int], days: Sequence[date]) -> Iterator[set[date]]:
+    for is_silent, stretch in groupby(days, lambda day: not visits.get(day)):
+        if is_silent:
+            yield set(stretch)
+
+
+def _alike(visits: Mapping[date, int], days: Sequence[date], day: date, stretch: set[date]) -> list[int]:
+    """How many came on the same weekday, outside the stretch that is judged."""
+    return [visits.get(d, 0) for d in days if d not in stretch and d.weekday() == day.weekday()]
+
+
+def _is_silence_rare(counts: list[int]) -> bool:
+    return bool(counts) and counts.count(0) <= RARE * len(counts)
+
+
+def _chance(counts: list[int]) -> float:
+    """How likely nobody comes on a day, by days like it: by how many usually come, or how often nobody did."""
+    return min(exp(-median(counts)), (counts.count(0) + 1) / (len(counts) + 2))

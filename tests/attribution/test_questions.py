@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tandem.attribution import queries, store
 from tandem.attribution.model.ask import checked
-from tandem.attribution.model.report import LONE
+from tandem.attribution.model.report import LONE, Row
 from tandem.attribution.model.sankey import END, HEIGHT, OTHERS, sankey
 from tandem.base.errors import UserError
 from tandem.core.context import Context
@@ -58,6 +58,38 @@ def test_rows_ways_times_and_customers(ctx: Context) -> None:
     assert [(b.name, b.conversions) for b in course.lengths if b.conversions] == [("1", 3.0), ("3", 1.0)]
 
 
+def reported(name: str, visits: int, reported: int) -> store.Paid:
+    return store.Paid(name=name, visits=visits, reported=reported, matched=reported)
+
+
+def test_nothing_is_set_against_a_part_of_the_cost(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It said that Paid Search returned 18,718%: the cost of one of its two ad systems was known."""
+    put(ctx.warehouse, VISITS)
+    spent = [store.Spend(name="Paid Search", cost=Decimal(30), clicks=9)]
+    monkeypatch.setattr(store, "spend", lambda warehouse, question: spent)
+
+    def answer(*paid: store.Paid) -> tuple[queries.Answer, Row]:
+        monkeypatch.setattr(store, "paid", lambda warehouse, question: list(paid))
+        found = queries.answered(ctx.warehouse, ask(), "last")
+        return found, next(r for r in found.rows if r.key == "Paid Search")
+
+    part, row = answer(reported("Paid Search", 100, 40), reported("paid_search", 100, 100))
+    assert (part.is_cost_whole, part.reported, row.reported) == (False, 0.7, 0.7)
+    assert (row.cost, row.cost_per_conversion, row.roas, row.romi, row.payback_days) == (30.0, None, None, None, None)
+    whole, row = answer(reported("Paid Search", 200, 196))
+    assert (whole.is_cost_whole, row.cost_per_conversion, row.romi) == (True, 15.0, 1.0)
+    assert row.payback_days is not None
+
+
+def test_paid_visits_without_any_cost_did_not_come_for_nothing(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(ctx.warehouse, VISITS)
+    monkeypatch.setattr(store, "spend", lambda *_: [store.Spend(name="Display", cost=Decimal(30), clicks=9)])
+    monkeypatch.setattr(store, "paid", lambda *_: [reported("Paid Search", 10, 0), reported("Display", 5, 5)])
+    rows = {r.key: r for r in queries.answered(ctx.warehouse, ask(), "last").rows}
+    assert (rows["Paid Search"].cost, rows["Paid Search"].clicks) == (None, None)
+    assert rows["Email"].cost == 0.0
+
+
 def test_cost_meets_credit_by_name_however_it_is_written(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     put(ctx.warehouse, VISITS)
     spent = [
@@ -65,6 +97,7 @@ def test_cost_meets_credit_by_name_however_it_is_written(ctx: Context, monkeypat
         store.Spend(name="Print", cost=Decimal(5), clicks=0),
     ]
     monkeypatch.setattr(store, "spend", lambda warehouse, question: spent)
+    monkeypatch.setattr(store, "paid", lambda warehouse, question: [reported("Paid Search", 10, 10)])
     found = queries.answered(ctx.warehouse, ask(), "last")
     paid = next(r for r in found.rows if r.key == "Paid Search")
     assert (paid.credit, paid.cost, paid.cost_per_conversion) == (2.0, 30.0, 15.0)

@@ -199,6 +199,8 @@ def test_a_return_is_claimed_only_of_figures_that_are_final(
 ) -> None:
     put(ctx.warehouse, [Visit(n, START + n * DAY, "Paid Search", orders=1, revenue=40) for n in range(1, 61)])
     monkeypatch.setattr(queries, "_costs", lambda *_: ({"Paid Search": (100.0, 10)}, 0.0))
+    known = store.Paid(name="Paid Search", visits=20, reported=20, matched=20)
+    monkeypatch.setattr(store, "paid", lambda *_: [known])
     with opened_by_admin(ctx, site, ROUTES) as browser:
         monkeypatch.setattr(clock, "now", lambda: START + 59 * DAY)
         fresh = browser.get("/money?period=2026-10-11..2026-10-30").text

@@ -23,7 +23,7 @@ from tandem.attribution.model.journey import (
     present,
     weighted_median,
 )
-from tandem.attribution.model.report import LONE, Result, Row
+from tandem.attribution.model.report import ENOUGH_REPORTED, LONE, Result, Row
 from tandem.attribution.model.sankey import Sankey, sankey
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
@@ -77,6 +77,15 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     course: Course
     cost: float | None
     unplaced_cost: float
+    reported: float = 1.0
+    """Of all paid visits, the share on days of which the cost is known (0 to 1), …"""
+    matched: float = 1.0
+    """… and the share that was matched to it."""
+
+    @property
+    def is_cost_whole(self) -> bool:
+        """Whether what was brought may be set against the cost."""
+        return self.reported >= ENOUGH_REPORTED
 
     @property
     def lone(self) -> Row | None:
@@ -109,11 +118,12 @@ def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = No
     credit, chain = by_all_models(found.journeys, found.lost)
     earlier = _credits_of(warehouse, before, model) if before else None
     costs, unplaced = _costs(warehouse, ask, found.names)
+    paid = store.paid(warehouse, ask) if costs is not None else []
     rows = _rows(found, credit, model)
     if earlier is not None:
         rows = [msgspec.structs.replace(r, before=earlier.get(r.key, 0.0)) for r in rows]
     if costs is not None:
-        rows = _with_costs(found, rows, costs, credit[model].worth, model)
+        rows = _with_costs(found, rows, costs, paid, credit[model].worth, model)
     ways = frequent(found.journeys, DRAWN_WAYS)
     named = [(tuple(found.names[v] for v in way), count, worth) for way, count, worth in ways]
     return Answer(
@@ -126,6 +136,8 @@ def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = No
         course=course_of(found.journeys),
         cost=None if costs is None else sum(cost for cost, _ in costs.values()) + unplaced,
         unplaced_cost=unplaced,
+        reported=_share([(p.reported, p.visits) for p in paid]),
+        matched=_share([(p.matched, p.visits) for p in paid]),
     )
 
 
@@ -193,20 +205,44 @@ def _costs(warehouse: Warehouse, ask: Ask, names: list[str]) -> tuple[dict[str, 
 
 
 def _with_costs(
-    found: store.Found, rows: list[Row], costs: dict[str, tuple[float, int]], worth: Floats, model: str
-) -> list[Row]:
+    found: store.Found, rows: list[Row], costs: dict[str, tuple[float, int]], paid: list[store.Paid], worth: Floats,
+    model: str,
+) -> list[Row]:  # fmt: skip
     """The rows with what they cost, and when that came back. The chain has no shares of journeys: the equal split's."""
+    reported = {name: _share(parts) for name, parts in _by_name(paid).items()}
     shares = SHARES.get(model, SHARES["shapley"])(found.journeys)
-    cost = np.array([costs.get(name, (0.0, 0))[0] for name in found.names])
+    rows = [row if row.is_lone else _with_cost(row, costs, reported.get(matched(row.key))) for row in rows]
+    whole = {row.key: row.whole_cost or 0.0 for row in rows}
+    cost = np.array([whole.get(name, 0.0) for name in found.names])
     back = dict(zip(found.names, payback_days(found.journeys, shares, worth, cost).tolist(), strict=True))
-    filled = []
-    for row in rows:
-        if not row.is_lone:
-            spent, clicks = costs.get(row.key, (0.0, 0))
-            days = None if math.isnan(back[row.key]) else back[row.key]
-            row = msgspec.structs.replace(row, cost=spent, clicks=clicks, payback_days=days)
-        filled.append(row)
-    return filled
+    return [
+        row if row.is_lone or math.isnan(back[row.key]) else msgspec.structs.replace(row, payback_days=back[row.key])
+        for row in rows
+    ]
+
+
+def _with_cost(row: Row, costs: dict[str, tuple[float, int]], reported: float | None) -> Row:
+    """One row with its cost: none where it has paid visits but no cost, which nobody gave away.
+
+    reported   the share of its paid visits on reported days; None without any
+    """
+    known = costs.get(row.key) or ((0.0, 0) if reported is None else (None, None))
+    share = 1.0 if reported is None else reported
+    return msgspec.structs.replace(row, cost=known[0], clicks=known[1], reported=share)
+
+
+def _by_name(paid: list[store.Paid]) -> dict[str, list[tuple[int, int]]]:
+    """Reported and all paid visits of names that are the same."""
+    found: dict[str, list[tuple[int, int]]] = {}
+    for p in paid:
+        found.setdefault(matched(p.name), []).append((p.reported, p.visits))
+    return found
+
+
+def _share(parts: list[tuple[int, int]]) -> float:
+    """The sum of the first over the sum of the second; 1 of nothing."""
+    whole = sum(visits for _, visits in parts)
+    return sum(some for some, _ in parts) / whole if whole else 1.0
 
 
 def matched(name: str) -> str:

@@ -67,6 +67,19 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
     clicks: int
 
 
+class Paid(msgspec.Struct, frozen=True, kw_only=True):
+    """The paid visits of one value of a split.
+
+    reported   those on days of which a report of their ad system is known: what they cost is within the value's cost
+    matched    those whose own campaign, or click id, was found in it
+    """
+
+    name: str
+    visits: int
+    reported: int
+    matched: int
+
+
 def bound(name: str, ask: Ask) -> tuple[str, dict[str, Any]]:
     """The text of one question with the values it binds."""
     sql = SQL[name]
@@ -146,6 +159,12 @@ def spend(warehouse: Warehouse, ask: Ask) -> list[Spend]:
     """What ads cost in the period, by the split's values."""
     sql, params = bound("spend", ask)
     return warehouse.rows(sql, Spend, **params)
+
+
+def paid(warehouse: Warehouse, ask: Ask) -> list[Paid]:
+    """The paid visits of the period, by the split's values."""
+    sql, params = bound("paid", ask)
+    return warehouse.rows(sql, Paid, **params)
 
 
 # ── kept reports ──

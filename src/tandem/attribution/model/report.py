@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+ENOUGH_REPORTED = 0.9
+"""Below this share of paid visits with a report of their day, cost is set against nothing: it is not all of it."""
 LONE = "\x00"
 """The row of conversions without a visit inside the window; no value of a split looks like it."""
 
@@ -14,7 +16,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     share     of all conversions of the question
     assisted  conversions that it was part of without being the last touch
-    cost      None where ads know nothing of the split, or nothing was spent at all
+    cost      None where ads know nothing of the split, nothing was spent at all, or the value has paid visits but no
+              cost
+    reported  of its paid visits, the share on days of which the cost is known (0 to 1); 1 without any
     payback_days  days from the first visit after which what its journeys brought covers the cost; None if it never does
     """
 
@@ -29,6 +33,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     before: float | None = None
     cost: float | None = None
     clicks: int | None = None
+    reported: float = 1.0
     payback_days: float | None = None
 
     @property
@@ -36,18 +41,23 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
         return self.key == LONE
 
     @property
+    def whole_cost(self) -> float | None:
+        """The cost to set against what the value brought; None where it is none, or a part of it is not known."""
+        return self.cost if self.cost and self.reported >= ENOUGH_REPORTED else None
+
+    @property
     def cost_per_conversion(self) -> float | None:
-        return self.cost / self.credit if self.cost and self.credit else None
+        return self.whole_cost / self.credit if self.whole_cost and self.credit else None
 
     @property
     def roas(self) -> float | None:
         """Money brought for each unit of cost."""
-        return self.worth / self.cost if self.cost else None
+        return self.worth / self.whole_cost if self.whole_cost else None
 
     @property
     def romi(self) -> float | None:
         """What was earned beyond the cost, as a share of the cost."""
-        return (self.worth - self.cost) / self.cost if self.cost else None
+        return (self.worth - self.whole_cost) / self.whole_cost if self.whole_cost else None
 
     @property
     def is_unsure(self) -> bool:

@@ -15,7 +15,7 @@ from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.comparison import Reason, compared, history_of, reason_of
-from tandem.metrics.coverage import Lack, days_between, days_told, lack_of, silent_days
+from tandem.metrics.coverage import Lack, Told, days_between, days_told, lack_of, silent_days
 from tests.collect.conftest import told
 
 NOW = datetime(2026, 11, 25, 14, 20, tzinfo=UTC)  # a Wednesday
@@ -51,17 +51,24 @@ def view(site: Site, period: str, now: datetime = NOW) -> Address:
     ],
 )
 def test_reports_are_alike_where_the_same_accounts_tell_of_every_day(told: Any, lack: Lack | None) -> None:
-    assert lack_of(told, MONTH, BEFORE) == lack
+    assert lack_of({account: Told(days, frozenset()) for account, days in told.items()}, MONTH, BEFORE) == lack
 
 
 def test_a_report_tells_of_the_days_between_its_first_and_its_last_too() -> None:
     """Ad systems leave out days on which nothing was shown."""
-    loads = [
-        ("google", "1", date(2026, 10, 1), date(2026, 10, 3)),
-        ("google", "1", date(2026, 10, 6), date(2026, 10, 6)),
-    ]
-    days = {date(2026, 10, 1), date(2026, 10, 2), date(2026, 10, 3), date(2026, 10, 6)}
-    assert days_told(loads) == {GOOGLE: days}
+    first, gap, last = date(2026, 10, 1), date(2026, 10, 3), date(2026, 10, 6)
+    told = days_told([("google", "1", first, gap, 3), ("google", "1", last, last, 1)])
+    assert told[GOOGLE].days == told[GOOGLE].quiet == {first, date(2026, 10, 2), gap, last}
+
+
+def test_an_account_that_shows_little_may_rest_and_costs_by_hand_are_no_account() -> None:
+    """Of nine days, every third: it is not over when six more pass without any."""
+    daily = Told(MONTH | BEFORE, frozenset())
+    few = days_told([("meta", "2", min(BEFORE), date(2026, 10, 25), 18)])[META]
+    assert lack_of({GOOGLE: daily, META: few}, MONTH, BEFORE) is None
+    hand = Told(days_between(date(2026, 10, 3), date(2026, 10, 9)), frozenset())
+    assert lack_of({GOOGLE: daily, ("other", ""): hand}, MONTH, BEFORE) is None
+    assert lack_of({("other", ""): hand}, MONTH, BEFORE) == Lack(ended=date(2026, 10, 9))
 
 
 def came(count: Callable[[date], int]) -> tuple[dict[date, int], list[date]]:

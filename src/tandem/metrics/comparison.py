@@ -31,6 +31,7 @@ from tandem.metrics.coverage import (
     Account,
     Days,
     Lack,
+    Told,
     days_between,
     days_told,
     lack_of,
@@ -240,18 +241,18 @@ class History:
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
         return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
 
-    def reported(self, address: Address) -> dict[Account, Days]:
+    def reported(self, address: Address) -> dict[Account, Told]:
         """The days that reports tell of, of the ad accounts that the filters leave: once until the data change."""
         site = address.site.id
 
-        def looked_up() -> dict[Account, Days]:
+        def looked_up() -> dict[Account, Told]:
             return days_told(self._ctx.runner.look_up(SQL["reported_days"], {"site": site}))
 
-        told: dict[Account, Days] = self._ctx.runner.kept(("reported", site), looked_up)
+        told: dict[Account, Told] = self._ctx.runner.kept(("reported", site), looked_up)
         for f in address.where:
             if f.op == "is" and f.by in ("ad_system", "ad_account"):
                 place = ("ad_system", "ad_account").index(f.by)
-                told = {account: days for account, days in told.items() if account[place] in f.values}
+                told = {account: one for account, one in told.items() if account[place] in f.values}
         return told
 
     def silent(self, site: Site, span: Period, before: Period | None, now: datetime) -> Days:
@@ -421,7 +422,7 @@ def unmeasured_days(ctx: Context, address: Address, name: str) -> Days:
     spans = [address.period, *([address.before] if address.before else [])]
     if any(p.is_reported for p in parts):
         told = history.reported(address).values()
-        missing |= frozenset().union(*map(_days_of, spans)) - frozenset().union(*told)
+        missing |= frozenset().union(*map(_days_of, spans)) - frozenset().union(*(one.days for one in told))
     if any(p.view in DERIVED for p in parts):
         missing |= history.silent(address.site, address.period, address.before, address.now)
     return missing

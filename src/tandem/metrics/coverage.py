@@ -5,6 +5,7 @@ from datetime import date, timedelta
 from itertools import groupby
 from math import exp, prod
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,6 +13,10 @@ Account = tuple[str, str]
 """An ad system, and the account there."""
 Days = frozenset[date]
 
+OTHER = "other"
+"""The ad system of costs that no system of ours reports."""
+QUIET = 3
+"""How many times its usual rest an account may rest before its reports are taken to end."""
 AROUND_DAYS = 28
 """Four weeks before a span tell what its weekdays usually bring."""
 HARDLY = 0.001
@@ -35,29 +40,47 @@ def days_between(first: date, last: date) -> Days:
     return frozenset(first + DAY * n for n in range((last - first).days + 1))
 
 
-def days_told(loads: Iterable[tuple[str, str, date, date]]) -> dict[Account, Days]:
+class Told(NamedTuple):
+    """The days that an account's reports tell of, and those beside them on which it may just have been quiet."""
+
+    days: Days
+    quiet: Days
+
+
+def days_told(loads: Iterable[tuple[str, str, date, date, int]]) -> dict[Account, Told]:
     """The days that are told of, by account. A load tells of all days from its first to its last.
 
-    Reports leave out days on which nothing was shown: those cost nothing, and are not missing.
+    Reports leave out days on which nothing was shown: those cost nothing, and are not missing. What was shown on few
+    days only (a load has `count` of them) may have been quiet for as long before and after, too.
     """
-    told: dict[Account, Days] = {}
-    for system, account, first, last in loads:
-        told[system, account] = told.get((system, account), frozenset()) | days_between(first, last)
+    told: dict[Account, Told] = {}
+    for system, account, first, last, count in loads:
+        days, quiet = told.get((system, account), Told(frozenset(), frozenset()))
+        rests = DAY * round(QUIET * (((last - first).days + 1) / count - 1))
+        told[system, account] = Told(
+            days | days_between(first, last), quiet | days_between(first - rests, last + rests)
+        )
     return told
 
 
-def lack_of(told: Mapping[Account, Days], span: Days, before: Days) -> Lack | None:
-    """What makes the reports of two spans unlike; None where the same accounts tell of every day of both."""
+def lack_of(told: Mapping[Account, Told], span: Days, before: Days) -> Lack | None:
+    """What makes the reports of two spans unlike; None where the same accounts tell of every day of both.
+
+    Costs of other systems are campaigns written down by hand, which tell of their own days only: they count where
+    there is nothing else.
+    """
     both = span | before
-    accounts = [days & both for days in told.values() if days & both]
+    systems = [one for (system, _), one in told.items() if system != OTHER] or list(told.values())
+    real = frozenset().union(*(one.days for one in systems))
+    accounts = [(one.days | one.quiet) & both for one in systems if one.days & both]
     known = frozenset().union(*accounts)
     if not known:
-        earlier = [day for days in told.values() for day in days if day < min(both)]
+        earlier = [day for day in real if day < min(both)]
         return Lack(ended=max(earlier)) if earlier else None
     if max(known) < max(span):
-        return Lack(ended=max(known))
+        return Lack(ended=max(real & both))
     if min(known) > min(before):
-        return Lack(begun=min(known))
+        return Lack(begun=min(real & both))
     if missing := both - known:
         return Lack(days=len(missing))
     missing = frozenset().union(*(both - days for days in accounts))

@@ -272,7 +272,7 @@ class History:
             known = silent_days(visits, sorted(days_between(since, last)))
             with self._lock:
                 self._silent[key] = known
-        return known & (_days_of(span) | (_days_of(before) if before else frozenset()))
+        return known and known & (_days_of(span) | (_days_of(before) if before else frozenset()))
 
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""

@@ -259,8 +259,8 @@ def _upload(insider: Client, path: str, name: str, content: bytes, **fields: str
 def wide_questions(insider: Client) -> None:
     """Twelve questions whose answers have as many rows as there are pages."""
     for days in range(12):
-        asked = f"figures=collect.pageviews&by=page,hour&period=2026-11-01..2026-11-{10 + days}&most=1"
-        status, _ = insider.send(f"/api/figures?site=bench&{asked}")
+        asked = f"metrics=collect.pageviews&by=page,hour&period=2026-11-01..2026-11-{10 + days}&most=1"
+        status, _ = insider.send(f"/api/metrics?site=bench&{asked}")
         assert status == 200, f"a wide question was answered {status}"
 
 
@@ -290,7 +290,7 @@ def foreign_orders(port: int, token: str) -> int:
     ]  # fmt: skip
     shop = Client(port, "203.0.113.30")
     shop.headers["Authorization"] = f"Bearer {token}"
-    asked = "/api/figures?site=bench&figures=collect.orders&period=7d"
+    asked = "/api/metrics?site=bench&metrics=collect.orders&period=7d"
     before = _figure(shop, asked)  # poisoned purchases whose amounts could be cut to what a column holds
     shop.send("/api/events?site=bench", json.dumps({"events": events}).encode(), Content_Type="application/json")
     return ORDERS - int(_eventually(lambda: _figure(shop, asked) - before, lambda found: found >= ORDERS))
@@ -299,7 +299,7 @@ def foreign_orders(port: int, token: str) -> int:
 def _figure(client: Client, asked: str) -> float:
     status, body = client.send(asked)
     rows = json.loads(body)["rows"] if status == 200 else []
-    return float(next(iter(rows[0]["figures"].values())) or 0) if rows else 0.0
+    return float(next(iter(rows[0]["metrics"].values())) or 0) if rows else 0.0
 
 
 def _eventually(ask: Callable[[], float], is_enough: Callable[[float], bool]) -> float:
@@ -336,7 +336,7 @@ def prepared(server: Running) -> str:
     pool = calls.add_pool(ctx, site, "All", ["+48225550000"])
     calls.add_numbers(ctx, site, [f"+482255501{n:02d}" for n in range(NUMBERS)], pool)
     person = accounts.users_of(ctx.database, site.workspace_id)[0]
-    secret = accounts.make_token(ctx.database, person, "shop", ["events:write", "figures:read"])[1]
+    secret = accounts.make_token(ctx.database, person, "shop", ["events:write", "metrics:read"])[1]
     close_context(ctx)
     return secret
 
@@ -404,7 +404,7 @@ def _attacked(server: Running, token: str) -> None:
 def _honest_hits_arrive(port: int, token: str) -> bool:
     asker = Client(port, "203.0.113.31")
     asker.headers["Authorization"] = f"Bearer {token}"
-    asked = f"/api/figures?site=bench&figures=collect.pageviews&period=today&f={urllib.parse.quote('page:is:/honest')}"
+    asked = f"/api/metrics?site=bench&metrics=collect.pageviews&period=today&f={urllib.parse.quote('page:is:/honest')}"
     for n in range(50):
         Client(port, f"198.51.100.{n}").hit({"i": f"h{n}", "k": "pageview", "u": "https://shop.example/honest"})
     return _eventually(lambda: _figure(asker, asked), lambda found: found >= 50) >= 50

@@ -140,16 +140,16 @@ def test_who_loses_access_loses_sign_ins_and_tokens_at_once(any_database: Databa
 
 def test_a_token_can_do_no_more_than_its_maker_may_now(any_database: Database, admin: User) -> None:
     other = store.add_user(any_database, admin.workspace_id, "jan@fern.example", "Jan", "engineering", PASSWORD)
-    _, secret = store.make_token(any_database, other, "CI", ["changes:write", "figures:read", "events:write"])
+    _, secret = store.make_token(any_database, other, "CI", ["changes:write", "metrics:read", "events:write"])
 
     def may(act: str) -> bool:
         token = store.token_of(any_database, secret)
         assert token is not None
         return token.may(act)
 
-    assert may("changes.add") and may("figures.read") and may("events.send") and not may("goals.edit")
+    assert may("changes.add") and may("metrics.read") and may("events.send") and not may("goals.edit")
     store.change_user(any_database, other, role="viewer")
-    assert not may("changes.add") and not may("events.send") and may("figures.read")
+    assert not may("changes.add") and not may("events.send") and may("metrics.read")
     store.change_user(any_database, other, role="admin")
     assert may("changes.add") and not may("people.edit"), "and no more than its scopes say"
 

@@ -24,8 +24,8 @@ def upload(browser: httpx.Client, text: str, name: str = "report.csv", **fields:
 
 
 def cost(browser: httpx.Client) -> float:
-    answer = browser.get(f"/api/figures?figures=ads.cost&site=fern&{OCTOBER}", headers={"accept": "application/json"})
-    return float(answer.json()["rows"][0]["figures"]["ads.cost"] or 0)  # null where no report tells of it
+    answer = browser.get(f"/api/metrics?metrics=ads.cost&site=fern&{OCTOBER}", headers={"accept": "application/json"})
+    return float(answer.json()["rows"][0]["metrics"]["ads.cost"] or 0)  # null where no report tells of it
 
 
 def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> None:
@@ -87,8 +87,8 @@ def test_the_page_opens_for_every_split_and_filter(running: Running, query: str)
 
 def test_a_cost_cannot_be_filtered_by_what_visits_alone_know(running: Running) -> None:
     with running.as_person("marketing") as browser:
-        for query in ("figures=ads.cost&f=country:is:PL", "figures=collect.visits&f=ad_group:is:x"):
-            answer = browser.get(f"/api/figures?{query}&site=fern", headers={"accept": "application/json"})
+        for query in ("metrics=ads.cost&f=country:is:PL", "metrics=collect.visits&f=ad_group:is:x"):
+            answer = browser.get(f"/api/metrics?{query}&site=fern", headers={"accept": "application/json"})
             assert answer.status_code == 400, answer.text
 
 

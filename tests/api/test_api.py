@@ -7,14 +7,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
+from sqlalchemy import update
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.accounts.tables import api_tokens
 from tandem.base import clock
 from tandem.collect.model.hit import event_id
 from tandem.collect.routes import _visitor
@@ -65,9 +68,9 @@ def test_events_of_a_server_count_once_however_often_they_are_sent(running: Runn
 
 
 def pages_and_visitors(running: Running) -> dict[str, int]:
-    asked = {"figures": "collect.pageviews,collect.visitors", "period": "7d"}
+    asked = {"metrics": "collect.pageviews,collect.visitors", "period": "7d"}
     with running.as_program("oak") as program:
-        figures: dict[str, int] = program.get("/api/figures", params=asked).json()["rows"][0]["figures"]
+        figures: dict[str, int] = program.get("/api/metrics", params=asked).json()["rows"][0]["metrics"]
     return figures
 
 
@@ -76,8 +79,8 @@ def test_what_a_server_tells_without_naming_a_browser_is_no_robots(running: Runn
 
     def orders() -> tuple[float, float]:
         with running.as_program("oak") as program:
-            asked = {"site": "oak", "figures": "collect.orders,collect.revenue", "period": "7d"}
-            figures = program.get("/api/figures", params=asked).json()["rows"][0]["figures"]
+            asked = {"site": "oak", "metrics": "collect.orders,collect.revenue", "period": "7d"}
+            figures = program.get("/api/metrics", params=asked).json()["rows"][0]["metrics"]
             return figures["collect.orders"], figures["collect.revenue"]
 
     count, revenue = orders()
@@ -164,7 +167,7 @@ def test_a_body_that_does_not_fit_is_refused(running: Running, body: bytes) -> N
 
 
 def test_a_program_without_the_scope_or_of_another_workspace_sends_nothing(running: Running) -> None:
-    assert sent(running, event("1"), token="figures:read").status_code == 403
+    assert sent(running, event("1"), token="metrics:read").status_code == 403
     assert sent(running, event("1"), token="rival").status_code == 404
     assert sent(running, event("1"), token="expired").status_code == 401
 
@@ -280,7 +283,7 @@ def test_the_signature_of_one_site_opens_no_other(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/events", "/api/figures", "/api/changes", "/api/changes/{change_id}", "/api/reception", "/api/sites"]
+    "path", ["/api/events", "/api/metrics", "/api/changes", "/api/changes/{change_id}", "/api/reception", "/api/sites"]
 )
 def test_the_api_does_what_its_document_says(running: Running, path: str) -> None:
     document = schemathesis.openapi.from_url(f"{running.url}/api/openapi.json")
@@ -307,6 +310,7 @@ def test_the_document_describes_every_path_that_is_tested_above(running: Running
     assert set(paths) == {
         "/api/events",
         "/api/figures",
+        "/api/metrics",
         "/api/changes",
         "/api/changes/{change_id}",
         "/api/reception",
@@ -434,3 +438,29 @@ def test_the_document_says_what_an_event_is(running: Running) -> None:
     assert (events["minItems"], events["maxItems"]) == (1, 1000)
     assert set(one["required"]) == {"id", "visitor"}
     assert {"amount", "props", "at"} < set(one["properties"])
+
+
+def test_the_former_name_of_the_api_of_metrics_is_answered_with_a_note(running: Running) -> None:
+    asked = {"period": "7d", "by": "day", "site": "oak"}
+    with running.as_program("all") as program:
+        new = program.get("/api/metrics", params={**asked, "metrics": "collect.visits"})
+        old = program.get("/api/figures", params={**asked, "figures": "collect.visits"})
+    assert old.headers["deprecation"] == "true" and "/api/metrics" in old.headers["link"]
+    assert "deprecation" not in new.headers
+    assert [row["figures"] for row in old.json()["rows"]] == [row["metrics"] for row in new.json()["rows"]] != []
+    assert {k: v for k, v in old.json().items() if k not in ("rows", "took_ms")} == {
+        k: v for k, v in new.json().items() if k not in ("rows", "took_ms")
+    }
+    with running.as_person("viewer") as browser:
+        moved = browser.get("/figures?site=fern&period=7d")
+        assert (moved.status_code, moved.headers["location"]) == (301, "/metrics?site=fern&period=7d")
+
+
+def test_a_token_made_with_the_former_name_of_a_scope_reads_metrics(running: Running) -> None:
+    admin = running.people["admin"]
+    token, secret = accounts.make_token(running.database, admin, "old", ["figures:read"])
+    assert token.scopes == ("metrics:read",)
+    with running.database.write() as c:
+        c.execute(update(api_tokens).where(api_tokens.c.id == token.id).values(scopes=["figures:read"]))
+    with httpx.Client(base_url=running.url, headers={"authorization": f"Bearer {secret}"}) as program:
+        assert program.get("/api/metrics?metrics=collect.visits").status_code == 200

@@ -16,14 +16,14 @@ from tandem.metrics.metric import Ratio, Unit
 from tests.served import Running
 
 WAYS = (
-    "/api/figures?figures={name}",
-    "/api/figures?figures=collect.visits,{name}&by=day",
+    "/api/metrics?metrics={name}",
+    "/api/metrics?metrics=collect.visits,{name}&by=day",
     "/explain/{name}",
     "/traffic?figure={name}&period=7d",
     "/export?figures={name}&by=day",
     "/export?figures={name}&by=day&format=json",
 )
-CLOSED = sorted(name for name in FIGURES if needed((name,)) != {"figures.read"})
+CLOSED = sorted(name for name in FIGURES if needed((name,)) != {"metrics.read"})
 ONE_OF_EACH = sorted({needed((name,)): name for name in reversed(FIGURES)}.values())
 
 
@@ -32,7 +32,7 @@ def test_every_metric_has_a_permission_of_the_table_and_a_side() -> None:
         assert figure.permission in MAY, name
         assert figure.side in ("marketing", "engineering", "both"), name
     areas = {name.partition(".")[0]: figure.permission for name, figure in FIGURES.items()}
-    assert areas == {"collect": "figures.read", "ads": "money.read", "calls": "calls.read", "crm": "deals.read"}
+    assert areas == {"collect": "metrics.read", "ads": "money.read", "calls": "calls.read", "crm": "deals.read"}
 
 
 def test_whatever_is_money_asks_for_money() -> None:
@@ -40,7 +40,7 @@ def test_whatever_is_money_asks_for_money() -> None:
     assert {"collect.revenue", "collect.average_order", "collect.revenue_per_visit", "crm.margin"} < set(amounts)
     assert all("money.read" in needed((name,)) for name in amounts)
     assert "money.read" in needed(("crm.costed_share",)), "a share of amounts tells one from the other"
-    assert needed(("collect.orders",)) == needed(("collect.conversion_rate",)) == {"figures.read"}
+    assert needed(("collect.orders",)) == needed(("collect.conversion_rate",)) == {"metrics.read"}
 
 
 def test_pages_leave_out_what_the_reader_may_not_see(running: Running) -> None:
@@ -77,7 +77,7 @@ def test_every_metric_that_a_viewer_may_not_read_is_closed_in_every_way(running:
         answers = {name: asked(browser, way, name) for name in CLOSED}
     for name, answer in answers.items():
         assert answer.status_code == 403, (name, answer.text[:200])
-        assert any(DEEDS[act] in html.unescape(answer.text) for act in (*needed((name,)), "figures.export"))
+        assert any(DEEDS[act] in html.unescape(answer.text) for act in (*needed((name,)), "metrics.export"))
 
 
 @pytest.mark.parametrize("role", [role.value for role in Role])
@@ -85,7 +85,7 @@ def test_every_metric_that_a_viewer_may_not_read_is_closed_in_every_way(running:
 def test_each_role_reads_what_the_table_says_in_every_way(running: Running, role: str, way: str) -> None:
     with running.as_person(role) as browser:
         for name in ONE_OF_EACH:
-            acts = needed((name,)) | ({"figures.export"} if way.startswith("/export") else set())
+            acts = needed((name,)) | ({"metrics.export"} if way.startswith("/export") else set())
             expected = 200 if all(may(Role(role), act) for act in acts) else 403
             assert asked(browser, way, name).status_code == expected, (role, name)
 
@@ -94,14 +94,14 @@ def test_each_role_reads_what_the_table_says_in_every_way(running: Running, role
 def test_a_token_reads_the_metrics_of_its_scopes_and_no_others(running: Running, scope: str) -> None:
     with running.as_program(scope) as program:
         for name in FIGURES:
-            answer = program.get(f"/api/figures?figures={name}")
-            may_read = needed((name,)) <= {SCOPES[scope]} and scope == "figures:read"
+            answer = program.get(f"/api/metrics?metrics={name}")
+            may_read = needed((name,)) <= {SCOPES[scope]} and scope == "metrics:read"
             assert answer.status_code == (200 if may_read else 403), (scope, name, answer.text[:200])
 
 
 def test_no_list_leads_to_what_they_may_not_read(running: Running) -> None:
     with running.as_person("viewer") as browser:
-        for page in ("/jump", "/figures"):
+        for page in ("/jump", "/metrics"):
             text = browser.get(page).text
             assert "collect.visits" in text
             assert not [name for name in CLOSED if name in text], page

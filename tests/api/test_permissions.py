@@ -19,8 +19,8 @@ from tests.routes import HANDLERS, Route, declared
 from tests.served import Running, eventually
 
 WRITTEN_OUT: dict[str, str] = {
-    "figures.read": "admin marketing engineering executive finance agency viewer",
-    "figures.export": "admin marketing engineering executive finance agency",
+    "metrics.read": "admin marketing engineering executive finance agency viewer",
+    "metrics.export": "admin marketing engineering executive finance agency",
     "changes.read": "admin marketing engineering executive finance agency viewer",
     "reception.read": "admin marketing engineering executive",
     "audit.read": "admin engineering executive",
@@ -146,12 +146,12 @@ def test_nobody_gets_in_without_signing_in(running: Running, route: Route) -> No
 # ── tokens ──
 
 CALLS: list[tuple[str, str, str, Any]] = [
-    ("GET", "/api/figures?figures=collect.visits", "figures.read", None),
-    ("GET", "/api/sites", "figures.read", None),
+    ("GET", "/api/metrics?metrics=collect.visits", "metrics.read", None),
+    ("GET", "/api/sites", "metrics.read", None),
     ("GET", "/api/changes", "changes.read", None),
     ("POST", "/api/changes", "changes.add", {"title": "t", "kind": "nonsense"}),
     ("POST", "/api/events", "events.send", {"events": []}),
-    ("GET", "/export?figures=collect.visits", "figures.export", None),
+    ("GET", "/export?figures=collect.visits", "metrics.export", None),
     ("POST", "/settings/people", "people.edit", None),
     ("POST", "/settings/tokens", "tokens.edit", None),
 ]
@@ -202,9 +202,9 @@ def test_a_token_that_ran_out_or_was_revoked_opens_nothing(running: Running, nam
 def test_a_token_of_one_site_sees_that_site_only(running: Running) -> None:
     with running.as_program("oak") as program:
         assert [s["key"] for s in program.get("/api/sites").json()] == ["oak"]
-        assert program.get("/api/figures?figures=collect.visits").json()["site"] == "oak"
+        assert program.get("/api/metrics?metrics=collect.visits").json()["site"] == "oak"
         for path in (
-            "/api/figures?figures=collect.visits&site=fern",
+            "/api/metrics?metrics=collect.visits&site=fern",
             "/api/changes?site=fern",
             "/api/reception?site=fern",
         ):
@@ -268,7 +268,7 @@ def test_workspaces_see_nothing_of_each_other(running: Running) -> None:
         assert [s["key"] for s in theirs.get("/api/sites").json()] == ["rival"]
         for path in (
             "/api/changes?site=fern",
-            "/api/figures?figures=collect.visits&site=fern",
+            "/api/metrics?metrics=collect.visits&site=fern",
             "/api/reception?site=fern",
         ):
             assert theirs.get(path).status_code == 404

@@ -25,7 +25,7 @@ PAGES = (
     "/board",
     "/traffic",
     "/realtime",
-    "/figures",
+    "/metrics",
     "/goals",
     "/reception",
     "/changes",
@@ -351,7 +351,7 @@ def test_what_people_write_is_shown_as_text(running: Running) -> None:
 
 def test_errors_tell_no_trace(running: Running) -> None:
     with running.as_person("admin") as browser:
-        for path in ("/traffic?period=nonsense", "/api/figures?figures=nope", "/board?f=nonsense", "/explain/nope"):
+        for path in ("/traffic?period=nonsense", "/api/metrics?metrics=nope", "/board?f=nonsense", "/explain/nope"):
             answer = browser.get(path)
             assert answer.status_code in (400, 404)
             assert "Traceback" not in answer.text

@@ -20,7 +20,7 @@ def test_findings_stand_on_the_board_for_those_who_may_see_them(running: Running
                     "source": Value(text=subject), "share": Value(number=0.125, unit="share")},
             address="/reconciliation?source=ga4",
         )
-        for subject, needs in (("<b>ga4</b>", ["figures.read"]), ("crm", ["figures.read", "money.read"]))
+        for subject, needs in (("<b>ga4</b>", ["metrics.read"]), ("crm", ["metrics.read", "money.read"]))
     ]  # fmt: skip
     store.review(db, site, "test", "probe", failures)
     try:

@@ -66,13 +66,13 @@ def test_pages_say_it_where_it_is_so(ingest: Ingest, path: str, says: bool) -> N
 
 def test_the_api_says_which_figures(ingest: Ingest) -> None:
     asked = "collect.visits,collect.engagement_rate,collect.conversions"
-    found = ingest.get(f"/api/figures?{SPAN}&figures={asked}").json()
+    found = ingest.get(f"/api/metrics?{SPAN}&metrics={asked}").json()
     assert found["recounting"] == 0.4
     assert found["notes"] == [f"collect.engagement_rate ({NOTE})", f"collect.conversions ({NOTE})"]
     assert found["compared"]["collect.engagement_rate"]["reason"] == "recounting"
-    plain = ingest.get(f"/api/figures?{SPAN}&figures=collect.visits,collect.revenue").json()
+    plain = ingest.get(f"/api/metrics?{SPAN}&metrics=collect.visits,collect.revenue").json()
     assert (plain["recounting"], plain["notes"]) == (None, [])
-    filtered = ingest.get(f"/api/figures?{SPAN}&figures=collect.revenue&f=goal:is:1").json()
+    filtered = ingest.get(f"/api/metrics?{SPAN}&metrics=collect.revenue&f=goal:is:1").json()
     assert filtered["notes"] == [f"collect.revenue ({NOTE})"]
 
 

@@ -36,7 +36,7 @@ class Running(NamedTuple):
 
     def ask(self, figures: str, **more: str) -> list[dict[str, Any]]:
         answer = httpx.get(
-            f"{self.url}/api/figures", params={"figures": figures, "period": "today", **more},
+            f"{self.url}/api/metrics", params={"metrics": figures, "period": "today", **more},
             headers={"authorization": f"Bearer {self.token}"},
         )  # fmt: skip
         answer.raise_for_status()
@@ -62,7 +62,7 @@ def tandem(tmp_path: Path) -> Iterator[Running]:
     person = accounts.add_user(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
     site = accounts.add_site(db, workspace, "fern", "Fern", ["127.0.0.1"], "Europe/Warsaw", "EUR", mode="consent")
     store.add_goal(db, site, "Order", "event", "purchase")
-    token = accounts.make_token(db, person, "test", ["figures:read", "money:read"])[1]
+    token = accounts.make_token(db, person, "test", ["metrics:read", "money:read"])[1]
     db.close()
     port = free_port()
     env = {**os.environ, "TANDEM_DATA": str(tmp_path), "PORT": str(port), "TANDEM_LOG": "warning"}
@@ -124,7 +124,7 @@ def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context
     assert tandem.until("collect.error_pages", 1) == 1
     assert tandem.until("collect.orders", 1) == 1
     total = tandem.ask("collect.visitors,collect.visits,collect.pageviews,collect.revenue,collect.converted_visits")[0]
-    figures = total["figures"]
+    figures = total["metrics"]
     assert figures["collect.visits"] == figures["collect.visitors"] == 1, (
         "consent in mid-visit must not split the visit"
     )
@@ -134,7 +134,7 @@ def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context
     (channel,) = tandem.ask("collect.visits,collect.revenue", by="channel,campaign,device")
     assert channel["key"] == {"channel": "Email", "campaign": "autumn", "device": channel["key"]["device"]}
     pages = {
-        row["key"]["page"]: row["figures"]["collect.pageviews"] for row in tandem.ask("collect.pageviews", by="page")
+        row["key"]["page"]: row["metrics"]["collect.pageviews"] for row in tandem.ask("collect.pageviews", by="page")
     }
     assert pages["/"] == 1
     assert pages["/checkout"] == 1

@@ -19,4 +19,4 @@ def test_a_token_of_somebody_who_was_demoted_says_whose_right_is_missing() -> No
     with pytest.raises(UserError, match="Whoever made this token"):
         caller.must("money.read")
     with pytest.raises(UserError, match="This token may not"):
-        caller.must("figures.read")
+        caller.must("metrics.read")

@@ -52,7 +52,7 @@ def all_of(db: Database, site: Site) -> list[Finding]:
 def test_what_fails_is_one_finding_however_often_it_is_seen(
     db: Database, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert look(db, site, failed(money=Decimal("0.10"), needs=["figures.read"])) == 1
+    assert look(db, site, failed(money=Decimal("0.10"), needs=["metrics.read"])) == 1
     at(monkeypatch, NOW + timedelta(hours=1))
     assert look(db, site, failed(last=DAY + timedelta(1))) == 1
     (found,) = all_of(db, site)

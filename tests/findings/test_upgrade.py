@@ -51,7 +51,7 @@ def test_findings_of_before_keep_their_life(any_database: Database) -> None:
     explained = found["Email", "explained", 1]
     assert (explained.note, explained.settled_by, explained.settled_at) == ("A newsletter twice.", 3, AT)
     (open_,) = findings_of(db, site)
-    assert (open_.times, str(open_.money), open_.needs) == (2, "20", ["figures.read", "money.read"])
+    assert (open_.times, str(open_.money), open_.needs) == (2, "20", ["metrics.read", "money.read"])
     assert open_.values["source"].term == "Google Analytics 4" and open_.values["source"].text == "7"
     assert open_.subject == subject_of("ga4:7", "revenue", "channel", "Email")  # the next look finds it again
     assert open_.address == "/reconciliation?source=ga4%3A7&figure=revenue&by=day&period=2026-11-09..2026-11-09"

@@ -277,7 +277,7 @@ def test_what_counts_no_cases_names_the_count_of_its_cases(name: str) -> None:
     assert isinstance(cases, Metric)
     assert cases.unit is Unit.COUNT
     assert set(metric.by) <= set(cases.by)
-    assert needed((metric.counts,)) <= needed((name,)) | {"figures.read"}
+    assert needed((metric.counts,)) <= needed((name,)) | {"metrics.read"}
 
 
 @pytest.mark.parametrize("absurd", [1e11, 1e15, 1e300, float("inf"), float("nan")])

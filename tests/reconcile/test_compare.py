@@ -266,8 +266,8 @@ def test_a_comparison_is_for_those_who_may_see_both_sides() -> None:
         return {s.id: list(s.figures) for s in queries.readable([crm, ga], reader)}  # type: ignore[arg-type]
 
     assert seen("money.read") == {}
-    assert seen("money.read", "figures.read") == {"ga4:1": ["sessions", "revenue"]}
-    assert seen("figures.read") == {"ga4:1": ["sessions"]}
-    assert seen("money.read", "figures.read", "deals.read") == {
+    assert seen("money.read", "metrics.read") == {"ga4:1": ["sessions", "revenue"]}
+    assert seen("metrics.read") == {"ga4:1": ["sessions"]}
+    assert seen("money.read", "metrics.read", "deals.read") == {
         "held:crm": ["leads", "orders", "revenue"], "ga4:1": ["sessions", "revenue"],
     }  # fmt: skip

@@ -23,8 +23,8 @@ BOTH_SIDES = frozenset({Role.ADMIN, Role.MARKETING, Role.ENGINEERING})
 
 MAY: dict[str, frozenset[Role]] = {
     # looking
-    "figures.read": EVERYONE,
-    "figures.export": EVERYONE - {Role.VIEWER},
+    "metrics.read": EVERYONE,
+    "metrics.export": EVERYONE - {Role.VIEWER},
     "changes.read": EVERYONE,
     "reception.read": BOTH_SIDES | {Role.EXECUTIVE},
     "audit.read": frozenset({Role.ADMIN, Role.ENGINEERING, Role.EXECUTIVE}),
@@ -55,8 +55,8 @@ MAY: dict[str, frozenset[Role]] = {
 }
 
 DEEDS: dict[str, str] = {
-    "figures.read": "see figures",
-    "figures.export": "export figures",
+    "metrics.read": "see figures",
+    "metrics.export": "export figures",
     "changes.read": "see changes",
     "reception.read": "see what was received",
     "audit.read": "see the audit log",
@@ -85,7 +85,7 @@ DEEDS: dict[str, str] = {
 
 SCOPES: dict[str, str] = {
     "events:write": "events.send",
-    "figures:read": "figures.read",
+    "metrics:read": "metrics.read",
     "reception:read": "reception.read",
     "money:read": "money.read",
     "calls:read": "calls.read",
@@ -94,6 +94,8 @@ SCOPES: dict[str, str] = {
     "changes:read": "changes.read",
 }
 """What an API token may be allowed, and the permission its maker must hold."""
+FORMER_SCOPES = {"figures:read": "metrics:read"}
+"""Names that tokens were made with before, taken until 0.4."""
 
 SIDES: dict[Role, str] = {
     Role.MARKETING: "marketing",

@@ -205,7 +205,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         is_money=KINDS[ask.kind],
         kind=ask.kind,
         reports=_reports(ctx, caller, address.site),
-        may_export=caller.may("figures.export"),
+        may_export=caller.may("metrics.export"),
         reason=reason,
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
         recounted=_recounted(ctx, address.site, ask.kind),
@@ -273,7 +273,7 @@ def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
     )
 
 
-@get_part("/money/export", may=("figures.export", "money.read"))
+@get_part("/money/export", may=("metrics.export", "money.read"))
 def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format: str = "csv") -> Response[Any]:
     """All rows of the page's tables, as CSV or JSON."""
     choice = _choice(request, ctx, caller)

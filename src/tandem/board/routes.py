@@ -85,7 +85,7 @@ def _form(caller: Caller) -> formats.Formats:
     return formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
 
 
-@get_page("/board", "Board", icon="layout-dashboard", group="", may="figures.read", is_at_hand=True)
+@get_page("/board", "Board", icon="layout-dashboard", group="", may="metrics.read", is_at_hand=True)
 def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view = _view(request, ctx, caller)
     if moved := view.asked_for(request.query_params):
@@ -116,7 +116,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
     )
 
 
-@get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="figures.read", is_at_hand=True)
+@get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="metrics.read", is_at_hand=True)
 def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view = _view(request, ctx, caller, ("figure", *TABLE_GROUPS))
     if moved := view.asked_for(request.query_params):
@@ -143,7 +143,7 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         figures=[FIGURES[f] for f in view.address.readable(chosen)],
         tables=[_table_facts(ctx, view, kind, reading) for kind in shown],
         groups=TABLE_GROUPS,
-        may_export=caller.may("figures.export"),
+        may_export=caller.may("metrics.export"),
         chart_json=_drawn(drawn, view, _form(caller), translations.translations(caller.language).gettext),
     )
 
@@ -217,7 +217,7 @@ def _kind(name: str, group: str) -> TableKind:
     )
 
 
-@get_part("/traffic/table/{name:str}", may="figures.read")
+@get_part("/traffic/table/{name:str}", may="metrics.read")
 def traffic_table(
     request: Request[Any, Any, Any],
     ctx: Context,
@@ -245,12 +245,12 @@ def traffic_table(
         caller,
         "board/_table.html",
         site=view.address.site,
-        may_export=caller.may("figures.export"),
+        may_export=caller.may("metrics.export"),
         **_table_facts(ctx, view, TABLES[name], reading),
     )
 
 
-@get_part("/values", may="figures.read")
+@get_part("/values", may="metrics.read")
 def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: str, value: str = "") -> Response[str]:
     """The values a new filter can have, for the list below its field: each page that shows figures asks for its own."""
     if by not in DIMENSIONS or DIMENSIONS[by].is_time:
@@ -260,7 +260,7 @@ def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: st
     return render_page(request, ctx, caller, "board/_values.html", site=view.address.site, by=by, found=found)
 
 
-@get_part("/jump", may="figures.read")
+@get_part("/jump", may="metrics.read")
 def jump(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[str]:
     """Every page and figure, for the search field."""
     view = _view(request, ctx, caller)
@@ -281,7 +281,7 @@ def _readable(caller: Caller) -> list[Figure]:
     return [figure for name, figure in FIGURES.items() if all(map(caller.may, needed((name,))))]
 
 
-@get_page("/realtime", "Realtime", icon="activity", group="Measure", may="figures.read", is_at_hand=True)
+@get_page("/realtime", "Realtime", icon="activity", group="Measure", may="metrics.read", is_at_hand=True)
 def realtime(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     now = clock.now()
@@ -291,13 +291,13 @@ def realtime(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site
     )
 
 
-@get_page("/figures", "Figures", icon="book-open", group="Library", may="figures.read")
-def figures(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+@get_page("/metrics", "Metrics", icon="book-open", group="Library", may="metrics.read")
+def metrics(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     return render_page(
         request,
         ctx,
         caller,
-        "board/figures.html",
+        "board/metrics.html",
         site=site_for(ctx, caller, site),
         figures=_readable(caller),
         dimensions=DIMENSIONS,
@@ -306,7 +306,14 @@ def figures(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site:
     )
 
 
-@get_part("/explain/{figure:str}", may="figures.read")
+@get("/figures", may="metrics.read", include_in_schema=False, sync_to_thread=False)
+def figures(request: Request[Any, Any, Any]) -> Redirect:
+    """The former address of the page, until 0.4."""
+    query = request.url.query
+    return Redirect(f"/metrics?{query}" if query else "/metrics", status_code=301)
+
+
+@get_part("/explain/{figure:str}", may="metrics.read")
 def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller, figure: str) -> Response[str]:
     """The "what is this?" panel of one figure for the address shown."""
     address = _address(request, ctx, caller)
@@ -332,8 +339,15 @@ def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller, figur
 # ── API ──
 
 
-class FigureRow(msgspec.Struct, frozen=True):
+class MetricRow(msgspec.Struct, frozen=True):
     """One group of an answer."""
+
+    key: dict[str, Any]
+    metrics: dict[str, float | int | None]
+
+
+class FigureRow(msgspec.Struct, frozen=True):
+    """The same as versions before 0.4 called it."""
 
     key: dict[str, Any]
     figures: dict[str, float | int | None]
@@ -359,18 +373,18 @@ class ComparedOut(msgspec.Struct, frozen=True):
     value_until: str
 
 
-class FigureAnswer(msgspec.Struct, frozen=True):
+class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
 
     `recounting` is the share done (0 to 1) while something of the answer is counted anew and therefore mixed; `notes`
-    say which figures.
-    `compared` holds each figure of a question without split beside its comparison.
+    say which metrics.
+    `compared` holds each metric of a question without split beside its comparison.
     """
 
     site: str
     since: str
     until: str
-    rows: list[FigureRow]
+    rows: list[MetricRow]
     rows_total: int
     took_ms: float
     recounting: float | None = None
@@ -378,7 +392,35 @@ class FigureAnswer(msgspec.Struct, frozen=True):
     notes: list[str] = []
 
 
-@get("/api/figures", may="figures.read", sync_to_thread=True, tags=["figures"])
+class FigureAnswer(MetricAnswer, frozen=True, kw_only=True):
+    """The same as versions before 0.4 called it."""
+
+    rows: list[FigureRow]  # type: ignore[assignment]
+
+
+@get("/api/metrics", may="metrics.read", sync_to_thread=True, tags=["metrics"])
+def api_metrics(
+    request: Request[Any, Any, Any],
+    ctx: Context,
+    caller: Caller,
+    metrics: str,
+    by: str = "",
+    site: str | None = None,
+    period: str = "30d",
+    bots: bool = False,
+    most: int = 1000,
+) -> MetricAnswer:
+    """Any metrics of the catalogue over a period, split by dimensions, filtered by `f=channel:is:Direct`.
+
+    `metrics` and `by` are lists parted by commas.
+    """
+    return _answer(request, ctx, caller, metrics, by, most)
+
+
+@get(
+    "/api/figures", may="metrics.read", sync_to_thread=True, tags=["metrics"], deprecated=True,
+    response_headers={"Deprecation": "true", "Link": '</api/metrics>; rel="successor-version"'},
+)  # fmt: skip
 def api_figures(
     request: Request[Any, Any, Any],
     ctx: Context,
@@ -390,24 +432,25 @@ def api_figures(
     bots: bool = False,
     most: int = 1000,
 ) -> FigureAnswer:
-    """Any figures of the catalogue over a period, split by dimensions, filtered by `f=channel:is:Direct`.
+    """The former name of `/api/metrics`, answered until 0.4; its rows hold `figures` in place of `metrics`."""
+    answer = _answer(request, ctx, caller, figures, by, most)
+    facts = {name: getattr(answer, name) for name in MetricAnswer.__struct_fields__ if name != "rows"}
+    return FigureAnswer(rows=[FigureRow(row.key, row.metrics) for row in answer.rows], **facts)
 
-    `figures` and `by` are lists parted by commas.
-    """
-    address, result, splits = _asked(request, ctx, caller, figures, by)
-    rows = [FigureRow(dict(zip(splits, map(_plain, r.key), strict=True)), r.figures) for r in result.rows]
-    span, names = address.period, _listed(figures)
-    return FigureAnswer(
-        address.site.key,
-        span.since.isoformat(),
-        span.until.isoformat(),
-        rows[: max(0, min(most, MOST_ROWS))],
-        len(rows),
-        result.took_ms,
-        recounting(ctx, address.site, names, splits, address.where),
-        {} if splits else _compared(ctx, address, result.total),
-        list(_anew(ctx, address, names, splits).values()),
-    )
+
+def _answer(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, metrics: str, by: str, most: int
+) -> MetricAnswer:
+    address, result, splits = _asked(request, ctx, caller, metrics, by)
+    rows = [MetricRow(dict(zip(splits, map(_plain, r.key), strict=True)), r.figures) for r in result.rows]
+    span, names = address.period, _listed(metrics)
+    return MetricAnswer(
+        site=address.site.key, since=span.since.isoformat(), until=span.until.isoformat(),
+        rows=rows[: max(0, min(most, MOST_ROWS))], rows_total=len(rows), took_ms=result.took_ms,
+        recounting=recounting(ctx, address.site, names, splits, address.where),
+        compared={} if splits else _compared(ctx, address, result.total),
+        notes=list(_anew(ctx, address, names, splits).values()),
+    )  # fmt: skip
 
 
 def _anew(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
@@ -435,7 +478,7 @@ def _compared_out(c: Compared, span: Period, before: Period) -> ComparedOut:
     )  # fmt: skip
 
 
-@get_part("/export", may="figures.export")
+@get_part("/export", may="metrics.export")
 def export(
     request: Request[Any, Any, Any],
     ctx: Context,
@@ -496,4 +539,6 @@ def _cell(value: Any) -> str:
     return str(safe_cell(str(_plain(value))))
 
 
-ROUTES = [board, traffic, traffic_table, values, jump, realtime, figures, explain, api_figures, export]
+ROUTES = [
+    board, traffic, traffic_table, values, jump, realtime, metrics, figures, explain, api_metrics, api_figures, export,
+]  # fmt: skip

@@ -224,7 +224,7 @@ def _wire(event: EventIn, now: int) -> WireEvent:
 # ── goals ──
 
 
-@get_page("/goals", "Goals", icon="target", group="Measure", may="figures.read")
+@get_page("/goals", "Goals", icon="target", group="Measure", may="metrics.read")
 def goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     return _goals(request, ctx, caller, site_for(ctx, caller, site))
 
@@ -286,7 +286,7 @@ def retire_goal(
 # ── the ledger of reception ──
 
 
-@get_page("/reception", "Reception", icon="inbox", group="Measure", may="reception.read")
+@get_page("/reception", "Data received", icon="inbox", group="Measure", may="reception.read")
 def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """What came in, and what became of it: nothing is lost without a line here."""
     chosen = site_for(ctx, caller, site)

@@ -35,7 +35,7 @@ READ_WITHIN_S = 10.0
 TOO_LONG = Problem("The start page takes too long to be read.", "Look for the tag in its source yourself.")
 
 
-@get_page("/start", "First visit", may="figures.read")
+@get_page("/start", "First visit", may="metrics.read")
 def start(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """The script to copy, how to put it in with the usual tools, and what has come in so far."""
     chosen, base = site_for(ctx, caller, site), ctx.config.base_url
@@ -68,7 +68,7 @@ def _problem_of(base: str, site: Site) -> str:
     return "plain" if parts.scheme == "http" else ""
 
 
-@post_form("/start/put-away", may="figures.read")
+@post_form("/start/put-away", may="metrics.read")
 def put_first_steps_away(ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """Show whoever is signed in the first steps of a site no more."""
     if caller.user is not None:
@@ -76,7 +76,7 @@ def put_first_steps_away(ctx: Context, caller: Caller, site: str | None = None) 
     return Response("", media_type="text/html", status_code=200)
 
 
-@get_part("/start/now", may="figures.read")
+@get_part("/start/now", may="metrics.read")
 def start_now(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """What has come in and been done so far, as a fragment that the page asks for again and again."""
     chosen = site_for(ctx, caller, site)

@@ -536,7 +536,7 @@ def _reception(installation: Installation) -> Iterator[Finding]:
         wrong = [day for day in days if day.balance and day.on < today]
         if wrong:
             off = ", ".join(f"{day.on} by {day.balance}" for day in wrong[:3])
-            cure = "Compare with the page Reception; restore a backup if events are missing."
+            cure = "Compare with the page Data received; restore a backup if events are missing."
             yield Finding("reception", PROBLEM, f"The ledger of {site.key} does not balance: {off}.", cure)
         else:
             total = sum(day.received for day in days)

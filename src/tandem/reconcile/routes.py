@@ -159,7 +159,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
         connected=connections.connections_of(ctx, site, "reconcile"),
         clock=clock.now(),
-        may_export=caller.may("figures.export"),
+        may_export=caller.may("metrics.export"),
         tabs=_tabs(view, choice),
         **_words(),
     )
@@ -326,7 +326,7 @@ def _finding(request: Request[Any, Any, Any], ctx: Context, caller: Caller, numb
 # ── export ──
 
 
-@get_part("/reconciliation/export", may=("figures.export", "money.read"))
+@get_part("/reconciliation/export", may=("metrics.export", "money.read"))
 def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format: str = "csv") -> Response[Any]:
     """Each day and part of the comparison, as CSV or JSON."""
     if format not in ("csv", "json"):

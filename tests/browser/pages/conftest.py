@@ -114,7 +114,7 @@ def _company(url: str, code: str, records: str) -> Served:
 
 
 def _visits(client: httpx.Client) -> object:
-    return client.get("/api/figures?figures=collect.visits&period=30d").json()["rows"][0]["figures"]["collect.visits"]
+    return client.get("/api/metrics?metrics=collect.visits&period=30d").json()["rows"][0]["metrics"]["collect.visits"]
 
 
 def _until(is_so: Callable[[], bool], seconds: float = 30) -> None:

@@ -192,7 +192,7 @@ def test_a_visit_appears_in_realtime_without_touching_the_page(opened: Opened, s
 
 
 def test_language_and_theme_are_remembered(opened: Opened) -> None:
-    page = opened("/figures")
+    page = opened("/metrics")
     page.click("summary[aria-label^='You']")
     with page.expect_navigation():
         page.click("button[lang=pl]")
@@ -222,7 +222,7 @@ def test_a_token_is_shown_once(opened: Opened) -> None:
     page = opened("/settings")
     page.click("text=Make a token")
     page.fill("#tokens [name=name]", "Server")
-    page.check("[name='figures:read']")
+    page.check("[name='metrics:read']")
     page.click("text=Make the token")
     expect(page.locator("[role=status]")).to_contain_text("shown this once")
     page.reload()

@@ -8,7 +8,7 @@ from sqlalchemy import Row, insert, select, update
 
 from tandem.accounts import tables as t
 from tandem.accounts.model import ApiToken, Site, User
-from tandem.accounts.permissions import SCOPES, Role
+from tandem.accounts.permissions import FORMER_SCOPES, SCOPES, Role
 from tandem.accounts.store.audit import note
 from tandem.accounts.store.secrets import hashed
 from tandem.base import clock
@@ -27,7 +27,8 @@ def _tokens() -> Any:
 def _token(row: Row[Any]) -> ApiToken:
     fields = {name: row._mapping[name] for name in ApiToken.__struct_fields__}
     maker = Role(row.maker) if row.maker else None
-    return ApiToken(**{**fields, "scopes": tuple(row.scopes), "maker": maker})
+    scopes = tuple(FORMER_SCOPES.get(scope, scope) for scope in row.scopes)
+    return ApiToken(**{**fields, "scopes": scopes, "maker": maker})
 
 
 def make_token(
@@ -37,6 +38,7 @@ def make_token(
 
     raises   UserError for an unknown scope, or one that its maker may not use
     """
+    scopes = [FORMER_SCOPES.get(scope, scope) for scope in scopes]
     for scope in scopes:
         if scope not in SCOPES:
             raise UserError(

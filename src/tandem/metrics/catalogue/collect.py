@@ -3,7 +3,7 @@
 from tandem.base.words import hand_in
 from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
 
-PERMISSION = "figures.read"
+PERMISSION = "metrics.read"
 SIDE: Side = "both"
 
 TIME = ("hour", "day", "week", "month")

@@ -20,7 +20,7 @@ from tandem.settings import letters, regions, two_factor
 from tandem.settings.routes.forms import Asked, Form, link_address
 
 
-@get_page("/settings", "Settings", icon="settings", group="Settings", may="figures.read")
+@get_page("/settings", "Settings", icon="settings", group="Settings", may="metrics.read")
 def settings(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     return settings_page(request, ctx, caller, site)
 
@@ -189,7 +189,7 @@ class SiteOut(msgspec.Struct, frozen=True):
     mode: str
 
 
-@get("/api/sites", may="figures.read", sync_to_thread=True, tags=["sites"])
+@get("/api/sites", may="metrics.read", sync_to_thread=True, tags=["sites"])
 def api_sites(ctx: Context, caller: Caller) -> list[SiteOut]:
     """The sites this token may see."""
     return [SiteOut(s.key, s.name, list(s.hosts), s.zone, s.currency, s.mode) for s in sites_for(ctx, caller)]

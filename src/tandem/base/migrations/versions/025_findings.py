@@ -23,7 +23,7 @@ BEFORE: dict[str, sa.types.TypeEngine[Any]] = {
     "note": sa.Text(),
 }  # fmt: skip
 NEEDS = {
-    "cost": ["money.read"], "revenue": ["figures.read", "money.read"], "leads": ["deals.read", "money.read"],
+    "cost": ["money.read"], "revenue": ["metrics.read", "money.read"], "leads": ["deals.read", "money.read"],
     "deals": ["deals.read", "money.read"],
 }  # fmt: skip
 SYSTEMS = {
@@ -120,7 +120,7 @@ def _finding(row: dict[str, Any], times: int) -> dict[str, Any]:
         "evidence": {name: row[name] for name in ("source", "figure", "split", "part", "days", *AMOUNTS)},
         "money": str(abs(unexplained)) if row["figure"] in MONEY else None,
         "address": "/reconciliation?" + urlencode(query),
-        "needs": NEEDS.get(row["figure"], ["figures.read", "money.read"]),
+        "needs": NEEDS.get(row["figure"], ["metrics.read", "money.read"]),
         "first_on": row["first_on"], "last_on": row["last_on"], "first_seen_at": row["raised_at"],
         "last_seen_at": row["settled_at"] or row["raised_at"], "times": times, "state": STATES[row["state"]],
         "ignored_until": None, "settled_by": row["settled_by"], "settled_at": row["settled_at"], "note": row["note"],

@@ -441,7 +441,7 @@ def test_the_document_says_what_an_event_is(running: Running) -> None:
 
 
 def test_the_former_name_of_the_api_of_metrics_is_answered_with_a_note(running: Running) -> None:
-    asked = {"period": "7d", "by": "day", "site": "oak"}
+    asked = {"period": "7d", "site": "oak"}
     with running.as_program("all") as program:
         new = program.get("/api/metrics", params={**asked, "metrics": "collect.visits"})
         old = program.get("/api/figures", params={**asked, "figures": "collect.visits"})

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from tandem.accounts import store as accounts
@@ -312,6 +312,7 @@ def test_the_same_cost_more_finely_is_always_better(held: Load) -> None:
         assert better_of(finer, Load(load=101, level=held.level, cost=held.cost, rows=1)) is finer
 
 
+@settings(deadline=None)
 @given(some.text(some.sampled_from("aBж Ё_+-\"'[]!%20\u00a0\tzŻ"), max_size=30))
 def test_names_are_compared_alike_in_python_and_in_the_views(shared_warehouse: Warehouse, text: str) -> None:
     found = shared_warehouse.ask(

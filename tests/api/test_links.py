@@ -44,7 +44,8 @@ STATE = ("site", "period", "compare", "lens", "bots", "f")
 NOT_LINKED = {
     "/": "leads to the board",
     "/sign-in": "for who is not signed in", "/sign-in/code": "for who is not signed in", "/set-up": "once, at first",
-    "/forgot": "for who is not signed in", "/link/{token:str}": "sent to people",
+    "/figures": "the former address of /metrics", "/forgot": "for who is not signed in",
+    "/link/{token:str}": "sent to people",
     "/sign-in/openid": "where a provider is set up", "/sign-in/openid/back": "where a provider is set up",
     "/work/{name:str}": "asked for by scripts while work goes on",
     "/money/reports/{report_id:int}": "kept by hand: tests/attribution",

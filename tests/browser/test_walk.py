@@ -44,7 +44,7 @@ class Running(NamedTuple):
         return rows
 
     def total(self, figure: str, **more: str) -> Any:
-        return self.ask(figure, **more)[0]["figures"][figure]
+        return self.ask(figure, **more)[0]["metrics"][figure]
 
     def until(self, figure: str, wanted: float, **more: str) -> Any:
         """The figure, as soon as it is what is wanted or patience ends."""

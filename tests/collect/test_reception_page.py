@@ -38,19 +38,21 @@ def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
     ("outcomes", "said"),
     [
         ({}, "Nothing has come in yet. Show the script"),
-        (KEPT, "Yes. All 3 events are stored. The ledger adds up."),
+        (KEPT, "Yes. All 3 events of the last 31 days are stored. The ledger adds up."),
         (
             {"bad_value": 5},
-            "No. Of 5 events, 0 are stored. 5 were refused; the reasons stand below. The ledger adds up.",
+            "No. Of 5 events of the last 31 days, 0 are stored. 5 were refused; the reasons stand below. "
+            "The ledger adds up.",
         ),
         (
             KEPT | {"bad_value": 1, "duplicate": 2},
-            "Not everything. Of 6 events, 3 are stored. 2 came twice and count once. 1 was refused; the reason stands "
+            "Not everything. Of 6 events of the last 31 days, 3 are stored. 2 came twice and count once. "
+            "1 was refused; the reason stands "
             "below. The ledger adds up.",
         ),
         (
             KEPT | {"duplicate": 1},
-            "Yes. Of 4 events, 3 are stored. 1 came twice and counts once. The ledger adds up.",
+            "Yes. Of 4 events of the last 31 days, 3 are stored. 1 came twice and counts once. The ledger adds up.",
         ),
         ({"stored": 3}, "No. The ledger is off by 3 events. Run “tandem doctor”; it says where."),
     ],

@@ -6,28 +6,33 @@ from pathlib import Path
 
 from tandem.accounts.links import INVITE, RESET
 from tandem.accounts.model import AuditEntry
+from tandem.ads.store.imports import IMPORTS as ADS
 from tandem.base import translations
 from tandem.core import audit
 from tandem.core.audit import Detail, details
 from tandem.people.store import ACTS as DECISIONS
+from tandem.reconcile.store import IMPORTS as OUTSIDE
 
 SOURCE = Path(translations.__file__).parents[1]
-NOTED = re.compile(r'\bnote(?:_act)?\(\s*(?:[^()"]|\([^()]*\))*?f?"([a-z]+\.[a-z_{}.]+)"')
+NOTED = re.compile(r'\bnote(?:_act)?\(\s*(?:[^()"]|\([^()]*\))*?f?"([a-z{][a-z_{}.]*\.[a-z_{}.]+)"')
+FORMER = {"reconcile.finding_settled", "reconcile.finding_reopened"}
+"""Acts that older versions noted; the log still holds them."""
 
 
 def acts_of_the_source() -> set[str]:
     found = {act for path in SOURCE.rglob("*.py") for act in NOTED.findall(path.read_text("utf-8"))}
     made = {
+        "{self.area}.{act}": [f"{one.area}.{act}" for one in (ADS, OUTSIDE) for act in ("imported", "import_undone")],
         "people.{kind}_link_made": [INVITE, RESET], "profiles.{act}": DECISIONS, "profiles.{row.act}_undone": DECISIONS,
     }  # fmt: skip
     assert set(made) == {act for act in found if "{" in act}
-    whole = {re.sub(r"\{.*\}", part, act) for act, parts in made.items() for part in parts}
+    whole = {re.sub(r"\{.*\}", part, act) for act, parts in made.items() for part in parts} | FORMER
     return {act for act in found if "{" not in act} | whole
 
 
 def test_every_act_of_the_source_has_a_name_and_no_name_is_left_over() -> None:
     assert acts_of_the_source() == set(audit.ACTS)
-    assert len(set(audit.ACTS.values())) == len(audit.ACTS)
+    assert len(set(audit.ACTS.values())) == len(audit.ACTS) - len(FORMER)
 
 
 def test_a_change_shows_what_was_and_what_is() -> None:

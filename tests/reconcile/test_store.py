@@ -276,7 +276,7 @@ def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
         store.save_rules(ctx.database, site, "held:crm", Rules(is_same=True), None)
         page = browser.get(at).text
         answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
-        assert "(66.7%) are unexplained" in answer and "different things" not in page
+        assert "which is 66.7% of the larger figure" in answer and "different things" not in page
 
 
 def test_what_the_crm_knows_can_be_compared_without_a_file(ctx: Context, site: Site, today: datetime) -> None:

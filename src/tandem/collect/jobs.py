@@ -442,7 +442,9 @@ class Loader:
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
-        if (erased := store.last_erasure(self.database)) != self._erased:  # maybe by another process, and maybe these
+        if (
+            self.database and (erased := store.last_erasure(self.database)) != self._erased
+        ):  # maybe by another process, and maybe these
             self._erased = erased
             self._known_origins.clear()
             self._known_agents.clear()

@@ -442,9 +442,8 @@ class Loader:
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
-        if (
-            self.database and (erased := store.last_erasure(self.database)) != self._erased
-        ):  # maybe by another process, and maybe these
+        # What another process has erased may be among what this one remembers.
+        if self.database and (erased := store.last_erasure(self.database)) != self._erased:
             self._erased = erased
             self._known_origins.clear()
             self._known_agents.clear()

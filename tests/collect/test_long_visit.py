@@ -163,7 +163,7 @@ def bare_loader(shared_warehouse: Warehouse, scratch: Any) -> Loader:
     return Loader(shared_warehouse, None, scratch / "nowhere")  # type: ignore[arg-type]
 
 
-EXAMPLES = int(os.environ.get("TANDEM_EXAMPLES", "12"))
+EXAMPLES = int(os.environ.get("TANDEM_EXAMPLES", "6"))
 
 
 def test_visits_lengthened_in_any_batches_are_those_of_plain_loops_and_of_deriving_anew(

@@ -106,7 +106,7 @@ def bare_loader(shared_warehouse: Any, scratch: Any) -> Any:
 
 
 @settings(
-    max_examples=int(os.environ.get("TANDEM_EXAMPLES", "15")),
+    max_examples=int(os.environ.get("TANDEM_EXAMPLES", "8")),
     deadline=None,
     derandomize="TANDEM_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck),

@@ -74,7 +74,7 @@ ALL = "deal, stage, amount, refunded, is_qualified, won_at, node, phone, channel
 MOVES = "select deal, at, stage, was from deals_moved order by deal, at, stage"
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(some.randoms(use_true_random=False))
 def test_order_and_repetition_change_nothing(ctx: Context, site: Site, chance: random.Random) -> None:
     told = [

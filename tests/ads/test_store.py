@@ -335,7 +335,7 @@ def test_moments_of_a_day_are_utc(site: Site) -> None:
 
 
 def test_problems_that_were_stored_by_their_code_alone_keep_their_words(ctx: Context, site: Site, bring: Bring) -> None:
-    """Versions before 0.4 stored no sentence."""
+    """Versions up to 0.3.0 stored no sentence."""
     held = bring(table("2026-10-01 brand 100 10 5.00", currency="XXX"))
     imports.IMPORTS.change(ctx.database, held, problems=[{"code": "empty", "line": 0, "values": {}}])
     assert held.state == "refused" and held.problems[0].code == "no_rate"

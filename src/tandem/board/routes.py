@@ -347,7 +347,7 @@ class MetricRow(msgspec.Struct, frozen=True):
 
 
 class FigureRow(msgspec.Struct, frozen=True):
-    """The same as versions before 0.4 called it."""
+    """The same as versions up to 0.3.0 called it."""
 
     key: dict[str, Any]
     figures: dict[str, float | int | None]
@@ -393,7 +393,7 @@ class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FigureAnswer(MetricAnswer, frozen=True, kw_only=True):
-    """The same as versions before 0.4 called it."""
+    """The same as versions up to 0.3.0 called it."""
 
     rows: list[FigureRow]  # type: ignore[assignment]
 

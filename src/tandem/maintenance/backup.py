@@ -173,7 +173,7 @@ def _check_empty(config: Config) -> None:
     if control.find(folder) is not None:
         raise UserError(f"Tandem is running on {folder}.", "Restore into an empty folder: --into FOLDER.", status=409)
     if (folder / UNFINISHED).exists() and (folder / "spool").exists():
-        raise UserError(  # versions before 0.4 served what half a restore had left
+        raise UserError(  # versions up to 0.3.0 served what half a restore had left
             f"A restore into {folder} did not finish, and hits were received there since.",
             "Restore into an empty folder: --into FOLDER.",
         )

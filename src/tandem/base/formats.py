@@ -15,6 +15,11 @@ UNITS = {"en": ("ms", "s", "min", "h"), "ru": ("мс", "с", "мин", "ч"), "p
 GAP = "\N{NO-BREAK SPACE}"
 
 
+def _minus(text: str) -> str:
+    """A number with the sign of subtraction; locales write the hyphen of the keyboard."""
+    return text.replace("-", "\N{MINUS SIGN}")
+
+
 class Formats:
     """Numbers, shares, money, spans and dates as a language writes them; the unit decides, in this one place."""
 
@@ -29,10 +34,10 @@ class Formats:
             return "—"
         if unit == "share":
             pattern = "0.00" if abs(value) < 0.1 else "0.0" if abs(value) < 0.9995 else "0"
-            return str(numbers.format_percent(value, f"#,##{pattern if value else '0'}%", locale=self.locale))
+            return _minus(numbers.format_percent(value, f"#,##{pattern if value else '0'}%", locale=self.locale))
         if unit == "money":
             digits = 0 if abs(value) >= 1000 else 2
-            return str(
+            return _minus(
                 numbers.format_currency(
                     round(value, digits),
                     currency,
@@ -58,7 +63,7 @@ class Formats:
 
     def number(self, value: float, digits: int = 0) -> str:
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
-        return str(numbers.format_decimal(round(value, digits), pattern, locale=self.locale))
+        return _minus(numbers.format_decimal(round(value, digits), pattern, locale=self.locale))
 
     def short(self, value: float | None, unit: str, currency: str = "EUR") -> str:
         """A figure in few characters, for tiles and axes."""

@@ -2,9 +2,9 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from threading import Barrier, Thread
 
 import pytest
-from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
@@ -133,12 +133,34 @@ def test_an_ignored_one_that_is_no_longer_seen_is_fixed(db: Database, site: Site
     assert [f.state for f in all_of(db, site)] == ["fixed"]
 
 
-def test_two_looks_at_once_make_one_finding(db: Database, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    look(db, site, failed())
-    monkeypatch.setattr(store, "STANDING", ("nothing",))  # as if the other had not been there when this one looked
-    with pytest.raises(IntegrityError):
-        look(db, site, failed())
-    assert len(all_of(db, site)) == 1
+def test_two_looks_at_once_make_one_finding(db: Database, site: Site) -> None:
+    for n in range(8):
+        barrier, errors = Barrier(2), list[Exception]()
+
+        def run(subject: str = f"/{n}", barrier: Barrier = barrier, errors: list[Exception] = errors) -> None:
+            barrier.wait()
+            try:
+                look(db, site, failed(subject), rule=subject)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the test shows it
+                errors.append(error)
+
+        threads = [Thread(target=run) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+    assert len(all_of(db, site)) == 8
+
+
+def test_open_and_severe_ones_are_not_hidden_by_newer_ones(db: Database, site: Site) -> None:
+    look(db, site, failed("/high", severity="high"), rule="first")
+    look(db, site, *(failed(f"/{n}", severity="low") for n in range(120)))
+    assert store.findings_of(db, site)[0].subject == "/high"
+    for one in store.findings_of(db, site, most=200)[1:]:
+        store.explain(db, site, one, "Known.", 7)
+    shown = store.findings_of(db, site, states=("open", "explained"))
+    assert (len(shown), shown[0].subject, shown[0].state) == (100, "/high", "open")
 
 
 def test_the_severest_come_first(db: Database, site: Site) -> None:

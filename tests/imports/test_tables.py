@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tandem.imports.cells import Unreadable, day, decimals_of, number, order_of
+from tandem.imports.cells import Decimals, Unreadable, day, decimals_of, number, order_of
 from tandem.imports.text import table
 
 TODAY = date(2026, 11, 28)
@@ -85,3 +85,27 @@ def test_brackets_and_signs_of_money_belong_to_a_number() -> None:
     assert [number(cell, ".") for cell in cells] == [
         Decimal("-12.5"), Decimal(-3), Decimal("1000.5"), Decimal(7), Decimal("12.5"), 0, 0,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cell", "decimals", "value"),
+    [
+        ("1.234,50", ",", "1234.50"), ("1.500", ",", "1500"), ("12,34,567.8", ".", "1234567.8"), ("1,234", ".", "1234"),
+        ("0.333", ",", None), ("1234.56", ",", None), ("12.5", ",", None), ("1,5", ".", None), ("1.2345", ",", None),
+        ("1,234,56", ".", None), ("1.234.5", ",", None), ("0.125", ".", "0.125"), ("-1.500", ",", "-1500"),
+    ],
+)  # fmt: skip
+def test_what_parts_thousands_stands_before_three_digits_or_the_number_is_not_read(
+    cell: str, decimals: Decimals, value: str | None
+) -> None:
+    """Left out wherever it stood, it made 1234.56 into 123456."""
+    if value is not None:
+        assert number(cell, decimals) == Decimal(value)
+        return
+    with pytest.raises(Unreadable):
+        number(cell, decimals)
+
+
+def test_a_number_below_one_tells_which_sign_stands_before_decimals() -> None:
+    assert decimals_of(["0.333", "1.500"], is_local=True) == "."
+    assert decimals_of(["1.500", "0,250"], is_local=False) == ","

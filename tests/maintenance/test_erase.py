@@ -11,7 +11,7 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.maintenance.erase import erase, identifier_of
+from tandem.maintenance.erase import _forgotten, erase, identifier_of
 from tests import forked
 from tests.maintenance.conftest import CODE, environment, in_house, serving, status_of, tandem, wait_for
 
@@ -258,3 +258,10 @@ answer = [log, [day.balance for day in collect.reception(ctx.warehouse, 1, date(
 """)  # fmt: skip
     assert sum(entries) == 12 and set(balances) == {0}
     assert traces(company, *OF_VISITOR) == [] and not (company / "erasure.unfinished").exists()
+
+
+def test_however_many_referrers_a_person_brought_can_be_forgotten(ctx: Context, site: Site) -> None:
+    """Written into one statement, 12,000 were more than the engine reads, and every later erasure failed on the rest."""
+    keys = [(site.id, 2**63 + n) for n in range(12_000)]
+    old = _forgotten(ctx.warehouse, keys, [(2**63 + n,) for n in range(12_000)])
+    assert set(old) == {"origins", "agents"}

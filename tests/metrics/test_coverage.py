@@ -71,6 +71,13 @@ def test_an_account_that_shows_little_may_rest_and_costs_by_hand_are_no_account(
     assert lack_of({("other", ""): hand}, MONTH, BEFORE) == Lack(ended=date(2026, 10, 9))
 
 
+def test_a_report_that_another_has_replaced_but_for_its_ends_is_no_sparse_account() -> None:
+    """Two days of sixty-one were left of it, and the account seemed to rest for months after its reports had ended."""
+    first, last = date(2026, 9, 1), date(2026, 10, 31)
+    told = days_told([("google", "1", first, last, 2), ("google", "1", first + DAY, last - DAY, 59)])[GOOGLE]
+    assert told.days == told.quiet == days_between(first, last)
+
+
 def came(count: Callable[[date], int]) -> tuple[dict[date, int], list[date]]:
     """Six weeks of visits, as they are looked up: days without any have no row."""
     days = [FIRST + DAY * n for n in range(42)]

@@ -333,3 +333,16 @@ def _spend(ctx: Context, site: Site, clicks: int, conversions: float = 1.5) -> N
         {"site": [site.id], "system": ["google"], "account": ["a"], "on": [DAY], "begins": [noon(DAY, -2)],
          "ends": [noon(DAY, 22)], "load": [1], "version": [1]},
     )  # fmt: skip
+
+
+def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Context, site: Site, bring: Bring) -> None:
+    """A report of 500 a day, with nothing imported on the page Ads, was 100% unexplained and severe."""
+    days = [DAY + timedelta(n) for n in range(5)]
+    bring("date,cost\n" + "".join(f"{day},500\n" for day in days))
+    assert jobs.review(ctx, site) == 0
+    source = next(one for one in queries.sources(ctx, site) if one.id == "other")
+    comparison = queries.compare(ctx, site, source, "cost", "day", Rules(), days[0], days[-1])
+    assert (comparison.cells, comparison.unknown_days) == ([], 5)
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        page = " ".join(client.get(f"/reconciliation?figure=cost&period={days[0]}..{days[-1]}").text.split())
+    assert "On the 5 days that Other tells of, no ad report tells us the cost" in page

@@ -320,6 +320,11 @@ def live(ctx: Context, site: Site, now: datetime) -> dict[str, Any]:
     }
 
 
+MOST_FINDINGS = 1_000
+"""So many are looked through for those that somebody may see."""
+
+
 def findings(ctx: Context, caller: Caller, site: Site) -> list[Finding]:
     """What checks of all areas found, as far as somebody may see it: the severest first."""
-    return [one for one in findings_of(ctx.database, site) if all(map(caller.may, one.needs))]
+    found = findings_of(ctx.database, site, most=MOST_FINDINGS)
+    return [one for one in found if all(map(caller.may, one.needs))]

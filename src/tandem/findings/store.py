@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, RowMapping, delete, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, case, delete, func, insert, select, update
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
+from tandem.accounts.tables import sites
 from tandem.base import clock
-from tandem.base.database import Database
+from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
 from tandem.findings.model import Failure, Finding, State
 from tandem.findings.tables import findings as f
@@ -24,12 +25,12 @@ _SEVEREST = {"high": 0, "medium": 1, "low": 2}
 def findings_of(
     db: Database, site: Site, slice: str = "", states: Sequence[State] = ("open",), most: int = MOST_SHOWN
 ) -> list[Finding]:
-    """Findings of a site, of one slice or of all: the severest first, then the newest."""
+    """Findings of a site, of one slice or of all: the open ones first, of these the severest, then the newest."""
     of_slice = (f.c.slice == slice,) if slice else ()
-    query = select(f).where(f.c.site_id == site.id, f.c.state.in_(states), *of_slice).order_by(f.c.id.desc())
+    query = select(f).where(f.c.site_id == site.id, f.c.state.in_(states), *of_slice)
+    order = (case((f.c.state == "open", 0), else_=1), case(_SEVEREST, value=f.c.severity), f.c.id.desc())
     with db.read() as c:
-        findings = [_finding(row) for row in c.execute(query.limit(most)).mappings()]
-    return sorted(findings, key=lambda one: _SEVEREST[one.severity])
+        return [_finding(row) for row in c.execute(query.order_by(*order).limit(most)).mappings()]
 
 
 def finding_of(db: Database, site: Site, number: int, slice: str) -> Finding:
@@ -57,6 +58,7 @@ def review(
     now, seen = clock.now(), {failure.subject[:LONGEST_SUBJECT]: failure for failure in failures}
     of_rule = (f.c.site_id == site.id, f.c.slice == slice, f.c.rule == rule)
     with db.write() as c:
+        wait_for_turn(c, sites, site.id)  # a request and a job may look in the same moment
         rows = c.execute(select(f).where(*of_rule, f.c.state.in_(STANDING))).mappings()
         standing = {one.subject: one for one in map(_finding, rows)}
         counts = c.execute(select(f.c.subject, func.count()).where(*of_rule).group_by(f.c.subject))

@@ -28,6 +28,13 @@ _PARTS: Final = re.compile(r"^(\d{1,4})[./-](\d{1,2})[./-](\d{2,4})(?=$|[\sTг,]
 _WORDY: Final = re.compile(
     r"^(?:[^\W\d]+\.?,?\s+)?(?:(\d{1,2})\.?\s+([^\W\d]{3,})\.?,?\s+(\d{4})|([^\W\d]{3,})\.?\s+(\d{1,2}),?\s+(\d{4}))"
 )
+_FRACTION: Final = re.compile(r"^[-\u2212(]*0([.,])\d")
+"""Below one: what follows the zero stands before decimals."""
+_GROUPED: Final = {
+    sign: re.compile(rf"^[-+]?[1-9]\d{{0,2}}(?:\{sign}\d{{2,3}})*\{sign}\d{{3}}(?:\{decimal}\d*)?$")
+    for sign, decimal in (".,", ",.")
+}
+"""Thousands, and hundreds of thousands as India writes them: 12,34,567."""
 _ORDERS: Final[tuple[Order, ...]] = ("dmy", "mdy")
 
 
@@ -45,6 +52,8 @@ def decimals_of(values: Iterable[Any], is_local: bool) -> Decimals:
     """
     for value in values:
         text = bare(value) if isinstance(value, str) else ""
+        if match := _FRACTION.match(text):
+            return match[1]  # type: ignore[return-value]
         comma, dot = text.rfind(","), text.rfind(".")
         if comma >= 0 and dot >= 0:
             return "," if comma > dot else "."
@@ -59,7 +68,8 @@ def decimals_of(values: Iterable[Any], is_local: bool) -> Decimals:
 def number(value: Any, decimals: Decimals) -> Decimal:
     """The number in a cell; an empty one or "--" is 0, one in brackets is below zero.
 
-    raises   Unreadable, also for a number of more than 18 digits before or behind the point
+    raises   Unreadable, also for a number of more than 18 digits before or behind the point, and where what should
+             part thousands stands elsewhere: without it the number would be ten or a thousand times as large
     """
     if not isinstance(value, str):
         return _bounded(value, Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
@@ -70,7 +80,10 @@ def number(value: Any, decimals: Decimals) -> Decimal:
         return Decimal(0)
     is_negative = text.startswith("(") and text.endswith(")")
     text = text.strip("()").replace("\u2212", "-")
-    text = text.replace("." if decimals == "," else ",", "").replace(",", ".")
+    grouping = "." if decimals == "," else ","
+    if grouping in text and not _GROUPED[grouping].match(text):
+        raise Unreadable(value)
+    text = text.replace(grouping, "").replace(",", ".")
     try:
         found = Decimal(text)
     except InvalidOperation as error:

@@ -221,6 +221,15 @@ def immature(delays: Sequence[float], period: Period, before: Period, now: datet
 # ── with the stores ──
 
 
+def reported(ctx: Context, site: Site) -> dict[Account, Told]:
+    """The days that reports tell of, by ad account: looked up once until the data change."""
+
+    def looked_up() -> dict[Account, Told]:
+        return days_told(ctx.runner.look_up(SQL["reported_days"], {"site": site.id}))
+
+    return ctx.runner.kept(("reported", site.id), looked_up)
+
+
 class History:
     """What is known of a site's own past: when each view begins, and how long outcomes take. Looked up now and then."""
 
@@ -242,13 +251,8 @@ class History:
         return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
 
     def reported(self, address: Address) -> dict[Account, Told]:
-        """The days that reports tell of, of the ad accounts that the filters leave: once until the data change."""
-        site = address.site.id
-
-        def looked_up() -> dict[Account, Told]:
-            return days_told(self._ctx.runner.look_up(SQL["reported_days"], {"site": site}))
-
-        told: dict[Account, Told] = self._ctx.runner.kept(("reported", site), looked_up)
+        """The days that reports tell of, of the ad accounts that the filters leave."""
+        told = reported(self._ctx, address.site)
         for f in address.where:
             if f.op == "is" and f.by in ("ad_system", "ad_account"):
                 place = ("ad_system", "ad_account").index(f.by)

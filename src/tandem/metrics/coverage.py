@@ -1,5 +1,6 @@
 """Which days are measured: those that the reports of each ad account tell of, and those on which the counter ran."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import groupby
@@ -50,17 +51,25 @@ class Told(NamedTuple):
 def days_told(loads: Iterable[tuple[str, str, date, date, int]]) -> dict[Account, Told]:
     """The days that are told of, by account. A load tells of all days from its first to its last.
 
-    Reports leave out days on which nothing was shown: those cost nothing, and are not missing. What was shown on few
-    days only (a load has `count` of them) may have been quiet for as long before and after, too.
+    Reports leave out days on which nothing was shown: those cost nothing, and are not missing. An account that shows
+    on few days only may have been quiet for as long before and after, too. How few they are, all of its loads tell
+    together (each has `count` of them): one that others have replaced but for its ends is no sparse account.
     """
-    told: dict[Account, Told] = {}
+    spans: dict[Account, Days] = {}
+    counts = Counter[Account]()
     for system, account, first, last, count in loads:
-        days, quiet = told.get((system, account), Told(frozenset(), frozenset()))
-        rests = DAY * round(QUIET * (((last - first).days + 1) / count - 1))
-        told[system, account] = Told(
-            days | days_between(first, last), quiet | days_between(first - rests, last + rests)
-        )
-    return told
+        spans[system, account] = spans.get((system, account), Days()) | days_between(first, last)
+        counts[system, account] += count
+    return {account: Told(days, _with_rests(days, counts[account])) for account, days in spans.items()}
+
+
+def _with_rests(days: Days, count: int) -> Days:
+    """These days, and those beside them on which an account that shows on `count` of them may just have been quiet."""
+    rests, found = DAY * max(0, round(QUIET * (len(days) / count - 1))), list[date]()
+    for day in sorted(days):
+        first = max(day - rests, found[-1] + DAY) if found else day - rests
+        found += sorted(days_between(first, day + rests))
+    return frozenset(found)
 
 
 def lack_of(told: Mapping[Account, Told], span: Days, before: Days) -> Lack | None:

@@ -15,6 +15,7 @@ from tandem.core.context import Context
 from tandem.core.query import Filter, Question
 from tandem.metrics.catalogue import FIGURES as CATALOGUE
 from tandem.metrics.catalogue import needed
+from tandem.metrics.comparison import reported
 from tandem.metrics.period import Period
 from tandem.rates.store import rates_of
 from tandem.reconcile import store
@@ -37,6 +38,8 @@ from tandem.reconcile.model.rules import LOOK_BACK_DAYS, UNDECLARED, Rules
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "day": (), "channel": ("channel",), "source": ("source", "medium"), "campaign": ("campaign",),
 }  # fmt: skip
+OF_REPORTS = ("ads.cost",)
+"""Metrics of ours that are known only where reports tell of them."""
 GOALS_REACHED = ("collect.goals_reached", "")
 _PLACES = Decimal("0.0001")
 Counts = dict[Key, Decimal]
@@ -67,7 +70,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """A figure compared day by day and part by part; `goal_ids`, if only some of our goals are what they count."""
+    """A figure compared day by day and part by part.
+
+    goal_ids       if only some of our goals are what they count
+    unknown_days   on which they tell of it and nothing tells us: these are not compared
+    """
 
     source: Source
     figure: str
@@ -76,6 +83,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[Cell]
     queries: list[tuple[str, str, dict[str, str]]]
     goal_ids: tuple[int, ...] = ()
+    unknown_days: int = 0
 
     @property
     def is_alike(self) -> bool:
@@ -147,7 +155,9 @@ def compare(
 ) -> Comparison:
     """Their figure against ours over the days [first, last] that they tell of, with each reason recounted."""
     asker = _Asker(ctx, site, source, figure, split, first, last)
-    theirs = asker.theirs()
+    told = asker.theirs()
+    days = asker.known_days() if FIGURES[figure].ours in OF_REPORTS else None
+    theirs = {key: value for key, value in told.items() if days is None or key[0] in days}
     cells: list[Cell] = []
     if theirs:
         ours, steps = asker.steps(rules)
@@ -158,6 +168,7 @@ def compare(
     return Comparison(
         source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries,
         goal_ids=asker.goal_ids(rules) if asker.counts_goals else (),
+        unknown_days=len({on for on, _ in told} - {on for on, _ in theirs}),
     )  # fmt: skip
 
 
@@ -227,6 +238,18 @@ class _Asker:
         return {on: whole[on, ""].value - sums[on] for on in days if (on, "") in whole}
 
     # ── ours ──
+
+    def known_days(self) -> set[date]:
+        """The days on which our cost is known at all: what no report tells of is not zero."""
+        accounts = reported(self._ctx, self._site)
+        own = self._ad_system
+        return {day for (system, _), told in accounts.items() if own in ("", system) for day in told.days}
+
+    @property
+    def _ad_system(self) -> str:
+        """The ad system that a source tells of; empty: of all."""
+        system = "google" if self._source.system == "ga4" else system_of(self._source.id)
+        return system if system in AD_SYSTEMS else ""
 
     def steps(self, rules: Rules) -> tuple[Counts, list[tuple[str, Counted]]]:
         """Our figure, and after each of their rules that applies, with all before it."""
@@ -320,9 +343,8 @@ class _Asker:
             filters.append(Filter("bot", "is", UNDECLARED))
         if not rule.has_cookieless:
             filters.append(Filter("loyalty", "is_not", ("unknown",)))
-        system = "google" if self._source.system == "ga4" else system_of(self._source.id)
-        if name.startswith("ads.") and system in AD_SYSTEMS:
-            filters.append(Filter("ad_system", "is", (system,)))
+        if name.startswith("ads.") and self._ad_system:
+            filters.append(Filter("ad_system", "is", (self._ad_system,)))
         return tuple(filters)
 
     def _repeats(self, rules: Rules, rule: Rule) -> Counts:

@@ -261,7 +261,7 @@ answer = [log, [day.balance for day in collect.reception(ctx.warehouse, 1, date(
 
 
 def test_however_many_referrers_a_person_brought_can_be_forgotten(ctx: Context, site: Site) -> None:
-    """Written into one statement, 12,000 were more than the engine reads, and every later erasure failed on the rest."""
+    """In one statement 12,000 were more than the engine reads, and every later erasure failed on the rest."""
     keys = [(site.id, 2**63 + n) for n in range(12_000)]
     old = _forgotten(ctx.warehouse, keys, [(2**63 + n,) for n in range(12_000)])
     assert set(old) == {"origins", "agents"}

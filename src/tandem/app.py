@@ -14,12 +14,11 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Schema
 from litestar.response import Redirect
-from litestar.static_files import create_static_files_router
 
 from tandem import __version__
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
-from tandem.base import error_pages, log, pages
+from tandem.base import error_pages, log, pages, static_files
 from tandem.base.bodies import Bodies
 from tandem.base.config import Config
 from tandem.base.crowd import Crowd
@@ -67,7 +66,6 @@ SLICES: tuple[Slice, ...] = (
 )
 _log = log.get("app")
 FILES = Path(__file__).parent / "web" / "static"
-STATIC = frozenset(f"/static/{path.relative_to(FILES).as_posix()}" for path in FILES.rglob("*") if path.is_file())
 LONGEST_PATH, LONGEST_QUERY = 2 << 10, 8 << 10
 """Bytes of an address; ten filters of ten values each take three thousand. The framework remembers a thousand."""
 
@@ -135,15 +133,8 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
             _log.info("app.stopped")
 
     routes = [healthz, *progress.ROUTES, *(route for s in SLICES for route in s.routes)]
-    static = create_static_files_router(
-        "/static",
-        [FILES],
-        include_in_schema=False,
-        cache_control=_for_a_year(),
-        opt={"may": ANYONE},
-    )
     pages = Litestar(
-        route_handlers=[*routes, static],
+        route_handlers=routes,
         dependencies={
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(caller, sync_to_thread=True),
@@ -175,14 +166,15 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
     def is_crowded(host: str, port: int) -> bool:
         return not ctx.proxies.trusts(host) and crowd.is_one_too_many(host, str(port))
 
-    bodies = Bodies()
+    bodies, files = Bodies(), static_files.files_in(FILES, "/static")
 
     async def front(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await pages(scope, receive, send)
             return
-        if scope["path"].startswith("/static/") and scope["path"] not in STATIC:
-            scope = {**scope, "path": "/static/", "raw_path": b"/static/"}  # whatever it names, it is no file of ours
+        if (file := files.get(scope["path"])) is not None:
+            await static_files.answer(file, scope, _with_safe_headers(send))
+            return
         if is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
         in_time = InTime(receive, bodies, sender_of(scope, ctx.proxies))
@@ -278,9 +270,3 @@ def _with_safe_headers(send: Any) -> Any:
 
 
 _SAFE_HEADERS = [(name.lower().encode(), value.encode()) for name, value in pages.SAFE_HEADERS.items()]
-
-
-def _for_a_year() -> Any:
-    from litestar.datastructures import CacheControlHeader
-
-    return CacheControlHeader(max_age=31_536_000, public=True, immutable=True)

@@ -1,6 +1,6 @@
 """Bodies that are being sent are bounded in all and by sender; whoever sends the most gives way."""
 
-from tandem.base.bodies import SMALL, Bodies, Body
+from tandem.base.bodies import OPEN_IN_ALL, OPEN_OF_ONE, SMALL, Bodies, Body
 
 STRANGER, ANOTHER = "203.0.113.9", "198.51.100.7"
 KB = 1 << 10
@@ -67,3 +67,41 @@ def test_whoever_waits_for_more_of_a_body_that_is_cut_is_woken() -> None:
     small = begun(bodies, STRANGER, 20 * KB)
     assert woken == ["large"]
     assert (large.is_cut, small.is_cut, bodies.size) == (True, False, 20 * KB)
+
+
+def test_unfinished_bodies_of_one_sender_are_counted_however_small() -> None:
+    """Nine thousand half hits of one sender held every place of the server, and nobody else was answered."""
+    bodies = Bodies()
+    held = [Body(bodies, STRANGER) for _ in range(3 * OPEN_OF_ONE)]
+    for body in held:
+        body.begin()
+        body.take(100, is_last=False)
+    assert [body.is_cut for body in held] == [True] * 2 * OPEN_OF_ONE + [False] * OPEN_OF_ONE
+    other = Body(bodies, ANOTHER)
+    other.begin()
+    assert not other.is_cut and bodies.open == OPEN_OF_ONE + 1
+    for body in (*held, other):
+        body.end()
+    assert bodies.open == 0
+
+
+def test_unfinished_bodies_of_all_are_counted_and_whoever_has_the_most_gives_way() -> None:
+    bodies = Bodies()
+    few = [Body(bodies, ANOTHER) for _ in range(3)]
+    for body in few:
+        body.begin()
+    many = [Body(bodies, "10.0.0.2") for _ in range(OPEN_IN_ALL + 50)]
+    for body in many:
+        body.begin()
+        body.begin()  # the next look at the same one
+    assert bodies.open == OPEN_IN_ALL and not any(body.is_cut for body in few)
+    assert sum(body.is_cut for body in many) == 53
+
+
+def test_a_body_that_is_whole_is_none_that_is_waited_for() -> None:
+    bodies = Bodies()
+    for _ in range(2 * OPEN_OF_ONE):
+        body = Body(bodies, STRANGER)
+        body.begin()
+        assert body.take(100, is_last=True)
+    assert bodies.open == 0

@@ -1,4 +1,4 @@
-"""How many bytes of unanswered requests strangers may make a server hold: in all, and for each sender."""
+"""How many unfinished requests, and how many bytes of them, strangers may make a server hold: in all, and a sender."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -8,7 +8,9 @@ from tandem.base.sender import household
 
 IN_ALL, OF_ONE = 48 << 20, 8 << 20
 SMALL = 8 << 10
-"""A body up to this is not counted: as many as there are connections take no more than the rest may take in all."""
+"""The bytes of a body up to this are not counted; how many unfinished ones there may be bounds them."""
+OPEN_IN_ALL, OPEN_OF_ONE = 2_048, 256
+"""Bodies that are still on their way, each with its headers and a place of the server: a quarter of all places."""
 
 
 class Bodies:
@@ -23,6 +25,29 @@ class Bodies:
         self._bodies: dict[str, set[Body]] = {}
         self._sizes = Counter[str]()
         self.size = 0
+        self._open: dict[str, dict[Body, None]] = {}  # in the order of their coming
+        self.open = 0
+
+    def begin(self, body: "Body") -> None:
+        """This body is on its way; where there are too many, the oldest of whoever sends the most gives way."""
+        own = self._open.setdefault(body.sender, {})
+        if body in own:
+            return
+        own[body] = None
+        self.open += 1
+        if len(own) > OPEN_OF_ONE and not is_local(body.sender):
+            next(iter(own)).cut()
+        elif self.open > OPEN_IN_ALL:
+            most = max(self._open, key=lambda sender: len(self._open[sender]))
+            next(iter(self._open[most])).cut()
+
+    def finish(self, body: "Body") -> None:
+        """It is whole, or nobody waits for it any more."""
+        own = self._open.get(body.sender)
+        if own is not None and own.pop(body, 0) is None:
+            self.open -= 1
+            if not own:
+                del self._open[body.sender]
 
     def add(self, body: "Body", size: int) -> None:
         """Count so many bytes more of this body; others are cut, or this one, until the rest fits."""
@@ -75,9 +100,17 @@ class Body:
     def trust(self) -> None:
         """Do not count it: its sender is known, and has limits elsewhere."""
         self.is_trusted = True
+        self._bodies.finish(self)
+
+    def begin(self) -> None:
+        """More of it is waited for."""
+        if not self.is_trusted and not self.is_whole:
+            self._bodies.begin(self)
 
     def take(self, size: int, is_last: bool) -> bool:
         """Whether so many bytes more may be kept."""
+        if is_last:
+            self._bodies.finish(self)
         if self.is_trusted:
             self.is_whole = is_last
             return True
@@ -100,3 +133,4 @@ class Body:
     def end(self) -> None:
         """The request is answered."""
         self._bodies.remove(self)
+        self._bodies.finish(self)

@@ -137,6 +137,7 @@ class InTime:
         if body.is_whole:
             return await self._receive()
         self._until = self._until or get_running_loop().time() + SLOWEST_START_S  # from the first look on
+        body.begin()
         if body.is_cut:
             return self._ended()
         try:

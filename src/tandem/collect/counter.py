@@ -168,6 +168,9 @@ class Collector:
 async def _read(protocol: Any, length: str, arriving: Body) -> bytes | None:
     """The body; None when it did not come whole, or not in time, or had to give way to others."""
     wanted = int(length) if length.isdecimal() else 0
+    arriving.begin()
+    if arriving.is_cut:
+        return None
     try:
         with Limit(get_running_loop().time() + BODY_WITHIN_S) as limit:
             arriving.on_cut = limit.end

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from babel import Locale, dates, numbers
 
+from tandem.base import clock
 from tandem.base.hosts import own_letters
 from tandem.base.translations import translations
 from tandem.base.words import MEMBERS, WORDS
@@ -116,8 +117,9 @@ class Formats:
         return str(dates.format_datetime(moment, "HH:mm", tzinfo=ZoneInfo(zone), locale=self.locale))
 
     def weekday(self, moment: date) -> str:
-        """A day with its name, for lists by day."""
-        return str(dates.format_date(moment, "EEEE, d MMMM", locale=self.locale))
+        """A day with its name, for lists by day; with its year where that is another one."""
+        pattern = "EEEE, d MMMM" if moment.year == clock.now().year else "EEEE, d MMMM y"
+        return str(dates.format_date(moment, pattern, locale=self.locale))
 
     def bucket(self, moment: date | datetime, step: str) -> str:
         """One step of a time chart."""

@@ -41,7 +41,17 @@ from tandem.metrics.metric import Figure, Metric
 from tandem.metrics.period import Period
 
 Why = Literal[
-    "ahead", "unmeasured", "ended", "gaps", "accounts", "young", "settling", "recounting", "clocks", "little_history"
+    "ahead",
+    "unmeasured",
+    "ended",
+    "gaps",
+    "accounts",
+    "costs",
+    "young",
+    "settling",
+    "recounting",
+    "clocks",
+    "little_history",
 ]
 ENOUGH_ALIKE = 0.98
 """How mature the newer cohort must be, as a share of the older one's maturity."""
@@ -57,6 +67,8 @@ DERIVED, GOALS = OF_VISITS | {"ad_visits"}, "conversions"
 """Views made of derived visits, and the one of them whose rows are goals reached."""
 SCATTER_DAYS = 56
 """Eight whole weeks before the week in which a period begins tell how much its days scatter."""
+KNOWN_ALIKE = 0.05
+"""Shares of paid visits whose cost is known may differ by so much between two spans."""
 SCATTER_FRESH_S = 6 * 3600.0
 """Past days hardly change."""
 SQL = questions_in(Path(__file__).parent / "sql")
@@ -402,6 +414,8 @@ def reason_known(
     span, earlier, _ = like_spans(address.period, before, settles, now) or (address.period, before, None)
     if why := _gaps(history, address, parts, span, earlier):
         return why
+    if any(p.is_reported for p in parts) and (why := _known_unlike(ctx, address, span, earlier)):
+        return why
     for part in parts:
         if part.arrives and (why := immature(history.delays(site.id, part, now), address.period, before, now)):
             return why
@@ -418,6 +432,22 @@ def _gaps(history: History, address: Address, parts: list[Metric], span: Period,
     if any(p.view in DERIVED for p in parts) and (days := history.silent(address.site, span, before, address.now)):
         return Reason(why="gaps", days=len(days))
     return None
+
+
+def _known_unlike(ctx: Context, address: Address, span: Period, before: Period) -> Reason | None:
+    """Why costs are unlike that are known for another share of the paid visits then than now.
+
+    Costs written down by hand and reports that were taken back are in no account's days; visits tell of them.
+    """
+    names = ("ads.reported_visits", "ads.visits")
+    if any(f.by not in FIGURES[name].by for f in address.where for name in names):  # type: ignore[union-attr]
+        return None
+    shares = []
+    for one in (span, before):
+        total = ctx.runner.ask(address.question(names, period=one)).total
+        known, paid = (total.get(name) or 0 for name in names)
+        shares.append(known / paid if paid else 1.0)
+    return Reason(why="costs", share=min(shares)) if max(shares) - min(shares) > KNOWN_ALIKE else None
 
 
 def unmeasured_days(ctx: Context, address: Address, name: str) -> Days:

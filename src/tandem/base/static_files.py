@@ -9,7 +9,8 @@ import mimetypes
 from pathlib import Path
 from typing import Any, NamedTuple
 
-PART = 16 << 10
+PART = 4 << 10
+"""The server keeps sixteen parts of an answer that is not read."""
 COMPRESSED = (".css", ".js", ".svg", ".json", ".txt")
 FOR_A_YEAR = (b"cache-control", b"public, max-age=31536000, immutable")
 """Their addresses name their version."""

@@ -26,7 +26,7 @@ def asked(folder: Path, path: str, method: str = "GET", **headers: str) -> tuple
         said.append(message)
 
     scope = {"method": method, "headers": [(n.replace("_", "-").encode(), v.encode()) for n, v in headers.items()]}
-    asyncio.run(answer(files_in(folder, "/static")[path], scope, send))
+    asyncio.run(answer(files_in.__wrapped__(folder, "/static")[path], scope, send))
     assert [message.get("more_body", False) for message in said[1:]] == [True] * (len(said) - 2) + [False]
     told = {name.decode(): value.decode() for name, value in said[0]["headers"]}
     return said[0]["status"], told, [message["body"] for message in said[1:]]

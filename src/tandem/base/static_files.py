@@ -6,6 +6,7 @@ A client that reads slowly holds a part of one, and no file.
 import gzip
 import hashlib
 import mimetypes
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +26,7 @@ class File(NamedTuple):
     tag: bytes
 
 
+@lru_cache
 def files_in(folder: Path, prefix: str) -> dict[str, File]:
     """Every file of a folder by its address."""
     paths = (path for path in sorted(folder.rglob("*")) if path.is_file())
@@ -33,7 +35,7 @@ def files_in(folder: Path, prefix: str) -> dict[str, File]:
 
 def _file(path: Path) -> File:
     plain = path.read_bytes()
-    packed = gzip.compress(plain, 9, mtime=0) if path.suffix in COMPRESSED else b""
+    packed = gzip.compress(plain, 6, mtime=0) if path.suffix in COMPRESSED else b""
     kind = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     text = "; charset=utf-8" if kind.startswith("text/") or path.suffix == ".js" else ""
     tag = f'"{hashlib.sha256(plain).hexdigest()[:24]}"'

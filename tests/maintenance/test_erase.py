@@ -3,14 +3,17 @@
 import json
 import struct
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import lz4.block
 import pytest
 
 from tandem.accounts.model import Site
+from tandem.accounts.store import audit_log
 from tandem.base.errors import UserError
 from tandem.core.context import Context
+from tandem.maintenance import cut_off
 from tandem.maintenance.erase import _forgotten, erase, identifier_of
 from tests import forked
 from tests.maintenance.conftest import CODE, environment, in_house, serving, status_of, tandem, wait_for
@@ -233,7 +236,7 @@ def test_an_unknown_site_is_refused(company: Path) -> None:
     assert "There is no site “nope”." in done.stderr and "fern" in done.stderr
 
 
-@pytest.mark.parametrize("at", ["_forgotten", "_files_gone"])
+@pytest.mark.parametrize("at", ["_forgotten"])
 def test_an_erasure_that_was_cut_off_is_finished_and_told_in_full(company: Path, at: str) -> None:
     """Killed on the way, the second run found nothing more, and nobody was ever told of the events of the first."""
     in_house(company, FACTS)
@@ -265,3 +268,18 @@ def test_however_many_referrers_a_person_brought_can_be_forgotten(ctx: Context, 
     keys = [(site.id, 2**63 + n) for n in range(12_000)]
     old = _forgotten(ctx.warehouse, keys, [(2**63 + n,) for n in range(12_000)])
     assert set(old) == {"origins", "agents"}
+
+
+def test_what_the_ledger_knows_already_of_an_erasure_is_not_told_twice(ctx: Context, site: Site) -> None:
+    """Killed while the old files went: the ledger was right, the audit log said nothing."""
+    ctx.config.folder.mkdir(parents=True, exist_ok=True)
+    counts = [(site.id, date(2026, 11, 10), 7), (site.id, date(2026, 11, 11), 5)]
+    cut_off.begin(ctx.config.folder, counts)
+    cut_off.balance(ctx, counts)
+    assert cut_off.is_cut_off(ctx.config.folder)
+    for _ in range(2):
+        cut_off.finish(ctx)
+    erased = "select sum(count) from reception where site = {site:UInt32} and outcome = 'erased'"
+    assert ctx.warehouse.value(erased, site=site.id) == 12
+    entries = [e.detail for e in audit_log(ctx.database, site.workspace_id) if e.act == "data.erased"]
+    assert entries == [{"events": 12, "sites": [site.key]}] and not cut_off.is_cut_off(ctx.config.folder)

@@ -25,29 +25,37 @@ class Bodies:
         self._bodies: dict[str, set[Body]] = {}
         self._sizes = Counter[str]()
         self.size = 0
-        self._open: dict[str, dict[Body, None]] = {}  # in the order of their coming
-        self.open = 0
+        self._open: dict[Body, None] = {}  # in the order of their coming
+        self._counts: dict[str, int] = {}
+
+    @property
+    def open(self) -> int:
+        """How many bodies are on their way."""
+        return len(self._open)
 
     def begin(self, body: "Body") -> None:
         """This body is on its way; where there are too many, the oldest of whoever sends the most gives way."""
-        own = self._open.setdefault(body.sender, {})
-        if body in own:
+        if body in self._open:
             return
-        own[body] = None
-        self.open += 1
-        if len(own) > OPEN_OF_ONE and not is_local(body.sender):
-            next(iter(own)).cut()
-        elif self.open > OPEN_IN_ALL:
-            most = max(self._open, key=lambda sender: len(self._open[sender]))
-            next(iter(self._open[most])).cut()
+        self._open[body] = None
+        count = self._counts[body.sender] = self._counts.get(body.sender, 0) + 1
+        if count > OPEN_OF_ONE and not is_local(body.sender):
+            self._cut_oldest(body.sender)
+        elif len(self._open) > OPEN_IN_ALL:
+            self._cut_oldest(max(self._counts, key=self._counts.__getitem__))
+
+    def _cut_oldest(self, sender: str) -> None:
+        next(body for body in self._open if body.sender == sender).cut()
 
     def finish(self, body: "Body") -> None:
         """It is whole, or nobody waits for it any more."""
-        own = self._open.get(body.sender)
-        if own is not None and own.pop(body, 0) is None:
-            self.open -= 1
-            if not own:
-                del self._open[body.sender]
+        if self._open.pop(body, 0) is not None:
+            return
+        count = self._counts[body.sender] - 1
+        if count:
+            self._counts[body.sender] = count
+        else:
+            del self._counts[body.sender]
 
     def add(self, body: "Body", size: int) -> None:
         """Count so many bytes more of this body; others are cut, or this one, until the rest fits."""

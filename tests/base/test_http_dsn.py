@@ -93,6 +93,7 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
     ]
     monkeypatch.setattr("tandem.collect.jobs.all_sites", lambda db: [SITE])
     monkeypatch.setattr("tandem.collect.store.goals_of", lambda db, site: goals)
+    monkeypatch.setattr("tandem.collect.store.last_erasure", lambda db: "")
     records = [
         told(7, 1, NOON, query="utm_source=letter&utm_medium=email"),
         told(7, 1, NOON + timedelta(minutes=1), path="/it's_%/x"),

@@ -8,6 +8,8 @@ from tandem.findings import store
 from tandem.findings.model import Failure, Value
 from tests.served import Running
 
+DAY = date(2026, 11, 1)
+
 
 def test_findings_stand_on_the_board_for_those_who_may_see_them(running: Running) -> None:
     db = running.database
@@ -22,7 +24,14 @@ def test_findings_stand_on_the_board_for_those_who_may_see_them(running: Running
         )
         for subject, needs in (("<b>ga4</b>", ["metrics.read"]), ("crm", ["metrics.read", "money.read"]))
     ]  # fmt: skip
-    store.review(db, site, "test", "probe", failures)
+    others = [
+        Failure(
+            subject=f"/{n}", title="%(page)s", values={"page": Value(text=f"/{n}")}, first_on=DAY, last_on=DAY,
+            address="/goals?a=b", severity="low",
+        )
+        for n in range(6)
+    ]  # fmt: skip
+    store.review(db, site, "test", "probe", [*failures, *others])
     try:
         for role, subjects in (("viewer", {"<b>ga4</b>"}), ("executive", {"<b>ga4</b>", "crm"})):
             with running.as_person(role) as browser:
@@ -30,6 +39,9 @@ def test_findings_stand_on_the_board_for_those_who_may_see_them(running: Running
                 shown = {s for s in ("<b>ga4</b>", "crm") if f"Revenue, Email: {s} and Tandem differ by 12.5%" in page}
                 assert shown == subjects, role
         with running.as_person("executive") as browser:
+            page = browser.get("/board?site=fern&lens=engineering").text.partition('id="findings-title"')[2]
+            assert "8 open findings" in page and page.count('class="more-findings" hidden') == 3
+            assert 'data-unhide=".more-findings"' in page and "lens=engineering" in page
             assert "<b>ga4</b> and Tandem" not in browser.get("/board?site=fern").text
     finally:
         store.review(db, site, "test", "probe", [])

@@ -9,6 +9,7 @@ from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.changes import store
 from tandem.changes.routes import ROUTES
 from tandem.core.context import Context
 from tests.inside import opened_by_admin
@@ -51,3 +52,12 @@ def test_everything_is_what_was_ever_noted(browser: Browser) -> None:
 def test_a_year_that_no_change_has_is_told(browser: Browser, at: str) -> None:
     answer = browser.post("/changes?site=fern", data={"title": "x", "kind": "deploy", "at": at})
     assert answer.status_code == 400 and "The year must be between 1971 and 2200." in answer.text
+
+
+def test_a_list_that_is_cut_claims_no_count_of_all(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "MOST", 3)
+    monkeypatch.setattr(store.between, "__defaults__", (3,))
+    for n in range(4):
+        noted(browser, f"Release {n}", -n - 1)
+    page = browser.get("/changes?site=fern").text
+    assert "The newest 3 changes; the latest: Release 0" in page and "changes in the last" not in page

@@ -185,6 +185,7 @@ def test_visits_lengthened_in_any_batches_are_those_of_plain_loops_and_of_derivi
         with (
             patch("tandem.collect.jobs.all_sites", lambda db: [site]),
             patch("tandem.collect.store.goals_of", lambda db, site: GOALS),
+            patch("tandem.collect.store.last_erasure", lambda db: ""),
         ):
             for i, batch in enumerate(batches):
                 bare_loader.load(fresh([records[j] for j in batch]), f"{site.id}-{i}")

@@ -137,6 +137,7 @@ def test_any_order_and_batching_gives_the_visits_of_plain_loops(
     with (
         patch("tandem.collect.jobs.all_sites", lambda db: [site]),
         patch("tandem.collect.store.goals_of", lambda db, site: []),
+        patch("tandem.collect.store.last_erasure", lambda db: ""),
     ):
         for i, batch in enumerate(batches):
             bare_loader.load(

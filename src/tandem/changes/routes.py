@@ -86,6 +86,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: S
         site=site,
         entries=entries,
         done=done,
+        is_cut=len(entries) == store.MOST,
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
         days=days,

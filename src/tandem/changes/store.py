@@ -13,6 +13,8 @@ from tandem.base.database import Database
 from tandem.changes.model import Change, checked
 from tandem.changes.tables import changes as t
 
+MOST = 500
+"""Of a list; pages say when there are more."""
 FIELDS = ("at", "kind", "scope", "author", "title", "note", "url", "source", "external_id")
 
 
@@ -37,7 +39,7 @@ def add(db: Database, site: Site, change: Change, by: int | None = None) -> Chan
         return Change(id=row.id, **{name: row._mapping[name] for name in FIELDS})
 
 
-def between(db: Database, site: Site, since: datetime, until: datetime, most: int = 500) -> list[Change]:
+def between(db: Database, site: Site, since: datetime, until: datetime, most: int = MOST) -> list[Change]:
     """The changes of [since, until), newest first."""
     query = (
         select(t)

@@ -443,7 +443,7 @@ class Loader:
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
         # What another process has erased may be among what this one remembers.
-        if self.database and (erased := store.last_erasure(self.database)) != self._erased:
+        if (erased := store.last_erasure(self.database)) != self._erased:
             self._erased = erased
             self._known_origins.clear()
             self._known_agents.clear()

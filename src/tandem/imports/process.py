@@ -16,6 +16,7 @@ import msgspec
 from tandem.base import log
 from tandem.base.errors import Busy, UserError
 from tandem.imports import child
+from tandem.imports.problem import sentence as _text
 
 CHILD = Path(child.__file__)
 AT_ONCE, WAITING = 2, 1
@@ -24,11 +25,6 @@ AT_ONCE, WAITING = 2, 1
 Whoever waits holds one of the few threads that answer requests: others are told at once to come back."""
 PATIENCE_S, TURN_S = 150.0, 20.0
 """Seconds that a process may say nothing, and that a reader waits for its turn."""
-
-
-def _text(text: str) -> str:
-    """Marks a sentence that pages translate."""
-    return text
 
 
 _SHEET = _text("Copy the table alone into a new sheet, without cells far outside, and save that.")

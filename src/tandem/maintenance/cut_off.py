@@ -89,7 +89,8 @@ def _missing(ctx: Context, site: int, on: date) -> int:
 
 def _wait_until_settled(ctx: Context) -> None:
     """The engine goes on by itself with a deletion that it was at when it was killed."""
-    asked, until = "select count() from system.mutations where not is_done", time.monotonic() + SETTLED_WITHIN_S
+    asked = "select count() from system.mutations where database = currentDatabase() and not is_done"
+    until = time.monotonic() + SETTLED_WITHIN_S
     while ctx.warehouse.value(asked):
         if time.monotonic() > until:
             raise UserError("An erasure that was cut off is still being finished.", "Give the command again later.")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tandem.base.errors import UserError
 from tandem.crm.model.deal import StageKind
 from tandem.crm.model.mapping import LONGEST
+from tandem.imports.problem import sentence as _text
 
 NONE = "-"
 """Stands for: no field of the CRM."""
@@ -17,10 +18,6 @@ class Group(NamedTuple):
 
     title: str
     fields: dict[str, str]
-
-
-def _text(text: str) -> str:
-    return text
 
 
 GROUPS = (

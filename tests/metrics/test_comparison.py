@@ -684,6 +684,20 @@ def test_another_main_goal_has_days_of_its_own(ctx: Context, site: Site) -> None
     assert scatters[8] > 5 * scatters[7]
 
 
+def test_the_past_of_a_figure_is_asked_once_whichever_figures_it_is_asked_with(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = [NOW - DAY * n for n in range(75, 0, -1)]
+    put_visits(ctx, site, [d + timedelta(minutes=i) for d in days for i in range(20)], [7] * 20 * len(days))
+    monkeypatch.setattr(ctx.runner, "main_goals", lambda _: (7,))
+    history, asked = History(ctx), list[list[str]]()
+    days_of = history._days
+    monkeypatch.setattr(history, "_days", lambda a, names, last: [days_of(a, names, last), asked.append(names)][0])
+    for names in (["collect.visits"], ["collect.visits", "collect.conversions"], ["collect.conversions"]):
+        history.scatters(view(site, "7d"), names)
+    assert asked == [["collect.visits"], ["collect.conversions"]]
+
+
 def test_what_is_kept_of_the_past_does_not_grow_with_filters(ctx: Context, site: Site) -> None:
     history = History(ctx)
     put_visits(ctx, site, [NOW - DAY * n for n in range(75, 0, -1)])

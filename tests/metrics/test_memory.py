@@ -55,7 +55,7 @@ def test_a_wide_answer_is_not_remembered_and_a_small_one_is(store: Counting) -> 
 
 
 def test_answers_of_many_questions_stay_below_the_bound(store: Counting) -> None:
-    runner = CachedRunner(store, remember=24 << 20)  # type: ignore[arg-type]
+    runner = CachedRunner(store, remember=48 << 20)  # type: ignore[arg-type]
     try:
         for days in range(1, 9):
             runner.ask(question(days, by=("page",)))

@@ -294,12 +294,25 @@ class CachedRunner:
             return self._asked(questions, self._pool)
 
     def _asked(self, questions: Sequence[Question], pool: ThreadPoolExecutor) -> list[Result]:
-        began = time.perf_counter()
         main_goals = cache(self.main_goals)  # looked up once for all of them
-        planned = [queries_of(q, main_goals) for q in questions]
         version = self._data_version()
+        keys = {q: ("result", q, main_goals(q.site)) for q in questions}
+        results = {q: self._recall(key, version) for q, key in keys.items()}
+        missing = [q for q, known in results.items() if known is None]
+        for question, result in zip(missing, self._answered(missing, pool, main_goals) if missing else (), strict=True):
+            results[question] = result
+            self._remember(keys[question], version, result, LARGEST)
+        return [results[q] for q in questions]
+
+    def _answered(
+        self, questions: Sequence[Question], pool: ThreadPoolExecutor, main_goals: Callable[[int], tuple[int, ...]]
+    ) -> list[Result]:
+        """What the engine says to these questions; a query that several share runs once."""
+        began = time.perf_counter()
+        planned = [queries_of(q, main_goals) for q in questions]
         distinct = {_identity(query): query for queries in planned for query in queries}
-        answers = dict(zip(distinct, pool.map(lambda q: self._answer(q, version), distinct.values()), strict=True))
+        asked = pool.map(lambda query: self._warehouse.ask(query.sql, query.params), distinct.values())
+        answers = dict(zip(distinct, asked, strict=True))
         took = round((time.perf_counter() - began) * 1000, 2)
         results = [
             _merged(question, [(query, answers[_identity(query)]) for query in queries], took)
@@ -322,26 +335,29 @@ class CachedRunner:
         """Rows of one question about the past that pages never show; not remembered."""
         return list(self._warehouse.ask(sql, params).rows)
 
-    def _answer(self, query: Query, version: Any) -> Answer:
-        return self._once(_identity(query), version, lambda: self._warehouse.ask(query.sql, query.params), LARGEST)
-
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
-        return self._once(("made", key), self._data_version(), make, LARGEST_MADE)
-
-    def _once(self, key: Hashable, version: Any, make: Callable[[], Made], largest: float) -> Made:
-        """What is remembered under this key of these data, or else what `make` gives; all have one room together."""
-        with self._lock:
-            remembered = self._remembered.get(key)
-        if remembered and remembered.version == version:
-            return cast(Made, remembered.answer)
+        version = self._data_version()
+        known = self._recall(("made", key), version)
+        if known is not None:
+            return cast(Made, known)
         made = make()
+        self._remember(("made", key), version, made, LARGEST_MADE)
+        return made
+
+    def _remember(self, key: Hashable, version: Any, made: Any, largest: float) -> None:
+        """Keeps what was made of these data, unless it takes more than this part of the room that all have together."""
         size = 1000 + _size(key) + _size(made)
         with self._lock:
             self._remembered.pop(key, None)  # of older data
             if size <= self._remembered.maxsize * largest:
                 self._remembered[key] = _Remembered(version, made, size)
-        return made
+
+    def _recall(self, key: Hashable, version: Any) -> Any:
+        """What is remembered under this key of these data; None if nothing is."""
+        with self._lock:
+            remembered = self._remembered.get(key)
+        return remembered.answer if remembered and remembered.version == version else None
 
     def _data_version(self) -> Any:
         """What changes when visits change; looked at no more than four times a second."""
@@ -378,12 +394,13 @@ def _merged(question: Question, answers: list[tuple[Query, Answer]], took_ms: fl
             figures.update(zip(names, map(_number, row[width:]), strict=not question.with_whole))
     if not width and not groups:
         groups[()] = {}
-    parts, asked = counted(question.figures), question.figures
-    rows = [Row(key, _completed(figures, parts, asked)) for key, figures in groups.items()]
+    asked = question.figures
+    untold = {name: _untold(name) for name in counted(asked)}
+    rows = [Row(key, _completed(figures, untold, asked)) for key, figures in groups.items()]
     rows.sort(key=lambda r: (-(r.figures[asked[0]] or 0), tuple(map(str, r.key))))
     queries = tuple(query for query, _ in answers)
-    is_whole = question.with_whole and whole.keys() >= set(parts)
-    return Result(rows, queries, took_ms, _completed(whole, parts, asked) if is_whole else {})
+    is_whole = question.with_whole and whole.keys() >= untold.keys()
+    return Result(rows, queries, took_ms, _completed(whole, untold, asked) if is_whole else {})
 
 
 def _number(value: Any) -> Value:
@@ -394,11 +411,16 @@ def _number(value: Any) -> Value:
     return value  # type: ignore[no-any-return]
 
 
-def _completed(given: Mapping[str, Value], names: tuple[str, ...], asked: tuple[str, ...]) -> dict[str, Value]:
-    """Missing is not zero: without rows a count or sum is 0, all others are None; ratios are never infinite."""
-    parts = {n: given.get(n, _untold(n)) for n in names}
-    extra = {n: v for n, v in given.items() if n not in parts}
-    return {n: _valued(n, parts) for n in asked} | extra
+def _completed(given: Mapping[str, Value], untold: Mapping[str, Value], asked: tuple[str, ...]) -> dict[str, Value]:
+    """Missing is not zero: without rows a count or sum is 0, all others are None; ratios are never infinite.
+
+    untold   what the counted figures are of a part that no row tells of
+    """
+    parts = {**untold, **given}
+    found = {n: _valued(n, parts) for n in asked}
+    if given.keys() <= untold.keys():
+        return found
+    return found | {n: v for n, v in given.items() if n not in untold}  # the bounds of estimates
 
 
 def _empty(name: str) -> Value:

@@ -293,23 +293,24 @@ class History:
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         last = _week_before(address.period.first)
-        goals = (
-            self._ctx.runner.main_goals(address.site.id)
-            if any(p.rests_on_goals for n in names for p in _parts(n))
-            else ()
-        )
-        about = (address.site.id, _digest((address.site.zone, address.where, address.with_bots, last, goals)))
+        keys = self._scatter_keys(address, names, last)
         with self._lock:
-            found: dict[str, float | None] = {
-                n: self._scatters[*about, n] for n in names if (*about, n) in self._scatters
-            }
+            found: dict[str, float | None] = {n: self._scatters[keys[n]] for n in names if keys[n] in self._scatters}
         missing = [n for n in names if n not in found]
         days = self._days(address, missing, last) if missing else {}
         fresh = {n: scatter_of(n, days[n]) for n in missing}
         with self._lock:
             # too few days are looked for again: an import of history may bring them
-            self._scatters.update({(*about, n): scatter for n, scatter in fresh.items() if scatter is not None})
+            self._scatters.update({keys[n]: scatter for n, scatter in fresh.items() if scatter is not None})
         return found | fresh
+
+    def _scatter_keys(self, address: Address, names: Sequence[str], last: date) -> dict[str, tuple[int, bytes, str]]:
+        """What the scatter of each figure is remembered under, whichever figures it is asked with."""
+        of_goals = {n for n in names if any(p.rests_on_goals for p in _parts(n))}
+        goals = self._ctx.runner.main_goals(address.site.id) if of_goals else ()
+        about = (address.site.zone, address.where, address.with_bots, last)
+        plain, with_goals = _digest((*about, ())), _digest((*about, goals))
+        return {n: (address.site.id, with_goals if n in of_goals else plain, n) for n in names}
 
     def _days(self, address: Address, names: Sequence[str], last: date) -> dict[str, list[Mapping[str, Value]]]:
         """Whole measured days up to this one, oldest first, for each of these figures."""

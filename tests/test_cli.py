@@ -201,7 +201,8 @@ def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> Non
     done = here(shop, "user", "reset-link", "anna@shop.example")
     assert re.fullmatch(r"http://127\.0\.0\.1:8080/link/[\w-]{43}\n", done.stdout), done.stderr
     found = in_house(shop, f"""
-from tandem.accounts import links, store
+from tandem.accounts import store
+from tandem.accounts.store import links
 from tandem.settings.two_factor import code_at, new_secret, switch_on
 import time
 links.use(ctx.database, {done.stdout.strip().rpartition("/")[2]!r}, "three green plants")

@@ -339,7 +339,7 @@ def _state(user: Any) -> str:
 @users.command("reset-link")
 def reset_link(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
     """Print a link by which a user chooses a new password; it works once, for one hour. Also for the last admin."""
-    from tandem.accounts import links
+    from tandem.accounts.store import links
     from tandem.maintenance import lookups
 
     config = _quiet_settings()
@@ -352,14 +352,14 @@ def reset_link(email: Annotated[str, typer.Argument(help="The address they sign 
 @users.command("disable-2fa")
 def disable_2fa(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
     """Ask a user who lost the phone and the recovery codes for no second factor any more."""
+    from tandem.accounts.store import second_factor
     from tandem.maintenance import lookups
-    from tandem.settings import two_factor
 
     with lookups.records(_quiet_settings()) as database:
         user = lookups.user(database, email)
         if not user.has_totp:
             raise UserError(f"{user.email} has no two-factor sign-in.", "`tandem user list` shows who has.")
-        two_factor.switch_off(database, user)
+        second_factor.switch_off(database, user)
     typer.echo(f"{user.email} signs in with the password alone.")
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select
 
 from tandem.accounts import passwords, tables
-from tandem.accounts.tries import Limit, Slowed, give_back, take
+from tandem.accounts.store.tries import Limit, Slowed, give_back, take
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError

@@ -12,7 +12,7 @@ import pytest
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
-from tandem.accounts.tries import Limit, take
+from tandem.accounts.store.tries import Limit, take
 from tandem.app import make_app
 from tandem.base import framework
 from tandem.base.pages import SAFE_HEADERS

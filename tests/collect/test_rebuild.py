@@ -138,7 +138,7 @@ def test_it_is_told_whether_all_visits_change_or_their_goals_only(
 
 
 def test_what_an_older_version_has_healed_is_healed(ctx: Context, site: Site) -> None:
-    rebuild._note(ctx.database, site, rebuild._made_with_once(ctx.database, site), rebuild.RANGES)
+    store.note_rebuild(ctx.database, site, rebuild._made_with_once(ctx.database, site), rebuild.RANGES, rebuild.RANGES)
     assert rebuild.recounted(ctx, site) == Recount(share=1.0, is_all=False), "and not to be begun again"
     with ctx.database.write() as c:
         c.execute(healings.update().values(done_at=clock.now()))

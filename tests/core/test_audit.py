@@ -4,8 +4,8 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tandem.accounts.links import INVITE, RESET
 from tandem.accounts.model import AuditEntry
+from tandem.accounts.store.links import INVITE, RESET
 from tandem.ads.store.imports import IMPORTS as ADS
 from tandem.base import translations
 from tandem.core import audit

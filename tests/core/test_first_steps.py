@@ -4,6 +4,7 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.accounts.store.first_steps import put_away
 from tandem.base import clock
 from tandem.calls.model.call import CallFact
 from tandem.calls.store import record
@@ -12,7 +13,7 @@ from tandem.changes.model import Change
 from tandem.collect import store as collect
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.first_steps import first_steps, put_away
+from tandem.core.first_steps import first_steps
 
 
 def caller(ctx: Context, site: Site, role: str) -> Caller:

@@ -23,7 +23,8 @@ from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.model.proof import VALID_S, sign
-from tandem.people.signing import FreshSecrets, make_secret, retire_secret, secrets_of
+from tandem.people.signing import FreshSecrets
+from tandem.people.store.signing import make_secret, retire_secret, secrets_of
 from tests.golden.rows import CHROME
 
 PHONE, EMAIL = "+48 600 100 200", "Anna@Shop.example"

@@ -21,7 +21,8 @@ from tandem.core.slice import Slice, TimelineEntry
 from tandem.people import hints, store
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.routes import ROUTES
-from tandem.people.signing import FreshSecrets, secrets_of
+from tandem.people.signing import FreshSecrets
+from tandem.people.store.signing import secrets_of
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 PHONE, MASKED = "+48600100200", "+48 ••• ••• 00"

@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from tandem.accounts import links, store
+from tandem.accounts import store
 from tandem.accounts.model import Site
+from tandem.accounts.store import links, second_factor
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE
@@ -332,7 +333,7 @@ def test_a_reset_does_not_skip_the_second_factor_and_an_admin_can_switch_it_off(
     lost = open_browser()
     answer = lost.post(f"/link/{links.make(ctx.database, ola, links.RESET)}", password=NEW)
     assert answer.headers["location"] == "/sign-in/code" and not lost.is_in
-    two_factor.switch_off(ctx.database, ola)
+    second_factor.switch_off(ctx.database, ola)
     assert lost.sign_in(password=NEW).headers["location"] == "/" and lost.is_in
 
 

@@ -8,14 +8,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
-
 from tandem.accounts.model import Site
-from tandem.base import clock, log
+from tandem.base import log
 from tandem.base.database import Database
 from tandem.collect import store
 from tandem.collect.model.rules import RULES_VERSION, Rules, load_rules
-from tandem.collect.tables import healings as t
 from tandem.core.context import Context
 from tandem.core.slice import Recount
 
@@ -55,20 +52,15 @@ def _is_of_now(db: Database, site: Site, made: str) -> bool:
 
 def is_rebuilt(db: Database, site: Site) -> bool:
     """Whether all visits of this site were made with the rules and goals of now."""
-    row = _row(db, site)
-    return row is not None and row.done_at is not None and _is_of_now(db, site, row.made_with)
-
-
-def _row(db: Database, site: Site) -> Any:
-    with db.read() as c:
-        return c.execute(select(t).where(t.c.site_id == site.id)).first()
+    last = store.rebuild_of(db, site)
+    return last is not None and last.is_done and _is_of_now(db, site, last.made_with)
 
 
 def note_rebuilt(db: Database, site: Site) -> None:
     """Say that there is nothing to heal: the site is new, or everything was just derived."""
-    _note(db, site, made_with(db, site), RANGES)
-    with db.write() as c:
-        c.execute(update(t).where(t.c.site_id == site.id).values(done_at=clock.now()))
+    made = made_with(db, site)
+    store.note_rebuild(db, site, made, RANGES, RANGES)
+    store.note_rebuild_done(db, site, made)
 
 
 def rebuild(
@@ -88,10 +80,8 @@ def rebuild(
         tell(i / RANGES)
         with ctx.loading:  # a backup sees ranges whole
             store.derive_all(ctx.warehouse, site, *ranges[i], goals)
-        _note(db, site, made, i + 1)
-    with db.write() as c:
-        done = {"done_at": clock.now(), "made_with": made.removesuffix(ALL)}
-        c.execute(update(t).where(t.c.site_id == site.id).values(**done))
+        store.note_rebuild(db, site, made, i + 1, RANGES)
+    store.note_rebuild_done(db, site, made.removesuffix(ALL))
     tell(1.0)
     _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=RULES_VERSION)
     return RANGES - first
@@ -99,14 +89,14 @@ def rebuild(
 
 def recounted(ctx: Context, site: Site) -> Recount | None:
     """How far visits are derived again with the rules and goals of now; None if they all are."""
-    row = _row(ctx.database, site)
-    if row is None:
+    last = store.rebuild_of(ctx.database, site)
+    if last is None:
         return None
-    if not _is_of_now(ctx.database, site, row.made_with):
-        return Recount(share=0.0, is_all=_is_all(site, row.made_with))
-    if row.done_at is not None:
+    if not _is_of_now(ctx.database, site, last.made_with):
+        return Recount(share=0.0, is_all=_is_all(site, last.made_with))
+    if last.is_done:
         return None
-    return Recount(share=row.next_range / row.ranges, is_all=row.made_with.endswith(ALL))
+    return Recount(share=last.next_range / last.ranges, is_all=last.made_with.endswith(ALL))
 
 
 def _is_all(site: Site, made: str) -> bool:
@@ -140,24 +130,9 @@ def _choose_main(ctx: Context, site: Site) -> None:
 
 def _left_off(db: Database, site: Site) -> tuple[int, str]:
     """The range to go on with (0 when there is no unfinished rebuild of the same kind), and what is noted of it."""
-    row, now = _row(db, site), made_with(db, site)
-    if row is not None and row.done_at is None and _is_of_now(db, site, row.made_with):
-        return int(row.next_range), str(row.made_with)
-    made = now + (ALL if row is None or _is_all(site, row.made_with) else "")
-    _note(db, site, made, 0)
+    last, now = store.rebuild_of(db, site), made_with(db, site)
+    if last is not None and not last.is_done and _is_of_now(db, site, last.made_with):
+        return last.next_range, last.made_with
+    made = now + (ALL if last is None or _is_all(site, last.made_with) else "")
+    store.note_rebuild(db, site, made, 0, RANGES)
     return 0, made
-
-
-def _note(db: Database, site: Site, made: str, next_range: int) -> None:
-    with db.write() as c:
-        c.execute(delete(t).where(t.c.site_id == site.id))
-        c.execute(
-            insert(t).values(
-                site_id=site.id,
-                made_with=made,
-                next_range=next_range,
-                ranges=RANGES,
-                begun_at=clock.now(),
-                done_at=None,
-            )
-        )

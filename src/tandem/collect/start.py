@@ -10,8 +10,9 @@ from urllib.parse import urlsplit
 import msgspec
 from litestar import Request, Response
 
-from tandem.accounts import tries
 from tandem.accounts.model import Site
+from tandem.accounts.store import tries
+from tandem.accounts.store.first_steps import put_away
 from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.errors import SourceError, UserError
@@ -22,7 +23,7 @@ from tandem.collect.model.site_check import Problem
 from tandem.connections.http import WebPage, fetch_page
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
-from tandem.core.first_steps import first_steps, put_away
+from tandem.core.first_steps import first_steps
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.slice import FirstStep

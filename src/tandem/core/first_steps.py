@@ -1,13 +1,9 @@
 """What a site lacks to be a complete record: each slice names its own step, and pages show those that are open."""
 
 import msgspec
-from sqlalchemy import insert, select
-from sqlalchemy.exc import IntegrityError
 
-from tandem.accounts import tables as t
-from tandem.accounts.model import Site, User
-from tandem.base import clock
-from tandem.base.database import Database
+from tandem.accounts.model import Site
+from tandem.accounts.store.first_steps import is_put_away
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep
@@ -45,18 +41,3 @@ def first_steps(ctx: Context, caller: Caller, site: Site) -> FirstSteps:
         return FirstSteps(may, has_hits, is_shown=False)
     is_away = caller.user is None or is_put_away(ctx.database, caller.user, site)
     return FirstSteps(may, has_hits, is_shown=not is_away and not all(step.is_done for step in may))
-
-
-def is_put_away(db: Database, user: User, site: Site) -> bool:
-    d = t.first_steps_put_away.c
-    with db.read() as c:
-        return c.execute(select(d.at).where(d.person_id == user.id, d.site_id == site.id)).first() is not None
-
-
-def put_away(db: Database, user: User, site: Site) -> None:
-    """Show this user the steps of this site no more."""
-    try:
-        with db.write() as c:
-            c.execute(insert(t.first_steps_put_away).values(person_id=user.id, site_id=site.id, at=clock.now()))
-    except IntegrityError:
-        pass  # done before

@@ -18,7 +18,8 @@ from tandem.core.context import Context
 from tandem.demo.company import SITE_KEY
 from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, Progress, seed
 from tandem.demo.shop import serve_shop
-from tandem.people.signing import FreshSecrets, make_secret
+from tandem.people.signing import FreshSecrets
+from tandem.people.store.signing import make_secret
 from tandem.serve import check_port, serve
 
 BEGUN, DONE = "demo.begun", "demo.done"

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tandem.accounts.model import LONGEST_NAME, checked_email
-from tandem.accounts.tries import Limit, take
+from tandem.accounts.store.tries import Limit, take
 from tandem.base import log
 from tandem.base.errors import UserError
 from tandem.core.context import Context

@@ -13,7 +13,7 @@ from ua_parser import parse
 
 from tandem.accounts import store
 from tandem.accounts.model import User
-from tandem.accounts.tries import Limit, Slowed
+from tandem.accounts.store.tries import Limit, Slowed
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 from tandem.core.auth import COOKIE, sender_address

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from tandem.accounts import links, store
+from tandem.accounts import store
+from tandem.accounts.store import links
 from tandem.base.database import Database
 from tandem.core.pages import ANYONE
 from tests.routes import PAGES

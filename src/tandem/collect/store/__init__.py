@@ -34,6 +34,7 @@ from tandem.collect.store.goals import (
     retire_goal,
 )
 from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, newest_ingestion, reception
+from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
 from tandem.collect.store.salts import salts_of_today
 from tandem.collect.store.visits import (
     DERIVE,
@@ -73,6 +74,7 @@ __all__ = [
     "Columns",
     "GoalReached",
     "IngestionDay",
+    "Rebuild",
     "SeenView",
     "Span",
     "VisitOf",
@@ -99,6 +101,9 @@ __all__ = [
     "newest_ingestion",
     "newest_view",
     "note_erasure",
+    "note_rebuild",
+    "note_rebuild_done",
+    "rebuild_of",
     "reception",
     "retire_goal",
     "salts_of_today",

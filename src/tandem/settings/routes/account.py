@@ -10,7 +10,8 @@ from litestar.datastructures import Cookie
 
 from tandem.accounts import store
 from tandem.accounts.model import User
-from tandem.accounts.tries import Limit, give_back, take
+from tandem.accounts.store import second_factor
+from tandem.accounts.store.tries import Limit, give_back, take
 from tandem.base import translations
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE, Caller
@@ -57,7 +58,7 @@ def _account(request: Asked, ctx: Context, caller: Caller, said: str = "", **mor
         user=user,
         said=said,
         sessions=store.sessions_of(ctx.database, user, request.cookies.get(COOKIE, "")),
-        codes_left=two_factor.codes_left(ctx.database, user) if user.has_totp else 0,
+        codes_left=second_factor.codes_left(ctx.database, user) if user.has_totp else 0,
         kinds={kind: (label, delivery.wants(ctx.database, user, kind)) for kind, label in KINDS.items()},
         sends_mail=smtp.is_set(ctx.config),
         **facts,
@@ -170,7 +171,7 @@ def two_factor_on(request: Asked, ctx: Context, caller: Caller, data: Form) -> R
 def two_factor_off(request: Asked, ctx: Context, caller: Caller, data: Form) -> Response[str]:
     user = _user(caller)
     _must_know_password(ctx, user, data)
-    two_factor.switch_off(ctx.database, user, user.id)
+    second_factor.switch_off(ctx.database, user, user.id)
     letters.send(ctx, user, "two_factor_off")
     return _account(request, ctx, caller, "Two-factor sign-in is off.")
 

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 from litestar import Request, Response
 from litestar.response import Redirect
 
-from tandem.accounts import links, store, tries
+from tandem.accounts import store
 from tandem.accounts.model import User, email_of
 from tandem.accounts.permissions import Role
-from tandem.accounts.tries import Limit, give_back, take
+from tandem.accounts.store import links, second_factor, tries
+from tandem.accounts.store.tries import Limit, give_back, take
 from tandem.base import pages, translations
 from tandem.base.errors import UserError
 from tandem.base.sender import household
@@ -86,7 +87,7 @@ def code(request: Asked, ctx: Context, data: Form) -> Response[Any]:
     counted = two_factor.limits(user, sessions.known_device(ctx, request, user.email))
     take(ctx.database, *counted)
     if not two_factor.accept(ctx, user, data.get("code", "")):
-        two_factor.note_failed(ctx.database, user)
+        second_factor.note_failed(ctx.database, user)
         return pages.page("settings/code.html", pages.language_of(request), 401, failed=NOT_RIGHT)
     give_back(ctx.database, *counted)
     return sessions.signed_in(ctx, request, user, halfway.onward, halfway.way)

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, get
 
-from tandem.accounts import links, store
+from tandem.accounts import store
 from tandem.accounts.model import User
 from tandem.accounts.permissions import SCOPES, Role
+from tandem.accounts.store import links, second_factor
 from tandem.accounts.tag import script_tag
 from tandem.base import clock
 from tandem.base.errors import UserError
@@ -16,7 +17,7 @@ from tandem.core.auth import Caller, site_for, sites_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
-from tandem.settings import letters, regions, two_factor
+from tandem.settings import letters, regions
 from tandem.settings.routes.forms import Asked, Form, link_address
 
 
@@ -141,7 +142,7 @@ def change_user(
 def colleague_two_factor_off(request: Asked, ctx: Context, caller: Caller, person_id: int) -> Response[str]:
     """For somebody who lost the phone and the recovery codes."""
     user = _colleague(ctx, caller, person_id)
-    two_factor.switch_off(ctx.database, user, caller.user_id)
+    second_factor.switch_off(ctx.database, user, caller.user_id)
     letters.send(ctx, user, "two_factor_off")
     return settings_page(request, ctx, caller)
 

@@ -14,7 +14,10 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
 from tandem.accounts.model import User
-from tandem.accounts.store import active_user, hashed, note, put_password
+from tandem.accounts.store.audit import note
+from tandem.accounts.store.secrets import hashed
+from tandem.accounts.store.sessions import put_password
+from tandem.accounts.store.users import active_user
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError

@@ -12,12 +12,13 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.crm import jobs, records
+from tandem.crm import jobs
 from tandem.crm.jobs import finish_loads
 from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
 from tandem.crm.routes import ROUTES
 from tandem.crm.sources.table import Table, table_of
+from tandem.crm.store import files
 from tandem.crm.tables import loads
 from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
@@ -112,7 +113,7 @@ def test_a_moment_that_cannot_be_is_a_problem_of_its_line(ctx: Context, site: Si
     for is_dry in (True, False):
         told_ = bring_in(ctx, site, body, is_dry)
         assert [(p.line, p.values["value"][:4]) for p in told_.problems] == [(3, row.removeprefix("2026-10-05,")[:4])]
-    assert records.loads_waiting(ctx) == []
+    assert files.loads_waiting(ctx) == []
 
 
 def test_a_file_goes_in_through_the_page(running: Running) -> None:
@@ -172,7 +173,7 @@ def test_a_crash_before_the_records_are_in_leaves_nothing(
     monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
     finish_loads(ctx)
     assert told(ctx) == (7000, 7000, 7000)
-    assert records.loads_waiting(ctx) == []
+    assert files.loads_waiting(ctx) == []
 
 
 @pytest.mark.parametrize(("step", "shown"), [("deal_snapshots", jobs.BATCH), ("deal_origins", 6000)])
@@ -217,19 +218,19 @@ def test_a_large_file_is_never_in_memory_as_a_whole(ctx: Context, site: Site, mo
 def test_a_file_on_its_way_in_is_sealed(ctx: Context, site: Site) -> None:
     body = many(60_000)
     with on_disk(BytesIO(body)) as path:
-        load = records.begin_load(ctx, site, path, None)
+        load = files.begin_load(ctx, site, path, None)
     with ctx.database.read() as c:
         assert b"+48600" not in c.execute(select(loads.c.sealed)).scalar_one()
-    blocks = list(records.body_of(ctx, load))
+    blocks = list(files.body_of(ctx, load))
     assert len(blocks) > 1
     assert b"".join(blocks) == body
-    assert [one.id for one in records.loads_waiting(ctx)] == [load.id]
+    assert [one.id for one in files.loads_waiting(ctx)] == [load.id]
 
 
-def taken(ctx: Context, site: Site, body: bytes) -> records.Load:
+def taken(ctx: Context, site: Site, body: bytes) -> files.Load:
     """A file that was taken long ago, and cut off."""
     with on_disk(BytesIO(body)) as path:
-        return records.begin_load(ctx, site, path, None)
+        return files.begin_load(ctx, site, path, None)
 
 
 def test_a_file_that_cannot_be_imported_does_not_stop_the_next_and_says_why(
@@ -241,15 +242,15 @@ def test_a_file_that_cannot_be_imported_does_not_stop_the_next_and_says_why(
     taken(ctx, site, many(2))
     finish_loads(ctx)
     assert told(ctx)[0] == 2
-    assert records.loads_waiting(ctx) == []
-    texts = [one.problem.said("a.csv") for one in records.failed_loads(ctx, site)]
+    assert files.loads_waiting(ctx) == []
+    texts = [one.problem.said("a.csv") for one in files.failed_loads(ctx, site)]
     assert "must name the columns" in texts[0]
     assert "line 2: The moment “2150-11-02” in “updated_at” is in the future" in texts[1]
     with ctx.database.read() as c:
         assert [row.sealed for row in c.execute(select(loads))] == [b"", b""]
     finish_loads(ctx)
     bring_in(ctx, site, ENGLISH.encode(), is_dry=False)
-    assert records.failed_loads(ctx, site) == []
+    assert files.failed_loads(ctx, site) == []
 
 
 def test_a_file_that_breaks_the_store_does_not_stop_the_next(
@@ -272,15 +273,15 @@ def test_a_file_that_breaks_the_store_does_not_stop_the_next(
     broken(ConnectionError("gone"))
     with pytest.raises(ConnectionError):
         finish_loads(ctx)
-    assert (told(ctx)[0], len(records.loads_waiting(ctx)), records.failed_loads(ctx, site)) == (2, 1, [])
+    assert (told(ctx)[0], len(files.loads_waiting(ctx)), files.failed_loads(ctx, site)) == (2, 1, [])
     broken(OverflowError("too large"))
     finish_loads(ctx)
-    assert records.loads_waiting(ctx) == []
-    assert "OverflowError" in records.failed_loads(ctx, site)[0].problem.said("a.csv")
+    assert files.loads_waiting(ctx) == []
+    assert "OverflowError" in files.failed_loads(ctx, site)[0].problem.said("a.csv")
 
 
 def test_the_page_shows_a_file_that_was_not_imported(ctx: Context, site: Site) -> None:
     load = taken(ctx, site, ENGLISH.encode())
-    records.fail_load(ctx, load, Problem(line=3, what="The record has no id.", cure="Fill the column."))
+    files.fail_load(ctx, load, Problem(line=3, what="The record has no id.", cure="Fill the column."))
     with opened_by_admin(ctx, site, ROUTES) as browser:
         assert "The record has no id." in browser.get("/deals?site=fern").text

@@ -23,9 +23,10 @@ from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection
 from tandem.core.context import Context
-from tandem.crm import jobs, mapping, records, store
+from tandem.crm import jobs, mapping, store
 from tandem.crm.model.choices import fields_in, stages_in
-from tandem.crm.records import Chosen
+from tandem.crm.store import mappings, records
+from tandem.crm.store.mappings import Chosen
 from tandem.crm.tables import records as records_table
 from tandem.metrics.address import address_of
 from tandem.metrics.breakdown import breakdown
@@ -121,14 +122,14 @@ def test_a_cut_off_application_is_finished_by_the_job(
     monkeypatch.setattr(jobs, "AT_ONCE", 2)
     assert not jobs.keep_mapping(ctx, site, held, Chosen(stages={"deal:offer": "won"}), None)
     assert {row[0] for row in told(ctx, "stage_kind")} == {"open"}
-    assert records.to_apply(ctx) == [held.id]
+    assert mappings.to_apply(ctx) == [held.id]
     with monkeypatch.context() as broken:
         broken.setattr(store, "record", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             jobs.apply_mappings(ctx)
     jobs.apply_mappings(ctx)
     assert {row[0] for row in told(ctx, "stage_kind")} == {"won"}
-    assert records.to_apply(ctx) == []
+    assert mappings.to_apply(ctx) == []
 
 
 def test_a_record_that_cannot_be_read_so_stays_and_is_named(ctx: Context, site: Site, held: Connection) -> None:
@@ -206,7 +207,7 @@ def test_kept_records_are_sealed_and_go_with_the_person_and_the_connection(
     jobs.keep_mapping(ctx, site, held, Chosen(stages={"deal:call": "lost"}), None)
     connections.remove(ctx, site, held)
     assert records.count(ctx, held.id) == 0
-    assert records.chosen_for(ctx, held.id) == Chosen()
+    assert mappings.chosen_for(ctx, held.id) == Chosen()
 
 
 def test_a_dry_run_shows_only_the_ends_of_phones(ctx: Context, site: Site, held: Connection) -> None:

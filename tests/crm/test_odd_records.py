@@ -17,11 +17,12 @@ from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Delivery, Incoming
 from tandem.connections.routes import ROUTES as CONNECTION_ROUTES
 from tandem.core.context import Context
-from tandem.crm import jobs, store
+from tandem.crm import jobs
 from tandem.crm.model.deal import DealFact, version_of
 from tandem.crm.routes import ROUTES as DEAL_ROUTES
 from tandem.crm.sources import hubspot
 from tandem.crm.sources.api import newest
+from tandem.crm.store import deals
 from tests.connections.stub import Asked, Reply, outside
 from tests.inside import opened_by_admin
 
@@ -160,14 +161,14 @@ def test_a_body_without_any_record_is_refused(ctx: Context, site: Site, body: by
 
 
 def broken_by(monkeypatch: pytest.MonkeyPatch, *numbers: str, error: type[Exception] = OverflowError) -> None:
-    putting = store.put
+    putting = deals.put
 
     def put(ctx: Context, site: Site, connection: int, facts: Any, revision: int = 0) -> list[int]:
         if {fact.id for fact in facts} & set(numbers):
             raise error("it broke")
         return putting(ctx, site, connection, facts, revision)
 
-    monkeypatch.setattr(store, "put", put)
+    monkeypatch.setattr(deals, "put", put)
 
 
 def test_a_record_that_breaks_the_storing_is_skipped_alone(

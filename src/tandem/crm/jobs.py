@@ -17,13 +17,15 @@ from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord, System
 from tandem.core.context import Context
-from tandem.crm import mapping, records, store
+from tandem.crm import mapping, store
 from tandem.crm.model.deal import NEVER, DealFact
 from tandem.crm.model.mapping import Mapping, Raw, read, record_of
-from tandem.crm.records import Chosen, Told
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
+from tandem.crm.store import files, mappings, records
+from tandem.crm.store.mappings import Chosen
+from tandem.crm.store.records import Told
 from tandem.imports.problem import Problem, from_error
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
@@ -79,7 +81,7 @@ def _understood(crm: Crm) -> Iterator[None]:
 
 def mapping_of(ctx: Context, connection: Connection) -> Mapping:
     """How records of this connection are read: the system's own way, and what a person chose on top."""
-    return mapping.merged(CRMS[connection.system].mapping, records.chosen_for(ctx, connection.id))
+    return mapping.merged(CRMS[connection.system].mapping, mappings.chosen_for(ctx, connection.id))
 
 
 def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
@@ -246,7 +248,7 @@ def keep_mapping(ctx: Context, site: Site, connection: Connection, chosen: Chose
     What the kept records cannot tell is fetched again from the beginning, if the system can be polled.
     """
     trial = mapping.preview(ctx, site, connection, CRMS[connection.system].mapping, chosen)
-    records.choose(ctx, site, connection, chosen, by)
+    mappings.choose(ctx, site, connection, chosen, by)
     if trial.needs_fetch and CRMS[connection.system].page is not None:
         connections.poll_afresh(ctx, connection)
     if trial.records > AT_ONCE:
@@ -261,7 +263,7 @@ def apply_mappings(ctx: Context) -> None:
     raises   the first error, once every connection had its turn
     """
     sites, trouble = {site.id: site for site in ctx.sites().values()}, list[Exception]()
-    for number in records.to_apply(ctx):
+    for number in mappings.to_apply(ctx):
         connection = connections.connection(ctx, number)
         if connection.site_id in sites and connection.system in CRMS:
             try:
@@ -302,8 +304,8 @@ def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None 
         if not is_dry and not table.problems:
             progress.for_good()
             with progress.part(0.3, 1):
-                _finish(ctx, site, records.begin_load(ctx, site, path, by), facts)
-            records.forget_failed_loads(ctx, site)
+                _finish(ctx, site, files.begin_load(ctx, site, path, by), facts)
+            files.forget_failed_loads(ctx, site)
         count = len(facts)
     _log.info("crm.file_read", site=site.key, records=count, problems=len(table.problems), is_dry=is_dry)
     return ImportResult(
@@ -321,7 +323,7 @@ def _known(ctx: Context, site: Site, facts: Spill[DealFact]) -> int:
     return known
 
 
-def _finish(ctx: Context, site: Site, load: records.Load, facts: Spill[DealFact]) -> None:
+def _finish(ctx: Context, site: Site, load: files.Load, facts: Spill[DealFact]) -> None:
     """Block by block, so that a large file costs no memory; where records came from is known when all are in."""
     deals = array("Q")
     for batch in facts.batches(BATCH):
@@ -330,7 +332,7 @@ def _finish(ctx: Context, site: Site, load: records.Load, facts: Spill[DealFact]
             deals.extend(store.put(ctx, site, FILES, batch))
     with progress.part(0.65, 1):
         store.derive(ctx, site, deals)
-    records.end_load(ctx, load)
+    files.end_load(ctx, load)
 
 
 def finish_loads(ctx: Context) -> None:
@@ -338,10 +340,10 @@ def finish_loads(ctx: Context) -> None:
 
     raises   the first error of the store, once every file had its turn; these are tried again
     """
-    records.forget_failed_loads(ctx)
+    files.forget_failed_loads(ctx)
     sites = {site.id: site for site in ctx.sites().values()}
     trouble: Exception | None = None
-    for load in records.loads_waiting(ctx):
+    for load in files.loads_waiting(ctx):
         is_of_before = ctx.database.is_sqlite and load.made_at < STARTED  # one process works on SQLite: this one
         if clock.now() - load.made_at < CUT_OFF_AFTER and not is_of_before:
             continue  # its own request is at it
@@ -351,18 +353,18 @@ def finish_loads(ctx: Context) -> None:
             except Exception as error:  # noqa: BLE001 - the edge: a file that breaks us must not stop the next
                 if fault_of(error) is Fault.DATA:
                     _log.error("crm.load_broke", site=site.key, load=load.id, exc_info=True)
-                    records.fail_load(ctx, load, _why(error))
+                    files.fail_load(ctx, load, _why(error))
                 else:
                     trouble = trouble or error
     if trouble is not None:
         raise trouble
 
 
-def _finish_load(ctx: Context, site: Site, load: records.Load) -> None:
-    with Spill(DealFact) as facts, on_disk(records.body_of(ctx, load)) as path:
+def _finish_load(ctx: Context, site: Site, load: files.Load) -> None:
+    with Spill(DealFact) as facts, on_disk(files.body_of(ctx, load)) as path:
         table = table_of(path, site.tz, load.made_at, facts)
         if table.problems:  # this version reads more strictly than the one that took it
-            records.fail_load(ctx, load, table.problems[0])
+            files.fail_load(ctx, load, table.problems[0])
             return
         _finish(ctx, site, load, facts)
     _log.info("crm.load_finished", site=site.key, load=load.id)

@@ -10,11 +10,12 @@ from tandem.accounts.model import Site
 from tandem.base import log
 from tandem.connections.model import Connection
 from tandem.core.context import Context
-from tandem.crm import records, store
+from tandem.crm import store
 from tandem.crm.model.deal import DealFact, StageKind
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.model.mapping import read, stage_key
-from tandem.crm.records import Chosen
+from tandem.crm.store import mappings, records
+from tandem.crm.store.mappings import Chosen
 from tandem.imports.problem import Problem
 
 SHOWN = 10
@@ -77,7 +78,7 @@ def merged(default: Mapped, chosen: Chosen) -> Mapped:
 
 def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, chosen: Chosen) -> Trial:
     """Read every kept record by both mappings and compare; nothing is changed."""
-    old, new = merged(default, records.chosen_for(ctx, connection.id)), merged(default, chosen)
+    old, new = merged(default, mappings.chosen_for(ctx, connection.id)), merged(default, chosen)
     fields, befores, afters = Counter[str](), Counter[str](), Counter[str]()
     rows, problems, seen, count, changed = list[Row](), list[Problem](), set[str](), 0, 0
     for raws in records.each(ctx, connection.id):
@@ -151,13 +152,13 @@ def _meaning(mapping: Mapped, kind: str, stage: str, told: str) -> str:
 
 def apply(ctx: Context, site: Site, connection: Connection, default: Mapped) -> int:
     """Read everything known by the newest mapping; returns the records read. Cut off, it may be run again."""
-    chosen = records.chosen_for(ctx, connection.id)
+    chosen = mappings.chosen_for(ctx, connection.id)
     mapping, count = merged(default, chosen), 0
     _rename_stages(ctx, site, connection, mapping)
     for raws in records.each(ctx, connection.id):
         facts = [fact for raw in raws if (fact := read(mapping, raw, connection.system, site.tz)[0]) is not None]
         count += store.record(ctx, site, connection.id, facts, mapping.revision)
-    records.mark_applied(ctx, connection.id, chosen.revision)
+    mappings.mark_applied(ctx, connection.id, chosen.revision)
     _log.info("crm.mapping_applied", connection=connection.id, revision=chosen.revision, records=count)
     return count
 

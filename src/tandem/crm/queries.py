@@ -13,8 +13,8 @@ from tandem.connections.model import Connection
 from tandem.core.context import Context
 from tandem.crm import store
 from tandem.crm.model.mapping import stage_key
-from tandem.crm.records import Chosen
 from tandem.crm.sources.api import Stage
+from tandem.crm.store.mappings import Chosen
 from tandem.metrics.address import Address
 
 TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",

@@ -20,13 +20,14 @@ from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
 from tandem.core.progress import tracked
-from tandem.crm import jobs, mapping, queries, records, store
+from tandem.crm import jobs, mapping, queries, store
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
 from tandem.crm.model.deal import NEVER, StageKind
 from tandem.crm.model.debts import HYGIENE
 from tandem.crm.model.mapping import stage_key
-from tandem.crm.records import Chosen
 from tandem.crm.sources.api import key_of
+from tandem.crm.store import files, mappings
+from tandem.crm.store.mappings import Chosen
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
@@ -81,8 +82,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         has_deals=store.has_deals(ctx, site),
         connected=connected,
         skipped=connections.skipped_of(ctx, [c.id for c in connected]),
-        failed=records.failed_loads(ctx, site) if caller.may("deals.edit") else [],
-        names_of_stages=records.names_of(ctx, [c.id for c in connected]),
+        failed=files.failed_loads(ctx, site) if caller.may("deals.edit") else [],
+        names_of_stages=mappings.names_of(ctx, [c.id for c in connected]),
         hexed=hexed,
         clock=clock.now(),
         never=NEVER,
@@ -125,7 +126,7 @@ def mapping_page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, 
 def _mapping(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, connection: Connection, told: str = ""
 ) -> Response[str]:
-    chosen, listed = records.chosen_for(ctx, connection.id), jobs.listed(ctx, connection)
+    chosen, listed = mappings.chosen_for(ctx, connection.id), jobs.listed(ctx, connection)
     crm, (leads, qualified) = jobs.CRMS[connection.system], mapping.standing(ctx, site, connection)
     return render_page(
         request,
@@ -153,7 +154,7 @@ def change_mapping(
 ) -> Response[str]:
     """What another mapping would change; or, when `act` is `keep` and the dry run was of this very one, make it so."""
     site, connection = _held(ctx, caller, request, number)
-    before = records.chosen_for(ctx, connection.id)
+    before = mappings.chosen_for(ctx, connection.id)
     stages = {**before.stages, **stages_in(data)}
     chosen = Chosen(fields=fields_in(data), stages=stages, names=before.names, revision=before.revision + 1)
     digest = key_of(msgspec.json.encode((sorted(chosen.fields.items()), sorted(stages.items()), before.revision)))[:32]

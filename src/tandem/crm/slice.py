@@ -5,9 +5,10 @@ from tandem.base.jobs import Job
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
-from tandem.crm import records, store
+from tandem.crm import store
 from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again
 from tandem.crm.routes import ROUTES
+from tandem.crm.store import records
 from tandem.crm.timeline import timeline
 
 LOOK_EVERY_S = 300.0

@@ -1,28 +1,22 @@
-"""Deals in the event store: snapshots in any order, their stages, and where they came from."""
+"""Deals in the event store: snapshots in any order, and their stages."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from tandem.accounts.model import Site
-from tandem.base import clock, progress
-from tandem.base.warehouse import Step, questions_in, steps_of
+from tandem.base import progress
 from tandem.core.context import Context
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
+from tandem.crm.store.common import AT_ONCE, SQL, columns_of
+from tandem.crm.store.origins import derive
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
 from tandem.rates.model import Rates
 from tandem.rates.store import rates_of
 
-HERE = Path(__file__).parent
-SQL = questions_in(HERE / "sql")
-BACK, AHEAD = timedelta(days=90), timedelta(minutes=10)
-"""How long before a record was created a visit may have led to it, and how far its CRM's clock may be behind."""
-AGAIN = timedelta(days=120)
-AT_ONCE = 2_000
 PRICED = 1 << 11
 ROW = (
     "site", "deal", "version", "is_deleted", "connection", "system", "ref", "kind", "parent", "at", "updated", "closed",
@@ -32,14 +26,6 @@ ROW = (
 )  # fmt: skip
 STEP = ("site", "deal", "node", "at", "stage", "stage_kind", "version")
 NODE = ROW.index("node")
-ORIGIN = ("visit", "visitor", "channel", "source", "medium", "campaign", "term", "content", "entry", "how")
-
-
-def schema() -> list[Step]:
-    return steps_of("crm", HERE / "schema")
-
-
-# ── snapshots ──
 
 
 def record(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> int:
@@ -68,7 +54,7 @@ def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], 
         if not told and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
         rows.append(_row(site, connection, fact, revision, rates, ends))
-    ctx.warehouse.insert("deal_rows", _columns(ROW, rows))  # one block, all or nothing; the rest follows from it
+    ctx.warehouse.insert("deal_rows", columns_of(ROW, rows))  # one block, all or nothing; the rest follows from it
     with progress.part(0.6, 0.9):
         people.record(ctx, site, links)
         people.remember_all(ctx, site, lonely)
@@ -147,10 +133,6 @@ def _row(site: Site, connection: int, f: DealFact, revision: int, rates: Rates, 
     )  # fmt: skip
 
 
-def _columns(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
-    return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-
-
 def _keep_stages(ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
     """Each stage with its moment, the present one and those that the CRM remembers."""
     steps = [
@@ -167,7 +149,7 @@ def _keep_stages(ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple
 def keep_steps(ctx: Context, steps: Sequence[tuple[Any, ...]]) -> None:
     """Keep when records were in which stage, as rows of STEP; of one moment and stage the newest version counts."""
     if steps:
-        ctx.warehouse.insert("deal_snapshots", _columns(STEP, steps))
+        ctx.warehouse.insert("deal_snapshots", columns_of(STEP, steps))
 
 
 def price_again(ctx: Context, site: Site) -> int:
@@ -189,7 +171,7 @@ def price_again(ctx: Context, site: Site) -> int:
         told["version"] |= PRICED
         fresh.append(tuple(told[name] for name in ROW))
     if fresh:
-        ctx.warehouse.insert("deal_rows", _columns(ROW, fresh))
+        ctx.warehouse.insert("deal_rows", columns_of(ROW, fresh))
     return len(fresh)
 
 
@@ -200,100 +182,6 @@ def known_of(ctx: Context, site: Site, connection: int, facts: Sequence[DealFact
     for part in progress.parts(keys, AT_ONCE):
         found += len(ctx.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
     return found
-
-
-# ── where they came from ──
-
-
-def derive_again(ctx: Context, site: Site) -> int:
-    """Find out again where the records of the last 120 days came from; returns how many came from elsewhere."""
-    since = clock.now() - AGAIN
-    rows = ctx.warehouse.ask(SQL["recent_deals"], {"site": site.id, "since": since}).rows
-    return derive(ctx, site, [int(row[0]) for row in rows])
-
-
-def derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
-    """Find out where these records came from, and write down what differs; returns how many did.
-
-    In this order: the last visit of the browser that the record names, if it was not Direct; the last visit of the
-    person in the 90 days before, if not Direct; the record's own UTM fields or click id; a Direct visit; unknown.
-    """
-    return sum(_derive(ctx, site, part) for part in progress.parts(deals, AT_ONCE))
-
-
-def _derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
-    told = list(asked(ctx, "told_deals", site, deals=list(deals)))
-    if not told:
-        return 0
-    visits = _visits_before(ctx, site, told)
-    channels = _channels(ctx, site, told)
-    rows = []
-    for deal in told:
-        origin = _origin(deal, visits.get(deal["deal"], {}), channels)
-        if not deal["is_held"] or tuple(deal["held"]) != origin:
-            version = clock.version_after(int(deal["version"]), clock.now_ms())
-            rows.append((site.id, deal["deal"], deal["node"], version, *origin))
-    if rows:
-        ctx.warehouse.insert("deal_origins", _columns(("site", "deal", "node", "version", *ORIGIN), rows))
-    return len(rows)
-
-
-def asked(ctx: Context, question: str, site: Site, **params: Any) -> Iterator[dict[str, Any]]:
-    """The rows of one of this slice's questions, as dicts."""
-    answer = ctx.warehouse.ask(SQL[question], {"site": site.id, **params})
-    return (dict(zip(answer.names, row, strict=True)) for row in answer.rows)
-
-
-Found = dict[tuple[bool, bool], tuple[Any, ...]]
-
-
-def _visits_before(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
-    moments = [deal["at"].replace(tzinfo=UTC) for deal in told]
-    nodes = {deal["person"] for deal in told} | {deal["told_visitor"] for deal in told} - {0}
-    found: dict[int, Found] = {}
-    for row in asked(
-        ctx, "visits_before", site, deals=[deal["deal"] for deal in told], nodes=list(nodes),
-        since=min(moments) - BACK, until=max(moments) + AHEAD,
-    ):  # fmt: skip
-        found.setdefault(row["deal"], {})[bool(row["is_own"]), bool(row["is_direct"])] = tuple(row["last_visit"])
-    return found
-
-
-def _channels(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    sources = sorted({deal["utm_source"].lower() for deal in told} - {""})
-    if not sources:
-        return {}
-    rows = ctx.warehouse.ask(SQL["channels_of"], {"site": site.id, "sources": sources}).rows
-    return {(source, medium): channel for source, medium, channel in rows}
-
-
-CLICKS = {
-    "gclid": ("Paid Search", "google", "cpc"), "yclid": ("Paid Search", "yandex", "cpc"),
-    "msclkid": ("Paid Search", "bing", "cpc"), "fbclid": ("Organic Social", "facebook", "social"),
-}  # fmt: skip
-MEDIA = {
-    "cpc": "Paid Search", "ppc": "Paid Search", "email": "Email", "organic": "Organic Search", "referral": "Referral",
-    "social": "Organic Social", "paid_social": "Paid Social", "cpm": "Display", "display": "Display",
-    "banner": "Display", "affiliate": "Affiliates", "sms": "SMS", "push": "Mobile Push Notifications",
-}  # fmt: skip
-"""Channels of records that say what no visit has ever said."""
-
-
-def _origin(deal: Mapping[str, Any], visits: Found, channels: Mapping[tuple[str, str], str]) -> tuple[Any, ...]:
-    for is_own, how in ((True, "visit"), (False, "person")):
-        if (is_own, False) in visits:
-            return (*visits[is_own, False], how)
-    texts = (deal["utm_campaign"], deal["utm_term"], deal["utm_content"])
-    if source := deal["utm_source"].lower():
-        medium = deal["utm_medium"].lower()
-        channel = channels.get((source, medium)) or MEDIA.get(medium, "Unassigned")
-        return (0, deal["told_visitor"], channel, source, medium, *texts, "", "utm")
-    if deal["click"] in CLICKS:
-        return (0, deal["told_visitor"], *CLICKS[deal["click"]], *texts, "", "click")
-    for is_own in (True, False):
-        if (is_own, True) in visits:
-            return (*visits[is_own, True], "direct")
-    return (0, deal["told_visitor"], "", "", "", "", "", "", "", "")
 
 
 def has_deals(ctx: Context, site: Site) -> bool:

@@ -1,0 +1,28 @@
+"""Deals in the event store; in the record store mappings, records as they came, and files on their way in."""
+
+from tandem.crm.store.common import SQL, asked, schema
+from tandem.crm.store.deals import (
+    ends_of,
+    has_deals,
+    keep_steps,
+    known_of,
+    price_again,
+    put,
+    record,
+)
+from tandem.crm.store.origins import derive, derive_again
+
+__all__ = [
+    "SQL",
+    "asked",
+    "derive",
+    "derive_again",
+    "ends_of",
+    "has_deals",
+    "keep_steps",
+    "known_of",
+    "price_again",
+    "put",
+    "record",
+    "schema",
+]

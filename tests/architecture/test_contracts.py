@@ -26,6 +26,17 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "a model opens a store": ("calls/model/call.py", "from tandem.base import warehouse as _w", "no input or output"),
     "a model asks a website": ("crm/model/deal.py", "import httpx as _h", "no input or output"),
     "a page asks the record store itself": ("ads/routes.py", "import sqlalchemy as _q", "SQLAlchemy stays"),
+    "a room above a store asks the record store itself": (
+        "collect/rebuild.py",
+        "from sqlalchemy import select as _s",
+        "SQLAlchemy stays",
+    ),
+    "the floor asks the record store itself": (
+        "core/first_steps.py",
+        "from sqlalchemy.exc import IntegrityError as _e",
+        "SQLAlchemy stays",
+    ),
+    "the doctor asks the record store itself": ("maintenance/doctor.py", "import sqlalchemy as _q", "SQLAlchemy stays"),
     "a slice speaks to the event store itself": (
         "collect/store/events.py",
         "import clickhouse_connect as _c",

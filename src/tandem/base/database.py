@@ -144,6 +144,11 @@ class Database:
         """Whether this version of Tandem has a form of that name."""
         return revision in _forms()
 
+    def ping(self) -> None:
+        """Ask the store for nothing; raises what its driver does when it does not answer."""
+        with self.read() as connection:
+            connection.exec_driver_sql("select 1")
+
     def forget_deleted(self) -> None:
         """Take what was deleted out of SQLite's write-ahead log too, so that it is in no file.
 

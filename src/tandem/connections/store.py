@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
+from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.connections.http import is_sealed_on_its_way
 from tandem.connections.model import Connection, Delivery, Incoming, Skipped, SkippedRecord, System, Systems
@@ -137,6 +138,19 @@ def connections_of(ctx: Context, site: Site | None = None, area: str = "") -> li
         query = query.where(t.c.area == area)
     with ctx.database.read() as c:
         return [_connection(ctx, row) for row in c.execute(query)]
+
+
+def problems(db: Database) -> list[tuple[str, str]]:
+    """The connections that are on by name, each with its last problem; "" where there is none."""
+    with db.read() as c:
+        rows = c.execute(select(t.c.name, t.c.problem).where(t.c.is_on).order_by(t.c.id))
+        return [(row.name, row.problem) for row in rows]
+
+
+def any_sealed(db: Database) -> list[str]:
+    """One sealed value, if there is any: to see whether the key is the right one."""
+    with db.read() as c:
+        return list(c.execute(select(t.c.sealed).limit(1)).scalars())
 
 
 def due(ctx: Context) -> list[Connection]:

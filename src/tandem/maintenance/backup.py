@@ -23,7 +23,7 @@ from tandem.base.warehouse import Step, Warehouse, migrate, questions_in
 from tandem.collect import store as collect
 from tandem.collect.health import held
 from tandem.core.context import Context
-from tandem.maintenance import archive, control, facts, records
+from tandem.maintenance import archive, control, facts, store
 from tandem.maintenance.archive import Manifest, Reader, Table, Writer
 from tandem.maintenance.control import ProgressReporter
 from tandem.maintenance.unloaded import load_what_came_in
@@ -97,7 +97,7 @@ def _written(ctx: Context, writer: Writer, tell: ProgressReporter) -> Manifest:
     return Manifest(
         format=archive.FORMAT, tandem=__version__, made_at=made_at, revision=ctx.database.revision()[0] or "",
         steps=tuple(map(str, all_steps())), tables=tuple(tables),
-        left_out=(*records.LEFT_OUT, *facts.LEFT_OUT),
+        left_out=(*store.LEFT_OUT, *facts.LEFT_OUT),
     )  # fmt: skip
 
 
@@ -109,9 +109,9 @@ def _key_written(ctx: Context, writer: Writer) -> Iterator[Table]:
 
 
 def _records_written(database: Database, writer: Writer) -> Iterator[Table]:
-    with records.snapshot(database) as connection:
-        for table in records.tables():
-            part = writer.add(f"records/{table.name}.jsonl.gz", records.lines_of(connection, table))
+    with store.snapshot(database) as connection:
+        for table in store.tables():
+            part = writer.add(f"records/{table.name}.jsonl.gz", store.lines_of(connection, table))
             columns = tuple(str(column.name) for column in table.columns)
             yield Table("records", str(table.name), columns, part.rows, (part,))
 
@@ -185,7 +185,7 @@ def _check_empty(config: Config) -> None:
 def _check_fresh(warehouse: Warehouse, database: Database) -> None:
     if not facts.is_fresh(warehouse):
         raise UserError("The event store holds tables already.", "Name an empty database in TANDEM_EVENTS.")
-    if not records.is_fresh(database):
+    if not store.is_fresh(database):
         raise UserError("The record store holds tables already.", "Name an empty database in TANDEM_RECORDS.")
 
 
@@ -218,13 +218,13 @@ def _key_back(config: Config, reader: Reader) -> None:
 
 def _records_back(database: Database, reader: Reader) -> None:
     tables = {table.name: table for table in reader.manifest.tables if table.store == "records"}
-    records.put_back(
+    store.put_back(
         database, {name: table.columns for name, table in tables.items()}, lambda name: _lines(reader, tables[name])
     )
     with database.read() as connection:
         for name, table in tables.items():
             if name in METADATA.tables:
-                _must_be(name, records.count(connection, name), table.rows)
+                _must_be(name, store.count(connection, name), table.rows)
 
 
 def _lines(reader: Reader, table: Table) -> Iterable[bytes]:

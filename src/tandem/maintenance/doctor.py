@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from sqlalchemy import select
 
 from tandem import __version__
 from tandem.accounts.model import Site
@@ -34,15 +33,14 @@ from tandem.collect.jobs import spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.model.rules import RULES_VERSION, load_rules
-from tandem.collect.tables import salts
-from tandem.connections.tables import connections
+from tandem.connections import store as connections
 from tandem.core.context import Context
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
 from tandem.maintenance import control, cut_off
 from tandem.maintenance.backup import all_steps, known_keys
 from tandem.maintenance.control import ProgressReporter
-from tandem.people.tables import identifiers
+from tandem.people import store as people
 from tandem.settings import first_code, provider
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
@@ -276,8 +274,7 @@ def _stores(installation: Installation) -> Iterator[Finding]:
         yield Finding("clock", state, f"The clocks of Tandem and the event store are {apart:.1f} s apart.", cure)
     if installation.database is not None:
         kind = "SQLite" if installation.database.is_sqlite else "PostgreSQL"
-        with installation.database.read() as connection:
-            connection.exec_driver_sql("select 1")
+        installation.database.ping()
         yield Finding("record store", OK, f"{kind} answers.")
 
 
@@ -371,9 +368,8 @@ def _clock(installation: Installation) -> Iterator[Finding]:
         wrong.append(f"it has moved by {moved / 3600:.1f} hours since Tandem started")
     if not _lacks_records(installation):
         assert installation.database is not None
-        with installation.database.read() as connection:
-            newest = connection.execute(select(salts.c.on).order_by(salts.c.on.desc())).scalar()
-        if newest is not None and newest > today + timedelta(days=1):
+        newest = max(collect.salt_days(installation.database), default=today)
+        if newest > today + timedelta(days=1):
             wrong.append(f"a salt of {newest} was made")
     if installation.warehouse is not None and installation.warehouse.value("exists table reception"):
         # The ledger's days are the days of receiving, by the clock of the collector.
@@ -439,9 +435,9 @@ def _salts(installation: Installation) -> Iterator[Finding]:
     if _lacks_records(installation):
         return
     assert installation.database is not None
-    with installation.database.read() as connection:
-        oldest = connection.execute(select(salts.c.on).order_by(salts.c.on)).scalar()
-    if oldest is not None and oldest < clock.now().date() - timedelta(days=1):
+    today = clock.now().date()
+    oldest = min(collect.salt_days(installation.database), default=today)
+    if oldest < today - timedelta(days=1):
         text = f"A salt of {oldest} is still there, so ids of that day could be traced back."
         cure = "Start `tandem serve`: it deletes old salts." if not installation.runs else "See the job `salts` above."
         yield Finding("salts", PROBLEM, text, cure)
@@ -457,9 +453,7 @@ def _key(installation: Installation) -> Iterator[Finding]:
     if _lacks_newest_records(installation):
         return
     assert installation.database is not None
-    with installation.database.read() as c:
-        columns = connections.c.sealed, identifiers.c.sealed
-        sealed_texts = [text for column in columns for text in c.execute(select(column).limit(1)).scalars()]
+    sealed_texts = [*connections.any_sealed(installation.database), *people.any_sealed(installation.database)]
     given, file = installation.settings.key, installation.settings.folder / vault.FILE
     if not given and not file.exists():
         if sealed_texts:
@@ -478,15 +472,13 @@ def _connections(installation: Installation) -> Iterator[Finding]:
     if _lacks_newest_records(installation):
         return
     assert installation.database is not None
-    known = select(connections.c.name, connections.c.problem).where(connections.c.is_on).order_by(connections.c.id)
-    with installation.database.read() as c:
-        rows = c.execute(known).all()
-    for name, problem in rows:
+    problems = connections.problems(installation.database)
+    for name, problem in problems:
         if problem:
             cure = "Look at it on the page Connections; it is tried again by itself."
             yield Finding("connections", WARNING, f"“{name}”: {problem}", cure)
-    if rows and not any(problem for _, problem in rows):
-        yield Finding("connections", OK, f"{len(rows)} outside systems, and all of them answer.")
+    if problems and not any(problem for _, problem in problems):
+        yield Finding("connections", OK, f"{len(problems)} outside systems, and all of them answer.")
 
 
 def _outbox(installation: Installation) -> Iterator[Finding]:

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from sqlalchemy import select
-
-from tandem.accounts import store, tables
+from tandem.accounts import store
 from tandem.accounts.model import Site, User
 from tandem.accounts.permissions import Role
 from tandem.base.config import Config
@@ -35,11 +33,10 @@ def workspace(database: Database) -> int:
 
     raises   UserError when there is none yet
     """
-    with database.read() as connection:
-        found = connection.execute(select(tables.workspaces.c.id).order_by(tables.workspaces.c.id)).scalar()
+    found = store.first_workspace(database)
     if found is None:
         raise UserError("Tandem is not set up here yet.", "Run `tandem setup` first.")
-    return int(found)
+    return found
 
 
 def user(database: Database, email: str = "") -> User:

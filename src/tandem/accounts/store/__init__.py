@@ -34,6 +34,7 @@ from tandem.accounts.store.users import (
 from tandem.accounts.store.workspaces import (
     IS_SET_UP,
     NO_COMPANY,
+    first_workspace,
     is_set_up,
     make_workspace,
     only_workspace,
@@ -60,6 +61,7 @@ __all__ = [
     "confirm_password",
     "differences",
     "end_sessions",
+    "first_workspace",
     "hashed",
     "insert_site",
     "insert_user",

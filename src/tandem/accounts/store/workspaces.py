@@ -81,6 +81,12 @@ def workspace_name(db: Database, workspace_id: int) -> str:
         return str(c.execute(select(t.workspaces.c.name).where(t.workspaces.c.id == workspace_id)).scalar_one())
 
 
+def first_workspace(db: Database) -> int | None:
+    """The id of the first workspace; None before the set-up."""
+    with db.read() as c:
+        return c.execute(select(t.workspaces.c.id).order_by(t.workspaces.c.id)).scalar()
+
+
 def only_workspace(db: Database) -> int | None:
     """The id of the workspace, where there is exactly one."""
     with db.read() as c:

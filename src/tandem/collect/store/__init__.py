@@ -35,7 +35,7 @@ from tandem.collect.store.goals import (
 )
 from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, newest_ingestion, reception
 from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
-from tandem.collect.store.salts import salts_of_today
+from tandem.collect.store.salts import salt_days, salts_of_today
 from tandem.collect.store.visits import (
     DERIVE,
     EXTEND,
@@ -106,6 +106,7 @@ __all__ = [
     "rebuild_of",
     "reception",
     "retire_goal",
+    "salt_days",
     "salts_of_today",
     "schema",
     "stored_already",

@@ -39,3 +39,9 @@ def _renewed_salts(db: Database, today: date, oldest: date) -> dict[date, bytes]
     db.forget_deleted()
     with db.read() as c:
         return {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
+
+
+def salt_days(db: Database) -> list[date]:
+    """The days whose salts are still there."""
+    with db.read() as c:
+        return list(c.execute(select(t.salts.c.on)).scalars())

@@ -133,3 +133,9 @@ def values_of(ctx: Context, site: Site, nodes: Sequence[tuple[int, str]], is_ope
         is_value = hexed(node) in sealed
         found.append(Known(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value)))
     return found
+
+
+def any_sealed(db: Database) -> list[str]:
+    """One sealed value, if there is any: to see whether the key is the right one."""
+    with db.read() as c:
+        return list(c.execute(select(identifiers.c.sealed).limit(1)).scalars())

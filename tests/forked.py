@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 _context: Any = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tandem.app", "tandem.cli", "tandem.maintenance.commands", "tandem.demo.run"])
+_context.set_forkserver_preload(["tandem.app", "tandem.cli", "tandem.maintenance.operations", "tandem.demo.run"])
 
 
 class Forked:

@@ -1,6 +1,7 @@
 """The command line: what it does, and what it says when something does not fit."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -25,6 +26,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.process
 def test_the_version_is_printed(tmp_path: Path) -> None:
     assert installed(tmp_path, "version").stdout.strip() == __version__
+
+
+@pytest.mark.process
+def test_help_waits_for_no_slice() -> None:
+    code = "import sys, tandem.cli; print(*({'litestar', 'sqlalchemy', 'chdb', 'tandem.app'} & {*sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 @pytest.mark.process

@@ -107,7 +107,7 @@ def commands(command: Any = None, name: str = "tandem") -> Iterator[tuple[str, A
 
 def cli() -> Iterator[str]:
     """Every command with its arguments and options."""
-    yield MADE.format(source="src/tandem/cli.py")
+    yield MADE.format(source="src/tandem/cli.py and src/tandem/*/commands.py")
     yield "# Commands\n"
     yield "Commands that need the event store let a running server do the work; without one they open it themselves."
     yield "Exit codes: 0 done, 1 `tandem doctor` found a problem, 2 something does not fit and the message says what.\n"

@@ -22,6 +22,7 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "accounts imports metrics": ("accounts/model.py", "from tandem.metrics import metric as _m", "Floors"),
     "a slice imports the app": ("collect/routes.py", "import tandem.app as _a", "Floors"),
     "a store imports routes": ("changes/store.py", "from tandem.changes import routes as _r", "Inside a slice"),
+    "a command imports routes": ("changes/commands.py", "from tandem.changes import routes as _r", "Inside a slice"),
     "a model imports a store": ("collect/model/goal.py", "from tandem.collect import store as _s", "Inside a slice"),
     "a model opens a store": ("calls/model/call.py", "from tandem.base import warehouse as _w", "no input or output"),
     "a model asks a website": ("crm/model/deal.py", "import httpx as _h", "no input or output"),

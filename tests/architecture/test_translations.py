@@ -36,6 +36,7 @@ TELLERS = (
     "sentence",
 )
 UNSEEN = {"base", "delivery", "demo", "maintenance"}
+COMMAND_LINE = {"commands.py", "lookups.py", "operations.py"}
 """Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
 
 Said = str | tuple[str, str]
@@ -134,9 +135,11 @@ def in_first_hour() -> set[Said]:
 
 def in_errors() -> set[Said]:
     """Sentences of errors; values stand in them by name."""
-    files = [path for path in SOURCE.glob("*/**/*.py") if path.relative_to(SOURCE).parts[0] not in UNSEEN] + [
-        SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "formats.py", "pages.py")
-    ]
+    files = [
+        path
+        for path in SOURCE.glob("*/**/*.py")
+        if path.relative_to(SOURCE).parts[0] not in UNSEEN and path.name not in COMMAND_LINE
+    ] + [SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "formats.py", "pages.py")]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
     return found | {NO_MATCH, NOT_RIGHT, "The request does not fit."}

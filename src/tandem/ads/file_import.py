@@ -1,6 +1,5 @@
 """What the command line asks for: a report read from a file of this machine, and made to count."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -10,11 +9,12 @@ from tandem.ads.model import SYSTEMS
 from tandem.ads.sources.report import Hints
 from tandem.base.errors import UserError
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter
 from tandem.imports.cells import ORDERS
 from tandem.imports.uploads import named
 
 
-def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
+def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Read `args["file"]` into the site `args["site"]`; gives lines to print, and how many problems there were.
 
     raises   UserError when there is no such file, site or system

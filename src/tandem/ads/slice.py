@@ -2,6 +2,7 @@
 
 from tandem.accounts.model import Site
 from tandem.ads import store
+from tandem.ads.file_import import import_file
 from tandem.ads.jobs import SYSTEMS, refresh_rates, tidy
 from tandem.ads.routes import ROUTES
 from tandem.base.jobs import Job
@@ -37,6 +38,7 @@ SLICE = Slice(
     first_steps=_first_steps,
     schema=store.schema,
     jobs=_jobs,
+    operations={"import_ads": import_file},
     systems=SYSTEMS,
     owns=("ad_rows", "ad_loads"),
     publishes=("ad_loaded", "ad_days", "ad_touches", "ad_visits", "ad_matches"),

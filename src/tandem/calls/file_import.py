@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter
 from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count, table
@@ -180,7 +180,7 @@ def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) ->
     return problems, rows
 
 
-def import_file(ctx: Context, args: dict[str, Any], tell: Callable[[float, str], None]) -> dict[str, Any]:
+def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Bring `args["file"]` into the site `args["site"]`; gives lines to print, and how many problems there were.
 
     raises   UserError when there is no such file or site, or it is no file of calls

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.calls import store
+from tandem.calls.file_import import import_file
 from tandem.calls.jobs import archive_leases, weigh_again
 from tandem.calls.routes import ROUTES
 from tandem.calls.systems import SYSTEMS
@@ -47,6 +48,7 @@ SLICE = Slice(
     schema=store.schema,
     systems=SYSTEMS,
     jobs=_jobs,
+    operations={"import_calls": import_file},
     start=_start,
     owns=("lease_rows", "call_rows", "call_credit_rows"),
     personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),

@@ -14,6 +14,7 @@ from tandem.base.database import Database
 from tandem.collect import store
 from tandem.collect.model.rules import RULES_VERSION, Rules, load_rules
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter, site_of
 from tandem.core.slice import Recount
 
 RANGES = 32
@@ -85,6 +86,25 @@ def rebuild(
     tell(1.0)
     _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=RULES_VERSION)
     return RANGES - first
+
+
+def rebuild_sites(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
+    """Derive visits again with the rules and goals of now, on one site or on all; a stopped rebuild goes on."""
+    site = site_of(ctx, args.get("site") or "")
+    ctx.forget_sites()
+    sites = [site] if site else list(ctx.sites().values())
+    done = {}
+    for number, one in enumerate(sites):
+        if not args.get("again") and is_rebuilt(ctx.database, one):
+            done[one.key] = "was up to date"
+            continue
+
+        def tell_one(share: float, number: int = number, key: str = one.key) -> None:
+            tell((number + share) / len(sites), f"rebuilding {key}")
+
+        rebuild(ctx, one, tell_one)
+        done[one.key] = "rebuilt"
+    return {"sites": done}
 
 
 def recounted(ctx: Context, site: Site) -> Recount | None:

@@ -17,7 +17,7 @@ from tandem.collect.ingest import Ingest, Salts
 from tandem.collect.jobs import ClockInDoubt, Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
-from tandem.collect.rebuild import rebuild_where_needed, recounted
+from tandem.collect.rebuild import rebuild_sites, rebuild_where_needed, recounted
 from tandem.collect.routes import ROUTES, visitor_names
 from tandem.collect.timeline import timeline
 from tandem.core.context import Context
@@ -141,6 +141,7 @@ SLICE = Slice(
     first_steps=start.steps,
     schema=store.schema,
     jobs=_jobs,
+    operations={"rebuild": rebuild_sites},
     start=_start,
     timeline=timeline,
     owns=("events", "visit_rows", "origins", "agents", "reception", "stale_visits"),

@@ -1,6 +1,6 @@
 """A slice: one area of the product, and what it adds to the whole; and the structs that slices hand to the floor."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.base.warehouse import Step
 from tandem.core.context import Context
+from tandem.core.operations import Operation
 from tandem.core.pages import Page
 
 
@@ -73,6 +74,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     retired: tuple[str, ...] = ()  # keys of schema steps that older stores have seen and nobody needs any more
     jobs: Callable[[Context], list[Job]] = lambda ctx: []
     start: Callable[[Context], Callable[[], None]] = lambda ctx: lambda: None
+    operations: Mapping[str, Operation] = {}  # what its commands ask of a server
     owns: tuple[str, ...] = ()
     publishes: tuple[str, ...] = ()
     systems: Sequence[Any] = ()  # outside systems it speaks to: tandem.connections.model.System

@@ -23,9 +23,9 @@ from tandem.base.warehouse import Step, Warehouse, migrate, questions_in
 from tandem.collect import store as collect
 from tandem.collect.health import held
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter
 from tandem.maintenance import archive, control, facts, store
 from tandem.maintenance.archive import Manifest, Reader, Table, Writer
-from tandem.maintenance.control import ProgressReporter
 from tandem.maintenance.unloaded import load_what_came_in
 
 SQL = questions_in(Path(__file__).parent / "sql")

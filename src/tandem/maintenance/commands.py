@@ -1,65 +1,121 @@
-"""What the command line may ask of a running server, or carries out itself when none runs on the data folder."""
+"""Commands that keep an installation well: backup, restore, doctor, erase and export."""
 
-from typing import Any
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
 
-from tandem import __version__
-from tandem.ads import file_import as ads
-from tandem.app import close_context, open_context
-from tandem.base.config import Config
-from tandem.calls import file_import as calls
-from tandem.collect import rebuild as visits
-from tandem.core.context import Context
-from tandem.maintenance import backup, control, doctor, erase, export
-from tandem.maintenance.control import Command, ProgressReporter
+import typer
 
+from tandem.core.commands import SiteKey, carried_out, chosen_site, quiet_settings, teller
 
-def ping(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
-    """That somebody is there, and which version."""
-    return {"version": __version__}
+APP = typer.Typer()
+Folder = Annotated[str, typer.Option("--into", help="Data folder to restore into, instead of the one in TANDEM_DATA.")]
 
 
-def rebuild(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
-    """Derive visits again with the rules and goals of now, on one site or on all; a stopped rebuild goes on."""
-    site = erase.site_of(ctx, args.get("site") or "")
-    ctx.forget_sites()
-    sites = [site] if site else list(ctx.sites().values())
-    done = {}
-    for number, one in enumerate(sites):
-        if not args.get("again") and visits.is_rebuilt(ctx.database, one):
-            done[one.key] = "was up to date"
-            continue
-
-        def tell_one(share: float, number: int = number, key: str = one.key) -> None:
-            tell((number + share) / len(sites), f"rebuilding {key}")
-
-        visits.rebuild(ctx, one, tell_one)
-        done[one.key] = "rebuilt"
-    return {"sites": done}
+@APP.command()
+def backup(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file that does not exist yet, like tandem.tar.")],
+) -> None:
+    """Write both stores into one file and read it again; works while Tandem runs."""
+    done = carried_out(context, "backup", {"file": str(file.absolute())})
+    typer.echo(f"{done['file']}: {done['events']} events, {done['rows']} rows in all, {_size(done['bytes'])}, "
+               f"read again and whole, {done['seconds']} s.")  # fmt: skip
+    typer.echo("It holds password hashes and keys: keep it where only you can read it.")
 
 
-COMMANDS: dict[str, Command] = {
-    "ping": ping,
-    "backup": backup.backup,
-    "doctor": doctor.examine_context,
-    "erase": erase.erase,
-    "erase_preview": erase.preview,
-    "export": export.export,
-    "rebuild": rebuild,
-    "import_ads": ads.import_file,
-    "import_calls": calls.import_file,
-}
+@APP.command()
+def restore(file: Annotated[Path, typer.Argument(help="A file that `tandem backup` made.")], into: Folder = "") -> None:
+    """Put a backup into an empty data folder, and count what came in."""
+    from tandem.maintenance import backup as keep
+
+    config = keep.into(quiet_settings(), into)
+    done = keep.restore(config, file, teller())
+    typer.echo(f"{config.folder}: {done['rows']} rows of {done['made_at'][:16]} UTC, counted, {done['seconds']} s.")
 
 
-def carry_out(config: Config, name: str, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
-    """What came out of a command: the running server does it, or else this process with the stores in its own hands.
+@APP.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Look everything over; exit code 1 when there is a problem. Changes nothing."""
+    from tandem.maintenance.doctor import examine
 
-    raises   UserError with what went wrong, wherever it went wrong
-    """
-    server = control.find(config.folder)
-    if server is not None:
-        return control.ask(server, name, args, tell)
-    ctx = open_context(config)
-    try:
-        return COMMANDS[name](ctx, args, tell)
-    finally:
-        close_context(ctx)
+    report = examine(quiet_settings())
+    if as_json:
+        typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
+    else:
+        for found in report["findings"]:
+            typer.echo(f"{found['state']:<8} {found['name']:<14} {found['text']}")
+            if found["cure"]:
+                typer.echo(f"{'':<23} → {found['cure']}")
+        typer.echo(f"{report['ok']} fine, {report['warning']} warnings, {report['problem']} problems.")
+    if report["problem"]:
+        raise typer.Exit(1)
+
+
+@APP.command()
+def erase(
+    context: typer.Context,
+    person: Annotated[
+        str, typer.Option(help="A visitor's 16 hex digits, a cookie _tdm, a phone, an e-mail, or system:id.")
+    ],
+    site: Annotated[str, typer.Option(help="Key of a site; without it, on all sites.")] = "",
+    unproved: Annotated[
+        bool, typer.Option("--unproved", help="Also whom only unproved claims of before 0.2 join to this person.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")] = False,
+) -> None:
+    """Erase all traces of one person, down to the files of the event store; lists them first, and asks."""
+    args: dict[str, Any] = {"person": person, "site": site, "unproved": unproved}
+    if not yes:
+        listed = carried_out(context, "erase_preview", args)
+        for line in _erasure(listed["sites"], unproved):
+            typer.echo(line)
+        typer.confirm("Erase all of this? It cannot be undone.", abort=True)
+        args["mark"] = listed["mark"]
+    done = carried_out(context, "erase", args)
+    where = f" on {', '.join(done['sites'])}" if done["sites"] else ""
+    typer.echo(f"{done['events']} events erased{where}.")
+    if not done["files_gone"]:
+        typer.echo("The event store still holds the old files; it takes them away by itself within minutes.")
+    typer.echo("Backups are not touched; delete those that are older than today, or erase again after restoring one.")
+    for file in done["backups"]:
+        typer.echo(f"  {file}")
+
+
+def _erasure(sites: list[dict[str, Any]], unproved: bool) -> Iterator[str]:
+    """What an erasure would take and leave, line by line."""
+    if not sites:
+        yield "Nothing is known of this person; what is in files of old backups only would stay."
+    for one in sites:
+        yield f"On {one['site']}, these are one person:"
+        yield from (f"  {found['kind']} {found['text']}" for found in one["identifiers"])
+        yield "  " + ", ".join(f"{count} {what}" for what, count in one["counts"].items())
+        if one["unproved"] and not unproved:
+            yield (
+                f"  Stays: {one['unproved']} identifiers that only an unproved claim of before 0.2 joins to them. "
+                "Confirm those that are theirs on the profile, or add --unproved."
+            )
+        if one["hints"]:
+            yield f"  Stays: {one['hints']} browsers that said without proof to be this person; their claims go."
+
+
+@APP.command()
+def export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A file that does not exist yet; .ndjson or .csv says the format.")],
+    site: SiteKey = "",
+    since: Annotated[str, typer.Option(help="First day, like 2026-11-01, in the site's time zone.")] = "",
+    until: Annotated[str, typer.Option(help="The day after the last one.")] = "",
+    person: Annotated[str, typer.Option(help="Only this person: 16 hex digits, a cookie, a phone, an e-mail.")] = "",
+) -> None:
+    """Write the events of a site into a file; works while Tandem runs."""
+    args = {"file": str(file.absolute()), "site": chosen_site(site), "since": since, "until": until, "person": person}
+    done = carried_out(context, "export", args)
+    typer.echo(f"{done['file']}: {done['events']} events.")
+
+
+def _size(count: int) -> str:
+    return f"{count / 1_000_000:.1f} MB" if count >= 1_000_000 else f"{count / 1000:.0f} kB"

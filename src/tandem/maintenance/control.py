@@ -21,6 +21,7 @@ import msgspec
 from tandem.base import log
 from tandem.base.errors import UserError
 from tandem.core.context import Context
+from tandem.core.operations import Operation, ProgressReporter
 
 FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
@@ -28,9 +29,6 @@ MAX_BODY = 64 << 10
 ANSWERS_WITHIN_S = 5.0
 PUBLISHED_AGAIN_S = 15.0
 _log = log.get("maintenance")
-
-ProgressReporter = Callable[[float, str], None]
-Command = Callable[[Context, dict[str, Any], ProgressReporter], dict[str, Any]]
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -57,13 +55,13 @@ class Line(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 @contextmanager
-def published(ctx: Context, commands: Mapping[str, Command]) -> Iterator[Callable[[Any], Any]]:
+def published(ctx: Context, operations: Mapping[str, Operation]) -> Iterator[Callable[[Any], Any]]:
     """Take commands while this lasts; gives a function that puts the control path in front of an ASGI application."""
     chosen = ctx.config
     host = chosen.host if chosen.host not in ("0.0.0.0", "::", "") else "127.0.0.1"
     address = Address(host, chosen.port, secrets.token_urlsafe(32), os.getpid())
     path = chosen.folder / FILE
-    runner, is_over, content = ControlEndpoint(ctx, commands, address.token), Event(), msgspec.json.encode(address)
+    runner, is_over, content = ControlEndpoint(ctx, operations, address.token), Event(), msgspec.json.encode(address)
     if not _is_published(path, content):
         Thread(target=_publish_later, args=(path, content, is_over), daemon=True).start()
     try:
@@ -102,10 +100,10 @@ def _write_secretly(path: Path, content: bytes) -> None:
 
 
 class ControlEndpoint:
-    """Answers `POST /control/<command>` and passes on everything else."""
+    """Answers `POST /control/<operation>` and passes on everything else."""
 
-    def __init__(self, ctx: Context, commands: Mapping[str, Command], token: str) -> None:
-        self._ctx, self._commands, self._token = ctx, commands, token
+    def __init__(self, ctx: Context, operations: Mapping[str, Operation], token: str) -> None:
+        self._ctx, self._operations, self._token = ctx, operations, token
         self._busy = Lock()
 
     def in_front_of(self, app: Any) -> Any:
@@ -120,14 +118,14 @@ class ControlEndpoint:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             self._check(scope)
-            command = self._command(scope)
+            operation = self._operation(scope)
             args = await _arguments(receive)
         except UserError as error:
             await _start(send, error.status)
             await _end(send, _encoded(Line(error=error.what, hint=error.hint, status=error.status)))
             return
         await _start(send, 200)
-        async for line in self._carried_out(scope["path"], command, args):
+        async for line in self._carried_out(scope["path"], operation, args):
             await send({"type": "http.response.body", "body": _encoded(line), "more_body": True})
         await _end(send)
 
@@ -143,13 +141,13 @@ class ControlEndpoint:
         if scope["method"] != "POST":
             raise UserError("Commands are sent with POST.", status=405)
 
-    def _command(self, scope: Any) -> Command:
+    def _operation(self, scope: Any) -> Operation:
         name = scope["path"].removeprefix("/control/")
-        if name not in self._commands:
+        if name not in self._operations:
             raise UserError(f"This server knows no command “{name[:40]}”.", "Is it older than `tandem`?", status=404)
-        return self._commands[name]
+        return self._operations[name]
 
-    async def _carried_out(self, path: str, command: Command, args: dict[str, Any]) -> AsyncIterator[Line]:
+    async def _carried_out(self, path: str, operation: Operation, args: dict[str, Any]) -> AsyncIterator[Line]:
         if not self._busy.acquire(blocking=False):
             yield Line(error="The server is busy with another command.", hint="Wait until it is done.", status=409)
             return
@@ -159,15 +157,15 @@ class ControlEndpoint:
         def put(line: Line | None) -> None:
             loop.call_soon_threadsafe(lines.put_nowait, line)
 
-        work = loop.run_in_executor(None, self._run, path, command, args, put)
+        work = loop.run_in_executor(None, self._run, path, operation, args, put)
         while (line := await lines.get()) is not None:
             yield line
         await work
 
-    def _run(self, path: str, command: Command, args: dict[str, Any], put: Callable[[Line | None], None]) -> None:
+    def _run(self, path: str, operation: Operation, args: dict[str, Any], put: Callable[[Line | None], None]) -> None:
         began = time.perf_counter()
         try:
-            result = command(self._ctx, args, lambda share, text: put(Line(share=share, text=text)))
+            result = operation(self._ctx, args, lambda share, text: put(Line(share=share, text=text)))
             put(Line(share=1.0, result=result))
             _log.info("keep.command_done", path=path, took_ms=round((time.perf_counter() - began) * 1000))
         except UserError as error:

@@ -35,11 +35,11 @@ from tandem.collect.model.places import Places
 from tandem.collect.model.rules import RULES_VERSION, load_rules
 from tandem.connections import store as connections
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
 from tandem.maintenance import control, cut_off
 from tandem.maintenance.backup import all_steps, known_keys
-from tandem.maintenance.control import ProgressReporter
 from tandem.people import store as people
 from tandem.settings import first_code, provider
 

@@ -16,8 +16,8 @@ from tandem.collect import store as collect
 from tandem.collect.batches import forget_aside
 from tandem.collect.model.hit import visitor_of_cookie
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter, site_of
 from tandem.maintenance import cut_off, facts
-from tandem.maintenance.control import ProgressReporter
 from tandem.maintenance.unloaded import load_what_came_in
 from tandem.people import hints
 from tandem.people import store as people
@@ -62,21 +62,6 @@ def nodes_of(
         else:
             found[site.key] = people.proved_nodes_of(ctx, site, node)
     return found
-
-
-def site_of(ctx: Context, key: str) -> Site | None:
-    """The site of this key, or None for no key.
-
-    raises   UserError when there is no such site
-    """
-    if not key:
-        return None
-    ctx.forget_sites()
-    site = ctx.sites().get(key)
-    if site is None:
-        known = ", ".join(sorted(ctx.sites())) or "none yet"
-        raise UserError(f"There is no site “{key}”.", f"Known sites: {known}.", status=404)
-    return site
 
 
 class Found(NamedTuple):

@@ -13,9 +13,9 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.warehouse import questions_in
 from tandem.core.context import Context
+from tandem.core.operations import ProgressReporter, site_of
 from tandem.maintenance import facts
-from tandem.maintenance.control import ProgressReporter
-from tandem.maintenance.erase import identifier_of, nodes_of, site_of
+from tandem.maintenance.erase import identifier_of, nodes_of
 
 SQL = questions_in(Path(__file__).parent / "sql")
 FORMATS = {".ndjson": "JSONEachRow", ".jsonl": "JSONEachRow", ".csv": "CSV"}

@@ -1,0 +1,32 @@
+"""Commands about exchange rates."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tandem.base.errors import UserError
+from tandem.core.commands import group, quiet_settings
+
+APP = typer.Typer()
+rates = group(APP, "rates", "Exchange rates.")
+
+
+@rates.command("import")
+def import_rates(
+    file: Annotated[Path, typer.Argument(help="A file of the European Central Bank (CSV, zip, XML) or XML_daily.")],
+) -> None:
+    """Bring in exchange rates from a file, where the network may not be used or for years long past."""
+    from tandem.core import lookups
+    from tandem.rates import store
+    from tandem.rates.sources import rates_in
+    from tandem.rates.sources.ecb import MOST_BYTES
+
+    if not file.is_file():
+        raise UserError(f"{file} is not there.", "Check the path.")
+    if file.stat().st_size > MOST_BYTES:
+        raise UserError(f"{file.name} is larger than 16 MB.", "Name a file that one of the banks published.")
+    found = rates_in(file.read_bytes())
+    with lookups.records(quiet_settings()) as database:
+        fresh = store.keep(database, found)
+    typer.echo(f"{len(found)} rates read, {fresh} of them new.")

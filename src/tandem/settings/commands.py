@@ -1,0 +1,172 @@
+"""Commands that set Tandem up, and about sites, users and tokens."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tandem.accounts.permissions import SCOPES
+from tandem.base.config import Config
+from tandem.base.errors import UserError
+from tandem.core.commands import group, print_table, quiet_settings
+
+if TYPE_CHECKING:
+    from tandem.accounts.model import User
+
+APP = typer.Typer()
+sites = group(APP, "site", "Sites that are measured.")
+users = group(APP, "user", "Users: people who sign in.", former="person")
+tokens = group(APP, "token", "API tokens for programs.")
+
+
+@APP.command()
+def setup(
+    company: Annotated[str, typer.Option(help="Name of the company.")],
+    host: Annotated[
+        list[str], typer.Option(help="Address of the first site, as the browser shows it; may be repeated.")
+    ],
+    email: Annotated[str, typer.Option(help="Address of the first admin.")],
+    name: Annotated[str, typer.Option(help="Name of the first admin.")],
+    key: Annotated[str, typer.Option(help="Short name of the site, used on its pages.")] = "main",
+    zone: Annotated[str, typer.Option(help="Time zone of the site.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="Currency of the site.")] = "EUR",
+) -> None:
+    """Set up the first workspace, admin and site. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    from tandem.accounts import store
+    from tandem.core import lookups
+
+    config = quiet_settings()
+    with lookups.records(config) as database:
+        if store.is_set_up(database):
+            raise UserError("Tandem is set up here already.", "Use `tandem user add` and `tandem site add`.")
+        store.set_up(database, company, email, name, lookups.password(), key, host, zone, currency)
+    typer.echo(f"{company} is set up. Start it with `tandem serve`, then sign in at {config.base_url}.")
+    typer.echo(_tag(config, key, "cookieless"))
+
+
+@sites.command("add")
+def add_site(
+    key: Annotated[str, typer.Argument(help="Short name of the site, used on its pages.")],
+    host: Annotated[list[str], typer.Option(help="Address, as the browser shows it; may be repeated.")],
+    name: Annotated[str, typer.Option(help="Name that people use; the key if left out.")] = "",
+    zone: Annotated[str, typer.Option(help="Time zone.")] = "UTC",
+    currency: Annotated[str, typer.Option(help="Currency.")] = "EUR",
+    mode: Annotated[str, typer.Option(help="Privacy: cookieless, cookie or consent.")] = "cookieless",
+    keep_days: Annotated[int, typer.Option(help="Days that events are kept.")] = 1100,
+) -> None:
+    """Add a site to measure."""
+    from tandem.accounts import store
+    from tandem.core import lookups
+
+    config = quiet_settings()
+    with lookups.records(config) as database:
+        store.add_site(database, lookups.workspace(database), key, name or key, host, zone, currency, mode, keep_days)
+    typer.echo(f"{key} is measured from now on. Put this on its pages:")
+    typer.echo(_tag(config, key, mode))
+
+
+@sites.command("list")
+def list_sites() -> None:
+    """Show the sites."""
+    from tandem.accounts import store
+    from tandem.core import lookups
+
+    with lookups.records(quiet_settings()) as database:
+        print_table([
+            (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, f"{s.keep_days} days")
+            for s in store.sites_of(database, lookups.workspace(database))
+        ], "There is no site yet; add one with `tandem site add`.")  # fmt: skip
+
+
+@users.command("add")
+def add_user(
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
+    name: Annotated[str, typer.Option(help="Name that colleagues will see.")],
+    role: Annotated[
+        str, typer.Option(help="admin, marketing, engineering, executive, finance, agency or viewer.")
+    ] = "viewer",
+    language: Annotated[str, typer.Option(help="en, ru or pl.")] = "en",
+) -> None:
+    """Add a user. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    from tandem.accounts import store
+    from tandem.accounts.model import LANGUAGES
+    from tandem.core import lookups
+
+    if language not in LANGUAGES:
+        raise UserError(f"“{language}” is not a language of Tandem.", f"Choose one of {', '.join(LANGUAGES)}.")
+    with lookups.records(quiet_settings()) as database:
+        workspace = lookups.workspace(database)
+        user = store.add_user(database, workspace, email, name, role, lookups.password(), language)
+    typer.echo(f"{user.name} can sign in as {user.email}, with the role {user.role}.")
+
+
+@users.command("list")
+def list_users() -> None:
+    """Show the users and their roles."""
+    from tandem.accounts import store
+    from tandem.core import lookups
+
+    with lookups.records(quiet_settings()) as database:
+        print_table([
+            (p.email, p.name, str(p.role), _state(p))
+            for p in store.users_of(database, lookups.workspace(database))
+        ], "There is nobody yet; run `tandem setup`.")  # fmt: skip
+
+
+def _state(user: "User") -> str:
+    if not user.is_active:
+        return "without access"
+    return ("two-factor" if user.has_totp else "") if user.has_password else "invited"
+
+
+@users.command("reset-link")
+def reset_link(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
+    """Print a link by which a user chooses a new password; it works once, for one hour. Also for the last admin."""
+    from tandem.accounts.store import links
+    from tandem.core import lookups
+
+    config = quiet_settings()
+    with lookups.records(config) as database:
+        user = lookups.user(database, email)
+        kind = links.RESET if user.has_password else links.INVITE
+        typer.echo(f"{config.base_url}/link/{links.make(database, user, kind)}")
+
+
+@users.command("disable-2fa")
+def disable_2fa(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
+    """Ask a user who lost the phone and the recovery codes for no second factor any more."""
+    from tandem.accounts.store import second_factor
+    from tandem.core import lookups
+
+    with lookups.records(quiet_settings()) as database:
+        user = lookups.user(database, email)
+        if not user.has_totp:
+            raise UserError(f"{user.email} has no two-factor sign-in.", "`tandem user list` shows who has.")
+        second_factor.switch_off(database, user)
+    typer.echo(f"{user.email} signs in with the password alone.")
+
+
+@tokens.command("make")
+def make_token(
+    name: Annotated[str, typer.Argument(help="What it is for.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help="What it may do, again for each: " + ", ".join(SCOPES)),
+    ],
+    site: Annotated[str, typer.Option(help="Key of the only site it may touch; all if left out.")] = "",
+    days: Annotated[int, typer.Option(help="Days it is valid; 0 means without end.", min=0)] = 365,
+    maker: Annotated[str, typer.Option("--as", help="Address of who makes it; the first admin if left out.")] = "",
+) -> None:
+    """Make an API token and print it, this once."""
+    from tandem.accounts import store
+    from tandem.core import lookups
+
+    with lookups.records(quiet_settings()) as database:
+        user = lookups.user(database, maker)
+        chosen = lookups.site(database, site) if site else None
+        _, secret = store.make_token(database, user, name, scope, chosen, days or None)
+    typer.echo(secret)
+
+
+def _tag(config: Config, key: str, mode: str) -> str:
+    attributes = "" if mode == "cookieless" else f' data-mode="{mode}"'
+    return f'  <script defer src="{config.base_url}/t/tandem.js" data-site="{key}"{attributes}></script>'

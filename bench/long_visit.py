@@ -20,8 +20,9 @@ from tandem.accounts import store as accounts
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
-from tandem.collect.jobs import Loader, Quota
+from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, SpoolEvent
+from tandem.collect.model.quota import Quota
 
 FACTS, BATCHES, A_BATCH, AT_ONCE = 100_000, 30, 5, 20_000
 ROBOT, OTHER = 7, 8

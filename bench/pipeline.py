@@ -25,7 +25,7 @@ from tandem.base.database import Database
 from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.demo.company import Company, Facts
 

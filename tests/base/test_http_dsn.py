@@ -17,7 +17,7 @@ from tandem.app import SLICES
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.goal import Goal
 from tandem.core.query import Filter, Question
 from tandem.metrics.ask import CachedRunner
@@ -91,7 +91,7 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
         Goal(id=1, site_id=7, name="It's", kind="page", match="/it's_%/*"),
         Goal(id=2, site_id=7, name="P", kind="event", match="purchase"),
     ]
-    monkeypatch.setattr("tandem.collect.jobs.all_sites", lambda db: [SITE])
+    monkeypatch.setattr("tandem.collect.loader.all_sites", lambda db: [SITE])
     monkeypatch.setattr("tandem.collect.store.goals_of", lambda db, site: goals)
     monkeypatch.setattr("tandem.collect.store.last_erasure", lambda db: "")
     records = [

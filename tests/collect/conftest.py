@@ -13,7 +13,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.tables import sites
 from tandem.base.clock import to_ms
 from tandem.base.warehouse import Warehouse
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.core.context import Context

@@ -23,7 +23,8 @@ from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import health, store
 from tandem.collect.batches import Judged, all_aside, forget_aside, next_batch
 from tandem.collect.health import Loading
-from tandem.collect.jobs import Loader, Quota
+from tandem.collect.loader import Loader
+from tandem.collect.model.quota import Quota
 from tandem.collect.slice import FreshSalts
 from tandem.collect.store import visits
 from tandem.collect.tables import salts
@@ -256,7 +257,7 @@ from tandem.base.spool import framed
 from tandem.base.warehouse import Fault, Warehouse, fault_of, migrate
 from tandem.collect import store
 from tandem.collect.batches import all_aside
-from tandem.collect.jobs import PATIENCE, Loader
+from tandem.collect.loader import PATIENCE, Loader
 from tests.collect.conftest import NOON, told
 
 folder = Path(sys.argv[1])

@@ -18,7 +18,7 @@ from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
 from tandem.collect.batches import all_aside
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tests.collect.conftest import NOON, told
 
 folder, is_slow = Path(sys.argv[1]), sys.argv[2] == "slow"

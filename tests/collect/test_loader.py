@@ -16,7 +16,7 @@ from tandem.base.clock import to_ms
 from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse
 from tandem.collect import batches, store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, WireEvent, accepted
 from tandem.core.context import Context
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in

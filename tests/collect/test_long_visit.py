@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse, in_utc
 from tandem.collect import store
-from tandem.collect.jobs import Loader, Quota
+from tandem.collect.loader import Loader
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import Record
 from tandem.collect.model.long_visit import LastVisit
+from tandem.collect.model.quota import Quota
 from tandem.collect.store import visits
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, told, visits_by_loops, visits_in
 
@@ -183,7 +184,7 @@ def test_visits_lengthened_in_any_batches_are_those_of_plain_loops_and_of_derivi
         records = records_of(story, site.id)
         note("\n".join(f"{step}" for step in story))
         with (
-            patch("tandem.collect.jobs.all_sites", lambda db: [site]),
+            patch("tandem.collect.loader.all_sites", lambda db: [site]),
             patch("tandem.collect.store.goals_of", lambda db, site: GOALS),
             patch("tandem.collect.store.last_erasure", lambda db: ""),
         ):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record
 from tests.collect.conftest import DAY, HOUR, MINUTE, NOON, told, visits_by_loops, visits_in
 
@@ -135,7 +135,7 @@ def test_any_order_and_batching_gives_the_visits_of_plain_loops(
     for record, step in zip(records, story, strict=True):
         note(f"{record.visitor} {record.events[0].at} {step[2]} way {step[3]} id {step[4]}")
     with (
-        patch("tandem.collect.jobs.all_sites", lambda db: [site]),
+        patch("tandem.collect.loader.all_sites", lambda db: [site]),
         patch("tandem.collect.store.goals_of", lambda db, site: []),
         patch("tandem.collect.store.last_erasure", lambda db: ""),
     ):

@@ -14,11 +14,11 @@ from clickhouse_connect.driver.exceptions import DatabaseError
 from tandem.accounts.model import Site
 from tandem.base.jobs import Jobs
 from tandem.base.warehouse import Fault, Warehouse
-from tandem.collect import jobs, store
+from tandem.collect import site_batch, store
 from tandem.collect import slice as slice_
 from tandem.collect.batches import all_aside
 from tandem.collect.health import Loading
-from tandem.collect.jobs import PATIENCE, Loader
+from tandem.collect.loader import PATIENCE, Loader
 from tandem.collect.model.hit import Record, event_id, ids_of
 from tandem.core.context import Context
 from tests.collect.conftest import HOUR, MINUTE, NOON, Load, ledger, told, visits_by_loops, visits_in
@@ -397,7 +397,7 @@ def test_neither_log_nor_files_tell_what_a_visitor_wrote(
         return DatabaseError("Code: 407. DB::Exception: In scope '/private' (DECIMAL_OVERFLOW)", code=407)
 
     poisoned(monkeypatch, "facts", {66}, loader, quoting)
-    monkeypatch.setattr(jobs, "Decimal", lambda text: int(text) if text else 0)
+    monkeypatch.setattr(site_batch, "Decimal", lambda text: int(text) if text else 0)
     loader.load_all(at_once=True)
     said = capsys.readouterr().out
     assert "batch_halved" in said and "put_aside" in said and "407" in said and "private" not in said

@@ -10,7 +10,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.rules import Source, load_rules
 from tandem.collect.store import events, visits
 from tandem.collect.tables import healings

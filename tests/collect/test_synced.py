@@ -17,7 +17,7 @@ from tandem.base.database import Database
 from tandem.base.spool import framed
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect import store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tests.collect.conftest import NOON, told
 
 folder = Path(sys.argv[1])

@@ -29,7 +29,7 @@ OTHER = "neighbour-p3m9d2c6y4t8"
 
 FACTS = f"""
 from datetime import UTC, datetime, timedelta
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, SpoolEvent
 import time
 now = int(time.time() * 1000)

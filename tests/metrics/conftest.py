@@ -12,7 +12,7 @@ from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.goal import Goal
 from tandem.core.context import Context
 from tests.conftest import TABLES

@@ -15,7 +15,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.board import queries
 from tandem.board.model import TABLES, outcome
 from tandem.collect import rebuild, store
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.core.slice import Recount

@@ -10,7 +10,7 @@ import pytest
 
 from tandem.accounts.model import Site
 from tandem.board import queries
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, address_of

@@ -15,7 +15,7 @@ from tandem.base.spool import Spool
 from tandem.collect import store as collect
 from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Sender
-from tandem.collect.jobs import Loader
+from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, SpoolEvent, WireEvent
 from tandem.collect.model.places import Place
 from tandem.core.context import Context

@@ -12,7 +12,7 @@ from tandem.accounts.store import all_sites
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.spool import sealed
-from tandem.collect.jobs import Loaders, spool_folders
+from tandem.collect.loader import Loaders, spool_folders
 from tandem.core.context import Context
 
 STANDS_STILL_S = 120.0

@@ -10,7 +10,7 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.collect import store as collect
-from tandem.collect.jobs import Identified
+from tandem.collect.site_batch import Identified
 from tandem.core.context import Context
 from tandem.people import hints
 from tandem.people import store as people

@@ -14,7 +14,7 @@ from tandem.collect import start, store
 from tandem.collect.health import Loading
 from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Salts
-from tandem.collect.jobs import ClockInDoubt, Loader, Loaders, spool_folders
+from tandem.collect.loader import ClockInDoubt, Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.rebuild import rebuild_sites, rebuild_where_needed, recounted

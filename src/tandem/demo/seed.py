@@ -15,11 +15,11 @@ from tandem.base import clock
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.collect import store
-from tandem.collect.jobs import FACT_COLUMNS
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.rules import load_rules
 from tandem.collect.rebuild import note_rebuilt
+from tandem.collect.site_batch import FACT_COLUMNS
 from tandem.core.context import Context
 from tandem.demo.company import CURRENCY, HOST, SITE_KEY, SITE_NAME, ZONE, Company, DemoChange, Facts, goals
 from tandem.demo.money import seed_money

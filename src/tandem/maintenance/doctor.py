@@ -29,7 +29,7 @@ from tandem.base.warehouse import Warehouse, questions_in, step_key
 from tandem.collect import health, rebuild
 from tandem.collect import store as collect
 from tandem.collect.batches import all_aside
-from tandem.collect.jobs import spool_folders
+from tandem.collect.loader import spool_folders
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import Places
 from tandem.collect.model.rules import RULES_VERSION, load_rules

@@ -5,7 +5,7 @@ import os
 import time
 
 from tandem.base.spool import recover
-from tandem.collect.jobs import spool_folders
+from tandem.collect.loader import spool_folders
 from tandem.collect.slice import load_spools
 from tandem.core.context import Context
 

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import lru_cache
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -37,6 +39,18 @@ LINKS = frozenset({"outbound", "download"})
 VITALS = frozenset({"LCP", "INP", "CLS", "TTFB", "FCP"})
 
 Prop = str | int | float | bool | None
+_EPOCH = date(1970, 1, 1)
+
+
+@lru_cache(maxsize=4096)
+def date_of_day(day: int) -> date:
+    """The date of a day counted from 1970."""
+    return _EPOCH + timedelta(days=day)
+
+
+def date_of_ms(ms: int) -> date:
+    """The date of a moment."""
+    return date_of_day(ms // DAY_MS)
 
 
 class WireEvent(msgspec.Struct):

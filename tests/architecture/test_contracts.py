@@ -37,7 +37,11 @@ BREACHES: dict[str, tuple[str, str, str]] = {
         "from sqlalchemy.exc import IntegrityError as _e",
         "SQLAlchemy stays",
     ),
-    "the doctor asks the record store itself": ("maintenance/doctor.py", "import sqlalchemy as _q", "SQLAlchemy stays"),
+    "the doctor asks the record store itself": (
+        "maintenance/doctor/intake.py",
+        "import sqlalchemy as _q",
+        "SQLAlchemy stays",
+    ),
     "a slice speaks to the event store itself": (
         "collect/store/events.py",
         "import clickhouse_connect as _c",

@@ -17,7 +17,8 @@ import pytest
 from tandem.app import SLICES
 from tandem.base.warehouse import Step, Warehouse
 from tandem.maintenance.backup import all_steps, known_keys
-from tandem.maintenance.doctor import OK, PROBLEM, Finding, _schema
+from tandem.maintenance.doctor.finding import OK, PROBLEM, Finding
+from tandem.maintenance.doctor.stores import _schema
 from tests.maintenance.conftest import in_house, tandem
 
 BACKUPS = Path(__file__).parent / "backups"

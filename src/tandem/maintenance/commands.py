@@ -40,7 +40,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
     """Look everything over; exit code 1 when there is a problem. Changes nothing."""
-    from tandem.maintenance.doctor import examine
+    from tandem.maintenance.doctor.report import examine
 
     report = examine(quiet_settings())
     if as_json:

@@ -7,7 +7,8 @@ from tandem.app import SLICES, close_context, open_context
 from tandem.base.config import Config
 from tandem.core.context import Context
 from tandem.core.operations import Operation, ProgressReporter
-from tandem.maintenance import backup, control, doctor, erase, export
+from tandem.maintenance import backup, control, erase, export
+from tandem.maintenance.doctor import report
 
 
 def ping(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def ping(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str
 OPERATIONS: dict[str, Operation] = {
     "ping": ping,
     "backup": backup.backup,
-    "doctor": doctor.examine_context,
+    "doctor": report.examine_context,
     "erase": erase.erase,
     "erase_preview": erase.preview,
     "export": export.export,

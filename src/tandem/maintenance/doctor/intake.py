@@ -1,0 +1,124 @@
+"""What comes in: loading, the spool and what was put aside, jobs, salts and the clock."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import timedelta
+
+from tandem.base import clock
+from tandem.base.spool import sealed
+from tandem.collect import health
+from tandem.collect import store as collect
+from tandem.collect.batches import all_aside
+from tandem.collect.loader import spool_folders
+from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation, lacks_records
+
+OLD_SPOOL_S = 60.0
+
+
+def _aside(installation: Installation) -> Iterator[Finding]:
+    """What could not be loaded and was put aside."""
+    root = installation.settings.folder / "spool"
+    put_asides = all_aside(root)
+    if not put_asides:
+        yield Finding("put aside", OK, "Nothing that was received had to be put aside.")
+        return
+    reasons = Counter[str]()
+    for one in put_asides:
+        reasons.update(one.reasons)
+    since = clock.from_ms(min(one.at for one in put_asides)).date()
+    most = "; ".join(f"{count} × {why}" for why, count in reasons.most_common(3))
+    text = f"{sum(reasons.values())} records in {len(put_asides)} batches could not be loaded since {since}: {most}."
+    cure = (
+        f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
+        "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
+        "delete them if it never comes. “damaged” means that the disk has changed what was written: check the disk."
+    )
+    yield Finding("put aside", WARNING, text, cure)
+
+
+def _clock(installation: Installation) -> Iterator[Finding]:
+    """Whether the clock has jumped, as far as the salts, the ledger and this process can tell."""
+    today, wrong = clock.now().date(), []
+    if abs(moved := clock.moved_s()) > health.CLOCK_MOVED_S and installation.runs:
+        wrong.append(f"it has moved by {moved / 3600:.1f} hours since Tandem started")
+    if not lacks_records(installation):
+        assert installation.database is not None
+        newest = max(collect.salt_days(installation.database), default=today)
+        if newest > today + timedelta(days=1):
+            wrong.append(f"a salt of {newest} was made")
+    if installation.warehouse is not None and installation.warehouse.value("exists table reception"):
+        # The ledger's days are the days of receiving, by the clock of the collector.
+        last = installation.warehouse.value("select max(on) from reception")
+        if last is not None and last > today + timedelta(days=1):
+            wrong.append(f"hits were received on {last}")
+    if wrong:
+        cure = (
+            "Set the clock of the machine (and of each collector) right, if it is not. Hits that were loaded while it "
+            "was ahead keep their day; those that were not are put aside once browsers tell that it is right again. "
+            f"Where no browser does, move their segments out of {installation.settings.folder / 'spool'} and start "
+            "Tandem again."
+        )
+        yield Finding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
+    else:
+        yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")
+
+
+def _loading(installation: Installation) -> Iterator[Finding]:
+    if installation.ctx is not None:
+        for trouble in health.troubles(installation.ctx):
+            yield Finding("loading", PROBLEM, trouble.what, trouble.hint)
+
+
+def _spool(installation: Installation) -> Iterator[Finding]:
+    root = installation.settings.folder / "spool"
+    segments = [path for folder in spool_folders(root) for path in sealed(folder)] if root.exists() else []
+    if not segments:
+        yield Finding("spool", OK, "Everything received is loaded.")
+        return
+    size = sum(path.stat().st_size for path in segments if path.exists()) / (1 << 20)
+    age = time.time() - min(path.stat().st_mtime for path in segments if path.exists())
+    text = f"{len(segments)} segments ({size:.1f} MB) wait to be loaded; the oldest for {_span(age)}."
+    if age < OLD_SPOOL_S:
+        yield Finding("spool", OK, text)
+    elif installation.runs:
+        yield Finding("spool", PROBLEM, text, "See the job `load` below and the log; nothing of it is lost.")
+    else:
+        yield Finding("spool", WARNING, text, "Start `tandem serve`; nothing of it is lost.")
+
+
+def _span(seconds: float) -> str:
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 120
+        else f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.0f} h"
+    )
+
+
+def _jobs(installation: Installation) -> Iterator[Finding]:
+    jobs = installation.ctx.jobs if installation.ctx else None
+    for state in jobs.states.values() if jobs else ():
+        if state.failures:
+            text = f"`{state.name}` has failed {state.failures} times: {state.problem}"
+            yield Finding("jobs", PROBLEM, text, "Mend the cause; the job is tried again by itself.")
+        else:
+            yield Finding("jobs", OK, f"`{state.name}` runs; it took {state.took_ms:.0f} ms last.")
+
+
+def _salts(installation: Installation) -> Iterator[Finding]:
+    if lacks_records(installation):
+        return
+    assert installation.database is not None
+    today = clock.now().date()
+    oldest = min(collect.salt_days(installation.database), default=today)
+    if oldest < today - timedelta(days=1):
+        text = f"A salt of {oldest} is still there, so ids of that day could be traced back."
+        cure = "Start `tandem serve`: it deletes old salts." if not installation.runs else "See the job `salts` above."
+        yield Finding("salts", PROBLEM, text, cure)
+    else:
+        yield Finding("salts", OK, "No salt is older than a day.")
+
+
+CHECKS: tuple[Check, ...] = (_loading, _spool, _aside, _jobs, _salts, _clock)

@@ -1,0 +1,50 @@
+"""The shared board."""
+
+from typing import Any
+
+from litestar import Request, Response
+from litestar.response import Redirect
+
+from tandem.board import queries
+from tandem.board.model import HEADLINES, QUESTIONS, outcome
+from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, view_of
+from tandem.core.auth import Caller
+from tandem.core.context import Context
+from tandem.core.first_steps import first_steps
+from tandem.core.layout import render_page
+from tandem.core.pages import get_page
+from tandem.metrics.comparison import goals_missing
+
+
+@get_page("/board", "Board", icon="layout-dashboard", group="", may="metrics.read", is_at_hand=True)
+def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view = view_of(request, ctx, caller)
+    if moved := view.asked_for(request.query_params):
+        return Redirect(moved)
+    address = view.address
+    done = queries.changes_of(ctx, address)
+    groups = queries.board_tiles(ctx, address, done)
+    tiles = {tile.figure.id: tile for _, group in groups for tile in group}
+    headline = [tiles[f] for f in HEADLINES[address.lens] if f in tiles]
+    told = outcome(headline, any(tile.value for tile in tiles.values()))
+    return render_page(
+        request,
+        ctx,
+        caller,
+        "board/board.html",
+        **view.top(FILTER_BY, ctx.offers.goal_names(address.site)),
+        groups=groups,
+        question=QUESTIONS[address.lens],
+        headline=headline,
+        outcome=told,
+        robots=queries.robots(ctx, address) if told == "none" else 0,
+        changes=done,
+        findings=queries.findings(ctx, caller, address.site),
+        is_partial=address.is_partial,
+        REST_ON_MAIN=REST_ON_MAIN,
+        goals_missing=goals_missing(ctx, address.site),
+        first_steps=first_steps(ctx, caller, address.site),
+    )
+
+
+ROUTES = [board]

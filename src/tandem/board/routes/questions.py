@@ -1,0 +1,41 @@
+"""Questions as programs and exports ask them: any figures, split by any dimensions."""
+
+from typing import Any
+
+from litestar import Request
+
+from tandem.base.errors import UserError
+from tandem.core.auth import Caller
+from tandem.core.context import Context
+from tandem.metrics.address import Address
+from tandem.metrics.asked import address_asked
+from tandem.metrics.comparison import anew, recounting
+
+MOST_ROWS = 100_000
+
+
+def asked(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, figures: str, by: str
+) -> tuple[Address, Any, tuple[str, ...]]:
+    names, splits = listed(figures), listed(by)
+    if not names:
+        raise UserError("The question names no figure.", "Name some, like figures=collect.visits.")
+    if len(names) > 30 or len(splits) > 4:
+        raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
+    address = address_asked(request, ctx, caller)
+    question, runner = address.question(names, splits), ctx.runner
+    return address, runner.ask_aside(question) if splits else runner.ask(question), splits
+
+
+def listed(text: str) -> tuple[str, ...]:
+    return tuple(part for part in text.split(",") if part)
+
+
+def plain(value: Any) -> Any:
+    return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def counted_anew(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
+    """Of these figures those that are being counted anew, each with the words for it."""
+    shares = {name: recounting(ctx, address.site, (name,), splits, address.where) for name in names}
+    return {name: anew(name, share) for name, share in shares.items() if share is not None}

@@ -1,0 +1,44 @@
+"""What the top bar asks while somebody types: values of a filter, and where to jump."""
+
+from typing import Any
+
+from litestar import Request, Response
+
+from tandem.base.errors import UserError
+from tandem.board import queries
+from tandem.board.model import TABLES
+from tandem.board.routes.view import readable, view_of
+from tandem.core.auth import Caller
+from tandem.core.context import Context
+from tandem.core.layout import render_page
+from tandem.core.pages import get_part
+from tandem.metrics.catalogue import DIMENSIONS
+
+
+@get_part("/values", may="metrics.read")
+def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: str, value: str = "") -> Response[str]:
+    """The values a new filter can have, for the list below its field: each page that shows figures asks for its own."""
+    if by not in DIMENSIONS or DIMENSIONS[by].is_time:
+        raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
+    view = view_of(request, ctx, caller)
+    found = queries.suggested(ctx, view.address, by, value.strip())
+    return render_page(request, ctx, caller, "board/_values.html", site=view.address.site, by=by, found=found)
+
+
+@get_part("/jump", may="metrics.read")
+def jump(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[str]:
+    """Every page and figure, for the search field."""
+    view = view_of(request, ctx, caller)
+    return render_page(
+        request,
+        ctx,
+        caller,
+        "board/_jump.html",
+        site=view.address.site,
+        view=view,
+        figures=readable(caller),
+        tables=list(TABLES.values()),
+    )
+
+
+ROUTES = [values, jump]

@@ -1,0 +1,176 @@
+"""Traffic: a chart of one figure over time, and tables of it by whatever splits it."""
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Request, Response
+from litestar.response import Redirect
+
+from tandem.base import formats, translations, words
+from tandem.base.errors import UserError
+from tandem.board import queries
+from tandem.board.model import HUES, TABLE_GROUPS, TABLES, TableKind
+from tandem.board.routes.questions import MOST_ROWS
+from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, formats_of, view_of
+from tandem.core.auth import Caller
+from tandem.core.context import Context
+from tandem.core.layout import render_page
+from tandem.core.pages import get_page, get_part
+from tandem.metrics.address import View, written
+from tandem.metrics.asked import fitting, of_figure
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.comparison import goals_missing, unsettled
+
+CHART_FIGURES = (
+    "collect.visitors",
+    "collect.visits",
+    "collect.pageviews",
+    "collect.conversions",
+    "collect.revenue",
+    "collect.orders",
+    "collect.engagement_rate",
+    "collect.conversion_rate",
+    "collect.lcp_p75",
+    "collect.error_pages",
+)
+OF_PEOPLE = ("collect.visits", "collect.visitors", "collect.pageviews")
+"""Figures that are none where only robots came."""
+
+
+@get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="metrics.read", is_at_hand=True)
+def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    view = view_of(request, ctx, caller, ("figure", *TABLE_GROUPS))
+    if moved := view.asked_for(request.query_params):
+        return Redirect(moved)
+    figure, reading = _chart_figure(request), queries.Reading(name=formats_of(caller).member)
+    shown = [_kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS]
+    charted = fitting(view.address, of_figure(figure))
+    drawn = queries.chart(ctx, charted, figure)
+    chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
+    return render_page(
+        request,
+        ctx,
+        caller,
+        "board/traffic.html",
+        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
+        figure=FIGURES[figure],
+        chart=drawn,
+        largest=queries.largest_channel(ctx, charted, figure),
+        robots=queries.robots(ctx, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
+        unsettled=unsettled(view.address, (figure,)),
+        uncharted=charted.unfit[len(view.address.unfit) :],
+        REST_ON_MAIN=REST_ON_MAIN,
+        goals_missing=goals_missing(ctx, view.address.site),
+        figures=[FIGURES[f] for f in view.address.readable(chosen)],
+        tables=[_table_facts(ctx, view, kind, reading) for kind in shown],
+        groups=TABLE_GROUPS,
+        may_export=caller.may("metrics.export"),
+        chart_json=_drawn(drawn, view, formats_of(caller), translations.translations(caller.language).gettext),
+    )
+
+
+def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callable[[str], str]) -> str:
+    """What web/static/chart.js draws, with all texts written in the reader's language."""
+    figure, site = FIGURES[chart.figure], view.address.site
+    before = chart.before[: len(chart.points)] if chart.is_partial else chart.before
+    length = max(len(chart.points), len(before))
+    ticks = [b for b, _ in chart.points] + [b for b, _ in before[len(chart.points) :]]
+    drawn = {
+        "figure": text(figure.label),
+        "unit": figure.unit,
+        "currency": site.currency,
+        "isPartial": chart.is_partial,
+        "ticks": [form.tick(b, chart.step) for b in ticks[:length]],
+        "names": [form.bucket(b, chart.step) for b, _ in chart.points],
+        "values": [v for _, v in chart.points],
+        "texts": [form.figure(v, figure.unit, site.currency) for _, v in chart.points],
+        "before": [v for _, v in before],
+        "beforeNames": [form.bucket(b, chart.step) for b, _ in before],
+        "beforeTexts": [form.figure(v, figure.unit, site.currency) for _, v in before],
+        "marks": [
+            {
+                "at": at,
+                "title": c.title,
+                "kind": text(words.WORDS["KINDS"][c.kind]),
+                "author": c.author,
+                "time": form.moment(c.at, site.zone),
+                "url": f"{view.to('/changes')}#change-{c.id}",
+            }
+            for at, c in chart.changes
+        ],
+    }
+    return msgspec.json.encode(drawn).decode()
+
+
+def _table_facts(ctx: Context, view: View, kind: TableKind, reading: queries.Reading) -> dict[str, Any]:
+    """What board/_table.html needs for one table."""
+    kinds = [t for t in TABLES.values() if t.group == kind.group]
+    kind = msgspec.structs.replace(kind, figures=view.address.readable(kind.figures))
+    table = queries.table(ctx, view.address, kind, reading)
+    figures = {"figures": ",".join(kind.figures), "by": kind.by}
+    extra = [written(f) for f in kind.extra]
+    export = view.applied.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
+    export += "".join(f"&{urlencode({'f': f})}" for f in extra)
+    page = msgspec.structs.replace(view, path="/traffic", keep=view.keep | {kind.group: kind.id})
+    return {
+        "group": kind.group,
+        "kind": kind,
+        "kinds": kinds,
+        "table": table,
+        "export": export,
+        "view": page,
+        "hues": HUES,
+        "main_goals": {str(g) for g in ctx.runner.main_goals(view.address.site.id)} if kind.by == "goal" else (),
+    }
+
+
+def _chart_figure(request: Request[Any, Any, Any]) -> str:
+    figure = request.query_params.get("figure", "collect.visits")
+    if figure not in FIGURES:
+        raise UserError("There is no figure “%(name)s”.", "Choose one from the list.", status=404, name=figure[:60])
+    return str(figure)
+
+
+def _kind(name: str, group: str) -> TableKind:
+    table_kind = TABLES.get(name)
+    return (
+        table_kind if table_kind and table_kind.group == group else next(t for t in TABLES.values() if t.group == group)
+    )
+
+
+@get_part("/traffic/table/{name:str}", may="metrics.read")
+def traffic_table(
+    request: Request[Any, Any, Any],
+    ctx: Context,
+    caller: Caller,
+    name: str,
+    most: int = 10,
+    sort: str = "",
+    way: str = "",
+    search: str = "",
+) -> Response[str]:
+    """One table as a fragment: another tab, another order, a search, or all of its rows."""
+    if name not in TABLES:
+        raise UserError("There is no such table.", "Load the page again.", status=404)
+    view = view_of(request, ctx, caller, ("figure", *TABLE_GROUPS))
+    reading = queries.Reading(
+        name=formats_of(caller).member,
+        most=min(max(most, 1), MOST_ROWS),
+        sort=sort,
+        is_rising=way == "up",
+        search=search.strip()[:200],
+    )
+    return render_page(
+        request,
+        ctx,
+        caller,
+        "board/_table.html",
+        site=view.address.site,
+        may_export=caller.may("metrics.export"),
+        **_table_facts(ctx, view, TABLES[name], reading),
+    )
+
+
+ROUTES = [traffic, traffic_table]

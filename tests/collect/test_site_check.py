@@ -46,6 +46,7 @@ def said(text: str, *policies: str, url: str = "https://shop.example/", status: 
         (PAGE.format(TAG, TAG), ["2 times"]),
         (PAGE.format(TAG.replace("https:", "http:"), ""), ["by http"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://localhost:8080"), ""), ["cannot reach"]),
+        (PAGE.format(TAG.replace("https://tandem.example", "http://tandem:8080"), ""), ["cannot reach"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://10.0.0.5"), ""), ["cannot reach"]),
     ],
 )

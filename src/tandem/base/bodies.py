@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
-from tandem.base.crowd import is_local
+from tandem.base.crowd import stands_for_many
 from tandem.base.sender import household
 
 IN_ALL, OF_ONE = 48 << 20, 8 << 20
@@ -39,7 +39,7 @@ class Bodies:
             return
         self._open[body] = None
         count = self._counts[body.sender] = self._counts.get(body.sender, 0) + 1
-        if count > OPEN_OF_ONE and not is_local(body.sender):
+        if count > OPEN_OF_ONE and not stands_for_many(body.sender):
             self._cut_oldest(body.sender)
         elif len(self._open) > OPEN_IN_ALL:
             self._cut_oldest(max(self._counts, key=self._counts.__getitem__))
@@ -61,7 +61,7 @@ class Bodies:
         """Count so many bytes more of this body; others are cut, or this one, until the rest fits."""
         self._bodies.setdefault(body.sender, set()).add(body)
         self._count(body, size)
-        if self._sizes[body.sender] > self._of_one and not is_local(body.sender):
+        if self._sizes[body.sender] > self._of_one and not stands_for_many(body.sender):
             self._make_room(body.sender, self._of_one)
         while self.size > self._in_all and self._make_room(self._sizes.most_common(1)[0][0], 0):
             pass

@@ -1,8 +1,8 @@
 """What is shared on a server, and how much of it one sender gets: connections that stay open, and bytes of hits."""
 
-import ipaddress
 import time
 
+from tandem.base.reach import PRIVATE, is_within
 from tandem.base.sender import address_of, household
 
 MOST = 256
@@ -10,14 +10,6 @@ MOST = 256
 WINDOW_S = 10.0
 MOST_SENDERS = 20_000
 HOUR_S = 3600.0
-LOCAL = [
-    ipaddress.ip_network(text)
-    for text in (
-        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "100.64.0.0/10",
-        "::1/128", "fc00::/7", "fe80::/10",
-    )
-]  # fmt: skip
-"""Where a proxy stands that nobody has named in TANDEM_PROXIES: many senders look like one behind it."""
 
 
 class Crowd:
@@ -72,13 +64,13 @@ class Allowance:
             self._used, self._ends_at = {}, moment + HOUR_S
         sender = household(address)
         used = self._used.get(sender, 0) + size
-        if self._most and used > self._most and not is_local(address):
+        if self._most and used > self._most and not stands_for_many(address):
             return False
         self._used[sender] = used
         return True
 
 
-def is_local(address: str) -> bool:
+def stands_for_many(address: str) -> bool:
     """Whether many senders may stand behind this address."""
     found = address_of(address)
-    return found is None or any(found in network for network in LOCAL)
+    return found is None or is_within(found, PRIVATE)

@@ -11,31 +11,29 @@ from functools import lru_cache
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-NOT_PUBLIC: tuple[Network, ...] = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            # IPv4: iana-ipv4-special-registry, as of 2025
-            "0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-            "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24",
-            "203.0.113.0/24", "240.0.0.0/4",
-            # IPv6: iana-ipv6-special-registry, as of 2025
-            "::/128", "::1/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32",
-            "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10",
-            # RFC 3879: site-local addresses, no longer in the registry and still in use
-            "fec0::/10",
-        ),
-    )
+
+def _networks(*texts: str) -> tuple[Network, ...]:
+    return tuple(map(ipaddress.ip_network, texts))
+
+
+PRIVATE = _networks(
+    "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16",
+    "::1/128", "fc00::/7", "fe80::/10",
 )  # fmt: skip
-PUBLIC: tuple[Network, ...] = tuple(
-    map(
-        ipaddress.ip_network,
-        (
-            "192.0.0.9/32", "192.0.0.10/32",  # anycast of PCP and TURN
-            "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:3::/32", "2001:4:112::/48", "2001:20::/28",
-            "2001:30::/28",
-        ),
-    )
+"""Of this machine and of somebody's own network: neighbours have such addresses, and proxies."""
+NOT_PUBLIC = PRIVATE + _networks(
+    # IPv4: iana-ipv4-special-registry, as of 2025
+    "0.0.0.0/8", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24",
+    "203.0.113.0/24", "240.0.0.0/4",
+    # IPv6: iana-ipv6-special-registry, as of 2025
+    "::/128", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32", "3fff::/20", "5f00::/16",
+    # RFC 3879: site-local addresses, no longer in the registry and still in use
+    "fec0::/10",
+)  # fmt: skip
+PUBLIC = _networks(
+    "192.0.0.9/32", "192.0.0.10/32",  # anycast of PCP and TURN
+    "2001:1::1/128", "2001:1::2/128", "2001:1::3/128", "2001:3::/32", "2001:4:112::/48", "2001:20::/28",
+    "2001:30::/28",
 )  # fmt: skip
 """Parts of the ranges above that the registries call globally reachable."""
 

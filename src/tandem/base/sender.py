@@ -11,12 +11,12 @@ from functools import lru_cache
 from typing import Any
 
 from tandem.base.errors import UserError
+from tandem.base.reach import Address, is_within
 from tandem.base.remembered import remembered
 
 MOST_HOPS = 32
 LONGEST_KEPT = 100
 """Longer chains of hops are walked anew each time: a stranger writes them, and they would fill the memory."""
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class Proxies:
@@ -64,7 +64,7 @@ class Proxies:
         return address is not None and self._trusts(address)
 
     def _is_ours(self, address: Address) -> bool:
-        return any(address in network for network in self._networks)
+        return is_within(address, self._networks)
 
 
 @remembered(4096, longest=100)

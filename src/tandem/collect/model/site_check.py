@@ -1,12 +1,13 @@
 """What keeps a page from being counted, read from its HTML and its policies, as a browser would take them."""
 
-import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
 from urllib.parse import SplitResult, urljoin, urlsplit
 
 import msgspec
+
+from tandem.base.reach import is_local
 
 
 class Problem(msgspec.Struct, frozen=True):
@@ -136,7 +137,7 @@ def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) ->
             "The tag waits for a consent manager (type=\"%(kind)s\"), so visits before consent are not counted.",
             "Let it run as necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
         )  # fmt: skip
-    if _is_local(src.hostname or "") and not _is_local(here.hostname or ""):
+    if src.hostname and is_local(src.hostname) and not is_local(here.hostname or ""):
         yield Problem(
             "The tag loads the counter from %(host)s, an address that visitors cannot reach.",
             "Set TANDEM_URL to the public address of Tandem, start it again, and copy the tag once more.",
@@ -158,13 +159,6 @@ def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) ->
         yield Problem(
             "The tag is in the body: visits that end early may be missed.", "Move it into the head.", is_harmless=True
         )
-
-
-def _is_local(host: str) -> bool:
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        return host == "localhost" or host.endswith((".localhost", ".local", ".internal"))
 
 
 # ── Content-Security-Policy, level 3, as far as sources of scripts and requests go ──

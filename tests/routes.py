@@ -6,6 +6,7 @@ from typing import NamedTuple
 from tandem.app import SLICES, healthz
 from tandem.core import progress
 from tandem.core.auth import acts_of
+from tandem.core.pages import ANYONE
 
 HANDLERS = (healthz, *progress.ROUTES, *(route for slice_ in SLICES for route in slice_.routes))
 PAGES = [page for slice_ in SLICES for page in slice_.pages]
@@ -17,6 +18,10 @@ ROUTES = {
     if not path.startswith(("/api/", "/hooks/", "/healthz"))
 }
 """Each route that answers people, and what its addresses look like."""
+UNLINKED = {
+    path for handler in HANDLERS if handler.deprecated or acts_of(handler.opt) == (ANYONE,) for path in handler.paths
+}
+"""Former addresses, and what is for who is not signed in: no page leads there."""
 NAMED = {"figure": "collect.visits", "key": "fern"}
 """Values of an address's parameters; others are a number, or 16 digits, that nobody has."""
 

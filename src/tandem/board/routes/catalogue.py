@@ -32,7 +32,7 @@ def metrics(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site:
     )
 
 
-@get("/figures", may="metrics.read", include_in_schema=False, sync_to_thread=False)
+@get("/figures", may="metrics.read", deprecated=True, include_in_schema=False, sync_to_thread=False)
 def figures(request: Request[Any, Any, Any]) -> Redirect:
     """The former address of the page, until 0.4."""
     query = request.url.query

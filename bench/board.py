@@ -89,14 +89,14 @@ def main() -> None:
         address = address_of({"period": period}, [], site, "marketing", clock.now() - timedelta(days=1))
         for name, question in asked(ctx, address):
             for _ in range(ROUNDS):
-                ctx._runner = CachedRunner(ctx.warehouse, main_goals=ctx.runner.main_goals)
+                ctx.runner = CachedRunner(ctx.warehouse, main_goals=ctx.runner.main_goals)
                 cold.append(_ms(question))
                 names.append(f"{name} {period}")
             warm.append(_ms(question))
     for name, ms in sorted(zip(names, cold, strict=True), key=lambda pair: -pair[1])[:8]:
         print(f"  slowest cold: {ms:7.0f} ms  {name}")
     whole = address_of({"period": "30d"}, [], site, "marketing", clock.now())
-    ctx._runner = CachedRunner(ctx.warehouse, main_goals=ctx.runner.main_goals)
+    ctx.runner = CachedRunner(ctx.warehouse, main_goals=ctx.runner.main_goals)
     board_ms = _ms(lambda: queries.board_tiles(ctx, whole, []))
     close_context(ctx)
     print(

@@ -260,7 +260,7 @@ def test_what_the_live_list_reads_does_not_grow_with_the_history(shop: Shop) -> 
 
 
 def test_calls_stand_over_time_with_days_without_any(shop: Shop) -> None:
-    shop.ctx._runner = CachedRunner(shop.ctx.warehouse)
+    shop.ctx.runner = CachedRunner(shop.ctx.warehouse)
     told = {9: (Outcome.ANSWERED, Outcome.MISSED), 10: (Outcome.BUSY, Outcome.ANSWERED, Outcome.ANSWERED)}
     for day, outcomes in told.items():
         for n, outcome in enumerate(outcomes):

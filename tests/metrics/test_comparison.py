@@ -266,7 +266,7 @@ def test_judging_changes_asks_the_past_once(ctx: Context, site: Site, sell: Sell
         asked.extend(questions_asked)
         return whole(questions_asked)
 
-    ctx._runner = _Told(runner, ask_all)
+    ctx.runner = _Told(runner, ask_all)
     tiles(ctx, view(site, "30d"))
     assert sorted(q.by for q in asked) == [(), ("day",), ("day",)], "before, now with its course, the weeks before"
     del asked[:]

@@ -68,9 +68,13 @@ class Context:
 
     @property
     def runner(self) -> QueryRunner:
-        """Where questions about metrics are asked."""
+        """Where questions about metrics are asked; another one may be put in its place."""
         assert self._runner is not None, "this context was made without a query runner"
         return self._runner
+
+    @runner.setter
+    def runner(self, runner: QueryRunner) -> None:
+        self._runner = runner
 
     def look_again(self) -> None:
         """Let questions be asked anew at once: whoever has just changed data wants to see it."""

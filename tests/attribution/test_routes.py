@@ -16,7 +16,7 @@ from tandem.attribution.routes import ROUTES
 from tandem.base import clock
 from tandem.collect import store as collect
 from tandem.core.context import Context
-from tandem.metrics.comparison import Reason
+from tandem.metrics.verdict import Reason
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_questions import DAY, VISITS
 from tests.inside import opened_by_admin

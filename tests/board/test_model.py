@@ -22,7 +22,7 @@ from tandem.core.auth import LENSES
 from tandem.core.query import Filter
 from tandem.metrics.address import View, address_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.comparison import Compared
+from tandem.metrics.verdict import Compared
 
 SITE = Site(
     id=1,

@@ -14,8 +14,10 @@ from tandem.collect.loader import Loader
 from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.comparison import Reason, compared, history_of, reason_of
+from tandem.metrics.comparison import compared, reason_of
 from tandem.metrics.coverage import Lack, Told, days_between, days_told, lack_of, silent_days
+from tandem.metrics.history import history_of
+from tandem.metrics.verdict import Reason
 from tests.collect.conftest import told
 
 NOW = datetime(2026, 11, 25, 14, 20, tzinfo=UTC)  # a Wednesday

@@ -29,18 +29,10 @@ from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import (
-    NOTES,
-    Reason,
-    Rows,
-    anew,
-    measured_since,
-    reason_of,
-    recounting,
-    unripe,
-    unsettled,
-)
+from tandem.metrics.comparison import Rows, measured_since, reason_of, unripe, unsettled
 from tandem.metrics.period import Period, period_of
+from tandem.metrics.recounting import NOTES, anew, recounting
+from tandem.metrics.verdict import Reason
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000

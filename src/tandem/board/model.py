@@ -7,8 +7,8 @@ import msgspec
 
 from tandem.core.query import Filter, Value
 from tandem.metrics.catalogue import FIGURES
-from tandem.metrics.comparison import Compared, Reason
 from tandem.metrics.metric import Figure
+from tandem.metrics.verdict import Compared, Reason
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,19 +22,11 @@ from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import (
-    Compared,
-    Reason,
-    Rows,
-    compared,
-    measured_since,
-    reason_known,
-    recounting,
-    share_of,
-    unmeasured_days,
-)
+from tandem.metrics.comparison import Rows, compared, measured_since, reason_known, unmeasured_days
 from tandem.metrics.coverage import Days
 from tandem.metrics.metric import Metric, Unit
+from tandem.metrics.recounting import recounting, share_of
+from tandem.metrics.verdict import Compared, Reason
 
 LIVE_MINUTES, LAST_MINUTES = 30, 5
 MOST_SUGGESTED = 50

@@ -7,8 +7,9 @@ from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Compared, compared
+from tandem.metrics.comparison import compared
 from tandem.metrics.metric import Figure, Ratio
+from tandem.metrics.verdict import Compared
 
 Totals = dict[str, Value]
 

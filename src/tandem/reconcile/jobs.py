@@ -16,7 +16,7 @@ from tandem.core.context import Context
 from tandem.imports.problem import Problem, problem_of
 from tandem.imports.stretch import next_stretch
 from tandem.imports.uploads import digest_of
-from tandem.metrics.comparison import recounting
+from tandem.metrics.recounting import recounting
 from tandem.rates.store import rates_of
 from tandem.reconcile import queries, store
 from tandem.reconcile.model.finding import excesses

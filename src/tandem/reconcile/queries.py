@@ -15,7 +15,7 @@ from tandem.core.context import Context
 from tandem.core.query import Filter, Question
 from tandem.metrics.catalogue import FIGURES as CATALOGUE
 from tandem.metrics.catalogue import needed
-from tandem.metrics.comparison import reported
+from tandem.metrics.history import reported
 from tandem.metrics.period import Period
 from tandem.rates.store import rates_of
 from tandem.reconcile import store

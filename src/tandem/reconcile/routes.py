@@ -31,8 +31,8 @@ from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
-from tandem.metrics.comparison import NOTES, anew, recounting
 from tandem.metrics.period import Period
+from tandem.metrics.recounting import NOTES, anew, recounting
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Difference

@@ -10,8 +10,10 @@ from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES
-from tandem.metrics.comparison import Compared, compared, recounting
+from tandem.metrics.comparison import compared
 from tandem.metrics.period import Period
+from tandem.metrics.recounting import recounting
+from tandem.metrics.verdict import Compared
 
 
 class MetricRow(msgspec.Struct, frozen=True):

@@ -13,7 +13,7 @@ from tandem.core.audit import note_act
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.pages import get_part
-from tandem.metrics.comparison import NOTES
+from tandem.metrics.recounting import NOTES
 
 
 @get_part("/export", may="metrics.export")

@@ -9,7 +9,7 @@ from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.metrics.address import Address
 from tandem.metrics.asked import address_asked
-from tandem.metrics.comparison import anew, recounting
+from tandem.metrics.recounting import anew, recounting
 
 MOST_ROWS = 100_000
 

@@ -1,0 +1,157 @@
+"""What is known of a site's own past."""
+
+import hashlib
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from cachetools import TTLCache
+
+from tandem.accounts.model import Site
+from tandem.base.warehouse import questions_in
+from tandem.core.context import Context
+from tandem.core.query import Value
+from tandem.metrics.address import Address
+from tandem.metrics.ask import buckets
+from tandem.metrics.catalogue import OF_VISITS
+from tandem.metrics.chance import ENOUGH_DAYS, scatter_of, with_cases
+from tandem.metrics.coverage import AROUND_DAYS, Account, Days, Told, days_between, days_told, silent_days
+from tandem.metrics.metric import Metric
+from tandem.metrics.parts import parts_of
+from tandem.metrics.period import Period
+from tandem.metrics.spans import COMPLETE, day_after, days_of, last_over, week_before
+
+HISTORY = timedelta(days=400)
+FRESH_S = 600.0
+SCATTER_DAYS = 56
+"""Eight whole weeks before the week in which a period begins tell how much its days scatter."""
+SCATTER_FRESH_S = 6 * 3600.0
+"""Past days hardly change."""
+SQL = questions_in(Path(__file__).parent / "sql")
+
+
+def reported(ctx: Context, site: Site) -> dict[Account, Told]:
+    """The days that reports tell of, by ad account: looked up once until the data change."""
+
+    def looked_up() -> dict[Account, Told]:
+        return days_told(ctx.runner.look_up(SQL["reported_days"], {"site": site.id}))
+
+    return ctx.runner.kept(("reported", site.id), looked_up)
+
+
+class History:
+    """What is known of a site's own past: when each view begins, and how long outcomes take. Looked up now and then."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx, self._known = ctx, dict[tuple[int, str], tuple[float, list[float]]]()
+        self._scatters: TTLCache[tuple[int, bytes, str], float] = TTLCache(10_000, SCATTER_FRESH_S)
+        self._silent: TTLCache[tuple[int, str, date, date], Days] = TTLCache(1_000, FRESH_S)
+        self._lock = threading.Lock()  # of the caches, which many requests use at once
+
+    def first(self, site: int, view: str) -> datetime | None:
+        """The first moment at which this view holds anything."""
+        view = "visits" if view in OF_VISITS else view
+        found = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
+        return datetime.fromtimestamp(found[0], UTC) if found else None
+
+    def delays(self, site: int, figure: Metric, now: datetime) -> list[float]:
+        """Days from creation to outcome in complete cohorts, rising."""
+        bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
+        return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
+
+    def reported(self, address: Address) -> dict[Account, Told]:
+        """The days that reports tell of, of the ad accounts that the filters leave."""
+        told = reported(self._ctx, address.site)
+        for f in address.where:
+            if f.op == "is" and f.by in ("ad_system", "ad_account"):
+                place = ("ad_system", "ad_account").index(f.by)
+                told = {account: one for account, one in told.items() if account[place] in f.values}
+        return told
+
+    def silent(self, site: Site, span: Period, before: Period | None, now: datetime) -> Days:
+        """Of the days up to yesterday, those of both spans on which the counter did not run: asked once for both."""
+        first, last = min(span.first, before.first if before else span.first), last_over(span, now)
+        began = self.first(site.id, "visits")
+        since = max(first - timedelta(days=AROUND_DAYS), day_after(began, site.zone)) if began else last
+        if not began or since >= last:
+            return frozenset()
+        key = (site.id, site.zone, since, last)
+        with self._lock:
+            known = self._silent.get(key)
+        if known is None:
+            around = Period(name="", first=since, last=last, zone=site.zone)
+            bound = {"site": site.id, "zone": site.zone, "since": around.since, "until": around.until}
+            visits = dict(self._ctx.runner.look_up(SQL["visits_by_day"], bound))
+            known = silent_days(visits, sorted(days_between(since, last)))
+            with self._lock:
+                self._silent[key] = known
+        return known and known & (days_of(span) | (days_of(before) if before else frozenset()))
+
+    def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
+        """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
+        last = week_before(address.period.first)
+        keys = self._scatter_keys(address, names, last)
+        with self._lock:
+            found: dict[str, float | None] = {n: self._scatters[keys[n]] for n in names if keys[n] in self._scatters}
+        missing = [n for n in names if n not in found]
+        days = self._days(address, missing, last) if missing else {}
+        fresh = {n: scatter_of(n, days[n]) for n in missing}
+        with self._lock:
+            # too few days are looked for again: an import of history may bring them
+            self._scatters.update({keys[n]: scatter for n, scatter in fresh.items() if scatter is not None})
+        return found | fresh
+
+    def _scatter_keys(self, address: Address, names: Sequence[str], last: date) -> dict[str, tuple[int, bytes, str]]:
+        """What the scatter of each figure is remembered under, whichever figures it is asked with."""
+        of_goals = {n for n in names if any(p.rests_on_goals for p in parts_of(n))}
+        goals = self._ctx.runner.main_goals(address.site.id) if of_goals else ()
+        about = (address.site.zone, address.where, address.with_bots, last)
+        plain, with_goals = _digest((*about, ())), _digest((*about, goals))
+        return {n: (address.site.id, with_goals if n in of_goals else plain, n) for n in names}
+
+    def _days(self, address: Address, names: Sequence[str], last: date) -> dict[str, list[Mapping[str, Value]]]:
+        """Whole measured days up to this one, oldest first, for each of these figures."""
+        weeks = msgspec.structs.replace(
+            address.period, first=last - timedelta(days=SCATTER_DAYS - 1), last=last, ends=None
+        )
+        firsts = {n: self._first_day(address, n, weeks) for n in names}
+        asked = tuple(n for n in names if firsts[n] <= last - timedelta(days=ENOUGH_DAYS - 1))
+        if not asked:
+            return {n: [] for n in names}
+        question = address.question(with_cases(asked), ("day",), weeks)
+        rows = {row.key[0]: row.figures for row in self._ctx.runner.ask(question).rows}
+        days = {day: rows.get(day, {}) for day in buckets(question)}
+        return {n: [d for day, d in days.items() if day >= firsts[n]] if n in asked else [] for n in names}
+
+    def _first_day(self, address: Address, name: str, weeks: Period) -> date:
+        """The first whole measured day of a figure within these weeks; none if it lies after them."""
+        found = weeks.first
+        for part in parts_of(name):
+            first = self.first(address.site.id, part.view)
+            day = first.astimezone(ZoneInfo(weeks.zone)).date() if first else weeks.last
+            found = max(found, day + timedelta(days=1) if not first or first > weeks.since else found)
+        return found
+
+    def _looked_up(self, site: int, what: str, sql: str, bound: dict[str, Any]) -> list[float]:
+        key, at = (site, what), time.monotonic()
+        known = self._known.get(key)
+        if known and known[1] and at - known[0] < FRESH_S:
+            return known[1]
+        found = [float(row[0]) for row in self._ctx.runner.look_up(sql, bound)]
+        self._known[key] = (at, found)
+        return found
+
+
+def _digest(what: object) -> bytes:
+    """A key of fixed size: filters are as long as their reader likes."""
+    return hashlib.blake2b(repr(what).encode(), digest_size=16).digest()
+
+
+def history_of(ctx: Context) -> History:
+    """What is known of the past of sites."""
+    return ctx.state(History, lambda: History(ctx))

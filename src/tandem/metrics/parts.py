@@ -1,0 +1,15 @@
+"""What a figure is made of."""
+
+from tandem.metrics.ask import counted
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.metric import Metric
+
+
+def parts_of(name: str) -> list[Metric]:
+    """The counted figures that a figure is made of."""
+    return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Metric)]
+
+
+def settles_after(name: str) -> int:
+    """For how many days what a figure is made of still changes; 0 where it is told at once."""
+    return max((p.settles_after for p in parts_of(name)), default=0)

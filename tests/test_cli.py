@@ -30,7 +30,7 @@ def test_the_version_is_printed(tmp_path: Path) -> None:
 
 @pytest.mark.process
 def test_help_waits_for_no_slice() -> None:
-    code = "import sys, tandem.cli; print(*({'litestar', 'sqlalchemy', 'chdb', 'tandem.app'} & {*sys.modules}))"
+    code = "import sys, tandem.cli; print(*({'litestar', 'sqlalchemy', 'structlog', 'tandem.app'} & {*sys.modules}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
 

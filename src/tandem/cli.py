@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import typer
 
 from tandem.ads import commands as ads
-from tandem.base import log
 from tandem.base.config import Config, load
 from tandem.base.errors import UserError
 from tandem.calls import commands as calls
@@ -31,6 +30,8 @@ for part in (maintenance, settings, changes, collected, ads, calls, rates):
 
 
 def _settings() -> Config:
+    from tandem.base import log
+
     chosen = load()
     log.set_up(chosen.log)
     return chosen

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import typer
 
-from tandem.base import log
 from tandem.base.config import Config, load
 
 SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be left out where there is only one.")]
@@ -23,6 +22,8 @@ def group(within: typer.Typer, name: str, text: str, former: str = "") -> typer.
 
 def quiet_settings() -> Config:
     """For commands whose output people or programs read: only what goes wrong is logged, and not to the output."""
+    from tandem.base import log
+
     chosen = load()
     log.set_up("warning" if chosen.log in ("debug", "info") else chosen.log, pretty=sys.stderr.isatty(), to=sys.stderr)
     return chosen

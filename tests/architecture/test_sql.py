@@ -29,7 +29,7 @@ def head(path: Path) -> dict[str, str]:
 
 VIEWS = {
     "facts": ("conversion_facts", "outside_facts"),
-    "measured": ("visits", "calls_heard", "deals", "ad_days", "ad_matches", "ad_visits"),
+    "measured": ("visits", "calls_received", "deals", "ad_days", "ad_matches", "ad_visits"),
 }
 """Parameters that name a view, and which views they may name."""
 

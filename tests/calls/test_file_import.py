@@ -79,7 +79,7 @@ def test_the_same_file_twice_and_in_parts_is_the_same_as_once(shop: Shop) -> Non
     assert len(once) == 30
     assert bring(shop, file(*reversed(rows))).fresh == 0
     assert calls(shop) == once
-    assert shop.ctx.warehouse.value("select count() from calls_heard where line = '+48225550100'") == 30
+    assert shop.ctx.warehouse.value("select count() from calls_received where line = '+48225550100'") == 30
 
 
 def test_a_file_in_many_blocks_tells_the_same_as_in_one(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +87,7 @@ def test_a_file_in_many_blocks_tells_the_same_as_in_one(shop: Shop, monkeypatch:
         shop.visit(browser, NOON + timedelta(minutes=5 * browser - 5), "Paid Search")
     rows = [row(n, src=f"60010020{n % 3}", did=LINE.removeprefix("+"), leg=leg) for n in range(40) for leg in range(2)]
     body = file(*rows)
-    sql = "select call, visitor, weight, channel from call_credits_heard order by call, visitor"
+    sql = "select call, visitor, weight, channel from call_credits_received order by call, visitor"
     monkeypatch.setattr(file_import, "PART", 500)
     assert bring(shop, body).fresh == 40
     in_blocks = calls(shop), shop.ctx.warehouse.ask(sql).rows

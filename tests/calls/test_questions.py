@@ -224,7 +224,7 @@ def test_the_live_list_is_the_newest_of_all_calls(shop: Shop, shards: Warehouse)
     shop.call(NOON - timedelta(minutes=2), "+48600100201", LINE)
     sql = (
         "select at, caller, outcome, channel, source, campaign, term, if(caller = 0, 0, person_of(site, caller)) "
-        "from calls_heard where at >= {since:DateTime64(3)} order by at desc, call limit 10"
+        "from calls_received where at >= {since:DateTime64(3)} order by at desc, call limit 10"
     )
     rows = shop.ctx.warehouse.ask(sql, {"since": NOON - timedelta(minutes=30)}).rows
     for warehouse in (shop.ctx.warehouse, shards):

@@ -64,7 +64,7 @@ class Shop:
         store.record(self.ctx, self.site, [CallFact(system="test", ref=ref, at=at, line=line, caller=caller, **more)])
 
     def credits(self, call: str = "") -> list[tuple[int, float, str]]:
-        sql = "select visitor, weight, channel from call_credits_heard order by weight desc, visitor"
+        sql = "select visitor, weight, channel from call_credits_received order by weight desc, visitor"
         return [(int(v), float(w), str(c)) for v, w, c in self.ctx.warehouse.ask(sql).rows]
 
 
@@ -218,7 +218,7 @@ def test_a_certain_call_tells_whose_phone_it_is_and_the_next_call_knows(shop: Sh
     for minute in range(10, 200, 10):  # others are shown the number, then the known caller calls back hours later
         shop.ask(100 + minute, NOON + timedelta(minutes=minute))
     shop.call("c2", NOON + timedelta(hours=5), line)
-    later = "select visitor, weight from call_credits_heard where at > '2026-11-10 13:00:00' order by weight desc"
+    later = "select visitor, weight from call_credits_received where at > '2026-11-10 13:00:00' order by weight desc"
     best = ctx.warehouse.ask(later).rows[0]
     assert best[0] == 1 and best[1] > 0.5
 
@@ -288,10 +288,10 @@ def test_weights_sum_to_one_a_call(shop: Shop) -> None:
         line = shop.ask(n, NOON + timedelta(minutes=3 * n))
         if n % 2 and line:
             shop.call(f"c{n}", NOON + timedelta(minutes=3 * n, seconds=rng.randrange(20_000)), line, f"+4860020{n:04d}")
-    rows = shop.ctx.warehouse.ask("select call, sum(weight) from call_credits_heard group by call").rows
+    rows = shop.ctx.warehouse.ask("select call, sum(weight) from call_credits_received group by call").rows
     assert len(rows) > 10
     assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)
-    heard = shop.ctx.warehouse.value("select count() from calls_heard")
+    heard = shop.ctx.warehouse.value("select count() from calls_received")
     assert heard == len(rows)
 
 
@@ -351,5 +351,5 @@ def test_a_clock_that_ran_ahead_freezes_no_call_and_no_credit(shop: Shop, monkey
     assert shop.credits()[0][0] == 2
     shop.ask(1, NOON + timedelta(minutes=12, seconds=50), "tap")
     shop.call("c1", NOON + timedelta(minutes=13), line, outcome=Outcome.ANSWERED, talk_s=90)
-    assert ctx.warehouse.ask("select outcome, talk_s from calls_heard").rows == [("answered", 90)]
+    assert ctx.warehouse.ask("select outcome, talk_s from calls_received").rows == [("answered", 90)]
     assert shop.credits()[0][0] == 1

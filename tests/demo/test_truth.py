@@ -142,7 +142,7 @@ def test_ads_cost_what_was_planted(seeded: Seeded) -> None:
 
 def test_every_call_is_heard_and_its_weights_sum_to_one(seeded: Seeded) -> None:
     rows = seeded.ctx.warehouse.ask(
-        "select ref, sum(weight) from call_rows as c inner join call_credits_heard as w on c.call = w.call group by ref"
+        "select ref, sum(weight) from call_rows as c inner join call_credits_received as w on c.call = w.call group by ref"
     ).rows
     assert {ref for ref, _ in rows} == {call.ref for call in money(seeded).calls}
     assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)
@@ -151,7 +151,7 @@ def test_every_call_is_heard_and_its_weights_sum_to_one(seeded: Seeded) -> None:
 def test_most_calls_are_given_to_the_visit_that_made_them(seeded: Seeded) -> None:
     rows = seeded.ctx.warehouse.ask(
         "select c.ref, h.visitor, h.certainty, h.channel from call_rows as c "
-        "inner join calls_heard as h on c.call = h.call"
+        "inner join calls_received as h on c.call = h.call"
     ).rows
     truth = {call.ref: call for call in money(seeded).calls}
     right = [visitor == truth[ref].visitor for ref, visitor, _, _ in rows]
@@ -163,7 +163,7 @@ def test_most_calls_are_given_to_the_visit_that_made_them(seeded: Seeded) -> Non
 
 
 def test_channels_get_about_the_calls_that_they_brought(seeded: Seeded) -> None:
-    rows = seeded.ctx.warehouse.ask("select channel, sum(weight) from call_credits_heard group by channel").rows
+    rows = seeded.ctx.warehouse.ask("select channel, sum(weight) from call_credits_received group by channel").rows
     given = {str(channel): float(weight) for channel, weight in rows}
     planted: dict[str, int] = {}
     for call in money(seeded).calls:

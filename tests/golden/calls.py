@@ -84,7 +84,7 @@ def rows() -> dict[str, list[Row]]:
         f["is_first"] = bool(f["caller"]) and f["at"] == begun[f["caller"]]
         if f["is_shown"]:
             f["source"] = f"only {f['n']}"
-    return {"calls_heard": [(f["at"], None, f) for f in facts]}
+    return {"calls_received": [(f["at"], None, f) for f in facts]}
 
 
 def _mean(values: list[float]) -> float | None:

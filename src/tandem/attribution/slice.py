@@ -9,6 +9,6 @@ SLICE = Slice(
     title="Money",
     routes=ROUTES,
     schema=store.schema,
-    retired=("attribution/001", "attribution/002", "attribution/004"),
+    retired=("attribution/001", "attribution/002", "attribution/004", "attribution/005"),
     publishes=("touches", "conversion_facts", "outside_facts"),
 )

@@ -54,5 +54,6 @@ SLICE = Slice(
     personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),
     forget=store.forget,
     timeline=timeline,
-    publishes=("calls_heard", "call_credits_heard"),
+    retired=("calls/002",),
+    publishes=("calls_received", "call_credits_received"),
 )

@@ -1,6 +1,6 @@
 -- answers: Which calls came last?
 -- grain: one row per incoming call
--- reads: calls_heard
+-- reads: calls_received
 with map(
     'channel', toString(channel), 'source', source, 'medium', medium, 'campaign', campaign, 'term', term,
     'content', content, 'entry', entry
@@ -8,7 +8,7 @@ with map(
 select
     call, at, line, caller, outcome, wait_s, talk_s, operator, recording, tag, is_first, certainty, channel, source, campaign,
     term, how, if(caller = 0, 0, person_of(site, caller)) as person
-from calls_heard
+from calls_received
 where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}
     and arrayAll(
         f -> (f.2 in ('is', 'contains')) = toUInt8(if(

@@ -1,6 +1,6 @@
 -- answers: Which calls reached nobody, and when was each caller next spoken to or called?
 -- grain: one row per missed incoming call; back_at is the epoch when that never happened
--- reads: call_rows, calls_heard
+-- reads: call_rows, calls_received
 with map(
     'channel', toString(m.channel), 'source', m.source, 'medium', m.medium, 'campaign', m.campaign, 'term', m.term,
     'content', m.content, 'entry', m.entry
@@ -9,7 +9,7 @@ select
     m.call as call, m.at as at, m.line as line, m.caller as caller, m.outcome as outcome, m.channel as channel,
     if(m.caller = 0, 0, person_of(m.site, m.caller)) as person,
     arrayMin(arrayFilter(moment -> moment > m.at, b.moments)) as back_at
-from calls_heard as m
+from calls_received as m
 left join (
     select caller, groupArray(at) as moments
     from call_rows final

@@ -14,7 +14,7 @@ DIMENSIONS: tuple[Dimension, ...] = ()
 
 def _count(name: str, label: str, value: str, good: str, marketers: str, engineers: str) -> Metric:
     return Metric(
-        id=f"calls.{name}", label=label, unit=Unit.COUNT, view="calls_heard", value=value, by=BY, adds_up=True,
+        id=f"calls.{name}", label=label, unit=Unit.COUNT, view="calls_received", value=value, by=BY, adds_up=True,
         good=good, marketers=marketers, engineers=f"{engineers} {_WHOSE}",  # type: ignore[arg-type]
     )  # fmt: skip
 
@@ -31,19 +31,19 @@ METRICS: tuple[Metric, ...] = (
            "Calls of people who had never called before.",
            "Calls at the earliest moment known of their caller's key; withheld numbers never count."),
     Metric(
-        id="calls.talk", label="Talk time", unit=Unit.SECONDS, view="calls_heard", value="sum(talk_s)", by=BY,
+        id="calls.talk", label="Talk time", unit=Unit.SECONDS, view="calls_received", value="sum(talk_s)", by=BY,
         adds_up=True, good="neither", counts="calls.answered",
         marketers="How long people talked on the phone altogether.",
         engineers=f"Sum of the seconds between answer and end. {_WHOSE}",
     ),
     Metric(
-        id="calls.wait", label="Wait for an answer", unit=Unit.SECONDS, view="calls_heard",
+        id="calls.wait", label="Wait for an answer", unit=Unit.SECONDS, view="calls_received",
         value="avgOrNullIf(wait_s, outcome = 'answered')", by=BY, adds_up=False, good="down",
         counts="calls.answered", marketers="How long callers waited until somebody picked up, on average.",
         engineers=f"Mean seconds of ringing over answered calls. {_WHOSE}",
     ),
     Metric(
-        id="calls.certainty", label="Certainty of the source", unit=Unit.SHARE, view="calls_heard",
+        id="calls.certainty", label="Certainty of the source", unit=Unit.SHARE, view="calls_received",
         value="avgOrNull(certainty)", by=BY, adds_up=False, good="up",
         counts="calls.calls",
         marketers="How certain it is, on average, that a call came from the visit it is credited to.",

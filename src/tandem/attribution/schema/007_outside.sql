@@ -10,7 +10,7 @@ select
     site, multiIf(visitor != 0, person_of(site, visitor), caller != 0, person_of(site, caller), call) as person, visitor, at,
     'calls' as kind, '' as key, toFloat64(weight) as weight, toDecimal64(0, 4) as amount, '' as bot,
     visitor = 0 and channel != '' as is_told, toString(channel) as channel, source, campaign, term, entry
-from call_credits_heard
+from call_credits_received
 union all
 select
     site, if(visitor != 0, person_of(site, visitor), person) as person, visitor, at,

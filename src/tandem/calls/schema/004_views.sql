@@ -1,7 +1,7 @@
 -- The public face of this slice.
 
 -- One row a call and candidate with its weight; what is missing to 1 is a row of nobody, so that weights sum to 1 a call.
-create or replace view call_credits_heard as
+create or replace view call_credits_received as
 select
     c.site as site, c.call as call, c.at as at, c.line as line, c.caller as caller, c.outcome as outcome, c.talk_s as talk_s,
     one.1 as visitor, one.2 as weight, one.3 as channel, one.4 as source, one.5 as medium, one.6 as campaign, one.7 as term,
@@ -27,7 +27,7 @@ array join arrayConcat(
 ) as one;
 
 -- One row an incoming call, with the source of its most certain visit.
-create or replace view calls_heard as
+create or replace view calls_received as
 select
     c.site as site, c.call as call, c.at as at, c.system as system, c.line as line, c.caller as caller, c.outcome as outcome,
     c.wait_s as wait_s, c.talk_s as talk_s, c.operator as operator, c.recording as recording, c.tag as tag,
@@ -41,3 +41,9 @@ left join (
     order by site, call, version desc, certainty desc
     limit 1 by site, call
 ) as k on c.site = k.site and c.call = k.call;
+
+-- The names that these views had before, on one node and on the shards of a cluster.
+drop table if exists calls_heard;
+drop table if exists calls_heard_local;
+drop table if exists call_credits_heard;
+drop table if exists call_credits_heard_local;

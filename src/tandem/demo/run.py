@@ -103,7 +103,7 @@ async def _welcome(config: Config, shop_port: int) -> None:
         "  Sign in as",
         *(f"    {role:<12} {email:<26} {PASSWORD}" for role, _, email in PEOPLE),
         "",
-        "  Stop with Ctrl+C. `make demo` again starts at once; `.venv/bin/tandem demo --fresh` makes it anew.",
+        f"  Stop with Ctrl+C. `{sys.argv[0]} demo` again starts at once; with `--fresh` it makes the company anew.",
         "",
     ]
     _say("\n".join(lines))

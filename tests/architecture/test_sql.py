@@ -9,6 +9,9 @@ import pytest
 
 from tandem.app import SLICES
 from tandem.base.warehouse import Warehouse, for_layout, migrate
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import VIEWS as CATALOGUE
+from tandem.metrics.metric import Ratio, View
 from tests.conftest import ROOT
 
 QUESTIONS = sorted((ROOT / "src" / "tandem").glob("*/sql/*.sql"))
@@ -29,7 +32,7 @@ def head(path: Path) -> dict[str, str]:
 
 VIEWS = {
     "facts": ("conversion_facts", "outside_facts"),
-    "measured": ("visits", "calls_received", "deals", "ad_days", "ad_matches", "ad_visits"),
+    "measured": tuple(dict.fromkeys(view.begins_with or view.id for view in CATALOGUE.values())),
 }
 """Parameters that name a view, and which views they may name."""
 
@@ -94,6 +97,22 @@ def test_no_view_goes_in_circles_and_slices_publish_what_they_make() -> None:
                 graph[found[1]] = set(re.findall(r"(?<!array )\b(?:from|join)\s+(\w+)", text, re.I))
     assert list(TopologicalSorter(graph).static_order())
     assert made == {name for s in SLICES for name in s.publishes}
+
+
+def test_figures_and_dimensions_name_views_that_are_declared_and_published() -> None:
+    named = {figure.view for figure in FIGURES.values() if not isinstance(figure, Ratio)}
+    assert named | {dimension.home for dimension in DIMENSIONS.values()} == set(CATALOGUE)
+    assert set(CATALOGUE) <= {name for s in SLICES for name in s.publishes}
+
+
+@pytest.mark.parametrize("view", CATALOGUE.values(), ids=lambda view: view.id)
+def test_a_view_has_the_columns_of_what_it_declares(shared_warehouse: Warehouse, view: View) -> None:
+    columns = {row[0] for row in shared_warehouse.ask(f"describe table {view.id}").rows}
+    assert columns >= {"site", "at"}
+    assert not view.is_of_visits or columns >= {"visit", "bot"}
+    assert not view.is_of_visits or view.is_whole or "visit_started" in columns
+    assert not view.is_of_goals or "goal" in columns
+    assert not view.begins_with or view.begins_with in CATALOGUE
 
 
 def test_migrating_twice_does_nothing(shared_warehouse: Warehouse) -> None:

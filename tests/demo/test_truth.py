@@ -142,7 +142,8 @@ def test_ads_cost_what_was_planted(seeded: Seeded) -> None:
 
 def test_every_call_is_heard_and_its_weights_sum_to_one(seeded: Seeded) -> None:
     rows = seeded.ctx.warehouse.ask(
-        "select ref, sum(weight) from call_rows as c inner join call_credits_received as w on c.call = w.call group by ref"
+        "select ref, sum(weight) from call_rows as c inner join call_credits_received as w on c.call = w.call "
+        "group by ref"
     ).rows
     assert {ref for ref, _ in rows} == {call.ref for call in money(seeded).calls}
     assert all(weight == pytest.approx(1, abs=1e-3) for _, weight in rows)

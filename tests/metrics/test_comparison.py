@@ -18,7 +18,7 @@ from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.catalogue import FIGURES, OF_VISITS
+from tandem.metrics.catalogue import FIGURES, VIEWS
 from tandem.metrics.chance import is_clear, with_cases
 from tandem.metrics.comparison import Rows, compared, measured_since, reason_of, unripe, unsettled
 from tandem.metrics.history import History, history_of
@@ -280,7 +280,7 @@ def test_what_rests_on_goals_says_so_by_its_structure() -> None:
             is_of_goals = figure.view == "conversions" or any(
                 column in figure.value for column in ("is_engaged", "goals", "conversions")
             )
-            assert figure.rests_on_goals == (is_of_goals and figure.view in OF_VISITS), name
+            assert figure.rests_on_goals == (is_of_goals and VIEWS[figure.view].is_of_visits), name
 
 
 def test_every_figure_split_and_filter_that_rests_on_goals_is_told(ctx: Context, site: Site) -> None:

@@ -24,8 +24,8 @@ from cachetools import LRUCache
 from tandem.base.errors import Busy, UserError
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Value
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS, WHOLE_VISITS
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit, View
 
 MOST_ROWS = 200_000
 REMEMBERED_BYTES = 48 << 20
@@ -98,18 +98,19 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
         "until": question.until,
         "zone": question.zone,
     }
+    rows = VIEWS[view]
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
     values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
     values += ["grouping(by_0) as is_whole"] if question.with_whole else []
     conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
-    if view in OF_VISITS and view not in WHOLE_VISITS:  # lets the engine leave other days unread
+    if rows.is_of_visits and not rows.is_whole:  # lets the engine leave other days unread
         conditions += [
             "visit_started >= {since:DateTime64(3, 'UTC')} - interval 1 day",
             "visit_started < {until:DateTime64(3, 'UTC')} + interval 1 day",
         ]
-    if view in OF_VISITS and not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
+    if rows.is_of_visits and not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
         conditions.append("bot = ''")
-    conditions += [_condition(f, i, view, figures[0], params) for i, f in enumerate(question.where)]
+    conditions += [_condition(f, i, figures[0], params) for i, f in enumerate(question.where)]
     if not any("{zone:" in part for part in splits):
         del params["zone"]
     lines = [f"select {', '.join([*splits, *values])}", f"from {view}", "where " + "\n  and ".join(conditions)]
@@ -127,7 +128,7 @@ def _expressions(figure: Metric | Estimate) -> list[tuple[str, str]]:
     return [(figure.value, name)]
 
 
-def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: dict[str, Any]) -> str:
+def _condition(f: Filter, i: int, figure: Metric | Estimate, params: dict[str, Any]) -> str:
     dimension = _dimension(f.by)
     if dimension.is_time:
         raise UserError("%(dimension)s cannot be a filter.", "Choose a period instead.", dimension=dimension.label)
@@ -135,7 +136,7 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
     test = _test(f, i, dimension)
     if _is_of_rows(f, figure):
         return test
-    if view not in OF_VISITS or dimension.home not in OF_VISITS:
+    if not (VIEWS[figure.view].is_of_visits and VIEWS[dimension.home].is_of_visits):
         raise UserError(
             "%(figure)s cannot be filtered by %(dimension)s.",
             "Remove that filter.",
@@ -143,9 +144,10 @@ def _condition(f: Filter, i: int, view: str, figure: Metric | Estimate, params: 
             dimension=dimension.label,
         )
     params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
+    home = VIEWS[dimension.home]
     found = (
-        f"select visit from {dimension.home} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
-        f" and at < {{near_until:DateTime64(3, 'UTC')}}{_near(dimension.home)} and {_test(_positive(f), i, dimension)}"
+        f"select visit from {home.id} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
+        f" and at < {{near_until:DateTime64(3, 'UTC')}}{_near(home)} and {_test(_positive(f), i, dimension)}"
     )
     return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({found})"
 
@@ -155,9 +157,9 @@ def _is_of_rows(f: Filter, figure: Metric | Estimate) -> bool:
     return f.by in figure.by and figure.view not in _dimension(f.by).by_visit
 
 
-def _near(view: str) -> str:
+def _near(view: View) -> str:
     """Leaves days unread that hold no visit near the span asked for."""
-    if view in WHOLE_VISITS:
+    if view.is_whole:
         return ""
     return (
         " and visit_started >= {near_since:DateTime64(3, 'UTC')} - interval 1 day"

@@ -12,7 +12,7 @@ from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import lens_of
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES, OF_VISITS
+from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
 from tandem.metrics.metric import Ratio
 
 Suits = Callable[[str], bool]
@@ -53,7 +53,7 @@ def one_of(dimensions: Collection[str]) -> Suits:
 
 def of_visits(by: str) -> bool:
     """What people's visits can be filtered by."""
-    return DIMENSIONS[by].home in OF_VISITS
+    return VIEWS[DIMENSIONS[by].home].is_of_visits
 
 
 def of_figure(name: str) -> Suits:
@@ -62,5 +62,5 @@ def of_figure(name: str) -> Suits:
     if isinstance(figure, Ratio):
         top, bottom = of_figure(figure.top), of_figure(figure.bottom)
         return lambda by: top(by) and bottom(by)
-    is_of_visits = figure.view in OF_VISITS
+    is_of_visits = VIEWS[figure.view].is_of_visits
     return lambda by: by in figure.by or (is_of_visits and of_visits(by))

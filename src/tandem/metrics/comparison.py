@@ -15,14 +15,14 @@ from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import FIGURES, VIEWS
 from tandem.metrics.chance import assumed_scatter, is_clear, of_part, with_cases
 from tandem.metrics.coverage import Days, Lack, days_between, lack_of
 from tandem.metrics.history import History, history_of
 from tandem.metrics.metric import Metric
 from tandem.metrics.parts import parts_of, settles_after
 from tandem.metrics.period import Period
-from tandem.metrics.recounting import DERIVED, share_of
+from tandem.metrics.recounting import share_of
 from tandem.metrics.spans import (
     COMPLETE,
     ENOUGH_ALIKE,
@@ -113,8 +113,9 @@ def _gaps(history: History, address: Address, parts: list[Metric], span: Period,
         lack = lack_of(history.reported(address), days_between(span.first, last), days_of(before))
         if why := _unlike(lack):
             return why
-    if any(p.view in DERIVED for p in parts) and (days := history.silent(address.site, span, before, address.now)):
-        return Reason(why="gaps", days=len(days))
+    if any(VIEWS[p.view].is_derived for p in parts):
+        days = history.silent(address.site, span, before, address.now)
+        return Reason(why="gaps", days=len(days)) if days else None
     return None
 
 
@@ -141,7 +142,7 @@ def unmeasured_days(ctx: Context, address: Address, name: str) -> Days:
     if any(p.is_reported for p in parts):
         told = history.reported(address).values()
         missing |= frozenset().union(*map(days_of, spans)) - frozenset().union(*(one.days for one in told))
-    if any(p.view in DERIVED for p in parts):
+    if any(VIEWS[p.view].is_derived for p in parts):
         missing |= history.silent(address.site, address.period, address.before, address.now)
     return missing
 

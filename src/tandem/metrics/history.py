@@ -18,7 +18,7 @@ from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import buckets
-from tandem.metrics.catalogue import OF_VISITS
+from tandem.metrics.catalogue import VIEWS
 from tandem.metrics.chance import ENOUGH_DAYS, scatter_of, with_cases
 from tandem.metrics.coverage import AROUND_DAYS, Account, Days, Told, days_between, days_told, silent_days
 from tandem.metrics.metric import Metric
@@ -55,7 +55,7 @@ class History:
 
     def first(self, site: int, view: str) -> datetime | None:
         """The first moment at which this view holds anything."""
-        view = "visits" if view in OF_VISITS else view
+        view = VIEWS[view].begins_with or view
         found = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
         return datetime.fromtimestamp(found[0], UTC) if found else None
 

@@ -23,6 +23,26 @@ class Unit(StrEnum):
     PER_VISIT = "per_visit"
 
 
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rows of a published view are. All have the columns `site` and `at`; what a slice publishes for figures,
+    it declares here.
+
+    `is_of_visits`   rows belong to a visit (`visit`, `visit_started`): they know robots (`bot`), and can be filtered by
+                     what else happened in the visit
+    `is_whole`       one row a visit, at the visit's start
+    `is_derived`     rows rest on derived visits, which are rewritten when rules, hosts or the currency change
+    `is_of_goals`    rows are goals reached, which are rewritten when goals change
+    `begins_with`    the view whose first row says since when this one is measured; empty: its own
+    """
+
+    id: str
+    is_of_visits: bool = False
+    is_whole: bool = False
+    is_derived: bool = False
+    is_of_goals: bool = False
+    begins_with: str = ""
+
+
 class Metric(msgspec.Struct, frozen=True, kw_only=True):
     """A counted figure: one view, one expression.
 

@@ -6,11 +6,8 @@ from tandem.accounts.model import Site
 from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.core.slice import Recount
-from tandem.metrics.catalogue import DIMENSIONS, OF_VISITS
+from tandem.metrics.catalogue import DIMENSIONS, VIEWS
 from tandem.metrics.parts import parts_of
-
-DERIVED, GOALS = OF_VISITS | {"ad_visits"}, "conversions"
-"""Views made of derived visits, and the one of them whose rows are goals reached."""
 
 
 def recounting(
@@ -30,10 +27,12 @@ def share_of(
     """The same where it is known already how far the site is counted anew: asking that takes three questions."""
     if recount is None:
         return None
+    parts = [part for name in figures for part in parts_of(name)]
     dimensions = [DIMENSIONS[name] for name in (*by, *(f.by for f in where)) if name in DIMENSIONS]
-    is_mixed = any(
-        p.rests_on_goals or (recount.is_all and p.view in DERIVED) for name in figures for p in parts_of(name)
-    ) or any(d.home == GOALS or (recount.is_all and d.home in DERIVED and not d.is_time) for d in dimensions)
+    homes = [VIEWS[d.home] for d in dimensions if not d.is_time]
+    is_mixed = any(p.rests_on_goals for p in parts) or any(home.is_of_goals for home in homes)
+    if recount.is_all:
+        is_mixed = is_mixed or any(view.is_derived for view in (*homes, *(VIEWS[p.view] for p in parts)))
     return recount.share if is_mixed else None
 
 

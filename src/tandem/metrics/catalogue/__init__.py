@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from tandem.metrics.catalogue import ads, calls, collect, crm
-from tandem.metrics.metric import Dimension, Figure, Ratio, Unit
+from tandem.metrics.metric import Dimension, Figure, Ratio, Unit, View
 
 MONEY = "money.read"
 """Amounts ask for it by their unit, whoever owns them: no file of the catalogue can forget it."""
-Entry = TypeVar("Entry", Dimension, Figure)
+Entry = TypeVar("Entry", View, Dimension, Figure)
 
 
 def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
@@ -49,8 +49,7 @@ def needed(figures: Iterable[str]) -> frozenset[str]:
     return frozenset(asked)
 
 
-OF_VISITS = frozenset(collect.OF_VISITS)
-WHOLE_VISITS = collect.WHOLE_VISITS
 OWNERS = (collect, calls, crm, ads)
+VIEWS: Mapping[str, View] = gathered([view for owner in OWNERS for view in owner.VIEWS])
 FIGURES: Mapping[str, Figure] = gathered([figure for owner in OWNERS for figure in _of(owner)])
 DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

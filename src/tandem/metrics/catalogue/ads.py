@@ -1,16 +1,18 @@
 """Figures of ads."""
 
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
 
 PERMISSION = "money.read"
 SIDE: Side = "marketing"
 
 BY = ("day", "week", "month", "channel", "source", "medium", "campaign", "term", "ad_system")
 OF_COST = (*BY, "ad_account", "ad_group", "ad")
-OF_VISITS = ("hour", *BY, "content", "click", "matched_by")
+OF_PAID_VISITS = ("hour", *BY, "content", "click", "matched_by")
 
 SETTLES_DAYS = 3
 """Ad systems restate their reports for about three days."""
+
+VIEWS = (View(id="ad_days"), View(id="ad_matches"), View(id="ad_visits", is_derived=True))
 
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="ad_system", label="Ad system", column="system", marketers="Where the ad was bought.",
@@ -110,7 +112,7 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         view="ad_visits",
         value="count()",
-        by=OF_VISITS,
+        by=OF_PAID_VISITS,
         adds_up=True,
         good="up",
         marketers="Visits of people that somebody paid for.",
@@ -122,7 +124,7 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         view="ad_visits",
         value="countIf(matched_by != '')",
-        by=OF_VISITS,
+        by=OF_PAID_VISITS,
         adds_up=True,
         good="up",
         marketers="Visits from ads whose cost of that day is known.",
@@ -134,7 +136,7 @@ METRICS: tuple[Metric, ...] = (
         unit=Unit.COUNT,
         view="ad_visits",
         value="countIf(on != toDate(0))",
-        by=OF_VISITS,
+        by=OF_PAID_VISITS,
         adds_up=True,
         good="up",
         marketers="Visits from ads on days of which a report of their ad system is known.",

@@ -1,13 +1,15 @@
 """Figures of calls."""
 
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
 
 PERMISSION = "calls.read"
 SIDE: Side = "marketing"
 
 BY = (*TIME, "channel", "source", "medium", "campaign", "term", "content", "entry")
 _WHOSE = "A call has the source of its most certain visit."
+
+VIEWS = (View(id="calls_received"),)
 
 DIMENSIONS: tuple[Dimension, ...] = ()
 

@@ -1,7 +1,7 @@
 """Figures of what happened on the site."""
 
 from tandem.base.words import hand_in
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
 
 PERMISSION = "metrics.read"
 SIDE: Side = "both"
@@ -9,11 +9,15 @@ SIDE: Side = "both"
 TIME = ("hour", "day", "week", "month")
 FROM = ("channel", "source", "medium", "campaign", "term", "content", "click", "referrer")
 WHO = ("country", "city", "language", "device", "browser", "os", "loyalty", "bot", "bot_name", "network", "host")
-OF_VISITS = ("visits", "sales", "pageviews", "attention", "actions", "conversions", "vitals")
-"""Views whose rows belong to a visit: they know bots, and can be filtered by what else happened in the visit."""
-WHOLE_VISITS = ("visits", "sales")
-"""Of these, the views with one row a visit, whose moment is its start."""
 VISIT = (*TIME, *FROM, *WHO, "entry", "exit")
+
+VIEWS = tuple(
+    View(
+        id=name, is_of_visits=True, is_derived=True, begins_with="visits",
+        is_whole=name in ("visits", "sales"), is_of_goals=name == "conversions",
+    )
+    for name in ("visits", "sales", "pageviews", "attention", "actions", "conversions", "vitals")
+)  # fmt: skip
 
 DIMENSIONS = (
     Dimension(id="hour", label="Hour", column="toStartOfHour(at, {zone:String})", is_time=True,

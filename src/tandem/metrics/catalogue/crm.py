@@ -1,7 +1,7 @@
 """Figures of crm."""
 
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit
+from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
 
 PERMISSION = "deals.read"
 SIDE: Side = "marketing"
@@ -11,6 +11,8 @@ BY = (
     "deal_kind", "crm_system", "responsible", "known_by", "lost_reason",
 )  # fmt: skip
 _WHEN = "Records stand at the moment they were created."
+
+VIEWS = (View(id="deals"),)
 
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="stage", label="Stage", column="toString(stage)", marketers="Stage in the CRM.", home="deals"),

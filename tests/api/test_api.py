@@ -214,7 +214,7 @@ def test_an_export_is_a_file_no_spreadsheet_runs(running: Running) -> None:
 
         def answer() -> Any:
             got = browser.get(
-                "/export", params={"figures": "collect.visits", "by": "source", "period": "7d", "site": "fern"}
+                "/export", params={"metrics": "collect.visits", "by": "source", "period": "7d", "site": "fern"}
             )
             return got if "cmd" in got.text else None
 
@@ -225,7 +225,7 @@ def test_an_export_is_a_file_no_spreadsheet_runs(running: Running) -> None:
             "/export", params={"figures": "collect.visits", "by": "source", "format": "json", "site": "fern"}
         ).json()
         assert set(rows[0]) == {"source", "collect.visits"}
-        assert browser.get("/export", params={"figures": "collect.visits", "format": "exe"}).status_code == 400
+        assert browser.get("/export", params={"metrics": "collect.visits", "format": "exe"}).status_code == 400
 
 
 # ── webhooks ──

@@ -20,8 +20,8 @@ WAYS = (
     "/api/metrics?metrics=collect.visits,{name}&by=day",
     "/explain/{name}",
     "/traffic?figure={name}&period=7d",
-    "/export?figures={name}&by=day",
-    "/export?figures={name}&by=day&format=json",
+    "/export?metrics={name}&by=day",
+    "/export?metrics={name}&by=day&format=json",
 )
 CLOSED = sorted(name for name in FIGURES if needed((name,)) != {"metrics.read"})
 ONE_OF_EACH = sorted({needed((name,)): name for name in reversed(FIGURES)}.values())

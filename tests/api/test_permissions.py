@@ -151,7 +151,7 @@ CALLS: list[tuple[str, str, str, Any]] = [
     ("GET", "/api/changes", "changes.read", None),
     ("POST", "/api/changes", "changes.add", {"title": "t", "kind": "nonsense"}),
     ("POST", "/api/events", "events.send", {"events": []}),
-    ("GET", "/export?figures=collect.visits", "metrics.export", None),
+    ("GET", "/export?metrics=collect.visits", "metrics.export", None),
     ("POST", "/settings/people", "people.edit", None),
     ("POST", "/settings/tokens", "tokens.edit", None),
 ]
@@ -281,7 +281,7 @@ def test_workspaces_see_nothing_of_each_other(running: Running) -> None:
             "/goals?site=fern",
             "/changes?site=fern",
             "/settings?site=fern",
-            "/export?figures=collect.visits&site=fern",
+            "/export?metrics=collect.visits&site=fern",
         ):
             assert boss.get(path).status_code == 404, path
         text = boss.get("/settings").text

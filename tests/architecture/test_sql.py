@@ -11,7 +11,7 @@ from tandem.app import SLICES
 from tandem.base.warehouse import Warehouse, for_layout, migrate
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.catalogue import VIEWS as CATALOGUE
-from tandem.metrics.metric import Ratio, View
+from tandem.metrics.metric import PublishedView, Ratio
 from tests.conftest import ROOT
 
 QUESTIONS = sorted((ROOT / "src" / "tandem").glob("*/sql/*.sql"))
@@ -106,7 +106,7 @@ def test_figures_and_dimensions_name_views_that_are_declared_and_published() -> 
 
 
 @pytest.mark.parametrize("view", CATALOGUE.values(), ids=lambda view: view.id)
-def test_a_view_has_the_columns_of_what_it_declares(shared_warehouse: Warehouse, view: View) -> None:
+def test_a_view_has_the_columns_of_what_it_declares(shared_warehouse: Warehouse, view: PublishedView) -> None:
     columns = {row[0] for row in shared_warehouse.ask(f"describe table {view.id}").rows}
     assert columns >= {"site", "at"}
     assert not view.is_of_visits or columns >= {"visit", "bot"}

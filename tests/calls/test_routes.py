@@ -70,13 +70,21 @@ def test_a_number_rests_and_is_lent_again(running: Running) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "by=campaign&f=channel:is:Direct", "by=term&within=5&rows=100&most=50",
-                                   "by=nonsense&within=x&rows=-1", "f=country:is:PL", "period=today&compare=none",
+                                   "by=nonsense", "f=country:is:PL", "period=today&compare=none",
                                    "f=term:contains_not:a|b&f=entry:is_not:/"])  # fmt: skip
 def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
         answer = browser.get(f"/calls?site=fern&{query}")
         assert answer.status_code == 200
         assert "Which sources make the phone ring" in answer.text
+
+
+@pytest.mark.parametrize("query", ["within=x", "rows=-1", "most=1e9"])
+def test_a_number_that_is_none_is_refused(running: Running, query: str) -> None:
+    with running.as_person("agency") as browser:
+        answer = browser.get(f"/calls?site=fern&{query}")
+        assert answer.status_code == 400
+        assert "is not a whole number" in answer.text
 
 
 def test_a_call_that_is_not_there_gets_no_tag(running: Running) -> None:

@@ -15,11 +15,13 @@ from tandem.ads import jobs, queries, store
 from tandem.ads.file_import import hints_of
 from tandem.ads.model import SYSTEMS
 from tandem.base import clock, formats, translations
+from tandem.base.charts import chart_json
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.layout import render_page
+from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, post_form
 from tandem.core.progress import tracked
 from tandem.imports.problem import sentence
@@ -47,9 +49,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     view, asked = _view(request, ctx, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
-    most, draft = asked.get("most", ""), asked.get("draft", "")
-    shown = int(most) if most.isdecimal() and len(most) < 7 else queries.SHOWN
-    number = int(draft) if draft.isdecimal() and len(draft) < 10 else 0
+    shown, number = whole_number(asked.get("most", ""), queries.SHOWN), whole_number(asked.get("draft", ""), 0)
     import_ = store.import_of(ctx.database, view.address.site, number) if number else None
     return _page(request, ctx, caller, view, import_, asked.get("told", ""), shown)
 
@@ -98,19 +98,10 @@ def _page(
 
 
 def _drawn(view: View, points: list[Any], form: formats.Formats, text: Any) -> str:
-    """What web/static/chart.js draws."""
     site, step = view.address.site, view.address.period.step
+    is_partial = view.address.is_partial and bool(points) and points[-1][1] is not None
     step = "day" if step == "hour" else step
-    return msgspec.json.encode(
-        {
-            "figure": text("Ad cost"), "unit": "money", "currency": site.currency,
-            "isPartial": view.address.is_partial and bool(points) and points[-1][1] is not None,
-            "ticks": [form.tick(on, step) for on, _ in points], "names": [form.bucket(on, step) for on, _ in points],
-            "values": [value for _, value in points],
-            "texts": [form.figure(value, "money", site.currency) for _, value in points],
-            "before": [], "beforeNames": [], "beforeTexts": [], "marks": [],
-        }
-    ).decode()  # fmt: skip
+    return chart_json(form, text("Ad cost"), "money", site.currency, step, points, is_partial=is_partial)
 
 
 class Outcomes(msgspec.Struct, frozen=True, kw_only=True):

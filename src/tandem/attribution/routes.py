@@ -1,7 +1,5 @@
 """Money: which channels bring revenue, by all models, and reports that stay as they were."""
 
-import csv
-import io
 from typing import Annotated, Any
 
 import msgspec
@@ -18,12 +16,12 @@ from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
 from tandem.attribution.model.sankey import END, OTHERS
 from tandem.base import clock
-from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
-from tandem.core.audit import note_act
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
+from tandem.core.exports import exported
 from tandem.core.layout import render_page
+from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
@@ -31,7 +29,7 @@ from tandem.metrics.asked import address_asked, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.comparison import Rows, measured_since, reason_of, unripe, unsettled
 from tandem.metrics.period import Period, period_of
-from tandem.metrics.recounting import NOTES, anew, recounting
+from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -73,19 +71,11 @@ def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Ch
         conversion=asked.get("conversion", usual),
         split=asked.get("split", "channel"),
         model=model,
-        window=_whole(asked.get("window", ""), WINDOW),
-        order=_whole(asked.get("order", ""), 1),
+        window=whole_number(asked.get("window", ""), WINDOW),
+        order=whole_number(asked.get("order", ""), 1),
         sort=sort if sort in (*SORTS, *MODELS) else "credit",
-        most=max(1, min(_whole(asked.get("most", ""), SHOWN), MOST_ROWS)),
+        most=max(1, min(whole_number(asked.get("most", ""), SHOWN), MOST_ROWS)),
     )
-
-
-def _whole(text: str, otherwise: int) -> int:
-    if not text:
-        return otherwise
-    if not text.isdecimal() or len(text) > 9:
-        raise UserError("“%(value)s” is not a whole number.", "Write it with digits only.", value=text[:40])
-    return int(text)
 
 
 def _kept(choice: Choice) -> dict[str, str]:
@@ -272,61 +262,27 @@ def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format
     view = _view(request, ctx, caller, choice)
     must_fit(view.address)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
-    found = [_exported(row) for row in _answered(ctx, ask, choice.model).rows]
-    file = f"tandem-{view.address.site.key}-money-{ask.by}-{choice.model}-{span.first}-{span.last}.{format}"
-    note_act(ctx, caller, view.address.site, "data.exported", file)
-    headers = {"content-disposition": f'attachment; filename="{file}"'}
     share = _recounted(ctx, view.address.site, ask.kind)
-    if share is not None:
-        headers[NOTES] = anew("credit", share)
-    if format == "json":
-        return Response(found, media_type="application/json", headers=headers)
-    if format != "csv":
-        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
-    out = io.StringIO()
-    writer = csv.DictWriter(out, EXPORTED)
-    writer.writerow({n: n if share is None or n in NOT_DERIVED else anew(n, share) for n in EXPORTED})
-    writer.writerows({k: _cell(v) for k, v in row.items()} for row in found)
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    notes = {} if share is None else {name: anew(name, share) for name in EXPORTED if name not in NOT_DERIVED}
+    rows = map(_exported, _answered(ctx, ask, choice.model).rows)
+    name = f"money-{ask.by}-{choice.model}-{span.first}-{span.last}"
+    return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes)
 
 
 EXPORTED = (
-    "value",
-    "credit",
-    "low",
-    "high",
-    "share",
-    "money",
-    "assisted",
-    "cost",
-    "clicks",
-    "payback_days",
+    "value", "credit", "low", "high", "share", "money", "assisted", "cost", "clicks", "payback_days",
     *(f"by_{m}" for m in MODELS),
-)
+)  # fmt: skip
 
 
 NOT_DERIVED = ("value", "cost", "clicks")
 
 
-def _exported(row: Row) -> dict[str, Any]:
-    value = "(no visit in the window)" if row.is_lone else row.key
-    facts = (
-        value,
-        row.credit,
-        row.low,
-        row.high,
-        row.share,
-        row.worth,
-        row.assisted,
-        row.cost,
-        row.clicks,
-        row.payback_days,
-    )
-    return dict(zip(EXPORTED, (*facts, *(row.by_model[m] for m in MODELS)), strict=True))
-
-
-def _cell(value: Any) -> Any:
-    return round(value, 6) if isinstance(value, float) else safe_cell(value)
+def _exported(row: Row) -> tuple[Any, ...]:
+    return (
+        "(no visit in the window)" if row.is_lone else row.key, row.credit, row.low, row.high, row.share, row.worth,
+        row.assisted, row.cost, row.clicks, row.payback_days, *(row.by_model[m] for m in MODELS),
+    )  # fmt: skip
 
 
 # ── kept reports ──

@@ -4,7 +4,6 @@ from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
-import msgspec
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
@@ -13,6 +12,7 @@ from litestar.response import Redirect
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock, formats, translations
+from tandem.base.charts import chart_json
 from tandem.base.errors import UserError
 from tandem.calls import file_import, queries, store, tags
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
@@ -21,6 +21,7 @@ from tandem.connections.store import connections_of
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
+from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.imports.problem import sentence
@@ -41,15 +42,11 @@ WITHIN, LONGEST = 60, 7 * 24 * 60
 SNIPPET = '<script defer src="{base}/t/tandem.js" data-site="{site}" data-numbers></script>'
 
 
-def _number(text: str | None, otherwise: int, most: int) -> int:
-    return min(int(text), most) if text and text.isascii() and text.isdecimal() and int(text) else otherwise
-
-
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
     address = address_asked(request, ctx, caller, one_of(splits_of("calls.calls")))
     kept = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
-    within = _number(query.get("within"), WITHIN, LONGEST)
+    within = whole_number(query.get("within"), WITHIN, LONGEST) or WITHIN
     return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
 
 
@@ -63,8 +60,8 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
 
 def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View) -> Response[Any]:
     address, site, now = view.address, view.address.site, clock.now()
-    most = _number(request.query_params.get("most"), 10, queries.MOST)
-    shown = _number(request.query_params.get("rows"), queries.SHOWN, queries.MOST)
+    most = whole_number(request.query_params.get("most"), 10, queries.MOST)
+    shown = whole_number(request.query_params.get("rows"), queries.SHOWN, queries.MOST)
     within = int(view.keep.get("within", WITHIN))
     figures, went_of = totals(ctx, address, queries.HEADLINE)
     calls = queries.latest(ctx, address, shown)
@@ -92,17 +89,11 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
 def _drawn(
     site: Site, points: list[queries.Point], step: str, is_partial: bool, form: formats.Formats, text: Any
 ) -> str:
-    """What web/static/chart.js draws: answered calls, and in the place of an earlier time the missed ones."""
-    missed = text("Missed calls")
-    return msgspec.json.encode(
-        {
-            "figure": text("Answered calls"), "unit": "count", "currency": site.currency, "isPartial": is_partial,
-            "ticks": [form.tick(p.at, step) for p in points], "names": [form.bucket(p.at, step) for p in points],
-            "values": [p.answered for p in points], "texts": [form.number(p.answered) for p in points],
-            "before": [p.missed for p in points], "beforeNames": [missed] * len(points),
-            "beforeTexts": [form.number(p.missed) for p in points], "marks": [],
-        }
-    ).decode()  # fmt: skip
+    """Answered calls, and in the place of an earlier time the missed ones."""
+    answered, missed = [(p.at, p.answered) for p in points], [(p.at, p.missed) for p in points]
+    return chart_json(
+        form, text("Answered calls"), "count", site.currency, step, answered, missed, text("Missed calls"), is_partial
+    )
 
 
 def _numbers(ctx: Context, site: Site) -> dict[str, str]:
@@ -169,7 +160,7 @@ def upload(
 def pools(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, pool: str = ""
 ) -> Response[str]:
-    return _pools(request, ctx, caller, site_for(ctx, caller, site), _number(pool, 0, 10**9))
+    return _pools(request, ctx, caller, site_for(ctx, caller, site), whole_number(pool, 0))
 
 
 def _pools(
@@ -254,7 +245,7 @@ def switch(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     store.switch_number(ctx, chosen, number, data.get("is_on") == "1", caller.user_id)
-    return _pools(request, ctx, caller, chosen, _number(data.get("pool"), 0, 10**9))
+    return _pools(request, ctx, caller, chosen, whole_number(data.get("pool"), 0))
 
 
 def _lines(text: str) -> list[str]:

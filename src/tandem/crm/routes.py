@@ -18,6 +18,7 @@ from tandem.connections.model import Connection
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
+from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, post_form
 from tandem.core.progress import tracked
 from tandem.crm import jobs, mapping, queries, store
@@ -53,9 +54,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     view, asked = _view(request, ctx, caller), request.query_params
     if moved := view.asked_for(asked):
         return Redirect(moved)
-    most = asked.get("most", "")
-    shown = int(most) if most.isdecimal() and len(most) < 7 else queries.SHOWN
-    return _page(request, ctx, caller, view, shown)
+    return _page(request, ctx, caller, view, whole_number(asked.get("most", ""), queries.SHOWN))
 
 
 def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View, most: int) -> Response[Any]:

@@ -25,7 +25,7 @@ from tandem.base.errors import Busy, UserError
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Value
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Unit, View
+from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Unit
 
 MOST_ROWS = 200_000
 REMEMBERED_BYTES = 48 << 20
@@ -51,7 +51,7 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
         figure = FIGURES.get(name)
         if figure is None:
             raise UserError(
-                "There is no figure “%(name)s”.", "The page Figures lists them all.", status=404, name=name[:60]
+                "There is no metric “%(name)s”.", "The page Metrics lists them all.", status=404, name=name[:60]
             )
         if isinstance(figure, Ratio):
             found.update(dict.fromkeys(counted((figure.top, figure.bottom))))
@@ -157,7 +157,7 @@ def _is_of_rows(f: Filter, figure: Metric | Estimate) -> bool:
     return f.by in figure.by and figure.view not in _dimension(f.by).by_visit
 
 
-def _near(view: View) -> str:
+def _near(view: PublishedView) -> str:
     """Leaves days unread that hold no visit near the span asked for."""
     if view.is_whole:
         return ""

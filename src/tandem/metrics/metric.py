@@ -23,7 +23,7 @@ class Unit(StrEnum):
     PER_VISIT = "per_visit"
 
 
-class View(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedView(msgspec.Struct, frozen=True, kw_only=True):
     """What the rows of a published view are. All have the columns `site` and `at`; what a slice publishes for figures,
     it declares here.
 

@@ -36,10 +36,6 @@ def share_of(
     return recount.share if is_mixed else None
 
 
-NOTES = "x-tandem-notes"
-"""The header that answers for programs say it in."""
-
-
 def anew(name: str, share: float) -> str:
     """A column that is being counted anew, for programs and files: `collect.conversions (being recounted, 40%)`."""
     return f"{name} (being recounted, {int(share * 100)}%)"

@@ -1,7 +1,5 @@
 """The page Reconciliation: figures of other systems brought in, compared, and what nobody can explain yet."""
 
-import csv
-import io
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -14,13 +12,13 @@ from litestar.response import Redirect
 from tandem.accounts.model import Site
 from tandem.accounts.store import users_of
 from tandem.base import clock
-from tandem.base.csv_cells import safe_cell
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
-from tandem.core.audit import note_act
 from tandem.core.auth import Caller
 from tandem.core.context import Context
+from tandem.core.exports import exported
 from tandem.core.layout import render_page
+from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.core.query import Filter
@@ -32,7 +30,7 @@ from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
 from tandem.metrics.period import Period
-from tandem.metrics.recounting import NOTES, anew, recounting
+from tandem.metrics.recounting import anew, recounting
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import REASONS, Cell, Line, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Difference
@@ -129,8 +127,8 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     choice = _choice(view, sources)
     comparison = _compared(ctx, view, choice) if choice else None
     lines = _lines(comparison.cells, choice.by) if comparison and choice else []
-    most = _whole(asked.get("most", ""), 31 if choice and choice.by == "day" else SHOWN)
-    number = _whole(asked.get("draft", ""), 0)
+    most = whole_number(asked.get("most", ""), 31 if choice and choice.by == "day" else SHOWN)
+    number = whole_number(asked.get("draft", ""), 0)
     draft = store.import_of(ctx.database, site, number) if number else None
     total = added(comparison.cells, "all") if comparison else []
     shown = {(one.id, figure) for one in sources for figure in one.figures}
@@ -185,10 +183,6 @@ def _words() -> dict[str, Any]:
         "HELD": HELD, "too_much": float(TOO_MUCH), "enough": int(ENOUGH_COUNT), "settles": SETTLES_DAYS,
         "look_back": LOOK_BACK_DAYS, "all_reasons": REASONS,
     }  # fmt: skip
-
-
-def _whole(text: str, otherwise: int) -> int:
-    return int(text) if text.isdecimal() and len(text) < 9 else otherwise
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,29 +323,18 @@ def _finding(request: Request[Any, Any, Any], ctx: Context, caller: Caller, numb
 @get_part("/reconciliation/export", may=("metrics.export", "money.read"))
 def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format: str = "csv") -> Response[Any]:
     """Each day and part of the comparison, as CSV or JSON."""
-    if format not in ("csv", "json"):
-        raise UserError("“%(value)s” is not a format.", "Choose csv or json.", value=format[:20])
     view = _view(request, ctx, caller)
     must_fit(view.address)
     choice = _choice(view, queries.readable(queries.sources(ctx, view.address.site), caller))
     if choice is None:
         raise UserError("There is nothing to compare yet.", "Bring in a report of another system.", status=404)
     comparison, span = _compared(ctx, view, choice), view.address.period
-    rows = [_exported(comparison, cell) for cell in comparison.cells]
-    name = "".join(c if c.isalnum() else "-" for c in choice.source.id)
-    file = f"tandem-{view.address.site.key}-reconciliation-{name}-{choice.figure}-{span.first}-{span.last}.{format}"
-    note_act(ctx, caller, view.address.site, "data.exported", file)
-    headers = {"content-disposition": f'attachment; filename="{file}"'}
     share = _recounted(ctx, view.address.site, choice)
-    if share is not None:
-        headers[NOTES] = anew("ours", share)
-    if format == "json":
-        return Response(rows, media_type="application/json", headers=headers)
-    out = io.StringIO()
-    writer = csv.DictWriter(out, EXPORTED)
-    writer.writerow({n: anew(n, share) if share is not None and n in OURS else n for n in EXPORTED})
-    writer.writerows({k: safe_cell(v) for k, v in row.items()} for row in rows)
-    return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    notes = {} if share is None else {name: anew(name, share) for name in OURS}
+    source = "".join(c if c.isalnum() else "-" for c in choice.source.id)
+    name = f"reconciliation-{source}-{choice.figure}-{span.first}-{span.last}"
+    rows = (_exported(comparison, cell) for cell in comparison.cells)
+    return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes)
 
 
 EXPORTED = (
@@ -363,13 +346,12 @@ EXPORTED = (
 OURS = ("ours", "difference", *REASONS, "unexplained", "unexplained_share")
 
 
-def _exported(comparison: queries.Comparison, cell: Cell) -> dict[str, Any]:
-    facts = (
+def _exported(comparison: queries.Comparison, cell: Cell) -> tuple[Any, ...]:
+    return (
         cell.on.isoformat(), comparison.source.id, comparison.figure, comparison.split, cell.part, str(cell.theirs),
         str(cell.ours), str(cell.difference), *(str(cell.reasons[name]) for name in REASONS), str(cell.unexplained),
         f"{cell.share:.6f}", str(cell.noise), cell.is_sampled, cell.is_thresholded,
     )  # fmt: skip
-    return dict(zip(EXPORTED, facts, strict=True))
 
 
 ROUTES = [page, upload, confirm, undo, drop, set_rules, explain, ignore, reopen, export]

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 from litestar import Request, get
 
-from tandem.board.routes.questions import MOST_ROWS, asked, counted_anew, listed, plain
+from tandem.board.routes.questions import MOST_ROWS, asked, counted_anew, listed
 from tandem.core.auth import Caller
 from tandem.core.context import Context
+from tandem.core.exports import plain
 from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import compared

@@ -19,7 +19,7 @@ def asked(
 ) -> tuple[Address, Any, tuple[str, ...]]:
     names, splits = listed(figures), listed(by)
     if not names:
-        raise UserError("The question names no figure.", "Name some, like figures=collect.visits.")
+        raise UserError("The question names no metric.", "Name some, like metrics=collect.visits.")
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
     address = address_asked(request, ctx, caller)
@@ -29,10 +29,6 @@ def asked(
 
 def listed(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split(",") if part)
-
-
-def plain(value: Any) -> Any:
-    return value.isoformat() if hasattr(value, "isoformat") else value
 
 
 def counted_anew(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from litestar import Request, Response
 from litestar.response import Redirect
 
 from tandem.base import formats, translations, words
+from tandem.base.charts import Mark, chart_json
 from tandem.base.errors import UserError
 from tandem.board import queries
 from tandem.board.model import HUES, TABLE_GROUPS, TABLES, TableKind
@@ -72,36 +73,19 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
 
 
 def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callable[[str], str]) -> str:
-    """What web/static/chart.js draws, with all texts written in the reader's language."""
     figure, site = FIGURES[chart.figure], view.address.site
+    marks = [
+        Mark(
+            at=at, title=c.title, kind=text(words.WORDS["KINDS"][c.kind]), author=c.author,
+            time=form.moment(c.at, site.zone), url=f"{view.to('/changes')}#change-{c.id}",
+        )
+        for at, c in chart.changes
+    ]  # fmt: skip
     before = chart.before[: len(chart.points)] if chart.is_partial else chart.before
-    length = max(len(chart.points), len(before))
-    ticks = [b for b, _ in chart.points] + [b for b, _ in before[len(chart.points) :]]
-    drawn = {
-        "figure": text(figure.label),
-        "unit": figure.unit,
-        "currency": site.currency,
-        "isPartial": chart.is_partial,
-        "ticks": [form.tick(b, chart.step) for b in ticks[:length]],
-        "names": [form.bucket(b, chart.step) for b, _ in chart.points],
-        "values": [v for _, v in chart.points],
-        "texts": [form.figure(v, figure.unit, site.currency) for _, v in chart.points],
-        "before": [v for _, v in before],
-        "beforeNames": [form.bucket(b, chart.step) for b, _ in before],
-        "beforeTexts": [form.figure(v, figure.unit, site.currency) for _, v in before],
-        "marks": [
-            {
-                "at": at,
-                "title": c.title,
-                "kind": text(words.WORDS["KINDS"][c.kind]),
-                "author": c.author,
-                "time": form.moment(c.at, site.zone),
-                "url": f"{view.to('/changes')}#change-{c.id}",
-            }
-            for at, c in chart.changes
-        ],
-    }
-    return msgspec.json.encode(drawn).decode()
+    return chart_json(
+        form, text(figure.label), figure.unit, site.currency, chart.step, chart.points, before,
+        is_partial=chart.is_partial, marks=marks,
+    )  # fmt: skip
 
 
 def _table_facts(ctx: Context, view: View, kind: TableKind, reading: queries.Reading) -> dict[str, Any]:
@@ -109,9 +93,9 @@ def _table_facts(ctx: Context, view: View, kind: TableKind, reading: queries.Rea
     kinds = [t for t in TABLES.values() if t.group == kind.group]
     kind = msgspec.structs.replace(kind, figures=view.address.readable(kind.figures))
     table = queries.table(ctx, view.address, kind, reading)
-    figures = {"figures": ",".join(kind.figures), "by": kind.by}
+    asked = {"metrics": ",".join(kind.figures), "by": kind.by}
     extra = [written(f) for f in kind.extra]
-    export = view.applied.to("/export", **figures, bots="1" if kind.with_bots or view.address.with_bots else None)
+    export = view.applied.to("/export", **asked, bots="1" if kind.with_bots or view.address.with_bots else None)
     export += "".join(f"&{urlencode({'f': f})}" for f in extra)
     page = msgspec.structs.replace(view, path="/traffic", keep=view.keep | {kind.group: kind.id})
     return {
@@ -129,7 +113,7 @@ def _table_facts(ctx: Context, view: View, kind: TableKind, reading: queries.Rea
 def _chart_figure(request: Request[Any, Any, Any]) -> str:
     figure = request.query_params.get("figure", "collect.visits")
     if figure not in FIGURES:
-        raise UserError("There is no figure “%(name)s”.", "Choose one from the list.", status=404, name=figure[:60])
+        raise UserError("There is no metric “%(name)s”.", "Choose one from the list.", status=404, name=figure[:60])
     return str(figure)
 
 

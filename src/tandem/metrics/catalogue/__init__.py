@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from tandem.metrics.catalogue import ads, calls, collect, crm
-from tandem.metrics.metric import Dimension, Figure, Ratio, Unit, View
+from tandem.metrics.metric import Dimension, Figure, PublishedView, Ratio, Unit
 
 MONEY = "money.read"
 """Amounts ask for it by their unit, whoever owns them: no file of the catalogue can forget it."""
-Entry = TypeVar("Entry", View, Dimension, Figure)
+Entry = TypeVar("Entry", PublishedView, Dimension, Figure)
 
 
 def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
@@ -50,6 +50,6 @@ def needed(figures: Iterable[str]) -> frozenset[str]:
 
 
 OWNERS = (collect, calls, crm, ads)
-VIEWS: Mapping[str, View] = gathered([view for owner in OWNERS for view in owner.VIEWS])
+VIEWS: Mapping[str, PublishedView] = gathered([view for owner in OWNERS for view in owner.VIEWS])
 FIGURES: Mapping[str, Figure] = gathered([figure for owner in OWNERS for figure in _of(owner)])
 DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

@@ -1,6 +1,6 @@
 """Figures of ads."""
 
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
+from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
 
 PERMISSION = "money.read"
 SIDE: Side = "marketing"
@@ -12,7 +12,7 @@ OF_PAID_VISITS = ("hour", *BY, "content", "click", "matched_by")
 SETTLES_DAYS = 3
 """Ad systems restate their reports for about three days."""
 
-VIEWS = (View(id="ad_days"), View(id="ad_matches"), View(id="ad_visits", is_derived=True))
+VIEWS = (PublishedView(id="ad_days"), PublishedView(id="ad_matches"), PublishedView(id="ad_visits", is_derived=True))
 
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="ad_system", label="Ad system", column="system", marketers="Where the ad was bought.",

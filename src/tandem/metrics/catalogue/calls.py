@@ -1,7 +1,7 @@
 """Figures of calls."""
 
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
+from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
 
 PERMISSION = "calls.read"
 SIDE: Side = "marketing"
@@ -9,7 +9,7 @@ SIDE: Side = "marketing"
 BY = (*TIME, "channel", "source", "medium", "campaign", "term", "content", "entry")
 _WHOSE = "A call has the source of its most certain visit."
 
-VIEWS = (View(id="calls_received"),)
+VIEWS = (PublishedView(id="calls_received"),)
 
 DIMENSIONS: tuple[Dimension, ...] = ()
 

@@ -1,7 +1,7 @@
 """Figures of what happened on the site."""
 
 from tandem.base.words import hand_in
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
+from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
 
 PERMISSION = "metrics.read"
 SIDE: Side = "both"
@@ -12,7 +12,7 @@ WHO = ("country", "city", "language", "device", "browser", "os", "loyalty", "bot
 VISIT = (*TIME, *FROM, *WHO, "entry", "exit")
 
 VIEWS = tuple(
-    View(
+    PublishedView(
         id=name, is_of_visits=True, is_derived=True, begins_with="visits",
         is_whole=name in ("visits", "sales"), is_of_goals=name == "conversions",
     )

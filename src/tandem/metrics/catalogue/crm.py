@@ -1,7 +1,7 @@
 """Figures of crm."""
 
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, Ratio, Side, Unit, View
+from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
 
 PERMISSION = "deals.read"
 SIDE: Side = "marketing"
@@ -12,7 +12,7 @@ BY = (
 )  # fmt: skip
 _WHEN = "Records stand at the moment they were created."
 
-VIEWS = (View(id="deals"),)
+VIEWS = (PublishedView(id="deals"),)
 
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="stage", label="Stage", column="toString(stage)", marketers="Stage in the CRM.", home="deals"),

@@ -20,7 +20,7 @@ def test_a_longer_time_before_has_ticks_of_its_own() -> None:
     assert found["ticks"] == ["1 Nov", "2 Nov", "3 Nov"]
     assert (found["values"], found["texts"]) == ([4, None], ["4", "—"])
     assert (found["before"], found["isPartial"]) == ([1, 1, 1], True)
-    assert found["beforeNames"][2] == "Tue 3 Nov"
+    assert found["beforeNames"][2] == "Tuesday 3 Nov"
 
 
 def test_something_else_of_the_same_time_has_one_name() -> None:

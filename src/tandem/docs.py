@@ -13,7 +13,7 @@ from tandem.app import SLICES
 from tandem.base.config import PREFIX, Config
 from tandem.cli import app
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.metric import Estimate, Figure, Metric, Ratio
+from tandem.metrics.metric import Counted, Estimate, Figure, Metric, Ratio
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent
@@ -167,9 +167,7 @@ def views() -> Iterator[str]:
     yield "\n```mermaid\ngraph LR"
     owners = {name: s.name for s in SLICES for name in (*s.owns, *s.publishes)}
     edges = {(owners.get(name, "?"), reader, name) for reader, _, reads, _ in questions() for name in reads}
-    edges |= {
-        (owners.get(f.view, "?"), "metrics", f.view) for f in FIGURES.values() if isinstance(f, Metric | Estimate)
-    }
+    edges |= {(owners.get(f.view, "?"), "metrics", f.view) for f in FIGURES.values() if isinstance(f, Counted)}
     for owner, reader in sorted({(o, r) for o, r, _ in edges if o != r}):
         names = sorted(name for o, r, name in edges if (o, r) == (owner, reader))
         yield f'  {owner} -- "{", ".join(names)}" --> {reader}'

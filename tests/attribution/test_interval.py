@@ -30,7 +30,7 @@ def invented(seed: int) -> Journeys:
     value = rng.choice(5, lengths.sum(), p=[0.5, 0.25, 0.15, 0.07, 0.03])
     size = len(lengths)
     ones = np.ones(size)
-    return Journeys(5, value, value == 4, np.zeros(len(value)), starts, ones, ones, np.ones(size, dtype=bool))
+    return Journeys(5, value, value == 4, np.zeros(len(value)), starts, starts, ones, ones, np.ones(size, dtype=bool))
 
 
 @pytest.mark.parametrize("model", ["linear", "last", "shapley"])

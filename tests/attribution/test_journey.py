@@ -42,6 +42,7 @@ def packed(touchpoints: list[Told]) -> Journeys:
         np.array([t.is_direct for t in touches]),
         np.array([t.age_s for t in touches]),
         np.cumsum([0, *lengths])[:-1],
+        np.arange(len(lengths)),
         np.array([w for _, w, _ in touchpoints], dtype=float),
         np.array([m for _, _, m in touchpoints]),
         np.ones(len(touchpoints), dtype=bool),

@@ -1,9 +1,10 @@
 """Asks the event store for journeys, and keeps reports in the record store."""
 
 from collections.abc import Sequence
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -17,7 +18,8 @@ from tandem.attribution.model.credits import counted_steps, lost_steps
 from tandem.attribution.model.journey import Journeys
 from tandem.attribution.model.markov import WIDEST, Transitions
 from tandem.attribution.model.report import Definition, Report, Result, plain
-from tandem.attribution.model.touchpoints import CONVERSION, Touchpoints, cut
+from tandem.attribution.model.shared_out import NOBODY, SharedOut, shared_out
+from tandem.attribution.model.touchpoints import CONVERSION, Cut, Touchpoints, cut
 from tandem.attribution.tables import reports as t
 from tandem.base import clock
 from tandem.base.database import Database
@@ -28,6 +30,8 @@ HERE = Path(__file__).parent
 SQL = questions_in(HERE / "sql")
 TOUCHPOINT_COLUMNS = ("person", "moment", "value", "is_direct", "weight", "worth")
 STEP_COLUMNS = ("first_back", "second_back", "third_back", "onto", "weight")
+CREDIT_COLUMNS = ("credit", "squares", "worth", "worth_squares", "whole_worth")
+MOST_AT_ONCE = 200_000
 DAY_MS = 86_400_000
 MOST_VALUES = 2**24 - 1
 """Values that sql/steps.sql finds room for beside the moment of a touch."""
@@ -97,30 +101,45 @@ def found(warehouse: Warehouse, ask: Ask) -> Found:
 
     raises   UserError where the split has more than MOST_VALUES values
     """
-    named = warehouse.ask(*bound("values", ask)).rows
-    if len(named) > MOST_VALUES:
-        raise UserError("There are too many values to share credit among.", "Choose another split, or fewer days.")
-    if len(named) > WIDEST:  # a longer chain over them would have more states than journeys
+    named = _values(warehouse, ask)
+    if len(named.names) > WIDEST:  # a longer chain over them would have more states than journeys
         ask = msgspec.structs.replace(ask, order=1)
-    codes = np.array([code for code, _ in named], np.uint64)
-    told = _asked(warehouse, "stories", TOUCHPOINT_COLUMNS, ask, codes)
-    touchpoints = cut(_touchpoints(told), len(named), ask.since_ms, ask.window * DAY_MS)
+    codes, touchpoints = named.codes, _stories(warehouse, ask, named)
     transitions = _asked(warehouse, "steps", STEP_COLUMNS, ask, codes)
     back = [transitions[name].astype(np.int64) - 1 for name in STEP_COLUMNS[: ask.order]]
     walked = counted_steps(
-        back, transitions["onto"].astype(np.int64) - 1, transitions["weight"].astype(np.float64), len(named)
+        back, transitions["onto"].astype(np.int64) - 1, transitions["weight"].astype(np.float64), len(named.names)
     )
     lost = lost_steps(walked, touchpoints)
-    is_used = np.zeros(len(named) + 2, bool)
+    is_used = np.zeros(len(named.names) + 2, bool)
     is_used[touchpoints.won.value] = is_used[lost.onto] = True
-    kept = np.flatnonzero(is_used[: len(named)])
+    kept = np.flatnonzero(is_used[: len(named.names)])
     return Found(
-        names=[str(named[place][1]) for place in kept],
+        names=[named.names[place] for place in kept],
         journeys=touchpoints.won.among(kept),
         lost=lost.among(kept),
         lone=touchpoints.lone,
         totals=totals(warehouse, ask),
     )
+
+
+class Values(NamedTuple):
+    """The values of a split, and the numbers that the event store knows them by."""
+
+    names: list[str]
+    codes: Array
+
+
+def _values(warehouse: Warehouse, ask: Ask) -> Values:
+    named = warehouse.ask(*bound("values", ask)).rows
+    if len(named) > MOST_VALUES:
+        raise UserError("There are too many values to share credit among.", "Choose another split, or fewer days.")
+    return Values([str(name) for _, name in named], np.array([code for code, _ in named], np.uint64))
+
+
+def _stories(warehouse: Warehouse, ask: Ask, values: Values) -> Cut:
+    told = _asked(warehouse, "stories", TOUCHPOINT_COLUMNS, ask, values.codes)
+    return cut(_touchpoints(told), len(values.names), ask.since_ms, ask.window * DAY_MS)
 
 
 def _asked(warehouse: Warehouse, name: str, columns: tuple[str, ...], ask: Ask, codes: Array) -> dict[str, Array]:
@@ -165,6 +184,50 @@ def paid(warehouse: Warehouse, ask: Ask) -> list[Paid]:
     """The paid visits of the period, by the split's values."""
     sql, params = bound("paid", ask)
     return warehouse.rows(sql, Paid, **params)
+
+
+# ── credit, written down for the catalogue ──
+
+
+UNASSIGNED = "Unassigned"
+"""The channel of a conversion that no visit explains."""
+
+
+def month_states(warehouse: Warehouse, ask: Ask) -> dict[date, int]:
+    """What the visits and conversions of each month are now, as one number each."""
+    return dict(warehouse.ask(*bound("months", ask)).rows)
+
+
+def written_states(warehouse: Warehouse, site: int) -> dict[date, int]:
+    """Of what visits and conversions the credit of each month was made."""
+    return dict(warehouse.ask(SQL["written_months"], {"site": site}).rows)
+
+
+def write_month(warehouse: Warehouse, ask: Ask, month: date, state: int) -> int:
+    """Write down who gets the credit for a month's conversions, in place of what stood there; returns the rows.
+
+    Readers see the month as it was until all of its rows are there.
+    """
+    values = _values(warehouse, ask)
+    stories = _stories(warehouse, ask, values)
+    rows, version = shared_out(stories.won, stories.alone), clock.now_ms()
+    names = [*values.names, UNASSIGNED]  # the last one is NOBODY's: place -1
+    assert NOBODY == -1
+    for first in range(0, len(rows.ended), MOST_AT_ONCE):
+        some = SharedOut(*(column[first : first + MOST_AT_ONCE] for column in rows))  # type: ignore[arg-type]
+        count = len(some.ended)
+        warehouse.insert(
+            "credit_rows",
+            {
+                "site": [ask.site] * count, "month": [month] * count, "version": [version] * count,
+                "nth": list(range(first, first + count)), "at": [clock.from_ms(ms) for ms in some.ended.tolist()],
+                "channel": [names[place] for place in some.value.tolist()],
+                **{name: getattr(some, name).tolist() for name in CREDIT_COLUMNS},
+            },
+        )  # fmt: skip
+    noted = {"site": [ask.site], "month": [month], "version": [version], "state": [state]}
+    warehouse.insert("credit_months", noted)
+    return len(rows.ended)
 
 
 # ── kept reports ──

@@ -51,6 +51,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     before: Points
     changes: list[tuple[int, Change]]
     is_partial: bool
+    range: tuple[Value, Value] | None = None
+    """The range of a model's answer, which never stands alone."""
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,7 +164,13 @@ def chart(ctx: Context, address: Address, figure: str) -> Chart:
         before=earlier,
         changes=placed(changes_of(ctx, address), points, address),
         is_partial=address.is_partial,
+        range=range_of(results[0].total, figure),
     )
+
+
+def range_of(total: dict[str, Value], figure: str) -> tuple[Value, Value] | None:
+    """The range of a model's answer; None for what is counted."""
+    return (total[f"{figure}.low"], total[f"{figure}.high"]) if f"{figure}.low" in total else None
 
 
 def largest_channel(ctx: Context, address: Address, name: str) -> tuple[str, Value] | None:

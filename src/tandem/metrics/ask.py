@@ -25,7 +25,7 @@ from tandem.base.errors import Busy, UserError
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Value
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
-from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Unit
+from tandem.metrics.metric import Counted, Dimension, Estimate, Metric, PublishedView, Ratio, Unit
 
 MOST_ROWS = 200_000
 REMEMBERED_BYTES = 48 << 20
@@ -72,7 +72,7 @@ def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] 
     """
     for name in question.by:
         _dimension(name)
-    groups: dict[tuple[str, bool, tuple[bool, ...]], list[Metric | Estimate]] = {}
+    groups: dict[tuple[str, bool, tuple[bool, ...]], list[Counted]] = {}
     for name in counted(question.figures):
         figure = FIGURES[name]
         assert not isinstance(figure, Ratio)
@@ -91,7 +91,7 @@ def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] 
     return queries
 
 
-def _query(question: Question, view: str, figures: list[Metric | Estimate], with_bots: bool) -> Query:
+def _query(question: Question, view: str, figures: list[Counted], with_bots: bool) -> Query:
     params: dict[str, Any] = {
         "site": question.site,
         "since": question.since,
@@ -121,14 +121,14 @@ def _query(question: Question, view: str, figures: list[Metric | Estimate], with
     return Query(tuple(f.id for f in figures), "\n".join(lines), params)
 
 
-def _expressions(figure: Metric | Estimate) -> list[tuple[str, str]]:
+def _expressions(figure: Counted) -> list[tuple[str, str]]:
     name = figure.id.replace(".", "__")
     if isinstance(figure, Estimate):
         return [(figure.value, name), (figure.low, f"{name}__low"), (figure.high, f"{name}__high")]
     return [(figure.value, name)]
 
 
-def _condition(f: Filter, i: int, figure: Metric | Estimate, params: dict[str, Any]) -> str:
+def _condition(f: Filter, i: int, figure: Counted, params: dict[str, Any]) -> str:
     dimension = _dimension(f.by)
     if dimension.is_time:
         raise UserError("%(dimension)s cannot be a filter.", "Choose a period instead.", dimension=dimension.label)
@@ -152,7 +152,7 @@ def _condition(f: Filter, i: int, figure: Metric | Estimate, params: dict[str, A
     return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({found})"
 
 
-def _is_of_rows(f: Filter, figure: Metric | Estimate) -> bool:
+def _is_of_rows(f: Filter, figure: Counted) -> bool:
     """Whether a filter chooses among the rows of a figure themselves, not among the visits they belong to."""
     return f.by in figure.by and figure.view not in _dimension(f.by).by_visit
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from tandem.core.query import Value
 from tandem.metrics.catalogue import FIGURES
-from tandem.metrics.metric import Metric, Ratio, Unit
+from tandem.metrics.metric import Estimate, Metric, Ratio, Unit
 
 LEVEL = 0.01
 """How often chance alone may pass for a change: once in a hundred."""
@@ -65,6 +65,8 @@ def is_clear(name: str, now: Values, before: Values, scatter: float | None = Non
     figure = FIGURES[name]
     if not all(isfinite(v) for values in (now, before) for v in values.values() if v is not None):
         return False
+    if isinstance(figure, Estimate):
+        return _are_apart(name, now, before)
     if is_share(name):
         assert isinstance(figure, Ratio)
         pairs = [(v.get(figure.top), v.get(figure.bottom)) for v in (now, before)]
@@ -82,6 +84,15 @@ def is_clear(name: str, now: Values, before: Values, scatter: float | None = Non
         case = (abs(value) + abs(value_before)) / (cases + cases_before)  # what one case brings; of a count it is 1
         return case > 0 and counts_p(value / case, value_before / case, scatter) < LEVEL
     return means_p(value, cases, value_before, cases_before, UNKNOWN_SPREAD if scatter is None else scatter) < LEVEL
+
+
+def _are_apart(name: str, now: Values, before: Values) -> bool:
+    """Whether the ranges of a model's two answers have nothing in common; stricter than a test of their difference."""
+    low, high = (
+        [float(bound) for values in (now, before) if (bound := values.get(f"{name}.{end}")) is not None]
+        for end in ("low", "high")
+    )
+    return len(low) == len(high) == 2 and max(low) > min(high)
 
 
 def is_share(name: str) -> bool:
@@ -205,7 +216,7 @@ def scatter_of(name: str, days: Sequence[Values]) -> float | None:
              sums of weeks against a straight line. Waves of months are not seen.
     """
     figure = FIGURES[name]
-    if len(days) < ENOUGH_DAYS:
+    if len(days) < ENOUGH_DAYS or isinstance(figure, Estimate):
         return None
     if isinstance(figure, Ratio):
         return _scatter_of_ratio(name, figure, days)

@@ -19,7 +19,7 @@ from tandem.metrics.catalogue import FIGURES, VIEWS
 from tandem.metrics.chance import assumed_scatter, is_clear, of_part, with_cases
 from tandem.metrics.coverage import Days, Lack, days_between, lack_of
 from tandem.metrics.history import History, history_of
-from tandem.metrics.metric import Metric
+from tandem.metrics.metric import Counted
 from tandem.metrics.parts import parts_of, settles_after
 from tandem.metrics.period import Period
 from tandem.metrics.recounting import share_of
@@ -106,7 +106,7 @@ def reason_known(
     return None
 
 
-def _gaps(history: History, address: Address, parts: list[Metric], span: Period, before: Period) -> Reason | None:
+def _gaps(history: History, address: Address, parts: list[Counted], span: Period, before: Period) -> Reason | None:
     """Why spans are unlike of which not all is measured, or not by the same ad accounts."""
     if any(p.is_reported for p in parts):
         last = min(span.last, address.now.astimezone(ZoneInfo(span.zone)).date())

@@ -21,7 +21,7 @@ from tandem.metrics.ask import buckets
 from tandem.metrics.catalogue import VIEWS
 from tandem.metrics.chance import ENOUGH_DAYS, scatter_of, with_cases
 from tandem.metrics.coverage import AROUND_DAYS, Account, Days, Told, days_between, days_told, silent_days
-from tandem.metrics.metric import Metric
+from tandem.metrics.metric import Counted
 from tandem.metrics.parts import parts_of
 from tandem.metrics.period import Period
 from tandem.metrics.spans import COMPLETE, day_after, days_of, last_over, week_before
@@ -59,7 +59,7 @@ class History:
         found = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
         return datetime.fromtimestamp(found[0], UTC) if found else None
 
-    def delays(self, site: int, figure: Metric, now: datetime) -> list[float]:
+    def delays(self, site: int, figure: Counted, now: datetime) -> list[float]:
         """Days from creation to outcome in complete cohorts, rising."""
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
         return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))

@@ -113,13 +113,19 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     adds_up: bool = False
     permission: str = ""  # empty: that of its file in the catalogue
     side: Side | None = None  # likewise
+    settles_after: int = 0
+    arrives: str = ""
+    rests_on_goals: bool = False  # recounted when goals change
+    is_reported: bool = False
 
     @property
     def owner(self) -> str:
         return self.id.partition(".")[0]
 
 
-Figure = Metric | Ratio | Estimate
+Counted = Metric | Estimate
+"""What a view tells of by itself: ratios are made of these."""
+Figure = Counted | Ratio
 
 
 class Dimension(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,12 +2,12 @@
 
 from tandem.metrics.ask import counted
 from tandem.metrics.catalogue import FIGURES
-from tandem.metrics.metric import Metric
+from tandem.metrics.metric import Counted
 
 
-def parts_of(name: str) -> list[Metric]:
-    """The counted figures that a figure is made of."""
-    return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Metric)]
+def parts_of(name: str) -> list[Counted]:
+    """The counted or modelled figures that a figure is made of."""
+    return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Counted)]
 
 
 def settles_after(name: str) -> int:

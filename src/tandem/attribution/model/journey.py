@@ -18,8 +18,8 @@ class Journeys(NamedTuple):
 
     values    how many values the split has; `value`, `is_direct` and `age_s` (seconds before the conversion) are by
               touch, the oldest first
-    starts    where each journey begins; `weight` (conversions), `worth` (money) and `is_first` (the person's first
-              conversion) are by journey
+    starts    where each journey begins; `ended` (the moment of the conversion, in milliseconds), `weight`
+              (conversions), `worth` (money) and `is_first` (the person's first conversion) are by journey
     """
 
     values: int
@@ -27,6 +27,7 @@ class Journeys(NamedTuple):
     is_direct: Flags
     age_s: Floats
     starts: Ints
+    ended: Ints
     weight: Floats
     worth: Floats
     is_first: Flags

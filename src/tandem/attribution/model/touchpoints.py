@@ -27,8 +27,16 @@ class Touchpoints(NamedTuple):
     worth: Floats
 
 
+class Alone(NamedTuple):
+    """Conversions without a touch in their window: when each was (in milliseconds), how many it is, what it brought."""
+
+    ended: Ints
+    weight: Floats
+    worth: Floats
+
+
 class Cut(NamedTuple):
-    """What stories come to. `lone` are conversions and money without a touch in their window.
+    """What stories come to.
 
     won    the touches of each conversion: those since the conversion before it that had touches
     tails  the touches after a person's last conversion
@@ -38,7 +46,12 @@ class Cut(NamedTuple):
     won: Journeys
     tails: Journeys
     whole: Journeys
-    lone: tuple[float, float]
+    alone: Alone
+
+    @property
+    def lone(self) -> tuple[float, float]:
+        """Conversions and money without a touch in their window."""
+        return float(self.alone.weight.sum()), float(self.alone.worth.sum())
 
 
 def cut(touchpoints: Touchpoints, values: int, since: int, window: int) -> Cut:
@@ -68,7 +81,8 @@ def cut(touchpoints: Touchpoints, values: int, since: int, window: int) -> Cut:
     ends = _latest(is_seen, places)[is_last]
     ends = ends[(ends >= born[is_last]) & is_due[ends]]
     whole, _ = _journeys(touchpoints, values, born[ends], ends, window, born, is_seen)
-    return Cut(won, tails, whole, (float(touchpoints.weight[lone].sum()), float(touchpoints.worth[lone].sum())))
+    alone = Alone(touchpoints.moment[lone], touchpoints.weight[lone], touchpoints.worth[lone])
+    return Cut(won, tails, whole, alone)
 
 
 def _in_turn(touchpoints: Touchpoints) -> Touchpoints:
@@ -105,6 +119,7 @@ def _journeys(
         is_direct=touchpoints.is_direct[at],
         age_s=(age // 1000).astype(np.float64),
         starts=np.flatnonzero(_changes(of)),
+        ended=touchpoints.moment[some],
         weight=touchpoints.weight[some],
         worth=touchpoints.worth[some],
         is_first=is_first,

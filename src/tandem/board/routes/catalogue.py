@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, Response, get
 from litestar.response import Redirect
 
+from tandem.board.queries import range_of
 from tandem.board.routes.view import readable
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
@@ -56,6 +57,7 @@ def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller, figur
         explanation=explanation,
         took_ms=result.took_ms,
         compared=compared(ctx, address, (figure,), result.total)[figure],
+        range=range_of(result.total, figure),
         address=address,
         figure=FIGURES[figure],
         all_figures=FIGURES,

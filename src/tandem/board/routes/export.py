@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response
 
-from tandem.board.routes.questions import asked, counted_anew, listed
+from tandem.board.routes.questions import asked, counted_anew, listed, with_ranges
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import exported
@@ -23,12 +23,13 @@ def export(
 ) -> Response[Any]:
     """What a table shows, all rows, as CSV or JSON. `figures` is the former name of `metrics`, until 0.4."""
     address, result, splits = asked(request, ctx, caller, metrics or figures, by)
-    names = listed(metrics or figures)
+    asked_for = listed(metrics or figures)
+    names = with_ranges(asked_for)
     what, span = by.replace(",", "-") or "total", address.period
     rows = ((*row.key, *(row.figures[name] for name in names)) for row in result.rows)
     return exported(
         ctx, caller, address.site, f"{what}-{span.first}-{span.last}", format, (*splits, *names), rows,
-        counted_anew(ctx, address, names, splits),
+        counted_anew(ctx, address, asked_for, splits),
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.metrics.address import Address
 from tandem.metrics.asked import address_asked
+from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.metric import Estimate
 from tandem.metrics.recounting import anew, recounting
 
 MOST_ROWS = 100_000
@@ -29,6 +31,14 @@ def asked(
 
 def listed(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.split(",") if part)
+
+
+def with_ranges(names: tuple[str, ...]) -> tuple[str, ...]:
+    """These metrics, and after a model's answer its range: it is never told without."""
+    ends = ("", ".low", ".high")
+    return tuple(
+        f"{name}{end}" for name in names for end in (ends if isinstance(FIGURES.get(name), Estimate) else ends[:1])
+    )
 
 
 def counted_anew(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:

@@ -146,7 +146,7 @@ def load_for_ever(settings_json: bytes) -> None:
     """Load the spools of this machine until SIGTERM."""
     config = msgspec.json.decode(settings_json, type=Config)
     log.set_up(config.log)
-    warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb)
+    warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb, config.query_seconds)
     migrate(warehouse, [step for s in SLICES for step in s.schema()])
     ctx = Context(config, warehouse, Database(config.records_dsn))
     is_running = [True]

@@ -17,3 +17,14 @@ def test_logs_that_earlier_versions_kept_are_deleted(warehouse: Warehouse) -> No
     (left / "data.bin").write_bytes(b"x")
     migrate(warehouse, [])
     assert not left.parent.parent.exists()
+
+
+def test_the_limit_on_questions_stops_no_statement_that_writes(warehouse: Warehouse) -> None:
+    limit = "select toUInt64(getSetting('max_execution_time')) as seconds"
+    warehouse.do("create table limit_told engine = Memory as " + limit)
+    try:
+        warehouse.do("insert into limit_told " + limit + " where {yes:UInt8}", {"yes": 1})
+        assert warehouse.ask("select seconds from limit_told").rows == [(0,), (0,)]
+        assert warehouse.value(limit) == 30
+    finally:
+        warehouse.do("drop table limit_told")

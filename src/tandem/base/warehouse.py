@@ -208,11 +208,15 @@ class Warehouse:
         return rows[0][0] if rows else None
 
     def do(self, sql: str, /, params: Mapping[str, Any] | None = None, **settings: Any) -> None:
-        """Carry out a statement that gives no rows."""
+        """Carry out a statement that gives no rows.
+
+        However long it takes: the limit on questions is for readers, and what writes would only have to begin anew.
+        """
+        settings = {"max_execution_time": 0, **settings}
         if params:  # a command would put its values into the address
-            self.client.raw_query(sql, parameters=dict(params), settings=settings or None)
+            self.client.raw_query(sql, parameters=dict(params), settings=settings)
         else:
-            self.client.command(sql, settings=settings or None)
+            self.client.command(sql, settings=settings)
 
     def insert(self, table: str, columns: Columns, token: str = "") -> int:
         """Put columns into a table as one block; the same token a second time does nothing. Returns rows sent."""

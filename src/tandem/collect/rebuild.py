@@ -83,6 +83,7 @@ def rebuild(
             store.derive_all(ctx.warehouse, site, *ranges[i], goals)
         store.note_rebuild(db, site, made, i + 1, RANGES)
     store.note_rebuild_done(db, site, made.removesuffix(ALL))
+    ctx.look_again()
     tell(1.0)
     _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=RULES_VERSION)
     return RANGES - first

@@ -108,12 +108,16 @@ class Context:
 
     def sites(self) -> dict[str, Site]:
         """All sites by key, read again every two seconds."""
-        read_at, sites = self._sites
-        if time.monotonic() - read_at > SITES_FRESH_S:
-            sites = {site.key: site for site in all_sites(self.database)}
-            self._sites = (time.monotonic(), sites)
+        known = self._sites
+        if time.monotonic() - known[0] <= SITES_FRESH_S:
+            return known[1]
+        sites = {site.key: site for site in all_sites(self.database)}
+        with self._states_lock:
+            if self._sites is known:  # else somebody has changed them meanwhile, and these may be those of before
+                self._sites = (time.monotonic(), sites)
         return sites
 
     def forget_sites(self) -> None:
         """Read the sites again at the next question."""
-        self._sites = (-SITES_FRESH_S, {})
+        with self._states_lock:
+            self._sites = (-SITES_FRESH_S, {})

@@ -93,6 +93,9 @@ class QueryRunner(Protocol):
     def main_goals(self, site: int) -> tuple[int, ...]:
         """The goals of a site that its conversions rest on."""
 
+    changes: int
+    """How often somebody has said that data have changed."""
+
     def look_again(self) -> None:
         """Look at once whether data have changed."""
 

@@ -270,6 +270,8 @@ class CachedRunner:
         self._remembered: LRUCache[Hashable, _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
         self._lock = threading.Lock()
         self._version: tuple[float, Any] = (0.0, None)
+        self.changes = 0
+        """How often somebody has said that data have changed (`look_again`)."""
         self.main_goals = main_goals
         """The goals of a site that its conversions rest on; the slice that keeps goals says."""
 
@@ -363,14 +365,16 @@ class CachedRunner:
 
     def _data_version(self) -> Any:
         """What changes when visits change; looked at no more than four times a second."""
-        read_at, version = self._version
+        (read_at, version), changes = self._version, self.changes
         if time.monotonic() - read_at > 0.25:
             version = self._warehouse.ask(DATA_VERSION.format(parts=self._parts)).rows
-            self._version = (time.monotonic(), version)
+            if changes == self.changes:  # else somebody has changed data meanwhile, and this may not know it
+                self._version = (time.monotonic(), version)
         return version
 
     def look_again(self) -> None:
         """Look at once whether data have changed: whoever has just changed some wants to see it."""
+        self.changes += 1
         self._version = (0.0, None)
 
     def close(self) -> None:

@@ -30,8 +30,8 @@ HISTORY = timedelta(days=400)
 FRESH_S = 600.0
 SCATTER_DAYS = 56
 """Eight whole weeks before the week in which a period begins tell how much its days scatter."""
-SCATTER_FRESH_S = 6 * 3600.0
-"""Past days hardly change."""
+SCATTER_FRESH_S = 3600.0
+"""Past days hardly change but by somebody's doing; what another server has done is known after this time."""
 SQL = questions_in(Path(__file__).parent / "sql")
 
 
@@ -45,10 +45,14 @@ def reported(ctx: Context, site: Site) -> dict[Account, Told]:
 
 
 class History:
-    """What is known of a site's own past: when each view begins, and how long outcomes take. Looked up now and then."""
+    """What is known of a site's own past: when each view begins, how long outcomes take, how much its days scatter.
+
+    Looked up now and then, and whenever somebody has changed the past: brought in a file, or taken one back.
+    """
 
     def __init__(self, ctx: Context) -> None:
         self._ctx, self._known = ctx, dict[tuple[int, str], tuple[float, list[float]]]()
+        self._changes = ctx.runner.changes
         self._scatters: TTLCache[tuple[int, bytes, str], float] = TTLCache(10_000, SCATTER_FRESH_S)
         self._silent: TTLCache[tuple[int, str, date, date], Days] = TTLCache(1_000, FRESH_S)
         self._lock = threading.Lock()  # of the caches, which many requests use at once
@@ -80,7 +84,7 @@ class History:
         since = max(first - timedelta(days=AROUND_DAYS), day_after(began, site.zone)) if began else last
         if not began or since >= last:
             return frozenset()
-        key = (site.id, site.zone, since, last)
+        key, changes = (site.id, site.zone, since, last), self._changes_known()
         with self._lock:
             known = self._silent.get(key)
         if known is None:
@@ -89,21 +93,23 @@ class History:
             visits = dict(self._ctx.runner.look_up(SQL["visits_by_day"], bound))
             known = silent_days(visits, sorted(days_between(since, last)))
             with self._lock:
-                self._silent[key] = known
+                if changes == self._changes:
+                    self._silent[key] = known
         return known and known & (days_of(span) | (days_of(before) if before else frozenset()))
 
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         last = week_before(address.period.first)
-        keys = self._scatter_keys(address, names, last)
+        keys, changes = self._scatter_keys(address, names, last), self._changes_known()
         with self._lock:
             found: dict[str, float | None] = {n: self._scatters[keys[n]] for n in names if keys[n] in self._scatters}
         missing = [n for n in names if n not in found]
         days = self._days(address, missing, last) if missing else {}
         fresh = {n: scatter_of(n, days[n]) for n in missing}
         with self._lock:
-            # too few days are looked for again: an import of history may bring them
-            self._scatters.update({keys[n]: scatter for n, scatter in fresh.items() if scatter is not None})
+            if changes == self._changes:
+                # too few days are looked for again: visits of another day may come
+                self._scatters.update({keys[n]: scatter for n, scatter in fresh.items() if scatter is not None})
         return found | fresh
 
     def _scatter_keys(self, address: Address, names: Sequence[str], last: date) -> dict[str, tuple[int, bytes, str]]:
@@ -138,13 +144,26 @@ class History:
         return found
 
     def _looked_up(self, site: int, what: str, sql: str, bound: dict[str, Any]) -> list[float]:
-        key, at = (site, what), time.monotonic()
+        key, at, changes = (site, what), time.monotonic(), self._changes_known()
         known = self._known.get(key)
         if known and known[1] and at - known[0] < FRESH_S:
             return known[1]
         found = [float(row[0]) for row in self._ctx.runner.look_up(sql, bound)]
-        self._known[key] = (at, found)
+        with self._lock:
+            if changes == self._changes:
+                self._known[key] = (at, found)
         return found
+
+    def _changes_known(self) -> int:
+        """How often somebody has changed data; what was known before the last time is forgotten."""
+        changes = self._ctx.runner.changes
+        with self._lock:
+            if changes != self._changes:
+                self._known.clear()
+                self._scatters.clear()
+                self._silent.clear()
+                self._changes = changes
+        return changes
 
 
 def _digest(what: object) -> bytes:

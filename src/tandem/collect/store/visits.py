@@ -157,7 +157,8 @@ def derive_all(warehouse: Warehouse, site: Site, first: int, last: int, goals: S
 def _derive_part(warehouse: Warehouse, site: Site, first: int, last: int, goals: Sequence[Goal]) -> None:
     batch = clock.now_ns()
     warehouse.do(SQL["mark_all_stale"], {"batch": batch, "site": site.id, "first": first, "last": last})
-    newest = warehouse.value(SQL["newest_version"], site=site.id, first=first, last=last)
+    bound = {"site": site.id, "first": first, "last": last}
+    newest = warehouse.ask(SQL["newest_version"], bound, max_execution_time=0).rows[0][0]
     _write_visits(warehouse, site, batch, datetime(1970, 1, 1, tzinfo=UTC), goals, _version_after(int(newest)))
 
 

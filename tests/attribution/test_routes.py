@@ -154,6 +154,25 @@ def test_one_series_has_one_verdict_whatever_its_name(
         assert '<span class="good">+40%</span>' in answer_of(page) and "could be chance" not in page
 
 
+def test_a_change_of_one_channels_credit_is_told_as_its_own(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Email doubles, Direct stays: all conversions grow by half, and no change of a part stands at their number."""
+    monkeypatch.setattr(clock, "now", lambda: START + 91 * DAY)
+    visits, visitor = list[Visit](), 0
+    for day in range(90):
+        for channel, count in (("Email", 20 if day < 60 else 40), ("Direct", 20)):
+            for _ in range(count):
+                visits.append(Visit(visitor := visitor + 1, START + day * DAY, channel, orders=1))
+    put(ctx.warehouse, visits)
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        grown = answer_of(browser.get("/money?period=2026-10-31..2026-11-29&conversion=orders").text)
+        same = answer_of(browser.get("/money?period=2026-09-29..2026-10-28&conversion=orders").text)
+    assert "of 1,800 conversions" in grown
+    assert 'Conversions credited to Email: <span class="good">+100%</span> against the time before' in grown
+    assert "of 1,200 conversions" in same and "as before" not in same and "credited" not in same
+
+
 def test_money_rests_on_the_main_goal_where_that_is_no_order(ctx: Context, site: Site) -> None:
     quotes = [Visit(n, START + 50 * DAY, "Email", goals=((1, 1, 0.0),)) for n in (1, 2)]
     put(ctx.warehouse, [*quotes, Visit(3, START + 51 * DAY, "Direct", orders=1, revenue=5)])

@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from litestar.response import Redirect
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import users_of
@@ -27,7 +26,7 @@ from tandem.core.progress import tracked
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.asked import address_asked, moved_to, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
 from tandem.metrics.comparison import unsettled
 
@@ -47,8 +46,8 @@ def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View
 @get_page("/ads", "Ads", icon="megaphone", group="Measure", may="money.read")
 def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view, asked = _view(request, ctx, caller), request.query_params
-    if moved := view.asked_for(asked):
-        return Redirect(moved)
+    if moved := moved_to(request, ctx, view):
+        return moved
     shown, number = whole_number(asked.get("most", ""), queries.SHOWN), whole_number(asked.get("draft", ""), 0)
     import_ = store.import_of(ctx.database, view.address.site, number) if number else None
     return _page(request, ctx, caller, view, import_, asked.get("told", ""), shown)

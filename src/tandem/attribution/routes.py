@@ -6,7 +6,6 @@ import msgspec
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from litestar.response import Redirect
 
 from tandem.accounts.model import Site
 from tandem.attribution import queries, store
@@ -25,7 +24,7 @@ from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import address_asked, must_fit, one_of
+from tandem.metrics.asked import address_asked, moved_to, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.comparison import Rows, measured_since, reason_of, unripe, unsettled
 from tandem.metrics.period import Period, period_of
@@ -159,8 +158,8 @@ def _sorted(rows: list[Row], sort: str) -> list[Row]:
 def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     choice = _choice(request, ctx, caller)
     view = _view(request, ctx, caller, choice)
-    if moved := view.asked_for(request.query_params):
-        return Redirect(moved)
+    if moved := moved_to(request, ctx, view):
+        return moved
     address = view.address
     conversion = _named(ctx, address.site, choice.conversion)
     figure = COUNTED_BY[choice.conversion.partition(":")[0]]

@@ -160,6 +160,5 @@ class Formats:
             return f"{named} ({self.country(region)})" if region else named
         if by in ("host", "referrer"):
             return self.host(value)
-        if by in ("channel", "device", "loyalty", "bot", "network", "kind"):
-            return self._text(MEMBERS.get((by, value), value))
-        return value
+        ours = MEMBERS.get((by, value))
+        return self._text(ours) if ours else value

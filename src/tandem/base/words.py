@@ -5,7 +5,7 @@ from collections.abc import Mapping
 WORDS: dict[str, Mapping[str, str]] = {}
 """How ids that people see are called, by the name that templates know them under."""
 MEMBERS: dict[tuple[str, str], str] = {}
-"""Values that are words of ours, by dimension; channels are named as they are stored."""
+"""Values that are words of ours, by dimension: all that it can have."""
 
 
 def hand_in(

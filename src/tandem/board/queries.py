@@ -14,28 +14,23 @@ from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.query import Filter, Question, Result, Value
+from tandem.core.query import Question, Result, Value
 from tandem.findings.model import Finding
 from tandem.findings.store import findings_of
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Rows, compared, measured_since, reason_known, unmeasured_days
 from tandem.metrics.coverage import Days
+from tandem.metrics.members import holding, seen_names
 from tandem.metrics.metric import Metric, Unit
 from tandem.metrics.recounting import recounting, share_of
 from tandem.metrics.verdict import Compared, Reason
 
 LIVE_MINUTES, LAST_MINUTES = 30, 5
 MOST_SUGGESTED = 50
-HOME_FIGURES = {
-    "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
-    "actions": "collect.actions", "deals": "crm.leads", "ad_days": "ads.clicks", "ad_visits": "ads.visits",
-}  # fmt: skip
-"""What counts the values of a dimension, by the view that knows it."""
-
 AMOUNTS = (Unit.COUNT, Unit.MONEY)
 Points = list[tuple[Any, Value]]
 
@@ -269,17 +264,8 @@ def names_of(ctx: Context, site: Site, by: str) -> dict[str, str]:
 
 
 def suggested(ctx: Context, address: Address, by: str, search: str) -> list[tuple[str, str]]:
-    """The commonest values of a dimension in the period shown, as (value, name it goes by where it has one)."""
-    figure = HOME_FIGURES.get(DIMENSIONS[by].home)
-    if figure is None:
-        return []
-    question = msgspec.structs.replace(address.question((figure,), (by,)), where=())
-    if by in ("bot", "bot_name"):
-        question = msgspec.structs.replace(question, with_bots=True, where=(Filter("bot", "is_not", ("",)),))
-    names, wanted = names_of(ctx, address.site, by), search.casefold()
-    values = [str(r.key[0]) for r in ctx.runner.ask(question).rows if r.figures[figure]]
-    found = [(v, names.get(v, "")) for v in values if wanted in v.casefold() or wanted in names.get(v, "").casefold()]
-    return found[:MOST_SUGGESTED]
+    """The commonest values of a dimension in the period shown, each with the name that the reader knows it by."""
+    return list(holding(search, seen_names(ctx, address, by)).items())[:MOST_SUGGESTED]
 
 
 def _crowded(pages: Result, visitors: Value) -> str:

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from litestar.response import Redirect
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
@@ -27,7 +26,7 @@ from tandem.core.progress import tracked
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.asked import address_asked, moved_to, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
 from tandem.metrics.catalogue import FIGURES, MONEY
 from tandem.people.store import hexed
@@ -52,9 +51,9 @@ def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View
 
 @get_page("/calls", "Calls", icon="phone", group="Measure", may="calls.read")
 def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
-    view, asked = _view(request, ctx, caller), request.query_params
-    if moved := view.asked_for(asked):
-        return Redirect(moved)
+    view = _view(request, ctx, caller)
+    if moved := moved_to(request, ctx, view):
+        return moved
     return _page(request, ctx, caller, view)
 
 

@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from litestar.response import Redirect
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
@@ -32,7 +31,7 @@ from tandem.crm.store.mappings import Chosen
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, one_of
+from tandem.metrics.asked import address_asked, moved_to, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.people.store import hexed
@@ -52,8 +51,8 @@ def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View
 @get_page("/deals", "Deals", icon="handshake", group="Measure", may="deals.read")
 def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view, asked = _view(request, ctx, caller), request.query_params
-    if moved := view.asked_for(asked):
-        return Redirect(moved)
+    if moved := moved_to(request, ctx, view):
+        return moved
     return _page(request, ctx, caller, view, whole_number(asked.get("most", ""), queries.SHOWN))
 
 

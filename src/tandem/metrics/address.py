@@ -211,19 +211,6 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """The state as hidden fields of a form."""
         return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
 
-    def asked_for(self, asked: Mapping[str, Any]) -> str | None:
-        """What a form of the top bar asks for (days of one's own, one more filter) as a proper address; None without.
-
-        raises   UserError for a filter that does not exist
-        """
-        if asked.get("first") and asked.get("last"):
-            return self.link(period=f"{asked['first']}..{asked['last']}")
-        if asked.get("by") and ("op" in asked or "value" in asked):
-            f = Filter(asked["by"], asked.get("op", "is"), (asked.get("value", "").strip(),))
-            filter_of(written(f))
-            return self.link(f=written(f))
-        return None
-
     def top(self, filter_by: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
         """What the top bar needs of a page that shows figures.
 

@@ -4,15 +4,17 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
-from litestar import Request
+from litestar import Request, Response
+from litestar.response import Redirect
 
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import lens_of
-from tandem.metrics.address import Address, address_of
+from tandem.metrics.address import Address, View, address_of, written
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
+from tandem.metrics.members import filter_meant, understood
 from tandem.metrics.metric import Ratio
 
 Suits = Callable[[str], bool]
@@ -29,8 +31,24 @@ def address_asked(request: Request[Any, Any, Any], ctx: Context, caller: Caller,
     site = site_for(ctx, caller, query.get("site"))
     filters = request.query_params.getall("f", [])
     address = address_of(query, filters, site, lens_of(request, caller), clock.now())
-    address = msgspec.structs.replace(address, reader=caller)
+    address = understood(ctx, msgspec.structs.replace(address, reader=caller))
     return address if suits is None else fitting(address, suits)
+
+
+def moved_to(request: Request[Any, Any, Any], ctx: Context, view: View) -> Response[Any] | None:
+    """Where a form of the top bar leads (days of one's own, one more filter); None where none was sent.
+
+    raises   UserError for a filter that does not exist, at its field for a value that does not
+    """
+    asked = request.query_params
+    if asked.get("first") and asked.get("last"):
+        link = view.link(period=f"{asked['first']}..{asked['last']}")
+    elif asked.get("by") and ("op" in asked or "value" in asked):
+        text = str(asked.get("value", "")).strip()
+        link = view.link(f=written(filter_meant(ctx, view.address, asked["by"], asked.get("op", "is"), text)))
+    else:
+        return None
+    return Response("", headers={"HX-Redirect": link}) if request.headers.get("hx-request") else Redirect(link)
 
 
 def fitting(address: Address, suits: Suits, most: int = 99) -> Address:

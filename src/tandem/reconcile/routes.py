@@ -7,7 +7,6 @@ import msgspec
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
-from litestar.response import Redirect
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import users_of
@@ -28,7 +27,7 @@ from tandem.imports.cells import ORDERS
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, fitting, must_fit, one_of
+from tandem.metrics.asked import address_asked, fitting, moved_to, must_fit, one_of
 from tandem.metrics.period import Period
 from tandem.metrics.recounting import anew, recounting
 from tandem.reconcile import jobs, queries, store
@@ -120,8 +119,8 @@ def _is_here(finding: Difference, choice: Choice, period: Period) -> bool:
 @get_page("/reconciliation", "Reconciliation", icon="git-compare", group="Measure", may="money.read")
 def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view, asked = _view(request, ctx, caller), request.query_params
-    if moved := view.asked_for(asked):
-        return Redirect(moved)
+    if moved := moved_to(request, ctx, view):
+        return moved
     site = view.address.site
     sources = queries.readable(queries.sources(ctx, site), caller)
     choice = _choice(view, sources)

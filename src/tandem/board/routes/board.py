@@ -3,7 +3,6 @@
 from typing import Any
 
 from litestar import Request, Response
-from litestar.response import Redirect
 
 from tandem.board import queries
 from tandem.board.model import HEADLINES, QUESTIONS, outcome
@@ -13,14 +12,15 @@ from tandem.core.context import Context
 from tandem.core.first_steps import first_steps
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page
+from tandem.metrics.asked import moved_to
 from tandem.metrics.comparison import goals_missing
 
 
 @get_page("/board", "Board", icon="layout-dashboard", group="", may="metrics.read", is_at_hand=True)
 def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view = view_of(request, ctx, caller)
-    if moved := view.asked_for(request.query_params):
-        return Redirect(moved)
+    if moved := moved_to(request, ctx, view):
+        return moved
     address = view.address
     done = queries.changes_of(ctx, address)
     groups = queries.board_tiles(ctx, address, done)

@@ -6,7 +6,6 @@ from urllib.parse import urlencode
 
 import msgspec
 from litestar import Request, Response
-from litestar.response import Redirect
 
 from tandem.base import formats, translations, words
 from tandem.base.charts import Mark, chart_json
@@ -20,7 +19,7 @@ from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import View, written
-from tandem.metrics.asked import fitting, of_figure
+from tandem.metrics.asked import fitting, moved_to, of_figure
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import goals_missing, unsettled
 
@@ -43,8 +42,8 @@ OF_PEOPLE = ("collect.visits", "collect.visitors", "collect.pageviews")
 @get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="metrics.read", is_at_hand=True)
 def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
     view = view_of(request, ctx, caller, ("figure", *TABLE_GROUPS))
-    if moved := view.asked_for(request.query_params):
-        return Redirect(moved)
+    if moved := moved_to(request, ctx, view):
+        return moved
     figure, reading = _chart_figure(request), queries.Reading(name=formats_of(caller).member)
     shown = [_kind(request.query_params.get(g, ""), g) for g in TABLE_GROUPS]
     charted = fitting(view.address, of_figure(figure))

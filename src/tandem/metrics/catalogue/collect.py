@@ -63,6 +63,13 @@ DIMENSIONS = (
     Dimension(id="vital", label="Web vital", column="vital", home="vitals", marketers="Which of the web vitals."),
 )  # fmt: skip
 
+CHANNELS = (
+    "Direct", "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other",
+    "AI Assistants", "Messengers", "Maps", "Marketplaces", "Organic Shopping", "Organic Social", "Organic Video",
+    "Organic Search", "Referral", "Email", "Affiliates", "Audio", "SMS", "Mobile Push Notifications", "Unassigned",
+)  # fmt: skip
+"""All that the rules of collect/rules/channels.toml can give, named as they are stored."""
+
 _MAIN = "{main_goals:Array(UInt32)}"
 _NO_MAIN = f"empty({_MAIN})"
 _MANY = "Unsampled; bots are left out unless asked for."
@@ -287,7 +294,8 @@ RATIOS = (
 ESTIMATES: tuple[Estimate, ...] = ()
 
 hand_in(
-    members={
+    members={("channel", name): name for name in CHANNELS}
+    | {
         ("device", "desktop"): "Desktop",
         ("device", "mobile"): "Phone",
         ("device", "tablet"): "Tablet",

@@ -1,5 +1,6 @@
 """Figures of crm."""
 
+from tandem.base.words import hand_in
 from tandem.metrics.catalogue.collect import TIME
 from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
 
@@ -120,3 +121,13 @@ RATIOS: tuple[Ratio, ...] = (
 )  # fmt: skip
 
 ESTIMATES: tuple[Estimate, ...] = ()
+
+hand_in(
+    members={
+        ("known_by", "visit"): "the browser's visit",
+        ("known_by", "person"): "the person's visit",
+        ("known_by", "utm"): "UTM fields",
+        ("known_by", "click"): "a click id",
+        ("known_by", "direct"): "a direct visit",
+    }
+)

@@ -1,0 +1,130 @@
+"""The values of a dimension by the names that readers see: what they write, and which stored values they mean."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tandem.base.errors import UserError
+from tandem.base.formats import Formats
+from tandem.base.translations import LANGUAGES
+from tandem.base.words import MEMBERS
+from tandem.core.context import Context
+from tandem.core.query import Filter
+from tandem.metrics.address import Address, filter_of
+from tandem.metrics.catalogue import DIMENSIONS
+
+COUNTED_BY = {
+    "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
+    "actions": "collect.actions", "deals": "crm.leads", "ad_days": "ads.clicks", "ad_visits": "ads.visits",
+}  # fmt: skip
+"""What counts the values of a dimension, by the view that knows it."""
+MOST_NAMED = 12
+"""So many values are named in full where another one is refused."""
+
+Names = Mapping[str, str]
+"""Stored values, and what the reader sees in their place."""
+
+
+def names_of(ctx: Context, address: Address, by: str) -> Names | None:
+    """Every value that a dimension can have; None for an open one, like the campaign, which can have any."""
+    form = _formats(address)
+    if by == "goal":
+        return ctx.offers.goal_names(address.site)
+    if by == "country":
+        codes = map(str, form.locale.territories)
+        return {code: form.country(code) for code in codes if len(code) == 2 and code.isalpha()}
+    if by == "language":
+        return {code: form.member(by, code) for code in map(str, form.locale.languages) if code.isalpha()}
+    return {value: form.member(by, value) for known, value in MEMBERS if known == by} or None
+
+
+def seen_names(ctx: Context, address: Address, by: str) -> Names:
+    """The values that occur in the period, the commonest first; those that the reader may not see are left out."""
+    figure = COUNTED_BY.get(DIMENSIONS[by].home)
+    if figure is None:
+        return {}
+    question = msgspec.structs.replace(address.question((figure,), (by,)), where=())
+    if by in ("bot", "bot_name"):
+        question = msgspec.structs.replace(question, with_bots=True, where=(Filter("bot", "is_not", ("",)),))
+    values = [str(row.key[0]) for row in ctx.runner.ask(question).rows if row.figures[figure]]
+    goals = ctx.offers.goal_names(address.site) if by == "goal" else {}
+    form = _formats(address)
+    return {value: goals.get(value) or form.member(by, value) for value in values}
+
+
+def understood(ctx: Context, address: Address) -> Address:
+    """The address with the names in its filters read as the values they stand for; what is no name stays."""
+    return msgspec.structs.replace(address, where=tuple(_read(ctx, address, f) for f in address.where))
+
+
+def _read(ctx: Context, address: Address, f: Filter) -> Filter:
+    names = names_of(ctx, address, f.by) if f.op in ("is", "is_not") else None
+    if names is None:
+        return f
+    return Filter(f.by, f.op, tuple(value for text in f.values for value in _meant(text, names) or (text,)))
+
+
+def filter_meant(ctx: Context, address: Address, by: str, op: str, text: str) -> Filter:
+    """The filter that a reader typed. Without a name that fits, an open dimension is filtered by the text itself.
+
+    raises   UserError at the field for an empty text, or for what is no value of a dimension that is not open
+    """
+    wanted = filter_of(f"{by}:{op}:")
+    none = _formats(address).member(by, "")
+    if not text:
+        raise UserError("The filter has no value.", "Write one, or “%(none)s” to find what has none.", none=none).at(
+            "value"
+        )
+    if _fold(text) == _fold(none):
+        return wanted
+    known = names_of(ctx, address, by)
+    is_part = wanted.op in ("contains", "contains_not")
+    if known is None and is_part:
+        return Filter(by, wanted.op, (text,))
+    names = {**(known or {}), **seen_names(ctx, address, by)}
+    if not (values := tuple(holding(text, names)) if is_part else _meant(text, names, by)):
+        if known is not None:
+            raise _refused(by, text, list(known.values()))
+        values = (text,)
+    # names are no part of what is stored: who looks for a part of one means the values that are called so
+    return Filter(by, {"contains": "is", "contains_not": "is_not"}.get(wanted.op, wanted.op), values)  # type: ignore[arg-type]
+
+
+def _meant(text: str, names: Names, by: str = "") -> tuple[str, ...]:
+    """The values of exactly this name, in any letter case; a language is meant wherever it is spoken."""
+    if text in names:
+        return (text,)
+    wanted = _fold(text)
+    found = [value for value, name in names.items() if wanted in (_fold(value), _fold(name))]
+    if by == "language":
+        found += [value for value in names if value.partition("-")[0] in found and value not in found]
+    return tuple(found)
+
+
+def holding(text: str, names: Names) -> Names:
+    """Those with the text in what is stored or in what is shown, in any letter case."""
+    wanted = _fold(text)
+    return {value: name for value, name in names.items() if wanted in _fold(value) or wanted in _fold(name)}
+
+
+def _refused(by: str, text: str, names: list[str]) -> UserError:
+    if 0 < len(names) <= MOST_NAMED:
+        error = UserError(
+            "“%(dimension)s” has no value “%(value)s”.", "Use one of %(choices)s.",
+            dimension=DIMENSIONS[by].label, value=text[:80], choices=", ".join(names),
+        )  # fmt: skip
+    else:
+        error = UserError(
+            "“%(dimension)s” has no value “%(value)s”.", "Write a name as the tables show it.",
+            dimension=DIMENSIONS[by].label, value=text[:80],
+        )  # fmt: skip
+    return error.at("value")
+
+
+def _fold(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _formats(address: Address) -> Formats:
+    language = address.reader.language if address.reader else "en"
+    return Formats(language if language in LANGUAGES else "en")

@@ -335,6 +335,23 @@ def _spend(ctx: Context, site: Site, clicks: int, conversions: float = 1.5) -> N
     )  # fmt: skip
 
 
+def test_the_days_that_are_compared_are_named(ctx: Context, site: Site, bring: Bring) -> None:
+    """Ours are counted on the days of the report only: over 30 days it is 29, and the page must not name the last."""
+    put(ctx.warehouse, site.id, [*several(7), *several(9, noon(DAY + timedelta(1)), first=20)])
+    bring(f"date,sessions\n{DAY - timedelta(1)},4\n{DAY},7\n")
+    span = f"/reconciliation?period={DAY - timedelta(1)}..{DAY + timedelta(1)}"
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        page = client.get(span).text
+        assert "counts 11, Tandem 7." in page
+        named = page.partition('<p class="span">')[2].partition("</p>")[0]
+        assert "on the 2 of 3 days that" in named and "reports: 13\N{EN DASH}14 Oct 2026<" in named
+        bring(f"date,sessions\n{DAY + timedelta(2)},1\n")
+        page = client.get(f"/reconciliation?period={DAY - timedelta(1)}..{DAY + timedelta(3)}").text
+        assert "on the 3 of 5 days that" in page and "reports: 13\N{EN DASH}16 Oct 2026 with gaps<" in page
+        page = client.get(f"/reconciliation?period={DAY}..{DAY}").text
+        assert "days that" not in page.partition('<p class="span">')[2].partition("</p>")[0]
+
+
 def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Context, site: Site, bring: Bring) -> None:
     """A report of 500 a day, with nothing imported on the page Ads, was 100% unexplained and severe."""
     days = [DAY + timedelta(n) for n in range(5)]

@@ -73,6 +73,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """A figure compared day by day and part by part.
 
     goal_ids       if only some of our goals are what they count
+    days           that are compared, whatever filter of parts the page has: those that both sides tell of
     unknown_days   on which they tell of it and nothing tells us: these are not compared
     """
 
@@ -83,7 +84,13 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     cells: list[Cell]
     queries: list[tuple[str, str, dict[str, str]]]
     goal_ids: tuple[int, ...] = ()
+    days: tuple[date, ...] = ()
     unknown_days: int = 0
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether days between the first and the last that are compared are not."""
+        return bool(self.days) and (self.days[-1] - self.days[0]).days >= len(self.days)
 
     @property
     def is_alike(self) -> bool:
@@ -168,6 +175,7 @@ def compare(
     return Comparison(
         source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries,
         goal_ids=asker.goal_ids(rules) if asker.counts_goals else (),
+        days=tuple(sorted({on for on, _ in theirs})),
         unknown_days=len({on for on, _ in told} - {on for on, _ in theirs}),
     )  # fmt: skip
 

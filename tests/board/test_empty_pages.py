@@ -1,7 +1,9 @@
 """What pages say where they hold nothing: why, and what this reader can do about it."""
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -99,3 +101,48 @@ def test_tiles_draw_neither_days_before_the_first_measured_nor_what_is_not_count
     assert first.startswith("M") and not first.startswith("M0.0"), first
     assert 'd="M' not in line("collect.conversions")
     assert 'd="M' in line("collect.pageviews")
+
+
+BEFORE, COMING = "period=2026-06-01..2026-06-30", "period=2031-01-01..2031-01-31"
+
+
+@pytest.mark.parametrize(
+    ("span", "said"),
+    [(BEFORE, "Not measured before 21 Oct 2026."), (COMING, "This period has not begun.")],
+)
+def test_what_was_not_measured_is_no_zero_and_needs_no_script(ctx: Context, look: Look, span: str, said: str) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
+    for page in ["board", "traffic", "ads", "money", *(["calls"] if span == COMING else [])]:
+        found = look(f"/{page}?{span}")
+        answer = " ".join(found.partition('<p class="answer">')[2].partition("</p>")[0].split())
+        assert answer.strip() == said, page
+    for lens in ("marketing", "engineering", "executive"):
+        tiles = look(f"/board?{span}&compare=none&lens={lens}").split('<article class="tile" ')[1:]
+        for figure in ("collect.visitors", "collect.revenue", "collect.lcp_p75"):
+            (tile,) = (one for one in tiles if f'data-figure="{figure}"' in one)
+            assert '<p class="value none">—</p>' in tile and said[1:-1] in tile, "the reason stands with every dash"
+    assert "put the script" not in look(f"/board?{span}") and "Show the script" not in look(f"/traffic?{span}")
+    assert said in look(f"/traffic?{span}&done=goals").partition('id="t-done"')[2], "no goal “was reached”"
+
+
+def test_programs_get_nothing_rather_than_0_for_what_was_not_measured(ctx: Context, look: Look) -> None:
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email")])
+
+    def asked(span: str) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(look(f"/api/metrics?metrics=collect.visits,calls.calls&site=fern&{span}"))
+        return answer
+
+    before = asked(BEFORE)
+    assert before["rows"][0]["metrics"] == {"collect.visits": None, "calls.calls": 0}, "no call is awaited in vain"
+    assert before["notes"] == ["collect.visits (not measured before 2026-10-21)"]
+    assert before["compared"]["collect.visits"]["value"] is None
+    coming = asked(COMING)
+    assert coming["rows"][0]["metrics"] == {"collect.visits": None, "calls.calls": None}
+    assert coming["notes"] == [f"{name} (this period has not begun)" for name in ("collect.visits", "calls.calls")]
+    partial = asked("period=2026-10-01..2026-10-31")
+    assert partial["rows"][0]["metrics"]["collect.visits"] == 1 and not partial["notes"]
+    quiet = asked("period=2026-10-22..2026-10-31")
+    assert quiet["rows"][0]["metrics"]["collect.visits"] == 0 and not quiet["notes"], "nobody came: that is 0"
+    assert (
+        look(f"/export?metrics=collect.visits&{BEFORE}") == 'collect.visits (not measured before 2026-10-21)\r\n""\r\n'
+    )

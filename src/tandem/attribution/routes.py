@@ -26,7 +26,7 @@ from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, moved_to, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import Rows, measured_since, reason_of, unripe, unsettled
+from tandem.metrics.comparison import Rows, reason_of, unripe, unsettled, why_unknown
 from tandem.metrics.period import Period, period_of
 from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
@@ -192,7 +192,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         recounted=_recounted(ctx, address.site, ask.kind),
         unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
         unripe=unripe(ctx, address, figure),
-        why_none=None if answer.totals.conversions else _why_none(ctx, address, figure),
+        why_none=None if answer.totals.conversions else why_unknown(ctx, address, figure),
         now=clock.now(),
         **_words(),
     )
@@ -210,14 +210,6 @@ def _judge(ctx: Context, address: Address, ask: Ask, figure: str, reason: Reason
         spans = (alike.question((figure,), period=span) for span in (address.period, address.before))
         judge.know([answer.total.get(figure) for answer in ctx.runner.ask_all(list(spans))])
     return judge
-
-
-def _why_none(ctx: Context, address: Address, figure: str) -> Reason | None:
-    """Why there is none of a conversion: the period is to come, or was over before measuring began; else None."""
-    if address.period.since > address.now:
-        return Reason(why="ahead")
-    first = measured_since(ctx, address.site, figure)
-    return Reason(why="unmeasured", day=first) if first is None or first > address.period.last else None
 
 
 def _recounted(ctx: Context, site: Site, kind: str) -> float | None:

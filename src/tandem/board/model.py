@@ -230,6 +230,8 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     search: str = ""
     reason: Reason | None = None
     """Why no row shows how it went."""
+    unmeasured: Reason | None = None
+    """Why there can be no row at all."""
     recounting: float | None = None
     """The share done while some columns are counted anew: …"""
     recounted: tuple[str, ...] = ()

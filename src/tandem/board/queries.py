@@ -22,7 +22,7 @@ from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Rows, compared, measured_since, reason_known, unmeasured_days
+from tandem.metrics.comparison import Rows, compared, measured_since, reason_known, unmeasured_days, unmeasured_in
 from tandem.metrics.coverage import Days
 from tandem.metrics.members import holding, seen_names
 from tandem.metrics.metric import Metric, Unit
@@ -75,12 +75,13 @@ def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: lis
         first = measured_since(ctx, address.site, f)
         points = measured(begun(series(trend, result, f), address), first, address.period.step)
         points = without(points, unmeasured_days(ctx, address, f), address.period.step)
-        if result.total[f] is None:
+        value = None if went[f].is_unmeasured else result.total[f]
+        if value is None:
             points = unknown(points)
         marks = [(i, c.title) for i, c in placed(done, points, address)]
         tiles.append(
             Tile(
-                figure=FIGURES[f], value=result.total[f], compared=went[f], trend=points,
+                figure=FIGURES[f], value=value, compared=went[f], trend=points,
                 line=sparkline(points, marks, address.is_partial, FIGURES[f].unit in AMOUNTS),
             )
         )  # fmt: skip
@@ -142,14 +143,15 @@ def chart(ctx: Context, address: Address, figure: str) -> Chart:
     now = msgspec.structs.replace(address.question(with_cases((figure,)), (step,)), with_whole=True)
     before = address.question((figure,), (step,), address.before) if address.before else None
     results = ctx.runner.ask_all([now, before] if before else [now])
-    total, first = results[0].total[figure], measured_since(ctx, address.site, figure)
+    went = compared(ctx, address, (figure,), results[0].total)[figure]
+    total = None if went.is_unmeasured else results[0].total[figure]
+    first = measured_since(ctx, address.site, figure)
     points = measured(begun(series(now, results[0], figure), address), first, step)
     earlier = measured(series(before, results[1], figure), first, step) if before else []
     gaps = unmeasured_days(ctx, address, figure)
     points, earlier = without(points, gaps, step), without(earlier, gaps, step)
     if total is None:
         points, earlier = unknown(points), earlier if any(v for _, v in earlier) else unknown(earlier)
-    went = compared(ctx, address, (figure,), results[0].total)[figure]
     return Chart(
         figure=figure,
         step=step,
@@ -201,7 +203,10 @@ def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> 
     shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
     anew = tuple(f for f, share in shares.items() if share is not None)
     table = _table(kind, results, reading, names, judge, reason)
-    return msgspec.structs.replace(table, recounting=shares[anew[0]] if anew else None, recounted=anew)
+    return msgspec.structs.replace(
+        table, recounting=shares[anew[0]] if anew else None, recounted=anew,
+        unmeasured=unmeasured_in(ctx, address, (first,)).get(first),
+    )  # fmt: skip
 
 
 def _of_table(question: Question, kind: TableKind) -> Question:

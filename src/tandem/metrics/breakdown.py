@@ -40,11 +40,13 @@ def splits_of(name: str) -> frozenset[str]:
 
 
 def totals(ctx: Context, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
-    """The figures of the period, and each beside its comparison; None for what the filters do not suit."""
+    """The figures of the period, each beside its comparison; None for what was not measured or filters do not suit."""
     suiting = _suiting(figures, address)
     found = ctx.runner.ask(address.question(with_cases(suiting))).total
     unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
-    return dict.fromkeys(figures) | found, unsuited | compared(ctx, address, suiting, found)
+    went = compared(ctx, address, suiting, found)
+    known = {f: None if f in went and went[f].is_unmeasured else value for f, value in found.items()}
+    return dict.fromkeys(figures) | known, unsuited | went
 
 
 def breakdown(

@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from tandem.accounts.model import Site
 from tandem.core.context import Context
 from tandem.core.query import Value
@@ -168,16 +166,40 @@ def measured_since(ctx: Context, site: Site, name: str) -> date | None:
     return max(days) if len(days) == len(firsts) else None
 
 
+def why_unknown(ctx: Context, address: Address, name: str) -> Reason | None:
+    """Why nothing of a figure can be known: the period is to come, or was over before measuring began; else None."""
+    if address.period.since > address.now:
+        return Reason(why="ahead")
+    first = measured_since(ctx, address.site, name)
+    return Reason(why="unmeasured", day=first) if first is None or first > address.period.last else None
+
+
+def unmeasured_in(ctx: Context, address: Address, names: Iterable[str]) -> dict[str, Reason]:
+    """Of these figures those that the period holds nothing of, each with the reason: they are unknown, and not 0.
+
+    Where measuring has not begun at all, counts stand at 0: there it is the first visit, call or lead that is awaited.
+    What outside systems report is unknown without a report anyhow; a report may still tell of days before measuring.
+    """
+    told = [n for n in names if not any(part.is_reported for part in parts_of(n))]
+    reasons = {n: why_unknown(ctx, address, n) for n in told}
+    return {n: reason for n, reason in reasons.items() if reason and (reason.why == "ahead" or reason.day)}
+
+
 def compared(ctx: Context, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
     """Each figure beside its comparison.
 
     now   the figures of the whole period, as the page shows them; with their cases (`with_cases`) nothing is asked anew
     """
-    alone = {f: Compared(figure=FIGURES[f], value=now.get(f), before=None) for f in figures}
-    before = address.before
+    before, unknown = address.before, unmeasured_in(ctx, address, figures)
     anew = ctx.offers.recounted(address.site)
-    reasons = {f: reason_known(ctx, address, f, anew, before) for f in figures}
-    found = {f: msgspec.structs.replace(alone[f], reason=reasons[f]) for f in figures}
+    reasons = {f: unknown.get(f) or reason_known(ctx, address, f, anew, before) for f in figures}
+    found = {
+        f: Compared(
+            figure=FIGURES[f], value=None if f in unknown else now.get(f), before=None, reason=reasons[f],
+            is_unmeasured=f in unknown,
+        )
+        for f in figures
+    }  # fmt: skip
     if before is None:
         return found
     groups: dict[int, list[str]] = {}

@@ -43,6 +43,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     """A figure beside its comparison; both cover like spans, up to the day `settled` if newer days still change.
 
     `is_clear`   the change is more than chance; else figure and change stand, and nothing is claimed
+    `is_unmeasured`   nothing of the period can be known, and `reason` says why: there is no value, rather than 0
     `span`, `against`   what `value` and `before` cover; None where nothing is compared
     """
 
@@ -50,6 +51,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     value: Value
     before: Value
     is_clear: bool = False
+    is_unmeasured: bool = False
     reason: Reason | None = None
     settled: date | None = None
     span: Period | None = None

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Request, get
 
-from tandem.board.routes.questions import MOST_ROWS, asked, counted_anew, listed
+from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import plain
@@ -55,7 +55,7 @@ class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
 
     `recounting` is the share done (0 to 1) while something of the answer is counted anew and therefore mixed; `notes`
-    say which metrics.
+    say which metrics. They also say which were not measured in the whole of the period: null, not 0.
     `compared` holds each metric of a question without split beside its comparison.
     """
 
@@ -127,7 +127,7 @@ def _answer(
         rows=rows[: max(0, min(most, MOST_ROWS))], rows_total=len(rows), took_ms=result.took_ms,
         recounting=recounting(ctx, address.site, names, splits, address.where),
         compared={} if splits else _compared(ctx, address, result.total),
-        notes=list(counted_anew(ctx, address, names, splits).values()),
+        notes=list(remarks(ctx, address, names, splits).values()),
     )  # fmt: skip
 
 

@@ -1,17 +1,22 @@
 """Questions as programs and exports ask them: any figures, split by any dimensions."""
 
+from collections.abc import Collection
 from typing import Any
 
+import msgspec
 from litestar import Request
 
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller
 from tandem.core.context import Context
+from tandem.core.query import Result, Row
 from tandem.metrics.address import Address
 from tandem.metrics.asked import address_asked
 from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.comparison import unmeasured_in
 from tandem.metrics.metric import Estimate
 from tandem.metrics.recounting import anew, recounting
+from tandem.metrics.verdict import Reason
 
 MOST_ROWS = 100_000
 
@@ -26,7 +31,16 @@ def asked(
         raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
     address = address_asked(request, ctx, caller)
     question, runner = address.question(names, splits), ctx.runner
-    return address, runner.ask_aside(question) if splits else runner.ask(question), splits
+    result = runner.ask_aside(question) if splits else runner.ask(question)
+    return address, _known(result, unmeasured_in(ctx, address, names)), splits
+
+
+def _known(result: Result, unmeasured: Collection[str]) -> Result:
+    """The result with nothing for figures that were not measured: those are not 0."""
+    if not unmeasured:
+        return result
+    rows = [Row(row.key, row.figures | dict.fromkeys(with_ranges(tuple(unmeasured)))) for row in result.rows]
+    return msgspec.structs.replace(result, rows=rows)
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -41,7 +55,14 @@ def with_ranges(names: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def counted_anew(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
-    """Of these figures those that are being counted anew, each with the words for it."""
+def remarks(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
+    """Of these figures those that are being counted anew or were not measured, each with the words for it."""
     shares = {name: recounting(ctx, address.site, (name,), splits, address.where) for name in names}
-    return {name: anew(name, share) for name, share in shares.items() if share is not None}
+    recounted = {name: anew(name, share) for name, share in shares.items() if share is not None}
+    unmeasured = unmeasured_in(ctx, address, names)
+    return recounted | {name: _not_measured(name, reason) for name, reason in unmeasured.items()}
+
+
+def _not_measured(name: str, reason: Reason) -> str:
+    why = f"not measured before {reason.day}" if reason.day else "this period has not begun"
+    return f"{name} ({why})"

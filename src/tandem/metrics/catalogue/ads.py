@@ -12,7 +12,11 @@ OF_PAID_VISITS = ("hour", *BY, "content", "click", "matched_by")
 SETTLES_DAYS = 3
 """Ad systems restate their reports for about three days."""
 
-VIEWS = (PublishedView(id="ad_days"), PublishedView(id="ad_matches"), PublishedView(id="ad_visits", is_derived=True))
+VIEWS = (
+    PublishedView(id="ad_days"),
+    PublishedView(id="ad_matches"),
+    PublishedView(id="ad_visits", is_derived=True, begins_with="visits"),
+)
 
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="ad_system", label="Ad system", column="system", marketers="Where the ad was bought.",

@@ -173,6 +173,15 @@ def test_a_change_of_one_channels_credit_is_told_as_its_own(
     assert "of 1,200 conversions" in same and "as before" not in same and "credited" not in same
 
 
+def test_how_conversions_come_about_is_told_in_whole_words(ctx: Context, site: Site) -> None:
+    at = START + 50 * DAY
+    put(ctx.warehouse, [Visit(1, at, "Email"), *(Visit(n, at + DAY, "Email", orders=1) for n in (1, 2))])
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        course = browser.get(f"/money?{SPAN}&conversion=orders").text.partition('id="course"')[2]
+    assert '"label">1 visit<' in course and '"label">2 visits<' in course and '"label">10+ visits<' in course
+    assert "first conversion of this kind since measuring began (21 Oct 2026)." in course, "earlier ones nobody knows"
+
+
 def test_money_rests_on_the_main_goal_where_that_is_no_order(ctx: Context, site: Site) -> None:
     quotes = [Visit(n, START + 50 * DAY, "Email", goals=((1, 1, 0.0),)) for n in (1, 2)]
     put(ctx.warehouse, [*quotes, Visit(3, START + 51 * DAY, "Direct", orders=1, revenue=5)])

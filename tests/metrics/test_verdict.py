@@ -23,3 +23,11 @@ def test_a_verdict_needs_a_comparison_that_bears_one() -> None:
     assert (loss.change, loss.direction) == (0.5, "up"), "half the loss"
     cost = Compared(figure=FIGURES["ads.cost"], value=50, before=100, is_clear=True)
     assert (cost.direction, cost.verdict) == ("down", "neutral")
+
+
+def test_how_much_could_be_measured_is_good_for_nobody() -> None:
+    """More measurements, reports or costs that are known come with more visits and money; their shares are good."""
+    known = ("ads.matched_cost", "ads.matched_visits", "ads.reported_visits", "crm.priced", "crm.costed_revenue")
+    measured = [name for name in FIGURES if name.endswith("_measured")]
+    assert len(measured) == 4
+    assert {name: FIGURES[name].good for name in (*measured, *known)} == dict.fromkeys((*measured, *known), "neither")

@@ -26,7 +26,7 @@ from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, moved_to, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import Rows, reason_of, unripe, unsettled, why_unknown
+from tandem.metrics.comparison import Rows, measured_since, reason_of, unripe, unsettled, why_unknown
 from tandem.metrics.period import Period, period_of
 from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
@@ -192,6 +192,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         recounted=_recounted(ctx, address.site, ask.kind),
         unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
         unripe=unripe(ctx, address, figure),
+        began=measured_since(ctx, address.site, figure) or address.period.first,
         why_none=None if answer.totals.conversions else why_unknown(ctx, address, figure),
         now=clock.now(),
         **_words(),

@@ -30,7 +30,7 @@ METRICS: tuple[Metric, ...] = (
            "Calls that reached nobody: not picked up, busy, failed or left to voicemail.",
            "Calls that are over and of which no leg was answered."),
     _count("first", "First calls", "countIf(is_first)", "up",
-           "Calls of people who had never called before.",
+           "Calls of people with no earlier call on record.",
            "Calls at the earliest moment known of their caller's key; withheld numbers never count."),
     Metric(
         id="calls.talk", label="Talk time", unit=Unit.SECONDS, view="calls_received", value="sum(talk_s)", by=BY,
@@ -61,7 +61,8 @@ RATIOS: tuple[Ratio, ...] = (
     ),
     Ratio(
         id="calls.first_share", label="Share of first calls", unit=Unit.SHARE, top="calls.first",
-        bottom="calls.calls", good="up", marketers="How many of the calls came from people who never called before.",
+        bottom="calls.calls", good="up",
+        marketers="How many of the calls came from people with no earlier call on record.",
         engineers="First calls over calls.",
     ),
 )  # fmt: skip

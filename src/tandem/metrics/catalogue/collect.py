@@ -215,11 +215,14 @@ METRICS = (
     *(
         Metric(
             id=f"collect.{vital.lower()}_{what}", label=f"{vital} {what}", unit=Unit.COUNT, view="vitals",
-            value=f"countIf(vital = '{vital}'{condition})", by=(*VISIT, "page"), adds_up=True, good="up",
+            value=f"countIf(vital = '{vital}'{condition})", by=(*VISIT, "page"), adds_up=True, good=good,  # type: ignore[arg-type]
             marketers=f"Page loads with {meaning} {vital}.", engineers=f"Measurements of {vital}{condition}.",
         )
         for vital, limit in (("LCP", 2500), ("INP", 200), ("CLS", 0.1), ("TTFB", 800))
-        for what, condition, meaning in (("good", f" and value <= {limit}", "good"), ("measured", "", "any"))
+        for what, condition, meaning, good in (
+            ("good", f" and value <= {limit}", "good", "up"),
+            ("measured", "", "any", "neither"),
+        )
     ),
 )  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from tandem.base.words import hand_in
 from tandem.metrics.catalogue.collect import TIME
-from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
+from tandem.metrics.metric import Dimension, Estimate, Good, Metric, PublishedView, Ratio, Side, Unit
 
 PERMISSION = "deals.read"
 SIDE: Side = "marketing"
@@ -48,9 +48,9 @@ def _count(name: str, label: str, value: str, good: str, marketers: str, enginee
     )  # fmt: skip
 
 
-def _money(name: str, label: str, value: str, marketers: str, engineers: str) -> Metric:
+def _money(name: str, label: str, value: str, marketers: str, engineers: str, good: Good = "up") -> Metric:
     return Metric(
-        id=f"crm.{name}", label=label, unit=Unit.MONEY, view="deals", value=value, by=BY, adds_up=True, good="up",
+        id=f"crm.{name}", label=label, unit=Unit.MONEY, view="deals", value=value, by=BY, adds_up=True, good=good,
         arrives=ARRIVES, counts="crm.won", marketers=marketers, engineers=f"{engineers} {_WHEN}",
     )  # fmt: skip
 
@@ -72,7 +72,7 @@ METRICS: tuple[Metric, ...] = (
            "Deals that ended without a sale.", "Deals whose stage means lost."),
     _count("closed", "Closed deals", "countIf(kind = 'deal' and stage_kind in ('won', 'lost'))", "neither",
            "Deals that are over, won or lost.", "Deals whose stage means won or lost."),
-    _count("priced", "Won deals with an amount", f"countIf({_IS_WON} and amount is not null)", "up",
+    _count("priced", "Won deals with an amount", f"countIf({_IS_WON} and amount is not null)", "neither",
            "Won deals whose amount is known in the site's currency.",
            "Won deals whose amount is given and has a rate."),
     _count("unpriced", "Won deals without an amount", f"countIf({_IS_WON} and amount is null)", "down",
@@ -85,7 +85,7 @@ METRICS: tuple[Metric, ...] = (
            "What won deals brought, less refunds.",
            "Sum of amount less refunds over won deals, in the site's currency by the rate of the closing day."),
     _money("costed_revenue", "Revenue with a known cost", f"sumIf({_NET}, {_IS_WON} and cost is not null)",
-           "Revenue of won deals whose cost of goods is known.", "Revenue over won deals that have a cost."),
+           "Revenue of won deals whose cost of goods is known.", "Revenue over won deals that have a cost.", "neither"),
     _money("margin", "Margin of deals",
            f"sumIf({_NET} - ifNull(cost, toDecimal64(0, 4)), {_IS_WON} and cost is not null)",
            "Revenue less the cost of goods, only of deals whose cost is known.",

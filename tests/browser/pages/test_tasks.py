@@ -78,6 +78,23 @@ def test_values_suggested_are_those_of_the_data(opened: Opened) -> None:
     page.wait_for_selector("#filter-values option[value=spring]", state="attached")
 
 
+def test_a_filter_that_means_nothing_is_told_at_its_field_and_the_page_stays(opened: Opened) -> None:
+    page = opened("/board")
+    page.click("#add-filter summary")
+    page.select_option("#filter-by", "country")
+    field = page.locator("#add-filter [name=value]")
+    field.fill("Polnad")
+    with page.expect_response(lambda answer: "value=Polnad" in answer.url and "/values" in answer.url):
+        field.press("Enter")  # the suggestions for what was typed come after the answer
+    told = page.locator("#add-filter .told")
+    expect(told).to_contain_text("“Country” has no value “Polnad”.")
+    expect(field).to_have_value("Polnad")
+    field.fill("poland")
+    field.press("Enter")
+    page.wait_for_url(re.compile("f=country%3Ais%3APL"))
+    expect(page.locator(".chip")).to_contain_text("Poland")
+
+
 def test_what_is_this_opens_in_place_and_closes(opened: Opened) -> None:
     page = opened("/board")
     go_to(page, "article[data-figure='collect.visits'] [data-what]")

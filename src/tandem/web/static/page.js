@@ -151,8 +151,9 @@
     all("[aria-invalid]", form).forEach((field) => ["aria-invalid", "aria-describedby"].forEach((part) => field.removeAttribute(part)));
   };
   document.addEventListener("htmx:config:request", (event) => {
-    const form = event.detail.ctx.sourceElement.closest("form");
-    if (form) forgetTold(form);
+    const source = event.detail.ctx.sourceElement;
+    const form = source.closest("form");
+    if (form && !source.matches("[list]")) forgetTold(form); // suggestions are no new attempt, and come late
   });
 
   // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.

@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from tandem.accounts.model import Site
 from tandem.base.warehouse import Answer, Warehouse
+from tandem.core.context import Context
 from tandem.core.query import Question
 from tandem.metrics.ask import CachedRunner, _size
 
@@ -138,3 +140,28 @@ def test_what_was_made_of_older_data_is_made_again_and_takes_no_room(store: Coun
         assert (runner.kept("one", lambda: 3), len(runner._remembered)) == (3, 1)
     finally:
         runner.close()
+
+
+def test_who_is_one_person_is_asked_again_once_the_map_is_read(ctx: Context, site: Site) -> None:
+    """Rows of the map are written first and read into it afterwards: what is asked in between must not stay."""
+    ctx.warehouse.do("create table if not exists map_told (id UInt64, one UInt8 default 1) engine = MergeTree order by id")
+    ctx.warehouse.do(
+        "create or replace dictionary map_read (id UInt64, one UInt8) primary key id "
+        "source(clickhouse(table 'map_told')) layout(hashed()) lifetime(0)"
+    )
+    try:
+        ctx.warehouse.insert("map_told", {"id": [7]})
+        ctx.warehouse.do("system reload dictionary map_read")
+        ctx.warehouse.insert("map_told", {"id": [8]})
+
+        def kept() -> int:
+            ctx.runner.look_again()
+            asked = "select toUInt64(dictHas('map_read', toUInt64(8))) as known"
+            return int(ctx.runner.kept("map", lambda: ctx.warehouse.value(asked)))
+
+        assert kept() == 0
+        ctx.warehouse.do("system reload dictionary map_read")
+        assert kept() == 1
+    finally:
+        ctx.warehouse.do("drop dictionary if exists map_read")
+        ctx.warehouse.do("drop table if exists map_told")

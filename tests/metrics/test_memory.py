@@ -144,7 +144,8 @@ def test_what_was_made_of_older_data_is_made_again_and_takes_no_room(store: Coun
 
 def test_who_is_one_person_is_asked_again_once_the_map_is_read(ctx: Context, site: Site) -> None:
     """Rows of the map are written first and read into it afterwards: what is asked in between must not stay."""
-    ctx.warehouse.do("create table if not exists map_told (id UInt64, one UInt8 default 1) engine = MergeTree order by id")
+    columns = "(id UInt64, one UInt8 default 1)"
+    ctx.warehouse.do(f"create table if not exists map_told {columns} engine = MergeTree order by id")
     ctx.warehouse.do(
         "create or replace dictionary map_read (id UInt64, one UInt8) primary key id "
         "source(clickhouse(table 'map_told')) layout(hashed()) lifetime(0)"

@@ -138,8 +138,12 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
         raise UserError(
             "“%(value)s” is not a privacy mode.", "Choose one of %(choices)s.", value=mode, choices=", ".join(MODES)
         )
-    if not 1 <= keep_days <= 36500:
-        raise UserError("Events are kept for 1 to 36,500 days.", "Choose a number of days in between.")
+    checked_keep_days(keep_days)
+
+
+def checked_keep_days(days: int) -> None:
+    if not 1 <= days <= 36500:
+        raise UserError("Events are kept for 1 to 36,500 days.", "Choose a number of days in between.").at("keep_days")
 
 
 def email_of(text: str) -> str | None:

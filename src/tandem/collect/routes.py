@@ -290,7 +290,7 @@ def retire_goal(
 def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """What came in, and what became of it: nothing is lost without a line here."""
     chosen = site_for(ctx, caller, site)
-    days = store.reception(ctx.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    days = _ledger(ctx, chosen)
     spool = ctx.config.folder / "spool"
     nowhere = store.reception(ctx.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
     return render_page(
@@ -309,6 +309,11 @@ def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, sit
     )
 
 
+def _ledger(ctx: Context, site: Site) -> list[store.IngestionDay]:
+    since = clock.now().date() - timedelta(days=LEDGER_DAYS)
+    return store.reception(ctx.warehouse, site.id, since, site.keep_days)
+
+
 class IngestionOut(msgspec.Struct, frozen=True):
     """One day of the ledger."""
 
@@ -324,7 +329,7 @@ class IngestionOut(msgspec.Struct, frozen=True):
 def api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list[IngestionOut]:
     """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
     chosen = site_for(ctx, caller, site)
-    days = store.reception(ctx.warehouse, chosen.id, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    days = _ledger(ctx, chosen)
     return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 

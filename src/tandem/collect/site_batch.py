@@ -12,7 +12,7 @@ from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.model.agents import agent_id
-from tandem.collect.model.hit import DAY_MS, LARGEST_MS, LAST_DAY, Record, SpoolEvent, date_of_day
+from tandem.collect.model.hit import DAY_MS, LARGEST_MS, LAST_KEPT_DAY, Record, SpoolEvent, date_of_day
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
 from tandem.collect.model.placed import Placed
 from tandem.collect.model.quota import Quota
@@ -219,7 +219,7 @@ class SiteBatch:
             props,
             event.status,
             event.marks,
-            min(event.at // DAY_MS + self.site.keep_days, LAST_DAY),
+            min(event.at // DAY_MS + self.site.keep_days, LAST_KEPT_DAY),
             event.former,
         )
 

@@ -78,6 +78,7 @@ ACTS: dict[str, str] = {
 FIELDS: dict[str, str] = {
     "role": "Role", "is_active": "Access", "name": "Name", "hosts": "Hosts", "zone": "Time zone",
     "currency": "Currency", "mode": "Privacy", "keep_days": "Days to keep events", "is_on": "Switched on",
+    "expired": "Events deleted",
     "is_main": "Main goal",
     "scopes": "May", "kind": "Kind", "count": "Count", "rows": "Rows", "events": "Events", "system": "System",
     "secrets": "New secrets", "site": "Site", "price": "Price", "way": "Method", "address": "Address",

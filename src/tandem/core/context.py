@@ -33,6 +33,12 @@ class Offers:
         """The names of a site's goals by their number (collect)."""
         self.recounted: Callable[[Site], Recount | None] = lambda site: None
         """How far this site's visits are derived again; None while they are not (collect)."""
+        self.expiring: Callable[[Site, int], int] = lambda site, days: 0
+        """How many events would be deleted if a site kept them for so many days (collect)."""
+        self.keep_for: Callable[[Site, int], None] = lambda site, days: None
+        """Keep what is stored of a site for so many days; it goes on when this returns (collect)."""
+        self.keeping_anew: Callable[[], float | None] = lambda: None
+        """How far that is (0 to 1); None while nothing of it is left to do (collect)."""
         self.read_filter: Callable[[str], tuple[Filter, str] | None] = lambda text: None
         """A filter as addresses write it, and what it filters by in words; None for what is no filter (board)."""
         self.warn_user: Callable[[User, str, str], None] = lambda user, kind, agent: None

@@ -66,8 +66,11 @@ def insert_site(c: Connection, workspace_id: int, values: dict[str, Any], by: in
     note(c, workspace_id, by, "sites.added", values["key"])
 
 
-def change_site(db: Database, site: Site, by: int | None = None, **values: Any) -> Site:
-    """The site with what is given changed; the key stays, because pages carry it."""
+def change_site(db: Database, site: Site, by: int | None = None, expired: int = 0, **values: Any) -> Site:
+    """The site with what is given changed; the key stays, because pages carry it.
+
+    expired   how many events are deleted because they are kept for fewer days, for the audit log
+    """
     merged = {**msgspec.structs.asdict(site), **values}
     merged["hosts"] = hosts_of(merged["hosts"], site.hosts) if "hosts" in values else list(site.hosts)
     fields = ("name", "hosts", "zone", "currency", "mode", "keep_days")
@@ -77,7 +80,8 @@ def change_site(db: Database, site: Site, by: int | None = None, **values: Any) 
         changed = differences(
             {**msgspec.structs.asdict(site), "hosts": list(site.hosts)}, {k: merged[k] for k in values}
         )
-        note(c, site.workspace_id, by, "sites.changed", site.key, **changed)
+        deleted = {"expired": expired} if expired else {}
+        note(c, site.workspace_id, by, "sites.changed", site.key, **changed, **deleted)
     return next(s for s in all_sites(db) if s.id == site.id)
 
 

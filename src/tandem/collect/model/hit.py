@@ -30,6 +30,7 @@ shop. With more than a thousand billion, sums leave the decimals that the store 
 LARGEST_VALUE = 1e15
 EARLIEST_MS = 946_684_800_000  # 2000; nothing was counted before
 LAST_DAY = 2**16 - 1  # since 1970: the last that the store's days can name, in 2149
+LAST_KEPT_DAY = 2**32 // (DAY_MS // 1000) - 1  # the engine counts the seconds of an expiry in 32 bits: in 2106
 LATEST_MS = LAST_DAY * DAY_MS
 LARGEST_MS = 1 << 43  # the year 2248; whatever a sender says beyond it is no time
 SERVERS = 1 << 63

@@ -35,6 +35,7 @@ from tandem.collect.store.goals import (
 )
 from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, newest_ingestion, reception
 from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
+from tandem.collect.store.retention import LAST_MOMENTS, expiring, keep_for, keeping_anew
 from tandem.collect.store.salts import salt_days, salts_of_today
 from tandem.collect.store.visits import (
     DERIVE,
@@ -61,6 +62,7 @@ __all__ = [
     "GOES_ON",
     "HERE",
     "HINT",
+    "LAST_MOMENTS",
     "LONG",
     "MAIN_GOALS_FRESH_S",
     "MOST_NEW",
@@ -90,11 +92,14 @@ __all__ = [
     "conclude_again",
     "derive_all",
     "derive_visits",
+    "expiring",
     "goals_of",
     "goals_reached",
     "had_views",
     "has_events",
     "has_visits",
+    "keep_for",
+    "keeping_anew",
     "last_erasure",
     "main_goals",
     "mark_stale",

@@ -1,11 +1,13 @@
 """The ledger of what was received."""
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 
+from tandem.base import clock
 from tandem.base.warehouse import Warehouse
+from tandem.collect.model.hit import DAY_MS, LATE_MS
 from tandem.collect.store.common import SQL
 
 
@@ -34,7 +36,8 @@ HINT = "hint_"
 class IngestionDay(msgspec.Struct, frozen=True, kw_only=True):
     """What came in on a day (UTC) and what became of it: received = stored + duplicates + refused.
 
-    hints   claims of who somebody is that are stored, but not believed, by reason
+    hints     claims of who somebody is that are stored, but not believed, by reason
+    is_kept   whether all that was received on this day is still kept
     """
 
     on: date
@@ -44,6 +47,7 @@ class IngestionDay(msgspec.Struct, frozen=True, kw_only=True):
     refused: dict[str, int]
     in_store: int
     hints: dict[str, int] = {}
+    is_kept: bool = True
 
     @property
     def received(self) -> int:
@@ -51,12 +55,20 @@ class IngestionDay(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def balance(self) -> int:
-        """What the ledger says is stored, less what the store holds; 0 unless something is wrong."""
-        return self.stored - self.erased - self.in_store
+        """What the ledger says is stored, less what the store holds; 0 unless something is wrong.
+
+        On days of which some may have expired nothing can be told.
+        """
+        return self.stored - self.erased - self.in_store if self.is_kept else 0
 
 
-def reception(warehouse: Warehouse, site_id: int, since: date) -> list[IngestionDay]:
-    """The ledger day by day, newest first. Site 0 is what named no known site."""
+def reception(warehouse: Warehouse, site_id: int, since: date, keep_days: int | None = None) -> list[IngestionDay]:
+    """The ledger day by day, newest first. Site 0 is what named no known site.
+
+    keep_days   for how long the site keeps its events; None where it does not matter
+    """
+    # What is received may have happened days before, and is kept from then on.
+    kept_since = clock.now().date() - timedelta(days=keep_days - LATE_MS // DAY_MS) if keep_days else date.min
     bound = {"site": site_id, "since": since}
     outcomes: dict[date, dict[str, int]] = {}
     for on, outcome, count in warehouse.ask(SQL["reception_days"], bound).rows:
@@ -71,6 +83,7 @@ def reception(warehouse: Warehouse, site_id: int, since: date) -> list[Ingestion
             hints={o.removeprefix(HINT): of_day.pop(o) for o in list(of_day) if o.startswith(HINT)},
             refused=of_day,
             in_store=held.get(on, 0),
+            is_kept=on > kept_since,
         )
         for on in sorted(outcomes | held, reverse=True)
         for of_day in [outcomes.get(on, {})]

@@ -38,7 +38,7 @@ def _reception(installation: Installation) -> Iterator[Finding]:
         return
     today = clock.now().date()
     for site in sites(installation):
-        days = collect.reception(installation.warehouse, site.id, today - timedelta(days=LEDGER_DAYS))
+        days = collect.reception(installation.warehouse, site.id, today - timedelta(days=LEDGER_DAYS), site.keep_days)
         # A batch that is being loaded stands in the ledger before its events do, so today is not judged.
         wrong = [day for day in days if day.balance and day.on < today]
         if wrong:

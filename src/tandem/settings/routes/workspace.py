@@ -1,12 +1,13 @@
 """Settings of the workspace: its sites, users and API tokens, and the log of what they did."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 from litestar import Request, Response, get
 
 from tandem.accounts import store
-from tandem.accounts.model import User
+from tandem.accounts.model import Site, User, checked_keep_days
 from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.store import links, second_factor
 from tandem.accounts.tag import script_tag
@@ -34,8 +35,16 @@ def settings_page(
     secret: str = "",
     link: str = "",
     invited: User | None = None,
+    draft: Site | None = None,
+    expiring: int = 0,
 ) -> Response[str]:
-    """The page of settings; `secret` is a new token, `link` one that `invited` chooses a password by, shown once."""
+    """The page of settings.
+
+    secret     a new token, shown once
+    link       a link that `invited` chooses a password by, shown once
+    draft      the site as it was sent, where saving it has to be agreed to
+    expiring   how many events saving it would delete
+    """
     db, workspace = ctx.database, caller.workspace_id
     chosen = site_for(ctx, caller, site)
     return render_page(
@@ -44,6 +53,10 @@ def settings_page(
         caller,
         "settings/settings.html",
         site=chosen,
+        draft=draft or chosen,
+        expiring=expiring,
+        kept_since=clock.now() - timedelta(days=(draft or chosen).keep_days),
+        keeping_anew=ctx.offers.keeping_anew(),
         people=store.users_of(db, workspace) if caller.may("people.edit") else [],
         tokens=store.tokens_of(db, workspace) if caller.may("tokens.edit") else [],
         entries=[(e, audit.details(e)) for e in store.audit_log(db, workspace, 50)] if caller.may("audit.read") else [],
@@ -64,6 +77,7 @@ def settings_page(
     )
 
 
+LOADED_WITHIN_S = 10.0
 NGINX_HINT = """location /t/ {{
     proxy_pass {base};
     proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
@@ -94,16 +108,42 @@ def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, k
         given["hosts"] = [data["hosts"]]
     if "keep_days" in data:
         given["keep_days"] = _whole(data["keep_days"], "keep_days")
-    store.change_site(ctx.database, site_for(ctx, caller, key), by=caller.user_id, **given)
-    ctx.forget_sites()
+    site = site_for(ctx, caller, key)
+    if "keep_days" not in given:
+        store.change_site(ctx.database, site, by=caller.user_id, **given)
+        ctx.forget_sites()
+        return settings_page(request, ctx, caller, key)
+    checked_keep_days(given["keep_days"])
+    expiring = ctx.offers.expiring(site, given["keep_days"])
+    if expiring and data.get("agreed") != str(given["keep_days"]):
+        draft = msgspec.structs.replace(site, **given)
+        return settings_page(request, ctx, caller, key, draft=draft, expiring=expiring)
+    _change_with_stored(ctx, caller, site, given, expiring)
     return settings_page(request, ctx, caller, key)
+
+
+def _change_with_stored(ctx: Context, caller: Caller, site: Site, given: dict[str, Any], expiring: int) -> None:
+    """Change the site, and for how long what is stored of it is kept."""
+    # A batch that is being loaded was made with the former days: it must be stored before those days are changed.
+    if not ctx.loading.acquire(timeout=LOADED_WITHIN_S):
+        raise UserError(
+            "Events are being stored, or backed up, at this moment.", "Save again in a few minutes.", 409
+        ).at("keep_days")
+    try:
+        store.change_site(ctx.database, site, by=caller.user_id, expired=expiring, **given)
+        if expiring or given["keep_days"] != site.keep_days:
+            ctx.offers.keep_for(site, given["keep_days"])
+    finally:
+        ctx.loading.release()
+    ctx.forget_sites()
+    ctx.look_again()
 
 
 def _whole(text: str, name: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise UserError("%(name)s is not a whole number.", "Write digits only.", name=name) from error
+        raise UserError("%(name)s is not a whole number.", "Write digits only.", name=name).at(name) from error
 
 
 @post_form("/settings/people", may="people.edit")

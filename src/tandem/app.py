@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from litestar import Litestar, Request, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
@@ -25,7 +25,7 @@ from tandem.base.crowd import Crowd
 from tandem.base.data_folder import check_whole
 from tandem.base.database import Database
 from tandem.base.deadline import CLOSES, InTime, answered_in_time
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, UserError
 from tandem.base.jobs import Jobs
 from tandem.base.sender import sender_of
 from tandem.base.threads import Lane
@@ -39,8 +39,9 @@ from tandem.collect.slice import SLICE as COLLECT
 from tandem.collect.store import main_goals
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.core import progress
-from tandem.core.auth import ADMITTED, LEAVES, Caller, NotSignedIn, caller_of, guard
+from tandem.core.auth import ADMITTED, LEAVES, SAFE_METHODS, Caller, NotSignedIn, caller_of, guard, known_caller
 from tandem.core.context import Context
+from tandem.core.layout import render_refusal
 from tandem.core.pages import ANYONE, LARGEST_FORM, get_part
 from tandem.core.slice import Slice
 from tandem.crm.slice import SLICE as CRM
@@ -143,7 +144,7 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
         lifespan=[lifespan],
         exception_handlers={
             NotSignedIn: _to_sign_in,
-            UserError: error_pages.user_error,
+            UserError: partial(_refused, ctx),
             HTTPException: error_pages.http_error,
             RecursionError: error_pages.too_deep,
             UnicodeDecodeError: error_pages.not_utf8,
@@ -241,6 +242,15 @@ def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
         return response
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return Redirect("/sign-in", query_params={"next": path} if path != "/" else None)
+
+
+def _refused(ctx: Context, request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
+    """A page that cannot show what its address asks for keeps its frame; whatever else is refused is told alone."""
+    caller, page = known_caller(request), request.scope["route_handler"].opt.get("page")
+    is_page = request.method in SAFE_METHODS and not request.headers.get("hx-request")
+    if page is None or caller is None or not is_page or isinstance(error, Busy) or error_pages.wants_json(request):
+        return error_pages.user_error(request, error)
+    return render_refusal(request, ctx, caller, page, error)
 
 
 def _tell_of_errors(pages: Litestar) -> None:

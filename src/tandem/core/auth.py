@@ -114,6 +114,12 @@ def caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
     return caller
 
 
+def known_caller(request: Request[Any, Any, Any]) -> Caller | None:
+    """Who asks, where the guard has let them in; None for strangers and for who was kept out."""
+    caller: Caller | None = request.scope["state"].get(_ASKS)
+    return caller
+
+
 def _caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
     header = request.headers.get("authorization", "")
     if header.lower().startswith("bearer "):

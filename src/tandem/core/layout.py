@@ -2,18 +2,22 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar import Request, Response
 
 from tandem.accounts.model import Site
 from tandem.base import pages
+from tandem.base.errors import UserError
+from tandem.base.translations import said
 from tandem.base.words import hand_in
 from tandem.core.auth import LENSES, Caller, sites_for
 from tandem.core.context import Context
 from tandem.core.pages import GROUPS, Page
 
+Parts = list[tuple[str, str]]
+"""Names and values of an address, in their order."""
 CARRIED = ("site", "period", "compare", "bots", "lens")
 
 
@@ -75,9 +79,13 @@ def render_page(
     template: str,
     site: Site | None = None,
     status: int = 200,
+    asked: Parts | None = None,
     **facts: Any,
 ) -> Response[str]:
-    """A page of a signed-in person. Asked for by htmx as a fragment, templates leave the frame away."""
+    """A page of a signed-in person. Asked for by htmx as a fragment, templates leave the frame away.
+
+    asked   those parts of the address that other pages can take over; all of them where it is not said
+    """
     sites = sites_for(ctx, caller)
     chosen = site or (sites[0] if sites else None)
     layout = Layout(
@@ -89,10 +97,37 @@ def render_page(
         caller=caller,
         path=request.url.path,
         here=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
-        carried=_carried(request, chosen),
-        idle=[] if "view" in facts else _idle(request, ctx, chosen),
+        carried=_carried(_parts(request) if asked is None else asked, chosen),
+        idle=[] if "view" in facts or asked is not None else _idle(request, ctx, chosen),
     )
     return pages.page(template, caller.language, status, layout=layout, site=chosen, **facts)
+
+
+def render_refusal(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, page: Page, error: UserError
+) -> Response[str]:
+    """What a page's address asks for cannot be shown: the page's frame, the reason, and the way back."""
+    site = next((s for s in sites_for(ctx, caller) if s.key == request.query_params.get("site")), None)
+    asked = _without_refused(request, error) if error.status == 400 else []
+    back = f"{request.url.path}?{urlencode(asked)}" if asked else request.url.path
+    return render_page(
+        request, ctx, caller, "refused.html", site, error.status, asked, page_title=page.title,
+        what=said(caller.language, error.sentences[0], error.values),
+        hint=said(caller.language, error.sentences[1], error.values),
+        way_back=back if error.status == 400 else "",
+    )  # fmt: skip
+
+
+def _parts(request: Request[Any, Any, Any]) -> Parts:
+    return parse_qsl(request.url.query, keep_blank_values=True)
+
+
+def _without_refused(request: Request[Any, Any, Any], error: UserError) -> Parts:
+    """The parts of an address without the one that was refused; the site alone where the error names none."""
+    asked = _parts(request)
+    value = str(error.values.get("value") or "")
+    kept = [(name, text) for name, text in asked if name != error.field and not (value and text.startswith(value))]
+    return kept if kept != asked else [(name, text) for name, text in asked if name == "site"]
 
 
 def _menu(pages: Sequence[Page], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:
@@ -109,12 +144,12 @@ def _menu(pages: Sequence[Page], caller: Caller, path: str) -> list[tuple[str, l
     return [(group, entries) for group, entries in shown.items() if entries]
 
 
-def _carried(request: Request[Any, Any, Any], site: Site | None) -> str:
-    asked = request.query_params
-    parts = [(name, str(asked[name])) for name in CARRIED if asked.get(name)]
+def _carried(asked: Parts, site: Site | None) -> str:
+    last = dict(asked)
+    parts = [(name, last[name]) for name in CARRIED if last.get(name)]
     if site is not None:
         parts = [("site", site.key), *(p for p in parts if p[0] != "site")]
-    parts += [("f", str(f)) for f in asked.getall("f", []) if f]
+    parts += [(name, text) for name, text in asked if name == "f" and text]
     return urlencode(parts)
 
 

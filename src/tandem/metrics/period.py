@@ -104,7 +104,7 @@ def period_of(name: str, zone: str, now: datetime) -> Period:
             "Use one of %(choices)s or 2026-01-01..2026-01-31.",
             value=name[:40],
             choices=", ".join(NAMES),
-        )
+        ).at("period")
     return Period(name=name, first=spans[name][0], last=spans[name][1], zone=zone)
 
 
@@ -114,11 +114,11 @@ def _custom(name: str, first: str, last: str, zone: str) -> Period:
     except ValueError as error:
         raise UserError(
             "“%(value)s” holds a date that is not in the calendar.", "Write it like 2026-01-31.", value=name
-        ) from error
-    if since > until:
-        raise UserError("The period ends before it begins.", "Write the earlier date first.")
+        ).at("period") from error
+    if since > until:  # whoever chose the days in this order means the same days
+        return _custom(f"{last}..{first}", last, first, zone)
     if (until - since).days > LONGEST_DAYS or since.year < 2000 or until.year > 2100:
-        raise UserError("The period is longer than ten years.", "Ask for less at a time.")
+        raise UserError("The period is longer than ten years.", "Ask for less at a time.").at("period")
     return Period(name=name, first=since, last=until, zone=zone)
 
 

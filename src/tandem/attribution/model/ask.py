@@ -91,15 +91,19 @@ def checked(ask: Ask) -> Ask:
     raises   UserError naming what does not fit
     """
     if ask.kind not in KINDS:
-        raise UserError("“%(value)s” is not a kind of conversion.", "Choose one from the list.", value=ask.kind[:40])
+        raise UserError(
+            "“%(value)s” is not a kind of conversion.", "Choose one from the list.", value=ask.kind[:40]
+        ).at("conversion")
     if ask.by not in SPLITS:
         raise UserError(
             "Credit cannot be split by “%(by)s”.", "Use one of %(choices)s.", by=ask.by[:40], choices=", ".join(SPLITS)
-        )
+        ).at("split")
     if not 1 <= ask.window <= LONGEST_DAYS:
-        raise UserError("A journey can be followed 1 to 90 days back.", "Choose a number of days in between.")
+        raise UserError("A journey can be followed 1 to 90 days back.", "Choose a number of days in between.").at(
+            "window"
+        )
     if ask.order not in (1, 2, 3):
-        raise UserError("The Markov chain has an order of 1, 2 or 3.", "Choose one of them.")
+        raise UserError("The Markov chain has an order of 1, 2 or 3.", "Choose one of them.").at("order")
     for by, _, _ in ask.filters:
         if by not in FACETS:
             raise UserError("Journeys cannot be filtered by %(by)s.", "Remove that filter.", by=by)

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode, urlsplit
 
 from litestar import Litestar, Request, Response, Router
 from litestar.config.compression import CompressionConfig
@@ -238,10 +239,16 @@ def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
         return error_pages.user_error(request, error)
     if request.headers.get("hx-request"):
         response = error_pages.user_error(request, error)
-        response.headers["hx-redirect"] = "/sign-in"
+        response.headers["hx-redirect"] = f"/sign-in?{urlencode({'next': _page_of(request)})}"
         return response
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return Redirect("/sign-in", query_params={"next": path} if path != "/" else None)
+
+
+def _page_of(request: Request[Any, Any, Any]) -> str:
+    """The address of the page that sent this request; page.js keeps what was typed there."""
+    page = urlsplit(request.headers.get("hx-current-url", ""))
+    return (page.path or "/") + (f"?{page.query}" if page.query else "")
 
 
 def _refused(ctx: Context, request: Request[Any, Any, Any], error: UserError) -> Response[Any]:

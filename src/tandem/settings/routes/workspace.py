@@ -37,6 +37,7 @@ def settings_page(
     invited: User | None = None,
     draft: Site | None = None,
     expiring: int = 0,
+    is_saved: bool = False,
 ) -> Response[str]:
     """The page of settings.
 
@@ -44,6 +45,7 @@ def settings_page(
     link       a link that `invited` chooses a password by, shown once
     draft      the site as it was sent, where saving it has to be agreed to
     expiring   how many events saving it would delete
+    is_saved   whether the site has just been saved
     """
     db, workspace = ctx.database, caller.workspace_id
     chosen = site_for(ctx, caller, site)
@@ -55,6 +57,7 @@ def settings_page(
         site=chosen,
         draft=draft or chosen,
         expiring=expiring,
+        is_saved=is_saved,
         kept_since=clock.now() - timedelta(days=(draft or chosen).keep_days),
         keeping_anew=ctx.offers.keeping_anew(),
         people=store.users_of(db, workspace) if caller.may("people.edit") else [],
@@ -112,14 +115,14 @@ def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, k
     if "keep_days" not in given:
         store.change_site(ctx.database, site, by=caller.user_id, **given)
         ctx.forget_sites()
-        return settings_page(request, ctx, caller, key)
+        return settings_page(request, ctx, caller, key, is_saved=True)
     checked_keep_days(given["keep_days"])
     expiring = ctx.offers.expiring(site, given["keep_days"])
     if expiring and data.get("agreed") != str(given["keep_days"]):
         draft = msgspec.structs.replace(site, **given)
         return settings_page(request, ctx, caller, key, draft=draft, expiring=expiring)
     _change_with_stored(ctx, caller, site, given, expiring)
-    return settings_page(request, ctx, caller, key)
+    return settings_page(request, ctx, caller, key, is_saved=True)
 
 
 def _change_with_stored(ctx: Context, caller: Caller, site: Site, given: dict[str, Any], expiring: int) -> None:

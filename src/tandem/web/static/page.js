@@ -156,6 +156,30 @@
     if (form && !source.matches("[list]")) forgetTold(form); // suggestions are no new attempt, and come late
   });
 
+  // Whoever was signed out while typing finds it again after signing in: once, in this tab, and no passwords.
+  const TYPED = "tandem.typed";
+  const here = () => location.pathname + location.search;
+  const isKept = (field) => field.name && !["password", "file", "hidden"].includes(field.type) && field.autocomplete !== "one-time-code";
+  const isTicked = (field) => ["checkbox", "radio"].includes(field.type);
+  const keepTyped = (form) => {
+    const fields = [...form.elements].map((field) => isKept(field) && [field.name, isTicked(field) ? field.checked : field.value]);
+    sessionStorage.setItem(TYPED, JSON.stringify({ page: here(), action: form.getAttribute("hx-post"), fields }));
+  };
+  const typeAgain = () => {
+    const { page, action, fields } = JSON.parse(sessionStorage.getItem(TYPED) || "{}");
+    if (page !== here()) return;
+    sessionStorage.removeItem(TYPED);
+    const form = find(`form[hx-post="${CSS.escape(action)}"]`);
+    [...(form?.elements || [])].forEach((field, at) => {
+      if (!fields[at] || fields[at][0] !== field.name) return;
+      const before = isTicked(field) ? field.checked : field.value;
+      field[isTicked(field) ? "checked" : "value"] = fields[at][1];
+      if (before !== fields[at][1]) field.closest("details")?.setAttribute("open", "");
+    });
+    find("button:not([type=button])", form || document)?.focus();
+  };
+  if (find("main[tabindex]")) typeAgain(); // not on the pages of signing in
+
   // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.
   const say = (name, ctx) => {
     const source = ctx.sourceElement;
@@ -177,6 +201,8 @@
   document.addEventListener("htmx:before:response", (event) => {
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
+    const form = ctx.sourceElement.closest("form[hx-post]");
+    if (status === 401 && form) keepTyped(form);
     const refused = status >= 400 && headers.has("hx-retarget") && ctx.sourceElement;
     if (refused && refused.matches("select")) // a choice that was refused springs back
       refused.value = (find("option[selected]", refused) ?? refused.options[0]).value;
@@ -282,6 +308,32 @@
     box.hidden = true;
   });
 
+  // What a swap takes away takes the focus with it: it goes to the same control of the new part, else to the page.
+  let left = null;
+  const place = (element) => {
+    const form = element.closest("form[hx-post]");
+    const action = (form || element).getAttribute("hx-post");
+    return { id: element.id, action, at: form ? [...form.elements].indexOf(element) : -1 };
+  };
+  const sameControl = ({ id, action, at }) => {
+    if (id && document.getElementById(id)) return document.getElementById(id);
+    const same = action && find(`[hx-post="${CSS.escape(action)}"]`);
+    return same && at >= 0 ? same.elements?.[at] : same;
+  };
+  document.addEventListener("htmx:before:swap", (event) => {
+    const { target } = event.detail.ctx;
+    const at = document.activeElement;
+    left = target.contains?.(at) && at !== target ? place(at) : null;
+    // htmx copies the old part's `style` to the new one as text, which the page's policy refuses.
+    if (!/morph/i.test(event.detail.ctx.swap || "")) all("[id][style]", target).forEach((old) => old.removeAttribute("style"));
+  });
+  const focusAgain = () => {
+    const lost = left && document.activeElement === document.body;
+    const control = lost && sameControl(left);
+    left = null;
+    if (lost) (control || find("#main")).focus({ preventScroll: true });
+  };
+
   // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.
   document.addEventListener("htmx:after:swap", () => {
     const shown = find("[data-shown]:not([data-seen])"); // a new link or codes, wherever on the page they stand
@@ -291,6 +343,7 @@
       shown.focus({ preventScroll: true });
     }
     if (asked) tellAtField();
+    focusAgain();
     const problem = find("#problem[role=alert]");
     if (problem && !problem.dataset.seen) {
       problem.dataset.seen = "1";

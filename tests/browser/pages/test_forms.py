@@ -1,0 +1,56 @@
+"""Forms: what was typed is never lost, and whoever sends one is told where they look."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Opened, Served
+
+pytestmark = pytest.mark.browser
+
+
+def test_what_was_typed_survives_the_end_of_a_session(opened: Opened, served: Served) -> None:
+    page = opened("/changes?days=300")
+    page.fill("[name=title]", "Released the new cart")
+    page.locator("summary", has_text="More about it").click()
+    page.fill("[name=note]", "with a hint")
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    page.click("text=Note the change")
+    page.wait_for_url(re.compile("/sign-in"))
+    onward = page.locator("[name=next]").input_value()
+    assert onward == "/changes?days=300"
+    page.context.add_cookies(cookies)  # type: ignore[arg-type]
+    page.goto(onward)
+    expect(page.locator("[name=title]")).to_have_value("Released the new cart")
+    expect(page.locator("[name=note]")).to_be_visible()
+    expect(page.locator("[name=note]")).to_have_value("with a hint")
+    page.reload()
+    expect(page.locator("[name=title]")).to_have_value("")
+
+
+def test_no_password_is_kept(opened: Opened) -> None:
+    page = opened("/account")
+    page.fill("[name=old]", "my secret")
+    page.context.clear_cookies()
+    form = page.locator("form", has=page.locator("[name=old]")).first
+    form.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
+    page.wait_for_url(re.compile("/sign-in"))
+    kept = page.evaluate("sessionStorage.getItem('tandem.typed')")
+    assert "account" in kept and "my secret" not in kept
+
+
+def test_saving_the_site_is_confirmed_where_the_eye_is(opened: Opened) -> None:
+    page = opened("/settings")
+    page.evaluate("document.getElementById('script').style.opacity = '0.9'")  # as charts and resized fields have
+    page.click("text=Save the site")
+    expect(page.locator("[role=status]", has_text="Saved.")).to_be_focused()
+
+
+def test_the_focus_stays_with_the_control_that_was_used(opened: Opened) -> None:
+    page = opened("/changes")
+    page.fill("[name=title]", "Released the new footer")
+    page.click("text=Note the change")
+    expect(page.locator(".timeline")).to_contain_text("Released the new footer")
+    expect(page.locator("button", has_text="Note the change")).to_be_focused()

@@ -122,12 +122,12 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
     if not name.strip():
         raise UserError("The site has no name.", "Give it the name people use for it.").at("name")
     if not hosts:
-        raise UserError("The site has no host.", "Name at least one, like shop.example.")
+        raise UserError("The site has no host.", "Name at least one, like shop.example.").at("host")
     for host in hosts:
         if not _HOST.match(host):
             raise UserError(
                 "“%(value)s” is not a host name.", "Write it without https:// and path, like shop.example.", value=host
-            )
+            ).at("host")
     if zone not in available_timezones():
         raise UserError("“%(value)s” is not a time zone.", "Use a name like Europe/Warsaw.", value=zone).at("zone")
     if not re.fullmatch(r"[A-Z]{3}", currency):

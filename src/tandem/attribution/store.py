@@ -239,7 +239,7 @@ def keep(db: Database, site: Site, name: str, definition: Definition, result: Re
     raises   UserError without a name
     """
     if not name.strip():
-        raise UserError("The report has no name.", "Say in a few words what it is for.")
+        raise UserError("The report has no name.", "Say in a few words what it is for.").at("name")
     values = {"name": name.strip()[:200], "definition": plain(definition), "result": plain(result)}
     with db.write() as c:
         made = c.execute(insert(t).values(site_id=site.id, made_by=by, made_at=clock.now(), **values))

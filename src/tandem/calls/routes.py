@@ -229,7 +229,7 @@ def add_static(
     """A number that stands for its source wherever it is printed."""
     chosen = site_for(ctx, caller, site)
     if not data.get("source", "").strip():
-        raise UserError("The number has no source.", "Say what it stands for, like “billboard”.")
+        raise UserError("The number has no source.", "Say what it stands for, like “billboard”.").at("source")
     told = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
     channel = data.get("channel", "").strip()[:60] or "Offline"
     fresh = store.add_numbers(
@@ -259,7 +259,7 @@ def _price(text: str) -> Decimal | None:
     except InvalidOperation:
         found = Decimal(-1)
     if not (found.is_finite() and 0 <= found < 10**9):
-        raise UserError("This is not a price.", "Write what a number costs a month, like 1.50.")
+        raise UserError("This is not a price.", "Write what a number costs a month, like 1.50.").at("price")
     return round(found, 2)
 
 

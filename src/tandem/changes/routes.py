@@ -129,7 +129,7 @@ def _local_moment(text: str, site: Site) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UserError("“%(value)s” is not a moment.", "Choose day and time.", value=text[:40]) from error
+        raise UserError("“%(value)s” is not a moment.", "Choose day and time.", value=text[:40]).at("at") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=site.tz)
 
 

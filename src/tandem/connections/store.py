@@ -370,9 +370,11 @@ def _parted(system: System, given: Mapping[str, str]) -> tuple[dict[str, str], d
 def _must_be_whole(system: System, values: Mapping[str, str]) -> None:
     for field in system.fields:
         if field.is_required and not values.get(field.name):
-            raise UserError("%(system)s needs “%(field)s”.", "Fill it in.", system=system.label, field=field.label)
+            raise UserError("%(system)s needs “%(field)s”.", "Fill it in.", system=system.label, field=field.label).at(
+                field.name
+            )
         if len(values.get(field.name, "")) > 10_000:
-            raise UserError("“%(value)s” is too long.", "Shorten it.", value=field.label)
+            raise UserError("“%(value)s” is too long.", "Shorten it.", value=field.label).at(field.name)
 
 
 def _must_be_sealed_on_its_way(ctx: Context, system: System, values: Mapping[str, str]) -> None:
@@ -382,7 +384,7 @@ def _must_be_sealed_on_its_way(ctx: Context, system: System, values: Mapping[str
                 "“%(field)s” has no https, so the secrets could be read on their way.",
                 "Write it with https://; the operator may allow a host of your own network in TANDEM_REACH.",
                 field=field.label,
-            )
+            ).at(field.name)
 
 
 def _must_be_given_anew(system: System, connection: Connection, values: Mapping[str, str], kept: set[str]) -> None:
@@ -391,13 +393,13 @@ def _must_be_given_anew(system: System, connection: Connection, values: Mapping[
         f.is_address and values.get(f.name, "").rstrip("/") != connection.setting(f.name, f.default).rstrip("/")
         for f in system.fields
     )
-    labels = [f.label for f in system.fields if f.name in kept and not f.is_address]
-    if is_moved and labels:
+    missing = [f for f in system.fields if f.name in kept and not f.is_address]
+    if is_moved and missing:
         raise UserError(
             "The address is another one, so its secrets are needed anew: “%(field)s” is missing.",
             "Fill in all secrets and save again.",
-            field=labels[0],
-        )
+            field=missing[0].label,
+        ).at(missing[0].name)
 
 
 def _sealed(ctx: Context, secrets: Mapping[str, str]) -> str:

@@ -93,7 +93,7 @@ def explain(db: Database, site: Site, finding: Finding, text: str, by: int) -> N
     """
     text = text.strip()[:LONGEST_NOTE]
     if not text:
-        raise UserError("The explanation is empty.", "Say in a sentence where the difference comes from.")
+        raise UserError("The explanation is empty.", "Say in a sentence where the difference comes from.").at("note")
     values = {"state": "explained", "settled_by": by, "settled_at": clock.now(), "note": text}
     with db.write() as c:
         _settle(c, finding, values)
@@ -108,9 +108,9 @@ def ignore(db: Database, site: Site, finding: Finding, day: str, by: int) -> Non
     try:
         until = datetime.combine(date.fromisoformat(day.strip()), time(), site.tz).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise UserError("“%(value)s” is not a day.", "Write it like 2026-12-31.", value=day[:20]) from error
+        raise UserError("“%(value)s” is not a day.", "Write it like 2026-12-31.", value=day[:20]).at("until") from error
     if until <= clock.now():
-        raise UserError("This day has begun already.", "Choose a later one.")
+        raise UserError("This day has begun already.", "Choose a later one.").at("until")
     values = {"state": "ignored", "ignored_until": until, "settled_by": by, "settled_at": clock.now()}
     with db.write() as c:
         _settle(c, finding, values)

@@ -38,13 +38,17 @@ def uploaded(data: Mapping[str, Any], cure: str) -> Iterator[tuple[Path, str]]:
     """The file of a form on disk, and what the user calls it.
 
     cure     which file to choose, where none was
-    raises   UserError when none was
+    raises   UserError when none was; what is raised while it is read, at the field of the file
     """
     file = data.get("file")
     if not isinstance(file, UploadFile) or not file.filename:
-        raise UserError("No file was chosen.", cure)
+        raise UserError("No file was chosen.", cure).at("file")
     with on_disk(file.file, file.filename) as path:
-        yield path, file.filename
+        try:
+            yield path, file.filename
+        except UserError as error:  # what cannot be read is told where the file was chosen
+            error.field = error.field or "file"
+            raise
 
 
 def named(ctx: Context, args: Mapping[str, Any]) -> tuple[Path, Site]:

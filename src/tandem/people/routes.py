@@ -219,10 +219,12 @@ def merge(
     if other is None:
         raise UserError(
             "This is no phone, e-mail, browser or CRM record.", "Write a phone with its country code, or an e-mail."
-        )
+        ).at("other")
     node = store.key_of(ctx, chosen, other)
     if not store.is_known(ctx, chosen, node) and other.kind != Kind.VISITOR:
-        raise UserError("Nobody with this identifier is known here.", "Check it, or wait until they come.", status=404)
+        raise UserError(
+            "Nobody with this identifier is known here.", "Check it, or wait until they come.", status=404
+        ).at("other")
     mine = store.nodes_of(ctx, chosen, store.person_of(ctx, chosen, _node(person)))[0]
     store.decide(ctx, chosen, "together", mine, (node, str(other.kind)), caller.user_id)
     return _profile(request, ctx, caller, chosen, person)

@@ -137,7 +137,7 @@ def chromium(driver: Playwright) -> Iterator[Browser]:
 
 
 def is_error(said: ConsoleMessage) -> bool:
-    """Whether the console tells of a mistake; that a form was refused (400, 401), or a network cut by a test, is none."""
+    """Whether the console tells of a mistake; a refused form (400, 401), or a network cut by a test, is none."""
     return said.type == "error" and not any(
         told in said.text
         for told in ("status of 400", "status of 401", "status of 502", "ERR_INTERNET_DISCONNECTED", "Failed to fetch")

@@ -54,3 +54,14 @@ def test_the_focus_stays_with_the_control_that_was_used(opened: Opened) -> None:
     page.click("text=Note the change")
     expect(page.locator(".timeline")).to_contain_text("Released the new footer")
     expect(page.locator("button", has_text="Note the change")).to_be_focused()
+
+
+def test_a_refusal_stands_at_its_field(opened: Opened) -> None:
+    page = opened("/changes")
+    page.fill("[name=title]", "   ")
+    page.click("text=Note the change")
+    field = page.locator("[name=title]")
+    expect(field).to_be_focused()
+    assert field.get_attribute("aria-invalid") == "true"
+    expect(page.locator(".field", has=field).locator(".told")).to_contain_text("has no title")
+    expect(page.locator("#problem")).to_be_empty()

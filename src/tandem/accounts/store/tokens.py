@@ -47,9 +47,11 @@ def make_token(
         if not user.may(SCOPES[scope]):
             raise UserError("Your role may not give “%(scope)s”.", "Ask an admin.", status=403, scope=scope)
     if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
-        raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.")
+        raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.").at("days")
     if not scopes or not name.strip():
-        raise UserError("A token needs a name and at least one scope.", "Say what it is for and what it may do.")
+        raise UserError("A token needs a name and at least one scope.", "Say what it is for and what it may do.").at(
+            "name"
+        )
     secret, now = f"tdm_{random.token_urlsafe(32)}", clock.now()
     with db.write() as c:
         made = c.execute(

@@ -46,7 +46,7 @@ def add_user(
     except IntegrityError as error:
         raise UserError(
             "%(email)s is already known here.", "Use another address, or change that person.", email=email
-        ) from error
+        ).at("email") from error
     return user_by_id(db, person_id)
 
 

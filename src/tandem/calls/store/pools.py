@@ -92,7 +92,9 @@ def add_pool(ctx: Context, site: Site, name: str, swaps: Sequence[str], by: int 
     raises   UserError when a number of the site's own is not valid, or the pool has no name
     """
     if not name.strip():
-        raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.")
+        raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.").at(
+            "name"
+        )
     if more.get("reveal", "at_once") not in REVEALS:
         raise UserError("There is no such way to show a number.", "Use one of %(choices)s.", choices=", ".join(REVEALS))
     values = {
@@ -140,7 +142,9 @@ def change_pool(ctx: Context, site: Site, pool: Pool, by: int | None = None, **t
     if "name" in told:
         told["name"] = told["name"].strip()[:200]
         if not told["name"]:
-            raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.")
+            raise UserError(
+                "The pool has no name.", "Name it after the traffic that it serves, like “Paid search”."
+            ).at("name")
     changed = {name: value for name, value in told.items() if name in CHANGEABLE and value != getattr(pool, name)}
     if changed:
         old, new = (

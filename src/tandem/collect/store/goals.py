@@ -116,7 +116,9 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
             )
             note(c, site.workspace_id, by, "goals.added", name, kind=kind, match=match)
     except IntegrityError as error:
-        raise UserError("There is already a goal called “%(name)s”.", "Choose another name.", name=name) from error
+        raise UserError("There is already a goal called “%(name)s”.", "Choose another name.", name=name).at(
+            "name"
+        ) from error
     _MAIN_GOALS.pop(db, None)
     return next(g for g in goals_of(db, site) if g.name == name.strip())
 

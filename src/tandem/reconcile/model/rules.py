@@ -63,7 +63,7 @@ def checked(given: dict[str, str]) -> Rules:
     """
     zone = given.get("zone", "").strip()
     if zone and zone not in available_timezones():
-        raise UserError("There is no such time zone.", "Write it like Europe/Warsaw.")
+        raise UserError("There is no such time zone.", "Write it like Europe/Warsaw.").at("zone")
     for name, allowed in (("bots", BOTS), ("attribution", ATTRIBUTIONS), ("orders", COUNTS), ("goals", COUNTS)):
         if given.get(name) not in allowed:
             raise UserError("A rule does not fit.", "Choose it from the list.")

@@ -150,3 +150,22 @@ def test_the_page_adds_up_no_steps(ctx: Context, site: Site, load: Load) -> None
         page = " ".join(browser.get("/goals?site=fern").text.split())
     assert main.is_main and "2 goals. “Purchase” was reached 0 times in the last 30 days." in page
     assert "“Checkout” was reached" not in page
+
+
+def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, site: Site) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    page = {"name": "Two", "kind": "page", "match": "/two"}
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        first = client.post("/goals", data=page).text
+        assert "“Two” is the main goal now" in first and "If it is only a step on the way" in first
+        assert "is the main goal now" not in client.post("/goals", data=page | {"name": "Three"}).text
+
+
+def test_the_page_asks_again_while_goals_are_recounted(ctx: Context, site: Site) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    store.add_goal(ctx.database, site, "Two", "page", "/two")
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        ctx.offers.recounted = lambda _: Recount(share=0.0, is_all=False)
+        assert 'hx-trigger="every 2s"' in client.get("/goals").text
+        ctx.offers.recounted = lambda _: None
+        assert 'hx-trigger="every 2s"' not in client.get("/goals").text

@@ -3,6 +3,8 @@
 from datetime import date
 
 import pytest
+from litestar import Litestar, Response, get
+from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
@@ -24,6 +26,15 @@ def test_a_csv_is_what_a_spreadsheet_reads_and_runs_nothing(ctx: Context, site: 
     ]
     assert answer.headers[NOTES] == "visits (being recounted, 40%)"
     assert answer.headers["content-disposition"] == f'attachment; filename="tandem-{site.key}-visits.csv"'
+
+
+def test_its_kind_names_the_letters_once(ctx: Context, site: Site) -> None:
+    @get("/file", sync_to_thread=False)
+    def file() -> Response[str]:
+        return exported(ctx, CALLER, site, "visits", "csv", COLUMNS, ROWS)
+
+    with TestClient(Litestar([file])) as client:
+        assert client.get("/file").headers["content-type"] == "text/csv; charset=utf-8"
 
 
 def test_json_has_the_values_as_they_are(ctx: Context, site: Site) -> None:

@@ -10,7 +10,7 @@ from tandem.core.slice import FirstStep, Slice
 def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
-            id="changes", title="Changes are noted", why="Note what you did, or let your pipeline do it with a token.",
+            id="changes", title="Note changes", why="Note what you did, or let your pipeline do it with a token.",
             address="/changes", act="changes.add", is_done=store.is_kept(ctx.database, site),
         )
     ]  # fmt: skip

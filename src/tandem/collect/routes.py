@@ -20,6 +20,7 @@ from tandem.base.json_rows import elements, members
 from tandem.collect import store
 from tandem.collect.batches import all_aside
 from tandem.collect.ingest import Ingest, Sender
+from tandem.collect.model.goal import Goal
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
 from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
@@ -229,7 +230,10 @@ def goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: s
     return _goals(request, ctx, caller, site_for(ctx, caller, site))
 
 
-def _goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site) -> Response[str]:
+def _goals(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, added: Goal | None = None
+) -> Response[str]:
+    """The page of goals; `added` is the one that has just been added."""
     period = period_of("30d", site.zone, clock.now())
     runner = ctx.runner
     question = Question(
@@ -249,6 +253,7 @@ def _goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: 
         site=site,
         goals=store.goals_of(ctx.database, site),
         counts=counts,
+        added=added,
         recounted=recount.share if (recount := ctx.offers.recounted(site)) else None,
     )
 
@@ -259,8 +264,8 @@ def add_goal(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
-    store.add_goal(ctx.database, chosen, name, kind, match, by=caller.user_id)
-    return _goals(request, ctx, caller, chosen)
+    added = store.add_goal(ctx.database, chosen, name, kind, match, by=caller.user_id)
+    return _goals(request, ctx, caller, chosen, added)
 
 
 @post_form("/goals/{goal_id:int}/main", may="goals.edit")

@@ -192,11 +192,11 @@ def steps(ctx: Context, site: Site) -> list[FirstStep]:
     """What this slice needs of a site to be complete."""
     return [
         FirstStep(
-            id="hit", title="The first visit is counted", why="Put the script into the site, and open it.",
+            id="hit", title="Count the first visit", why="Put the script into the site, and open it.",
             address="/start", act="reception.read", is_done=store.has_visits(ctx.warehouse, site),
         ),
         FirstStep(
-            id="goal", title="A main goal is chosen", why="Say what counts as success: an order, a lead, a sign-up.",
+            id="goal", title="Choose a main goal", why="Say what counts as success: an order, a lead, a sign-up.",
             address="/goals", act="goals.edit", is_done=bool(store.main_goals(ctx.database, site.id)),
         ),
     ]  # fmt: skip

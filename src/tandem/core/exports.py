@@ -41,7 +41,7 @@ def exported(
         found = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
         return Response(found, media_type="application/json", headers=headers)
     heads = [(notes or {}).get(column, column) for column in columns]
-    return Response(_csv(heads, rows), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(_csv(heads, rows), media_type="text/csv", headers=headers)
 
 
 def plain(value: Any) -> Any:

@@ -26,7 +26,7 @@ def _jobs(ctx: Context) -> list[Job]:
 def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
-            id="crm", title="A CRM is connected", why="Leads and deals show what visits were worth.",
+            id="crm", title="Connect a CRM", why="Leads and deals show what visits were worth.",
             address="/connections", act="connections.edit",
             is_done=bool(connections_of(ctx, site, "crm")) or store.has_deals(ctx, site),
         )

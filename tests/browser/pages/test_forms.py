@@ -65,3 +65,10 @@ def test_a_refusal_stands_at_its_field(opened: Opened) -> None:
     assert field.get_attribute("aria-invalid") == "true"
     expect(page.locator(".field", has=field).locator(".told")).to_contain_text("has no title")
     expect(page.locator("#problem")).to_be_empty()
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "pl"])
+def test_a_phone_shows_site_and_period_in_full(opened: Opened, language: str) -> None:
+    page = opened("/board?period=12mo", language=language, width=390)
+    cut = "e => [...e].filter(s => s.scrollWidth > s.clientWidth).map(s => s.textContent)"
+    assert page.locator(".bar .menu:not(.bare) > summary > span").evaluate_all(cut) == []

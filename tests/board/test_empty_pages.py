@@ -63,7 +63,7 @@ def look(ctx: Context, site: Site) -> Iterator[Look]:
 def test_filters_that_leave_nothing_are_named_and_can_be_removed(ctx: Context, look: Look, page: str) -> None:
     put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
     found = look(f"/{page}?{SPAN}&f=channel:is:Maps")
-    assert "Nothing in this time fits the filters." in found and "Remove the filters</a>" in found
+    assert "Nothing in this period fits the filters." in found and "Remove the filters</a>" in found
     assert "put the script" not in found and "Bring in a report of an ad system" not in found
     assert "fits the filters" not in look(f"/{page}?{SPAN}")
 
@@ -75,10 +75,10 @@ def test_a_time_when_only_robots_came_says_so(ctx: Context, look: Look) -> None:
     )
     for page in ("board", "traffic"):
         found = look(f"/{page}?{SPAN}")
-        assert "2 visits in this time were robots' and are left out." in found
+        assert "2 visits in this period were robots' and are left out." in found
         assert "bots=1" in found and "Show the script" not in found
         assert "left out" not in look(f"/{page}?{SPAN}&bots=1")
-    assert "2 визита за это время совершили роботы" in look(f"/board?{SPAN}", language="ru")
+    assert "2 визита за этот период совершили роботы" in look(f"/board?{SPAN}", language="ru")
 
 
 def test_only_those_who_may_are_sent_to_choose_the_main_goal(ctx: Context, look: Look) -> None:

@@ -34,7 +34,7 @@ def test_a_figure_is_written_by_unit_and_language(language: str, value: float | 
 
 def test_a_change_carries_its_sign() -> None:
     assert Formats("en").change(0.12) == "+12%"
-    assert Formats("en").change(-0.03) == "-3.0%"
+    assert Formats("en").change(-0.03) == "\N{MINUS SIGN}3.0%"
     assert Formats("en").change(None) == ""
 
 

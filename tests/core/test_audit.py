@@ -45,3 +45,7 @@ def test_a_change_shows_what_was_and_what_is() -> None:
         Detail("hosts", "a", "a, b"), Detail("is_on", "yes", "no"), Detail("count", None, "3"),
         Detail("name", "—", "Fern"), Detail("sites", None, "a, b"),
     ]  # fmt: skip
+
+
+def test_what_a_goal_is_met_by_has_a_label() -> None:
+    assert {"match", "kind", "is_main", "keep_days", "expired", "until", "note", "tag"} <= set(audit.FIELDS)

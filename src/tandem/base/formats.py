@@ -87,7 +87,7 @@ class Formats:
         if share is None:
             return ""
         digits = "0" if abs(share) >= 0.1 else "0.0"
-        return str(numbers.format_percent(share, f"+#,##{digits}%;-#,##{digits}%", locale=self.locale))
+        return _minus(numbers.format_percent(share, f"+#,##{digits}%;-#,##{digits}%", locale=self.locale))
 
     def percent(self, share: float) -> str:
         """How much is done: whole per cents, and 100 only when all is."""

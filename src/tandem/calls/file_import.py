@@ -161,7 +161,7 @@ def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) ->
     """Sets the calls down, all rows of one call in the same part; returns the problems and how many rows there are."""
     count = line_count(path)
     if count > MOST_ROWS:
-        raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+        raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
     problems, rows = list[Problem](), 0
     try:
         with closing(table(path, otherwise="cp1252", errors="replace")) as lines:
@@ -187,7 +187,7 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     """
     path, site = named(ctx, args)
     if path.stat().st_size > LARGEST_FILE:
-        raise UserError("%(file)s is larger than 64 MB.", "Bring it in parts.", file=path.name)
+        raise UserError("%(file)s is larger than 64 MB.", "Import it in parts.", file=path.name)
     tell(0.0, f"reading {path.name}")
     result = bring_in(ctx, site, path, hints_of(ctx, site, args), is_dry=bool(args.get("dry_run")))
     if result.problems:

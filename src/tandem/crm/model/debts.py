@@ -30,7 +30,7 @@ HYGIENE = {
         "sales",
     ),
     "duplicate": _told(
-        "Open records of one phone", "Several open records have the same phone, however it is written.", "sales"
+        "Possible duplicates (same phone)", "Several open records have the same phone, however it is written.", "sales"
     ),
     "unpriced": _told(
         "Won deals without an amount in our currency",

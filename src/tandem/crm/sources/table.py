@@ -106,7 +106,7 @@ def _read(
     problems, seen, won = list[Problem](), dict[int, int](), 0
     for number, (line, cells) in enumerate(lines, 2):
         if number > MOST_ROWS:
-            raise UserError("The file has more than 200,000 rows.", "Bring it in parts.")
+            raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
         progress.at(line, count)
         if not any(cell.strip() for cell in cells):
             continue

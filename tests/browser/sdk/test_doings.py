@@ -23,55 +23,45 @@ def leave(page: Page) -> None:
     page.goto("about:blank")
 
 
-def stop_the_clock(page: Page) -> None:
-    """The page's time goes on by ``run_for`` alone: a loaded machine's own seconds count for nothing."""
-    page.clock.install(time=0)
-    page.clock.pause_at(1000)
-
-
-def test_engaged_time_is_sent_when_the_page_is_left(page: Page, recorder: Recorder) -> None:
-    stop_the_clock(page)
-    page.goto(recorder.page("/read", "<p>short"))
-    page.clock.run_for(1000)
-    leave(page)
+def test_engaged_time_is_sent_when_the_page_is_left(still_page: Page, recorder: Recorder) -> None:
+    still_page.goto(recorder.page("/read", "<p>short"))
+    still_page.clock.run_for(1000)
+    leave(still_page)
     [event] = recorder.wait_for("engage")
     assert event["x"] == pytest.approx(1000, abs=50) and event["d"] == 100
 
 
-def test_engagement_stops_thirty_seconds_after_the_last_sign_of_life(page: Page, recorder: Recorder) -> None:
-    stop_the_clock(page)
-    page.goto(recorder.page("/idle", "<p>idle"))
-    page.clock.run_for(300_000)
-    leave(page)
+def test_engagement_stops_thirty_seconds_after_the_last_sign_of_life(still_page: Page, recorder: Recorder) -> None:
+    still_page.goto(recorder.page("/idle", "<p>idle"))
+    still_page.clock.run_for(300_000)
+    leave(still_page)
     recorder.wait_for("engage")
     assert sum(event["x"] for event in recorder.events("engage")) == pytest.approx(30_000, abs=50)
 
 
 def test_an_active_reader_is_reported_every_minute_without_counting_a_second_twice(
-    page: Page, recorder: Recorder
+    still_page: Page, recorder: Recorder
 ) -> None:
-    stop_the_clock(page)
-    page.goto(recorder.page("/active", "<p>active"))
+    still_page.goto(recorder.page("/active", "<p>active"))
     for step in range(15):
-        page.mouse.move(10 + step, 10)
-        page.clock.run_for(10_000)
+        still_page.mouse.move(10 + step, 10)
+        still_page.clock.run_for(10_000)
     before_leaving = recorder.wait_for("engage", 2)
     assert [round(event["x"] / 1000) for event in before_leaving] == [60, 60]
-    leave(page)
+    leave(still_page)
     recorder.wait_for("engage", 3)
     assert sum(event["x"] for event in recorder.events("engage")) == pytest.approx(150_000, abs=50)
 
 
-def test_time_in_a_hidden_tab_is_not_engagement(page: Page, recorder: Recorder) -> None:
-    stop_the_clock(page)
-    page.goto(recorder.page("/tab", "<p>tab"))
-    page.clock.run_for(5000)
-    page.evaluate(HIDE % "hidden" + TOLD)
+def test_time_in_a_hidden_tab_is_not_engagement(still_page: Page, recorder: Recorder) -> None:
+    still_page.goto(recorder.page("/tab", "<p>tab"))
+    still_page.clock.run_for(5000)
+    still_page.evaluate(HIDE % "hidden" + TOLD)
     [first] = recorder.wait_for("engage")
-    page.clock.run_for(20_000)
-    page.evaluate(HIDE % "visible" + TOLD)
-    page.clock.run_for(4000)
-    leave(page)
+    still_page.clock.run_for(20_000)
+    still_page.evaluate(HIDE % "visible" + TOLD)
+    still_page.clock.run_for(4000)
+    leave(still_page)
     second = recorder.wait_for("engage", 2)[1]
     assert first["x"] == pytest.approx(5000, abs=50)
     assert second["x"] == pytest.approx(4000, abs=50)

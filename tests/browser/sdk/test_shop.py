@@ -79,12 +79,23 @@ def test_the_proxy_adds_the_visitor_to_the_chain_of_addresses(recorder: Recorder
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [390, 1440])
-def test_no_page_is_wider_than_the_screen(page: Page, shop: Shop, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 844})
-    for path in [*shop.addresses(), "/no-such-page"]:
+def test_pages_fit_every_screen_and_live_under_a_strict_policy_without_a_complaint(
+    page: Page, recorder: Recorder, shop: Shop
+) -> None:
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+
+    def fits(path: str) -> None:
         page.goto(shop.url + path)
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+        for width in (390, 1440):
+            page.set_viewport_size({"width": width, "height": 844})
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
+
+    for path in shop.addresses():
+        fits(path)
+    recorder.wait_for("pageview", len(shop.addresses()))
+    assert said == []
+    fits("/no-such-page")
 
 
 @pytest.mark.browser

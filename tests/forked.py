@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-_context: Any = multiprocessing.get_context("forkserver")
-_context.set_forkserver_preload(["tandem.app", "tandem.cli", "tandem.maintenance.operations", "tandem.demo.run"])
+CONTEXT: Any = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["tandem.app", "tandem.cli", "tandem.maintenance.operations", "tandem.demo.run"])
 
 
 class Forked:
@@ -23,7 +23,7 @@ class Forked:
 
     def __init__(self, what: Any, given: Any, env: dict[str, str], stdin: Path, stdout: Path, stderr: Path) -> None:
         files = (str(stdin), str(stdout), str(stderr))
-        self._process = _context.Process(target=_begin, args=(what, given, env, files), daemon=True)
+        self._process = CONTEXT.Process(target=_begin, args=(what, given, env, files), daemon=True)
         self._process.start()
 
     @property

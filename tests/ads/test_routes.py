@@ -2,13 +2,13 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from tests import forked
 from tests.ads.conftest import table
 from tests.served import Running
 
@@ -92,35 +92,33 @@ def test_a_cost_cannot_be_filtered_by_what_visits_alone_know(running: Running) -
             assert answer.status_code == 400, answer.text
 
 
+def tandem(running: Running, *words: str) -> subprocess.CompletedProcess[str]:
+    """A command beside the server, on its folder."""
+    return forked.run(words, {**os.environ, "TANDEM_DATA": str(running.folder)}, "", 60)
+
+
 def test_the_command_line_brings_in_through_the_running_server(running: Running, tmp_path: Path) -> None:
     path = tmp_path / "cli.csv"
     path.write_text(table("2026-10-09 brand 10 1 2.50\n"))
-
-    def tandem(*words: str) -> subprocess.CompletedProcess[str]:
-        env = {**os.environ, "TANDEM_DATA": str(running.folder)}
-        return subprocess.run([sys.executable, "-m", "tandem.cli", *words], env=env, capture_output=True, text=True)
-
     with running.as_person("marketing") as browser:
         before = cost(browser)
-        dry = tandem("ads", "import", str(path), "--site", "fern", "--dry-run")
+        dry = tandem(running, "ads", "import", str(path), "--site", "fern", "--dry-run")
         assert (dry.returncode, "dry run" in dry.stdout) == (0, True), dry.stderr
         assert cost(browser) == before
-        done = tandem("ads", "import", str(path), "--site", "fern")
+        done = tandem(running, "ads", "import", str(path), "--site", "fern")
         assert (done.returncode, "1 days new" in done.stdout) == (0, True), done.stderr
         assert cost(browser) == before + 2.5
-        assert "counts already" in tandem("ads", "import", str(path), "--site", "fern").stdout
+        assert "counts already" in tandem(running, "ads", "import", str(path), "--site", "fern").stdout
         path.write_text(table("2026-10-09 brand ten 1 2.50\n"))
-        bad = tandem("ads", "import", str(path), "--site", "fern")
+        bad = tandem(running, "ads", "import", str(path), "--site", "fern")
         assert (bad.returncode, "cli.csv, line 2:" in bad.stdout) == (1, True), bad.stdout
-        assert tandem("ads", "import", str(tmp_path / "none.csv"), "--site", "fern").returncode == 2
+        assert tandem(running, "ads", "import", str(tmp_path / "none.csv"), "--site", "fern").returncode == 2
 
 
 def test_rates_are_imported_from_a_file(running: Running, tmp_path: Path) -> None:
     path = tmp_path / "eurofxref-hist.csv"
     path.write_text("Date,USD,\n2020-01-02,1.1193,\n")
-    env = {**os.environ, "TANDEM_DATA": str(running.folder)}
-    command = [sys.executable, "-m", "tandem.cli", "rates", "import", str(path)]
-    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    done = tandem(running, "rates", "import", str(path))
     assert "1 rates read, 1 of them new" in done.stdout, done.stderr
     path.write_text("nothing")
-    assert subprocess.run(command, env=env, capture_output=True, text=True).returncode == 2
+    assert tandem(running, "rates", "import", str(path)).returncode == 2

@@ -1,8 +1,6 @@
 """The whole way, for real: a person walks the shop in Chromium, and the visit stands in every report."""
 
-import os
-import subprocess
-import sys
+import itertools
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +14,9 @@ from tandem.accounts import store as accounts
 from tandem.base.database import Database
 from tandem.collect import store
 from tandem.demo.shop import Shop, serve_shop
+from tests import forked
 from tests.browser.chromium import ARGS, CHROMIUM
-from tests.conftest import free_port
+from tests.served import started
 
 pytestmark = pytest.mark.browser
 PATIENCE_S = 20
@@ -26,17 +25,26 @@ PHONE = (
 )
 
 
+class Server(NamedTuple):
+    """A Tandem that serves several sites."""
+
+    url: str
+    token: str
+    folder: Path
+    process: forked.Forked
+
+
 class Running(NamedTuple):
-    """A Tandem that serves one site, and the shop in front of it."""
+    """One site of it that nobody has visited, and the shop in front."""
 
     url: str
     shop: Shop
+    site: str
     token: str
-    process: "subprocess.Popen[bytes]"
 
     def ask(self, figures: str, **more: str) -> list[dict[str, Any]]:
         answer = httpx.get(
-            f"{self.url}/api/metrics", params={"metrics": figures, "period": "today", **more},
+            f"{self.url}/api/metrics", params={"metrics": figures, "period": "today", "site": self.site, **more},
             headers={"authorization": f"Bearer {self.token}"},
         )  # fmt: skip
         answer.raise_for_status()
@@ -54,37 +62,36 @@ class Running(NamedTuple):
         return value
 
 
-@pytest.fixture
-def tandem(tmp_path: Path) -> Iterator[Running]:
-    db = Database(f"sqlite:///{tmp_path / 'records.db'}")
+SITES = ("fern", "oak", "ash")
+_unvisited = itertools.cycle(SITES)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("walk") / "data"
+    folder.mkdir()
+    db = Database(f"sqlite:///{folder / 'records.db'}")
     db.migrate()
     workspace = accounts.make_workspace(db, "Fern")
     person = accounts.add_user(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
-    site = accounts.add_site(db, workspace, "fern", "Fern", ["127.0.0.1"], "Europe/Warsaw", "EUR", mode="consent")
-    store.add_goal(db, site, "Order", "event", "purchase")
+    for key in SITES:
+        site = accounts.add_site(db, workspace, key, key.title(), ["127.0.0.1"], "Europe/Warsaw", "EUR", mode="consent")
+        store.add_goal(db, site, "Order", "event", "purchase")
     token = accounts.make_token(db, person, "test", ["metrics:read", "money:read"])[1]
     db.close()
-    port = free_port()
-    env = {**os.environ, "TANDEM_DATA": str(tmp_path), "PORT": str(port), "TANDEM_LOG": "warning"}
-    process = subprocess.Popen([sys.executable, "-m", "tandem.cli", "serve"], env=env)
-    url = f"http://127.0.0.1:{port}"
-    _wait(url)
-    shop = serve_shop(url, 0, "fern", "consent").start()
-    yield Running(url, shop, token, process)
-    shop.stop()
+    process, url = started(folder, TANDEM_LOG="warning")
+    yield Server(url, token, folder, process)
     process.terminate()
     assert process.wait(30) == 0
 
 
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"{url}/healthz").status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("tandem did not start")
+@pytest.fixture
+def tandem(server: Server) -> Iterator[Running]:
+    """Each test has a site of its own: the server is started once."""
+    site = next(_unvisited)
+    shop = serve_shop(server.url, 0, site, "consent").start()
+    yield Running(server.url, shop, site, server.token)
+    shop.stop()
 
 
 @pytest.fixture(scope="module")
@@ -147,11 +154,11 @@ def test_a_page_view_appears_in_the_realtime_view_without_reloading(
     """How fast it does is measured by bench/realtime.py."""
     browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGS)
     realtime, page = browser.new_page(), context.new_page()
-    realtime.goto(f"{tandem.url}/sign-in?next=/realtime")
+    realtime.goto(f"{tandem.url}/sign-in?next=/realtime%3Fsite={tandem.site}")
     realtime.fill("input[name=email]", "ola@fern.example")
     realtime.fill("input[name=password]", "a long password")
     realtime.press("input[name=password]", "Enter")
-    realtime.wait_for_url("**/realtime")
+    realtime.wait_for_url("**/realtime**")
     realtime.evaluate("window.untouched = true")
     page.goto(f"{tandem.shop.url}/finder")
     realtime.locator("#live-page", has_text="/finder").wait_for(timeout=PATIENCE_S * 1000)
@@ -164,7 +171,7 @@ def _product(tandem: Running) -> str:
     return f"{tandem.shop.url}{path}"
 
 
-def test_form_contents_are_nowhere_on_the_disk(tandem: Running, context: BrowserContext, tmp_path: Path) -> None:
+def test_form_contents_are_nowhere_on_the_disk(server: Server, tandem: Running, context: BrowserContext) -> None:
     page = context.new_page()
     page.goto(f"{tandem.shop.url}/contact")
     page.click("[data-consent=no]")
@@ -173,9 +180,9 @@ def test_form_contents_are_nowhere_on_the_disk(tandem: Running, context: Browser
     page.fill("#contact [name=message]", "secret-words-of-a-customer")
     page.click("#contact button")
     assert tandem.until("collect.actions", 1) >= 1
-    tandem.process.terminate()
-    tandem.process.wait(30)
-    for path in tmp_path.rglob("*"):
+    server.process.terminate()
+    server.process.wait(30)
+    for path in server.folder.rglob("*"):
         if path.is_file():
             content = path.read_bytes()
             assert b"secret-" not in content, path

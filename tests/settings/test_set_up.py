@@ -1,6 +1,5 @@
 """Setting up happens once, whoever else tries at the same time; and the code says who may."""
 
-import multiprocessing
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.settings import first_code
+from tests import forked
 
 AT_ONCE = 6
 
@@ -33,7 +33,7 @@ def one_try(dsn: str, number: int, start: Any, outcomes: Any) -> None:
 
 @pytest.mark.process
 def test_of_six_processes_at_once_one_sets_the_server_up(any_database: Database) -> None:
-    context = multiprocessing.get_context("spawn")
+    context = forked.CONTEXT
     start, outcomes = context.Barrier(AT_ONCE), context.Queue()
     processes = [context.Process(target=one_try, args=(any_database.dsn, n, start, outcomes)) for n in range(AT_ONCE)]
     for process in processes:

@@ -1,5 +1,7 @@
 """What the engine in the process does by itself."""
 
+import threading
+
 from tandem.base.warehouse import Warehouse, migrate
 
 
@@ -28,3 +30,21 @@ def test_the_limit_on_questions_stops_no_statement_that_writes(warehouse: Wareho
         assert warehouse.value(limit) == 30
     finally:
         warehouse.do("drop table limit_told")
+
+
+def test_a_thread_goes_on_with_the_client_of_one_that_has_ended(warehouse: Warehouse) -> None:
+    used = list[object]()
+    both = threading.Barrier(2)
+
+    def ask(waits: bool) -> None:
+        used.append(warehouse.client)
+        if waits:
+            both.wait(10)
+
+    for waits in ((False,), (False,), (True, True)):
+        threads = [threading.Thread(target=ask, args=(wait,)) for wait in waits]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(10)
+    assert used[0] is used[1] and used[2] is not used[3] and warehouse.client not in used

@@ -30,11 +30,15 @@ help:
 demo: .make/run
 	@$(BIN)/tandem demo
 
+# A file is one process's work, the dear ones first (tests/conftest.py). One process more than cores, for those that
+# wait for servers and browsers; what is compiled is kept, also where the environment says not to.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest --dist loadscope --no-loadscope-reorder
+
 test: .make/dev
-	@$(BIN)/python -m pytest -n 3 --dist loadscope
+	@$(PYTEST) -n 3
 
 test-fast: .make/dev
-	@$(BIN)/python -m pytest -n 3 --dist loadscope -m "not browser and not process and not postgres"
+	@$(PYTEST) -n 2 -m "not browser and not process and not postgres"
 
 check: .make/dev
 	$(BIN)/ruff format --check src tests bench

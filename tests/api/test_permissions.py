@@ -2,9 +2,12 @@
 
 import html
 import socket
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
+import httpx
 import pytest
 from litestar import Litestar, get
 from litestar.testing import TestClient
@@ -73,16 +76,33 @@ def test_the_table_is_the_one_that_was_agreed() -> None:
     }
 
 
-@pytest.mark.parametrize("role", [r.value for r in Role])
+@pytest.fixture(scope="module")
+def browsers(running: Running) -> Iterator[dict[str, httpx.Client]]:
+    """A browser of somebody of each role, and of nobody ("")."""
+    with ExitStack() as stack:
+        people = {role.value: stack.enter_context(running.as_person(role)) for role in Role}
+        yield people | {"": stack.enter_context(running.as_nobody())}
+
+
+def entered(browser: httpx.Client, route: Route) -> httpx.Response:
+    """The answer to whoever enters a route with nothing in their hands; what it told them is forgotten."""
+    cookies = list(browser.cookies.jar)
+    answer = browser.request(route.method, route.path, data={} if route.method == "POST" else None)
+    browser.cookies.clear()
+    for cookie in cookies:
+        browser.cookies.jar.set_cookie(cookie)
+    return answer
+
+
 @pytest.mark.parametrize("route", GUARDED, ids=str)
-def test_a_route_opens_for_the_roles_of_its_acts_and_no_other(running: Running, role: str, route: Route) -> None:
-    with running.as_person(role) as browser:
-        answer = browser.request(route.method, route.path, data={} if route.method == "POST" else None)
-    assert answer.status_code < 500, answer.text[:500]
-    missing = [act for act in route.acts if role not in WRITTEN_OUT[act].split()]
-    assert (answer.status_code == 403) == bool(missing), answer.text[:300]
-    if missing:
-        assert DEEDS[missing[0]] in html.unescape(answer.text)
+def test_a_route_opens_for_the_roles_of_its_acts_and_no_other(browsers: dict[str, httpx.Client], route: Route) -> None:
+    for role in Role:
+        answer = entered(browsers[role], route)
+        assert answer.status_code < 500, (role, answer.text[:500])
+        missing = [act for act in route.acts if role not in WRITTEN_OUT[act].split()]
+        assert (answer.status_code == 403) == bool(missing), (role, answer.text[:300])
+        if missing:
+            assert DEEDS[missing[0]] in html.unescape(answer.text), role
 
 
 UPLOADS = ["/ads/import", "/calls/import", "/deals/import", "/reconciliation/import"]
@@ -133,9 +153,8 @@ def test_the_audit_log_shows_for_its_readers_only(running: Running, role: str) -
 
 
 @pytest.mark.parametrize("route", [route for route in ROUTES if ANYONE not in route.acts], ids=str)
-def test_nobody_gets_in_without_signing_in(running: Running, route: Route) -> None:
-    with running.as_nobody() as stranger:
-        answer = stranger.request(route.method, route.path, data={} if route.method == "POST" else None)
+def test_nobody_gets_in_without_signing_in(browsers: dict[str, httpx.Client], route: Route) -> None:
+    answer = entered(browsers[""], route)
     if route.path.startswith("/api/"):
         assert answer.status_code == 401
     else:

@@ -44,10 +44,12 @@ class Shop:
         store.add_numbers(ctx, self.site, [BILLBOARD], channel="Offline", source="billboard")
         self.told = 0
 
-    def call(self, at: datetime, caller: str, line: str = BILLBOARD, **more: Any) -> None:
+    def fact(self, at: datetime, caller: str, line: str = BILLBOARD, **more: Any) -> CallFact:
         self.told += 1
-        fact = CallFact(system="test", ref=str(self.told), at=at, line=line, caller=caller, **more)
-        store.record(self.ctx, self.site, [fact])
+        return CallFact(system="test", ref=str(self.told), at=at, line=line, caller=caller, **more)
+
+    def call(self, *told: Any, **more: Any) -> None:
+        store.record(self.ctx, self.site, [self.fact(*told, **more)])
 
     def visit(self, who: int, at: datetime, channel: str) -> None:
         store.lend(self.ctx, NumberAsked(
@@ -74,14 +76,15 @@ def on(shop: Shop, warehouse: Warehouse) -> Context:
 
 def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -> None:
     rng = random.Random(9)
-    told = []
+    told, facts = [], []
     for _ in range(150):
         at = NOON + timedelta(seconds=rng.randrange(-40_000, 60_000))
         outcome = rng.choice([Outcome.ANSWERED, Outcome.RINGING, *MISSED])
         caller = rng.choice(["", *(f"+4860010{n:04d}" for n in range(9))])
         direction = "out" if caller and rng.random() < 0.15 else "in"
         told.append((at, caller, direction, outcome))
-        shop.call(at, caller, direction=direction, outcome=outcome)
+        facts.append(shop.fact(at, caller, direction=direction, outcome=outcome))
+    store.record(shop.ctx, shop.site, facts)
     begin, end = datetime(2026, 11, 10, tzinfo=UTC), datetime(2026, 11, 11, tzinfo=UTC)
     late_at = NOON + timedelta(hours=20)
     for minutes in (5, 60, 600):
@@ -217,9 +220,11 @@ def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: 
 
 def test_the_live_list_is_the_newest_of_all_calls(shop: Shop, shards: Warehouse) -> None:
     rng = random.Random(4)
+    facts = []
     for _ in range(40):
         at = NOON - timedelta(seconds=rng.randrange(0, 3600))
-        shop.call(at, rng.choice(["", "+48600100200"]), direction=rng.choice(["in", "in", "out"]))
+        facts.append(shop.fact(at, rng.choice(["", "+48600100200"]), direction=rng.choice(["in", "in", "out"])))
+    store.record(shop.ctx, shop.site, facts)
     shop.visit(5, NOON - timedelta(minutes=3), "Paid Search")
     shop.call(NOON - timedelta(minutes=2), "+48600100201", LINE)
     sql = (

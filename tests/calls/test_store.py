@@ -268,7 +268,7 @@ def test_order_and_repetition_do_not_matter(told: list[CallFact]) -> None:
 def test_pieces_in_any_portion_make_one_call(shop: Shop) -> None:
     rng = random.Random(3)
     wanted = None
-    for turn in range(6):
+    for turn in range(3):
         shop.ctx.warehouse.do("truncate table call_rows")
         order = PIECES * 2
         rng.shuffle(order)
@@ -284,7 +284,7 @@ def test_pieces_in_any_portion_make_one_call(shop: Shop) -> None:
 
 def test_weights_sum_to_one_a_call(shop: Shop) -> None:
     rng = random.Random(5)
-    for n in range(60):
+    for n in range(40):
         line = shop.ask(n, NOON + timedelta(minutes=3 * n))
         if n % 2 and line:
             shop.call(f"c{n}", NOON + timedelta(minutes=3 * n, seconds=rng.randrange(20_000)), line, f"+4860020{n:04d}")

@@ -22,6 +22,7 @@ import structlog
 from tandem.cli import main
 from tests import forked
 from tests.conftest import free_port
+from tests.once import made_once
 
 ROOT = Path(__file__).parents[2]
 TANDEM = Path(sys.executable).with_name("tandem")
@@ -119,7 +120,7 @@ def wait_for(is_done: Callable[[], bool], may_wait: Callable[[], bool] = lambda:
 SEED = """
 from tandem.demo.seed import seed
 from datetime import UTC, datetime, timedelta
-seed(ctx, events=6000, days=6)
+seed(ctx, events=1500, days=4)
 answer = ctx.warehouse.value("select count() from events")
 """
 
@@ -127,9 +128,11 @@ answer = ctx.warehouse.value("select count() from events")
 @pytest.fixture(scope="session")
 def seeded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data folder with a small invented company; copy it before changing it."""
-    folder = tmp_path_factory.mktemp("seeded") / "data"
-    assert in_house(folder, SEED) > 4000
-    return folder
+
+    def seed(folder: Path) -> None:
+        assert in_house(folder, SEED) > 1000
+
+    return made_once(tmp_path_factory, "seeded", seed)
 
 
 @pytest.fixture

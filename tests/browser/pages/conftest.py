@@ -13,7 +13,7 @@ from typing import Literal
 import httpx
 import msgspec
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response
 
 from tests.browser.chromium import ARGS, CHROMIUM
 
@@ -157,6 +157,7 @@ class Window:
 
     def __init__(self, chromium: Browser, url: str, cookies: dict[str, str], language: str) -> None:
         self.wrong: list[str] = []
+        self.screen: tuple[Theme, int] = ("light", 0)
         self._url = url
         context = chromium.new_context(base_url=url, locale=LOCALES[language], reduced_motion="reduce")
         context.add_init_script(VIOLATIONS)
@@ -178,8 +179,11 @@ class Window:
 
     def look(self, theme: Theme, width: int) -> None:
         """The page that is open, in this theme and on a screen this wide: nothing may be wider."""
-        self.page.emulate_media(color_scheme=theme)
-        self.page.set_viewport_size({"width": width, "height": 900})
+        if self.screen[0] != theme:
+            self.page.emulate_media(color_scheme=theme)
+        if self.screen[1] != width:
+            self.page.set_viewport_size({"width": width, "height": 900})
+        self.screen = (theme, width)
         for _ in range(20):  # charts are drawn anew a frame or two later
             if not (found := self.page.evaluate(WIDER)):
                 return
@@ -198,29 +202,50 @@ class Window:
         self.page.context.close()
 
 
+CAPITAL_AFTER_SEMICOLON = re.compile(r"; [A-ZА-ЯЁĄĆĘŁŃÓŚŹŻ][a-zа-яёąćęłńóśźż]+ [a-zа-яёąćęłńóśźż]")
+
+
+def is_written_in(page: Page, language: str) -> bool:
+    """Whether the page says that it is in this language, has one heading, and its answer keeps the language's rules."""
+    answer = " ".join(page.locator(".answer").all_inner_texts())
+    assert language == "en" or not CAPITAL_AFTER_SEMICOLON.search(answer), answer
+    assert page.locator("h1").count() == 1
+    return bool(page.evaluate("document.documentElement.lang") == language)
+
+
 WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? "" : [...document.querySelectorAll("main *")]
   .filter((e) => e.getBoundingClientRect().right > innerWidth && !e.closest(".scroll, nav"))
   .map((e) => e.outerHTML.slice(0, 80)).slice(0, 3).join() || "?"
 """
 
 
-@pytest.fixture
-def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
-    """Opens a page of the signed-in person; any error in its console fails the test."""
-    errors, contexts = list[str](), []
+@pytest.fixture(scope="package")
+def window(chromium: Browser, served: Served) -> Iterator[BrowserContext]:
+    """One for all tests: opening it, and reading every script anew, takes longer than most of them."""
+    context = new_window(chromium, served, "en")
+    yield context
+    context.close()
 
-    def open_(
-        path: str, language: str = "en", theme: Theme = "light", width: int = 1440, signed_in: bool = True
-    ) -> Page:
-        context = chromium.new_context(
-            base_url=served.url, viewport={"width": width, "height": 900}, color_scheme=theme, reduced_motion="reduce",
-            locale=LOCALES[language],
-        )  # fmt: skip
-        contexts.append(context)
-        context.add_init_script(VIOLATIONS)
-        cookies = {"tandem_language": language} | (dict(served.client.cookies) if signed_in else {})
+
+def new_window(chromium: Browser, served: Served, language: str) -> BrowserContext:
+    context = chromium.new_context(base_url=served.url, reduced_motion="reduce", locale=LOCALES[language])
+    context.add_init_script(VIOLATIONS)
+    return context
+
+
+@pytest.fixture
+def opened(chromium: Browser, window: BrowserContext, served: Served) -> Iterator[Opened]:
+    """Opens a page of the signed-in person; any error in its console fails the test."""
+    errors, pages = list[str](), list[Page]()
+
+    def open_(path: str, language: str = "en", theme: Theme = "light", width: int = 1440) -> Page:
+        context = window if language == "en" else new_window(chromium, served, language)
+        cookies = {"tandem_language": language} | dict(served.client.cookies)
         context.add_cookies([{"name": n, "value": v, "url": served.url} for n, v in cookies.items()])
         page = context.new_page()
+        pages.append(page)
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=theme)
         page.set_default_timeout(8000)
         page.on("pageerror", lambda error: errors.append(f"{page.url}: {error}"))
         page.on("console", lambda said: errors.append(f"{page.url}: {said.text}") if is_error(said) else None)
@@ -229,6 +254,11 @@ def opened(chromium: Browser, served: Served) -> Iterator[Opened]:
         return page
 
     yield open_
-    for context in contexts:
-        context.close()
+    for page in pages:
+        page.evaluate("localStorage.clear()")
+        page.close()
+        if page.context is not window:
+            page.context.close()
+    window.clear_cookies()
+    window.set_offline(False)
     assert errors == []

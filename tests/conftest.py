@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from argon2 import PasswordHasher
 from clickhouse_connect.driver import _backendclient, client, query
+from httpx._transports import default as httpx_transports
 
 from tandem.accounts import passwords
 from tandem.accounts import store as accounts
@@ -51,6 +52,8 @@ def _tuned_without_waiting(connection: Any, record: Any) -> None:
 
 _tune_sqlite = record_store._tune_sqlite
 record_store._tune_sqlite = _tuned_without_waiting
+# Each HTTP client reads all certificates anew, which takes 20 ms, longer than most requests.
+httpx_transports.create_ssl_context = lru_cache(httpx_transports.create_ssl_context)
 # The client reads each question letter by letter, twice, before it asks it: 10 ms for a long one, which is often asked.
 for module in (client, _backendclient, query):
     for name in ("_query_is_read_only", "_strip_trailing_semicolons"):

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import os
 import socket
-import ssl
 import tempfile
 import time
 from collections.abc import Iterator
@@ -25,8 +24,6 @@ from tandem.core.auth import COOKIE
 from tests import forked
 
 PASSWORD = "a long password"
-TLS = ssl.create_default_context()
-"""Made once: each client would read all certificates anew, which takes longer than most requests."""
 
 
 class Running(NamedTuple):
@@ -48,15 +45,14 @@ class Running(NamedTuple):
             cookies={COOKIE: self.cookies[role]},
             headers={"x-csrf": self.csrf[role]},
             timeout=30,
-            verify=TLS,
         )
 
     def as_program(self, token: str) -> httpx.Client:
         headers = {"authorization": f"Bearer {self.tokens[token]}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=30, verify=TLS)
+        return httpx.Client(base_url=self.url, headers=headers, timeout=30)
 
     def as_nobody(self) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, verify=TLS)
+        return httpx.Client(base_url=self.url, timeout=30)
 
 
 def free_port() -> int:
@@ -74,7 +70,7 @@ def started(folder: Path, **more: str) -> tuple[forked.Forked, str]:
     url, until = f"http://127.0.0.1:{port}", time.monotonic() + 60
     while True:
         try:
-            if httpx.get(f"{url}/healthz", timeout=5, verify=TLS).status_code == 200:
+            if httpx.get(f"{url}/healthz", timeout=5).status_code == 200:
                 return process, url
         except httpx.HTTPError:
             pass

@@ -1,13 +1,8 @@
 """A real Chromium before a real server: `tandem serve` in its own process, an invented site, a week of hits."""
 
-import os
 import re
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -16,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Response
 
 from tests.browser.chromium import ARGS, CHROMIUM
+from tests.served import eventually, started
 
 EMAIL, PASSWORD = "ann@acme.example", "a few plain words"
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{}.0.0.0 Safari/537.36"
@@ -72,18 +68,10 @@ def _events(person: int) -> list[dict[str, object]]:
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The product with a small company in it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     folder = tmp_path_factory.mktemp("served") / "data"
-    settings = {"TANDEM_DATA": str(folder), "PORT": str(port)}
-    tandem = Path(sys.executable).parent / "tandem"
-    process = subprocess.Popen(
-        [tandem, "serve"], env=os.environ | settings, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
-    )
-    url = f"http://127.0.0.1:{port}"
+    folder.mkdir()
+    process, url = started(folder)
     try:
-        _until(lambda: httpx.get(f"{url}/healthz").status_code == 200)
         yield _company(url, (folder / "set-up-code").read_text(), f"sqlite:///{folder / 'records.db'}")
     finally:
         process.terminate()
@@ -109,24 +97,12 @@ def _company(url: str, code: str, records: str) -> Served:
     assert served.post("/money/reports?site=acme", name="Kept").status_code in (200, 201)
     for person in range(PEOPLE):
         served.hit(person, *_events(person))
-    _until(lambda: _visits(client) == PEOPLE)
+    eventually(lambda: _visits(client) == PEOPLE)
     return served
 
 
 def _visits(client: httpx.Client) -> object:
     return client.get("/api/metrics?metrics=collect.visits&period=30d").json()["rows"][0]["metrics"]["collect.visits"]
-
-
-def _until(is_so: Callable[[], bool], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if is_so():
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.1)
-    raise AssertionError("It did not happen in time.")
 
 
 @pytest.fixture(scope="package")

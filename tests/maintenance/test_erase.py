@@ -1,6 +1,7 @@
 """Erasing a visitor: nothing of them is left in any byte of the data folder, and everybody else is untouched."""
 
 import json
+import shutil
 import struct
 from collections.abc import Iterator
 from datetime import date
@@ -51,6 +52,20 @@ answer = ctx.warehouse.value("select count() from events")
 """
 
 
+@pytest.fixture(scope="module")
+def seen(seeded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small company, which the visitor and a neighbour have visited."""
+    folder = Path(shutil.copytree(seeded, tmp_path_factory.mktemp("seen") / "data", symlinks=True))
+    in_house(folder, FACTS)
+    return folder
+
+
+@pytest.fixture
+def visited(seen: Path, tmp_path: Path) -> Path:
+    """A copy of one's own of that."""
+    return Path(shutil.copytree(seen, tmp_path / "data", symlinks=True))
+
+
 def texts_of(path: Path) -> Iterator[bytes]:
     """The bytes of a file, and what its compressed blocks hold."""
     raw = path.read_bytes()
@@ -87,16 +102,16 @@ def traces(folder: Path, *patterns: bytes) -> list[str]:
 OF_VISITOR = (struct.pack("<Q", VISITOR), b"%016x" % VISITOR, str(VISITOR).encode(), MARKER.encode())
 
 
-def test_no_file_holds_an_erased_visitor(company: Path) -> None:
-    total = in_house(company, FACTS)
-    assert len(traces(company, *OF_VISITOR)) > 20, "the search finds what is there"
-    done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}")
+def test_no_file_holds_an_erased_visitor(visited: Path) -> None:
+    total = in_house(visited, "answer = ctx.warehouse.value('select count() from events')")
+    assert len(traces(visited, *OF_VISITOR)) > 20, "the search finds what is there"
+    done = tandem(visited, "erase", "--yes", "--person", f"{VISITOR:016x}")
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
     assert "Backups are not touched" in done.stdout and "old files" not in done.stdout
-    assert traces(company, *OF_VISITOR) == []
-    assert traces(company, OTHER.encode()), "the neighbour is still there"
-    left = in_house(company, """
+    assert traces(visited, *OF_VISITOR) == []
+    assert traces(visited, OTHER.encode()), "the neighbour is still there"
+    left = in_house(visited, """
 from datetime import timedelta
 from tandem.base import clock
 from tandem.collect import store
@@ -122,9 +137,10 @@ answer = held()
 """
 
 
-def test_a_person_is_erased_by_phone_with_all_browsers_and_sealed_values(company: Path) -> None:
-    before = in_house(company, IDENTITY)
-    told = in_house(company, FACTS + IDENTITY + f"""
+def test_a_person_is_erased_by_phone_with_all_browsers_and_sealed_values(visited: Path) -> None:
+    before = in_house(visited, IDENTITY)
+    told = in_house(visited, IDENTITY + f"""
+from datetime import UTC, datetime
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 ctx.forget_sites()
@@ -136,14 +152,15 @@ people.stitch_all(ctx, site)
 answer = held()
 """)  # fmt: skip
     assert told[0] == before[0] + 2 and told[3] == before[3] + 1
-    done = tandem(company, "erase", "--yes", "--person", PHONE)
+    done = tandem(visited, "erase", "--yes", "--person", PHONE)
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
-    assert traces(company, *OF_VISITOR) == []
-    assert in_house(company, IDENTITY) == before, "the callers of the demo stay"
+    assert traces(visited, *OF_VISITOR) == []
+    assert in_house(visited, IDENTITY) == before, "the callers of the demo stay"
 
 
 TWO_PEOPLE = f"""
+from datetime import UTC, datetime
 from tandem.people import hints, store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 ctx.forget_sites()
@@ -159,20 +176,20 @@ answer = people.person_of(ctx, site, 77) == people.person_of(ctx, site, {VISITOR
 """
 
 
-def test_erasing_anna_lists_what_is_hers_asks_and_leaves_boris(company: Path) -> None:
-    assert in_house(company, FACTS + TWO_PEOPLE), "links of before 0.2 make them one"
-    refused = tandem(company, "erase", "--person", PHONE, typed="n\n")
+def test_erasing_anna_lists_what_is_hers_asks_and_leaves_boris(visited: Path) -> None:
+    assert in_house(visited, TWO_PEOPLE), "links of before 0.2 make them one"
+    refused = tandem(visited, "erase", "--person", PHONE, typed="n\n")
     assert refused.returncode == 1 and "erased" not in refused.stdout
     for said in ("phone +48 ••• ••• 00", f"visitor {VISITOR:016x}", "12 events, 1 visits, 0 calls, 0 deals"):
         assert said in refused.stdout
     assert "boris" not in refused.stdout and "0000004d" not in refused.stdout
     assert "Stays: 2 identifiers that only an unproved claim" in refused.stdout
     assert "Stays: 1 browsers that said without proof" in refused.stdout
-    done = tandem(company, "erase", "--person", PHONE, typed="y\n")
+    done = tandem(visited, "erase", "--person", PHONE, typed="y\n")
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
-    assert traces(company, *OF_VISITOR) == []
-    left = in_house(company, """
+    assert traces(visited, *OF_VISITOR) == []
+    left = in_house(visited, """
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier
 w, site = ctx.warehouse, ctx.sites()["fern"]
@@ -191,10 +208,9 @@ def test_a_list_that_has_changed_erases_nothing(ctx: Context, site: Site) -> Non
         erase(ctx, {"person": PHONE, "mark": "0123456789abcdef"}, lambda share, text: None)
 
 
-def test_the_audit_log_tells_of_it_without_the_visitor(company: Path) -> None:
-    in_house(company, FACTS)
-    assert tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}.abc123", "--site", "fern").returncode == 0
-    entries = in_house(company, """
+def test_the_audit_log_tells_of_it_without_the_visitor(visited: Path) -> None:
+    assert tandem(visited, "erase", "--yes", "--person", f"{VISITOR:016x}.abc123", "--site", "fern").returncode == 0
+    entries = in_house(visited, """
 from tandem.accounts.store import audit_log
 answer = [(e.act, e.object, e.detail) for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
 """)  # fmt: skip
@@ -237,9 +253,8 @@ def test_an_unknown_site_is_refused(company: Path) -> None:
 
 
 @pytest.mark.parametrize("at", ["_forgotten"])
-def test_an_erasure_that_was_cut_off_is_finished_and_told_in_full(company: Path, at: str) -> None:
+def test_an_erasure_that_was_cut_off_is_finished_and_told_in_full(visited: Path, at: str) -> None:
     """Killed on the way, the second run found nothing more, and nobody was ever told of the events of the first."""
-    in_house(company, FACTS)
     code = f"""
 import os
 from tandem.collect import store as collect
@@ -248,11 +263,11 @@ places = {{"mark_stale": collect, "_forgotten": erase, "balance": cut_off, "_fil
 setattr(places["{at}"], "{at}", lambda *_: os._exit(9))
 erase.erase(ctx, {{"person": "{VISITOR:016x}", "site": "fern"}}, lambda share, text: None)
 """
-    assert forked.run_code(CODE.format(code=code), environment(company), 120).returncode == 9
-    assert "An erasure was cut off here." in tandem(company, "doctor").stdout
-    done = tandem(company, "erase", "--yes", "--person", f"{VISITOR:016x}", "--site", "fern")
+    assert forked.run_code(CODE.format(code=code), environment(visited), 120).returncode == 9
+    assert "An erasure was cut off here." in tandem(visited, "doctor").stdout
+    done = tandem(visited, "erase", "--yes", "--person", f"{VISITOR:016x}", "--site", "fern")
     assert done.returncode == 0, done.stderr
-    entries, balances = in_house(company, """
+    entries, balances = in_house(visited, """
 from datetime import date
 from tandem.accounts.store import audit_log
 from tandem.collect import store as collect
@@ -260,7 +275,7 @@ log = [e.detail["events"] for e in audit_log(ctx.database, 1) if e.act == "data.
 answer = [log, [day.balance for day in collect.reception(ctx.warehouse, 1, date(2020, 1, 1))]]
 """)  # fmt: skip
     assert sum(entries) == 12 and set(balances) == {0}
-    assert traces(company, *OF_VISITOR) == [] and not (company / "erasure.unfinished").exists()
+    assert traces(visited, *OF_VISITOR) == [] and not (visited / "erasure.unfinished").exists()
 
 
 def test_however_many_referrers_a_person_brought_can_be_forgotten(ctx: Context, site: Site) -> None:

@@ -45,7 +45,8 @@ def test_each_role_opens_each_page_of_its_menu_and_each_page_is_seen_in_each_lan
             language = OTHERS_FIRST[seen[path] % len(LOCALES)]
             window.speak(language)
             page = window.open(path)
-            for width in (390, 1440) if window.screen[1] == 390 else (1440, 390):
+            widths = (390, 1440) if language != "en" else (390,)  # in English test_pages.py looks at all of them
+            for width in widths if window.screen[1] == 390 else reversed(widths):
                 window.look("light", width)
             assert is_written_in(page, language)
             seen[path] += 1

@@ -204,7 +204,7 @@ def test_a_visit_appears_in_realtime_without_touching_the_page(opened: Opened, s
             "u": f"https://acme.example{path}",
         },
     )
-    expect(page.locator("#live-page")).to_contain_text(path, timeout=5000)
+    expect(page.locator("#live-page")).to_contain_text(path, timeout=20_000)
     assert page.locator(".minutes rect:not(.ground)[height]:not([height='0.0'])").count() >= 1
 
 

@@ -153,6 +153,6 @@ def test_an_error_is_told_in_place(opened: Opened) -> None:
     page.fill("[name=match]", "no-slash")
     with page.expect_response("**/goals**"):
         page.evaluate("document.querySelector('form[hx-post]').requestSubmit()")
-    page.wait_for_selector("#problem[role=alert]")
-    assert "is not a path" in page.inner_text("#problem")
+    page.wait_for_selector(".field .told[role=alert]")
+    assert "is not a path" in page.inner_text(".field:has([name=match]) .told")
     assert page.input_value("[name=match]") == "no-slash"

@@ -270,7 +270,7 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     stop = box.get_by_role("button", name="Stop")
     stop.focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#problem")).to_contain_text("It was stopped. Nothing was brought in.")
+    expect(page.locator(".field:has([name=file]) .told")).to_contain_text("It was stopped. Nothing was brought in.")
     expect(box).to_be_hidden()
     file.write_text("id,created_at,stage,amount\n1,2026-10-01 10:00,Paid,5\n")
     page.set_input_files("[name=file]", file)

@@ -321,11 +321,13 @@
     return same && at >= 0 ? same.elements?.[at] : same;
   };
   document.addEventListener("htmx:before:swap", (event) => {
-    const { target } = event.detail.ctx;
+    const { ctx } = event.detail;
+    const target = typeof ctx.target === "string" ? find(ctx.target) : ctx.target; // its name, where an answer chose it
+    if (!target) return;
     const at = document.activeElement;
-    left = target.contains?.(at) && at !== target ? place(at) : null;
+    left = target.contains(at) && at !== target ? place(at) : null;
     // htmx copies the old part's `style` to the new one as text, which the page's policy refuses.
-    if (!/morph/i.test(event.detail.ctx.swap || "")) all("[id][style]", target).forEach((old) => old.removeAttribute("style"));
+    if (!/morph/i.test(ctx.swap || "")) all("[id][style]", target).forEach((old) => old.removeAttribute("style"));
   });
   const focusAgain = () => {
     const lost = left && document.activeElement === document.body;

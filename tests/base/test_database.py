@@ -1,6 +1,7 @@
 """The record store on both engines: moments, migrations, transactions."""
 
 import threading
+from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -116,6 +117,35 @@ def test_many_writers_wait_for_each_other(any_database: Database) -> None:
         assert len(c.execute(select(workspaces)).all()) == 20
 
 
+def test_turns_of_one_thing_come_one_after_another_also_over_processes(any_database: Database) -> None:
+    dsn = any_database.engine.url.render_as_string(hide_password=False)
+    with closing(Database(dsn)) as other:  # locks of its own, as another process has
+        for db in (any_database, other):
+            order = list[str]()
+
+            def take_turn(db: Database = db, order: list[str] = order) -> None:
+                with db.turn("calls", 1):
+                    order.append("second")
+
+            thread = threading.Thread(target=take_turn)
+            with any_database.turn("calls", 1):
+                thread.start()
+                thread.join(0.2)
+                with any_database.turn("credits", 1), other.write() as c:  # neither another turn nor a writer waits
+                    c.execute(insert(workspaces).values(name="n", made_at=AT))
+                order.append("first")
+            thread.join()
+            assert order == ["first", "second"]
+
+
+def test_a_turn_ends_also_when_its_holder_fails(any_database: Database) -> None:
+    with pytest.raises(ZeroDivisionError), any_database.turn("calls", 1):
+        raise ZeroDivisionError
+    dsn = any_database.engine.url.render_as_string(hide_password=False)
+    with closing(Database(dsn)) as other, other.turn("calls", 1), any_database.turn("calls", 2):
+        pass  # of two sites neither waits for the other
+
+
 def test_a_store_that_does_not_answer_is_told_with_a_cure() -> None:
     db = Database("postgresql://nobody@127.0.0.1:1/none")
     with pytest.raises(UserError, match=r"does not answer.*TANDEM_RECORDS"):
@@ -141,5 +171,6 @@ def test_the_file_is_for_its_owner_only_also_one_that_was_open_before(tmp_path: 
 def test_a_store_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for dsn in ("sqlite://", "sqlite:///:memory:"):
-        Database(dsn).close()
+        with closing(Database(dsn)) as db, db.turn("calls", 1):
+            pass
     assert list(tmp_path.iterdir()) == []

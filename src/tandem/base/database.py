@@ -1,8 +1,10 @@
 """The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
 
+import fcntl
 import os
 import re
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
@@ -93,6 +95,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self.engine, "connect", _tune_sqlite)
             event.listen(self.engine, "begin", _begin_immediate)
+        self._turns: dict[tuple[str, int], threading.Lock] = {}
 
     @property
     def _file(self) -> Path | None:
@@ -109,6 +112,33 @@ class Database:
     def write(self) -> Iterator[Connection]:
         with _values_explained(), self.engine.begin() as connection:
             yield connection
+
+    @contextmanager
+    def turn(self, of: str, number: int) -> Iterator[None]:
+        """One at a time among all threads and processes of this store, for those who look before they write elsewhere.
+
+        of, number   what they agree on, such as the calls of a site
+        The event store knows no transactions: without a turn the one who writes last undoes what another has just
+        written. Other writers of the record store do not wait, so the holder may write there too.
+        """
+        # Threads first: of those who wait only one a process takes a connection.
+        with self._turns.setdefault((of, number), threading.Lock()), self._turn_of_processes(of, number):
+            yield
+
+    @contextmanager
+    def _turn_of_processes(self, of: str, number: int) -> Iterator[None]:
+        if not self.is_sqlite:
+            with self.engine.begin() as connection:  # the lock ends with the transaction, also with a lost connection
+                held = text("select pg_advisory_xact_lock(hashtext(:of), :number)")
+                connection.execute(held, {"of": of, "number": number})
+                yield
+        elif (file := self._file) is not None:
+            # TRAP: a transaction of SQLite would hold up every writer of the store, the holder's other connections too.
+            with open(os.open(f"{file}.{of}-{number}", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        else:
+            yield
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to the newest form, or up to the form of `revision`.

@@ -15,13 +15,14 @@ def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) ->
 
     raises   UserError when the site has no such call, or the tag is none of ours and was not the call's before
     """
-    answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
-    if not answer.rows:
-        raise UserError("There is no such call.", "Load the page again.", status=404)
-    known = dict(zip(answer.names, answer.rows[0], strict=True))
-    if tag and tag not in (*TAGS, known["tag"]):
-        raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))
-    known |= {"tag": tag, "version": clock.version_after(int(known["version"]), clock.now_ms())}
+    with ctx.database.turn("calls", site.id):
+        answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
+        if not answer.rows:
+            raise UserError("There is no such call.", "Load the page again.", status=404)
+        known = dict(zip(answer.names, answer.rows[0], strict=True))
+        if tag and tag not in (*TAGS, known["tag"]):
+            raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))
+        known |= {"tag": tag, "version": clock.version_after(int(known["version"]), clock.now_ms())}
+        ctx.warehouse.insert("call_rows", {name: [value] for name, value in known.items()})
     with ctx.database.write() as c:
         note(c, site.workspace_id, by, "calls.tagged", f"{call:016x}", tag=tag)
-    ctx.warehouse.insert("call_rows", {name: [value] for name, value in known.items()})

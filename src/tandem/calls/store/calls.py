@@ -30,8 +30,16 @@ def put(ctx: Context, site: Site, facts: Iterable[CallFact], region: str = "") -
     by_call = _by_call(site, facts)
     if not by_call:
         return []
-    known = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
     callers = _callers(ctx, site, (fact for call_facts in by_call.values() for fact in call_facts), region)
+    with ctx.database.turn("calls", site.id):
+        return _join(ctx, site, by_call, callers, region)
+
+
+def _join(
+    ctx: Context, site: Site, by_call: dict[int, list[CallFact]], callers: dict[str, int], region: str
+) -> list[tuple[datetime, int]]:
+    """Write the union of what is known of these calls and what is told now; the caller has the turn for the site."""
+    known = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
     newest = max((version for _, _, version in known.values()), default=0)
     version, rows = clock.version_after(newest, clock.now_ms()), []
     for key, call_facts in by_call.items():

@@ -58,15 +58,25 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 def credit(ctx: Context, site: Site, calls: Sequence[int]) -> int:
     """Find out which visits these calls came from; returns how many calls have a candidate."""
+    # Whoever writes last has also looked last: no older weights replace newer ones, and no two answers mix in one call.
+    with ctx.database.turn("credits", site.id):
+        rows, links = _weigh(ctx, site, calls)
+    if links:
+        people.record_keys(ctx, site, links)
+    return len({row[0] for row in rows})
+
+
+def _weigh(ctx: Context, site: Site, calls: Sequence[int]) -> tuple[list[tuple[Any, ...]], list[people.KeyLink]]:
+    """Write which visits these calls came from; returns the rows of candidates, and whose phones these prove."""
+    rows: list[tuple[Any, ...]] = []
+    links: list[people.KeyLink] = []
     heard = ctx.warehouse.rows(SQL["heard"], Heard, site=site.id, calls=list(calls))
     if not heard:
-        return 0
+        return rows, links
     shown = _by_number(_shown(ctx, site, heard))
     static = {n.number: n for n in numbers_of(ctx, site) if n.pool_id is None}
     browsers = people.browsers_of(ctx, site, (call.caller for call in heard))
     delay = delay_of(ctx, site)
-    rows: list[tuple[Any, ...]] = []
-    links: list[people.KeyLink] = []
     for call in heard:
         if call.line in static:
             rows.append(_static_row(call, static[call.line]))
@@ -78,9 +88,7 @@ def credit(ctx: Context, site: Site, calls: Sequence[int]) -> int:
         rows += [_credit_row(call, nth, one, leased[one.visit]) for nth, one in enumerate(credits[:20])]
         links += _evidence(call, credits, known)
     _write_credits(ctx, site, rows, [call.call for call in heard])
-    if links:
-        people.record_keys(ctx, site, links)
-    return len({row[0] for row in rows})
+    return rows, links
 
 
 def _shown(ctx: Context, site: Site, heard: Sequence[Heard]) -> list[Shown]:

@@ -73,6 +73,20 @@ def test_a_question_reads_exactly_what_it_says(shared_warehouse: Warehouse, path
     assert sorted(tables) == sorted(n.strip() for n in head(path)["reads"].split(","))
 
 
+READS_TABLES_OF_OTHERS = {"maintenance": "it erases, exports and checks the rows themselves, whosever they are"}
+"""Slices that may read what others do not publish, and why."""
+
+
+@pytest.mark.parametrize("path", QUESTIONS, ids=lambda p: f"{p.parts[-3]}/{p.stem}")
+def test_a_question_reads_tables_of_its_own_slice_and_published_views(path: Path) -> None:
+    reader = path.parts[-3]
+    reads = {name.strip() for name in head(path)["reads"].split(",")}
+    open_to_it = {view for s in SLICES for view in s.publishes} | {
+        table for s in SLICES for table in s.owns if s.name == reader or reader in READS_TABLES_OF_OTHERS
+    }
+    assert reads <= open_to_it, f"{reader} reads tables that are not its own: publish a view of them"
+
+
 @pytest.mark.parametrize("path", QUESTIONS, ids=lambda p: f"{p.parts[-3]}/{p.stem}")
 def test_a_question_runs_on_the_engine(shared_warehouse: Warehouse, path: Path) -> None:
     text = statement(path)

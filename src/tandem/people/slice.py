@@ -35,5 +35,5 @@ SLICE = Slice(
     ),
     forget=store.forget,
     owns=("identity_links", "identity_hints", "person_rows", "person_moves", "person_news_rows"),
-    publishes=("persons",),
+    publishes=("persons", "browser_phones"),
 )

@@ -235,6 +235,21 @@ def test_a_form_with_the_same_phone_tells_whose_call_it_is(shop: Shop) -> None:
     assert shop.credits()[0][0] == 1
 
 
+def test_delays_are_learnt_from_callers_whose_browser_a_form_told(shop: Shop) -> None:
+    ctx, site = shop.ctx, shop.site
+    line = shop.ask(1, NOON)
+    other = shop.ask(2, NOON)
+    people.record(ctx, site, [Link(a=visitor(1), b=Identifier("phone", ANNA), at=NOON, source="site")])
+    people.record(ctx, site, [Link(a=visitor(2), b=Identifier("phone", "+48600100299"), at=NOON, source="calls")])
+    people.record(ctx, site, [Link(a=visitor(1), b=Identifier("email", "anna@a.example"), at=NOON, source="site")])
+    with pytest.MonkeyPatch.context() as later:
+        later.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
+        assert store.put_away(ctx) == 2
+    shop.call("c1", NOON + seconds(90), line)
+    shop.call("c2", NOON + seconds(50), other, "+48600100299")  # only a call said whose phone it is
+    assert ctx.warehouse.ask(store.SQL["certain_delays"], {"site": site.id}).rows == [(90.0,)]
+
+
 def test_the_callers_phone_is_in_no_event(shop: Shop) -> None:
     line = shop.ask(1, NOON)
     shop.call("c1", NOON, line, recording="https://exchange.example/r/1")

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from tandem.accounts import store as accounts
 from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -175,6 +176,22 @@ def test_the_command_tells_what_it_did(shop: Shop, tmp_path: Path) -> None:
     for wrong in ({"name": "none.csv"}, {"site": "nowhere"}):
         with pytest.raises(UserError):
             run(**wrong)
+
+
+def test_each_file_that_is_kept_stands_in_the_audit_log_whoever_brought_it(shop: Shop, tmp_path: Path) -> None:
+    path = tmp_path / "Master.csv"
+    user = accounts.add_user(
+        shop.ctx.database, shop.site.workspace_id, "ola@fern.example", "Ola", "admin", "long enough"
+    )
+    for body, more in ((file(row(0)), {"dry_run": True}), (file(row(0), "x,y"), {}), (file(row(0), row(1)), {})):
+        path.write_bytes(body)
+        file_import.import_file(shop.ctx, {"file": str(path), "site": "fern", **more}, lambda *_: None)
+    file_import.bring_in(shop.ctx, shop.site, path, Hints(zone="UTC", region="PL"), is_dry=False, by=user.id)
+    entries = accounts.audit_log(shop.ctx.database, shop.site.workspace_id)
+    assert [(e.object, e.person, e.detail) for e in entries if e.act == "calls.imported"] == [
+        ("fern", "Ola", {"fresh": 0}),
+        ("fern", "", {"fresh": 2}),
+    ]
 
 
 def test_numbers_of_the_file_are_read_by_the_region_that_is_said(shop: Shop) -> None:

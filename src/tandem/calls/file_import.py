@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from tandem.accounts.model import Site
+from tandem.accounts.store import note
 from tandem.base import log, progress
 from tandem.base.errors import UserError
 from tandem.calls import store
@@ -93,9 +94,10 @@ def hints_of(ctx: Context, site: Site, given: dict[str, Any]) -> Hints:
     return Hints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
 
 
-def bring_in(ctx: Context, site: Site, path: Path, hints: Hints, is_dry: bool) -> ImportResult:
+def bring_in(ctx: Context, site: Site, path: Path, hints: Hints, is_dry: bool, by: int | None = None) -> ImportResult:
     """Read a file of call detail records and, unless it is a dry run or has problems, keep its calls.
 
+    by   whose file it is, for the audit log; None: of the command line
     The whole file is read before anything is kept. The same file twice changes nothing.
     raises   UserError when it is no such file
     """
@@ -111,6 +113,9 @@ def bring_in(ctx: Context, site: Site, path: Path, hints: Hints, is_dry: bool) -
             with progress.part(0.3, 1):
                 _keep(ctx, site, parts, hints)
     calls, known = sum(one.calls for one in lookeds), sum(one.known for one in lookeds)
+    if not is_dry and not problems:
+        with ctx.database.write() as c:
+            note(c, site.workspace_id, by, "calls.imported", site.key, fresh=calls - known)
     _log.info(
         "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - known,
         problems=len(problems), is_dry=is_dry, took_ms=round((time.perf_counter() - began) * 1000),

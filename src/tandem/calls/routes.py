@@ -9,7 +9,6 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
 from tandem.base import clock, formats, translations
 from tandem.base.charts import chart_json
 from tandem.base.errors import UserError
@@ -145,10 +144,7 @@ def upload(
     hints = file_import.hints_of(ctx, chosen, data)
     file = uploaded(data, sentence("Choose Master.csv or an export of the table cdr."))
     with file as (path, _), tracked(request, ctx, caller):
-        result = file_import.bring_in(ctx, chosen, path, hints, is_dry=data.get("act") != "take")
-    if not result.is_dry and not result.problems:
-        with ctx.database.write() as c:
-            note(c, chosen.workspace_id, caller.user_id, "calls.imported", chosen.key, fresh=result.fresh)
+        result = file_import.bring_in(ctx, chosen, path, hints, data.get("act") != "take", caller.user_id)
     return render_page(request, ctx, caller, "calls/_import.html", site=chosen, told=result)
 
 

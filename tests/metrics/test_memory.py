@@ -166,3 +166,16 @@ def test_who_is_one_person_is_asked_again_once_the_map_is_read(ctx: Context, sit
     finally:
         ctx.warehouse.do("drop dictionary if exists map_read")
         ctx.warehouse.do("drop table if exists map_told")
+
+
+def test_rows_that_are_deleted_change_what_is_remembered(warehouse: Warehouse) -> None:
+    runner = CachedRunner(warehouse)
+    warehouse.insert("ad_rows", {"site": [1, 1, 1], "load": [7, 8, 9]})
+    count = "select count() from ad_rows"
+    try:
+        for left in (3, 2, 1, 0):
+            runner.look_again()
+            assert runner.kept("rows", lambda: warehouse.value(count)) == left
+            warehouse.do(f"delete from ad_rows where load = {10 - left}")  # rows of the same part each time
+    finally:
+        runner.close()

@@ -382,9 +382,11 @@ class CachedRunner:
         self._aside_pool.shutdown(cancel_futures=True)
 
 
+# TRAP: a `delete from` masks rows inside their parts: no block, row or part comes or goes. It only counts up the parts'
+# version of data, as every mutation does; see test_rows_that_are_deleted_change_what_is_remembered.
 DATA_VERSION = """
     select
-        sum(max_block_number), sum(rows), count(),
+        sum(max_block_number), sum(rows), count(), sum(data_version),
         (select (max(last_successful_update_time), sum(element_count)) from system.dictionaries)
     from {parts}
     where active and database != 'system'

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -368,3 +368,12 @@ def test_a_clock_that_ran_ahead_freezes_no_call_and_no_credit(shop: Shop, monkey
     shop.call("c1", NOON + timedelta(minutes=13), line, outcome=Outcome.ANSWERED, talk_s=90)
     assert ctx.warehouse.ask("select outcome, talk_s from calls_received").rows == [("answered", 90)]
     assert shop.credits()[0][0] == 1
+
+
+def test_a_call_at_the_edge_of_a_month_stands_once_whichever_moment_is_told_first(shop: Shop) -> None:
+    midnight = datetime(2026, 11, 1, tzinfo=UTC)
+    for told in (midnight + timedelta(seconds=5), midnight - timedelta(seconds=5), midnight - timedelta(seconds=9)):
+        fact = CallFact(system="golden", ref="edge", line=OWN, at=told, outcome="answered", talk_s=60)
+        store.record(shop.ctx, shop.site, [fact])
+    rows = shop.ctx.warehouse.ask("select at, outcome from calls_received").rows
+    assert len(rows) == 1

@@ -36,11 +36,21 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "the store knows pages": ("base.warehouse", "tandem.base.pages", "Inside base"),
     "a model opens a store": ("calls.model.call", "tandem.base.warehouse", NO_IO),
     "a model asks a website": ("crm.model.deal", "httpx", NO_IO),
+    "a model starts a program": ("crm.model.mapping", "subprocess", NO_IO),
+    "a model opens a socket": ("calls.model.pool", "socket", NO_IO),
+    "a model of ads reads rates": ("ads.model", "tandem.rates.store", NO_IO),
+    "a model of deals reads people": ("crm.model.choices", "tandem.people.store", NO_IO),
+    "a model of differences reads findings": ("reconcile.model.compare", "tandem.findings.store", NO_IO),
+    "a model of calls reads connections": ("calls.model.delay", "tandem.connections.store", NO_IO),
+    "a model of the board asks": ("board.model", "tandem.metrics.ask", NO_IO),
     "a page asks the record store itself": ("ads.routes", "sqlalchemy", SQL),
     "a room above a store asks the record store itself": ("collect.rebuild", "sqlalchemy", SQL),
     "the floor asks the record store itself": ("core.first_steps", "sqlalchemy", SQL),
     "the doctor asks the record store itself": ("maintenance.doctor.intake", "sqlalchemy", SQL),
     "a slice speaks to the event store itself": ("collect.store.events", "clickhouse_connect", "Only base.warehouse"),
+    "spans of metrics read accounts": ("metrics.spans", "tandem.accounts.store", "Metrics know"),
+    "the reader of spreadsheets asks the record store": ("imports.tables", "sqlalchemy", "a stranger's file"),
+    "the child that opens files speaks to others": ("imports.child", "socket", "a stranger's file"),
 }
 """What is broken: the module that breaks it, what it imports, and the contract that says no."""
 
@@ -120,3 +130,24 @@ def test_the_inside_of_each_package_has_a_contract(tmp_path: Path) -> None:
 
 def test_every_layer_is_checked_for_rooms_it_does_not_name() -> None:
     assert all(contract["exhaustive"] for contract in CONTRACTS if contract["type"] == "layers")
+
+
+def test_whoever_opens_files_is_each_module_but_the_two_with_a_store() -> None:
+    (readers,) = (c["source_modules"] for c in CONTRACTS if "stranger's file" in c["name"])
+    modules = {path.stem for path in (ROOT / "src/tandem/imports").glob("[!_]*.py")}
+    assert {name.rpartition(".")[2] for name in readers} == modules - {"store", "uploads", "stretch", "problem"}
+
+
+@pytest.mark.process
+def test_nobody_but_the_floor_opens_addresses() -> None:
+    command = [
+        Path(sys.executable).with_name("ruff"),
+        "check",
+        "--no-cache",
+        "--stdin-filename",
+        "src/tandem/ads/x.py",
+        "-",
+    ]
+    for line in ("import urllib.request", "from urllib.request import urlopen", "from urllib import request"):
+        done = subprocess.run(command, input=line + "\n", cwd=ROOT, capture_output=True, text=True)
+        assert "TID251" in done.stdout, line

@@ -119,15 +119,6 @@ def test_decisions_are_short_and_numbered_without_a_gap() -> None:
         assert len(file.read_text().splitlines()) <= 30, file.name
 
 
-def test_paths_named_in_the_guides_are_there() -> None:
-    guide = (ROOT / "docs" / "developer-guide.md").read_text()
-    for name in re.findall(r"`((?:accounts|base|board|changes|collect|keep|metrics)/[\w./]+\.\w+)`", guide):
-        assert (ROOT / "src" / "tandem" / name).exists(), name
-    for path in TEXTS:
-        for name in re.findall(r"`(deploy/[\w./-]+|docs/[\w./-]+)`", path.read_text()):
-            assert (ROOT / name).exists(), f"{named(path)} names {name}"
-
-
 def test_the_readmes_map_names_each_package_and_no_other() -> None:
     folders = set(re.findall(r"^  (\w+)/ ", (ROOT / "README.md").read_text(), re.MULTILINE))
     assert folders == {path.parent.name for path in (ROOT / "src" / "tandem").glob("*/__init__.py")} | {"web"}

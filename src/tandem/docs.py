@@ -110,7 +110,8 @@ def cli() -> Iterator[str]:
     yield MADE.format(source="src/tandem/cli.py and src/tandem/*/commands.py")
     yield "# Commands\n"
     yield "Commands that need the event store let a running server do the work; without one they open it themselves."
-    yield "Exit codes: 0 done, 1 `tandem doctor` found a problem, 2 something does not fit and the message says what.\n"
+    yield "Exit codes: 0 done; 1 `tandem doctor` found a problem, a file was refused, or something failed unexpectedly;"
+    yield "2 something does not fit and the message says what.\n"
     for name, command in commands():
         yield f"## {name}\n"
         yield f"{command.help}\n"

@@ -135,6 +135,10 @@ def deals(ctx: Context) -> list[tuple[Any, ...]]:
     return ctx.warehouse.ask(f"select {what} from deals order by kind, ref").rows
 
 
+def test_every_crm_that_can_be_asked_has_its_case() -> None:
+    assert set(CASES) == {name for name, crm in CRMS.items() if crm.page}
+
+
 def test_a_poll_brings_whole_records(ctx: Context, site: Site, case: tuple[str, Connection, Stub]) -> None:
     name, held, _ = case
     assert poll_due(ctx) >= 2

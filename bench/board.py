@@ -13,12 +13,12 @@ import os
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
+from bench.kept import is_filled, kept_folder, mark_filled
 from tandem.accounts.model import Site
 from tandem.app import close_context, open_context
 from tandem.base import clock, log
@@ -33,27 +33,23 @@ from tandem.metrics.address import Address, address_of
 from tandem.metrics.ask import CachedRunner
 
 TIMES, EVENTS, ROUNDS = 20, 1_000_000, 2
-MULTIPLIED, READY = "board-bench.multiplied", "board-bench.ready"
+DERIVED = "bench.derived"
 
 
 READING = queries.Reading(name=lambda by, value: value)
 
 
-def folder() -> Path:
-    return Path(os.environ.get("BENCH_DIR", tempfile.gettempdir())) / f"tandem-board-bench-{TIMES}"
-
-
 def filled(ctx: Context) -> Site:
-    """The site with 20 M events; made once, and gone on with where an earlier run was stopped."""
-    if not (ctx.config.folder / MULTIPLIED).exists():
+    """The site with 20 M events; made once. Deriving goes on where an earlier run was stopped, filling begins anew."""
+    if not is_filled(ctx.config.folder):
         seed(ctx, events=EVENTS)
         _multiply(ctx)
-        (ctx.config.folder / MULTIPLIED).touch()
+        mark_filled(ctx.config.folder)
     site = next(iter(ctx.sites().values()))
-    if not (ctx.config.folder / READY).exists():
+    if not (ctx.config.folder / DERIVED).exists():
         rebuild(ctx, site, tell=lambda share: print(f"deriving visits: {share:.0%}", flush=True))
         store.tidy(ctx.warehouse)
-        (ctx.config.folder / READY).touch()
+        (ctx.config.folder / DERIVED).touch()
     return site
 
 
@@ -80,7 +76,7 @@ def asked(ctx: Context, address: Address) -> Iterator[tuple[str, Callable[[], ob
 
 def main() -> None:
     log.set_up("warning")
-    ctx = open_context(Config(data=str(folder()), memory_mb=1500, query_seconds=600))
+    ctx = open_context(Config(data=str(kept_folder(f"board-{TIMES}")), memory_mb=1500, query_seconds=600))
     site = filled(ctx)
     count = ctx.warehouse.value("select count() from events")
     print(f"{count:,} events, {ctx.warehouse.value('select count() from visits'):,} visits")

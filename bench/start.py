@@ -13,12 +13,12 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from pathlib import Path
 from statistics import median
 
+from bench.kept import is_filled, kept_folder, mark_filled
 from bench.servers import free_port
 from tandem.app import close_context, open_context
 from tandem.base import log
@@ -26,7 +26,6 @@ from tandem.base.config import Config
 from tandem.demo.seed import seed
 
 TIMES, STARTS, EVENTS, PATIENCE_S = 9, 5, 1_000_000, 60
-READY = "start-bench.ready"
 TANDEM = Path(sys.executable).with_name("tandem")
 
 
@@ -39,13 +38,13 @@ def cpu_s(*command: str | Path) -> float:
 
 
 def demo_folder() -> Path:
-    folder = Path(os.environ.get("BENCH_DIR", tempfile.gettempdir())) / "tandem-start-bench"
-    if not (folder / READY).exists():
+    folder = kept_folder("start")
+    if not is_filled(folder):
         log.set_up("warning")
         ctx = open_context(Config(data=str(folder)))
         seed(ctx, events=EVENTS)
         close_context(ctx)
-        (folder / READY).touch()
+        mark_filled(folder)
     return folder
 
 

@@ -29,6 +29,7 @@ REFERRERS = (
 )
 OWN = frozenset({"www.shop.example"})
 RULES = load_rules()
+CHANNEL_NAMES = [channel.name for channel in RULES.channels]
 
 
 def seen(query: str = "", referrer: str = "") -> Conclusion:
@@ -151,7 +152,7 @@ def test_a_visit_has_its_channel(channel: str, query: str, referrer: str) -> Non
 
 
 def test_every_channel_has_three_cases() -> None:
-    for name in RULES.channel_names:
+    for name in CHANNEL_NAMES:
         assert sum(channel == name for channel, _, _ in CHANNELS) >= 3, name
 
 
@@ -400,7 +401,7 @@ PARAMETERS = st.dictionaries(st.sampled_from(NAMES), WORDS, max_size=5)
 def test_any_text_has_a_known_channel(query: str, referrer: str) -> None:
     for origin in (origin_of(query, referrer), origin_of(f"utm_source={query}", f"https://{referrer}")):
         conclusion = conclude(origin, OWN, RULES)
-        assert conclusion.channel in RULES.channel_names
+        assert conclusion.channel in CHANNEL_NAMES
         assert 0 <= origin_id(origin) < 2**64
         assert (origin_id(origin) == 0) == (origin == Origin())
         assert conclusion.is_touch == (conclusion.channel != "Direct")
@@ -409,7 +410,7 @@ def test_any_text_has_a_known_channel(query: str, referrer: str) -> None:
 @given(st.builds(Origin, *[st.text()] * 8), st.frozensets(st.text(max_size=10), max_size=3))
 def test_any_origin_has_a_known_channel(origin: Origin, own: frozenset[str]) -> None:
     conclusion = conclude(origin, own, RULES)
-    assert conclusion.channel in RULES.channel_names
+    assert conclusion.channel in CHANNEL_NAMES
     assert (conclusion.campaign_key == 0) or conclusion.is_touch
 
 

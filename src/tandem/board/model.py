@@ -264,8 +264,6 @@ class TableKind(msgspec.Struct, frozen=True, kw_only=True):
     group: str = ""
     extra: tuple[Filter, ...] = ()
     """Conditions that make the table's sense: campaigns are visits with a campaign."""
-    is_filter: bool = True
-    """Whether a click on a row can narrow the page down to it."""
     with_bots: bool = False
 
 

@@ -127,7 +127,6 @@ class System(msgspec.Struct, frozen=True, kw_only=True):
     handle: Callable[[Context, Site, Connection, Delivery], None] | None = None
     poll: Callable[[Context, Site, Connection], Polled] | None = None
     poll_every_s: float = 300.0
-    can_push: bool = True
 
 
 Systems = Mapping[tuple[str, str], System]

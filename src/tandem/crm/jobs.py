@@ -383,7 +383,7 @@ def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:
     return tuple(
         System(
             area="crm", id=crm.system, label=crm.label, fields=crm.fields, note=crm.note, accept=crm.accept,
-            handle=handle if crm.hear else None, poll=poll if crm.page else None, can_push=crm.accept is not None,
+            handle=handle if crm.hear else None, poll=poll if crm.page else None,
         )
         for crm in crms
     )  # fmt: skip

@@ -90,11 +90,6 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
                 parts.append((name, value))
         return urlencode(parts)
 
-    def with_filter(self, by: str, value: str) -> str:
-        """The query that shows this value only."""
-        kept = msgspec.structs.replace(self, where=tuple(f for f in self.where if f.by != by))
-        return kept.query(f=written(Filter(by, "is", (value,))))
-
 
 def written(f: Filter) -> str:
     """A filter as the address writes it: `channel:is:Direct|Email`, with | and \\ escaped by \\."""

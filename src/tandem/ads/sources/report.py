@@ -17,7 +17,6 @@ from tandem.imports.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
 
 BATCH: Final = 4_000
 SAMPLED: Final = 5_000
-NEEDED: Final = ("on", "campaign", "impressions", "clicks", "cost")
 MILLION: Final = Decimal(1_000_000)
 _ENDINGS: Final = ("total rows", "©", "all rights reserved")
 

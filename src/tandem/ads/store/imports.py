@@ -69,7 +69,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     day: ImportDay
     what: str
     held: ImportDay | None = None
-    held_level: str = ""
     held_file: str = ""
 
 
@@ -128,8 +127,7 @@ def outcomes(db: Database, site: Site, import_: Import, is_forced: bool = False)
             is_same = one[1].digest == day.digest and one[0].level == import_.level
             what = "kept" if after.load == before.load else "same" if is_same else "replaced"
         outcomes.append(
-            Outcome(day=day, what=what, held=one[1] if one else None, held_level=one[0].level if one else "",
-                    held_file=one[0].file if one else "")
+            Outcome(day=day, what=what, held=one[1] if one else None, held_file=one[0].file if one else "")
         )  # fmt: skip
     return outcomes
 

@@ -96,11 +96,6 @@ def google_kind(ip: str) -> str:
     return ranges[at][1] if at >= 0 and int(address) <= ranges[at][0] else ""
 
 
-def is_google(ip: str) -> bool:
-    """Say whether Google lists the address as one of its crawlers: it proves a bot that claims to be Google."""
-    return google_kind(ip) != ""
-
-
 @cache
 def bundled_countries() -> Path:
     """Return the country file that ships with Tandem."""

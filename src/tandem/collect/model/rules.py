@@ -93,11 +93,6 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     labels: dict[str, re.Pattern[str]]
     families: dict[str, re.Pattern[str]]
 
-    @property
-    def channel_names(self) -> tuple[str, ...]:
-        """All names that a conclusion can have, in the order in which they are tried."""
-        return tuple(channel.name for channel in self.channels)
-
     def is_paid(self, medium: str, click: Click | None) -> bool:
         """Say whether somebody paid. The only place where this is decided.
 

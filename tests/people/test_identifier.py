@@ -2,7 +2,8 @@
 
 import pytest
 
-from tandem.people.model.identifier import email, email_of, masked, phone_of, read
+from tandem.accounts.model import Site
+from tandem.people.model.identifier import email, email_of, masked, phone_of, read, region_of
 
 
 @pytest.mark.parametrize(
@@ -69,3 +70,12 @@ def test_a_masked_value_tells_nobody() -> None:
 def test_a_search_box_understands_what_is_typed(text: str, kind: str | None) -> None:
     found = read(text)
     assert (found.kind if found else None) == kind
+
+
+@pytest.mark.parametrize(
+    ("hosts", "wanted"), [(("shop.pl", "shop.de"), "PL"), (("shop.example",), ""), (("localhost",), ""), ((), "")]
+)
+def test_phones_are_read_as_the_country_of_the_first_host(hosts: tuple[str, ...], wanted: str) -> None:
+    site = Site(id=1, workspace_id=1, key="fern", name="Fern", hosts=hosts, zone="UTC", currency="EUR",
+                mode="cookie", keep_days=30)  # fmt: skip
+    assert region_of(site) == wanted

@@ -1,6 +1,6 @@
 """What the page asks: figures of the catalogue over time and by a split, and what could not be matched."""
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -69,12 +69,6 @@ def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
 
 def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:
     """What could not be matched, whatever the filters: nothing of it is spread over anything else."""
-    bound = span_of(address)
-    costs = ctx.warehouse.rows(store.SQL["unmatched_cost"], CostLeft, **bound)
-    visits = ctx.warehouse.rows(store.SQL["unmatched_visits"], VisitsLeft, **bound)
+    costs = ctx.warehouse.rows(store.SQL["unmatched_cost"], CostLeft, **address.bound)
+    visits = ctx.warehouse.rows(store.SQL["unmatched_visits"], VisitsLeft, **address.bound)
     return costs, visits
-
-
-def span_of(address: Address) -> dict[str, int | datetime]:
-    """The bound values of the page's own questions."""
-    return {"site": address.site.id, "since": address.period.since, "until": address.period.until}

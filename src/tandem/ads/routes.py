@@ -15,11 +15,10 @@ from tandem.ads.file_import import hints_of
 from tandem.ads.model import SYSTEMS
 from tandem.base import clock, formats, translations
 from tandem.base.charts import chart_json
-from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.layout import render_page
+from tandem.core.layout import go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, post_form
 from tandem.core.progress import tracked
@@ -83,7 +82,7 @@ def _page(
             ("unmatched_cost", store.SQL["unmatched_cost"]),
             ("unmatched_visits", store.SQL["unmatched_visits"]),
         ],
-        bound={name: str(value) for name, value in queries.span_of(address).items()},
+        bound={name: str(value) for name, value in address.bound.items()},
         imports=imports,
         sums=store.sums_of(ctx.database, imports),
         who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
@@ -132,12 +131,7 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
     chosen = uploaded(data, sentence("Choose the report that the ad system exported."))
     with chosen as (path, name), tracked(request, ctx, caller):
         import_ = jobs.read_file(ctx, view.address.site, path, name, hints, caller.user_id)
-    return _on_to(view, draft=str(import_.id), told="known" if import_.state in store.COUNTING else None)
-
-
-def _on_to(view: View, **shown: str | None) -> Response[str]:
-    """Leads the browser to the page, which then says in its address what it shows."""
-    return Response("", headers={"HX-Redirect": view.link(**shown)})
+    return go_to(view.link(draft=str(import_.id), told="known" if import_.state in store.COUNTING else None))
 
 
 @post_form("/ads/imports/{number:int}/confirm", may="ads.import")
@@ -146,24 +140,21 @@ def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, numbe
     site = view.address.site
     import_ = store.import_of(ctx.database, site, number)
     store.confirm(ctx, site, import_, is_forced=data.get("is_forced") == "1", by=caller.user_id)
-    return _on_to(view, told="confirmed")
+    return go_to(view.link(told="confirmed"))
 
 
 @post_form("/ads/imports/{number:int}/undo", may="ads.import")
 def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
     store.undo(ctx, view.address.site, store.import_of(ctx.database, view.address.site, number), caller.user_id)
-    return _on_to(view, told="undone")
+    return go_to(view.link(told="undone"))
 
 
 @post_form("/ads/imports/{number:int}/drop", may="ads.import")
 def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
-    import_ = store.import_of(ctx.database, view.address.site, number)
-    if import_.state not in ("staged", "refused"):
-        raise UserError("This import counts already.", "Take it back instead.", status=409)
-    store.drop(ctx, view.address.site, import_)
-    return _on_to(view)
+    store.drop(ctx, view.address.site, store.idle_import(ctx.database, view.address.site, number))
+    return go_to(view.link())
 
 
 ROUTES = [page, upload, confirm, undo, drop]

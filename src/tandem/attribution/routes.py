@@ -19,7 +19,7 @@ from tandem.base.errors import UserError
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import render_page
+from tandem.core.layout import go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
@@ -311,7 +311,7 @@ def keep(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Fo
         rules=RULES_VERSION,
     )
     kept = store.keep(ctx.database, address.site, data.get("name", ""), definition, answer.result, caller.user_id)
-    return Response("", headers={"HX-Redirect": f"/money/reports/{kept}?site={address.site.key}"})
+    return go_to(f"/money/reports/{kept}?site={address.site.key}")
 
 
 @get_page("/money/reports/{report_id:int}", "Report", may="money.read")

@@ -295,6 +295,18 @@ def is_sealed_on_its_way(url: str, allowed: str = "") -> bool:
         return False
 
 
+def found(system: str, reply: Any, *path: str) -> Any:
+    """What stands at a path in a reply.
+
+    raises   SourceError when the reply has another form
+    """
+    for name in path:
+        if not isinstance(reply, Mapping) or name not in reply:
+            raise SourceError(system, f"sent a reply without “{name}”")
+        reply = reply[name]
+    return reply
+
+
 class _Pace:
     """At most so many requests a second, evenly."""
 

@@ -72,6 +72,11 @@ def lens_of(request: Request[Any, Any, Any], caller: Caller) -> str:
     return asked if asked in LENSES else caller.lens
 
 
+def go_to(link: str) -> Response[str]:
+    """The answer to a form that leads the browser to a page."""
+    return Response("", headers={"HX-Redirect": link})
+
+
 def render_page(
     request: Request[Any, Any, Any],
     ctx: Context,

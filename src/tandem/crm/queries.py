@@ -96,7 +96,7 @@ def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[
 
 
 def stages(ctx: Context, address: Address) -> list[Step]:
-    return ctx.warehouse.rows(store.SQL["funnel"], Step, **span_of(address))
+    return ctx.warehouse.rows(store.SQL["funnel"], Step, **address.bound)
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,11 +137,7 @@ def owed(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
     return found
 
 
-def span_of(address: Address) -> dict[str, Any]:
-    return {"site": address.site.id, "since": address.period.since, "until": address.period.until}
-
-
 def bound(address: Address) -> dict[str, Any]:
     """The bound values of the page's own questions."""
     now = clock.now()
-    return {**span_of(address), "waited": now - WAITED, "still": now - STILL}
+    return {**address.bound, "waited": now - WAITED, "still": now - STILL}

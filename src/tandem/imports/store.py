@@ -91,6 +91,16 @@ class Imports(Generic[I]):
             raise UserError("There is no such import.", self.page, status=404)
         return self.import_(row)
 
+    def idle(self, db: Database, site: Site, number: int) -> I:
+        """One import that counts for nothing, so that it can be thrown away.
+
+        raises   UserError: 404 when there is none, 409 when it counts or is being read
+        """
+        import_ = self.of(db, site, number)
+        if import_.state not in ("staged", "refused"):
+            raise UserError("This import counts already.", "Take it back instead.", status=409)
+        return import_
+
     def newest(self, db: Database, site: Site, most: int = MOST_SHOWN) -> list[I]:
         """The imports of a site, newest first; those that were thrown away are left out."""
         t = self.table

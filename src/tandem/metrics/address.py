@@ -45,6 +45,11 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the period goes on: its last step is still being counted."""
         return self.period.since < self.now < self.period.until
 
+    @property
+    def bound(self) -> dict[str, Any]:
+        """The bound values of a page's own question over the period."""
+        return {"site": self.site.id, "since": self.period.since, "until": self.period.until}
+
     def is_one(self, by: str) -> bool:
         """Whether the page shows one value of this dimension only: what comes from it most is no news then."""
         return any(f.by == by and f.op == "is" and len(f.values) == 1 for f in self.where)

@@ -11,7 +11,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
-from tandem.core.layout import lens_of
+from tandem.core.layout import go_to, lens_of
 from tandem.metrics.address import Address, View, address_of, written
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
 from tandem.metrics.members import filter_meant, understood
@@ -48,7 +48,7 @@ def moved_to(request: Request[Any, Any, Any], ctx: Context, view: View) -> Respo
         link = view.link(f=written(filter_meant(ctx, view.address, asked["by"], asked.get("op", "is"), text)))
     else:
         return None
-    return Response("", headers={"HX-Redirect": link}) if request.headers.get("hx-request") else Redirect(link)
+    return go_to(link) if request.headers.get("hx-request") else Redirect(link)
 
 
 def fitting(address: Address, suits: Suits, most: int = 99) -> Address:

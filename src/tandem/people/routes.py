@@ -19,7 +19,7 @@ from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
 from tandem.core.slice import TimelineEntry
 from tandem.people import hints, store
-from tandem.people.model.identifier import Kind, read
+from tandem.people.model.identifier import Kind, read, region_of
 from tandem.people.model.proof import VALID_S, Outcome
 from tandem.people.store import Decision, Evidence, Known, signing
 
@@ -93,18 +93,12 @@ def _list(
 
 def _found(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, q: str) -> Response[Any]:
     """Leads to the person of what was typed. The text itself goes nowhere: only its keyed hash is looked for."""
-    identifier = read(q, _region(site))
+    identifier = read(q, region_of(site))
     if identifier is not None:
         node = store.key_of(ctx, site, identifier)
         if identifier.kind == Kind.VISITOR or store.is_known(ctx, site, node):
             return Redirect(f"/people/{store.hexed(store.person_of(ctx, site, node))}", query_params={"site": site.key})
     return _list(request, ctx, caller, site, q, status=404)
-
-
-def _region(site: Site) -> str:
-    """The country that phones without a country code are read as: the one of the site's first host, if that has one."""
-    last = site.hosts[0].rpartition(".")[2] if site.hosts else ""
-    return last.upper() if len(last) == 2 else ""
 
 
 @get_page("/people/{person:str}", "Person", may="profiles.read")
@@ -215,7 +209,7 @@ def merge(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, data: Form, site: str | None = None
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
-    other = read(data.get("other", ""), _region(chosen))
+    other = read(data.get("other", ""), region_of(chosen))
     if other is None:
         raise UserError(
             "This is no phone, e-mail, browser or CRM record.", "Write a phone with its country code, or an e-mail."

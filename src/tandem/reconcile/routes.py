@@ -16,7 +16,7 @@ from tandem.connections import store as connections
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import render_page
+from tandem.core.layout import go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
@@ -219,7 +219,7 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
     chosen = uploaded(data, sentence("Choose the report that the system exported."))
     with chosen as (path, name), tracked(request, ctx, caller):
         import_ = jobs.read_file(ctx, view.address.site, path, name, hints, caller.user_id)
-    return _on_to(view, draft=str(import_.id), told="known" if import_.state == store.COUNTING else None)
+    return go_to(view.link(draft=str(import_.id), told="known" if import_.state == store.COUNTING else None))
 
 
 def hints_of(given: dict[str, Any]) -> Hints:
@@ -238,11 +238,6 @@ def hints_of(given: dict[str, Any]) -> Hints:
     return Hints(system=system, account=account, zone=zone, order=ORDERS[order])
 
 
-def _on_to(view: View, **shown: str | None) -> Response[str]:
-    """Leads the browser to the page, which then says in its address what it shows."""
-    return Response("", headers={"HX-Redirect": view.link(**shown)})
-
-
 @post_form("/reconciliation/imports/{number:int}/confirm", may="ads.import")
 def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
@@ -251,7 +246,7 @@ def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, numbe
     jobs.review(ctx, site)
     figure = "sessions" if "sessions" in import_.figures else import_.figures[0] if import_.figures else None
     span = f"{import_.first_on}..{import_.last_on}"
-    return _on_to(view, told="confirmed", source=import_.source, figure=figure, by=import_.split, period=span)
+    return go_to(view.link(told="confirmed", source=import_.source, figure=figure, by=import_.split, period=span))
 
 
 @post_form("/reconciliation/imports/{number:int}/undo", may="ads.import")
@@ -260,17 +255,14 @@ def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: 
     site = view.address.site
     store.undo(ctx.database, site, store.import_of(ctx.database, site, number), caller.user_id)
     jobs.review(ctx, site)
-    return _on_to(view, told="undone")
+    return go_to(view.link(told="undone"))
 
 
 @post_form("/reconciliation/imports/{number:int}/drop", may="ads.import")
 def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
-    import_ = store.import_of(ctx.database, view.address.site, number)
-    if import_.state not in ("staged", "refused"):
-        raise UserError("This import counts already.", "Take it back instead.", status=409)
-    store.drop(ctx, view.address.site, import_)
-    return _on_to(view)
+    store.drop(ctx, view.address.site, store.idle_import(ctx.database, view.address.site, number))
+    return go_to(view.link())
 
 
 # ── rules and findings ──
@@ -286,21 +278,21 @@ def set_rules(request: Request[Any, Any, Any], ctx: Context, caller: Caller, dat
         raise UserError("There is no such goal.", "Load the page again.", status=404)
     store.save_rules(ctx.database, site, data["source"], rules, caller.user_id)
     jobs.review(ctx, site)
-    return _on_to(view, told="rules")
+    return go_to(view.link(told="rules"))
 
 
 @post_form("/reconciliation/findings/{number:int}/explain", may="reports.keep")
 def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
     view, finding = _finding(request, ctx, caller, number)
     findings.explain(ctx.database, view.address.site, finding, data.get("note", ""), caller.user_id or 0)
-    return _on_to(view)
+    return go_to(view.link())
 
 
 @post_form("/reconciliation/findings/{number:int}/ignore", may="reports.keep")
 def ignore(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form) -> Response[Any]:
     view, finding = _finding(request, ctx, caller, number)
     findings.ignore(ctx.database, view.address.site, finding, data.get("until", ""), caller.user_id or 0)
-    return _on_to(view)
+    return go_to(view.link())
 
 
 @post_form("/reconciliation/findings/{number:int}/reopen", may="reports.keep")
@@ -308,7 +300,7 @@ def reopen(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number
     view, finding = _finding(request, ctx, caller, number)
     findings.reopen(ctx.database, view.address.site, finding, caller.user_id or 0)
     jobs.review(ctx, view.address.site)
-    return _on_to(view)
+    return go_to(view.link())
 
 
 def _finding(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> tuple[View, Finding]:

@@ -71,7 +71,7 @@ IMPORTS = Imports(
     t, Import, area="reconcile", page=sentence("Look at the list on the page Reconciliation."), wording=PROBLEMS,
     counting=(COUNTING,), undone="undone",
 )  # fmt: skip
-import_of, imports_of, counting = IMPORTS.of, IMPORTS.newest, IMPORTS.that_count
+import_of, idle_import, imports_of, counting = IMPORTS.of, IMPORTS.idle, IMPORTS.newest, IMPORTS.that_count
 counting_already = IMPORTS.counting_already
 
 

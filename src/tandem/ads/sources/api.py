@@ -9,7 +9,7 @@ import msgspec
 
 from tandem.ads.model import AdDay
 from tandem.base.errors import SourceError
-from tandem.connections.http import Http
+from tandem.connections.http import Http, found
 from tandem.connections.model import Field
 from tandem.imports.cells import DIGITS
 
@@ -59,18 +59,6 @@ def address(default: str) -> Field:
 
 def secret(name: str, label: str, hint: str = "") -> Field:
     return Field(name=name, label=label, hint=hint, is_secret=True)
-
-
-def found(system: str, reply: Any, *path: str) -> Any:
-    """What stands at a path in a reply.
-
-    raises   SourceError when the reply has another form
-    """
-    for name in path:
-        if not isinstance(reply, Mapping) or name not in reply:
-            raise SourceError(system, f"sent a reply without “{name}”")
-        reply = reply[name]
-    return reply
 
 
 def decimal(system: str, value: Any) -> Decimal:

@@ -45,7 +45,8 @@ IMPORTS = Imports(
     t, Import, area="ads", page=sentence("Look at the list of imports on the page Ads."), wording=PROBLEMS,
     counting=COUNTING, undone="undoing",
 )  # fmt: skip
-import_of, imports_of, counting_already = IMPORTS.of, IMPORTS.newest, IMPORTS.counting_already
+import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest
+counting_already = IMPORTS.counting_already
 
 
 class ImportDay(msgspec.Struct, frozen=True, kw_only=True):

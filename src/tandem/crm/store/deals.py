@@ -13,7 +13,7 @@ from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.crm.store.common import AT_ONCE, SQL, columns_of
 from tandem.crm.store.origins import derive
 from tandem.people import store as people
-from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
+from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, region_of, visitor
 from tandem.rates.model import Rates
 from tandem.rates.store import rates_of
 
@@ -107,12 +107,6 @@ def visitor_key(text: str) -> int:
     """Our visitor from 16 hex digits, alone or as the cookie holds them; 0 for anything else."""
     match = re.fullmatch(r"([0-9a-fA-F]{16})(?:\.[0-9a-z]{1,8})?", text)
     return int(match[1], 16) if match else 0
-
-
-def region_of(site: Site) -> str:
-    """The country that phones without a country code are read as: the one of the site's first host, if that has one."""
-    last = site.hosts[0].rpartition(".")[2] if site.hosts else ""
-    return last.upper() if len(last) == 2 else ""
 
 
 def _row(site: Site, connection: int, f: DealFact, revision: int, rates: Rates, ends: Ends) -> tuple[Any, ...]:

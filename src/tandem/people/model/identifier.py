@@ -7,6 +7,8 @@ from functools import lru_cache
 
 import msgspec
 
+from tandem.accounts.model import Site
+
 
 class Kind(StrEnum):
     VISITOR = "visitor"
@@ -45,6 +47,12 @@ def phone(text: str, region: str = "") -> Identifier | None:
     """The identifier of a phone, or None when the text is not a valid number."""
     number = phone_of(text, region)
     return Identifier(Kind.PHONE, number) if number else None
+
+
+def region_of(site: Site) -> str:
+    """The country that phones without a country code are read as: the one of the site's first host, if that has one."""
+    last = site.hosts[0].rpartition(".")[2] if site.hosts else ""
+    return last.upper() if len(last) == 2 else ""
 
 
 LONGEST_PHONE = 60

@@ -45,18 +45,6 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-def found(system: str, reply: Any, *path: str) -> Any:
-    """What stands at a path in a reply.
-
-    raises   SourceError when the reply has another form
-    """
-    for name in path:
-        if not isinstance(reply, Mapping) or name not in reply:
-            raise SourceError(system, f"sent a reply without “{name}”")
-        reply = reply[name]
-    return reply
-
-
 def decimal(system: str, value: Any) -> Decimal:
     """A number as APIs write it, to four decimal places; nothing is 0.
 

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tandem.base.errors import SourceError
+from tandem.connections.http import found
 from tandem.connections.model import Field
 from tandem.reconcile.model.outside import FIGURES, OTHER_ROW, OutsideRow, Report
-from tandem.reconcile.sources.api import Account, Api, day, decimal, found
+from tandem.reconcile.sources.api import Account, Api, day, decimal
 from tandem.reconcile.sources.report import notes_of
 
 NAME, BASE, TOKENS = "Google Analytics 4", "https://analyticsdata.googleapis.com", "https://oauth2.googleapis.com/token"

@@ -6,9 +6,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tandem.base.errors import SourceError
+from tandem.connections.http import found
 from tandem.connections.model import Field
 from tandem.reconcile.model.outside import FIGURES, OutsideRow, Report
-from tandem.reconcile.sources.api import Account, Api, day, decimal, found
+from tandem.reconcile.sources.api import Account, Api, day, decimal
 from tandem.reconcile.sources.report import class_of, notes_of
 
 NAME, BASE, PATH = "Yandex Metrica", "https://api-metrika.yandex.net", "/stat/v1/data"

@@ -1,18 +1,18 @@
 """What answers are remembered is bounded in bytes, so that wide questions do not fill the server."""
 
-import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import pytest
 
 from tandem.accounts.model import Site
+from tandem.base.remembered import size_of
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.context import Context
 from tandem.core.query import Question
-from tandem.metrics.ask import CachedRunner, _size
+from tandem.metrics.ask import CachedRunner
+from tests.base.test_remembered import parts
 
 SINCE = datetime(2026, 11, 1, tzinfo=UTC)
 PAGES = 20_000
@@ -69,40 +69,6 @@ def test_answers_of_many_questions_stay_below_the_bound(store: Counting) -> None
         runner.close()
 
 
-class Part(msgspec.Struct):
-    """A row as Money makes them of several answers."""
-
-    key: str
-    credit: float
-    by_model: dict[str, float]
-
-
-def parts(count: int) -> list[Part]:
-    return [
-        Part(f"/a/page/with/a/name/{n}", n / 7, dict.fromkeys(("first", "last", "even"), n / 3)) for n in range(count)
-    ]
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: parts(5_000),
-        lambda: [(f"{n}", n / 7, None) for n in range(5_000)],
-        lambda: {f"{n}": list(parts(3)) for n in range(2_000)},
-        lambda: [["x" * (n % 100), *(n / k for k in range(1, 100))] for n in range(500)],
-        lambda: [bytes(n) for n in range(3_000)],  # the largest last
-    ],
-)
-def test_the_size_of_a_thing_is_told_by_a_sample(make: Callable[[], Any]) -> None:
-    tracemalloc.start()
-    try:
-        made = make()
-        held = tracemalloc.get_traced_memory()[0]
-    finally:
-        tracemalloc.stop()
-    assert held / 3 < _size(made) < held * 3
-
-
 def test_what_is_made_of_answers_shares_their_room(store: Counting) -> None:
     runner, made = CachedRunner(store, remember=4 << 20), list[str]()  # type: ignore[arg-type]
 
@@ -110,7 +76,7 @@ def test_what_is_made_of_answers_shares_their_room(store: Counting) -> None:
         return len(runner.kept(name, lambda: [parts(rows), made.append(name)][0]))
 
     def held() -> int:
-        return sum(_size(one.answer) for one in runner._remembered.values())
+        return sum(size_of(one.made) for one in runner._memory._kept.values())
 
     try:
         runner.ask(question())
@@ -137,7 +103,7 @@ def test_what_was_made_of_older_data_is_made_again_and_takes_no_room(store: Coun
             "insert into visit_rows (site, visitor, visit, started, ended) values (2, 1, 1, now64(3), now64(3))"
         )
         runner.look_again()
-        assert (runner.kept("one", lambda: 3), len(runner._remembered)) == (3, 1)
+        assert (runner.kept("one", lambda: 3), len(runner._memory)) == (3, 1)
     finally:
         runner.close()
 

@@ -4,24 +4,21 @@ A question names figures of the catalogue; it becomes one SELECT per view, whose
 come from the catalogue only, values are bound by the engine.
 """
 
-import sys
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
-from itertools import islice
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import msgspec
-from cachetools import LRUCache
 
 from tandem.base.errors import Busy, UserError
+from tandem.base.remembered import Memory
+from tandem.base.turns import Turns
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Value
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
@@ -32,8 +29,6 @@ REMEMBERED_BYTES = 48 << 20
 """What remembered answers may hold in all, with what was made of them."""
 LARGEST, LARGEST_MADE = 1 / 4, 1 / 2
 """What takes a larger part of it is asked again each time; what is made of several answers takes seconds to make."""
-SAMPLED = 50
-"""So many members of a list tell how large all of them are."""
 AT_ONCE = 2
 """Questions whose rows are put together at one time: a wide one holds a hundred megabytes while that lasts."""
 ASIDE_WAIT = 4
@@ -192,67 +187,6 @@ def _dimension(name: str) -> Dimension:
     return dimension
 
 
-class _Remembered(NamedTuple):
-    """An answer, or what was made of several; the data it was true of, and about how many bytes it holds."""
-
-    version: Any
-    answer: Any
-    size: int
-
-
-def _size(thing: Any, sampled: int = SAMPLED) -> int:
-    """About how many bytes a thing holds, by its structure and a sample of its members."""
-    size = sys.getsizeof(thing)
-    if isinstance(thing, msgspec.Struct):
-        return size + sum(_size(getattr(thing, name), sampled) for name in thing.__struct_fields__)
-    if isinstance(thing, Mapping):
-        return size + _size_of_many(thing, len(thing), sampled) + _size_of_many(thing.values(), len(thing), sampled)
-    if isinstance(thing, (list, tuple, set, frozenset)):
-        return size + _size_of_many(thing, len(thing), sampled)
-    return size
-
-
-def _size_of_many(members: Iterable[Any], count: int, sampled: int) -> int:
-    """The same of all members, by some of them from the beginning to the end."""
-    sample = list(islice(members, 0, None, max(1, count // sampled)))
-    inner = max(8, sampled // 2)  # lists of lists of lists take no longer than a list
-    return sum(_size(member, inner) for member in sample) * count // max(1, len(sample))
-
-
-class Turns:
-    """So many ask at one time. Next comes whoever has the fewest questions before the engine, then who waits longest:
-    the many questions of one hold up nobody's few.
-    """
-
-    def __init__(self, at_once: int) -> None:
-        self._free, self._changed = at_once, threading.Condition()
-        self._asking = Counter[str]()
-        self._waiting: list[tuple[str, object]] = []
-
-    @contextmanager
-    def turn_of(self, who: str) -> Iterator[None]:
-        ticket = (who, object())
-        with self._changed:
-            self._waiting.append(ticket)
-            self._changed.wait_for(lambda: self._free and self._next() is ticket)
-            self._waiting.remove(ticket)
-            self._count(who, 1)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._count(who, -1)
-
-    def _next(self) -> tuple[str, object]:
-        return min(self._waiting, key=lambda ticket: self._asking[ticket[0]])
-
-    def _count(self, who: str, change: int) -> None:
-        self._free -= change
-        self._asking[who] += change
-        self._asking += Counter()  # forgets whoever asks nothing
-        self._changed.notify_all()
-
-
 class CachedRunner:
     """Where questions are asked: runs their queries side by side and remembers answers until the data changes."""
 
@@ -267,8 +201,7 @@ class CachedRunner:
         self._aside_pool = ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
         cluster = warehouse.cluster
         self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
-        self._remembered: LRUCache[Hashable, _Remembered] = LRUCache(remember, getsizeof=lambda kept: kept.size)
-        self._lock = threading.Lock()
+        self._memory = Memory(remember)
         self._version: tuple[float, Any] = (0.0, None)
         self.changes = 0
         """How often somebody has said that data have changed (`look_again`)."""
@@ -301,11 +234,11 @@ class CachedRunner:
         main_goals = cache(self.main_goals)  # looked up once for all of them
         version = self._data_version()
         keys = {q: ("result", q, main_goals(q.site)) for q in questions}
-        results = {q: self._recall(key, version) for q, key in keys.items()}
+        results = {q: self._memory.recall(key, version) for q, key in keys.items()}
         missing = [q for q, known in results.items() if known is None]
         for question, result in zip(missing, self._answered(missing, pool, main_goals) if missing else (), strict=True):
             results[question] = result
-            self._remember(keys[question], version, result, LARGEST)
+            self._memory.keep(keys[question], version, result, LARGEST)
         return [results[q] for q in questions]
 
     def _answered(
@@ -342,26 +275,12 @@ class CachedRunner:
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
         version = self._data_version()
-        known = self._recall(("made", key), version)
+        known = self._memory.recall(("made", key), version)
         if known is not None:
             return cast(Made, known)
         made = make()
-        self._remember(("made", key), version, made, LARGEST_MADE)
+        self._memory.keep(("made", key), version, made, LARGEST_MADE)
         return made
-
-    def _remember(self, key: Hashable, version: Any, made: Any, largest: float) -> None:
-        """Keeps what was made of these data, unless it takes more than this part of the room that all have together."""
-        size = 1000 + _size(key) + _size(made)
-        with self._lock:
-            self._remembered.pop(key, None)  # of older data
-            if size <= self._remembered.maxsize * largest:
-                self._remembered[key] = _Remembered(version, made, size)
-
-    def _recall(self, key: Hashable, version: Any) -> Any:
-        """What is remembered under this key of these data; None if nothing is."""
-        with self._lock:
-            remembered = self._remembered.get(key)
-        return remembered.answer if remembered and remembered.version == version else None
 
     def _data_version(self) -> Any:
         """What changes when visits change; looked at no more than four times a second."""

@@ -2,7 +2,7 @@
 
 import threading
 
-from tandem.metrics.ask import Turns
+from tandem.base.turns import Turns
 from tests.served import eventually
 
 

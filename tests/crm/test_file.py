@@ -1,10 +1,11 @@
 """CSV files of any CRM: found out, checked as a whole, tried dry, and harmless twice."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -12,10 +13,11 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.crm import jobs
+from tandem.crm import jobs, store
 from tandem.crm.jobs import finish_loads
 from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
+from tandem.crm.model.pricing import Pricing
 from tandem.crm.routes import ROUTES
 from tandem.crm.sources.table import Table, table_of
 from tandem.crm.store import files
@@ -23,6 +25,8 @@ from tandem.crm.tables import loads
 from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
+from tandem.rates import store as rates
+from tandem.rates.model import Rate, Rates
 from tests.inside import opened_by_admin
 from tests.served import Running
 
@@ -35,7 +39,7 @@ ENGLISH = 'Deal ID,Created,Stage,Amount,Notes\n7,2026-10-05T09:00:00Z,Closed won
 
 def read(body: bytes) -> tuple[Table, list[DealFact]]:
     with on_disk(BytesIO(body)) as path, Spill(DealFact) as facts:
-        return table_of(path, WARSAW, NOW, facts), list(facts)
+        return table_of(path, Pricing("EUR", WARSAW, Rates), NOW, facts), list(facts)
 
 
 def bring_in(ctx: Context, site: Site, body: bytes, is_dry: bool) -> jobs.ImportResult:
@@ -114,6 +118,42 @@ def test_a_moment_that_cannot_be_is_a_problem_of_its_line(ctx: Context, site: Si
         told_ = bring_in(ctx, site, body, is_dry)
         assert [(p.line, p.values["value"][:4]) for p in told_.problems] == [(3, row.removeprefix("2026-10-05,")[:4])]
     assert files.loads_waiting(ctx) == []
+
+
+DEAR = {("JPY", "EUR"): "9999999999999", ("EUR", "GBP"): "99999999999999", ("GBP", "EUR"): "99999999999999"}
+
+
+@pytest.mark.parametrize(("into", "currency"), DEAR)
+@pytest.mark.parametrize("column", ["amount", "refunded", "cost"])
+def test_an_amount_that_is_too_much_once_converted_is_a_problem_of_its_line(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch, into: str, currency: str, column: str
+) -> None:
+    """It passed the dry run, and was answered with 500, or kept as more than its column declares."""
+    site, day = msgspec.structs.replace(site, currency=into), date(2026, 10, 5)
+    per_eur = {"JPY": "180", "GBP": "0.9" if into == "EUR" else "1.2"}
+    rates.keep(ctx.database, [Rate(on=day, currency=c, per_eur=Decimal(r), source="ecb") for c, r in per_eur.items()])
+    monkeypatch.setattr(jobs, "BATCH", 1)  # the blocks before it leave nothing either
+    head = f"id,created_at,stage,currency,{column}\n7,2026-10-05,won,{currency},5\n"
+    body = f"{head}8,2026-10-05,won,{currency},{DEAR[into, currency]}\n".encode()
+    for is_dry in (True, False):
+        problems = bring_in(ctx, site, body, is_dry).problems
+        assert [p.line for p in problems] == [3]
+        assert f"“{DEAR[into, currency]} {currency}” in “{column}” is more than 99,999,999,999,999 {into}" in (
+            problems[0].said("a.csv")
+        )
+    assert ctx.warehouse.value("select count() from deal_rows") == 0
+    assert files.loads_waiting(ctx) == []
+    assert bring_in(ctx, site, head.encode(), is_dry=False).problems == []
+    assert ctx.warehouse.value("select count() from deals") == 1
+
+
+def test_a_rate_that_comes_later_makes_no_amount_that_is_too_much(ctx: Context, site: Site) -> None:
+    site, day = msgspec.structs.replace(site, currency="JPY"), date(2026, 10, 5)
+    body = b"id,created_at,stage,currency,amount\n7,2026-10-05,won,EUR,5\n8,2026-10-05,won,EUR,9999999999999\n"
+    assert bring_in(ctx, site, body, is_dry=False).problems == []
+    rates.keep(ctx.database, [Rate(on=day, currency="JPY", per_eur=Decimal(180), source="ecb")])
+    assert store.price_again(ctx, site) == 1
+    assert ctx.warehouse.ask("select amount from deals order by ref").rows == [(Decimal(900),), (None,)]
 
 
 def test_a_file_goes_in_through_the_page(running: Running) -> None:

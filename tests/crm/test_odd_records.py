@@ -3,7 +3,8 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -23,6 +24,8 @@ from tandem.crm.routes import ROUTES as DEAL_ROUTES
 from tandem.crm.sources import hubspot
 from tandem.crm.sources.api import newest
 from tandem.crm.store import deals
+from tandem.rates import store as rates
+from tandem.rates.model import Rate
 from tests.connections.stub import Asked, Reply, outside
 from tests.inside import opened_by_admin
 
@@ -89,6 +92,17 @@ def test_a_poll_goes_on_past_a_deal_with_an_odd_date(ctx: Context, site: Site) -
         connections.poll_now(ctx, held)
         assert poll_due(ctx) == 3
     assert connections.skipped_of(ctx, [held.id]) == {}
+
+
+def test_a_deal_that_is_too_much_is_skipped_alone_in_the_currency_of_the_site(ctx: Context, site: Site) -> None:
+    rates.keep(ctx.database, [Rate(on=date(2026, 9, 30), currency="GBP", per_eur=Decimal("0.9"), source="ecb")])
+    held = connect(ctx, site, "webhook")
+    told = [raw(1), raw(2, amount=99999999999999, currency="GBP"), raw(3)]
+    assert jobs.keep(ctx, site, held, told) == 2
+    assert refs(ctx) == ["1", "3"]
+    skipped = connections.skipped_of(ctx, [held.id])[held.id]
+    assert (skipped.count, skipped.newest[0].record) == (1, "2")
+    assert skipped.newest[0].values["value"] == "99999999999999 GBP"
 
 
 def test_a_change_of_the_far_future_stops_no_later_change_from_being_found(ctx: Context, site: Site) -> None:

@@ -19,7 +19,7 @@ from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord
 from tandem.core.context import Context
 from tandem.crm import mapping, store
 from tandem.crm.model.deal import NEVER, DealFact
-from tandem.crm.model.mapping import Mapping, Raw, read, record_of
+from tandem.crm.model.mapping import Mapping, Raw, read, record_of, too_much
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
@@ -145,6 +145,8 @@ def keep(ctx: Context, site: Site, connection: Connection, raws: Sequence[Raw], 
             told.append(one)
         else:
             skipped[_key_of(mapping, raw)] = one
+    told, refused = _fitting(ctx, site, mapping, told)
+    skipped |= refused
     stored, broken = _stored(ctx, site, connection, told, mapping.revision)
     if len(broken) > few and not stored:
         raise broken[0][1]
@@ -169,8 +171,25 @@ def _read(ctx: Context, site: Site, connection: Connection, mapping: Mapping, ra
             raise
         _log.error("crm.record_broke", system=connection.system, connection=connection.id, exc_info=True)
         return _broke(mapping, raw, error)
-    first = problems[0]
-    return SkippedRecord(record=record_of(mapping, raw)[1][:40], what=first.what, cure=first.cure, values=first.values)
+    return _skipped(mapping, raw, problems[0])
+
+
+def _fitting(
+    ctx: Context, site: Site, mapping: Mapping, told: Sequence[Told]
+) -> tuple[list[Told], dict[str, SkippedRecord]]:
+    """Records whose amounts can be kept in the site's currency, and those whose amounts cannot."""
+    fitting, skipped = list[Told](), dict[str, SkippedRecord]()
+    pricing = store.pricing_of(ctx, site, min((one.fact.created_at.date() for one in told), default=None))
+    for one in told:
+        if problems := too_much(one.fact, mapping, pricing):
+            skipped[_key_of(mapping, one.raw)] = _skipped(mapping, one.raw, problems[0])
+        else:
+            fitting.append(one)
+    return fitting, skipped
+
+
+def _skipped(mapping: Mapping, raw: Raw, why: Problem) -> SkippedRecord:
+    return SkippedRecord(record=record_of(mapping, raw)[1][:40], what=why.what, cure=why.cure, values=why.values)
 
 
 def _broke(mapping: Mapping, raw: Raw, error: Exception) -> SkippedRecord:
@@ -298,7 +317,7 @@ def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None 
     with Spill(DealFact) as facts:
         with progress.part(0, 1 if is_dry else 0.3):
             with progress.part(0, 0.9):
-                table = table_of(path, site.tz, clock.now(), facts)
+                table = table_of(path, store.pricing_of(ctx, site), clock.now(), facts)
             with progress.part(0.9, 1):
                 known = _known(ctx, site, facts)
         if not is_dry and not table.problems:
@@ -362,7 +381,7 @@ def finish_loads(ctx: Context) -> None:
 
 def _finish_load(ctx: Context, site: Site, load: files.Load) -> None:
     with Spill(DealFact) as facts, on_disk(files.body_of(ctx, load)) as path:
-        table = table_of(path, site.tz, load.made_at, facts)
+        table = table_of(path, store.pricing_of(ctx, site), load.made_at, facts)
         if table.problems:  # this version reads more strictly than the one that took it
             files.fail_load(ctx, load, table.problems[0])
             return

@@ -13,7 +13,7 @@ from tandem.core.context import Context
 from tandem.crm import store
 from tandem.crm.model.deal import DealFact, StageKind
 from tandem.crm.model.mapping import Mapping as Mapped
-from tandem.crm.model.mapping import read, stage_key
+from tandem.crm.model.mapping import read_priced, stage_key
 from tandem.crm.store import mappings, records
 from tandem.crm.store.mappings import Chosen
 from tandem.imports.problem import Problem
@@ -80,12 +80,13 @@ def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, c
     """Read every kept record by both mappings and compare; nothing is changed."""
     old, new = merged(default, mappings.chosen_for(ctx, connection.id)), merged(default, chosen)
     fields, befores, afters = Counter[str](), Counter[str](), Counter[str]()
+    pricing = store.pricing_of(ctx, site)
     rows, problems, seen, count, changed = list[Row](), list[Problem](), set[str](), 0, 0
     for raws in records.each(ctx, connection.id):
         for raw in raws:
             count += 1
             seen.update(raw)
-            (was, _), (now, found) = (read(m, raw, connection.system, site.tz) for m in (old, new))
+            (was, _), (now, found) = (read_priced(m, raw, connection.system, pricing) for m in (old, new))
             problems += found[: max(0, SHOWN - len(problems))]
             if was is None or now is None:
                 continue
@@ -153,10 +154,11 @@ def _meaning(mapping: Mapped, kind: str, stage: str, told: str) -> str:
 def apply(ctx: Context, site: Site, connection: Connection, default: Mapped) -> int:
     """Read everything known by the newest mapping; returns the records read. Cut off, it may be run again."""
     chosen = mappings.chosen_for(ctx, connection.id)
-    mapping, count = merged(default, chosen), 0
+    mapping, pricing, count = merged(default, chosen), store.pricing_of(ctx, site), 0
     _rename_stages(ctx, site, connection, mapping)
     for raws in records.each(ctx, connection.id):
-        facts = [fact for raw in raws if (fact := read(mapping, raw, connection.system, site.tz)[0]) is not None]
+        readings = [read_priced(mapping, raw, connection.system, pricing) for raw in raws]
+        facts = [fact for fact, _ in readings if fact is not None]
         count += store.record(ctx, site, connection.id, facts, mapping.revision)
     mappings.mark_applied(ctx, connection.id, chosen.revision)
     _log.info("crm.mapping_applied", connection=connection.id, revision=chosen.revision, records=count)

@@ -13,6 +13,9 @@ OLDEST = timedelta(days=10)
 SOURCES = ("file", "ecb", "cbr")
 """Who is asked first: what the operator brought, the European Central Bank, the Central Bank of Russia."""
 
+MOST_MONEY = Decimal("99999999999999")
+"""What the event store holds of money, as Decimal(18, 4)."""
+
 _EXACT = Context(prec=40)
 _PLACES = Decimal("0.0001")
 _SAME = (Decimal(1), Decimal(1))
@@ -25,6 +28,10 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     per_eur: Decimal
     source: str
+
+
+class TooMuch(ArithmeticError):
+    """An amount, as told or as converted, that is more than the event store holds."""
 
 
 class Rates:
@@ -46,6 +53,7 @@ class Rates:
 
         returns  to four decimal places, ties to even; the amount itself where nothing is to be converted; None where
                  no rate is known
+        raises   TooMuch
         """
         rate = self.between(currency, into, on)
         return None if rate is None else converted(amount, rate)
@@ -70,7 +78,11 @@ class Rates:
 
 
 def converted(amount: Decimal, rate: tuple[Decimal, Decimal]) -> Decimal:
-    """The amount by a rate of `Rates.between`, to four decimal places."""
-    if rate is _SAME:
-        return amount
-    return _EXACT.divide(_EXACT.multiply(amount, rate[0]), rate[1]).quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
+    """The amount by a rate of `Rates.between`, to four decimal places.
+
+    raises   TooMuch
+    """
+    found = amount if rate is _SAME else _EXACT.divide(_EXACT.multiply(amount, rate[0]), rate[1])
+    if not -MOST_MONEY <= found <= MOST_MONEY or not -MOST_MONEY <= amount <= MOST_MONEY:
+        raise TooMuch
+    return found if rate is _SAME else found.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)

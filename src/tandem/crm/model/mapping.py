@@ -10,7 +10,9 @@ import msgspec
 
 from tandem.base import clock
 from tandem.crm.model.deal import DealFact, StageKind, Was
+from tandem.crm.model.pricing import Pricing
 from tandem.imports.problem import Problem
+from tandem.rates.model import MOST_MONEY, TooMuch
 
 FIELDS: Dict[str, str] = {
     "id": "Id of the record", "kind": "Lead or deal", "parent": "Lead that the deal was made from",
@@ -36,7 +38,6 @@ TOLD_KIND = "_stage_kind"
 TOLD_HISTORY = "_history"
 """Where a connector puts the stages before: lists of moment, stage, and what the CRM itself says of its meaning."""
 LONGEST = 300
-MOST_MONEY = Decimal("99999999999999")
 
 Raw = Dict[str, Any]
 
@@ -103,6 +104,34 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
         phones=_several(mapping, raw, "phones"), emails=_several(mapping, raw, "emails"),
         is_deleted=text_of(told["is_deleted"]).lower() in ("1", "true", "yes", "y"),
     ), []  # fmt: skip
+
+
+def read_priced(
+    mapping: Mapping, raw: Raw, system: str, pricing: Pricing, line: int = 0
+) -> tuple[DealFact | None, list[Problem]]:
+    """One record as `read` gives it, or None when an amount of it is too much to be kept."""
+    fact, problems = read(mapping, raw, system, pricing.zone, line)
+    if fact is not None and (problems := too_much(fact, mapping, pricing, line)):
+        return None, problems
+    return fact, problems
+
+
+def too_much(fact: DealFact, mapping: Mapping, pricing: Pricing, line: int = 0) -> list[Problem]:
+    """The amounts of a record that are more than is kept, once they are in the site's currency."""
+    problems = []
+    for ours in MONEY:
+        try:
+            pricing.convert(fact, getattr(fact, ours))
+        except TooMuch:
+            values = {
+                "value": f"{getattr(fact, ours).normalize():f} {fact.currency or pricing.currency}",
+                "column": ", ".join(mapping.fields.get(ours, ())), "field": ours, "into": pricing.currency,
+            }  # fmt: skip
+            problems.append(_told(
+                line, "The value “%(value)s” in “%(column)s” is more than 99,999,999,999,999 %(into)s.",
+                "Correct the amount or its currency.", values,
+            ))  # fmt: skip
+    return problems
 
 
 def record_of(mapping: Mapping, raw: Raw) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, tzinfo
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -10,7 +10,8 @@ import msgspec
 from tandem.base import progress
 from tandem.base.errors import UserError
 from tandem.crm.model.deal import DealFact
-from tandem.crm.model.mapping import Mapping, read
+from tandem.crm.model.mapping import Mapping, read_priced
+from tandem.crm.model.pricing import Pricing
 from tandem.imports.problem import Problem
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count, table
@@ -65,22 +66,22 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     won: int
 
 
-def table_of(path: Path, zone: tzinfo, now: datetime, into: Spill[DealFact]) -> Table:
+def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact]) -> Table:
     """Sets the records of a file down in `into`.
 
-    zone   of moments that come without one
-    now    the moment of the snapshot, where the file does not say when a record was changed
+    pricing  of the site; moments that come without a zone are in its zone
+    now      the moment of the snapshot, where the file does not say when a record was changed
     raises   UserError when it is no table, has no column that names records, or has too many rows
     """
     try:
         with closing(table(path, errors="replace")) as lines:
-            return _table(lines, line_count(path), zone, now, into)
+            return _table(lines, line_count(path), pricing, now, into)
     except NotText as error:
         raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.") from error
 
 
 def _table(
-    lines: Iterator[tuple[int, list[str]]], count: int, zone: tzinfo, now: datetime, into: Spill[DealFact]
+    lines: Iterator[tuple[int, list[str]]], count: int, pricing: Pricing, now: datetime, into: Spill[DealFact]
 ) -> Table:
     first = next(lines, None)
     if first is None:
@@ -95,12 +96,12 @@ def _table(
     columns = {ours: found for ours, found in known.items() if found}
     mapping = Mapping(fields={ours: tuple(found) for ours, found in columns.items()})
     used = {name for found in columns.values() for name in found} | {"stage_kind"}
-    problems, won = _read(lines, head, mapping, zone, now, into, count)
+    problems, won = _read(lines, head, mapping, pricing, now, into, count)
     return Table(problems=problems, columns=columns, unused=[h for h in head if h and h not in used], won=won)
 
 
 def _read(
-    lines: Iterator[tuple[int, list[str]]], head: list[str], mapping: Mapping, zone: tzinfo, now: datetime,
+    lines: Iterator[tuple[int, list[str]]], head: list[str], mapping: Mapping, pricing: Pricing, now: datetime,
     into: Spill[DealFact], count: int,
 ) -> tuple[list[Problem], int]:  # fmt: skip
     problems, seen, won = list[Problem](), dict[int, int](), 0
@@ -113,7 +114,7 @@ def _read(
         raw = dict(zip(head, cells, strict=False))
         stage = str(next((raw[h] for h in mapping.fields.get("stage", ()) if raw.get(h)), "")).strip().lower()
         told = raw.get("stage_kind") or next((kind for kind, words in MEANINGS.items() if stage in words), "open")
-        fact, found = read(mapping, {**raw, "_stage_kind": told}, SYSTEM, zone, line)
+        fact, found = read_priced(mapping, {**raw, "_stage_kind": told}, SYSTEM, pricing, line)
         problems += found
         if fact is None:
             continue

@@ -7,6 +7,7 @@ from tandem.crm.store.deals import (
     keep_steps,
     known_of,
     price_again,
+    pricing_of,
     put,
     record,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "keep_steps",
     "known_of",
     "price_again",
+    "pricing_of",
     "put",
     "record",
     "schema",

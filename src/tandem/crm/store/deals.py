@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -10,11 +10,12 @@ from tandem.accounts.model import Site
 from tandem.base import progress
 from tandem.core.context import Context
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
+from tandem.crm.model.pricing import Pricing
 from tandem.crm.store.common import AT_ONCE, SQL, columns_of
 from tandem.crm.store.origins import derive
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, region_of, visitor
-from tandem.rates.model import Rates
+from tandem.rates.model import TooMuch
 from tandem.rates.store import rates_of
 
 PRICED = 1 << 11
@@ -26,6 +27,7 @@ ROW = (
 )  # fmt: skip
 STEP = ("site", "deal", "node", "at", "stage", "stage_kind", "version")
 NODE = ROW.index("node")
+ORIGINALS = {"amount": "original_amount", "refunded": "original_refund", "cost": "original_cost"}
 
 
 def record(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> int:
@@ -41,11 +43,16 @@ def record(ctx: Context, site: Site, connection: int, facts: Collection[DealFact
     return len(facts)
 
 
+def pricing_of(ctx: Context, site: Site, since: date | None = None) -> Pricing:
+    """What amounts of a site's records are converted by; `since` bounds the days of the records, where it is known."""
+    return Pricing(site.currency, site.tz, lambda: rates_of(ctx.database, since))
+
+
 def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> list[int]:
     """Keep snapshots, stages and evidence; returns the keys of the records, whose origins are yet to be derived."""
     if not facts:
         return []
-    rates = rates_of(ctx.database, since=min(f.created_at for f in facts).date())
+    pricing = pricing_of(ctx, site, min(f.created_at for f in facts).date())
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for number, fact in enumerate(facts):
         progress.at(number, len(facts) / 0.4)
@@ -53,7 +60,7 @@ def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], 
         links += told
         if not told and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
-        rows.append(_row(site, connection, fact, revision, rates, ends))
+        rows.append(_row(site, connection, fact, revision, pricing, ends))
     ctx.warehouse.insert("deal_rows", columns_of(ROW, rows))  # one block, all or nothing; the rest follows from it
     with progress.part(0.6, 0.9):
         people.record(ctx, site, links)
@@ -109,22 +116,26 @@ def visitor_key(text: str) -> int:
     return int(match[1], 16) if match else 0
 
 
-def _row(site: Site, connection: int, f: DealFact, revision: int, rates: Rates, ends: Ends) -> tuple[Any, ...]:
-    currency = f.currency or site.currency
-    on = (f.closed_at or f.created_at).astimezone(site.tz).date()
-    amount, refunded, cost = (
-        None if told is None else rates.convert(told, currency, site.currency, on)
-        for told in (f.amount, f.refunded, f.cost)
-    )
+def _row(site: Site, connection: int, f: DealFact, revision: int, pricing: Pricing, ends: Ends) -> tuple[Any, ...]:
+    amount, refunded, cost = (_price(pricing, f, told) for told in (f.amount, f.refunded, f.cost))
     version = version_of(f, revision, is_priced=amount is not None or f.amount is None)
     parent = deal_key(site.id, connection, "lead", f.parent) if f.parent else 0
     return (
         site.id, deal_key(site.id, connection, f.kind, f.id), version, int(f.is_deleted), connection, f.system, f.id,
         f.kind, parent, f.created_at, f.updated_at, f.closed_at or NEVER, f.stage, str(f.stage_kind), f.pipeline,
-        amount, refunded or Decimal(0), cost, f.amount, f.refunded, f.cost, currency, f.source_text, f.utm_source,
-        f.utm_medium, f.utm_campaign, f.utm_term, f.utm_content, f.click, ends.visitor, ends.node, ends.phone,
-        ends.email, f.responsible, f.lost_reason,
+        amount, refunded or Decimal(0), cost, f.amount, f.refunded, f.cost, f.currency or site.currency, f.source_text,
+        f.utm_source, f.utm_medium, f.utm_campaign, f.utm_term, f.utm_content, f.click, ends.visitor, ends.node,
+        ends.phone, ends.email, f.responsible, f.lost_reason,
     )  # fmt: skip
+
+
+def _price(pricing: Pricing, fact: DealFact, amount: Decimal | None) -> Decimal | None:
+    """An amount as it is kept. Whoever reads records has refused what is too much; where a rate has changed since then,
+    the amount is unknown: half a file would be worse."""
+    try:
+        return pricing.convert(fact, amount)
+    except TooMuch:
+        return None
 
 
 def _keep_stages(ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
@@ -159,9 +170,12 @@ def price_again(ctx: Context, site: Site) -> int:
         pair = rates.between(told["currency"], site.currency, on)
         if pair is None:
             continue
-        for ours, theirs in (("amount", "original_amount"), ("refunded", "original_refund"), ("cost", "original_cost")):
-            if told[theirs] is not None:
-                told[ours] = rates.convert(told[theirs], told["currency"], site.currency, on)
+        try:
+            for ours, theirs in ORIGINALS.items():
+                if told[theirs] is not None:
+                    told[ours] = rates.convert(told[theirs], told["currency"], site.currency, on)
+        except TooMuch:  # the record came before its rate; its amount stays unknown
+            continue
         told["version"] |= PRICED
         fresh.append(tuple(told[name] for name in ROW))
     if fresh:

@@ -157,6 +157,38 @@ def test_without_a_rate_nothing_is_imported(ctx: Context, site: Site, bring: Bri
     assert ctx.warehouse.value("select count() from ad_rows") == 0
 
 
+def test_a_cost_that_is_too_much_once_converted_refuses_the_report(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It broke on the engine, which holds 18 digits, and the import stayed as one that is being read."""
+    monkeypatch.setattr("tandem.ads.store.staging.BLOCK_BYTES", 1)
+    day = date(2026, 10, 2)
+    rates.keep(ctx.database, [Rate(on=day, currency="USD", per_eur=Decimal("0.000001"), source="file")])
+    text = table(OCTOBER) + "2026-10-02,dear,id-dear,1,1,99999999999,USD\n"
+    held = bring(text)
+    assert held.state == "refused"
+    assert "99999999999 USD of “dear” on 2026-10-02 is more than 99,999,999,999,999 EUR" in held.problems[0].said("f")
+    assert ctx.warehouse.value("select count() from ad_rows") == 0
+
+
+def test_an_import_that_breaks_is_refused_and_says_so(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise OverflowError
+
+    with monkeypatch.context() as breaking, pytest.raises(OverflowError):
+        breaking.setattr(store.Staging, "flush", broken)
+        bring(table(OCTOBER))
+    (held,) = store.imports_of(ctx.database, site)
+    assert (held.state, held.problems[0].values) == ("refused", {"error": "OverflowError"})
+    row = AdDay(on=date(2026, 10, 1), campaign="a", impressions=1, clicks=1, cost=Decimal(9), currency="EUR")
+    with monkeypatch.context() as breaking, pytest.raises(OverflowError):
+        breaking.setattr(store.Staging, "flush", broken)
+        jobs.take(ctx, site, "google", "Google Ads", 1, "campaign", "acc", [row.on], [[row]])
+    assert [one.id for one in store.imports_of(ctx.database, site)] == [held.id]
+
+
 def test_a_bad_last_line_leaves_nothing_behind(
     ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

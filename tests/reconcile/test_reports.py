@@ -12,6 +12,9 @@ from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.imports.uploads import on_disk
+from tandem.rates import store as rates
+from tandem.rates.model import Rate
+from tandem.reconcile import store
 from tandem.reconcile.model.outside import OutsideRow, Report
 from tandem.reconcile.sources.report import Hints, read
 from tests.reconcile.conftest import Bring
@@ -190,6 +193,27 @@ def test_money_of_another_currency_needs_a_rate(ctx: Context, site: Site, bring:
     held = bring("day,figure,value,currency\n2026-10-01,revenue,100,PLN\n")
     assert held.state == "refused"
     assert held.problems[0].said("f").startswith("f: There is no exchange rate from PLN to EUR for 2026-10-01.")
+
+
+def test_money_that_is_too_much_once_converted_refuses_the_report(ctx: Context, site: Site, bring: Bring) -> None:
+    rates.keep(ctx.database, [Rate(on=date(2026, 10, 1), currency="GBP", per_eur=Decimal("0.05"), source="ecb")])
+    held = bring("day,figure,value,currency\n2026-10-01,sessions,5,\n2026-10-01,revenue,9999999999999,GBP\n")
+    assert held.state == "refused"
+    assert "9999999999999 GBP (revenue) on 2026-10-01 is too large" in held.problems[0].said("f")
+    assert ctx.warehouse.value("select count() from outside_rows") == 0
+
+
+def test_a_report_that_breaks_is_refused_and_says_so(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OverflowError
+
+    monkeypatch.setattr(store, "stage", broken)
+    with pytest.raises(OverflowError):
+        bring("day,sessions\n2026-10-01,5\n")
+    (held,) = store.imports_of(ctx.database, site)
+    assert (held.state, held.problems[0].values) == ("refused", {"error": "OverflowError"})
 
 
 def test_a_row_knows_its_part() -> None:

@@ -18,6 +18,7 @@ from tandem.connections import store as connections
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.core.context import Context
+from tandem.imports.problem import from_fault
 from tandem.imports.stretch import next_stretch
 from tandem.imports.tables import is_spreadsheet
 from tandem.imports.text import line_count
@@ -57,17 +58,24 @@ def read_file(
             staging.add(batch)
             tell(staging.rows)
         progress.for_good()
+        problems = [*report.problems, *staging.problems.values()]
+        read = (
+            store.refuse(ctx, site, import_, problems)
+            if problems
+            else store.stage(ctx, site, import_, staging, report.notes)
+        )
     except UserError:
         store.drop(ctx, site, import_)
         raise
-    problems = [*report.problems, *staging.problems.values()]
+    except Exception as error:
+        store.refuse(ctx, site, import_, [from_fault(error)])  # else it would stand there as one that is being read
+        raise
     took_ms = round((time.perf_counter() - began) * 1000)
     if problems:
-        _log.info("ads.report_refused", system=import_.system, problems=len(problems), took_ms=took_ms)
-        return store.refuse(ctx, site, import_, problems)
-    import_ = store.stage(ctx, site, import_, staging, report.notes)
-    _log.info("ads.report_staged", system=import_.system, rows=import_.rows, took_ms=took_ms)
-    return import_
+        _log.info("ads.report_refused", system=read.system, problems=len(problems), took_ms=took_ms)
+    else:
+        _log.info("ads.report_staged", system=read.system, rows=read.rows, took_ms=took_ms)
+    return read
 
 
 def take(
@@ -76,16 +84,21 @@ def take(
 ) -> int:  # fmt: skip
     """What an API gave for these days, made to count where it differs from what counts. Returns the rows that changed.
 
-    raises   UserError when a currency has no rate; nothing is taken then
+    raises   UserError when a currency has no rate, or a cost is too much; nothing is taken then
     """
     import_ = store.begin(ctx.database, site, name, "", system, connection=connection)
     staging = store.Staging(ctx, site, import_)
-    for batch in batches:
-        staging.add(batch)
+    try:
+        for batch in batches:
+            staging.add(batch)
+        if not staging.problems:
+            import_ = store.stage(ctx, site, import_, staging, level=level, covered=covered, account=account)
+    except Exception:  # the connection tells of it
+        store.drop(ctx, site, import_)
+        raise
     if staging.problems:
         store.refuse(ctx, site, import_, list(staging.problems.values()))
         raise next(iter(staging.problems.values())).error
-    import_ = store.stage(ctx, site, import_, staging, level=level, covered=covered, account=account)
     outcomes = store.outcomes(ctx.database, site, import_)
     changed = {(o.day.account, o.day.on) for o in outcomes if o.what == "replaced" or (o.what == "new" and o.day.rows)}
     if not changed:

@@ -109,6 +109,10 @@ PROBLEMS: Final[Wording] = {
         _text("There is no exchange rate from %(currency)s into %(into)s for %(on)s."),
         _text("Rates are fetched every working day; import older ones with “tandem rates import”."),
     ),
+    "too_much": (
+        _text("%(cost)s %(currency)s of “%(campaign)s” on %(on)s is more than 99,999,999,999,999 %(into)s."),
+        _text("Correct the cost or the currency."),
+    ),
     "mixed_micros": (
         _text("Some costs have decimals and some look like millionths."),
         _text("Export with the header returnMoneyInMicros: false."),

@@ -26,7 +26,7 @@ from tandem.crm.sources.table import table_of
 from tandem.crm.store import files, mappings, records
 from tandem.crm.store.mappings import Chosen
 from tandem.crm.store.records import Told
-from tandem.imports.problem import Problem, from_error
+from tandem.imports.problem import Problem, from_error, from_fault
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
 
@@ -390,12 +390,7 @@ def _finish_load(ctx: Context, site: Site, load: files.Load) -> None:
 
 
 def _why(error: Exception) -> Problem:
-    if isinstance(error, UserError):
-        return from_error(error)
-    return Problem(
-        what="The file could not be stored (%(error)s).", cure="This is a fault of Tandem; its log says more.",
-        values={"error": type(error).__name__},
-    )  # fmt: skip
+    return from_error(error) if isinstance(error, UserError) else from_fault(error)
 
 
 def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:

@@ -50,6 +50,14 @@ def from_error(error: UserError, line: int = 0) -> Problem:
     return Problem(what=what, cure=cure, line=line, values={name: str(value) for name, value in error.values.items()})
 
 
+def from_fault(error: Exception) -> Problem:
+    """The problem of a file that broke us: what is wrong with it stands in the log."""
+    return Problem(
+        what="The file could not be stored (%(error)s).", cure="This is a fault of Tandem; its log says more.",
+        values={"error": type(error).__name__},
+    )  # fmt: skip
+
+
 def sentence(text: str) -> str:
     """Marks a text that pages translate."""
     return text

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 from tandem.accounts.model import Site
@@ -13,10 +14,11 @@ from tandem.base.jobs import rest
 from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.core.context import Context
-from tandem.imports.problem import Problem, problem_of
+from tandem.imports.problem import Problem, from_fault, problem_of
 from tandem.imports.stretch import next_stretch
 from tandem.imports.uploads import digest_of
 from tandem.metrics.recounting import recounting
+from tandem.rates.model import Rates, TooMuch
 from tandem.rates.store import rates_of
 from tandem.reconcile import queries, store
 from tandem.reconcile.model.finding import excesses
@@ -59,23 +61,34 @@ def _staged(
         rows, problems = _in_currency(ctx, site, report.rows)
     if problems:
         return store.refuse(ctx.database, site, import_, problems)
-    return store.stage(ctx, site, import_, rows)
+    try:
+        return store.stage(ctx, site, import_, rows)
+    except Exception as error:
+        store.drop(ctx, site, import_)  # its rows; and that it broke is to be seen
+        store.refuse(ctx.database, site, import_, [from_fault(error)])
+        raise
 
 
 def _in_currency(ctx: Context, site: Site, rows: Sequence[OutsideRow]) -> tuple[Valued, list[Problem]]:
-    """Rows with their values in the site's currency, money by the day's rate; or what has no rate."""
-    rates = None
+    """Rows with their values in the site's currency, money by the day's rate; or what has no rate, or is too much."""
+    known, nothing = cache(lambda: rates_of(ctx.database)), Rates()
     valued, problems = list[tuple[OutsideRow, Decimal]](), list[Problem]()
     for row in rows:
-        value = row.value
-        if FIGURES[row.figure].is_money and row.currency not in ("", site.currency):
-            rates = rates or rates_of(ctx.database)
-            found = rates.convert(row.value, row.currency, site.currency, row.on)
-            if found is None and len(problems) < MOST_PROBLEMS:
-                day = row.on.isoformat()
-                problems.append(problem_of(PROBLEMS, "no_rate", currency=row.currency, into=site.currency, day=day))
-            value = found or Decimal(0)
-        valued.append((row, value))
+        is_foreign = FIGURES[row.figure].is_money and row.currency not in ("", site.currency)
+        currency, day = row.currency if is_foreign else site.currency, row.on.isoformat()
+        try:
+            value = (known() if is_foreign else nothing).convert(row.value, currency, site.currency, row.on)
+        except TooMuch:
+            told = f"{row.value.normalize():f} {row.currency}".strip()
+            into = site.currency if FIGURES[row.figure].is_money else ""
+            problem = problem_of(PROBLEMS, "too_much", value=told, figure=row.figure, day=day, into=into)
+        else:
+            if value is not None:
+                valued.append((row, value))
+                continue
+            problem = problem_of(PROBLEMS, "no_rate", currency=currency, into=site.currency, day=day)
+        if len(problems) < MOST_PROBLEMS:
+            problems.append(problem)
     return valued, problems
 
 
@@ -99,7 +112,7 @@ def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
 def take(ctx: Context, site: Site, connection: Connection, report: Report, first: date, last: date) -> int:
     """What an API said of these days, made to count. Days that it has no rows for count as nothing. Returns the rows.
 
-    raises   UserError when a currency has no rate; nothing is taken then
+    raises   UserError when a currency has no rate, or a value is too much; nothing is taken then
     """
     rows = [*report.rows, *_nothing_on(report, first, last)]
     digest = hashlib.sha256(f"{site.id}:{connection.id}:{report.split}:{sorted(map(repr, rows))}".encode()).hexdigest()

@@ -27,7 +27,7 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, tabbed
 from tandem.core.context import Context
 from tandem.imports.problem import Problem, problem_of
-from tandem.rates.model import converted
+from tandem.rates.model import TooMuch, converted
 from tandem.rates.store import rates_of
 
 BLOCK_BYTES = 2_500_000
@@ -85,7 +85,11 @@ class Staging:
             term = tabbed(r.term) if r.term else ""
             original = r.cost.quantize(PLACES, ROUND_HALF_EVEN)
             rate = rates[r.currency, r.on]
-            cost = converted(original, rate) if rate else original
+            try:
+                cost = converted(original, rate) if rate else original
+            except TooMuch:
+                self._note_too_much(r)
+                continue
             costs.append(cost)
             originals.append(original)
             level = "keyword" if r.term or r.term_id else _level(r)
@@ -112,6 +116,13 @@ class Staging:
                 PROBLEMS, "no_rate", currency=currency, into=self._site.currency, on=on.isoformat()
             )
         return found
+
+    def _note_too_much(self, row: AdDay) -> None:
+        key = row.currency, row.on
+        self.problems[key] = self.problems.get(key) or problem_of(
+            PROBLEMS, "too_much", cost=f"{row.cost.normalize():f}", currency=row.currency, campaign=row.campaign,
+            on=row.on.isoformat(), into=self._site.currency,
+        )  # fmt: skip
 
     def _load(self, account: str) -> str:
         number = len(self._loads)

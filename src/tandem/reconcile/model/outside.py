@@ -133,6 +133,10 @@ PROBLEMS: Final[Wording] = {
         _text("There is no exchange rate from %(currency)s to %(into)s for %(day)s."),
         _text("Connect something that fetches rates, or export in %(into)s."),
     ),
+    "too_much": (
+        _text("The value %(value)s (%(figure)s) on %(day)s is too large: up to 99,999,999,999,999 %(into)s are kept."),
+        _text("Correct the value or the currency."),
+    ),
     "day_in_the_future": (
         _text("%(day)s has not been yet."),
         _text("Check the order of day and month."),

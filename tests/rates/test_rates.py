@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from tandem.base.database import Database
-from tandem.base.errors import SourceError
+from tandem.base.errors import SourceError, UserError
 from tandem.rates import jobs, store
-from tandem.rates.model import Rate, Rates
-from tandem.rates.sources import cbr, ecb
+from tandem.rates.model import LEAST, MOST, MOST_MONEY, Rate, Rates, TooMuch
+from tandem.rates.sources import cbr, ecb, rates_in
 
 FRIDAY, MONDAY = date(2026, 10, 2), date(2026, 10, 5)
 
@@ -88,6 +88,45 @@ def test_what_is_no_file_of_rates_is_told(content: bytes) -> None:
 def test_what_is_no_russian_list_is_told(content: bytes) -> None:
     with pytest.raises(SourceError):
         cbr.rates_in_day(content)
+
+
+@pytest.mark.parametrize("value", ["1e400", "0.0000000000000000001", "NaN", "Infinity", "-1", "x", "1e9999999"])
+def test_a_rate_that_nothing_costs_is_told_with_its_line(value: str) -> None:
+    """Any number above 0 was taken, and broke or spoiled every amount in that currency."""
+    for header, row in (("USD,PLN", f"1.1,{value}"), ("PLN", value)):
+        content = f"Date,{header}\n2026-10-02,{row.replace(value, '4')}\n2026-10-01,{row}\n".encode()
+        with pytest.raises(UserError) as refused:
+            rates_in(content)
+        assert f"line 3: the rate of PLN on 2026-10-01 is {value}" in refused.value.sentences[0] % refused.value.values
+    with pytest.raises(SourceError, match=f"USD on 2026-10-01 is {value}"):
+        ecb.rates_in(ECB_DAY.replace(b"1.0800", value.encode()))
+
+
+@pytest.mark.parametrize("change", [(b"92,3000", b"1e400"), (b"98,4000", b"1e-300"), (b">100<", b">0<")])
+def test_a_russian_rate_that_nothing_costs_is_told(change: tuple[bytes, bytes]) -> None:
+    with pytest.raises(SourceError):
+        cbr.rates_in_day(CBR_DAY.replace(*change))
+
+
+def test_rates_that_nothing_costs_and_were_kept_by_0_3_convert_nothing(database: Database) -> None:
+    store.keep(database, [rate(FRIDAY, "PLN", "1e400"), rate(MONDAY, "PLN", "4")])
+    rates = store.rates_of(database)
+    assert rates.convert(Decimal(8), "PLN", "EUR", FRIDAY) is None
+    assert rates.convert(Decimal(8), "PLN", "EUR", MONDAY) == Decimal(2)
+
+
+@given(
+    some.decimals(0, MOST_MONEY, places=4), some.decimals(LEAST, MOST, places=9), some.decimals(LEAST, MOST, places=9)
+)
+def test_what_is_converted_fits_into_its_column_or_is_too_much(amount: Decimal, have: Decimal, want: Decimal) -> None:
+    rates = Rates([Rate(on=FRIDAY, currency=c, per_eur=r, source="ecb") for c, r in (("USD", have), ("PLN", want))])
+    try:
+        found = rates.convert(amount, "USD", "PLN", FRIDAY)
+    except TooMuch:
+        assert amount * want / have > MOST_MONEY * Decimal("0.999999")
+    else:
+        assert found is not None
+        assert found <= MOST_MONEY
 
 
 def test_the_last_rate_published_counts_and_not_for_long() -> None:

@@ -13,6 +13,8 @@ OLDEST = timedelta(days=10)
 SOURCES = ("file", "ecb", "cbr")
 """Who is asked first: what the operator brought, the European Central Bank, the Central Bank of Russia."""
 
+LEAST, MOST = Decimal("1e-9"), Decimal("1e9")
+"""What one euro may cost: beyond that it is a slip of the pen, and would make any sum absurd."""
 MOST_MONEY = Decimal("99999999999999")
 """What the event store holds of money, as Decimal(18, 4)."""
 
@@ -28,6 +30,26 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     currency: str
     per_eur: Decimal
     source: str
+
+    @property
+    def is_possible(self) -> bool:
+        return LEAST <= self.per_eur <= MOST
+
+
+def rate_of(on: date, currency: str, per_eur: str | Decimal, source: str) -> Rate:
+    """A rate as it was published.
+
+    raises   ValueError for what is no number, and for what nothing costs
+    """
+    try:
+        rate = Rate(on=on, currency=currency, per_eur=_EXACT.plus(Decimal(per_eur)), source=source)
+        if rate.is_possible:
+            return rate
+    except ArithmeticError:
+        pass
+    raise ValueError(
+        f"the rate of {currency} on {on} is {str(per_eur)[:40]}, which is not between 0.000000001 and 1,000,000,000"
+    )
 
 
 class TooMuch(ArithmeticError):

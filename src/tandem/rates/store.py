@@ -19,9 +19,9 @@ def rates_of(database: Database, since: date | None = None) -> Rates:
     if since is not None:
         query = query.where(t.c.on >= since - OLDEST)
     with database.read() as c:
-        return Rates(
-            Rate(on=r.on, currency=r.currency, per_eur=Decimal(r.per_eur), source=r.source) for r in c.execute(query)
-        )
+        rows = c.execute(query).all()
+    rates = (Rate(on=r.on, currency=r.currency, per_eur=Decimal(r.per_eur), source=r.source) for r in rows)
+    return Rates(rate for rate in rates if rate.is_possible)  # 0.3.1 kept any number above 0
 
 
 def keep(database: Database, rows: Iterable[Rate]) -> int:

@@ -1,13 +1,13 @@
 """The Central Bank of Russia: roubles for some units of a currency, with decimal commas, in windows-1251."""
 
 from datetime import date, datetime
-from decimal import Context, Decimal, InvalidOperation
+from decimal import Context, Decimal
 from xml.etree import ElementTree
 
 from tandem.base.errors import SourceError
 from tandem.imports.archives import Unreadable
 from tandem.imports.xml import element_of
-from tandem.rates.model import EURO, Rate
+from tandem.rates.model import EURO, Rate, rate_of
 
 NAME = "cbr"
 BASE = "https://www.cbr.ru"
@@ -31,9 +31,9 @@ def rates_in_day(content: bytes) -> list[Rate]:
             (e.findtext("CharCode") or "").strip(): _unit(e.findtext("Value") or "", e.findtext("Nominal") or "")
             for e in root.iter("Valute")
         }
-    except (KeyError, ValueError, InvalidOperation) as error:
+        return _against_euro(on, roubles)
+    except (KeyError, ValueError, ArithmeticError) as error:
         raise _unreadable(error) from error
-    return _against_euro(on, roubles)
 
 
 def rates_in_course(contents: dict[str, bytes]) -> list[Rate]:
@@ -47,18 +47,21 @@ def rates_in_course(contents: dict[str, bytes]) -> list[Rate]:
             for e in _root(content).iter("Record"):
                 value = _unit(e.findtext("Value") or "", e.findtext("Nominal") or "")
                 days.setdefault(_day(e.attrib["Date"]), {})[currency] = value
-        except (KeyError, ValueError, InvalidOperation) as error:
+        except (KeyError, ValueError, ArithmeticError) as error:
             raise _unreadable(error) from error
-    return [rate for on in sorted(days) if EURO in days[on] for rate in _against_euro(on, days[on])]
+    try:
+        return [rate for on in sorted(days) if EURO in days[on] for rate in _against_euro(on, days[on])]
+    except (ValueError, ArithmeticError) as error:
+        raise _unreadable(error) from error
 
 
 def _against_euro(on: date, roubles: dict[str, Decimal]) -> list[Rate]:
     euro = roubles.pop(EURO, None)
     if euro is None:
         raise SourceError("Central Bank of Russia", f"the rates of {on} lack the euro")
-    rates = [Rate(on=on, currency="RUB", per_eur=euro, source=NAME)]
+    rates = [rate_of(on, "RUB", euro, NAME)]
     return rates + [
-        Rate(on=on, currency=currency, per_eur=_LONG.divide(euro, value), source=NAME)
+        rate_of(on, currency, _LONG.divide(euro, value), NAME)
         for currency, value in roubles.items()
         if len(currency) == 3
     ]

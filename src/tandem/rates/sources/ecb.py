@@ -2,13 +2,12 @@
 
 import io
 from datetime import date
-from decimal import Decimal, InvalidOperation
 
 from tandem.base.errors import SourceError, UserError
 from tandem.imports.archives import Unreadable, unpacked_bytes
 from tandem.imports.text import NotText, parsed
 from tandem.imports.xml import element_of
-from tandem.rates.model import Rate
+from tandem.rates.model import Rate, rate_of
 
 NAME = "ecb"
 BASE = "https://www.ecb.europa.eu"
@@ -44,11 +43,11 @@ def _from_xml(content: bytes) -> list[Rate]:
         root = element_of(content)
         days = [e for e in root.iter() if e.get("time")]
         rates = [
-            _rate(date.fromisoformat(day.attrib["time"]), cube.attrib["currency"], cube.attrib["rate"])
+            rate_of(date.fromisoformat(day.attrib["time"]), cube.attrib["currency"], cube.attrib["rate"].strip(), NAME)
             for day in days
             for cube in day
         ]
-    except (Unreadable, KeyError, ValueError, InvalidOperation) as error:
+    except (Unreadable, KeyError, ValueError) as error:
         raise SourceError("European Central Bank", f"the XML of rates cannot be read: {error}") from error
     return rates
 
@@ -57,23 +56,21 @@ def _from_csv(content: bytes) -> list[Rate]:
     if len(content) > MOST_BYTES:
         raise SourceError("European Central Bank", "the file of rates is too large")
     try:
-        rows = (cells for _, cells in parsed(io.StringIO(content.decode("utf-8-sig", "replace")), ","))
-        header = [name.strip() for name in next(rows, [])]
+        rows = parsed(io.StringIO(content.decode("utf-8-sig", "replace")), ",")
+        header = [name.strip() for name in next(rows, (0, []))[1]]
         if header[:1] != ["Date"]:
             raise SourceError("European Central Bank", "the file of rates does not begin with Date")
-        return [
-            _rate(date.fromisoformat(row[0]), currency, value)
-            for row in rows
-            if row and row[0]
-            for currency, value in zip(header[1:], row[1:], strict=False)
-            if len(currency) == 3 and value.strip() not in ("", "N/A")
-        ]
-    except (NotText, UserError, ValueError, InvalidOperation) as error:
+        return [rate for line, row in rows if row and row[0] for rate in _of_line(line, header, row)]
+    except (NotText, UserError, ValueError) as error:
         raise SourceError("European Central Bank", f"the CSV of rates cannot be read: {error}") from error
 
 
-def _rate(on: date, currency: str, value: str) -> Rate:
-    per_eur = Decimal(value.strip())
-    if not per_eur > 0:
-        raise ValueError(f"{currency} of {on} is not above 0")
-    return Rate(on=on, currency=currency, per_eur=per_eur, source=NAME)
+def _of_line(line: int, header: list[str], row: list[str]) -> list[Rate]:
+    try:
+        return [
+            rate_of(date.fromisoformat(row[0]), currency, value.strip(), NAME)
+            for currency, value in zip(header[1:], row[1:], strict=False)
+            if len(currency) == 3 and value.strip() not in ("", "N/A")
+        ]
+    except ValueError as error:
+        raise ValueError(f"line {line}: {error}") from error

@@ -15,7 +15,7 @@ from tandem.accounts.store import audit_log
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.maintenance import cut_off
-from tandem.maintenance.erase import _forgotten, erase, identifier_of
+from tandem.maintenance.erase import _forgotten, erase, identifier_of, preview
 from tests import forked
 from tests.maintenance.conftest import CODE, environment, in_house, serving, status_of, tandem, wait_for
 
@@ -267,15 +267,26 @@ erase.erase(ctx, {{"person": "{VISITOR:016x}", "site": "fern"}}, lambda share, t
     assert "An erasure was cut off here." in tandem(visited, "doctor").stdout
     done = tandem(visited, "erase", "--yes", "--person", f"{VISITOR:016x}", "--site", "fern")
     assert done.returncode == 0, done.stderr
+    assert "12 events erased on fern." in done.stdout and "cut off is finished; 12 of them" in done.stdout
     entries, balances = in_house(visited, """
 from datetime import date
 from tandem.accounts.store import audit_log
 from tandem.collect import store as collect
-log = [e.detail["events"] for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
+log = [e.detail for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
 answer = [log, [day.balance for day in collect.reception(ctx.warehouse, 1, date(2020, 1, 1))]]
 """)  # fmt: skip
-    assert sum(entries) == 12 and set(balances) == {0}
+    assert entries == [{"events": 0, "sites": [], "finished": 12}, {"events": 12, "sites": ["fern"]}]
+    assert set(balances) == {0}
     assert traces(visited, *OF_VISITOR) == [] and not (visited / "erasure.unfinished").exists()
+
+
+def test_the_list_says_what_an_erasure_had_erased_that_was_cut_off(ctx: Context, site: Site) -> None:
+    """The list is asked for first, and finishes what was cut off; the erasure itself finds nothing more."""
+    ctx.config.folder.mkdir(parents=True, exist_ok=True)
+    cut_off.balance(ctx, [(site.id, date(2026, 11, 10), 7)])
+    person = {"person": "00000000000000ab"}
+    for finished in ({"events": 7, "sites": [site.key]}, {"events": 0, "sites": []}):
+        assert preview(ctx, person, lambda share, text: None)["finished"] == finished
 
 
 def test_however_many_referrers_a_person_brought_can_be_forgotten(ctx: Context, site: Site) -> None:

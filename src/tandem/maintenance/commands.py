@@ -69,15 +69,21 @@ def erase(
 ) -> None:
     """Erase all traces of one person, down to the files of the event store; lists them first, and asks."""
     args: dict[str, Any] = {"person": person, "site": site, "unproved": unproved}
+    parts = []
     if not yes:
         listed = carried_out(context, "erase_preview", args)
+        parts.append(listed["finished"])
         for line in _erasure(listed["sites"], unproved):
             typer.echo(line)
         typer.confirm("Erase all of this? It cannot be undone.", abort=True)
         args["mark"] = listed["mark"]
     done = carried_out(context, "erase", args)
-    where = f" on {', '.join(done['sites'])}" if done["sites"] else ""
-    typer.echo(f"{done['events']} events erased{where}.")
+    parts.append(done["finished"])
+    events, finished = (sum(part["events"] for part in told) for told in ([done, *parts], parts))
+    sites = sorted({key for part in (done, *parts) for key in part["sites"]})
+    typer.echo(f"{events} events erased{' on ' if sites else ''}{', '.join(sites)}.")
+    if finished:
+        typer.echo(f"An erasure that had been cut off is finished; {finished} of them are its own.")
     if not done["files_gone"]:
         typer.echo("The event store still holds the old files; it takes them away by itself within minutes.")
     typer.echo("Backups are not touched; delete those that are older than today, or erase again after restoring one.")

@@ -47,16 +47,20 @@ def balance(ctx: Context, counts: Sequence[tuple[int, date, int]]) -> None:
     _write(ctx.config.folder, Erasure(list(counts), "balanced"))
 
 
-def end(ctx: Context, counts: Sequence[tuple[int, date, int]]) -> None:
-    """Say in the audit log what was erased, and that nothing is left to do."""
+def end(ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0) -> None:
+    """Say in the audit log what was erased, and that nothing is left to do.
+
+    finished   events that an erasure had erased which was cut off and is finished with this one
+    """
     sites = {site.id: site for site in ctx.sites().values()}
     named = {row[0] for row in counts}
     keys = sorted(sites[number].key if number in sites else f"#{number}" for number in named)
     workspaces = {site.workspace_id for site in sites.values() if not named or site.id in named}
+    more = {"finished": finished} if finished else {}
     with ctx.database.write() as connection:
         for workspace in sorted(workspaces):
             events = sum(row[2] for row in counts)
-            note(connection, workspace, None, "data.erased", "one person", events=events, sites=keys)
+            note(connection, workspace, None, "data.erased", "one person", events=events, sites=keys, **more)
     (ctx.config.folder / FILE).unlink(missing_ok=True)
 
 
@@ -65,14 +69,15 @@ def is_cut_off(folder: Path) -> bool:
     return (folder / FILE).exists()
 
 
-def finish(ctx: Context) -> None:
+def finish(ctx: Context) -> Counts:
     """Finish an erasure that was cut off: its ledger and its entry in the audit log. What it had not reached yet of
     the person is still there, and erased when the command is given again.
 
     The caller holds `ctx.loading`, and everything that came in is loaded.
+    returns  what it erased; nothing where none was cut off
     """
     if not is_cut_off(ctx.config.folder):
-        return
+        return []
     erasure = msgspec.json.decode((ctx.config.folder / FILE).read_bytes(), type=Erasure)
     _wait_until_settled(ctx)
     if erasure.state == "begun":
@@ -80,6 +85,7 @@ def finish(ctx: Context) -> None:
         balance(ctx, counts)
         erasure = Erasure(counts, "balanced")
     end(ctx, erasure.counts)
+    return erasure.counts
 
 
 def _missing(ctx: Context, site: int, on: date) -> int:

@@ -65,11 +65,15 @@ def nodes_of(
 
 
 class Found(NamedTuple):
-    """Whom an erasure is about: the sites that are looked at, and the person's keys with their kinds on each."""
+    """Whom an erasure is about: the sites that are looked at, and the person's keys with their kinds on each.
+
+    finished   what an erasure had erased that was cut off, and is finished now
+    """
 
     identifier: Identifier
     sites: list[Site]
     nodes: dict[str, list[tuple[int, str]]]
+    finished: cut_off.Counts
 
     @property
     def every(self) -> list[int]:
@@ -87,24 +91,28 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Found:
     tell(0.0, "loading what has been received")
     if left := load_what_came_in(ctx):
         raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
-    if cut_off.is_cut_off(ctx.config.folder):
-        _finish(ctx)
+    finished = _finish(ctx) if cut_off.is_cut_off(ctx.config.folder) else []
     sites = [site] if site else list(ctx.sites().values())
     for one in sites:
         people.stitch_all(ctx, one)
-    return Found(identifier, sites, nodes_of(ctx, identifier, sites, bool(args.get("unproved"))))
+    return Found(identifier, sites, nodes_of(ctx, identifier, sites, bool(args.get("unproved"))), finished)
 
 
 def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Whom and what `erase` with the same arguments would erase, and what it would leave; changes nothing.
 
     returns  per site that knows the person: identifiers (masked), counts of rows, and how many others stay because
-             nobody proved that they are this person's; and the mark that `erase` compares with
+             nobody proved that they are this person's; the mark that `erase` compares with; and what an erasure
+             had erased that was cut off, and is finished now
     """
     with health.held(ctx, "an erasure"):
         found = _found(ctx, args, tell)
         listed = [_listed(ctx, site, found) for site in found.sites]
-    return {"sites": [one for one in listed if one is not None], "mark": found.mark}
+    return {
+        "sites": [one for one in listed if one is not None],
+        "mark": found.mark,
+        "finished": _told(ctx, found.finished),
+    }
 
 
 def _listed(ctx: Context, site: Site, found: Found) -> dict[str, Any] | None:
@@ -128,7 +136,8 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
     """Take every trace of the person `args["person"]` out of the stores, on one site or on all.
 
     args     person, site, unproved; mark: what `preview` gave, if somebody agreed to its list
-    returns  how many events were erased, on which sites, and the backups that still hold them
+    returns  how many events were erased, on which sites; the same of an erasure that was cut off and is finished now;
+             and the backups that still hold them
     raises   UserError (409) when more or less belongs to the person than in the list that was agreed to
     """
     with health.held(ctx, "an erasure"):
@@ -159,21 +168,29 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         people.reload_maps(ctx.warehouse, is_whole=True)
         tell(0.6, "waiting until the old files are gone")
         is_gone = _files_gone(ctx.warehouse, old)
-        cut_off.end(ctx, counts)
+        cut_off.end(ctx, counts, _events(found.finished))
     return {
-        "events": sum(events for _, _, events in counts),
-        "sites": sorted({_key_of(ctx, row[0]) for row in answers}), "files_gone": is_gone,
+        **_told(ctx, counts), "finished": _told(ctx, found.finished), "files_gone": is_gone,
         "backups": _backups(ctx.config.folder),
     }  # fmt: skip
 
 
-def _finish(ctx: Context) -> None:
+def _told(ctx: Context, counts: cut_off.Counts) -> dict[str, Any]:
+    return {"events": _events(counts), "sites": sorted({_key_of(ctx, site) for site, _, _ in counts})}
+
+
+def _events(counts: cut_off.Counts) -> int:
+    return sum(events for _, _, events in counts)
+
+
+def _finish(ctx: Context) -> cut_off.Counts:
     """Finish an erasure that was cut off: of its referrers and user agents nobody remembers which they were."""
     origins, agents = (_answers(ctx.warehouse, question, {}) for question in ("orphan_origins", "orphan_agents"))
     old = _forgotten(ctx.warehouse, origins, agents)
     collect.note_erasure(ctx.database)
-    cut_off.finish(ctx)
+    counts = cut_off.finish(ctx)
     _files_gone(ctx.warehouse, {**old, "origins": set(), "agents": set()})
+    return counts
 
 
 def _erased(warehouse: Warehouse, nodes: Sequence[int], site: Site | None) -> dict[str, set[str]]:

@@ -112,6 +112,9 @@ def test_a_large_answer_goes_into_a_file(tmp_path: Path) -> None:
         "[::ffff:0:127.0.0.1]",
         "[::ffff:127.0.0.1]",
         "[2001:0:7f00:1::]",
+        "[2a00::5efe:10.0.0.1]",
+        "[2a00::200:5efe:10.0.0.1]",
+        "[2606:4700:1:2:0:5efe:a9fe:a9fe]",
         "[fec0::1]",
         "[fe80::1]",
         "[fd00::1]",
@@ -139,7 +142,18 @@ def test_private_addresses_are_never_called(address: str) -> None:
         assert stub.asked == []
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "192.0.0.9", "64:ff9b::8.8.8.8", "2002:808:808::1", "2606:4700::1111"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "192.0.0.9",
+        "64:ff9b::8.8.8.8",
+        "2002:808:808::1",
+        "2606:4700::1111",
+        "2a00::5efe:8.8.8.8",
+        "2a00::5eff:10.0.0.1",
+    ],
+)
 def test_public_addresses_may_be_called_also_through_a_gateway(address: str) -> None:
     assert may_reach(address, 443) == str(ipaddress.ip_address(address))
 

@@ -84,6 +84,9 @@ def _is_open(address: Address, networks: list[Network]) -> bool:
 WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
 """Addresses that end in the IPv4 address really reached: RFC 6052 (NAT64), RFC 4291 2.5.5.1 (IPv4-compatible), RFC 2765
 (IPv4-translated)."""
+ISATAP = 0x5EFE
+"""Before the IPv4 address at the end of an ISATAP address, behind any prefix (RFC 5214 6.1; 0x200_5EFE where the IPv4
+address is a public one)."""
 
 
 def _led_to(address: Address) -> list[Address]:
@@ -94,6 +97,8 @@ def _led_to(address: Address) -> list[Address]:
         return [address.ipv4_mapped]
     if is_within(address, WRAPPING):
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
+    if int(address) >> 32 & 0xFDFF_FFFF == ISATAP:
+        return [address, ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
     return [address, *filter(None, [address.sixtofour, *(address.teredo or ())])]
 
 

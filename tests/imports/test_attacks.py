@@ -101,6 +101,14 @@ def test_an_honest_archive_is_unpacked(tmp_path: Path) -> None:
     assert unpacked_bytes(zipped({"a.csv": b"x,y\n" * 100_000}), MB) == b"x,y\n" * 100_000
 
 
+def test_an_archive_of_several_files_is_refused() -> None:
+    """The first one was read, and the others went without a word."""
+    with pytest.raises(UserError, match="several files"):
+        unpacked_bytes(zipped({"a.csv": b"x,y\n", "b.csv": b"1,2\n"}), MB)
+    of_macos = {"report/": b"", "report/.DS_Store": b"-", "report/a.csv": b"x,y\n", "__MACOSX/report/._a.csv": b"-"}
+    assert unpacked_bytes(zipped(of_macos), MB) == b"x,y\n"
+
+
 def test_the_process_ends_when_nobody_listens_and_gives_its_turn_back(tmp_path: Path) -> None:
     path = kept(tmp_path, zipped({"a.csv": os.urandom(4 * MB)}))
     for _ in range(process.AT_ONCE + 1):

@@ -16,22 +16,23 @@ def is_archive(begin: bytes) -> bool:
 
 
 def unpacked(path: Path, most: int = MOST_UNPACKED) -> Generator[bytes, None, None]:
-    """The first file of an archive, block by block.
+    """The file in an archive, block by block.
 
-    raises   Unreadable when it is damaged; UserError when it unpacks to more than `most` bytes or holds an archive
+    raises   Unreadable when it is damaged; UserError when it holds several files or an archive, or unpacks to more than
+             `most` bytes
     """
     yield from ask("unpack", path, most)
 
 
 def unpacked_into(path: Path, target: Path, most: int = MOST_UNPACKED) -> None:
-    """The first file of an archive as a file of its own; raises what `unpacked` does."""
+    """The file in an archive as a file of its own; raises what `unpacked` does."""
     with target.open("wb") as file, closing(unpacked(path, most)) as blocks:
         for block in blocks:
             file.write(block)
 
 
 def unpacked_bytes(content: bytes, most: int) -> bytes:
-    """The first file of a small archive that is in memory already; raises what `unpacked` does."""
+    """The file in a small archive that is in memory already; raises what `unpacked` does."""
     with tempfile.NamedTemporaryFile(prefix="tandem-archive-") as packed:
         packed.write(content)
         packed.flush()

@@ -142,17 +142,24 @@ def unpack(out: IO[bytes], path: str, most: str) -> None:
                 _copy(out, file, int(most))
             return
         with zipfile.ZipFile(packed) as archive:
-            members = [m for m in archive.infolist() if not m.is_dir()]
+            members = [m for m in archive.infolist() if not m.is_dir() and not _is_of_system(m.filename)]
             if len(archive.infolist()) > MOST_MEMBERS:
                 raise Refused("many_members")
             if not members:
                 raise Refused("empty")
+            if len(members) > 1:
+                raise Refused("several")
             if members[0].file_size > int(most):
                 raise Refused("unpacked")
             if members[0].flag_bits & 1:
                 raise Refused("locked")
             with archive.open(members[0]) as file:
                 _copy(out, file, int(most))
+
+
+def _is_of_system(name: str) -> bool:
+    """Whether a file was put into the archive by a system, not by a person: macOS does so."""
+    return name.startswith("__MACOSX/") or name.rpartition("/")[2] == ".DS_Store"
 
 
 def _copy(out: IO[bytes], file: Any, most: int) -> None:

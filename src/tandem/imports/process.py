@@ -36,6 +36,7 @@ REASONS = {
     "many_sheets": (_text("The spreadsheet has more than 100 sheets."), _SHEET),
     "long_row": (_text("A cell or a row is longer than Tandem reads."), _text("Export it without the long texts.")),
     "many_members": (_text("The archive holds more than 1,000 files."), _UNPACK),
+    "several": (_text("The archive holds several files."), _text("Unpack it and send the files one by one.")),
     "nested": (_text("The archive holds another archive."), _UNPACK),
     "unpacked": (_text("The archive unpacks to more than Tandem reads."), _text("Export fewer rows.")),
     "locked": (_text("The archive has a password."), _UNPACK),

@@ -177,6 +177,8 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
         if (file := files.get(scope["path"])) is not None:
             await static_files.answer(file, scope, _with_safe_headers(send))
             return
+        if scope["method"] == "HEAD" and not scope["path"].startswith("/t/"):  # monitors ask so
+            scope, send = {**scope, "method": "GET"}, _without_body(send)
         if is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
         in_time = InTime(receive, bodies, sender_of(scope, ctx.proxies))
@@ -205,6 +207,15 @@ async def _answered(pages: Any, scope: Any, in_time: InTime, send: Any) -> None:
 
 def _nothing() -> None:
     pass
+
+
+def _without_body(send: Any) -> Any:
+    """Sends the head of an answer as it is, and nothing behind it."""
+
+    async def send_head(message: Any) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_head
 
 
 def _is_too_long(scope: Any) -> bool:

@@ -8,6 +8,7 @@ from tandem.base.errors import UserError
 from tandem.collect import health
 from tandem.core.context import Context
 from tests.inside import opened_by_admin
+from tests.served import Running
 
 FULL = "Only %(free)s MB are free on the disk of the data folder."
 
@@ -42,3 +43,14 @@ def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypa
         trouble = client.get("/healthz").text.splitlines()
     assert (well.status_code, well.text) == (200, "ok")
     assert trouble[1:] == ["Make room: a full disk makes collectors answer 503."]
+
+
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/board", "/sign-in", "/t/tandem.js", "/no-such-page", "/static/site.css"]
+)
+def test_head_is_answered_as_get_is_without_a_body(running: Running, path: str) -> None:
+    """Monitors of uptime ask so, and were told that the method is not allowed."""
+    with running.as_person("admin") as browser:
+        got, head = browser.get(path), browser.head(path)
+    assert (head.status_code, head.headers.get("content-type")) == (got.status_code, got.headers.get("content-type"))
+    assert head.content == b""

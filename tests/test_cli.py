@@ -88,6 +88,9 @@ def test_sites_are_added_and_listed(shop: Path) -> None:
     assert done.returncode == 0 and 'data-site="blog" data-mode="consent"' in done.stdout
     listed = here(shop, "site", "list").stdout.splitlines()
     assert [line.split()[0] for line in listed] == ["main", "blog"]
+    made = here(shop, "site", "add", "", "--host", "news.example")
+    assert made.returncode == 0, made.stderr
+    assert made.stdout.startswith("news is measured from now on.") and 'data-site="news"' in made.stdout
     again = here(shop, "site", "add", "blog", "--host", "blog.example")
     assert again.returncode == 2 and "already a site with the key “blog”" in again.stderr
     wrong = here(shop, "site", "add", "other", "--host", "o.example", "--mode", "spy")

@@ -59,9 +59,11 @@ def add_site(
 
     config = quiet_settings()
     with lookups.records(config) as database:
-        store.add_site(database, lookups.workspace(database), key, name or key, host, zone, currency, mode, keep_days)
-    typer.echo(f"{key} is measured from now on. Put this on its pages:")
-    typer.echo(_tag(config, key, mode))
+        site = store.add_site(
+            database, lookups.workspace(database), key, name or key, host, zone, currency, mode, keep_days
+        )
+    typer.echo(f"{site.key} is measured from now on. Put this on its pages:")
+    typer.echo(_tag(config, site.key, mode))
 
 
 @sites.command("list")

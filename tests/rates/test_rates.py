@@ -4,6 +4,7 @@ import io
 import zipfile
 from datetime import date, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,6 +15,7 @@ from tandem.base.errors import SourceError, UserError
 from tandem.rates import jobs, store
 from tandem.rates.model import LEAST, MOST, MOST_MONEY, Rate, Rates, TooMuch
 from tandem.rates.sources import cbr, ecb, rates_in
+from tests.maintenance.conftest import here
 
 FRIDAY, MONDAY = date(2026, 10, 2), date(2026, 10, 5)
 
@@ -197,3 +199,16 @@ def test_the_fetch_takes_history_once_then_the_newest_day(database: Database) ->
     jobs.refresh(database, MONDAY, european, russian, roubles=False)
     assert asked == [ecb.DAILY]
     assert store.last_day(database, "ecb") == MONDAY
+
+
+def test_the_command_says_in_one_sentence_why_an_archive_is_refused(tmp_path: Path) -> None:
+    """A log event stood above it, and two full stops behind it."""
+    packed = tmp_path / "rates.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", ECB_ALL)
+        archive.writestr("b.csv", ECB_ALL)
+    done = here(tmp_path / "data", "rates", "import", str(packed))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "This is no file of exchange rates: The archive holds several files.\nDownload it again from the bank.\n"
+    )

@@ -22,11 +22,12 @@ def import_rates(
     from tandem.rates.sources import rates_in
     from tandem.rates.sources.ecb import MOST_BYTES
 
+    config = quiet_settings()  # before the file is read: what is logged of it stays off the output
     if not file.is_file():
         raise UserError(f"{file} is not there.", "Check the path.")
     if file.stat().st_size > MOST_BYTES:
         raise UserError(f"{file.name} is larger than 16 MB.", "Name a file that one of the banks published.")
     found = rates_in(file.read_bytes())
-    with lookups.records(quiet_settings()) as database:
+    with lookups.records(config) as database:
         fresh = store.keep(database, found)
     typer.echo(f"{len(found)} rates read, {fresh} of them new.")

@@ -35,7 +35,7 @@ def _unzipped(content: bytes) -> bytes:
     except Unreadable as error:
         raise SourceError("European Central Bank", "the archive of rates is damaged") from error
     except UserError as error:
-        raise SourceError("European Central Bank", error.what) from error
+        raise SourceError("European Central Bank", error.what.rstrip(".")) from error  # goes on in a sentence
 
 
 def _from_xml(content: bytes) -> list[Rate]:

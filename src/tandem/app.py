@@ -23,7 +23,7 @@ from tandem.base import error_pages, log, pages, static_files
 from tandem.base.bodies import Bodies
 from tandem.base.config import Config
 from tandem.base.crowd import Crowd
-from tandem.base.data_folder import check_whole
+from tandem.base.data_folder import check_free, check_whole
 from tandem.base.database import Database
 from tandem.base.deadline import CLOSES, InTime, answered_in_time
 from tandem.base.errors import Busy, UserError
@@ -75,10 +75,12 @@ LONGEST_PATH, LONGEST_QUERY = 2 << 10, 8 << 10
 def open_context(config: Config) -> Context:
     """Both stores, brought to their newest form, and the query runner.
 
-    raises   UserError for a data folder that a restore has filled in part, and for stores that do not open
+    raises   UserError for a data folder that a restore has filled in part or that another process works on, and for
+             stores that do not open
     """
     check_whole(config.folder)
     _close_to_others(config.folder)
+    check_free(config.events_dsn)
     warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb, config.query_seconds)
     database = Database(config.records_dsn)
     database.migrate()

@@ -26,6 +26,7 @@ from clickhouse_connect.driver.exceptions import (
 from numpy.typing import NDArray
 
 from tandem.base import database
+from tandem.base.data_folder import CHDB, IN_USE
 from tandem.base.errors import UserError
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -132,7 +133,7 @@ class Warehouse:
     @property
     def folder(self) -> Path:
         """Where the engine in the process keeps its files."""
-        return Path(self.dsn.removeprefix("chdb:///"))
+        return Path(self.dsn.removeprefix(CHDB))
 
     @property
     def client(self) -> Client:
@@ -166,11 +167,7 @@ class Warehouse:
     def _explained(self, error: Exception) -> UserError:
         text = str(error)
         if self.is_local and ("lock" in text.lower() or "another" in text.lower() or "initializ" in text.lower()):
-            return UserError(
-                "Tandem is already running on this data folder.",
-                "Stop the other one, or choose another folder with TANDEM_DATA.",
-                status=409,
-            )
+            return UserError(*IN_USE, status=409)
         return UserError(
             f"The event store does not answer: {text.splitlines()[0][:300] if text else error!r}",
             "Check TANDEM_EVENTS and that the server runs; `tandem doctor` tells more.",

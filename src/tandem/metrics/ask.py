@@ -10,7 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -53,6 +53,13 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
         else:
             found[name] = None
     return tuple(found)
+
+
+@lru_cache(1000)
+def names_main_goals(figures: tuple[str, ...]) -> bool:
+    """Whether one of these figures is counted by the site's main goals, which somebody may choose anew."""
+    parts = (FIGURES[name] for name in counted(figures))
+    return any("{main_goals:" in part.value for part in parts if not isinstance(part, Ratio))
 
 
 def _no_goals(site: int) -> tuple[int, ...]:
@@ -233,7 +240,7 @@ class CachedRunner:
     def _asked(self, questions: Sequence[Question], pool: ThreadPoolExecutor) -> list[Result]:
         main_goals = cache(self.main_goals)  # looked up once for all of them
         version = self._data_version()
-        keys = {q: ("result", q, main_goals(q.site)) for q in questions}
+        keys = {q: ("result", q, main_goals(q.site) if names_main_goals(q.figures) else ()) for q in questions}
         results = {q: self._memory.recall(key, version) for q, key in keys.items()}
         missing = [q for q, known in results.items() if known is None]
         for question, result in zip(missing, self._answered(missing, pool, main_goals) if missing else (), strict=True):

@@ -15,8 +15,8 @@ from tests.collect.conftest import NOON, told
 
 
 def lines(site: int, count: int, events: int = 2) -> bytes:
-    """So many records of a site, each of so many events."""
-    made = told(site, 1, NOON, path='/"props":{"],["', query="a" * 50)
+    """So many records of a site, each of so many events; the same bytes each time."""
+    made = told(site, 1, NOON, event_id=7, path='/"props":{"],["', query="a" * 50)
     record = msgspec.structs.replace(made, events=made.events * events, refused={"bad_value": 3})
     return framed(msgspec.json.encode(record)) * count
 

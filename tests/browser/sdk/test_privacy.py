@@ -55,15 +55,15 @@ def test_consent_upgrades_at_once_and_withdrawal_takes_everything_back(
     assert tandem_cookie(context) is None
 
     page.click("[data-consent=yes]")
-    given = tandem_cookie(context)
-    assert given
+    given = recorder.wait(lambda: tandem_cookie(context))
     page.click("text=Olive tree")
     recorder.wait_for("pageview", 2)
     assert recorder.accepted[-1]["i"] == given
 
     page.click("[data-privacy]")
     page.click("[data-consent=no]")
-    assert tandem_cookie(context) is None and page.evaluate(OWN) == []
+    recorder.wait(lambda: tandem_cookie(context) is None)
+    assert page.evaluate(OWN) == []
     page.evaluate("tandem('event', 'after')")
     recorder.wait(lambda: any(event["n"] == "after" for event in recorder.events("event")))
     page.goto(f"{shop.url}/contact")

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.attribution import store
 from tandem.attribution.jobs import write_credits
@@ -93,6 +94,19 @@ def test_while_visits_are_derived_anew_nothing_is_written(ctx: Context, site: Si
     assert write_credits(ctx) == 0
     ctx.offers.recounted = lambda _: None
     assert write_credits(ctx) > 0
+
+
+def test_a_site_that_fails_keeps_no_other_waiting(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = accounts.add_site(ctx.database, site.workspace_id, "oak", "Oak", ["oak.example"], "UTC", "EUR", "cookie")
+    put(ctx.warehouse, [Visit(1, SINCE, "Email", orders=1, revenue=10, site=one.id) for one in (site, other)])
+    states = store.month_states
+    monkeypatch.setattr(
+        store, "month_states", lambda warehouse, ask: 1 / 0 if ask.site == site.id else states(warehouse, ask)
+    )
+    with pytest.raises(ZeroDivisionError):
+        write_credits(ctx)
+    assert credited(ctx, other)["Email"][REVENUE] == 10
+    assert credited(ctx, site) == {}
 
 
 def test_a_month_that_is_half_written_is_not_seen(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,19 @@ _log = log.get("attribution")
 def write_credits(ctx: Context) -> int:
     """Write down anew the months of each site whose visits or conversions are others than before; returns how many.
 
-    While visits are derived anew nothing is: they would be mixed.
+    While visits are derived anew nothing is: they would be mixed. A site that fails keeps none of the others waiting.
+
+    raises   the first failure, once all sites have had their turn
     """
-    written = 0
+    written, failures = 0, list[Exception]()
     for site in ctx.sites().values():
         if ctx.offers.recounted(site) is None:
-            written += _write_site(ctx, site)
+            try:
+                written += _write_site(ctx, site)
+            except Exception as error:  # noqa: BLE001 - raised below
+                failures.append(error)
+    if failures:
+        raise failures[0]
     return written
 
 

@@ -183,10 +183,11 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
             scope, send = {**scope, "method": "GET"}, _without_body(send)
         if is_crowded(*(scope.get("client") or ("", 0))):
             send = _closing(send)
-        in_time = InTime(receive, bodies, sender_of(scope, ctx.proxies))
+        sender = sender_of(scope, ctx.proxies)
+        in_time = InTime(receive, bodies, sender)
         if scope["path"].startswith("/t/"):
             try:
-                await counter.asgi(ctx.state(Ingest), ctx.proxies, scope, in_time, send)
+                await counter.asgi(ctx.state(Ingest), sender, scope, in_time, send)
             finally:
                 in_time.end()
         elif _is_too_long(scope):

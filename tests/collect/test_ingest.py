@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tandem.accounts.model import Site
 from tandem.base import clock, crowd
 from tandem.base.database import Database
-from tandem.base.sender import Proxies
+from tandem.base.sender import Proxies, sender_of
 from tandem.base.spool import SpoolFull
 from tandem.base.vault import Vault
 from tandem.collect import counter, store
@@ -391,7 +391,7 @@ def asked(
             "headers": raw,
             "client": ("127.0.0.1", 5),
         }
-        await counter.asgi(ingest, Proxies("127.0.0.0/8"), scope, receive, send)
+        await counter.asgi(ingest, sender_of(scope, Proxies("127.0.0.0/8")), scope, receive, send)
         fields = {k.decode(): v.decode() for k, v in out[0]["headers"]}
         return out[0]["status"], fields, out[1]["body"]
 

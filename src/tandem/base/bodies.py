@@ -70,8 +70,8 @@ class Bodies:
 
     def remove(self, body: "Body") -> None:
         """This body holds no bytes any more."""
-        bodies = self._bodies.get(body.sender, set())
-        if body not in bodies:
+        bodies = self._bodies.get(body.sender)
+        if not bodies or body not in bodies:
             return
         bodies.discard(body)
         self._count(body, -body.size)

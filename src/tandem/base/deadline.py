@@ -2,8 +2,8 @@
 
 import math
 from asyncio import AbstractEventLoop, CancelledError, Task, current_task, get_running_loop
+from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from tandem.base.bodies import Bodies, Body
 
@@ -38,11 +38,12 @@ class Limit:
         self.until, self.is_late = until, False
 
     def __enter__(self) -> "Limit":
-        task = current_task()
+        loop = get_running_loop()
+        task = current_task(loop)
         assert task is not None, "only a task can be ended"
         self._task: Task[Any] = task
         self._cancelling = task.cancelling()
-        self._watch = _watch()
+        self._watch = _watch(loop)
         self._watch.add(self)
         return self
 
@@ -85,20 +86,14 @@ class _Watch:
             get_running_loop().call_later(LOOK_EVERY_S, self._look)
 
 
-_WATCHES: WeakKeyDictionary[AbstractEventLoop, _Watch] = WeakKeyDictionary()
-
-
-def _watch() -> _Watch:
-    loop = get_running_loop()
-    watch = _WATCHES.get(loop)
-    if watch is None:
-        watch = _WATCHES[loop] = _Watch()
-    return watch
+@lru_cache(maxsize=8)
+def _watch(loop: AbstractEventLoop) -> _Watch:
+    return _Watch()
 
 
 def end_all(within_s: float = STOPS_WITHIN_S) -> None:
     """Cut all bodies of this event loop that are not whole by then: the server is about to stop."""
-    _watch().end_all(within_s)
+    _watch(get_running_loop()).end_all(within_s)
 
 
 CLOSES = (b"connection", b"close")

@@ -33,8 +33,8 @@ class Proxies:
             raise UserError(
                 f"TANDEM_PROXIES: {error}.", "Write networks like 10.0.0.0/8, separated by commas."
             ) from error
-        self._behind = lru_cache(maxsize=4096)(self._walked)  # a visitor's hits come from one address
-        self._trusts = lru_cache(maxsize=4096)(self._is_ours)  # asked for each request, of few addresses
+        self._known = lru_cache(maxsize=4096)(self._walked)  # a visitor's hits come from one address
+        self._trusted = lru_cache(maxsize=4096)(self._is_ours)  # asked for each request, of few peers
 
     def sender(self, peer: str, forwarded: Iterable[str] = ()) -> str:
         """The sender's address in its shortest form; "" when the connection names none.
@@ -45,26 +45,27 @@ class Proxies:
         A hop that is no address ("unknown") ends the walk: its proxy does not know the sender, and what stands to the
         left of it may be anybody's invention. The last address known is taken then.
         """
-        found, chain = address_of(peer), ",".join(forwarded)
-        if not chain or found is None:
-            return _written(found)
-        return (self._behind if len(chain) <= LONGEST_KEPT else self._walked)(found, chain)
+        chain = ",".join(forwarded)
+        return (self._known if len(peer) + len(chain) <= LONGEST_KEPT else self._walked)(peer, chain)
 
-    def _walked(self, found: Address, chain: str) -> str:
+    def _walked(self, peer: str, chain: str) -> str:
+        found = address_of(peer)
+        if found is None:
+            return ""
         hops = [part for part in chain.split(",") if part.strip()]
         for part in reversed(hops[-MOST_HOPS:]):
-            if not self._trusts(found) or (hop := address_of(part)) is None:
+            if not is_within(found, self._networks) or (hop := address_of(part)) is None:
                 break
             found = hop
-        return _written(found)
+        return str(found)
 
     def trusts(self, peer: str) -> bool:
         """Whether the other end of a connection is one of our own proxies, behind which many senders stand."""
-        address = address_of(peer)
-        return address is not None and self._trusts(address)
+        return (self._trusted if len(peer) <= LONGEST_KEPT else self._is_ours)(peer)
 
-    def _is_ours(self, address: Address) -> bool:
-        return is_within(address, self._networks)
+    def _is_ours(self, peer: str) -> bool:
+        address = address_of(peer)
+        return address is not None and is_within(address, self._networks)
 
 
 @remembered(4096, longest=100)
@@ -85,11 +86,6 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@lru_cache(maxsize=4096)
-def _written(address: Address | None) -> str:
-    return "" if address is None else str(address)
-
-
 @remembered(4096, longest=100)
 def household(address: str) -> str:
     """Whom an address belongs to, for limits by sender: an IPv4 address, or the IPv6 network given to one customer.
@@ -105,10 +101,12 @@ def household(address: str) -> str:
 def sender_of(scope: Any, proxies: Proxies) -> str:
     """The sender of a request inside the product's own server (ASGI)."""
     # TRAP: some proxies add a header of their own beside the visitor's; only all of them together tell the truth.
-    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name.lower() == b"x-forwarded-for"]
+    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
     return proxies.sender(scope["client"][0] if scope.get("client") else "", forwarded)
 
 
 def sender_of_rsgi(client: str, headers: Any, proxies: Proxies) -> str:
     """The sender of a request to a collector of its own (RSGI)."""
-    return proxies.sender(client, headers.get_all("x-forwarded-for"))
+    host, _, port = client.rpartition(":")  # each connection has a port of its own
+    has_port = port.isdecimal() and (":" not in host or host.endswith("]"))
+    return proxies.sender(host if has_port else client, headers.get_all("x-forwarded-for"))

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 from tandem.base.bodies import SMALL, Bodies, Body
 from tandem.base.crowd import Crowd
 from tandem.base.deadline import InTime, Limit
-from tandem.base.sender import Proxies, sender_of, sender_of_rsgi
+from tandem.base.sender import Proxies, sender_of_rsgi
 from tandem.collect.ingest import PIXEL, RETRY_LATER, Ingest, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
 
@@ -73,12 +73,10 @@ async def answered(ingest: Ingest, method: str, path: str, query: str, sender: S
     return 404, fields, b"Only the counter lives here: /t/tandem.js, /t/hit, /t/pixel.gif."
 
 
-async def asgi(ingest: Ingest, proxies: Proxies, scope: Any, receive: InTime, send: Any) -> None:
-    """Serve one request under /t/ inside the product's own server."""
+async def asgi(ingest: Ingest, address: str, scope: Any, receive: InTime, send: Any) -> None:
+    """Serve one request of the sender at this address under /t/ inside the product's own server."""
     known = dict(scope["headers"])
-    sender = Sender(
-        sender_of(scope, proxies), known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1"
-    )
+    sender = Sender(address, known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1")
     if scope["method"] == "POST" and scope["path"] in TAKEN:
         body = await _body(receive)
         if body is None:
@@ -88,10 +86,14 @@ async def asgi(ingest: Ingest, proxies: Proxies, scope: Any, receive: InTime, se
     else:
         query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
         status, fields, body = await answered(ingest, scope["method"], scope["path"], query, sender, referer)
-    headers = [(k.encode(), v.encode()) for k, v in fields]
-    headers.append((b"content-length", b"%d" % len(body)))
+    headers = [*_encoded(tuple(fields)), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+@lru_cache
+def _encoded(fields: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode()) for name, value in fields]
 
 
 NOOP = "/t/noop"  # what a request costs by itself, for measuring; of the lone collector only

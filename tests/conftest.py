@@ -21,13 +21,13 @@ from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.app import SLICES
 from tandem.base import database as record_store
+from tandem.base import http
 from tandem.base import warehouse as event_store
 from tandem.base.config import Config
 from tandem.base.database import METADATA, Database
 from tandem.base.jobs import rest
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.collect.store import main_goals
-from tandem.connections import http
 from tandem.core.context import Context
 from tandem.metrics.ask import CachedRunner
 from tandem.people.store import reload_maps

@@ -49,6 +49,7 @@ from tandem.crm.slice import SLICE as CRM
 from tandem.delivery.slice import SLICE as DELIVERY
 from tandem.metrics.ask import CachedRunner
 from tandem.people.slice import SLICE as PEOPLE
+from tandem.rates.slice import SLICE as RATES
 from tandem.reconcile.slice import SLICE as RECONCILE
 from tandem.settings.slice import SLICE as SETTINGS
 
@@ -56,6 +57,7 @@ SLICES: tuple[Slice, ...] = (
     COLLECT,
     PEOPLE,
     CONNECTIONS,
+    RATES,
     CALLS,
     CRM,
     ADS,

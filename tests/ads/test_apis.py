@@ -19,8 +19,8 @@ from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api
 from tandem.base import clock
 from tandem.base.errors import SourceError
+from tandem.base.http import Http
 from tandem.connections import store as connections
-from tandem.connections.http import Http
 from tandem.core.context import Context
 from tandem.imports import stretch
 from tests.ads.conftest import cost_by

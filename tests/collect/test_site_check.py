@@ -14,12 +14,12 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.base import http
 from tandem.base.errors import SourceError, UserError
+from tandem.base.http import WebPage
 from tandem.collect import start
 from tandem.collect.model import site_check
 from tandem.collect.model.site_check import problems_of
-from tandem.connections import http
-from tandem.connections.http import WebPage
 from tandem.core.context import Context
 from tests.inside import opened_by_admin
 

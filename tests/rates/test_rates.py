@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from tandem.accounts.model import Site
 from tandem.base.database import Database
 from tandem.base.errors import SourceError, UserError
+from tandem.core.context import Context
+from tandem.crm import store as deals
+from tandem.crm.model.deal import DealFact
 from tandem.rates import jobs, store
 from tandem.rates.model import LEAST, MOST, MOST_MONEY, Rate, Rates, TooMuch
 from tandem.rates.sources import cbr, ecb, rates_in
@@ -199,6 +203,21 @@ def test_the_fetch_takes_history_once_then_the_newest_day(database: Database) ->
     jobs.refresh(database, MONDAY, european, russian, roubles=False)
     assert asked == [ecb.DAILY]
     assert store.last_day(database, "ecb") == MONDAY
+
+
+def test_banks_are_asked_only_once_an_amount_may_need_them(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deal of a file, without any connection, waits for its rate too."""
+    asked: list[bool] = []
+    monkeypatch.setattr(jobs, "refresh", lambda *_, roubles: asked.append(roubles))
+    jobs.fetch_if_needed(ctx)
+    assert asked == []
+    moment = datetime(2026, 10, 2, 12, tzinfo=UTC)
+    deal = DealFact(system="csv", id="1", created_at=moment, updated_at=moment, amount=Decimal(5), currency="USD")
+    deals.record(ctx, site, 0, [deal])
+    jobs.fetch_if_needed(ctx)
+    assert asked == [False]
 
 
 def test_the_command_says_in_one_sentence_why_an_archive_is_refused(tmp_path: Path) -> None:

@@ -15,8 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tandem.accounts.model import Site
 from tandem.base.errors import SourceError, UserError
+from tandem.base.http import Http
 from tandem.connections import store as connections
-from tandem.connections.http import Http
 from tandem.core.context import Context
 from tandem.reconcile import jobs, store
 from tandem.reconcile.model.outside import Report

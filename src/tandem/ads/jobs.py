@@ -13,9 +13,8 @@ from tandem.ads.sources.api import Account, Api
 from tandem.ads.sources.report import Hints, Report
 from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
+from tandem.base.http import Http
 from tandem.base.jobs import rest
-from tandem.connections import store as connections
-from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.core.context import Context
 from tandem.imports.problem import from_fault
@@ -23,8 +22,6 @@ from tandem.imports.stretch import next_stretch
 from tandem.imports.tables import is_spreadsheet
 from tandem.imports.text import line_count
 from tandem.imports.uploads import digest_of
-from tandem.rates import jobs as rates
-from tandem.rates.sources import cbr, ecb
 
 _log = log.get("ads")
 ProgressReporter = Callable[[int], None]
@@ -150,22 +147,3 @@ def tidy(ctx: Context) -> None:
         if site_id in sites:
             store.settle(ctx, sites[site_id], store.import_of(ctx.database, sites[site_id], number))
     store.drop_old(ctx, sites)
-
-
-def refresh_rates(ctx: Context) -> None:
-    """Fetch exchange rates, once something needs them: a connection, or a report in another currency."""
-    sites = ctx.sites().values()
-    if not connections.connections_of(ctx) and not store.has_foreign(ctx.database):
-        return
-    allowed = ctx.config.reach
-    with (
-        Http("European Central Bank", ecb.BASE, allowed=allowed) as europe,
-        Http("Central Bank of Russia", cbr.BASE, allowed=allowed, per_second=1.0) as russia,
-    ):
-        rates.refresh(
-            ctx.database,
-            clock.now().date(),
-            lambda path: europe.get(path).content,
-            lambda path: russia.get(path).content,
-            any(site.currency == "RUB" for site in sites),
-        )

@@ -3,7 +3,7 @@
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.file_import import import_file
-from tandem.ads.jobs import SYSTEMS, refresh_rates, tidy
+from tandem.ads.jobs import SYSTEMS, tidy
 from tandem.ads.routes import ROUTES
 from tandem.base.jobs import Job
 from tandem.connections.store import connections_of
@@ -11,14 +11,10 @@ from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
 
 TIDY_EVERY_S = 60.0
-RATES_EVERY_S = 3600.0
 
 
 def _jobs(ctx: Context) -> list[Job]:
-    return [
-        Job("ads", TIDY_EVERY_S, lambda: tidy(ctx)),
-        Job("rates", RATES_EVERY_S, lambda: refresh_rates(ctx)),
-    ]
+    return [Job("ads", TIDY_EVERY_S, lambda: tidy(ctx))]
 
 
 def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
@@ -38,6 +34,7 @@ SLICE = Slice(
     first_steps=_first_steps,
     schema=store.schema,
     jobs=_jobs,
+    needs_rates=lambda ctx: store.has_foreign(ctx.database),
     operations={"import_ads": import_file},
     systems=SYSTEMS,
     owns=("ad_rows", "ad_loads"),

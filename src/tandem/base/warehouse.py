@@ -7,7 +7,6 @@ import time
 from collections import UserString
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -157,6 +156,7 @@ class Warehouse:
         if not self.is_local:
             # Bound values travel in the body: thousands of ids in the address would be more than proxies take.
             extra = {"autogenerate_session_id": False, "form_encode_query_params": True}
+        extra["tz_mode"] = "aware"  # else moments of UTC columns would come without their zone
         if self.database:
             extra["database"] = self.database
         try:
@@ -175,16 +175,18 @@ class Warehouse:
         )
 
     def ask(self, sql: str, params: Mapping[str, Any] | None = None, **settings: Any) -> Answer:
-        """Rows of one question, with the time it took. Values in `params` are bound by the engine."""
+        """Rows of one question, with the time it took. Values in `params` are bound by the engine.
+
+        Each moment has its zone: UTC, or the one that the question turned it into.
+        """
         began = time.perf_counter()
         result = self.client.query(sql, parameters=dict(params or {}), settings=settings or None)
         return Answer(tuple(result.column_names), [tuple(r) for r in result.result_rows], _ms_since(began))
 
     def rows(self, sql: str, shape: type[T], /, **params: Any) -> list[T]:
-        """Rows of one question as structs; column names are field names. Moments are in UTC and say so."""
+        """Rows of one question as structs; column names are field names."""
         answer = self.ask(sql, params)
-        rows = (map(in_utc, row) for row in answer.rows)
-        return [msgspec.convert(dict(zip(answer.names, row, strict=True)), shape, strict=False) for row in rows]
+        return [msgspec.convert(dict(zip(answer.names, row, strict=True)), shape, strict=False) for row in answer.rows]
 
     def arrays(
         self, sql: str, names: Sequence[str], params: Mapping[str, Any] | None = None, **settings: Any
@@ -286,12 +288,6 @@ SERVER_CONFIG = """<clickhouse>
   {more}
 </clickhouse>
 """
-
-
-def in_utc(value: Any) -> Any:
-    """A value of an answer; a moment with its zone."""
-    # TRAP: the client gives moments of UTC columns without their zone.
-    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and value.tzinfo is None else value
 
 
 def _ms_since(began: float) -> float:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -277,8 +277,5 @@ def _leases(ctx: Context, site: Site, pool: Pool, since: datetime) -> list[tuple
     """Start and end in ms, channel and overflow, in order of start; those put away and those still live."""
     params = {"site": site.id, "pool": pool.id, "since": since, "most": MOST_VISITS}
     away = ctx.warehouse.ask(SQL["pool_leases"], params).rows
-    found = [
-        (clock.to_ms(began.replace(tzinfo=UTC)), clock.to_ms(seen.replace(tzinfo=UTC)), str(channel), bool(lost))
-        for began, seen, channel, lost in away
-    ]
+    found = [(clock.to_ms(began), clock.to_ms(seen), str(channel), bool(lost)) for began, seen, channel, lost in away]
     return sorted(found + store.live_leases(ctx, site, pool))[-MOST_VISITS:]

@@ -10,11 +10,11 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock, log
 from tandem.base.errors import SourceError, UserError
+from tandem.base.http import Http, may_reach
 from tandem.calls import store
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk, callrail, calltouch, generic, mango, twilio, uis, zadarma
 from tandem.calls.sources.common import REGION, FetchedCalls
-from tandem.connections.http import Http, may_reach
 from tandem.connections.model import Connection, Delivery, Field, Polled, System
 from tandem.connections.store import note_skipped
 from tandem.core.context import Context

@@ -1,7 +1,6 @@
 """The calls of one person, for their profile."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from tandem.accounts.model import Site
 from tandem.calls.store import CERTAIN, SQL
@@ -37,7 +36,7 @@ def _moment(row: dict[str, object]) -> TimelineEntry:
     ]
     title = "Call to them" if is_out else TITLES[str(row["outcome"])]
     told = tuple((label, str(value)) for label, value in facts if value)
-    return TimelineEntry(at=row["at"].replace(tzinfo=UTC), kind="call", title=title, facts=told)  # type: ignore[attr-defined]
+    return TimelineEntry(at=row["at"], kind="call", title=title, facts=told)  # type: ignore[arg-type]
 
 
 def _source(row: dict[str, object]) -> list[tuple[str, object]]:

@@ -16,11 +16,11 @@ from tandem.accounts.store.first_steps import put_away
 from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.errors import SourceError, UserError
+from tandem.base.http import WebPage, fetch_page
 from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
 from tandem.collect.model.site_check import Problem
-from tandem.connections.http import WebPage, fetch_page
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.first_steps import first_steps

@@ -25,4 +25,5 @@ SLICE = Slice(
     title="Connections",
     routes=ROUTES,
     jobs=_jobs,
+    needs_rates=lambda ctx: bool(store.connections_of(ctx)),
 )

@@ -15,7 +15,7 @@ from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.connections.http import is_sealed_on_its_way
+from tandem.base.http import is_sealed_on_its_way
 from tandem.connections.model import Connection, Delivery, Incoming, Skipped, SkippedRecord, System, Systems
 from tandem.connections.tables import connections as t
 from tandem.connections.tables import inbox, skipped_records

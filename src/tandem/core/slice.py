@@ -73,6 +73,7 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     schema: Callable[[], list[Step]] = list
     retired: tuple[str, ...] = ()  # keys of schema steps that older stores have seen and nobody needs any more
     jobs: Callable[[Context], list[Job]] = lambda ctx: []
+    needs_rates: Callable[[Context], bool] = lambda ctx: False  # whether it holds amounts that may need converting
     start: Callable[[Context], Callable[[], None]] = lambda ctx: lambda: None
     operations: Mapping[str, Operation] = {}  # what its commands ask of a server
     owns: tuple[str, ...] = ()

@@ -12,9 +12,9 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
 from tandem.base.errors import SourceError, UserError
+from tandem.base.http import Http
 from tandem.base.warehouse import Fault, fault_of
 from tandem.connections import store as connections
-from tandem.connections.http import Http
 from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord, System
 from tandem.core.context import Context
 from tandem.crm import mapping, store

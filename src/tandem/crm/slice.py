@@ -41,6 +41,7 @@ SLICE = Slice(
     schema=store.schema,
     retired=("crm/002",),
     jobs=_jobs,
+    needs_rates=store.has_unpriced,
     systems=SYSTEMS,
     forget=records.forget,
     timeline=timeline,

@@ -1,7 +1,6 @@
 """What became of one person's leads and deals, for their profile."""
 
 from collections.abc import Sequence
-from datetime import UTC
 
 from tandem.accounts.model import Site
 from tandem.core.context import Context
@@ -31,7 +30,7 @@ def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEnt
         )  # fmt: skip
         entries.append(
             TimelineEntry(
-                at=step["at"].replace(tzinfo=UTC),
+                at=step["at"],
                 kind="deal",
                 title=_title(step["kind"], step["stage_kind"], step["was"]),
                 facts=tuple((label, value) for label, value in facts if value),

@@ -133,7 +133,7 @@ def _forms(rng: Rng, visits: Sequence[Mapping[str, Any]], phones: Phones, until:
     enquiries = []
     for place in np.flatnonzero(_drawn(rng, share, [v["campaign"] for v in visits])).tolist():
         visit = visits[place]
-        start, end = visit["at"].replace(tzinfo=UTC), visit["ended"].replace(tzinfo=UTC)
+        start, end = visit["at"], visit["ended"]
         at = start + (end - start) * float(rng.uniform(0.4, 1.0))
         if at < until:
             enquiries.append(Enquiry(at, "form", visit["visitor"], phones.of(visit["visitor"]), visit["campaign"]))
@@ -270,7 +270,7 @@ def _fact(ref: str, kind: str, steps: Sequence[Was], until: datetime, **told: An
 
 def _trade(rng: Rng, visits: Sequence[Mapping[str, Any]], until: datetime) -> list[DealFact]:
     """Shops and gardeners met at fairs: deals without a lead, of which nothing tells where they came from."""
-    at, end = visits[0]["at"].replace(tzinfo=UTC), until - timedelta(hours=6)
+    at, end = visits[0]["at"], until - timedelta(hours=6)
     facts: list[DealFact] = []
     while (at := at + timedelta(hours=float(rng.uniform(30, 66)))) < end:
         ref = f"T-{len(facts)}"
@@ -345,7 +345,7 @@ def _by_campaign(
     asked = {fact.client for fact in facts if fact.client}
     for visit in visits:
         if visit["channel"] != "Direct" and (browser := people.hexed(visit["visitor"])) in asked:
-            paths[browser].append((visit["at"].replace(tzinfo=UTC), visit["campaign"]))
+            paths[browser].append((visit["at"], visit["campaign"]))
     found: dict[str, LeadTruth] = {}
     for fact in facts:
         span = (fact.created_at - BACK, fact.created_at + AHEAD)

@@ -140,8 +140,8 @@ def _called_back(rng: np.random.Generator, facts: list[CallFact], until: datetim
 
 def _traffic(rng: np.random.Generator, visits: list[dict[str, Any]], until: datetime) -> Traffic:
     """Who calls, and when: channels call as often as was planted, and late calls come late."""
-    start = np.array([v["at"].replace(tzinfo=UTC).timestamp() for v in visits])
-    end = np.maximum(start + 5, [v["ended"].replace(tzinfo=UTC).timestamp() for v in visits])
+    start = np.array([v["at"].timestamp() for v in visits])
+    end = np.maximum(start + 5, [v["ended"].timestamp() for v in visits])
     share = np.array([CALLS.get(v["channel"], RARELY) for v in visits])
     caller = np.flatnonzero(rng.random(len(visits)) < share)
     call = start[caller] + Delay().sample(end[caller] - start[caller], rng)

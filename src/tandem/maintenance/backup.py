@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +260,7 @@ def _derive_newest(warehouse: Warehouse, database: Database, made_at: datetime) 
     asked = SQL["newest_visitors"]
     for site in all_sites(database):
         rows = warehouse.ask(asked, {"site": site.id, "since": made_at - NEAR}).rows
-        first_at = {visitor: at.replace(tzinfo=UTC) for visitor, at in rows}
+        first_at = dict(rows)
         if first_at:
             near = collect.mark_stale(warehouse, first_at)
             collect.derive_visits(warehouse, site, near, first_at, collect.goals_of(database, site))

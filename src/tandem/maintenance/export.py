@@ -70,7 +70,7 @@ def _day(text: str | None) -> date | None:
 
 def _first_day(ctx: Context, site: Site, until: date) -> date:
     first = ctx.warehouse.value("select min(at) from events where site = {site:UInt32}", site=site.id)
-    day = first.replace(tzinfo=UTC).astimezone(site.tz).date()
+    day = first.astimezone(site.tz).date()
     return day if datetime(1971, 1, 1).date() < day < until else until - timedelta(days=1)
 
 

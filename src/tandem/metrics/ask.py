@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache, lru_cache
 from typing import Any, cast
@@ -409,7 +409,5 @@ def series(question: Question, result: Result, figure: str) -> list[tuple[Any, V
 
 def _bucket(key: Any, zone: ZoneInfo) -> Any:
     if isinstance(key, datetime):
-        return (key if key.tzinfo else key.replace(tzinfo=UTC)).astimezone(
-            zone
-        )  # the client gives UTC without saying so
+        return key.astimezone(zone)
     return key

@@ -1,11 +1,13 @@
-"""Fetches exchange rates once a working day."""
+"""Fetches exchange rates once a working day, once something needs them."""
 
 import time
 from collections.abc import Callable
 from datetime import date, timedelta
 
-from tandem.base import log
+from tandem.base import clock, log
 from tandem.base.database import Database
+from tandem.base.http import Http
+from tandem.core.context import Context
 from tandem.rates import store
 from tandem.rates.model import Rate
 from tandem.rates.sources import cbr, ecb
@@ -14,6 +16,24 @@ _log = log.get("rates")
 COURSE_DAYS = 400
 Fetch = Callable[[str], bytes]
 """Gives what stands at a path of the source; the caller brings the client for the network."""
+
+
+def fetch_if_needed(ctx: Context) -> None:
+    """Bring the rates up to date where a slice holds amounts that may need them: else nobody is asked."""
+    if not any(s.needs_rates(ctx) for s in ctx.slices):
+        return
+    allowed = ctx.config.reach
+    with (
+        Http("European Central Bank", ecb.BASE, allowed=allowed) as europe,
+        Http("Central Bank of Russia", cbr.BASE, allowed=allowed, per_second=1.0) as russia,
+    ):
+        refresh(
+            ctx.database,
+            clock.now().date(),
+            lambda path: europe.get(path).content,
+            lambda path: russia.get(path).content,
+            roubles=any(site.currency == "RUB" for site in ctx.sites().values()),
+        )
 
 
 def refresh(database: Database, today: date, european: Fetch, russian: Fetch, roubles: bool) -> int:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tandem.accounts.model import Site
 from tandem.base import clock, log, progress
+from tandem.base.http import Http
 from tandem.base.jobs import rest
-from tandem.connections.http import Http
 from tandem.connections.model import Connection, Polled, System
 from tandem.core.context import Context
 from tandem.imports.problem import Problem, from_fault, problem_of

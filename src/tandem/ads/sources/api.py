@@ -9,7 +9,7 @@ import msgspec
 
 from tandem.ads.model import AdDay
 from tandem.base.errors import SourceError
-from tandem.connections.http import Http, found
+from tandem.base.http import Http, found
 from tandem.connections.model import Field
 from tandem.imports.cells import DIGITS
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, day, decimal, granted, secret, whole
-from tandem.connections.http import found
+from tandem.base.http import found
 from tandem.connections.model import Field
 
 NAME, BASE, TOKENS = "Google Ads", "https://googleads.googleapis.com", "https://oauth2.googleapis.com/token"

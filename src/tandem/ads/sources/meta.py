@@ -8,7 +8,7 @@ import msgspec
 
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
-from tandem.connections.http import found
+from tandem.base.http import found
 from tandem.connections.model import Field
 
 NAME, BASE, VERSION = "Meta", "https://graph.facebook.com", "v23.0"

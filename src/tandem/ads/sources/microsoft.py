@@ -11,7 +11,7 @@ from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, granted, secret
 from tandem.ads.sources.report import Hints, Report
 from tandem.base.errors import SourceError, UserError
-from tandem.connections.http import Http, found
+from tandem.base.http import Http, found
 from tandem.connections.model import Field
 from tandem.imports.archives import Unreadable, unpacked_into
 

@@ -9,7 +9,7 @@ import msgspec
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
 from tandem.base.errors import SourceError
-from tandem.connections.http import found
+from tandem.base.http import found
 from tandem.connections.model import Field
 
 NAME, BASE, PATH = "TikTok", "https://business-api.tiktok.com", "/open_api/v1.3/report/integrated/get/"

@@ -6,7 +6,7 @@ from typing import Any
 
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
-from tandem.connections.http import Http, found
+from tandem.base.http import Http, found
 from tandem.connections.model import Field
 
 NAME, BASE = "VK Ads", "https://ads.vk.com"

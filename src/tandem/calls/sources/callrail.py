@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 from tandem.base import clock
+from tandem.base.http import Http
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.sources.common import FetchedCalls, digest, json_of, moment, must_match, text, whole
-from tandem.connections.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
 FIELDS = (

@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from tandem.base import clock
+from tandem.base.http import Http
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.sources.common import FetchedCalls, digest, form_of, in_range, must_match, text, whole
-from tandem.connections.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
 FIELDS = (

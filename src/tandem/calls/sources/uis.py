@@ -5,9 +5,9 @@ from typing import Any
 
 from tandem.base import clock
 from tandem.base.errors import SourceError
+from tandem.base.http import Http
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.sources.common import REGION, ZONE, FetchedCalls, moment, text, whole, zone_of
-from tandem.connections.http import Http
 from tandem.connections.model import Connection, Field, Polled
 
 FIELDS = (

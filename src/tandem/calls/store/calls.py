@@ -113,8 +113,7 @@ def _known(ctx: Context, site: Site, keys: Sequence[int]) -> dict[int, tuple[Cal
     for row in answer.rows:
         told = dict(zip(answer.names, row, strict=True))
         fact = CallFact(
-            at=told["at"].replace(tzinfo=UTC),
-            **{n: told[n] for n in CallFact.__struct_fields__ if n in told and n not in ("at", "caller")},
+            **{n: told[n] for n in CallFact.__struct_fields__ if n in told and n != "caller"},
         )
         found[int(told["call"])] = (fact, int(told["caller"]), int(told["version"]))
     return found

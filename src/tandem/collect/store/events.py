@@ -11,7 +11,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.tables import secrets
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.warehouse import Warehouse, in_utc
+from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.origins import Origin, conclude
 from tandem.collect.model.rules import RULES_VERSION, Rules
@@ -121,7 +121,7 @@ def stored_already(
         rows = warehouse.ask(SQL["known_ids"], {"site": site.id, "ids": sorted(of_browsers | asked)}).rows
         found |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers, _, _ in rows if key in asked}
         for _, _, visitor, at in (row for row in rows if row[0] in of_browsers and not row[1]):
-            twins[visitor] = min(in_utc(at), twins.get(visitor, in_utc(at)))
+            twins[visitor] = min(at, twins.get(visitor, at))
     return frozenset(found), twins
 
 
@@ -155,7 +155,7 @@ def active_spans(warehouse: Warehouse, site: Site, visitors: Sequence[int], rece
     bound = {"site": site.id, "visitors": list(visitors), "since": clock.from_ms(received - 2 * 86_400_000)}
     spans: dict[int, list[Span]] = {}
     for visitor, first, last in warehouse.ask(SQL["active_spans"], bound).rows:
-        spans.setdefault(visitor, []).append((first.replace(tzinfo=UTC), last.replace(tzinfo=UTC)))
+        spans.setdefault(visitor, []).append((first, last))
     return spans
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.base.warehouse import Warehouse, in_utc
+from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.goal import Goal
 from tandem.collect.model.long_visit import LastVisit, goes_on
@@ -64,10 +64,10 @@ def derive_visits(
     version = _version_after(max((span.newest for span in spans), default=0))
     for span in spans:
         visitor = span.visitor
-        if (moment := span.since.replace(tzinfo=UTC)) < since[visitor]:
+        if (moment := span.since) < since[visitor]:
             since[visitor] = moment
             if span.chain_started < span.since:  # else it begins with the facts that are read, if they still count
-                chains[visitor] = span.chain_started.replace(tzinfo=UTC)
+                chains[visitor] = span.chain_started
         if span.last[-1] >= LONG and _lengthen(
             warehouse, site, span, since[visitor], first_at[visitor], goals, version
         ):
@@ -123,15 +123,15 @@ def _lengthen(
     What is added is all that lies behind the end of the stored visit, not the facts of a batch: a batch that is loaded
     again after a crash finds them before that end, and the visits are derived anew.
     """
-    last = LastVisit(*map(in_utc, near.last))
-    is_last = near.others_ended.replace(tzinfo=UTC) < last.opened and last.ended < first_at
+    last = LastVisit(*near.last)
+    is_last = near.others_ended < last.opened and last.ended < first_at
     if not is_last or not last.pageviews:  # a first page view would open the visit anew
         return False
     bound = {"site": site.id, "visitor": near.visitor, **last._asdict()}
     asked = {**bound, "since": since, "currency": site.currency, "most_new": MOST_NEW + 1}
     answer = warehouse.ask(GOES_ON, asked, max_threads=1)
     sums = dict(zip(answer.names, answer.rows[0], strict=True))
-    fresh = sorted((in_utc(at), key, is_report, campaign) for at, key, is_report, campaign in sums.pop("fresh"))
+    fresh = sorted(sums.pop("fresh"))
     is_exact = sums.pop("held") == last.held and sums.pop("facts") == sums.pop("known")
     if not is_exact or not 0 < len(fresh) <= MOST_NEW or not goes_on(last, fresh, sums.pop("last_campaign")):
         return False

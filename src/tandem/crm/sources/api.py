@@ -10,7 +10,7 @@ import httpx
 import msgspec
 
 from tandem.base.errors import SourceError, UserError
-from tandem.connections.http import Http
+from tandem.base.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.model.mapping import Raw, Unreadable, moment_of

@@ -4,6 +4,7 @@ from tandem.crm.store.common import SQL, asked, schema
 from tandem.crm.store.deals import (
     ends_of,
     has_deals,
+    has_unpriced,
     keep_steps,
     known_of,
     price_again,
@@ -20,6 +21,7 @@ __all__ = [
     "derive_again",
     "ends_of",
     "has_deals",
+    "has_unpriced",
     "keep_steps",
     "known_of",
     "price_again",

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -165,8 +165,8 @@ def price_again(ctx: Context, site: Site) -> int:
     rates, fresh = rates_of(ctx.database), []
     for row in answer.rows:
         told = dict(zip(answer.names, row, strict=True))
-        closed = told["closed"].replace(tzinfo=UTC)
-        on = (closed if closed > NEVER else told["at"].replace(tzinfo=UTC)).astimezone(site.tz).date()
+        closed = told["closed"]
+        on = (closed if closed > NEVER else told["at"]).astimezone(site.tz).date()
         pair = rates.between(told["currency"], site.currency, on)
         if pair is None:
             continue
@@ -190,6 +190,11 @@ def known_of(ctx: Context, site: Site, connection: int, facts: Sequence[DealFact
     for part in progress.parts(keys, AT_ONCE):
         found += len(ctx.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
     return found
+
+
+def has_unpriced(ctx: Context) -> bool:
+    """Whether amounts of any site wait for the rate of their day."""
+    return bool(ctx.warehouse.value(SQL["has_unpriced"]))
 
 
 def has_deals(ctx: Context, site: Site) -> bool:

@@ -1,7 +1,7 @@
 """Where deals came from: the visit, the person's visits, or what the record itself says."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any
 
 from tandem.accounts.model import Site
@@ -52,7 +52,7 @@ Found = dict[tuple[bool, bool], tuple[Any, ...]]
 
 
 def _visits_before(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
-    moments = [deal["at"].replace(tzinfo=UTC) for deal in told]
+    moments = [deal["at"] for deal in told]
     nodes = {deal["person"] for deal in told} | {deal["told_visitor"] for deal in told} - {0}
     found: dict[int, Found] = {}
     for row in asked(

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tandem.base.errors import SourceError
-from tandem.connections.http import Http
+from tandem.base.http import Http
 from tandem.connections.model import Field
 from tandem.reconcile.model.outside import Report
 

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tandem.base.errors import SourceError
-from tandem.connections.http import found
+from tandem.base.http import found
 from tandem.connections.model import Field
 from tandem.reconcile.model.outside import FIGURES, OTHER_ROW, OutsideRow, Report
 from tandem.reconcile.sources.api import Account, Api, day, decimal

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tandem.base.errors import SourceError
-from tandem.connections.http import found
+from tandem.base.http import found
 from tandem.connections.model import Field
 from tandem.reconcile.model.outside import FIGURES, OutsideRow, Report
 from tandem.reconcile.sources.api import Account, Api, day, decimal

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tandem.base import http
 from tandem.base.errors import SourceError, UserError
-from tandem.connections import http
-from tandem.connections.http import Http, may_reach
+from tandem.base.http import Http, may_reach
 from tests.connections.stub import Asked, Reply, outside
 
 HERE = "127.0.0.1"

@@ -1,0 +1,6 @@
+-- answers: Is there an amount that could not be converted yet?
+-- grain: one row
+-- reads: deal_rows
+select count() > 0
+from deal_rows final
+where is_deleted = 0 and original_amount is not null and amount is null

@@ -1,7 +1,7 @@
 """The page of changes: what was noted is seen, whenever it happened or will happen."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from litestar import Litestar
@@ -10,6 +10,7 @@ from litestar.testing import TestClient
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.changes import store
+from tandem.changes.model import Change, Effect
 from tandem.changes.routes import ROUTES
 from tandem.core.context import Context
 from tests.inside import opened_by_admin
@@ -61,3 +62,15 @@ def test_a_list_that_is_cut_claims_no_count_of_all(browser: Browser, monkeypatch
         noted(browser, f"Release {n}", -n - 1)
     page = browser.get("/changes?site=fern").text
     assert "The newest 3 changes; the latest: Release 0" in page and "changes in the last" not in page
+
+
+def test_what_a_change_did_stands_beneath_it_for_whoever_may_read_the_metric(
+    ctx: Context, site: Site, browser: Browser
+) -> None:
+    change = store.add(ctx.database, site, Change(at=clock.now(), kind="deploy", title="Faster pages"))
+    told = {"change_id": change.id, "method": "series", "share": 0.14, "low": 0.06, "high": 0.23,
+            "first_on": date(2026, 11, 11), "last_on": date(2026, 11, 24)}  # fmt: skip
+    for metric, label, needs in (("collect.visits", "Visits", "metrics.read"), ("x", "Secret", "no.one")):
+        store.keep_effect(ctx.database, site, Effect(metric=metric, label=label, needs=needs, **told))  # type: ignore[arg-type]
+    page = browser.get("/changes?site=fern").text
+    assert "Measured, 11–24 Nov 2026: Visits +14% (range: +6.0% to +23%)" in page and "Secret" not in page

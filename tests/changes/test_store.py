@@ -1,6 +1,6 @@
 """The change log on both record stores."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -9,7 +9,7 @@ from tandem.accounts.model import Site
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.changes import store
-from tandem.changes.model import Change
+from tandem.changes.model import Change, Effect
 
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
 
@@ -65,3 +65,27 @@ def test_hostile_text_is_kept_or_refused_with_a_sentence(any_database: Database,
 def test_a_number_beyond_every_column_is_refused_with_a_sentence(any_database: Database, site: Site) -> None:
     with pytest.raises(UserError, match="too large"):
         store.remove(any_database, site, 10**30)
+
+
+def effect(change: Change, share: float = 0.14, **more: object) -> Effect:
+    told = {"change_id": change.id, "metric": "collect.visits", "label": "Visits", "needs": "metrics.read",
+            "method": "series", "share": share, "low": 0.06, "high": 0.23,
+            "first_on": date(2026, 11, 11), "last_on": date(2026, 11, 24)}  # fmt: skip
+    return Effect(**{**told, **more})  # type: ignore[arg-type]
+
+
+def test_what_a_change_did_is_kept_once_a_method_and_goes_with_it(any_database: Database, site: Site) -> None:
+    mine, other = (store.add(any_database, site, change()) for _ in range(2))
+    for one in (effect(mine), effect(mine, 0.15), effect(mine, 0.1, method="experiment"), effect(other, 0.2)):
+        store.keep_effect(any_database, site, one)
+    assert [e.share for e in store.effects_of(any_database, [mine])[mine.id]] == [0.1, 0.15]
+    store.remove(any_database, site, mine.id)
+    assert store.effects_of(any_database, [mine, other]) == {other.id: [effect(other, 0.2)]}
+
+
+def test_an_effect_belongs_to_a_change_of_the_site(any_database: Database, site: Site) -> None:
+    there = accounts.add_site(any_database, site.workspace_id, "moss", "Moss", ["moss.example"])
+    with pytest.raises(UserError, match="no such change"):
+        store.keep_effect(any_database, there, effect(store.add(any_database, site, change())))
+    with pytest.raises(ValueError, match="no effect"):
+        effect(change(), 0.3)

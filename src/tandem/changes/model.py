@@ -1,6 +1,7 @@
 """A change: something somebody did to the site, with time, author, kind and scope."""
 
-from datetime import datetime
+import math
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -24,6 +25,31 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "manual"
     external_id: str | None = None
     id: int = 0
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change did to a metric, as somebody measured it over the days from `first_on` to `last_on`.
+
+    metric    its id in the catalogue; `label` its name there, `needs` the permission of its readers
+    method    how it was measured; a method measures a metric of a change once, and again in its place
+    share     relative change: 0.14 is 14% more; `low` and `high` are the ends of its range
+    """
+
+    change_id: int
+    metric: str
+    label: str
+    needs: str
+    method: str
+    share: float
+    low: float
+    high: float
+    first_on: date
+    last_on: date
+
+    def __post_init__(self) -> None:
+        ends = (self.low, self.share, self.high)
+        if not all(map(math.isfinite, ends)) or list(ends) != sorted(ends) or self.first_on > self.last_on:
+            raise ValueError(f"no effect: {ends} from {self.first_on} to {self.last_on}")
 
 
 def checked(change: Change) -> Change:

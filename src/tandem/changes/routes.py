@@ -87,6 +87,10 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: S
         entries=entries,
         done=done,
         is_cut=len(entries) == store.MOST,
+        effects={
+            change: [effect for effect in found if caller.may(effect.needs)]
+            for change, found in store.effects_of(ctx.database, entries).items()
+        },
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
         days=days,

@@ -1,5 +1,7 @@
 """Reads and writes of the change log."""
 
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -10,8 +12,10 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note, tokens_of
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.changes.model import Change, checked
+from tandem.base.errors import UserError
+from tandem.changes.model import Change, Effect, checked
 from tandem.changes.tables import changes as t
+from tandem.changes.tables import effects as e
 
 MOST = 500
 """Of a list; pages say when there are more."""
@@ -68,5 +72,32 @@ def remove(db: Database, site: Site, change_id: int, by: int | None = None) -> N
     with db.write() as c:
         row = c.execute(select(t.c.title).where(t.c.id == change_id, t.c.site_id == site.id)).first()
         if row is not None:
+            c.execute(delete(e).where(e.c.change_id == change_id))
             c.execute(delete(t).where(t.c.id == change_id))
             note(c, site.workspace_id, by, "changes.removed", row.title)
+
+
+def keep_effect(db: Database, site: Site, effect: Effect) -> None:
+    """Keep what a change of this site was measured to have done, in place of what the same method said before.
+
+    raises   UserError (404) when the site's log has no such change
+    """
+    mine = (e.c.change_id == effect.change_id, e.c.metric == effect.metric, e.c.method == effect.method)
+    with db.write() as c:
+        if c.execute(select(t.c.id).where(t.c.id == effect.change_id, t.c.site_id == site.id)).first() is None:
+            raise UserError("There is no such change.", "It may have been taken out of the log.", status=404)
+        c.execute(delete(e).where(*mine))
+        c.execute(insert(e).values(measured_at=clock.now(), **msgspec.structs.asdict(effect)))
+
+
+def effects_of(db: Database, changes: Collection[Change]) -> dict[int, list[Effect]]:
+    """What these changes were measured to have done, by change."""
+    if not changes:
+        return {}
+    found = defaultdict[int, list[Effect]](list)
+    first, last = min(change.id for change in changes), max(change.id for change in changes)
+    query = select(e).where(e.c.change_id.between(first, last)).order_by(e.c.change_id, e.c.metric, e.c.method)
+    with db.read() as c:
+        for row in c.execute(query).mappings():
+            found[row["change_id"]].append(Effect(**{name: row[name] for name in Effect.__struct_fields__}))
+    return {change.id: found[change.id] for change in changes if change.id in found}

@@ -1,6 +1,6 @@
-"""The table of the change log."""
+"""The change log, and what its changes were measured to have done."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, Date, Float, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from tandem.base.database import METADATA, UtcDateTime
 
@@ -21,4 +21,20 @@ changes = Table(
     Column("made_at", UtcDateTime, nullable=False),
     UniqueConstraint("site_id", "source", "external_id"),
     Index("ix_changes_site_at", "site_id", "at"),
+)
+
+effects = Table(
+    "change_effects",
+    METADATA,
+    Column("change_id", ForeignKey("changes.id", ondelete="CASCADE"), primary_key=True),
+    Column("metric", String(60), primary_key=True),
+    Column("method", String(40), primary_key=True),
+    Column("label", String(200), nullable=False),
+    Column("needs", String(60), nullable=False),
+    Column("share", Float, nullable=False),
+    Column("low", Float, nullable=False),
+    Column("high", Float, nullable=False),
+    Column("first_on", Date, nullable=False),
+    Column("last_on", Date, nullable=False),
+    Column("measured_at", UtcDateTime, nullable=False),
 )

@@ -80,6 +80,7 @@ def last(journeys: Journeys) -> Floats:
 def last_non_direct(journeys: Journeys) -> Floats:
     """All to the last touch that was not a direct visit; to the last touch where all were direct."""
     places = np.arange(len(journeys.value))
+    # The last place in each journey that is not direct; -1 where all are, and then the last touch takes it.
     chosen = np.maximum.reduceat(np.where(journeys.is_direct, -1, places), journeys.starts) if len(places) else places
     ends = journeys.starts + journeys.lengths - 1
     shares = np.zeros(len(places))

@@ -81,11 +81,13 @@ def steps_of(
     starts       where each path starts in `touches`; paths are not empty
     conversions  how many conversions each path brought; `nulls`: how many times it was gone without one
     """
-    base = values + 1
+    base = values + 1  # digit 0 is "before the path began", so value v is digit v + 1
     ends = np.append(starts, len(touches))[1:]
     place = np.arange(len(touches)) - np.repeat(starts, ends - starts)
     digits = touches.astype(np.int64) + 1
     before, latest = np.zeros_like(digits), digits.copy()
+    # All paths lie in one array: the touch `back` places earlier is a shift of it, but for those that would reach into
+    # the path before, where there is no touch.
     for back in range(1, order + 1):
         digit = np.zeros_like(digits)
         digit[back:] = digits[:-back]
@@ -94,6 +96,8 @@ def steps_of(
         if back < order:
             latest += digit * base**back
     last = latest[ends - 1]
+    # Each touch is a step onto it, whether its path converted or not; only the step that leaves the path tells them
+    # apart, and a path that did both in different visits leaves twice.
     state = np.concatenate([before, last, last])
     onto = np.concatenate([touches, np.full(len(last), values), np.full(len(last), values + 1)])
     weights = np.concatenate([np.repeat(conversions + nulls, ends - starts), conversions, nulls])
@@ -127,12 +131,15 @@ def markov(transitions: Transitions) -> Markov:
         return Markov(np.zeros(transitions.values), np.zeros(transitions.values))
     chain, wins, states = _chain(transitions)
     error = 0.0
+    # Of order 1 a value is one state, and what is lost without it follows from one solution of the whole chain. Of
+    # higher orders a value stands in many states, and each has to be taken away by itself.
     if transitions.order > 1:
         effect = _effects_by_removal(chain, wins, states, transitions)
     elif transitions.values <= DENSE:
         effect = _effects_by_inverse(chain, wins, states, transitions.values)
     else:
         effect, error = _effects_of_many(chain, wins, states, transitions.values)
+    # Removal effects overlap (one path needs several channels), so they sum to more than all conversions: scaled.
     return Markov(transitions.conversions * effect / effect.sum(), effect, error)
 
 
@@ -143,8 +150,10 @@ def _chain(transitions: Transitions) -> tuple[sparse.csr_array, Floats, Ints]:
     """
     base = transitions.values + 1
     goes_on = transitions.onto < transitions.values
+    # The oldest digit falls off, the new touch is put on: a queue of `order` touches as one number.
     after = (transitions.state * base + transitions.onto + 1) % base**transitions.order
     is_still = goes_on & (after == transitions.state)
+    # Of all states that there could be (20 values cubed: 9,261) hardly any occur: those that do are numbered densely.
     states, here, there = _numbered(transitions.state, after[goes_on], base**transitions.order)
     total = _sums(here, np.where(is_still, 0.0, transitions.weight), len(states))
     share = transitions.weight / np.where(total > 0, total, 1.0)[here]
@@ -170,9 +179,12 @@ def _numbered(left: Ints, right: Ints, space: int) -> tuple[Ints, Ints, Ints]:
 
 def _effects_by_inverse(chain: sparse.csr_array, wins: Floats, states: Ints, values: int) -> Floats:
     """Order 1: one inverse holds the visits of every state and the chance of converting from it."""
+    # (I - Q)⁻¹ is the fundamental matrix of an absorbing chain: row i tells how often a path from i is in each state.
     visits = np.linalg.inv(np.eye(len(states)) - chain.toarray())
     chance = visits @ wins
     effect = np.zeros(values)
+    # A conversion needs v if its path is ever in v: the chance to get there, visits[0, v] / visits[v, v] (returns do
+    # not count twice), times the chance to convert from there. That is what removing v would lose.
     effect[states[1:] - 1] = (visits[0] * chance / np.diagonal(visits))[1:] / chance[0]
     return effect
 
@@ -186,6 +198,8 @@ def _effects_by_removal(chain: sparse.csr_array, wins: Floats, states: Ints, tra
         rows = np.flatnonzero(held)
         is_open[rows, held[rows] - 1] = 0.0
         digits //= base
+    # Column v is the world without value v: mass that walks into one of its states is lost. Each round takes every
+    # path one touch further, and what converts on the way is counted.
     forth = chain.T.tocsr()
     mass = np.zeros_like(is_open)
     mass[0] = 1.0
@@ -212,8 +226,10 @@ class _Solver(NamedTuple):
 
     def solved(self, b: Floats) -> Floats:
         """x for one b, or for each column of several."""
+        # Sherman and Morrison: a matrix plus a product of two vectors is solved by solving for the matrix alone, twice.
         rest = _rest(self.chain, self.pace, self.share, b)
         found = rest + np.multiply.outer(self.paced, _dot(self.share, rest)) / (1.0 - _dot(self.share, self.paced))
+        # What is left of b, walked to its end: each round part of it leaves the chain.
         step = b + self.chain @ found - found
         end = LEFT * np.abs(b).sum()
         while np.abs(step).sum() > end:
@@ -249,6 +265,8 @@ def _effects_of_many(chain: sparse.csr_array, wins: Floats, states: Ints, values
     chance = ahead.solved(wins)
     returns = _returns(chain, forth, ahead, behind)
     claims = visits * chance / returns
+    # The largest claims are what people look at, and where long circles matter most: these are solved exactly, and
+    # their difference tells how good the quick rule is for all the others.
     largest = np.argsort(claims[1:])[::-1][:CHECKED] + 1
     each = np.arange(len(largest))
     units = np.zeros((len(states), len(largest)))

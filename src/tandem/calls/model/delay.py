@@ -85,10 +85,13 @@ def _mixture(x: Array, begun: Delay, rounds: int) -> tuple[float, tuple[float, f
     share = min(max(_soon_share(begun), 0.05), 0.95)
     soon, late = (math.log(begun.soon_median_s), begun.soon_sigma), (math.log(begun.late_median_s), begun.late_sigma)
     for _ in range(rounds):
+        # Expectation: how much of each delay belongs to either part, as the parts are now. Maximisation: the parts'
+        # means and widths anew, each delay counted by how much of it belongs there.
         a, b = share * _normal(x, *soon), (1 - share) * _normal(x, *late)
         weight = a / np.maximum(a + b, 1e-300)
         share = float(np.clip(weight.mean(), 0.02, 0.98))
         soon, late = _moments(x, weight), _moments(x, 1 - weight)
+    # The parts may have changed places on the way: soon is whichever has the shorter median.
     return (share, soon, late) if soon[0] <= late[0] else (1 - share, late, soon)
 
 

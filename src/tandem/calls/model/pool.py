@@ -93,9 +93,12 @@ def least_recently_used(traffic: Traffic, numbers: int) -> list[list[Lease]]:
     leases: list[list[Lease]] = [[] for _ in range(numbers)]
     for visit, (start, end) in enumerate(zip(traffic.start.tolist(), traffic.end.tolist(), strict=True)):
         free_at, number = idle[0]
+        # A number that has been idle for long is the safest to show to somebody else: late callers of its last visit
+        # have mostly called by then.
         if free_at <= start:
             heapq.heapreplace(idle, (end, number))
         else:
+            # All are busy: whoever has been shown theirs for the longest is the likeliest not to call any more.
             number = min(range(numbers), key=held.__getitem__)
             idle[next(i for i, (_, n) in enumerate(idle) if n == number)] = (end, number)
             heapq.heapify(idle)
@@ -168,6 +171,7 @@ def _too_small(traffic: Traffic) -> NDArray[np.int64]:
     The least recently used number is issued last: once its visit ends, all numbers that are idle then go first, and
     those that become idle later go after it. So K new visits reach it if K is at least the pool less the busy numbers.
     """
+    # Who calls while still on the page holds the number: no pool is too small for them.
     late = traffic.call > traffic.end[traffic.caller]
     return np.where(late, issued_before_call(traffic) + _busy_at_end(traffic), 0)
 

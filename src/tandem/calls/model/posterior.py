@@ -53,8 +53,13 @@ def posterior(
         return []
     ended = np.array([c.ended_s for c in shown])
     dwell = np.array([max(c.ended_s - c.shown_s, 1.0) for c in shown])
+    # The likelihood of the call's moment for each visit: most call while they still read or in the minutes after, and
+    # who has read long calls later. Beforehand every visit is as likely to call as any other, so no prior is written.
     weight = delay.density(call_s - ended, dwell)
+    # What else is known counts as independent evidence, as a ratio of likelihoods each.
     weight *= np.array([_lift(c, call_s) for c in shown])
+    # The number may have been noted down, copied or misdialled: with ELSEWHERE in the sum a late call is nobody's
+    # rather than that of whoever happened to be shown the number last.
     share = weight / (weight.sum() + elsewhere)
     order = np.argsort(-share, kind="stable")
     return [Credit(shown[i].visit, shown[i].visitor, float(share[i])) for i in order if share[i] > 1e-4]
@@ -64,6 +69,7 @@ def _lift(candidate: Candidate, call_s: float) -> float:
     lift = 1.0
     if candidate.clicked_s is not None and -5 <= call_s - candidate.clicked_s <= CLICK_S:
         lift *= CLICK_LIFT
+    # A form that names this phone proves more than a phone known from elsewhere, and includes it: not both.
     if candidate.has_form:
         lift *= FORM_LIFT
     elif candidate.is_known_caller:

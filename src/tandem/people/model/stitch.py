@@ -114,6 +114,8 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
     held = _without(a, b, nodes, decisions.apart)
     a, b, doubt = a[held], b[held], doubt[held]
     unproved = doubt == CLAIM
+    # An identifier with too many neighbours (the phone of an office, a shop's tablet) would make one person of
+    # strangers. It stays in the answer, but no link through it glues.
     shared = _decided(_shared(a[~unproved], b[~unproved], kinds, most), nodes, decisions)
     glues = ~(shared[a] | shared[b])
     if unproved.any():
@@ -123,6 +125,8 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
         by_all[np.concatenate([a[~unproved], b[~unproved]])] = False
         shared |= by_all
     form, proved = glues & (doubt == FORM), glues & (doubt == PROVED)
+    # Components of what is proved come first. A form's pair may add a phone to somebody, or an e-mail; it may not make
+    # one of two whom proof knows apart, or a stranger could merge them by typing both into a form.
     if form.any():
         components = _components(
             np.concatenate([a[proved], decided_a]), np.concatenate([b[proved], decided_b]), nodes.size
@@ -136,6 +140,7 @@ def _components(a: npt.NDArray[Any], b: npt.NDArray[Any], size: int) -> npt.NDAr
     """The number of each place's component."""
     from scipy import sparse  # a fifth of a second that only this job needs
 
+    # Undirected: that a is b says as much as that b is a, and a chain of links is one person (transitive closure).
     graph = sparse.coo_array((np.ones(a.size, np.int8), (a, b)), shape=(size, size))
     _, component = sparse.csgraph.connected_components(graph, directed=False)
     return np.asarray(component, np.int32)
@@ -161,6 +166,7 @@ def _join_two(
     """
     known_one, known_two = is_known[one], is_known[two]
     refused: npt.NDArray[np.bool_] = known_one & known_two & (one != two)
+    # Unknown ones that hang together make an island: it may be joined to one known person, as a whole, or to nobody.
     free, touching = ~known_one & ~known_two, known_one != known_two
     island = _components(one[free], two[free], is_known.size)
     touched = np.where(known_one, one, two)[touching]
@@ -192,6 +198,7 @@ def _distinct(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], Codes]:
     """Each pair once, the smaller place first; one with itself says nothing. Once proved is proved."""
     differ = a != b
+    # Both ends and the doubt in one number: sorting numbers is many times as fast as sorting rows.
     pair = (np.minimum(a, b)[differ] * size + np.maximum(a, b)[differ]) * 4 + doubt[differ]
     pair.sort()  # of a pair, what is doubted least comes first
     pair = pair[np.diff(pair >> 2, prepend=-1) != 0]
@@ -215,6 +222,7 @@ def _shared(
     # Most identifiers have too few neighbours of all kinds together to be shared: only the others are looked at.
     many = np.bincount(a, minlength=size) + np.bincount(b, minlength=size) > min(most.values(), default=0)
     place = np.cumsum(many) - 1
+    # Neighbours are counted by kind: five phones beside a browser are suspicious, forty browsers of an e-mail are not.
     ends = np.concatenate(
         [place[a[many[a]]] * width + kinds[b[many[a]]], place[b[many[b]]] * width + kinds[a[many[b]]]]
     )
@@ -256,6 +264,7 @@ def _without(
 
 def _persons(nodes: Keys, kinds: Codes, component: npt.NDArray[np.int32]) -> Keys:
     """The key of each identifier's person. Keys are in order, so a component's first browser is its smallest."""
+    # A browser's key is on every event it sent: with it as the person's key, most visits need no look-up at all.
     not_browser = kinds != CODE["visitor"]
     order = np.lexsort((nodes, not_browser, component))
     starts = np.flatnonzero(np.diff(component[order], prepend=-1))

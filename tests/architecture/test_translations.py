@@ -29,6 +29,8 @@ TELLERS = (
     "Problem",
     "__init__",
     "_told",
+    "_issue",
+    "_row_problem",
     "_text",
     "_account",
     "gettext",

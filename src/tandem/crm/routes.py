@@ -1,4 +1,4 @@
-"""The page Deals: what becomes of the leads, and what marketing and sales owe each other."""
+"""The page Deals: what becomes of the leads, and the hygiene of their records."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from tandem.core.progress import tracked
 from tandem.crm import jobs, mapping, queries, store
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
 from tandem.crm.model.deal import NEVER, StageKind
-from tandem.crm.model.debts import HYGIENE
+from tandem.crm.model.hygiene import HYGIENE
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import key_of
 from tandem.crm.store import files, mappings
@@ -73,8 +73,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         table=breakdown(ctx, address, by, columns, most, then="crm.revenue"),
         splits=queries.SPLITS,
         stages=queries.stages(ctx, address),
-        owed=queries.owed(ctx, address),
-        debts=HYGIENE,
+        hygiene=queries.hygiene(ctx, address),
+        issues=HYGIENE,
         sqls=[("funnel", store.SQL["funnel"]), ("hygiene", store.SQL["hygiene"])],
         bound={name: str(value) for name, value in queries.bound(address).items()},
         has_deals=store.has_deals(ctx, site),
@@ -122,7 +122,7 @@ def mapping_page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, 
 
 
 def _mapping(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, connection: Connection, told: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, connection: Connection, notice: str = ""
 ) -> Response[str]:
     chosen, listed = mappings.chosen_for(ctx, connection.id), jobs.listed(ctx, connection)
     crm, (leads, qualified) = jobs.CRMS[connection.system], mapping.standing(ctx, site, connection)
@@ -132,7 +132,7 @@ def _mapping(
         caller,
         "crm/mapping.html",
         site=site,
-        held=connection,
+        connection=connection,
         crm=crm,
         chosen=chosen,
         listed=listed,
@@ -142,7 +142,7 @@ def _mapping(
         groups=GROUPS,
         none_of=NONE,
         kinds=list(StageKind),
-        told=told,
+        notice=notice,
     )
 
 

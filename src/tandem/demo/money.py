@@ -17,7 +17,7 @@ from tandem.ads import jobs as ads
 from tandem.ads.model import AdDay
 from tandem.base.warehouse import questions_in
 from tandem.calls import store as calls
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.model.delay import Delay
 from tandem.calls.model.pool import Traffic, least_recently_used
 from tandem.core.context import Context
@@ -130,10 +130,10 @@ def _called_back(rng: np.random.Generator, facts: list[CallFact], until: datetim
     call_facts = []
     for fact in facts:
         at = fact.at + timedelta(minutes=float(rng.lognormal(2.9, 0.9)))
-        if fact.outcome == Outcome.MISSED and rng.random() < BACK and at < until:
+        if fact.outcome == CallOutcome.MISSED and rng.random() < BACK and at < until:
             call_facts.append(CallFact(
                 system="demo", ref=f"{fact.ref}-back", at=at, line=OWN, caller=fact.caller, direction="out",
-                outcome=Outcome.ANSWERED, talk_s=int(rng.lognormal(4.2, 0.6)), operator=fact.operator,
+                outcome=CallOutcome.ANSWERED, talk_s=int(rng.lognormal(4.2, 0.6)), operator=fact.operator,
             ))  # fmt: skip
     return call_facts
 
@@ -205,6 +205,6 @@ def _fact(rng: np.random.Generator, ref: str, at: datetime, line: str, phone: st
     is_answered = rng.random() < (ANSWERED if is_open else 0.05)
     return CallFact(
         system="demo", ref=ref, at=at, line=line, caller=phone,
-        outcome=Outcome.ANSWERED if is_answered else Outcome.MISSED, wait_s=int(rng.integers(4, 40)),
+        outcome=CallOutcome.ANSWERED if is_answered else CallOutcome.MISSED, wait_s=int(rng.integers(4, 40)),
         talk_s=int(rng.lognormal(4.6, 0.7)) if is_answered else 0, operator=("Ada", "Kuba")[int(rng.integers(0, 2))],
     )  # fmt: skip

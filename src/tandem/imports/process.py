@@ -48,14 +48,14 @@ _is_stopping = threading.Event()
 _log = log.get("imports")
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """The file is of no kind that the process knows, or damaged."""
 
 
 def ask(what: str, path: Path, number: int) -> Iterator[Any]:
     """The frames that the reading process sends, one after another. It ends when they are no longer asked for.
 
-    raises   Unreadable; UserError when a limit is passed
+    raises   UnreadableFile; UserError when a limit is passed
     """
     with _running(what, path, number) as process:
         assert process.stdout is not None
@@ -146,7 +146,7 @@ def _died(process: subprocess.Popen[bytes]) -> str:
 def _refused(what: str, why: str) -> Exception:
     _log.info("imports.refused", what=what, why=why)
     if why not in REASONS:
-        return Unreadable(why)
+        return UnreadableFile(why)
     if what == "unpack" and why == "memory":
-        return Unreadable(why)
+        return UnreadableFile(why)
     return UserError(*REASONS[why])

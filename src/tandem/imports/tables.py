@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tandem.base.errors import UserError
 from tandem.imports import text
-from tandem.imports.process import Unreadable, ask
+from tandem.imports.process import UnreadableFile, ask
 from tandem.imports.text import NotText
 
 Cells = list[Any]
@@ -78,7 +78,7 @@ def rows_of(path: Path, form: Form) -> Generator[tuple[int, Cells], None, None]:
 def _asked(what: str, path: Path, number: int) -> Iterator[Any]:
     try:
         yield from ask(what, path, number)
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise NotATable from error
 
 

@@ -13,7 +13,7 @@ from tandem.ads.sources.report import Hints, Report
 from tandem.base.errors import SourceError, UserError
 from tandem.base.http import Http, found
 from tandem.connections.model import Field
-from tandem.imports.archives import Unreadable, unpacked_into
+from tandem.imports.archives import UnreadableFile, unpacked_into
 
 NAME, BASE = "Microsoft Advertising", "https://reporting.api.bingads.microsoft.com"
 TOKENS = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
@@ -78,7 +78,7 @@ def _downloaded(account: Account, where: str, folder: Path) -> Path:
     target = folder / "report.csv"
     try:
         unpacked_into(packed, target)
-    except (Unreadable, UserError) as error:
+    except (UnreadableFile, UserError) as error:
         raise SourceError(NAME, "sent an archive that cannot be read") from error
     return target
 

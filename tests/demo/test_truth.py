@@ -118,7 +118,7 @@ def test_the_change_log_tells_of_what_was_planted(seeded: Seeded) -> None:
 
 
 def test_the_ledger_of_reception_balances(seeded: Seeded) -> None:
-    days = store.reception(seeded.ctx.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
+    days = store.ingestion_days(seeded.ctx.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
     assert sum(day.stored for day in days) == seeded.company.truth.events
     assert sum(day.balance for day in days) == 0
 

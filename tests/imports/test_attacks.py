@@ -267,7 +267,7 @@ def test_the_cells_of_all_sheets_together_are_bounded(monkeypatch: pytest.Monkey
             return Sheet()
 
     monkeypatch.setattr(child, "_book", lambda path: Book())
-    with pytest.raises(child.Refused, match="many_cells"):
+    with pytest.raises(child.FileRefused, match="many_cells"):
         child.heads(io.BytesIO(), "", "1")
     Book.sheet_names = ("a", "b", "c")
     child.heads(io.BytesIO(), "", "1")

@@ -109,7 +109,7 @@ def bring_in(
         with progress.part(0, 1 if is_dry else 0.3):
             problems, rows = _read(path, hints, site, parts)
         lookeds = [_look(ctx, site, part) for part in parts]
-        told_of = sum(map(len, parts))
+        counted_rows = sum(map(len, parts))
         if not is_dry and not problems:
             progress.for_good()
             with progress.part(0.3, 1):
@@ -127,7 +127,7 @@ def bring_in(
     return CallImportResult(
         rows=rows, calls=calls, fresh=calls - existing, existing=existing,
         outgoing=sum(one.outgoing for one in lookeds),
-        inside=rows - told_of - len(problems), outcomes=dict(outcomes.most_common()),
+        inside=rows - counted_rows - len(problems), outcomes=dict(outcomes.most_common()),
         first=min(moments, default=None), last=max(moments, default=None),
         problems=problems[:MOST_PROBLEMS], refused=len(problems), is_dry=is_dry,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Healing: better rules, other goals or hosts reach back over all history, because the raw facts were kept.
+"""Rebuilding visits: better rules, other goals or hosts reach back over all history, because the raw facts were kept.
 
 Visits are derived again range by range of visitor ids; after a stop the work goes on where it was.
 """
@@ -58,7 +58,7 @@ def is_rebuilt(db: Database, site: Site) -> bool:
 
 
 def note_rebuilt(db: Database, site: Site) -> None:
-    """Say that there is nothing to heal: the site is new, or everything was just derived."""
+    """Say that there is nothing to rebuild: the site is new, or everything was just derived."""
     made = made_with(db, site)
     store.note_rebuild(db, site, made, RANGES, RANGES)
     store.note_rebuild_done(db, site, made)

@@ -105,7 +105,9 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
 # ── mapping ──
 
 
-def _held(ctx: Context, caller: Caller, request: Request[Any, Any, Any], number: int) -> tuple[Site, Connection]:
+def _connection_of(
+    ctx: Context, caller: Caller, request: Request[Any, Any, Any], number: int
+) -> tuple[Site, Connection]:
     caller.must("deals.edit")
     site = site_for(ctx, caller, request.query_params.get("site"))
     connection = connections.connection(ctx, number, site)
@@ -117,7 +119,7 @@ def _held(ctx: Context, caller: Caller, request: Request[Any, Any, Any], number:
 @get_page("/deals/mapping/{number:int}", "Fields and stages", may="deals.edit")
 def mapping_page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[str]:
     """How the records of one connection are read, and the choices that the CRM itself gives."""
-    site, connection = _held(ctx, caller, request, number)
+    site, connection = _connection_of(ctx, caller, request, number)
     return _mapping(request, ctx, caller, site, connection)
 
 
@@ -151,7 +153,7 @@ def change_mapping(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form
 ) -> Response[str]:
     """What another mapping would change; or, when `act` is `keep` and the dry run was of this very one, make it so."""
-    site, connection = _held(ctx, caller, request, number)
+    site, connection = _connection_of(ctx, caller, request, number)
     before = mappings.chosen_for(ctx, connection.id)
     stages = {**before.stages, **stages_in(data)}
     chosen = Chosen(fields=fields_in(data), stages=stages, names=before.names, revision=before.revision + 1)

@@ -51,9 +51,9 @@ def seed_money(ctx: Context, site: Site, seed: int, until: datetime) -> MoneyTru
     if not visits:
         return MoneyTruth(cost=cost, clicks=clicks, calls=[], called_back=0, deals=None)
     phones = Phones()
-    rang, heard, backs = _seed_calls(ctx, site, np.random.default_rng([seed, 72]), until, visits, phones)
+    rang, received, backs = _seed_calls(ctx, site, np.random.default_rng([seed, 72]), until, visits, phones)
     deals = seed_deals(ctx, site, seed, until, visits, rang, phones)
-    return MoneyTruth(cost=cost, clicks=clicks, calls=heard, called_back=backs, deals=deals)
+    return MoneyTruth(cost=cost, clicks=clicks, calls=received, called_back=backs, deals=deals)
 
 
 # ── costs ──
@@ -116,7 +116,7 @@ def _seed_calls(
     )
     traffic = _traffic(rng, visits, until)
     tapped = _store_leases(ctx, site, rng, pool.id, lent, visits, traffic)
-    rang, truths = _told(rng, visits, traffic, tapped, phones)
+    rang, truths = _calls_of(rng, visits, traffic, tapped, phones)
     backs = _called_back(rng, [call.fact for call in rang], until)
     facts = [*(call.fact for call in rang), *backs]
     for i in range(0, len(facts), BATCH):
@@ -145,8 +145,8 @@ def _traffic(rng: np.random.Generator, visits: list[dict[str, Any]], until: date
     share = np.array([CALLS.get(v["channel"], RARELY) for v in visits])
     caller = np.flatnonzero(rng.random(len(visits)) < share)
     call = start[caller] + Delay().sample(end[caller] - start[caller], rng)
-    known = call < until.timestamp()
-    return Traffic(start, end, caller[known], call[known])
+    has_come = call < until.timestamp()
+    return Traffic(start, end, caller[has_come], call[has_come])
 
 
 def _store_leases(
@@ -179,7 +179,7 @@ def _store_leases(
     return saw
 
 
-def _told(
+def _calls_of(
     rng: np.random.Generator, visits: list[dict[str, Any]], traffic: Traffic, saw: dict[int, tuple[str, float]],
     phones: Phones,
 ) -> tuple[list[Rang], list[CallTruth]]:  # fmt: skip

@@ -51,13 +51,13 @@ def forms_of(path: Path) -> list[tuple[Form, list[tuple[int, Cells]]]]:
 
 def _head(path: Path, form: Form) -> list[tuple[int, Cells]]:
     """The first rows. What is wrong behind them shows when all are read, if this is the right form at all."""
-    found = list[tuple[int, Cells]]()
+    head = list[tuple[int, Cells]]()
     with closing(rows_of(path, form)) as rows, suppress(UserError):
         for line, cells in rows:
             if line > HEAD_LINES:
                 break
-            found.append((line, cells))
-    return found
+            head.append((line, cells))
+    return head
 
 
 def rows_of(path: Path, form: Form) -> Generator[tuple[int, Cells], None, None]:

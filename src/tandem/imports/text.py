@@ -187,7 +187,7 @@ def records(
 def parsed(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
     """Records out of lines that are bounded already; raises UserError as `records` does."""
     csv.field_size_limit(LONGEST_CELL)
-    bounded, told = _bounded(lines)
+    bounded, check = _bounded(lines)
     reader = csv.reader(bounded, delimiter=delimiter)
     begins = 1
     try:
@@ -203,7 +203,7 @@ def parsed(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str
                 raise UserError(
                     "Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=reader.line_num
                 )
-            told()
+            check()
             yield reader.line_num, cells
             begins = reader.line_num + 1
     except (csv.Error, _Endless) as error:

@@ -73,7 +73,7 @@ def _extend(c: Transaction, lease: Any, asked: NumberAsked, now: int) -> None:
 
 
 def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str, Any]:
-    visits, holding = _held_by_sender(c, pool, asked, now)
+    visits, holding = _leases_of_sender(c, pool, asked, now)
     if visits >= SENDERS_LEASES:
         return _answer(pool, pool.overflow)
     row = None if holding >= _most_for_sender(c, pool) else _idle_longest(c, pool, now)
@@ -89,7 +89,7 @@ def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str,
     return _answer(pool, number)
 
 
-def _held_by_sender(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> tuple[int, int]:
+def _leases_of_sender(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> tuple[int, int]:
     """How many visits of this sender go on, and how many numbers of the pool they hold."""
     if not asked.sender:
         return 0, 0

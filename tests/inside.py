@@ -17,9 +17,11 @@ from tandem.core.context import Context
 
 
 @contextmanager
-def opened_by_admin(ctx: Context, site: Site, routes: Sequence[Any]) -> Iterator[TestClient[Any]]:
-    """These routes, as the admin of the fixture `site` sees them."""
-    signed_in = accounts.sign_in(ctx.database, "ola@fern.example", "a long password")
+def opened(
+    ctx: Context, site: Site, routes: Sequence[Any], email: str = "ola@fern.example"
+) -> Iterator[TestClient[Any]]:
+    """These routes, as the admin of the fixture `site` sees them, or whoever else signs in with that password."""
+    signed_in = accounts.sign_in(ctx.database, email, "a long password")
     assert signed_in is not None
     caller = Caller(
         workspace_id=site.workspace_id, user=signed_in[0], token=None, csrf="x", language="en", theme="auto"
@@ -34,3 +36,6 @@ def opened_by_admin(ctx: Context, site: Site, routes: Sequence[Any]) -> Iterator
     )
     with TestClient(app) as client:
         yield client
+
+
+opened_by_admin = opened

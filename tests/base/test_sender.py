@@ -76,6 +76,18 @@ def test_chains_as_long_as_a_stranger_likes_are_not_kept() -> None:
     proxies = Proxies("127.0.0.1")
     for i in range(20):
         assert proxies.sender("127.0.0.1:9", [f"{'unknown, ' * 50}203.0.113.{i}"]) == f"203.0.113.{i}"
-    assert proxies._behind.cache_info().currsize == 0
+    assert proxies._known.cache_info().currsize == 0
     assert proxies.sender("127.0.0.1:9", ["203.0.113.7"]) == "203.0.113.7"
-    assert proxies._behind.cache_info().currsize == 1
+    assert proxies._known.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("client", ["203.0.113.9:{}", "[2001:db8::9]:{}"])
+def test_a_connection_of_its_own_is_no_sender_of_its_own(client: str) -> None:
+    """Each has another port: kept with it, a busy sender would push all others out."""
+    proxies, headers = Proxies("127.0.0.1"), SimpleNamespace(get_all=lambda name: [])
+    senders = {sender_of_rsgi(client.format(port), headers, proxies) for port in range(4000, 4050)}
+    assert len(senders) == 1 and proxies._known.cache_info().currsize == 1
+
+
+def test_an_address_without_a_port_is_whole() -> None:
+    assert sender_of_rsgi("2001:db8::9", SimpleNamespace(get_all=lambda name: []), OURS) == "2001:db8::9"

@@ -7,13 +7,14 @@ import pytest
 from litestar import Litestar
 from litestar.testing import TestClient
 
+from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.changes import store
 from tandem.changes.model import Change, Effect
 from tandem.changes.routes import ROUTES
 from tandem.core.context import Context
-from tests.inside import opened_by_admin
+from tests.inside import opened, opened_by_admin
 
 Browser = TestClient[Litestar]
 
@@ -64,13 +65,16 @@ def test_a_list_that_is_cut_claims_no_count_of_all(browser: Browser, monkeypatch
     assert "The newest 3 changes; the latest: Release 0" in page and "changes in the last" not in page
 
 
-def test_what_a_change_did_stands_beneath_it_for_whoever_may_read_the_metric(
-    ctx: Context, site: Site, browser: Browser
-) -> None:
+def test_what_a_change_did_stands_beneath_it_for_whoever_may_read_the_metric(ctx: Context, site: Site) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "vera@fern.example", "Vera", "viewer", "a long password")
     change = store.add(ctx.database, site, Change(at=clock.now(), kind="deploy", title="Faster pages"))
     told = {"change_id": change.id, "method": "series", "share": 0.14, "low": 0.06, "high": 0.23,
             "first_on": date(2026, 11, 11), "last_on": date(2026, 11, 24)}  # fmt: skip
-    for metric, label, needs in (("collect.visits", "Visits", "metrics.read"), ("x", "Secret", "no.one")):
+    for metric, label, needs in (("collect.visits", "Visits", "metrics.read"), ("ads.cost", "Ad cost", "money.read")):
         store.keep_effect(ctx.database, site, Effect(metric=metric, label=label, needs=needs, **told))  # type: ignore[arg-type]
-    page = browser.get("/changes?site=fern").text
-    assert "Measured, 11–24 Nov 2026: Visits +14% (range: +6.0% to +23%)" in page and "Secret" not in page
+    pages = []
+    for email in ("ola@fern.example", "vera@fern.example"):
+        with opened(ctx, site, ROUTES, email) as browser:
+            pages.append(browser.get("/changes?site=fern").text)
+    assert all("Measured, 11–24 Nov 2026: Visits +14% (range: +6.0% to +23%)" in page for page in pages)
+    assert ["Ad cost +14%" in page for page in pages] == [True, False]

@@ -2,7 +2,7 @@
 
 import codecs
 import csv
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -178,52 +178,18 @@ def records(
         with path.open(encoding=encoding, errors=errors, newline="") as file:
             for _ in range(skipped):
                 file.readline(LONGEST_LINE)
-            for line, cells in parsed(file, delimiter):
-                yield line + skipped, cells
+            yield from parsed(file, delimiter, skipped)
     except UnicodeDecodeError as error:
         raise NotText from error
 
 
-def parsed(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Records out of lines that are bounded already; raises UserError as `records` does."""
+def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Records out of lines that are bounded already, behind `skipped` others; raises UserError as `records` does."""
     csv.field_size_limit(LONGEST_CELL)
-    bounded, check = _bounded(lines)
-    reader = csv.reader(bounded, delimiter=delimiter)
-    begins = 1
-    try:
-        for cells in reader:
-            if cells and cells[-1].endswith(_END):
-                if cells == [_END]:
-                    return
-                raise UserError(
-                    "A quote that is opened in line %(line)s is never closed.",
-                    "Close or remove it, or export the file again.", line=begins,
-                )  # fmt: skip
-            if len(cells) > MOST_COLUMNS:
-                raise UserError(
-                    "Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=reader.line_num
-                )
-            check()
-            yield reader.line_num, cells
-            begins = reader.line_num + 1
-    except (csv.Error, _Endless) as error:
-        if "limit" not in str(error) and not isinstance(error, _Endless):
-            raise NotText from error
-        raise UserError(
-            "A cell that begins in line %(line)s is longer than 1 MB.",
-            "See whether a quote is never closed there, or export the file again.", line=begins,
-        ) from error  # fmt: skip
-
-
-def _bounded(lines: Iterable[str]) -> tuple[Iterator[str], Callable[[], None]]:
-    """The lines, and what tells that a record has ended: a record over many lines is bounded as a whole."""
     size = 0
 
-    def ended() -> None:
-        nonlocal size
-        size = 0
-
-    def counted() -> Iterator[str]:
+    def bounded() -> Iterator[str]:
+        """The lines, as long as they make up records: one that goes on over many lines is bounded as a whole."""
         nonlocal size
         for line in lines:
             size += len(line)
@@ -232,4 +198,25 @@ def _bounded(lines: Iterable[str]) -> tuple[Iterator[str], Callable[[], None]]:
             yield line
         yield _END
 
-    return counted(), ended
+    reader = csv.reader(bounded(), delimiter=delimiter)
+    ends = skipped
+    try:
+        for cells in reader:
+            begins, ends, size = ends + 1, skipped + reader.line_num, 0
+            if cells and cells[-1].endswith(_END):
+                if cells == [_END]:
+                    return
+                raise UserError(
+                    "A quote that is opened in line %(line)s is never closed.",
+                    "Close or remove it, or export the file again.", line=begins,
+                )  # fmt: skip
+            if len(cells) > MOST_COLUMNS:
+                raise UserError("Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=ends)
+            yield ends, cells
+    except (csv.Error, _Endless) as error:
+        if "limit" not in str(error) and not isinstance(error, _Endless):
+            raise NotText from error
+        raise UserError(
+            "A cell that begins in line %(line)s is longer than 1 MB.",
+            "See whether a quote is never closed there, or export the file again.", line=ends + 1,
+        ) from error  # fmt: skip

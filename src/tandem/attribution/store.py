@@ -104,21 +104,21 @@ def attribution_data(warehouse: Warehouse, ask: Ask) -> AttributionData:
     named = _values(warehouse, ask)
     if len(named.names) > WIDEST:  # a longer chain over them would have more states than journeys
         ask = msgspec.structs.replace(ask, order=1)
-    codes, cut_ = named.codes, _cut_touchpoints(warehouse, ask, named)
+    codes, journeys = named.codes, _cut_touchpoints(warehouse, ask, named)
     transitions = _asked(warehouse, "transitions", TRANSITION_COLUMNS, ask, codes)
     back = [transitions[name].astype(np.int64) - 1 for name in TRANSITION_COLUMNS[: ask.order]]
     walked = counted_transitions(
         back, transitions["onto"].astype(np.int64) - 1, transitions["weight"].astype(np.float64), len(named.names)
     )
-    lost = lost_transitions(walked, cut_)
+    lost = lost_transitions(walked, journeys)
     is_used = np.zeros(len(named.names) + 2, bool)
-    is_used[cut_.won.value] = is_used[lost.onto] = True
+    is_used[journeys.won.value] = is_used[lost.onto] = True
     used = np.flatnonzero(is_used[: len(named.names)])
     return AttributionData(
         names=[named.names[place] for place in used],
-        journeys=cut_.won.among(used),
+        journeys=journeys.won.among(used),
         lost=lost.among(used),
-        lone=cut_.lone,
+        lone=journeys.lone,
         totals=totals(warehouse, ask),
     )
 
@@ -210,8 +210,8 @@ def write_month(warehouse: Warehouse, ask: Ask, month: date, state: int) -> int:
     Readers see the month as it was until all of its rows are there.
     """
     values = _values(warehouse, ask)
-    cut_ = _cut_touchpoints(warehouse, ask, values)
-    rows, version = shared_out(cut_.won, cut_.alone), clock.now_ms()
+    journeys = _cut_touchpoints(warehouse, ask, values)
+    rows, version = shared_out(journeys.won, journeys.alone), clock.now_ms()
     names = [*values.names, UNASSIGNED]  # the last one is NOBODY's: place -1
     assert NOBODY == -1
     for first in range(0, len(rows.ended), MOST_AT_ONCE):

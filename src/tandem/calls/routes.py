@@ -197,14 +197,14 @@ def change_pool(
 ) -> Response[str]:
     """Another name or price, or `is_on` alone: switched off or on."""
     chosen = site_for(ctx, caller, site)
-    pool_ = store.pool_of(ctx, chosen, pool)
+    target = store.pool_of(ctx, chosen, pool)
     changes: dict[str, Any] = {"name": data.get("name", "")}
     if "price" in data:  # a form without it is that of somebody who may not see it: the price stays
         price = _price(data["price"])
         changes["price"] = None if price is None else float(price)
     if "is_on" in data:
         changes = {"is_on": data["is_on"] == "1"}
-    store.change_pool(ctx, chosen, pool_, caller.user_id, **changes)
+    store.change_pool(ctx, chosen, target, caller.user_id, **changes)
     return _pools(request, ctx, caller, chosen, pool, notice="off" if changes.get("is_on") is False else "changed")
 
 
@@ -213,8 +213,8 @@ def add_numbers(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, pool: int, data: Form, site: str | None = None
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
-    pool_ = store.pool_of(ctx, chosen, pool)
-    fresh = store.add_numbers(ctx, chosen, _lines(data.get("numbers", "")), pool_, caller.user_id)
+    target = store.pool_of(ctx, chosen, pool)
+    fresh = store.add_numbers(ctx, chosen, _lines(data.get("numbers", "")), target, caller.user_id)
     return _pools(request, ctx, caller, chosen, pool, notice="numbers" if fresh else "known")
 
 

@@ -126,7 +126,7 @@ def _is_all(site: Site, made: str) -> bool:
 
 
 def rebuild_where_needed(ctx: Context) -> None:
-    """Heal every site whose visits were made with other rules or goals."""
+    """Rebuild every site whose visits were made with other rules or goals."""
     for site in ctx.sites().values():
         _choose_main(ctx, site)
         if is_rebuilt(ctx.database, site):

@@ -212,9 +212,9 @@ class AdReport:
             *_ENDINGS,
         ):
             return None
-        named_days = cells.days_in(text)
-        if len(named_days) == 2 and named_days[0] != named_days[1]:
-            self._tell("period_row", line, first=named_days[0], last=named_days[1])
+        span = cells.days_in(text)
+        if len(span) == 2 and span[0] != span[1]:
+            self._tell("period_row", line, first=span[0], last=span[1])
             return None
         try:
             on = day(cell, self._order)
@@ -302,7 +302,7 @@ class AdReport:
 
     def _check_period(self, head: Head) -> None:
         """A report over many days in which every row names the first of them holds totals of the period."""
-        named = [days_ for text in head.above if len(days_ := cells.days_in(text)) == 2]
+        named = [span for text in head.above if len(span := cells.days_in(text)) == 2]
         days = set(self._days.values())
         if named and len(days) == 1 and self.rows > 1 and named[0][1] > named[0][0] and days == {named[0][0]}:
             self._tell("one_day_for_all", head.line, first=named[0][0], last=named[0][1])
@@ -353,8 +353,8 @@ def _head_of(path: Path, system: str) -> Head | None:
             if line > HEAD_LINES:
                 break
             for name in (system,) if system else COLUMNS:
-                if (head_ := _scored(row, name, line, form, above)) and (best is None or head_[0] > best[0]):
-                    best = head_
+                if (scored := _scored(row, name, line, form, above)) and (best is None or scored[0] > best[0]):
+                    best = scored
             above = [*above, " ".join(cells.plain(c) for c in row)]
     return best[1] if best else None
 

@@ -11,17 +11,17 @@ from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import all_aside
 from tandem.collect.loader import spool_folders
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation, lacks_records
+from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, lacks_records
 
 OLD_SPOOL_S = 60.0
 
 
-def _aside(installation: Installation) -> Iterator[Finding]:
+def _aside(installation: Installation) -> Iterator[DoctorFinding]:
     """What could not be loaded and was put aside."""
     root = installation.settings.folder / "spool"
     put_asides = all_aside(root)
     if not put_asides:
-        yield Finding("put aside", OK, "Nothing that was received had to be put aside.")
+        yield DoctorFinding("put aside", OK, "Nothing that was received had to be put aside.")
         return
     reasons = Counter[str]()
     for one in put_asides:
@@ -34,10 +34,10 @@ def _aside(installation: Installation) -> Iterator[Finding]:
         "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
         "delete them if it never comes. “damaged” means that the disk has changed what was written: check the disk."
     )
-    yield Finding("put aside", WARNING, text, cure)
+    yield DoctorFinding("put aside", WARNING, text, cure)
 
 
-def _clock(installation: Installation) -> Iterator[Finding]:
+def _clock(installation: Installation) -> Iterator[DoctorFinding]:
     """Whether the clock has jumped, as far as the salts, the ledger and this process can tell."""
     today, wrong = clock.now().date(), []
     if abs(moved := clock.moved_s()) > health.CLOCK_MOVED_S and installation.runs:
@@ -59,32 +59,32 @@ def _clock(installation: Installation) -> Iterator[Finding]:
             f"Where no browser does, move their segments out of {installation.settings.folder / 'spool'} and start "
             "Tandem again."
         )
-        yield Finding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
+        yield DoctorFinding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
     else:
-        yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")
+        yield DoctorFinding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")
 
 
-def _loading(installation: Installation) -> Iterator[Finding]:
+def _loading(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.ctx is not None:
         for trouble in health.troubles(installation.ctx):
-            yield Finding("loading", PROBLEM, trouble.what, trouble.hint)
+            yield DoctorFinding("loading", PROBLEM, trouble.what, trouble.hint)
 
 
-def _spool(installation: Installation) -> Iterator[Finding]:
+def _spool(installation: Installation) -> Iterator[DoctorFinding]:
     root = installation.settings.folder / "spool"
     segments = [path for folder in spool_folders(root) for path in sealed(folder)] if root.exists() else []
     if not segments:
-        yield Finding("spool", OK, "Everything received is loaded.")
+        yield DoctorFinding("spool", OK, "Everything received is loaded.")
         return
     size = sum(path.stat().st_size for path in segments if path.exists()) / (1 << 20)
     age = time.time() - min(path.stat().st_mtime for path in segments if path.exists())
     text = f"{len(segments)} segments ({size:.1f} MB) wait to be loaded; the oldest for {_span(age)}."
     if age < OLD_SPOOL_S:
-        yield Finding("spool", OK, text)
+        yield DoctorFinding("spool", OK, text)
     elif installation.runs:
-        yield Finding("spool", PROBLEM, text, "See the job `load` below and the log; nothing of it is lost.")
+        yield DoctorFinding("spool", PROBLEM, text, "See the job `load` below and the log; nothing of it is lost.")
     else:
-        yield Finding("spool", WARNING, text, "Start `tandem serve`; nothing of it is lost.")
+        yield DoctorFinding("spool", WARNING, text, "Start `tandem serve`; nothing of it is lost.")
 
 
 def _span(seconds: float) -> str:
@@ -97,17 +97,17 @@ def _span(seconds: float) -> str:
     )
 
 
-def _jobs(installation: Installation) -> Iterator[Finding]:
+def _jobs(installation: Installation) -> Iterator[DoctorFinding]:
     jobs = installation.ctx.jobs if installation.ctx else None
     for state in jobs.states.values() if jobs else ():
         if state.failures:
             text = f"`{state.name}` has failed {state.failures} times: {state.problem}"
-            yield Finding("jobs", PROBLEM, text, "Mend the cause; the job is tried again by itself.")
+            yield DoctorFinding("jobs", PROBLEM, text, "Mend the cause; the job is tried again by itself.")
         else:
-            yield Finding("jobs", OK, f"`{state.name}` runs; it took {state.took_ms:.0f} ms last.")
+            yield DoctorFinding("jobs", OK, f"`{state.name}` runs; it took {state.took_ms:.0f} ms last.")
 
 
-def _salts(installation: Installation) -> Iterator[Finding]:
+def _salts(installation: Installation) -> Iterator[DoctorFinding]:
     if lacks_records(installation):
         return
     assert installation.database is not None
@@ -116,9 +116,9 @@ def _salts(installation: Installation) -> Iterator[Finding]:
     if oldest < today - timedelta(days=1):
         text = f"A salt of {oldest} is still there, so ids of that day could be traced back."
         cure = "Start `tandem serve`: it deletes old salts." if not installation.runs else "See the job `salts` above."
-        yield Finding("salts", PROBLEM, text, cure)
+        yield DoctorFinding("salts", PROBLEM, text, cure)
     else:
-        yield Finding("salts", OK, "No salt is older than a day.")
+        yield DoctorFinding("salts", OK, "No salt is older than a day.")
 
 
 CHECKS: tuple[Check, ...] = (_loading, _spool, _aside, _jobs, _salts, _clock)

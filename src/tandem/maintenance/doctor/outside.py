@@ -7,32 +7,42 @@ from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation, lacks_newest_records
+from tandem.maintenance.doctor.finding import (
+    OK,
+    PROBLEM,
+    WARNING,
+    Check,
+    DoctorFinding,
+    Installation,
+    lacks_newest_records,
+)
 from tandem.people import store as people
 from tandem.settings import provider
 
 
-def _key(installation: Installation) -> Iterator[Finding]:
+def _key(installation: Installation) -> Iterator[DoctorFinding]:
     """Whether what was sealed can still be opened: a folder that was copied without its key is found out here."""
     if lacks_newest_records(installation):
         return
     assert installation.database is not None
     sealed_texts = [*connections.any_sealed(installation.database), *people.any_sealed(installation.database)]
-    given, file = installation.settings.key, installation.settings.folder / vault.FILE
-    if not given and not file.exists():
+    configured, file = installation.settings.key, installation.settings.folder / vault.FILE
+    if not configured and not file.exists():
         if sealed_texts:
             cure = f"Put back {file}, or set TANDEM_KEY; every backup holds the key."
-            yield Finding("key", PROBLEM, "The key that credentials and personal data were sealed with is gone.", cure)
+            yield DoctorFinding(
+                "key", PROBLEM, "The key that credentials and personal data were sealed with is gone.", cure
+            )
         return
     try:
         for text in sealed_texts:
-            vault.Vault(given or file.read_text().strip()).open(text)
-        yield Finding("key", OK, "Sealed values can be opened.")
+            vault.Vault(configured or file.read_text().strip()).open(text)
+        yield DoctorFinding("key", OK, "Sealed values can be opened.")
     except UserError as error:
-        yield Finding("key", PROBLEM, error.what, error.hint)
+        yield DoctorFinding("key", PROBLEM, error.what, error.hint)
 
 
-def _connections(installation: Installation) -> Iterator[Finding]:
+def _connections(installation: Installation) -> Iterator[DoctorFinding]:
     if lacks_newest_records(installation):
         return
     assert installation.database is not None
@@ -40,30 +50,34 @@ def _connections(installation: Installation) -> Iterator[Finding]:
     for name, problem in problems:
         if problem:
             cure = "Look at it on the page Connections; it is tried again by itself."
-            yield Finding("connections", WARNING, f"“{name}”: {problem}", cure)
+            yield DoctorFinding("connections", WARNING, f"“{name}”: {problem}", cure)
     if problems and not any(problem for _, problem in problems):
-        yield Finding("connections", OK, f"{len(problems)} outside systems, and all of them answer.")
+        yield DoctorFinding("connections", OK, f"{len(problems)} outside systems, and all of them answer.")
 
 
-def _outbox(installation: Installation) -> Iterator[Finding]:
+def _outbox(installation: Installation) -> Iterator[DoctorFinding]:
     for check in (smtp.check, provider.check):
         try:
             check(installation.settings)
         except UserError as error:
-            yield Finding("settings", PROBLEM, error.what, error.hint)
+            yield DoctorFinding("settings", PROBLEM, error.what, error.hint)
     if installation.database is None or lacks_newest_records(installation):
         return
     state = outbox.state(installation.database)
     if state.dead:
         text = f"{state.dead} messages to users were given up in the last 30 days; the last problem: {state.problem}"
-        yield Finding("outbox", WARNING, text, "Mend the TANDEM_SMTP settings, then send invitations or links again.")
+        yield DoctorFinding(
+            "outbox", WARNING, text, "Mend the TANDEM_SMTP settings, then send invitations or links again."
+        )
     elif state.waiting and state.problem:
         text = f"{state.waiting} messages to users wait; the last problem: {state.problem}"
-        yield Finding("outbox", WARNING, text, "Check the TANDEM_SMTP settings; they are tried again by themselves.")
+        yield DoctorFinding(
+            "outbox", WARNING, text, "Check the TANDEM_SMTP settings; they are tried again by themselves."
+        )
     elif smtp.is_set(installation.settings):
-        yield Finding("outbox", OK, f"{state.waiting} messages to users wait to be sent.")
+        yield DoctorFinding("outbox", OK, f"{state.waiting} messages to users wait to be sent.")
     else:
-        yield Finding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
+        yield DoctorFinding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
 
 
 CHECKS: tuple[Check, ...] = (_key, _connections, _outbox)

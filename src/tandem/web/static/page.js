@@ -251,11 +251,14 @@
     if (select && currency && !select.dataset.touched) select.value = currency;
   };
   all("[data-own-zone]").forEach(followZone);
-  const showKey = (input, text) => {
+  const showKey = (input, text) => { // nothing where only the server knows: other scripts, a key that is taken
     const bare = text.trim().toLowerCase().replace(/^[a-z]+:\/\//, "").replace(/^[^/@]*@/, "");
     const labels = bare.split(/[\s/?#:,;]/)[0].replace(/^www\./, "").split(".");
     const named = labels.length > 1 && !/^\d+$/.test(labels.at(-1)) ? labels.slice(0, -1) : labels;
-    input.placeholder = plain(named.join("-")).replace(/[^a-z0-9]+/g, "-");
+    const name = plain(named.join("-"));
+    const key = name.replace(/[_-]+/g, "-");
+    const isSure = /^[a-z0-9](-?[a-z0-9])+$/.test(key) && key.length <= 36 && !name.includes("xn--");
+    input.placeholder = isSure && !input.dataset.taken?.split(" ").includes(key) ? key : "";
   };
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-currency-of]")) target.dataset.touched = "1";

@@ -207,7 +207,7 @@
     if (refused && refused.matches("select")) // a choice that was refused springs back
       refused.value = (find("option[selected]", refused) ?? refused.options[0]).value;
     if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
-    if (headers.has("x-field")) asked = { form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
+    if (headers.has("x-field")) asked = { ctx, form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
     if (headers.has("hx-retarget") || headers.has("hx-redirect")) return;
     event.preventDefault(); // a proxy's own error page, or a server that is being restarted: it is no part of this page
     say("problem-broke", ctx);
@@ -340,14 +340,14 @@
   };
 
   // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
     const shown = find("[data-shown]:not([data-seen])"); // a new link or codes, wherever on the page they stand
     if (shown) {
       shown.dataset.seen = "1";
       shown.scrollIntoView({ block: "center" });
       shown.focus({ preventScroll: true });
     }
-    if (asked) tellAtField();
+    if (asked?.ctx === event.detail.ctx) tellAtField(); // suggestions may come in between
     focusAgain();
     const problem = find("#problem[role=alert]");
     if (problem && !problem.dataset.seen) {

@@ -334,3 +334,24 @@ def test_a_refusal_on_a_scrolled_page_is_seen_and_the_choice_springs_back(opened
     }"""
     assert page.evaluate("scrollY") > 0 and page.evaluate(on_top)
     assert role.input_value() == "admin"
+
+
+def test_a_role_that_was_lost_springs_back_and_trying_again_sends_it(opened: Opened, served: Served) -> None:
+    served.post("/settings/people", name="Jan", email="jan@acme.example", role="viewer")
+    page = opened("/settings")
+    role = page.get_by_label("Role of Jan")
+    again = page.get_by_role("button", name="Try again")
+    page.route("**/settings/people/*", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    role.select_option("marketing")
+    expect(again).to_be_visible()
+    assert role.input_value() == "viewer"
+    page.unroute("**/settings/people/*")
+    page.context.set_offline(True)
+    with page.expect_event("requestfailed"):
+        again.click()
+    expect(again).to_be_visible()
+    assert role.input_value() == "viewer"
+    page.context.set_offline(False)
+    again.click()
+    expect(page.locator("#problem[role=alert]")).to_have_count(0)
+    expect(role.locator("option[selected]")).to_have_text("Marketing")

@@ -186,10 +186,19 @@
     if (source.matches("[data-live]")) return source.classList.add("is-lost");
     const told = document.getElementById(name)?.content.cloneNode(true).firstElementChild;
     if (!told) return;
+  // A list that sends its choice at once shows what holds, not what was lost or refused; what it gives chooses that again.
+  const springBack = (source) => {
+    if (!source.matches("select[hx-post]")) return () => {};
+    const tried = source.value;
+    source.value = (find("option[selected]", source) ?? source.options[0]).value;
+    return () => (source.value = tried);
+  };
+
     find("#problem")?.replaceWith(told);
     const type = ctx.sourceEvent?.type;
     find("[data-retry]", told).onclick = () => {
       told.replaceChildren();
+    const chooseAgain = springBack(source);
       ["class", "role"].forEach((name) => told.removeAttribute(name));
       if (type === "submit") source.requestSubmit();
       else if (type === "click") source.click();
@@ -197,18 +206,16 @@
     };
     told.scrollIntoView({ block: "nearest" });
   };
+      chooseAgain();
   document.addEventListener("htmx:error", (event) => event.detail.ctx && say("problem-lost", event.detail.ctx));
   document.addEventListener("htmx:before:response", (event) => {
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
     const form = ctx.sourceElement.closest("form[hx-post]");
     if (status === 401 && form) keepTyped(form);
-    const refused = status >= 400 && headers.has("hx-retarget") && ctx.sourceElement;
-    if (refused && refused.matches("select")) // a choice that was refused springs back
-      refused.value = (find("option[selected]", refused) ?? refused.options[0]).value;
     if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
     if (headers.has("x-field")) asked = { ctx, form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
-    if (headers.has("hx-retarget") || headers.has("hx-redirect")) return;
+    if (headers.has("hx-retarget") || headers.has("hx-redirect")) return springBack(ctx.sourceElement);
     event.preventDefault(); // a proxy's own error page, or a server that is being restarted: it is no part of this page
     say("problem-broke", ctx);
   });

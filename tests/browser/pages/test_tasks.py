@@ -107,6 +107,27 @@ def test_what_is_this_opens_in_place_and_closes(opened: Opened) -> None:
     expect(page.locator("article[data-figure='collect.visits'] [data-what]")).to_be_focused()
 
 
+def test_what_was_asked_for_without_a_network_is_asked_for_again(opened: Opened) -> None:
+    page = opened("/board")
+    what = page.locator("article[data-figure='collect.visits'] [data-what]")
+    search, add_filter, value = (page.locator(s) for s in ("#jump", "#add-filter summary", "#add-filter [name=value]"))
+    add_filter.click()
+    page.context.set_offline(True)
+    for asks in (value.focus, search.focus, what.click):
+        with page.expect_event("requestfailed"):
+            asks()
+    expect(what).to_have_attribute("aria-expanded", "false")
+    page.context.set_offline(False)
+    add_filter.click()
+    value.focus()
+    page.wait_for_selector("#filter-values option", state="attached")
+    search.focus()
+    page.wait_for_selector("#jump-found a", state="attached")
+    what.click()
+    expect(page.locator("#what-collect-visits")).to_contain_text("SQL as run")
+    expect(what).to_have_attribute("aria-expanded", "true")
+
+
 def test_the_lens_changes_words_and_order_and_never_a_figure(opened: Opened) -> None:
     page = opened("/board?lens=marketing")
     seen = {}

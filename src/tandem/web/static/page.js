@@ -15,7 +15,7 @@
     menus().filter((menu) => !menu.contains(event.target)).forEach((menu) => (menu.open = false));
   });
 
-  // "What is this?": a second press closes it.
+  // "What is this?": open from the answer on, so that one that was lost can be asked for again; a second press closes it.
   const close = (button) => {
     button.setAttribute("aria-expanded", "false");
     document.getElementById(button.getAttribute("aria-controls")).replaceChildren();
@@ -24,8 +24,6 @@
     const button = event.target.closest("[data-what]");
     if (button) {
       if (button.getAttribute("aria-expanded") === "true") return close(button);
-      all("[data-what][aria-expanded=true]").forEach(close);
-      button.setAttribute("aria-expanded", "true");
       htmx.trigger(button, "open");
     }
     if (event.target.closest("[data-close]")) {
@@ -34,6 +32,12 @@
       close(opener);
       opener.focus();
     }
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    const { sourceElement: button, response } = event.detail.ctx;
+    if (!button.matches("[data-what]") || response.status >= 400) return;
+    all("[data-what][aria-expanded=true]").filter((other) => other !== button).forEach(close);
+    button.setAttribute("aria-expanded", "true");
   });
 
   // Copying, printing.
@@ -93,8 +97,10 @@
     field.setAttribute("aria-expanded", String(shown > 0));
   };
   field?.addEventListener("input", narrow);
+  const fill = () => !list.children.length && htmx.trigger(field, "open");
+  field?.addEventListener("focus", fill);
   // Who was quicker than the page asks again.
-  field?.addEventListener("htmx:after:init", () => document.activeElement === field && htmx.trigger(field, "focus"));
+  field?.addEventListener("htmx:after:init", () => document.activeElement === field && fill());
   list?.addEventListener("htmx:after:swap", narrow);
   field?.addEventListener("keydown", (event) => {
     const links = all("a:not([hidden])", list);
@@ -180,12 +186,6 @@
   };
   if (find("main[tabindex]")) typeAgain(); // not on the pages of signing in
 
-  // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.
-  const say = (name, ctx) => {
-    const source = ctx.sourceElement;
-    if (source.matches("[data-live]")) return source.classList.add("is-lost");
-    const told = document.getElementById(name)?.content.cloneNode(true).firstElementChild;
-    if (!told) return;
   // A list that sends its choice at once shows what holds, not what was lost or refused; what it gives chooses that again.
   const springBack = (source) => {
     if (!source.matches("select[hx-post]")) return () => {};
@@ -194,19 +194,25 @@
     return () => (source.value = tried);
   };
 
+  // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.
+  const say = (name, ctx) => {
+    const source = ctx.sourceElement;
+    if (source.matches("[data-live]")) return source.classList.add("is-lost");
+    const chooseAgain = springBack(source);
+    const told = document.getElementById(name)?.content.cloneNode(true).firstElementChild;
+    if (!told) return;
     find("#problem")?.replaceWith(told);
     const type = ctx.sourceEvent?.type;
     find("[data-retry]", told).onclick = () => {
       told.replaceChildren();
-    const chooseAgain = springBack(source);
       ["class", "role"].forEach((name) => told.removeAttribute(name));
+      chooseAgain();
       if (type === "submit") source.requestSubmit();
       else if (type === "click") source.click();
       else htmx.trigger(source, type);
     };
     told.scrollIntoView({ block: "nearest" });
   };
-      chooseAgain();
   document.addEventListener("htmx:error", (event) => event.detail.ctx && say("problem-lost", event.detail.ctx));
   document.addEventListener("htmx:before:response", (event) => {
     const { ctx } = event.detail;

@@ -1,9 +1,11 @@
 """Outside systems: the key to their credentials, connections and messages to users."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from tandem.base import vault
 from tandem.base.errors import UserError
+from tandem.base.http import may_reach
 from tandem.connections import store as connections
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
@@ -45,12 +47,24 @@ def _connections(installation: Installation) -> Iterator[Finding]:
         yield Finding("connections", OK, f"{len(problems)} outside systems, and all of them answer.")
 
 
+def _provider(installation: Installation) -> Iterator[Finding]:
+    """Whether the OpenID provider may be called; whether it answers, whoever signs in is told."""
+    config = installation.settings
+    try:
+        provider.check(config)
+        if host := urlsplit(config.oidc_issuer).hostname:
+            may_reach(host, 443, config.reach)
+    except UserError as error:
+        yield Finding("settings", PROBLEM, error.what, error.hint)
+    except OSError:
+        yield Finding("settings", WARNING, f"Nobody knows the host {host} of TANDEM_OIDC_ISSUER.", "Mend its name.")
+
+
 def _outbox(installation: Installation) -> Iterator[Finding]:
-    for check in (smtp.check, provider.check):
-        try:
-            check(installation.settings)
-        except UserError as error:
-            yield Finding("settings", PROBLEM, error.what, error.hint)
+    try:
+        smtp.check(installation.settings)
+    except UserError as error:
+        yield Finding("settings", PROBLEM, error.what, error.hint)
     if installation.database is None or lacks_newest_records(installation):
         return
     state = outbox.state(installation.database)
@@ -66,4 +80,4 @@ def _outbox(installation: Installation) -> Iterator[Finding]:
         yield Finding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
 
 
-CHECKS: tuple[Check, ...] = (_key, _connections, _outbox)
+CHECKS: tuple[Check, ...] = (_key, _connections, _provider, _outbox)

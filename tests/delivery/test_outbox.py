@@ -69,6 +69,35 @@ def test_two_servers_send_a_message_once(ctx: Context, post_office: Callable[...
     assert len({letter["message-id"] for letter in post.taken}) == 5
 
 
+def test_of_two_servers_that_look_at_the_same_moment_one_takes_a_message(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(ctx, reached(ctx, {}), "reset", LETTER, HOUR)
+    others, update = list[Waiting](), store.update
+
+    def late(table: Any) -> Any:
+        """Whoever has seen the message as due, and takes it after another server has."""
+        monkeypatch.undo()
+        others.extend(store.take_due(ctx))
+        return update(table)
+
+    monkeypatch.setattr(store, "update", late)
+    assert store.take_due(ctx) == [] and len(others) == 1
+
+
+def test_what_could_not_be_sent_in_time_is_given_up(
+    ctx: Context, post_office: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, settings = post_office()
+    person = reached(ctx, settings)
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    later = clock.now() + HOUR + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert send_due(ctx) == 0 and post.taken == []
+    (row,) = rows(ctx)
+    assert (row.dead_at, row.sealed, row.problem) == (later, "", "was not sent in time")
+
+
 def test_what_fails_is_tried_again_later_and_what_is_refused_is_given_up(
     ctx: Context, post_office: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

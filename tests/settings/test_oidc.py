@@ -42,6 +42,8 @@ class Provider:
         self.published: dict[str, Any] = {}
         self.is_awake = threading.Event()
         self.is_awake.set()
+        self.is_dripping = False
+        self.asked = 0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -76,6 +78,8 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                provider.asked += 1
+                provider.is_awake.wait(10)
                 if self.path == "/keys":
                     return self.answer({"keys": [provider.key.as_dict(private=False)]})
                 url = provider.url
@@ -90,6 +94,9 @@ class Provider:
 
             def answer(self, found: dict[str, Any], status: int = 200) -> None:
                 self.send_response(status)
+                for _ in range(60 if provider.is_dripping else 0):
+                    self.wfile.write(b"x-a: b\r\n")
+                    time.sleep(0.05)
                 self.end_headers()
                 self.wfile.write(json.dumps(found).encode())
 
@@ -310,6 +317,31 @@ def test_a_silent_provider_holds_one_thread_and_is_left_alone_for_a_while(
     later = time.monotonic() + oidc.RESTS_S + 1
     monkeypatch.setattr(oidc.time, "monotonic", lambda: later)
     assert outcome(lambda: client.leave("/")) == 401 and len(silence) == 2
+
+
+def test_a_provider_that_drips_is_cut_off(ctx: Context, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "WITHIN_S", 0.3)
+    provider.is_dripping = True
+    began = time.monotonic()
+    assert outcome(lambda: oidc.Client(ctx).leave("/")) == 401
+    assert time.monotonic() - began < 2
+
+
+def test_while_one_reads_anew_the_others_use_what_was_read_before(
+    ctx: Context, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = oidc.Client(ctx)
+    client.leave("/")
+    later = time.monotonic() + oidc.FRESH_S + 1
+    monkeypatch.setattr(oidc.time, "monotonic", lambda: later)
+    provider.is_awake.clear()
+    with ThreadPoolExecutor(1) as pool:
+        asked, reader = provider.asked, pool.submit(client.leave, "/")
+        while provider.asked == asked:
+            time.sleep(0.01)
+        assert client.leave("/")[0].startswith(provider.url) and not reader.done()
+        provider.is_awake.set()
+        assert reader.result()[0].startswith(provider.url)
 
 
 def test_a_provider_that_is_slow_with_its_tokens_holds_a_few_threads(ctx: Context, provider: Provider) -> None:

@@ -81,7 +81,7 @@ class Provider:
                 provider.asked += 1
                 provider.is_awake.wait(10)
                 if self.path == "/keys":
-                    return self.answer({"keys": [provider.key.as_dict(private=False)]})
+                    return self.answer({"keys": [provider.key.as_dict(private=False)], **provider.published})
                 url = provider.url
                 known = {"issuer": url, "authorization_endpoint": f"{url}/authorize", "token_endpoint": f"{url}/token"}
                 return self.answer({**known, "jwks_uri": f"{url}/keys", **provider.published})
@@ -266,8 +266,9 @@ def test_a_provider_that_changes_its_keys_is_followed(
     [
         {"issuer": "https://evil.example"}, {"token_endpoint": "http://evil.example/token"},
         {"x": "y" * (2 << 20)}, {"jwks_uri": "https://[x"}, {"jwks_uri": "https://a b/"},
+        {"keys": 5}, {"keys": [{"kty": ["RSA"]}]},
     ],
-    ids=["another", "no https", "2 MB", "no address", "no host"],
+    ids=["another", "no https", "2 MB", "no address", "no host", "no keys", "no key"],
 )  # fmt: skip
 def test_a_provider_that_does_not_fit_is_not_believed(
     provider: Provider, open_browser: Open, published: dict[str, Any]

@@ -202,7 +202,7 @@ class Client:
                 if provider.issuer.rstrip("/") != issuer or not all(map(is_safe, msgspec.structs.astuple(provider))):
                     raise self._refusal("other_provider")
                 keys = KeySet.import_key_set(self._asked(http, "GET", provider.jwks_uri))  # type: ignore[arg-type]
-            except (msgspec.ValidationError, JoseError, ValueError, KeyError) as error:
+            except (msgspec.ValidationError, JoseError, ValueError, KeyError, TypeError) as error:
                 raise self._refusal("unreadable", type(error).__name__) from error
         return Published(provider, keys, time.monotonic())
 

@@ -43,6 +43,13 @@ def test_nothing_is_made_by_looking(empty: Path) -> None:
     assert found(report, "set-up", "warning")
 
 
+def test_a_provider_that_may_not_be_called_is_a_problem(empty: Path) -> None:
+    issuer = {"TANDEM_OIDC_ISSUER": "http://127.0.0.1:9", "TANDEM_OIDC_CLIENT": "tandem"}
+    (problem,) = found(findings(empty, **issuer)[1], "settings", "problem")
+    assert "TANDEM_REACH" in problem["cure"]
+    assert not found(findings(empty, **issuer, TANDEM_REACH="127.0.0.1")[1], "settings", "problem")
+
+
 def test_every_finding_that_is_not_fine_has_a_cure(company: Path) -> None:
     in_house(company, """
 from datetime import UTC, date, datetime, timedelta

@@ -183,7 +183,7 @@ def all_aside(root: Path) -> list[PutAside]:
     put_asides = []
     for path in sorted(root.glob(f"*/{ASIDE}/*.json")):
         if path.with_suffix(".seg").exists():  # else an operator has taken it away or put it back
-            with suppress(msgspec.DecodeError):
+            with suppress(FileNotFoundError, msgspec.DecodeError):
                 put_asides.append(msgspec.json.decode(path.read_bytes(), type=PutAside))
     return put_asides
 

@@ -19,6 +19,8 @@ from tandem.collect import store as collect
 from tandem.core.context import Context
 
 FILE = "erasure.unfinished"
+HOLDER = "an erasure"
+"""By this name an erasure that is under way holds the loader."""
 SETTLED_WITHIN_S = 600.0
 Counts = list[tuple[int, date, int]]
 """Site, day of reception, events."""

@@ -36,6 +36,9 @@ def _rules(installation: Installation) -> Iterator[Finding]:
 def _reception(installation: Installation) -> Iterator[Finding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table reception"):
         return
+    if installation.is_erasing:
+        yield Finding("reception", OK, "The ledger is not judged while an erasure is under way.")
+        return
     today = clock.now().date()
     for site in sites(installation):
         days = collect.reception(installation.warehouse, site.id, today - timedelta(days=LEDGER_DAYS), site.keep_days)
@@ -54,6 +57,9 @@ def _reception(installation: Installation) -> Iterator[Finding]:
 
 def _visits(installation: Installation) -> Iterator[Finding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table visit_rows"):
+        return
+    if installation.is_erasing:
+        yield Finding("visits", OK, "They are not judged while an erasure is under way.")
         return
     since = datetime.now(UTC) - timedelta(days=LEDGER_DAYS)
     asked = SQL["visit_invariants"]

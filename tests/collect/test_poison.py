@@ -297,7 +297,8 @@ def dying_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> None:
 
         return dying
 
-    for owner, name in ((store, "add_ingestion"), (store, "take_back"), (store, "add_events"), (batches, "_replaced")):
+    owners = {"add_ingestion": store, "take_back": store, "add_events": store, "write_whole": batches}
+    for name, owner in owners.items():
         monkeypatch.setattr(owner, name, after(getattr(owner, name)))
 
 

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import msgspec
 
+from tandem.base.disk import sync_folder
 from tandem.base.errors import UserError
 
 FORMAT = 1
@@ -96,6 +97,8 @@ class Writer:
         except OSError:  # a file system without hard links
             self._draft.rename(self.path)
         self.discard()
+        with suppress(OSError):  # some shares cannot
+            sync_folder(self.path.parent)
 
     def discard(self) -> None:
         """Take the unfinished file away."""

@@ -193,7 +193,7 @@ def test_what_an_erasure_or_a_backup_does_just_now_is_no_problem(ctx: Context) -
     cut_off.begin(ctx.config.folder, [(1, date(2026, 1, 2), 3)])
     checks = (machine._data_folder, intake._spool)
     with health.loading_paused(ctx, cut_off.HOLDER):
-        assert examined(ctx, *checks, visits._reception, visits._visits) == []
+        assert examined(ctx, *checks, visits._ingestion, visits._visits) == []
     with health.loading_paused(ctx, "a backup"):
         assert examined(ctx, *checks) == ["An erasure was cut off here."]
     assert [text.split(";")[0] for text in examined(ctx, *checks)] == [

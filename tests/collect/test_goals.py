@@ -73,6 +73,31 @@ def test_another_choice_counts_at_once_over_all_history(ctx: Context, site: Site
         store.choose_main(ctx.database, site, 999_999, True)
 
 
+def test_a_step_makes_no_visit_engaged(ctx: Context, site: Site, load: Load) -> None:
+    """A step that every page meets made the engagement rate 100%."""
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    pages = store.add_goal(ctx.database, site, "All pages", "page", "/*")
+    load(told(site.id, 4, NOON), told(site.id, 4, NOON, "event", name="purchase", amount="60"))
+    shop(ctx, site, load)
+
+    def engagement() -> list[object]:
+        ctx.runner.look_again()
+        names = ("collect.engaged_visits", "collect.bounced_visits", "collect.engagement_rate")
+        day = timedelta(days=1)
+        total = ctx.runner.ask(Question(
+            site=site.id, zone=site.zone, figures=names, since=NOON - day, until=NOON + day
+        )).total  # fmt: skip
+        return [total[name] for name in names]
+
+    assert engagement() == [2, 2, 0.5], "one read two pages, one bought on its only page"
+    by_time_and_pages = "select sum(is_engaged) from visits where site = {site:UInt32}"
+    assert ctx.warehouse.ask(by_time_and_pages, {"site": site.id}).rows == [(1,)]
+    store.choose_main(ctx.database, site, pages.id, True, alone=True)
+    assert engagement() == [4, 0, 1.0], "another choice counts at once"
+    store.choose_main(ctx.database, site, purchase.id, True, alone=True)
+    assert engagement() == [2, 2, 0.5]
+
+
 def test_without_a_main_goal_there_is_no_figure_rather_than_a_wrong_one(ctx: Context, site: Site, load: Load) -> None:
     goal = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
     store.add_goal(ctx.database, site, "Checkout", "page", "/checkout")

@@ -231,9 +231,12 @@ def _compared(
         scatter = scatters[name]
         return is_clear(name, new, old, assumed_scatter(name, new, old, days) if scatter is None else scatter)
 
+    def before_of(name: str) -> Value:
+        return old.get(name) if measured_since(ctx, address.site, name) else None
+
     return {
         n: Compared(
-            figure=FIGURES[n], value=new.get(n), before=old.get(n), settled=last, span=period, against=earlier,
+            figure=FIGURES[n], value=new.get(n), before=before_of(n), settled=last, span=period, against=earlier,
             is_clear=n in moved and is_beyond_chance(n),
         )
         for n in names

@@ -159,6 +159,16 @@ def unripe(ctx: Context, address: Address, name: str) -> Reason | None:
     return None
 
 
+def to_come(name: str, reason: Reason) -> str:
+    """A column whose outcomes have not all come (`unripe`), for programs and files.
+
+    returns   like `crm.won (about 29.6% of their sales have come)`
+    """
+    if reason.share is None:
+        return f"{name} (the newest leads have had no time yet)"
+    return f"{name} (about {reason.share:.1%} of their sales have come)"
+
+
 def measured_since(ctx: Context, site: Site, name: str) -> date | None:
     """The first day, in the site's zone, on which all that a figure is made of was measured; None before that."""
     firsts = [history_of(ctx).first(site.id, part.view) for part in parts_of(name)]

@@ -31,6 +31,20 @@ def answer_of(page: str) -> str:
     return " ".join(text.replace("<b>", "").replace("</b>", "").split())
 
 
+def test_what_was_0_in_a_measured_time_is_something_to_compare_with(ctx: Context, ingest: TestClient[Any]) -> None:
+    """It said "nothing to compare with" of orders that rose from 0."""
+    put(ctx.warehouse, [Visit(1, START, "Email"), Visit(2, START + 50 * DAY, "Email", orders=1, revenue=10)])
+    page = ingest.get(f"/board?{SPAN}").text
+
+    def went(figure: str) -> str:
+        tile = page.partition(f'data-figure="{figure}"')[2].partition("</article>")[0]
+        return tile.partition('<p class="went">')[2].partition("</p>")[0]
+
+    assert went("collect.orders") == "<span>was 0</span>" and went("collect.visits") == "<span>was 0</span>"
+    assert went("collect.average_order") == "<span>nothing to compare with</span>", "there is no average of no orders"
+    assert "No clear change" not in answer_of(page)
+
+
 def test_the_largest_channel_is_of_the_metric_that_is_shown(ctx: Context, site: Site, ingest: TestClient[Any]) -> None:
     visits = [Visit(n, START + 50 * DAY, "Email") for n in range(1, 4)]
     put(ctx.warehouse, [*visits, Visit(9, START + 50 * DAY, "Direct", orders=1, revenue=70)])

@@ -22,7 +22,11 @@ from tandem.board.routes import ROUTES as BOARD
 from tandem.calls.routes import ROUTES as CALLS
 from tandem.core.auth import Caller
 from tandem.core.context import Context
+from tandem.crm import store as deals
+from tandem.crm.routes import ROUTES as DEALS
+from tandem.metrics.history import History
 from tests.attribution.shop import START, Visit, put
+from tests.crm.test_store import fact
 
 SPAN = "period=2026-10-11..2026-11-09"
 DAY = timedelta(days=1)
@@ -40,7 +44,7 @@ def look(ctx: Context, site: Site) -> Iterator[Look]:
     callers = [seen_by]
     ctx.slices = ()  # visits are put past the collector, which would have known of hits
     app = Litestar(
-        route_handlers=[*BOARD, *MONEY, *ADS, *CALLS],
+        route_handlers=[*BOARD, *MONEY, *ADS, *CALLS, *DEALS],
         dependencies={
             "ctx": Provide(lambda: ctx, sync_to_thread=False),
             "caller": Provide(lambda: callers[0], sync_to_thread=False),
@@ -123,6 +127,22 @@ def test_what_was_not_measured_is_no_zero_and_needs_no_script(ctx: Context, look
             assert '<p class="value none">—</p>' in tile and said[1:-1] in tile, "the reason stands with every dash"
     assert "put the script" not in look(f"/board?{span}") and "Show the script" not in look(f"/traffic?{span}")
     assert said in look(f"/traffic?{span}&done=goals").partition('id="t-done"')[2], "no goal “was reached”"
+
+
+@pytest.mark.parametrize("compare", ["none", "previous"])
+@pytest.mark.parametrize("page", ["board", "traffic", "ads", "money", "calls", "deals"])
+def test_a_period_of_which_a_part_was_measured_says_since_when(
+    ctx: Context, site: Site, look: Look, monkeypatch: pytest.MonkeyPatch, page: str, compare: str
+) -> None:
+    """Compared with nothing, ten weeks of which the last was measured were told as if all had been."""
+    put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
+    deals.record(ctx, site, 1, [fact("1", "talk", kind="lead")])
+    monkeypatch.setattr(History, "first", lambda *_: START + 50 * DAY)
+    found = look(f"/{page}?{SPAN}&compare={compare}")
+    assert "ot measured before 21 Oct 2026" in found
+    assert ("Not compared" in found) is (compare == "previous" and page in ("board", "traffic", "money"))
+    whole = look(f"/{page}?period=2026-10-22..2026-11-09&compare=none")
+    assert "ot measured before" not in whole
 
 
 def test_programs_get_nothing_rather_than_0_for_what_was_not_measured(ctx: Context, look: Look) -> None:

@@ -1,11 +1,13 @@
 """Main goals: what conversions rest on, and what is a step on the way."""
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.collect import rebuild, store
@@ -71,6 +73,31 @@ def test_another_choice_counts_at_once_over_all_history(ctx: Context, site: Site
         store.choose_main(ctx.database, site, cart.id, False)
     with pytest.raises(UserError, match="no such goal"):
         store.choose_main(ctx.database, site, 999_999, True)
+
+
+def test_a_step_makes_no_visit_engaged(ctx: Context, site: Site, load: Load) -> None:
+    """A step that every page meets made the engagement rate 100%."""
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    pages = store.add_goal(ctx.database, site, "All pages", "page", "/*")
+    load(told(site.id, 4, NOON), told(site.id, 4, NOON, "event", name="purchase", amount="60"))
+    shop(ctx, site, load)
+
+    def engagement() -> list[object]:
+        ctx.runner.look_again()
+        names = ("collect.engaged_visits", "collect.bounced_visits", "collect.engagement_rate")
+        day = timedelta(days=1)
+        total = ctx.runner.ask(Question(
+            site=site.id, zone=site.zone, figures=names, since=NOON - day, until=NOON + day
+        )).total  # fmt: skip
+        return [total[name] for name in names]
+
+    assert engagement() == [2, 2, 0.5], "one read two pages, one bought on its only page"
+    by_time_and_pages = "select sum(is_engaged) from visits where site = {site:UInt32}"
+    assert ctx.warehouse.ask(by_time_and_pages, {"site": site.id}).rows == [(1,)]
+    store.choose_main(ctx.database, site, pages.id, True, alone=True)
+    assert engagement() == [4, 0, 1.0], "another choice counts at once"
+    store.choose_main(ctx.database, site, purchase.id, True, alone=True)
+    assert engagement() == [2, 2, 0.5]
 
 
 def test_without_a_main_goal_there_is_no_figure_rather_than_a_wrong_one(ctx: Context, site: Site, load: Load) -> None:
@@ -175,6 +202,26 @@ def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, 
         first = client.post("/goals", data=page).text
         assert "“Two” is the main goal now" in first and "If it is only a step on the way" in first
         assert "is the main goal now" not in client.post("/goals", data=page | {"name": "Three"}).text
+
+
+def test_a_goal_that_is_not_counted_yet_is_not_said_to_be_reached_0_times(ctx: Context, site: Site, load: Load) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    load(told(site.id, 1, clock.now() - MINUTE), told(site.id, 1, clock.now() - MINUTE, "event", name="purchase"))
+    store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    ctx.look_again()
+    with opened_by_admin(ctx, site, ROUTES) as client:
+
+        def rows() -> dict[str, str]:
+            cells = re.findall(r'<td class="num"[^>]*>(.*?)</td>', client.get("/goals").text)
+            return dict(zip(("Cart", purchase.name), (re.sub("<[^>]+>", " ", c).strip() for c in cells), strict=True))
+
+        ctx.offers.recounted = lambda _: Recount(share=0.4, is_all=False)
+        assert rows() == {"Cart": "—  being recounted, 40%", "Purchase": "1  being recounted, 40%"}
+        assert "was reached" not in client.get("/goals").text
+        ctx.offers.recounted = lambda _: None
+        assert rows() == {"Cart": "0", "Purchase": "1"}
+        assert "“Purchase” was reached once" in client.get("/goals").text
 
 
 def test_the_page_asks_again_while_goals_are_recounted(ctx: Context, site: Site) -> None:

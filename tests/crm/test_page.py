@@ -1,6 +1,7 @@
 """What the page Deals claims: leads and won deals are counted apart wherever a filter may part them."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -8,9 +9,13 @@ import pytest
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
+from tandem.attribution.routes import ROUTES as MONEY
+from tandem.base import clock
+from tandem.board.routes import ROUTES as BOARD
 from tandem.core.context import Context
 from tandem.crm import store
 from tandem.crm.routes import ROUTES
+from tandem.metrics.history import History
 from tests.crm.test_store import fact
 from tests.inside import opened_by_admin
 
@@ -25,7 +30,7 @@ def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
     store.record(ctx, site, 1, [*leads, *won, fact("4", "paid", pipeline="out", amount=Decimal(50))])
     store.record(ctx, site, 1, [fact("5", "no", pipeline="out", lost_reason="dear")])
     store.record(ctx, site, 1, [fact("6", "new", parent="1", pipeline="new")])
-    with opened_by_admin(ctx, site, ROUTES) as client:
+    with opened_by_admin(ctx, site, [*ROUTES, *BOARD, *MONEY]) as client:
         yield client
 
 
@@ -45,6 +50,33 @@ def answer_of(page: str) -> str:
 )
 def test_won_deals_are_never_said_to_be_of_the_leads(ingest: TestClient[Any], query: str, leads: str, won: str) -> None:
     assert answer_of(ingest.get(f"/deals?{OCTOBER}{query}").text).startswith(f"{leads} {won}")
+
+
+SOME = "Not final: the newest leads have had no time yet: about 25.0% of their sales have come."
+
+
+@pytest.mark.parametrize("compare", ["none", "previous"])
+def test_deals_of_leads_whose_sales_are_to_come_are_not_final(
+    ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, compare: str
+) -> None:
+    """The page said how many were won, and the rate of it, as if nothing more would come of these leads."""
+    asked = f"{OCTOBER}&compare={compare}"
+    monkeypatch.setattr(clock, "now", lambda: datetime(2026, 11, 1, tzinfo=UTC))
+    monkeypatch.setattr(History, "delays", lambda *_: [0.0] * 10 + [50.0] * 30)
+    page = ingest.get(f"/deals?{asked}").text
+    assert SOME in answer_of(page)
+    for figure in ("crm.won", "crm.win_rate", "crm.revenue", "crm.leads"):
+        tile = page.partition(f'data-figure="{figure}"')[2].partition("</article>")[0]
+        assert ("about 25.0% of their sales have come" in tile) is (figure != "crm.leads"), figure
+    file = ingest.get(f"/export?metrics=crm.leads,crm.won,crm.win_rate&{asked}")
+    won, rate = (f"crm.{name} (about 25.0% of their sales have come)" for name in ("won", "win_rate"))
+    assert file.text.splitlines()[0] == f"crm.leads,{won},{rate}"
+    assert ingest.get(f"/api/metrics?metrics=crm.leads,crm.won&{asked}").json()["notes"] == [won]
+    money = ingest.get(f"/money/export?conversion=won&{asked}").text.splitlines()[0].split(",")
+    assert money[1] == "credit (about 25.0% of their sales have come)" and "cost" in money
+    monkeypatch.setattr(clock, "now", lambda: datetime(2027, 2, 1, tzinfo=UTC))
+    assert "Not final" not in ingest.get(f"/deals?{asked}").text
+    assert ingest.get(f"/export?metrics=crm.won&{asked}").text.splitlines()[0] == "crm.won"
 
 
 def test_records_chosen_by_what_they_came_to_have_no_share_of_that(ingest: TestClient[Any]) -> None:

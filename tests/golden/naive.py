@@ -103,7 +103,7 @@ def _visit(hits: list[Hit], site: Site, goals: list[Goal]) -> Visit:
     return {
         "hits": hits, "main": {g.id for g in goals if g.is_main},
         "visitor": hits[0]["visitor"], "at": started, "pageviews": len(views), "engaged_ms": attention,
-        "is_engaged": attention >= 10_000 or len(views) > 1 or conversions > 0, "conversions": conversions,
+        "is_engaged": attention >= 10_000 or len(views) > 1, "conversions": conversions,
         "revenue": sum(sales), "orders": sum(1 for s in sales if s > 0),
         "channel": known.channel if is_touch else "Direct", "source": known.source if is_touch else "(direct)",
         "medium": known.medium if is_touch else "(none)", "campaign": known.campaign if is_touch else "",
@@ -182,6 +182,10 @@ def _vitals(name: str, rows: list[Row]) -> list[float]:
     return [hit["event"].value for _, hit, _ in rows if hit and hit["event"].name == name]
 
 
+def _has_converted(visit: Visit) -> bool:
+    return any(set(h["goals"]) & visit["main"] for h in visit["hits"])
+
+
 Naive = Callable[[list[Row]], float | int | None]
 FIGURES: dict[str, Naive] = {
     "collect.visitors": lambda rows: len({v["visitor"] for _, _, v in rows}),
@@ -190,15 +194,13 @@ FIGURES: dict[str, Naive] = {
     "collect.pageviews": len,
     "collect.page_visits": lambda rows: len({id(v) for _, _, v in rows}),
     "collect.page_visitors": lambda rows: len({v["visitor"] for _, _, v in rows}),
-    "collect.engaged_visits": lambda rows: sum(1 for _, _, v in rows if v["is_engaged"]),
-    "collect.bounced_visits": lambda rows: sum(1 for _, _, v in rows if not v["is_engaged"]),
+    "collect.engaged_visits": lambda rows: sum(1 for _, _, v in rows if v["is_engaged"] or _has_converted(v)),
+    "collect.bounced_visits": lambda rows: sum(1 for _, _, v in rows if not (v["is_engaged"] or _has_converted(v))),
     "collect.engaged_seconds": lambda rows: sum(v["engaged_ms"] for _, _, v in rows) / 1000,
     "collect.page_seconds": lambda rows: sum(h["event"].engaged_ms for _, h, _ in rows) / 1000,  # type: ignore[index]
     "collect.conversions": lambda rows: sum(1 for _, h, v in rows if h and h["goal"] in v["main"]),
     "collect.goals_reached": len,
-    "collect.converted_visits": lambda rows: sum(
-        1 for _, _, v in rows if any(set(h["goals"]) & v["main"] for h in v["hits"])
-    ),
+    "collect.converted_visits": lambda rows: sum(1 for _, _, v in rows if _has_converted(v)),
     "collect.revenue": lambda rows: sum(v["revenue"] for _, _, v in rows),
     "collect.orders": lambda rows: sum(v["orders"] for _, _, v in rows),
     "collect.error_pages": lambda rows: sum(1 for _, h, _ in rows if h["event"].status >= 400),  # type: ignore[index]

@@ -26,7 +26,7 @@ from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, moved_to, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
-from tandem.metrics.comparison import Rows, measured_since, reason_of, unripe, unsettled, why_unknown
+from tandem.metrics.comparison import Rows, measured_since, reason_of, to_come, unripe, unsettled, why_unknown
 from tandem.metrics.period import Period, period_of
 from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
@@ -256,8 +256,10 @@ def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format
     view = _view(request, ctx, caller, choice)
     must_fit(view.address)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
-    share = _recounted(ctx, view.address.site, ask.kind)
-    notes = {} if share is None else {name: anew(name, share) for name in EXPORTED if name not in NOT_DERIVED}
+    share, young = _recounted(ctx, view.address.site, ask.kind), unripe(ctx, view.address, COUNTED_BY[ask.kind])
+    derived = [name for name in EXPORTED if name not in NOT_DERIVED]
+    notes = {name: to_come(name, young) for name in derived} if young else {}
+    notes |= {name: anew(name, share) for name in derived} if share is not None else {}
     rows = map(_exported, _answered(ctx, ask, choice.model).rows)
     name = f"money-{ask.by}-{choice.model}-{span.first}-{span.last}"
     return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes)

@@ -34,6 +34,7 @@ from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, moved_to, one_of
 from tandem.metrics.breakdown import breakdown, splits_of, totals
 from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.comparison import unripe
 from tandem.people.store import hexed
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -69,6 +70,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         **view.top(queries.FILTER_BY, ctx.offers.goal_names(view.address.site)),
         now=now,
         went_of=went_of,
+        to_come={name: reason for name in queries.TILES if (reason := unripe(ctx, address, name))},
         tiles=[FIGURES[name] for name in queries.shown_of(queries.TILES, address)],
         table=breakdown(ctx, address, by, columns, most, then="crm.revenue"),
         splits=queries.SPLITS,

@@ -62,9 +62,10 @@ def _unlike(lack: Lack | None) -> Reason | None:
 def reason_of(
     ctx: Context, address: Address, name: str, before: Period | None = None, by: tuple[str, ...] = ()
 ) -> Reason | None:
-    """Why a figure (split `by`) bears no verdict: it is counted anew, or its comparison bears none.
+    """Why a figure (split `by`) bears no verdict: it is counted anew, its comparison bears none, or compared with
+    nothing it is not whole itself.
 
-    None if it bears one, or if nothing is compared
+    None if it bears one
     """
     return reason_known(ctx, address, name, ctx.offers.recounted(address.site), before, by)
 
@@ -78,16 +79,15 @@ def reason_known(
     share = share_of(recount, (name,), by, address.where)
     if share is not None:
         return Reason(why="recounting", share=share)
-    before = before or address.before
-    if before is None:
-        return None
     if address.period.so_far(now) is None:
         return Reason(why="ahead")
+    before = before or address.before
+    if before is None:
+        return _not_whole(ctx, address, name)
     parts = parts_of(name)
     history = history_of(ctx)
-    firsts = [unmeasured(before, history.first(site.id, p.view), "hour" not in p.by) for p in parts]
-    if days := [day for day in firsts if day]:
-        return Reason(why="unmeasured", day=max(days))
+    if why := _unmeasured(history, site, parts, before):
+        return why
     if clocks_differ(address.period, before, now):
         return Reason(why="clocks")
     settles = settles_after(name)
@@ -102,6 +102,22 @@ def reason_known(
         if part.arrives and (why := immature(history.delays(site.id, part, now), address.period, before, now)):
             return why
     return None
+
+
+def _not_whole(ctx: Context, address: Address, name: str) -> Reason | None:
+    """What a figure that is compared with nothing lacks of its own period: days without data, or outcomes to come."""
+    history, parts = history_of(ctx), parts_of(name)
+    if why := _unmeasured(history, address.site, parts, address.period):
+        return why
+    spans = like_spans(address.period, address.period, settles_after(name), address.now)
+    return (spans and _gaps(history, address, parts, *spans[:2])) or unripe(ctx, address, name)
+
+
+def _unmeasured(history: History, site: Site, parts: list[Counted], span: Period) -> Reason | None:
+    """Since when all parts of a figure are measured, if that is not the whole span."""
+    firsts = [unmeasured(span, history.first(site.id, p.view), "hour" not in p.by) for p in parts]
+    days = [day for day in firsts if day]
+    return Reason(why="unmeasured", day=max(days)) if days else None
 
 
 def _gaps(history: History, address: Address, parts: list[Counted], span: Period, before: Period) -> Reason | None:
@@ -157,6 +173,16 @@ def unripe(ctx: Context, address: Address, name: str) -> Reason | None:
         if share < ENOUGH_ALIKE:
             return Reason(why="young", share=share)
     return None
+
+
+def to_come(name: str, reason: Reason) -> str:
+    """A column whose outcomes have not all come (`unripe`), for programs and files.
+
+    returns   like `crm.won (about 29.6% of their sales have come)`
+    """
+    if reason.share is None:
+        return f"{name} (the newest leads have had no time yet)"
+    return f"{name} (about {reason.share:.1%} of their sales have come)"
 
 
 def measured_since(ctx: Context, site: Site, name: str) -> date | None:
@@ -231,9 +257,12 @@ def _compared(
         scatter = scatters[name]
         return is_clear(name, new, old, assumed_scatter(name, new, old, days) if scatter is None else scatter)
 
+    def before_of(name: str) -> Value:
+        return old.get(name) if measured_since(ctx, address.site, name) else None
+
     return {
         n: Compared(
-            figure=FIGURES[n], value=new.get(n), before=old.get(n), settled=last, span=period, against=earlier,
+            figure=FIGURES[n], value=new.get(n), before=before_of(n), settled=last, span=period, against=earlier,
             is_clear=n in moved and is_beyond_chance(n),
         )
         for n in names

@@ -55,7 +55,8 @@ class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
 
     `recounting` is the share done (0 to 1) while something of the answer is counted anew and therefore mixed; `notes`
-    say which metrics. They also say which were not measured in the whole of the period: null, not 0.
+    say which metrics. They also say of which metrics sales are still to come, and which were not measured in the whole
+    of the period: null, not 0.
     `compared` holds each metric of a question without split beside its comparison.
     """
 

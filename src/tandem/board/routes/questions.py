@@ -13,7 +13,7 @@ from tandem.core.query import Result, Row
 from tandem.metrics.address import Address
 from tandem.metrics.asked import address_asked
 from tandem.metrics.catalogue import FIGURES
-from tandem.metrics.comparison import unmeasured_in
+from tandem.metrics.comparison import to_come, unmeasured_in, unripe
 from tandem.metrics.metric import Estimate
 from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
@@ -56,11 +56,12 @@ def with_ranges(names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def remarks(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
-    """Of these figures those that are being counted anew or were not measured, each with the words for it."""
+    """Of these figures those that are not final or were not measured, each with the words for it."""
     shares = {name: recounting(ctx, address.site, (name,), splits, address.where) for name in names}
     recounted = {name: anew(name, share) for name, share in shares.items() if share is not None}
+    young = {name: to_come(name, reason) for name in names if (reason := unripe(ctx, address, name))}
     unmeasured = unmeasured_in(ctx, address, names)
-    return recounted | {name: _not_measured(name, reason) for name, reason in unmeasured.items()}
+    return young | recounted | {name: _not_measured(name, reason) for name, reason in unmeasured.items()}
 
 
 def _not_measured(name: str, reason: Reason) -> str:

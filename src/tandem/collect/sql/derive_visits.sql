@@ -146,7 +146,7 @@ select
     if(empty(g.views), '', g.views[-1].3) as exit,
     length(g.views) as pageviews,
     g.attention_ms as engaged_ms,
-    g.attention_ms >= 10000 or length(g.views) > 1 or conversions > 0 as is_engaged,
+    g.attention_ms >= 10000 or length(g.views) > 1 as is_engaged,
     g.orders as orders,
     g.revenue as revenue,
     length(g.goals) as conversions,

@@ -34,7 +34,7 @@ select v.* replace (
     if(empty(fresh.1), v.exit, fresh.1[-1].3) as exit,
     v.pageviews + length(fresh.1) as pageviews,
     {attention_ms:UInt64} as engaged_ms,
-    {attention_ms:UInt64} >= 10000 or v.pageviews + length(fresh.1) > 1 or v.conversions + length(fresh.3) > 0 as is_engaged,
+    {attention_ms:UInt64} >= 10000 or v.pageviews + length(fresh.1) > 1 as is_engaged,
     {orders:UInt32} as orders,
     {revenue:Decimal(18, 4)} as revenue,
     v.conversions + length(fresh.3) as conversions,

@@ -72,6 +72,7 @@ CHANNELS = (
 
 _MAIN = "{main_goals:Array(UInt32)}"
 _NO_MAIN = f"empty({_MAIN})"
+_IS_ENGAGED = f"(is_engaged or hasAny({_MAIN}, goals))"
 _MANY = "Unsampled; bots are left out unless asked for."
 
 METRICS = (
@@ -106,14 +107,14 @@ METRICS = (
         engineers="Exact distinct visitors over page views.",
     ),
     Metric(
-        id="collect.engaged_visits", label="Engaged visits", unit=Unit.COUNT, view="visits", value="sum(is_engaged)",
-        by=VISIT, adds_up=True, good="up", rests_on_goals=True,
-        marketers="Visits with 10 seconds of attention, two pages or a goal.",
-        engineers="Visits with engaged_ms >= 10,000, pageviews > 1 or conversions > 0 (the GA4 rule).",
+        id="collect.engaged_visits", label="Engaged visits", unit=Unit.COUNT, view="visits",
+        value=f"countIf{_IS_ENGAGED}", by=VISIT, adds_up=True, good="up", rests_on_goals=True,
+        marketers="Visits with 10 seconds of attention, two pages or a main goal.",
+        engineers="Visits with engaged_ms >= 10,000, pageviews > 1 or a hit that meets a main goal (the GA4 rule).",
     ),
     Metric(
         id="collect.bounced_visits", label="Bounced visits", unit=Unit.COUNT, view="visits",
-        value="countIf(is_engaged = 0)", by=VISIT, adds_up=True, good="down", rests_on_goals=True,
+        value=f"countIf(not {_IS_ENGAGED})", by=VISIT, adds_up=True, good="down", rests_on_goals=True,
         marketers="Visits that were not engaged.",
         engineers="Visits minus engaged visits.",
     ),
@@ -235,7 +236,7 @@ RATIOS = (
     Ratio(
         id="collect.engagement_rate", label="Engagement rate", unit=Unit.SHARE, top="collect.engaged_visits",
         bottom="collect.visits", good="up",
-        marketers="Share of visits with attention, two pages or a goal.", engineers="Engaged visits over visits.",
+        marketers="Share of visits with attention, two pages or a main goal.", engineers="Engaged visits over visits.",
     ),
     Ratio(
         id="collect.seconds_per_visit", label="Attention per visit", unit=Unit.SECONDS, top="collect.engaged_seconds",

@@ -48,6 +48,16 @@ def test_a_body_that_is_whole_is_not_cut_while_it_is_worked_on() -> None:
     assert begun(bodies, ANOTHER, 90 * KB).size == 90 * KB
 
 
+def test_where_the_heaviest_has_nothing_to_cut_the_next_one_gives_way() -> None:
+    """A hit of 10 KB was cut beside a body of 45 KB, because somebody else's of 50 KB was whole."""
+    bodies = Bodies(in_all=100 * KB, of_one=60 * KB)
+    whole = begun(bodies, "203.0.113.1", 50 * KB, is_last=True)
+    large = begun(bodies, "203.0.113.2", 45 * KB)
+    hit = begun(bodies, ANOTHER, 10 * KB)
+    assert (whole.is_cut, large.is_cut, hit.is_cut) == (False, True, False)
+    assert bodies.size == 60 * KB
+
+
 def test_small_ones_and_those_of_known_senders_are_not_counted() -> None:
     bodies = Bodies(in_all=0, of_one=0)
     assert Body(bodies, STRANGER).take(SMALL, is_last=True)

@@ -7,7 +7,7 @@ import pytest
 
 from tandem.app import make_app
 from tandem.base import crowd
-from tandem.base.crowd import WINDOW_S, Crowd
+from tandem.base.crowd import WINDOW_S, Allowance, Crowd
 from tandem.base.deadline import CLOSES
 from tandem.collect.ingest import Ingest
 from tandem.core.context import Context
@@ -55,6 +55,53 @@ def test_a_botnet_fills_no_memory(clock: list[float], monkeypatch: pytest.Monkey
     for i in range(1000):
         places.is_one_too_many(f"10.0.{i // 250}.{i % 250}", "1")
     assert len(places._now) + len(places._before) <= 102
+    allowance = Allowance(1 << 20)
+    for i in range(1000):
+        allowance.takes(f"198.51.{i // 250}.{i % 250}", 600)
+    assert len(allowance._used) <= 51
+
+
+def test_many_others_do_not_give_a_sender_its_places_anew(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "MOST_SENDERS", 50)
+    places, ports, closed = Crowd(most=5), iter(range(1000)), 0
+    for crowded in range(4):
+        closed += sum(places.is_one_too_many("203.0.113.9", str(next(ports))) for _ in range(5))
+        for i in range(60):
+            assert not places.is_one_too_many(f"198.51.{crowded}.{i}", "1")
+    assert closed == 15
+
+
+def test_silent_connections_keep_their_places_in_a_crowd(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "MOST_SENDERS", 50)
+    places = Crowd(most=4)
+    assert not any(places.is_one_too_many("203.0.113.9", str(port)) for port in range(4))
+    clock[0] += WINDOW_S
+    assert not places.is_one_too_many("203.0.113.9", "0"), "one of them asks again, three are silent"
+    for i in range(200):
+        places.is_one_too_many(f"198.51.100.{i}", "1")
+    assert places.is_one_too_many("203.0.113.9", "4")
+
+
+# ── bytes of an hour ──
+
+
+def test_many_others_do_not_give_a_sender_its_bytes_anew(clock: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy site all counts were forgotten with each 20,000 senders: one had 319 MB taken instead of 64."""
+    monkeypatch.setattr(crowd, "MOST_SENDERS", 50)
+    allowance, taken = Allowance(64_000), 0
+    for crowded in range(5):
+        taken += sum(1000 for _ in range(100) if allowance.takes("203.0.113.9", 1000))
+        assert all(allowance.takes(f"198.51.{crowded}.{i}", 600) for i in range(60))
+    assert taken == 64_000
+
+
+def test_what_a_sender_had_taken_is_forgotten_after_an_hour(clock: list[float]) -> None:
+    allowance = Allowance(1000)
+    assert allowance.takes("203.0.113.9", 1000)
+    clock[0] += 3599
+    assert not allowance.takes("203.0.113.9", 1)
+    clock[0] += 1
+    assert allowance.takes("203.0.113.9", 1000) and not allowance.takes("203.0.113.9", 1)
 
 
 def test_the_product_closes_what_is_too_much_and_never_its_own_proxies(ctx: Context) -> None:

@@ -3,7 +3,11 @@
 import gzip
 import ipaddress
 import json
+import socket
+import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -90,6 +94,30 @@ def test_a_large_answer_goes_into_a_file(tmp_path: Path) -> None:
     with outside(in_turn(Reply(body=text))) as stub, client(stub.url, []) as http:
         http.get("/report", into=tmp_path / "report.csv")
     assert (tmp_path / "report.csv").read_bytes() == text
+
+
+def test_headers_that_drip_are_cut_off_where_time_is_short() -> None:
+    server = socket.create_server((HERE, 0))
+
+    def drip() -> None:
+        with server.accept()[0] as taken, suppress(OSError):
+            taken.sendall(b"HTTP/1.1 200 OK\r\n")
+            while True:
+                taken.sendall(b"x-a: b\r\n")
+                time.sleep(0.05)
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    began = time.monotonic()
+    with (
+        client(f"http://{HERE}:{server.getsockname()[1]}", []).within(0.5) as http,
+        pytest.raises(SourceError, match="takes too long"),
+    ):
+        http.get("/")
+    assert time.monotonic() - began < 2
+    thread.join(5)
+    assert not thread.is_alive()
+    server.close()
 
 
 @pytest.mark.parametrize(
@@ -221,9 +249,12 @@ def test_a_compressed_answer_is_unpacked(tmp_path: Path) -> None:
 def test_an_answer_without_end_is_not_taken(
     reply: Reply, said: str, into: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http, "MOST_BYTES", 8 << 20)
     monkeypatch.setattr(http, "MOST_INTO_FILE", 8 << 20)
     target = tmp_path / "file" if into else None
-    with outside(in_turn(reply)) as stub, client(stub.url, []) as asker, pytest.raises(SourceError, match=said):
+    with (
+        outside(in_turn(reply)) as stub,
+        client(stub.url, [], most_bytes=8 << 20) as asker,
+        pytest.raises(SourceError, match=said),
+    ):
         asker.request("GET", "/", into=target)
     assert target is None or not target.exists() or target.stat().st_size <= 8 << 20

@@ -17,6 +17,7 @@ import pytest
 from tandem.base import spool as module
 from tandem.base.errors import UserError
 from tandem.base.spool import Spool, SpoolFull, framed, records_in, recover, sealed
+from tests.synced import recorded, synced
 
 PAYLOADS = [b'{"n":1}', b"", b"x" * 3000, "zażółć".encode(), b"\x00\x01\xff"]
 
@@ -144,6 +145,23 @@ def test_no_record_is_acknowledged_before_the_disk_has_it(tmp_path: Path, monkey
             answered += step == "answer"
             assert not answered or "sync" in order[:i]
         assert order.count("sync") <= 3, "a group shares its sync"
+        spool.close()
+
+    run(work)
+
+
+def test_a_segment_has_its_name_on_disk_before_a_record_of_it_is_acknowledged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut takes away a file that is synced, where its folder is not."""
+
+    async def work() -> None:
+        spool = Spool(tmp_path, seal_after_s=60)
+        steps = recorded(monkeypatch)
+        await spool.append(b"one")
+        assert steps == [synced(tmp_path)]
+        await spool.append(b"two")
+        assert steps == [synced(tmp_path)], "once a segment"
         spool.close()
 
     run(work)

@@ -6,7 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
+
+from tandem.base.spool import framed
+from tandem.collect.batches import ASIDE, Batch, forget_aside, next_batch
+from tests.collect.conftest import NOON, told
+from tests.synced import named, recorded, synced
 
 LOAD = """
 import sys
@@ -57,3 +63,32 @@ def test_every_part_is_on_disk_before_its_segment_goes(tmp_path: Path) -> None:
         and new in synced and str(Path(new).parent) in synced
     ]  # fmt: skip
     assert len({Path(part).parent for part in whole}) == 5
+
+
+def test_what_takes_the_place_of_a_segment_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The manifest, what is put aside, halves, and what is left without a person: the segments go after it."""
+    records = [told(1, visitor, NOON) for visitor in (7, 8, 9)]
+    (tmp_path / "1.seg").write_bytes(b"".join(framed(msgspec.json.encode(record)) for record in records))
+    steps, aside = recorded(monkeypatch), tmp_path / ASIDE
+
+    manifest = next_batch(tmp_path, [])
+    assert manifest is not None
+    assert steps == [synced(manifest), named(manifest), synced(tmp_path)]
+
+    steps.clear()
+    batch = Batch(manifest, 1)
+    batch.judged.aside = {0: "clock", 1: "clock"}
+    batch.put_aside(batch.records)
+    notes, segment = aside / f"{batch.name}.json", aside / f"{batch.name}.seg"
+    assert steps == [synced(notes), named(notes), synced(aside), synced(segment), named(segment), synced(aside)]
+
+    steps.clear()
+    assert forget_aside(tmp_path.parent, [7]) == 1
+    assert steps == [synced(segment), named(segment), synced(aside)]
+
+    steps.clear()
+    batch.split(0)
+    first, second = (path for half in batch.halves for path in Batch(half, 1).segments)
+    assert steps[:6] == [synced(first), named(first), synced(tmp_path), synced(second), named(second), synced(tmp_path)]

@@ -60,14 +60,14 @@ def post_office(tmp_path: Path) -> Iterator[Callable[..., tuple[Post, dict[str, 
     """Opens an SMTP server; gives what it took, and the settings that reach it."""
     opened: list[Controller] = []
 
-    def open_one(tls: str = "starttls", user: str = "") -> tuple[Post, dict[str, Any]]:
+    def open_one(tls: str = "starttls", user: str = "", password: str = "right") -> tuple[Post, dict[str, Any]]:
         post, port = Post(), free_port()
         key, cert = certificate(tmp_path)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(cert, key)
 
         def authenticate(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
-            is_right = isinstance(data, LoginPassword) and data == LoginPassword(user.encode(), b"right")
+            is_right = isinstance(data, LoginPassword) and data == LoginPassword(user.encode(), password.encode())
             return AuthResult(success=is_right, handled=is_right)
 
         more: dict[str, Any] = {"ssl_context": context} if tls == "implicit" else {}
@@ -80,7 +80,7 @@ def post_office(tmp_path: Path) -> Iterator[Callable[..., tuple[Post, dict[str, 
         opened.append(controller)
         return post, {
             "smtp_host": "localhost", "smtp_port": port, "smtp_tls": tls, "smtp_from": "Tandem <tandem@fern.example>",
-            "smtp_ca": str(cert), "smtp_user": user, "smtp_password": "right" if user else "",
+            "smtp_ca": str(cert), "smtp_user": user, "smtp_password": password if user else "",
         }  # fmt: skip
 
     yield open_one

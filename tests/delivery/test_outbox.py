@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import User
@@ -18,7 +18,7 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.delivery import smtp, store
 from tandem.delivery.jobs import send_due
-from tandem.delivery.model import Message, wait_after
+from tandem.delivery.model import DueMessage, Message, wait_after
 from tandem.delivery.tables import outbox
 from tests.clocks import set_ahead
 
@@ -67,6 +67,35 @@ def test_two_servers_send_a_message_once(ctx: Context, post_office: Callable[...
         sent = sum(pool.map(lambda _: send_due(ctx), range(4)))
     assert sent == 5 == len(post.taken)
     assert len({letter["message-id"] for letter in post.taken}) == 5
+
+
+def test_of_two_servers_that_look_at_the_same_moment_one_takes_a_message(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.put(ctx, reached(ctx, {}), "reset", LETTER, HOUR)
+    others, update = list[DueMessage](), store.update
+
+    def late(table: Any) -> Any:
+        """Whoever has seen the message as due, and takes it after another server has."""
+        monkeypatch.undo()
+        others.extend(store.take_due(ctx))
+        return update(table)
+
+    monkeypatch.setattr(store, "update", late)
+    assert store.take_due(ctx) == [] and len(others) == 1
+
+
+def test_what_could_not_be_sent_in_time_is_given_up(
+    ctx: Context, post_office: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, settings = post_office()
+    person = reached(ctx, settings)
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    later = clock.now() + HOUR + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert send_due(ctx) == 0 and post.taken == []
+    (row,) = rows(ctx)
+    assert (row.dead_at, row.sealed, row.problem) == (later, "", "was not sent in time")
 
 
 def test_what_fails_is_tried_again_later_and_what_is_refused_is_given_up(
@@ -125,7 +154,7 @@ def test_a_server_without_encryption_or_with_a_strange_certificate_gets_nothing(
     plain, settings = post_office("none")
     person = reached(ctx, {**settings, "smtp_tls": "starttls"})
     store.put(ctx, person, "reset", LETTER, HOUR)
-    assert send_due(ctx) == 0 and plain.taken == []
+    assert send_due(ctx) == 0 and plain.taken == [] and "offers no encryption" in rows(ctx)[0].problem
     strange, settings = post_office("starttls")
     ctx.config = msgspec.structs.replace(ctx.config, **{**settings, "smtp_ca": ""})
     store.put(ctx, person, "reset", LETTER, HOUR)
@@ -140,6 +169,55 @@ def test_an_address_or_subject_cannot_add_headers(ctx: Context, post_office: Cal
     store.put(ctx, person, "reset", LETTER, HOUR)
     assert send_due(ctx) == 1, "one that cannot be written does not hold up the others"
     assert rows(ctx)[0].dead_at is not None
+
+
+def test_names_and_passwords_may_have_letters_of_any_language(ctx: Context, post_office: Callable[..., Any]) -> None:
+    post, settings = post_office("starttls", "łucja", "hasło")
+    person = reached(ctx, settings)
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert send_due(ctx) == 1 == len(post.taken)
+    ctx.config = msgspec.structs.replace(ctx.config, smtp_password="zły")
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    assert send_due(ctx) == 0 and "refused the name or password" in rows(ctx)[1].problem
+    assert rows(ctx)[1].dead_at is None, "the operator may still mend it"
+
+
+def test_a_host_in_its_own_letters_is_written_to_and_what_no_server_takes_is_given_up_at_once(
+    ctx: Context, post_office: Callable[..., Any]
+) -> None:
+    post, settings = post_office()
+    person = reached(ctx, settings | {"smtp_from": "Tandem <tandem@żółw.example>"})
+    for to in ("łucja@fern.example", f"anna@{'ü' * 70}.example", "anna@bücher.example"):
+        store.put(ctx, person, "reset", msgspec.structs.replace(LETTER, to=to), HOUR)
+    assert send_due(ctx) == 1
+    (letter,) = post.taken
+    assert (letter["to"], letter["from"]) == ("anna@xn--bcher-kva.example", "Tandem <tandem@xn--w-uga1v8h.example>")
+    for row in rows(ctx)[:2]:
+        assert row.dead_at is not None and "an address has signs" in row.problem and "fern" not in row.problem
+
+
+def test_a_message_that_breaks_us_does_not_hold_up_the_others(
+    ctx: Context, post_office: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, settings = post_office()
+    person = reached(ctx, settings)
+    for kind in ("strange", "broken", "reset"):
+        store.put(ctx, person, kind, LETTER, HOUR)
+    with ctx.database.write() as c:
+        c.execute(update(outbox).where(outbox.c.kind == "strange").values(sealed=ctx.vault.seal('{"whom": 1}')))
+    send = smtp.send
+
+    def breaks(config: Config, waiting: DueMessage) -> None:
+        if waiting.kind == "broken":
+            raise RuntimeError("ola@fern.example")
+        send(config, waiting)
+
+    monkeypatch.setattr(smtp, "send", breaks)
+    assert send_due(ctx) == 1 == len(post.taken)
+    strange, broken, sent = rows(ctx)
+    assert strange.dead_at is not None and "another version" in strange.problem
+    assert (broken.tries, broken.dead_at, broken.problem) == (1, None, "could not be sent (RuntimeError)")
+    assert sent.sent_at is not None
 
 
 def test_a_user_switches_off_what_may_be_switched_off(ctx: Context, post_office: Callable[..., Any]) -> None:

@@ -16,9 +16,11 @@ from tandem.base.errors import UserError
 from tandem.base.spool import framed
 from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.maintenance import archive
+from tandem.maintenance.archive import Manifest, Writer
 from tests import forked
 from tests.conftest import free_port
 from tests.maintenance.conftest import contents, environment, in_house, serving, tandem, wait_for
+from tests.synced import named, recorded, synced
 
 SEND = """
 import urllib.request
@@ -60,6 +62,15 @@ def test_a_backup_is_for_its_owner_only_and_holds_neither_salts_nor_sign_ins(bac
         names = tar.getnames()
     assert not any("salts" in name or "sign_ins" in name for name in names)
     assert set(archive.verify(backed_up).left_out) >= {"salts", "sign_ins"}
+
+
+def test_a_backup_is_on_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps, file = recorded(monkeypatch), tmp_path / "tandem.tar"
+    writer = Writer(file)
+    writer.finish(Manifest(
+        format=archive.FORMAT, tandem="0.3.2", made_at="2026-11-30", revision="", steps=(), tables=(), left_out=(),
+    ))  # fmt: skip
+    assert steps == [synced(file), named(file), synced(tmp_path)]
 
 
 def test_a_backup_is_never_written_over(company: Path, backed_up: Path) -> None:

@@ -6,10 +6,15 @@ import http.client
 import json
 import signal
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 import pytest
 
 from tandem.base import progress
@@ -17,6 +22,7 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.core.operations import Operation, ProgressReporter
 from tandem.maintenance import control
+from tandem.maintenance.operations import OPERATIONS
 from tests.maintenance.conftest import in_house, serving, tandem, wait_for
 
 
@@ -68,27 +74,121 @@ def test_a_mangled_control_file_is_no_server(tmp_path: Path) -> None:
 
 
 def test_a_stranger_on_the_port_is_not_taken_for_tandem(tmp_path: Path) -> None:
-    import threading
-    from http.server import BaseHTTPRequestHandler, HTTPServer
-
-    class Stranger(BaseHTTPRequestHandler):
+    class Stranger(Silent):
         def do_POST(self) -> None:
             self.send_response(200)
             self.end_headers()
             self.wfile.write(b"hello\n")
 
-        def log_message(self, *_: object) -> None: ...
+    with listening(Stranger, tmp_path) as address:
+        with pytest.raises(UserError, match="Something else than Tandem"):
+            control.ask(address, "backup", {})
+        assert control.find(tmp_path) is None
 
-    server = HTTPServer(("127.0.0.1", 0), Stranger)
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    address = control.ControlAddress("127.0.0.1", server.server_port, "token", 999_999_999)
-    with pytest.raises(UserError, match="Something else than Tandem"):
-        control.ask(address, "backup", {})
-    (tmp_path / control.FILE).write_text(
-        json.dumps({"host": "127.0.0.1", "port": server.server_port, "token": "t", "pid": 999999999})
-    )
-    assert control.find(tmp_path) is None
-    server.shutdown()
+
+# ── one command beside another ──
+
+
+def test_who_only_asks_is_answered_beside_a_command(ctx: Context, tmp_path: Path) -> None:
+    """The doctor said that no server runs, and that its port is taken, while a rebuild took more than five seconds."""
+    with at_work(ctx, "rebuild", tmp_path) as address:
+        assert control.find(tmp_path) == address
+        report = control.ask(address, "doctor", {})
+    assert "the server answers" in next(f["text"] for f in report["findings"] if f["name"] == "Tandem")
+
+
+def test_a_second_command_is_told_which_one_is_carried_out_and_what_to_do(ctx: Context, tmp_path: Path) -> None:
+    with at_work(ctx, "import_calls", tmp_path) as address, pytest.raises(UserError) as told:
+        control.ask(address, "backup", {"file": str(tmp_path / "second.tar")})
+    assert (told.value.what, told.value.status) == ("The server is carrying out “import calls”.", 409)
+    assert told.value.hint == "Run this command again when that one is done."
+    assert not (tmp_path / "second.tar").exists()
+
+
+def test_commands_follow_one_another_also_after_one_that_failed(ctx: Context, tmp_path: Path) -> None:
+    def fails(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
+        raise UserError("It cannot be done.")
+
+    with answering(ctx, {"rebuild": fails, "erase": lambda *_: {"events": 0}}, tmp_path) as address:
+        with pytest.raises(UserError, match="It cannot be done"):
+            control.ask(address, "rebuild", {})
+        assert control.ask(address, "erase", {}) == {"events": 0}
+
+
+def test_an_older_server_that_is_busy_is_a_server(tmp_path: Path) -> None:
+    class Busy(Silent):
+        def do_POST(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"error": "The server is busy with another command.", "status": 409}\n')
+
+    with listening(Busy, tmp_path) as address:
+        assert control.find(tmp_path) == address
+
+
+class Silent(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None: ...
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler], folder: Path) -> Iterator[control.ControlAddress]:
+    """A server whose address stands in the data folder."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        address = control.ControlAddress("127.0.0.1", server.server_port, "token", 999_999_999)
+        (folder / control.FILE).write_bytes(msgspec.json.encode(address))
+        yield address
+        server.shutdown()
+
+
+@contextmanager
+def answering(ctx: Context, operations: Mapping[str, Operation], folder: Path) -> Iterator[control.ControlAddress]:
+    """A server of these commands, without pages."""
+    front = control.ControlEndpoint(ctx, operations, "token").in_front_of(None)
+
+    class Commands(Silent):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            scope = {
+                "type": "http", "method": "POST", "path": self.path, "client": self.client_address, "server": None,
+                "headers": [(name.encode(), value.encode()) for name, value in self.headers.items()],
+            }  # fmt: skip
+
+            async def receive() -> Any:
+                return {"body": body}
+
+            async def send(message: Any) -> None:
+                if message["type"] == "http.response.start":
+                    self.send_response(message["status"])
+                    self.end_headers()
+                else:
+                    self.wfile.write(message["body"])
+
+            asyncio.run(front(scope, receive, send))
+
+    with listening(Commands, folder) as address:
+        yield address
+
+
+@contextmanager
+def at_work(ctx: Context, name: str, folder: Path) -> Iterator[control.ControlAddress]:
+    """A server that carries out a command of this name as long as this lasts."""
+    has_begun, may_end, results = Event(), Event(), list[dict[str, Any]]()
+
+    def works(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
+        has_begun.set()
+        return {"is_whole": may_end.wait(60)}
+
+    with answering(ctx, {**OPERATIONS, name: works}, folder) as address:
+        asker = Thread(target=lambda: results.append(control.ask(address, name, {})))
+        asker.start()
+        try:
+            assert has_begun.wait(30)
+            yield address
+        finally:
+            may_end.set()
+            asker.join(30)
+    assert results == [{"is_whole": True}], "nobody has disturbed it"
 
 
 @pytest.mark.process

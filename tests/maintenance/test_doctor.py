@@ -3,9 +3,18 @@
 import json
 import os
 import time
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tandem.collect import health
+from tandem.core.context import Context
+from tandem.maintenance import cut_off
+from tandem.maintenance.doctor import intake, machine, visits
+from tandem.maintenance.doctor.finding import PROBLEM, Check, Installation
 from tests.maintenance.conftest import in_house, serving, tandem
 
 
@@ -41,6 +50,13 @@ def test_nothing_is_made_by_looking(empty: Path) -> None:
     code, report = findings(empty)
     assert code == 0 and not empty.exists()
     assert found(report, "set-up", "warning")
+
+
+def test_a_provider_that_may_not_be_called_is_a_problem(empty: Path) -> None:
+    issuer = {"TANDEM_OIDC_ISSUER": "http://127.0.0.1:9", "TANDEM_OIDC_CLIENT": "tandem"}
+    (problem,) = found(findings(empty, **issuer)[1], "settings", "problem")
+    assert "TANDEM_REACH" in problem["cure"]
+    assert not found(findings(empty, **issuer, TANDEM_REACH="127.0.0.1")[1], "settings", "problem")
 
 
 def test_every_finding_that_is_not_fine_has_a_cure(company: Path) -> None:
@@ -126,3 +142,60 @@ def test_the_plain_report_reads_line_by_line(company: Path) -> None:
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1].endswith("0 problems.")
     assert all(line.startswith(("ok ", "warning ", " ")) or line[0].isdigit() for line in done.stdout.splitlines())
+
+
+# ── beside what a server does ──
+
+
+def examined(ctx: Context, *checks: Check) -> list[str]:
+    """What these checks find to be a problem of a server that runs."""
+    installation = Installation(ctx.config, ctx.warehouse, ctx.database, ctx)
+    return [f.text for check in checks for f in check(installation) if f.state == PROBLEM]
+
+
+@pytest.mark.parametrize(
+    ("check", "file"),
+    [
+        (intake._spool, "spool/main/1.seg"),
+        (intake._loading, "spool/main/1.seg"),
+        (intake._loading, "spool/main/1.batch"),
+        (intake._aside, "spool/main/aside/1.json"),
+        (machine._data_folder, "records.db-gone"),
+    ],
+)
+def test_a_file_that_goes_between_listing_and_looking_is_no_problem(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch, check: Check, file: str
+) -> None:
+    """The loader was quicker than the doctor, who said that the spool could not be checked."""
+    (ctx.config.folder / "spool" / "main" / "aside").mkdir(parents=True)
+    (ctx.config.folder / "spool" / "main" / "aside" / "1.seg").touch()
+    path, glob = ctx.config.folder / file, Path.glob
+    path.touch(0o666)
+
+    def listed(folder: Path, pattern: str) -> Iterator[Path]:
+        for found in list(glob(folder, pattern)):
+            if found == path:
+                path.unlink()
+            yield found
+
+    monkeypatch.setattr(Path, "glob", listed)
+    assert examined(ctx, check) == []
+    assert not path.exists()
+
+
+def test_what_an_erasure_or_a_backup_does_just_now_is_no_problem(ctx: Context) -> None:
+    """What an erasure has not got to yet looks like one that was cut off; what waits for a backup, like a loader
+    that hangs."""
+    ctx.config.folder.joinpath("spool", "main").mkdir(parents=True)
+    segment, long_ago = ctx.config.folder / "spool" / "main" / "1.seg", time.time() - 3600
+    segment.touch()
+    os.utime(segment, (long_ago, long_ago))
+    cut_off.begin(ctx.config.folder, [(1, date(2026, 1, 2), 3)])
+    checks = (machine._data_folder, intake._spool)
+    with health.loading_paused(ctx, cut_off.HOLDER):
+        assert examined(ctx, *checks, visits._reception, visits._visits) == []
+    with health.loading_paused(ctx, "a backup"):
+        assert examined(ctx, *checks) == ["An erasure was cut off here."]
+    assert [text.split(";")[0] for text in examined(ctx, *checks)] == [
+        "An erasure was cut off here.", "1 segments (0.0 MB) wait to be loaded",
+    ]  # fmt: skip

@@ -18,6 +18,7 @@ from tandem.maintenance import cut_off
 from tandem.maintenance.erase import _forgotten, erase, identifier_of, preview
 from tests import forked
 from tests.maintenance.conftest import CODE, environment, in_house, serving, status_of, tandem, wait_for
+from tests.synced import named, recorded, synced
 
 try:
     from compression import zstd
@@ -295,6 +296,14 @@ def test_however_many_referrers_a_person_brought_can_be_forgotten(ctx: Context, 
     keys = [(site.id, 2**63 + n) for n in range(12_000)]
     old = _forgotten(ctx.warehouse, keys, [(2**63 + n,) for n in range(12_000)])
     assert set(old) == {"origins", "agents"}
+
+
+def test_what_is_about_to_be_erased_is_on_disk_before_anything_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps, file = recorded(monkeypatch), tmp_path / cut_off.FILE
+    cut_off.begin(tmp_path, [(1, date(2026, 11, 10), 7)])
+    assert steps == [synced(file), named(file), synced(tmp_path)]
 
 
 def test_what_the_ledger_knows_already_of_an_erasure_is_not_told_twice(ctx: Context, site: Site) -> None:

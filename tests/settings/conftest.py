@@ -54,14 +54,14 @@ def mail(ctx: Context) -> None:
 
 
 @pytest.fixture
-def open_browser(ctx: Context, site: Site) -> Iterator[Callable[..., Browser]]:
-    """Opens browsers on the same pages."""
+def app(ctx: Context) -> Iterator[Litestar]:
+    """The pages."""
 
     def caller(request: Request[Any, Any, Any]) -> Caller:
         return caller_of(request, ctx)
 
     stop = SLICE.start(ctx)
-    app = Litestar(
+    yield Litestar(
         SLICE.routes,
         guards=[guard(ctx)],
         dependencies={
@@ -70,9 +70,14 @@ def open_browser(ctx: Context, site: Site) -> Iterator[Callable[..., Browser]]:
         },
         exception_handlers={NotSignedIn: error_pages.user_error, UserError: error_pages.user_error},
     )
-    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
-    yield lambda agent=firefox: Browser(app, ctx, agent)
     stop()
+
+
+@pytest.fixture
+def open_browser(ctx: Context, site: Site, app: Litestar) -> Callable[..., Browser]:
+    """Opens browsers on the same pages."""
+    firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:130.0) Gecko/20100101 Firefox/130.0"
+    return lambda agent=firefox: Browser(app, ctx, agent)
 
 
 @pytest.fixture

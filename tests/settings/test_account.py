@@ -1,10 +1,12 @@
 """My account, invitations, forgotten passwords and the second factor, as browsers see them."""
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from html import unescape
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -17,7 +19,7 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE
 from tandem.core.context import Context
-from tandem.settings import two_factor
+from tandem.settings import sessions, two_factor
 from tests.settings.conftest import MAIL, PASSWORD, Browser, acts
 
 Open = Callable[..., Browser]
@@ -267,6 +269,23 @@ def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(ctx: Context, op
     assert again.post("/sign-in/code", code=recovery[0]).status_code == 401
     assert "9 recovery codes are left" in mine.get("/account").text
     assert ("people.recovery_code_used", "Ola") in acts(ctx) and ("people.code_failed", "Ola") in acts(ctx)
+
+
+def test_whoever_takes_long_between_the_two_factors_begins_anew(
+    open_browser: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, slow = open_browser(), open_browser()
+    mine.sign_in()
+    secret, _ = switched_on(mine)
+    slow.sign_in()
+    code = two_factor.code_at(secret, int(clock.now().timestamp()) // 30)
+    # TRAP: the clock of this module alone: with that of all the browser would throw the cookie away by itself.
+    later = time.time() + sessions.HALFWAY_S + 1
+    monkeypatch.setattr(sessions, "time", SimpleNamespace(time=lambda: later))
+    assert slow.get("/sign-in/code").headers["location"] == "/sign-in"
+    assert slow.post("/sign-in/code", code=code).status_code == 401 and not slow.is_in
+    monkeypatch.undo()
+    assert slow.post("/sign-in/code", code=code).status_code == 303, "the code was right, and is still good"
 
 
 def test_nobody_skips_the_password_and_codes_cannot_be_guessed(ctx: Context, open_browser: Open) -> None:

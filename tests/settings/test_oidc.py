@@ -3,10 +3,12 @@
 import hashlib
 import hmac
 import json
+import socket
 import threading
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
@@ -19,7 +21,7 @@ from joserfc.jwk import RSAKey
 from tandem.accounts import store
 from tandem.accounts.model import Site
 from tandem.base.config import Config
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, UserError
 from tandem.core.context import Context
 from tandem.settings import oidc
 from tandem.settings.provider import check
@@ -38,6 +40,10 @@ class Provider:
         self.spoil: dict[str, Any] = {}
         self.sign: Callable[[dict[str, Any]], str] = self.signed
         self.published: dict[str, Any] = {}
+        self.is_awake = threading.Event()
+        self.is_awake.set()
+        self.is_dripping = False
+        self.asked = 0
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
@@ -72,19 +78,25 @@ class Provider:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                provider.asked += 1
+                provider.is_awake.wait(10)
                 if self.path == "/keys":
-                    return self.answer({"keys": [provider.key.as_dict(private=False)]})
+                    return self.answer({"keys": [provider.key.as_dict(private=False)], **provider.published})
                 url = provider.url
                 known = {"issuer": url, "authorization_endpoint": f"{url}/authorize", "token_endpoint": f"{url}/token"}
                 return self.answer({**known, "jwks_uri": f"{url}/keys", **provider.published})
 
             def do_POST(self) -> None:
+                provider.is_awake.wait(10)
                 body = self.rfile.read(int(self.headers["content-length"])).decode()
                 found = provider.token({name: values[0] for name, values in parse_qs(body).items()})
                 self.answer(found or {"error": "invalid_grant"}, 200 if found else 400)
 
             def answer(self, found: dict[str, Any], status: int = 200) -> None:
                 self.send_response(status)
+                for _ in range(60 if provider.is_dripping else 0):
+                    self.wfile.write(b"x-a: b\r\n")
+                    time.sleep(0.05)
                 self.end_headers()
                 self.wfile.write(json.dumps(found).encode())
 
@@ -99,7 +111,7 @@ def provider(ctx: Context, site: Site) -> Iterator[Provider]:
     made = Provider()
     ctx.config = msgspec.structs.replace(
         ctx.config, oidc_issuer=made.url, oidc_client=CLIENT, oidc_secret=SECRET, oidc_name="Fern ID",
-        url="http://testserver.local",
+        url="http://testserver.local", reach="127.0.0.1",
     )  # fmt: skip
     yield made
     made.server.shutdown()
@@ -192,14 +204,13 @@ def test_what_was_begun_in_one_browser_is_not_ended_in_another_and_never_twice(
     assert victim.get("/sign-in/openid/back", params=back).status_code == 401, "no cookie"
     victim.get("/sign-in/openid")
     assert victim.get("/sign-in/openid/back", params=back).status_code == 401, "another state"
-    kept = mine.client.cookies.get("tandem_openid")
+    kept, asked = str(mine.client.cookies.get("tandem_openid")), provider.issued[back["code"]]
     assert mine.get("/sign-in/openid/back", params=back).status_code == 303
     again = open_browser()
-    again.client.cookies.set("tandem_openid", str(kept), path="/sign-in/openid")
-    fresh = {**provider.authorize(f"{provider.url}/authorize?response_type=code&client_id={CLIENT}"
-             f"&code_challenge_method=S256&code_challenge=x&state={back['state']}&nonce=n&redirect_uri=r"),
-             "state": back["state"]}  # fmt: skip
-    assert again.get("/sign-in/openid/back", params=fresh).status_code == 401, "the state was used"
+    again.client.cookies.set("tandem_openid", kept, path="/sign-in/openid")
+    provider.issued["second"] = asked
+    second = again.get("/sign-in/openid/back", params={**back, "code": "second"})
+    assert second.status_code == 401 and "second" in provider.issued, "the state was used: nothing is asked for it"
     assert not victim.is_in and not again.is_in
 
 
@@ -250,11 +261,122 @@ def test_a_provider_that_changes_its_keys_is_followed(
     assert signed_in_at(provider, open_browser()).status_code == 303
 
 
-def test_a_provider_that_says_it_is_another_is_not_believed(provider: Provider, open_browser: Open) -> None:
-    provider.published = {"issuer": "https://evil.example"}
+@pytest.mark.parametrize(
+    "published",
+    [
+        {"issuer": "https://evil.example"}, {"token_endpoint": "http://evil.example/token"},
+        {"x": "y" * (2 << 20)}, {"jwks_uri": "https://[x"}, {"jwks_uri": "https://a b/"},
+        {"keys": 5}, {"keys": [{"kty": ["RSA"]}]},
+    ],
+    ids=["another", "no https", "2 MB", "no address", "no host", "no keys", "no key"],
+)  # fmt: skip
+def test_a_provider_that_does_not_fit_is_not_believed(
+    provider: Provider, open_browser: Open, published: dict[str, Any]
+) -> None:
+    provider.published = published
     assert open_browser().get("/sign-in/openid").status_code == 401
-    provider.published = {"token_endpoint": "http://evil.example/token"}
-    assert open_browser().get("/sign-in/openid").status_code == 401
+
+
+@pytest.fixture
+def silence(ctx: Context, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """A provider that takes connections and says nothing; gives those it took."""
+    monkeypatch.setattr(oidc, "TIMEOUT_S", 0.5)
+    taken: list[Any] = []
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def take() -> None:
+        while True:
+            try:
+                taken.append(server.accept()[0])
+            except OSError:
+                return
+
+    threading.Thread(target=take, daemon=True).start()
+    ctx.config = msgspec.structs.replace(ctx.config, oidc_issuer=f"http://127.0.0.1:{server.getsockname()[1]}")
+    yield taken
+    server.close()
+
+
+def outcome(act: Callable[[], Any]) -> int:
+    try:
+        act()
+    except UserError as error:
+        return error.status
+    return 200
+
+
+def test_a_silent_provider_holds_one_thread_and_is_left_alone_for_a_while(
+    ctx: Context, silence: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = oidc.Client(ctx)
+    began = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        said = sorted(pool.map(lambda _: outcome(lambda: client.leave("/")), range(8)))
+    assert said == [401] + [503] * 7, "one waits for it, the others are told to try again"
+    assert [outcome(lambda: client.leave("/")) for _ in range(8)] == [401] * 8
+    assert time.monotonic() - began < 2 and len(silence) == 1
+    later = time.monotonic() + oidc.RESTS_S + 1
+    monkeypatch.setattr(oidc.time, "monotonic", lambda: later)
+    assert outcome(lambda: client.leave("/")) == 401 and len(silence) == 2
+
+
+def test_a_provider_that_drips_is_cut_off(ctx: Context, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oidc, "WITHIN_S", 0.3)
+    provider.is_dripping = True
+    began = time.monotonic()
+    assert outcome(lambda: oidc.Client(ctx).leave("/")) == 401
+    assert time.monotonic() - began < 2
+
+
+def test_while_one_reads_anew_the_others_use_what_was_read_before(
+    ctx: Context, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = oidc.Client(ctx)
+    client.leave("/")
+    later = time.monotonic() + oidc.FRESH_S + 1
+    monkeypatch.setattr(oidc.time, "monotonic", lambda: later)
+    provider.is_awake.clear()
+    with ThreadPoolExecutor(1) as pool:
+        asked, reader = provider.asked, pool.submit(client.leave, "/")
+        while provider.asked == asked:
+            time.sleep(0.01)
+        assert client.leave("/")[0].startswith(provider.url) and not reader.done()
+        provider.is_awake.set()
+        assert reader.result()[0].startswith(provider.url)
+
+
+def test_a_provider_that_is_slow_with_its_tokens_holds_a_few_threads(ctx: Context, provider: Provider) -> None:
+    client = oidc.Client(ctx)
+    left = [client.leave("/") for _ in range(oidc.MOST_AT_ONCE + 1)]
+    backs = [lambda a=address, c=cookie: client.come_back(c, provider.authorize(a)) for address, cookie in left]
+    provider.is_awake.clear()
+    with ThreadPoolExecutor(oidc.MOST_AT_ONCE) as pool:
+        waiting = [pool.submit(back) for back in backs[:-1]]
+        while len(provider.issued) < oidc.MOST_AT_ONCE:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        with pytest.raises(Busy):
+            backs[-1]()
+        provider.is_awake.set()
+        assert {claims.email for claims, _ in (one.result() for one in waiting)} == {"ola@fern.example"}
+    assert backs[-1]()[0].email == "ola@fern.example", "whoever was sent away has used up nothing"
+
+
+def test_a_sender_leaves_for_the_provider_so_often_and_who_signs_in_uses_up_nothing(
+    provider: Provider, open_browser: Open
+) -> None:
+    for _ in range(2):
+        assert signed_in_at(provider, open_browser()).status_code == 303
+    browser = open_browser()
+    assert [browser.get("/sign-in/openid").status_code for _ in range(41)] == [303] * 40 + [429]
+
+
+def test_a_provider_in_a_private_network_is_asked_where_the_operator_allows_it(
+    ctx: Context, provider: Provider
+) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach="10.0.0.0/8")
+    with pytest.raises(UserError, match="TANDEM_REACH"):
+        oidc.Client(ctx).leave("/")
 
 
 def test_without_a_provider_there_is_no_such_way(ctx: Context, open_browser: Open) -> None:

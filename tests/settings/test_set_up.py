@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from litestar import Litestar
 from sqlalchemy import func, select
 
 from tandem.accounts import store, tables
@@ -12,6 +13,7 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.settings import first_code
 from tests import forked
+from tests.settings.conftest import Browser
 
 AT_ONCE = 6
 
@@ -72,3 +74,12 @@ def test_the_code_is_told_until_somebody_has_claimed_the_server(ctx: Context) ->
     assert first_code.is_code(ctx, f" {code.lower()} ") and not first_code.is_code(ctx, code[:-1])
     store.set_up(ctx.database, "F", "a@f.example", "A", "a long password", "fern", ["f.example"], "UTC", "EUR")
     assert first_code.announced(ctx) == "" and not file.exists()
+
+
+def test_the_code_cannot_be_guessed(ctx: Context, app: Litestar) -> None:
+    browser = Browser(app, ctx, "Firefox")
+    given = {"company": "F", "email": "a@f.example", "name": "A", "password": "a long password", "host": "f.example"}
+    said = [browser.post("/set-up", **given, code=f"AAAA-BBBB-{i:04d}").status_code for i in range(21)]
+    assert said == [400] * 20 + [429]
+    right = browser.post("/set-up", **given, key="fern", code=first_code.code_of(ctx))
+    assert right.status_code == 429 and not store.is_set_up(ctx.database), "also when the next guess is right"

@@ -5,10 +5,8 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
 
-import idna
-
 from tandem.base.errors import UserError
-from tandem.base.hosts import own_letters
+from tandem.base.hosts import in_ascii, own_letters
 
 _HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?[^/?#]*", re.IGNORECASE)
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
@@ -54,7 +52,7 @@ def _host_of(piece: str) -> str:
     if "@" in name and has_scheme:
         name = name.rpartition("@")[2]  # user and password of an address are nobody's business here
     host, colon, port = name.partition(":")
-    host = _ascii(host.rstrip(".").lower())
+    host = in_ascii(host.rstrip(".").lower())
     is_port = not colon or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536)
     if not is_port or not _is_host(host, has_scheme or bool(colon)):
         raise UserError(
@@ -63,15 +61,6 @@ def _host_of(piece: str) -> str:
             value=(name if has_scheme else piece)[:80],
         ).at("host")
     return host if not colon or port in _PORTS else f"{host}:{int(port)}"
-
-
-def _ascii(host: str) -> str:
-    if host.isascii():
-        return host
-    try:
-        return idna.encode(host, uts46=True).decode()
-    except (idna.IDNAError, UnicodeError):
-        return ""
 
 
 def _is_host(host: str, may_be_short: bool) -> bool:

@@ -63,10 +63,8 @@ class Bodies:
         self._count(body, size)
         if self._sizes[body.sender] > self._of_one and not stands_for_many(body.sender):
             self._make_room(body.sender, self._of_one)
-        while self.size > self._in_all and self._make_room(self._sizes.most_common(1)[0][0], 0):
+        while self.size > self._in_all and any(self._make_room(sender, 0) for sender, _ in self._sizes.most_common()):
             pass
-        if self.size > self._in_all:  # all others are whole
-            body.cut()
 
     def remove(self, body: "Body") -> None:
         """This body holds no bytes any more."""

@@ -44,7 +44,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(description="Key that seals credentials and personal data; empty: the file `key` of the data folder.")
     ] = ""
     reach: Annotated[
-        str, Meta(description="Private hosts or networks that connections may reach, by comma: `crm.lan, 10.1.0.0/16`.")
+        str,
+        Meta(
+            description="Private hosts or networks that connections and the OpenID provider may be in, by comma: "
+            "`crm.lan, 10.1.0.0/16`."
+        ),
     ] = ""
     smtp_host: Annotated[str, Meta(description="Server that e-mail is sent by; empty: none is sent.")] = ""
     smtp_port: Annotated[int, Meta(description="Port of that server; 465 for implicit TLS.", ge=1, le=65535)] = 587
@@ -59,7 +63,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     oidc_issuer: Annotated[
         str,
-        Meta(description="Address of an OpenID provider to sign in with: `https://login.example.com`; empty: none."),
+        Meta(
+            description="Address of an OpenID provider to sign in with: `https://login.example.com`; empty: none. "
+            "One in a private network must be named in TANDEM_REACH."
+        ),
     ] = ""
     oidc_client: Annotated[str, Meta(description="Client id that the provider gave to Tandem.")] = ""
     oidc_secret: Annotated[str, Meta(description="Client secret that the provider gave to Tandem.")] = ""

@@ -1,6 +1,8 @@
 """What is shared on a server, and how much of it one sender gets: connections that stay open, and bytes of hits."""
 
 import time
+from collections.abc import Callable
+from typing import TypeVar
 
 from tandem.base.reach import PRIVATE, is_within
 from tandem.base.sender import address_of, household
@@ -9,7 +11,9 @@ MOST = 256
 """Connections of one sender that may go on asking. Browsers open six; an office behind one address a few hundred."""
 WINDOW_S = 10.0
 MOST_SENDERS = 20_000
+"""So many are remembered; where more come, those who hold the least are forgotten."""
 HOUR_S = 3600.0
+Held = TypeVar("Held")
 
 
 class Crowd:
@@ -40,14 +44,17 @@ class Crowd:
 
     def _turn(self) -> None:
         moment = time.monotonic()
-        if moment >= self._turns_at or len(self._now) > MOST_SENDERS:
+        if moment >= self._turns_at:
             # whoever was silent for a whole window is forgotten
             self._before = self._now if moment < self._turns_at + WINDOW_S else {}
             self._now, self._silent, self._turns_at = {}, {}, moment + WINDOW_S
+        elif len(self._now) > MOST_SENDERS:
+            self._now = _heaviest(self._now, len)
+            self._silent = {sender: count for sender, count in self._silent.items() if sender in self._now}
 
 
 class Allowance:
-    """How many bytes each sender may have taken in an hour; what this process has counted, for those who came last.
+    """How many bytes each sender may have taken in an hour; what this process has counted, for those who sent most.
 
     A visitor's own limit does not bind a sender who names another browser with each hit.
     """
@@ -60,14 +67,25 @@ class Allowance:
     def takes(self, address: str, size: int) -> bool:
         """Whether so many bytes more of this sender are taken; counts them if they are."""
         moment = time.monotonic()
-        if moment >= self._ends_at or len(self._used) > MOST_SENDERS:
+        if moment >= self._ends_at:
             self._used, self._ends_at = {}, moment + HOUR_S
+        elif len(self._used) > MOST_SENDERS:
+            self._used = _heaviest(self._used, int)
         sender = household(address)
         used = self._used.get(sender, 0) + size
         if self._most and used > self._most and not stands_for_many(address):
             return False
         self._used[sender] = used
         return True
+
+
+def _heaviest(held: dict[str, Held], weight: Callable[[Held], int]) -> dict[str, Held]:
+    """Those who hold more than half of the senders do.
+
+    Not those who came last: whoever waits until many others have come would have its limit anew.
+    """
+    middle = sorted(map(weight, held.values()))[len(held) // 2]
+    return {sender: what for sender, what in held.items() if weight(what) > middle}
 
 
 def stands_for_many(address: str) -> bool:

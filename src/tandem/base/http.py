@@ -8,6 +8,7 @@ import threading
 import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit, urlunsplit
@@ -108,6 +109,7 @@ class Http:
     headers, auth, params    sent with each request
     tries       how often one request is sent before it is given up
     allowed     private hosts and networks that may be reached (TANDEM_REACH)
+    most_bytes  longest answer, after unpacking, that is taken into memory
     """
 
     def __init__(
@@ -122,9 +124,11 @@ class Http:
         allowed: str = "",
         timeout_s: float = 60.0,
         tries: int = TRIES,
+        most_bytes: int = MOST_BYTES,
         sleep: Callable[[float], None] = rest,
     ) -> None:
         self.system = system
+        self._most_bytes = most_bytes
         self._pace = _Pace(per_second, sleep)
         self._sleep, self._tries = sleep, tries
         self._client = httpx.Client(
@@ -141,6 +145,15 @@ class Http:
 
     def close(self) -> None:
         self._client.close()
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator["Http"]:
+        """This client for so long, and no longer.
+
+        raises   SourceError in whatever it is asked then, also where an answer drips in
+        """
+        with self, _cut_off(self._client, seconds):
+            yield self
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.request("GET", path, **options)
@@ -162,6 +175,10 @@ class Http:
                 response = self._once(method, path, into, options)
             except httpx.TransportError as error:
                 why, wait = f"does not answer ({type(error).__name__})", _wait(turn)
+            except (RuntimeError, ValueError) as error:  # so httpx and ssl speak of what was closed under them
+                if not self._client.is_closed:
+                    raise
+                raise SourceError(self.system, "takes too long") from error
             else:
                 if response.is_success:
                     if response.headers.get("x-ratelimit-remaining") == "0" and (pause := _wait_header(response)):
@@ -182,7 +199,7 @@ class Http:
                         file.write(block)
                 return response
             body = bytearray()
-            for block in _blocks(self.system, response, MOST_BYTES):
+            for block in _blocks(self.system, response, self._most_bytes):
                 body += block
             response._content = bytes(body)  # as httpx's own read() leaves it
             return response
@@ -216,6 +233,18 @@ def _unpacked(unpacker: Any, packed: bytes) -> Iterator[bytes]:
         packed = unpacker.unconsumed_tail
 
 
+@contextmanager
+def _cut_off(client: httpx.Client, seconds: float) -> Iterator[None]:
+    """Close a client after so long: timeouts hold for each piece of an answer, and headers may drip for ever."""
+    watch = threading.Timer(seconds, client.close)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield
+    finally:
+        watch.cancel()
+
+
 MOST_HOPS = 5
 PAGE_S = 10.0
 MOST_OF_A_PAGE = 2 << 20
@@ -245,11 +274,8 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
     client = httpx.Client(
         transport=Reach(allowed), headers=headers, timeout=PAGE_S / 2, follow_redirects=False, trust_env=False
     )
-    watch = threading.Timer(PAGE_S, client.close)  # whoever drips headers is cut off too
-    watch.daemon = True
-    watch.start()
     try:
-        with client:
+        with client, _cut_off(client, PAGE_S):
             for _ in range(MOST_HOPS + 1):
                 page, onward = _hop(client, url, until)
                 if page is not None:
@@ -259,7 +285,6 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError, ValueError) as error:
         raise SourceError(host, "it does not answer") from error
     finally:
-        watch.cancel()
         _looking.release()
 
 

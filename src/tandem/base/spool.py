@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 
 from tandem.base import log
+from tandem.base.disk import sync_folder
 from tandem.base.errors import UserError
 
 _log = log.get("spool")
@@ -202,7 +203,7 @@ class Spool:
         self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         self._number += 1
         self._size, self._opened_at = 0, time.monotonic()
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _seal(self) -> None:
         if self._file is None:
@@ -212,7 +213,7 @@ class Spool:
         try:
             os.close(file)
             path.rename(path.with_suffix(".seg")) if self._size else path.unlink()
-            _sync_folder(self.folder)
+            sync_folder(self.folder)
         except OSError as problem:  # what is acknowledged is on disk; recover() seals it at the next start
             self._sealing.happened(problem.strerror or str(problem))
         else:
@@ -263,14 +264,6 @@ def _locked(folder: Path) -> int:
             f"Another collector writes to {folder}.", "Give each its own name with TANDEM_COLLECTOR.", status=409
         ) from error
     return handle
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _by_loop(

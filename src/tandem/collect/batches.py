@@ -8,7 +8,6 @@ loaded: `<batch>.seg`, in the form of a segment, and `<batch>.json`, which says 
 """
 
 import hashlib
-import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from tandem.base.disk import write_whole
 from tandem.base.spool import framed, records_in, sealed
 from tandem.collect.model.hit import LATEST_MS, Record
 
@@ -106,7 +106,7 @@ class Batch:
 
     def save(self) -> None:
         """Note what was judged; a killed process goes on from here."""
-        _replaced(self._note, _write(self.judged), is_synced=False)
+        write_whole(self._note, _write(self.judged), is_synced=False)
 
     def put_aside(self, units: Sequence[Record]) -> None:
         """Keep the damaged lines and the events that cannot be loaded, on disk before the segments go."""
@@ -119,8 +119,8 @@ class Batch:
         aside.mkdir(exist_ok=True)
         lines = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
         lines += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
-        _replaced(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
-        _replaced(aside / f"{self.name}.seg", b"".join(lines))
+        write_whole(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
+        write_whole(aside / f"{self.name}.seg", b"".join(lines))
 
     def split(self, failures: int) -> None:
         """Make two batches of this one, of which neither store nor ledger knows yet; `halves` are their manifests.
@@ -133,10 +133,10 @@ class Batch:
             lines = [framed(_write(record)) for record in part]
             if nth == 0:
                 lines += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
-            _replaced(self.folder / f"{self.name}-{nth}.half", b"".join(lines))
+            write_whole(self.folder / f"{self.name}-{nth}.half", b"".join(lines))
         self.halves = _stand_for(self.manifest.rename(self.manifest.with_suffix(".split")))
         for half in self.halves:
-            _replaced(half.with_suffix(".judged"), _write(Judged(self.judged.at, failures=failures)), is_synced=False)
+            write_whole(half.with_suffix(".judged"), _write(Judged(self.judged.at, failures=failures)), is_synced=False)
 
     def finish(self) -> None:
         """Everything is in the store or aside: take the files away."""
@@ -183,7 +183,7 @@ def all_aside(root: Path) -> list[PutAside]:
     put_asides = []
     for path in sorted(root.glob(f"*/{ASIDE}/*.json")):
         if path.with_suffix(".seg").exists():  # else an operator has taken it away or put it back
-            with suppress(msgspec.DecodeError):
+            with suppress(FileNotFoundError, msgspec.DecodeError):
                 put_asides.append(msgspec.json.decode(path.read_bytes(), type=PutAside))
     return put_asides
 
@@ -208,7 +208,7 @@ def forget_aside(root: Path, visitors: Sequence[int]) -> int:
                 lines.append(framed(payload))
         if lost:
             gone += len(lost)
-            _replaced(path, b"".join(lines)) if lines else path.unlink()
+            write_whole(path, b"".join(lines)) if lines else path.unlink()
     return gone
 
 
@@ -256,22 +256,5 @@ def _written_down(folder: Path, segments: Sequence[Path]) -> Path:
     name = hashlib.sha256(f"{folder}\n{names}".encode()).hexdigest()[:32]
     # A short name, however often its segments were put aside and back: names grow too long for a disk.
     manifest = folder / f"{segments[0].stem.partition('-')[0]}-{name}.batch"
-    _replaced(manifest, names.encode())
+    write_whole(manifest, names.encode())
     return manifest
-
-
-def _replaced(path: Path, content: bytes, is_synced: bool = True) -> None:
-    """Write a file so that it is there whole or as it was before."""
-    draft = path.with_suffix(".draft")
-    with draft.open("wb") as file:
-        file.write(content)
-        file.flush()
-        if is_synced:
-            os.fsync(file.fileno())
-    draft.replace(path)
-    if is_synced:
-        handle = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

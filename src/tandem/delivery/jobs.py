@@ -33,6 +33,9 @@ def send_due(ctx: Context) -> int:
             is_dead = store.mark_failed(ctx.database, waiting, str(error), isinstance(error, smtp.MessageRefused))
             said = _log.error if is_dead else _log.warning
             said("delivery.failed", message=waiting.id, kind=waiting.kind, why=str(error), is_given_up=is_dead)
+        except Exception as error:  # noqa: BLE001 - the edge: a message that breaks us must not stop the others
+            store.mark_failed(ctx.database, waiting, f"could not be sent ({type(error).__name__})")
+            _log.error("delivery.broke", message=waiting.id, kind=waiting.kind, exc_info=True)
         else:
             store.mark_sent(ctx.database, waiting)
             sent += 1

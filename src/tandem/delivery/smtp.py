@@ -2,6 +2,7 @@
 
 import smtplib
 import ssl
+from base64 import b64encode
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -9,6 +10,7 @@ from email.utils import format_datetime, parseaddr
 
 from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
+from tandem.base.hosts import in_ascii
 from tandem.delivery.model import DueMessage
 
 TIMEOUT_S = 30.0
@@ -26,12 +28,12 @@ def is_set(config: Config) -> bool:
 def send(config: Config, waiting: DueMessage) -> None:
     """Send one message.
 
-    raises   Refused when the server refuses it for good; SourceError when it may work later
+    raises   MessageRefused when the server refuses it for good; SourceError when it may work later
     """
     try:
         with _connected(config) as server:
             if config.smtp_user:
-                server.login(config.smtp_user, config.smtp_password)
+                _sign_in(server, config.smtp_user, config.smtp_password)
             server.send_message(written(config, waiting))
     except smtplib.SMTPResponseException as error:
         is_final = 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError)
@@ -40,6 +42,10 @@ def send(config: Config, waiting: DueMessage) -> None:
         codes = [code for code, _ in error.recipients.values()]
         raise (MessageRefused if all(500 <= code < 600 for code in codes) else SourceError)(
             "SMTP", _said(codes[0])
+        ) from error
+    except smtplib.SMTPNotSupportedError as error:
+        raise SourceError(
+            "SMTP", "offers no encryption, or no sign-in, such as the TANDEM_SMTP settings ask for"
         ) from error
     except (smtplib.SMTPException, OSError) as error:
         raise SourceError("SMTP", f"does not answer ({type(error).__name__})") from error
@@ -56,6 +62,16 @@ def _connected(config: Config) -> smtplib.SMTP:
     return server
 
 
+def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:
+    if (user + password).isascii():
+        server.login(user, password)
+        return
+    server.ehlo_or_helo_if_needed()  # smtplib knows ASCII only; RFC 4616 says UTF-8
+    code, said = server.docmd("AUTH", "PLAIN " + b64encode(f"\0{user}\0{password}".encode()).decode())
+    if code != 235:
+        raise smtplib.SMTPAuthenticationError(code, said)
+
+
 def _said(code: int) -> str:
     """Why a server says no, without its words: those may hold addresses."""
     return f"refused the name or password ({code})" if code in (530, 534, 535) else f"answered {code}"
@@ -64,23 +80,34 @@ def _said(code: int) -> str:
 def written(config: Config, waiting: DueMessage) -> EmailMessage:
     """The message as it goes out. The same one keeps its id, so a doubled delivery can be told.
 
-    raises   Refused when it has no sender, or an address or subject that no header may hold
+    raises   MessageRefused when it has no sender, or an address or subject that no header may hold
     """
     name, sender = parseaddr(config.smtp_from)
     if "@" not in sender:
         raise MessageRefused("SMTP", "has no sender: set TANDEM_SMTP_FROM")
     try:
-        return _letter(name, sender, waiting)
+        return _letter(name, _on_the_wire(sender), waiting)
     except (ValueError, MessageError) as error:
         raise MessageRefused(
             "SMTP", "cannot be written: its address or subject holds what no header may hold"
         ) from error
 
 
+def _on_the_wire(address: str) -> str:
+    """An address as every server takes it: its host in ASCII.
+
+    raises   MessageRefused when the part before the @ is not
+    """
+    local, _, host = address.rpartition("@")
+    if not local.isascii() or not (found := in_ascii(host)):
+        raise MessageRefused("SMTP", "cannot be sent: an address has signs that e-mail servers do not take")
+    return f"{local}@{found}"
+
+
 def _letter(name: str, sender: str, waiting: DueMessage) -> EmailMessage:
     letter = EmailMessage()
     letter["From"] = Address(name or "Tandem", addr_spec=sender)
-    letter["To"] = Address(addr_spec=waiting.message.to)
+    letter["To"] = Address(addr_spec=_on_the_wire(waiting.message.to))
     letter["Subject"] = waiting.message.subject
     letter["Date"] = format_datetime(waiting.made_at)
     letter["Message-ID"] = f"<tandem-{waiting.id}-{int(waiting.made_at.timestamp())}@{sender.rpartition('@')[2]}>"

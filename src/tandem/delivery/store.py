@@ -59,17 +59,19 @@ def take_due(ctx: Context, most: int = 5) -> list[DueMessage]:
 
 
 def _opened(ctx: Context, row: Row[Any]) -> DueMessage | None:
-    """The message of a row; one that is too late, or sealed with another key, is given up."""
+    """The message of a row; one that is too late, sealed with another key or in another form is given up."""
+    message, why = None, "was not sent in time"
     try:
-        text, why = ctx.vault.open(row.sealed), "was not sent in time"
+        message = msgspec.json.decode(ctx.vault.open(row.sealed), type=Message)
     except UserError as error:
-        text, why = "", error.what
-    if not text or row.expires_at < clock.now():
+        why = error.what
+    except msgspec.DecodeError:
+        why = "was written by another version"
+    if message is None or row.expires_at < clock.now():
         with ctx.database.write() as c:
             c.execute(update(t).where(t.c.id == row.id).values(dead_at=clock.now(), sealed="", problem=why[:200]))
         return None
     names = ("id", "channel", "kind", "made_at", "expires_at", "tries")
-    message = msgspec.json.decode(text, type=Message)
     return DueMessage(message=message, **{name: row._mapping[name] for name in names})
 
 

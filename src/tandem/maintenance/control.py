@@ -30,6 +30,9 @@ LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 MAX_BODY = 64 << 10
 ANSWERS_WITHIN_S = 5.0
 PUBLISHED_AGAIN_S = 15.0
+BUSY = 409
+READS = frozenset({"ping", "doctor"})
+"""Commands that change nothing: they are answered beside whichever is being carried out."""
 _log = log.get("maintenance")
 
 
@@ -106,7 +109,7 @@ class ControlEndpoint:
 
     def __init__(self, ctx: Context, operations: Mapping[str, Operation], token: str) -> None:
         self._ctx, self._operations, self._token = ctx, operations, token
-        self._busy = Lock()
+        self._turn, self._has_turn = Lock(), ""
 
     def in_front_of(self, app: Any) -> Any:
         async def front(scope: Any, receive: Any, send: Any) -> None:
@@ -120,7 +123,7 @@ class ControlEndpoint:
     async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
         try:
             self._check(scope)
-            operation = self._operation(scope)
+            name, operation = self._operation(scope)
             args = await _arguments(receive)
         except UserError as error:
             await _start(send, error.status)
@@ -130,7 +133,7 @@ class ControlEndpoint:
         work = TrackedWork()
         listening = asyncio.ensure_future(_stop_when_gone(receive, work))
         try:
-            async for line in self._carried_out(scope["path"], operation, args, work):
+            async for line in self._carried_out(name, operation, args, work):
                 await send({"type": "http.response.body", "body": _encoded(line), "more_body": True})
             await _end(send)
         finally:
@@ -149,34 +152,35 @@ class ControlEndpoint:
         if scope["method"] != "POST":
             raise UserError("Commands are sent with POST.", status=405)
 
-    def _operation(self, scope: Any) -> Operation:
+    def _operation(self, scope: Any) -> tuple[str, Operation]:
         name = scope["path"].removeprefix("/control/")
         if name not in self._operations:
             raise UserError(f"This server knows no command “{name[:40]}”.", "Is it older than `tandem`?", status=404)
-        return self._operations[name]
+        return name, self._operations[name]
 
     async def _carried_out(
-        self, path: str, operation: Operation, args: dict[str, Any], asked: TrackedWork
+        self, name: str, operation: Operation, args: dict[str, Any], asked: TrackedWork
     ) -> AsyncIterator[AnswerLine]:
-        if not self._busy.acquire(blocking=False):
-            yield AnswerLine(
-                error="The server is busy with another command.", hint="Wait until it is done.", status=409
-            )
-            return
+        if name not in READS:
+            if not self._turn.acquire(blocking=False):
+                what = f"The server is carrying out “{self._has_turn}”."
+                yield AnswerLine(error=what, hint="Run this command again when that one is done.", status=BUSY)
+                return
+            self._has_turn = name.replace("_", " ")
         lines: asyncio.Queue[AnswerLine | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
         def put(line: AnswerLine | None) -> None:
             loop.call_soon_threadsafe(lines.put_nowait, line)
 
-        work = loop.run_in_executor(None, self._run, path, operation, args, asked, put)
+        work = loop.run_in_executor(None, self._run, name, operation, args, asked, put)
         while (line := await lines.get()) is not None:
             yield line
         await work
 
     def _run(
         self,
-        path: str,
+        name: str,
         operation: Operation,
         args: dict[str, Any],
         asked: TrackedWork,
@@ -192,20 +196,21 @@ class ControlEndpoint:
             with progress.followed(asked), full_disk.named(self._ctx.config):
                 result = operation(self._ctx, args, tell)
             put(AnswerLine(share=1.0, result=result))
-            _log.info("keep.command_done", path=path, took_ms=round((time.perf_counter() - began) * 1000))
+            _log.info("keep.command_done", command=name, took_ms=round((time.perf_counter() - began) * 1000))
         except UserError as error:
             put(AnswerLine(error=error.what, hint=error.hint, status=error.status))
             if asked.is_stopped:
-                _log.info("keep.command_stopped", path=path, took_ms=round((time.perf_counter() - began) * 1000))
+                _log.info("keep.command_stopped", command=name, took_ms=round((time.perf_counter() - began) * 1000))
         except Exception as error:  # noqa: BLE001 - the edge: whoever asked must hear that it failed
-            _log.error("keep.command_broke", path=path, exc_info=True)
+            _log.error("keep.command_broke", command=name, exc_info=True)
             put(
                 AnswerLine(
                     error=f"Something broke on the server: {type(error).__name__}.", hint="See its log.", status=500
                 )
             )
         finally:
-            self._busy.release()
+            if name not in READS:
+                self._turn.release()
             put(None)
 
 
@@ -260,7 +265,9 @@ def find(folder: Path) -> ControlAddress | None:
         try:
             ask(address, "ping", {})
             return address
-        except (OSError, http.client.HTTPException, UserError):
+        except (OSError, http.client.HTTPException, UserError) as error:
+            if isinstance(error, UserError) and error.status == BUSY:  # versions up to 0.3.2, while they work
+                return address
             if not _is_alive(address.pid) or time.monotonic() > until:
                 return None
             time.sleep(0.2)

@@ -3,7 +3,6 @@
 What it erased cannot be counted once it is gone: the ledger of reception, which knows what every day holds, tells.
 """
 
-import os
 import time
 from collections.abc import Sequence
 from datetime import date
@@ -14,11 +13,14 @@ import msgspec
 
 from tandem.accounts.store import note
 from tandem.base import clock
+from tandem.base.disk import write_whole
 from tandem.base.errors import UserError
 from tandem.collect import store as collect
 from tandem.core.context import Context
 
 FILE = "erasure.unfinished"
+HOLDER = "an erasure"
+"""By this name an erasure that is under way holds the loader."""
 SETTLED_WITHIN_S = 600.0
 Counts = list[tuple[int, date, int]]
 """Site, day of reception, events."""
@@ -104,9 +106,4 @@ def _wait_until_settled(ctx: Context) -> None:
 
 
 def _write(folder: Path, erasure: Erasure) -> None:
-    draft = (folder / FILE).with_suffix(".draft")
-    with draft.open("wb") as file:
-        file.write(msgspec.json.encode(erasure))
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(folder / FILE)
+    write_whole(folder / FILE, msgspec.json.encode(erasure))

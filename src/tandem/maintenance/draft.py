@@ -8,6 +8,7 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
+from tandem.base.disk import sync_folder
 from tandem.base.errors import UserError
 
 OF_THE_NAME = 60
@@ -62,6 +63,8 @@ class Draft:
             _check_free(self.target)
             self.path.rename(self.target)
         self.discard()
+        with suppress(OSError):  # some shares cannot
+            sync_folder(self.target.parent)
 
     def discard(self) -> None:
         """Take the draft away, if it is still there."""

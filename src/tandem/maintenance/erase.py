@@ -107,7 +107,7 @@ def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[
              nobody proved that they are this person's; the mark that `erase` compares with; and what an erasure
              had erased that was cut off, and is finished now
     """
-    with health.loading_paused(ctx, "an erasure"):
+    with health.loading_paused(ctx, cut_off.HOLDER):
         subject = _found(ctx, args, tell)
         listed = [_listed(ctx, site, subject) for site in subject.sites]
     return {
@@ -142,7 +142,7 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
              and the backups that still hold them
     raises   UserError (409) when more or less belongs to the person than in the list that was agreed to
     """
-    with health.loading_paused(ctx, "an erasure"):
+    with health.loading_paused(ctx, cut_off.HOLDER):
         subject = _found(ctx, args, tell)
         if args.get("mark") and args["mark"] != subject.mark:
             raise UserError(

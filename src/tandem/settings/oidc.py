@@ -11,7 +11,9 @@ import secrets
 import threading
 import time
 from base64 import urlsafe_b64encode
-from typing import Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, NamedTuple
 from urllib.parse import urlencode, urlsplit
 
 import httpx
@@ -23,13 +25,20 @@ from joserfc.jwk import KeySet
 from tandem.accounts.model import LONGEST_NAME, checked_email
 from tandem.accounts.store.tries import TryLimit, take
 from tandem.base import log
-from tandem.base.errors import UserError
+from tandem.base.errors import Busy, SourceError, UserError
+from tandem.base.http import Http
 from tandem.core.context import Context
 from tandem.settings.provider import CALLBACK, HOLDS_S, Claims, is_safe
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Signatures only: never “none”, and never HMAC, whose key would be what the provider publishes."""
-FRESH_S, TIMEOUT_S, SKEW_S = 3600.0, 10.0, 60
+FRESH_S, SKEW_S = 3600.0, 60
+TIMEOUT_S, WITHIN_S, RESTS_S = 4.0, 8.0, 10.0
+"""How long the provider may take for a piece of an answer, and for all that one step asks; and for how long it is left
+alone after a failure."""
+MOST_BYTES = 1 << 20
+MOST_AT_ONCE = 4
+"""How many people's codes are being exchanged at once: each holds a thread that passwords are checked in too."""
 _log = log.get("oidc")
 
 
@@ -52,14 +61,22 @@ class Provider(msgspec.Struct, frozen=True):
     jwks_uri: str
 
 
+class Published(NamedTuple):
+    """What it publishes, and when that was read."""
+
+    provider: Provider
+    keys: KeySet
+    read_at: float
+
+
 class Client:
-    """Speaks to the provider of one installation."""
+    """Speaks to the provider of one installation. Nobody waits for what another one asks it."""
 
     def __init__(self, ctx: Context) -> None:
         self._ctx, self._settings = ctx, ctx.config
-        self._lock, self._read_at = threading.Lock(), 0.0
-        self._provider: Provider | None = None
-        self._keys: KeySet | None = None
+        self._published: Published | None = None
+        self._failure, self._rests_until = UserError(""), 0.0
+        self._reading, self._exchanging = threading.BoundedSemaphore(1), threading.BoundedSemaphore(MOST_AT_ONCE)
 
     def leave(self, onward: str) -> tuple[str, str]:
         """The provider's address to send the browser to, and the sealed cookie that it needs when it comes back."""
@@ -71,7 +88,7 @@ class Client:
             "scope": "openid email profile", "state": leaving.state, "nonce": leaving.nonce,
             "code_challenge": challenge, "code_challenge_method": "S256",
         }  # fmt: skip
-        address = self._known()[0].authorization_endpoint
+        address = self._known().provider.authorization_endpoint
         joint = "&" if urlsplit(address).query else "?"
         return f"{address}{joint}{urlencode(asked)}", self._ctx.vault.seal(msgspec.json.encode(leaving).decode())
 
@@ -88,6 +105,15 @@ class Client:
             raise self._refusal("too_late")
         if not hmac.compare_digest(leaving.state.encode(), query.get("state", "").encode()):
             raise self._refusal("other_state")
+        with _turn(self._exchanging):
+            return self._exchanged(leaving, query), leaving.next_page
+
+    @property
+    def _back(self) -> str:
+        return self._settings.base_url + CALLBACK
+
+    def _exchanged(self, leaving: Leaving, query: dict[str, str]) -> Claims:
+        """What the provider says about whoever brought its answer; each state is good for one."""
         try:
             take(self._ctx.database, TryLimit(f"openid:{leaving.state}", 1, HOLDS_S + SKEW_S))
         except UserError as error:
@@ -96,11 +122,7 @@ class Client:
             raise self._refusal("other_issuer")
         if "code" not in query:
             raise self._refusal("no_code")
-        return self._claims(self._token(query["code"], leaving.verifier), leaving.nonce), leaving.next_page
-
-    @property
-    def _back(self) -> str:
-        return self._settings.base_url + CALLBACK
+        return self._claims(self._token(query["code"], leaving.verifier), leaving.nonce)
 
     def _token(self, code: str, verifier: str) -> str:
         """The ID token that the provider gives for a code."""
@@ -110,14 +132,16 @@ class Client:
         }  # fmt: skip
         if self._settings.oidc_secret:
             form["client_secret"] = self._settings.oidc_secret
-        answer = self._asked("POST", self._known()[0].token_endpoint, data=form)
+        endpoint = self._known().provider.token_endpoint
+        with self._http() as http:
+            answer = self._asked(http, "POST", endpoint, data=form)
         if not isinstance(token := answer.get("id_token"), str):
             raise self._refusal("no_id_token")
         return token
 
     def _claims(self, token: str, nonce: str) -> Claims:
         """What a token says, if its signature and all that it must say fit."""
-        provider, _ = self._known()
+        provider = self._known().provider
         checks = jwt.JWTClaimsRegistry(
             leeway=SKEW_S, iss={"essential": True, "value": provider.issuer},
             aud={"essential": True, "value": self._settings.oidc_client}, exp={"essential": True},
@@ -141,41 +165,64 @@ class Client:
     def _decoded(self, token: str) -> jwt.Token:
         """The token, if a key that the provider publishes signed it; its keys are read anew once, for they change."""
         try:
-            return jwt.decode(token, self._known()[1], algorithms=ALGORITHMS)
+            return jwt.decode(token, self._known().keys, algorithms=ALGORITHMS)
         except (JoseError, ValueError):
-            if time.monotonic() - self._read_at < SKEW_S / 2:
+            if time.monotonic() - self._known().read_at < SKEW_S / 2:
                 raise
-            return jwt.decode(token, self._known(is_stale=True)[1], algorithms=ALGORITHMS)
+            return jwt.decode(token, self._known(is_stale=True).keys, algorithms=ALGORITHMS)
 
-    def _known(self, is_stale: bool = False) -> tuple[Provider, KeySet]:
-        """What the provider publishes, read once an hour."""
-        with self._lock:
-            is_fresh = not is_stale and time.monotonic() - self._read_at < FRESH_S
-            if self._provider is None or self._keys is None or not is_fresh:
-                issuer = self._settings.oidc_issuer.rstrip("/")
-                document = self._asked("GET", f"{issuer}/.well-known/openid-configuration")
-                try:
-                    provider = msgspec.convert(document, Provider)
-                    if provider.issuer.rstrip("/") != issuer or not all(
-                        map(is_safe, msgspec.structs.astuple(provider))
-                    ):
-                        raise self._refusal("other_provider")
-                    self._keys = KeySet.import_key_set(self._asked("GET", provider.jwks_uri))  # type: ignore[arg-type]
-                except (msgspec.ValidationError, JoseError, ValueError, KeyError) as error:
-                    raise self._refusal("unreadable", type(error).__name__) from error
-                self._provider, self._read_at = provider, time.monotonic()
-            return self._provider, self._keys
+    def _known(self, is_stale: bool = False) -> Published:
+        """What the provider publishes, read once an hour, by one at a time; a failure holds for some seconds.
 
-    def _asked(self, method: str, url: str, **options: Any) -> dict[str, Any]:
+        raises   Busy while another one reads it, where what was read before is of no use
+        """
+        known = self._published
+        if known is not None and not is_stale and time.monotonic() - known.read_at < FRESH_S:
+            return known
+        if time.monotonic() < self._rests_until:
+            raise self._failure.with_traceback(None)
         try:
-            answer = httpx.request(method, url, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, **options)
-            answer.raise_for_status()
-            body = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
+            with _turn(self._reading):
+                self._published = self._read()
+        except Busy:
+            if known is None or is_stale:
+                raise
+            return known
+        except UserError as error:
+            self._failure, self._rests_until = error, time.monotonic() + RESTS_S
+            raise
+        return self._published
+
+    def _read(self) -> Published:
+        issuer = self._settings.oidc_issuer.rstrip("/")
+        with self._http() as http:
+            found = self._asked(http, "GET", f"{issuer}/.well-known/openid-configuration")
+            try:
+                provider = msgspec.convert(found, Provider)
+                if provider.issuer.rstrip("/") != issuer or not all(map(is_safe, msgspec.structs.astuple(provider))):
+                    raise self._refusal("other_provider")
+                keys = KeySet.import_key_set(self._asked(http, "GET", provider.jwks_uri))  # type: ignore[arg-type]
+            except (msgspec.ValidationError, JoseError, ValueError, KeyError, TypeError) as error:
+                raise self._refusal("unreadable", type(error).__name__) from error
+        return Published(provider, keys, time.monotonic())
+
+    def _http(self) -> AbstractContextManager[Http]:
+        http = Http(
+            "OpenID", "", per_second=1000, allowed=self._settings.reach, timeout_s=TIMEOUT_S, tries=1,
+            most_bytes=MOST_BYTES,
+        )  # fmt: skip
+        return http.within(WITHIN_S)
+
+    def _asked(self, http: Http, method: str, url: str, **options: Any) -> dict[str, Any]:
+        try:
+            found = http.request(method, url, **options).json()
+        except SourceError as error:
+            raise self._refusal("no_answer", error.what.partition(";")[0]) from error
+        except (httpx.InvalidURL, ValueError, RecursionError) as error:
             raise self._refusal("no_answer", type(error).__name__) from error
-        if not isinstance(body, dict):
+        if not isinstance(found, dict):
             raise self._refusal("no_object")
-        return body
+        return found
 
     @staticmethod
     def _refusal(why: str, detail: str = "") -> UserError:
@@ -185,6 +232,22 @@ class Client:
         )
 
 
-def _name(claim: object) -> str:
+@contextmanager
+def _turn(places: threading.BoundedSemaphore) -> Iterator[None]:
+    """One of a few places, for those who find one free.
+
+    raises   Busy at once for all others
+    """
+    if not places.acquire(blocking=False):
+        raise Busy(
+            "Others are signing in at the provider at this moment.", "Try again in a few seconds.", retry_after_s=5
+        )
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def _name(told: object) -> str:
     """A provider's name of somebody, as far as it can be read."""
-    return "".join(sign for sign in str(claim or "") if sign.isprintable())[:LONGEST_NAME].strip()
+    return "".join(sign for sign in str(told or "") if sign.isprintable())[:LONGEST_NAME].strip()

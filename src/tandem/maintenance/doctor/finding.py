@@ -9,7 +9,9 @@ from tandem.accounts.store import all_sites
 from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
+from tandem.collect.health import Loading
 from tandem.core.context import Context
+from tandem.maintenance import cut_off
 
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 
@@ -34,6 +36,16 @@ class Installation(msgspec.Struct):
     @property
     def runs(self) -> bool:
         return self.ctx is not None
+
+    @property
+    def paused_by(self) -> str:
+        """The command that keeps the loader of this server waiting; empty when none does."""
+        return self.ctx.state(Loading).paused_by if self.ctx is not None else ""
+
+    @property
+    def is_erasing(self) -> bool:
+        """Whether rows of one person are being taken away: until that is done, sums do not fit."""
+        return self.paused_by == cut_off.HOLDER
 
 
 Check = Callable[[Installation], Iterator[DoctorFinding]]

@@ -1,8 +1,10 @@
 """What comes in: loading, the spool and what was put aside, jobs, salts and the clock."""
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 
 from tandem.base import clock
@@ -72,15 +74,20 @@ def _loading(installation: Installation) -> Iterator[DoctorFinding]:
 
 def _spool(installation: Installation) -> Iterator[DoctorFinding]:
     root = installation.settings.folder / "spool"
-    segments = [path for folder in spool_folders(root) for path in sealed(folder)] if root.exists() else []
+    segments = list[os.stat_result]()
+    for path in (path for folder in spool_folders(root) for path in sealed(folder)):
+        with suppress(FileNotFoundError):  # loaded meanwhile
+            segments.append(path.stat())
     if not segments:
         yield DoctorFinding("spool", OK, "Everything received is loaded.")
         return
-    size = sum(path.stat().st_size for path in segments if path.exists()) / (1 << 20)
-    age = time.time() - min(path.stat().st_mtime for path in segments if path.exists())
+    size = sum(segment.st_size for segment in segments) / (1 << 20)
+    age = time.time() - min(segment.st_mtime for segment in segments)
     text = f"{len(segments)} segments ({size:.1f} MB) wait to be loaded; the oldest for {_span(age)}."
     if age < OLD_SPOOL_S:
         yield DoctorFinding("spool", OK, text)
+    elif installation.paused_by:
+        yield DoctorFinding("spool", OK, f"{text} They are loaded after {installation.paused_by}.")
     elif installation.runs:
         yield DoctorFinding("spool", PROBLEM, text, "See the job `load` below and the log; nothing of it is lost.")
     else:

@@ -75,7 +75,7 @@ def _data_folder(installation: Installation) -> Iterator[DoctorFinding]:
             "A restore did not finish here.",
             "Give `tandem restore` with the same backup again.",
         )
-    if cut_off.is_cut_off(folder):
+    if cut_off.is_cut_off(folder) and not installation.is_erasing:
         cure = "Give the `tandem erase` command again."
         yield DoctorFinding("data folder", PROBLEM, "An erasure was cut off here.", cure)
     open_ones = [p.name for p in (folder, *folder.glob("records.db*"), folder / vault.FILE) if _is_open(p)]
@@ -89,7 +89,10 @@ def _data_folder(installation: Installation) -> Iterator[DoctorFinding]:
 
 
 def _is_open(path: Path) -> bool:
-    return path.exists() and bool(path.stat().st_mode & 0o077)
+    try:
+        return bool(path.stat().st_mode & 0o077)
+    except FileNotFoundError:  # SQLite takes its files away when the last one closes them
+        return False
 
 
 def _memory(installation: Installation) -> Iterator[DoctorFinding]:

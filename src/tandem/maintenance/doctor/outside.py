@@ -1,9 +1,11 @@
 """Outside systems: the key to their credentials, connections and messages to users."""
 
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from tandem.base import vault
 from tandem.base.errors import UserError
+from tandem.base.http import may_reach
 from tandem.connections import store as connections
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
@@ -26,8 +28,8 @@ def _key(installation: Installation) -> Iterator[DoctorFinding]:
         return
     assert installation.database is not None
     sealed_texts = [*connections.any_sealed(installation.database), *people.any_sealed(installation.database)]
-    configured, file = installation.settings.key, installation.settings.folder / vault.FILE
-    if not configured and not file.exists():
+    given, file = installation.settings.key, installation.settings.folder / vault.FILE
+    if not given and not file.exists():
         if sealed_texts:
             cure = f"Put back {file}, or set TANDEM_KEY; every backup holds the key."
             yield DoctorFinding(
@@ -36,7 +38,7 @@ def _key(installation: Installation) -> Iterator[DoctorFinding]:
         return
     try:
         for text in sealed_texts:
-            vault.Vault(configured or file.read_text().strip()).open(text)
+            vault.Vault(given or file.read_text().strip()).open(text)
         yield DoctorFinding("key", OK, "Sealed values can be opened.")
     except UserError as error:
         yield DoctorFinding("key", PROBLEM, error.what, error.hint)
@@ -55,12 +57,26 @@ def _connections(installation: Installation) -> Iterator[DoctorFinding]:
         yield DoctorFinding("connections", OK, f"{len(problems)} outside systems, and all of them answer.")
 
 
+def _provider(installation: Installation) -> Iterator[DoctorFinding]:
+    """Whether the OpenID provider may be called; whether it answers, whoever signs in is told."""
+    config = installation.settings
+    try:
+        provider.check(config)
+        if host := urlsplit(config.oidc_issuer).hostname:
+            may_reach(host, 443, config.reach)
+    except UserError as error:
+        yield DoctorFinding("settings", PROBLEM, error.what, error.hint)
+    except OSError:
+        yield DoctorFinding(
+            "settings", WARNING, f"Nobody knows the host {host} of TANDEM_OIDC_ISSUER.", "Mend its name."
+        )
+
+
 def _outbox(installation: Installation) -> Iterator[DoctorFinding]:
-    for check in (smtp.check, provider.check):
-        try:
-            check(installation.settings)
-        except UserError as error:
-            yield DoctorFinding("settings", PROBLEM, error.what, error.hint)
+    try:
+        smtp.check(installation.settings)
+    except UserError as error:
+        yield DoctorFinding("settings", PROBLEM, error.what, error.hint)
     if installation.database is None or lacks_newest_records(installation):
         return
     state = outbox.state(installation.database)
@@ -80,4 +96,4 @@ def _outbox(installation: Installation) -> Iterator[DoctorFinding]:
         yield DoctorFinding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
 
 
-CHECKS: tuple[Check, ...] = (_key, _connections, _outbox)
+CHECKS: tuple[Check, ...] = (_key, _connections, _provider, _outbox)

@@ -36,6 +36,9 @@ def _rules(installation: Installation) -> Iterator[DoctorFinding]:
 def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table reception"):
         return
+    if installation.is_erasing:
+        yield DoctorFinding("reception", OK, "The ledger is not judged while an erasure is under way.")
+        return
     today = clock.now().date()
     for site in sites(installation):
         days = collect.ingestion_days(
@@ -56,6 +59,9 @@ def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
 
 def _visits(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table visit_rows"):
+        return
+    if installation.is_erasing:
+        yield DoctorFinding("visits", OK, "They are not judged while an erasure is under way.")
         return
     since = datetime.now(UTC) - timedelta(days=LEDGER_DAYS)
     asked = SQL["visit_invariants"]

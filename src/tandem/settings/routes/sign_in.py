@@ -218,8 +218,10 @@ def use_link(request: Asked, ctx: Context, token: str, data: Form) -> Response[A
 
 
 @get_part("/sign-in/openid", may=ANYONE)
-def openid(ctx: Context, next: str = "/") -> Response[Any]:
-    address, sealed = _client(ctx).leave(sessions.local(next))
+def openid(request: Asked, ctx: Context, next: str = "/") -> Response[Any]:
+    client = _client(ctx)
+    take(ctx.database, _openid_limit(request, ctx))
+    address, sealed = client.leave(sessions.local(next))
     cookie = sessions.cookie(ctx, sealed, provider.HOLDS_S, AWAY, "/sign-in/openid")
     return Response(None, status_code=303, headers={"location": address}, cookies=[cookie])
 
@@ -230,7 +232,13 @@ def openid_back(request: Asked, ctx: Context) -> Response[Any]:
     user = store.user_by_email(ctx.database, claims.email) or _newcomer(ctx, claims)
     answer = sessions.first_factor_passed(ctx, request, user, onward, "openid")
     answer.set_cookie(sessions.cookie(ctx, "", 0, AWAY, "/sign-in/openid"))
+    give_back(ctx.database, _openid_limit(request, ctx))
     return answer
+
+
+def _openid_limit(request: Asked, ctx: Context) -> TryLimit:
+    """What leaving for the provider counts against until somebody comes back known; who came back left before."""
+    return TryLimit(f"openid-sender:{household(sender_address(request, ctx))}", 40, 300)
 
 
 def _client(ctx: Context) -> "Client":

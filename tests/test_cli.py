@@ -177,6 +177,11 @@ def test_before_setting_up_every_command_says_so(tmp_path: Path, words: tuple[st
         (("site", "add", "x"), "Missing option '--host'"),
         (("token", "make", "x", "--scope", "y", "--days", "soon"), "valid integer"),
         (("collect", "--workers", "0"), "greater than or equal to 1"),
+        (("backup", "/tmp/\udcff.tar"), "The argument “/tmp/\\xff.tar” is not UTF-8.\nGive it in UTF-8; "),
+        (("erase", "--person", "\udcff", "--yes"), "The argument “\\xff” is not UTF-8."),
+        (("restore", "x.tar", "--into", "\udcff"), "The argument “\\xff” is not UTF-8."),
+        (("site", "add", "\udcff", "--host", "a.example"), "The argument “\\xff” is not UTF-8."),
+        (("rates", "import", "x" * 300), "Check the path."),
     ],
 )
 def test_what_is_typed_wrong_is_said_without_a_trace(tmp_path: Path, words: tuple[str, ...], said: str) -> None:

@@ -12,6 +12,7 @@ from tandem.base.errors import UserError
 from tandem.calls import commands as calls
 from tandem.changes import commands as changes
 from tandem.collect import commands as collected
+from tandem.core.commands import check_utf8
 from tandem.maintenance import commands as maintenance
 from tandem.rates import commands as rates
 from tandem.settings import commands as settings
@@ -99,6 +100,7 @@ def main() -> None:
     """Run a command; an error that people can mend is one sentence and exit code 2."""
     os.umask(0o077)  # whatever Tandem writes holds what people did: it is for its owner only
     try:
+        check_utf8(sys.argv[1:])
         app(obj=_carry_out)
     except UserError as error:
         typer.echo(f"{error.what}\n{error.hint}".strip(), err=True)

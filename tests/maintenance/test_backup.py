@@ -87,6 +87,23 @@ def test_a_folder_that_cannot_be_written_is_named(company: Path) -> None:
     assert "/proc/nowhere/tandem.tar cannot be written" in done.stderr
 
 
+def test_a_name_that_is_too_long_is_said(company: Path, tmp_path: Path) -> None:
+    done = tandem(company, "backup", str(tmp_path / ("x" * 260 + ".tar")))
+    assert done.returncode == 2
+    assert "cannot be written: File name too long.\nChoose a shorter name." in done.stderr
+    longest = tmp_path / ("x" * 251 + ".tar")
+    assert tandem(company, "backup", str(longest)).returncode == 0
+    archive.verify(longest)
+
+
+@pytest.mark.parametrize("into", ["/dev/null", "/proc/r1", "tandem.tar", "tandem.tar/x", "x" * 260])
+def test_what_cannot_be_a_data_folder_is_said(company: Path, backed_up: Path, into: str) -> None:
+    done = tandem(company, "restore", str(backed_up), "--into", str(backed_up.parent / into))
+    assert done.returncode == 2, done.stderr
+    assert "cannot be a data folder: " in done.stderr.splitlines()[0]
+    assert done.stderr.splitlines()[1:] == ["Restore into an empty folder that you may write to: --into FOLDER."]
+
+
 def test_restoring_needs_an_empty_folder(company: Path, backed_up: Path) -> None:
     done = tandem(company, "restore", str(backed_up))
     assert done.returncode == 2

@@ -5,6 +5,7 @@ import errno
 import http.client
 import json
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 import pytest
 
+from tandem.base import progress
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.core.operations import Operation, ProgressReporter
@@ -251,3 +253,76 @@ def test_a_full_disk_keeps_no_server_from_starting_and_commands_find_it_later(
         assert not file.exists()
         wait_for(file.exists, most_s=5)
     assert not file.exists() and len(tries) == 3
+
+
+def hung_up(ctx: Context, operation: Operation) -> None:
+    """Have an operation carried out for somebody who is gone as soon as it has begun."""
+    endpoint, said = control.ControlEndpoint(ctx, {"work": operation}, "token"), asyncio.Queue[Any]()
+    headers = [(b"authorization", b"Bearer token")]
+    scope = {"type": "http", "path": "/control/work", "method": "POST", "client": ("127.0.0.1", 1), "headers": headers}
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def asked() -> None:
+        said.put_nowait({"type": "http.request", "body": b"{}"})
+        answer = asyncio.ensure_future(endpoint.in_front_of(None)(scope, said.get, send))
+        await asyncio.sleep(0.05)
+        said.put_nowait({"type": "http.disconnect"})
+        await asyncio.wait_for(answer, 20)
+
+    asyncio.run(asked())
+
+
+def test_work_ends_when_whoever_asked_hangs_up(ctx: Context) -> None:
+    told = []
+
+    def work(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
+        for day in range(1000):
+            tell(0.0, "working")
+            told.append(day)
+            time.sleep(0.01)
+        return {}
+
+    hung_up(ctx, work)
+    assert 0 < len(told) < 1000
+
+
+def test_what_is_done_for_good_is_finished_though_nobody_waits(ctx: Context) -> None:
+    told = []
+
+    def work(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
+        progress.for_good()
+        for day in range(30):
+            tell(0.0, "erasing")
+            told.append(day)
+            time.sleep(0.01)
+        return {}
+
+    hung_up(ctx, work)
+    assert len(told) == 30
+
+
+OLD = """
+from datetime import UTC, datetime
+at = datetime(1990, 1, 1, tzinfo=UTC)
+row = {"site": 1, "id": 1, "visitor": 9, "at": at, "received": at, "kind": "event", "name": "old"}
+ctx.warehouse.insert("events", {name: [value] for name, value in row.items()})
+"""
+
+
+@pytest.mark.process
+def test_a_cancelled_export_makes_nobody_wait(company: Path, tmp_path: Path) -> None:
+    in_house(company, OLD)  # 13,000 days to export
+    with serving(company) as url:
+        token = json.loads((company / control.FILE).read_text())["token"]
+        file = tmp_path / "all.csv"
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
+        body = json.dumps({"file": str(file), "site": "fern"})
+        connection.request("POST", "/control/export", body, {"authorization": f"Bearer {token}"})
+        connection.getresponse().read(20)
+        assert list(tmp_path.glob(".all.csv.*.part"))
+        connection.close()
+        wait_for(lambda: not list(tmp_path.glob(".all.csv.*.part")), most_s=10)
+        assert not file.exists()
+        assert tandem(company, "backup", str(tmp_path / "after.tar")).returncode == 0

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,23 @@ def test_everything_is_exported_unless_asked_otherwise(company: Path, tmp_path: 
 
 
 @pytest.mark.parametrize(
+    ("since", "until", "is_all"),
+    [
+        ("0001-01-01", "0001-01-03", False),
+        ("1900-01-01", "1900-01-05", False),
+        ("9999-12-30", "9999-12-31", False),
+        ("0001-01-01", "9999-12-31", True),
+    ],
+)
+def test_days_outside_of_what_is_there_cost_nothing(
+    company: Path, tmp_path: Path, since: str, until: str, is_all: bool
+) -> None:
+    total = in_house(company, "answer = ctx.warehouse.value('select uniqExact(visitor, id) from events')")
+    rows = exported(company, tmp_path / "days.csv", "--since", since, "--until", until)
+    assert len(rows) == (total if is_all else 0)
+
+
+@pytest.mark.parametrize(
     ("words", "said"),
     [
         (["all.txt"], "does not say its format"),
@@ -62,6 +80,8 @@ def test_everything_is_exported_unless_asked_otherwise(company: Path, tmp_path: 
         (["all.csv", "--since", "2026-02-30"], "is not a day"),
         (["all.csv", "--since", "2026-03-02", "--until", "2026-03-02"], "is not before"),
         (["all.csv", "--person", "anna"], "names nobody"),
+        (["all.csv", "--site", "1" * 5000], f"There is no site “{'1' * 40}”."),
+        (["x" * 260 + ".csv"], "cannot be written: File name too long.\nChoose a shorter name."),
         (["/proc/none/all.csv"], "cannot be written"),
     ],
 )
@@ -71,7 +91,8 @@ def test_what_does_not_fit_is_said_and_nothing_is_written(
     done = tandem(company, "export", str(tmp_path / words[0]), *words[1:])
     assert done.returncode == 2
     assert said in done.stderr
-    assert not (tmp_path / words[0]).exists()
+    assert not os.path.lexists(tmp_path / words[0])
+    assert not list(tmp_path.glob(".*.part"))
 
 
 def test_a_file_that_is_there_stays_as_it_is(company: Path, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ METADATA = MetaData(
 )
 
 
-NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE)
+NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,6 +75,12 @@ def is_out_of_order(error: Exception) -> bool:
     """Whether an error tells of the record store itself (no connection, no room, no such table), not of values."""
     is_stores = isinstance(error, DBAPIError) and not isinstance(error, (DataError, IntegrityError))
     return is_stores or isinstance(error, (sqlite3.Error, PoolTimeout))
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error tells that the disk of the record store takes no more."""
+    cause = error.orig if isinstance(error, StatementError) else error
+    return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode in NO_ROOM
 
 
 class Database:
@@ -148,7 +154,7 @@ class Database:
         if (file := self._file) is not None:
             _close_to_others(file)
         try:
-            with self.engine.begin() as connection:
+            with _values_explained(), self.engine.begin() as connection:
                 form = _form_of(connection)
                 if form is not None and not self.knows(form):
                     raise UserError(
@@ -205,7 +211,7 @@ def _values_explained() -> Iterator[None]:
             raise UserError(
                 "A value is too long, too large, or holds signs that cannot be stored.", "Shorten it."
             ) from error
-        if isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode in NO_ROOM:
+        if is_full(error):
             raise UserError(
                 "The disk of the record store takes no more, so nothing was changed.",
                 "Make room on it, then do it again.",

@@ -52,16 +52,34 @@ class ProgressRegistry:
         work = TrackedWork()
         with self._lock:
             self._works[owner, name] = work
-        before = _work.set(work)
         try:
-            yield
+            with followed(work):
+                yield
         finally:
-            _work.reset(before)
             with self._lock:
                 self._works.pop((owner, name), None)
 
 
 _work: ContextVar[TrackedWork | None] = ContextVar("work", default=None)
+
+
+@contextmanager
+def followed(work: TrackedWork) -> Iterator[None]:
+    """What this thread does inside is told to `work`, and ends where that is stopped."""
+    before = _work.set(work)
+    try:
+        yield
+    finally:
+        _work.reset(before)
+
+
+def look() -> None:
+    """Work that does not know how far it is ends here when somebody has stopped it.
+
+    raises   UserError then
+    """
+    if work := _work.get():
+        _check(work)
 
 
 def at(done: float, whole: float) -> None:

@@ -52,6 +52,10 @@ STORE_IS_SHORT = frozenset({158, 159, 160, 173, 241, 252, 307, 396, 565, 777, 77
 """Its codes for: not enough memory or time, too many parts at once. Less data at a time may pass."""
 
 
+NOT_ENOUGH_SPACE = 243
+DISK_FULL = ("No space left on device", "Disk quota exceeded")
+
+
 class Fault(Enum):
     """Whose fault it is that something could not be stored."""
 
@@ -77,6 +81,17 @@ def fault_of(error: Exception) -> Fault:
     if isinstance(error, UserError):
         return Fault.STORE if error.status in (409, 503) else Fault.DATA
     return Fault.STORE if isinstance(error, OSError) or database.is_out_of_order(error) else Fault.DATA
+
+
+def is_disk_full(error: Exception) -> bool:
+    """Whether an error of a store or of the system tells of a disk without room.
+
+    The engine has a code for what it refuses to begin; what broke off while it was written has the system's words.
+    """
+    if not isinstance(error, (OSError, ClickHouseError)) and not database.is_out_of_order(error):
+        return False
+    is_refused = database.is_full(error) or getattr(error, "code", None) == NOT_ENOUGH_SPACE
+    return is_refused or any(words in str(error) for words in DISK_FULL)
 
 
 class Answer(NamedTuple):
@@ -435,6 +450,7 @@ __all__ = [
     "Warehouse",
     "fault_of",
     "for_layout",
+    "is_disk_full",
     "migrate",
     "questions_in",
     "steps_of",

@@ -1,12 +1,14 @@
 """What the commands of all slices share. What a command works with is imported where it runs: help needs none of it."""
 
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import typer
 
 from tandem.base.config import Config, load
+from tandem.base.errors import UserError
 
 SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be left out where there is only one.")]
 
@@ -40,8 +42,24 @@ def chosen_site(key: str) -> str:
         return lookups.site(database, key).key
 
 
+def check_utf8(words: Iterable[Any]) -> None:
+    """Refuse texts that nobody could send, keep or print: the bytes of a name in another encoding.
+
+    raises   UserError that names the first of them
+    """
+    for word in words:
+        if isinstance(word, str) and not word.isascii():
+            try:
+                word.encode()
+            except UnicodeEncodeError as error:
+                shown = os.fsencode(word).decode(errors="backslashreplace")[:100]
+                hint = "Give it in UTF-8; rename a file or folder whose name it is."
+                raise UserError(f"The argument “{shown}” is not UTF-8.", hint) from error
+
+
 def carried_out(context: typer.Context, name: str, args: dict[str, Any]) -> dict[str, Any]:
     """What came out of an operation; how to have it carried out, the whole command line hands down as `obj`."""
+    check_utf8(args.values())  # a file's name has the folder in it, too
     done: dict[str, Any] = context.obj(quiet_settings(), name, args, teller())
     return done
 

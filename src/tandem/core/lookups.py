@@ -69,7 +69,7 @@ def site(database: Database, key: str = "") -> Site:
     for one in sites:
         if key in ("", one.key):
             return one
-    raise UserError(f"There is no site “{key}”.", f"Known sites: {keys}.", status=404)
+    raise UserError(f"There is no site “{key[:40]}”.", f"Known sites: {keys}.", status=404)
 
 
 def moment(text: str, where: Site) -> datetime:

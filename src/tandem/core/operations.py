@@ -24,5 +24,5 @@ def site_of(ctx: Context, key: str) -> Site | None:
     site = ctx.sites().get(key)
     if site is None:
         keys = ", ".join(sorted(ctx.sites())) or "none yet"
-        raise UserError(f"There is no site “{key}”.", f"Known sites: {keys}.", status=404)
+        raise UserError(f"There is no site “{key[:40]}”.", f"Known sites: {keys}.", status=404)
     return site

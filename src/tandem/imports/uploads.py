@@ -2,6 +2,7 @@
 
 import ctypes
 import hashlib
+import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -57,12 +58,12 @@ def named(ctx: Context, args: Mapping[str, Any]) -> tuple[Path, Site]:
     raises   UserError when there is no such file or site
     """
     path = Path(args["file"])
-    if not path.is_file():
+    if not os.path.isfile(path):  # pathlib raises for a name that is too long
         raise UserError("%(path)s is not there.", "Check the path.", path=path)
     ctx.forget_sites()
     site = ctx.sites().get(args["site"])
     if site is None:
-        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"])
+        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"][:40])
     return path, site
 
 

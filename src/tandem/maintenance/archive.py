@@ -3,18 +3,17 @@
 import gzip
 import hashlib
 import io
-import os
 import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
-from tandem.base.disk import sync_folder
+from tandem.base import progress
 from tandem.base.errors import UserError
+from tandem.maintenance.draft import Draft
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -59,13 +58,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Writer:
-    """Writes an archive under a passing name; `close` puts it in its place."""
+    """Writes an archive as a draft; `finish` puts it in its place."""
 
     def __init__(self, path: Path) -> None:
-        self.path, self._draft = path, path.with_name(f".{path.name}.{os.getpid()}.part")
-        handle = os.open(self._draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-        self._file = os.fdopen(handle, "wb")
-        self._tar = tarfile.open(fileobj=self._file, mode="w")  # noqa: SIM115 - closed by close() and discard()
+        """raises UserError when the file exists or cannot be written"""
+        self._draft = Draft(path)
+        self._tar = tarfile.open(fileobj=self._draft, mode="w")  # type: ignore[call-overload]  # noqa: SIM115
 
     def add(self, name: str, blocks: Iterable[bytes]) -> Part:
         """Put lines into the archive as one part, compressed."""
@@ -85,28 +83,14 @@ class Writer:
         """
         self._put(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
         self._tar.close()
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        if verify(self._draft) != manifest:
+        self._draft.flush()
+        if verify(self._draft.path) != manifest:
             raise UserError("The backup does not read back as it was written.", "Check the disk, then try again.")
-        try:
-            os.link(self._draft, self.path)
-        except FileExistsError as error:
-            raise UserError(f"{self.path} exists already.", "Choose another name.") from error
-        except OSError:  # a file system without hard links
-            self._draft.rename(self.path)
-        self.discard()
-        with suppress(OSError):  # some shares cannot
-            sync_folder(self.path.parent)
+        self._draft.publish()
 
     def discard(self) -> None:
         """Take the unfinished file away."""
-        with suppress(Exception):
-            self._tar.close()
-        with suppress(Exception):
-            self._file.close()
-        self._draft.unlink(missing_ok=True)
+        self._draft.discard()
 
     def _put(self, name: str, content: bytes) -> None:
         entry = tarfile.TarInfo(name)
@@ -181,6 +165,7 @@ def verify(path: Path) -> Manifest:
     try:
         for table in reader.manifest.tables:
             for part in table.parts:
+                progress.look()
                 reader.check(part)
             if sum(part.rows for part in table.parts) != table.rows:
                 raise UserError(f"The backup is damaged: {table.name} lacks rows.", "Use another backup.")

@@ -19,12 +19,12 @@ from tandem.base.data_folder import UNFINISHED
 from tandem.base.database import METADATA, Database
 from tandem.base.errors import UserError
 from tandem.base.vault import FILE as KEY
-from tandem.base.warehouse import Step, Warehouse, migrate, questions_in
+from tandem.base.warehouse import Step, Warehouse, is_disk_full, migrate, questions_in
 from tandem.collect import store as collect
 from tandem.collect.health import loading_paused
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
-from tandem.maintenance import archive, control, facts, store
+from tandem.maintenance import archive, control, facts, full_disk, store
 from tandem.maintenance.archive import ArchiveTable, Manifest, Reader, Writer
 from tandem.maintenance.unloaded import load_what_came_in
 
@@ -56,12 +56,7 @@ def backup(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
     raises   UserError when the file exists, cannot be written, or does not read back
     """
     path, began = Path(args["file"]), time.perf_counter()
-    if path.exists():
-        raise UserError(f"{path} exists already.", "Choose another name; a backup is never written over.")
-    try:
-        writer = Writer(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
+    writer = Writer(path)
     try:
         with loading_paused(ctx, "a backup"):
             tell(0.0, "loading what has been received")
@@ -70,8 +65,6 @@ def backup(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
             manifest = _written(ctx, writer, tell)
         tell(0.9, "reading everything again")
         writer.finish(manifest)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.", "Make room, or choose another disk.") from error
     finally:
         writer.discard()
     return {
@@ -138,14 +131,15 @@ def restore(config: Config, file: Path, tell: ProgressReporter) -> dict[str, Any
 
     raises   UserError before anything is changed when the file is damaged, too new, or the place is not empty
     """
-    began = time.perf_counter()
     tell(0.0, "checking the backup")
     manifest = archive.verify(file)
     _check_version(manifest)
-    _check_empty(config)
-    folder = config.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / UNFINISHED).touch()
+    with full_disk.named(config):
+        return _restored(config, file, manifest, tell)
+
+
+def _restored(config: Config, file: Path, manifest: Manifest, tell: ProgressReporter) -> dict[str, Any]:
+    began, folder = time.perf_counter(), _begun(config)
     warehouse = Warehouse(config.events_dsn, config.cluster, config.memory_mb, config.query_seconds)
     database = Database(config.records_dsn)
     try:
@@ -158,6 +152,21 @@ def restore(config: Config, file: Path, tell: ProgressReporter) -> dict[str, Any
     _close(warehouse, database)
     (folder / UNFINISHED).unlink()
     return {"rows": manifest.rows, "made_at": manifest.made_at, "seconds": round(time.perf_counter() - began, 1)}
+
+
+def _begun(config: Config) -> Path:
+    """The empty data folder, marked as one that a restore fills."""
+    folder = config.folder
+    try:
+        _check_empty(config)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / UNFINISHED).touch()
+    except OSError as error:
+        if is_disk_full(error):
+            raise
+        why = f"{str(folder)[:300]} cannot be a data folder: {error.strerror}."
+        raise UserError(why, "Restore into an empty folder that you may write to: --into FOLDER.") from error
+    return folder
 
 
 def _check_version(manifest: Manifest) -> None:

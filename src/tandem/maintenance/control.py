@@ -18,10 +18,12 @@ from typing import Any
 
 import msgspec
 
-from tandem.base import log
+from tandem.base import log, progress
 from tandem.base.errors import UserError
+from tandem.base.progress import TrackedWork
 from tandem.core.context import Context
 from tandem.core.operations import Operation, ProgressReporter
+from tandem.maintenance import full_disk
 
 FILE = "control.json"
 LOOPBACK = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
@@ -128,9 +130,15 @@ class ControlEndpoint:
             await _end(send, _encoded(AnswerLine(error=error.what, hint=error.hint, status=error.status)))
             return
         await _start(send, 200)
-        async for line in self._carried_out(name, operation, args):
-            await send({"type": "http.response.body", "body": _encoded(line), "more_body": True})
-        await _end(send)
+        work = TrackedWork()
+        listening = asyncio.ensure_future(_stop_when_gone(receive, work))
+        try:
+            async for line in self._carried_out(name, operation, args, work):
+                await send({"type": "http.response.body", "body": _encoded(line), "more_body": True})
+            await _end(send)
+        finally:
+            work.is_stopped = True  # an answer that could not be sent has no reader either
+            listening.cancel()
 
     def _check(self, scope: Any) -> None:
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
@@ -150,7 +158,9 @@ class ControlEndpoint:
             raise UserError(f"This server knows no command “{name[:40]}”.", "Is it older than `tandem`?", status=404)
         return name, self._operations[name]
 
-    async def _carried_out(self, name: str, operation: Operation, args: dict[str, Any]) -> AsyncIterator[AnswerLine]:
+    async def _carried_out(
+        self, name: str, operation: Operation, args: dict[str, Any], asked: TrackedWork
+    ) -> AsyncIterator[AnswerLine]:
         if name not in READS:
             if not self._turn.acquire(blocking=False):
                 what = f"The server is carrying out “{self._has_turn}”."
@@ -163,21 +173,34 @@ class ControlEndpoint:
         def put(line: AnswerLine | None) -> None:
             loop.call_soon_threadsafe(lines.put_nowait, line)
 
-        work = loop.run_in_executor(None, self._run, name, operation, args, put)
+        work = loop.run_in_executor(None, self._run, name, operation, args, asked, put)
         while (line := await lines.get()) is not None:
             yield line
         await work
 
     def _run(
-        self, name: str, operation: Operation, args: dict[str, Any], put: Callable[[AnswerLine | None], None]
+        self,
+        name: str,
+        operation: Operation,
+        args: dict[str, Any],
+        asked: TrackedWork,
+        put: Callable[[AnswerLine | None], None],
     ) -> None:
         began = time.perf_counter()
+
+        def tell(share: float, text: str) -> None:
+            progress.look()
+            put(AnswerLine(share=share, text=text))
+
         try:
-            result = operation(self._ctx, args, lambda share, text: put(AnswerLine(share=share, text=text)))
+            with progress.followed(asked), full_disk.named(self._ctx.config):
+                result = operation(self._ctx, args, tell)
             put(AnswerLine(share=1.0, result=result))
             _log.info("keep.command_done", command=name, took_ms=round((time.perf_counter() - began) * 1000))
         except UserError as error:
             put(AnswerLine(error=error.what, hint=error.hint, status=error.status))
+            if asked.is_stopped:
+                _log.info("keep.command_stopped", command=name, took_ms=round((time.perf_counter() - began) * 1000))
         except Exception as error:  # noqa: BLE001 - the edge: whoever asked must hear that it failed
             _log.error("keep.command_broke", command=name, exc_info=True)
             put(
@@ -208,6 +231,13 @@ async def _arguments(receive: Any) -> dict[str, Any]:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
     except msgspec.DecodeError as error:
         raise UserError("The command's arguments are not a JSON object.") from error
+
+
+async def _stop_when_gone(receive: Any, work: TrackedWork) -> None:
+    """Work that may be stopped ends when whoever gave the command hangs up."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    work.is_stopped = True
 
 
 async def _start(send: Any, status: int) -> None:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from tandem.accounts.model import Site
 from tandem.app import SLICES
+from tandem.base import progress
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, questions_in
 from tandem.collect import health
@@ -87,6 +88,7 @@ class Found(NamedTuple):
 
 def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Found:
     """Load what came in, conclude from it, and find the person; the caller holds `ctx.loading`."""
+    progress.for_good()  # whoever asks may go now: an erasure that was begun is finished
     identifier, site = identifier_of(args["person"]), site_of(ctx, args.get("site") or "")
     tell(0.0, "loading what has been received")
     if left := load_what_came_in(ctx):

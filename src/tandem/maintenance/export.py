@@ -1,20 +1,19 @@
 """Events of a site as a file of lines: for a spreadsheet, another tool, or a person who asks what is kept of them."""
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.base import clock
+from tandem.base import clock, progress
 from tandem.base.errors import UserError
 from tandem.base.warehouse import questions_in
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter, site_of
 from tandem.maintenance import facts
+from tandem.maintenance.draft import Draft
 from tandem.maintenance.erase import identifier_of, nodes_of
 
 SQL = questions_in(Path(__file__).parent / "sql")
@@ -29,6 +28,8 @@ COLUMNS = (
 def export(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Write the events of `args["site"]` from `since` up to and without `until` into `file`, a day at a time.
 
+    No day is asked for before the first event, or after tomorrow: whoever wants everything names any days.
+
     raises   UserError when a date, the visitor, the site or the file does not fit
     """
     path, fmt = Path(args["file"]), format_of(args["file"])
@@ -38,10 +39,12 @@ def export(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
     since, until = _day(args.get("since")), _day(args.get("until"))
     keyed_nodes = nodes_of(ctx, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
     nodes = [node for node, _ in keyed_nodes]  # of the person themselves, not of whom a claim joins to them
-    until = until or clock.now().astimezone(site.tz).date() + timedelta(days=2)
-    since = since or _first_day(ctx, site, until)
-    if since >= until:
-        raise UserError(f"{since} is not before {until}.", "Give --since an earlier day than --until.")
+    end = clock.now().astimezone(site.tz).date() + timedelta(days=2)
+    if since and since >= (until or end):
+        raise UserError(f"{since} is not before {until or end}.", "Give --since an earlier day than --until.")
+    until = min(until or end, end)
+    first = _first_day(ctx, site, until)
+    since = max(since or first, first)
     with ctx.database.write() as c:
         note(c, site.workspace_id, None, "data.exported", path.name, site=site.key)
     rows = _written(path, _blocks(ctx, site, nodes, since, until, fmt, tell)) - (fmt == "CSV")
@@ -55,7 +58,7 @@ def format_of(file: str) -> str:
     """
     ending = Path(file).suffix.lower()
     if ending not in FORMATS:
-        raise UserError(f"“{Path(file).name}” does not say its format.", "End the name in .ndjson or .csv.")
+        raise UserError(f"“{Path(file).name[-60:]}” does not say its format.", "End the name in .ndjson or .csv.")
     return FORMATS[ending]
 
 
@@ -71,7 +74,7 @@ def _day(text: str | None) -> date | None:
 def _first_day(ctx: Context, site: Site, until: date) -> date:
     first = ctx.warehouse.value("select min(at) from events where site = {site:UInt32}", site=site.id)
     day = first.astimezone(site.tz).date()
-    return day if datetime(1971, 1, 1).date() < day < until else until - timedelta(days=1)
+    return day if datetime(1971, 1, 1).date() < day < until else until
 
 
 def _blocks(
@@ -90,7 +93,9 @@ def _blocks(
             "since": _midnight(day, site),
             "until": _midnight(tomorrow, site),
         }
-        yield from facts.blocks(ctx.warehouse, SQL["exported_events"], params, fmt)
+        for block in facts.blocks(ctx.warehouse, SQL["exported_events"], params, fmt):
+            progress.look()
+            yield block
         day = tomorrow
 
 
@@ -99,23 +104,15 @@ def _midnight(day: date, site: Site) -> datetime:
 
 
 def _written(path: Path, blocks: Iterator[bytes]) -> int:
-    """Write a new file that only its owner may read; returns the number of lines."""
-    lines, is_quoted = 0, False
+    """Write a new file that only its owner may read and that is whole or not there; returns the number of lines."""
+    lines, is_quoted, draft = 0, False, Draft(path)
     try:
-        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
-    except FileExistsError as error:
-        raise UserError(f"{path} exists already.", "Choose another name.") from error
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for block in blocks:
-                file.write(block)
-                for i, piece in enumerate(block.split(b'"')):
-                    is_quoted ^= i > 0
-                    lines += 0 if is_quoted and path.suffix.lower() == ".csv" else piece.count(b"\n")
-    except BaseException:
-        with suppress(OSError):
-            path.unlink()
-        raise
+        for block in blocks:
+            draft.write(block)
+            for i, piece in enumerate(block.split(b'"')):
+                is_quoted ^= i > 0
+                lines += 0 if is_quoted and path.suffix.lower() == ".csv" else piece.count(b"\n")
+        draft.publish()
+    finally:
+        draft.discard()
     return lines

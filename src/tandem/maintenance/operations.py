@@ -7,7 +7,7 @@ from tandem.app import SLICES, close_context, open_context
 from tandem.base.config import Config
 from tandem.core.context import Context
 from tandem.core.operations import Operation, ProgressReporter
-from tandem.maintenance import backup, control, erase, export
+from tandem.maintenance import backup, control, erase, export, full_disk
 from tandem.maintenance.doctor import report
 
 
@@ -34,8 +34,9 @@ def carry_out(config: Config, name: str, args: dict[str, Any], tell: ProgressRep
     server = control.find(config.folder)
     if server is not None:
         return control.ask(server, name, args, tell)
-    ctx = open_context(config)
-    try:
-        return OPERATIONS[name](ctx, args, tell)
-    finally:
-        close_context(ctx)
+    with full_disk.named(config):
+        ctx = open_context(config)
+        try:
+            return OPERATIONS[name](ctx, args, tell)
+        finally:
+            close_context(ctx)

@@ -1,5 +1,6 @@
 """Commands about exchange rates."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -23,7 +24,7 @@ def import_rates(
     from tandem.rates.sources.ecb import MOST_BYTES
 
     config = quiet_settings()  # before the file is read: what is logged of it stays off the output
-    if not file.is_file():
+    if not os.path.isfile(file):  # pathlib raises for a name that is too long
         raise UserError(f"{file} is not there.", "Check the path.")
     if file.stat().st_size > MOST_BYTES:
         raise UserError(f"{file.name} is larger than 16 MB.", "Name a file that one of the banks published.")

@@ -94,7 +94,7 @@ def add_user(
     from tandem.core import lookups
 
     if language not in LANGUAGES:
-        raise UserError(f"“{language}” is not a language of Tandem.", f"Choose one of {', '.join(LANGUAGES)}.")
+        raise UserError(f"“{language[:40]}” is not a language of Tandem.", f"Choose one of {', '.join(LANGUAGES)}.")
     with lookups.records(quiet_settings()) as database:
         workspace = lookups.workspace(database)
         user = store.add_user(database, workspace, email, name, role, lookups.password(), language)

@@ -58,13 +58,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Writer:
-    """Writes an archive under a passing name; `close` puts it in its place."""
+    """Writes an archive under a passing name; `finish` puts it in its place."""
 
     def __init__(self, path: Path) -> None:
         self.path, self._draft = path, path.with_name(f".{path.name}.{os.getpid()}.part")
         handle = os.open(self._draft, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         self._file = os.fdopen(handle, "wb")
-        self._tar = tarfile.open(fileobj=self._file, mode="w")  # noqa: SIM115 - closed by close() and discard()
+        self._tar = tarfile.open(fileobj=self._file, mode="w")  # noqa: SIM115 - closed by finish() and discard()
 
     def add(self, name: str, blocks: Iterable[bytes]) -> Part:
         """Put lines into the archive as one part, compressed."""

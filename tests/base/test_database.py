@@ -1,6 +1,7 @@
 """The record store on both engines: moments, migrations, transactions."""
 
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -144,6 +145,52 @@ def test_a_turn_ends_also_when_its_holder_fails(any_database: Database) -> None:
     dsn = any_database.engine.url.render_as_string(hide_password=False)
     with closing(Database(dsn)) as other, other.turn("calls", 1), any_database.turn("calls", 2):
         pass  # of two sites neither waits for the other
+
+
+def test_whoever_wants_to_be_alone_waits_for_every_turn_and_is_next(any_database: Database) -> None:
+    dsn = any_database.engine.url.render_as_string(hide_password=False)
+    with closing(Database(dsn)) as other:  # locks of its own, as another process has
+        for db in (any_database, other):
+            order, has_turn = list[str](), threading.Event()
+
+            def work(db: Database = db, order: list[str] = order, has_turn: threading.Event = has_turn) -> None:
+                with db.turn("calls", 1):
+                    has_turn.set()
+                    has_turn.wait()
+                    time.sleep(0.2)
+                    with db.turn("calls", 1), db.turn("credits", 2):  # though somebody waits to be alone
+                        order.append("first")
+                with db.beside_others():
+                    order.append("third")
+
+            thread = threading.Thread(target=work)
+            thread.start()
+            has_turn.wait()
+            with any_database.alone(), any_database.turn("calls", 1), any_database.beside_others():
+                thread.join(0.2)
+                order.append("second")
+            thread.join()
+            assert order[0] == "first" and "second" in order
+            assert db is other or order[2] == "third", "of the same process nobody goes in before"
+
+
+def test_nobody_waits_for_a_turn_for_ever(any_database: Database) -> None:
+    dsn = any_database.engine.url.render_as_string(hide_password=False)
+    with closing(Database(dsn)) as other, any_database.turn("calls", 1):
+        with pytest.raises(UserError, match="still going on") as told, other.turn("calls", 1, 0.1):
+            pass
+        assert told.value.status == 503
+        with pytest.raises(UserError, match="still going on"), other.alone(0.1):
+            pass
+        with other.turn("calls", 2, 0.1):
+            pass  # who waited in vain keeps nobody out
+    with closing(Database(dsn)) as other, any_database.alone():
+        with pytest.raises(UserError, match="still going on"), other.turn("calls", 1, 0.1):
+            pass
+        with pytest.raises(UserError, match="still going on"), other.beside_others(0.1):
+            pass
+    with any_database.turn("calls", 1, 0.1):
+        pass
 
 
 def test_a_store_that_does_not_answer_is_told_with_a_cure() -> None:

@@ -19,9 +19,10 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.clock import to_ms
 from tandem.base.errors import UserError
+from tandem.base.spool import records_in
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import health, store
-from tandem.collect.batches import Judged, all_aside, forget_aside, next_batch
+from tandem.collect.batches import Judged, Unread, all_aside, forget_aside, next_batch, read_record, unread_aside
 from tandem.collect.health import Loading
 from tandem.collect.loader import Loader
 from tandem.collect.model.quota import Quota
@@ -66,8 +67,10 @@ def test_a_segment_that_the_disk_does_not_give_back_stops_none_of_the_others(loa
     assert of_site(loader.warehouse, 0, clock.now())["damaged"] == before + 1
     assert (loader.folder / "aside" / f"{bad.name}.unreadable").exists()
     assert not list(loader.folder.glob("*.seg")) and loader.load_all() == 0
-    forget_aside(loader.folder.parent, [2])
+    assert unread_aside(loader.folder.parent).files == 1
+    assert forget_aside(loader.folder.parent, [2]).files == 1
     assert not list((loader.folder / "aside").glob("*.unreadable")), "an erasure leaves nothing that may be theirs"
+    assert not list((loader.folder / "aside").glob("*.seg")), "nor says of it that it is still there"
 
 
 def test_an_erasure_takes_what_was_put_aside(loader: Loader, site: Site) -> None:
@@ -75,11 +78,27 @@ def test_an_erasure_takes_what_was_put_aside(loader: Loader, site: Site) -> None
     spooled(loader.folder, "1", [told(site.id, visitor, late) for visitor in (1, 2)])
     loader.load_all()
     root = loader.folder.parent
-    assert forget_aside(root, [2]) == 1
+    assert forget_aside(root, [2]) == Unread()
     (kept,) = root.glob("*/aside/*.seg")
     assert b'"/"' in kept.read_bytes() and kept.read_bytes().count(b"\n") == 1
-    assert forget_aside(root, [1]) == 1
+    assert forget_aside(root, [1]) == Unread()
     assert not list(root.glob("*/aside/*.seg"))
+
+
+def test_what_nobody_can_read_is_counted_before_an_erasure_deletes_it(loader: Loader, site: Site) -> None:
+    late, root = NOON.replace(year=2245), loader.folder.parent
+    path = spooled(loader.folder, "1", [told(site.id, visitor, late) for visitor in (1, 2)])
+    torn = b"0badc0de torn by the disk\n"
+    path.write_bytes(path.read_bytes() + torn)
+    loader.load_all()
+    lost = b"10,000 acknowledged hits of other people"
+    (loader.folder / "aside" / "7.seg.unreadable").write_bytes(lost)
+    there = Unread(2, len(lost) + len(torn))
+    assert unread_aside(root) == there
+    assert forget_aside(root, [2]) == there
+    assert unread_aside(root) == Unread()
+    (kept,) = root.glob("*/aside/*.seg")
+    assert [read_record(payload).visitor for payload in records_in(kept)] == [1], "what can be read of others stays"
 
 
 # ── a wrong clock ──

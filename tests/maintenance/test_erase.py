@@ -13,6 +13,7 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.accounts.store import audit_log
 from tandem.base.errors import UserError
+from tandem.collect.batches import Unread
 from tandem.core.context import Context
 from tandem.maintenance import cut_off
 from tandem.maintenance.erase import _forgotten, erase, identifier_of, preview
@@ -208,6 +209,47 @@ answer = [w.value("select count() from events where visitor = 77"), people.perso
 def test_a_list_that_has_changed_erases_nothing(ctx: Context, site: Site) -> None:
     with pytest.raises(UserError, match="nothing was erased"):
         erase(ctx, {"person": PHONE, "mark": "0123456789abcdef"}, lambda share, text: None)
+
+
+def test_files_that_nobody_can_read_are_listed_before_they_go_and_told_afterwards(visited: Path) -> None:
+    """They may hold the person; without a word they took everybody's hits with them."""
+    aside = visited / "spool" / "main" / "aside"
+    aside.mkdir(parents=True)
+    unread = aside / "17.seg.unreadable"
+    unread.write_bytes(b"x" * 12_345)
+    person = ("--person", f"{VISITOR:016x}", "--site", "fern")
+    refused = tandem(visited, "erase", *person, typed="n\n")
+    assert "Put aside and unreadable: 1 file, 12,345 bytes." in refused.stdout and unread.exists()
+    done = tandem(visited, "erase", *person, typed="y\n")
+    assert done.returncode == 0, done.stderr
+    assert "unreadable, deleted too: 1 file, 12,345 bytes." in done.stdout and not unread.exists()
+    entries = in_house(visited, """
+from tandem.accounts.store import audit_log
+answer = [e.detail for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
+""")  # fmt: skip
+    assert entries == [{"events": 12, "sites": ["fern"], "unread_files": 1, "unread_bytes": 12_345}]
+
+
+def test_a_file_that_became_unreadable_after_the_list_is_not_erased_unseen(ctx: Context, site: Site) -> None:
+    aside = ctx.config.folder / "spool" / "main" / "aside"
+    aside.mkdir(parents=True)
+    person = {"person": "00000000000000ab"}
+    mark = preview(ctx, person, lambda share, text: None)["mark"]
+    (aside / "17.seg.unreadable").write_bytes(b"x")
+    with pytest.raises(UserError, match="nothing was erased"):
+        erase(ctx, person | {"mark": mark}, lambda share, text: None)
+    assert (aside / "17.seg.unreadable").exists()
+
+
+def test_an_erasure_that_was_cut_off_tells_of_unreadable_files_that_are_gone(ctx: Context, site: Site) -> None:
+    aside = ctx.config.folder / "spool" / "main" / "aside"
+    aside.mkdir(parents=True)
+    (aside / "17.seg.unreadable").write_bytes(b"xyz")
+    cut_off.begin(ctx.config.folder, [(site.id, date(2026, 11, 10), 7)], Unread(2, 10))
+    cut_off.balance(ctx, [(site.id, date(2026, 11, 10), 7)], Unread(2, 10))
+    cut_off.finish(ctx)
+    detail = next(e.detail for e in audit_log(ctx.database, site.workspace_id) if e.act == "data.erased")
+    assert (detail["unread_files"], detail["unread_bytes"]) == (1, 7)
 
 
 def test_the_audit_log_tells_of_it_without_the_visitor(visited: Path) -> None:

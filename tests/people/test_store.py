@@ -1,6 +1,8 @@
 """Who is who, on the real stores: evidence in any order and portion, decisions and their undoing, history, masking."""
 
 import random
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -298,3 +300,56 @@ def test_a_clock_that_ran_ahead_does_not_freeze_who_is_who(
     store.stitch_all(ctx, site)
     assert mapped(ctx.warehouse, site, 7, 3) == [7, 3]
     assert ctx.warehouse.value("select count() from person_news_rows") == 0, "the large map has been read"
+
+
+@pytest.mark.parametrize("decides", ["apart", "take_off", "undo", "shared"])
+def test_a_decision_outlives_the_job_that_read_before_it(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch, decides: str
+) -> None:
+    """The job concluded from what was before, and its answer had the later version: it counted for ever."""
+    stitch_where_needed(ctx)
+    store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
+    stitch_where_needed(ctx)
+    node = store.key_of(ctx, site, phone(ANNA))
+    if decides == "undo":
+        store.decide(ctx, site, "apart", (7, "visitor"), (node, "phone"))
+        (made,) = store.decisions_of(ctx, site, [7])
+    acts: dict[str, tuple[Callable[[], object], list[int]]] = {
+        "apart": (lambda: store.decide(ctx, site, "apart", (7, "visitor"), (node, "phone")), [1, 1, 7]),
+        "take_off": (lambda: store.take_off(ctx, site, (7, "visitor")), [1, 1, 7]),
+        "undo": (lambda: store.undo(ctx, site, made.id), [1, 1, 1]),
+        "shared": (lambda: store.decide(ctx, site, "shared", (node, "phone")), [1, 3, 7]),
+    }
+    act, expected = acts[decides]
+    store.record(ctx, site, [link(visitor(1), phone(ANNA))])
+    real, decider = persons_store.stitch, threading.Thread(target=act)
+
+    def held_up(*args: Any) -> Any:
+        answer = real(*args)
+        if threading.current_thread() is not decider and decider.ident is None:
+            decider.start()
+            decider.join(1.0)  # it waits for its turn
+        return answer
+
+    monkeypatch.setattr(persons_store, "stitch", held_up)
+    stitch_where_needed(ctx)
+    decider.join()
+    assert mapped(ctx.warehouse, site, 1, 3, 7) == expected
+    store.stitch_all(ctx, site)
+    assert mapped(ctx.warehouse, site, 1, 3, 7) == expected
+
+
+def test_a_browser_that_was_parted_from_everybody_and_comes_back_is_among_its_identifiers(
+    ctx: Context, site: Site
+) -> None:
+    """It was somebody by themselves after another's erasure; then a phone was known of it, but not it of the phone."""
+    store.record(ctx, site, [link(visitor(7), phone(ANNA))])
+    stitch_where_needed(ctx)
+    ctx.warehouse.do("alter table identity_links delete where true", mutations_sync=2)
+    store.stitch_all(ctx, site)
+    rows = ctx.warehouse.value("select count() from person_rows")
+    store.stitch_all(ctx, site)
+    assert ctx.warehouse.value("select count() from person_rows") == rows, "who is gone is told once"
+    store.record(ctx, site, [link(visitor(7), phone(BO))])
+    stitch_where_needed(ctx)
+    assert store.nodes_of(ctx, site, 7) == [(7, "visitor"), (store.key_of(ctx, site, phone(BO)), "phone")]

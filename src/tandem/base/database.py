@@ -1,12 +1,12 @@
 """The record store: SQLite (WAL) by default, PostgreSQL when the DSN says so."""
 
-import fcntl
 import os
 import re
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, OperationalErr
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from tandem.base.errors import UserError
+from tandem.base.gate import Gate, acquired, lock_file, too_late
 
 METADATA = MetaData(
     naming_convention={
@@ -42,6 +43,12 @@ METADATA = MetaData(
 
 
 NO_ROOM = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE)
+PATIENCE_S = 600.0
+"""How long work waits for its turn; where a person waits for it, it waits for `WATCHED_S`."""
+WATCHED_S = 20.0
+ANYBODY = ("anybody", 0)
+"""What everybody with a turn shares, and only whoever is alone has for themselves."""
+LOCK_NOT_AVAILABLE = "55P03"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -102,6 +109,7 @@ class Database:
             event.listen(self.engine, "connect", _tune_sqlite)
             event.listen(self.engine, "begin", _begin_immediate)
         self._turns: dict[tuple[str, int], threading.Lock] = {}
+        self._gate, self._here = Gate(), _Here()
 
     @property
     def _file(self) -> Path | None:
@@ -119,32 +127,74 @@ class Database:
         with _values_explained(), self.engine.begin() as connection:
             yield connection
 
-    @contextmanager
-    def turn(self, of: str, number: int) -> Iterator[None]:
+    def turn(self, of: str, number: int, within_s: float = PATIENCE_S) -> AbstractContextManager[None]:
         """One at a time among all threads and processes of this store, for those who look before they write elsewhere.
 
         of, number   what they agree on, such as the calls of a site
+        raises       UserError (503) when the turn does not come `within_s`
         The event store knows no transactions: without a turn the one who writes last undoes what another has just
-        written. Other writers of the record store do not wait, so the holder may write there too.
+        written. Other writers of the record store do not wait, so the holder may write there too, and ask for the same
+        turn once more.
         """
-        # Threads first: of those who wait only one a process takes a connection.
-        with self._turns.setdefault((of, number), threading.Lock()), self._turn_of_processes(of, number):
+        return self._held([(of, number)], time.monotonic() + within_s)
+
+    def beside_others(self, within_s: float = PATIENCE_S) -> AbstractContextManager[None]:
+        """For those who wait for nobody but for whoever is alone."""
+        return self._held([], time.monotonic() + within_s)
+
+    @contextmanager
+    def alone(self, within_s: float = PATIENCE_S) -> Iterator[None]:
+        """While nobody has a turn, of whatever; newcomers wait.
+
+        raises   UserError (503) when those who have one do not come to an end `within_s`
+        """
+        until, mine = time.monotonic() + within_s, self._here.turns
+        assert not mine, "whoever has a turn would wait for themselves"
+        with self._gate.alone(until), self._locked_for_processes([(ANYBODY, False)], until):
+            mine.add(ANYBODY)
+            self._here.is_alone = True
+            try:
+                yield
+            finally:
+                self._here.is_alone = False
+                mine.clear()
+
+    @contextmanager
+    def _held(self, keys: Sequence[tuple[str, int]], until: float) -> Iterator[None]:
+        mine, is_inside = self._here.turns, ANYBODY in self._here.turns
+        keys = [] if self._here.is_alone else [key for key in keys if key not in mine]
+        with ExitStack() as stack:
+            # Threads first: of those who wait only one a process takes a connection. Who is inside does not go in
+            # again: they would wait for whoever waits for them to be alone.
+            if not is_inside:
+                stack.enter_context(self._gate.beside_others(until))
+            for key in keys:
+                stack.enter_context(acquired(self._turns.setdefault(key, threading.Lock()), until))
+            fresh = [*([] if is_inside else [ANYBODY]), *keys]
+            stack.enter_context(self._locked_for_processes([(key, key == ANYBODY) for key in fresh], until))
+            mine.update(fresh)
+            stack.callback(mine.difference_update, fresh)
             yield
 
     @contextmanager
-    def _turn_of_processes(self, of: str, number: int) -> Iterator[None]:
-        if not self.is_sqlite:
-            with self.engine.begin() as connection:  # the lock ends with the transaction, also with a lost connection
-                statement = text("select pg_advisory_xact_lock(hashtext(:of), :number)")
-                connection.execute(statement, {"of": of, "number": number})
-                yield
-        elif (file := self._file) is not None:
-            # TRAP: a transaction of SQLite would hold up every writer of the store, the holder's other connections too.
-            with open(os.open(f"{file}.{of}-{number}", os.O_CREAT | os.O_RDWR, 0o600)) as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+    def _locked_for_processes(self, wanted: Sequence[tuple[tuple[str, int], bool]], until: float) -> Iterator[None]:
+        """wanted   keys, and whether each may be shared"""
+        file = self._file
+        if not wanted or (self.is_sqlite and file is None):
+            yield
+        elif not self.is_sqlite:
+            with self.engine.begin() as connection:  # the locks end with the transaction, also with a lost connection
+                for key, is_shared in wanted:
+                    _lock_advisory(connection, key, is_shared, until)
                 yield
         else:
-            yield
+            # TRAP: a transaction of SQLite would hold up every writer of the store, the holder's other connections too.
+            with ExitStack() as stack:
+                for (of, number), is_shared in wanted:
+                    path = f"{file}.{of}-{number}"
+                    lock = stack.enter_context(open(os.open(path, os.O_CREAT | os.O_RDWR, 0o600)))
+                    lock_file(lock.fileno(), is_shared, until)
+                yield
 
     def migrate(self, revision: str = "head") -> None:
         """Bring the tables to the newest form, or up to the form of `revision`.
@@ -198,6 +248,26 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class _Here(threading.local):
+    """The turns that this thread has."""
+
+    def __init__(self) -> None:
+        self.turns, self.is_alone = set[tuple[str, int]](), False
+
+
+def _lock_advisory(connection: Connection, key: tuple[str, int], is_shared: bool, until: float) -> None:
+    """Lock for the transaction of a connection to PostgreSQL."""
+    left_ms = max(1, round((until - time.monotonic()) * 1000))
+    connection.execute(text("select set_config('lock_timeout', :ms, true)"), {"ms": str(left_ms)})
+    lock = text(f"select pg_advisory_xact_lock{'_shared' if is_shared else ''}(hashtext(:of), :number)")
+    try:
+        connection.execute(lock, {"of": key[0], "number": key[1]})
+    except OperationalError as error:
+        if getattr(error.orig, "sqlstate", "") == LOCK_NOT_AVAILABLE:
+            raise too_late() from error
+        raise
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from tandem.collect.model.hit import LATEST_MS, Record
 BATCH_BYTES = 24 << 20
 ASIDE = "aside"
 UNREADABLE = ".unreadable"
+KEPT_BESIDE = b"it is kept beside this file.\n"
 read_record = msgspec.json.Decoder(Record).decode
 _write = msgspec.json.Encoder().encode
 
@@ -91,7 +92,7 @@ class Batch:
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
         path.rename(aside / f"{path.name}{UNREADABLE}")
-        self.damaged.append(f"{path.name} cannot be read ({error.strerror}); it is kept beside this file.\n".encode())
+        self.damaged.append(f"{path.name} cannot be read ({error.strerror}); ".encode() + KEPT_BESIDE)
 
     @property
     def _note(self) -> Path:
@@ -188,28 +189,51 @@ def all_aside(root: Path) -> list[PutAside]:
     return put_asides
 
 
-def forget_aside(root: Path, visitors: Sequence[int]) -> int:
-    """Take what these visitors sent out of what was put aside, with the lines that nobody can read; how many went."""
-    gone, wanted = 0, set(visitors)
-    for path in root.glob(f"*/{ASIDE}/*{UNREADABLE}"):  # nobody can say whose it is
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-        gone += 1
+class Unread(msgspec.Struct, frozen=True):
+    """Of what was put aside, what nobody can read, so that nobody can say whose it is.
+
+    files   those that cannot be read at all, and those with lines that cannot
+    bytes   of these files and lines
+    """
+
+    files: int = 0
+    bytes: int = 0
+
+
+def unread_aside(root: Path) -> Unread:
+    """What nobody can read of all that was put aside: an erasure deletes it."""
+    sizes = [path.stat().st_size for path in root.glob(f"*/{ASIDE}/*{UNREADABLE}")]
     for path in root.glob(f"*/{ASIDE}/*.seg"):
-        lines, lost = list[bytes](), list[bytes]()
-        for payload in records_in(path, lost):
-            try:
-                record = read_record(payload)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
-                lost.append(payload)
-                continue
-            if {record.visitor, record.before} & wanted:
-                lost.append(payload)
-            else:
-                lines.append(framed(payload))
-        if lost:
-            gone += len(lost)
+        lines = [line for line in _read_aside(path)[1] if not line.endswith(KEPT_BESIDE)]
+        sizes += [sum(map(len, lines))] if lines else []
+    return Unread(len(sizes), sum(sizes))
+
+
+def forget_aside(root: Path, visitors: Sequence[int]) -> Unread:
+    """Take what these visitors sent out of what was put aside, and what nobody can read; returns the latter."""
+    unread, wanted = unread_aside(root), set(visitors)
+    for path in root.glob(f"*/{ASIDE}/*{UNREADABLE}"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for path in root.glob(f"*/{ASIDE}/*.seg"):
+        records, lost = _read_aside(path)
+        lines = [framed(payload) for payload, record in records if not {record.visitor, record.before} & wanted]
+        if lost or len(lines) < len(records):
             write_whole(path, b"".join(lines)) if lines else path.unlink()
-    return gone
+    return unread
+
+
+def _read_aside(path: Path) -> tuple[list[tuple[bytes, Record]], list[bytes]]:
+    """The records of a file that was put aside, and its lines that cannot be read."""
+    records, unread = list[tuple[bytes, Record]](), list[bytes]()
+    try:
+        for payload in records_in(path, unread):
+            try:
+                records.append((payload, read_record(payload)))
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+                unread.append(framed(payload))
+    except OSError:  # a bad sector: what comes after it is lost
+        unread.append(b"")
+    return records, unread
 
 
 def _halved(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:

@@ -79,7 +79,7 @@ def rebuild(
     ranges = store.visitor_ranges(RANGES)
     for i in range(first, RANGES):
         tell(i / RANGES)
-        with ctx.loading:  # a backup sees ranges whole
+        with ctx.loading, ctx.database.beside_others():  # a backup sees ranges whole, an erasure nothing half done
             store.derive_all(ctx.warehouse, site, *ranges[i], goals)
         store.note_rebuild(db, site, made, i + 1, RANGES)
     store.note_rebuild_done(db, site, made.removesuffix(ALL))

@@ -90,7 +90,7 @@ def load_spools(ctx: Context, at_once: bool = False) -> int:
     """
     loading, loaders = ctx.state(Loading), ctx.state(Loaders)
     total, first = 0, None
-    with ctx.loading:
+    with ctx.loading, ctx.database.beside_others():
         for folder in spool_folders(ctx.config.folder / "spool"):
             loader = loaders.setdefault(
                 folder.name,

@@ -84,7 +84,8 @@ FIELDS: dict[str, str] = {
     "scopes": "May", "kind": "Kind", "count": "Count", "rows": "Rows", "events": "Events", "system": "System",
     "secrets": "New secrets", "site": "Site", "price": "Price", "way": "Method", "address": "Address",
     "base": "Address",
-    "host": "Host", "token": "Token", "sites": "Sites",
+    "host": "Host", "token": "Token", "sites": "Sites", "unread_files": "Unreadable files deleted",
+    "unread_bytes": "Size in bytes",
 }  # fmt: skip
 """field -> its label; others show by their own name."""
 

@@ -232,9 +232,10 @@ def _stored(
 
 
 def _store(ctx: Context, site: Site, connection: Connection, parsed: Sequence[ParsedRecord], revision: int) -> None:
-    store.record(ctx, site, connection.id, [one.fact for one in parsed], revision)
-    records.keep(ctx, connection.id, [one for one in parsed if not one.fact.is_deleted])
-    records.let_go(ctx, connection.id, [(one.fact.kind, one.fact.id) for one in parsed if one.fact.is_deleted])
+    with ctx.database.beside_others():  # whom an erasure finds in one store is in the other too
+        store.record(ctx, site, connection.id, [one.fact for one in parsed], revision)
+        records.keep(ctx, connection.id, [one for one in parsed if not one.fact.is_deleted])
+        records.let_go(ctx, connection.id, [(one.fact.kind, one.fact.id) for one in parsed if one.fact.is_deleted])
 
 
 # ── another mapping ──

@@ -155,11 +155,16 @@ def apply(ctx: Context, site: Site, connection: Connection, default: Mapped) -> 
     """Read everything known by the newest mapping; returns the records read. Cut off, it may be run again."""
     chosen = mappings.chosen_for(ctx, connection.id)
     mapping, pricing, count = merged(default, chosen), store.pricing_of(ctx, site), 0
-    _rename_stages(ctx, site, connection, mapping)
-    for raws in records.each(ctx, connection.id):
-        readings = [read_priced(mapping, raw, connection.system, pricing) for raw in raws]
-        facts = [fact for fact, _ in readings if fact is not None]
-        count += store.record(ctx, site, connection.id, facts, mapping.revision)
+    with ctx.database.beside_others():
+        _rename_stages(ctx, site, connection, mapping)
+    batches, is_more = records.each(ctx, connection.id), True
+    while is_more:
+        with ctx.database.beside_others():  # a person that is erased after a batch was read would come back
+            raws = next(batches, [])
+            readings = [read_priced(mapping, raw, connection.system, pricing) for raw in raws]
+            facts = [fact for fact, _ in readings if fact is not None]
+            count += store.record(ctx, site, connection.id, facts, mapping.revision)
+            is_more = bool(raws)
     mappings.mark_applied(ctx, connection.id, chosen.revision)
     _log.info("crm.mapping_applied", connection=connection.id, revision=chosen.revision, records=count)
     return count

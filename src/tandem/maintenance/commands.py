@@ -73,7 +73,7 @@ def erase(
     if not yes:
         listed = carried_out(context, "erase_preview", args)
         parts.append(listed["finished"])
-        for line in _erasure(listed["sites"], unproved):
+        for line in _erasure(listed["sites"], listed["unread"], unproved):
             typer.echo(line)
         typer.confirm("Erase all of this? It cannot be undone.", abort=True)
         args["mark"] = listed["mark"]
@@ -84,6 +84,8 @@ def erase(
     typer.echo(f"{events} events erased{' on ' if sites else ''}{', '.join(sites)}.")
     if finished:
         typer.echo(f"An erasure that had been cut off is finished; {finished} of them are its own.")
+    if done["unread"]["files"]:
+        typer.echo(f"Put aside and unreadable, deleted too: {_unread(done['unread'])}.")
     if not done["files_gone"]:
         typer.echo("The event store still holds the old files; it takes them away by itself within minutes.")
     typer.echo("Backups are not touched; delete those that are older than today, or erase again after restoring one.")
@@ -91,7 +93,7 @@ def erase(
         typer.echo(f"  {file}")
 
 
-def _erasure(sites: list[dict[str, Any]], unproved: bool) -> Iterator[str]:
+def _erasure(sites: list[dict[str, Any]], unread: dict[str, int], unproved: bool) -> Iterator[str]:
     """What an erasure would take and leave, line by line."""
     if not sites:
         yield "Nothing is known of this person; what is in files of old backups only would stay."
@@ -106,6 +108,15 @@ def _erasure(sites: list[dict[str, Any]], unproved: bool) -> Iterator[str]:
             )
         if one["hints"]:
             yield f"  Stays: {one['hints']} browsers that said without proof to be this person; their claims go."
+    if unread["files"]:
+        yield (
+            f"Put aside and unreadable: {_unread(unread)}. They may hold this person's events, and will be deleted "
+            "with all that others have in them. To keep them, make them readable first."
+        )
+
+
+def _unread(unread: dict[str, int]) -> str:
+    return f"{unread['files']} file{'s' if unread['files'] > 1 else ''}, {unread['bytes']:,} bytes"
 
 
 @APP.command()

@@ -16,12 +16,14 @@ from tandem.base import clock
 from tandem.base.disk import write_whole
 from tandem.base.errors import UserError
 from tandem.collect import store as collect
+from tandem.collect.batches import Unread, unread_aside
 from tandem.core.context import Context
 
 FILE = "erasure.unfinished"
 HOLDER = "an erasure"
 """By this name an erasure that is under way holds the loader."""
 SETTLED_WITHIN_S = 600.0
+NONE = Unread()
 Counts = list[tuple[int, date, int]]
 """Site, day of reception, events."""
 
@@ -31,34 +33,38 @@ class Erasure(msgspec.Struct, frozen=True):
 
     counts   what the person has, before anything is erased
     state    whether the ledger says yet that these events are no more
+    unread   what was put aside that nobody can read
     """
 
     counts: Counts
     state: Literal["begun", "balanced"] = "begun"
+    unread: Unread = NONE
 
 
-def begin(folder: Path, counts: Sequence[tuple[int, date, int]]) -> None:
+def begin(folder: Path, counts: Sequence[tuple[int, date, int]], unread: Unread = NONE) -> None:
     """Say on disk what is about to be erased."""
-    _write(folder, Erasure(list(counts)))
+    _write(folder, Erasure(list(counts), unread=unread))
 
 
-def balance(ctx: Context, counts: Sequence[tuple[int, date, int]]) -> None:
+def balance(ctx: Context, counts: Sequence[tuple[int, date, int]], unread: Unread = NONE) -> None:
     """Say in the ledger of reception that these events are no more; without the visitor."""
     erased = {(site, on, "erased"): events for site, on, events in counts}
     collect.add_ingestion(ctx.warehouse, erased, f"erased-{clock.now_ms()}")
-    _write(ctx.config.folder, Erasure(list(counts), "balanced"))
+    _write(ctx.config.folder, Erasure(list(counts), "balanced", unread))
 
 
-def end(ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0) -> None:
+def end(ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0, unread: Unread = NONE) -> None:
     """Say in the audit log what was erased, and that nothing is left to do.
 
     finished   events that an erasure had erased which was cut off and is finished with this one
+    unread     what was put aside that nobody could read, and is deleted
     """
     sites = {site.id: site for site in ctx.sites().values()}
     named = {row[0] for row in counts}
     keys = sorted(sites[number].key if number in sites else f"#{number}" for number in named)
     workspaces = {site.workspace_id for site in sites.values() if not named or site.id in named}
     more = {"finished": finished} if finished else {}
+    more |= {"unread_files": unread.files, "unread_bytes": unread.bytes} if unread.files else {}
     with ctx.database.write() as connection:
         for workspace in sorted(workspaces):
             events = sum(row[2] for row in counts)
@@ -84,10 +90,14 @@ def finish(ctx: Context) -> Counts:
     _wait_until_settled(ctx)
     if erasure.state == "begun":
         counts = [(site, on, gone) for site, on, _ in erasure.counts if (gone := _missing(ctx, site, on)) > 0]
-        balance(ctx, counts)
-        erasure = Erasure(counts, "balanced")
-    end(ctx, erasure.counts)
+        balance(ctx, counts, erasure.unread)
+        erasure = Erasure(counts, "balanced", erasure.unread)
+    end(ctx, erasure.counts, unread=_gone(erasure.unread, unread_aside(ctx.config.folder / "spool")))
     return erasure.counts
+
+
+def _gone(before: Unread, now: Unread) -> Unread:
+    return Unread(max(0, before.files - now.files), max(0, before.bytes - now.bytes))
 
 
 def _missing(ctx: Context, site: int, on: date) -> int:

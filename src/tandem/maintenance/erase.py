@@ -2,10 +2,13 @@
 
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from tandem.accounts.model import Site
 from tandem.app import SLICES
@@ -14,7 +17,7 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, questions_in
 from tandem.collect import health
 from tandem.collect import store as collect
-from tandem.collect.batches import forget_aside
+from tandem.collect.batches import Unread, forget_aside, unread_aside
 from tandem.collect.model.hit import visitor_of_cookie
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter, site_of
@@ -28,6 +31,7 @@ SQL = questions_in(Path(__file__).parent / "sql")
 PERSONAL = (*(column for s in SLICES for column in s.personal), ("stale_visits", "visitor"))
 """Tables and the columns that hold a person's keys; the last tells the others whom to erase."""
 GONE_WITHIN_S = 60.0
+ALONE_WITHIN_S = 120.0
 KEYS_AT_ONCE = 5_000
 """So many fit into a statement: the engine reads 256 KB of it."""
 
@@ -69,12 +73,14 @@ class Found(NamedTuple):
     """Whom an erasure is about: the sites that are looked at, and the person's keys with their kinds on each.
 
     finished   what an erasure had erased that was cut off, and is finished now
+    unread     what was put aside that nobody can read: it may be the person's
     """
 
     identifier: Identifier
     sites: list[Site]
     nodes: dict[str, list[tuple[int, str]]]
     finished: cut_off.Counts
+    unread: Unread
 
     @property
     def every(self) -> list[int]:
@@ -82,12 +88,13 @@ class Found(NamedTuple):
 
     @property
     def mark(self) -> str:
-        """Stands for exactly these keys, so that what is agreed to is what is erased."""
-        return hashlib.sha256(str(sorted(self.nodes.items())).encode()).hexdigest()[:16]
+        """Stands for exactly these keys and files, so that what is agreed to is what is erased."""
+        return hashlib.sha256(f"{sorted(self.nodes.items())} {self.unread}".encode()).hexdigest()[:16]
 
 
-def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Found:
-    """Load what came in, conclude from it, and find the person; the caller holds `ctx.loading`."""
+@contextmanager
+def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Iterator[Found]:
+    """Load what came in, conclude from it, and find the person, of whom nobody writes anything while this lasts."""
     progress.for_good()  # whoever asks may go now: an erasure that was begun is finished
     identifier, site = identifier_of(args["person"]), site_of(ctx, args.get("site") or "")
     tell(0.0, "loading what has been received")
@@ -95,25 +102,28 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Found:
         raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
     finished = _finish(ctx) if cut_off.is_cut_off(ctx.config.folder) else []
     sites = [site] if site else list(ctx.sites().values())
-    for one in sites:
-        people.stitch_all(ctx, one)
-    return Found(identifier, sites, nodes_of(ctx, identifier, sites, bool(args.get("unproved"))), finished)
+    # TRAP: whoever has read of the person and writes afterwards brings them back; see test_erase_at_once.py.
+    with ctx.database.alone(ALONE_WITHIN_S):
+        for one in sites:
+            people.stitch_all(ctx, one)
+        nodes = nodes_of(ctx, identifier, sites, bool(args.get("unproved")))
+        yield Found(identifier, sites, nodes, finished, unread_aside(ctx.config.folder / "spool"))
 
 
 def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Whom and what `erase` with the same arguments would erase, and what it would leave; changes nothing.
 
     returns  per site that knows the person: identifiers (masked), counts of rows, and how many others stay because
-             nobody proved that they are this person's; the mark that `erase` compares with; and what an erasure
-             had erased that was cut off, and is finished now
+             nobody proved that they are this person's; files that cannot be read, and would be deleted; the mark
+             that `erase` compares with; and what an erasure had erased that was cut off, and is finished now
     """
-    with health.loading_paused(ctx, cut_off.HOLDER):
-        subject = _found(ctx, args, tell)
-        listed = [_listed(ctx, site, subject) for site in subject.sites]
+    with health.loading_paused(ctx, cut_off.HOLDER), _found(ctx, args, tell) as found:
+        listed = [_listed(ctx, site, found) for site in found.sites]
     return {
         "sites": [one for one in listed if one is not None],
-        "mark": subject.mark,
-        "finished": _summary(ctx, subject.finished),
+        "unread": msgspec.to_builtins(found.unread),
+        "mark": found.mark,
+        "finished": _summary(ctx, found.finished),
     }
 
 
@@ -139,42 +149,48 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
 
     args     person, site, unproved; mark: what `preview` gave, if somebody agreed to its list
     returns  how many events were erased, on which sites; the same of an erasure that was cut off and is finished now;
-             and the backups that still hold them
+             files that nobody could read and are deleted; and the backups that still hold the person
     raises   UserError (409) when more or less belongs to the person than in the list that was agreed to
+             UserError (503) when those who write of persons do not come to an end
     """
     with health.loading_paused(ctx, cut_off.HOLDER):
-        subject = _found(ctx, args, tell)
-        if args.get("mark") and args["mark"] != subject.mark:
-            raise UserError(
-                "What belongs to this person has changed since it was listed; nothing was erased.",
-                "Give the command again and look at the new list.", status=409,
-            )  # fmt: skip
-        site = subject.sites[0] if args.get("site") else None
-        sites, every = subject.sites, subject.every
-        nodes = {key: [node for node, _ in keys] for key, keys in subject.nodes.items()}
-        asked = {"nodes": every, "site": site.id if site else 0}
-        answers = _answers(ctx.warehouse, "person_facts", asked)
-        origins = _answers(ctx.warehouse, "person_origins", asked)
-        agents = _answers(ctx.warehouse, "person_agents", asked)
-        tell(0.1, "erasing")
-        counts = [(number, on, events) for number, on, events in answers]
-        cut_off.begin(ctx.config.folder, counts)
-        old = _erased(ctx.warehouse, every, site)
-        old |= _forgotten(ctx.warehouse, origins, agents)
-        collect.note_erasure(ctx.database)  # loaders remember which referrers and user agents they have noted
-        cut_off.balance(ctx, counts)
-        _out_of_records(ctx, sites, nodes)
-        forget_aside(ctx.config.folder / "spool", every)
-        for one in sites:  # whoever hung together with the person without being them is somebody by themselves now
-            people.stitch_all(ctx, one)
-        people.reload_maps(ctx.warehouse, is_whole=True)
+        with _found(ctx, args, tell) as found:
+            if args.get("mark") and args["mark"] != found.mark:
+                raise UserError(
+                    "What belongs to this person has changed since it was listed; nothing was erased.",
+                    "Give the command again and look at the new list.", status=409,
+                )  # fmt: skip
+            tell(0.1, "erasing")
+            counts, old = _taken_out(ctx, found, found.sites[0] if args.get("site") else None)
         tell(0.6, "waiting until the old files are gone")
         is_gone = _files_gone(ctx.warehouse, old)
-        cut_off.end(ctx, counts, _events(subject.finished))
+        cut_off.end(ctx, counts, _events(found.finished), found.unread)
     return {
-        **_summary(ctx, counts), "finished": _summary(ctx, subject.finished), "files_gone": is_gone,
-        "backups": _backups(ctx.config.folder),
+        **_summary(ctx, counts), "finished": _summary(ctx, found.finished), "files_gone": is_gone,
+        "unread": msgspec.to_builtins(found.unread), "backups": _backups(ctx.config.folder),
     }  # fmt: skip
+
+
+def _taken_out(ctx: Context, found: Found, site: Site | None) -> tuple[cut_off.Counts, dict[str, set[str]]]:
+    """Take the person out of both stores and the spool; returns how many events, and the parts as they were."""
+    sites, every = found.sites, found.every
+    nodes = {key: [node for node, _ in keys] for key, keys in found.nodes.items()}
+    asked = {"nodes": every, "site": site.id if site else 0}
+    answers = _answers(ctx.warehouse, "person_facts", asked)
+    origins = _answers(ctx.warehouse, "person_origins", asked)
+    agents = _answers(ctx.warehouse, "person_agents", asked)
+    counts = [(number, on, events) for number, on, events in answers]
+    cut_off.begin(ctx.config.folder, counts, found.unread)
+    old = _erased(ctx.warehouse, every, site)
+    old |= _forgotten(ctx.warehouse, origins, agents)
+    collect.note_erasure(ctx.database)  # loaders remember which referrers and user agents they have noted
+    cut_off.balance(ctx, counts, found.unread)
+    _out_of_records(ctx, sites, nodes)
+    forget_aside(ctx.config.folder / "spool", every)
+    for one in sites:  # whoever hung together with the person without being them is somebody by themselves now
+        people.stitch_all(ctx, one)
+    people.reload_maps(ctx.warehouse, is_whole=True)
+    return counts, old
 
 
 def _summary(ctx: Context, counts: cut_off.Counts) -> dict[str, Any]:

@@ -35,8 +35,8 @@ def put(ctx: Context, site: Site, facts: Iterable[CallFact], region: str = "") -
     by_call = _by_call(site, facts)
     if not by_call:
         return []
-    callers = _callers(ctx, site, (fact for call_facts in by_call.values() for fact in call_facts), region)
     with ctx.database.turn("calls", site.id):
+        callers = _callers(ctx, site, (fact for call_facts in by_call.values() for fact in call_facts), region)
         return _join(ctx, site, by_call, callers, region)
 
 

@@ -61,8 +61,8 @@ def credit(ctx: Context, site: Site, calls: Sequence[int]) -> int:
     # Whoever writes last has also looked last: no older weights replace newer ones, and no two answers mix in one call.
     with ctx.database.turn("credits", site.id):
         rows, links = _weigh(ctx, site, calls)
-    if links:
-        people.record_keys(ctx, site, links)
+        if links:
+            people.record_keys(ctx, site, links)
     return len({row[0] for row in rows})
 
 

@@ -3,6 +3,7 @@
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
+from tandem.base.database import WATCHED_S
 from tandem.base.errors import UserError
 from tandem.calls.store.common import SQL
 from tandem.core.context import Context
@@ -15,7 +16,7 @@ def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) ->
 
     raises   UserError when the site has no such call, or the tag is none of ours and was not the call's before
     """
-    with ctx.database.turn("calls", site.id):
+    with ctx.database.turn("calls", site.id, WATCHED_S):
         answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
         if not answer.rows:
             raise UserError("There is no such call.", "Load the page again.", status=404)

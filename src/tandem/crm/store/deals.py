@@ -52,6 +52,11 @@ def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], 
     """Keep snapshots, stages and evidence; returns the keys of the records, whose origins are yet to be derived."""
     if not facts:
         return []
+    with ctx.database.beside_others():
+        return _put(ctx, site, connection, facts, revision)
+
+
+def _put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int) -> list[int]:
     pricing = pricing_of(ctx, site, min(f.created_at for f in facts).date())
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for number, fact in enumerate(facts):
@@ -159,6 +164,11 @@ def keep_steps(ctx: Context, steps: Sequence[tuple[Any, ...]]) -> None:
 
 def price_again(ctx: Context, site: Site) -> int:
     """Convert amounts whose rate has become known since; returns how many."""
+    with ctx.database.beside_others():  # a person that is erased meanwhile would come back
+        return _price_again(ctx, site)
+
+
+def _price_again(ctx: Context, site: Site) -> int:
     answer = ctx.warehouse.ask(SQL["unpriced"], {"site": site.id})
     if not answer.rows:
         return 0

@@ -28,7 +28,11 @@ def derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
     In this order: the last visit of the browser that the record names, if it was not Direct; the last visit of the
     person in the 90 days before, if not Direct; the record's own UTM fields or click id; a Direct visit; unknown.
     """
-    return sum(_derive(ctx, site, part) for part in progress.parts(deals, AT_ONCE))
+    moved = 0
+    for part in progress.parts(deals, AT_ONCE):
+        with ctx.database.beside_others():  # a person that is erased meanwhile would come back
+            moved += _derive(ctx, site, part)
+    return moved
 
 
 def _derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:

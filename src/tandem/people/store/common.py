@@ -11,7 +11,7 @@ HERE = Path(__file__).parents[1]
 SQL = questions_in(HERE / "sql")
 SPARSE = {"max_block_size": 262_144, "preferred_block_size_bytes": 0}
 """For questions that find few rows in each of many granules: fewer, larger blocks, as each costs half a millisecond."""
-CONCLUDED = ("node", "whose", "is_shared")
+CONCLUDED = ("node", "whose", "is_shared", "is_gone")
 
 
 def schema() -> list[Step]:

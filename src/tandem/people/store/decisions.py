@@ -10,10 +10,11 @@ from sqlalchemy import insert, select, update
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
+from tandem.base.database import WATCHED_S
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.people.store.common import hexed
-from tandem.people.store.persons import nodes_of, person_of, restitch
+from tandem.people.store.persons import in_turn, nodes_of, person_of, restitch
 from tandem.people.store.profiles import evidence_of
 from tandem.people.tables import decisions as decided
 
@@ -44,6 +45,7 @@ def decide(
     _decide(ctx, site, act, a, [b], by)
 
 
+@in_turn(WATCHED_S)
 def _decide(
     ctx: Context, site: Site, act: str, a: tuple[int, str], others: Sequence[tuple[int, str]], by: int | None
 ) -> None:
@@ -59,6 +61,7 @@ def _decide(
     restitch(ctx, site, np.array([n for n, kind in (a, *others) if kind], np.uint64))
 
 
+@in_turn(WATCHED_S)
 def take_off(ctx: Context, site: Site, node: tuple[int, str], by: int | None = None) -> int:
     """Say that an identifier is not this person's: every link between it and their other identifiers is disbelieved.
 
@@ -75,6 +78,7 @@ def take_off(ctx: Context, site: Site, node: tuple[int, str], by: int | None = N
     return len(others)
 
 
+@in_turn(WATCHED_S)
 def undo(ctx: Context, site: Site, number: int, by: int | None = None) -> None:
     """Take a decision back; what the evidence says holds again.
 

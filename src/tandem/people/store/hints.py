@@ -7,12 +7,14 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.database import WATCHED_S
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.people.model.identifier import Identifier, Kind, masked
 from tandem.people.store import decisions
 from tandem.people.store.common import SQL, key_of
 from tandem.people.store.evidence import remember_all
+from tandem.people.store.persons import in_turn
 from tandem.people.store.profiles import evidence_of
 
 MOST_A_DAY = 20_000
@@ -96,6 +98,7 @@ def hints_of(ctx: Context, site: Site, nodes: Sequence[int], is_open: bool = Fal
     ]  # fmt: skip
 
 
+@in_turn(WATCHED_S)
 def decide(ctx: Context, site: Site, act: str, browser: int, node: int, by: int | None = None) -> None:
     """A user decides about a claim, until that is taken back: `together`, the two are one, or `apart`.
 

@@ -1,15 +1,16 @@
 """Persons: what hangs together, concluded from evidence and decisions."""
 
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import numpy as np
 from sqlalchemy import select
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.base.database import Database
+from tandem.base.database import PATIENCE_S, Database
 from tandem.base.warehouse import Array, Warehouse
 from tandem.core.context import Context
 from tandem.people.model.identifier import Kind
@@ -24,6 +25,27 @@ TRAP: the engine takes an array of more than 100,000 values for a list to walk t
 """
 MOST_NEWS = 500_000
 """Conclusions in the small map of persons, which is read with each batch; with more, the large one is read too."""
+
+Args = ParamSpec("Args")
+Answer = TypeVar("Answer")
+Act = Callable[Concatenate[Context, Site, Args], Answer]
+
+
+def in_turn(within_s: float) -> Callable[[Act[Args, Answer]], Act[Args, Answer]]:
+    """One at a time concludes who is who on a site, or decides it, from the first look to the last row.
+
+    Else an answer from older evidence would be written after one from newer evidence, a decision, or an erasure.
+    """
+
+    def taken(act: Act[Args, Answer]) -> Act[Args, Answer]:
+        @wraps(act)
+        def waiting(ctx: Context, site: Site, /, *args: Args.args, **more: Args.kwargs) -> Answer:
+            with ctx.database.turn("persons", site.id, within_s):
+                return act(ctx, site, *args, **more)
+
+        return waiting
+
+    return taken
 
 
 class FreshIdentifiers:
@@ -56,6 +78,7 @@ def fresh_of(ctx: Context) -> FreshIdentifiers:
     return ctx.state(FreshIdentifiers)
 
 
+@in_turn(PATIENCE_S)
 def restitch(ctx: Context, site: Site, nodes: Array) -> int:
     """Conclude again on these identifiers and everything that hangs together with them.
 
@@ -98,6 +121,7 @@ def _part(answer: Stitched, which: Array) -> Stitched:
     return Stitched(answer.node[which], answer.kind[which], answer.person[which], answer.is_shared[which])
 
 
+@in_turn(PATIENCE_S)
 def stitch_all(ctx: Context, site: Site) -> int:
     """Conclude from all evidence of a site; returns how many identifiers have another person now."""
     asked = {"site": site.id, "kinds": list(KINDS)}
@@ -126,6 +150,8 @@ def _conclude(
 
     newest   the newest version of what was concluded before
     """
+    # What hung together with nothing any more counts as never seen: if it comes back, it is written with its kind.
+    concluded = {name: column[concluded["is_gone"] == 0] for name, column in concluded.items()}
     is_known, whose, is_shared = _aligned(concluded, answer)
     gone = concluded["node"][~_among(answer.node, concluded["node"])]
     moved = is_known & (whose != answer.person)

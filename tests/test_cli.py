@@ -104,7 +104,7 @@ def test_people_are_added_and_listed(shop: Path) -> None:
     assert "jan@shop.example" in here(shop, "person", "list").stdout
     for role, extra, said in (
         ("boss", (), "is not a role"), ("viewer", ("--language", "xx"), "is not a language"),
-        ("viewer", (), "already known"),
+        ("viewer", (), "already has an account"),
     ):  # fmt: skip
         wrong = here(shop, *words, role, *extra, TANDEM_PASSWORD="correct horse battery")
         assert wrong.returncode == 2 and said in wrong.stderr
@@ -134,7 +134,7 @@ def test_a_change_with_an_id_is_kept_once(shop: Path) -> None:
     [
         (("",), "has no title"),
         (("Deployed", "--kind", "magic"), "is not a kind of change"),
-        (("Deployed", "--at", "yesterday"), "is not a moment"),
+        (("Deployed", "--at", "yesterday"), "is not a date and time"),
         (("Deployed", "--url", "javascript:alert(1)"), "is not a web address"),
     ],
 )

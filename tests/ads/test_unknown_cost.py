@@ -126,7 +126,7 @@ def test_a_cost_is_not_compared_with_one_that_is_known_in_part(
     assert [one.state for one in hand] == ["loaded"] * 2, [one.problems for one in hand]
     page = "/ads?period=2026-10-08..2026-10-10"
     with opened_by_admin(ctx, site, ROUTES) as browser:
-        assert "of one of both periods" not in browser.get(page).text
+        assert "in one of the two periods" not in browser.get(page).text
         store.undo(ctx, site, hand[0])
         ctx.look_again()
-        assert "of the paid visits of one of both periods" in browser.get(page).text
+        assert "of the paid visits in one of the two periods" in browser.get(page).text

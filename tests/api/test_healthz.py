@@ -10,7 +10,7 @@ from tandem.core.context import Context
 from tests.inside import opened_by_admin
 from tests.served import Running
 
-FULL = "Only %(free)s MB are free on the disk of the data folder."
+FULL = "The disk of the data folder has only %(free)s MB free."
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def test_trouble_is_told_in_two_lines_of_text(ctx: Context, site: Site, full: No
     with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": accept})
     assert (said.status_code, said.headers["content-type"]) == (503, "text/plain; charset=utf-8")
-    assert said.text == "Only 7 MB are free on the disk of the data folder.\nMake room.\n"
+    assert said.text == "The disk of the data folder has only 7 MB free.\nMake room.\n"
 
 
 def test_trouble_is_told_as_json_where_that_is_asked_for(ctx: Context, site: Site, full: None) -> None:
     with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": "application/json"})
     assert (said.status_code, said.headers["content-type"]) == (503, "application/json")
-    assert said.json() == {"error": "Only 7 MB are free on the disk of the data folder.", "hint": "Make room."}
+    assert said.json() == {"error": "The disk of the data folder has only 7 MB free.", "hint": "Make room."}
 
 
 def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +42,7 @@ def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypa
         monkeypatch.setattr(health, "LEAST_FREE", 1 << 62)
         trouble = client.get("/healthz").text.splitlines()
     assert (well.status_code, well.text) == (200, "ok")
-    assert trouble[1:] == ["Make room: a full disk makes collectors answer 503."]
+    assert trouble[1:] == ["Free some space: collectors answer 503 when the disk is full."]
 
 
 @pytest.mark.parametrize(

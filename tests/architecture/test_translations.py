@@ -124,9 +124,7 @@ def in_letters() -> set[Said]:
 
 def in_first_hour() -> set[Said]:
     """Steps to a complete record, and why a site's page could not be fetched."""
-    trees = [
-        ast.parse(path.read_text("utf-8")) for path in (SOURCE / "connections" / "http.py", *SOURCE.glob("*/s*.py"))
-    ]
+    trees = [ast.parse(path.read_text("utf-8")) for path in (SOURCE / "base" / "http.py", *SOURCE.glob("*/s*.py"))]
     calls = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
     given = [k.value for c in calls if called(c) == "FirstStep" for k in c.keywords if k.arg in ("title", "why")]
     given += [a for c in calls if called(c) == "SourceError" for a in c.args[1:]]
@@ -142,7 +140,7 @@ def in_errors() -> set[Said]:
     ] + [SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "formats.py", "pages.py")]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
-    return found | {NO_MATCH, NOT_RIGHT, "The request does not fit."}
+    return found | {NO_MATCH, NOT_RIGHT, "The request is not valid."}
 
 
 def called(call: ast.Call) -> str:

@@ -157,8 +157,8 @@ def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, 
     page = {"name": "Two", "kind": "page", "match": "/two"}
     with opened_by_admin(ctx, site, ROUTES) as client:
         first = client.post("/goals", data=page).text
-        assert "“Two” is the main goal now" in first and "If it is only a step on the way" in first
-        assert "is the main goal now" not in client.post("/goals", data=page | {"name": "Three"}).text
+        assert "“Two” is the main goal now" in first and "If it is only a step along the way" in first
+        assert "it is now the main goal" not in client.post("/goals", data=page | {"name": "Three"}).text
 
 
 def test_the_page_asks_again_while_goals_are_recounted(ctx: Context, site: Site) -> None:

@@ -265,5 +265,5 @@ def test_half_a_restore_that_was_served_since_is_not_thrown_away(backed_up: Path
     (there / "spool").mkdir(parents=True)
     (there / "restore.unfinished").touch()
     done = tandem(tmp_path, "restore", str(backed_up), "--into", str(there))
-    assert done.returncode == 2 and "hits were received" in done.stderr and "--into FOLDER" in done.stderr
+    assert done.returncode == 2 and "events were received" in done.stderr and "--into FOLDER" in done.stderr
     assert (there / "spool").exists()

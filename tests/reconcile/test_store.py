@@ -188,7 +188,7 @@ def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring
         findings.explain(ctx.database, site, one(ctx, site, ""), "Again.", 1)
     findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
     assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"]
-    with pytest.raises(UserError, match="open already"):
+    with pytest.raises(UserError, match="already open"):
         findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
 
 
@@ -250,8 +250,8 @@ def test_what_no_ad_report_told_is_not_zero_conversions(ctx: Context, site: Site
     with opened_by_admin(ctx, site, ROUTES) as browser:
         for figure in ("", "&figure=conversions"):
             page = browser.get(f"/reconciliation?period={DAY}..{DAY}{figure}").text
-            assert "Ad clicks: Google Ads (as Tandem holds it) counts 12" in page
-            assert "The imported reports of Google Ads (as Tandem holds it) hold no conversions" in page
+            assert "Ad clicks: Google Ads (as measured by Tandem) counts 12" in page
+            assert "The imported reports of Google Ads (as measured by Tandem) hold no conversions" in page
     _spend(ctx, site, clicks=12, conversions=2)
     ctx.look_again()
     with opened_by_admin(ctx, site, ROUTES) as browser:
@@ -271,7 +271,7 @@ def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
     at = f"/reconciliation?period={DAY}..{DAY}&figure=orders"
     with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(at).text
-        assert "CRM (as Tandem holds it): Won deals, 1. On the site: Orders, 3. These are different things" in page
+        assert "CRM (as measured by Tandem): Won deals, 1. On the site: Orders, 3. These are different things" in page
         assert "unexplained" not in page.partition('<section class="box" aria-labelledby="how-title"')[0].lower()
         store.save_rules(ctx.database, site, "held:crm", Rules(is_same=True), None)
         page = browser.get(at).text

@@ -60,7 +60,7 @@ def hints_of(given: dict[str, Any]) -> Hints:
             choices=", ".join(SYSTEMS),
         )
     if currency and not (len(currency) == 3 and currency.isalpha() and currency.isascii()):
-        raise UserError("“%(value)s” is not a currency.", "Use three letters, like EUR.", value=currency[:40])
+        raise UserError("“%(value)s” is not a currency.", "Use three letters, such as EUR.", value=currency[:40])
     if order not in ORDERS:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
     account = str(given.get("account") or "").strip()[:200]

@@ -66,8 +66,8 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
     for address in addresses:
         if not _is_open(ipaddress.ip_address(address), networks):
             raise UserError(
-                "%(host)s is a private address, and Tandem does not call those.",
-                "The operator may allow it in TANDEM_REACH.",
+                "%(host)s is a private address, and Tandem does not connect to those.",
+                "The operator can allow it in TANDEM_REACH.",
                 status=403,
                 host=host,
             )
@@ -241,7 +241,7 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
     """
     host = urlsplit(url).netloc
     if not _looking.acquire(blocking=False):
-        raise UserError("Other sites are being checked at this moment.", "Try again in a few seconds.", status=503)
+        raise UserError("Other sites are being checked right now.", "Try again in a few seconds.", status=503)
     until = time.monotonic() + PAGE_S
     headers = {"user-agent": AGENT, "accept": "text/html", "accept-encoding": "gzip"}
     client = httpx.Client(
@@ -257,9 +257,9 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
                 if page is not None:
                     return page
                 url = onward
-        raise SourceError(host, "it leads on and on")
+        raise SourceError(host, "it redirects endlessly")
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError, ValueError) as error:
-        raise SourceError(host, "it does not answer") from error
+        raise SourceError(host, "it does not respond") from error
     finally:
         watch.cancel()
         _looking.release()
@@ -269,7 +269,7 @@ def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, 
     """The page at this address, or the address that it leads on to."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SourceError(parts.netloc or "redirect", "it leads to something that is no web page")
+        raise SourceError(parts.netloc or "redirect", "it redirects to something that is not a web page")
     with client.stream("GET", url) as response:
         if response.is_redirect:
             onward = urljoin(url, response.headers["location"])
@@ -277,7 +277,7 @@ def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, 
             return None, urlunsplit(urlsplit(onward)._replace(netloc=urlsplit(onward).netloc.rpartition("@")[2]))
         kind = response.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
         if kind not in ("text/html", "application/xhtml+xml"):
-            raise SourceError(parts.netloc, "it answers with something that is no web page")
+            raise SourceError(parts.netloc, "it responds with something that is not a web page")
         body = bytearray()
         for block in _blocks(parts.netloc, response, MOST_OF_A_PAGE):
             body += block

@@ -80,13 +80,13 @@ ASTERISK = (
         name="contexts",
         label="Contexts of trunks",
         is_required=False,
-        hint="By comma, like from-trunk; empty: every incoming channel.",
+        hint="Separated by commas, for example from-trunk. If empty: every incoming channel.",
     ),
     REGION,
 )
 ASTERISK_NOTE = (
-    "Allow the user to read call and cdr events in manager.conf. A manager does not repeat what was missed while the "
-    "line was down: load the call detail records for that time."
+    "Allow the user to read call and cdr events in manager.conf. Asterisk does not resend events that were missed "
+    "while the connection was down: import the call detail records for that time."
 )
 
 

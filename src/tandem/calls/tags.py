@@ -18,7 +18,7 @@ def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) ->
     with ctx.database.turn("calls", site.id):
         answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
         if not answer.rows:
-            raise UserError("There is no such call.", "Load the page again.", status=404)
+            raise UserError("There is no such call.", "Reload the page.", status=404)
         known = dict(zip(answer.names, answer.rows[0], strict=True))
         if tag and tag not in (*TAGS, known["tag"]):
             raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))

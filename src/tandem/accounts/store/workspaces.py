@@ -13,7 +13,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 
-NO_COMPANY = UserError("The workspace has no name.", "Give the name of the company.").at("company")
+NO_COMPANY = UserError("The workspace has no name.", "Enter the company name.").at("company")
 IS_SET_UP = UserError("Tandem is set up already.", "Sign in instead.", status=409)
 
 

@@ -97,7 +97,7 @@ API = Api(
     at_once=31,
     account="customer_id",
     fields=(
-        Field(name="customer_id", label="Customer id", hint="Ten digits, as the top right of Google Ads shows them."),
+        Field(name="customer_id", label="Customer id", hint="Ten digits, shown at the top right of Google Ads."),
         secret("developer_token", "Developer token"),
         Field(name="client_id", label="OAuth client id"),
         secret("client_secret", "OAuth client secret"),

@@ -18,7 +18,7 @@ FIELDS = (
     Field(name="secret", label="Signing key of webhooks", is_secret=True),
     Field(name="base", label="Address", is_required=False, is_address=True, default="https://api.callrail.com"),
 )
-NOTE = "Add the webhook address for pre-call, post-call and call modified; calls are also fetched every five minutes."
+NOTE = "Add the webhook address for pre-call, post-call and call modified. Calls are also fetched every five minutes."
 PAGES = 10
 
 

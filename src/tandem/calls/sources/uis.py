@@ -16,7 +16,7 @@ FIELDS = (
     REGION,
     ZONE,
 )
-NOTE = "Make a key with access to the Data API; calls are fetched every five minutes."
+NOTE = "Create a key with access to the Data API. Calls are fetched every five minutes."
 WANTED = (
     "id",
     "start_time",

@@ -80,11 +80,9 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
                 problems.append(_unreadable(ours, mapping, line, told[ours]))
     number = text_of(told["id"])
     if not number:
-        problems.append(_told(line, "The record has no id.", "Fill the column that names the record."))
+        problems.append(_told(line, "The record has no ID.", "Fill in the column with the record's ID."))
     if values.get("created_at") is None and not any(p.values.get("field") == "created_at" for p in problems):
-        problems.append(
-            _told(line, "The record has no date of creation.", "Fill the field that says when it was created.")
-        )
+        problems.append(_told(line, "The record has no date of creation.", "Fill in the field with the creation date."))
     if problems:
         return None, problems
     stage, kind = text_of(told["stage"]), _kind(text_of(told["kind"]))
@@ -128,7 +126,7 @@ def too_much(fact: DealFact, mapping: Mapping, pricing: Pricing, line: int = 0) 
                 "column": ", ".join(mapping.fields.get(ours, ())), "field": ours, "into": pricing.currency,
             }  # fmt: skip
             problems.append(_told(
-                line, "The value “%(value)s” in “%(column)s” is more than 99,999,999,999,999 %(into)s.",
+                line, "“%(value)s” in “%(column)s” is more than 99,999,999,999,999 %(into)s.",
                 "Correct the amount or its currency.", values,
             ))  # fmt: skip
     return problems
@@ -157,17 +155,17 @@ def _several(mapping: Mapping, raw: Raw, ours: str) -> tuple[str, ...]:
 def _unreadable(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
     if ours in MONEY:
-        return _told(line, "The value “%(value)s” in “%(column)s” is no amount.", "Write it as 1234.50.", values)
+        return _told(line, "“%(value)s” in “%(column)s” is not an amount.", "Use the format 1234.50.", values)
     return _told(
-        line, "The value “%(value)s” in “%(column)s” is no moment.",
-        "Write it as 2026-10-31 14:05 or 31.10.2026 14:05.", values,
+        line, "“%(value)s” in “%(column)s” is not a date and time.",
+        "Use the format 2026-10-31 14:05 or 31.10.2026 14:05.", values,
     )  # fmt: skip
 
 
 def _yet_to_come(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
     return _told(
-        line, "The moment “%(value)s” in “%(column)s” is in the future.",
+        line, "“%(value)s” in “%(column)s” is in the future.",
         "Correct it: a record is created and changed in the past.", values,
     )  # fmt: skip
 

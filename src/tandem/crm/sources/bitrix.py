@@ -157,9 +157,11 @@ CRM = Crm(
         Field(name="token", label="Application token of the outbound webhook", is_secret=True, is_required=False),
         DAYS,
     ),
-    note="Make an inbound webhook with the right “crm”, and an outbound one for leads and deals that are "
-    "added, changed and deleted. Bitrix24 does not repeat a webhook that was lost; the fetch every five minutes finds "
-    "what it told.",
+    note=(
+        "Create an inbound webhook with the scope “crm”, and an outbound webhook for leads and deals that are "
+        "added, changed and deleted. Bitrix24 does not repeat a lost webhook. Its data arrives with the fetch "
+        "every five minutes."
+    ),
     per_second=2.0,
     mapping=Mapped(fields={
         "id": ("ID",), "kind": ("KIND",), "parent": ("LEAD_ID",), "created_at": ("DATE_CREATE",),

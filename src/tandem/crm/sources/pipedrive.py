@@ -222,8 +222,10 @@ CRM = Crm(
               is_secret=True, is_required=False),
         DAYS,
     ),
-    note="Add a webhook of version 2 for deals with the event “all” and the address shown here. Pipedrive tells a "
-    "stage apart from won and lost; both are stages here.",
+    note=(
+        "Add a webhook of version 2 for deals with the event “all” and the address shown here. Pipedrive keeps won "
+        "and lost apart from stages. Here both are stages."
+    ),
     per_second=5.0,
     mapping=Mapped(fields={
         "id": ("id",), "created_at": ("add_time",), "updated_at": ("update_time", "add_time"),

@@ -77,7 +77,7 @@ def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact])
         with closing(table(path, errors="replace")) as lines:
             return _table(lines, line_count(path), pricing, now, into)
     except NotText as error:
-        raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.") from error
+        raise UserError("This is not a CSV file.", "Save it as CSV. In a spreadsheet, use “Save as”.") from error
 
 
 def _table(
@@ -121,9 +121,7 @@ def _read(
         key = hash((fact.kind, fact.id))  # 64 bits: of 200,000 records two share one once in a billion files
         if key in seen:
             other = {"id": fact.id[:40], "other": str(seen[key])}
-            problems.append(
-                _told(line, "The id %(id)s stands in line %(other)s too.", "Keep one line a record.", other)
-            )
+            problems.append(_told(line, "The ID %(id)s is also in line %(other)s.", "Keep one row per record.", other))
         seen[key] = line
         won += fact.stage_kind == "won"
         into.add(fact if "updated_at" in mapping.fields else _as_of(fact, now))

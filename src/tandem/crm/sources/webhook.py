@@ -62,7 +62,7 @@ def hear(delivery: Delivery) -> Heard:
 CRM = Crm(
     system="webhook",
     label="Webhook",
-    fields=(Field(name="secret", label="Secret for signing", hint="Any long text, known to both sides.",
+    fields=(Field(name="secret", label="Signing secret", hint="Any long text that both sides know.",
                   is_secret=True),),
     note="Send each lead or deal as JSON, whole, whenever it changes: id, created_at, updated_at, stage, stage_kind "
     "(open, qualified, won, lost), amount, currency, phone, email, client_id, utm_source and the rest. Sign as the "

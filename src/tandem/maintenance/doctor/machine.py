@@ -82,7 +82,7 @@ def _data_folder(installation: Installation) -> Iterator[Finding]:
         yield Finding("data folder", WARNING, text, cure)
     free = shutil.disk_usage(folder).free
     state = PROBLEM if free < VERY_LITTLE_DISK else WARNING if free < LITTLE_DISK else OK
-    cure = "" if state == OK else "Make room: a full disk makes collectors answer 503."
+    cure = "" if state == OK else "Free some space: collectors answer 503 when the disk is full."
     yield Finding("disk", state, f"{free / (1 << 30):.1f} GB are free for {folder}.", cure)
 
 

@@ -22,8 +22,8 @@ def _count(name: str, label: str, value: str, good: str, marketers: str, enginee
 
 
 METRICS: tuple[Metric, ...] = (
-    _count("calls", "Calls", "count()", "up", "How often the phone rang.",
-           "Incoming calls, each once however often the exchange told of it."),
+    _count("calls", "Calls", "count()", "up", "Number of incoming calls.",
+           "Incoming calls. Each call counts once, however often the phone system reports it."),
     _count("answered", "Answered calls", "countIf(outcome = 'answered')", "up",
            "Calls that somebody picked up.", "Calls of which any leg was answered."),
     _count("missed", "Missed calls", "countIf(outcome in ('missed', 'busy', 'failed', 'voicemail'))", "down",

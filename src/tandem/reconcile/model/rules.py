@@ -63,10 +63,10 @@ def checked(given: dict[str, str]) -> Rules:
     """
     zone = given.get("zone", "").strip()
     if zone and zone not in available_timezones():
-        raise UserError("There is no such time zone.", "Write it like Europe/Warsaw.").at("zone")
+        raise UserError("There is no such time zone.", "Use a name such as Europe/Warsaw.").at("zone")
     for name, allowed in (("bots", BOTS), ("attribution", ATTRIBUTIONS), ("orders", COUNTS), ("goals", COUNTS)):
         if given.get(name) not in allowed:
-            raise UserError("A rule does not fit.", "Choose it from the list.")
+            raise UserError("A rule is not valid.", "Choose it from the list.")
     return Rules(
         zone=zone, bots=given["bots"], sees_cookieless=given.get("sees_cookieless") == "1",
         attribution=given["attribution"], orders=given["orders"], goals=given["goals"],

@@ -162,10 +162,12 @@ API = Api(
     settles=3,
     at_once=31,
     account="property",
-    note="Make a service account in Google Cloud, add its e-mail to the property as a viewer, and paste its JSON key "
-    "here.",
+    note=(
+        "Create a service account in Google Cloud, add its e-mail address to the property as a viewer, and paste "
+        "its JSON key here."
+    ),
     fields=(
-        Field(name="property", label="Property id", hint="Digits, from Admin, Property details."),
+        Field(name="property", label="Property ID", hint="Digits, from Admin, Property details."),
         Field(name="key", label="JSON key of the service account", is_secret=True),
         Field(name="address", label="Address of the API", is_required=False, default=BASE, is_address=True),
         Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS, is_address=True),

@@ -47,6 +47,7 @@ from tandem.core.pages import ANYONE, LARGEST_FORM, get_part
 from tandem.core.slice import Slice
 from tandem.crm.slice import SLICE as CRM
 from tandem.delivery.slice import SLICE as DELIVERY
+from tandem.findings.slice import SLICE as FINDINGS
 from tandem.metrics.ask import CachedRunner
 from tandem.people.slice import SLICE as PEOPLE
 from tandem.rates.slice import SLICE as RATES
@@ -63,6 +64,7 @@ SLICES: tuple[Slice, ...] = (
     ADS,
     ATTRIBUTION,
     RECONCILE,
+    FINDINGS,
     CHANGES,
     BOARD,
     DELIVERY,

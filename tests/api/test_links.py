@@ -212,7 +212,7 @@ def openings(menus: dict[str, Sequence[str]]) -> list[Opening]:
         for i in range(max(len(may), len(BATCHES))):
             role, batch = may[i % len(may)], (i + p) % len(BATCHES)
             period, op = PERIODS[(batch + p) % 3], ("is_not", "is")[(batch + p) % 2]
-            found.append(Opening(page, role, LENSES[(i + p // 2) % 3], period, BATCHES[batch], op))
+            found.append(Opening(page, role, LENSES[(i + p // 3) % 3], period, BATCHES[batch], op))
     return found
 
 

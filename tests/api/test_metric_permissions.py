@@ -34,7 +34,7 @@ def test_every_metric_has_a_permission_of_the_table_and_a_side() -> None:
     areas = {name.partition(".")[0]: figure.permission for name, figure in FIGURES.items()}
     assert areas == {
         "collect": "metrics.read", "ads": "money.read", "calls": "calls.read", "crm": "deals.read",
-        "attribution": "money.read",
+        "attribution": "money.read", "findings": "money.read",
     }  # fmt: skip
 
 

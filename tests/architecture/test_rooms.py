@@ -8,10 +8,15 @@ import pytest
 from tests.conftest import ROOT
 
 SOURCE = ROOT / "src" / "tandem"
-ROOMS = {"hints", "queries", "store", "tags", "timeline"}
-"""Rooms of a slice that ask, as files or folders."""
-OUTSIDE = {"base", "demo", "maintenance", "metrics"}
-"""Packages that are no slices: the store itself, what goes through all of it, and the catalogue's questions."""
+ROOMS = {"queries", "store"}
+"""Rooms that ask, as files or folders: the same in every package."""
+OTHERS = {
+    "base": {"warehouse"},
+    "metrics": {"ask", "history"},
+    "demo": {"money"},
+    "maintenance": {"backup", "cut_off", "doctor", "erase", "export", "facts"},
+}
+"""Rooms that ask in packages that are no slices: the store itself, the catalogue, and what goes through all of it."""
 FREE = {"close", "is_up"}
 """What every room may do with the event store itself; else it hands it on to a room that asks."""
 STORE = ({"warehouse", "_warehouse", "Warehouse"}, {"Warehouse"})
@@ -75,17 +80,41 @@ def asked_in(text: str) -> list[int]:
     )
 
 
-def room_of(path: Path) -> str:
-    """The file or folder of a slice that a module lies in."""
-    return path.relative_to(SOURCE).parts[1].removesuffix(".py")
+def askers(source: Path) -> dict[tuple[str, str], list[str]]:
+    """Where the event store is asked, by package and room: the file or folder of the package, or its own name."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for path in sorted(source.glob("**/*.py")):
+        parts = path.relative_to(source).with_suffix("").parts
+        for line in asked_in(path.read_text()):
+            found.setdefault((parts[0], parts[min(1, len(parts) - 1)]), []).append(f"{path.relative_to(source)}:{line}")
+    return found
+
+
+def breaches(asked: dict[tuple[str, str], list[str]]) -> list[str]:
+    """Where it is asked in rooms that may not."""
+    return [
+        place for (package, room), places in asked.items() if room not in ROOMS | OTHERS.get(package, set())
+        for place in places
+    ]  # fmt: skip
 
 
 def test_the_event_store_is_asked_in_stores_and_queries_only() -> None:
-    files = [path for path in SOURCE.glob("*/**/*.py") if path.relative_to(SOURCE).parts[0] not in OUTSIDE]
-    found = [f"{path.relative_to(SOURCE)}:{line}" for path in files for line in asked_in(path.read_text())
-             if room_of(path) not in ROOMS]  # fmt: skip
-    assert found == []
-    assert any(asked_in(path.read_text()) for path in files), "it looks at the right calls"
+    asked = askers(SOURCE)
+    assert breaches(asked) == []
+    assert {("calls", "store"), ("crm", "queries")} < asked.keys(), "it looks at the right calls"
+    left_over = {(package, room) for package, rooms in OTHERS.items() for room in rooms} - asked.keys()
+    assert not left_over, "these need no exception any more"
+
+
+BROKEN = ("ads/hints.py", "calls/timeline.py", "calls/model/tags.py", "core/context.py", "metrics/parts.py", "app.py")
+
+
+@pytest.mark.parametrize("module", BROKEN)
+def test_a_room_that_asks_and_may_not_is_found(tmp_path: Path, module: str) -> None:
+    for path in (module, "ads/store/imports.py", "ads/queries.py", "base/warehouse.py"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("def asked(ctx):\n    ctx.warehouse.ask('select 1')\n")
+    assert breaches(askers(tmp_path)) == [f"{module}:2"]
 
 
 @pytest.mark.parametrize(
@@ -123,8 +152,3 @@ def test_a_page_that_asks_what_it_was_handed_is_found(head: str) -> None:
 )
 def test_a_page_that_hands_the_store_on_is_not(line: str) -> None:
     assert asked_in(f"def page(ctx):\n    {line}\n") == []
-
-
-def test_a_room_is_the_file_or_folder_of_a_slice() -> None:
-    assert room_of(SOURCE / "ads" / "routes.py") == "routes"
-    assert room_of(SOURCE / "ads" / "store" / "imports.py") == "store"

@@ -38,6 +38,8 @@ TELLERS = (
 UNSEEN = {"base", "delivery", "demo", "maintenance"}
 COMMAND_LINE = {"commands.py", "lookups.py", "operations.py"}
 """Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
+OPEN_TO_PAGES = ("database.py", "error_pages.py", "formats.py", "http.py", "pages.py", "progress.py")
+"""Files of `base` whose errors pages show all the same."""
 
 Said = str | tuple[str, str]
 
@@ -137,7 +139,7 @@ def in_errors() -> set[Said]:
         path
         for path in SOURCE.glob("*/**/*.py")
         if path.relative_to(SOURCE).parts[0] not in UNSEEN and path.name not in COMMAND_LINE
-    ] + [SOURCE / "base" / name for name in ("database.py", "progress.py", "error_pages.py", "formats.py", "pages.py")]
+    ] + [SOURCE / "base" / name for name in OPEN_TO_PAGES]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
     return found | {NO_MATCH, NOT_RIGHT, "The request is not valid."}

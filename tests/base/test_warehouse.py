@@ -39,12 +39,12 @@ def test_a_thread_goes_on_with_the_client_of_one_that_has_ended(warehouse: Wareh
     def ask(waits: bool) -> None:
         used.append(warehouse.client)
         if waits:
-            both.wait(10)
+            both.wait(60)
 
     for waits in ((False,), (False,), (True, True)):
         threads = [threading.Thread(target=ask, args=(wait,)) for wait in waits]
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(10)
+            thread.join(60)
     assert used[0] is used[1] and used[2] is not used[3] and warehouse.client not in used

@@ -12,8 +12,9 @@ import pytest
 from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
-from tandem.calls import store, tags
+from tandem.calls import store
 from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.store import tags
 from tandem.core.context import Context
 from tests.calls.test_store import ANNA, NOON, POOL, Shop, seconds
 

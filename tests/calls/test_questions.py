@@ -14,10 +14,10 @@ from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
-from tandem.calls import queries, store, tags
+from tandem.calls import queries, store
 from tandem.calls.model.call import CallFact, Outcome
 from tandem.calls.queries import CallBacks, Missed
-from tandem.calls.store import SQL
+from tandem.calls.store import SQL, tags
 from tandem.calls.timeline import timeline
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from tandem.accounts.model import Site
-from tandem.base.warehouse import Warehouse, in_utc
+from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.loader import Loader
 from tandem.collect.model.goal import Goal
@@ -61,7 +61,7 @@ def test_one_more_event_of_a_long_visit_takes_little_memory(loader: Loader, site
             EVENTS // 4,
             EVENTS * 3 // 4,
             attention,
-            (NOON + timedelta(milliseconds=500 * (EVENTS - 1))).replace(tzinfo=None),
+            (NOON + timedelta(milliseconds=500 * (EVENTS - 1))),
         )
     ]
 
@@ -227,7 +227,7 @@ def test_an_order_that_the_server_tells_too_is_taken_out_of_a_long_visit(
     loaded(loader, site, visit, [browsers], [servers], [told(site.id, 7, start(8))])
     assert lengthened == {True: 1, False: 2}
     asked = "select orders, toFloat64(revenue), ended from visit_rows final where site = {site:UInt32}"
-    assert loader.warehouse.ask(asked, {"site": site.id}).rows == [(1, 9.5, start(8).replace(tzinfo=None))]
+    assert loader.warehouse.ask(asked, {"site": site.id}).rows == [(1, 9.5, start(8))]
     assert is_as_derived_anew(loader.warehouse, site, [])
 
 
@@ -250,7 +250,7 @@ def test_a_chain_begins_with_what_still_counts(loader: Loader, site: Site) -> No
     loaded(loader, site, [told(site.id, 7, NOON, event_id=44, **bought), told(site.id, 7, NOON + 5 * MINUTE)])
     loaded(loader, site, [told(site.id, 7, NOON + 2 * MINUTE, event_id=44 | 1 << 63, marks=["api"], **bought)])
     asked = "select chain_started from visit_rows final where site = {site:UInt32}"
-    assert loader.warehouse.ask(asked, {"site": site.id}).rows == [((NOON + 2 * MINUTE).replace(tzinfo=None),)]
+    assert loader.warehouse.ask(asked, {"site": site.id}).rows == [((NOON + 2 * MINUTE),)]
     assert is_as_derived_anew(loader.warehouse, site, [])
 
 
@@ -315,7 +315,7 @@ def test_what_is_written_is_the_same_on_two_shards(
         batch = store.mark_stale(loader.warehouse, dict.fromkeys(visitors, NOON))
         for row in both(loader.warehouse, shards, store.SPANS, {**bound, "batch": batch}):
             near = store.VisitsNear(*row)
-            stored = LastVisit(*map(in_utc, near.last))
+            stored = LastVisit(*near.last)
             last = {**bound, "visitor": near.visitor, **stored._asdict(), "of": stored.version}
             last |= {"held": 2, "ended": start(1), "version": 1}  # as if the last two were new
             (sums,) = both(loader.warehouse, shards, store.GOES_ON, last)

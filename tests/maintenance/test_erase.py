@@ -161,7 +161,8 @@ answer = held()
 
 TWO_PEOPLE = f"""
 from datetime import UTC, datetime
-from tandem.people import hints, store as people
+from tandem.people import store as people
+from tandem.people.store import hints
 from tandem.people.model.identifier import Identifier, Link, visitor
 ctx.forget_sites()
 site, at = ctx.sites()["fern"], datetime(2026, 11, 1, tzinfo=UTC)

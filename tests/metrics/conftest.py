@@ -16,7 +16,7 @@ from tandem.collect.loader import Loader
 from tandem.collect.model.goal import Goal
 from tandem.core.context import Context
 from tests.conftest import TABLES
-from tests.golden import ads, calls, crm, naive, rows
+from tests.golden import ads, calls, crm, findings, naive, rows
 
 
 class Golden(NamedTuple):
@@ -58,9 +58,12 @@ def golden(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Golden]:
         ads.bring_in(ctx, site, scratch)
         crm.bring_in(ctx, site, visits[site.id])
         calls.bring_in(ctx, site)
+        findings.bring_in(ctx, site)
     areas = {
-        site.id: {**ads.rows(visits[site.id], site), **crm.rows(visits[site.id], site), **calls.rows()}
+        site.id: {
+            **ads.rows(visits[site.id], site), **crm.rows(visits[site.id], site), **calls.rows(), **findings.rows(),
+        }
         for site in sites
-    }
+    }  # fmt: skip
     yield Golden((sites[0], sites[1]), goals, visits, areas)
     database.close()

@@ -13,9 +13,10 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.core.query import Filter, Question
 from tandem.metrics.ask import ASIDE_WAIT, CachedRunner, queries_of
+from tandem.metrics.asked import of_figure
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Estimate, Metric, Ratio, Unit
-from tests.golden import ads, calls, crm, naive, rows
+from tests.golden import ads, calls, crm, findings, naive, rows
 from tests.metrics.conftest import Golden
 
 COUNTED = [f for f in FIGURES.values() if isinstance(f, Metric)]
@@ -33,7 +34,7 @@ def together(figures: Iterable[Metric], splits: Callable[[Metric], Iterable[str]
     ]
 
 
-NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES}
+NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES, **findings.FIGURES}
 
 
 @pytest.fixture(scope="module")
@@ -263,10 +264,13 @@ def test_ratio_is_top_over_bottom_and_never_infinite(golden: Golden, runners: di
 def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(
     golden: Golden, runners: dict[str, CachedRunner]
 ) -> None:
-    nobody = (Filter("channel", "is", ("No such channel",)),)
-    names = tuple(f.id for f in FIGURES.values())
-    total = runners["one node"].ask(question(golden, names, where=nobody)).total
-    for name in names:
+    total: dict[str, Any] = {}
+    for by in ("channel", "area"):
+        nobody = (Filter(by, "is", ("No such value",)),)
+        names = tuple(name for name in FIGURES if of_figure(name)(by))
+        total |= runners["one node"].ask(question(golden, names, where=nobody)).total
+    assert total.keys() >= FIGURES.keys()
+    for name in FIGURES:
         figure, value = FIGURES[name], total[name]
         is_counted = isinstance(figure, Metric) and not figure.is_reported
         if isinstance(figure, Estimate) or (is_counted and (figure.adds_up or figure.unit is Unit.COUNT)):

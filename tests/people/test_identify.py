@@ -19,11 +19,11 @@ from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, SpoolEvent, WireEvent
 from tandem.collect.model.places import Place
 from tandem.core.context import Context
-from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.model.proof import VALID_S, sign
 from tandem.people.signing import FreshSecrets
+from tandem.people.store import hints
 from tandem.people.store.signing import make_secret, retire_secret, secrets_of
 from tests.golden.rows import CHROME
 

@@ -18,10 +18,11 @@ from tandem.base.errors import UserError
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.slice import Slice, TimelineEntry
-from tandem.people import hints, store
+from tandem.people import store
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.routes import ROUTES
 from tandem.people.signing import FreshSecrets
+from tandem.people.store import hints
 from tandem.people.store.signing import secrets_of
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)

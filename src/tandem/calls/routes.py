@@ -12,9 +12,9 @@ from tandem.accounts.model import Site
 from tandem.base import clock, formats, translations
 from tandem.base.charts import chart_json
 from tandem.base.errors import UserError
-from tandem.calls import file_import, queries, store, tags
+from tandem.calls import file_import, queries, store
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
-from tandem.calls.store import SQL
+from tandem.calls.store import SQL, tags
 from tandem.connections.store import connections_of
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context

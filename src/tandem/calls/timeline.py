@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 
 from tandem.accounts.model import Site
-from tandem.calls.store import CERTAIN, SQL
+from tandem.calls import store
 from tandem.core.context import Context
 from tandem.core.slice import TimelineEntry
 
-MOST = 500
 TITLES = {
     "answered": "Call",
     "missed": "Missed call",
@@ -20,9 +19,7 @@ TITLES = {
 
 def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEntry]:
     """The calls from and to these phones, and those that are certain to come from a visit of these browsers."""
-    params = {"site": site.id, "nodes": list(nodes), "certain": CERTAIN, "most": MOST}
-    answer = ctx.warehouse.ask(SQL["calls_of"], params)
-    return [_moment(dict(zip(answer.names, row, strict=True))) for row in answer.rows]
+    return [_moment(row) for row in store.calls_of(ctx, site, nodes)]
 
 
 def _moment(row: dict[str, object]) -> TimelineEntry:

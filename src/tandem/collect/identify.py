@@ -12,10 +12,10 @@ from tandem.base import clock
 from tandem.collect import store as collect
 from tandem.collect.site_batch import Identified
 from tandem.core.context import Context
-from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, visitor
 from tandem.people.model.proof import PROVED, Outcome
+from tandem.people.store import hints
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
@@ -72,3 +72,14 @@ class Finding(Failure, frozen=True, kw_only=True):
     @property
     def has_come_back(self) -> bool:
         return self.times > 1
+
+
+class Fact(NamedTuple):
+    """What metrics know of a finding: the columns of the published view. `at` is when it was first seen."""
+
+    at: datetime
+    slice: str
+    rule: str
+    severity: Severity
+    side: Side
+    state: State

@@ -1,7 +1,8 @@
-"""Findings of a site: brought in line with what rules see, explained and ignored by users."""
+"""Findings of a site: brought in line with what rules see, explained and ignored by users, written down for metrics."""
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, time
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,13 +14,21 @@ from tandem.accounts.tables import sites
 from tandem.base import clock
 from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
-from tandem.findings.model import Failure, Finding, State
+from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
+from tandem.findings.model import Fact, Failure, Finding, State
 from tandem.findings.tables import findings as f
 
+HERE = Path(__file__).parent
+SQL = questions_in(HERE / "sql")
 LONGEST_NOTE, LONGEST_SUBJECT = 2000, 600
 MOST_SHOWN = 100
 STANDING = ("open", "ignored")
 _SEVEREST = {"high": 0, "medium": 1, "low": 2}
+
+
+def schema() -> list[Step]:
+    """The tables and views of findings in the event store."""
+    return steps_of("findings", HERE / "schema")
 
 
 def findings_of(
@@ -150,3 +159,33 @@ def _columns(failure: Failure) -> dict[str, Any]:
 
 def _finding(row: RowMapping) -> Finding:
     return msgspec.convert({name: row[name] for name in Finding.__struct_fields__}, Finding, strict=False)
+
+
+# ── written down for the metrics of the catalogue ──
+
+
+class WrittenSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Which findings of a site were written down last."""
+
+    site: int
+    version: int
+    digest: int
+
+
+def facts_of(db: Database, site: Site) -> list[Fact]:
+    """What metrics know of all findings of a site, in the order of their ids."""
+    columns = (f.c.first_seen_at, f.c.slice, f.c.rule, f.c.severity, f.c.side, f.c.state)
+    with db.read() as c:
+        return [Fact(*row) for row in c.execute(select(*columns).where(f.c.site_id == site.id).order_by(f.c.id))]
+
+
+def written_sets(warehouse: Warehouse) -> dict[int, WrittenSet]:
+    """What was written down last, by site."""
+    return {one.site: one for one in warehouse.rows(SQL["written_sets"], WrittenSet)}
+
+
+def write_set(warehouse: Warehouse, site: Site, facts: Sequence[Fact], digest: int, version: int) -> None:
+    """Write down all findings of a site in place of those of `version`, which readers see until then."""
+    lists = {name: [[getattr(fact, name) for fact in facts]] for name in Fact._fields}
+    version = clock.version_after(version, clock.now_ms())
+    warehouse.insert("finding_sets", {"site": [site.id], "version": [version], "digest": [digest], **lists})

@@ -19,9 +19,9 @@ from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter, site_of
 from tandem.maintenance import cut_off, facts
 from tandem.maintenance.unloaded import load_what_came_in
-from tandem.people import hints
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, read, visitor
+from tandem.people.store import hints
 
 SQL = questions_in(Path(__file__).parent / "sql")
 PERSONAL = (*(column for s in SLICES for column in s.personal), ("stale_visits", "visitor"))

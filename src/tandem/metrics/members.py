@@ -16,6 +16,7 @@ from tandem.metrics.catalogue import DIMENSIONS
 COUNTED_BY = {
     "visits": "collect.visits", "pageviews": "collect.pageviews", "conversions": "collect.goals_reached",
     "actions": "collect.actions", "deals": "crm.leads", "ad_days": "ads.clicks", "ad_visits": "ads.visits",
+    "findings": "findings.raised",
 }  # fmt: skip
 """What counts the values of a dimension, by the view that knows it."""
 MOST_NAMED = 12

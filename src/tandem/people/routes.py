@@ -18,10 +18,10 @@ from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, post_form
 from tandem.core.slice import TimelineEntry
-from tandem.people import hints, store
+from tandem.people import store
 from tandem.people.model.identifier import Kind, read, region_of
 from tandem.people.model.proof import VALID_S, Outcome
-from tandem.people.store import Decision, Evidence, Known, signing
+from tandem.people.store import Decision, Evidence, Known, hints, signing
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MOST_MOMENTS = 500

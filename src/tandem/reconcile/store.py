@@ -15,6 +15,7 @@ from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
+from tandem.base.words import hand_in
 from tandem.core.context import Context
 from tandem.findings import store as findings
 from tandem.findings.model import State
@@ -43,6 +44,8 @@ SHOWN: tuple[State, ...] = ("open", "explained", "ignored")
 BLOCK = 50_000
 STAGED_FOR = timedelta(days=7)
 SQL = questions_in(HERE / "sql")
+
+hand_in(members={("area", SLICE): "Reconciliation"})
 
 
 def schema() -> list[Step]:

@@ -2,24 +2,14 @@
 -- grain: one row per conversion, with the value that itself tells of (0: none), or touch (weight 0) of a person
 -- reads: touches, conversion_facts, outside_facts
 with
--- Filters choose persons: each asks for a visit that meets it, or, when it says "not", for none that does.
+-- Filters choose persons by all of their visits (schema/009_filters.sql).
 chosen as (
     select person
     from touches
     where {is_filtered:UInt8} and site = {site:UInt32} and (bot = '' or {with_bots:UInt8})
       and at >= {since:DateTime64(3, 'UTC')} - toIntervalDay({window:UInt32}) and at < {until:DateTime64(3, 'UTC')}
     group by person
-    having arrayAll(
-        (is_met, f) -> is_met = (f.2 in ('is', 'contains')),
-        maxForEach(arrayMap(
-            f -> toUInt8(if(
-                f.2 in ('is', 'is_not'), has(f.3, facets[f.1]),
-                arrayExists(part -> positionCaseInsensitiveUTF8(facets[f.1], part) > 0, f.3)
-            )),
-            {filters:Array(Tuple(String, String, Array(String)))}
-        )),
-        {filters:Array(Tuple(String, String, Array(String)))}
-    )
+    having meets_all(facets, {filters:Array(Tuple(String, String, Array(String)))})
 ),
 facts as (
     select person, at, weight, toFloat64(amount) as worth, is_told, {by:Identifier} as value

@@ -1,6 +1,6 @@
 """Calls, the numbers that visits are shown, and which visits calls came from."""
 
-from tandem.calls.store.calls import call_key, credit_all, has_calls, joined, known_of, put, record
+from tandem.calls.store.calls import call_key, calls_of, credit_all, has_calls, joined, known_of, put, record
 from tandem.calls.store.common import AT_ONCE, HERE, NEVER, SQL, hash_of, schema
 from tandem.calls.store.credits import (
     BACK,
@@ -67,6 +67,7 @@ __all__ = [
     "add_numbers",
     "add_pool",
     "call_key",
+    "calls_of",
     "change_pool",
     "credit",
     "credit_again",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -9,10 +10,12 @@ from tandem.accounts.model import Site
 from tandem.base import clock, progress
 from tandem.calls.model.call import CallFact, merged
 from tandem.calls.store.common import AT_ONCE, SQL, hash_of
-from tandem.calls.store.credits import credit
+from tandem.calls.store.credits import CERTAIN, credit
 from tandem.core.context import Context
 from tandem.people import store as people
 from tandem.people.model.identifier import phone, phone_of
+
+MOST_OF_A_PERSON = 500
 
 
 def record(ctx: Context, site: Site, facts: Sequence[CallFact], region: str = "") -> int:
@@ -100,6 +103,13 @@ def has_calls(ctx: Context, site: Site) -> bool:
 def known_of(ctx: Context, site: Site, calls: Sequence[int]) -> int:
     """How many of these calls are known already."""
     return sum(len(_known(ctx, site, part)) for part in _parts(calls))
+
+
+def calls_of(ctx: Context, site: Site, nodes: Sequence[int]) -> list[dict[str, Any]]:
+    """The calls from and to these phones, and those that are certain to come from a visit of these browsers."""
+    params = {"site": site.id, "nodes": list(nodes), "certain": CERTAIN, "most": MOST_OF_A_PERSON}
+    answer = ctx.warehouse.ask(SQL["calls_of"], params)
+    return [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
 
 
 def call_key(site: Site, fact: CallFact) -> int:

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tandem.metrics.catalogue import ads, attribution, calls, collect, crm
+from tandem.metrics.catalogue import ads, attribution, calls, collect, crm, findings
 from tandem.metrics.metric import Dimension, Figure, PublishedView, Ratio, Unit
 
 MONEY = "money.read"
@@ -49,7 +49,7 @@ def needed(figures: Iterable[str]) -> frozenset[str]:
     return frozenset(asked)
 
 
-OWNERS = (collect, calls, crm, ads, attribution)
+OWNERS = (collect, calls, crm, ads, attribution, findings)
 VIEWS: Mapping[str, PublishedView] = gathered([view for owner in OWNERS for view in owner.VIEWS])
 FIGURES: Mapping[str, Figure] = gathered([figure for owner in OWNERS for figure in _of(owner)])
 DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

@@ -4,7 +4,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.errors import UserError
-from tandem.calls.store import SQL
+from tandem.calls.store.common import SQL
 from tandem.core.context import Context
 
 TAGS = ("target", "repeat", "spam", "wrong number")

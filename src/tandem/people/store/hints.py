@@ -9,9 +9,11 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.people import store
 from tandem.people.model.identifier import Identifier, Kind, masked
-from tandem.people.store import SQL
+from tandem.people.store import decisions
+from tandem.people.store.common import SQL, key_of
+from tandem.people.store.evidence import remember_all
+from tandem.people.store.profiles import evidence_of
 
 MOST_A_DAY = 20_000
 """Hints kept of a site in a day; a stranger who sends more fills no disk."""
@@ -46,7 +48,7 @@ def record(ctx: Context, site: Site, hints: Sequence[Hint]) -> int:
     if kept:
         ctx.warehouse.insert("identity_hints", {
             "site": [site.id] * len(kept), "visitor": [hint.visitor for hint in kept],
-            "node": [store.key_of(ctx, site, hint.identifier) for hint in kept],
+            "node": [key_of(ctx, site, hint.identifier) for hint in kept],
             "kind": [str(hint.identifier.kind) for hint in kept],
             "sealed": [ctx.vault.seal(hint.identifier.value) for hint in kept],
             "why": [hint.why for hint in kept], "at": [hint.at for hint in kept],
@@ -101,13 +103,13 @@ def decide(ctx: Context, site: Site, act: str, browser: int, node: int, by: int 
 
     raises   UserError (404) when there is no such claim
     """
-    for evidence in store.evidence_of(ctx, site, [node]):
+    for evidence in evidence_of(ctx, site, [node]):
         if {evidence.a, evidence.b} == {browser, node} and (not evidence.is_proved or evidence.is_of_a_form):
-            return store.decide(ctx, site, act, (evidence.a, evidence.a_kind), (evidence.b, evidence.b_kind), by)
+            return decisions.decide(ctx, site, act, (evidence.a, evidence.a_kind), (evidence.b, evidence.b_kind), by)
     rows = ctx.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=[node])
     hint = next((row for row in rows if row.visitor == browser and row.node == node), None)
     if hint is None:
         raise UserError("There is no such claim.", "Reload the page.", status=404)
     if act == "together":  # from now on the identifier is known
-        store.remember_all(ctx, site, {Identifier(hint.kind, ctx.vault.open(hint.sealed)): hint.last_at})
-    return store.decide(ctx, site, act, (browser, str(Kind.VISITOR)), (node, hint.kind), by)
+        remember_all(ctx, site, {Identifier(hint.kind, ctx.vault.open(hint.sealed)): hint.last_at})
+    return decisions.decide(ctx, site, act, (browser, str(Kind.VISITOR)), (node, hint.kind), by)

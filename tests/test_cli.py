@@ -115,7 +115,7 @@ def test_a_token_is_printed_alone_so_that_scripts_can_take_it(shop: Path) -> Non
     assert re.fullmatch(r"tdm_[\w-]{43}\n", done.stdout)
     for words, said in (
         (("--scope", "everything"), "is not a scope"),
-        (("--scope", "changes:write", "--as", "eve@x.example"), "Nobody here has the address"),
+        (("--scope", "changes:write", "--as", "eve@x.example"), "No user has the address"),
         (("--scope", "changes:write", "--site", "nope"), "There is no site “nope”."),
     ):
         wrong = here(shop, "token", "make", "pipeline", *words)
@@ -144,7 +144,7 @@ def test_a_change_that_does_not_fit_is_refused(shop: Path, words: tuple[str, ...
 
 
 def test_goals_are_added_and_listed(shop: Path) -> None:
-    assert here(shop, "goal", "list", "--site", "main").stdout.startswith("There is no goal yet")
+    assert here(shop, "goal", "list", "--site", "main").stdout.startswith("There are no goals yet")
     assert (
         here(shop, "goal", "add", "Order", "--kind", "page", "--match", "/thank-you", "--site", "main").returncode == 0
     )
@@ -224,7 +224,7 @@ answer = store.active_user(ctx.database, anna.id).has_totp
 """)  # fmt: skip
     assert found is True
     assert "two-factor" in here(shop, "user", "list").stdout
-    assert "password alone" in here(shop, "user", "disable-2fa", "anna@shop.example").stdout
+    assert "password only" in here(shop, "user", "disable-2fa", "anna@shop.example").stdout
     assert "two-factor" not in here(shop, "person", "list").stdout, "the former name of the command works"
     again = here(shop, "user", "disable-2fa", "anna@shop.example")
     assert again.returncode == 2 and "has no two-factor" in again.stderr

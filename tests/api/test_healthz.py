@@ -16,7 +16,10 @@ FULL = "The disk of the data folder has only %(free)s MB free."
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is nearly full, and more trouble behind that."""
-    told = [UserError(FULL, "Make room.", status=503, free=7), UserError("The clock has moved.", "Set it.", status=503)]
+    told = [
+        UserError(FULL, "Free some space.", status=503, free=7),
+        UserError("The clock has moved.", "Set it.", status=503),
+    ]
     monkeypatch.setattr(health, "troubles", lambda ctx: iter(told))
 
 
@@ -32,7 +35,7 @@ def test_trouble_is_told_as_json_where_that_is_asked_for(ctx: Context, site: Sit
     with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": "application/json"})
     assert (said.status_code, said.headers["content-type"]) == (503, "application/json")
-    assert said.json() == {"error": "The disk of the data folder has only 7 MB free.", "hint": "Make room."}
+    assert said.json() == {"error": "The disk of the data folder has only 7 MB free.", "hint": "Free some space."}
 
 
 def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

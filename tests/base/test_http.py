@@ -213,8 +213,8 @@ def test_a_compressed_answer_is_unpacked(tmp_path: Path) -> None:
     ("reply", "said"),
     [
         (packed(gzip.compress(b"0" * (32 << 20))), "sent more than 8 MB"),
-        (packed(gzip.compress(gzip.compress(b"0" * 100)), "gzip, gzip"), "compression that was not asked for"),
-        (packed(b"no gzip at all"), "damaged compression"),
+        (packed(gzip.compress(gzip.compress(b"0" * 100)), "gzip, gzip"), "unsupported compression"),
+        (packed(b"no gzip at all"), "damaged compressed response"),
         (Reply(body=b"0" * (9 << 20)), "sent more than 8 MB"),
     ],
 )

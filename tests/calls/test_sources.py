@@ -477,7 +477,7 @@ def test_a_manager_that_refuses_the_login_is_a_problem_that_says_so(
 ) -> None:
     made = connect(outer, site, "asterisk", host="127.0.0.1", port=str(manager.port), user="u", secret="wrong")
     poll_due(outer)
-    assert "refused the login" in connections.connection(outer, made.id).problem
+    assert "rejected the login" in connections.connection(outer, made.id).problem
 
 
 def test_a_manager_on_a_private_address_is_not_called_unless_allowed(

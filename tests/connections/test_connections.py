@@ -273,7 +273,7 @@ def test_a_poll_goes_on_where_it_ended(world: World) -> None:
 
 def test_a_poll_that_fails_keeps_its_place_and_waits_longer_each_time(world: World) -> None:
     held = world.connected()
-    world.trouble = SourceError("Exchange", "refused the credentials")
+    world.trouble = SourceError("Exchange", "rejected the credentials")
     waits = []
     for _ in range(3):
         poll_due(world.ctx)

@@ -77,7 +77,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_tandem(tmp_path: Path) -> None:
     server = HTTPServer(("127.0.0.1", 0), Stranger)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     address = control.Address("127.0.0.1", server.server_port, "token", 999_999_999)
-    with pytest.raises(UserError, match="Something else than Tandem"):
+    with pytest.raises(UserError, match="Something other than Tandem"):
         control.ask(address, "backup", {})
     (tmp_path / control.FILE).write_text(
         json.dumps({"host": "127.0.0.1", "port": server.server_port, "token": "t", "pid": 999999999})
@@ -110,7 +110,7 @@ def test_errors_of_the_server_reach_the_command_line(company: Path, tmp_path: Pa
     with serving(company):
         done = tandem(company, "backup", str(tmp_path / "there.tar"))
     assert done.returncode == 2
-    assert "exists already" in done.stderr
+    assert "already exists" in done.stderr
 
 
 @pytest.mark.process

@@ -56,7 +56,7 @@ def test_everything_is_exported_unless_asked_otherwise(company: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["all.txt"], "does not say its format"),
+        (["all.txt"], "has no known format"),
         (["all.csv", "--site", "nope"], "There is no site “nope”."),
         (["all.csv", "--since", "yesterday"], "“yesterday” is not a day."),
         (["all.csv", "--since", "2026-02-30"], "is not a day"),

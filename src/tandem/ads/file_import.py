@@ -25,7 +25,7 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     if import_.state == "refused":
         return {"lines": [p.said(path.name) for p in import_.problems], "problems": len(import_.problems)}
     if import_.state in store.COUNTING:
-        return {"lines": [f"{path.name} counts already; nothing was changed."], "problems": 0}
+        return {"lines": [f"{path.name} has already been applied. Nothing was changed."], "problems": 0}
     return {"lines": _made_to_count(ctx, site, import_, args), "problems": 0}
 
 
@@ -36,7 +36,7 @@ def _made_to_count(ctx: Context, site: Site, import_: store.Import, args: dict[s
     lines = [
         f"{SYSTEMS[import_.system]}, by {import_.level}: {import_.rows:,} rows, {len(outcomes)} days, "
         f"{cost:,.2f} {site.currency}.",
-        f"{count['new']} days new, {count['replaced']} replaced, {count['same']} as they were, {count['kept']} kept.",
+        f"{count['new']} days new, {count['replaced']} replaced, {count['same']} unchanged, {count['kept']} kept.",
         *(note.said(import_.file) for note in import_.notes),
     ]
     if args.get("dry_run"):

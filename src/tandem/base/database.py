@@ -160,7 +160,7 @@ class Database:
                     _upgrade(connection, revision)
         except OperationalError as error:
             raise UserError(
-                f"The record store does not answer: {str(error.orig).splitlines()[0]}",
+                f"The record store does not respond: {str(error.orig).splitlines()[0]}",
                 "Check TANDEM_RECORDS, and that the database server is running.",
                 status=503,
             ) from error

@@ -46,7 +46,7 @@ class Reach(httpx.HTTPTransport):
         try:
             address = may_reach(host, port, self._allowed)
         except OSError as error:
-            raise httpx.ConnectError(f"{host} is not known: {error}") from error
+            raise httpx.ConnectError(f"{host} cannot be resolved: {error}") from error
         if address != host:
             request.extensions = {**request.extensions, "sni_hostname": host}
             request.url = request.url.copy_with(host=address)  # the Host header keeps the name
@@ -163,7 +163,7 @@ class Http:
             try:
                 response = self._once(method, path, into, options)
             except httpx.TransportError as error:
-                why, wait = f"does not answer ({type(error).__name__})", _wait(turn)
+                why, wait = f"does not respond ({type(error).__name__})", _wait(turn)
             else:
                 if response.is_success:
                     if response.headers.get("x-ratelimit-remaining") == "0" and (pause := _told_wait(response)):
@@ -194,7 +194,7 @@ def _blocks(system: str, response: httpx.Response, most: int) -> Iterator[bytes]
     """The body, unpacked in small steps: httpx would make a gigabyte of one block that was packed several times."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in CODINGS:
-        raise SourceError(system, "answered in a compression that was not asked for")
+        raise SourceError(system, "responded with an unsupported compression")
     size, unpacker = 0, zlib.decompressobj(CODINGS[coding]) if CODINGS[coding] else None
     try:
         for packed in response.iter_raw(BLOCK):
@@ -204,9 +204,9 @@ def _blocks(system: str, response: httpx.Response, most: int) -> Iterator[bytes]
                     raise SourceError(system, f"sent more than {most >> 20} MB")
                 yield block
     except zlib.error as error:
-        raise SourceError(system, "answered with damaged compression") from error
+        raise SourceError(system, "sent a damaged compressed response") from error
     if unpacker is not None and size and not unpacker.eof:
-        raise httpx.RemoteProtocolError("the compressed answer was cut off")
+        raise httpx.RemoteProtocolError("sent an incomplete compressed response")
 
 
 def _unpacked(unpacker: Any, packed: bytes) -> Iterator[bytes]:
@@ -347,9 +347,9 @@ def _wait(turn: int, told: str | None = None) -> float:
 def _refused(response: httpx.Response) -> str:
     """Why a system says no, without its words: those may hold personal data."""
     if response.status_code in (401, 403):
-        return f"refused the credentials ({response.status_code}); renew them on the page Connections"
+        return f"rejected the credentials ({response.status_code}). Renew them on the Connections page"
     if response.is_redirect:
-        return f"sent us elsewhere ({response.status_code}); check the address of the connection"
+        return f"redirected to another address ({response.status_code}). Check the address of the connection"
     return f"answered {response.status_code}"
 
 

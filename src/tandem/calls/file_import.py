@@ -199,6 +199,6 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
         lines = [problem.said(path.name) for problem in result.problems]
         return {"lines": [*lines, "Nothing was imported."], "problems": result.refused}
     counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.known:,} known."
-    more = f"{result.outgoing:,} of them to others; {result.inside:,} rows between extensions left out."
+    more = f"{result.outgoing:,} of them outgoing; {result.inside:,} rows between extensions skipped."
     end = ["Nothing was changed: this was a dry run."] if result.is_dry else []
     return {"lines": [counts, more, *end], "problems": 0}

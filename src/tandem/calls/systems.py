@@ -105,7 +105,7 @@ def listen(ctx: Context, site: Site, connection: Connection) -> Polled:
                 facts += _told(line, event)
     except (OSError, SourceError) as error:
         lines.pop(connection.id).socket.close()
-        raise SourceError("Asterisk", "broke the line") from error
+        raise SourceError("Asterisk", "lost the connection") from error
     finally:
         if facts:
             store.record(ctx, site, _of(connection, facts), connection.setting("region"))
@@ -127,7 +127,7 @@ def _opened(ctx: Context, connection: Connection) -> Line:
     try:
         opened = socket.create_connection((address, port), LOGIN_S)
     except OSError as error:
-        raise SourceError("Asterisk", "does not answer; check host and port") from error
+        raise SourceError("Asterisk", "does not respond. Check host and port") from error
     line = Line(opened, asterisk.Parser(), asterisk.Watch(connection.setting("contexts")), [])
     try:
         _log_in(line, connection)
@@ -142,7 +142,7 @@ def _log_in(line: Line, connection: Connection) -> None:
     challenge = _response(line).get("Challenge", "")
     line.socket.sendall(asterisk.login(connection.setting("user"), connection.setting("secret"), challenge))
     if _response(line).get("Response") != "Success":
-        raise SourceError("Asterisk", "refused the login; check user and secret")
+        raise SourceError("Asterisk", "rejected the login. Check user and secret")
 
 
 def _response(line: Line) -> asterisk.Message:
@@ -154,13 +154,13 @@ def _response(line: Line) -> asterisk.Message:
             if "Response" in message:
                 line.waiting = messages[i + 1 :]
                 return message
-    raise SourceError("Asterisk", "does not answer the login")
+    raise SourceError("Asterisk", "does not respond to the login")
 
 
 def _events(line: Line, most_s: float) -> list[asterisk.Message]:
     """The messages that are whole by now; waits for data no longer than this.
 
-    raises   SourceError when the other side has hung up
+    raises   SourceError when the other side closed the connection
     """
     if line.waiting:
         messages, line.waiting = line.waiting, []
@@ -171,7 +171,7 @@ def _events(line: Line, most_s: float) -> list[asterisk.Message]:
     except TimeoutError:
         return []
     if not data:
-        raise SourceError("Asterisk", "has hung up")
+        raise SourceError("Asterisk", "closed the connection")
     return line.parser.feed(data)
 
 

@@ -91,7 +91,7 @@ class Batch:
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
         path.rename(aside / f"{path.name}{UNREADABLE}")
-        self.damaged.append(f"{path.name} cannot be read ({error.strerror}); it is kept beside this file.\n".encode())
+        self.damaged.append(f"{path.name} cannot be read ({error.strerror}). It is kept next to this file.\n".encode())
 
     @property
     def _note(self) -> Path:

@@ -25,11 +25,11 @@ CLOCK_MOVED_S = 3600.0
 def troubles(ctx: Context) -> Iterator[UserError]:
     """What keeps hits from being received, dated rightly and loaded, the worst first; nothing when all is well."""
     if not ctx.warehouse.is_up():
-        yield UserError("The event store does not answer.", "Run `tandem doctor` for details.", status=503)
+        yield UserError("The event store does not respond.", "Run `tandem doctor` for details.", status=503)
     try:
         all_sites(ctx.database)
     except Exception:  # noqa: BLE001 - the edge: whatever keeps it from answering
-        yield UserError("The record store does not answer.", "Run `tandem doctor` for details.", status=503)
+        yield UserError("The record store does not respond.", "Run `tandem doctor` for details.", status=503)
     free = shutil.disk_usage(ctx.config.folder).free
     if free < LEAST_FREE:
         yield UserError(
@@ -44,7 +44,7 @@ def troubles(ctx: Context) -> Iterator[UserError]:
             "Received data is kept on disk and is not lost. Run `tandem doctor` for details.",
             status=503,
             minutes=minutes,
-            why=ctx.state(Loading).problem or "the loader hangs or does not run",
+            why=ctx.state(Loading).problem or "the loader is stuck or not running",
         )
     elif (stuck := stuck_s(ctx)) > STUCK_S:
         yield UserError(
@@ -99,8 +99,8 @@ class Disk:
             probe.unlink()
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
-            return f"The spool cannot be written to ({error.strerror}). Mend the disk or the folder's rights."
-        return f"Only {free >> 20} MB are free on the disk of the spool. Make room." if free < LEAST_FREE else ""
+            return f"The spool cannot be written to ({error.strerror}). Check the disk and the folder's permissions."
+        return f"Only {free >> 20} MB are free on the disk of the spool. Free some space." if free < LEAST_FREE else ""
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def _understood(crm: Crm) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(crm.label, f"answered in an unknown form ({type(error).__name__})") from error
+        raise SourceError(crm.label, f"responded in an unknown format ({type(error).__name__})") from error
 
 
 def mapping_of(ctx: Context, connection: Connection) -> Mapping:

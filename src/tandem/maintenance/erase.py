@@ -40,9 +40,9 @@ def identifier_of(text: str) -> Identifier:
     identifier = visitor(known[0]) if known is not None else read(text)
     if identifier is None:
         raise UserError(
-            f"“{text[:60]}” names nobody.",
-            "Give the 16 hex digits of a visitor, the value of the cookie _tdm, a phone with its country code, "
-            "an e-mail, or a record of the CRM (bitrix24:412).",
+            f"“{text[:60]}” does not identify a person.",
+            "Give the 16 hex digits of a visitor, the value of the _tdm cookie, a phone number with its country "
+            "code, an e-mail address, or a CRM record (bitrix24:412).",
         )
     return identifier
 
@@ -88,9 +88,9 @@ class Found(NamedTuple):
 def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Found:
     """Load what came in, conclude from it, and find the person; the caller holds `ctx.loading`."""
     identifier, site = identifier_of(args["person"]), site_of(ctx, args.get("site") or "")
-    tell(0.0, "loading what has been received")
+    tell(0.0, "loading received events")
     if left := load_what_came_in(ctx):
-        raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
+        raise UserError(f"{left[0]} has events that its collector does not release.", "Restart that collector.")
     finished = _finish(ctx) if cut_off.is_cut_off(ctx.config.folder) else []
     sites = [site] if site else list(ctx.sites().values())
     for one in sites:
@@ -144,8 +144,8 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         found = _found(ctx, args, tell)
         if args.get("mark") and args["mark"] != found.mark:
             raise UserError(
-                "What belongs to this person has changed since it was listed; nothing was erased.",
-                "Give the command again and look at the new list.", status=409,
+                "The data of this person has changed since it was listed. Nothing was erased.",
+                "Run the command again and check the new list.", status=409,
             )  # fmt: skip
         site = found.sites[0] if args.get("site") else None
         sites, every = found.sites, found.every
@@ -166,7 +166,7 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         for one in sites:  # whoever hung together with the person without being them is somebody by themselves now
             people.stitch_all(ctx, one)
         people.reload_maps(ctx.warehouse, is_whole=True)
-        tell(0.6, "waiting until the old files are gone")
+        tell(0.6, "waiting for the old files to be removed")
         is_gone = _files_gone(ctx.warehouse, old)
         cut_off.end(ctx, counts, _events(found.finished))
     return {

@@ -66,9 +66,9 @@ def _waited_for(account: Account, http: Http, number: str) -> str:
         if status.get("Status") == "Success":
             return str(status.get("ReportDownloadUrl") or "")
         if status.get("Status") == "Error":
-            raise SourceError(NAME, "could not make the report")
+            raise SourceError(NAME, "could not create the report")
         account.sleep(WAIT_S)
-    raise SourceError(NAME, "has not finished the report; it is asked for again later")
+    raise SourceError(NAME, "has not finished the report. Tandem will try again later")
 
 
 def _downloaded(account: Account, where: str, folder: Path) -> Path:

@@ -69,7 +69,7 @@ def _asked(http: Http, connection: Connection, since: str, until: str, offset: i
     told = http.post("/v2.0", json={"jsonrpc": "2.0", "id": 1, "method": "get.calls_report", "params": params}).json()
     if "error" in told:  # JSON-RPC errors come with status 200
         raise SourceError(
-            "UIS", f"refused the report ({told['error'].get('code')}); check the key on the page Connections"
+            "UIS", f"refused the report ({told['error'].get('code')}). Check the key on the Connections page"
         )
     found: list[dict[str, Any]] = told["result"]["data"]
     return found

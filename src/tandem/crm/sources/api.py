@@ -116,7 +116,7 @@ def answer(system: str, response: httpx.Response) -> Any:
     try:
         return msgspec.json.decode(response.content)
     except msgspec.DecodeError as error:
-        raise SourceError(system, "answered with something that is no JSON") from error
+        raise SourceError(system, "sent a response that is not JSON") from error
 
 
 def rows_in(system: str, told: Any, *path: str) -> list[dict[str, Any]]:
@@ -128,12 +128,12 @@ def rows_in(system: str, told: Any, *path: str) -> list[dict[str, Any]]:
         if told is None:
             return []
         if not isinstance(told, dict):
-            raise SourceError(system, "answered in an unknown form")
+            raise SourceError(system, "responded in an unknown format")
         told = told.get(name)
     if told is None:
         return []
     if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
-        raise SourceError(system, "answered in an unknown form")
+        raise SourceError(system, "responded in an unknown format")
     return told
 
 

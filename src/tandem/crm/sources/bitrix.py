@@ -105,7 +105,7 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """The application's token is all that Bitrix24 proves itself by."""
     fields = dict(incoming.form)
     must_match(
-        fields.get("auth[application_token]", ""), connection.setting("token"), "The application token is another."
+        fields.get("auth[application_token]", ""), connection.setting("token"), "The application token does not match."
     )
     return Accepted(key=key_of(incoming.body))
 

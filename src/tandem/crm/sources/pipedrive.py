@@ -86,7 +86,7 @@ def _sound(response: httpx.Response) -> Any:
     """
     told = answer(NAME, response)
     if not isinstance(told, dict) or told.get("success") is not True:
-        raise SourceError(NAME, "answered in an unknown form")
+        raise SourceError(NAME, "responded in an unknown format")
     return told
 
 
@@ -145,7 +145,9 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """
     if connection.setting("secret"):
         wanted = f"{connection.setting('user')}:{connection.setting('secret')}"
-        must_match(_basic(incoming.headers.get("authorization", "")), wanted, "The user or the password is another.")
+        must_match(
+            _basic(incoming.headers.get("authorization", "")), wanted, "The user or the password does not match."
+        )
     meta = _meta(incoming.body)
     if not meta:
         return Accepted(key=key_of(incoming.body))

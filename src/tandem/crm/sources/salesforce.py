@@ -123,7 +123,7 @@ def _following(account: Account, kind: str, following: str, last: datetime) -> d
 def _told(response: Any) -> dict[str, Any]:
     told = answer(NAME, response)
     if not isinstance(told, dict):
-        raise SourceError(NAME, "answered in an unknown form")
+        raise SourceError(NAME, "responded in an unknown format")
     return told
 
 
@@ -247,7 +247,7 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
         raise UserError("This is not an outbound message.", "Send it as Salesforce does.")
     organization, notes, _ = message
     if wanted := connection.setting("organization"):
-        must_match(organization[:15], wanted[:15], "The message is of another organisation.")
+        must_match(organization[:15], wanted[:15], "The message is from another organisation.")
     return Accepted(key=key_of(" ".join(sorted(notes)).encode()), answer=ACK, media_type="text/xml; charset=utf-8")
 
 

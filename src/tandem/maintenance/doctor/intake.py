@@ -21,7 +21,7 @@ def _aside(installation: Installation) -> Iterator[Finding]:
     root = installation.settings.folder / "spool"
     put_asides = all_aside(root)
     if not put_asides:
-        yield Finding("put aside", OK, "Nothing that was received had to be put aside.")
+        yield Finding("put aside", OK, "No received records were set aside.")
         return
     reasons = Counter[str]()
     for one in put_asides:
@@ -31,8 +31,8 @@ def _aside(installation: Installation) -> Iterator[Finding]:
     text = f"{sum(reasons.values())} records in {len(put_asides)} batches could not be loaded since {since}: {most}."
     cure = (
         f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
-        "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
-        "delete them if it never comes. “damaged” means that the disk has changed what was written: check the disk."
+        "with its .json. Those with a wrong “clock” are set aside again until their date is reached: "
+        "delete them if that date is wrong. “damaged” means that the data on disk has changed: check the disk."
     )
     yield Finding("put aside", WARNING, text, cure)
 
@@ -51,17 +51,16 @@ def _clock(installation: Installation) -> Iterator[Finding]:
         # The ledger's days are the days of receiving, by the clock of the collector.
         last = installation.warehouse.value("select max(on) from reception")
         if last is not None and last > today + timedelta(days=1):
-            wrong.append(f"hits were received on {last}")
+            wrong.append(f"events were received on {last}")
     if wrong:
         cure = (
-            "Set the clock of the machine (and of each collector) right, if it is not. Hits that were loaded while it "
-            "was ahead keep their day; those that were not are put aside once browsers tell that it is right again. "
-            f"Where no browser does, move their segments out of {installation.settings.folder / 'spool'} and start "
-            "Tandem again."
+            "Check the clock of this server and of each collector. Events loaded while it was ahead keep their day. "
+            "The others are set aside once page views from browsers show that the clock is right again. If there are "
+            f"none, move the segments out of {installation.settings.folder / 'spool'} and restart Tandem."
         )
         yield Finding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
     else:
-        yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")
+        yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC. No future day has been counted.")
 
 
 def _loading(installation: Installation) -> Iterator[Finding]:
@@ -78,13 +77,13 @@ def _spool(installation: Installation) -> Iterator[Finding]:
         return
     size = sum(path.stat().st_size for path in segments if path.exists()) / (1 << 20)
     age = time.time() - min(path.stat().st_mtime for path in segments if path.exists())
-    text = f"{len(segments)} segments ({size:.1f} MB) wait to be loaded; the oldest for {_span(age)}."
+    text = f"{len(segments)} segments ({size:.1f} MB) are waiting to be loaded, the oldest for {_span(age)}."
     if age < OLD_SPOOL_S:
         yield Finding("spool", OK, text)
     elif installation.runs:
-        yield Finding("spool", PROBLEM, text, "See the job `load` below and the log; nothing of it is lost.")
+        yield Finding("spool", PROBLEM, text, "See the job `load` below and the log. No data is lost.")
     else:
-        yield Finding("spool", WARNING, text, "Start `tandem serve`; nothing of it is lost.")
+        yield Finding("spool", WARNING, text, "Start `tandem serve`. No data is lost.")
 
 
 def _span(seconds: float) -> str:
@@ -102,9 +101,9 @@ def _jobs(installation: Installation) -> Iterator[Finding]:
     for state in jobs.states.values() if jobs else ():
         if state.failures:
             text = f"`{state.name}` has failed {state.failures} times: {state.problem}"
-            yield Finding("jobs", PROBLEM, text, "Mend the cause; the job is tried again by itself.")
+            yield Finding("jobs", PROBLEM, text, "Fix the cause. The job is retried automatically.")
         else:
-            yield Finding("jobs", OK, f"`{state.name}` runs; it took {state.took_ms:.0f} ms last.")
+            yield Finding("jobs", OK, f"`{state.name}` is running. Its last run took {state.took_ms:.0f} ms.")
 
 
 def _salts(installation: Installation) -> Iterator[Finding]:
@@ -114,7 +113,7 @@ def _salts(installation: Installation) -> Iterator[Finding]:
     today = clock.now().date()
     oldest = min(collect.salt_days(installation.database), default=today)
     if oldest < today - timedelta(days=1):
-        text = f"A salt of {oldest} is still there, so ids of that day could be traced back."
+        text = f"A salt of {oldest} still exists, so IDs of that day could be traced back."
         cure = "Start `tandem serve`: it deletes old salts." if not installation.runs else "See the job `salts` above."
         yield Finding("salts", PROBLEM, text, cure)
     else:

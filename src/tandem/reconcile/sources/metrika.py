@@ -72,7 +72,7 @@ def _rows(line: Any, reply: Mapping[str, Any], metrics: Mapping[str, str], accou
     names = found(NAME, line, "dimensions")
     values = found(NAME, line, "metrics")
     if len(values) != len(metrics):
-        raise SourceError(NAME, "sent a row of another form than was asked for")
+        raise SourceError(NAME, "sent a row in an unexpected format")
     part = ""
     if len(names) > 1:
         part = class_of("metrika", str(names[1].get("name") or "")) or "Not known"

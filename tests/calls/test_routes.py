@@ -100,9 +100,9 @@ def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:
         told = browser.post(f"/calls/pools/{pool}?site=fern", data={"name": "New name", "price": "2,50"}).text
         assert "The pool is saved." in told and "New name" in told and "€2.50" in told and "Old name" not in told
         off = browser.post(f"/calls/pools/{pool}?site=fern", data={"is_on": "0"}).text
-        assert "“New name” is switched off" in off and "lent to visits" not in off
+        assert "“New name” is switched off" in off and "shown to visitors" not in off
         on = browser.post(f"/calls/pools/{pool}?site=fern", data={"is_on": "1"}).text
-        assert "is switched off" not in on and "lent to visits" in on
+        assert "is switched off" not in on and "shown to visitors" in on
         for wrong in ({"name": "", "price": ""}, {"name": "x", "price": "dear"}):
             assert browser.post(f"/calls/pools/{pool}?site=fern", data=wrong).status_code == 400
     with running.as_person("rival") as rival:
@@ -116,11 +116,11 @@ def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> No
         return browser.post("/calls/import?site=fern", data={"act": act, **more}, files={"file": ("Master.csv", text)})
 
     with running.as_person("marketing") as browser:
-        assert "New calls: 2. Known already: 0." in send(body).text
+        assert "New calls: 2. Already known: 0." in send(body).text
         assert "Line 4:" in send(body + "x,y\n", "take").text
-        assert "New calls: 2. Known already: 0." in send(body).text
+        assert "New calls: 2. Already known: 0." in send(body).text
         assert "Import complete. New calls: 2" in send(body, "take").text
-        assert "New calls: 0. Known already: 2." in send(body).text
+        assert "New calls: 0. Already known: 2." in send(body).text
         assert send(body, zone="Mars/One").status_code == 400
         assert browser.post("/calls/import?site=fern", data={"act": "dry"}).status_code == 400
 

@@ -123,7 +123,7 @@ REFUSED = {
     "bad_json: no events": (hit(e=[]), 400, "not a valid event"),
     "bad_json: 51 events": (hit(*[event()] * 51), 400, "<= 50"),
     "bad_json: no UTF-8": (b'{"s":"\xff"}', 400, "not a valid event"),
-    "unknown_site": (hit(s="nobody"), 404, "No site has the key “nobody”; check data-site"),
+    "unknown_site": (hit(s="nobody"), 404, "No site has the key “nobody”. Check data-site"),
     "unknown_kind": (hit(event(k="keystroke")), 422, "unknown_kind"),
     "no_id": (hit(event(i="")), 422, "no_id"),
     "no_url": (hit(event(u="")), 422, "no_url"),

@@ -38,21 +38,21 @@ def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
     ("outcomes", "said"),
     [
         ({}, "No data received yet. Show the script"),
-        (KEPT, "Yes. All 3 events of the last 31 days are stored. All events are accounted for."),
+        (KEPT, "Yes. All 3 events from the last 31 days are stored. All events are accounted for."),
         (
             {"bad_value": 5},
-            "No. Of 5 events of the last 31 days, 0 are stored. 5 were rejected. The reasons are below. All "
+            "No. Of 5 events from the last 31 days, 0 are stored. 5 were rejected. The reasons are below. All "
             "events are accounted for.",
         ),
         (
             KEPT | {"bad_value": 1, "duplicate": 2},
-            "Not everything. Of 6 events of the last 31 days, 3 are stored. 2 were received twice and "
+            "Not everything. Of 6 events from the last 31 days, 3 are stored. 2 were received twice and "
             "counted once. 1 was rejected. The reason is below. All events are accounted for.",
         ),
         (
             KEPT | {"duplicate": 1},
-            "Yes. Of 4 events of the last 31 days, 3 are stored. 1 was received twice and counted once. All events are "
-            "accounted for.",
+            "Yes. Of 4 events from the last 31 days, 3 are stored. 1 was received twice and counted once. "
+            "All events are accounted for.",
         ),
         ({"stored": 3}, "No. 3 events are not accounted for. Run “tandem doctor” for details."),
     ],

@@ -71,7 +71,7 @@ def checked(change: Change) -> Change:
     if not 1971 <= change.at.year <= 2200:
         raise UserError("The year must be between 1971 and 2200.", "Choose another day.").at("at")
     if change.external_id is not None and not 1 <= len(change.external_id) <= 200:
-        raise UserError("The id is empty or too long.", "Use 1 to 200 characters.")
+        raise UserError("The ID is empty or too long.", "Use 1 to 200 characters.")
     if change.url and not change.url.startswith(("https://", "http://")):
         raise UserError("The link is not a web address.", "Start it with https://.").at("url")
     return msgspec.structs.replace(

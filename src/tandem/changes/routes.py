@@ -227,13 +227,13 @@ def gitlab(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes)
 def _site(ctx: Context, key: str) -> Site:
     site = ctx.sites().get(key)
     if site is None:
-        raise UserError("There is no such site.", "Copy the address from the page Changes.", status=404)
+        raise UserError("There is no such site.", "Copy the address from the Changes page.", status=404)
     return site
 
 
 def _must_match(given: str, expected: str) -> None:
     if not hmac.compare_digest(given.encode(), expected.encode()):
-        raise UserError("The signature does not match.", "Copy the secret from the page Changes.", status=403)
+        raise UserError("The signature does not match.", "Copy the secret from the Changes page.", status=403)
 
 
 def _json(body: bytes) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def check(config: Config) -> None:
     if not config.oidc_issuer:
         return
     if not is_safe(config.oidc_issuer):
-        raise UserError("TANDEM_OIDC_ISSUER does not use https.", "Write it like https://login.example.com.")
+        raise UserError("TANDEM_OIDC_ISSUER does not use https.", "Use an address such as https://login.example.com.")
     if not config.oidc_client:
         raise UserError(
             "TANDEM_OIDC_ISSUER is set, but TANDEM_OIDC_CLIENT is not.", "Set TANDEM_OIDC_CLIENT to Tandem's client ID."

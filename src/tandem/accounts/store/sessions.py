@@ -135,7 +135,7 @@ def change_password(db: Database, user: User, old: str, new: str, token: str = "
     """
     confirm_password(db, user, old, sends_mail)
     if new == old:
-        raise UserError("This is your password already.", "Choose another one.").at("new")
+        raise UserError("This is already your password.", "Choose another one.").at("new")
     passwords.check(new, user.email, user.name)
     password_hash = passwords.hashed(new)
     with db.write() as c:

@@ -91,10 +91,10 @@ API = Api(
     at_once=31,
     account="account_id",
     fields=(
-        Field(name="account_id", label="Account id"),
-        Field(name="customer_id", label="Customer id"),
+        Field(name="account_id", label="Account ID"),
+        Field(name="customer_id", label="Customer ID"),
         secret("developer_token", "Developer token"),
-        Field(name="client_id", label="OAuth client id"),
+        Field(name="client_id", label="OAuth client ID"),
         secret("client_secret", "OAuth client secret"),
         secret("refresh_token", "OAuth refresh token"),
         address(BASE),

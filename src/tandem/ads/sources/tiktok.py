@@ -80,7 +80,7 @@ API = Api(
     at_once=30,
     account="advertiser_id",
     fields=(
-        Field(name="advertiser_id", label="Advertiser id"),
+        Field(name="advertiser_id", label="Advertiser ID"),
         secret("token", "Access token"),
         address(BASE),
     ),

@@ -28,8 +28,8 @@ GROUPS = (
     Group(_text("Source"), {
         "source_text": _text("Source as the CRM has it"), "utm_source": _text("UTM source"),
         "utm_medium": _text("UTM medium"), "utm_campaign": _text("UTM campaign"), "utm_term": _text("UTM keyword"),
-        "utm_content": _text("UTM content"), "gclid": _text("Click id of Google (gclid)"),
-        "yclid": _text("Click id of Yandex (yclid)"), "client": _text("Our visitor (cookie _tdm)"),
+        "utm_content": _text("UTM content"), "gclid": _text("Google click ID (gclid)"),
+        "yclid": _text("Yandex click ID (yclid)"), "client": _text("Our visitor (cookie _tdm)"),
     }),
     Group(_text("Owner and outcome"), {
         "phones": _text("Phone"), "emails": _text("E-mail"), "responsible": _text("Responsible person"),

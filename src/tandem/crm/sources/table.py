@@ -90,7 +90,7 @@ def _table(
     known = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
     if not known["id"] or not known["created_at"]:
         raise UserError(
-            "The first line must name the columns, among them the record's id and when it was created.",
+            "The first line must name the columns, including the record's ID and creation date.",
             "Call them “id” and “created_at”, for instance.",
         )
     columns = {ours: found for ours, found in known.items() if found}

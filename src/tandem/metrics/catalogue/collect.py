@@ -334,7 +334,7 @@ hand_in(
         ("device", "mobile"): "Phone",
         ("device", "tablet"): "Tablet",
         ("device", "tv"): "Television",
-        ("device", "bot"): "Robot",
+        ("device", "bot"): "Bot name",
         ("device", "other"): "Other device",
         ("device", "console"): "Game console",
         ("device", "wearable"): "Watch",
@@ -357,6 +357,6 @@ hand_in(
         ("bot", "tool"): "Program",
         ("bot", "security"): "Security scanner",
         ("bot", "datacentre"): "Data centre",
-        ("bot", "other"): "Other robot",
+        ("bot", "other"): "Other bot",
     }
 )

@@ -60,7 +60,7 @@ _NET = "(ifNull(amount, toDecimal64(0, 4)) - refunded)"
 METRICS: tuple[Metric, ...] = (
     _count("leads", "Leads", "countIf(parent = 0)", "up",
            "People's enquiries: each lead, and each deal that was not created from a lead.",
-           "Records without a parent; deleted ones left out."),
+           "Records without a parent. Deleted records are excluded."),
     _count("qualified", "Qualified leads", "countIf(parent = 0 and is_qualified)", "up",
            "Leads qualified by sales: they reached a stage that means qualified or won.",
            "Records without a parent whose stage means qualified or won, now or in any snapshot before."),
@@ -80,7 +80,7 @@ METRICS: tuple[Metric, ...] = (
            "Won deals whose amount is missing or could not be converted."),
     _count("sourceless", "Leads without a source", "countIf(parent = 0 and how = '')", "down",
            "Leads for which neither a visit nor the CRM shows where they came from.",
-           "Records without a parent that no visit, UTM field or click id explains."),
+           "Records without a parent and without a matching visit, UTM field or click ID."),
     _money("revenue", "Revenue from deals", f"sumIf({_NET}, {_IS_WON})",
            "Revenue from won deals, minus refunds.",
            "Sum of amount less refunds over won deals, in the site's currency by the rate of the closing day."),
@@ -127,7 +127,7 @@ hand_in(
         ("known_by", "visit"): "the browser's visit",
         ("known_by", "person"): "the person's visit",
         ("known_by", "utm"): "UTM fields",
-        ("known_by", "click"): "a click id",
+        ("known_by", "click"): "click ID",
         ("known_by", "direct"): "a direct visit",
     }
 )

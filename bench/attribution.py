@@ -86,7 +86,7 @@ def store_figures(folder: Path) -> dict[str, float]:
 def asked(warehouse: Warehouse, by: str) -> float:
     began = cpu_s()
     question = Ask(site=1, kind="orders", key="", by=by, window=30, since=FIRST, until=FIRST + timedelta(days=DAYS))
-    found = store.found(warehouse, question)
+    found = store.attribution_data(warehouse, question)
     credits, chain = by_all_models(found.journeys, found.lost)
     for credit in credits.values():
         interval(credit.conversions, credit.sum_of_squares)

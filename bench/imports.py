@@ -18,7 +18,7 @@ from pathlib import Path
 from tandem.accounts import store as accounts
 from tandem.ads import store
 from tandem.ads.jobs import read_file
-from tandem.ads.sources.report import Hints
+from tandem.ads.sources.report import AdHints
 from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse, migrate
@@ -56,7 +56,7 @@ def measured(folder: Path, rows: int) -> dict[str, float]:
     days = [date(2026, 9, 25) + timedelta(days=i) for i in range(40)]
     rates.keep(database, [Rate(on=on, currency="USD", per_eur=Decimal("1.0850"), source="ecb") for on in days])
     before, began = time.process_time(), time.perf_counter()
-    held = read_file(ctx, site, path, "report.csv", Hints())
+    held = read_file(ctx, site, path, "report.csv", AdHints())
     assert held.state == "staged", held.problems
     read_s = time.perf_counter() - began
     held = store.confirm(ctx, site, held)

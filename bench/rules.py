@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tandem.collect.model.agents import agent_id, agent_of
 from tandem.collect.model.origins import conclude, load_rules, origin_id, origin_of
-from tandem.collect.model.places import Places
+from tandem.collect.model.places import PlaceFinder
 
 T = TypeVar("T")
 SEED = 2026
@@ -64,7 +64,7 @@ def once_per_cpu_s(work: Callable[[T], object], items: Sequence[T]) -> int:
 
 def main() -> None:
     rng = random.Random(SEED)
-    rules, own, places = load_rules(), frozenset({"shop.example"}), Places()
+    rules, own, places = load_rules(), frozenset({"shop.example"}), PlaceFinder()
     agent_of("warm up")
 
     def landing(most: int) -> tuple[str, str]:

@@ -282,11 +282,11 @@ def _tell_of_errors(pages: Litestar) -> None:
     """Say in the API's document what its errors look like; the framework would describe its own."""
     text = Schema(type=OpenAPIType.STRING)
     form = Schema(type=OpenAPIType.OBJECT, properties={"error": text, "hint": text}, required=["error", "hint"])
-    told = {400: "The request is not valid.", 401: "Not signed in.", 403: "Not allowed.", 404: "Not found."}
+    sentences = {400: "The request is not valid.", 401: "Not signed in.", 403: "Not allowed.", 404: "Not found."}
     for path in (pages.openapi_schema.paths or {}).values():
         for operation in (path.get, path.post, path.put, path.delete):
             if operation is not None and operation.responses is not None:
-                for status, words in told.items():
+                for status, words in sentences.items():
                     content = {"application/json": OpenAPIMediaType(schema=form)}
                     operation.responses[str(status)] = OpenAPIResponse(description=words, content=content)
 
@@ -296,8 +296,8 @@ def _with_safe_headers(send: Any) -> Any:
 
     async def safe(message: Any) -> None:
         if message["type"] == "http.response.start":
-            given = {name.lower() for name, _ in message["headers"]}
-            missing = [h for h in _SAFE_HEADERS if h[0] not in given]
+            names = {name.lower() for name, _ in message["headers"]}
+            missing = [h for h in _SAFE_HEADERS if h[0] not in names]
             message = {**message, "headers": [*message["headers"], *missing]}
         await send(message)
 

@@ -40,7 +40,7 @@ REFUSED = [
 @pytest.mark.parametrize(("pasted", "hosts"), PASTED)
 def test_what_is_pasted_becomes_hosts(pasted: str, hosts: list[str]) -> None:
     assert hosts_of(pasted) == hosts
-    assert hosts_of(hosts, known=hosts) == hosts, "what a site has stays what it is"
+    assert hosts_of(hosts, existing=hosts) == hosts, "what a site has stays what it is"
 
 
 @pytest.mark.parametrize("pasted", REFUSED)
@@ -57,7 +57,7 @@ def test_a_password_in_an_address_is_never_told() -> None:
 
 
 def test_a_site_keeps_a_short_host_that_it_has() -> None:
-    assert hosts_of("intranet, new.example", known=("intranet",)) == ["intranet", "new.example"]
+    assert hosts_of("intranet, new.example", existing=("intranet",)) == ["intranet", "new.example"]
 
 
 @pytest.mark.parametrize(

@@ -7,14 +7,14 @@ import pytest
 from sqlalchemy import select
 
 from tandem.accounts import passwords, tables
-from tandem.accounts.store.tries import Limit, Slowed, give_back, take
+from tandem.accounts.store.tries import Slowed, TryLimit, give_back, take
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 
 
-def passes(db: Database, *limits: Limit | Slowed) -> bool:
+def passes(db: Database, *limits: TryLimit | Slowed) -> bool:
     try:
         take(db, *limits)
     except UserError as error:
@@ -25,14 +25,14 @@ def passes(db: Database, *limits: Limit | Slowed) -> bool:
 
 def test_sixty_tries_at_once_pass_as_often_as_the_limit_says(any_database: Database) -> None:
     with ThreadPoolExecutor(60) as pool:
-        passed = list(pool.map(lambda _: passes(any_database, Limit("account:a", 8, 300)), range(60)))
+        passed = list(pool.map(lambda _: passes(any_database, TryLimit("account:a", 8, 300)), range(60)))
     assert sum(passed) == 8
 
 
 def test_a_limit_ends_with_its_window_and_a_right_try_counts_for_nothing(
     any_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limit = Limit("account:a", 2, 300)
+    limit = TryLimit("account:a", 2, 300)
     assert [passes(any_database, limit) for _ in range(3)] == [True, True, False]
     for _ in range(2):
         give_back(any_database, limit)
@@ -46,7 +46,7 @@ def test_a_limit_ends_with_its_window_and_a_right_try_counts_for_nothing(
 
 
 def test_a_full_account_is_slowed_and_never_locked(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = Slowed(after=Limit("account:a", 4, 3600), own=Limit("own:a", 2, 3600), pace=Limit("pace:a", 1, 30))
+    limit = Slowed(after=TryLimit("account:a", 4, 3600), own=TryLimit("own:a", 2, 3600), pace=TryLimit("pace:a", 1, 30))
     assert [passes(any_database, limit) for _ in range(9)] == [True] * 7 + [False] * 2
     for minutes in (1, 2, 3):
         later = clock.now() + timedelta(seconds=60 * minutes)
@@ -58,8 +58,8 @@ def test_those_who_attack_an_account_cannot_use_up_its_users_own_tries(any_datab
     """Six of them polled for the pace that all share, and the right password from a new browser never passed."""
 
     def tried_from(sender: str) -> bool:
-        after, pace = Limit("account:a", 4, 3600), Limit("pace:a", 3, 30)
-        return passes(any_database, Slowed(after=after, own=Limit(f"own:a:{sender}", 2, 3600), pace=pace))
+        after, pace = TryLimit("account:a", 4, 3600), TryLimit("pace:a", 3, 30)
+        return passes(any_database, Slowed(after=after, own=TryLimit(f"own:a:{sender}", 2, 3600), pace=pace))
 
     for _ in range(20):
         for sender in "bcdefg":
@@ -69,7 +69,7 @@ def test_those_who_attack_an_account_cannot_use_up_its_users_own_tries(any_datab
 
 
 def test_a_flood_of_refused_tries_writes_nothing(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    limit = Limit("sender:a", 3, 300)
+    limit = TryLimit("sender:a", 3, 300)
     assert [passes(any_database, limit) for _ in range(4)] == [True] * 3 + [False]
     monkeypatch.setattr(any_database, "write", lambda: pytest.fail("it was written"))
     assert not any(passes(any_database, limit) for _ in range(100))

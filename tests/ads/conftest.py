@@ -10,10 +10,10 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import read_file
-from tandem.ads.sources.report import Hints
+from tandem.ads.sources.report import AdHints
 from tandem.core.context import Context
 
-Bring = Callable[..., store.Import]
+Bring = Callable[..., store.AdImport]
 HEADS = {
     "campaign": "Day,Campaign,Campaign ID,Impr.,Clicks,Cost,Currency code",
     "keyword": "Day,Campaign,Campaign ID,Ad group,Keyword,Impr.,Clicks,Cost,Currency code",
@@ -37,12 +37,12 @@ def bring(ctx: Context, site: Site, tmp_path: Path) -> Bring:
 
     def bring_(
         text: str, confirm: bool = True, is_forced: bool = False, at: Site | None = None, **hints: Any
-    ) -> store.Import:
+    ) -> store.AdImport:
         nonlocal count
         count += 1
         path = tmp_path / f"report-{count}.csv"
         path.write_text(text)
-        held = read_file(ctx, at or site, path, path.name, Hints(**hints))
+        held = read_file(ctx, at or site, path, path.name, AdHints(**hints))
         if confirm and held.state == "staged":
             held = store.confirm(ctx, at or site, held, is_forced)
         return held

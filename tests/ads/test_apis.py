@@ -16,7 +16,7 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.ads import jobs
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api
+from tandem.ads.sources.api import AdAccount, AdApi
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.base.http import Http
@@ -38,7 +38,7 @@ def reply(body: Any, status: int = 200, **headers: str) -> Reply:
 
 
 def asked_of(
-    api: Api, answer: Answer, zone: tzinfo = UTC, **settings: str
+    api: AdApi, answer: Answer, zone: tzinfo = UTC, **settings: str
 ) -> tuple[list[AdDay], list[Asked], list[float]]:
     """The rows of two days, what was asked for them, and the waits."""
     waits: list[float] = []
@@ -47,7 +47,7 @@ def asked_of(
         opened = lambda base, headers: Http(  # noqa: E731
             api.label, base, headers=headers, allowed="127.0.0.1", per_second=1000, sleep=waits.append
         )
-        account = Account(settings=given, open=opened, sleep=waits.append, zone=zone)
+        account = AdAccount(settings=given, open=opened, sleep=waits.append, zone=zone)
         rows = [row for batch in api.days(account, FIRST, LAST) for row in batch]
         return rows, stub.asked, waits
 
@@ -97,7 +97,7 @@ def test_google_splits_cost_into_keywords_and_the_rest_of_each_campaign() -> Non
 
 
 def _as_dict(system: str) -> dict[str, Any]:
-    return {name: getattr(jobs.APIS[system], name) for name in Api.__struct_fields__}
+    return {name: getattr(jobs.APIS[system], name) for name in AdApi.__struct_fields__}
 
 
 # ── Yandex ──

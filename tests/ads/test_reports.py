@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from tandem.ads.model import AdDay
 from tandem.ads.sources import cells
-from tandem.ads.sources.report import Hints, Report, read
+from tandem.ads.sources.report import AdHints, AdReport, read
 from tandem.imports.cells import Decimals
 from tandem.imports.problem import Problem
 
@@ -27,7 +27,7 @@ def written(folder: Path, text: str, encoding: str = "utf-8", name: str = "repor
 
 
 def one(path: Path, **hints: str) -> tuple[list[AdDay], list[Problem]]:
-    return read(path, Hints(**hints), TODAY)  # type: ignore[arg-type]
+    return read(path, AdHints(**hints), TODAY)  # type: ignore[arg-type]
 
 
 GOOGLE = """Campaign performance
@@ -108,7 +108,7 @@ def test_google_with_preamble_thousands_and_totals(tmp_path: Path) -> None:
 def test_google_in_russian_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     text = GOOGLE_RU.replace(" 045", "\u00a0045") if encoding != "utf-16-le" else GOOGLE_RU.replace(" 045", "\u202f045")
     path = written(tmp_path, text, encoding)
-    report = Report(path, Hints(), TODAY)
+    report = AdReport(path, AdHints(), TODAY)
     rows = [row for batch in report.batches() for row in batch]
     assert (report.problems, report.system) == ([], "google")
     assert [(r.on, r.term, r.ad_group, r.impressions, r.cost, r.currency) for r in rows] == [
@@ -124,7 +124,7 @@ def test_google_in_polish(tmp_path: Path) -> None:
 
 
 def test_direct_from_its_api_counts_in_millionths(tmp_path: Path) -> None:
-    report = Report(written(tmp_path, DIRECT_API), Hints(currency="RUB"), TODAY)
+    report = AdReport(written(tmp_path, DIRECT_API), AdHints(currency="RUB"), TODAY)
     rows = [row for batch in report.batches() for row in batch]
     assert (report.problems, report.system) == ([], "yandex")
     assert [(r.on, r.campaign_id, r.term, r.term_id, r.cost) for r in rows] == [
@@ -155,16 +155,16 @@ def test_meta_takes_link_clicks_and_leaves_its_summary_out(tmp_path: Path) -> No
 
 
 def test_tiktok_microsoft_and_a_table_of_tags(tmp_path: Path) -> None:
-    report = Report(written(tmp_path, TIKTOK), Hints(), TODAY)
+    report = AdReport(written(tmp_path, TIKTOK), AdHints(), TODAY)
     assert [(r.clicks, r.cost) for batch in report.batches() for r in batch] == [(20, Decimal("12.34"))]
     assert (report.system, report.problems) == ("tiktok", [])
-    report = Report(written(tmp_path, MICROSOFT), Hints(), TODAY)
+    report = AdReport(written(tmp_path, MICROSOFT), AdHints(), TODAY)
     rows = [r for batch in report.batches() for r in batch]
     assert (report.system, report.problems) == ("microsoft", [])
     assert [(r.on, r.account, r.term) for r in rows] == [
         (FIRST, "X1", "winter shoes"), (date(2026, 10, 31), "X1", "winter shoes"),
     ]  # fmt: skip
-    report = Report(written(tmp_path, UTM), Hints(), TODAY)
+    report = AdReport(written(tmp_path, UTM), AdHints(), TODAY)
     rows = [r for batch in report.batches() for r in batch]
     assert (report.system, report.problems, rows[0].source, rows[0].medium) == ("other", [], "rambler", "cpm")
 

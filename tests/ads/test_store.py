@@ -12,8 +12,8 @@ from hypothesis import strategies as some
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
-from tandem.ads.model import LEVELS, AdDay, Load, better_of, same_name, same_term, winner
-from tandem.ads.sources.report import Hints
+from tandem.ads.model import LEVELS, AdDay, AdLoad, better_of, same_name, same_term, winner
+from tandem.ads.sources.report import AdHints
 from tandem.ads.store import common, imports
 from tandem.ads.tables import ad_imports
 from tandem.base import clock
@@ -72,7 +72,7 @@ def test_a_restated_day_replaces_the_whole_day_also_when_a_campaign_is_gone(
     second = bring(table(RESTATED), confirm=False)
     told = {o.day.on.day: o for o in store.outcomes(ctx.database, site, second)}
     assert {day: o.what for day, o in told.items()} == {1: "replaced", 3: "new"}
-    assert told[1].held_file == first.file
+    assert told[1].existing_file == first.file
     store.confirm(ctx, site, second)
     assert cost_by(ctx, site) == {
         "2026-10-01": Decimal("4.5"), "2026-10-02": Decimal("6"), "2026-10-03": Decimal("1"),
@@ -192,7 +192,7 @@ def test_an_import_that_breaks_is_refused_and_says_so(
 def test_a_bad_last_line_leaves_nothing_behind(
     ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tandem.ads.sources.report.Report.batches.__defaults__", (1,), raising=False)
+    monkeypatch.setattr("tandem.ads.sources.report.AdReport.batches.__defaults__", (1,), raising=False)
     held = bring(table(OCTOBER) + "2026-10-02,brand,id,oops,1,1,EUR\n")
     assert (held.state, [p.line for p in held.problems]) == ("refused", [5])
     assert ctx.warehouse.value("select count() from ad_rows") == 0
@@ -215,7 +215,7 @@ def test_a_report_that_is_stopped_leaves_nothing_behind(
 
     monkeypatch.setattr(store.Staging, "add", then_stop)
     with works.tracked(1, "a"), pytest.raises(UserError, match="stopped"):
-        jobs.read_file(ctx, site, path, "large.csv", Hints())
+        jobs.read_file(ctx, site, path, "large.csv", AdHints())
     assert store.imports_of(ctx.database, site) == []
     assert ctx.warehouse.value("select count() from ad_rows") == 0
 
@@ -305,7 +305,7 @@ def test_drafts_are_thrown_away_after_a_day(ctx: Context, site: Site, bring: Bri
         store.confirm(ctx, site, held)
 
 
-def _grow_old(ctx: Context, held: store.Import) -> None:
+def _grow_old(ctx: Context, held: store.AdImport) -> None:
     with ctx.database.write() as c:
         before = clock.now() - timedelta(days=2)
         c.execute(ad_imports.update().where(ad_imports.c.id == held.id).values(made_at=before))
@@ -314,34 +314,34 @@ def _grow_old(ctx: Context, held: store.Import) -> None:
 # ── laws ──
 
 loads = some.builds(
-    Load, load=some.integers(1, 99), level=some.sampled_from(LEVELS), cost=some.decimals(0, 100, places=2),
+    AdLoad, load=some.integers(1, 99), level=some.sampled_from(LEVELS), cost=some.decimals(0, 100, places=2),
     rows=some.integers(0, 9), is_forced=some.booleans(),
 )  # fmt: skip
 
 
 @given(some.lists(loads, max_size=8))
-def test_exactly_one_report_counts_and_it_is_one_that_was_brought(given_: list[Load]) -> None:
+def test_exactly_one_report_counts_and_it_is_one_that_was_brought(given_: list[AdLoad]) -> None:
     found = winner(given_)
     assert (found in given_) if given_ else found is None
 
 
 @given(some.lists(loads, max_size=8), loads)
-def test_what_is_taken_back_leaves_no_trace(given_: list[Load], extra: Load) -> None:
+def test_what_is_taken_back_leaves_no_trace(given_: list[AdLoad], extra: AdLoad) -> None:
     assert winner([x for x in [*given_, extra] if x is not extra]) == winner([x for x in given_ if x is not extra])
 
 
 @given(loads, loads)
-def test_a_forced_or_restated_report_always_counts(held: Load, newer: Load) -> None:
+def test_a_forced_or_restated_report_always_counts(held: AdLoad, newer: AdLoad) -> None:
     if newer.is_forced or newer.level == held.level:
         assert better_of(held, newer) is newer
 
 
 @given(loads)
-def test_the_same_cost_more_finely_is_always_better(held: Load) -> None:
+def test_the_same_cost_more_finely_is_always_better(held: AdLoad) -> None:
     if held.level != "keyword":
-        finer = Load(load=100, level="keyword", cost=held.cost, rows=9)
+        finer = AdLoad(load=100, level="keyword", cost=held.cost, rows=9)
         assert better_of(held, finer) is finer
-        assert better_of(finer, Load(load=101, level=held.level, cost=held.cost, rows=1)) is finer
+        assert better_of(finer, AdLoad(load=101, level=held.level, cost=held.cost, rows=1)) is finer
 
 
 @settings(deadline=None)

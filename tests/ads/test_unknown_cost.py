@@ -42,7 +42,7 @@ def report(cost: str) -> str:
 
 
 @pytest.fixture
-def reports(visits: None, bring: Bring) -> tuple[store.Import, store.Import]:
+def reports(visits: None, bring: Bring) -> tuple[store.AdImport, store.AdImport]:
     """One a day is 3 euros for Google, 1 euro for Microsoft."""
     google, microsoft = (
         bring(report("3.00"), system="google"),
@@ -63,7 +63,7 @@ def asked(ctx: Context, site: Site, by: str = "", where: tuple[Filter, ...] = ()
 
 
 def test_cost_per_visit_rests_on_visits_whose_cost_is_known(
-    ctx: Context, site: Site, reports: tuple[store.Import, store.Import]
+    ctx: Context, site: Site, reports: tuple[store.AdImport, store.AdImport]
 ) -> None:
     assert asked(ctx, site) == {"": (40.0, 200, 50, 50, pytest.approx(0.8))}
     store.undo(ctx, site, reports[0])
@@ -75,7 +75,7 @@ def test_cost_per_visit_rests_on_visits_whose_cost_is_known(
 
 
 def test_without_any_report_nothing_is_known_of_the_cost(
-    ctx: Context, site: Site, reports: tuple[store.Import, store.Import]
+    ctx: Context, site: Site, reports: tuple[store.AdImport, store.AdImport]
 ) -> None:
     google = (Filter("ad_system", "is", ("google",)),)
     store.undo(ctx, site, reports[0])
@@ -90,7 +90,7 @@ def answer_of(page: str) -> str:
 
 
 def test_the_page_says_for_how_many_visits_the_cost_is_known(
-    ctx: Context, site: Site, reports: tuple[store.Import, store.Import]
+    ctx: Context, site: Site, reports: tuple[store.AdImport, store.AdImport]
 ) -> None:
     """It said that the cost of Microsoft brought the visits of Google too, and that Google was free."""
     address = "/ads?period=2026-10-01..2026-10-30&by=ad_system"

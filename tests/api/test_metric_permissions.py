@@ -10,7 +10,7 @@ from tandem.accounts.permissions import DEEDS, MAY, SCOPES, Role, may
 from tandem.accounts.store import all_sites
 from tandem.attribution import store as attribution
 from tandem.attribution.model.ask import needed_for
-from tandem.attribution.model.report import Definition, Result
+from tandem.attribution.model.report import Definition, SavedResult
 from tandem.metrics.catalogue import FIGURES, needed
 from tandem.metrics.metric import Ratio, Unit
 from tests.served import Running
@@ -134,7 +134,7 @@ def test_conversions_of_other_pages_ask_for_their_permission_in_every_way_of_mon
         first=date(2026, 10, 1), last=date(2026, 10, 31), zone=site.zone, currency=site.currency, with_bots=False,
         filters=(), rules=1,
     )  # fmt: skip
-    empty = Result(conversions=4.0, worth=0.0, rows=[("Email", 4.0, 4.0, 4.0, 0.0)])
+    empty = SavedResult(conversions=4.0, worth=0.0, rows=[("Email", 4.0, 4.0, 4.0, 0.0)])
     kept = attribution.keep(running.database, site, f"The {conversion}", definition, empty, None)
     ways = [*(way.format(c=conversion) for way in MONEY_WAYS), f"/money/reports/{kept}?site=fern"]
     with running.as_program("money:read") as program:

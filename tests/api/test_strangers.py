@@ -12,7 +12,7 @@ import pytest
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
-from tandem.accounts.store.tries import Limit, take
+from tandem.accounts.store.tries import TryLimit, take
 from tandem.app import make_app
 from tandem.base import framework
 from tandem.base.pages import SAFE_HEADERS
@@ -210,7 +210,7 @@ def test_nobody_elsewhere_locks_out_a_browser_that_has_signed_in_before(running:
         assert mine.post("/sign-in", data=good, headers={"x-forwarded-for": "203.0.113.9"}).status_code == 303
         mine.cookies.delete(COOKIE)
         for _ in range(40):  # as many strangers have failed by now
-            take(running.database, Limit("account:executive@fern.example", 40, 3600))
+            take(running.database, TryLimit("account:executive@fern.example", 40, 3600))
         statuses = [
             botnet.post("/sign-in", data={**good, "password": "guess"}, headers={"x-forwarded-for": f"198.51.100.{i}"})
             for _ in range(4)

@@ -42,7 +42,7 @@ def test_the_catalogue_tells_what_money_tells(ctx: Context, site: Site, kind: st
         visits = [v._replace(orders=0, revenue=0.0, goals=g) for v, g in zip(visits, quotes, strict=True)]
     put(ctx.warehouse, visits)
     assert write_credits(ctx) >= 3, "a month each"
-    found = store.found(ctx.warehouse, ask(kind=kind, key="1" if kind == "goal" else ""))
+    found = store.attribution_data(ctx.warehouse, ask(kind=kind, key="1" if kind == "goal" else ""))
     credit = by_all_models(found.journeys, found.lost)[0]["shapley"]
     low, high = interval(credit.conversions, credit.sum_of_squares)
     answers = credited(ctx, site)

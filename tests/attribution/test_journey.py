@@ -109,14 +109,16 @@ def test_a_median_is_weighted() -> None:
     assert weighted_median(np.array([5.0, 1.0, 9.0]), np.array([1.0, 1.0, 1.0])) == 5.0
 
 
-stories_with_costs = st.lists(
+journeys_with_costs = st.lists(
     st.tuples(st.lists(st.integers(0, VALUES - 1), min_size=1, max_size=5), st.integers(0, 40), st.integers(0, 100)),
     min_size=1, max_size=12,
 )  # fmt: skip
 
 
 @given(
-    stories_with_costs, st.lists(st.integers(0, 150), min_size=VALUES, max_size=VALUES), st.sampled_from(sorted(SHARES))
+    journeys_with_costs,
+    st.lists(st.integers(0, 150), min_size=VALUES, max_size=VALUES),
+    st.sampled_from(sorted(SHARES)),
 )
 @settings(max_examples=80, deadline=None)
 def test_payback_is_that_of_plain_loops(told: list[tuple[list[int], int, int]], costs: list[int], model: str) -> None:

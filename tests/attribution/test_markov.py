@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.attribution.model import markov as chain
-from tandem.attribution.model.credits import NOTHING, counted_steps, together
+from tandem.attribution.model.credits import NOTHING, counted_transitions, together
 from tandem.attribution.model.markov import Transitions, markov, steps_of
 from tests.attribution import naive
 
@@ -67,7 +67,7 @@ def test_steps_from_the_store_are_the_same_steps() -> None:
         (NOTHING, NOTHING, 3, 1), (3, NOTHING, NOTHING, 1),
     ]  # fmt: skip
     columns = [np.array(c, dtype=np.int64) for c in zip(*counted, strict=True)]
-    found = counted_steps(columns[:2], columns[2], columns[3].astype(float), VALUES)
+    found = counted_transitions(columns[:2], columns[2], columns[3].astype(float), VALUES)
     expected = packed(told, 2)
     assert sorted(zip(found.state.tolist(), found.onto.tolist(), found.weight.tolist(), strict=True)) == sorted(
         zip(expected.state.tolist(), expected.onto.tolist(), expected.weight.tolist(), strict=True)

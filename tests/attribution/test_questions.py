@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tandem.attribution import queries, store
 from tandem.attribution.model.ask import checked
-from tandem.attribution.model.report import LONE, Row
+from tandem.attribution.model.report import LONE, CreditRow
 from tandem.attribution.model.sankey import END, HEIGHT, OTHERS, sankey
 from tandem.base.errors import UserError
 from tandem.core.context import Context
@@ -68,7 +68,7 @@ def test_nothing_is_set_against_a_part_of_the_cost(ctx: Context, monkeypatch: py
     spent = [store.Spend(name="Paid Search", cost=Decimal(30), clicks=9)]
     monkeypatch.setattr(store, "spend", lambda warehouse, question: spent)
 
-    def answer(*paid: store.Paid) -> tuple[queries.Answer, Row]:
+    def answer(*paid: store.Paid) -> tuple[queries.MoneyAnswer, CreditRow]:
         monkeypatch.setattr(store, "paid", lambda warehouse, question: list(paid))
         found = queries.answered(ctx.warehouse, ask(), "last")
         return found, next(r for r in found.rows if r.key == "Paid Search")

@@ -7,7 +7,7 @@ import pytest
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.attribution import queries, store
-from tandem.attribution.model.report import Definition, Result, differences
+from tandem.attribution.model.report import Definition, SavedResult, differences
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import Context
@@ -19,7 +19,9 @@ DEFINITION = Definition(
     last=date(2026, 10, 31), zone="Europe/Warsaw", currency="EUR", with_bots=False,
     filters=(("channel", "is", ("Email",)),), rules=1,
 )  # fmt: skip
-RESULT = Result(conversions=3.0, worth=30.5, rows=[("Email", 2.0, 0.2, 7.0, 20.0), ("Direct", 1.0, 0.0, 5.6, 10.5)])
+RESULT = SavedResult(
+    conversions=3.0, worth=30.5, rows=[("Email", 2.0, 0.2, 7.0, 20.0), ("Direct", 1.0, 0.0, 5.6, 10.5)]
+)
 
 
 def test_a_report_is_kept_with_its_maker_and_comes_back_whole(any_database: Database) -> None:
@@ -40,7 +42,7 @@ def test_a_report_is_kept_with_its_maker_and_comes_back_whole(any_database: Data
 
 
 def test_differences_name_every_value_of_either_side() -> None:
-    now = Result(
+    now = SavedResult(
         conversions=4.0, worth=40.0, rows=[("Email", 2.5, 0.0, 0.0, 25.0), ("Paid Search", 1.5, 0.0, 0.0, 15.0)]
     )
     found = [(d.key, d.kept, d.now, d.is_changed) for d in differences(RESULT, now)]

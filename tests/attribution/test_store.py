@@ -75,7 +75,7 @@ def test_an_order_that_a_server_told_without_a_page_is_credited_to_the_visits_be
         Visit(2, SINCE, "Direct", orders=1, revenue=5, pageviews=0),
     ])  # fmt: skip
     for engine in both:
-        got = store.found(engine, ask())
+        got = store.attribution_data(engine, ask())
         assert (got.totals.conversions, float(got.totals.worth)) == (2, 75)
         assert got.lone == (1, 5)
         credit, _ = by_all_models(got.journeys, got.lost)
@@ -90,7 +90,7 @@ def test_journeys_and_credits_equal_plain_loops(both: Both, goal: int, window: i
     with_touches = [j for j in won if j.touches]
     question = ask(window=window, kind="goal" if goal else "orders", key=str(goal) if goal else "", order=2)
     for engine in both:
-        got = store.found(engine, question)
+        got = store.attribution_data(engine, question)
         place = [got.names.index(c) if c in got.names else -1 for c in CHANNELS]
         assert got.lone == (sum(j.weight for j in won if not j.touches), sum(j.worth for j in won if not j.touches))
         assert got.totals.conversions == sum(j.weight for j in won)
@@ -146,7 +146,7 @@ def reload_shards(both: Both) -> None:
 
 
 def _credits(engine: Warehouse, model: str, **more: object) -> dict[str, float]:
-    got = store.found(engine, ask(**more))  # type: ignore[arg-type]
+    got = store.attribution_data(engine, ask(**more))  # type: ignore[arg-type]
     credit, _ = by_all_models(got.journeys, got.lost)
     return dict(sorted(zip(got.names, credit[model].conversions.tolist(), strict=True)))
 
@@ -161,7 +161,9 @@ def test_filters_choose_whole_persons_and_a_filter_and_its_opposite_make_everyon
             others = store.totals(engine, ask(filters=(("channel", opposite, values),)))
             assert 0 < chosen.conversions < whole.conversions
             assert chosen.conversions + others.conversions == whole.conversions
-        german = store.found(engine, ask(filters=(("country", "is", ("DE",)), ("channel", "is", ("Email",)))))
+        german = store.attribution_data(
+            engine, ask(filters=(("country", "is", ("DE",)), ("channel", "is", ("Email",))))
+        )
         buyers = {v.visitor for v in visits if v.country == "DE" and v.channel == "Email" and _counts(v)}
         expected, _ = journeys([v for v in visits if v.visitor in buyers], SINCE, UNTIL, 30)
         assert german.totals.conversions == sum(j.weight for j in expected)
@@ -178,14 +180,14 @@ def test_a_refund_without_an_order_is_no_conversion(both: Both) -> None:
         [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=60), Visit(1, START + 51 * DAY, "Direct", revenue=-25)],
     )
     for engine in both:
-        got = store.found(engine, ask())
+        got = store.attribution_data(engine, ask())
         assert got.totals == store.Totals(conversions=1, worth=Decimal(60), refunds=Decimal(-25))
         assert len(got.journeys.starts) == 1
 
 
 def test_without_any_visit_there_is_nothing_and_nothing_breaks(both: Both) -> None:
     for engine in both:
-        got = store.found(engine, ask())
+        got = store.attribution_data(engine, ask())
         credit, chain = by_all_models(got.journeys, got.lost)
         assert got.names == []
         assert all(c.conversions.size == 0 for c in credit.values())
@@ -196,7 +198,7 @@ def test_a_conversion_without_a_visit_in_the_window_is_credited_to_nobody(both: 
     at: datetime = START + 50 * DAY
     put(both[0], [Visit(1, at, "Email", goals=((3 * 24 * 60, 1, 9.0),))])
     for engine in both:
-        got = store.found(engine, ask(kind="goal", key="1", window=1))
+        got = store.attribution_data(engine, ask(kind="goal", key="1", window=1))
         assert got.lone == (1.0, 9.0)
         assert len(got.journeys.starts) == 0
 
@@ -209,7 +211,7 @@ def test_a_wide_split_takes_the_first_order_whatever_was_asked(both: Both) -> No
     ]
     put(both[0], visits)
     for engine in both:
-        got = store.found(engine, ask(by="term", order=3))
+        got = store.attribution_data(engine, ask(by="term", order=3))
         assert len(got.names) == 80
         assert got.lost.order == 1
         credit, _ = by_all_models(got.journeys, got.lost)
@@ -226,7 +228,7 @@ def test_a_call_counts_by_parts_to_its_likely_visits_and_else_to_its_caller(both
         "channel": ["Email", "Direct"], "version": [1, 1],
     })  # fmt: skip
     for engine in both:
-        got = store.found(engine, ask(kind="calls"))
+        got = store.attribution_data(engine, ask(kind="calls"))
         assert got.totals.conversions == 2, "as many as there were calls"
         assert got.lone == (pytest.approx(1.1), 0.0)
         assert _credits(engine, "linear", kind="calls") == {
@@ -255,8 +257,8 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
         assert {name: count for name, count in last.items() if count} == {"Direct": 0.75, "Offline": 2.0}
         first = _credits(engine, "first", kind="calls")
         assert first["Paid Search"] == 1, "a known caller's journey began with an ad"
-        assert store.found(engine, ask(kind="calls")).lone == (0.25, 0.0)
-        by_campaign = store.found(engine, ask(by="campaign", kind="calls"))
+        assert store.attribution_data(engine, ask(kind="calls")).lone == (0.25, 0.0)
+        by_campaign = store.attribution_data(engine, ask(by="campaign", kind="calls"))
         assert "A4" in by_campaign.names
     assert {row.key[0]: row.figures["calls.calls"] for row in page.rows}["Offline"] == 2
 
@@ -287,7 +289,7 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, ctx: Co
         assert counts == [figure[f] for f in figures[:3]], "as many as on the page of deals"
         assert [totals[k].worth for k in ("won", "margin")] == [figure[f] for f in figures[3:]]
         assert store.totals(engine, ask(kind="stage", key="Talks")).conversions == 1
-        assert store.found(engine, ask(kind="leads")).lone == (1.0, 0.0), "nobody knows whose the third is"
+        assert store.attribution_data(engine, ask(kind="leads")).lone == (1.0, 0.0), "nobody knows whose the third is"
         assert _credits(engine, "linear", kind="won") == {"Direct": 0.5, "Email": 0.5, "Paid Search": 1.0}
         assert store.stages(engine, site.id) == ["Paid", "Talks"]
 
@@ -318,7 +320,7 @@ def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_
             "Organic Search": 1.0, "Paid Search": 1.5, "Direct": 0.5,
         }  # fmt: skip
         assert _credits(engine, "last", kind="won", by="campaign")["Only the CRM knows"] == 2.0
-        found = store.found(engine, ask(kind="won"))
+        found = store.attribution_data(engine, ask(kind="won"))
         assert found.lone == (1.0, 100.0)
         assert found.lost.weight[found.lost.onto == found.lost.values + 1].sum() == 1, (
             "one went on to nothing: by e-mail"

@@ -1,4 +1,4 @@
-"""Journeys cut from stories equal those of a plain loop over each person's events."""
+"""Journeys cut from touchpoints equal those of a plain loop over each person's events."""
 
 import numpy as np
 from hypothesis import given, settings

@@ -5,7 +5,7 @@ import selectors
 from typing import Any
 
 from tandem.base.bodies import Bodies
-from tandem.base.deadline import STOPS_WITHIN_S, InTime, Limit, answered_in_time, end_all
+from tandem.base.deadline import STOPS_WITHIN_S, InTime, TimeLimit, answered_in_time, end_all
 
 
 class Leaps(selectors.SelectSelector):
@@ -156,7 +156,7 @@ def test_a_server_that_stops_waits_for_no_body() -> None:
 
 async def held_for(seconds: float, limit_s: float) -> str:
     try:
-        with Limit(asyncio.get_running_loop().time() + limit_s):
+        with TimeLimit(asyncio.get_running_loop().time() + limit_s):
             await asyncio.sleep(seconds)
     except TimeoutError:
         task = asyncio.current_task()

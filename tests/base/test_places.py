@@ -2,12 +2,12 @@
 
 import asyncio
 
-from tandem.base.places import Places
+from tandem.base.places import CallerPlaces
 
 
 def test_who_has_many_at_once_waits_a_little_and_in_vain() -> None:
     async def story() -> None:
-        places = Places(at_once=2, patience_s=0.05)
+        places = CallerPlaces(at_once=2, patience_s=0.05)
         assert [await places.take("anna") for _ in range(3)] == [True, True, False]
         assert await places.take("boris")
         places.leave("anna")
@@ -18,7 +18,7 @@ def test_who_has_many_at_once_waits_a_little_and_in_vain() -> None:
 
 def test_a_place_goes_to_whoever_waits_longest_and_none_is_lost() -> None:
     async def story() -> None:
-        places, order = Places(at_once=1, patience_s=5), list[int]()
+        places, order = CallerPlaces(at_once=1, patience_s=5), list[int]()
 
         async def one(number: int) -> None:
             assert await places.take("anna")

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tandem.base import clock
-from tandem.board.model import TABLES, Line
+from tandem.board.model import TABLES, TableRow
 from tandem.board.queries import Points, _sorted, begun, measured, placed, unknown
 from tandem.changes.model import Change
 from tandem.metrics.address import address_of
@@ -64,7 +64,7 @@ def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:
 def test_rows_without_a_value_stand_last_either_way() -> None:
     kind = TABLES["pages"]
     lines = [
-        Line(key=(name,), label=name, values=[value, value, value, value], share=0.0)
+        TableRow(key=(name,), label=name, values=[value, value, value, value], share=0.0)
         for name, value in (("a", 1), ("b", None), ("c", 3))
     ]
     falling = _sorted(lines, kind.figures, kind.figures[1], is_rising=False)

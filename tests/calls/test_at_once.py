@@ -13,13 +13,13 @@ from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
 from tandem.calls import store
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.store import tags
 from tandem.core.context import Context
 from tests.calls.test_store import ANNA, NOON, POOL, Shop, seconds
 
 FIRST = CallFact(system="test", ref="c", at=NOON, line=POOL[0], caller=ANNA)
-ANSWERED = CallFact(system="test", ref="c", at=NOON + seconds(9), outcome=Outcome.ANSWERED, talk_s=61)
+ANSWERED = CallFact(system="test", ref="c", at=NOON + seconds(9), outcome=CallOutcome.ANSWERED, talk_s=61)
 RECORDED = CallFact(system="test", ref="c", at=NOON + seconds(70), recording="https://r.example/1")
 PAIRS, HELD_UP_S = 20, 1.0
 
@@ -89,7 +89,7 @@ def test_a_tag_and_news_of_the_same_calls_are_both_kept(shop: Shop, other: Conte
     refs = [f"c{n}" for n in range(PAIRS)]
     store.record(shop.ctx, shop.site, [CallFact(system="test", ref=ref, at=NOON, line=POOL[0]) for ref in refs])
     for ref in refs:
-        news = CallFact(system="test", ref=ref, at=NOON, outcome=Outcome.ANSWERED, talk_s=61)
+        news = CallFact(system="test", ref=ref, at=NOON, outcome=CallOutcome.ANSWERED, talk_s=61)
         in_threads(tag(other, shop, ref), told(shop.ctx, shop, news))
     assert calls_of(shop) == [("answered", 61, "", "target")] * PAIRS
 

@@ -15,7 +15,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.calls import file_import, store
-from tandem.calls.file_import import Hints, ImportResult
+from tandem.calls.file_import import CallHints, CallImportResult
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
 from tandem.calls.systems import SYSTEMS
@@ -51,8 +51,8 @@ def shop(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[S
     yield Shop(ctx)
 
 
-def bring(shop: Shop, body: bytes, is_dry: bool = False, **hints: Any) -> ImportResult:
-    told = Hints(**{"zone": "Europe/Warsaw", "region": "PL", **hints})
+def bring(shop: Shop, body: bytes, is_dry: bool = False, **hints: Any) -> CallImportResult:
+    told = CallHints(**{"zone": "Europe/Warsaw", "region": "PL", **hints})
     with on_disk(BytesIO(body)) as path:
         return file_import.bring_in(shop.ctx, shop.site, path, told, is_dry)
 
@@ -65,7 +65,7 @@ def calls(shop: Shop) -> list[tuple[Any, ...]]:
 def test_a_dry_run_tells_what_would_come_and_changes_nothing(shop: Shop) -> None:
     body = file(row(0), row(1), row(1, leg=1), row(2, disposition="NO ANSWER", billsec="0"))
     told = bring(shop, body, is_dry=True)
-    assert (told.rows, told.calls, told.fresh, told.known, told.refused) == (4, 3, 3, 0, 0)
+    assert (told.rows, told.calls, told.fresh, told.existing, told.refused) == (4, 3, 3, 0, 0)
     assert told.outcomes == {"answered": 2, "missed": 1}
     assert (told.first, told.last) == (NOON, NOON + timedelta(minutes=2))
     assert calls(shop) == []
@@ -75,7 +75,7 @@ def test_the_same_file_twice_and_in_parts_is_the_same_as_once(shop: Shop) -> Non
     rows = [row(n, leg=leg) for n in range(30) for leg in range(2)]
     assert bring(shop, file(*rows[:35])).fresh == 18
     told = bring(shop, file(*rows))
-    assert (told.fresh, told.known) == (12, 18)
+    assert (told.fresh, told.existing) == (12, 18)
     once = calls(shop)
     assert len(once) == 30
     assert bring(shop, file(*reversed(rows))).fresh == 0
@@ -149,7 +149,7 @@ def test_calls_heard_over_the_line_are_known(shop: Shop) -> None:
     assert (hints.connection, hints.region, hints.zone) == (held.id, "PL", shop.site.zone)
     with on_disk(BytesIO(file(row(0), row(1)))) as path:
         told = file_import.bring_in(shop.ctx, shop.site, path, hints, is_dry=True)
-    assert (told.fresh, told.known) == (1, 1)
+    assert (told.fresh, told.existing) == (1, 1)
     assert file_import.hints_of(shop.ctx, shop.site, {"connection": "0"}).connection == 0
 
 
@@ -186,7 +186,7 @@ def test_each_file_that_is_kept_stands_in_the_audit_log_whoever_brought_it(shop:
     for body, more in ((file(row(0)), {"dry_run": True}), (file(row(0), "x,y"), {}), (file(row(0), row(1)), {})):
         path.write_bytes(body)
         file_import.import_file(shop.ctx, {"file": str(path), "site": "fern", **more}, lambda *_: None)
-    file_import.bring_in(shop.ctx, shop.site, path, Hints(zone="UTC", region="PL"), is_dry=False, by=user.id)
+    file_import.bring_in(shop.ctx, shop.site, path, CallHints(zone="UTC", region="PL"), is_dry=False, by=user.id)
     entries = accounts.audit_log(shop.ctx.database, shop.site.workspace_id)
     assert [(e.object, e.person, e.detail) for e in entries if e.act == "calls.imported"] == [
         ("fern", "Ola", {"fresh": 0}),

@@ -15,7 +15,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.calls import queries, store
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.queries import CallBacks, Missed
 from tandem.calls.store import SQL, tags
 from tandem.calls.timeline import timeline
@@ -28,7 +28,7 @@ from tandem.people.model.identifier import Identifier, Link, phone, visitor
 
 OWN, LINE, BILLBOARD = "+48225550000", "+48225550100", "+48225550700"
 NOON = datetime(2026, 11, 10, 12, tzinfo=UTC)
-MISSED = (Outcome.MISSED, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL)
+MISSED = (CallOutcome.MISSED, CallOutcome.BUSY, CallOutcome.FAILED, CallOutcome.VOICEMAIL)
 HOUR = timedelta(hours=1)
 
 
@@ -79,7 +79,7 @@ def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -
     told, facts = [], []
     for _ in range(150):
         at = NOON + timedelta(seconds=rng.randrange(-40_000, 60_000))
-        outcome = rng.choice([Outcome.ANSWERED, Outcome.RINGING, *MISSED])
+        outcome = rng.choice([CallOutcome.ANSWERED, CallOutcome.RINGING, *MISSED])
         caller = rng.choice(["", *(f"+4860010{n:04d}" for n in range(9))])
         direction = "out" if caller and rng.random() < 0.15 else "in"
         told.append((at, caller, direction, outcome))
@@ -100,7 +100,7 @@ def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -
                 continue
             later = [
                 other for other, who, way, what in told
-                if who == caller and other > at and (way == "out" or what == Outcome.ANSWERED)
+                if who == caller and other > at and (way == "out" or what == CallOutcome.ANSWERED)
             ]  # fmt: skip
             if later:
                 took.append((min(later) - at).total_seconds())
@@ -119,7 +119,7 @@ def test_who_was_called_back_equals_plain_loops(shop: Shop, shards: Warehouse) -
 
 def test_a_caller_who_rings_again_in_vain_was_not_called_back(shop: Shop) -> None:
     for minute in (0, 5, 9):
-        shop.call(NOON + timedelta(minutes=minute), "+48600100200", outcome=Outcome.MISSED)
+        shop.call(NOON + timedelta(minutes=minute), "+48600100200", outcome=CallOutcome.MISSED)
     found = queries.call_backs(shop.ctx, shop.address(), HOUR, NOON + 5 * HOUR)
     assert (found.never, found.in_time, found.median_s) == (3, 0, None)
     assert [(w.times, w.last.at) for w in found.waiting] == [(3, NOON + timedelta(minutes=9))]
@@ -144,7 +144,7 @@ def test_a_missed_call_may_still_be_called_back_in_time() -> None:
 def test_the_list_shows_callers_masked_and_all_candidates(shop: Shop, shards: Warehouse) -> None:
     shop.visit(1, NOON, "Paid Search")
     shop.visit(2, NOON + timedelta(minutes=10), "Direct")
-    shop.call(NOON + timedelta(minutes=13), "+48600100200", LINE, outcome=Outcome.ANSWERED, talk_s=60)
+    shop.call(NOON + timedelta(minutes=13), "+48600100200", LINE, outcome=CallOutcome.ANSWERED, talk_s=60)
     shop.call(NOON + timedelta(minutes=20), "", BILLBOARD)
     for ctx in (shop.ctx, on(shop, shards)):
         calls = queries.latest(ctx, shop.address(), 10)
@@ -167,7 +167,7 @@ def test_a_tag_stays_when_the_exchange_tells_more(shop: Shop) -> None:
     call = queries.latest(shop.ctx, shop.address(), 1)[0]
     tags.put(shop.ctx, shop.site, call.call, "target")
     tags.put(shop.ctx, shop.site, call.call, "spam")
-    more = CallFact(system="test", ref="1", at=NOON + timedelta(seconds=70), outcome=Outcome.ANSWERED, talk_s=61)
+    more = CallFact(system="test", ref="1", at=NOON + timedelta(seconds=70), outcome=CallOutcome.ANSWERED, talk_s=61)
     store.record(shop.ctx, shop.site, [more])
     found = queries.latest(shop.ctx, shop.address(), 10)
     assert [(c.tag, c.outcome, c.talk_s, c.at) for c in found] == [("spam", "answered", 61, NOON)]
@@ -189,9 +189,9 @@ def test_a_profile_tells_calls_from_and_to_the_person_and_certain_ones_of_their_
     shop: Shop, shards: Warehouse
 ) -> None:
     shop.visit(1, NOON, "Paid Search")
-    shop.call(NOON + timedelta(seconds=20), "+48600100200", LINE, outcome=Outcome.MISSED)
-    shop.call(NOON + HOUR, "+48600100200", LINE, direction="out", outcome=Outcome.ANSWERED, talk_s=90)
-    shop.call(NOON + 2 * HOUR, "+48600999999", BILLBOARD, outcome=Outcome.ANSWERED)
+    shop.call(NOON + timedelta(seconds=20), "+48600100200", LINE, outcome=CallOutcome.MISSED)
+    shop.call(NOON + HOUR, "+48600100200", LINE, direction="out", outcome=CallOutcome.ANSWERED, talk_s=90)
+    shop.call(NOON + 2 * HOUR, "+48600999999", BILLBOARD, outcome=CallOutcome.ANSWERED)
     key = people.key_of(shop.ctx, shop.site, Identifier("phone", "+48600100200"))
     for ctx in (shop.ctx, on(shop, shards)):
         told = timeline(ctx, shop.site, [key])
@@ -204,7 +204,7 @@ def test_a_profile_tells_calls_from_and_to_the_person_and_certain_ones_of_their_
         assert timeline(ctx, shop.site, [5]) == [] == timeline(ctx, shop.site, [])
 
 
-def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pool_counts_leases_live_and_archived_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     from tandem.base import clock
 
     shop.visit(1, NOON, "Paid Search")
@@ -213,7 +213,7 @@ def test_the_pool_counts_leases_live_and_put_away_once(shop: Shop, monkeypatch: 
     room = queries.rooms(shop.ctx, shop.site)[0]
     assert (room.lent, room.shown) == (1, 0)
     before = queries.recommendation(shop.ctx, shop.site, room, NOON + HOUR)
-    assert store.put_away(shop.ctx) == 2
+    assert store.archive_leases(shop.ctx) == 2
     assert queries.recommendation(shop.ctx, shop.site, room, NOON + HOUR) == before
     assert (before.advice.overflowed, before.hours) == (1, [(12, 2, 1)])
 
@@ -266,7 +266,10 @@ def test_what_the_live_list_reads_does_not_grow_with_the_history(shop: Shop) -> 
 
 def test_calls_stand_over_time_with_days_without_any(shop: Shop) -> None:
     shop.ctx.runner = CachedRunner(shop.ctx.warehouse)
-    told = {9: (Outcome.ANSWERED, Outcome.MISSED), 10: (Outcome.BUSY, Outcome.ANSWERED, Outcome.ANSWERED)}
+    told = {
+        9: (CallOutcome.ANSWERED, CallOutcome.MISSED),
+        10: (CallOutcome.BUSY, CallOutcome.ANSWERED, CallOutcome.ANSWERED),
+    }
     for day, outcomes in told.items():
         for n, outcome in enumerate(outcomes):
             shop.call(NOON.replace(day=day) + timedelta(minutes=n), f"+4860010020{n}", outcome=outcome)

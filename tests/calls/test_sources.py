@@ -19,9 +19,9 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.calls.model.call import CallFact, Outcome, merged
+from tandem.calls.model.call import CallFact, CallOutcome, merged
 from tandem.calls.sources import asterisk, callrail, calltouch, common, generic, mango, twilio, zadarma
-from tandem.calls.systems import SYSTEMS, Line, _told
+from tandem.calls.systems import SYSTEMS, ManagerConnection, _facts_of
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
 from tandem.connections.model import Connection, Delivery, Incoming
@@ -176,7 +176,7 @@ def test_what_an_exchange_tells_becomes_one_answered_call_in_any_order(name: str
         rng.shuffle(told)
         call = merged(told)
         assert {f.ref for f in told} == {call.ref}
-        assert (call.outcome, call.at, call.talk_s, call.direction) == (Outcome.ANSWERED, NOON, 61, "in")
+        assert (call.outcome, call.at, call.talk_s, call.direction) == (CallOutcome.ANSWERED, NOON, 61, "in")
         assert call.line.endswith("48225550101") and call.caller.endswith("48600100200")
 
 
@@ -366,8 +366,8 @@ def test_a_moment_of_twilio_that_cannot_be_is_that_of_the_delivery(text: str) ->
 
 
 def test_an_event_of_asterisk_of_no_time_is_passed_over(outer: Context) -> None:
-    line = Line(None, asterisk.Parser(), asterisk.Watch(""), [])
-    assert _told(line, {"Event": "Cdr", "UniqueID": "x", "StartTime": YEAR_1}) == []
+    line = ManagerConnection(None, asterisk.Parser(), asterisk.Watch(""), [])
+    assert _facts_of(line, {"Event": "Cdr", "UniqueID": "x", "StartTime": YEAR_1}) == []
 
 
 # ── Asterisk ──
@@ -510,7 +510,7 @@ def test_rows_of_one_call_are_one_call_and_bad_rows_are_named() -> None:
     facts = [f for f in found if isinstance(f, CallFact)]
     call = merged(facts)
     assert len(facts) == 2 and {f.ref for f in facts} == {"1794312000.1"}
-    assert (call.at, call.line, call.outcome, call.talk_s) == (NOON, "48225550101", Outcome.ANSWERED, 61)
+    assert (call.at, call.line, call.outcome, call.talk_s) == (NOON, "48225550101", CallOutcome.ANSWERED, 61)
     problems = [f for f in found if isinstance(f, Problem)]
     assert [p.line for p in problems] == [4, 5] and all(p.cure for p in problems)
 

@@ -19,7 +19,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.calls import store
-from tandem.calls.model.call import CallFact, Outcome, merged
+from tandem.calls.model.call import CallFact, CallOutcome, merged
 from tandem.calls.store import leases as lease_store
 from tandem.calls.tables import leases, pools
 from tandem.core.context import Context
@@ -156,17 +156,17 @@ def test_a_wrong_number_is_named_and_none_is_added(shop: Shop) -> None:
     assert len(store.numbers_of(shop.ctx, shop.site)) == 4
 
 
-def test_leases_are_put_away_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_leases_are_archived_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.ask(1, NOON)
     monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
     kept = lease_store.delete
     monkeypatch.setattr(
         lease_store, "delete", lambda table: kept(table).where(table.c.id < 0)
     )  # as if killed before it
-    assert store.put_away(shop.ctx) == 1
+    assert store.archive_leases(shop.ctx) == 1
     monkeypatch.setattr(lease_store, "delete", kept)
-    assert store.put_away(shop.ctx) == 1
-    assert store.put_away(shop.ctx) == 0
+    assert store.archive_leases(shop.ctx) == 1
+    assert store.archive_leases(shop.ctx) == 0
     assert shop.ctx.warehouse.value("select count() from lease_rows final") == 1
 
 
@@ -244,7 +244,7 @@ def test_delays_are_learnt_from_callers_whose_browser_a_form_told(shop: Shop) ->
     people.record(ctx, site, [Link(a=visitor(1), b=Identifier("email", "anna@a.example"), at=NOON, source="site")])
     with pytest.MonkeyPatch.context() as later:
         later.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
-        assert store.put_away(ctx) == 2
+        assert store.archive_leases(ctx) == 2
     shop.call("c1", NOON + seconds(90), line)
     shop.call("c2", NOON + seconds(50), other, "+48600100299")  # only a call said whose phone it is
     assert ctx.warehouse.ask(store.SQL["certain_delays"], {"site": site.id}).rows == [(90.0,)]
@@ -264,9 +264,11 @@ def test_a_recording_that_is_no_safe_link_is_left_out(shop: Shop) -> None:
 
 PIECES = [
     CallFact(system="t", ref="1", at=NOON, line=POOL[0], caller=ANNA),
-    CallFact(system="t", ref="1", at=NOON + seconds(8), outcome=Outcome.MISSED, wait_s=8),
-    CallFact(system="t", ref="1", at=NOON + seconds(9), outcome=Outcome.ANSWERED, wait_s=9, operator="ola"),
-    CallFact(system="t", ref="1", at=NOON + seconds(70), outcome=Outcome.ANSWERED, talk_s=61, recording="https://r/1"),
+    CallFact(system="t", ref="1", at=NOON + seconds(8), outcome=CallOutcome.MISSED, wait_s=8),
+    CallFact(system="t", ref="1", at=NOON + seconds(9), outcome=CallOutcome.ANSWERED, wait_s=9, operator="ola"),
+    CallFact(
+        system="t", ref="1", at=NOON + seconds(70), outcome=CallOutcome.ANSWERED, talk_s=61, recording="https://r/1"
+    ),
 ]
 
 
@@ -365,7 +367,7 @@ def test_a_clock_that_ran_ahead_freezes_no_call_and_no_credit(shop: Shop, monkey
         shop.call("c1", NOON + timedelta(minutes=13), line)
     assert shop.credits()[0][0] == 2
     shop.ask(1, NOON + timedelta(minutes=12, seconds=50), "tap")
-    shop.call("c1", NOON + timedelta(minutes=13), line, outcome=Outcome.ANSWERED, talk_s=90)
+    shop.call("c1", NOON + timedelta(minutes=13), line, outcome=CallOutcome.ANSWERED, talk_s=90)
     assert ctx.warehouse.ask("select outcome, talk_s from calls_received").rows == [("answered", 90)]
     assert shop.credits()[0][0] == 1
 

@@ -121,7 +121,7 @@ def test_a_visitor_may_send_so_much_in_a_day_and_the_rest_is_counted(
     load(told(site.id, 1, NOON, received=NOON + DAY), told(site.id, 1, NOON, event_id=10**9, marks=["api"]))
     assert ledger(warehouse, site.id) == {"stored": 9, "too_much": 4}
     assert facts(warehouse, site.id) == 9
-    (today,) = (day for day in store.reception(warehouse, site.id, NOON.date()) if day.on == NOON.date())
+    (today,) = (day for day in store.ingestion_days(warehouse, site.id, NOON.date()) if day.on == NOON.date())
     assert (today.refused, today.balance) == ({"too_much": 4}, 0)
 
 
@@ -222,7 +222,7 @@ def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(ctx: Conte
     finally:
         release.set()
         loader.join()
-    with health.held(ctx, "a backup"):
+    with health.loading_paused(ctx, "a backup"):
         assert list(health.troubles(ctx)) == []
     assert len(list(health.troubles(ctx))) == 1
     segment.unlink()

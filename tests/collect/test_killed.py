@@ -44,7 +44,7 @@ def deriving(warehouse, site, near, first_at, goals, sizes={}):
 
 store.derive_visits = deriving
 Loader(warehouse, database, spool).load_all(at_once=True)
-(day,) = store.reception(warehouse, site.id, NOON.date())
+(day,) = store.ingestion_days(warehouse, site.id, NOON.date())
 visitors = [row[0] for row in warehouse.ask("select visitor from events order by visitor").rows]
 visits = warehouse.value("select count() from visit_rows final")
 aside = [told.reasons for told in all_aside(folder / "spool")]

@@ -355,7 +355,7 @@ def test_the_ledger_balances_with_what_the_store_holds(load: Load, site: Site, w
     records[0].refused = {"no_url": 3, "property_explosion": 1}
     load(*records)
     load(*copies(records[:2]))
-    (day,) = store.reception(warehouse, site.id, date(2026, 11, 1))
+    (day,) = store.ingestion_days(warehouse, site.id, date(2026, 11, 1))
     assert (day.received, day.stored, day.duplicates, day.balance) == (15, 5, 2, 0)
     assert day.refused == {"no_url": 6, "property_explosion": 2}
 

@@ -21,7 +21,7 @@ from tandem.collect.model.origins import (
     origin_of,
     tag_key,
 )
-from tandem.collect.model.rules import Source
+from tandem.collect.model.rules import SourceRule
 from tandem.collect.model.urls import is_within, referrer_parts, suffixes
 
 REFERRERS = (
@@ -439,7 +439,7 @@ def test_letters_in_front_of_a_host_make_another_host(letters: str, host: str) -
     assert longest_rule(f"{letters}.{host}").endswith(host)
     glued = RULES.source_at(letters + host, "")
     rule = longest_rule(letters + host)
-    assert isinstance(glued, Source)
+    assert isinstance(glued, SourceRule)
     assert rule == "" or f".{letters}{host}".endswith(f".{rule}")
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from maxminddb import Reader
 
 from tandem.base.errors import UserError
-from tandem.collect.model.places import Place, Places, bundled_countries, google_kind
+from tandem.collect.model.places import Place, PlaceFinder, bundled_countries, google_kind
 
 CASES = Path(__file__).parents[3] / "shared" / "reference" / "data" / "site" / "bots" / "verification_cases.json"
 
@@ -40,17 +40,17 @@ WORDS = KNOWN.split()
 
 
 @pytest.fixture(scope="module")
-def places() -> Places:
-    return Places()
+def places() -> PlaceFinder:
+    return PlaceFinder()
 
 
 @pytest.mark.parametrize(("ip", "country"), list(zip(WORDS[::2], WORDS[1::2], strict=True)))
-def test_a_well_known_address_has_its_country(places: Places, ip: str, country: str) -> None:
+def test_a_well_known_address_has_its_country(places: PlaceFinder, ip: str, country: str) -> None:
     assert places.find(ip) == Place(country, "", "")
 
 
 @pytest.mark.parametrize("ip", ["2001:da8::1", "2001:200::1", "2001:e60::1"])
-def test_a_doubtful_answer_is_no_answer(places: Places, ip: str) -> None:
+def test_a_doubtful_answer_is_no_answer(places: PlaceFinder, ip: str) -> None:
     assert places.find(ip).country == ""
 
 
@@ -60,19 +60,19 @@ def test_a_doubtful_answer_is_no_answer(places: Places, ip: str) -> None:
      "255.255.255.255", "224.0.0.1", "192.0.2.1", "::", "::1", "fe80::1%eth0", "fd00::1", "2001:db8::1", "ff02::1",
      "8.8.8", "8.8.8.8.8", "8.8.8.8:53", "999.1.1.1", "::ffff:10.0.0.1", "\x00"],
 )  # fmt: skip
-def test_a_private_or_broken_address_has_no_place(places: Places, ip: str) -> None:
+def test_a_private_or_broken_address_has_no_place(places: PlaceFinder, ip: str) -> None:
     assert places.find(ip) == Place("", "", "")
     assert google_kind(ip) == ""
 
 
-def test_an_ipv4_address_inside_ipv6_is_found(places: Places) -> None:
+def test_an_ipv4_address_inside_ipv6_is_found(places: PlaceFinder) -> None:
     assert places.find("::ffff:212.77.98.9").country == "PL"
 
 
 def test_an_operators_file_replaces_the_bundled_one() -> None:
-    assert Places(bundled_countries()).find("8.8.8.8").country == "US"
+    assert PlaceFinder(bundled_countries()).find("8.8.8.8").country == "US"
     # The city file of an operator may be any MMDB: without a city in it there is none.
-    assert Places(None, bundled_countries(), bundled_countries()).find("8.8.8.8") == Place("US", "", "")
+    assert PlaceFinder(None, bundled_countries(), bundled_countries()).find("8.8.8.8") == Place("US", "", "")
 
 
 class Records:
@@ -102,16 +102,16 @@ class Records:
     ],
 )
 def test_an_operators_city_file_is_read_in_the_usual_layouts(record: object, place: Place) -> None:
-    places = Places()
+    places = PlaceFinder()
     places._city = cast(Reader, Records(record))
     assert places.find("8.8.8.8") == place
 
 
 def test_a_hosting_company_is_a_data_centre_when_the_operator_has_a_file_of_networks() -> None:
-    places = Places()
+    places = PlaceFinder()
     places._asn = cast(Reader, Records({"autonomous_system_number": 24940}))
     assert places.find("8.8.8.8").network == "datacentre"
-    places = Places()
+    places = PlaceFinder()
     places._asn = cast(Reader, Records({"autonomous_system_number": 5617}))
     assert places.find("8.8.8.8").network == ""
     places._asn = cast(Reader, Records({"autonomous_system_number": 24940}, ip_version=4))
@@ -120,10 +120,10 @@ def test_a_hosting_company_is_a_data_centre_when_the_operator_has_a_file_of_netw
 
 def test_a_missing_file_is_said_in_plain_words(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read"):
-        Places(tmp_path / "none.mmdb")
+        PlaceFinder(tmp_path / "none.mmdb")
     (tmp_path / "broken.mmdb").write_text("no database")
     with pytest.raises(UserError, match=r"broken\.mmdb"):
-        Places(None, tmp_path / "broken.mmdb")
+        PlaceFinder(None, tmp_path / "broken.mmdb")
 
 
 @given(st.text() | st.ip_addresses().map(str))
@@ -146,4 +146,4 @@ def test_a_bot_that_claims_to_be_google_is_checked_by_its_address() -> None:
         assert (google_kind(case["ip"]) != "") == bool(case["verified"]), case
 
 
-_PLACES = Places()
+_PLACES = PlaceFinder()

@@ -141,7 +141,7 @@ def test_a_bad_event_is_put_aside_and_the_rest_goes_on(
     assert visits_in(loader.warehouse, site.id) == visits_by_loops(good, site)
     assert facts(loader.warehouse, site.id) == 24
     assert ledger(loader.warehouse, site.id) == {"stored": 26, "unstored": 2, "quarantined": 2}
-    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
     assert (day.received, day.stored, day.refused, day.balance) == (26, 24, {"quarantined": 2}, 0)
     assert sorted(p.suffix for p in loader.folder.iterdir()) == [""]
     (aside,) = all_aside(loader.folder.parent)
@@ -176,7 +176,7 @@ def test_it_does_not_matter_where_it_fails(
     poisoned(monkeypatch, where, {66}, loader)
     assert loader.load_all(at_once=True) == 5
     assert facts(loader.warehouse, site.id) == 5
-    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
     assert (day.received, day.stored, day.refused, day.balance) == (6, 5, {"quarantined": 1}, 0)
 
 
@@ -274,7 +274,7 @@ def test_a_loader_killed_while_it_halves_a_batch_goes_on_where_it_was(
     Loader(loader.warehouse, loader.database, loader.folder).load_all(at_once=True)
     assert events_of(loader.warehouse, site.id) == {(1, 1), (2, 2)}
     assert facts(loader.warehouse, site.id) == 2
-    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
     assert (day.received, day.stored, day.duplicates, day.refused, day.balance) == (4, 2, 1, {"quarantined": 1}, 0)
     assert [sum(a.reasons.values()) for a in all_aside(loader.folder.parent)] == [1]
 
@@ -332,7 +332,7 @@ def test_a_batch_that_cannot_even_be_judged_is_halved_too(
     else:
         assert load_until_done(loader) == PATIENCE
     assert events_of(loader.warehouse, site.id) == {(1, 1), (1, 10), (2, 2), (3, 3), (4, 4)}
-    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
     assert (day.received, day.stored, day.duplicates, day.balance) == (9, 5, 1, 0)
     assert day.refused == {"quarantined": 1, "bad_event": 2}
     assert sum((Counter(one.reasons) for one in all_aside(loader.folder.parent)), Counter()).total() == 2
@@ -365,7 +365,7 @@ def test_a_loader_killed_while_it_splits_a_batch_goes_on_where_it_was(
             raise Killed
     Loader(loader.warehouse, loader.database, loader.folder).load_all(at_once=True)
     assert events_of(loader.warehouse, site.id) == {(1, 1), (2, 2)}
-    (day,) = store.reception(loader.warehouse, site.id, NOON.date())
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
     assert (day.received, day.stored, day.duplicates, day.refused) == (3, 2, 0, {"quarantined": 1})
 
 

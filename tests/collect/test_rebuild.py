@@ -11,9 +11,9 @@ from tandem.base import clock
 from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
 from tandem.collect.loader import Loader
-from tandem.collect.model.rules import Source, load_rules
+from tandem.collect.model.rules import SourceRule, load_rules
 from tandem.collect.store import events, visits
-from tandem.collect.tables import healings
+from tandem.collect.tables import rebuilds
 from tandem.core.context import Context
 from tandem.core.slice import Recount
 from tests.collect.conftest import DAY, MINUTE, NOON, Load, told, visits_by_loops, visits_in
@@ -89,7 +89,7 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> Any:
     rules = msgspec.structs.replace(
         old,
         version=old.version + 1,
-        exact={**old.exact, "blog.neighbour.example": Source("video", "neighbour", "referral")},
+        exact={**old.exact, "blog.neighbour.example": SourceRule("video", "neighbour", "referral")},
     )
     for module in (rebuild, events):
         monkeypatch.setattr(module, "RULES_VERSION", rules.version)
@@ -141,7 +141,7 @@ def test_what_an_older_version_has_healed_is_healed(ctx: Context, site: Site) ->
     store.note_rebuild(ctx.database, site, rebuild._made_with_once(ctx.database, site), rebuild.RANGES, rebuild.RANGES)
     assert rebuild.recounted(ctx, site) == Recount(share=1.0, is_all=False), "and not to be begun again"
     with ctx.database.write() as c:
-        c.execute(healings.update().values(done_at=clock.now()))
+        c.execute(rebuilds.update().values(done_at=clock.now()))
     assert rebuild.is_rebuilt(ctx.database, site)
     assert rebuild.recounted(ctx, site) is None
 

@@ -100,7 +100,7 @@ def test_the_ledger_judges_no_day_that_may_have_expired(ctx: Context, site: Site
     today = clock.now().date()
     days = [today - timedelta(days=age) for age in (2, 20)]
     store.add_ingestion(ctx.warehouse, {(site.id, day, "stored"): 3 for day in days}, "one")
-    found = store.reception(ctx.warehouse, site.id, today - timedelta(days=30), keep_days=15)
+    found = store.ingestion_days(ctx.warehouse, site.id, today - timedelta(days=30), keep_days=15)
     assert [(day.on, day.balance) for day in found] == [(days[0], 3), (days[1], 0)]
 
 

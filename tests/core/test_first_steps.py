@@ -4,7 +4,7 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
-from tandem.accounts.store.first_steps import put_away
+from tandem.accounts.store.first_steps import dismiss
 from tandem.base import clock
 from tandem.calls.model.call import CallFact
 from tandem.calls.store import record
@@ -64,5 +64,5 @@ def test_a_user_puts_them_away_for_themselves(ctx: Context, site: Site) -> None:
     admin, other = caller(ctx, site, "admin"), caller(ctx, site, "engineering")
     assert admin.user is not None
     for _ in range(2):
-        put_away(ctx.database, admin.user, site)
+        dismiss(ctx.database, admin.user, site)
     assert not first_steps(ctx, admin, site).is_shown and first_steps(ctx, other, site).is_shown

@@ -38,7 +38,7 @@ def served(ctx: Context, *routes: Any) -> httpx.AsyncClient:
 
 
 def test_one_users_many_questions_hold_up_nobody_else(ctx: Context, site: Site, monkeypatch: Any) -> None:
-    monkeypatch.setattr(places.Places.__init__, "__defaults__", (places.AT_ONCE, 0.5))
+    monkeypatch.setattr(places.CallerPlaces.__init__, "__defaults__", (places.AT_ONCE, 0.5))
     accounts.add_user(ctx.database, site.workspace_id, "jan@fern.example", "Jan", "viewer", PASSWORD)
     go_on = threading.Event()
 

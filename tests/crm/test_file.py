@@ -19,7 +19,7 @@ from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
 from tandem.crm.model.pricing import Pricing
 from tandem.crm.routes import ROUTES
-from tandem.crm.sources.table import Table, table_of
+from tandem.crm.sources.table import DealTable, table_of
 from tandem.crm.store import files
 from tandem.crm.tables import loads
 from tandem.imports.problem import Problem
@@ -37,12 +37,12 @@ POLISH = "Numer\tData utworzenia\tEtap\tKwota\n7\t2026-10-05 11:00\tWygrana\t125
 ENGLISH = 'Deal ID,Created,Stage,Amount,Notes\n7,2026-10-05T09:00:00Z,Closed won,"1,250.50",called\n'
 
 
-def read(body: bytes) -> tuple[Table, list[DealFact]]:
+def read(body: bytes) -> tuple[DealTable, list[DealFact]]:
     with on_disk(BytesIO(body)) as path, Spill(DealFact) as facts:
         return table_of(path, Pricing("EUR", WARSAW, Rates), NOW, facts), list(facts)
 
 
-def bring_in(ctx: Context, site: Site, body: bytes, is_dry: bool) -> jobs.ImportResult:
+def bring_in(ctx: Context, site: Site, body: bytes, is_dry: bool) -> jobs.DealImportResult:
     with on_disk(BytesIO(body)) as path:
         return jobs.bring_in(ctx, site, path, is_dry)
 
@@ -69,10 +69,10 @@ def test_a_file_with_a_problem_is_refused_as_a_whole(ctx: Context, site: Site) -
 
 def test_a_dry_run_changes_nothing_and_a_second_time_doubles_nothing(ctx: Context, site: Site) -> None:
     dry = bring_in(ctx, site, ENGLISH.encode(), is_dry=True)
-    assert (dry.fresh, dry.known, dry.won, dry.unused) == (1, 0, 1, ["Notes"])
+    assert (dry.fresh, dry.existing, dry.won, dry.unused) == (1, 0, 1, ["Notes"])
     assert ctx.warehouse.value("select count() from deals") == 0
-    for known in (0, 1):
-        assert bring_in(ctx, site, ENGLISH.encode(), is_dry=False).known == known
+    for existing in (0, 1):
+        assert bring_in(ctx, site, ENGLISH.encode(), is_dry=False).existing == existing
         assert ctx.warehouse.value("select count() from deals") == 1
     assert ctx.warehouse.value("select count() from deals_moved") == 1
 
@@ -267,7 +267,7 @@ def test_a_file_on_its_way_in_is_sealed(ctx: Context, site: Site) -> None:
     assert [one.id for one in files.loads_waiting(ctx)] == [load.id]
 
 
-def taken(ctx: Context, site: Site, body: bytes) -> files.Load:
+def taken(ctx: Context, site: Site, body: bytes) -> files.FileLoad:
     """A file that was taken long ago, and cut off."""
     with on_disk(BytesIO(body)) as path:
         return files.begin_load(ctx, site, path, None)

@@ -68,7 +68,7 @@ def test_a_dry_run_changes_nothing_and_says_what_keeping_then_does(ctx: Context,
     chosen = Chosen(fields={"amount": ("price",)}, stages={"deal:offer": "qualified", "deal:gone": "lost"})
     trial = mapping.preview(ctx, site, held, DEFAULT, chosen)
     assert everything(ctx) == before
-    assert (trial.known, trial.records, trial.changed, trial.leads, trial.qualified) == (3, 3, 2, 3, (0, 1))
+    assert (trial.existing, trial.records, trial.changed, trial.leads, trial.qualified) == (3, 3, 2, 3, (0, 1))
     assert trial.fields == [("stage_kind", 2), ("amount", 2)]
     assert trial.kinds == [("open", 3, 1), ("qualified", 0, 1), ("won", 0, 0), ("lost", 0, 1)]
     assert [(row.ref, [(c.field, c.before, c.after) for c in row.changes]) for row in trial.rows] == [
@@ -213,7 +213,7 @@ def test_kept_records_are_sealed_and_go_with_the_person_and_the_connection(
 def test_a_dry_run_shows_only_the_ends_of_phones(ctx: Context, site: Site, held: Connection) -> None:
     jobs.keep(ctx, site, held, [raw(1, "call", mobile="+48600100200")])
     trial = mapping.preview(ctx, site, held, DEFAULT, Chosen(fields={"phones": ("mobile",)}))
-    assert trial.rows[0].changes == [mapping.Change("phones", "", "…200")]
+    assert trial.rows[0].changes == [mapping.FieldChange("phones", "", "…200")]
 
 
 # ── the form, and the page ──

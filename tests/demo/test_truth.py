@@ -118,7 +118,7 @@ def test_the_change_log_tells_of_what_was_planted(seeded: Seeded) -> None:
 
 
 def test_the_ledger_of_reception_balances(seeded: Seeded) -> None:
-    days = store.reception(seeded.ctx.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
+    days = store.ingestion_days(seeded.ctx.warehouse, seeded.site.id, (UNTIL - timedelta(days=200)).date())
     assert sum(day.stored for day in days) == seeded.company.truth.events
     assert sum(day.balance for day in days) == 0
 
@@ -257,10 +257,10 @@ def test_leads_that_waited_longer_than_half_an_hour_are_those_of_the_slow_one(se
 def test_what_is_owed_is_what_was_planted(seeded: Seeded, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock, "now", lambda: UNTIL)
     truth = deals(seeded)
-    owed = {issue: records[0].records for issue, records in crm.owed(seeded.ctx, address_of_all(seeded)).items()}
-    assert owed["still"] == truth.still > 0
-    assert owed["duplicate"] == truth.duplicates >= 4
-    assert owed["waiting"] == truth.untouched > 0
+    hygiene = {issue: records[0].records for issue, records in crm.hygiene(seeded.ctx, address_of_all(seeded)).items()}
+    assert hygiene["still"] == truth.still > 0
+    assert hygiene["duplicate"] == truth.duplicates >= 4
+    assert hygiene["waiting"] == truth.untouched > 0
 
 
 def test_a_lead_by_form_stands_in_the_profile_of_its_visitor(seeded: Seeded) -> None:

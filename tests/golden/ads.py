@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.jobs import read_file
-from tandem.ads.sources.report import Hints
+from tandem.ads.sources.report import AdHints
 from tandem.core.context import Context
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
@@ -82,7 +82,7 @@ def _keyword(f: Fact) -> str:
 def _bring(ctx: Context, site: Site, folder: Path, text: str, **hints: Any) -> None:
     path = folder / "golden-report.csv"
     path.write_text(text)
-    held = read_file(ctx, site, path, path.name, Hints(**hints))
+    held = read_file(ctx, site, path, path.name, AdHints(**hints))
     assert held.state == "staged", held.problems
     store.confirm(ctx, site, held)
 

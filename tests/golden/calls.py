@@ -9,7 +9,7 @@ from typing import Any
 
 from tandem.accounts.model import Site
 from tandem.calls import store
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
 from tests.golden import rows as span
@@ -23,7 +23,14 @@ ORIGINS = (
     ("Paid Search", "google", "cpc", "spring", "[oak tree]", "b", "/cart"),
     ("Direct", "", "", "", "", "", "/journal/moss"),
 )
-OUTCOMES = (Outcome.ANSWERED, Outcome.MISSED, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL, Outcome.RINGING)
+OUTCOMES = (
+    CallOutcome.ANSWERED,
+    CallOutcome.MISSED,
+    CallOutcome.BUSY,
+    CallOutcome.FAILED,
+    CallOutcome.VOICEMAIL,
+    CallOutcome.RINGING,
+)
 SECOND = timedelta(seconds=1)
 Fact = dict[str, Any]
 
@@ -44,7 +51,8 @@ def called() -> list[Fact]:
         facts.append({
             **dict(zip(TEXTS, origin or [""] * 7, strict=True)), "n": n, "at": at, "bot": "", "outcome": outcome,
             "caller": "" if n % 7 == 6 else f"+4860010{n % 9:04d}", "wait": n % 4 * 5,
-            "talk": 60 + n if outcome is Outcome.ANSWERED else 0, "is_out": n % 11 == 10, "certainty": float(place < 4),
+            "talk": 60 + n if outcome is CallOutcome.ANSWERED else 0, "is_out": n % 11 == 10,
+            "certainty": float(place < 4),
             "line": POOL[n] if place < 3 else BILLBOARD if place == 3 else STRANGE, "is_shown": place < 3,
         })  # fmt: skip
     return facts
@@ -91,13 +99,13 @@ def _mean(values: list[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-MISSED = (Outcome.MISSED, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL)
+MISSED = (CallOutcome.MISSED, CallOutcome.BUSY, CallOutcome.FAILED, CallOutcome.VOICEMAIL)
 FIGURES: dict[str, Any] = {
     "calls.calls": len,
-    "calls.answered": lambda rows: sum(1 for _, _, f in rows if f["outcome"] == Outcome.ANSWERED),
+    "calls.answered": lambda rows: sum(1 for _, _, f in rows if f["outcome"] == CallOutcome.ANSWERED),
     "calls.missed": lambda rows: sum(1 for _, _, f in rows if f["outcome"] in MISSED),
     "calls.first": lambda rows: sum(1 for _, _, f in rows if f["is_first"]),
     "calls.talk": lambda rows: sum(f["talk"] for _, _, f in rows),
-    "calls.wait": lambda rows: _mean([f["wait"] for _, _, f in rows if f["outcome"] == Outcome.ANSWERED]),
+    "calls.wait": lambda rows: _mean([f["wait"] for _, _, f in rows if f["outcome"] == CallOutcome.ANSWERED]),
     "calls.certainty": lambda rows: _mean([f["certainty"] for _, _, f in rows]),
 }

@@ -13,7 +13,7 @@ import pytest
 
 from tandem.base.errors import UserError
 from tandem.imports import child, process
-from tandem.imports.archives import Unreadable, unpacked, unpacked_bytes, unpacked_into
+from tandem.imports.archives import UnreadableFile, unpacked, unpacked_bytes, unpacked_into
 from tandem.imports.tables import NotATable, forms_of, rows_of
 from tandem.imports.xml import element_of
 from tests.imports.attacks import ARCHIVES, HARMLESS, SPREADSHEETS, TEXTS, TWO_CELLS, book, cell, sheet, zipped
@@ -91,7 +91,7 @@ def test_a_first_line_that_names_the_delimiter_is_none_of_the_table(encoding: st
 def test_an_archive_that_unpacks_without_end_is_refused(name: str, tmp_path: Path, bounded: None) -> None:
     make, said = ARCHIVES[name]
     target = tmp_path / "out"
-    with pytest.raises((UserError, Unreadable)) as refused:
+    with pytest.raises((UserError, UnreadableFile)) as refused:
         unpacked_into(kept(tmp_path, make()), target, 4 * MB)
     assert said in str(refused.value)
     assert not target.exists() or target.stat().st_size <= 4 * MB
@@ -149,7 +149,7 @@ def test_the_process_has_limits_and_knows_nothing_of_ours(tmp_path: Path, monkey
     b"<x>" * 100_000, b"<x><y>", b"",
 ])  # fmt: skip
 def test_xml_that_declares_entities_or_has_no_bottom_is_refused(content: bytes) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableFile):
         element_of(content)
 
 
@@ -267,7 +267,7 @@ def test_the_cells_of_all_sheets_together_are_bounded(monkeypatch: pytest.Monkey
             return Sheet()
 
     monkeypatch.setattr(child, "_book", lambda path: Book())
-    with pytest.raises(child.Refused, match="many_cells"):
+    with pytest.raises(child.FileRefused, match="many_cells"):
         child.heads(io.BytesIO(), "", "1")
     Book.sheet_names = ("a", "b", "c")
     child.heads(io.BytesIO(), "", "1")

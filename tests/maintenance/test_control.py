@@ -76,7 +76,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_tandem(tmp_path: Path) -> None:
 
     server = HTTPServer(("127.0.0.1", 0), Stranger)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    address = control.Address("127.0.0.1", server.server_port, "token", 999_999_999)
+    address = control.ControlAddress("127.0.0.1", server.server_port, "token", 999_999_999)
     with pytest.raises(UserError, match="Something other than Tandem"):
         control.ask(address, "backup", {})
     (tmp_path / control.FILE).write_text(

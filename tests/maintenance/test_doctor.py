@@ -33,7 +33,7 @@ def test_a_running_server_answers_for_itself_and_tells_of_its_jobs(company: Path
         time.sleep(1)
         code, report = findings(company)
     assert code == 0
-    assert {f["text"].split("`")[1] for f in found(report, "jobs", "ok")} >= {"load", "heal", "salts"}
+    assert {f["text"].split("`")[1] for f in found(report, "jobs", "ok")} >= {"load", "rebuild", "salts"}
     assert "the server answers" in found(report, "Tandem", "ok")[0]["text"]
 
 
@@ -47,7 +47,7 @@ def test_every_finding_that_is_not_fine_has_a_cure(company: Path) -> None:
     in_house(company, """
 from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import insert, update
-from tandem.collect.tables import healings, salts
+from tandem.collect.tables import rebuilds, salts
 w = ctx.warehouse
 yesterday = date.today() - timedelta(days=1)
 w.insert("reception", {"site": [1], "on": [yesterday], "outcome": ["stored"], "count": [5], "batch": ["x"]})
@@ -56,7 +56,7 @@ w.do("insert into visit_rows (site, visit, visitor, started, ended, pageviews, v
 w.do("insert into schema_steps (owner, number, name) values ('collect', 900, 'from_tomorrow')")
 with ctx.database.write() as c:
     c.execute(insert(salts).values(on=date(2020, 1, 1), salt=b"x"))
-    c.execute(update(healings).values(made_with="other"))
+    c.execute(update(rebuilds).values(made_with="other"))
 """)  # fmt: skip
     spool = company / "spool" / "main"
     spool.mkdir(parents=True, exist_ok=True)

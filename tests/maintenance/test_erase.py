@@ -116,7 +116,7 @@ from datetime import timedelta
 from tandem.base import clock
 from tandem.collect import store
 w = ctx.warehouse
-days = store.reception(w, 1, clock.now().date() - timedelta(days=2))
+days = store.ingestion_days(w, 1, clock.now().date() - timedelta(days=2))
 answer = [w.value("select count() from events"), w.value("select count() from events where visitor = 77"),
           w.value("select count() from visits where visitor = 77"), [d.balance for d in days]]
 """)  # fmt: skip
@@ -274,7 +274,7 @@ from datetime import date
 from tandem.accounts.store import audit_log
 from tandem.collect import store as collect
 log = [e.detail for e in audit_log(ctx.database, 1) if e.act == "data.erased"]
-answer = [log, [day.balance for day in collect.reception(ctx.warehouse, 1, date(2020, 1, 1))]]
+answer = [log, [day.balance for day in collect.ingestion_days(ctx.warehouse, 1, date(2020, 1, 1))]]
 """)  # fmt: skip
     assert entries == [{"events": 0, "sites": [], "finished": 12}, {"events": 12, "sites": ["fern"]}]
     assert set(balances) == {0}

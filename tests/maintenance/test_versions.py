@@ -17,7 +17,7 @@ import pytest
 from tandem.app import SLICES
 from tandem.base.warehouse import Step, Warehouse
 from tandem.maintenance.backup import all_steps, known_keys
-from tandem.maintenance.doctor.finding import OK, PROBLEM, Finding
+from tandem.maintenance.doctor.finding import OK, PROBLEM, DoctorFinding
 from tandem.maintenance.doctor.stores import _schema
 from tests.maintenance.conftest import in_house, tandem
 
@@ -57,10 +57,10 @@ def test_a_backup_of_an_older_version_is_restored(version: str, tmp_path: Path) 
 
 
 @pytest.fixture
-def schema_said(shared_warehouse: Warehouse) -> Iterator[Callable[[str, int], list[Finding]]]:
+def schema_said(shared_warehouse: Warehouse) -> Iterator[Callable[[str, int], list[DoctorFinding]]]:
     """What the doctor says of the event schema of a store that has seen one step more."""
 
-    def said(owner: str, number: int) -> list[Finding]:
+    def said(owner: str, number: int) -> list[DoctorFinding]:
         shared_warehouse.insert("schema_steps", {"owner": [owner], "number": [number], "name": ["test"]})
         installation: Any = SimpleNamespace(warehouse=shared_warehouse, database=None)
         return list(_schema(installation))

@@ -15,7 +15,7 @@ from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.comparison import compared, reason_of
-from tandem.metrics.coverage import Lack, Told, days_between, days_told, lack_of, silent_days
+from tandem.metrics.coverage import Lack, ReportedDays, days_between, lack_of, reported_days, silent_days
 from tandem.metrics.history import history_of
 from tandem.metrics.verdict import Reason
 from tests.collect.conftest import told
@@ -53,22 +53,22 @@ def view(site: Site, period: str, now: datetime = NOW) -> Address:
     ],
 )
 def test_reports_are_alike_where_the_same_accounts_tell_of_every_day(told: Any, lack: Lack | None) -> None:
-    assert lack_of({account: Told(days, frozenset()) for account, days in told.items()}, MONTH, BEFORE) == lack
+    assert lack_of({account: ReportedDays(days, frozenset()) for account, days in told.items()}, MONTH, BEFORE) == lack
 
 
 def test_a_report_tells_of_the_days_between_its_first_and_its_last_too() -> None:
     """Ad systems leave out days on which nothing was shown."""
     first, gap, last = date(2026, 10, 1), date(2026, 10, 3), date(2026, 10, 6)
-    told = days_told([("google", "1", first, gap, 3), ("google", "1", last, last, 1)])
+    told = reported_days([("google", "1", first, gap, 3), ("google", "1", last, last, 1)])
     assert told[GOOGLE].days == told[GOOGLE].quiet == {first, date(2026, 10, 2), gap, last}
 
 
 def test_an_account_that_shows_little_may_rest_and_costs_by_hand_are_no_account() -> None:
     """Of nine days, every third: it is not over when six more pass without any."""
-    daily = Told(MONTH | BEFORE, frozenset())
-    few = days_told([("meta", "2", min(BEFORE), date(2026, 10, 25), 18)])[META]
+    daily = ReportedDays(MONTH | BEFORE, frozenset())
+    few = reported_days([("meta", "2", min(BEFORE), date(2026, 10, 25), 18)])[META]
     assert lack_of({GOOGLE: daily, META: few}, MONTH, BEFORE) is None
-    hand = Told(days_between(date(2026, 10, 3), date(2026, 10, 9)), frozenset())
+    hand = ReportedDays(days_between(date(2026, 10, 3), date(2026, 10, 9)), frozenset())
     assert lack_of({GOOGLE: daily, ("other", ""): hand}, MONTH, BEFORE) is None
     assert lack_of({("other", ""): hand}, MONTH, BEFORE) == Lack(ended=date(2026, 10, 9))
 
@@ -76,7 +76,7 @@ def test_an_account_that_shows_little_may_rest_and_costs_by_hand_are_no_account(
 def test_a_report_that_another_has_replaced_but_for_its_ends_is_no_sparse_account() -> None:
     """Two days of sixty-one were left of it, and the account seemed to rest for months after its reports had ended."""
     first, last = date(2026, 9, 1), date(2026, 10, 31)
-    told = days_told([("google", "1", first, last, 2), ("google", "1", first + DAY, last - DAY, 59)])[GOOGLE]
+    told = reported_days([("google", "1", first, last, 2), ("google", "1", first + DAY, last - DAY, 59)])[GOOGLE]
     assert told.days == told.quiet == days_between(first, last)
 
 

@@ -138,7 +138,7 @@ def test_telling_who_one_is_is_no_action_on_the_page(ctx: Context, site: Site, t
 
 def doubts(ctx: Context, site: Site) -> dict[str, int]:
     """The ledger's count of claims that were not believed; and it must add up."""
-    days = collect.reception(ctx.warehouse, site.id, clock.now().date() - timedelta(days=2))
+    days = collect.ingestion_days(ctx.warehouse, site.id, clock.now().date() - timedelta(days=2))
     assert [day.balance for day in days] == [0] * len(days)
     return {why: n for day in days for why, n in day.hints.items()}
 

@@ -16,7 +16,7 @@ TOLD = {"login": "anna77", "email": "anna@shop.example"}
 
 
 def checked(proof: str, **changed: object) -> Outcome:
-    asked = {"at": NOW, "now": NOW, "site": "shop", "browser": BROWSER, "told": TOLD, "secrets": [OLD, SECRET]}
+    asked = {"at": NOW, "now": NOW, "site": "shop", "browser": BROWSER, "claims": TOLD, "secrets": [OLD, SECRET]}
     return check(proof, **(asked | changed))  # type: ignore[arg-type]
 
 
@@ -38,8 +38,8 @@ def test_a_proof_is_of_no_use_elsewhere() -> None:
     assert checked(proof, browser="00000000000000bb") == Outcome.WRONG
     assert checked(proof, browser="") == Outcome.WRONG
     assert checked(proof, site="oak") == Outcome.WRONG
-    assert checked(proof, told=TOLD | {"login": "boris"}) == Outcome.WRONG
-    assert checked(proof, told=TOLD | {"phone": "+48600100200"}) == Outcome.WRONG
+    assert checked(proof, claims=TOLD | {"login": "boris"}) == Outcome.WRONG
+    assert checked(proof, claims=TOLD | {"phone": "+48600100200"}) == Outcome.WRONG
     assert checked(proof, at=NOW + 1) == Outcome.WRONG
     assert checked(proof, secrets=["tdms_of_another_site"]) == Outcome.WRONG
     assert checked(proof, secrets=[]) == Outcome.NO_SECRET
@@ -57,7 +57,7 @@ def test_it_is_valid_for_half_an_hour(late: int, outcome: str) -> None:
 
 def test_no_value_poses_as_two_claims() -> None:
     sly = sign(SECRET, "shop", NOW, "", {"login": "a\nphone=" + b"+48600100200".hex()})
-    assert checked(sly, told={"login": "a", "phone": "+48600100200"}) == Outcome.WRONG
+    assert checked(sly, claims={"login": "a", "phone": "+48600100200"}) == Outcome.WRONG
 
 
 DOCS = (Path(__file__).parents[2] / "docs" / "counter.md").read_text()

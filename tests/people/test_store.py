@@ -160,7 +160,7 @@ def test_portions_in_any_order_conclude_as_everything_at_once(ctx: Context, site
 def test_evidence_noted_before_a_crash_is_concluded_on_at_the_next_start(ctx: Context, site: Site) -> None:
     stitch_where_needed(ctx)
     store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
-    for kind in (store.Fresh, StitchedWhole):  # what a process forgets when it ends
+    for kind in (store.FreshIdentifiers, StitchedWhole):  # what a process forgets when it ends
         ctx.forget(kind)
     stitch_where_needed(ctx)
     assert mapped(ctx.warehouse, site, 7) == [3]

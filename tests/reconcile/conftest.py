@@ -15,12 +15,12 @@ from tandem.core.context import Context
 from tandem.imports.uploads import on_disk
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
-from tandem.reconcile.model.rules import Rules
-from tandem.reconcile.sources.report import Hints
+from tandem.reconcile.model.rules import CountingRules
+from tandem.reconcile.sources.report import ReportHints
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 DAY = date(2026, 10, 14)
-PLAIN = Rules()
+PLAIN = CountingRules()
 
 
 class Visit(NamedTuple):
@@ -88,7 +88,7 @@ def today(monkeypatch: pytest.MonkeyPatch) -> datetime:
     return NOW
 
 
-Bring = Callable[..., store.Import]
+Bring = Callable[..., store.ReportImport]
 
 
 @pytest.fixture
@@ -96,19 +96,20 @@ def bring(ctx: Context, site: Site, today: datetime) -> Bring:
     """Brings a report in and, unless told otherwise, lets it count."""
     count = 0
 
-    def bring_(text: str | bytes, confirm: bool = True, name: str = "", **hints: Any) -> store.Import:
+    def bring_(text: str | bytes, confirm: bool = True, name: str = "", **hints: Any) -> store.ReportImport:
         nonlocal count
         count += 1
         body = text if isinstance(text, bytes) else text.encode()
         with on_disk(BytesIO(body)) as path:
-            held = jobs.read_file(ctx, site, path, name or f"report-{count}.csv", Hints(**hints))
+            held = jobs.read_file(ctx, site, path, name or f"report-{count}.csv", ReportHints(**hints))
         return store.confirm(ctx.database, site, held) if confirm and held.state == "staged" else held
 
     return bring_
 
 
 def cells(
-    ctx: Context, site: Site, rules: Rules = PLAIN, figure: str = "sessions", split: str = "day", source: str = "",
+    ctx: Context, site: Site, rules: CountingRules = PLAIN, figure: str = "sessions", split: str = "day",
+    source: str = "",
     first: date = DAY - timedelta(days=5), last: date = DAY + timedelta(days=5),
 ) -> list[Cell]:  # fmt: skip
     """The comparison of one figure by these rules."""

@@ -19,9 +19,9 @@ from tandem.base.http import Http
 from tandem.connections import store as connections
 from tandem.core.context import Context
 from tandem.reconcile import jobs, store
-from tandem.reconcile.model.outside import Report
+from tandem.reconcile.model.outside import OutsideReport
 from tandem.reconcile.sources import ga4
-from tandem.reconcile.sources.api import Account, Api
+from tandem.reconcile.sources.api import AnalyticsAccount, AnalyticsApi
 from tandem.reconcile.sources.metrika import API as METRIKA
 from tests.connections.stub import Asked, Reply, outside
 
@@ -40,7 +40,9 @@ def reply(body: Any, status: int = 200, **headers: str) -> Reply:
     return Reply(status, json.dumps(body).encode(), (("Content-Type", "application/json"), *headers.items()))
 
 
-def asked_of(api: Api, answer: Answer, **settings: str) -> tuple[list[Report], list[Asked], list[float]]:
+def asked_of(
+    api: AnalyticsApi, answer: Answer, **settings: str
+) -> tuple[list[OutsideReport], list[Asked], list[float]]:
     """The reports of two days, what was asked for them, and the waits."""
     waits: list[float] = []
     with outside(answer) as stub:
@@ -49,7 +51,7 @@ def asked_of(api: Api, answer: Answer, **settings: str) -> tuple[list[Report], l
         opened = lambda base, headers: Http(  # noqa: E731
             api.label, base, headers=headers, allowed="127.0.0.1", per_second=1000, sleep=waits.append
         )
-        return api.reports(Account(settings=given, open=opened), FIRST, LAST), stub.asked, waits
+        return api.reports(AnalyticsAccount(settings=given, open=opened), FIRST, LAST), stub.asked, waits
 
 
 def google_rows(rows: list[tuple[str, ...]], **metadata: Any) -> dict[str, Any]:
@@ -247,7 +249,7 @@ def test_a_currency_without_a_rate_takes_nothing(ctx: Context, site: Site, today
         {"dimensionValues": [{"value": "20261001"}], "metricValues": [{"value": "1"}] * 6},
         {"currencyCode": "PLN"}, "day",
     )  # fmt: skip
-    told = Report(system="ga4", split="day", rows=list(row), account="77")
+    told = OutsideReport(system="ga4", split="day", rows=list(row), account="77")
     with pytest.raises(UserError, match="no exchange rate from PLN to EUR"):
         jobs.take(ctx, site, _connection(), told, FIRST, FIRST)
     assert store.counting(ctx.database, site) == []

@@ -12,8 +12,8 @@ from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
 from tandem.reconcile import queries
-from tandem.reconcile.model.compare import REASONS, RECOUNTED, Told, added, compared, noise_of
-from tandem.reconcile.model.rules import Rules
+from tandem.reconcile.model.compare import REASONS, RECOUNTED, TheirValue, added, compared, noise_of
+from tandem.reconcile.model.rules import CountingRules
 from tests.reconcile.conftest import DAY, Bring, Visit, cells, checked, noon, put, several
 
 GA = "Date,Session default channel group,Sessions,Total users,Views,Key events,Total revenue\n"
@@ -29,7 +29,7 @@ def test_a_shift_of_the_time_zone_is_named_and_sized(ctx: Context, site: Site, b
     visits = several(100) + several(30, noon(DAY, 24.0), 1000) + several(200, noon(DAY + timedelta(1)), 2000)
     put(ctx.warehouse, site.id, visits)
     bring(f"date,sessions\n{DAY},130\n{DAY + timedelta(1)},200\n")
-    first, second = checked(cells(ctx, site, Rules(zone="America/New_York")))
+    first, second = checked(cells(ctx, site, CountingRules(zone="America/New_York")))
     assert (first.ours, second.ours) == (100, 230)
     assert (first.reasons["zone"], second.reasons["zone"]) == (30, -30)
     assert (first.unexplained, second.unexplained) == (0, 0)
@@ -41,15 +41,15 @@ def test_robots_are_named_by_how_the_system_filters_them(ctx: Context, site: Sit
     visits = several(100) + several(40, first=500, bot="datacentre") + several(7, first=900, bot="search")
     put(ctx.warehouse, site.id, visits)
     bring(f"date,sessions\n{DAY},140\n")
-    assert by_reason(cells(ctx, site, Rules(bots="undeclared"))) == {"bots": 40, "unexplained": 0}
-    assert by_reason(cells(ctx, site, Rules(bots="all"))) == {"bots": 47, "unexplained": -7}
+    assert by_reason(cells(ctx, site, CountingRules(bots="undeclared"))) == {"bots": 40, "unexplained": 0}
+    assert by_reason(cells(ctx, site, CountingRules(bots="all"))) == {"bots": 47, "unexplained": -7}
     assert by_reason(cells(ctx, site)) == {"unexplained": 40}
 
 
 def test_visits_without_consent_are_taken_off(ctx: Context, site: Site, bring: Bring) -> None:
     put(ctx.warehouse, site.id, several(60) + several(40, first=500, loyalty="unknown"))
     bring(f"date,sessions,users\n{DAY},60,60\n")
-    rules = Rules(sees_cookieless=False)
+    rules = CountingRules(sees_cookieless=False)
     assert by_reason(cells(ctx, site, rules)) == {"consent": -40, "unexplained": 0}
     assert by_reason(cells(ctx, site, rules, "users")) == {"consent": -40, "unexplained": 0}
 
@@ -66,7 +66,7 @@ def test_direct_visits_count_to_the_source_before_them(ctx: Context, site: Site,
     ]
     put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Organic Search,50,50,50,0,0\n{DAY},Direct,15,15,15,0,0\n{DAY},Referral,8,8,8,0,0\n")
-    rules = Rules(attribution="last_non_direct", bots="undeclared")
+    rules = CountingRules(attribution="last_non_direct", bots="undeclared")
     for figure in ("sessions", "users", "pageviews"):
         found = {c.part: c for c in checked(cells(ctx, site, rules, figure, "channel"))}
         assert found["Organic Search"].reasons["attribution"] == 50, figure
@@ -88,7 +88,7 @@ def test_money_that_a_server_told_alone_moves_without_a_visit(ctx: Context, site
     ]
     put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,0,0,0,1,100\n{DAY},Direct,2,2,2,0,37\n{DAY},Referral,0,0,0,1,100\n")
-    rules = Rules(attribution="last_non_direct", sees_cookieless=False)
+    rules = CountingRules(attribution="last_non_direct", sees_cookieless=False)
     for figure, email in (("revenue", 100), ("conversions", 1), ("sessions", 0), ("users", 0)):
         found = {c.part: c for c in checked(cells(ctx, site, rules, figure, "channel", first=DAY))}
         assert found["Email"].reasons["attribution"] == email, figure
@@ -99,7 +99,7 @@ def test_money_that_a_server_told_alone_moves_without_a_visit(ctx: Context, site
 def test_a_user_who_came_both_ways_is_not_moved_twice(ctx: Context, site: Site, bring: Bring) -> None:
     put(ctx.warehouse, site.id, [Visit(1, noon(DAY, 8), "Email"), Visit(1, noon(DAY, 12)), Visit(2, noon(DAY, 12))])
     bring(GA + f"{DAY},Email,2,1,2,0,0\n{DAY},Direct,1,1,1,0,0\n")
-    rules = Rules(attribution="last_non_direct")
+    rules = CountingRules(attribution="last_non_direct")
     found = {c.part: c.reasons["attribution"] for c in checked(cells(ctx, site, rules, "users", "channel"))}
     assert found == {"Email": 0, "Direct": -1}
 
@@ -112,7 +112,7 @@ def test_conversions_move_with_their_visits(ctx: Context, site: Site, bring: Bri
     ]
     put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,1,1,1,2,0\n{DAY},Direct,1,1,1,1,0\n")
-    rules = Rules(attribution="last_non_direct", goals="once")
+    rules = CountingRules(attribution="last_non_direct", goals="once")
     found = {c.part: c for c in checked(cells(ctx, site, rules, "conversions", "channel"))}
     assert (found["Direct"].reasons["repeats"], found["Direct"].reasons["attribution"]) == (-1, -2)
     assert found["Email"].reasons["attribution"] == 2
@@ -127,7 +127,7 @@ def test_only_the_goals_that_the_system_counts_are_compared(ctx: Context, site: 
     ]
     put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,1,1,1,2,0\n{DAY},Direct,1,1,1,2,0\n")
-    rules = Rules(goal_ids=(7, 9), bots="all", goals="once", attribution="last_non_direct")
+    rules = CountingRules(goal_ids=(7, 9), bots="all", goals="once", attribution="last_non_direct")
     found = {c.part: c for c in checked(cells(ctx, site, rules, "conversions", "channel"))}
     assert found["Direct"].ours == 3
     reasons = {name: value for name, value in found["Direct"].reasons.items() if value}
@@ -144,7 +144,7 @@ def test_an_order_number_that_comes_again_is_taken_off(ctx: Context, site: Site,
     ]
     put(ctx.warehouse, site.id, visits)
     bring(f"date,orders,revenue\n{DAY},3,40.00\n")
-    rules = Rules(orders="once")
+    rules = CountingRules(orders="once")
     assert by_reason(cells(ctx, site, rules, "revenue")) == {"repeats": -130, "unexplained": 0}
     assert by_reason(cells(ctx, site, rules, "orders")) == {"repeats": -2, "unexplained": 0}
 
@@ -176,13 +176,13 @@ def test_other_and_withheld_rows_explain_shortages_up_to_their_size(ctx: Context
         + GA
         + f"{DAY},Email,80,0,0,0,0\n{DAY},Referral,60,0,0,0,0\n{DAY},Direct,50,0,0,0,0\n{DAY},(other),20,0,0,0,0\n"
     )
-    found = {c.part: c for c in checked(cells(ctx, site, Rules(), "sessions", "channel"))}
+    found = {c.part: c for c in checked(cells(ctx, site, CountingRules(), "sessions", "channel"))}
     assert found["(other)"].reasons["rows"] == 20
     # 20 rows are hidden in "(other)", 60 are missing: 20 of Email, 40 of Referral
     assert found["Email"].reasons["rows"] == Decimal("-6.6667")
     assert found["Referral"].reasons["rows"] == Decimal("-13.3333")
     bring(f"# GA4\nDate,Sessions\n{DAY},250\n")  # their total of the day: 40 more than the rows
-    found = {c.part: c for c in checked(cells(ctx, site, Rules(), "sessions", "channel"))}
+    found = {c.part: c for c in checked(cells(ctx, site, CountingRules(), "sessions", "channel"))}
     assert sum(c.reasons["rows"] for c in found.values()) == -40
     assert all(c.unexplained == 0 for c in found.values())
 
@@ -207,7 +207,7 @@ def test_ours_is_the_figure_of_the_catalogue_on_one_node_and_on_two_shards(
     visits = several(20, channel="Email", goals=(1, 1), orders=(("x", 10),)) + several(15, noon(DAY, 15), pageviews=3)
     put(ctx.warehouse, site.id, visits)
     bring(GA + f"{DAY},Email,20,20,20,40,200\n{DAY},Direct,15,15,45,0,0\n")
-    rules = Rules(attribution="last_non_direct", orders="once", goals="once", bots="all", zone="Asia/Kolkata")
+    rules = CountingRules(attribution="last_non_direct", orders="once", goals="once", bots="all", zone="Asia/Kolkata")
     for figure in ("sessions", "users", "pageviews", "conversions", "revenue"):
         here = checked(cells(ctx, site, rules, figure, "channel"))
         assert all(c.theirs == c.ours for c in here), figure
@@ -225,7 +225,7 @@ counts = st.dictionaries(keys, amounts, max_size=6)
 told = st.dictionaries(
     keys,
     st.builds(
-        Told, value=amounts, share=st.none() | st.decimals(min_value="0.01", max_value="0.99", places=2),
+        TheirValue, value=amounts, share=st.none() | st.decimals(min_value="0.01", max_value="0.99", places=2),
         is_other=st.booleans(),
     ),
     max_size=6,
@@ -247,17 +247,20 @@ def test_reasons_and_the_unexplained_always_add_up(theirs: object, steps: object
 @settings(deadline=None)
 @given(st.integers(1, 10**6), st.decimals(min_value="0.01", max_value="0.98", places=2))
 def test_a_smaller_sample_errs_more(value: int, share: Decimal) -> None:
-    small, large = Told(value=Decimal(value), share=share), Told(value=Decimal(value), share=share + Decimal("0.01"))
+    small, large = (
+        TheirValue(value=Decimal(value), share=share),
+        TheirValue(value=Decimal(value), share=share + Decimal("0.01")),
+    )
     assert noise_of(small, None) > noise_of(large, None) >= 0
-    assert noise_of(Told(value=Decimal(value)), None) == 0
+    assert noise_of(TheirValue(value=Decimal(value)), None) == 0
 
 
 def test_a_comparison_is_for_those_who_may_see_both_sides() -> None:
     span = {"day": (DAY, DAY)}
-    crm = queries.Source(
+    crm = queries.ComparedSource(
         id="held:crm", system="crm", account="", is_held=True, figures={"leads": span, "orders": span, "revenue": span}
     )
-    ga = queries.Source(
+    ga = queries.ComparedSource(
         id="ga4:1", system="ga4", account="1", is_held=False, figures={"sessions": span, "revenue": span}
     )
 

@@ -15,8 +15,8 @@ from tandem.imports.uploads import on_disk
 from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tandem.reconcile import store
-from tandem.reconcile.model.outside import OutsideRow, Report
-from tandem.reconcile.sources.report import Hints, read
+from tandem.reconcile.model.outside import OutsideReport, OutsideRow
+from tandem.reconcile.sources.report import ReportHints, read
 from tests.reconcile.conftest import Bring
 
 TODAY = date(2026, 11, 20)
@@ -37,18 +37,18 @@ Date,Session default channel group,Sessions,Engaged sessions,Engagement rate,Tot
 """
 
 
-def told(text: str | bytes, **hints: str) -> Report:
+def told(text: str | bytes, **hints: str) -> OutsideReport:
     body = text if isinstance(text, bytes) else text.encode()
     with on_disk(BytesIO(body)) as path:
-        return read(path, Hints(**hints), TODAY)  # type: ignore[arg-type]
+        return read(path, ReportHints(**hints), TODAY)  # type: ignore[arg-type]
 
 
-def facts(report: Report) -> dict[tuple[str, str, str], Decimal]:
+def facts(report: OutsideReport) -> dict[tuple[str, str, str], Decimal]:
     assert report.problems == [], [p.said("f") for p in report.problems]
     return {(row.on.isoformat()[5:], row.figure, "|".join(filter(None, row.part))): row.value for row in report.rows}
 
 
-def problem(report: Report) -> str:
+def problem(report: OutsideReport) -> str:
     assert report.problems
     return report.problems[0].said("f.csv")
 

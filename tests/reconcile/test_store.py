@@ -16,7 +16,7 @@ from tandem.findings.model import Finding
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import is_too_much
-from tandem.reconcile.model.rules import Rules, checked, usual
+from tandem.reconcile.model.rules import CountingRules, checked, usual
 from tandem.reconcile.routes import ROUTES
 from tests.inside import opened_by_admin
 from tests.reconcile.conftest import DAY, NOW, Bring, cells, noon, put, several
@@ -91,7 +91,7 @@ def test_rules_are_the_usual_ones_until_a_person_says_others(ctx: Context, site:
     bring("date,sessions\n2026-10-01,10\n", system="ga4", zone="America/New_York")
     found = store.rules_of(ctx.database, site, "ga4")
     assert (found.zone, found.bots, found.attribution) == ("America/New_York", "undeclared", "last_non_direct")
-    store.save_rules(ctx.database, site, "ga4", Rules(bots="all"), None)
+    store.save_rules(ctx.database, site, "ga4", CountingRules(bots="all"), None)
     found = store.rules_of(ctx.database, site, "ga4")
     assert (found.zone, found.bots, found.attribution) == ("America/New_York", "all", "visit")
     assert accounts.audit_log(ctx.database, site.workspace_id)[0].act == "reconcile.rules_set"
@@ -100,7 +100,7 @@ def test_rules_are_the_usual_ones_until_a_person_says_others(ctx: Context, site:
 def test_a_site_that_asks_for_consent_is_not_seen_whole() -> None:
     assert not usual("ga4", "consent").sees_cookieless
     assert usual("ga4", "cookie").sees_cookieless
-    assert usual("other", "consent") == Rules()
+    assert usual("other", "consent") == CountingRules()
     with pytest.raises(UserError, match="time zone"):
         checked({"zone": "Mars/Phobos"})
     with pytest.raises(UserError, match="rule"):
@@ -198,9 +198,9 @@ def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(
     put(ctx.warehouse, site.id, several(200) + several(100, first=500, bot="datacentre"))
     held = bring(f"date,sessions\n{DAY},300\n")
     assert jobs.review(ctx, site) == 1
-    store.save_rules(ctx.database, site, "other", Rules(bots="all"), None)
+    store.save_rules(ctx.database, site, "other", CountingRules(bots="all"), None)
     assert jobs.review(ctx, site) == 0
-    store.save_rules(ctx.database, site, "other", Rules(), None)
+    store.save_rules(ctx.database, site, "other", CountingRules(), None)
     assert jobs.review(ctx, site) == 1
     store.undo(ctx.database, site, held)
     assert jobs.review(ctx, site) == 0
@@ -218,7 +218,7 @@ def test_records_are_kept_alike_on_both_engines(any_database: Database) -> None:
     assert store.review(any_database, site, "ga4", "revenue", "channel", {"Email": [cell]}, on) == 1
     (found,) = store.differences_of(any_database, site)
     assert (found.theirs, found.unexplained, found.first_on) == (Decimal("0.1"), Decimal("-0.2"), on)
-    store.save_rules(any_database, site, "ga4", Rules(zone="UTC"), None)
+    store.save_rules(any_database, site, "ga4", CountingRules(zone="UTC"), None)
     assert store.rules_of(any_database, site, "ga4").zone == "UTC"
 
 
@@ -237,7 +237,7 @@ def test_what_ads_knows_can_be_compared_without_a_file(ctx: Context, site: Site,
     put(ctx.warehouse, site.id, several(3, channel="Paid Search", goals=(1, 2, 2), campaign="brand", click="gclid"))
     (conversions,) = cells(ctx, site, figure="conversions", source="held:google")
     assert conversions.ours == 9
-    (conversions,) = cells(ctx, site, Rules(goal_ids=(1,)), figure="conversions", source="held:google")
+    (conversions,) = cells(ctx, site, CountingRules(goal_ids=(1,)), figure="conversions", source="held:google")
     assert conversions.ours == 3
     assert jobs.review(ctx, site) == 0  # twelve are too few
 
@@ -273,7 +273,7 @@ def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
         page = browser.get(at).text
         assert "CRM (as measured by Tandem): Won deals, 1. On the site: Orders, 3. These are different things" in page
         assert "unexplained" not in page.partition('<section class="box" aria-labelledby="how-title"')[0].lower()
-        store.save_rules(ctx.database, site, "held:crm", Rules(is_same=True), None)
+        store.save_rules(ctx.database, site, "held:crm", CountingRules(is_same=True), None)
         page = browser.get(at).text
         answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
         assert "which is 66.7% of the larger figure" in answer and "different things" not in page
@@ -291,7 +291,7 @@ def test_what_the_crm_knows_can_be_compared_without_a_file(ctx: Context, site: S
     assert {name: (c.theirs, c.ours) for name, c in told.items()} == {
         "leads": (2, 3), "orders": (1, 3), "revenue": (90, 300),
     }  # fmt: skip
-    rules = Rules(goal_ids=(2,))
+    rules = CountingRules(goal_ids=(2,))
     (leads,) = cells(ctx, site, rules, figure="leads", source="held:crm")
     assert (leads.ours, leads.unexplained) == (0, 2)
     store.save_rules(ctx.database, site, "held:crm", rules, None)
@@ -313,10 +313,10 @@ def test_an_ad_systems_conversions_raise_findings_once_somebody_says_that_they_a
 ) -> None:
     _spend(ctx, site, clicks=0, conversions=200)
     assert jobs.review(ctx, site) == 0
-    store.save_rules(ctx.database, site, "held:google", Rules(is_same=True), None)
+    store.save_rules(ctx.database, site, "held:google", CountingRules(is_same=True), None)
     assert jobs.review(ctx, site) == 2
     assert {(f.figure, f.unexplained) for f in store.differences_of(ctx.database, site)} == {("conversions", 200)}
-    store.save_rules(ctx.database, site, "held:google", Rules(), None)
+    store.save_rules(ctx.database, site, "held:google", CountingRules(), None)
     assert jobs.review(ctx, site) == 0
 
 
@@ -358,7 +358,7 @@ def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Cont
     bring("date,cost\n" + "".join(f"{day},500\n" for day in days))
     assert jobs.review(ctx, site) == 0
     source = next(one for one in queries.sources(ctx, site) if one.id == "other")
-    comparison = queries.compare(ctx, site, source, "cost", "day", Rules(), days[0], days[-1])
+    comparison = queries.compare(ctx, site, source, "cost", "day", CountingRules(), days[0], days[-1])
     assert (comparison.cells, comparison.unknown_days) == ([], 5)
     with opened_by_admin(ctx, site, ROUTES) as client:
         page = " ".join(client.get(f"/reconciliation?figure=cost&period={days[0]}..{days[-1]}").text.split())

@@ -154,8 +154,8 @@ def email_of(text: str) -> str | None:
     source   RFC 5321: at most 64 signs before the @ and 254 in all. Rarer forms (quoted, at a number) are refused, and
              so are signs that nobody sees.
     """
-    found = text.strip().lower()
-    return found if len(found) <= 254 and found.isprintable() and _EMAIL.fullmatch(found) else None
+    address = text.strip().lower()
+    return address if len(address) <= 254 and address.isprintable() and _EMAIL.fullmatch(address) else None
 
 
 def checked_email(text: str) -> str:
@@ -164,9 +164,9 @@ def checked_email(text: str) -> str:
     raises   UserError when it is no address
     """
     if (email := email_of(text)) is None:
-        told = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:80])
+        shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:80])
         raise UserError(
-            "“%(value)s” is not an e-mail address.", ("Use an address such as anna@shop.example."), value=told
+            "“%(value)s” is not an e-mail address.", ("Use an address such as anna@shop.example."), value=shown
         ).at("email")
     return email
 

@@ -17,25 +17,27 @@ _PORTS = {"80", "443"}
 LONGEST_KEY = 40
 
 
-def hosts_of(texts: str | Iterable[str], known: Collection[str] = ()) -> list[str]:
+def hosts_of(texts: str | Iterable[str], existing: Collection[str] = ()) -> list[str]:
     """The hosts in what was pasted: whole addresses or names, several parted by commas, spaces or lines.
 
-    known    hosts that the site has already; they are taken as they are
+    existing hosts that the site has already; they are taken as they are
     returns  lower case, IDN as punycode, a port only where it is not the usual one; "www." stands with and without
     raises   UserError at the field "host" for what cannot be an address
     """
-    found: list[str] = []
-    kept = {own_letters(host): host for host in known} | {host: host for host in known}  # as pages show them, too
+    hosts: list[str] = []
+    kept_as = {own_letters(host): host for host in existing} | {
+        host: host for host in existing
+    }  # as pages show them, too
     for piece in _pieces(texts if isinstance(texts, str) else "\n".join(texts)):
-        host = kept.get(piece.lower()) or _host_of(piece)
-        found.append(host)
+        host = kept_as.get(piece.lower()) or _host_of(piece)
+        hosts.append(host)
         if host.startswith("www.") and "." in host[4:]:
-            found.append(host[4:])
-    if not found:
+            hosts.append(host[4:])
+    if not hosts:
         raise UserError(
             "The address of the site is missing.", "Paste it from the browser, for example https://shop.example."
         ).at("host")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(hosts))
 
 
 def _pieces(text: str) -> Iterator[str]:

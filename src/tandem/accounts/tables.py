@@ -102,7 +102,7 @@ api_tokens = Table(
     Column("revoked_at", UtcDateTime, nullable=True),
 )
 
-first_steps_put_away = Table(
+dismissed_first_steps = Table(
     "first_steps_put_away",
     METADATA,
     Column("person_id", ForeignKey("people.id"), primary_key=True),

@@ -6,7 +6,7 @@ from typing import Any
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import SYSTEMS
-from tandem.ads.sources.report import Hints
+from tandem.ads.sources.report import AdHints
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
@@ -29,7 +29,7 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     return {"lines": _made_to_count(ctx, site, import_, args), "problems": 0}
 
 
-def _made_to_count(ctx: Context, site: Site, import_: store.Import, args: dict[str, Any]) -> list[str]:
+def _made_to_count(ctx: Context, site: Site, import_: store.AdImport, args: dict[str, Any]) -> list[str]:
     outcomes = store.outcomes(ctx.database, site, import_, bool(args.get("force")))
     count = {what: sum(o.what == what for o in outcomes) for what in ("new", "replaced", "same", "kept")}
     cost = sum((o.day.cost for o in outcomes), Decimal(0))
@@ -46,12 +46,12 @@ def _made_to_count(ctx: Context, site: Site, import_: store.Import, args: dict[s
     return lines
 
 
-def hints_of(given: dict[str, Any]) -> Hints:
+def hints_of(form: dict[str, Any]) -> AdHints:
     """What a person says about a file.
 
     raises   UserError when it does not fit
     """
-    system, currency, order = (str(given.get(name) or "").strip() for name in ("system", "currency", "order"))
+    system, currency, order = (str(form.get(name) or "").strip() for name in ("system", "currency", "order"))
     if system and system not in SYSTEMS:
         raise UserError(
             "“%(value)s” is not an ad system.",
@@ -63,5 +63,5 @@ def hints_of(given: dict[str, Any]) -> Hints:
         raise UserError("“%(value)s” is not a currency.", "Use three letters, such as EUR.", value=currency[:40])
     if order not in ORDERS:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
-    account = str(given.get("account") or "").strip()[:200]
-    return Hints(system=system, currency=currency.upper(), account=account, order=ORDERS[order])
+    account = str(form.get("account") or "").strip()[:200]
+    return AdHints(system=system, currency=currency.upper(), account=account, order=ORDERS[order])

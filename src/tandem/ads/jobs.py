@@ -9,8 +9,8 @@ from tandem.accounts.model import Site
 from tandem.ads import store
 from tandem.ads.model import AdDay
 from tandem.ads.sources import google, meta, microsoft, tiktok, vk, yandex
-from tandem.ads.sources.api import Account, Api
-from tandem.ads.sources.report import Hints, Report
+from tandem.ads.sources.api import AdAccount, AdApi
+from tandem.ads.sources.report import AdHints, AdReport
 from tandem.base import clock, log, progress
 from tandem.base.errors import UserError
 from tandem.base.http import Http
@@ -32,10 +32,10 @@ def read_file(
     site: Site,
     path: Path,
     name: str,
-    hints: Hints,
+    hints: AdHints,
     by: int | None = None,
     tell: ProgressReporter = lambda rows: None,
-) -> store.Import:
+) -> store.AdImport:
     """A report read and staged; or refused as a whole, with its problems. The same file again is found again.
 
     name   what the person calls the file
@@ -46,7 +46,7 @@ def read_file(
     lines = 0 if is_spreadsheet(path) else line_count(path)  # a workbook is packed
     if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
         return import_
-    report = Report(path, hints, clock.now().astimezone(site.tz).date())
+    report = AdReport(path, hints, clock.now().astimezone(site.tz).date())
     import_ = store.begin(ctx.database, site, name, digest, report.system or "other", by)
     staging = store.Staging(ctx, site, import_)
     try:
@@ -123,13 +123,13 @@ def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
     return Polled(cursor=stretch.cursor, rows=rows, is_more=stretch.is_more)
 
 
-def account_of(ctx: Context, site: Site, connection: Connection, api: Api) -> Account:
+def account_of(ctx: Context, site: Site, connection: Connection, api: AdApi) -> AdAccount:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:
         return Http(api.label, base, headers=headers, allowed=ctx.config.reach, sleep=rest)
 
-    return Account(settings=connection.settings, open=opened, sleep=rest, zone=site.tz)
+    return AdAccount(settings=connection.settings, open=opened, sleep=rest, zone=site.tz)
 
 
 SYSTEMS = tuple(

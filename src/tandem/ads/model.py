@@ -125,7 +125,7 @@ PROBLEMS: Final[Wording] = {
 # ── which report counts ──
 
 
-class Load(msgspec.Struct, frozen=True, kw_only=True):
+class AdLoad(msgspec.Struct, frozen=True, kw_only=True):
     """One report's word on one account and day: where its rows are, how fine it is, what it adds up to."""
 
     load: int
@@ -135,7 +135,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     is_forced: bool = False  # somebody said: take this one whatever stood there
 
 
-def better_of(load: Load | None, newer: Load) -> Load:
+def better_of(load: AdLoad | None, newer: AdLoad) -> AdLoad:
     """Which of two reports counts for a day. Levels are never added together.
 
     The newer one, unless that would lose detail or money: a coarser report of the same cost does not replace a finer
@@ -149,12 +149,12 @@ def better_of(load: Load | None, newer: Load) -> Load:
     return load if abs(newer.cost - load.cost) <= tolerance else newer
 
 
-def winner(loads: Iterable[Load]) -> Load | None:
+def winner(loads: Iterable[AdLoad]) -> AdLoad | None:
     """Which report counts for a day, of all that were confirmed, oldest first."""
-    held = None
+    best = None
     for load in loads:
-        held = better_of(held, load)
-    return held
+        best = better_of(best, load)
+    return best
 
 
 # ── the same name, however it is written ──
@@ -201,11 +201,11 @@ KINDS: Final[Sequence[tuple[re.Pattern[str], str, str]]] = (
 def origin_of(system: str, kind: str) -> tuple[str, str, str]:
     """Channel, source and medium of a campaign, by its system and type; only until visits of it say better."""
     channel, source, medium = ORIGINS[system]
-    found = next(((c, m) for like, c, m in KINDS if kind and like.search(kind)), None)
-    return (found[0], source, found[1]) if found else (channel, source, medium)
+    match = next(((c, m) for like, c, m in KINDS if kind and like.search(kind)), None)
+    return (match[0], source, match[1]) if match else (channel, source, medium)
 
 
-class Known(dict[Any, Any]):
+class Memo(dict[Any, Any]):
     """Remembers what is made of a value: the same days, names and numbers stand in a report thousands of times.
 
     most   forget all when there are more than so many; 0: never
@@ -217,8 +217,8 @@ class Known(dict[Any, Any]):
     def __missing__(self, value: Any) -> Any:
         if self._most and len(self) > self._most:
             self.clear()
-        found = self[value] = self._made(value)
-        return found
+        made = self[value] = self._made(value)
+        return made
 
 
-MOST_KNOWN = 10_000
+MOST_REMEMBERED = 10_000

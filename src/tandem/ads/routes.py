@@ -38,8 +38,8 @@ FILTER_BY = ("channel", "ad_system", "source", "campaign", "ad_group", "ad", "te
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
     address = address_asked(request, ctx, caller, one_of(splits_of("ads.cost")))
-    kept = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
-    return View(path="/ads", address=address, keep=kept)
+    keep = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
+    return View(path="/ads", address=address, keep=keep)
 
 
 @get_page("/ads", "Ads", icon="megaphone", group="Measure", may="money.read")
@@ -53,8 +53,8 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
 
 
 def _page(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View, draft: store.Import | None, told: str,
-    most: int,
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View, draft: store.AdImport | None,
+    notice: str, most: int,
 ) -> Response[Any]:  # fmt: skip
     address, site = view.address, view.address.site
     now, went_of = totals(ctx, address, queries.HEADLINE)
@@ -89,7 +89,7 @@ def _page(
         connected=connections.connections_of(ctx, site, "ads"),
         draft=draft,
         outcomes=_outcomes(ctx, site, draft),
-        told=told,
+        notice=notice,
         systems=SYSTEMS,
         clock=clock.now(),
     )
@@ -106,17 +106,18 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
     """What confirming a draft would do, in sum, and the days it would change."""
 
     counts: dict[str, int]
-    changed: list[store.Outcome]
-    kept: list[store.Outcome]
+    changed: list[store.DayOutcome]
+    kept: list[store.DayOutcome]
     is_other_account: bool
 
 
-def _outcomes(ctx: Context, site: Site, draft: store.Import | None) -> Outcomes | None:
+def _outcomes(ctx: Context, site: Site, draft: store.AdImport | None) -> Outcomes | None:
     if draft is None or draft.state != "staged":
         return None
     outcomes = store.outcomes(ctx.database, site, draft)
     replaced = [o for o in outcomes if o.what == "replaced"]
-    far = [o for o in replaced if o.held and abs(o.held.original_cost - o.day.original_cost) > o.held.original_cost / 2]
+    both = [(o.existing.original_cost, o.day.original_cost) for o in replaced if o.existing]
+    far = [before for before, now in both if abs(before - now) > before / 2]
     return Outcomes(
         counts=dict(Counter(o.what for o in outcomes)), changed=replaced[:31],
         kept=[o for o in outcomes if o.what == "kept"][:31],

@@ -41,9 +41,9 @@ def write_credits(ctx: Context) -> int:
 def _write_site(ctx: Context, site: Site) -> int:
     kind, _, key = usual_conversion(ctx, site).partition(":")
     ask = _asked(site, kind, key, date(1970, 1, 1))
-    known, now = store.written_states(ctx.warehouse, site.id), store.month_states(ctx.warehouse, ask)
-    months = sorted(known.keys() | now.keys())  # what was erased is written as a month without conversions
-    fresh = [(m, state) for m in months if (state := _state(now, m, kind, key)) != known.get(m)]
+    written, now = store.written_states(ctx.warehouse, site.id), store.month_states(ctx.warehouse, ask)
+    months = sorted(written.keys() | now.keys())  # what was erased is written as a month without conversions
+    fresh = [(m, state) for m in months if (state := _state(now, m, kind, key)) != written.get(m)]
     for month, state in fresh:
         rows = store.write_month(ctx.warehouse, _asked(site, kind, key, month), month, state)
         _log.info("attribution.month_written", site=site.key, month=month.isoformat(), rows=rows)

@@ -15,15 +15,15 @@ from tandem.attribution.model.definitions import MODELS
 from tandem.attribution.model.interval import interval
 from tandem.attribution.model.journey import (
     SHARES,
-    Credit,
     Floats,
     Journeys,
+    ValueCredit,
     frequent,
     payback_days,
     present,
     weighted_median,
 )
-from tandem.attribution.model.report import ENOUGH_REPORTED, LONE, Result, Row
+from tandem.attribution.model.report import ENOUGH_REPORTED, LONE, CreditRow, SavedResult
 from tandem.attribution.model.sankey import Sankey, sankey
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
@@ -65,10 +65,10 @@ class Course(msgspec.Struct, frozen=True, kw_only=True):
     again_worth: float
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class MoneyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """All that the page shows of one question."""
 
-    rows: list[Row]
+    rows: list[CreditRow]
     totals: store.Totals
     order: int
     error: float
@@ -88,14 +88,14 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         return self.reported >= ENOUGH_REPORTED
 
     @property
-    def lone(self) -> Row | None:
+    def lone(self) -> CreditRow | None:
         return next((row for row in self.rows if row.is_lone), None)
 
     @property
-    def result(self) -> Result:
+    def result(self) -> SavedResult:
         """What a kept report freezes."""
         rows = [(r.key, r.credit, r.low, r.high, r.worth) for r in self.rows]
-        return Result(conversions=float(self.totals.conversions), worth=float(self.totals.worth), rows=rows)
+        return SavedResult(conversions=float(self.totals.conversions), worth=float(self.totals.worth), rows=rows)
 
 
 def usual_conversion(ctx: Context, site: Site) -> str:
@@ -112,28 +112,28 @@ def usual_conversion(ctx: Context, site: Site) -> str:
     return ctx.runner.kept(("money.usual", site.id, tuple(main)), usual) if main else "orders"
 
 
-def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = None) -> Answer:
+def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = None) -> MoneyAnswer:
     """The rows of a question by one model (and by all beside it), the largest credit first."""
-    found = store.found(warehouse, ask)
-    credit, chain = by_all_models(found.journeys, found.lost)
+    data = store.attribution_data(warehouse, ask)
+    credit, chain = by_all_models(data.journeys, data.lost)
     earlier = _credits_of(warehouse, before, model) if before else None
-    costs, unplaced = _costs(warehouse, ask, found.names)
+    costs, unplaced = _costs(warehouse, ask, data.names)
     paid = store.paid(warehouse, ask) if costs is not None else []
-    rows = _rows(found, credit, model)
+    rows = _rows(data, credit, model)
     if earlier is not None:
         rows = [msgspec.structs.replace(r, before=earlier.get(r.key, 0.0)) for r in rows]
     if costs is not None:
-        rows = _with_costs(found, rows, costs, paid, credit[model].worth, model)
-    ways = frequent(found.journeys, DRAWN_WAYS)
-    named = [(tuple(found.names[v] for v in way), count, worth) for way, count, worth in ways]
-    return Answer(
+        rows = _with_costs(data, rows, costs, paid, credit[model].worth, model)
+    ways = frequent(data.journeys, DRAWN_WAYS)
+    named = [(tuple(data.names[v] for v in way), count, worth) for way, count, worth in ways]
+    return MoneyAnswer(
         rows=rows,
-        totals=found.totals,
-        order=found.lost.order,
+        totals=data.totals,
+        order=data.lost.order,
         error=chain.error,
         ways=[Way(keys=keys, conversions=count, worth=worth) for keys, count, worth in named[:MOST_WAYS]],
         drawing=sankey([(keys, count) for keys, count, _ in named]),
-        course=course_of(found.journeys),
+        course=course_of(data.journeys),
         cost=None if costs is None else sum(cost for cost, _ in costs.values()) + unplaced,
         unplaced_cost=unplaced,
         reported=_share([(p.reported, p.visits) for p in paid]),
@@ -141,12 +141,12 @@ def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = No
     )
 
 
-def _rows(found: store.Found, credit: dict[str, Credit], model: str) -> list[Row]:
-    chosen, last, there = credit[model], credit["last"], present(found.journeys)
+def _rows(data: store.AttributionData, credit: dict[str, ValueCredit], model: str) -> list[CreditRow]:
+    chosen, last, there = credit[model], credit["last"], present(data.journeys)
     low, high = interval(chosen.conversions, chosen.sum_of_squares)
-    total = float(found.totals.conversions) or 1.0
+    total = float(data.totals.conversions) or 1.0
     rows = [
-        Row(
+        CreditRow(
             key=name,
             credit=float(chosen.conversions[i]),
             low=float(low[i]),
@@ -156,14 +156,14 @@ def _rows(found: store.Found, credit: dict[str, Credit], model: str) -> list[Row
             assisted=float(there[i] - last.conversions[i]),
             by_model={m: float(credit[m].conversions[i]) for m in MODELS},
         )
-        for i, name in enumerate(found.names)
+        for i, name in enumerate(data.names)
         if there[i] or chosen.conversions[i] > 1e-9
     ]
-    count, worth = found.lone
+    count, worth = data.lone
     if count:
         none_low, none_high = interval(np.array([count]), np.array([count]))
         rows.append(
-            Row(
+            CreditRow(
                 key=LONE, credit=count, low=float(none_low[0]), high=float(none_high[0]), share=count / total,
                 worth=worth, assisted=0.0, by_model=dict.fromkeys(MODELS, count),
             )
@@ -172,10 +172,10 @@ def _rows(found: store.Found, credit: dict[str, Credit], model: str) -> list[Row
 
 
 def _credits_of(warehouse: Warehouse, ask: Ask, model: str) -> dict[str, float]:
-    found = store.found(warehouse, ask)
-    credit, _ = by_all_models(found.journeys, found.lost)
-    known = dict(zip(found.names, credit[model].conversions.tolist(), strict=True))
-    return known | ({LONE: found.lone[0]} if found.lone[0] else {})
+    data = store.attribution_data(warehouse, ask)
+    credit, _ = by_all_models(data.journeys, data.lost)
+    credits = dict(zip(data.names, credit[model].conversions.tolist(), strict=True))
+    return credits | ({LONE: data.lone[0]} if data.lone[0] else {})
 
 
 # ── cost ──
@@ -205,38 +205,38 @@ def _costs(warehouse: Warehouse, ask: Ask, names: list[str]) -> tuple[dict[str, 
 
 
 def _with_costs(
-    found: store.Found, rows: list[Row], costs: dict[str, tuple[float, int]], paid: list[store.Paid], worth: Floats,
-    model: str,
-) -> list[Row]:  # fmt: skip
+    data: store.AttributionData, rows: list[CreditRow], costs: dict[str, tuple[float, int]], paid: list[store.Paid],
+    worth: Floats, model: str,
+) -> list[CreditRow]:  # fmt: skip
     """The rows with what they cost, and when that came back. The chain has no shares of journeys: the equal split's."""
     reported = {name: _share(parts) for name, parts in _by_name(paid).items()}
-    shares = SHARES.get(model, SHARES["shapley"])(found.journeys)
+    shares = SHARES.get(model, SHARES["shapley"])(data.journeys)
     rows = [row if row.is_lone else _with_cost(row, costs, reported.get(matched(row.key))) for row in rows]
     whole = {row.key: row.whole_cost or 0.0 for row in rows}
-    cost = np.array([whole.get(name, 0.0) for name in found.names])
-    back = dict(zip(found.names, payback_days(found.journeys, shares, worth, cost).tolist(), strict=True))
+    cost = np.array([whole.get(name, 0.0) for name in data.names])
+    back = dict(zip(data.names, payback_days(data.journeys, shares, worth, cost).tolist(), strict=True))
     return [
         row if row.is_lone or math.isnan(back[row.key]) else msgspec.structs.replace(row, payback_days=back[row.key])
         for row in rows
     ]
 
 
-def _with_cost(row: Row, costs: dict[str, tuple[float, int]], reported: float | None) -> Row:
+def _with_cost(row: CreditRow, costs: dict[str, tuple[float, int]], reported: float | None) -> CreditRow:
     """One row with its cost: none where it has paid visits but no cost, which nobody gave away.
 
     reported   the share of its paid visits on reported days; None without any
     """
-    known = costs.get(row.key) or ((0.0, 0) if reported is None else (None, None))
+    spend = costs.get(row.key) or ((0.0, 0) if reported is None else (None, None))
     share = 1.0 if reported is None else reported
-    return msgspec.structs.replace(row, cost=known[0], clicks=known[1], reported=share)
+    return msgspec.structs.replace(row, cost=spend[0], clicks=spend[1], reported=share)
 
 
 def _by_name(paid: list[store.Paid]) -> dict[str, list[tuple[int, int]]]:
     """Reported and all paid visits of names that are the same."""
-    found: dict[str, list[tuple[int, int]]] = {}
+    by_name: dict[str, list[tuple[int, int]]] = {}
     for p in paid:
-        found.setdefault(matched(p.name), []).append((p.reported, p.visits))
-    return found
+        by_name.setdefault(matched(p.name), []).append((p.reported, p.visits))
+    return by_name
 
 
 def _share(parts: list[tuple[int, int]]) -> float:
@@ -257,12 +257,12 @@ def course_of(journeys: Journeys) -> Course:
     """Times, lengths, and whose conversions they are."""
     weight, total = journeys.weight, float(journeys.weight.sum())
     is_first = journeys.is_first
-    known = total > 0
+    has_any = total > 0
     return Course(
-        days_median=weighted_median(journeys.days, weight) if known else None,
-        visits_mean=float((journeys.lengths * weight).sum() / total) if known else None,
-        several_share=float(weight[journeys.lengths > 1].sum() / total) if known else None,
-        lags=_bars(journeys.days if known else np.zeros(0), weight, LAGS, is_open=True),
+        days_median=weighted_median(journeys.days, weight) if has_any else None,
+        visits_mean=float((journeys.lengths * weight).sum() / total) if has_any else None,
+        several_share=float(weight[journeys.lengths > 1].sum() / total) if has_any else None,
+        lags=_bars(journeys.days if has_any else np.zeros(0), weight, LAGS, is_open=True),
         lengths=_bars(journeys.lengths.astype(float), weight, LENGTHS, is_open=False),
         first_count=float(weight[is_first].sum()),
         first_worth=float(journeys.worth[is_first].sum()),

@@ -12,7 +12,7 @@ from tandem.attribution import queries, store
 from tandem.attribution.model.ask import FACETS, KINDS, OF_CRM, SPLITS, WINDOWS, Ask, checked, needed_for
 from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
-from tandem.attribution.model.report import LONE, Definition, Report, Row, differences
+from tandem.attribution.model.report import LONE, CreditRow, Definition, SavedReport, differences
 from tandem.attribution.model.sankey import END, OTHERS
 from tandem.base import clock
 from tandem.base.errors import UserError
@@ -42,7 +42,7 @@ COUNTED_BY = {
 SORTS = ("credit", "worth", "assisted", "cost", "romi", "cost_per_conversion", "payback_days")
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class MoneyChoice(msgspec.Struct, frozen=True, kw_only=True):
     """What the reader chose beside period and filters."""
 
     conversion: str
@@ -56,7 +56,7 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     """The conversion that this site's page is about where the address names none."""
 
 
-def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Choice:
+def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> MoneyChoice:
     usual = queries.usual_conversion(ctx, site_for(ctx, caller, request.query_params.get("site")))
     asked = {k: str(v) for k, v in request.query_params.items()}
     model = asked.get("model", MODEL)
@@ -65,7 +65,7 @@ def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Ch
             "“%(value)s” is not a model.", "Use one of %(choices)s.", value=model[:40], choices=", ".join(MODELS)
         )
     sort = asked.get("sort", "credit")
-    return Choice(
+    return MoneyChoice(
         usual=usual,
         conversion=asked.get("conversion", usual),
         split=asked.get("split", "channel"),
@@ -77,13 +77,13 @@ def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Ch
     )
 
 
-def _kept(choice: Choice) -> dict[str, str]:
+def _kept(choice: MoneyChoice) -> dict[str, str]:
     """The choices as the address carries them; what is usual is left out."""
-    usual = Choice(
+    usual = MoneyChoice(
         conversion=choice.usual, split="channel", model=MODEL, window=WINDOW, order=1, sort="credit", most=SHOWN,
         usual=choice.usual,
     )  # fmt: skip
-    names = [n for n in Choice.__struct_fields__ if getattr(choice, n) != getattr(usual, n)]
+    names = [n for n in MoneyChoice.__struct_fields__ if getattr(choice, n) != getattr(usual, n)]
     return {n: str(getattr(choice, n)) for n in names}
 
 
@@ -93,13 +93,15 @@ def _must_read(caller: Caller, conversion: str) -> None:
         caller.must(permission)
 
 
-def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller, choice: Choice, path: str = "/money") -> View:
+def _view(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, choice: MoneyChoice, path: str = "/money"
+) -> View:
     _must_read(caller, choice.conversion)
     address = address_asked(request, ctx, caller, one_of(FACETS))
     return View(path=path, address=address, keep=_kept(choice))
 
 
-def _ask(address: Address, choice: Choice, period: Period) -> Ask:
+def _ask(address: Address, choice: MoneyChoice, period: Period) -> Ask:
     kind, _, key = choice.conversion.partition(":")
     return checked(
         Ask(
@@ -117,7 +119,7 @@ def _ask(address: Address, choice: Choice, period: Period) -> Ask:
     )
 
 
-def _answered(ctx: Context, ask: Ask, model: str, before: Ask | None = None) -> queries.Answer:
+def _answered(ctx: Context, ask: Ask, model: str, before: Ask | None = None) -> queries.MoneyAnswer:
     """The answer, once for all who look until the data change: sorting a table must not count everything again."""
     return ctx.runner.kept(("money", ask, model, before), lambda: queries.answered(ctx.warehouse, ask, model, before))
 
@@ -143,15 +145,15 @@ def _named(ctx: Context, site: Site, conversion: str) -> str:
     )
 
 
-def _sorted(rows: list[Row], sort: str) -> list[Row]:
+def _sorted(rows: list[CreditRow], sort: str) -> list[CreditRow]:
     if sort == "credit":
         return rows
     if sort in MODELS:
         return sorted(rows, key=lambda r: -r.by_model[sort])
-    known = [r for r in rows if getattr(r, sort) is not None]
+    filled = [r for r in rows if getattr(r, sort) is not None]
     rising = sort in ("cost_per_conversion", "payback_days")
-    known.sort(key=lambda r: getattr(r, sort), reverse=not rising)
-    return known + [r for r in rows if getattr(r, sort) is None]
+    filled.sort(key=lambda r: getattr(r, sort), reverse=not rising)
+    return filled + [r for r in rows if getattr(r, sort) is None]
 
 
 @get_page("/money", "Money", icon="coins", group="Measure", may="money.read")
@@ -235,7 +237,7 @@ def explain(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
     choice = _choice(request, ctx, caller)
     view = _view(request, ctx, caller, choice)
     ask = _ask(view.address, choice, view.address.period)
-    asked = [store.bound(name, ask) for name in ("stories", "steps", "values", "totals")]
+    asked = [store.bound(name, ask) for name in ("touchpoints", "transitions", "values", "totals")]
     return render_page(
         request,
         ctx,
@@ -270,7 +272,7 @@ EXPORTED = (
 NOT_DERIVED = ("value", "cost", "clicks")
 
 
-def _exported(row: Row) -> tuple[Any, ...]:
+def _exported(row: CreditRow) -> tuple[Any, ...]:
     return (
         "(no visit in the window)" if row.is_lone else row.key, row.credit, row.low, row.high, row.share, row.worth,
         row.assisted, row.cost, row.clicks, row.payback_days, *(row.by_model[m] for m in MODELS),
@@ -280,10 +282,10 @@ def _exported(row: Row) -> tuple[Any, ...]:
 # ── kept reports ──
 
 
-def _reports(ctx: Context, caller: Caller, site: Site) -> list[Report]:
+def _reports(ctx: Context, caller: Caller, site: Site) -> list[SavedReport]:
     """The newest reports of conversions that somebody may read."""
-    kept = store.reports_of(ctx.database, site)
-    return [one for one in kept if all(map(caller.may, needed_for(one.definition.kind)))][:SHOWN_REPORTS]
+    reports = store.reports_of(ctx.database, site)
+    return [one for one in reports if all(map(caller.may, needed_for(one.definition.kind)))][:SHOWN_REPORTS]
 
 
 @post_form("/money/reports", may=("reports.keep", "money.read"))
@@ -310,8 +312,8 @@ def keep(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Fo
         filters=ask.filters,
         rules=RULES_VERSION,
     )
-    kept = store.keep(ctx.database, address.site, data.get("name", ""), definition, answer.result, caller.user_id)
-    return go_to(f"/money/reports/{kept}?site={address.site.key}")
+    number = store.keep(ctx.database, address.site, data.get("name", ""), definition, answer.result, caller.user_id)
+    return go_to(f"/money/reports/{number}?site={address.site.key}")
 
 
 @get_page("/money/reports/{report_id:int}", "Report", may="money.read")
@@ -320,26 +322,26 @@ def report(
 ) -> Response[str]:
     """A kept report beside today's answer to the same question."""
     chosen = site_for(ctx, caller, site)
-    kept = store.report_of(ctx.database, chosen, report_id)
-    _must_read(caller, kept.definition.kind)
-    today = _answered(ctx, _asked_again(chosen, kept), kept.definition.model)
+    saved = store.report_of(ctx.database, chosen, report_id)
+    _must_read(caller, saved.definition.kind)
+    today = _answered(ctx, _asked_again(chosen, saved), saved.definition.model)
     return render_page(
         request,
         ctx,
         caller,
         "attribution/report.html",
         site=chosen,
-        report=kept,
+        report=saved,
         today=today.result,
-        rows=differences(kept.result, today.result),
+        rows=differences(saved.result, today.result),
         dimensions=DIMENSIONS,
         now=clock.now(),
         **_words(),
     )
 
 
-def _asked_again(site: Site, kept: Report) -> Ask:
-    d = kept.definition
+def _asked_again(site: Site, saved: SavedReport) -> Ask:
+    d = saved.definition
     period = period_of(f"{d.first}..{d.last}", d.zone, clock.now())
     return checked(
         Ask(

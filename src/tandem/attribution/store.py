@@ -14,10 +14,10 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.accounts.tables import people
 from tandem.attribution.model.ask import Ask
-from tandem.attribution.model.credits import counted_steps, lost_steps
+from tandem.attribution.model.credits import counted_transitions, lost_transitions
 from tandem.attribution.model.journey import Journeys
 from tandem.attribution.model.markov import WIDEST, Transitions
-from tandem.attribution.model.report import Definition, Report, Result, plain
+from tandem.attribution.model.report import Definition, SavedReport, SavedResult, plain
 from tandem.attribution.model.shared_out import NOBODY, SharedOut, shared_out
 from tandem.attribution.model.touchpoints import CONVERSION, Cut, Touchpoints, cut
 from tandem.attribution.tables import reports as t
@@ -29,12 +29,12 @@ from tandem.base.warehouse import Array, Step, Warehouse, questions_in, steps_of
 HERE = Path(__file__).parent
 SQL = questions_in(HERE / "sql")
 TOUCHPOINT_COLUMNS = ("person", "moment", "value", "is_direct", "weight", "worth")
-STEP_COLUMNS = ("first_back", "second_back", "third_back", "onto", "weight")
+TRANSITION_COLUMNS = ("first_back", "second_back", "third_back", "onto", "weight")
 CREDIT_COLUMNS = ("credit", "squares", "worth", "worth_squares", "whole_worth")
 MOST_AT_ONCE = 200_000
 DAY_MS = 86_400_000
 MOST_VALUES = 2**24 - 1
-"""Values that sql/steps.sql finds room for beside the moment of a touch."""
+"""Values that sql/transitions.sql finds room for beside the moment of a touch."""
 
 
 def schema() -> list[Step]:
@@ -53,7 +53,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     refunds: Decimal
 
 
-class Found(msgspec.Struct, frozen=True, kw_only=True):
+class AttributionData(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that the models need. `lone` are conversions and money without a visit inside the window."""
 
     names: list[str]
@@ -96,7 +96,7 @@ def totals(warehouse: Warehouse, ask: Ask) -> Totals:
     return warehouse.rows(sql, Totals, **params)[0]
 
 
-def found(warehouse: Warehouse, ask: Ask) -> Found:
+def attribution_data(warehouse: Warehouse, ask: Ask) -> AttributionData:
     """The journeys with a conversion, one by one, and the steps of those without.
 
     raises   UserError where the split has more than MOST_VALUES values
@@ -104,21 +104,21 @@ def found(warehouse: Warehouse, ask: Ask) -> Found:
     named = _values(warehouse, ask)
     if len(named.names) > WIDEST:  # a longer chain over them would have more states than journeys
         ask = msgspec.structs.replace(ask, order=1)
-    codes, touchpoints = named.codes, _stories(warehouse, ask, named)
-    transitions = _asked(warehouse, "steps", STEP_COLUMNS, ask, codes)
-    back = [transitions[name].astype(np.int64) - 1 for name in STEP_COLUMNS[: ask.order]]
-    walked = counted_steps(
+    codes, journeys = named.codes, _cut_touchpoints(warehouse, ask, named)
+    transitions = _asked(warehouse, "transitions", TRANSITION_COLUMNS, ask, codes)
+    back = [transitions[name].astype(np.int64) - 1 for name in TRANSITION_COLUMNS[: ask.order]]
+    walked = counted_transitions(
         back, transitions["onto"].astype(np.int64) - 1, transitions["weight"].astype(np.float64), len(named.names)
     )
-    lost = lost_steps(walked, touchpoints)
+    lost = lost_transitions(walked, journeys)
     is_used = np.zeros(len(named.names) + 2, bool)
-    is_used[touchpoints.won.value] = is_used[lost.onto] = True
-    kept = np.flatnonzero(is_used[: len(named.names)])
-    return Found(
-        names=[named.names[place] for place in kept],
-        journeys=touchpoints.won.among(kept),
-        lost=lost.among(kept),
-        lone=touchpoints.lone,
+    is_used[journeys.won.value] = is_used[lost.onto] = True
+    used = np.flatnonzero(is_used[: len(named.names)])
+    return AttributionData(
+        names=[named.names[place] for place in used],
+        journeys=journeys.won.among(used),
+        lost=lost.among(used),
+        lone=journeys.lone,
         totals=totals(warehouse, ask),
     )
 
@@ -137,9 +137,9 @@ def _values(warehouse: Warehouse, ask: Ask) -> Values:
     return Values([str(name) for _, name in named], np.array([code for code, _ in named], np.uint64))
 
 
-def _stories(warehouse: Warehouse, ask: Ask, values: Values) -> Cut:
-    told = _asked(warehouse, "stories", TOUCHPOINT_COLUMNS, ask, values.codes)
-    return cut(_touchpoints(told), len(values.names), ask.since_ms, ask.window * DAY_MS)
+def _cut_touchpoints(warehouse: Warehouse, ask: Ask, values: Values) -> Cut:
+    arrays = _asked(warehouse, "touchpoints", TOUCHPOINT_COLUMNS, ask, values.codes)
+    return cut(_touchpoints_of(arrays), len(values.names), ask.since_ms, ask.window * DAY_MS)
 
 
 def _asked(warehouse: Warehouse, name: str, columns: tuple[str, ...], ask: Ask, codes: Array) -> dict[str, Array]:
@@ -147,9 +147,10 @@ def _asked(warehouse: Warehouse, name: str, columns: tuple[str, ...], ask: Ask, 
     return warehouse.arrays(sql, columns, params | {"codes": codes})
 
 
-def _touchpoints(told: dict[str, Array]) -> Touchpoints:
-    is_known = (told["value"] > 0) | (told["weight"] > 0)  # not so a touch whose value came after the codes were asked
-    person, moment, value, is_direct, weight, worth = (told[name][is_known] for name in TOUCHPOINT_COLUMNS)
+def _touchpoints_of(arrays: dict[str, Array]) -> Touchpoints:
+    # Not so a touch whose value came after the codes were asked.
+    is_known = (arrays["value"] > 0) | (arrays["weight"] > 0)
+    person, moment, value, is_direct, weight, worth = (arrays[name][is_known] for name in TOUCHPOINT_COLUMNS)
     value, is_won = value.astype(np.int64) - 1, weight > 0
     itself = np.flatnonzero(is_won & (value >= 0))  # conversions that tell of a touch nobody saw: it stands before them
     none = np.zeros(len(itself))
@@ -209,8 +210,8 @@ def write_month(warehouse: Warehouse, ask: Ask, month: date, state: int) -> int:
     Readers see the month as it was until all of its rows are there.
     """
     values = _values(warehouse, ask)
-    stories = _stories(warehouse, ask, values)
-    rows, version = shared_out(stories.won, stories.alone), clock.now_ms()
+    journeys = _cut_touchpoints(warehouse, ask, values)
+    rows, version = shared_out(journeys.won, journeys.alone), clock.now_ms()
     names = [*values.names, UNASSIGNED]  # the last one is NOBODY's: place -1
     assert NOBODY == -1
     for first in range(0, len(rows.ended), MOST_AT_ONCE):
@@ -233,7 +234,7 @@ def write_month(warehouse: Warehouse, ask: Ask, month: date, state: int) -> int:
 # ── kept reports ──
 
 
-def keep(db: Database, site: Site, name: str, definition: Definition, result: Result, by: int | None) -> int:
+def keep(db: Database, site: Site, name: str, definition: Definition, result: SavedResult, by: int | None) -> int:
     """Keep a report as it is; returns its id. Nothing ever changes it.
 
     raises   UserError without a name
@@ -247,14 +248,14 @@ def keep(db: Database, site: Site, name: str, definition: Definition, result: Re
         return int(made.inserted_primary_key[0])  # type: ignore[index]
 
 
-def reports_of(db: Database, site: Site, most: int = 100) -> list[Report]:
+def reports_of(db: Database, site: Site, most: int = 100) -> list[SavedReport]:
     """The kept reports of a site, newest first."""
     query = _reports(site).order_by(t.c.made_at.desc(), t.c.id.desc()).limit(most)
     with db.read() as c:
         return [_report(row) for row in c.execute(query)]
 
 
-def report_of(db: Database, site: Site, report_id: int) -> Report:
+def report_of(db: Database, site: Site, report_id: int) -> SavedReport:
     """One kept report.
 
     raises   UserError when the site has none of that id
@@ -271,12 +272,12 @@ def _reports(site: Site) -> Select[Any]:
     return select(t, maker).select_from(t.outerjoin(people, people.c.id == t.c.made_by)).where(t.c.site_id == site.id)
 
 
-def _report(row: Any) -> Report:
-    return Report(
+def _report(row: Any) -> SavedReport:
+    return SavedReport(
         id=row.id,
         name=row.name,
         made_by=row.maker or "",
         made_at=row.made_at,
         definition=msgspec.convert(row.definition, Definition),
-        result=msgspec.convert(row.result, Result),
+        result=msgspec.convert(row.result, SavedResult),
     )

@@ -33,13 +33,13 @@ def now_ns() -> int:
     return time.time_ns()
 
 
-def version_after(held: int, at: int, step: int = 1) -> int:
+def version_after(current: int, at: int, step: int = 1) -> int:
     """The version of a row that replaces others: this moment (`at`, in the unit of the versions), as the newest counts.
 
     More than what is `held` already, should a clock that ran ahead have written that: it would stay in force until that
     day had come.
     """
-    return max(at, held + step)
+    return max(at, current + step)
 
 
 def from_ms(ms: int) -> datetime:

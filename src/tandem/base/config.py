@@ -102,9 +102,9 @@ def load(environ: dict[str, str] | None = None) -> Config:
     env = dict(os.environ) if environ is None else environ
     if env.get("PORT"):
         env.setdefault(PREFIX + "PORT", env["PORT"])
-    given = {name: env[PREFIX + name.upper()] for name in Config.__struct_fields__ if env.get(PREFIX + name.upper())}
+    values = {name: env[PREFIX + name.upper()] for name in Config.__struct_fields__ if env.get(PREFIX + name.upper())}
     try:
-        return msgspec.convert(given, Config, strict=False)
+        return msgspec.convert(values, Config, strict=False)
     except msgspec.ValidationError as error:
         name = str(error).rpartition("$.")[2].strip("`") or "?"
         raise UserError(

@@ -72,5 +72,5 @@ class Allowance:
 
 def stands_for_many(address: str) -> bool:
     """Whether many senders may stand behind this address."""
-    found = address_of(address)
-    return found is None or is_within(found, PRIVATE)
+    ip = address_of(address)
+    return ip is None or is_within(ip, PRIVATE)

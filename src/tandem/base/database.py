@@ -129,8 +129,8 @@ class Database:
     def _turn_of_processes(self, of: str, number: int) -> Iterator[None]:
         if not self.is_sqlite:
             with self.engine.begin() as connection:  # the lock ends with the transaction, also with a lost connection
-                held = text("select pg_advisory_xact_lock(hashtext(:of), :number)")
-                connection.execute(held, {"of": of, "number": number})
+                statement = text("select pg_advisory_xact_lock(hashtext(:of), :number)")
+                connection.execute(statement, {"of": of, "number": number})
                 yield
         elif (file := self._file) is not None:
             # TRAP: a transaction of SQLite would hold up every writer of the store, the holder's other connections too.

@@ -26,8 +26,8 @@ STOPS_WITHIN_S = 3.0
 """How long a body may still take when the server is asked to stop; who stops it gives it a minute at most."""
 
 
-class Limit:
-    """`with Limit(until): await …` raises TimeoutError once the event loop's clock has passed `until`, to the second.
+class TimeLimit:
+    """`with TimeLimit(until): await …` raises TimeoutError once the loop's clock has passed `until`, to the second.
 
     What `asyncio.timeout` does, for a fifth of its cost: requests by the ten thousand share one timer.
     """
@@ -37,7 +37,7 @@ class Limit:
     def __init__(self, until: float) -> None:
         self.until, self.is_late = until, False
 
-    def __enter__(self) -> "Limit":
+    def __enter__(self) -> "TimeLimit":
         loop = get_running_loop()
         task = current_task(loop)
         assert task is not None, "only a task can be ended"
@@ -62,10 +62,10 @@ class _Watch:
     """All limits of one event loop, looked at together while there are any."""
 
     def __init__(self) -> None:
-        self.waiting, self._looks = set[Limit](), False
+        self.waiting, self._looks = set[TimeLimit](), False
         self._ends_at = math.inf
 
-    def add(self, limit: Limit) -> None:
+    def add(self, limit: TimeLimit) -> None:
         self.waiting.add(limit)
         if not self._looks:
             self._looks = True
@@ -136,7 +136,7 @@ class InTime:
         if body.is_cut:
             return self._ended()
         try:
-            with Limit(self._until) as limit:
+            with TimeLimit(self._until) as limit:
                 body.on_cut = limit.end
                 message = await self._receive()
         except TimeoutError:

@@ -23,7 +23,7 @@ NOT_TAKEN = UserError(
 def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
     """The sentence and how to mend it."""
     what, hint = error.sentences
-    response = _told(request, error.status, what, hint, **error.values)
+    response = _error_page(request, error.status, what, hint, **error.values)
     if error.field and request.headers.get("hx-request"):
         response.headers["x-field"] = error.field  # page.js puts the problem beside it
     if isinstance(error, Busy):
@@ -42,7 +42,7 @@ def user_error_as_text(request: Request[Any, Any, Any], error: UserError) -> Res
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Errors of the framework (no such page, body that does not fit) in our words."""
     if error.status_code == 404:
-        return _told(request, 404, "There is no such page.", "Check the address, or go to the Board.")
+        return _error_page(request, 404, "There is no such page.", "Check the address, or go to the Board.")
     if error.status_code == 405:
         return user_error(request, NOT_TAKEN_BY_API if wants_json(request) else NOT_TAKEN)
     what = error.detail or "The request is not valid."
@@ -50,16 +50,16 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
         what += " " + "; ".join(
             f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping)
         )
-    return _told(request, error.status_code, what, "Correct the request and send it again.")
+    return _error_page(request, error.status_code, what, "Correct the request and send it again.")
 
 
 def too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
     """A body nested deeper than it can be read."""
-    told = UserError(
+    error = UserError(
         "The request is nested too deeply.",
         ("Send it without the extra nesting, as described in the API documentation."),
     )
-    return user_error(request, told)
+    return user_error(request, error)
 
 
 def not_utf8(request: Request[Any, Any, Any], _: UnicodeDecodeError) -> Response[Any]:
@@ -71,13 +71,13 @@ def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     """A mistake of ours: one log event with its trace, one plain page with a reference."""
     reference = secrets.token_hex(4)
     _log.error("web.broke", path=request.url.path, reference=reference, exc_info=error)
-    return _told(
+    return _error_page(
         request, 500, "Tandem ran into an error.", "Tell the operator the reference %(reference)s.",
         reference=reference,
     )  # fmt: skip
 
 
-def _told(request: Request[Any, Any, Any], status: int, what: str, hint: str, **values: object) -> Response[Any]:
+def _error_page(request: Request[Any, Any, Any], status: int, what: str, hint: str, **values: object) -> Response[Any]:
     if wants_json(request):
         error = UserError(what, hint, status, **values)
         return Response({"error": error.what, "hint": error.hint}, status_code=status, media_type=MediaType.JSON)

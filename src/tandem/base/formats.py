@@ -155,8 +155,8 @@ class Formats:
             return self.country(value)
         if by == "language":
             name, _, region = value.partition("-")
-            known = self.locale.languages.get(name)
-            named = f"{known[:1].upper()}{known[1:]}" if known else name
+            language = self.locale.languages.get(name)
+            named = f"{language[:1].upper()}{language[1:]}" if language else name
             return f"{named} ({self.country(region)})" if region else named
         if by in ("host", "referrer"):
             return self.host(value)

@@ -58,8 +58,8 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
 
     raises   UserError (403) for a private address; OSError for a name that nobody knows
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]).partition("%")[0] for entry in found]
+    infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(entry[4][0]).partition("%")[0] for entry in infos]
     hosts, networks = _allowed(allowed)
     if host.lower() in hosts:
         return addresses[0]
@@ -76,9 +76,7 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
 
 def _is_open(address: Address, networks: list[Network]) -> bool:
     """Whether an address may be called: it is public or allowed, and so is each IPv4 address that it leads to."""
-    return is_within(address, networks) or all(
-        is_global(found) or is_within(found, networks) for found in _led_to(address)
-    )
+    return is_within(address, networks) or all(is_global(one) or is_within(one, networks) for one in _led_to(address))
 
 
 WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
@@ -166,12 +164,12 @@ class Http:
                 why, wait = f"does not respond ({type(error).__name__})", _wait(turn)
             else:
                 if response.is_success:
-                    if response.headers.get("x-ratelimit-remaining") == "0" and (pause := _told_wait(response)):
+                    if response.headers.get("x-ratelimit-remaining") == "0" and (pause := _wait_header(response)):
                         self._pace.hold(_wait(0, pause))
                     return response
                 if response.status_code not in AGAIN:
                     raise SourceError(self.system, _refused(response))
-                why, wait = f"answered {response.status_code}", _wait(turn, _told_wait(response))
+                why, wait = f"answered {response.status_code}", _wait(turn, _wait_header(response))
             if turn < self._tries - 1:
                 self._sleep(wait)
         raise SourceError(self.system, f"{why}, {self._tries} times in a row" if self._tries > 1 else why)
@@ -300,7 +298,7 @@ def is_sealed_on_its_way(url: str, allowed: str = "") -> bool:
         return False
 
 
-def found(system: str, reply: Any, *path: str) -> Any:
+def value_at(system: str, reply: Any, *path: str) -> Any:
     """What stands at a path in a reply.
 
     raises   SourceError when the reply has another form
@@ -331,16 +329,16 @@ class _Pace:
             self._next = max(self._next, time.monotonic() + seconds)
 
 
-def _told_wait(response: httpx.Response) -> str | None:
+def _wait_header(response: httpx.Response) -> str | None:
     """Seconds that a system tells us to wait, by Retry-After or by the usual name of the end of its window."""
-    told = response.headers.get("retry-after") or response.headers.get("x-ratelimit-reset")
-    return str(told) if told else None
+    header = response.headers.get("retry-after") or response.headers.get("x-ratelimit-reset")
+    return str(header) if header else None
 
 
-def _wait(turn: int, told: str | None = None) -> float:
+def _wait(turn: int, stated: str | None = None) -> float:
     """Seconds to wait: what the system says in Retry-After, else 1, 2, 4 … with a little chance in it."""
-    if told and told.strip().isdigit():
-        return min(LONGEST_WAIT_S, float(told))
+    if stated and stated.strip().isdigit():
+        return min(LONGEST_WAIT_S, float(stated))
     return min(LONGEST_WAIT_S, 2.0**turn * (0.8 + 0.4 * random.random()))
 
 

@@ -18,8 +18,8 @@ def members(text: bytes) -> dict[bytes, bytes] | None:
     parts = _parts(text.strip(), b"{", b"}")
     if parts is None:
         return None
-    found = [_MEMBER.fullmatch(part) for part in parts]
-    return {one[1]: one[2].strip() for one in found if one} if all(found) else None
+    matches = [_MEMBER.fullmatch(part) for part in parts]
+    return {one[1]: one[2].strip() for one in matches if one} if all(matches) else None
 
 
 def _parts(text: bytes, opening: bytes, closing: bytes) -> list[bytes] | None:

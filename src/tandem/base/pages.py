@@ -72,8 +72,8 @@ def _grouped(counted: Any, form: "Formats") -> Any:
 @lru_cache
 def static_url(name: str) -> str:
     """The address of a static file, with a mark that changes when the file does."""
-    found = hashlib.sha256((WEB / "static" / name).read_bytes()).hexdigest()[:10]
-    return f"/static/{name}?v={found}"
+    digest = hashlib.sha256((WEB / "static" / name).read_bytes()).hexdigest()[:10]
+    return f"/static/{name}?v={digest}"
 
 
 def rendered(template: str, language: str, **facts: Any) -> str:
@@ -94,8 +94,8 @@ def page(template: str, language: str, status: int = 200, **facts: Any) -> Respo
 
 def language_of(request: Request[Any, Any, Any]) -> str:
     """The language of whoever is signed in; of others by their cookie, then by what the browser asks for."""
-    if known := request.scope.get("state", {}).get(LANGUAGE_OF_CALLER):
-        return str(known)
+    if language := request.scope.get("state", {}).get(LANGUAGE_OF_CALLER):
+        return str(language)
     chosen = request.cookies.get("tandem_language", "")
     if chosen in LANGUAGES:
         return chosen

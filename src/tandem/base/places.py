@@ -8,7 +8,7 @@ AT_ONCE = 6
 PATIENCE_S = 10.0
 
 
-class Places:
+class CallerPlaces:
     """The places of all callers, for one event loop."""
 
     def __init__(self, at_once: int = AT_ONCE, patience_s: float = PATIENCE_S) -> None:

@@ -24,13 +24,13 @@ def remembered(most: int, longest: int = LONGEST) -> Callable[[Callable[[str], G
     """
 
     def remember(function: Callable[[str], Given]) -> Callable[[str], Given]:
-        kept = lru_cache(maxsize=most)(function)
+        cached = lru_cache(maxsize=most)(function)
 
         @wraps(function)
         def given(text: str) -> Given:
-            return kept(text) if len(text) <= longest else function(text)
+            return cached(text) if len(text) <= longest else function(text)
 
-        given.remembers = kept.cache_info  # type: ignore[attr-defined]
+        given.remembers = cached.cache_info  # type: ignore[attr-defined]
         return given
 
     return remember
@@ -65,8 +65,8 @@ class Memory:
     def recall(self, key: Hashable, version: Any) -> Any:
         """What is kept under this key of these data; None if nothing is."""
         with self._lock:
-            kept = self._kept.get(key)
-        return kept.made if kept and kept.version == version else None
+            entry = self._kept.get(key)
+        return entry.made if entry and entry.version == version else None
 
 
 def size_of(thing: Any, sampled: int = SAMPLED) -> int:

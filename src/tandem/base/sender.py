@@ -49,15 +49,15 @@ class Proxies:
         return (self._known if len(peer) + len(chain) <= LONGEST_KEPT else self._walked)(peer, chain)
 
     def _walked(self, peer: str, chain: str) -> str:
-        found = address_of(peer)
-        if found is None:
+        sender = address_of(peer)
+        if sender is None:
             return ""
         hops = [part for part in chain.split(",") if part.strip()]
         for part in reversed(hops[-MOST_HOPS:]):
-            if not is_within(found, self._networks) or (hop := address_of(part)) is None:
+            if not is_within(sender, self._networks) or (hop := address_of(part)) is None:
                 break
-            found = hop
-        return str(found)
+            sender = hop
+        return str(sender)
 
     def trusts(self, peer: str) -> bool:
         """Whether the other end of a connection is one of our own proxies, behind which many senders stand."""
@@ -92,10 +92,10 @@ def household(address: str) -> str:
 
     source   RFC 6177 and RIPE-690: a /56 for each end site is usual; limits by single addresses would not bind anybody
     """
-    found = address_of(address)
-    if found is None:
+    ip = address_of(address)
+    if ip is None:
         return address
-    return str(found if found.version == 4 else ipaddress.ip_network((found, 56), strict=False))
+    return str(ip if ip.version == 4 else ipaddress.ip_network((ip, 56), strict=False))
 
 
 def sender_of(scope: Any, proxies: Proxies) -> str:

@@ -23,10 +23,10 @@ from tandem.base.errors import UserError
 
 _log = log.get("spool")
 
-TOLD_EVERY_S = 10.0
+LOGGED_EVERY_S = 10.0
 """How often a failure that goes on is logged: a full disk refuses a thousand commits a second."""
 
-Waiting = tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
+QueuedWrite = tuple[bytes, asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class SpoolFull(Exception):
@@ -63,19 +63,19 @@ class _Failure:
 
     def __init__(self, event: str, over: str, folder: Path) -> None:
         self._event, self._over, self._folder = event, over, str(folder)
-        self._told_at = self._over_at = -TOLD_EVERY_S
+        self._logged_at = self._over_at = -LOGGED_EVERY_S
         self._is_on, self._times, self._refused = False, 0, 0
 
     def happened(self, why: str, refused: int = 0) -> None:
         self._is_on, self._times, self._refused = True, self._times + 1, self._refused + refused
         now = time.monotonic()
-        if now - self._told_at >= TOLD_EVERY_S:
-            self._told_at = now
+        if now - self._logged_at >= LOGGED_EVERY_S:
+            self._logged_at = now
             _log.error(self._event, folder=self._folder, why=why, lost=0, **self._sums())
 
     def is_over(self) -> None:
         now = time.monotonic()
-        if self._is_on and now - self._over_at >= TOLD_EVERY_S:
+        if self._is_on and now - self._over_at >= LOGGED_EVERY_S:
             self._is_on, self._over_at = False, now
             _log.info(self._over, folder=self._folder, **self._sums())
 
@@ -103,7 +103,7 @@ class Spool:
         self._file: int | None = None
         self._size = 0
         self._opened_at = 0.0
-        self._waiting: SimpleQueue[Waiting | None] = SimpleQueue()
+        self._waiting: SimpleQueue[QueuedWrite | None] = SimpleQueue()
         self._is_closing = False
         self._writing = _Failure("spool.write_failed", "spool.writes_again", folder)
         self._sealing = _Failure("spool.seal_failed", "spool.seals_again", folder)
@@ -144,7 +144,7 @@ class Spool:
             if late := self._waiting.get():
                 late[1].call_soon_threadsafe(_settle, [late[2]], SpoolFull("The spool is closing."))
 
-    def _gathered(self) -> list["Waiting | None"]:
+    def _gathered(self) -> list["QueuedWrite | None"]:
         """Whatever waits by now; nothing when it is time to seal and nobody came."""
         group = []
         with suppress(Empty):
@@ -161,7 +161,7 @@ class Spool:
             return False
         return self._size >= self._segment_bytes or time.monotonic() - self._opened_at >= self._seal_after_s
 
-    def _commit(self, group: list["Waiting"]) -> None:
+    def _commit(self, group: list["QueuedWrite"]) -> None:
         error: Exception | None = None
         try:
             self._put(b"".join([framed(payload) for payload, _, _ in group]))
@@ -276,7 +276,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _by_loop(
-    group: list["Waiting"],
+    group: list["QueuedWrite"],
 ) -> dict[asyncio.AbstractEventLoop, list["asyncio.Future[None]"]]:
     parts: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for _, loop, future in group:

@@ -44,19 +44,19 @@ def _file(path: Path) -> File:
 
 async def answer(file: File, scope: Any, send: Any) -> None:
     """Send a file to GET and HEAD; nothing of it to who has it already."""
-    headers = dict(scope["headers"])
+    request_headers = dict(scope["headers"])
     if scope["method"] not in ("GET", "HEAD"):
         await _send(send, 405, [(b"allow", b"GET, HEAD"), (b"connection", b"close")])
         return
-    told = [(b"content-type", file.kind), (b"etag", file.tag), (b"vary", b"accept-encoding"), FOR_A_YEAR]
-    if headers.get(b"if-none-match") == file.tag:
-        await _send(send, 304, told)
+    headers = [(b"content-type", file.kind), (b"etag", file.tag), (b"vary", b"accept-encoding"), FOR_A_YEAR]
+    if request_headers.get(b"if-none-match") == file.tag:
+        await _send(send, 304, headers)
         return
-    is_packed = bool(file.packed) and b"gzip" in headers.get(b"accept-encoding", b"")
+    is_packed = bool(file.packed) and b"gzip" in request_headers.get(b"accept-encoding", b"")
     body = file.packed if is_packed else file.plain
-    told += [(b"content-encoding", b"gzip")] if is_packed else []
-    told += [(b"content-length", str(len(body)).encode())]
-    await _send(send, 200, told, b"" if scope["method"] == "HEAD" else body)
+    headers += [(b"content-encoding", b"gzip")] if is_packed else []
+    headers += [(b"content-length", str(len(body)).encode())]
+    await _send(send, 200, headers, b"" if scope["method"] == "HEAD" else body)
 
 
 async def _send(send: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes = b"") -> None:

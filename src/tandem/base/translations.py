@@ -54,6 +54,6 @@ ADDRESSES = ("host", "hosts", "url", "page")
 def said(language: str, sentence: str, values: Mapping[str, object]) -> str:
     """A sentence in a language, with its values, which may be words of ours too; hosts stand in their own letters."""
     texts = translations(language)
-    told = texts.gettext(sentence) if sentence else ""
+    translated = texts.gettext(sentence) if sentence else ""
     written = {n: own_letters(str(v)) if n in ADDRESSES else str(v) for n, v in values.items()}
-    return told % {n: texts.gettext(v) if v else "" for n, v in written.items()} if values else told
+    return translated % {n: texts.gettext(v) if v else "" for n, v in written.items()} if values else translated

@@ -48,13 +48,13 @@ class Vault:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8, key=self._mark_key).digest())
 
 
-def open_vault(folder: Path, given: str = "") -> Vault:
+def open_vault(folder: Path, key_text: str = "") -> Vault:
     """The vault of this data folder; its key is made when first asked for.
 
     raises   UserError when the key file cannot be read or written
     """
-    if given:
-        return Vault(given)
+    if key_text:
+        return Vault(key_text)
     path = folder / FILE
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -159,8 +159,8 @@ def sparkline(
     marks       position among the points, and what to say there
     from_zero   amounts stand on a zero line; shares and times would be flat there, so theirs shows their own range
     """
-    known = [v for _, v in points if v is not None]
-    top, low = max(known, default=0), min(known, default=0)
+    values = [v for _, v in points if v is not None]
+    top, low = max(values, default=0), min(values, default=0)
     bottom = min(0, low) if from_zero else max(0, low - (top - low)) if low >= 0 else low
     step = 100 / max(len(points) - 1, 1)
     height = (top - bottom) or 1
@@ -220,14 +220,14 @@ def outcome(tiles: list[Tile], has_data: bool = False) -> str:
     return "same" if is_told and any(t.compared.direction for t in tiles) else "alone"
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     """A split of figures: which, by what, and the rows that are shown of all there are."""
 
     id: str
     title: str
     by: tuple[str, ...]
     figures: tuple[str, ...]
-    rows: list["Line"]
+    rows: list["TableRow"]
     total: int
     drill: str = ""
     """The table that a click on a row leads to."""
@@ -248,7 +248,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
         return [FIGURES[f] for f in self.figures]
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class TableRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a table. `share` is the first figure's part of the largest row, for the bar in the cell."""
 
     key: tuple[Any, ...]

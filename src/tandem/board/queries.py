@@ -9,7 +9,7 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Line, Table, TableKind, Tile, sparkline
+from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, SplitTable, TableKind, TableRow, Tile, sparkline
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.auth import Caller
@@ -188,7 +188,7 @@ def changes_of(ctx: Context, address: Address) -> list[Change]:
     return changes.between(ctx.database, address.site, address.period.since, address.period.until)
 
 
-def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> Table:
+def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> SplitTable:
     """The rows of a table with their comparison, largest first unless the reader wants another order."""
     first, state = kind.figures[0], ctx.offers.recounted(address.site)
     reason = reason_known(ctx, address, first, state, by=(kind.by,))
@@ -221,12 +221,12 @@ def _of_table(question: Question, kind: TableKind) -> Question:
 
 def _table(
     kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str], judge: Rows, reason: Reason | None
-) -> Table:
+) -> SplitTable:
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
     lines = [
-        Line(
+        TableRow(
             key=row.key,
             label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
             values=[row.figures[f] for f in kind.figures],
@@ -245,7 +245,7 @@ def _table(
             msgspec.structs.replace(line, compared=judge.compared(now[line.key], before.get(line.key, {})))
             for line in shown
         ]
-    return Table(
+    return SplitTable(
         id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
         rows=shown,
         total=len(lines), drill=kind.drill, sort=sort, is_rising=reading.is_rising, search=reading.search,
@@ -253,14 +253,14 @@ def _table(
     )  # fmt: skip
 
 
-def _sorted(lines: list[Line], figures: tuple[str, ...], sort: str, is_rising: bool) -> list[Line]:
+def _sorted(lines: list[TableRow], figures: tuple[str, ...], sort: str, is_rising: bool) -> list[TableRow]:
     """Lines by one column; those without a value stand last either way."""
     if sort == "label":
         return sorted(lines, key=lambda line: line.label.casefold(), reverse=not is_rising)
     place = figures.index(sort)
-    known = [line for line in lines if line.values[place] is not None]
-    known.sort(key=lambda line: line.values[place] or 0, reverse=not is_rising)
-    return known + [line for line in lines if line.values[place] is None]
+    with_values = [line for line in lines if line.values[place] is not None]
+    with_values.sort(key=lambda line: line.values[place] or 0, reverse=not is_rising)
+    return with_values + [line for line in lines if line.values[place] is None]
 
 
 def names_of(ctx: Context, site: Site, by: str) -> dict[str, str]:
@@ -317,5 +317,5 @@ MOST_FINDINGS = 1_000
 
 def findings(ctx: Context, caller: Caller, site: Site) -> list[Finding]:
     """What checks of all areas found, as far as somebody may see it: the severest first."""
-    found = findings_of(ctx.database, site, most=MOST_FINDINGS)
-    return [one for one in found if all(map(caller.may, one.needs))]
+    open_findings = findings_of(ctx.database, site, most=MOST_FINDINGS)
+    return [one for one in open_findings if all(map(caller.may, one.needs))]

@@ -33,7 +33,7 @@ PART = 1 << 20
 _log = log.get("calls")
 
 
-class Hints(msgspec.Struct, frozen=True, kw_only=True):
+class CallHints(msgspec.Struct, frozen=True, kw_only=True):
     """What a person says of a file.
 
     zone         of its moments; empty: the site's
@@ -46,7 +46,7 @@ class Hints(msgspec.Struct, frozen=True, kw_only=True):
     connection: int = 0
 
 
-class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
+class CallImportResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a file holds and what became of it. With problems nothing of it is kept.
 
     inside     rows of calls between extensions, and of legs that tell nothing new: left out
@@ -56,7 +56,7 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     rows: int
     calls: int
     fresh: int
-    known: int
+    existing: int
     outgoing: int
     inside: int
     outcomes: dict[str, int]
@@ -67,12 +67,12 @@ class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
     is_dry: bool
 
 
-def hints_of(ctx: Context, site: Site, given: dict[str, Any]) -> Hints:
+def hints_of(ctx: Context, site: Site, form: dict[str, Any]) -> CallHints:
     """What was said of a file; left out, the site's only exchange is taken for the one that wrote it.
 
     raises   UserError when it does not fit
     """
-    zone, region, number = (str(given.get(name) or "").strip() for name in ("zone", "region", "connection"))
+    zone, region, number = (str(form.get(name) or "").strip() for name in ("zone", "region", "connection"))
     if zone:
         try:
             ZoneInfo(zone)
@@ -91,10 +91,12 @@ def hints_of(ctx: Context, site: Site, given: dict[str, Any]) -> Hints:
         raise UserError("There is no such phone system.", "Choose a connection to Asterisk of this site.", status=404)
     chosen = int(number) if number else next(iter(exchanges)) if len(exchanges) == 1 else 0
     own = exchanges[chosen].setting("region") if chosen else ""
-    return Hints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
+    return CallHints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
 
 
-def bring_in(ctx: Context, site: Site, path: Path, hints: Hints, is_dry: bool, by: int | None = None) -> ImportResult:
+def bring_in(
+    ctx: Context, site: Site, path: Path, hints: CallHints, is_dry: bool, by: int | None = None
+) -> CallImportResult:
     """Read a file of call detail records and, unless it is a dry run or has problems, keep its calls.
 
     by   whose file it is, for the audit log; None: of the command line
@@ -107,30 +109,31 @@ def bring_in(ctx: Context, site: Site, path: Path, hints: Hints, is_dry: bool, b
         with progress.part(0, 1 if is_dry else 0.3):
             problems, rows = _read(path, hints, site, parts)
         lookeds = [_look(ctx, site, part) for part in parts]
-        told_of = sum(map(len, parts))
+        counted_rows = sum(map(len, parts))
         if not is_dry and not problems:
             progress.for_good()
             with progress.part(0.3, 1):
                 _keep(ctx, site, parts, hints)
-    calls, known = sum(one.calls for one in lookeds), sum(one.known for one in lookeds)
+    calls, existing = sum(one.calls for one in lookeds), sum(one.existing for one in lookeds)
     if not is_dry and not problems:
         with ctx.database.write() as c:
-            note(c, site.workspace_id, by, "calls.imported", site.key, fresh=calls - known)
+            note(c, site.workspace_id, by, "calls.imported", site.key, fresh=calls - existing)
     _log.info(
-        "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - known,
+        "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - existing,
         problems=len(problems), is_dry=is_dry, took_ms=round((time.perf_counter() - began) * 1000),
     )  # fmt: skip
     outcomes = sum((one.outcomes for one in lookeds), Counter[str]())
     moments = [at for one in lookeds for at in (one.first, one.last) if at]
-    return ImportResult(
-        rows=rows, calls=calls, fresh=calls - known, known=known, outgoing=sum(one.outgoing for one in lookeds),
-        inside=rows - told_of - len(problems), outcomes=dict(outcomes.most_common()),
+    return CallImportResult(
+        rows=rows, calls=calls, fresh=calls - existing, existing=existing,
+        outgoing=sum(one.outgoing for one in lookeds),
+        inside=rows - counted_rows - len(problems), outcomes=dict(outcomes.most_common()),
         first=min(moments, default=None), last=max(moments, default=None),
         problems=problems[:MOST_PROBLEMS], refused=len(problems), is_dry=is_dry,
     )  # fmt: skip
 
 
-def _keep(ctx: Context, site: Site, parts: list[Spill[CallFact]], hints: Hints) -> None:
+def _keep(ctx: Context, site: Site, parts: list[Spill[CallFact]], hints: CallHints) -> None:
     """Block by block, so that a large file costs no memory; what a crash leaves out comes when the file comes again."""
     calls = list[tuple[datetime, int]]()
     for number, part in enumerate(parts):
@@ -144,7 +147,7 @@ class _Looked(NamedTuple):
     """What a part of the calls comes to."""
 
     calls: int
-    known: int
+    existing: int
     outgoing: int
     outcomes: Counter[str]
     first: datetime | None
@@ -155,14 +158,14 @@ def _look(ctx: Context, site: Site, part: Spill[CallFact]) -> _Looked:
     calls = store.joined(site, part)
     moments = [fact.at for fact in part]
     return _Looked(
-        calls=len(calls), known=store.known_of(ctx, site, [store.call_key(site, call) for call in calls]),
+        calls=len(calls), existing=store.known_of(ctx, site, [store.call_key(site, call) for call in calls]),
         outgoing=sum(call.direction == "out" for call in calls),
         outcomes=Counter(str(call.outcome) for call in calls if call.direction == "in"),
         first=min(moments, default=None), last=max(moments, default=None),
     )  # fmt: skip
 
 
-def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[Problem], int]:
+def _read(path: Path, hints: CallHints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[Problem], int]:
     """Sets the calls down, all rows of one call in the same part; returns the problems and how many rows there are."""
     count = line_count(path)
     if count > MOST_ROWS:
@@ -170,13 +173,13 @@ def _read(path: Path, hints: Hints, site: Site, parts: list[Spill[CallFact]]) ->
     problems, rows = list[Problem](), 0
     try:
         with closing(table(path, otherwise="cp1252", errors="replace")) as lines:
-            for found in asterisk.records(lines, hints.zone):
+            for record in asterisk.records(lines, hints.zone):
                 rows += 1
                 progress.at(rows, count)
-                if isinstance(found, Problem):
-                    problems.append(found)
-                elif found is not None:
-                    fact = msgspec.structs.replace(found, ref=f"{hints.connection}:{found.ref}")
+                if isinstance(record, Problem):
+                    problems.append(record)
+                elif record is not None:
+                    fact = msgspec.structs.replace(record, ref=f"{hints.connection}:{record.ref}")
                     parts[store.call_key(site, fact) % len(parts)].add(fact)
     except NotText as error:
         raise UserError("This is not a CSV file.", "Take Master.csv, or export the table cdr as CSV.") from error
@@ -198,7 +201,7 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     if result.problems:
         lines = [problem.said(path.name) for problem in result.problems]
         return {"lines": [*lines, "Nothing was imported."], "problems": result.refused}
-    counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.known:,} known."
+    counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.existing:,} known."
     more = f"{result.outgoing:,} of them outgoing; {result.inside:,} rows between extensions skipped."
     end = ["Nothing was changed: this was a dry run."] if result.is_dry else []
     return {"lines": [counts, more, *end], "problems": 0}

@@ -1,4 +1,4 @@
-"""Timed work: put away leases that are over, and weigh calls again when more may be known."""
+"""Timed work: archive leases that are over, and weigh calls again when more may be known."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ AGAIN = timedelta(days=1)
 def archive_leases(ctx: Context) -> int:
     """Move what is over into the event store; returns how many leases."""
     total = 0
-    while moved := store.put_away(ctx):
+    while moved := store.archive_leases(ctx):
         total += moved
     return total
 

@@ -116,7 +116,7 @@ class Missed(msgspec.Struct, frozen=True, kw_only=True):
         return (self.back_at - self.at).total_seconds() if self.back_at > self.at else None
 
 
-class Waiting(NamedTuple):
+class WaitingCaller(NamedTuple):
     """A caller who was not reached in time: their last missed call, and how many there were."""
 
     last: Missed
@@ -133,7 +133,7 @@ class CallBacks(msgspec.Struct, frozen=True, kw_only=True):
     never: int
     pending: int
     median_s: float | None
-    waiting: list[Waiting]
+    waiting: list[WaitingCaller]
 
 
 # ── calls ──
@@ -171,13 +171,13 @@ def course(ctx: Context, address: Address, now: datetime) -> tuple[list[Point], 
 def first_sources(ctx: Context, site: Site, calls: Sequence[Call]) -> dict[int, First]:
     """Where those callers whose browsers are known came from at their very first visit."""
     browsers = people.browsers_of(ctx, site, (call.caller for call in calls))
-    visitors = sorted({browser for known in browsers.values() for browser in known})
+    visitors = sorted({browser for of_caller in browsers.values() for browser in of_caller})
     if not visitors:
         return {}
     rows = ctx.warehouse.rows(SQL["first_visits"], First, site=site.id, visitors=visitors)
     first = {row.visitor: row for row in rows}
-    found = {caller: [first[b] for b in known if b in first] for caller, known in browsers.items()}
-    return {caller: min(firsts, key=lambda f: f.at) for caller, firsts in found.items() if firsts}
+    by_caller = {caller: [first[b] for b in of_caller if b in first] for caller, of_caller in browsers.items()}
+    return {caller: min(firsts, key=lambda f: f.at) for caller, firsts in by_caller.items() if firsts}
 
 
 def chances(ctx: Context, site: Site, calls: Sequence[Call]) -> dict[int, list[Chance]]:
@@ -192,7 +192,7 @@ def chances(ctx: Context, site: Site, calls: Sequence[Call]) -> dict[int, list[C
 def names(ctx: Context, site: Site, callers: Sequence[int]) -> dict[int, str]:
     """The callers' phones, masked."""
     nodes = [(caller, str(Kind.PHONE)) for caller in sorted(set(callers)) if caller]
-    return {known.node: known.text for known in people.values_of(ctx, site, nodes)}
+    return {identifier.node: identifier.text for identifier in people.values_of(ctx, site, nodes)}
 
 
 def call_backs(ctx: Context, address: Address, within: timedelta, now: datetime) -> CallBacks:
@@ -211,7 +211,7 @@ def concluded(missed: Sequence[Missed], within: timedelta, now: datetime) -> Cal
     for m in misseds:
         if m.back_s is None or m.back_s > limit:
             by_caller[m.caller].append(m)
-    waiting = [Waiting(misseds[0], len(misseds)) for misseds in by_caller.values()]
+    waiting = [WaitingCaller(misseds[0], len(misseds)) for misseds in by_caller.values()]
     pending = sum(1 for m in open_ if m.at + within > now)
     return CallBacks(
         missed=len(missed), withheld=len(missed) - len(misseds), in_time=sum(1 for s in took if s <= limit),
@@ -274,7 +274,7 @@ def recommendation(ctx: Context, site: Site, room: PoolStatus, now: datetime) ->
 
 
 def _leases(ctx: Context, site: Site, pool: Pool, since: datetime) -> list[tuple[int, int, str, bool]]:
-    """Start and end in ms, channel and overflow, in order of start; those put away and those still live."""
+    """Start and end in ms, channel and overflow, in order of start; those archived and those still live."""
     params = {"site": site.id, "pool": pool.id, "since": since, "most": MOST_VISITS}
     away = ctx.warehouse.ask(SQL["pool_leases"], params).rows
     found = [(clock.to_ms(began), clock.to_ms(seen), str(channel), bool(lost)) for began, seen, channel, lost in away]

@@ -145,7 +145,7 @@ def upload(
     file = uploaded(data, sentence("Choose Master.csv or an export of the table cdr."))
     with file as (path, _), tracked(request, ctx, caller):
         result = file_import.bring_in(ctx, chosen, path, hints, data.get("act") != "take", caller.user_id)
-    return render_page(request, ctx, caller, "calls/_import.html", site=chosen, told=result)
+    return render_page(request, ctx, caller, "calls/_import.html", site=chosen, result=result)
 
 
 # ── pools ──
@@ -159,7 +159,7 @@ def pools(
 
 
 def _pools(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, chosen: int = 0, told: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, chosen: int = 0, notice: str = ""
 ) -> Response[str]:
     rooms = queries.rooms(ctx, site, has_prices=caller.may(MONEY))
     room = next((r for r in rooms if r.pool.id == chosen), rooms[0] if rooms else None)
@@ -168,7 +168,7 @@ def _pools(
         recommendation=queries.recommendation(ctx, site, room, clock.now()) if room else None,
         fixed=[n for n in store.numbers_of(ctx, site) if n.pool_id is None],
         snippet=SNIPPET.format(base=ctx.config.base_url, site=site.key),
-        told=told, channels=CHANNELS, reveals=store.REVEALS, reveal_share=ASSUMED_REVEAL, hold_s=RANDOM_HOLD_S,
+        notice=notice, channels=CHANNELS, reveals=store.REVEALS, reveal_share=ASSUMED_REVEAL, hold_s=RANDOM_HOLD_S,
         blocking=BLOCKING, least=LEAST_VISITS, most_visits=MOST_VISITS,
     )  # fmt: skip
 
@@ -188,7 +188,7 @@ def add_pool(
         overflow=store.valid(overflow) if overflow else "",
     )  # fmt: skip
     store.add_numbers(ctx, chosen, numbers, made, caller.user_id)
-    return _pools(request, ctx, caller, chosen, made.id, told="pool")
+    return _pools(request, ctx, caller, chosen, made.id, notice="pool")
 
 
 @post_form("/calls/pools/{pool:int}", may="calls.edit")
@@ -197,15 +197,15 @@ def change_pool(
 ) -> Response[str]:
     """Another name or price, or `is_on` alone: switched off or on."""
     chosen = site_for(ctx, caller, site)
-    found = store.pool_of(ctx, chosen, pool)
-    told: dict[str, Any] = {"name": data.get("name", "")}
+    target = store.pool_of(ctx, chosen, pool)
+    changes: dict[str, Any] = {"name": data.get("name", "")}
     if "price" in data:  # a form without it is that of somebody who may not see it: the price stays
         price = _price(data["price"])
-        told["price"] = None if price is None else float(price)
+        changes["price"] = None if price is None else float(price)
     if "is_on" in data:
-        told = {"is_on": data["is_on"] == "1"}
-    store.change_pool(ctx, chosen, found, caller.user_id, **told)
-    return _pools(request, ctx, caller, chosen, pool, told="off" if told.get("is_on") is False else "changed")
+        changes = {"is_on": data["is_on"] == "1"}
+    store.change_pool(ctx, chosen, target, caller.user_id, **changes)
+    return _pools(request, ctx, caller, chosen, pool, notice="off" if changes.get("is_on") is False else "changed")
 
 
 @post_form("/calls/pools/{pool:int}/numbers", may="calls.edit")
@@ -213,9 +213,9 @@ def add_numbers(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, pool: int, data: Form, site: str | None = None
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
-    found = store.pool_of(ctx, chosen, pool)
-    fresh = store.add_numbers(ctx, chosen, _lines(data.get("numbers", "")), found, caller.user_id)
-    return _pools(request, ctx, caller, chosen, pool, told="numbers" if fresh else "known")
+    target = store.pool_of(ctx, chosen, pool)
+    fresh = store.add_numbers(ctx, chosen, _lines(data.get("numbers", "")), target, caller.user_id)
+    return _pools(request, ctx, caller, chosen, pool, notice="numbers" if fresh else "known")
 
 
 @post_form("/calls/numbers", may="calls.edit")
@@ -226,12 +226,12 @@ def add_static(
     chosen = site_for(ctx, caller, site)
     if not data.get("source", "").strip():
         raise UserError("The number has no source.", "Describe its source, for example “billboard”.").at("source")
-    told = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
+    fields = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
     channel = data.get("channel", "").strip()[:60] or "Offline"
     fresh = store.add_numbers(
-        ctx, chosen, _lines(data.get("number", "")), None, caller.user_id, channel=channel, **told
+        ctx, chosen, _lines(data.get("number", "")), None, caller.user_id, channel=channel, **fields
     )
-    return _pools(request, ctx, caller, chosen, told="numbers" if fresh else "known")
+    return _pools(request, ctx, caller, chosen, notice="numbers" if fresh else "known")
 
 
 @post_form("/calls/numbers/{number:int}", may="calls.edit")
@@ -251,12 +251,12 @@ def _price(text: str) -> Decimal | None:
     if not text.strip():
         return None
     try:
-        found = Decimal(text.strip().replace(",", "."))
+        price = Decimal(text.strip().replace(",", "."))
     except InvalidOperation:
-        found = Decimal(-1)
-    if not (found.is_finite() and 0 <= found < 10**9):
+        price = Decimal(-1)
+    if not (price.is_finite() and 0 <= price < 10**9):
         raise UserError("This is not a valid price.", "Enter the monthly price of a number, such as 1.50.").at("price")
-    return round(found, 2)
+    return round(price, 2)
 
 
 ROUTES = [page, live, tag, upload, pools, add_pool, change_pool, add_numbers, add_static, switch]

@@ -58,7 +58,7 @@ def _of(connection: Connection, facts: list[CallFact]) -> list[CallFact]:
 # ── Asterisk: a connection that stays open between polls ──
 
 
-class Line(msgspec.Struct):
+class ManagerConnection(msgspec.Struct):
     """An open connection to a manager interface."""
 
     socket: Any
@@ -67,7 +67,7 @@ class Line(msgspec.Struct):
     waiting: list[asterisk.Message]
 
 
-class Lines(dict[int, Line]):
+class ManagerConnections(dict[int, ManagerConnection]):
     """The open lines of this process, by connection."""
 
 
@@ -95,14 +95,14 @@ def listen(ctx: Context, site: Site, connection: Connection) -> Polled:
 
     raises   SourceError when it breaks or the manager refuses the login; it is opened again later
     """
-    lines = ctx.state(Lines)
+    lines = ctx.state(ManagerConnections)
     line = lines.get(connection.id) or _opened(ctx, connection)
     lines[connection.id] = line
     facts, until = list[CallFact](), time.monotonic() + LISTEN_S
     try:
         while (left := until - time.monotonic()) > 0:
             for event in _events(line, left):
-                facts += _told(line, event)
+                facts += _facts_of(line, event)
     except (OSError, SourceError) as error:
         lines.pop(connection.id).socket.close()
         raise SourceError("Asterisk", "lost the connection") from error
@@ -112,7 +112,7 @@ def listen(ctx: Context, site: Site, connection: Connection) -> Polled:
     return Polled(cursor=connection.cursor, rows=len(facts), is_more=True)
 
 
-def _told(line: Line, event: asterisk.Message) -> list[CallFact]:
+def _facts_of(line: ManagerConnection, event: asterisk.Message) -> list[CallFact]:
     """What an event says of calls; one that cannot be read says nothing, and the events behind it are heard."""
     try:
         return line.watch.facts(event, clock.now())
@@ -121,14 +121,14 @@ def _told(line: Line, event: asterisk.Message) -> list[CallFact]:
         return []
 
 
-def _opened(ctx: Context, connection: Connection) -> Line:
+def _opened(ctx: Context, connection: Connection) -> ManagerConnection:
     host, port = connection.setting("host"), int(connection.setting("port", "5038"))
     address = may_reach(host, port, ctx.config.reach)
     try:
         opened = socket.create_connection((address, port), LOGIN_S)
     except OSError as error:
         raise SourceError("Asterisk", "does not respond. Check host and port") from error
-    line = Line(opened, asterisk.Parser(), asterisk.Watch(connection.setting("contexts")), [])
+    line = ManagerConnection(opened, asterisk.Parser(), asterisk.Watch(connection.setting("contexts")), [])
     try:
         _log_in(line, connection)
     except (OSError, SourceError) as error:
@@ -137,7 +137,7 @@ def _opened(ctx: Context, connection: Connection) -> Line:
     return line
 
 
-def _log_in(line: Line, connection: Connection) -> None:
+def _log_in(line: ManagerConnection, connection: Connection) -> None:
     line.socket.sendall(asterisk.action("Challenge", AuthType="MD5"))
     challenge = _response(line).get("Challenge", "")
     line.socket.sendall(asterisk.login(connection.setting("user"), connection.setting("secret"), challenge))
@@ -145,7 +145,7 @@ def _log_in(line: Line, connection: Connection) -> None:
         raise SourceError("Asterisk", "rejected the login. Check user and secret")
 
 
-def _response(line: Line) -> asterisk.Message:
+def _response(line: ManagerConnection) -> asterisk.Message:
     """The next response; events that came in the same packet wait for their turn."""
     until = time.monotonic() + LOGIN_S
     while (left := until - time.monotonic()) > 0:
@@ -157,7 +157,7 @@ def _response(line: Line) -> asterisk.Message:
     raise SourceError("Asterisk", "does not respond to the login")
 
 
-def _events(line: Line, most_s: float) -> list[asterisk.Message]:
+def _events(line: ManagerConnection, most_s: float) -> list[asterisk.Message]:
     """The messages that are whole by now; waits for data no longer than this.
 
     raises   SourceError when the other side closed the connection

@@ -32,8 +32,8 @@ def _moment(row: dict[str, object]) -> TimelineEntry:
         *([] if is_out else _source(row)),
     ]
     title = "Call to them" if is_out else TITLES[str(row["outcome"])]
-    told = tuple((label, str(value)) for label, value in facts if value)
-    return TimelineEntry(at=row["at"], kind="call", title=title, facts=told)  # type: ignore[arg-type]
+    filled = tuple((label, str(value)) for label, value in facts if value)
+    return TimelineEntry(at=row["at"], kind="call", title=title, facts=filled)  # type: ignore[arg-type]
 
 
 def _source(row: dict[str, object]) -> list[tuple[str, object]]:

@@ -44,6 +44,6 @@ def add_change(
             at=when, kind=kind, title=title, author=who, scope=scope, note=note, url=url, source="cli",
             external_id=known_as or None,
         )  # fmt: skip
-        kept = store.add(database, chosen, change)
-    kept_at = kept.at.astimezone(UTC)
-    typer.echo(f"Change {kept.id} of {chosen.key}: {kept.title} ({kept.kind}, {kept_at:%Y-%m-%d %H:%M} UTC).")
+        stored = store.add(database, chosen, change)
+    kept_at = stored.at.astimezone(UTC)
+    typer.echo(f"Change {stored.id} of {chosen.key}: {stored.title} ({stored.kind}, {kept_at:%Y-%m-%d %H:%M} UTC).")

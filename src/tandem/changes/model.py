@@ -150,13 +150,13 @@ def from_gitlab(event: str, body: dict[str, Any]) -> Change | None:
 
 def _part(body: dict[str, Any], name: str) -> dict[str, Any]:
     """An object inside the body, or an empty one when something else stands there."""
-    found = body.get(name)
-    return found if isinstance(found, dict) else {}
+    value = body.get(name)
+    return value if isinstance(value, dict) else {}
 
 
-def _outer_id(kind: str, given: Any) -> str | None:
+def _outer_id(kind: str, value: Any) -> str | None:
     """What tells that a delivery came before; None when the sender gave nothing to tell it by."""
-    return f"{kind}:{given}"[:200] if given not in (None, "") else None
+    return f"{kind}:{value}"[:200] if value not in (None, "") else None
 
 
 def _words(*parts: str) -> str:

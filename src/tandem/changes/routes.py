@@ -88,8 +88,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: S
         done=done,
         is_cut=len(entries) == store.MOST,
         effects={
-            change: [effect for effect in found if caller.may(effect.needs)]
-            for change, found in store.effects_of(ctx.database, entries).items()
+            change: [effect for effect in effects if caller.may(effect.needs)]
+            for change, effects in store.effects_of(ctx.database, entries).items()
         },
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
@@ -231,8 +231,8 @@ def _site(ctx: Context, key: str) -> Site:
     return site
 
 
-def _must_match(given: str, expected: str) -> None:
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+def _must_match(stated: str, expected: str) -> None:
+    if not hmac.compare_digest(stated.encode(), expected.encode()):
         raise UserError("The signature does not match.", "Copy the secret from the Changes page.", status=403)
 
 

@@ -94,10 +94,10 @@ def effects_of(db: Database, changes: Collection[Change]) -> dict[int, list[Effe
     """What these changes were measured to have done, by change."""
     if not changes:
         return {}
-    found = defaultdict[int, list[Effect]](list)
+    by_change = defaultdict[int, list[Effect]](list)
     first, last = min(change.id for change in changes), max(change.id for change in changes)
     query = select(e).where(e.c.change_id.between(first, last)).order_by(e.c.change_id, e.c.metric, e.c.method)
     with db.read() as c:
         for row in c.execute(query).mappings():
-            found[row["change_id"]].append(Effect(**{name: row[name] for name in Effect.__struct_fields__}))
-    return {change.id: found[change.id] for change in changes if change.id in found}
+            by_change[row["change_id"]].append(Effect(**{name: row[name] for name in Effect.__struct_fields__}))
+    return {change.id: by_change[change.id] for change in changes if change.id in by_change}

@@ -117,10 +117,10 @@ class Batch:
             return
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
-        kept = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
-        kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
+        lines = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
+        lines += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
         _replaced(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
-        _replaced(aside / f"{self.name}.seg", b"".join(kept))
+        _replaced(aside / f"{self.name}.seg", b"".join(lines))
 
     def split(self, failures: int) -> None:
         """Make two batches of this one, of which neither store nor ledger knows yet; `halves` are their manifests.
@@ -130,10 +130,10 @@ class Batch:
         self.damaged = []
         parts = _halved(list(self._records()))  # read again: judging may have changed visitors
         for nth, part in enumerate(parts):
-            kept = [framed(_write(record)) for record in part]
+            lines = [framed(_write(record)) for record in part]
             if nth == 0:
-                kept += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
-            _replaced(self.folder / f"{self.name}-{nth}.half", b"".join(kept))
+                lines += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
+            _replaced(self.folder / f"{self.name}-{nth}.half", b"".join(lines))
         self.halves = _stand_for(self.manifest.rename(self.manifest.with_suffix(".split")))
         for half in self.halves:
             _replaced(half.with_suffix(".judged"), _write(Judged(self.judged.at, failures=failures)), is_synced=False)
@@ -195,7 +195,7 @@ def forget_aside(root: Path, visitors: Sequence[int]) -> int:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
         gone += 1
     for path in root.glob(f"*/{ASIDE}/*.seg"):
-        kept, lost = list[bytes](), list[bytes]()
+        lines, lost = list[bytes](), list[bytes]()
         for payload in records_in(path, lost):
             try:
                 record = read_record(payload)
@@ -205,10 +205,10 @@ def forget_aside(root: Path, visitors: Sequence[int]) -> int:
             if {record.visitor, record.before} & wanted:
                 lost.append(payload)
             else:
-                kept.append(framed(payload))
+                lines.append(framed(payload))
         if lost:
             gone += len(lost)
-            _replaced(path, b"".join(kept)) if kept else path.unlink()
+            _replaced(path, b"".join(lines)) if lines else path.unlink()
     return gone
 
 

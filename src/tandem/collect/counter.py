@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from tandem.base.bodies import SMALL, Bodies, Body
 from tandem.base.crowd import Crowd
-from tandem.base.deadline import InTime, Limit
+from tandem.base.deadline import InTime, TimeLimit
 from tandem.base.sender import Proxies, sender_of_rsgi
 from tandem.collect.ingest import PIXEL, RETRY_LATER, Ingest, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
@@ -48,7 +48,7 @@ def script(path: str) -> bytes:
     return (STATIC / FILES[path]).read_bytes()
 
 
-def told(reply: Reply) -> Answer:
+def answer_to(reply: Reply) -> Answer:
     headers = CLOSING if reply.status == 413 else TEXT
     if reply.status in (429, 503):
         headers = [*TEXT, ("retry-after", str(RETRY_LATER))]
@@ -75,19 +75,19 @@ async def answered(ingest: Ingest, method: str, path: str, query: str, sender: S
 
 async def asgi(ingest: Ingest, address: str, scope: Any, receive: InTime, send: Any) -> None:
     """Serve one request of the sender at this address under /t/ inside the product's own server."""
-    known = dict(scope["headers"])
-    sender = Sender(address, known.get(b"user-agent", b"").decode("latin-1"), known.get(b"sec-gpc") == b"1")
+    headers = dict(scope["headers"])
+    sender = Sender(address, headers.get(b"user-agent", b"").decode("latin-1"), headers.get(b"sec-gpc") == b"1")
     if scope["method"] == "POST" and scope["path"] in TAKEN:
         body = await _body(receive)
         if body is None:
             status, fields, body = TOO_MUCH if receive.is_cut else TOO_SLOW
         else:
-            status, fields, body = told(await _taken(ingest, scope["path"], body, sender))
+            status, fields, body = answer_to(await _taken(ingest, scope["path"], body, sender))
     else:
-        query, referer = scope["query_string"].decode("latin-1"), known.get(b"referer", b"").decode("latin-1")
+        query, referer = scope["query_string"].decode("latin-1"), headers.get(b"referer", b"").decode("latin-1")
         status, fields, body = await answered(ingest, scope["method"], scope["path"], query, sender, referer)
-    headers = [*_encoded(tuple(fields)), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    answer_headers = [*_encoded(tuple(fields)), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": answer_headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
 
 
@@ -162,7 +162,7 @@ class Collector:
                 return TOO_MUCH if arriving.is_cut else TOO_SLOW
             if path == NOOP:
                 return 204, TEXT, b""
-            return told(await _taken(self._ingest, path, body, sender))
+            return answer_to(await _taken(self._ingest, path, body, sender))
         finally:
             arriving.end()
 
@@ -174,7 +174,7 @@ async def _read(protocol: Any, length: str, arriving: Body) -> bytes | None:
     if arriving.is_cut:
         return None
     try:
-        with Limit(get_running_loop().time() + BODY_WITHIN_S) as limit:
+        with TimeLimit(get_running_loop().time() + BODY_WITHIN_S) as limit:
             arriving.on_cut = limit.end
             body: bytes = await protocol() if 0 < wanted <= SMALL else await _streamed(protocol, arriving)
     except TimeoutError:

@@ -68,13 +68,13 @@ class Loading(msgspec.Struct):
 
     since, went_on   seconds of the monotonic clock
     problem          why nothing can be loaded; empty while it can
-    held_by          what the loader has to wait for; empty when for nothing
+    paused_by        what the loader has to wait for; empty when for nothing
     """
 
     since: float = 0.0
     went_on: float = 0.0
     problem: str = ""
-    held_by: str = ""
+    paused_by: str = ""
 
     def goes_on(self) -> None:
         self.went_on = time.monotonic()
@@ -104,32 +104,32 @@ class Disk:
 
 
 @contextmanager
-def held(ctx: Context, by: str) -> Iterator[None]:
+def loading_paused(ctx: Context, by: str) -> Iterator[None]:
     """Keep the loader waiting, for as long as it takes; `by` says what for."""
     with ctx.loading:
-        ctx.state(Loading).held_by = by
+        ctx.state(Loading).paused_by = by
         try:
             yield
         finally:
-            ctx.state(Loading).held_by = ""
+            ctx.state(Loading).paused_by = ""
 
 
 def minutes_still(ctx: Context) -> int | None:
-    """For how long loading has stood still though something waits; None when it goes on, or is held with reason.
+    """For how long loading has stood still though something waits; None when it goes on, or is paused with reason.
 
     A loader that hangs holds the lock too, and says nothing.
     """
     age = oldest_s(ctx.config.folder / "spool")
     loading = ctx.state(Loading)
     still = min(age, time.monotonic() - loading.went_on)
-    is_held = loading.held_by and not loading.problem
-    return None if still < STANDS_STILL_S or is_held else round(still / 60)
+    is_paused = loading.paused_by and not loading.problem
+    return None if still < STANDS_STILL_S or is_paused else round(still / 60)
 
 
 def stuck_s(ctx: Context) -> float:
     """For how long the oldest batch that was begun has not been finished while this process ran, in seconds."""
     loading = ctx.state(Loading)
-    if loading.held_by:
+    if loading.paused_by:
         return 0.0
     ages = [0.0]
     for folder in spool_folders(ctx.config.folder / "spool"):

@@ -18,13 +18,13 @@ from tandem.people.model.proof import PROVED, Outcome
 from tandem.people.store import hints
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class OpenedClaim(msgspec.Struct, frozen=True, kw_only=True):
     """One claim, opened: whom it names, what was found of its proof, and the signature's first digits."""
 
     visitor: int
     event: int
     at: datetime
-    known: list[Identifier]
+    identifiers: list[Identifier]
     proved: str
     ref: str
 
@@ -44,52 +44,56 @@ def keep(ctx: Context, site: Site, identifieds: Sequence[Identified]) -> None:
     collect.add_ingestion(ctx.warehouse, counts, _name_of(doubted))
 
 
-def _opened(ctx: Context, identified: Identified) -> Told:
+def _opened(ctx: Context, identified: Identified) -> OpenedClaim:
     values = msgspec.json.decode(ctx.vault.open(identified.sealed), type=dict[str, str])
     proved, ref = values.pop("proved", "") or Outcome.UNSIGNED, values.pop("ref", "")
     identifiers = [
         identifier for name, value in values.items() if (identifier := _identifier(name, value, identified.country))
     ]
-    return Told(
+    return OpenedClaim(
         visitor=identified.visitor,
         event=identified.event,
         at=clock.from_ms(identified.at),
-        known=identifiers,
+        identifiers=identifiers,
         proved=proved,
         ref=ref,
     )
 
 
-def _without_replays(ctx: Context, site: Site, told: list[Told]) -> list[Told]:
+def _without_replays(ctx: Context, site: Site, claims: list[OpenedClaim]) -> list[OpenedClaim]:
     """A signature that names no browser counts for the one that used it first."""
-    signed = [one for one in told if one.proved == Outcome.SIGNED]
+    signed = [one for one in claims if one.proved == Outcome.SIGNED]
     if not signed:
-        return told
-    nodes = {people.key_of(ctx, site, identifier) for one in signed for identifier in one.known}
+        return claims
+    nodes = {people.key_of(ctx, site, identifier) for one in signed for identifier in one.identifiers}
     first = people.users_of_signatures(ctx, site, {one.ref for one in signed}, nodes)
     return [
         msgspec.structs.replace(one, proved=Outcome.REPLAYED)
         if one.proved == Outcome.SIGNED and first.setdefault(one.ref, one.visitor) != one.visitor
         else one
-        for one in told
+        for one in claims
     ]
 
 
-def _links(told: Told) -> Iterator[Link]:
-    for identifier in told.known:
+def _links(claim: OpenedClaim) -> Iterator[Link]:
+    for identifier in claim.identifiers:
         yield Link(
-            a=visitor(told.visitor), b=identifier, at=told.at, source=told.proved, ref=told.ref or f"{told.event:016x}"
+            a=visitor(claim.visitor),
+            b=identifier,
+            at=claim.at,
+            source=claim.proved,
+            ref=claim.ref or f"{claim.event:016x}",
         )
 
 
-def _hints(told: Told) -> Iterator[hints.Hint]:
-    for identifier in told.known:
-        yield hints.Hint(visitor=told.visitor, identifier=identifier, at=told.at, why=told.proved)
+def _hints(claim: OpenedClaim) -> Iterator[hints.Hint]:
+    for identifier in claim.identifiers:
+        yield hints.Hint(visitor=claim.visitor, identifier=identifier, at=claim.at, why=claim.proved)
 
 
-def _name_of(told: Sequence[Told]) -> str:
+def _name_of(claims: Sequence[OpenedClaim]) -> str:
     """A name for these claims: the same ones again, after a crash, are not counted again."""
-    events = "".join(f"{one.visitor:016x}{one.event:016x}" for one in told)
+    events = "".join(f"{one.visitor:016x}{one.event:016x}" for one in claims)
     return f"hints-{hashlib.blake2b(events.encode(), digest_size=16).hexdigest()}"
 
 

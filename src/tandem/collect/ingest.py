@@ -196,10 +196,10 @@ class Ingest:
 
     def _proved(self, site: Site, hit: WireHit, event: WireEvent, received: int) -> str:
         """What a claim of who the browser is proves. Here the values are still open, later sealed."""
-        given = event.p or {}
+        claims = event.p or {}
         browser = hit.i.partition(".")[0].lower() if hit.m == "cookie" else ""
         return check(
-            str(given.get("proof") or ""), _whole(given.get("at")), received // 1000, site.key, browser,
+            str(claims.get("proof") or ""), _whole(claims.get("at")), received // 1000, site.key, browser,
             claims_of(event), self._secrets(site.id),
         )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Healing: better rules, other goals or hosts reach back over all history, because the raw facts were kept.
+"""Rebuilding visits: better rules, other goals or hosts reach back over all history, because the raw facts were kept.
 
 Visits are derived again range by range of visitor ids; after a stop the work goes on where it was.
 """
@@ -58,7 +58,7 @@ def is_rebuilt(db: Database, site: Site) -> bool:
 
 
 def note_rebuilt(db: Database, site: Site) -> None:
-    """Say that there is nothing to heal: the site is new, or everything was just derived."""
+    """Say that there is nothing to rebuild: the site is new, or everything was just derived."""
     made = made_with(db, site)
     store.note_rebuild(db, site, made, RANGES, RANGES)
     store.note_rebuild_done(db, site, made)
@@ -126,7 +126,7 @@ def _is_all(site: Site, made: str) -> bool:
 
 
 def rebuild_where_needed(ctx: Context) -> None:
-    """Heal every site whose visits were made with other rules or goals."""
+    """Rebuild every site whose visits were made with other rules or goals."""
     for site in ctx.sites().values():
         _choose_main(ctx, site)
         if is_rebuilt(ctx.database, site):

@@ -292,17 +292,19 @@ def retire_goal(
 
 
 @get_page("/reception", "Data received", icon="inbox", group="Measure", may="reception.read")
-def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+def data_received(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
+) -> Response[str]:
     """What came in, and what became of it: nothing is lost without a line here."""
     chosen = site_for(ctx, caller, site)
     days = _ledger(ctx, chosen)
     spool = ctx.config.folder / "spool"
-    nowhere = store.reception(ctx.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
+    nowhere = store.ingestion_days(ctx.warehouse, 0, clock.now().date() - timedelta(days=LEDGER_DAYS))
     return render_page(
         request,
         ctx,
         caller,
-        "collect/reception.html",
+        "collect/data_received.html",
         shown_days=LEDGER_DAYS + 1,
         site=chosen,
         days=days,
@@ -316,7 +318,7 @@ def reception(request: Request[Any, Any, Any], ctx: Context, caller: Caller, sit
 
 def _ledger(ctx: Context, site: Site) -> list[store.IngestionDay]:
     since = clock.now().date() - timedelta(days=LEDGER_DAYS)
-    return store.reception(ctx.warehouse, site.id, since, site.keep_days)
+    return store.ingestion_days(ctx.warehouse, site.id, since, site.keep_days)
 
 
 class IngestionOut(msgspec.Struct, frozen=True):
@@ -338,4 +340,4 @@ def api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list
     return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 
-ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, reception, api_ingestion]
+ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, data_received, api_ingestion]

@@ -69,7 +69,7 @@ class Identified(NamedTuple):
     country: str
 
 
-class Memory(Protocol):
+class LoaderMemory(Protocol):
     """What the loader of a spool has at hand for its batches, and remembers from one to the next.
 
     kept_ids   of visitors whose id changed in mid-visit: new id -> the id that their visit has
@@ -94,7 +94,7 @@ class SiteBatch:
 
     def __init__(
         self,
-        loader: Memory,
+        loader: LoaderMemory,
         site: Site,
         placed: list[Placed],
         token: str,
@@ -113,17 +113,17 @@ class SiteBatch:
         rows = [(place, row) for place, row in rows if outcomes.get(place) != "too_much"]
         self.first_at = _first_moments(rows)
         self.near = store.mark_stale(loader.warehouse, self.first_at)
-        known, twins = self._known(rows)
+        stored, twins = self._known(rows)
         if earlier := {v: at for v, at in twins.items() if at < self.first_at.get(v, at)}:
             # A server's word takes the browser's place, which may lie days back: its visit is derived anew too.
             self.first_at |= earlier
             self.near = store.mark_stale(loader.warehouse, self.first_at)
         if is_first:
-            outcomes.update(_duplicates(rows, known))
+            outcomes.update(_duplicates(rows, stored))
         self.rows = [
-            row for place, row in rows if place not in outcomes and (is_first or (row[2], row[1]) not in known)
+            row for place, row in rows if place not in outcomes and (is_first or (row[2], row[1]) not in stored)
         ]
-        self.told = [one for place, one in self.identified if outcomes.get(place) != "too_much"]
+        self.claims = [one for place, one in self.identified if outcomes.get(place) != "too_much"]
 
     def _read(self, placed: list[Placed], aside: dict[int, str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         keys: dict[str, int] = {}
@@ -170,8 +170,8 @@ class SiteBatch:
         if self.rows:
             columns = zip(FACT_COLUMNS, map(list, zip(*self.rows, strict=True)), strict=False)
             store.add_events(warehouse, dict(columns), self.token)
-        if self.told:
-            self.loader.identified(self.site, self.told)
+        if self.claims:
+            self.loader.identified(self.site, self.claims)
         if not self.first_at:
             return
         goals = store.goals_of(self.loader.database, self.site)
@@ -228,8 +228,8 @@ class SiteBatch:
         changed = [p for p in placed if p.record.before]
         if not changed:
             return
-        kept = self.loader.kept_ids
-        asked = {who for r in (p.record for p in changed) for who in (r.before, r.visitor, kept.get(r.visitor, 0))}
+        kept_ids = self.loader.kept_ids
+        asked = {who for r in (p.record for p in changed) for who in (r.before, r.visitor, kept_ids.get(r.visitor, 0))}
         oldest = min(e.at for p in changed for _, e in p.events)
         spans = store.active_spans(self.loader.warehouse, self.site, sorted(asked), oldest)
         for one in sorted(placed, key=lambda p: (p.events[0][1].at, p.record.before)):
@@ -237,9 +237,9 @@ class SiteBatch:
             first, last = (clock.from_ms(pick(e.at for _, e in events)) for pick in (min, max))
             old = self._id_of_visit(record, first, spans) if record.before else 0
             if old:
-                if len(kept) > MOST_KEPT:
-                    kept.clear()
-                kept[record.visitor] = old
+                if len(kept_ids) > MOST_KEPT:
+                    kept_ids.clear()
+                kept_ids[record.visitor] = old
                 record.visitor = old
             if record.visitor in asked:
                 spans.setdefault(record.visitor, []).append((first, last))
@@ -250,9 +250,9 @@ class SiteBatch:
         An id that was kept a moment ago is kept though address or agent have changed since. Whoever has visits under
         the new id already goes on with it: the old one is a neighbour's.
         """
-        kept = self.loader.kept_ids.get(record.visitor, 0)
-        if kept and _is_on(spans, kept, at) and not _is_on(spans, record.visitor, at):
-            return kept
+        visit_id = self.loader.kept_ids.get(record.visitor, 0)
+        if visit_id and _is_on(spans, visit_id, at) and not _is_on(spans, record.visitor, at):
+            return visit_id
         is_new = _is_on(spans, record.before, at) and not _is_on(spans, record.visitor, at)
         return record.before if is_new else 0
 
@@ -283,17 +283,17 @@ def _any_origin(query: str, referrer: str) -> tuple[Origin, int, int]:
 
 
 def _duplicates(
-    rows: list[tuple[int, tuple[Any, ...]]], known: frozenset[tuple[int, int]]
+    rows: list[tuple[int, tuple[Any, ...]]], stored: frozenset[tuple[int, int]]
 ) -> Iterator[tuple[int, str]]:
     """Events that the store has, or that came before in the same batch.
 
-    known   (visitor, id); (ANYBODY, id) where a browser sent the event again, perhaps under another visitor id, and
+    stored  (visitor, id); (ANYBODY, id) where a browser sent the event again, perhaps under another visitor id, and
             (SERVER, id) of events that a server sent. What a browser sends is never taken for a server's.
     """
     keys = {(row[2], row[1]) for _, row in rows}
-    if len(keys) == len(rows) and keys.isdisjoint(known) and not any(row[_MARKS] for _, row in rows):
+    if len(keys) == len(rows) and keys.isdisjoint(stored) and not any(row[_MARKS] for _, row in rows):
         return  # as nearly always
-    seen = set(known)
+    seen = set(stored)
     for place, row in rows:
         key, marks, size = (row[2], row[1]), row[_MARKS], len(seen)
         if not marks:

@@ -16,7 +16,7 @@ from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Salts
 from tandem.collect.loader import ClockInDoubt, Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
-from tandem.collect.model.places import Places
+from tandem.collect.model.places import PlaceFinder
 from tandem.collect.rebuild import rebuild_sites, rebuild_where_needed, recounted
 from tandem.collect.routes import ROUTES, visitor_names
 from tandem.collect.timeline import timeline
@@ -52,7 +52,7 @@ def open_ingest(ctx: Context, spool_name: str) -> tuple[Ingest, Spool]:
     chosen = ctx.config
     folder = chosen.folder / "spool" / spool_name
     spool = Spool(folder, chosen.spool_mb << 20)
-    places = Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
+    places = PlaceFinder(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
 
     def lend(asked: NumberAsked) -> Mapping[str, Any]:
         return ctx.offers.lend_number(asked)  # the slice that can may start after this one
@@ -132,7 +132,7 @@ def _load(ctx: Context) -> None:
 def _jobs(ctx: Context) -> list[Job]:
     return [
         Job("load", LOAD_EVERY_S, lambda: _load(ctx)),
-        Job("heal", REBUILD_EVERY_S, lambda: rebuild_where_needed(ctx)),
+        Job("rebuild", REBUILD_EVERY_S, lambda: rebuild_where_needed(ctx)),
         Job("salts", SALTS_EVERY_S, lambda: store.salts_of_today(ctx.database)),
     ]
 

@@ -12,7 +12,7 @@ from litestar import Request, Response
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import tries
-from tandem.accounts.store.first_steps import put_away
+from tandem.accounts.store.first_steps import dismiss
 from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.errors import SourceError, UserError
@@ -20,7 +20,7 @@ from tandem.base.http import WebPage, fetch_page
 from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
-from tandem.collect.model.site_check import Problem
+from tandem.collect.model.site_check import SiteProblem
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.first_steps import first_steps
@@ -33,7 +33,7 @@ CHECKS = (20, 300)
 HOSTILE = (3, 300)
 """Pages that pass a limit of their reader: each takes seconds of a core, so three are enough for five minutes."""
 READ_WITHIN_S = 10.0
-TOO_LONG = Problem("Reading the start page takes too long.", "Look for the tag in the page source yourself.")
+TOO_LONG = SiteProblem("Reading the start page takes too long.", "Look for the tag in the page source yourself.")
 
 
 @get_page("/start", "First visit", may="metrics.read")
@@ -70,10 +70,10 @@ def _problem_of(base: str, site: Site) -> str:
 
 
 @post_form("/start/put-away", may="metrics.read")
-def put_first_steps_away(ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+def dismiss_first_steps(ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
     """Show whoever is signed in the first steps of a site no more."""
     if caller.user is not None:
-        put_away(ctx.database, caller.user, site_for(ctx, caller, site))
+        dismiss(ctx.database, caller.user, site_for(ctx, caller, site))
     return Response("", media_type="text/html", status_code=200)
 
 
@@ -102,10 +102,10 @@ def _seen(ctx: Context, caller: Caller, site: Site) -> dict[str, Any]:
     nameless = 0
     if caller.may("reception.read") and hit is None:
         since = now.date() - FRESH
-        for day in store.reception(ctx.warehouse, site.id, since):
+        for day in store.ingestion_days(ctx.warehouse, site.id, since):
             for why, count in day.refused.items():
                 refused[why] = refused.get(why, 0) + count
-        nameless = sum(sum(day.refused.values()) for day in store.reception(ctx.warehouse, 0, since))
+        nameless = sum(sum(day.refused.values()) for day in store.ingestion_days(ctx.warehouse, 0, since))
     host = hit.host if hit else ""
     is_own = not host or any(host.removeprefix("www.") == h.removeprefix("www.") for h in site.names)
     return {
@@ -121,23 +121,23 @@ def start_check(
     """Fetch the site's start page, and say what keeps it from being counted."""
     chosen = site_for(ctx, caller, site)
     page, problems = judged_within(ctx, chosen, caller.workspace_id)
-    told = [
+    worded = [
         (*(translations.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems
     ]
     return render_page(
-        request, ctx, caller, "collect/_check.html", site=chosen, problems=told, page=page
+        request, ctx, caller, "collect/_check.html", site=chosen, problems=worded, page=page
     )  # fmt: skip
 
 
-def judged_within(ctx: Context, site: Site, workspace: int) -> tuple[str, list[Problem]]:
+def judged_within(ctx: Context, site: Site, workspace: int) -> tuple[str, list[SiteProblem]]:
     """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
 
     raises   UserError (429) when a limit is full
     """
-    hostile = tries.Limit(f"site-check-hostile:{workspace}", *HOSTILE)
+    hostile = tries.TryLimit(f"site-check-hostile:{workspace}", *HOSTILE)
     # counted before the page is read, so that many at once do not slip past, and given back unless it was hostile
-    tries.take(ctx.database, tries.Limit(f"site-check:{workspace}", *CHECKS), hostile)
-    problems: list[Problem] = []
+    tries.take(ctx.database, tries.TryLimit(f"site-check:{workspace}", *CHECKS), hostile)
+    problems: list[SiteProblem] = []
     try:
         page, problems = _checked(ctx, site)
     finally:
@@ -146,14 +146,14 @@ def judged_within(ctx: Context, site: Site, workspace: int) -> tuple[str, list[P
     return page, problems
 
 
-def _checked(ctx: Context, site: Site) -> tuple[str, list[Problem]]:
+def _checked(ctx: Context, site: Site) -> tuple[str, list[SiteProblem]]:
     """The address that was looked at in the end, and what is wrong there."""
     host = site.hosts[0]
     try:
         page = _fetched(host, ctx.config.reach)
     except SourceError as error:
         return host, [
-            Problem(
+            SiteProblem(
                 "Tandem could not open %(host)s: %(why)s.",
                 "Open the site in a private window of your browser. If it opens there, only this check is blocked: "
                 "your visit appears at the top of this page once it is counted.",
@@ -163,11 +163,11 @@ def _checked(ctx: Context, site: Site) -> tuple[str, list[Problem]]:
     except UserError as error:
         if error.status != 403:
             raise
-        return host, [Problem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
+        return host, [SiteProblem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
     return page.url, _judged(page, site.key)
 
 
-def _judged(page: WebPage, key: str) -> list[Problem]:
+def _judged(page: WebPage, key: str) -> list[SiteProblem]:
     """What is wrong with a page, read in a process with limits: the page may be made to keep its reader busy."""
     asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key))
     try:
@@ -177,7 +177,7 @@ def _judged(page: WebPage, key: str) -> list[Problem]:
         )  # fmt: skip
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
         return [TOO_LONG]
-    return msgspec.json.decode(done.stdout, type=list[Problem])
+    return msgspec.json.decode(done.stdout, type=list[SiteProblem])
 
 
 def _fetched(host: str, allowed: str) -> WebPage:
@@ -202,4 +202,4 @@ def steps(ctx: Context, site: Site) -> list[FirstStep]:
     ]  # fmt: skip
 
 
-ROUTES = [start, put_first_steps_away, start_now, start_check]
+ROUTES = [start, dismiss_first_steps, start_now, start_check]

@@ -25,7 +25,7 @@ salts = Table(
     Column("salt", LargeBinary, nullable=False),
 )
 
-healings = Table(
+rebuilds = Table(
     "healings",
     METADATA,
     Column("site_id", ForeignKey("sites.id"), primary_key=True),

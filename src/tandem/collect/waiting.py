@@ -19,7 +19,7 @@ MOST_SEGMENTS = 10_000
 _glimpse = msgspec.json.Decoder(Glimpse).decode
 
 
-class Waiting(msgspec.Struct, frozen=True):
+class WaitingEvents(msgspec.Struct, frozen=True):
     """Events of a site that are on disk and not in the store yet.
 
     events   two digits and zeros where `how` is not exact; 0 also where there may be some, but none has been seen
@@ -64,25 +64,25 @@ class Spooled:
         self._known: dict[tuple[str, int], _Segment] = {}
         self._lock = threading.Lock()
 
-    def waiting(self, site: int) -> Waiting:
+    def waiting(self, site: int) -> WaitingEvents:
         """The events of a site; exact where all could be read by now."""
         with self._lock:
-            found = self._listed()
-            listed = list(islice(found, MOST_SEGMENTS))
-            is_cut = next(found, None) is not None
+            segment_files = self._listed()
+            listed = list(islice(segment_files, MOST_SEGMENTS))
+            is_cut = next(segment_files, None) is not None
             unread = self._read_on(listed)
             segments = self._known.values()
             events = sum(segment.events.get(site, 0) for segment in segments)
             read = sum(segment.read for segment in segments)
         if is_cut:
-            return Waiting(_two_digits(events), "more")
+            return WaitingEvents(_two_digits(events), "more")
         if unread:
-            return Waiting(_two_digits(events + events * unread // max(1, read)), "about")
-        return Waiting(events)
+            return WaitingEvents(_two_digits(events + events * unread // max(1, read)), "about")
+        return WaitingEvents(events)
 
     def _read_on(self, listed: list[tuple[str, int, int]]) -> int:
         """Read on where reading ended; returns how many bytes of these segments are not read yet."""
-        known, left, unread = dict[tuple[str, int], _Segment](), READ_BYTES, 0
+        segments, left, unread = dict[tuple[str, int], _Segment](), READ_BYTES, 0
         for path, number, size in listed:
             key = (path.rpartition(".")[0], number)
             segment = self._known.get(key)
@@ -95,9 +95,9 @@ class Spooled:
                     is_read_out = segment.is_read_out
             except OSError:  # loaded meanwhile, or not to be read: the loader sets it apart
                 continue
-            known[key] = segment
+            segments[key] = segment
             unread += 0 if is_read_out else max(0, size - segment.read)
-        self._known = known
+        self._known = segments
         return unread
 
     def _listed(self) -> Iterator[tuple[str, int, int]]:

@@ -14,11 +14,11 @@ _log = log.get("connections")
 
 def work_on_inbox(ctx: Context) -> int:
     """Work on each delivery that waits; one that fails lets the others pass. Returns how many are done."""
-    finished, held = 0, dict[int, Connection]()
+    finished, connections = 0, dict[int, Connection]()
     for delivery in store.deliveries_waiting(ctx):
-        if delivery.connection_id not in held:
-            held[delivery.connection_id] = store.connection(ctx, delivery.connection_id)
-        finished += _handle(ctx, held[delivery.connection_id], delivery)
+        if delivery.connection_id not in connections:
+            connections[delivery.connection_id] = store.connection(ctx, delivery.connection_id)
+        finished += _handle(ctx, connections[delivery.connection_id], delivery)
     return finished
 
 

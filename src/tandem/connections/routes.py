@@ -50,7 +50,7 @@ def _page(
         caller,
         "connections/connections.html",
         site=site,
-        held=connections,
+        connections=connections,
         systems=systems,
         by_area={area: [s for s in systems.values() if s.area == area] for area in AREAS},
         areas=AREAS,

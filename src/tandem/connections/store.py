@@ -32,7 +32,7 @@ KEYS_KEPT = timedelta(days=90)
 """How long a delivery's key is remembered after it was worked on; its text is forgotten at once."""
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class WaitingDeliveries(msgspec.Struct, frozen=True, kw_only=True):
     """What waits in the inbox of one connection."""
 
     count: int = 0
@@ -45,13 +45,13 @@ def systems_of(ctx: Context) -> Systems:
 
 
 def add(
-    ctx: Context, site: Site, system: System, name: str, given: Mapping[str, str], by: int | None = None
+    ctx: Context, site: Site, system: System, name: str, form: Mapping[str, str], by: int | None = None
 ) -> Connection:
     """Connect a site to an outside system.
 
     raises   UserError naming the setting that is missing
     """
-    settings, secrets = _parted(system, given)
+    settings, secrets = _parted(system, form)
     _must_be_whole(system, {**settings, **secrets})
     _must_be_sealed_on_its_way(ctx, system, {**settings, **secrets})
     now = clock.now()
@@ -68,34 +68,40 @@ def add(
 
 
 def change(
-    ctx: Context, site: Site, held: Connection, name: str, given: Mapping[str, str], is_on: bool, by: int | None = None
+    ctx: Context,
+    site: Site,
+    current: Connection,
+    name: str,
+    form: Mapping[str, str],
+    is_on: bool,
+    by: int | None = None,
 ) -> Connection:
     """Set a connection anew; a secret left empty stays as it was. It is polled again at once.
 
     raises   UserError when its address changes and a secret is not given anew: whoever may edit a connection must not
              have the secrets of somebody else sent to a server of their own
     """
-    system = systems_of(ctx)[held.area, held.system]
-    settings, secrets = _parted(system, given)
-    kept = {f.name: held.setting(f.name) for f in system.fields if f.is_secret and held.setting(f.name)}
+    system = systems_of(ctx)[current.area, current.system]
+    settings, secrets = _parted(system, form)
+    secrets_kept = {f.name: current.setting(f.name) for f in system.fields if f.is_secret and current.setting(f.name)}
     given_anew = {key: value for key, value in secrets.items() if value}
-    secrets = kept | given_anew
+    secrets = secrets_kept | given_anew
     _must_be_whole(system, {**settings, **secrets})
     _must_be_sealed_on_its_way(ctx, system, {**settings, **secrets})
-    _must_be_given_anew(system, held, {**settings, **secrets}, set(kept) - set(given_anew))
+    _must_be_given_anew(system, current, {**settings, **secrets}, set(secrets_kept) - set(given_anew))
     values = {
         "name": name.strip()[:200] or system.label, "settings": settings, "sealed": _sealed(ctx, secrets),
         "is_on": is_on, "failures": 0, "problem": "", "next_at": clock.now(),
     }  # fmt: skip
     with ctx.database.write() as c:
-        c.execute(update(t).where(t.c.id == held.id).values(**values))
-        before = {f.name: held.setting(f.name) for f in system.fields if not f.is_secret}
+        c.execute(update(t).where(t.c.id == current.id).values(**values))
+        before = {f.name: current.setting(f.name) for f in system.fields if not f.is_secret}
         changed: dict[str, Any] = differences(before, settings)
-        changed |= differences({"name": held.name, "is_on": held.is_on}, {"name": values["name"], "is_on": is_on})
-        if fresh := sorted(n for n, value in given_anew.items() if value != held.setting(n)):
+        changed |= differences({"name": current.name, "is_on": current.is_on}, {"name": values["name"], "is_on": is_on})
+        if fresh := sorted(n for n, value in given_anew.items() if value != current.setting(n)):
             changed["secrets"] = fresh  # which ones, never what they are
-        note(c, site.workspace_id, by, "connections.changed", f"{held.area}/{held.system}", **changed)
-    return connection(ctx, held.id)
+        note(c, site.workspace_id, by, "connections.changed", f"{current.area}/{current.system}", **changed)
+    return connection(ctx, current.id)
 
 
 def remove(ctx: Context, site: Site, connection: Connection, by: int | None = None) -> None:
@@ -205,8 +211,8 @@ def poll_afresh(ctx: Context, connection: Connection) -> None:
 
 def hook_token(ctx: Context, connection: Connection) -> str:
     """The secret part of a connection's webhook address; made from the installation's own, so it need not be stored."""
-    told = f"in:{connection.id}:{clock.to_ms(connection.made_at)}"
-    return hmac.new(ctx.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
+    name = f"in:{connection.id}:{clock.to_ms(connection.made_at)}"
+    return hmac.new(ctx.secret, name.encode(), hashlib.sha256).hexdigest()[:32]
 
 
 def hook_address(ctx: Context, connection: Connection) -> str:
@@ -215,10 +221,10 @@ def hook_address(ctx: Context, connection: Connection) -> str:
 
 def keep_delivery(ctx: Context, connection: Connection, key: str, incoming: Incoming) -> bool:
     """Keep a webhook until it is worked on; committed when this returns. False when its key came before."""
-    told = msgspec.json.encode((incoming.query, incoming.form, incoming.body)).decode()
+    text = msgspec.json.encode((incoming.query, incoming.form, incoming.body)).decode()
     now = clock.now()
     values = {
-        "connection_id": connection.id, "key": _short(key), "received_at": now, "sealed": ctx.vault.seal(told).encode(),
+        "connection_id": connection.id, "key": _short(key), "received_at": now, "sealed": ctx.vault.seal(text).encode(),
         "tries": 0, "next_at": now, "problem": "", "done_at": None,
     }  # fmt: skip
     try:
@@ -271,7 +277,7 @@ def try_again(ctx: Context, connection: Connection) -> None:
         )
 
 
-def waiting(ctx: Context, connection_ids: Iterable[int]) -> dict[int, Waiting]:
+def waiting(ctx: Context, connection_ids: Iterable[int]) -> dict[int, WaitingDeliveries]:
     """How much waits in each inbox, and the last problem there."""
     query = (
         select(inbox.c.connection_id, func.count(), func.max(inbox.c.problem))
@@ -279,7 +285,9 @@ def waiting(ctx: Context, connection_ids: Iterable[int]) -> dict[int, Waiting]:
         .group_by(inbox.c.connection_id)
     )
     with ctx.database.read() as c:
-        return {number: Waiting(count=count, problem=problem or "") for number, count, problem in c.execute(query)}
+        return {
+            number: WaitingDeliveries(count=count, problem=problem or "") for number, count, problem in c.execute(query)
+        }
 
 
 def forget_old(ctx: Context) -> None:
@@ -302,9 +310,9 @@ def note_skipped(
     t_ = skipped_records
     ours = t_.c.connection_id == connection.id
     with ctx.database.read() as c:
-        known = {row.key for row in c.execute(select(t_.c.key).where(ours))}
+        stored = {row.key for row in c.execute(select(t_.c.key).where(ours))}
     fresh = {_digest(key): one for key, one in list(skipped.items())[-MOST_SKIPPED:]}
-    gone = known & ({_digest(key) for key in read} | set(fresh)) if known else set[str]()
+    gone = stored & ({_digest(key) for key in read} | set(fresh)) if stored else set[str]()
     if not fresh and not gone:
         return
     now = clock.now()
@@ -322,9 +330,9 @@ def note_skipped(
             c.execute(delete(t_).where(ours, t_.c.key.in_(gone)))  # no more than are kept
         if rows:
             c.execute(insert(t_), rows)
-        if len(known | set(fresh)) > MOST_SKIPPED:
-            kept = select(t_.c.key).where(ours).order_by(t_.c.at.desc(), t_.c.key).limit(MOST_SKIPPED)
-            c.execute(delete(t_).where(ours, t_.c.key.not_in(kept)))
+        if len(stored | set(fresh)) > MOST_SKIPPED:
+            newest = select(t_.c.key).where(ours).order_by(t_.c.at.desc(), t_.c.key).limit(MOST_SKIPPED)
+            c.execute(delete(t_).where(ours, t_.c.key.not_in(newest)))
 
 
 def skipped_of(ctx: Context, connection_ids: Iterable[int]) -> dict[int, Skipped]:
@@ -360,9 +368,9 @@ def _digest(key: str) -> str:
 # ── rows ──
 
 
-def _parted(system: System, given: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+def _parted(system: System, form: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """The settings given, open ones and secret ones; names that the system does not know are left out."""
-    values = {f.name: (given.get(f.name) or "").strip() or ("" if f.is_secret else f.default) for f in system.fields}
+    values = {f.name: (form.get(f.name) or "").strip() or ("" if f.is_secret else f.default) for f in system.fields}
     secret = {f.name for f in system.fields if f.is_secret}
     return {n: v for n, v in values.items() if n not in secret}, {n: v for n, v in values.items() if n in secret}
 
@@ -387,13 +395,15 @@ def _must_be_sealed_on_its_way(ctx: Context, system: System, values: Mapping[str
             ).at(field.name)
 
 
-def _must_be_given_anew(system: System, connection: Connection, values: Mapping[str, str], kept: set[str]) -> None:
+def _must_be_given_anew(
+    system: System, connection: Connection, values: Mapping[str, str], kept_secrets: set[str]
+) -> None:
     """Secrets go to the address that they were given for, and to no other."""
     is_moved = any(
         f.is_address and values.get(f.name, "").rstrip("/") != connection.setting(f.name, f.default).rstrip("/")
         for f in system.fields
     )
-    missing = [f for f in system.fields if f.name in kept and not f.is_address]
+    missing = [f for f in system.fields if f.name in kept_secrets and not f.is_address]
     if is_moved and missing:
         raise UserError(
             "The address has changed, so enter the secrets again: “%(field)s” is missing.",

@@ -19,7 +19,7 @@ from tandem.accounts.model import LANGUAGES, ApiToken, Site, User
 from tandem.accounts.permissions import DEEDS, SCOPES, SIDES
 from tandem.base.errors import Busy, UserError
 from tandem.base.pages import LANGUAGE_OF_CALLER
-from tandem.base.places import PATIENCE_S, Places
+from tandem.base.places import PATIENCE_S, CallerPlaces
 from tandem.base.sender import sender_of
 from tandem.base.threads import LANE, Lane
 from tandem.base.words import hand_in
@@ -114,8 +114,8 @@ def caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
 
     raises   NotSignedIn; UserError (403) when a browser sends a change without our page's proof
     """
-    known: Caller | None = request.scope["state"].get(_ASKS)  # where `guard` has looked already
-    caller = known or _caller_of(request, ctx)
+    remembered: Caller | None = request.scope["state"].get(_ASKS)  # where `guard` has looked already
+    caller = remembered or _caller_of(request, ctx)
     request.scope["state"][LANGUAGE_OF_CALLER] = caller.language  # errors are told in it too
     return caller
 
@@ -156,7 +156,7 @@ def sender_address(request: Request[Any, Any, Any], ctx: Context) -> str:
 def guard(ctx: Context) -> Guard:
     """The guard of all routes: whoever may not is told so before anything of what they send is read."""
 
-    places, many_places = Places(), Places(ASYNC_AT_ONCE)
+    places, many_places = CallerPlaces(), CallerPlaces(ASYNC_AT_ONCE)
 
     async def may_enter(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         if connection.scope.get("method") == "OPTIONS":  # tells the methods of an address, nothing else
@@ -183,7 +183,7 @@ def guard(ctx: Context) -> Guard:
     return may_enter
 
 
-async def _take_place(state: dict[str, Any], caller: Caller, places: Places) -> None:
+async def _take_place(state: dict[str, Any], caller: Caller, places: CallerPlaces) -> None:
     """One caller's requests do not keep all threads and all memory from others."""
     if not await places.take(caller.key):
         raise Busy(

@@ -95,8 +95,8 @@ class Context:
         with self._states_lock:
             if kind not in self._states:
                 self._states[kind] = (make or kind)()
-            kept: State = self._states[kind]
-            return kept
+            state: State = self._states[kind]
+            return state
 
     def find(self, kind: type[State]) -> State | None:
         """The same, or None where nobody has made it."""
@@ -114,12 +114,12 @@ class Context:
 
     def sites(self) -> dict[str, Site]:
         """All sites by key, read again every two seconds."""
-        known = self._sites
-        if time.monotonic() - known[0] <= SITES_FRESH_S:
-            return known[1]
+        cached = self._sites
+        if time.monotonic() - cached[0] <= SITES_FRESH_S:
+            return cached[1]
         sites = {site.key: site for site in all_sites(self.database)}
         with self._states_lock:
-            if self._sites is known:  # else somebody has changed them meanwhile, and these may be those of before
+            if self._sites is cached:  # else somebody has changed them meanwhile, and these may be those of before
                 self._sites = (time.monotonic(), sites)
         return sites
 

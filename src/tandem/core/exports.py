@@ -38,8 +38,8 @@ def exported(
     if notes:
         headers[NOTES] = "; ".join(notes.values())
     if format == "json":
-        found = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
-        return Response(found, media_type="application/json", headers=headers)
+        objects = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
+        return Response(objects, media_type="application/json", headers=headers)
     heads = [(notes or {}).get(column, column) for column in columns]
     return Response(_csv(heads, rows), media_type="text/csv", headers=headers)
 

@@ -3,7 +3,7 @@
 import msgspec
 
 from tandem.accounts.model import Site
-from tandem.accounts.store.first_steps import is_put_away
+from tandem.accounts.store.first_steps import is_dismissed
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep
@@ -39,5 +39,5 @@ def first_steps(ctx: Context, caller: Caller, site: Site) -> FirstSteps:
     if has_hits and all(step.is_done for step in may):
         complete.add(key)
         return FirstSteps(may, has_hits, is_shown=False)
-    is_away = caller.user is None or is_put_away(ctx.database, caller.user, site)
-    return FirstSteps(may, has_hits, is_shown=not is_away and not all(step.is_done for step in may))
+    is_hidden = caller.user is None or is_dismissed(ctx.database, caller.user, site)
+    return FirstSteps(may, has_hits, is_shown=not is_hidden and not all(step.is_done for step in may))

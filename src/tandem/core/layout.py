@@ -131,8 +131,8 @@ def _without_refused(request: Request[Any, Any, Any], error: UserError) -> Parts
     """The parts of an address without the one that was refused; the site alone where the error names none."""
     asked = _parts(request)
     value = str(error.values.get("value") or "")
-    kept = [(name, text) for name, text in asked if name != error.field and not (value and text.startswith(value))]
-    return kept if kept != asked else [(name, text) for name, text in asked if name == "site"]
+    left = [(name, text) for name, text in asked if name != error.field and not (value and text.startswith(value))]
+    return left if left != asked else [(name, text) for name, text in asked if name == "site"]
 
 
 def _menu(pages: Sequence[Page], caller: Caller, path: str) -> list[tuple[str, list[Entry]]]:
@@ -165,8 +165,8 @@ def _idle(request: Request[Any, Any, Any], ctx: Context, site: Site | None) -> l
     names = ctx.offers.goal_names(site) if written and site else {}
     idle_filters = []
     for text in written:
-        if told := ctx.offers.read_filter(text):
-            (by, op, values), label = msgspec.structs.astuple(told[0]), told[1]
+        if parsed := ctx.offers.read_filter(text):
+            (by, op, values), label = msgspec.structs.astuple(parsed[0]), parsed[1]
             rest = urlencode([(name, str(value)) for name, value in asked if (name, value) != ("f", text)])
             shown = tuple((value, names.get(value, "") if by == "goal" else "") for value in values)
             at = f"{request.url.path}?{rest}"

@@ -33,10 +33,10 @@ def workspace(database: Database) -> int:
 
     raises   UserError when there is none yet
     """
-    found = store.first_workspace(database)
-    if found is None:
+    first = store.first_workspace(database)
+    if first is None:
         raise UserError("Tandem is not set up here yet.", "Run `tandem setup` first.")
-    return found
+    return first
 
 
 def user(database: Database, email: str = "") -> User:
@@ -78,12 +78,12 @@ def moment(text: str, where: Site) -> datetime:
     raises   UserError when it is none
     """
     try:
-        found = datetime.fromisoformat(text)
+        parsed = datetime.fromisoformat(text)
     except ValueError as error:
         raise UserError(
             f"“{text[:40]}” is not a date and time.", "Use the format 2026-11-22T14:30, optionally with a time zone."
         ) from error
-    return found if found.tzinfo else found.replace(tzinfo=where.tz)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=where.tz)
 
 
 def password() -> str:
@@ -91,8 +91,8 @@ def password() -> str:
 
     raises   UserError when it was typed differently the second time
     """
-    if given := os.environ.get("TANDEM_PASSWORD"):
-        return given
+    if text := os.environ.get("TANDEM_PASSWORD"):
+        return text
     if not sys.stdin.isatty():
         return sys.stdin.readline().rstrip("\n")
     first = getpass.getpass("Password: ")

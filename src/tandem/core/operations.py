@@ -23,6 +23,6 @@ def site_of(ctx: Context, key: str) -> Site | None:
     ctx.forget_sites()
     site = ctx.sites().get(key)
     if site is None:
-        known = ", ".join(sorted(ctx.sites())) or "none yet"
-        raise UserError(f"There is no site “{key}”.", f"Known sites: {known}.", status=404)
+        keys = ", ".join(sorted(ctx.sites())) or "none yet"
+        raise UserError(f"There is no site “{key}”.", f"Known sites: {keys}.", status=404)
     return site

@@ -38,8 +38,8 @@ def progress(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name
     share = form.figure(work.share, "share")
     if work.left_s is None:
         return Progress(share=work.share, text=share, can_stop=work.can_stop)
-    told = texts.gettext("%(share)s, about %(time)s left") % {"share": share, "time": form.span(work.left_s)}
-    return Progress(share=work.share, text=told, can_stop=work.can_stop)
+    text = texts.gettext("%(share)s, about %(time)s left") % {"share": share, "time": form.span(work.left_s)}
+    return Progress(share=work.share, text=text, can_stop=work.can_stop)
 
 
 @post_form("/work/{name:str}/stop", may=SIGNED_IN, status_code=204)

@@ -21,11 +21,11 @@ from tandem.crm import mapping, store
 from tandem.crm.model.deal import NEVER, DealFact
 from tandem.crm.model.mapping import Mapping, Raw, read, record_of, too_much
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
-from tandem.crm.sources.api import Account, Crm, Ref, Stage, Theirs
+from tandem.crm.sources.api import Crm, CrmAccount, Ref, Stage, Theirs
 from tandem.crm.sources.table import table_of
 from tandem.crm.store import files, mappings, records
 from tandem.crm.store.mappings import Chosen
-from tandem.crm.store.records import Told
+from tandem.crm.store.records import ParsedRecord
 from tandem.imports.problem import Problem, from_error, from_fault
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
@@ -50,7 +50,7 @@ PAGES = 10
 _log = log.get("crm")
 
 
-def account_of(ctx: Context, connection: Connection, crm: Crm, is_waited_for: bool = False) -> Account:
+def account_of(ctx: Context, connection: Connection, crm: Crm, is_waited_for: bool = False) -> CrmAccount:
     """The account of a connection, ready to be asked; its `http` is to be closed.
 
     is_waited_for   a person waits for the answer: asked once, and not for long
@@ -59,14 +59,14 @@ def account_of(ctx: Context, connection: Connection, crm: Crm, is_waited_for: bo
     address, headers = crm.base(connection.settings)
     names = {name for theirs in mapping_of(ctx, connection).fields.values() for name in theirs}
     patience: dict[str, Any] = {"tries": 1, "timeout_s": WAITED_S} if is_waited_for else {}
-    told: dict[str, Any] = {"per_second": crm.per_second, "allowed": ctx.config.reach, **patience}
-    http = Http(crm.label, address, headers=headers, **told)
-    account = Account(settings=connection.settings, http=http, now=clock.now(), fields=tuple(sorted(names)))
+    options: dict[str, Any] = {"per_second": crm.per_second, "allowed": ctx.config.reach, **patience}
+    http = Http(crm.label, address, headers=headers, **options)
+    account = CrmAccount(settings=connection.settings, http=http, now=clock.now(), fields=tuple(sorted(names)))
     if crm.sign_in is None:
         return account
     with http, _understood(crm):
         headers = headers | crm.sign_in(account)
-    http = Http(crm.label, address, headers=headers, **told)
+    http = Http(crm.label, address, headers=headers, **options)
     return msgspec.structs.replace(account, http=http)
 
 
@@ -104,21 +104,21 @@ def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
 def handle(ctx: Context, site: Site, connection: Connection, delivery: Delivery) -> None:
     """Work on a webhook: whole records are kept, named ones fetched, deleted ones noted."""
     crm = CRMS[connection.system]
-    assert crm.hear is not None
-    heard = crm.hear(delivery)
-    raws = list(heard.raws)
-    if heard.wanted and crm.fetch is not None:
+    assert crm.read_delivery is not None
+    delivered = crm.read_delivery(delivery)
+    raws = list(delivered.raws)
+    if delivered.wanted and crm.fetch is not None:
         account = account_of(ctx, connection, crm)
         with account.http, _understood(crm):
-            raws += crm.fetch(account, heard.wanted)
+            raws += crm.fetch(account, delivered.wanted)
     keep(ctx, site, connection, raws)
-    if heard.unreadable:
+    if delivered.unreadable:
         connections.note_skipped(
-            ctx, connection, {one.decode("utf-8", "replace"): NO_RECORD for one in heard.unreadable}
+            ctx, connection, {one.decode("utf-8", "replace"): NO_RECORD for one in delivered.unreadable}
         )
-    store.record(ctx, site, connection.id, [_gone(connection, ref, at) for ref, at in heard.gone])
-    if heard.gone:
-        records.let_go(ctx, connection.id, [(ref.kind, ref.id) for ref, _ in heard.gone])
+    store.record(ctx, site, connection.id, [_gone(connection, ref, at) for ref, at in delivered.gone])
+    if delivered.gone:
+        records.let_go(ctx, connection.id, [(ref.kind, ref.id) for ref, _ in delivered.gone])
 
 
 def _gone(connection: Connection, ref: Ref, at: datetime) -> DealFact:
@@ -140,16 +140,16 @@ def keep(ctx: Context, site: Site, connection: Connection, raws: Sequence[Raw], 
     raises   what storing raised, when the store is at fault, or when none of the records could be stored
     """
     mapping = mapping_of(ctx, connection)
-    told, skipped = list[Told](), dict[str, SkippedRecord]()
+    parsed, skipped = list[ParsedRecord](), dict[str, SkippedRecord]()
     for raw in raws:
         one = _read(ctx, site, connection, mapping, raw)
-        if isinstance(one, Told):
-            told.append(one)
+        if isinstance(one, ParsedRecord):
+            parsed.append(one)
         else:
             skipped[_key_of(mapping, raw)] = one
-    told, refused = _fitting(ctx, site, mapping, told)
+    parsed, refused = _fitting(ctx, site, mapping, parsed)
     skipped |= refused
-    stored, broken = _stored(ctx, site, connection, told, mapping.revision)
+    stored, broken = _stored(ctx, site, connection, parsed, mapping.revision)
     if len(broken) > few and not stored:
         raise broken[0][1]
     for one, error in broken:
@@ -163,11 +163,11 @@ def keep(ctx: Context, site: Site, connection: Connection, raws: Sequence[Raw], 
     return len(stored)
 
 
-def _read(ctx: Context, site: Site, connection: Connection, mapping: Mapping, raw: Raw) -> Told | SkippedRecord:
+def _read(ctx: Context, site: Site, connection: Connection, mapping: Mapping, raw: Raw) -> ParsedRecord | SkippedRecord:
     try:
         fact, problems = read(mapping, raw, connection.system, site.tz)
         if fact is not None:
-            return Told(raw=raw, fact=fact, ends=store.ends_of(ctx, site, fact))
+            return ParsedRecord(raw=raw, fact=fact, ends=store.ends_of(ctx, site, fact))
     except Exception as error:  # the edge: a record that breaks us must not stop the others
         if fault_of(error) is not Fault.DATA:
             raise
@@ -177,12 +177,12 @@ def _read(ctx: Context, site: Site, connection: Connection, mapping: Mapping, ra
 
 
 def _fitting(
-    ctx: Context, site: Site, mapping: Mapping, told: Sequence[Told]
-) -> tuple[list[Told], dict[str, SkippedRecord]]:
+    ctx: Context, site: Site, mapping: Mapping, parsed: Sequence[ParsedRecord]
+) -> tuple[list[ParsedRecord], dict[str, SkippedRecord]]:
     """Records whose amounts can be kept in the site's currency, and those whose amounts cannot."""
-    fitting, skipped = list[Told](), dict[str, SkippedRecord]()
-    pricing = store.pricing_of(ctx, site, min((one.fact.created_at.date() for one in told), default=None))
-    for one in told:
+    fitting, skipped = list[ParsedRecord](), dict[str, SkippedRecord]()
+    pricing = store.pricing_of(ctx, site, min((one.fact.created_at.date() for one in parsed), default=None))
+    for one in parsed:
         if problems := too_much(one.fact, mapping, pricing):
             skipped[_key_of(mapping, one.raw)] = _skipped(mapping, one.raw, problems[0])
         else:
@@ -208,35 +208,35 @@ def _key_of(mapping: Mapping, raw: Raw) -> str:
 
 
 def _stored(
-    ctx: Context, site: Site, connection: Connection, told: Sequence[Told], revision: int
-) -> tuple[list[Told], list[tuple[Told, Exception]]]:
+    ctx: Context, site: Site, connection: Connection, parsed: Sequence[ParsedRecord], revision: int
+) -> tuple[list[ParsedRecord], list[tuple[ParsedRecord, Exception]]]:
     """Store records together; when that fails on the data, by halves, until those that fail are alone.
 
     raises   the error when the store is at fault, whatever it is given
     """
-    if not told:
+    if not parsed:
         return [], []
     try:
-        _store(ctx, site, connection, told, revision)
+        _store(ctx, site, connection, parsed, revision)
     except Exception as error:  # the edge: a record that breaks us must not stop the others
         if fault_of(error) is not Fault.DATA:
             raise
-        if len(told) == 1:
-            return [], [(told[0], error)]
+        if len(parsed) == 1:
+            return [], [(parsed[0], error)]
     else:
-        return list(told), []
-    stored, broken = list[Told](), list[tuple[Told, Exception]]()
-    for half in (told[: len(told) // 2], told[len(told) // 2 :]):
+        return list(parsed), []
+    stored, broken = list[ParsedRecord](), list[tuple[ParsedRecord, Exception]]()
+    for half in (parsed[: len(parsed) // 2], parsed[len(parsed) // 2 :]):
         fine, failed = _stored(ctx, site, connection, half, revision)
         stored += fine
         broken += failed
     return stored, broken
 
 
-def _store(ctx: Context, site: Site, connection: Connection, told: Sequence[Told], revision: int) -> None:
-    store.record(ctx, site, connection.id, [one.fact for one in told], revision)
-    records.keep(ctx, connection.id, [one for one in told if not one.fact.is_deleted])
-    records.let_go(ctx, connection.id, [(one.fact.kind, one.fact.id) for one in told if one.fact.is_deleted])
+def _store(ctx: Context, site: Site, connection: Connection, parsed: Sequence[ParsedRecord], revision: int) -> None:
+    store.record(ctx, site, connection.id, [one.fact for one in parsed], revision)
+    records.keep(ctx, connection.id, [one for one in parsed if not one.fact.is_deleted])
+    records.let_go(ctx, connection.id, [(one.fact.kind, one.fact.id) for one in parsed if one.fact.is_deleted])
 
 
 # ── another mapping ──
@@ -298,18 +298,18 @@ def apply_mappings(ctx: Context) -> None:
 # ── files ──
 
 
-class ImportResult(msgspec.Struct, frozen=True, kw_only=True):
+class DealImportResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a file held, and what became of it."""
 
     problems: list[Problem]
     unused: list[str]
     fresh: int
-    known: int
+    existing: int
     won: int
     is_dry: bool
 
 
-def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None = None) -> ImportResult:
+def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None = None) -> DealImportResult:
     """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
 
     All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
@@ -321,7 +321,7 @@ def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None 
             with progress.part(0, 0.9):
                 table = table_of(path, store.pricing_of(ctx, site), clock.now(), facts)
             with progress.part(0.9, 1):
-                known = _known(ctx, site, facts)
+                existing = _known(ctx, site, facts)
         if not is_dry and not table.problems:
             progress.for_good()
             with progress.part(0.3, 1):
@@ -329,22 +329,27 @@ def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None 
             files.forget_failed_loads(ctx, site)
         count = len(facts)
     _log.info("crm.file_read", site=site.key, records=count, problems=len(table.problems), is_dry=is_dry)
-    return ImportResult(
-        problems=table.problems, unused=table.unused, fresh=count - known, known=known, won=table.won, is_dry=is_dry
+    return DealImportResult(
+        problems=table.problems,
+        unused=table.unused,
+        fresh=count - existing,
+        existing=existing,
+        won=table.won,
+        is_dry=is_dry,
     )
 
 
 def _known(ctx: Context, site: Site, facts: Spill[DealFact]) -> int:
     """How many of the records are known already."""
-    done = known = 0
+    done = existing = 0
     for batch in facts.batches(BATCH):
         with progress.part(done / len(facts), (done + len(batch)) / len(facts)):
-            known += store.known_of(ctx, site, FILES, batch)
+            existing += store.known_of(ctx, site, FILES, batch)
         done += len(batch)
-    return known
+    return existing
 
 
-def _finish(ctx: Context, site: Site, load: files.Load, facts: Spill[DealFact]) -> None:
+def _finish(ctx: Context, site: Site, load: files.FileLoad, facts: Spill[DealFact]) -> None:
     """Block by block, so that a large file costs no memory; where records came from is known when all are in."""
     deals = array("Q")
     for batch in facts.batches(BATCH):
@@ -381,7 +386,7 @@ def finish_loads(ctx: Context) -> None:
         raise trouble
 
 
-def _finish_load(ctx: Context, site: Site, load: files.Load) -> None:
+def _finish_load(ctx: Context, site: Site, load: files.FileLoad) -> None:
     with Spill(DealFact) as facts, on_disk(files.body_of(ctx, load)) as path:
         table = table_of(path, store.pricing_of(ctx, site), load.made_at, facts)
         if table.problems:  # this version reads more strictly than the one that took it
@@ -399,7 +404,7 @@ def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:
     return tuple(
         System(
             area="crm", id=crm.system, label=crm.label, fields=crm.fields, note=crm.note, accept=crm.accept,
-            handle=handle if crm.hear else None, poll=poll if crm.page else None,
+            handle=handle if crm.read_delivery else None, poll=poll if crm.page else None,
         )
         for crm in crms
     )  # fmt: skip

@@ -28,7 +28,7 @@ HIDDEN = ("phones", "emails")
 _log = log.get("crm")
 
 
-class Change(NamedTuple):
+class FieldChange(NamedTuple):
     """One field of one record: as it is, and as it would be."""
 
     field: str
@@ -36,29 +36,29 @@ class Change(NamedTuple):
     after: str
 
 
-class Row(NamedTuple):
+class ChangedRecord(NamedTuple):
     """A record that would change."""
 
     kind: str
     ref: str
-    changes: list[Change]
+    changes: list[FieldChange]
 
 
 class Trial(msgspec.Struct, frozen=True, kw_only=True):
     """What another mapping would change.
 
-    known      records that are known, `records` of them kept as they came; only these could be tried
+    existing   records that are known, `records` of them kept as they came; only these could be tried
     changed    records that would change; `fields` says how many per field, `rows` are the first of them
     kinds      meaning -> records before and after, by the stage that each stands in now
     qualified, leads   leads that have ever been qualified, before and after, of so many, by all stages ever seen
     absent     fields of the CRM that no kept record has: they are filled when the records are fetched again
     """
 
-    known: int
+    existing: int
     records: int
     changed: int
     fields: list[tuple[str, int]]
-    rows: list[Row]
+    rows: list[ChangedRecord]
     kinds: list[tuple[str, int, int]]
     qualified: tuple[int, int]
     leads: int
@@ -68,7 +68,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def needs_fetch(self) -> bool:
         """Whether the records must be fetched again before the mapping says everything."""
-        return bool(self.absent) or self.records < self.known
+        return bool(self.absent) or self.records < self.existing
 
 
 def merged(default: Mapped, chosen: Chosen) -> Mapped:
@@ -81,7 +81,7 @@ def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, c
     old, new = merged(default, mappings.chosen_for(ctx, connection.id)), merged(default, chosen)
     fields, befores, afters = Counter[str](), Counter[str](), Counter[str]()
     pricing = store.pricing_of(ctx, site)
-    rows, problems, seen, count, changed = list[Row](), list[Problem](), set[str](), 0, 0
+    rows, problems, seen, count, changed = list[ChangedRecord](), list[Problem](), set[str](), 0, 0
     for raws in records.each(ctx, connection.id):
         for raw in raws:
             count += 1
@@ -96,11 +96,11 @@ def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, c
             changed += bool(changes)
             fields.update(change.field for change in changes)
             if changes and len(rows) < SHOWN:
-                rows.append(Row(now.kind, now.id, changes))
+                rows.append(ChangedRecord(now.kind, now.id, changes))
     named = {name for theirs in chosen.fields.values() for name in theirs}
     leads, *qualified = _qualified(ctx, site, connection, new)
     return Trial(
-        known=len(_known(ctx, site, connection)), records=count, changed=changed,
+        existing=len(_known(ctx, site, connection)), records=count, changed=changed,
         fields=[(name, fields[name]) for name in MADE if fields[name]], rows=rows,
         kinds=[(kind, befores[kind], afters[kind]) for kind in map(str, StageKind)],
         qualified=(qualified[0], qualified[1]), leads=leads, absent=sorted(named - seen) if count else [],
@@ -108,12 +108,12 @@ def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, c
     )  # fmt: skip
 
 
-def _changes(was: DealFact, now: DealFact) -> list[Change]:
+def _changes(was: DealFact, now: DealFact) -> list[FieldChange]:
     changes = []
     for name in MADE:
         before, after = getattr(was, name), getattr(now, name)
         if before != after:
-            changes.append(Change(name, _shown(name, before), _shown(name, after)))
+            changes.append(FieldChange(name, _shown(name, before), _shown(name, after)))
     return changes
 
 
@@ -140,15 +140,15 @@ def _qualified(ctx: Context, site: Site, connection: Connection, new: Mapped) ->
     """Leads, and those that have ever been qualified: now, and by the new meanings of the stages they have been in."""
     leads = before = after = 0
     for row in store.asked(ctx, "leads_stages", site, connection=connection.id):
-        means = {_meaning(new, row["kind"], stage, told) for stage, told in row["seen"]}
+        means = {_meaning(new, row["kind"], stage, means_then) for stage, means_then in row["seen"]}
         leads += row["records"]
-        before += row["records"] * bool({told for _, told in row["seen"]} & {"qualified", "won"})
+        before += row["records"] * bool({means_then for _, means_then in row["seen"]} & {"qualified", "won"})
         after += row["records"] * bool(means & {"qualified", "won"})
     return leads, before, after
 
 
-def _meaning(mapping: Mapped, kind: str, stage: str, told: str) -> str:
-    return mapping.stages.get(stage_key(kind, stage), told)
+def _meaning(mapping: Mapped, kind: str, stage: str, otherwise: str) -> str:
+    return mapping.stages.get(stage_key(kind, stage), otherwise)
 
 
 def apply(ctx: Context, site: Site, connection: Connection, default: Mapped) -> int:

@@ -1,4 +1,4 @@
-"""What the page asks: figures of the catalogue in total and by a split, stages, and what is owed."""
+"""What the page asks: figures of the catalogue in total and by a split, stages, and hygiene."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -59,7 +59,7 @@ WAITED = timedelta(hours=1)
 STILL = timedelta(days=14)
 
 
-class Step(msgspec.Struct, frozen=True, kw_only=True):
+class FunnelStep(msgspec.Struct, frozen=True, kw_only=True):
     """One stage: how many records have ever been there, how many stand there now, and what these are worth."""
 
     kind: str
@@ -95,11 +95,11 @@ def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[
     return tuple(f for f in figures if f not in OF_OUTCOMES) if is_by_outcome else figures
 
 
-def stages(ctx: Context, address: Address) -> list[Step]:
-    return ctx.warehouse.rows(store.SQL["funnel"], Step, **address.bound)
+def stages(ctx: Context, address: Address) -> list[FunnelStep]:
+    return ctx.warehouse.rows(store.SQL["funnel"], FunnelStep, **address.bound)
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class KnownStage(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that can be given a meaning: as its CRM lists it, and as records have been in it."""
 
     key: str
@@ -113,24 +113,24 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 def stages_known(
     ctx: Context, site: Site, connection: Connection, listed: Sequence[Stage], chosen: Chosen
-) -> list[Known]:
+) -> list[KnownStage]:
     """The stages of a connection: those that the CRM lists, in its order, and others that records have been in."""
-    told = {stage_key(s.kind, s.stage): s for s in listed}
+    by_key = {stage_key(s.kind, s.stage): s for s in listed}
     found = {}
     for row in store.asked(ctx, "stages_seen", site, connection=connection.id):
         key = stage_key(row["kind"], row["stage"])
-        seen = told.get(key) or Stage(kind=row["kind"], stage=row["stage"], label=chosen.names.get(key, row["stage"]))
+        seen = by_key.get(key) or Stage(kind=row["kind"], stage=row["stage"], label=chosen.names.get(key, row["stage"]))
         found[key] = (seen, row["means"], row["records"])
-    everything = {key: (s, s.means, 0) for key, s in told.items()} | found
+    everything = {key: (s, s.means, 0) for key, s in by_key.items()} | found
     return [
-        Known(key=key, kind=s.kind, stage=s.stage, label=s.label, pipeline=s.pipeline,
+        KnownStage(key=key, kind=s.kind, stage=s.stage, label=s.label, pipeline=s.pipeline,
               means=chosen.stages.get(key, means), records=records)
         for key, (s, means, records) in everything.items()
     ]  # fmt: skip
 
 
-def owed(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
-    """What somebody owes on the records of this time, by issue; at most twenty records each."""
+def hygiene(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
+    """What is wrong with the records of this period, by issue; at most twenty records each."""
     found: dict[str, list[Hygiene]] = {}
     for row in ctx.warehouse.rows(store.SQL["hygiene"], Hygiene, **bound(address)):
         found.setdefault(row.issue, []).append(row)

@@ -1,4 +1,4 @@
-"""The page Deals: what becomes of the leads, and what marketing and sales owe each other."""
+"""The page Deals: what becomes of the leads, and the hygiene of their records."""
 
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -23,7 +23,7 @@ from tandem.core.progress import tracked
 from tandem.crm import jobs, mapping, queries, store
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
 from tandem.crm.model.deal import NEVER, StageKind
-from tandem.crm.model.debts import HYGIENE
+from tandem.crm.model.hygiene import HYGIENE
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import key_of
 from tandem.crm.store import files, mappings
@@ -73,8 +73,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         table=breakdown(ctx, address, by, columns, most, then="crm.revenue"),
         splits=queries.SPLITS,
         stages=queries.stages(ctx, address),
-        owed=queries.owed(ctx, address),
-        debts=HYGIENE,
+        hygiene=queries.hygiene(ctx, address),
+        issues=HYGIENE,
         sqls=[("funnel", store.SQL["funnel"]), ("hygiene", store.SQL["hygiene"])],
         bound={name: str(value) for name, value in queries.bound(address).items()},
         has_deals=store.has_deals(ctx, site),
@@ -105,7 +105,9 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
 # ── mapping ──
 
 
-def _held(ctx: Context, caller: Caller, request: Request[Any, Any, Any], number: int) -> tuple[Site, Connection]:
+def _connection_of(
+    ctx: Context, caller: Caller, request: Request[Any, Any, Any], number: int
+) -> tuple[Site, Connection]:
     caller.must("deals.edit")
     site = site_for(ctx, caller, request.query_params.get("site"))
     connection = connections.connection(ctx, number, site)
@@ -117,12 +119,12 @@ def _held(ctx: Context, caller: Caller, request: Request[Any, Any, Any], number:
 @get_page("/deals/mapping/{number:int}", "Fields and stages", may="deals.edit")
 def mapping_page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[str]:
     """How the records of one connection are read, and the choices that the CRM itself gives."""
-    site, connection = _held(ctx, caller, request, number)
+    site, connection = _connection_of(ctx, caller, request, number)
     return _mapping(request, ctx, caller, site, connection)
 
 
 def _mapping(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, connection: Connection, told: str = ""
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, connection: Connection, notice: str = ""
 ) -> Response[str]:
     chosen, listed = mappings.chosen_for(ctx, connection.id), jobs.listed(ctx, connection)
     crm, (leads, qualified) = jobs.CRMS[connection.system], mapping.standing(ctx, site, connection)
@@ -132,7 +134,7 @@ def _mapping(
         caller,
         "crm/mapping.html",
         site=site,
-        held=connection,
+        connection=connection,
         crm=crm,
         chosen=chosen,
         listed=listed,
@@ -142,7 +144,7 @@ def _mapping(
         groups=GROUPS,
         none_of=NONE,
         kinds=list(StageKind),
-        told=told,
+        notice=notice,
     )
 
 
@@ -151,7 +153,7 @@ def change_mapping(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int, data: Form
 ) -> Response[str]:
     """What another mapping would change; or, when `act` is `keep` and the dry run was of this very one, make it so."""
-    site, connection = _held(ctx, caller, request, number)
+    site, connection = _connection_of(ctx, caller, request, number)
     before = mappings.chosen_for(ctx, connection.id)
     stages = {**before.stages, **stages_in(data)}
     chosen = Chosen(fields=fields_in(data), stages=stages, names=before.names, revision=before.revision + 1)

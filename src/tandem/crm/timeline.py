@@ -21,7 +21,7 @@ TITLES = {
 def timeline(ctx: Context, site: Site, nodes: Sequence[int]) -> list[TimelineEntry]:
     """Each change of stage of the records that name one of these identifiers."""
     entries = []
-    for step in store.asked(ctx, "moments", site, nodes=list(nodes)):
+    for step in store.asked(ctx, "timeline", site, nodes=list(nodes)):
         amount = "" if step["amount"] is None else f"{step['amount']:.2f} {site.currency}"
         facts = (
             ("Record", f"{step['system']} {step['ref']}"), ("Stage", step["stage"]), ("Stage before", step["was"]),

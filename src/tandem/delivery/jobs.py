@@ -6,9 +6,9 @@ from tandem.base import log
 from tandem.base.errors import SourceError
 from tandem.core.context import Context
 from tandem.delivery import smtp, store
-from tandem.delivery.model import EMAIL, Waiting
+from tandem.delivery.model import EMAIL, DueMessage
 
-Channel = Callable[[Waiting], None]
+Channel = Callable[[DueMessage], None]
 _log = log.get("delivery")
 
 
@@ -27,10 +27,10 @@ def send_due(ctx: Context) -> int:
         way = ways.get(waiting.channel)
         try:
             if way is None:
-                raise smtp.Refused(waiting.channel, "is no longer set up")
+                raise smtp.MessageRefused(waiting.channel, "is no longer set up")
             way(waiting)
         except SourceError as error:
-            is_dead = store.mark_failed(ctx.database, waiting, str(error), isinstance(error, smtp.Refused))
+            is_dead = store.mark_failed(ctx.database, waiting, str(error), isinstance(error, smtp.MessageRefused))
             said = _log.error if is_dead else _log.warning
             said("delivery.failed", message=waiting.id, kind=waiting.kind, why=str(error), is_given_up=is_dead)
         else:

@@ -19,7 +19,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+class DueMessage(msgspec.Struct, frozen=True, kw_only=True):
     """A message whose turn has come."""
 
     id: int

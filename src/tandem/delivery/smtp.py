@@ -9,13 +9,13 @@ from email.utils import format_datetime, parseaddr
 
 from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
-from tandem.delivery.model import Waiting
+from tandem.delivery.model import DueMessage
 
 TIMEOUT_S = 30.0
 TLS = ("starttls", "implicit", "none")
 
 
-class Refused(SourceError):
+class MessageRefused(SourceError):
     """The server will never take this message: trying again is of no use."""
 
 
@@ -23,7 +23,7 @@ def is_set(config: Config) -> bool:
     return bool(config.smtp_host)
 
 
-def send(config: Config, waiting: Waiting) -> None:
+def send(config: Config, waiting: DueMessage) -> None:
     """Send one message.
 
     raises   Refused when the server refuses it for good; SourceError when it may work later
@@ -35,10 +35,12 @@ def send(config: Config, waiting: Waiting) -> None:
             server.send_message(written(config, waiting))
     except smtplib.SMTPResponseException as error:
         is_final = 500 <= error.smtp_code < 600 and not isinstance(error, smtplib.SMTPAuthenticationError)
-        raise (Refused if is_final else SourceError)("SMTP", _said(error.smtp_code)) from error
+        raise (MessageRefused if is_final else SourceError)("SMTP", _said(error.smtp_code)) from error
     except smtplib.SMTPRecipientsRefused as error:
         codes = [code for code, _ in error.recipients.values()]
-        raise (Refused if all(500 <= code < 600 for code in codes) else SourceError)("SMTP", _said(codes[0])) from error
+        raise (MessageRefused if all(500 <= code < 600 for code in codes) else SourceError)(
+            "SMTP", _said(codes[0])
+        ) from error
     except (smtplib.SMTPException, OSError) as error:
         raise SourceError("SMTP", f"does not respond ({type(error).__name__})") from error
 
@@ -59,23 +61,23 @@ def _said(code: int) -> str:
     return f"rejected the user name or password ({code})" if code in (530, 534, 535) else f"answered {code}"
 
 
-def written(config: Config, waiting: Waiting) -> EmailMessage:
+def written(config: Config, waiting: DueMessage) -> EmailMessage:
     """The message as it goes out. The same one keeps its id, so a doubled delivery can be told.
 
     raises   Refused when it has no sender, or an address or subject that no header may hold
     """
     name, sender = parseaddr(config.smtp_from)
     if "@" not in sender:
-        raise Refused("SMTP", "has no sender: set TANDEM_SMTP_FROM")
+        raise MessageRefused("SMTP", "has no sender: set TANDEM_SMTP_FROM")
     try:
         return _letter(name, sender, waiting)
     except (ValueError, MessageError) as error:
-        raise Refused(
+        raise MessageRefused(
             "SMTP", "cannot be written: its address or subject contains characters not allowed in a header"
         ) from error
 
 
-def _letter(name: str, sender: str, waiting: Waiting) -> EmailMessage:
+def _letter(name: str, sender: str, waiting: DueMessage) -> EmailMessage:
     letter = EmailMessage()
     letter["From"] = Address(name or "Tandem", addr_spec=sender)
     letter["To"] = Address(addr_spec=waiting.message.to)

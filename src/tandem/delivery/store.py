@@ -11,7 +11,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.delivery.model import EMAIL, KINDS, LONGEST_WAIT, MOST_TRIES, Message, State, Waiting, wait_after
+from tandem.delivery.model import EMAIL, KINDS, LONGEST_WAIT, MOST_TRIES, DueMessage, Message, State, wait_after
 from tandem.delivery.tables import outbox as t
 from tandem.delivery.tables import preferences
 
@@ -39,7 +39,7 @@ def put(ctx: Context, user: User | None, kind: str, message: Message, holds: tim
         )  # fmt: skip
 
 
-def take_due(ctx: Context, most: int = 5) -> list[Waiting]:
+def take_due(ctx: Context, most: int = 5) -> list[DueMessage]:
     """Messages whose turn has come, taken so that no other server sends them meanwhile.
 
     One whose turn lies farther ahead than any waits was dated by a clock that ran ahead: it is sent too.
@@ -58,7 +58,7 @@ def take_due(ctx: Context, most: int = 5) -> list[Waiting]:
     return taken
 
 
-def _opened(ctx: Context, row: Row[Any]) -> Waiting | None:
+def _opened(ctx: Context, row: Row[Any]) -> DueMessage | None:
     """The message of a row; one that is too late, or sealed with another key, is given up."""
     try:
         text, why = ctx.vault.open(row.sealed), "was not sent in time"
@@ -70,16 +70,16 @@ def _opened(ctx: Context, row: Row[Any]) -> Waiting | None:
         return None
     names = ("id", "channel", "kind", "made_at", "expires_at", "tries")
     message = msgspec.json.decode(text, type=Message)
-    return Waiting(message=message, **{name: row._mapping[name] for name in names})
+    return DueMessage(message=message, **{name: row._mapping[name] for name in names})
 
 
-def mark_sent(db: Database, waiting: Waiting) -> None:
+def mark_sent(db: Database, waiting: DueMessage) -> None:
     """It is out; its text is forgotten."""
     with db.write() as c:
         c.execute(update(t).where(t.c.id == waiting.id).values(sent_at=clock.now(), sealed="", problem=""))
 
 
-def mark_failed(db: Database, waiting: Waiting, why: str, is_final: bool = False) -> bool:
+def mark_failed(db: Database, waiting: DueMessage, why: str, is_final: bool = False) -> bool:
     """Try it again later, or give it up: returns whether it was given up. What is given up loses its text too."""
     now, tries = clock.now(), waiting.tries + 1
     next_at = now + wait_after(tries)

@@ -15,16 +15,16 @@ Rng = np.random.Generator
 
 def texts(values: list[str] | tuple[str, ...]) -> Texts:
     """An array of Python strings, which share their memory when picked many times."""
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
 
 
 def same(value: object, size: int) -> Texts:
     """One object so many times."""
-    found = np.empty(size, dtype=object)
-    found.fill(value)
-    return found
+    column = np.empty(size, dtype=object)
+    column.fill(value)
+    return column
 
 
 def ms(moment: datetime) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from tandem.base.errors import UserError
 from tandem.demo.catalogue import AGENTS, BOTS, COUNTRIES, CURRENCY, HOST, MISSING, SITE_KEY, SITE_NAME, SOURCES, ZONE
 from tandem.demo.columns import Flags, Floats, Ids, Ints, Rng, Texts, ms, same, texts
-from tandem.demo.crowd import DAY, Crowd, Regulars, arrivals, level, new_ids, recognised
+from tandem.demo.crowd import DAY, Regulars, VisitCrowd, arrivals, level, new_ids, recognised
 from tandem.demo.robots import Crawl, crawl
 from tandem.demo.story import Calendar, DemoChange, planted
 from tandem.demo.story import change_log as story_change_log
@@ -128,14 +128,14 @@ class Company:
             facts = _joined(humans, machines)
             total += facts.size
             yield facts.only(np.argsort(facts.at, kind="stable"))
-        self._truth = self._told(tally, total)
+        self._truth = self._truth_of(tally, total)
 
     def _mean_level(self) -> float:
         calendar = self.calendar
         levels = [level(day, calendar.on(day).weekday()) for day in range(1 - calendar.days, 1)]
         return float(np.mean(levels))
 
-    def _human_facts(self, rng: Rng, crowd: Crowd, till: Till, tally: Tally) -> Facts:
+    def _human_facts(self, rng: Rng, crowd: VisitCrowd, till: Till, tally: Tally) -> Facts:
         crowd = crowd.only(~self._dark(crowd.start))
         outcome = outcomes(rng, crowd, self.causes, till)
         pages = walk(rng, crowd, outcome)
@@ -186,7 +186,7 @@ class Company:
             status=np.where(np.isin(place, GONE_PLACES), 404, 200),
         )
 
-    def _told(self, tally: Tally, total: int) -> Truth:
+    def _truth_of(self, tally: Tally, total: int) -> Truth:
         days = [day for day in tally.day_truths(self.calendar.first) if day.on <= self.calendar.last]
         bots = sum(day.bot_events for day in days)
         return Truth(
@@ -225,7 +225,7 @@ def _blank(rng: Rng, size: int) -> Facts:
     )  # fmt: skip
 
 
-def _assembled(rng: Rng, crowd: Crowd, pages: Pages, blocks: list[Block], page: Ints, at: Ints) -> Facts:
+def _assembled(rng: Rng, crowd: VisitCrowd, pages: Pages, blocks: list[Block], page: Ints, at: Ints) -> Facts:
     """The facts of all blocks, with what the page and the visit say about each."""
     visit = pages.visit[page]
     kinds = np.concatenate([same(block.kind, len(block.at)) for block in blocks])
@@ -263,7 +263,7 @@ def _joined(one: Facts, other: Facts) -> Facts:
     return Facts._make(np.concatenate(pair) for pair in zip(one, other, strict=True))
 
 
-def _count(tally: Tally, facts: Facts, crowd: Crowd, pages: Pages, page: Ints) -> None:
+def _count(tally: Tally, facts: Facts, crowd: VisitCrowd, pages: Pages, page: Ints) -> None:
     """Add a day's human facts to the truth; a visit belongs to the moment of its first page."""
     views = facts.kind == "pageview"
     landed = views & pages.first[page]

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tandem.demo.catalogue import AGENTS, COUNTRIES, SOURCES, WIDTHS, Source
+from tandem.demo.catalogue import AGENTS, COUNTRIES, SOURCES, WIDTHS, DemoSource
 from tandem.demo.columns import Flags, Floats, Ids, Ints, Rng, Texts, ms, same, texts
 from tandem.demo.story import Calendar, is_newsletter_day
 from tandem.demo.truth import Planted
@@ -28,7 +28,7 @@ RETURNING_SHARE = 0.42
 COMEBACK_SHARE = 0.05
 
 
-class Crowd(NamedTuple):
+class VisitCrowd(NamedTuple):
     """Visits of one day, a column an attribute; agent, country and source are places in the catalogue's tuples."""
 
     start: Ints
@@ -47,13 +47,13 @@ class Crowd(NamedTuple):
     engaged: Flags
     readiness: Floats
 
-    def only(self, keep: Flags) -> "Crowd":
+    def only(self, keep: Flags) -> "VisitCrowd":
         """The visits that are kept."""
-        return Crowd._make(column[keep] for column in self)
+        return VisitCrowd._make(column[keep] for column in self)
 
-    def followed_by(self, other: "Crowd") -> "Crowd":
+    def followed_by(self, other: "VisitCrowd") -> "VisitCrowd":
         """These visits and then those."""
-        return Crowd._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
+        return VisitCrowd._make(np.concatenate(pair) for pair in zip(self, other, strict=True))
 
 
 def new_ids(rng: Rng, size: int) -> Ids:
@@ -72,7 +72,7 @@ def level(day: int, weekday: int) -> float:
     return float((0.84 + 0.28 * x + 0.10 * np.sin(2 * np.pi * (0.85 * x - 0.3))) * WEEKDAYS[weekday])
 
 
-def pull(source: Source, start: Ints, causes: dict[str, Planted], calendar: Calendar, day: int) -> Floats:
+def pull(source: DemoSource, start: Ints, causes: dict[str, Planted], calendar: Calendar, day: int) -> Floats:
     """The share of its ordinary visits that a source brings at each moment."""
     if source.key.startswith("spring_"):
         return _within(start, causes.get("spring_sale"))
@@ -145,12 +145,12 @@ class Regulars:
     def candidates(self, rng: Rng, start: Ints) -> tuple[Ints, Ints]:
         """(places in the given visits, regulars for them): nobody twice, nobody whose last visit is not surely over."""
         born = start - (rng.exponential(14.0, len(start)) * DAY).astype(np.int64)
-        found = np.maximum(np.searchsorted(self.born, born) - 1, 0)
-        who, place = np.unique(found, return_index=True)
+        places = np.maximum(np.searchsorted(self.born, born) - 1, 0)
+        who, place = np.unique(places, return_index=True)
         free = self.last[who] + SPACE < start[place]
         return place[free].astype(np.int64), who[free].astype(np.int64)
 
-    def welcome(self, crowd: Crowd, new: Flags) -> None:
+    def welcome(self, crowd: VisitCrowd, new: Flags) -> None:
         """Remember the new browsers of a day."""
         order = np.flatnonzero(new)[np.argsort(crowd.start[new], kind="stable")]
         for name in ("visitor", "country", "agent", "width", "city", "language"):
@@ -173,15 +173,15 @@ def _browsers(rng: Rng, mobile: Floats) -> tuple[Ints, Ints]:
 
 def _by(rng: Rng, choices: list[Texts], which: Ints) -> Texts:
     """For each entry one of the texts that belong to its number."""
-    found = np.empty(len(which), dtype=object)
+    column = np.empty(len(which), dtype=object)
     draw = rng.random(len(which))
     for number, options in enumerate(choices):
         mine = which == number
-        found[mine] = options[(draw[mine] * len(options)).astype(np.int64)]
-    return found
+        column[mine] = options[(draw[mine] * len(options)).astype(np.int64)]
+    return column
 
 
-def arrivals(rng: Rng, calendar: Calendar, causes: dict[str, Planted], day: int, visits: float) -> Crowd:
+def arrivals(rng: Rng, calendar: Calendar, causes: dict[str, Planted], day: int, visits: float) -> VisitCrowd:
     """The day's visits as if everybody came for the first time without a cookie; `visits` at an ordinary day."""
     weekday = calendar.on(day).weekday()
     hours, busy = hour_starts(calendar, day), WEEKEND if weekday >= 5 else WORKDAY
@@ -194,7 +194,7 @@ def arrivals(rng: Rng, calendar: Calendar, causes: dict[str, Planted], day: int,
     return _crowd(rng, calendar, day, starts)
 
 
-def _crowd(rng: Rng, calendar: Calendar, day: int, starts: list[Ints]) -> Crowd:
+def _crowd(rng: Rng, calendar: Calendar, day: int, starts: list[Ints]) -> VisitCrowd:
     sizes = [len(start) for start in starts]
     start = np.concatenate(starts)
     source = np.repeat(np.arange(len(SOURCES)), sizes)
@@ -202,7 +202,7 @@ def _crowd(rng: Rng, calendar: Calendar, day: int, starts: list[Ints]) -> Crowd:
     agent, width = _browsers(rng, MOBILE[source])
     issue = f"_{calendar.on(day - day_of_last_issue(calendar, day)):%Y_%m_%d}"
     queries, campaigns = _landings(rng, sizes, issue)
-    return Crowd(
+    return VisitCrowd(
         start=start,
         source=source,
         visitor=new_ids(rng, len(start)),
@@ -240,7 +240,7 @@ def _click_ids(rng: Rng, size: int) -> Texts:
     return letters.view("S32").ravel().astype("U32").astype(object)
 
 
-def recognised(rng: Rng, crowd: Crowd, regulars: Regulars, midnight: int) -> Crowd:
+def recognised(rng: Rng, crowd: VisitCrowd, regulars: Regulars, midnight: int) -> VisitCrowd:
     """The same visits with cookies: some are by regulars, other cookie keepers become regulars, a few come back later.
 
     midnight    end of the day in UTC milliseconds; nobody comes back later, as cookieless ids end with the day
@@ -261,19 +261,19 @@ def recognised(rng: Rng, crowd: Crowd, regulars: Regulars, midnight: int) -> Cro
     readiness[back] *= 1.6
     engaged = crowd.engaged.copy()
     engaged[back] |= (rng.random(len(back)) < 0.3) & (readiness[back] > 0)
-    known = crowd._replace(born=born, engaged=engaged, readiness=readiness, **swapped)
-    known = known._replace(device=AGENT_DEVICE[known.agent])
-    regulars.last[who] = known.start[back]
+    recognised_crowd = crowd._replace(born=born, engaged=engaged, readiness=readiness, **swapped)
+    recognised_crowd = recognised_crowd._replace(device=AGENT_DEVICE[recognised_crowd.agent])
+    regulars.last[who] = recognised_crowd.start[back]
     new = cookie.copy()
     new[back] = False
-    again = _comebacks(rng, known)
+    again = _comebacks(rng, recognised_crowd)
     again = again.only(again.start < midnight)
-    regulars.welcome(known, new)
+    regulars.welcome(recognised_crowd, new)
     _mark_seen(regulars, again)
-    return known.followed_by(again)
+    return recognised_crowd.followed_by(again)
 
 
-def _mark_seen(regulars: Regulars, crowd: Crowd) -> None:
+def _mark_seen(regulars: Regulars, crowd: VisitCrowd) -> None:
     # Ids are random, so a sorted look-up finds the few regulars among the comebacks.
     order = np.argsort(regulars.visitor)
     place = np.minimum(np.searchsorted(regulars.visitor, crowd.visitor, sorter=order), len(order) - 1)
@@ -282,7 +282,7 @@ def _mark_seen(regulars: Regulars, crowd: Crowd) -> None:
     regulars.last[who[match]] = crowd.start[match]
 
 
-def _comebacks(rng: Rng, crowd: Crowd) -> Crowd:
+def _comebacks(rng: Rng, crowd: VisitCrowd) -> VisitCrowd:
     """Second visits later the same day, direct or by searching for the shop."""
     picked = crowd.only(crowd.engaged & (rng.random(len(crowd.start)) < COMEBACK_SHARE))
     size = len(picked.start)

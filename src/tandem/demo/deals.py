@@ -20,7 +20,7 @@ from tandem.core.context import Context
 from tandem.crm import jobs as crm_jobs
 from tandem.crm import store as crm
 from tandem.crm.model.deal import DealFact, StageKind, Was
-from tandem.crm.model.mapping import TOLD_HISTORY, TOLD_KIND
+from tandem.crm.model.mapping import HISTORY_FIELD, STAGE_KIND_FIELD
 from tandem.demo.columns import Rng
 from tandem.demo.truth import DealsTruth, LeadTruth
 from tandem.people import store as people
@@ -111,14 +111,14 @@ def _tell(ctx: Context, site: Site, facts: Sequence[DealFact]) -> None:
 
 
 def _raw(fact: DealFact) -> dict[str, Any]:
-    told = {
+    raw = {
         name: value for name, value in msgspec.to_builtins(fact).items() if name not in ("system", "history") and value
     }
-    told["source"] = told.pop("source_text", "")
-    told["client_id"] = told.pop("client", "")
-    told[TOLD_KIND] = told.pop("stage_kind")
-    told[TOLD_HISTORY] = [(was.at.isoformat(), was.stage, was.stage_kind) for was in fact.history]
-    return told
+    raw["source"] = raw.pop("source_text", "")
+    raw["client_id"] = raw.pop("client", "")
+    raw[STAGE_KIND_FIELD] = raw.pop("stage_kind")
+    raw[HISTORY_FIELD] = [(was.at.isoformat(), was.stage, was.stage_kind) for was in fact.history]
+    return raw
 
 
 def _per_euro(on: date) -> Decimal:
@@ -171,9 +171,9 @@ def _once_each(enquiries: Sequence[Enquiry]) -> list[Enquiry]:
 def _typed_again(enquiries: list[Enquiry], until: datetime) -> list[Enquiry]:
     fresh = [n for n, e in enumerate(enquiries) if until - timedelta(days=6) < e.at < until - timedelta(days=1)]
     twice = fresh[-AGAIN_AND_AGAIN:]
-    known = [e._replace(again=1) if n in twice else e for n, e in enumerate(enquiries)]
+    marked = [e._replace(again=1) if n in twice else e for n, e in enumerate(enquiries)]
     more = [enquiries[n]._replace(at=enquiries[n].at + timedelta(hours=3), visitor=0, again=2) for n in twice]
-    return sorted([*known, *more])
+    return sorted([*marked, *more])
 
 
 # ── what becomes of it ──
@@ -257,14 +257,14 @@ def _deal(rng: Rng, ref: str, at: datetime, until: datetime, until_offer: tuple[
     )  # fmt: skip
 
 
-def _fact(ref: str, kind: str, steps: Sequence[Was], until: datetime, **told: Any) -> DealFact:
+def _fact(ref: str, kind: str, steps: Sequence[Was], until: datetime, **fields: Any) -> DealFact:
     """A record as it stands at the end, with the stages that it has been in."""
     *before, now = [step for step in steps if step.at < until]
     is_over = now.stage_kind in (StageKind.WON, StageKind.LOST)
     return DealFact(
         system=SYSTEM, id=ref, kind=kind, created_at=steps[0].at, updated_at=now.at, moved_at=now.at, stage=now.stage,
         stage_kind=now.stage_kind, history=tuple(before), closed_at=now.at if is_over else None,
-        lost_reason=REASONS[len(before) * 7 % 3] if now.stage_kind == StageKind.LOST else "", **told,
+        lost_reason=REASONS[len(before) * 7 % 3] if now.stage_kind == StageKind.LOST else "", **fields,
     )  # fmt: skip
 
 
@@ -346,17 +346,19 @@ def _by_campaign(
     for visit in visits:
         if visit["channel"] != "Direct" and (browser := people.hexed(visit["visitor"])) in asked:
             paths[browser].append((visit["at"], visit["campaign"]))
-    found: dict[str, LeadTruth] = {}
+    by_campaign: dict[str, LeadTruth] = {}
     for fact in facts:
         span = (fact.created_at - BACK, fact.created_at + AHEAD)
         before = [campaign for at, campaign in paths.get(fact.client, []) if span[0] < at <= span[1]]
         if not before:
             continue
-        was = found.get(before[-1], LeadTruth(campaign=before[-1], leads=0, qualified=0, won=0, revenue=Decimal(0)))
+        was = by_campaign.get(
+            before[-1], LeadTruth(campaign=before[-1], leads=0, qualified=0, won=0, revenue=Decimal(0))
+        )
         money = worth.get(fact.id, (Decimal(0), Decimal(0)))
-        found[before[-1]] = LeadTruth(
+        by_campaign[before[-1]] = LeadTruth(
             campaign=before[-1], leads=was.leads + (not fact.parent),
             qualified=was.qualified + (not fact.parent and _is_qualified(fact)), won=was.won + (fact.id in worth),
             revenue=was.revenue + money[0] - money[1],
         )  # fmt: skip
-    return found
+    return by_campaign

@@ -17,7 +17,7 @@ from tandem.ads import jobs as ads
 from tandem.ads.model import AdDay
 from tandem.base.warehouse import questions_in
 from tandem.calls import store as calls
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.model.delay import Delay
 from tandem.calls.model.pool import Traffic, least_recently_used
 from tandem.core.context import Context
@@ -51,9 +51,9 @@ def seed_money(ctx: Context, site: Site, seed: int, until: datetime) -> MoneyTru
     if not visits:
         return MoneyTruth(cost=cost, clicks=clicks, calls=[], called_back=0, deals=None)
     phones = Phones()
-    rang, heard, backs = _seed_calls(ctx, site, np.random.default_rng([seed, 72]), until, visits, phones)
+    rang, received, backs = _seed_calls(ctx, site, np.random.default_rng([seed, 72]), until, visits, phones)
     deals = seed_deals(ctx, site, seed, until, visits, rang, phones)
-    return MoneyTruth(cost=cost, clicks=clicks, calls=heard, called_back=backs, deals=deals)
+    return MoneyTruth(cost=cost, clicks=clicks, calls=received, called_back=backs, deals=deals)
 
 
 # ── costs ──
@@ -116,7 +116,7 @@ def _seed_calls(
     )
     traffic = _traffic(rng, visits, until)
     tapped = _store_leases(ctx, site, rng, pool.id, lent, visits, traffic)
-    rang, truths = _told(rng, visits, traffic, tapped, phones)
+    rang, truths = _calls_of(rng, visits, traffic, tapped, phones)
     backs = _called_back(rng, [call.fact for call in rang], until)
     facts = [*(call.fact for call in rang), *backs]
     for i in range(0, len(facts), BATCH):
@@ -130,10 +130,10 @@ def _called_back(rng: np.random.Generator, facts: list[CallFact], until: datetim
     call_facts = []
     for fact in facts:
         at = fact.at + timedelta(minutes=float(rng.lognormal(2.9, 0.9)))
-        if fact.outcome == Outcome.MISSED and rng.random() < BACK and at < until:
+        if fact.outcome == CallOutcome.MISSED and rng.random() < BACK and at < until:
             call_facts.append(CallFact(
                 system="demo", ref=f"{fact.ref}-back", at=at, line=OWN, caller=fact.caller, direction="out",
-                outcome=Outcome.ANSWERED, talk_s=int(rng.lognormal(4.2, 0.6)), operator=fact.operator,
+                outcome=CallOutcome.ANSWERED, talk_s=int(rng.lognormal(4.2, 0.6)), operator=fact.operator,
             ))  # fmt: skip
     return call_facts
 
@@ -145,8 +145,8 @@ def _traffic(rng: np.random.Generator, visits: list[dict[str, Any]], until: date
     share = np.array([CALLS.get(v["channel"], RARELY) for v in visits])
     caller = np.flatnonzero(rng.random(len(visits)) < share)
     call = start[caller] + Delay().sample(end[caller] - start[caller], rng)
-    known = call < until.timestamp()
-    return Traffic(start, end, caller[known], call[known])
+    has_come = call < until.timestamp()
+    return Traffic(start, end, caller[has_come], call[has_come])
 
 
 def _store_leases(
@@ -179,7 +179,7 @@ def _store_leases(
     return saw
 
 
-def _told(
+def _calls_of(
     rng: np.random.Generator, visits: list[dict[str, Any]], traffic: Traffic, saw: dict[int, tuple[str, float]],
     phones: Phones,
 ) -> tuple[list[Rang], list[CallTruth]]:  # fmt: skip
@@ -205,6 +205,6 @@ def _fact(rng: np.random.Generator, ref: str, at: datetime, line: str, phone: st
     is_answered = rng.random() < (ANSWERED if is_open else 0.05)
     return CallFact(
         system="demo", ref=ref, at=at, line=line, caller=phone,
-        outcome=Outcome.ANSWERED if is_answered else Outcome.MISSED, wait_s=int(rng.integers(4, 40)),
+        outcome=CallOutcome.ANSWERED if is_answered else CallOutcome.MISSED, wait_s=int(rng.integers(4, 40)),
         talk_s=int(rng.lognormal(4.6, 0.7)) if is_answered else 0, operator=("Ada", "Kuba")[int(rng.integers(0, 2))],
     )  # fmt: skip

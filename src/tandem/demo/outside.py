@@ -12,8 +12,8 @@ from tandem.accounts.model import Site
 from tandem.core.context import Context
 from tandem.imports.uploads import on_disk
 from tandem.reconcile import jobs, queries, store
-from tandem.reconcile.model.rules import Rules, usual
-from tandem.reconcile.sources.report import Hints
+from tandem.reconcile.model.rules import CountingRules, usual
+from tandem.reconcile.sources.report import ReportHints
 
 ACCOUNT, THEIR_ZONE = "354812907", "Europe/London"
 DAYS, LOST_DAYS = 60, 21
@@ -27,12 +27,12 @@ Date,Session default channel group,Sessions
 """
 
 
-def seed_outside(ctx: Context, site: Site, until: datetime) -> Rules:
+def seed_outside(ctx: Context, site: Site, until: datetime) -> CountingRules:
     """One report of Google Analytics by day and channel, and the findings it raises; returns the rules behind it."""
     rules = planted_rules(site)
     last = until.astimezone(site.tz).date() - timedelta(days=1)
     first = last - timedelta(days=DAYS - 1)
-    source = queries.Source(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_held=False, figures={})
+    source = queries.ComparedSource(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_held=False, figures={})
     counts = queries.ours_by_rules(ctx, site, source, "sessions", "channel", rules, first, last)
     lines = []
     for (on, channel), value in sorted(counts.items()):
@@ -41,7 +41,7 @@ def seed_outside(ctx: Context, site: Site, until: datetime) -> Rules:
         if value and first <= on <= last:
             lines.append(f"{on:%Y%m%d},{channel},{value:.0f}\n")
     body = (HEAD + "".join(lines)).encode()
-    hints = Hints(system="ga4", account=ACCOUNT, zone=THEIR_ZONE)
+    hints = ReportHints(system="ga4", account=ACCOUNT, zone=THEIR_ZONE)
     with on_disk(BytesIO(body)) as path:
         import_ = jobs.read_file(ctx, site, path, "traffic-acquisition.csv", hints)
     if import_.state == "staged":
@@ -50,10 +50,10 @@ def seed_outside(ctx: Context, site: Site, until: datetime) -> Rules:
     return rules
 
 
-def planted_rules(site: Site) -> Rules:
+def planted_rules(site: Site) -> CountingRules:
     """How the demo's Google Analytics counts."""
     rules = usual("ga4", site.mode)
-    return Rules(
+    return CountingRules(
         zone=THEIR_ZONE,
         bots=rules.bots,
         sees_cookieless=rules.sees_cookieless,

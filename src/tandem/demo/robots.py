@@ -24,9 +24,9 @@ class Crawl(NamedTuple):
 def crawl(rng: Rng, calendar: Calendar, causes: dict[str, Planted], day: int, scale: float) -> Crawl:
     """All bot requests of a day; `scale` 1 belongs to a million events in 120 days."""
     since, until = ms(calendar.moment(day)), ms(calendar.moment(day + 1))
-    found = [_requests(rng, bot, since, until, causes, scale) for bot in BOTS]
-    at = np.concatenate(found)
-    sizes = [len(times) for times in found]
+    requests = [_requests(rng, bot, since, until, causes, scale) for bot in BOTS]
+    at = np.concatenate(requests)
+    sizes = [len(times) for times in requests]
     home = next(number for number, bot in enumerate(BOTS) if bot.kind == "monitoring")
     bots = np.repeat(np.arange(len(BOTS)), sizes)
     place = np.where(bots == home, 0, rng.integers(0, len(PATHS), len(at)))

@@ -16,7 +16,7 @@ from tandem.base.config import Config
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.demo.company import SITE_KEY
-from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, Progress, seed
+from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, SeedProgress, seed
 from tandem.demo.shop import serve_shop
 from tandem.people.signing import FreshSecrets
 from tandem.people.store.signing import make_secret
@@ -67,8 +67,8 @@ def run(config: Config, around: Around, events: int = EVENTS, fresh: bool = Fals
 def _secret(ctx: Context) -> str:
     """What the shop signs with: the newest secret of its site, made at the first start."""
     site = ctx.sites()[SITE_KEY]
-    known = FreshSecrets(ctx)(site.id)
-    return known[-1] if known else make_secret(ctx, site)
+    secrets = FreshSecrets(ctx)(site.id)
+    return secrets[-1] if secrets else make_secret(ctx, site)
 
 
 def _clear(folder: Path) -> None:
@@ -81,7 +81,7 @@ def _seeded(ctx: Context, events: int) -> None:
     is_terminal, began = sys.stdout.isatty(), time.monotonic()
     shown = [-1]
 
-    def tell(progress: Progress) -> None:
+    def tell(progress: SeedProgress) -> None:
         percent = int(progress.share * 100)
         if percent == shown[0] or (not is_terminal and percent % 10):
             return

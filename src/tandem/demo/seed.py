@@ -39,7 +39,7 @@ ZERO = Decimal(0)
 DAY_MS = 86_400_000
 
 
-class Progress(NamedTuple):
+class SeedProgress(NamedTuple):
     """How far the seeding is: 0 to 1, and what is being done."""
 
     share: float
@@ -53,7 +53,7 @@ def seed(
     events: int = EVENTS,
     seed: int = 7,
     hosts: Sequence[str] = (HOST, "localhost", "127.0.0.1"),
-    tell: Callable[[Progress], Any] = lambda progress: None,
+    tell: Callable[[SeedProgress], Any] = lambda progress: None,
 ) -> Company:
     """Put the company into the stores; returns it, with its planted truth.
 
@@ -66,14 +66,14 @@ def seed(
     _store_facts(ctx, site, company, days, tell)
     goals_of_site = store.goals_of(ctx.database, site)
     for i, (first, last) in enumerate(store.visitor_ranges(CHUNKS)):
-        tell(Progress(0.5 + 0.4 * i / CHUNKS, "deriving visits"))
+        tell(SeedProgress(0.5 + 0.4 * i / CHUNKS, "deriving visits"))
         store.derive_all(ctx.warehouse, site, first, last, goals_of_site)
     note_rebuilt(ctx.database, site)
     store.tidy(ctx.warehouse)
-    tell(Progress(0.9, "spending on ads, answering calls, closing deals"))
+    tell(SeedProgress(0.9, "spending on ads, answering calls, closing deals"))
     company.money = seed_money(ctx, site, seed, company.until)
     seed_outside(ctx, site, company.until)
-    tell(Progress(1.0, f"done in {time.perf_counter() - started:.0f} s"))
+    tell(SeedProgress(1.0, f"done in {time.perf_counter() - started:.0f} s"))
     return company
 
 
@@ -106,10 +106,10 @@ def _as_change(change: DemoChange) -> Change:
     )
 
 
-def _store_facts(ctx: Context, site: Site, company: Company, days: int, tell: Callable[[Progress], Any]) -> None:
+def _store_facts(ctx: Context, site: Site, company: Company, days: int, tell: Callable[[SeedProgress], Any]) -> None:
     noted, factses = _Noted(ctx, site), company.days()
     for i in range(0, days, DAYS_AT_ONCE):
-        tell(Progress(0.5 * i / (days + 1), "writing events"))
+        tell(SeedProgress(0.5 * i / (days + 1), "writing events"))
         parts = [facts for facts in islice(factses, DAYS_AT_ONCE) if facts.size]
         if not parts:
             continue
@@ -136,7 +136,7 @@ class _Noted:
     def origins(self, queries: Sequence[str], referrers: Sequence[str]) -> list[tuple[int, int]]:
         """Origin and campaign keys for these queries and referrers."""
         fresh: dict[int, Origin] = {}
-        found = []
+        values = []
         for pair in zip(queries, referrers, strict=True):
             if pair not in self._origins:
                 origin = origin_of(*pair)
@@ -144,9 +144,9 @@ class _Noted:
                 self._origins[pair] = (key, tag_key(origin))
                 if key:
                     fresh[key] = origin
-            found.append(self._origins[pair])
+            values.append(self._origins[pair])
         store.add_origins(self._ctx.warehouse, self._site, fresh, self._rules)
-        return found
+        return values
 
     def agents(self, texts: Sequence[str]) -> list[int]:
         """Keys for these user agents."""

@@ -206,10 +206,10 @@ class ShopHandler(BaseHTTPRequestHandler):
             return self._answer(HTTPStatus.BAD_GATEWAY, b"Tandem does not answer.\n", "text/plain")
         finally:
             connection.close()
-        kept = {
+        answer_headers = {
             name: value for name, value in answer.getheaders() if name.lower() not in {*HOP_HEADERS, "date", "server"}
         }
-        return self._answer(answer.status, content, kept.pop("Content-Type", ""), kept)
+        return self._answer(answer.status, content, answer_headers.pop("Content-Type", ""), answer_headers)
 
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))

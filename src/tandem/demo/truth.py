@@ -211,7 +211,7 @@ class Tally:
 
 def _sums(days: Ints, amount: Ints | None) -> list[tuple[int, int]]:
     # Integers throughout: np.bincount with weights would go through floats.
-    found: list[int] = np.unique(days).tolist()
+    places: list[int] = np.unique(days).tolist()
     if amount is None:
-        return [(day, int(np.count_nonzero(days == day))) for day in found]
-    return [(day, int(amount[days == day].sum())) for day in found]
+        return [(day, int(np.count_nonzero(days == day))) for day in places]
+    return [(day, int(amount[days == day].sum())) for day in places]

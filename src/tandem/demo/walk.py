@@ -18,7 +18,7 @@ from tandem.demo.catalogue import (
     SOURCES,
 )
 from tandem.demo.columns import Flags, Floats, Ints, Rng, Texts, ms, same, texts
-from tandem.demo.crowd import MINUTE, Crowd
+from tandem.demo.crowd import MINUTE, VisitCrowd
 from tandem.demo.truth import Planted
 
 HOME, CATEGORY, PRODUCT, POST, SEARCH, FINDER, CONTACT, GONE, CART, CHECKOUT, THANKS = range(11)
@@ -139,7 +139,7 @@ class Till:
         return [f"FO-{number:06d}" for number in range(self.orders - size + 1, self.orders + 1)]
 
 
-def outcomes(rng: Rng, crowd: Crowd, causes: dict[str, Planted], till: Till) -> Ints:
+def outcomes(rng: Rng, crowd: VisitCrowd, causes: dict[str, Planted], till: Till) -> Ints:
     """How far each visit gets: nothing, left with a full cart, left at the checkout, bought."""
     mood = np.exp(rng.normal(0, 0.05))
     chance = BUY_SHARE * mood * crowd.readiness * BUY_BY_DEVICE[crowd.device] * crowd.engaged
@@ -162,7 +162,7 @@ def _factor(at: Ints, cause: Planted | None) -> Floats:
     return np.where(during(at, cause), cause.times if cause else 1.0, 1.0)
 
 
-def walk(rng: Rng, crowd: Crowd, outcome: Ints) -> Pages:
+def walk(rng: Rng, crowd: VisitCrowd, outcome: Ints) -> Pages:
     """The pages of all visits, mostly 2 to 60 seconds apart, now and then up to 25 minutes."""
     size = len(crowd.start)
     more = rng.geometric(np.where(crowd.device == 0, 0.42, 0.34), size)
@@ -205,7 +205,7 @@ def _places(rng: Rng, kind: Ints) -> Ints:
     return place
 
 
-def _times(rng: Rng, crowd: Crowd, visit: Ints, first: Flags, last: Flags, kind: Ints) -> tuple[Ints, Ints]:
+def _times(rng: Rng, crowd: VisitCrowd, visit: Ints, first: Flags, last: Flags, kind: Ints) -> tuple[Ints, Ints]:
     size = len(visit)
     reading = np.where(kind == POST, 30_000, np.where(kind == CHECKOUT, 38_000, 13_000))
     dwell = (reading * np.exp(rng.normal(0, 0.8, size))).clip(2000, 60_000)
@@ -227,7 +227,7 @@ def _times(rng: Rng, crowd: Crowd, visit: Ints, first: Flags, last: Flags, kind:
     return at, leaves
 
 
-def _queries(rng: Rng, crowd: Crowd, visit: Ints, kind: Ints, first: Flags, phrase: Ints) -> Texts:
+def _queries(rng: Rng, crowd: VisitCrowd, visit: Ints, kind: Ints, first: Flags, phrase: Ints) -> Texts:
     query = same("", len(visit))
     lists = kind == CATEGORY
     query[lists] = LISTS[rng.integers(0, len(LISTS), int(lists.sum()))]
@@ -237,7 +237,7 @@ def _queries(rng: Rng, crowd: Crowd, visit: Ints, kind: Ints, first: Flags, phra
     return query
 
 
-def _referrers(rng: Rng, crowd: Crowd, visit: Ints, kind: Ints, place: Ints, first: Flags, query: Texts) -> Texts:
+def _referrers(rng: Rng, crowd: VisitCrowd, visit: Ints, kind: Ints, place: Ints, first: Flags, query: Texts) -> Texts:
     referrer = same("", len(visit))
     inside = np.flatnonzero(~first)
     before = inside - 1
@@ -253,7 +253,9 @@ def _referrers(rng: Rng, crowd: Crowd, visit: Ints, kind: Ints, place: Ints, fir
     return referrer
 
 
-def events(rng: Rng, crowd: Crowd, pages: Pages, outcome: Ints, causes: dict[str, Planted], till: Till) -> list[Block]:
+def events(
+    rng: Rng, crowd: VisitCrowd, pages: Pages, outcome: Ints, causes: dict[str, Planted], till: Till
+) -> list[Block]:
     """Everything the browsers send."""
     nameless = same("", len(pages.at))
     everything = np.arange(len(pages.at))
@@ -267,7 +269,7 @@ def events(rng: Rng, crowd: Crowd, pages: Pages, outcome: Ints, causes: dict[str
     ]
 
 
-def _engages(rng: Rng, crowd: Crowd, pages: Pages) -> Block:
+def _engages(rng: Rng, crowd: VisitCrowd, pages: Pages) -> Block:
     calm = crowd.engaged[pages.visit]
     alone = pages.first & pages.last
     sent = np.flatnonzero((rng.random(len(pages.at)) < 0.94) | (alone & calm))
@@ -279,7 +281,7 @@ def _engages(rng: Rng, crowd: Crowd, pages: Pages) -> Block:
     return Block("engage", sent, pages.leaves[sent], same("", len(sent)), engaged=active, scroll=scroll)
 
 
-def _vitals(rng: Rng, crowd: Crowd, pages: Pages, causes: dict[str, Planted]) -> list[Block]:
+def _vitals(rng: Rng, crowd: VisitCrowd, pages: Pages, causes: dict[str, Planted]) -> list[Block]:
     page = np.flatnonzero(rng.random(len(pages.at)) < VITALS_SHARE)
     size, device = len(page), crowd.device[pages.visit[page]]
     at, leaves = pages.at[page], pages.leaves[page]
@@ -307,7 +309,7 @@ def _rounded(name: str, value: Floats) -> Floats:
     return np.round(value, 4) if name == "CLS" else np.round(value, 1)
 
 
-def _clicks(rng: Rng, crowd: Crowd, pages: Pages) -> list[Block]:
+def _clicks(rng: Rng, crowd: VisitCrowd, pages: Pages) -> list[Block]:
     calm = crowd.engaged[pages.visit]
     draw = rng.random(len(pages.at))
     return [
@@ -335,7 +337,7 @@ def _searches(pages: Pages) -> Block:
     return Block("search", page, pages.at[page] + 120, texts(PHRASES)[pages.phrase[page]])
 
 
-def _signups(rng: Rng, crowd: Crowd, pages: Pages, causes: dict[str, Planted]) -> list[Block]:
+def _signups(rng: Rng, crowd: VisitCrowd, pages: Pages, causes: dict[str, Planted]) -> list[Block]:
     willing = crowd.engaged[pages.visit] & pages.last & (rng.random(len(pages.at)) < 0.02)
     page = np.flatnonzero(willing)
     at = _midway(rng, pages, page)
@@ -385,6 +387,6 @@ def _orders(rng: Rng, pages: Pages, till: Till) -> list[Block]:
 
 
 def _objects(values: list[dict[str, str]]) -> Texts:
-    found = np.empty(len(values), dtype=object)
-    found[:] = values
-    return found
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column

@@ -5,10 +5,10 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
-from tandem.imports.process import Unreadable, ask
+from tandem.imports.process import UnreadableFile, ask
 
 MOST_UNPACKED = 1 << 30
-__all__ = ["MOST_UNPACKED", "Unreadable", "is_archive", "unpacked", "unpacked_bytes", "unpacked_into"]
+__all__ = ["MOST_UNPACKED", "UnreadableFile", "is_archive", "unpacked", "unpacked_bytes", "unpacked_into"]
 
 
 def is_archive(begin: bytes) -> bool:
@@ -18,8 +18,8 @@ def is_archive(begin: bytes) -> bool:
 def unpacked(path: Path, most: int = MOST_UNPACKED) -> Generator[bytes, None, None]:
     """The file in an archive, block by block.
 
-    raises   Unreadable when it is damaged; UserError when it holds several files or an archive, or unpacks to more than
-             `most` bytes
+    raises   UnreadableFile when it is damaged; UserError when it holds several files or an archive, or unpacks to
+             more than `most` bytes
     """
     yield from ask("unpack", path, most)
 

@@ -85,21 +85,21 @@ def number(value: Any, decimals: Decimals) -> Decimal:
         raise Unreadable(value)
     text = text.replace(grouping, "").replace(",", ".")
     try:
-        found = Decimal(text)
+        parsed = Decimal(text)
     except InvalidOperation as error:
         raise Unreadable(value) from error
-    return _bounded(value, -found if is_negative else found)
+    return _bounded(value, -parsed if is_negative else parsed)
 
 
-def _bounded(value: Any, found: Decimal) -> Decimal:
+def _bounded(value: Any, parsed: Decimal) -> Decimal:
     """1e7000000 is nine letters, and takes hours once it is written out or made a whole number."""
-    if not found.is_finite():
+    if not parsed.is_finite():
         raise Unreadable(value)
-    if not found:
+    if not parsed:
         return Decimal(0)
-    if not -DIGITS <= found.adjusted() < DIGITS:
+    if not -DIGITS <= parsed.adjusted() < DIGITS:
         raise Unreadable(value)
-    return found
+    return parsed
 
 
 def bare(text: str) -> str:

@@ -33,7 +33,7 @@ BLOCK = 256 << 10
 ARCHIVES = (b"PK\x03\x04", b"PK\x05\x06", b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!", b"\x28\xb5\x2f\xfd")
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """A file that is not read, by the code of its reason."""
 
 
@@ -48,10 +48,10 @@ def limit(memory: int = MEMORY, cpu_s: int = CPU_S) -> None:
             resource.setrlimit(kind, (most, most + (kind == resource.RLIMIT_CPU)))  # the softer one names the cause
 
 
-def send(out: IO[bytes], told: Any) -> None:
-    body = msgspec.msgpack.encode(told)
+def send(out: IO[bytes], message: Any) -> None:
+    body = msgspec.msgpack.encode(message)
     if len(body) > MOST_FRAME:
-        raise Refused("long_row")
+        raise FileRefused("long_row")
     out.write(len(body).to_bytes(4, "big") + body)
 
 
@@ -62,16 +62,16 @@ def heads(out: IO[bytes], path: str, rows: str) -> None:
     """The first rows of each sheet, one frame a sheet."""
     book, cells = _book(path), 0
     for number in range(len(book.sheet_names)):
-        found = []
+        sheets = []
         sheet = book.get_sheet_by_index(number)
         cells += _size(sheet)
         if cells > MOST_CELLS:  # of all sheets together: each of them is read whole
-            raise Refused("many_cells")
+            raise FileRefused("many_cells")
         for one in _rows(sheet):
-            found.append(one)
-            if len(found) >= int(rows):
+            sheets.append(one)
+            if len(sheets) >= int(rows):
                 break
-        send(out, found)
+        send(out, sheets)
 
 
 def rows(out: IO[bytes], path: str, number: str) -> None:
@@ -92,19 +92,19 @@ def _book(path: str) -> Any:
     try:
         book = CalamineWorkbook.from_path(path)
     except (CalamineError, OSError) as error:
-        raise Refused("unreadable") from error
+        raise FileRefused("unreadable") from error
     if len(book.sheet_names) > MOST_SHEETS:
-        raise Refused("many_sheets")
+        raise FileRefused("many_sheets")
     return book
 
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
     if _size(sheet) > MOST_CELLS or sheet.width > MOST_COLUMNS:
-        raise Refused("many_cells")
+        raise FileRefused("many_cells")
     for line, row in enumerate(sheet.iter_rows(), 1):  # empty rows above the table are among them
         cells = [_cell(cell) for cell in row]
         if sum(len(cell) for cell in cells if isinstance(cell, str)) > LONGEST_ROW:
-            raise Refused("long_row")
+            raise FileRefused("long_row")
         yield line, cells
 
 
@@ -116,7 +116,7 @@ def _cell(cell: Any) -> Any:
     """Texts and numbers as they are; days as ISO text, so that both kinds of file are read by one code."""
     if isinstance(cell, str):
         if len(cell) > LONGEST_CELL:
-            raise Refused("long_row")
+            raise FileRefused("long_row")
         return cell
     if cell is None:
         return ""
@@ -144,15 +144,15 @@ def unpack(out: IO[bytes], path: str, most: str) -> None:
         with zipfile.ZipFile(packed) as archive:
             members = [m for m in archive.infolist() if not m.is_dir() and not _is_of_system(m.filename)]
             if len(archive.infolist()) > MOST_MEMBERS:
-                raise Refused("many_members")
+                raise FileRefused("many_members")
             if not members:
-                raise Refused("empty")
+                raise FileRefused("empty")
             if len(members) > 1:
-                raise Refused("several")
+                raise FileRefused("several")
             if members[0].file_size > int(most):
-                raise Refused("unpacked")
+                raise FileRefused("unpacked")
             if members[0].flag_bits & 1:
-                raise Refused("locked")
+                raise FileRefused("locked")
             with archive.open(members[0]) as file:
                 _copy(out, file, int(most))
 
@@ -166,10 +166,10 @@ def _copy(out: IO[bytes], file: Any, most: int) -> None:
     size = 0
     while block := file.read(BLOCK):
         if not size and block.startswith(ARCHIVES):
-            raise Refused("nested")
+            raise FileRefused("nested")
         size += len(block)
         if size > most:
-            raise Refused("unpacked")
+            raise FileRefused("unpacked")
         send(out, block)
 
 
@@ -183,7 +183,7 @@ def main() -> None:
     out, end = os.fdopen(os.dup(1), "wb"), "done"
     try:
         DOINGS[name](out, *words)
-    except Refused as error:
+    except FileRefused as error:
         end = str(error)
     except BrokenPipeError:
         os._exit(0)

@@ -48,24 +48,24 @@ _is_stopping = threading.Event()
 _log = log.get("imports")
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """The file is of no kind that the process knows, or damaged."""
 
 
 def ask(what: str, path: Path, number: int) -> Iterator[Any]:
     """The frames that the reading process sends, one after another. It ends when they are no longer asked for.
 
-    raises   Unreadable; UserError when a limit is passed
+    raises   UnreadableFile; UserError when a limit is passed
     """
     with _running(what, path, number) as process:
         assert process.stdout is not None
-        for told in _frames(process.stdout, time.monotonic):
-            if not isinstance(told, str):
-                yield told
+        for frame in _frames(process.stdout, time.monotonic):
+            if not isinstance(frame, str):
+                yield frame
                 continue
-            if told == "done":
+            if frame == "done":
                 return
-            raise _refused(what, told)
+            raise _refused(what, frame)
         raise _refused(what, _died(process))
 
 
@@ -126,15 +126,15 @@ def _frames(pipe: IO[bytes], now: Any) -> Iterator[Any]:
 
 def _exactly(pipe: IO[bytes], ready: selectors.BaseSelector, count: int, now: Any) -> bytearray:
     """So many bytes, or fewer when the process has ended."""
-    found, until = bytearray(), now() + PATIENCE_S
-    while len(found) < count:
+    read, until = bytearray(), now() + PATIENCE_S
+    while len(read) < count:
         if not ready.select(max(0.0, until - now())):
             raise UserError(*REASONS["slow"])
-        block = pipe.read(count - len(found))
+        block = pipe.read(count - len(read))
         if not block:
             break
-        found += block
-    return found
+        read += block
+    return read
 
 
 def _died(process: subprocess.Popen[bytes]) -> str:
@@ -146,7 +146,7 @@ def _died(process: subprocess.Popen[bytes]) -> str:
 def _refused(what: str, why: str) -> Exception:
     _log.info("imports.refused", what=what, why=why)
     if why not in REASONS:
-        return Unreadable(why)
+        return UnreadableFile(why)
     if what == "unpack" and why == "memory":
-        return Unreadable(why)
+        return UnreadableFile(why)
     return UserError(*REASONS[why])

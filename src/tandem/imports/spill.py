@@ -32,7 +32,7 @@ class Spill(Generic[T]):
         self._count += 1
 
     def __contains__(self, one: object) -> bool:
-        return any(one == found for found in self)
+        return any(one == item for item in self)
 
     def __iter__(self) -> Iterator[T]:
         self._file.seek(0)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from tandem.base.errors import UserError
 from tandem.imports import text
-from tandem.imports.process import Unreadable, ask
+from tandem.imports.process import UnreadableFile, ask
 from tandem.imports.text import NotText
 
 Cells = list[Any]
@@ -51,13 +51,13 @@ def forms_of(path: Path) -> list[tuple[Form, list[tuple[int, Cells]]]]:
 
 def _head(path: Path, form: Form) -> list[tuple[int, Cells]]:
     """The first rows. What is wrong behind them shows when all are read, if this is the right form at all."""
-    found = list[tuple[int, Cells]]()
+    head = list[tuple[int, Cells]]()
     with closing(rows_of(path, form)) as rows, suppress(UserError):
         for line, cells in rows:
             if line > HEAD_LINES:
                 break
-            found.append((line, cells))
-    return found
+            head.append((line, cells))
+    return head
 
 
 def rows_of(path: Path, form: Form) -> Generator[tuple[int, Cells], None, None]:
@@ -78,7 +78,7 @@ def rows_of(path: Path, form: Form) -> Generator[tuple[int, Cells], None, None]:
 def _asked(what: str, path: Path, number: int) -> Iterator[Any]:
     try:
         yield from ask(what, path, number)
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise NotATable from error
 
 

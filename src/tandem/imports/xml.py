@@ -3,7 +3,7 @@
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from tandem.imports.process import Unreadable
+from tandem.imports.process import UnreadableFile
 
 MOST_BYTES = 16 << 20
 DEEPEST = 50
@@ -13,17 +13,17 @@ MOST_ELEMENTS = 1_000_000
 def element_of(content: bytes) -> Element:
     """The root of a document.
 
-    raises   Unreadable when it is no XML, declares a document type, or passes a limit
+    raises   UnreadableFile when it is no XML, declares a document type, or passes a limit
     """
     if len(content) > MOST_BYTES:
-        raise Unreadable("it is larger than 16 MB")
+        raise UnreadableFile("it is larger than 16 MB")
     builder, depth, count = TreeBuilder(), 0, 0
 
     def starts(name: str, attributes: dict[str, str]) -> None:
         nonlocal depth, count
         depth, count = depth + 1, count + 1
         if depth > DEEPEST or count > MOST_ELEMENTS:
-            raise Unreadable("it is too deep or has too many elements")
+            raise UnreadableFile("it is too deep or has too many elements")
         builder.start(_named(name), attributes)
 
     def ends(name: str) -> None:
@@ -32,7 +32,7 @@ def element_of(content: bytes) -> Element:
         builder.end(_named(name))
 
     def refuses(*_: object) -> None:
-        raise Unreadable("it contains a document type declaration")
+        raise UnreadableFile("it contains a document type declaration")
 
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True
@@ -42,7 +42,7 @@ def element_of(content: bytes) -> Element:
         parser.Parse(content, True)
         return builder.close()
     except (expat.ExpatError, ValueError, AssertionError) as error:
-        raise Unreadable(str(error)) from error
+        raise UnreadableFile(str(error)) from error
 
 
 def _named(name: str) -> str:

@@ -31,7 +31,7 @@ class Part(msgspec.Struct, frozen=True):
     sha256: str
 
 
-class Table(msgspec.Struct, frozen=True):
+class ArchiveTable(msgspec.Struct, frozen=True):
     """One table, in parts."""
 
     store: str  # events or records
@@ -49,7 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     made_at: str
     revision: str
     steps: tuple[str, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[ArchiveTable, ...]
     left_out: tuple[str, ...]
 
     @property

@@ -21,11 +21,11 @@ from tandem.base.errors import UserError
 from tandem.base.vault import FILE as KEY
 from tandem.base.warehouse import Step, Warehouse, migrate, questions_in
 from tandem.collect import store as collect
-from tandem.collect.health import held
+from tandem.collect.health import loading_paused
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
 from tandem.maintenance import archive, control, facts, store
-from tandem.maintenance.archive import Manifest, Reader, Table, Writer
+from tandem.maintenance.archive import ArchiveTable, Manifest, Reader, Writer
 from tandem.maintenance.unloaded import load_what_came_in
 
 SQL = questions_in(Path(__file__).parent / "sql")
@@ -63,7 +63,7 @@ def backup(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}.", "Choose another folder.") from error
     try:
-        with held(ctx, "a backup"):
+        with loading_paused(ctx, "a backup"):
             tell(0.0, "loading received events")
             load_what_came_in(ctx)
             _note(ctx, path)  # before it is written, so that it stands in the backup too
@@ -103,22 +103,22 @@ def _written(ctx: Context, writer: Writer, tell: ProgressReporter) -> Manifest:
     )  # fmt: skip
 
 
-def _key_written(ctx: Context, writer: Writer) -> Iterator[Table]:
+def _key_written(ctx: Context, writer: Writer) -> Iterator[ArchiveTable]:
     """The key that opens what the records hold sealed; not one that the operator keeps in TANDEM_KEY."""
     if not ctx.config.key:
         part = writer.add("key.gz", [ctx.vault.key.encode() + b"\n"])
-        yield Table("house", "key", ("key",), part.rows, (part,))
+        yield ArchiveTable("house", "key", ("key",), part.rows, (part,))
 
 
-def _records_written(database: Database, writer: Writer) -> Iterator[Table]:
+def _records_written(database: Database, writer: Writer) -> Iterator[ArchiveTable]:
     with store.snapshot(database) as connection:
         for table in store.tables():
             part = writer.add(f"records/{table.name}.jsonl.gz", store.lines_of(connection, table))
             columns = tuple(str(column.name) for column in table.columns)
-            yield Table("records", str(table.name), columns, part.rows, (part,))
+            yield ArchiveTable("records", str(table.name), columns, part.rows, (part,))
 
 
-def _facts_written(warehouse: Warehouse, writer: Writer, tell: ProgressReporter) -> Iterator[Table]:
+def _facts_written(warehouse: Warehouse, writer: Writer, tell: ProgressReporter) -> Iterator[ArchiveTable]:
     tables = facts.stored_tables(warehouse, all_steps())
     expected = sum(facts.count(warehouse, table.name) for table in tables) or 1
     done = 0
@@ -129,7 +129,7 @@ def _facts_written(warehouse: Warehouse, writer: Writer, tell: ProgressReporter)
             name = f"events/{table.name}/{number:05d}.tsv.gz"
             parts.append(writer.add(name, facts.lines_of(warehouse, table, span)))
             done += parts[-1].rows
-        yield Table("events", table.name, table.columns, sum(p.rows for p in parts), tuple(parts))
+        yield ArchiveTable("events", table.name, table.columns, sum(p.rows for p in parts), tuple(parts))
 
 
 # ── restore ──
@@ -229,7 +229,7 @@ def _records_back(database: Database, reader: Reader) -> None:
                 _must_be(name, store.count(connection, name), table.rows)
 
 
-def _lines(reader: Reader, table: Table) -> Iterable[bytes]:
+def _lines(reader: Reader, table: ArchiveTable) -> Iterable[bytes]:
     for part in table.parts:
         yield from reader.lines(part)
 
@@ -250,10 +250,10 @@ def _facts_back(warehouse: Warehouse, reader: Reader, tell: ProgressReporter) ->
     facts.merging(warehouse, names, is_on=True)
 
 
-def _must_be(name: str, found: int, expected: int) -> None:
-    if found != expected:
+def _must_be(name: str, actual: int, expected: int) -> None:
+    if actual != expected:
         raise UserError(
-            f"{name} holds {found} rows after the restore, but should have {expected}.",
+            f"{name} holds {actual} rows after the restore, but should have {expected}.",
             "Use another backup, and report this.",
         )
 

@@ -48,10 +48,10 @@ def doctor(
     if as_json:
         typer.echo(json.dumps(report, indent=1, ensure_ascii=False))
     else:
-        for found in report["findings"]:
-            typer.echo(f"{found['state']:<8} {found['name']:<14} {found['text']}")
-            if found["cure"]:
-                typer.echo(f"{'':<23} → {found['cure']}")
+        for finding in report["findings"]:
+            typer.echo(f"{finding['state']:<8} {finding['name']:<14} {finding['text']}")
+            if finding["cure"]:
+                typer.echo(f"{'':<23} → {finding['cure']}")
         typer.echo(f"{report['ok']} fine, {report['warning']} warnings, {report['problem']} problems.")
     if report["problem"]:
         raise typer.Exit(1)
@@ -85,7 +85,7 @@ def erase(
         args["mark"] = listed["mark"]
     done = carried_out(context, "erase", args)
     parts.append(done["finished"])
-    events, finished = (sum(part["events"] for part in told) for told in ([done, *parts], parts))
+    events, finished = (sum(part["events"] for part in some) for some in ([done, *parts], parts))
     sites = sorted({key for part in (done, *parts) for key in part["sites"]})
     typer.echo(f"{events} events erased{' on ' if sites else ''}{', '.join(sites)}.")
     if finished:
@@ -103,7 +103,7 @@ def _erasure(sites: list[dict[str, Any]], unproved: bool) -> Iterator[str]:
         yield "There is no data about this person. Old backups are not searched."
     for one in sites:
         yield f"On {one['site']}, these identifiers belong to one person:"
-        yield from (f"  {found['kind']} {found['text']}" for found in one["identifiers"])
+        yield from (f"  {identifier['kind']} {identifier['text']}" for identifier in one["identifiers"])
         yield "  " + ", ".join(f"{count} {what}" for what, count in one["counts"].items())
         if one["unproved"] and not unproved:
             yield (

@@ -31,7 +31,7 @@ PUBLISHED_AGAIN_S = 15.0
 _log = log.get("maintenance")
 
 
-class Address(msgspec.Struct, frozen=True):
+class ControlAddress(msgspec.Struct, frozen=True):
     """Where a running server takes commands, and the token that proves who asks."""
 
     host: str
@@ -40,7 +40,7 @@ class Address(msgspec.Struct, frozen=True):
     pid: int
 
 
-class Line(msgspec.Struct, frozen=True, omit_defaults=True):
+class AnswerLine(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a server's answer: how far it is, what came out, or what went wrong."""
 
     share: float = 0.0
@@ -59,7 +59,7 @@ def published(ctx: Context, operations: Mapping[str, Operation]) -> Iterator[Cal
     """Take commands while this lasts; gives a function that puts the control path in front of an ASGI application."""
     chosen = ctx.config
     host = chosen.host if chosen.host not in ("0.0.0.0", "::", "") else "127.0.0.1"
-    address = Address(host, chosen.port, secrets.token_urlsafe(32), os.getpid())
+    address = ControlAddress(host, chosen.port, secrets.token_urlsafe(32), os.getpid())
     path = chosen.folder / FILE
     runner, is_over, content = ControlEndpoint(ctx, operations, address.token), Event(), msgspec.json.encode(address)
     if not _is_published(path, content):
@@ -122,7 +122,7 @@ class ControlEndpoint:
             args = await _arguments(receive)
         except UserError as error:
             await _start(send, error.status)
-            await _end(send, _encoded(Line(error=error.what, hint=error.hint, status=error.status)))
+            await _end(send, _encoded(AnswerLine(error=error.what, hint=error.hint, status=error.status)))
             return
         await _start(send, 200)
         async for line in self._carried_out(scope["path"], operation, args):
@@ -151,14 +151,16 @@ class ControlEndpoint:
             )
         return self._operations[name]
 
-    async def _carried_out(self, path: str, operation: Operation, args: dict[str, Any]) -> AsyncIterator[Line]:
+    async def _carried_out(self, path: str, operation: Operation, args: dict[str, Any]) -> AsyncIterator[AnswerLine]:
         if not self._busy.acquire(blocking=False):
-            yield Line(error="The server is busy with another command.", hint="Wait until it is finished.", status=409)
+            yield AnswerLine(
+                error="The server is busy with another command.", hint="Wait until it is finished.", status=409
+            )
             return
-        lines: asyncio.Queue[Line | None] = asyncio.Queue()
+        lines: asyncio.Queue[AnswerLine | None] = asyncio.Queue()
         loop = asyncio.get_running_loop()
 
-        def put(line: Line | None) -> None:
+        def put(line: AnswerLine | None) -> None:
             loop.call_soon_threadsafe(lines.put_nowait, line)
 
         work = loop.run_in_executor(None, self._run, path, operation, args, put)
@@ -166,23 +168,29 @@ class ControlEndpoint:
             yield line
         await work
 
-    def _run(self, path: str, operation: Operation, args: dict[str, Any], put: Callable[[Line | None], None]) -> None:
+    def _run(
+        self, path: str, operation: Operation, args: dict[str, Any], put: Callable[[AnswerLine | None], None]
+    ) -> None:
         began = time.perf_counter()
         try:
-            result = operation(self._ctx, args, lambda share, text: put(Line(share=share, text=text)))
-            put(Line(share=1.0, result=result))
+            result = operation(self._ctx, args, lambda share, text: put(AnswerLine(share=share, text=text)))
+            put(AnswerLine(share=1.0, result=result))
             _log.info("keep.command_done", path=path, took_ms=round((time.perf_counter() - began) * 1000))
         except UserError as error:
-            put(Line(error=error.what, hint=error.hint, status=error.status))
+            put(AnswerLine(error=error.what, hint=error.hint, status=error.status))
         except Exception as error:  # noqa: BLE001 - the edge: whoever asked must hear that it failed
             _log.error("keep.command_broke", path=path, exc_info=True)
-            put(Line(error=f"The server ran into an error: {type(error).__name__}.", hint="See its log.", status=500))
+            put(
+                AnswerLine(
+                    error=f"The server ran into an error: {type(error).__name__}.", hint="See its log.", status=500
+                )
+            )
         finally:
             self._busy.release()
             put(None)
 
 
-def _encoded(line: Line) -> bytes:
+def _encoded(line: AnswerLine) -> bytes:
     return msgspec.json.encode(line) + b"\n"
 
 
@@ -213,7 +221,7 @@ async def _end(send: Any, body: bytes = b"") -> None:
 # ── the side of the command line ──
 
 
-def find(folder: Path) -> Address | None:
+def find(folder: Path) -> ControlAddress | None:
     """The server that runs on this data folder, if one answers.
 
     A file that a killed server left behind is no server. One that has just been started is waited for.
@@ -233,7 +241,7 @@ def find(folder: Path) -> Address | None:
 
 
 def ask(
-    address: Address, command: str, args: Mapping[str, Any], tell: ProgressReporter = lambda share, text: None
+    address: ControlAddress, command: str, args: Mapping[str, Any], tell: ProgressReporter = lambda share, text: None
 ) -> dict[str, Any]:
     """What came out of a command that the server carried out.
 
@@ -245,7 +253,7 @@ def ask(
         headers = {"authorization": f"Bearer {address.token}", "content-type": "application/json"}
         connection.request("POST", f"/control/{command}", json.dumps(dict(args)), headers)
         for text in connection.getresponse():
-            line = msgspec.json.decode(text, type=Line)
+            line = msgspec.json.decode(text, type=AnswerLine)
             if line.error:
                 raise UserError(line.error, line.hint, line.status)
             if line.result is not None:
@@ -258,9 +266,9 @@ def ask(
     raise UserError("The server stopped before the command finished.", "See its log, then run the command again.")
 
 
-def _read(path: Path) -> Address | None:
+def _read(path: Path) -> ControlAddress | None:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Address)
+        return msgspec.json.decode(path.read_bytes(), type=ControlAddress)
     except (OSError, msgspec.DecodeError):
         return None
 

@@ -90,7 +90,7 @@ def finish(ctx: Context) -> Counts:
 
 def _missing(ctx: Context, site: int, on: date) -> int:
     """How many events of a day the ledger has and the store has not."""
-    return next((day.balance for day in collect.reception(ctx.warehouse, site, on) if day.on == on), 0)
+    return next((day.balance for day in collect.ingestion_days(ctx.warehouse, site, on) if day.on == on), 0)
 
 
 def _wait_until_settled(ctx: Context) -> None:

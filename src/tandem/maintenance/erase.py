@@ -36,8 +36,8 @@ def identifier_of(text: str) -> Identifier:
 
     raises   UserError when it is none of these
     """
-    known = visitor_of_cookie(text)
-    identifier = visitor(known[0]) if known is not None else read(text)
+    cookie = visitor_of_cookie(text)
+    identifier = visitor(cookie[0]) if cookie is not None else read(text)
     if identifier is None:
         raise UserError(
             f"“{text[:60]}” does not identify a person.",
@@ -54,14 +54,14 @@ def nodes_of(
 
     unproved   what only a browser's claim of before 0.2 joined, too; else that is taken for somebody else's
     """
-    found = {}
+    nodes = {}
     for site in sites:
         node = people.key_of(ctx, site, identifier)
         if unproved:
-            found[site.key] = people.nodes_of(ctx, site, people.person_of(ctx, site, node))
+            nodes[site.key] = people.nodes_of(ctx, site, people.person_of(ctx, site, node))
         else:
-            found[site.key] = people.proved_nodes_of(ctx, site, node)
-    return found
+            nodes[site.key] = people.proved_nodes_of(ctx, site, node)
+    return nodes
 
 
 class Found(NamedTuple):
@@ -105,23 +105,23 @@ def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[
              nobody proved that they are this person's; the mark that `erase` compares with; and what an erasure
              had erased that was cut off, and is finished now
     """
-    with health.held(ctx, "an erasure"):
-        found = _found(ctx, args, tell)
-        listed = [_listed(ctx, site, found) for site in found.sites]
+    with health.loading_paused(ctx, "an erasure"):
+        subject = _found(ctx, args, tell)
+        listed = [_listed(ctx, site, subject) for site in subject.sites]
     return {
         "sites": [one for one in listed if one is not None],
-        "mark": found.mark,
-        "finished": _told(ctx, found.finished),
+        "mark": subject.mark,
+        "finished": _summary(ctx, subject.finished),
     }
 
 
-def _listed(ctx: Context, site: Site, found: Found) -> dict[str, Any] | None:
-    nodes = found.nodes[site.key]
+def _listed(ctx: Context, site: Site, subject: Found) -> dict[str, Any] | None:
+    nodes = subject.nodes[site.key]
     keys = [node for node, _ in nodes]
-    held = dict(_answers(ctx.warehouse, "person_holdings", {"nodes": keys, "site": site.id}))
-    counts = {what: held[what] for what in ("events", "visits", "calls", "deals")}
-    known = people.is_known(ctx, site, people.key_of(ctx, site, found.identifier))
-    if not known and not any(counts.values()):
+    holdings = dict(_answers(ctx.warehouse, "person_holdings", {"nodes": keys, "site": site.id}))
+    counts = {what: holdings[what] for what in ("events", "visits", "calls", "deals")}
+    has_person = people.is_known(ctx, site, people.key_of(ctx, site, subject.identifier))
+    if not has_person and not any(counts.values()):
         return None
     others = people.nodes_of(ctx, site, people.person_of(ctx, site, keys[0]))
     return {
@@ -140,16 +140,16 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
              and the backups that still hold them
     raises   UserError (409) when more or less belongs to the person than in the list that was agreed to
     """
-    with health.held(ctx, "an erasure"):
-        found = _found(ctx, args, tell)
-        if args.get("mark") and args["mark"] != found.mark:
+    with health.loading_paused(ctx, "an erasure"):
+        subject = _found(ctx, args, tell)
+        if args.get("mark") and args["mark"] != subject.mark:
             raise UserError(
                 "The data of this person has changed since it was listed. Nothing was erased.",
                 "Run the command again and check the new list.", status=409,
             )  # fmt: skip
-        site = found.sites[0] if args.get("site") else None
-        sites, every = found.sites, found.every
-        nodes = {key: [node for node, _ in keys] for key, keys in found.nodes.items()}
+        site = subject.sites[0] if args.get("site") else None
+        sites, every = subject.sites, subject.every
+        nodes = {key: [node for node, _ in keys] for key, keys in subject.nodes.items()}
         asked = {"nodes": every, "site": site.id if site else 0}
         answers = _answers(ctx.warehouse, "person_facts", asked)
         origins = _answers(ctx.warehouse, "person_origins", asked)
@@ -168,14 +168,14 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         people.reload_maps(ctx.warehouse, is_whole=True)
         tell(0.6, "waiting for the old files to be removed")
         is_gone = _files_gone(ctx.warehouse, old)
-        cut_off.end(ctx, counts, _events(found.finished))
+        cut_off.end(ctx, counts, _events(subject.finished))
     return {
-        **_told(ctx, counts), "finished": _told(ctx, found.finished), "files_gone": is_gone,
+        **_summary(ctx, counts), "finished": _summary(ctx, subject.finished), "files_gone": is_gone,
         "backups": _backups(ctx.config.folder),
     }  # fmt: skip
 
 
-def _told(ctx: Context, counts: cut_off.Counts) -> dict[str, Any]:
+def _summary(ctx: Context, counts: cut_off.Counts) -> dict[str, Any]:
     return {"events": _events(counts), "sites": sorted({_key_of(ctx, site) for site, _, _ in counts})}
 
 

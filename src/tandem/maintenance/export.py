@@ -36,8 +36,8 @@ def export(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
     if site is None:
         raise UserError("No site was given.", "Set it with --site.")
     since, until = _day(args.get("since")), _day(args.get("until"))
-    known = nodes_of(ctx, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
-    nodes = [node for node, _ in known]  # of the person themselves, not of whom a claim joins to them
+    keyed_nodes = nodes_of(ctx, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
+    nodes = [node for node, _ in keyed_nodes]  # of the person themselves, not of whom a claim joins to them
     until = until or clock.now().astimezone(site.tz).date() + timedelta(days=2)
     since = since or _first_day(ctx, site, until)
     if since >= until:

@@ -76,16 +76,16 @@ def spans_of(warehouse: Warehouse, table: Stored) -> Iterator[Span]:
 
 def _gathered(days: list[tuple[Any, ...]]) -> Iterator[tuple[Any, Any, Any, int]]:
     """Neighbouring days of a site put together until they fill a part: site, first day, last day, rows."""
-    held: tuple[Any, Any, Any, int] | None = None
+    part: tuple[Any, Any, Any, int] | None = None
     for site, day, rows in days:
-        if held and held[0] == site and held[3] + rows <= ROWS_A_PART:
-            held = (site, held[1], day, held[3] + rows)
+        if part and part[0] == site and part[3] + rows <= ROWS_A_PART:
+            part = (site, part[1], day, part[3] + rows)
             continue
-        if held:
-            yield held
-        held = (site, day, day, rows)
-    if held:
-        yield held
+        if part:
+            yield part
+        part = (site, day, day, rows)
+    if part:
+        yield part
 
 
 def lines_of(warehouse: Warehouse, table: Stored, span: Span) -> Iterator[bytes]:
@@ -129,8 +129,8 @@ def local_name(warehouse: Warehouse, name: str) -> tuple[str, str]:
     """The name to read a table by, and that of the table on each node which holds its rows."""
     if not warehouse.cluster:
         return name, name
-    known = "select count() from system.tables where database = currentDatabase() and name = {name:String}"
-    return name, f"{name}_local" if warehouse.value(known, name=f"{name}_local") else name
+    query = "select count() from system.tables where database = currentDatabase() and name = {name:String}"
+    return name, f"{name}_local" if warehouse.value(query, name=f"{name}_local") else name
 
 
 def is_fresh(warehouse: Warehouse) -> bool:

@@ -41,7 +41,7 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
 
     raises   UserError for an unknown figure
     """
-    found: dict[str, None] = {}
+    parts: dict[str, None] = {}
     for name in figures:
         figure = FIGURES.get(name)
         if figure is None:
@@ -49,10 +49,10 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
                 "There is no metric “%(name)s”.", "See the full list on the Metrics page.", status=404, name=name[:60]
             )
         if isinstance(figure, Ratio):
-            found.update(dict.fromkeys(counted((figure.top, figure.bottom))))
+            parts.update(dict.fromkeys(counted((figure.top, figure.bottom))))
         else:
-            found[name] = None
-    return tuple(found)
+            parts[name] = None
+    return tuple(parts)
 
 
 @lru_cache(1000)
@@ -147,11 +147,11 @@ def _condition(f: Filter, i: int, figure: Counted, params: dict[str, Any]) -> st
         )
     params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
     home = VIEWS[dimension.home]
-    found = (
+    condition = (
         f"select visit from {home.id} where site = {{site:UInt32}} and at >= {{near_since:DateTime64(3, 'UTC')}}"
         f" and at < {{near_until:DateTime64(3, 'UTC')}}{_near(home)} and {_test(_positive(f), i, dimension)}"
     )
-    return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({found})"
+    return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({condition})"
 
 
 def _is_of_rows(f: Filter, figure: Counted) -> bool:
@@ -177,8 +177,8 @@ def _test(f: Filter, i: int, dimension: Dimension) -> str:
     values = f"{{f{i}:Array(String)}}"
     if f.op in ("is", "is_not"):
         return f"{dimension.column} {'not ' if f.op == 'is_not' else ''}in {values}"
-    found = f"arrayExists(part -> positionCaseInsensitiveUTF8({dimension.column}, part) > 0, {values})"
-    return f"not {found}" if f.op == "contains_not" else found
+    test = f"arrayExists(part -> positionCaseInsensitiveUTF8({dimension.column}, part) > 0, {values})"
+    return f"not {test}" if f.op == "contains_not" else test
 
 
 def _dimension(name: str) -> Dimension:
@@ -242,7 +242,7 @@ class CachedRunner:
         version = self._data_version()
         keys = {q: ("result", q, main_goals(q.site) if names_main_goals(q.figures) else ()) for q in questions}
         results = {q: self._memory.recall(key, version) for q, key in keys.items()}
-        missing = [q for q, known in results.items() if known is None]
+        missing = [q for q, answer in results.items() if answer is None]
         for question, result in zip(missing, self._answered(missing, pool, main_goals) if missing else (), strict=True):
             results[question] = result
             self._memory.keep(keys[question], version, result, LARGEST)
@@ -282,9 +282,9 @@ class CachedRunner:
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
         version = self._data_version()
-        known = self._memory.recall(("made", key), version)
-        if known is not None:
-            return cast(Made, known)
+        cached = self._memory.recall(("made", key), version)
+        if cached is not None:
+            return cast(Made, cached)
         made = make()
         self._memory.keep(("made", key), version, made, LARGEST_MADE)
         return made
@@ -352,16 +352,16 @@ def _number(value: Any) -> Value:
     return value  # type: ignore[no-any-return]
 
 
-def _completed(given: Mapping[str, Value], untold: Mapping[str, Value], asked: tuple[str, ...]) -> dict[str, Value]:
+def _completed(values: Mapping[str, Value], untold: Mapping[str, Value], asked: tuple[str, ...]) -> dict[str, Value]:
     """Missing is not zero: without rows a count or sum is 0, all others are None; ratios are never infinite.
 
     untold   what the counted figures are of a part that no row tells of
     """
-    parts = {**untold, **given}
-    found = {n: _valued(n, parts) for n in asked}
-    if given.keys() <= untold.keys():
-        return found
-    return found | {n: v for n, v in given.items() if n not in untold}  # the bounds of estimates
+    parts = {**untold, **values}
+    completed = {n: _valued(n, parts) for n in asked}
+    if values.keys() <= untold.keys():
+        return completed
+    return completed | {n: v for n, v in values.items() if n not in untold}  # the bounds of estimates
 
 
 def _empty(name: str) -> Value:
@@ -403,8 +403,8 @@ def buckets(question: Question) -> list[Any]:
 def series(question: Question, result: Result, figure: str) -> list[tuple[Any, Value]]:
     """One figure over time without holes: a bucket without rows holds 0 for counts and sums, else None."""
     zone = ZoneInfo(question.zone)
-    known = {_bucket(row.key[0], zone): row.figures[figure] for row in result.rows}
-    return [(b, known.get(b, _empty(figure))) for b in buckets(question)]
+    by_bucket = {_bucket(row.key[0], zone): row.figures[figure] for row in result.rows}
+    return [(b, by_bucket.get(b, _empty(figure))) for b in buckets(question)]
 
 
 def _bucket(key: Any, zone: ZoneInfo) -> Any:

@@ -14,7 +14,7 @@ from tandem.metrics.verdict import Compared
 Totals = dict[str, Value]
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class BreakdownRow(msgspec.Struct, frozen=True, kw_only=True):
     """One row; `share` is its part of the largest row's first figure (0 to 1), for the bar in the cell."""
 
     key: str
@@ -27,7 +27,7 @@ class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
 
     by: str
     figures: list[Figure]
-    rows: list[Line]
+    rows: list[BreakdownRow]
     total: int
 
 
@@ -42,11 +42,11 @@ def splits_of(name: str) -> frozenset[str]:
 def totals(ctx: Context, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
     """The figures of the period, each beside its comparison; None for what was not measured or filters do not suit."""
     suiting = _suiting(figures, address)
-    found = ctx.runner.ask(address.question(with_cases(suiting))).total
+    answered = ctx.runner.ask(address.question(with_cases(suiting))).total
     unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
-    went = compared(ctx, address, suiting, found)
-    known = {f: None if f in went and went[f].is_unmeasured else value for f, value in found.items()}
-    return dict.fromkeys(figures) | known, unsuited | went
+    went = compared(ctx, address, suiting, answered)
+    measured = {f: None if f in went and went[f].is_unmeasured else value for f, value in answered.items()}
+    return dict.fromkeys(figures) | measured, unsuited | went
 
 
 def breakdown(
@@ -60,7 +60,9 @@ def breakdown(
         rows.sort(key=lambda r: (-(r.figures[first] or 0), -(r.figures[then] or 0), str(r.key[0])))
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
     lines = [
-        Line(key=str(r.key[0]), values=[r.figures[f] for f in names], share=max(0.0, (r.figures[first] or 0) / largest))
+        BreakdownRow(
+            key=str(r.key[0]), values=[r.figures[f] for f in names], share=max(0.0, (r.figures[first] or 0) / largest)
+        )
         for r in rows[:most]
     ]
     return Breakdown(by=by, figures=[FIGURES[f] for f in names], rows=lines, total=len(rows))

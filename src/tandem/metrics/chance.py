@@ -47,13 +47,13 @@ def cases_of(name: str) -> tuple[str, ...]:
 
 def with_cases(names: Sequence[str]) -> tuple[str, ...]:
     """These figures and what judging their changes takes: their parts and their cases."""
-    found = dict.fromkeys(names)
+    wanted = dict.fromkeys(names)
     for name in names:
         figure = FIGURES[name]
         if isinstance(figure, Ratio):
-            found |= dict.fromkeys((figure.top, figure.bottom))
-        found |= dict.fromkeys(cases_of(name))
-    return tuple(found)
+            wanted |= dict.fromkeys((figure.top, figure.bottom))
+        wanted |= dict.fromkeys(cases_of(name))
+    return tuple(wanted)
 
 
 def is_clear(name: str, now: Values, before: Values, scatter: float | None = None) -> bool:

@@ -128,8 +128,8 @@ def _known_unlike(ctx: Context, address: Address, span: Period, before: Period) 
     shares = []
     for one in (span, before):
         total = ctx.runner.ask(address.question(names, period=one)).total
-        known, paid = (total.get(name) or 0 for name in names)
-        shares.append(known / paid if paid else 1.0)
+        with_cost, paid = (total.get(name) or 0 for name in names)
+        shares.append(with_cost / paid if paid else 1.0)
     return Reason(why="costs", share=min(shares)) if max(shares) - min(shares) > KNOWN_ALIKE else None
 
 
@@ -138,8 +138,8 @@ def unmeasured_days(ctx: Context, address: Address, name: str) -> Days:
     history, parts, missing = history_of(ctx), parts_of(name), frozenset[date]()
     spans = [address.period, *([address.before] if address.before else [])]
     if any(p.is_reported for p in parts):
-        told = history.reported(address).values()
-        missing |= frozenset().union(*map(days_of, spans)) - frozenset().union(*(one.days for one in told))
+        accounts = history.reported(address).values()
+        missing |= frozenset().union(*map(days_of, spans)) - frozenset().union(*(one.days for one in accounts))
     if any(VIEWS[p.view].is_derived for p in parts):
         missing |= history.silent(address.site, address.period, address.before, address.now)
     return missing
@@ -180,8 +180,8 @@ def unmeasured_in(ctx: Context, address: Address, names: Iterable[str]) -> dict[
     Where measuring has not begun at all, counts stand at 0: there it is the first visit, call or lead that is awaited.
     What outside systems report is unknown without a report anyhow; a report may still tell of days before measuring.
     """
-    told = [n for n in names if not any(part.is_reported for part in parts_of(n))]
-    reasons = {n: why_unknown(ctx, address, n) for n in told}
+    by_tandem = [n for n in names if not any(part.is_reported for part in parts_of(n))]
+    reasons = {n: why_unknown(ctx, address, n) for n in by_tandem}
     return {n: reason for n, reason in reasons.items() if reason and (reason.why == "ahead" or reason.day)}
 
 
@@ -193,7 +193,7 @@ def compared(ctx: Context, address: Address, figures: Sequence[str], now: dict[s
     before, unknown = address.before, unmeasured_in(ctx, address, figures)
     anew = ctx.offers.recounted(address.site)
     reasons = {f: unknown.get(f) or reason_known(ctx, address, f, anew, before) for f in figures}
-    found = {
+    comparisons = {
         f: Compared(
             figure=FIGURES[f], value=None if f in unknown else now.get(f), before=None, reason=reasons[f],
             is_unmeasured=f in unknown,
@@ -201,7 +201,7 @@ def compared(ctx: Context, address: Address, figures: Sequence[str], now: dict[s
         for f in figures
     }  # fmt: skip
     if before is None:
-        return found
+        return comparisons
     groups: dict[int, list[str]] = {}
     for f in figures:
         if reasons[f] is None:
@@ -209,8 +209,8 @@ def compared(ctx: Context, address: Address, figures: Sequence[str], now: dict[s
     for settles, names in groups.items():
         spans = like_spans(address.period, before, settles, address.now)
         assert spans is not None, "reason_of has said so"
-        found |= _compared(ctx, address, names, now, spans)
-    return found
+        comparisons |= _compared(ctx, address, names, now, spans)
+    return comparisons
 
 
 def _compared(

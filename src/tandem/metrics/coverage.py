@@ -41,14 +41,14 @@ def days_between(first: date, last: date) -> Days:
     return frozenset(first + DAY * n for n in range((last - first).days + 1))
 
 
-class Told(NamedTuple):
+class ReportedDays(NamedTuple):
     """The days that an account's reports tell of, and those beside them on which it may just have been quiet."""
 
     days: Days
     quiet: Days
 
 
-def days_told(loads: Iterable[tuple[str, str, date, date, int]]) -> dict[Account, Told]:
+def reported_days(loads: Iterable[tuple[str, str, date, date, int]]) -> dict[Account, ReportedDays]:
     """The days that are told of, by account. A load tells of all days from its first to its last.
 
     Reports leave out days on which nothing was shown: those cost nothing, and are not missing. An account that shows
@@ -60,37 +60,37 @@ def days_told(loads: Iterable[tuple[str, str, date, date, int]]) -> dict[Account
     for system, account, first, last, count in loads:
         spans[system, account] = spans.get((system, account), Days()) | days_between(first, last)
         counts[system, account] += count
-    return {account: Told(days, _with_rests(days, counts[account])) for account, days in spans.items()}
+    return {account: ReportedDays(days, _with_rests(days, counts[account])) for account, days in spans.items()}
 
 
 def _with_rests(days: Days, count: int) -> Days:
     """These days, and those beside them on which an account that shows on `count` of them may just have been quiet."""
-    rests, found = DAY * max(0, round(QUIET * (len(days) / count - 1))), list[date]()
+    rests, resting = DAY * max(0, round(QUIET * (len(days) / count - 1))), list[date]()
     for day in sorted(days):
-        first = max(day - rests, found[-1] + DAY) if found else day - rests
-        found += sorted(days_between(first, day + rests))
-    return frozenset(found)
+        first = max(day - rests, resting[-1] + DAY) if resting else day - rests
+        resting += sorted(days_between(first, day + rests))
+    return frozenset(resting)
 
 
-def lack_of(told: Mapping[Account, Told], span: Days, before: Days) -> Lack | None:
+def lack_of(reports: Mapping[Account, ReportedDays], span: Days, before: Days) -> Lack | None:
     """What makes the reports of two spans unlike; None where the same accounts tell of every day of both.
 
     Costs of other systems are campaigns written down by hand, which tell of their own days only: they count where
     there is nothing else.
     """
     both = span | before
-    systems = [one for (system, _), one in told.items() if system != OTHER] or list(told.values())
+    systems = [one for (system, _), one in reports.items() if system != OTHER] or list(reports.values())
     real = frozenset().union(*(one.days for one in systems))
     accounts = [(one.days | one.quiet) & both for one in systems if one.days & both]
-    known = frozenset().union(*accounts)
-    if not known:
+    all_days = frozenset().union(*accounts)
+    if not all_days:
         earlier = [day for day in real if day < min(both)]
         return Lack(ended=max(earlier)) if earlier else None
-    if max(known) < max(span):
+    if max(all_days) < max(span):
         return Lack(ended=max(real & both))
-    if min(known) > min(before):
+    if min(all_days) > min(before):
         return Lack(begun=min(real & both))
-    if missing := both - known:
+    if missing := both - all_days:
         return Lack(days=len(missing))
     missing = frozenset().union(*(both - days for days in accounts))
     return Lack(days=len(missing), is_of_some=True) if missing else None
@@ -104,13 +104,13 @@ def silent_days(visits: Mapping[date, int], days: Sequence[date]) -> Days:
 
     visits   how many came, by day; none where nobody did
     """
-    found: set[date] = set()
+    silent: set[date] = set()
     for stretch in _silent(visits, days):
         alike = {day: _alike(visits, days, day, stretch) for day in stretch}
         unusual = [day for day, counts in alike.items() if _is_silence_rare(counts)]
         if unusual and prod(_chance(alike[day]) for day in unusual) < HARDLY:
-            found.update(unusual)
-    return frozenset(found)
+            silent.update(unusual)
+    return frozenset(silent)
 
 
 def _silent(visits: Mapping[date, int], days: Sequence[date]) -> Iterator[set[date]]:

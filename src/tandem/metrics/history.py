@@ -20,7 +20,7 @@ from tandem.metrics.address import Address
 from tandem.metrics.ask import buckets
 from tandem.metrics.catalogue import VIEWS
 from tandem.metrics.chance import ENOUGH_DAYS, scatter_of, with_cases
-from tandem.metrics.coverage import AROUND_DAYS, Account, Days, Told, days_between, days_told, silent_days
+from tandem.metrics.coverage import AROUND_DAYS, Account, Days, ReportedDays, days_between, reported_days, silent_days
 from tandem.metrics.metric import Counted
 from tandem.metrics.parts import parts_of
 from tandem.metrics.period import Period
@@ -35,11 +35,11 @@ SCATTER_FRESH_S = 3600.0
 SQL = questions_in(Path(__file__).parent / "sql")
 
 
-def reported(ctx: Context, site: Site) -> dict[Account, Told]:
+def reported(ctx: Context, site: Site) -> dict[Account, ReportedDays]:
     """The days that reports tell of, by ad account: looked up once until the data change."""
 
-    def looked_up() -> dict[Account, Told]:
-        return days_told(ctx.runner.look_up(SQL["reported_days"], {"site": site.id}))
+    def looked_up() -> dict[Account, ReportedDays]:
+        return reported_days(ctx.runner.look_up(SQL["reported_days"], {"site": site.id}))
 
     return ctx.runner.kept(("reported", site.id), looked_up)
 
@@ -60,22 +60,22 @@ class History:
     def first(self, site: int, view: str) -> datetime | None:
         """The first moment at which this view holds anything."""
         view = VIEWS[view].begins_with or view
-        found = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
-        return datetime.fromtimestamp(found[0], UTC) if found else None
+        moments = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
+        return datetime.fromtimestamp(moments[0], UTC) if moments else None
 
     def delays(self, site: int, figure: Counted, now: datetime) -> list[float]:
         """Days from creation to outcome in complete cohorts, rising."""
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
         return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
 
-    def reported(self, address: Address) -> dict[Account, Told]:
+    def reported(self, address: Address) -> dict[Account, ReportedDays]:
         """The days that reports tell of, of the ad accounts that the filters leave."""
-        told = reported(self._ctx, address.site)
+        accounts = reported(self._ctx, address.site)
         for f in address.where:
             if f.op == "is" and f.by in ("ad_system", "ad_account"):
                 place = ("ad_system", "ad_account").index(f.by)
-                told = {account: one for account, one in told.items() if account[place] in f.values}
-        return told
+                accounts = {account: one for account, one in accounts.items() if account[place] in f.values}
+        return accounts
 
     def silent(self, site: Site, span: Period, before: Period | None, now: datetime) -> Days:
         """Of the days up to yesterday, those of both spans on which the counter did not run: asked once for both."""
@@ -86,31 +86,33 @@ class History:
             return frozenset()
         key, changes = (site.id, site.zone, since, last), self._changes_known()
         with self._lock:
-            known = self._silent.get(key)
-        if known is None:
+            remembered = self._silent.get(key)
+        if remembered is None:
             around = Period(name="", first=since, last=last, zone=site.zone)
             bound = {"site": site.id, "zone": site.zone, "since": around.since, "until": around.until}
             visits = dict(self._ctx.runner.look_up(SQL["visits_by_day"], bound))
-            known = silent_days(visits, sorted(days_between(since, last)))
+            remembered = silent_days(visits, sorted(days_between(since, last)))
             with self._lock:
                 if changes == self._changes:
-                    self._silent[key] = known
-        return known and known & (days_of(span) | (days_of(before) if before else frozenset()))
+                    self._silent[key] = remembered
+        return remembered and remembered & (days_of(span) | (days_of(before) if before else frozenset()))
 
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
         last = week_before(address.period.first)
         keys, changes = self._scatter_keys(address, names, last), self._changes_known()
         with self._lock:
-            found: dict[str, float | None] = {n: self._scatters[keys[n]] for n in names if keys[n] in self._scatters}
-        missing = [n for n in names if n not in found]
+            remembered: dict[str, float | None] = {
+                n: self._scatters[keys[n]] for n in names if keys[n] in self._scatters
+            }
+        missing = [n for n in names if n not in remembered]
         days = self._days(address, missing, last) if missing else {}
         fresh = {n: scatter_of(n, days[n]) for n in missing}
         with self._lock:
             if changes == self._changes:
                 # too few days are looked for again: visits of another day may come
                 self._scatters.update({keys[n]: scatter for n, scatter in fresh.items() if scatter is not None})
-        return found | fresh
+        return remembered | fresh
 
     def _scatter_keys(self, address: Address, names: Sequence[str], last: date) -> dict[str, tuple[int, bytes, str]]:
         """What the scatter of each figure is remembered under, whichever figures it is asked with."""
@@ -136,23 +138,23 @@ class History:
 
     def _first_day(self, address: Address, name: str, weeks: Period) -> date:
         """The first whole measured day of a figure within these weeks; none if it lies after them."""
-        found = weeks.first
+        first_day = weeks.first
         for part in parts_of(name):
             first = self.first(address.site.id, part.view)
             day = first.astimezone(ZoneInfo(weeks.zone)).date() if first else weeks.last
-            found = max(found, day + timedelta(days=1) if not first or first > weeks.since else found)
-        return found
+            first_day = max(first_day, day + timedelta(days=1) if not first or first > weeks.since else first_day)
+        return first_day
 
     def _looked_up(self, site: int, what: str, sql: str, bound: dict[str, Any]) -> list[float]:
         key, at, changes = (site, what), time.monotonic(), self._changes_known()
-        known = self._known.get(key)
-        if known and known[1] and at - known[0] < FRESH_S:
-            return known[1]
-        found = [float(row[0]) for row in self._ctx.runner.look_up(sql, bound)]
+        remembered = self._known.get(key)
+        if remembered and remembered[1] and at - remembered[0] < FRESH_S:
+            return remembered[1]
+        values = [float(row[0]) for row in self._ctx.runner.look_up(sql, bound)]
         with self._lock:
             if changes == self._changes:
-                self._known[key] = (at, found)
-        return found
+                self._known[key] = (at, values)
+        return values
 
     def _changes_known(self) -> int:
         """How often somebody has changed data; what was known before the last time is forgotten."""

@@ -36,7 +36,7 @@ def names_of(ctx: Context, address: Address, by: str) -> Names | None:
         return {code: form.country(code) for code in codes if len(code) == 2 and code.isalpha()}
     if by == "language":
         return {code: form.member(by, code) for code in map(str, form.locale.languages) if code.isalpha()}
-    return {value: form.member(by, value) for known, value in MEMBERS if known == by} or None
+    return {value: form.member(by, value) for dimension, value in MEMBERS if dimension == by} or None
 
 
 def seen_names(ctx: Context, address: Address, by: str) -> Names:
@@ -78,14 +78,14 @@ def filter_meant(ctx: Context, address: Address, by: str, op: str, text: str) ->
         ).at("value")
     if _fold(text) == _fold(none):
         return wanted
-    known = names_of(ctx, address, by)
+    fixed = names_of(ctx, address, by)
     is_part = wanted.op in ("contains", "contains_not")
-    if known is None and is_part:
+    if fixed is None and is_part:
         return Filter(by, wanted.op, (text,))
-    names = {**(known or {}), **seen_names(ctx, address, by)}
+    names = {**(fixed or {}), **seen_names(ctx, address, by)}
     if not (values := tuple(holding(text, names)) if is_part else _meant(text, names, by)):
-        if known is not None:
-            raise _refused(by, text, list(known.values()))
+        if fixed is not None:
+            raise _refused(by, text, list(fixed.values()))
         values = (text,)
     # names are no part of what is stored: who looks for a part of one means the values that are called so
     return Filter(by, {"contains": "is", "contains_not": "is_not"}.get(wanted.op, wanted.op), values)  # type: ignore[arg-type]
@@ -96,10 +96,10 @@ def _meant(text: str, names: Names, by: str = "") -> tuple[str, ...]:
     if text in names:
         return (text,)
     wanted = _fold(text)
-    found = [value for value, name in names.items() if wanted in (_fold(value), _fold(name))]
+    matching = [value for value, name in names.items() if wanted in (_fold(value), _fold(name))]
     if by == "language":
-        found += [value for value in names if value.partition("-")[0] in found and value not in found]
-    return tuple(found)
+        matching += [value for value in names if value.partition("-")[0] in matching and value not in matching]
+    return tuple(matching)
 
 
 def holding(text: str, names: Names) -> Names:

@@ -22,10 +22,10 @@ def stitch_where_needed(ctx: Context) -> int:
         # At the start everything: what was noted just before a crash waits in no memory.
         is_whole = site.id not in wholes or abs(clock.now() - wholes[site.id]) > WHOLE_EVERY
         if is_whole:
-            found, wholes[site.id] = store.stitch_all(ctx, site), clock.now()
+            count, wholes[site.id] = store.stitch_all(ctx, site), clock.now()
         else:
-            found = store.stitch_new(ctx, site)
-        if found:
-            _log.info("people.stitched", site=site.key, moved=found, whole=is_whole)
-        moved += found
+            count = store.stitch_new(ctx, site)
+        if count:
+            _log.info("people.stitched", site=site.key, moved=count, whole=is_whole)
+        moved += count
     return moved

@@ -21,7 +21,7 @@ from tandem.core.slice import TimelineEntry
 from tandem.people import store
 from tandem.people.model.identifier import Kind, read, region_of
 from tandem.people.model.proof import VALID_S, Outcome
-from tandem.people.store import Decision, Evidence, Known, hints, signing
+from tandem.people.store import Decision, Evidence, ShownIdentifier, hints, signing
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 MOST_MOMENTS = 500
@@ -81,7 +81,7 @@ def _list(
         status=status,
         newest=newest,
         most_newest=store.MOST_NEWEST,
-        known={known.node: known for known in store.values_of(ctx, site, nodes)},
+        known={identifier.node: identifier for identifier in store.values_of(ctx, site, nodes)},
         shared=store.shared_nodes(ctx, site),
         many=store.many_faced(ctx, site),
         kinds=KINDS,
@@ -171,7 +171,7 @@ def _decided(decisions: list[Decision]) -> set[frozenset[int]]:
     return {frozenset((d.a, d.b)) for d in decisions if d.b_kind and d.undone_at is None}
 
 
-def _others(ctx: Context, site: Site, evidence: list[Evidence], keys: list[int]) -> list[Known]:
+def _others(ctx: Context, site: Site, evidence: list[Evidence], keys: list[int]) -> list[ShownIdentifier]:
     """The identifiers at the far end of evidence that is not believed."""
     ends = {(e.a, e.a_kind) for e in evidence} | {(e.b, e.b_kind) for e in evidence}
     return store.values_of(ctx, site, [end for end in sorted(ends) if end[0] not in set(keys)])

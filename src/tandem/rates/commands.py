@@ -27,7 +27,7 @@ def import_rates(
         raise UserError(f"The file {file} does not exist.", "Check the path.")
     if file.stat().st_size > MOST_BYTES:
         raise UserError(f"{file.name} is larger than 16 MB.", "Give a file published by one of the banks.")
-    found = rates_in(file.read_bytes())
+    parsed = rates_in(file.read_bytes())
     with lookups.records(config) as database:
-        fresh = store.keep(database, found)
-    typer.echo(f"{len(found)} rates read, {fresh} of them new.")
+        fresh = store.keep(database, parsed)
+    typer.echo(f"{len(parsed)} rates read, {fresh} of them new.")

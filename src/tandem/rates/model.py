@@ -104,7 +104,7 @@ def converted(amount: Decimal, rate: tuple[Decimal, Decimal]) -> Decimal:
 
     raises   TooMuch
     """
-    found = amount if rate is _SAME else _EXACT.divide(_EXACT.multiply(amount, rate[0]), rate[1])
-    if not -MOST_MONEY <= found <= MOST_MONEY or not -MOST_MONEY <= amount <= MOST_MONEY:
+    result = amount if rate is _SAME else _EXACT.divide(_EXACT.multiply(amount, rate[0]), rate[1])
+    if not -MOST_MONEY <= result <= MOST_MONEY or not -MOST_MONEY <= amount <= MOST_MONEY:
         raise TooMuch
-    return found if rate is _SAME else found.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)
+    return result if rate is _SAME else result.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)

@@ -26,15 +26,15 @@ def rates_of(database: Database, since: date | None = None) -> Rates:
 
 def keep(database: Database, rows: Iterable[Rate]) -> int:
     """Put rates into the store; one of the same source, currency and day is replaced. Returns how many were new."""
-    given = {(r.source, r.currency, r.on): str(r.per_eur) for r in rows}
-    if not given:
+    new = {(r.source, r.currency, r.on): str(r.per_eur) for r in rows}
+    if not new:
         return 0
-    days = [on for _, _, on in given]
+    days = [on for _, _, on in new]
     with database.write() as c:
         between = select(t).where(t.c.on >= min(days), t.c.on <= max(days))
-        held = {(r.source, r.currency, r.on): r.per_eur for r in c.execute(between)}
-        fresh = {key: value for key, value in given.items() if held.get(key) != value}
-        for source, currency, on in fresh.keys() & held.keys():
+        existing = {(r.source, r.currency, r.on): r.per_eur for r in c.execute(between)}
+        fresh = {key: value for key, value in new.items() if existing.get(key) != value}
+        for source, currency, on in fresh.keys() & existing.keys():
             c.execute(delete(t).where(t.c.source == source, t.c.currency == currency, t.c.on == on))
         values = [{"source": s, "currency": cur, "on": on, "per_eur": v} for (s, cur, on), v in fresh.items()]
         for i in range(0, len(values), AT_ONCE):
@@ -45,11 +45,11 @@ def keep(database: Database, rows: Iterable[Rate]) -> int:
 def last_day(database: Database, source: str) -> date | None:
     """The newest day that a source has published for."""
     with database.read() as c:
-        found: date | None = c.execute(select(func.max(t.c.on)).where(t.c.source == source)).scalar()
-    return found
+        last: date | None = c.execute(select(func.max(t.c.on)).where(t.c.source == source)).scalar()
+    return last
 
 
 def is_fresh(database: Database, source: str, today: date) -> bool:
     """Whether a source need not be asked today: it was, or its last day is yesterday and the bank rests."""
-    known = last_day(database, source)
-    return known is not None and known >= today - timedelta(days=0 if today.weekday() < 5 else today.weekday() - 4)
+    last = last_day(database, source)
+    return last is not None and last >= today - timedelta(days=0 if today.weekday() < 5 else today.weekday() - 4)

@@ -22,25 +22,27 @@ from tandem.rates.model import Rates, TooMuch
 from tandem.rates.store import rates_of
 from tandem.reconcile import queries, store
 from tandem.reconcile.model.finding import excesses
-from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, PROBLEMS, OutsideRow, Report
+from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, PROBLEMS, OutsideReport, OutsideRow
 from tandem.reconcile.sources import ga4, metrika, report
-from tandem.reconcile.sources.api import Account, Api
-from tandem.reconcile.sources.report import Hints
+from tandem.reconcile.sources.api import AnalyticsAccount, AnalyticsApi
+from tandem.reconcile.sources.report import ReportHints
 
 _log = log.get("reconcile")
 Valued = list[tuple[OutsideRow, Decimal]]
 LOOKED_BACK_DAYS = 92
 
 
-def read_file(ctx: Context, site: Site, path: Path, name: str, hints: Hints, by: int | None = None) -> store.Import:
+def read_file(
+    ctx: Context, site: Site, path: Path, name: str, hints: ReportHints, by: int | None = None
+) -> store.ReportImport:
     """A file read and staged; or refused as a whole, with its problems. The same file again is found again."""
     began, digest = time.perf_counter(), digest_of(path, site.id, hints.system, hints.account, hints.zone, hints.order)
     if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
         return import_
     with progress.part(0, 0.7):
-        told = report.read(path, hints, clock.now().astimezone(site.tz).date())
+        parsed = report.read(path, hints, clock.now().astimezone(site.tz).date())
     progress.for_good()
-    import_ = _staged(ctx, site, name, digest, told, by)
+    import_ = _staged(ctx, site, name, digest, parsed, by)
     took_ms = round((time.perf_counter() - began) * 1000)
     _log.info("reconcile.report_read", system=import_.system, state=import_.state, rows=import_.rows, took_ms=took_ms)
     return import_
@@ -51,10 +53,10 @@ def _staged(
     site: Site,
     name: str,
     digest: str,
-    report: Report,
+    report: OutsideReport,
     by: int | None = None,
     connection: int | None = None,
-) -> store.Import:
+) -> store.ReportImport:
     import_ = store.begin(ctx.database, site, name, digest, report, by, connection)
     problems, rows = list(report.problems), list[tuple[OutsideRow, Decimal]]()
     if not problems:
@@ -71,17 +73,17 @@ def _staged(
 
 def _in_currency(ctx: Context, site: Site, rows: Sequence[OutsideRow]) -> tuple[Valued, list[Problem]]:
     """Rows with their values in the site's currency, money by the day's rate; or what has no rate, or is too much."""
-    known, nothing = cache(lambda: rates_of(ctx.database)), Rates()
+    rates, nothing = cache(lambda: rates_of(ctx.database)), Rates()
     valued, problems = list[tuple[OutsideRow, Decimal]](), list[Problem]()
     for row in rows:
         is_foreign = FIGURES[row.figure].is_money and row.currency not in ("", site.currency)
         currency, day = row.currency if is_foreign else site.currency, row.on.isoformat()
         try:
-            value = (known() if is_foreign else nothing).convert(row.value, currency, site.currency, row.on)
+            value = (rates() if is_foreign else nothing).convert(row.value, currency, site.currency, row.on)
         except TooMuch:
-            told = f"{row.value.normalize():f} {row.currency}".strip()
+            amount = f"{row.value.normalize():f} {row.currency}".strip()
             into = site.currency if FIGURES[row.figure].is_money else ""
-            problem = problem_of(PROBLEMS, "too_much", value=told, figure=row.figure, day=day, into=into)
+            problem = problem_of(PROBLEMS, "too_much", value=amount, figure=row.figure, day=day, into=into)
         else:
             if value is not None:
                 valued.append((row, value))
@@ -109,7 +111,7 @@ def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
     return Polled(cursor=stretch.cursor, rows=rows, is_more=stretch.is_more)
 
 
-def take(ctx: Context, site: Site, connection: Connection, report: Report, first: date, last: date) -> int:
+def take(ctx: Context, site: Site, connection: Connection, report: OutsideReport, first: date, last: date) -> int:
     """What an API said of these days, made to count. Days that it has no rows for count as nothing. Returns the rows.
 
     raises   UserError when a currency has no rate, or a value is too much; nothing is taken then
@@ -121,7 +123,7 @@ def take(ctx: Context, site: Site, connection: Connection, report: Report, first
     )
     if not rows or (before is not None and before.digest == digest):
         return 0
-    full = Report(system=report.system, account=report.account, split=report.split, rows=rows, zone=report.zone,
+    full = OutsideReport(system=report.system, account=report.account, split=report.split, rows=rows, zone=report.zone,
                   attribution=report.attribution, notes=report.notes)  # fmt: skip
     one = _staged(ctx, site, connection.name, digest, full, connection=connection.id)
     if one.state == "refused":
@@ -130,21 +132,25 @@ def take(ctx: Context, site: Site, connection: Connection, report: Report, first
     return one.rows
 
 
-def _nothing_on(report: Report, first: date, last: date) -> list[OutsideRow]:
+def _nothing_on(report: OutsideReport, first: date, last: date) -> list[OutsideRow]:
     """A row of nothing for each figure and day without rows, so that a day that lost its rows is replaced too."""
-    known = {row.on for row in report.rows}
+    days_with_rows = {row.on for row in report.rows}
     days = [first + timedelta(days=i) for i in range((last - first).days + 1)]
     names = sorted({row.figure for row in report.rows})
-    return [OutsideRow(on=on, figure=name, value=Decimal(0)) for on in days if on not in known for name in names]
+    return [
+        OutsideRow(on=on, figure=name, value=Decimal(0)) for on in days if on not in days_with_rows for name in names
+    ]
 
 
-def account_of(ctx: Context, connection: Connection, api: Api, sleep: Callable[[float], None] = rest) -> Account:
+def account_of(
+    ctx: Context, connection: Connection, api: AnalyticsApi, sleep: Callable[[float], None] = rest
+) -> AnalyticsAccount:
     """The account of a connection, ready to be asked."""
 
     def opened(base: str, headers: Mapping[str, str]) -> Http:
         return Http(api.label, base, headers=headers, allowed=ctx.config.reach, sleep=sleep)
 
-    return Account(settings=connection.settings, open=opened)
+    return AnalyticsAccount(settings=connection.settings, open=opened)
 
 
 SYSTEMS = tuple(
@@ -176,11 +182,11 @@ def review(ctx: Context, site: Site) -> int:
                 if first > last or is_mixed:
                     continue
                 comparison = queries.compare(ctx, site, source, figure, split, rules, first, last)
-                found = excesses(
+                too_much = excesses(
                     queries.judged(comparison, "day" in splits), queries.enough_for(ctx, site, figure), until
                 )
                 needs = queries.needs_of(source, figure)
-                count = store.review(ctx.database, site, source.id, figure, split, found, first, needs)
+                count = store.review(ctx.database, site, source.id, figure, split, too_much, first, needs)
     for id, figure, split in waiting:  # nothing tells of them any more: their loads were taken back
         count = store.review(ctx.database, site, id, figure, split, {}, date.min)
     return count

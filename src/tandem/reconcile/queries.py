@@ -19,7 +19,7 @@ from tandem.metrics.history import reported
 from tandem.metrics.period import Period
 from tandem.rates.store import rates_of
 from tandem.reconcile import store
-from tandem.reconcile.model.compare import NOTHING, Cell, Counted, Key, Told, added, compared
+from tandem.reconcile.model.compare import NOTHING, Cell, Counted, Key, TheirValue, added, compared
 from tandem.reconcile.model.finding import ENOUGH_COUNT, ENOUGH_MONEY_EUR, SETTLES_DAYS
 from tandem.reconcile.model.outside import (
     AD_SYSTEMS,
@@ -33,7 +33,7 @@ from tandem.reconcile.model.outside import (
     SPLITS,
     system_of,
 )
-from tandem.reconcile.model.rules import LOOK_BACK_DAYS, UNDECLARED, Rules
+from tandem.reconcile.model.rules import LOOK_BACK_DAYS, UNDECLARED, CountingRules
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "day": (), "channel": ("channel",), "source": ("source", "medium"), "campaign": ("campaign",),
@@ -46,7 +46,7 @@ Counts = dict[Key, Decimal]
 Zone = str
 
 
-class Source(msgspec.Struct, frozen=True, kw_only=True):
+class ComparedSource(msgspec.Struct, frozen=True, kw_only=True):
     """A system whose figures can be compared: by figure and split, the days that it tells of.
 
     untold   figures that such a system could tell, but that none of its reports holds: nothing was told, which is not 0
@@ -77,10 +77,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     unknown_days   on which they tell of it and nothing tells us: these are not compared
     """
 
-    source: Source
+    source: ComparedSource
     figure: str
     split: str
-    rules: Rules
+    rules: CountingRules
     cells: list[Cell]
     queries: list[tuple[str, str, dict[str, str]]]
     goal_ids: tuple[int, ...] = ()
@@ -104,67 +104,77 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         return CATALOGUE[theirs].label if theirs else "", CATALOGUE[ours].label if ours else GOALS_OF_ADS
 
 
-def room_of(source: Source) -> str:
+def room_of(source: ComparedSource) -> str:
     """The room of Tandem that holds the figures of such a source."""
     return "crm" if source.system == "crm" else "ads"
 
 
-def sources(ctx: Context, site: Site) -> list[Source]:
+def sources(ctx: Context, site: Site) -> list[ComparedSource]:
     """All systems that tell of this site: brought in first, then what other rooms hold."""
-    found: dict[str, dict[str, dict[str, tuple[date, date]]]] = {}
-    for known in store.known(ctx.warehouse, ctx.database, site):
-        found.setdefault(known.source, {}).setdefault(known.figure, {})[known.split] = (known.first_on, known.last_on)
+    spans: dict[str, dict[str, dict[str, tuple[date, date]]]] = {}
+    for one in store.source_figures(ctx.warehouse, ctx.database, site):
+        spans.setdefault(one.source, {}).setdefault(one.figure, {})[one.split] = (
+            one.first_on,
+            one.last_on,
+        )
     made = [
-        Source(id=id, system=id.partition(":")[0], account=id.partition(":")[2], is_held=False, figures=figures)
-        for id, figures in found.items()
+        ComparedSource(id=id, system=id.partition(":")[0], account=id.partition(":")[2], is_held=False, figures=figures)
+        for id, figures in spans.items()
     ]
-    return [*made, *_held(ctx, site)]
+    return [*made, *_own_sources(ctx, site)]
 
 
-def readable(sources: Sequence[Source], caller: Caller) -> list[Source]:
+def readable(sources: Sequence[ComparedSource], caller: Caller) -> list[ComparedSource]:
     """What of these systems somebody may see: a comparison shows figures of both sides."""
-    found = []
+    allowed = []
     for one in sources:
         figures = {f: spans for f, spans in one.figures.items() if all(map(caller.may, needs_of(one, f)))}
         if figures:
-            found.append(msgspec.structs.replace(one, figures=figures))
-    return found
+            allowed.append(msgspec.structs.replace(one, figures=figures))
+    return allowed
 
 
-def needs_of(source: Source, figure: str) -> frozenset[str]:
+def needs_of(source: ComparedSource, figure: str) -> frozenset[str]:
     """The permissions of whoever may see both figures of a comparison."""
     return needed(_names(source, figure))
 
 
-def _names(source: Source, figure: str) -> tuple[str, ...]:
+def _names(source: ComparedSource, figure: str) -> tuple[str, ...]:
     """The figures of the catalogue that a comparison shows."""
     names = HELD_FIGURES[room_of(source)][figure] if source.is_held else (FIGURES[figure].ours,)
     return tuple(name for name in names if name)
 
 
-def _held(ctx: Context, site: Site) -> list[Source]:
-    rows = ctx.warehouse.ask(store.SQL["held_already"], {"site": site.id, "zone": site.zone}).rows
+def _own_sources(ctx: Context, site: Site) -> list[ComparedSource]:
+    rows = ctx.warehouse.ask(store.SQL["own_sources"], {"site": site.id, "zone": site.zone}).rows
     made = []
-    for name, first, last, told in sorted(rows):
+    for name, first, last, names in sorted(rows):
         room = "crm" if name == "crm" else "ads"
-        if not told or (room == "ads" and name not in AD_SYSTEMS):
+        if not names or (room == "ads" and name not in AD_SYSTEMS):
             continue
         spans = dict.fromkeys(SPLITS, (first, last))
-        figures = {figure: dict(spans) for figure in HELD_FIGURES[room] if figure in told}
-        untold = tuple(figure for figure in HELD_FIGURES[room] if figure not in told)
+        figures = {figure: dict(spans) for figure in HELD_FIGURES[room] if figure in names}
+        untold = tuple(figure for figure in HELD_FIGURES[room] if figure not in names)
         id = f"{HELD}:{name}"
-        made.append(Source(id=id, system=name, account="", is_held=True, figures=figures, untold=untold))
+        made.append(ComparedSource(id=id, system=name, account="", is_held=True, figures=figures, untold=untold))
     return made
 
 
 def compare(
-    ctx: Context, site: Site, source: Source, figure: str, split: str, rules: Rules, first: date, last: date
+    ctx: Context,
+    site: Site,
+    source: ComparedSource,
+    figure: str,
+    split: str,
+    rules: CountingRules,
+    first: date,
+    last: date,
 ) -> Comparison:
     """Their figure against ours over the days [first, last] that they tell of, with each reason recounted."""
     asker = _Asker(ctx, site, source, figure, split, first, last)
-    told = asker.theirs()
+    their_values = asker.theirs()
     days = asker.known_days() if FIGURES[figure].ours in OF_REPORTS else None
-    theirs = {key: value for key, value in told.items() if days is None or key[0] in days}
+    theirs = {key: value for key, value in their_values.items() if days is None or key[0] in days}
     cells: list[Cell] = []
     if theirs:
         ours, steps = asker.steps(rules)
@@ -176,27 +186,34 @@ def compare(
         source=source, figure=figure, split=split, rules=rules, cells=cells, queries=asker.queries,
         goal_ids=asker.goal_ids(rules) if asker.counts_goals else (),
         days=tuple(sorted({on for on, _ in theirs})),
-        unknown_days=len({on for on, _ in told} - {on for on, _ in theirs}),
+        unknown_days=len({on for on, _ in their_values} - {on for on, _ in theirs}),
     )  # fmt: skip
 
 
 def ours_by_rules(
-    ctx: Context, site: Site, source: Source, figure: str, split: str, rules: Rules, first: date, last: date
+    ctx: Context,
+    site: Site,
+    source: ComparedSource,
+    figure: str,
+    split: str,
+    rules: CountingRules,
+    first: date,
+    last: date,
 ) -> Counts:
     """Our figure by day and part as the other system would count it."""
     ours, steps = _Asker(ctx, site, source, figure, split, first, last).steps(rules)
     return dict(steps[-1][1]) if steps else ours
 
 
-def _is_sampled(theirs: Mapping[Key, Told]) -> bool:
-    return any(told.share is not None for told in theirs.values())
+def _is_sampled(theirs: Mapping[Key, TheirValue]) -> bool:
+    return any(value.share is not None for value in theirs.values())
 
 
 class _Asker:
     """Counts one figure of both sides over some days; notes the SQL that it ran."""
 
     def __init__(
-        self, ctx: Context, site: Site, source: Source, figure: str, split: str, first: date, last: date
+        self, ctx: Context, site: Site, source: ComparedSource, figure: str, split: str, first: date, last: date
     ) -> None:
         self._ctx, self._site, self._source = ctx, site, source
         self._figure, self._split, self._first, self._last = figure, split, first, last
@@ -205,28 +222,28 @@ class _Asker:
 
     # ── theirs ──
 
-    def theirs(self) -> dict[Key, Told]:
+    def theirs(self) -> dict[Key, TheirValue]:
         if self._source.is_held:
             name = HELD_FIGURES[room_of(self._source)][self._figure][0]
             counts = self._runner(name, Rule(zone=self._site.zone))
-            return {key: Told(value=value) for key, value in counts.items()}
-        return self._told(self._split)
+            return {key: TheirValue(value=value) for key, value in counts.items()}
+        return self._values_of(self._split)
 
-    def _told(self, split: str) -> dict[Key, Told]:
+    def _values_of(self, split: str) -> dict[Key, TheirValue]:
         rows = store.figures(
             self._ctx.warehouse, self._ctx.database, self._site, self._source.id, self._figure, split,
             self._first, self._last,
         )  # fmt: skip
-        found: dict[Key, Told] = {}
+        values: dict[Key, TheirValue] = {}
         for row in rows:
             key = (row.on, self._part(split, (row.channel, row.source, row.medium, row.campaign)))
-            before = found.get(key)
-            found[key] = Told(
+            before = values.get(key)
+            values[key] = TheirValue(
                 value=row.value + (before.value if before else NOTHING),
                 share=row.share if 0 < row.share < 1 else None,
                 is_thresholded=row.is_thresholded, is_other=row.is_other,
             )  # fmt: skip
-        return found
+        return values
 
     @staticmethod
     def _part(split: str, names: tuple[str, str, str, str]) -> str:
@@ -234,15 +251,15 @@ class _Asker:
             return names[1] if names[1] == "(other)" else f"{names[1]} / {names[2]}"
         return names[0] if split == "channel" else names[3] if split == "campaign" else ""
 
-    def withheld(self, theirs: Mapping[Key, Told]) -> dict[date, Decimal]:
+    def withheld(self, theirs: Mapping[Key, TheirValue]) -> dict[date, Decimal]:
         """What their days hold beyond the sum of their rows, where they say that they withheld some."""
-        days = {on for (on, _), told in theirs.items() if told.is_thresholded}
+        days = {on for (on, _), value in theirs.items() if value.is_thresholded}
         if self._source.is_held or self._split == "day" or not days or not FIGURES[self._figure].adds_up:
             return {}
-        whole = self._told("day")
+        whole = self._values_of("day")
         sums: dict[date, Decimal] = defaultdict(Decimal)
-        for (on, _), told in theirs.items():
-            sums[on] += told.value
+        for (on, _), value in theirs.items():
+            sums[on] += value.value
         return {on: whole[on, ""].value - sums[on] for on in days if (on, "") in whole}
 
     # ── ours ──
@@ -251,7 +268,7 @@ class _Asker:
         """The days on which our cost is known at all: what no report tells of is not zero."""
         accounts = reported(self._ctx, self._site)
         own = self._ad_system
-        return {day for (system, _), told in accounts.items() if own in ("", system) for day in told.days}
+        return {day for (system, _), one in accounts.items() if own in ("", system) for day in one.days}
 
     @property
     def _ad_system(self) -> str:
@@ -259,7 +276,7 @@ class _Asker:
         system = "google" if self._source.system == "ga4" else system_of(self._source.id)
         return system if system in AD_SYSTEMS else ""
 
-    def steps(self, rules: Rules) -> tuple[Counts, list[tuple[str, Counted]]]:
+    def steps(self, rules: CountingRules) -> tuple[Counts, list[tuple[str, Counted]]]:
         """Our figure, and after each of their rules that applies, with all before it."""
         rule = Rule(zone=self._site.zone, goal_ids=self.goal_ids(rules))
         ours = now = self._count(rule)
@@ -293,7 +310,7 @@ class _Asker:
             HELD_FIGURES[room_of(self._source)][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
         )
 
-    def goal_ids(self, rules: Rules) -> tuple[int, ...]:
+    def goal_ids(self, rules: CountingRules) -> tuple[int, ...]:
         """Which of our goals are theirs: those chosen, else the main ones, as on all other pages; none: all."""
         return rules.goal_ids or self._ctx.runner.main_goals(self._site.id)
 
@@ -315,13 +332,13 @@ class _Asker:
     def _by_class(self, name: str, rule: Rule) -> Counts:
         plain = self._metric_rows(name, rule, ("channel",), ())
         merged = {self._classes.get(c, c) for c in self._classes}
-        kept = {key: value for key, value in plain.items() if key[1] not in merged}
+        counts = {key: value for key, value in plain.items() if key[1] not in merged}
         for one in merged:
-            members = {c for c, told in self._classes.items() if told == one} | {one}
+            members = {c for c, merged_into in self._classes.items() if merged_into == one} | {one}
             where = (Filter("channel", "is", tuple(sorted(members))),)
             rows = self._metric_rows(name, rule, (), where)
-            kept |= {(on, one): value for (on, _), value in rows.items()}
-        return kept
+            counts |= {(on, one): value for (on, _), value in rows.items()}
+        return counts
 
     def _metric_rows(self, name: str, rule: Rule, by: tuple[str, ...], where: tuple[Filter, ...]) -> Counts:
         span = self._span(rule.zone)
@@ -332,11 +349,11 @@ class _Asker:
         result = self._ctx.runner.ask(question)
         for query in result.queries:
             self._note(name, query.sql, query.params)
-        found: Counts = defaultdict(Decimal)
+        counts: Counts = defaultdict(Decimal)
         for row in result.rows:
             part = self._own_part(tuple(str(k) for k in row.key[1:]) if by else ())
-            found[row.key[0], part] += Decimal(str(row.figures[name] or 0)).quantize(_PLACES)
-        return dict(found)
+            counts[row.key[0], part] += Decimal(str(row.figures[name] or 0)).quantize(_PLACES)
+        return dict(counts)
 
     def _own_part(self, names: tuple[str, ...]) -> str:
         if self._split == "source" and len(names) == 2:
@@ -355,14 +372,14 @@ class _Asker:
             filters.append(Filter("ad_system", "is", (self._ad_system,)))
         return tuple(filters)
 
-    def _repeats(self, rules: Rules, rule: Rule) -> Counts:
+    def _repeats(self, rules: CountingRules, rule: Rule) -> Counts:
         if self._figure in ("orders", "revenue") and rules.orders == "once":
             return self._parts("repeated_orders", self._figure, rule)
         if self._figure == "conversions" and rules.goals == "once":
             return self._parts("repeated_goals", "conversions", rule)
         return {}
 
-    def _moved(self, rules: Rules, rule: Rule) -> Counts:
+    def _moved(self, rules: CountingRules, rule: Rule) -> Counts:
         """What direct visits bring to the source before them, and take from direct."""
         name, column = "moved_visits", self._figure
         if self._figure == "pageviews":
@@ -374,22 +391,22 @@ class _Asker:
             "channels": list(self._classes) or [""],
             "classes": list(self._classes.values()) or [""],
         }
-        found: Counts = defaultdict(Decimal)
+        counts: Counts = defaultdict(Decimal)
         for row in self._rows(name, bound):
-            found[row["on"], str(row["part"])] += _decimal(row[column]) * (1 if row["is_after"] else -1)
-        return {key: value for key, value in found.items() if value}
+            counts[row["on"], str(row["part"])] += _decimal(row[column]) * (1 if row["is_after"] else -1)
+        return {key: value for key, value in counts.items() if value}
 
     def sum_of_squares(self, zone: Zone) -> Counts:
         """The squares of our amounts, from which the error of a sampled sum follows."""
-        return self._parts("squares", "squares", Rule(zone=zone))
+        return self._parts("sum_of_squares", "sum_of_squares", Rule(zone=zone))
 
     def _parts(self, name: str, column: str, rule: Rule) -> Counts:
-        found: Counts = defaultdict(Decimal)
+        counts: Counts = defaultdict(Decimal)
         for row in self._rows(name, self._bound(rule)):
             names = (row["channel"], row["source"], row["medium"], row["campaign"])
             part = self._part(self._split, names)
-            found[row["on"], self._classes.get(part, part)] += _decimal(row[column])
-        return dict(found)
+            counts[row["on"], self._classes.get(part, part)] += _decimal(row[column])
+        return dict(counts)
 
     def _rows(self, name: str, bound: dict[str, Any]) -> list[dict[str, Any]]:
         text = store.SQL[name]
@@ -411,16 +428,16 @@ class _Asker:
         return Period(name="", first=self._first, last=self._last, zone=zone)
 
     def _note(self, name: str, text: str, bound: Mapping[str, Any]) -> None:
-        told = (name, text, {key: str(value) for key, value in bound.items()})
-        if told not in self.queries:
-            self.queries.append(told)
+        query = (name, text, {key: str(value) for key, value in bound.items()})
+        if query not in self.queries:
+            self.queries.append(query)
 
 
 def _changed(counts: Counted, by: Counted, sign: int) -> Counts:
-    found = dict(counts)
+    changed = dict(counts)
     for key, value in by.items():
-        found[key] = found.get(key, NOTHING) + sign * value
-    return found
+        changed[key] = changed.get(key, NOTHING) + sign * value
+    return changed
 
 
 def _decimal(value: Any) -> Decimal:

@@ -31,11 +31,11 @@ from tandem.metrics.asked import address_asked, fitting, moved_to, must_fit, one
 from tandem.metrics.period import Period
 from tandem.metrics.recounting import anew, recounting
 from tandem.reconcile import jobs, queries, store
-from tandem.reconcile.model.compare import REASONS, Cell, Line, added
-from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, Difference
+from tandem.reconcile.model.compare import REASONS, Cell, CellSum, added
+from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, KeptExcess
 from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
 from tandem.reconcile.model.rules import ATTRIBUTIONS, BOTS, COUNTS, LOOK_BACK_DAYS, checked
-from tandem.reconcile.sources.report import Hints
+from tandem.reconcile.sources.report import ReportHints
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
@@ -44,10 +44,10 @@ FILTER_BY = ("channel", "campaign")
 SHOWN, MOST = 10, 100_000
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
+class CompareChoice(msgspec.Struct, frozen=True, kw_only=True):
     """What is compared: a source's figure by days or by parts; `split` is the report that it is read from."""
 
-    source: queries.Source
+    source: queries.ComparedSource
     figure: str
     by: str
     split: str
@@ -56,13 +56,13 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
     address = fitting(address_asked(request, ctx, caller), one_of(FILTER_BY), most=1)
-    kept = {name: query[name][:300] for name in ("source", "figure") if query.get(name)}
+    keep = {name: query[name][:300] for name in ("source", "figure") if query.get(name)}
     if query.get("by") in SPLITS and "op" not in query:
-        kept["by"] = query["by"]
-    return View(path="/reconciliation", address=address, keep=kept)
+        keep["by"] = query["by"]
+    return View(path="/reconciliation", address=address, keep=keep)
 
 
-def _choice(view: View, sources: list[queries.Source]) -> Choice | None:
+def _choice(view: View, sources: list[queries.ComparedSource]) -> CompareChoice | None:
     """What the address asks for, as far as it is known; the first source's sessions day by day without a word.
 
     Without sessions it is clicks, which both sides count alike, before conversions, which each side has its own of.
@@ -82,10 +82,10 @@ def _choice(view: View, sources: list[queries.Source]) -> Choice | None:
         split = by if by in splits else next(s for s in SPLITS if s in splits)
     if split not in splits:
         split = next(s for s in SPLITS if s in splits)
-    return Choice(source=source, figure=figure, by=by if by in ("day", split) else "day", split=split)
+    return CompareChoice(source=source, figure=figure, by=by if by in ("day", split) else "day", split=split)
 
 
-def _compared(ctx: Context, view: View, choice: Choice) -> queries.Comparison:
+def _compared(ctx: Context, view: View, choice: CompareChoice) -> queries.Comparison:
     site, period = view.address.site, view.address.period
     rules = store.rules_of(ctx.database, site, choice.source.id)
     comparison = queries.compare(
@@ -102,7 +102,7 @@ def _passes(cell: Cell, f: Filter) -> bool:
     return any(v.lower() in cell.part.lower() for v in f.values) == (f.op == "contains")
 
 
-def _lines(cells: list[Cell], by: str) -> list[Line]:
+def _lines(cells: list[Cell], by: str) -> list[CellSum]:
     """The table's rows: days in their order, parts by their size."""
     lines = added(cells, "day" if by == "day" else "part")
     if by == "day":
@@ -110,7 +110,7 @@ def _lines(cells: list[Cell], by: str) -> list[Line]:
     return sorted(lines, key=lambda line: (-max(abs(line.theirs), abs(line.ours)), line.key))
 
 
-def _is_here(finding: Difference, choice: Choice, period: Period) -> bool:
+def _is_here(finding: KeptExcess, choice: CompareChoice, period: Period) -> bool:
     """Whether an open finding is of the comparison that the page shows."""
     is_same = (finding.source, finding.figure) == (choice.source.id, choice.figure)
     return is_same and finding.state == "open" and finding.first_on <= period.last and finding.last_on >= period.first
@@ -139,7 +139,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         "reconcile/reconciliation.html",
         **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
         goals=ctx.offers.goal_names(site),
-        known=sources,
+        sources=sources,
         choice=choice,
         comparison=comparison,
         lines=lines,
@@ -152,7 +152,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         imports=store.imports_of(ctx.database, site),
         draft=draft,
         outcome=_outcome(ctx, site, draft),
-        told=asked.get("told", ""),
+        notice=asked.get("told", ""),
         who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
         connected=connections.connections_of(ctx, site, "reconcile"),
         clock=clock.now(),
@@ -162,12 +162,12 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     )
 
 
-def _recounted(ctx: Context, site: Site, choice: Choice | None) -> float | None:
+def _recounted(ctx: Context, site: Site, choice: CompareChoice | None) -> float | None:
     """The share done while our side of the comparison is counted anew."""
     return recounting(ctx, site, (FIGURES[choice.figure].ours,)) if choice else None
 
 
-def _tabs(view: View, choice: Choice | None) -> dict[str, str]:
+def _tabs(view: View, choice: CompareChoice | None) -> dict[str, str]:
     """The splits that the figure has, each with the address of its table; filters stay with the days."""
     if choice is None:
         return {}
@@ -184,7 +184,7 @@ def _words() -> dict[str, Any]:
     }  # fmt: skip
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class DraftEffect(msgspec.Struct, frozen=True, kw_only=True):
     """What confirming a draft would do: sums by figure, and how many days it would replace."""
 
     sums: dict[str, Decimal]
@@ -192,20 +192,20 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     replaced: int
 
 
-def _outcome(ctx: Context, site: Site, draft: store.Import | None) -> Outcome | None:
+def _outcome(ctx: Context, site: Site, draft: store.ReportImport | None) -> DraftEffect | None:
     if draft is None or draft.state != "staged":
         return None
     counting = [one for one in store.counting(ctx.database, site) if one.source == draft.source]
     same = [one.id for one in counting if one.split == draft.split]
-    known = {(d.figure, d.on) for d in store.days_of(ctx.warehouse, site, same)}
+    replaceable = {(d.figure, d.on) for d in store.days_of(ctx.warehouse, site, same)}
     days = store.days_of(ctx.warehouse, site, [draft.id])
     sums: dict[str, Decimal] = {}
     for one in days:
         sums[one.figure] = sums.get(one.figure, Decimal(0)) + one.value
-    return Outcome(
+    return DraftEffect(
         sums={name: value for name, value in sums.items() if FIGURES[name].adds_up},
         days=len({d.on for d in days}),
-        replaced=len({d.on for d in days if (d.figure, d.on) in known}),
+        replaced=len({d.on for d in days if (d.figure, d.on) in replaceable}),
     )
 
 
@@ -222,20 +222,20 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
     return go_to(view.link(draft=str(import_.id), told="known" if import_.state == store.COUNTING else None))
 
 
-def hints_of(given: dict[str, Any]) -> Hints:
+def hints_of(form: dict[str, Any]) -> ReportHints:
     """What a person says about a file.
 
     raises   UserError when it does not fit
     """
-    system, zone, order = (str(given.get(name) or "").strip() for name in ("system", "zone", "order"))
+    system, zone, order = (str(form.get(name) or "").strip() for name in ("system", "zone", "order"))
     if system and system not in SYSTEMS:
         raise UserError("There is no such system.", "Choose it from the list.")
     if order not in ORDERS:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
     if zone:
         checked({"zone": zone, "bots": "none", "attribution": "visit", "orders": "every", "goals": "every"})
-    account = str(given.get("account") or "").strip()[:200]
-    return Hints(system=system, account=account, zone=zone, order=ORDERS[order])
+    account = str(form.get("account") or "").strip()[:200]
+    return ReportHints(system=system, account=account, zone=zone, order=ORDERS[order])
 
 
 @post_form("/reconciliation/imports/{number:int}/confirm", may="ads.import")

@@ -25,14 +25,14 @@ from tandem.imports.store import Imports, drop_unfinished
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import (
     RULE,
-    Difference,
+    KeptExcess,
     difference_of,
     failure_of,
     subject_of,
     summed,
 )
-from tandem.reconcile.model.outside import PROBLEMS, OutsideRow, Report
-from tandem.reconcile.model.rules import Rules, usual
+from tandem.reconcile.model.outside import PROBLEMS, OutsideReport, OutsideRow
+from tandem.reconcile.model.rules import CountingRules, usual
 from tandem.reconcile.tables import outside_imports as t
 from tandem.reconcile.tables import outside_rules as r
 
@@ -53,7 +53,7 @@ def schema() -> list[Step]:
     return steps_of("reconcile", HERE / "schema")
 
 
-class Import(life.Import, frozen=True, kw_only=True):
+class ReportImport(life.Import, frozen=True, kw_only=True):
     """A load of outside figures; beside the states of every import: counts, undone."""
 
     account: str
@@ -71,14 +71,14 @@ class Import(life.Import, frozen=True, kw_only=True):
 
 
 IMPORTS = Imports(
-    t, Import, area="reconcile", page=sentence("See the list on the Reconciliation page."), wording=PROBLEMS,
+    t, ReportImport, area="reconcile", page=sentence("See the list on the Reconciliation page."), wording=PROBLEMS,
     counting=(COUNTING,), undone="undone",
 )  # fmt: skip
 import_of, idle_import, imports_of, counting = IMPORTS.of, IMPORTS.idle, IMPORTS.newest, IMPORTS.that_count
 counting_already = IMPORTS.counting_already
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class SourceFigure(msgspec.Struct, frozen=True, kw_only=True):
     """A figure that a source tells of by a split, and over which days."""
 
     source: str
@@ -88,7 +88,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     last_on: date
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class OutsideFigure(msgspec.Struct, frozen=True, kw_only=True):
     """One row of outside figures that counts."""
 
     on: date
@@ -111,8 +111,8 @@ def source_of(system: str, account: str) -> str:
 
 
 def begin(
-    db: Database, site: Site, file: str, digest: str, report: Report, by: int | None, connection: int | None
-) -> Import:
+    db: Database, site: Site, file: str, digest: str, report: OutsideReport, by: int | None, connection: int | None
+) -> ReportImport:
     """A new load, with what its report says of itself."""
     days = [row.on for row in report.rows]
     shares = [row.share for row in report.rows if row.share is not None]
@@ -126,7 +126,7 @@ def begin(
     )  # fmt: skip
 
 
-def stage(ctx: Context, site: Site, import_: Import, rows: Sequence[tuple[OutsideRow, Decimal]]) -> Import:
+def stage(ctx: Context, site: Site, import_: ReportImport, rows: Sequence[tuple[OutsideRow, Decimal]]) -> ReportImport:
     """Write the rows of a load, with their values in the site's currency; they still count for nothing.
 
     raises   RuntimeError when the event store holds something else than was written
@@ -149,20 +149,22 @@ def stage(ctx: Context, site: Site, import_: Import, rows: Sequence[tuple[Outsid
             },
             token=f"outside-{import_.id}-{i}",
         )  # fmt: skip
-    told = (len(rows), sum((value for _, value in rows), Decimal(0)))
+    written = (len(rows), sum((value for _, value in rows), Decimal(0)))
     (count, value), *_ = ctx.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": import_.id}).rows
-    if (count, value) != told:
-        raise RuntimeError(f"the event store holds {count} rows of load {import_.id} worth {value}, which has {told}")
+    if (count, value) != written:
+        raise RuntimeError(
+            f"the event store holds {count} rows of load {import_.id} worth {value}, which has {written}"
+        )
     IMPORTS.change(ctx.database, import_, state="staged", rows=len(rows))
     return import_of(ctx.database, site, import_.id)
 
 
-def refuse(db: Database, site: Site, import_: Import, problems: Sequence[Problem]) -> Import:
+def refuse(db: Database, site: Site, import_: ReportImport, problems: Sequence[Problem]) -> ReportImport:
     """Keep of a load only what was wrong with it."""
     return IMPORTS.note_refused(db, site, import_, problems)
 
 
-def confirm(db: Database, site: Site, import_: Import, by: int | None = None) -> Import:
+def confirm(db: Database, site: Site, import_: ReportImport, by: int | None = None) -> ReportImport:
     """Make a staged load count, all of it at once.
 
     raises   UserError when it is not staged
@@ -170,7 +172,7 @@ def confirm(db: Database, site: Site, import_: Import, by: int | None = None) ->
     return IMPORTS.note_confirmed(db, site, import_, by)
 
 
-def undo(db: Database, site: Site, import_: Import, by: int | None = None) -> Import:
+def undo(db: Database, site: Site, import_: ReportImport, by: int | None = None) -> ReportImport:
     """Take a load back: its days fall back to what counted without it.
 
     raises   UserError when it does not count
@@ -183,27 +185,27 @@ def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
     return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
-def drop(ctx: Context, site: Site, import_: Import) -> None:
+def drop(ctx: Context, site: Site, import_: ReportImport) -> None:
     """Throw away a load that does not count."""
     ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
     IMPORTS.change(ctx.database, import_, state="dropped")
 
 
-def known(warehouse: Warehouse, db: Database, site: Site) -> list[Known]:
+def source_figures(warehouse: Warehouse, db: Database, site: Site) -> list[SourceFigure]:
     """The figures that loads tell of."""
     loads = [one.id for one in counting(db, site)]
-    return warehouse.rows(SQL["known_figures"], Known, site=site.id, loads=loads) if loads else []
+    return warehouse.rows(SQL["source_figures"], SourceFigure, site=site.id, loads=loads) if loads else []
 
 
 def figures(
     warehouse: Warehouse, db: Database, site: Site, source: str, figure: str, split: str, first: date, last: date
-) -> list[Shown]:
+) -> list[OutsideFigure]:
     """What a source says of a figure, by the last load that tells of each day."""
     loads = [one.id for one in counting(db, site) if one.source == source and one.split == split]
     if not loads:
         return []
     return warehouse.rows(
-        SQL["outside_figures"], Shown, site=site.id, source_id=source, figure=figure, split=split, first=first,
+        SQL["outside_figures"], OutsideFigure, site=site.id, source_id=source, figure=figure, split=split, first=first,
         last=last, loads=loads,
     )  # fmt: skip
 
@@ -223,7 +225,7 @@ def days_of(warehouse: Warehouse, site: Site, loads: Sequence[int]) -> list[Load
     return warehouse.rows(SQL["load_days"], LoadDay, site=site.id, loads=list(loads)) if loads else []
 
 
-def last_of(db: Database, site: Site, source: str, split: str, first: date, last: date) -> Import | None:
+def last_of(db: Database, site: Site, source: str, split: str, first: date, last: date) -> ReportImport | None:
     """The load that counts last among those that tell of these days."""
     imports = [one for one in counting(db, site) if one.source == source and one.split == split]
     over = [one for one in imports if one.first_on and one.last_on and one.first_on <= last and one.last_on >= first]
@@ -233,19 +235,19 @@ def last_of(db: Database, site: Site, source: str, split: str, first: date, last
 # ── rules ──
 
 
-def rules_of(db: Database, site: Site, source: str) -> Rules:
+def rules_of(db: Database, site: Site, source: str) -> CountingRules:
     """By which rules a source counts: what a person said, else what is known of its system and its last load told."""
     with db.read() as c:
         row = c.execute(select(r).where(r.c.site_id == site.id, r.c.source == source)).mappings().first()
         query = select(t.c.zone).where(t.c.site_id == site.id, t.c.state == COUNTING, t.c.zone != "")
         zones = c.execute(query.where(_is_of(source)).order_by(t.c.place.desc()).limit(1)).scalars().all()
     if row is not None:
-        rules = msgspec.convert({name: row[name] for name in Rules.__struct_fields__}, Rules)
+        rules = msgspec.convert({name: row[name] for name in CountingRules.__struct_fields__}, CountingRules)
         return rules if rules.zone or not zones else msgspec.structs.replace(rules, zone=zones[0])
     return msgspec.structs.replace(usual(source.partition(":")[0], site.mode), zone=zones[0] if zones else "")
 
 
-def save_rules(db: Database, site: Site, source: str, rules: Rules, by: int | None) -> None:
+def save_rules(db: Database, site: Site, source: str, rules: CountingRules, by: int | None) -> None:
     """Keep what a person says of a source's rules; in the audit log."""
     key = (r.c.site_id == site.id, r.c.source == source)
     values = {**msgspec.structs.asdict(rules), "made_by": by, "made_at": clock.now()}
@@ -267,7 +269,7 @@ def _is_of(source: str) -> Any:
 
 def differences_of(
     db: Database, site: Site, states: Sequence[State] = ("open", "explained", "ignored")
-) -> list[Difference]:
+) -> list[KeptExcess]:
     """What differs at a site, and what of it users explained: the open ones first, then the largest."""
     differences = [difference_of(one) for one in findings.findings_of(db, site, SLICE, states)]
     return sorted(differences, key=lambda one: (one.state != "open", -one.share))

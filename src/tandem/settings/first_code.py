@@ -17,9 +17,9 @@ def code_of(ctx: Context) -> str:
     return "-".join(text[i : i + 4] for i in range(0, 12, 4))
 
 
-def is_code(ctx: Context, given: str) -> bool:
+def is_code(ctx: Context, code: str) -> bool:
     """Whether this is the code, however it was typed."""
-    typed = "".join(sign for sign in given.upper() if sign.isalnum())
+    typed = "".join(sign for sign in code.upper() if sign.isalnum())
     return hmac.compare_digest(typed.encode(), code_of(ctx).replace("-", "").encode())
 
 

@@ -21,7 +21,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from tandem.accounts.model import LONGEST_NAME, checked_email
-from tandem.accounts.store.tries import Limit, take
+from tandem.accounts.store.tries import TryLimit, take
 from tandem.base import log
 from tandem.base.errors import UserError
 from tandem.core.context import Context
@@ -89,7 +89,7 @@ class Client:
         if not hmac.compare_digest(leaving.state.encode(), query.get("state", "").encode()):
             raise self._refusal("other_state")
         try:
-            take(self._ctx.database, Limit(f"openid:{leaving.state}", 1, HOLDS_S + SKEW_S))
+            take(self._ctx.database, TryLimit(f"openid:{leaving.state}", 1, HOLDS_S + SKEW_S))
         except UserError as error:
             raise self._refusal("state_used") from error
         if query.get("iss", self._settings.oidc_issuer).rstrip("/") != self._settings.oidc_issuer.rstrip("/"):
@@ -153,9 +153,9 @@ class Client:
             is_fresh = not is_stale and time.monotonic() - self._read_at < FRESH_S
             if self._provider is None or self._keys is None or not is_fresh:
                 issuer = self._settings.oidc_issuer.rstrip("/")
-                found = self._asked("GET", f"{issuer}/.well-known/openid-configuration")
+                document = self._asked("GET", f"{issuer}/.well-known/openid-configuration")
                 try:
-                    provider = msgspec.convert(found, Provider)
+                    provider = msgspec.convert(document, Provider)
                     if provider.issuer.rstrip("/") != issuer or not all(
                         map(is_safe, msgspec.structs.astuple(provider))
                     ):
@@ -170,12 +170,12 @@ class Client:
         try:
             answer = httpx.request(method, url, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False, **options)
             answer.raise_for_status()
-            found = answer.json()
+            body = answer.json()
         except (httpx.HTTPError, ValueError) as error:
             raise self._refusal("no_answer", type(error).__name__) from error
-        if not isinstance(found, dict):
+        if not isinstance(body, dict):
             raise self._refusal("no_object")
-        return found
+        return body
 
     @staticmethod
     def _refusal(why: str, detail: str = "") -> UserError:
@@ -183,6 +183,6 @@ class Client:
         return UserError("Single sign-on failed.", "Start again. If it fails again, see the server log.", 401)
 
 
-def _name(told: object) -> str:
+def _name(claim: object) -> str:
     """A provider's name of somebody, as far as it can be read."""
-    return "".join(sign for sign in str(told or "") if sign.isprintable())[:LONGEST_NAME].strip()
+    return "".join(sign for sign in str(claim or "") if sign.isprintable())[:LONGEST_NAME].strip()

@@ -30,14 +30,14 @@ class Zone(msgspec.Struct, frozen=True):
 def zones(language: str) -> list[tuple[str, list[Zone]]]:
     """All zones by region, cities in alphabetical order."""
     locale, text = formats.Formats(language).locale, translations.translations(language).gettext
-    aliases, known = get_global("zone_aliases"), available_timezones()
+    aliases, available = get_global("zone_aliases"), available_timezones()
     names: dict[str, list[str]] = {}
-    for name in sorted(known):
+    for name in sorted(available):
         if name.partition("/")[0] in REGIONS and "/" in name:
             names.setdefault(aliases.get(name, name), []).append(name)
     grouped: dict[str, list[Zone]] = {region: [] for region in REGIONS}
     for zone, same in names.items():
-        if zone in known and (region := zone.partition("/")[0]) in grouped:
+        if zone in available and (region := zone.partition("/")[0]) in grouped:
             city = dates.get_timezone_location(ZoneInfo(same[0]), locale=locale, return_city=True)
             grouped[region].append(Zone(zone, city, currency_of_zone(zone), " ".join(same)))
     titles = {r: locale.territories.get(code) or text(words.WORDS["OCEANS"][r]) for r, code in REGIONS.items()}
@@ -53,8 +53,8 @@ def currency_of_zone(zone: str) -> str:
 
 
 def _currency_of(territory: str) -> str:
-    found = numbers.get_territory_currencies(territory) if territory and territory.isalpha() else []
-    return str(found[0]) if found else ""
+    currencies = numbers.get_territory_currencies(territory) if territory and territory.isalpha() else []
+    return str(currencies[0]) if currencies else ""
 
 
 @lru_cache

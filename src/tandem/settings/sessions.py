@@ -13,7 +13,7 @@ from ua_parser import parse
 
 from tandem.accounts import store
 from tandem.accounts.model import User
-from tandem.accounts.store.tries import Limit, Slowed
+from tandem.accounts.store.tries import Slowed, TryLimit
 from tandem.base.errors import UserError
 from tandem.base.sender import household
 from tandem.core.auth import COOKIE, sender_address
@@ -54,11 +54,11 @@ def known_device(ctx: Context, request: Asked, email: str) -> str:
 
 
 def _device(ctx: Context, email: str, nonce: str) -> str:
-    told = f"device:{nonce}:{email.strip().lower()}"
-    return nonce + hmac.new(ctx.secret, told.encode(), hashlib.sha256).hexdigest()[:32]
+    text = f"device:{nonce}:{email.strip().lower()}"
+    return nonce + hmac.new(ctx.secret, text.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def limits(ctx: Context, request: Asked, email: str) -> tuple[Limit | Slowed, ...]:
+def limits(ctx: Context, request: Asked, email: str) -> tuple[TryLimit | Slowed, ...]:
     """What a try to sign in counts against.
 
     A known device has its own limit, so nobody elsewhere can lock its user out. Others count by account and sender
@@ -66,15 +66,15 @@ def limits(ctx: Context, request: Asked, email: str) -> tuple[Limit | Slowed, ..
     but for two tries an hour that each sender has to itself, or those who attack would keep the user out for ever.
     """
     if device := known_device(ctx, request, email):
-        return (Limit(f"device:{device}", 8, 300),)
+        return (TryLimit(f"device:{device}", 8, 300),)
     sender = household(sender_address(request, ctx))
     return (
-        Limit(f"sender:{sender}", 40, 300),
-        Limit(f"account:{email}:{sender}", 8, 300),
+        TryLimit(f"sender:{sender}", 40, 300),
+        TryLimit(f"account:{email}:{sender}", 8, 300),
         Slowed(
-            after=Limit(f"account:{email}", 40, 3600),
-            own=Limit(f"own:{email}:{sender}", 2, 3600),
-            pace=Limit(f"pace:{email}", 3, 30),
+            after=TryLimit(f"account:{email}", 40, 3600),
+            own=TryLimit(f"own:{email}:{sender}", 2, 3600),
+            pace=TryLimit(f"pace:{email}", 3, 30),
         ),
     )
 
@@ -116,12 +116,12 @@ def first_factor_passed(ctx: Context, request: Asked, user: User, onward: str, w
     if not user.has_totp:
         return signed_in(ctx, request, user, onward, way)
     until, bound_to = time.time() + HALFWAY_S, store.bond(ctx.database, user)
-    told = msgspec.json.encode(Halfway(user.id, onward, way, until, bound_to)).decode()
+    halfway = msgspec.json.encode(Halfway(user.id, onward, way, until, bound_to)).decode()
     return Response(
         None,
         status_code=303,
         headers={"location": "/sign-in/code"},
-        cookies=[cookie(ctx, ctx.vault.seal(told), HALFWAY_S, HALFWAY, "/sign-in")],
+        cookies=[cookie(ctx, ctx.vault.seal(halfway), HALFWAY_S, HALFWAY, "/sign-in")],
     )
 
 

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from tandem.accounts.model import User
 from tandem.accounts.store import second_factor
-from tandem.accounts.store.tries import Limit
+from tandem.accounts.store.tries import TryLimit
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.core.context import Context
@@ -76,10 +76,10 @@ def _accept_totp(ctx: Context, user: User, code: str) -> bool:
     return step is not None and second_factor.use_step(ctx.database, user, sealed, step)
 
 
-def limits(user: User, device: str) -> tuple[Limit, ...]:
+def limits(user: User, device: str) -> tuple[TryLimit, ...]:
     """What a code counts against. Whoever tries has passed the first factor; a known device counts by itself."""
     whose = f"code:{user.id}:{device}"
-    return (Limit(whose, 5, 300), Limit(f"day:{whose}", 30, 86_400))
+    return (TryLimit(whose, 5, 300), TryLimit(f"day:{whose}", 30, 86_400))
 
 
 def _plain(code: str) -> str:

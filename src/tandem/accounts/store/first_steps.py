@@ -9,16 +9,16 @@ from tandem.base import clock
 from tandem.base.database import Database
 
 
-def is_put_away(db: Database, user: User, site: Site) -> bool:
-    d = t.first_steps_put_away.c
+def is_dismissed(db: Database, user: User, site: Site) -> bool:
+    d = t.dismissed_first_steps.c
     with db.read() as c:
         return c.execute(select(d.at).where(d.person_id == user.id, d.site_id == site.id)).first() is not None
 
 
-def put_away(db: Database, user: User, site: Site) -> None:
+def dismiss(db: Database, user: User, site: Site) -> None:
     """Show this user the steps of this site no more."""
     try:
         with db.write() as c:
-            c.execute(insert(t.first_steps_put_away).values(person_id=user.id, site_id=site.id, at=clock.now()))
+            c.execute(insert(t.dismissed_first_steps).values(person_id=user.id, site_id=site.id, at=clock.now()))
     except IntegrityError:
         pass  # done before

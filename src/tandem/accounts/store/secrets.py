@@ -19,13 +19,13 @@ def secret(db: Database, name: str) -> bytes:
     """A random key of this installation, made when first asked for; the same on every machine that shares the store."""
     query = select(t.secrets.c.value).where(t.secrets.c.name == name)
     with db.read() as c:
-        found = c.execute(query).scalar()
-    if found is None:
+        stored = c.execute(query).scalar()
+    if stored is None:
         try:
             with db.write() as c:
                 c.execute(insert(t.secrets).values(name=name, value=random.token_hex(32)))
         except IntegrityError:
             pass  # another process was first; its key is the one
         with db.read() as c:
-            found = c.execute(query).scalar_one()
-    return bytes.fromhex(found)
+            stored = c.execute(query).scalar_one()
+    return bytes.fromhex(stored)

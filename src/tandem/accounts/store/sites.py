@@ -38,9 +38,9 @@ def add_site(
     hosts    as they were pasted
     raises   UserError when the key is taken or a field does not fit
     """
-    found = hosts_of(hosts)
-    key = key or key_of(found[0], {s.key for s in all_sites(db)})
-    values = site_values(key, name or own_letters(found[0]), found, zone, currency, mode, keep_days)
+    valid_hosts = hosts_of(hosts)
+    key = key or key_of(valid_hosts[0], {s.key for s in all_sites(db)})
+    values = site_values(key, name or own_letters(valid_hosts[0]), valid_hosts, zone, currency, mode, keep_days)
     try:
         with db.write() as c:
             insert_site(c, workspace_id, values, by)

@@ -22,7 +22,7 @@ MOST_REMEMBERED = 10_000
 _full: "WeakKeyDictionary[Database, dict[str, datetime]]" = WeakKeyDictionary()
 
 
-class Limit(msgspec.Struct, frozen=True):
+class TryLimit(msgspec.Struct, frozen=True):
     """At most `most` tries of `what` in `window_s` seconds from the first one on."""
 
     what: str
@@ -41,30 +41,30 @@ class Slowed(msgspec.Struct, frozen=True):
     own    what one sender has to itself; others can use up the pace, which all senders share, but not this
     """
 
-    after: Limit
-    own: Limit
-    pace: Limit
+    after: TryLimit
+    own: TryLimit
+    pace: TryLimit
 
 
-def take(db: Database, *limits: Limit | Slowed) -> None:
+def take(db: Database, *limits: TryLimit | Slowed) -> None:
     """Count one try against each limit.
 
     raises   UserError (429) when one of them is full
     """
     now = clock.now()
-    if (known := _known_full(db, limits, now)) is not None:
-        raise too_many(known)
+    if (full_limit := _known_full(db, limits, now)) is not None:
+        raise too_many(full_limit)
     with db.write() as c:
         c.execute(delete(t).where(t.c.ends_at < now))
         for limit in limits:
-            full = _counted(db, c, limit) if isinstance(limit, Limit) else _slowed(db, c, limit)
+            full = _counted(db, c, limit) if isinstance(limit, TryLimit) else _slowed(db, c, limit)
             if full is not None:
                 break
     if full is not None:
         raise too_many(full)
 
 
-def too_many(limit: Limit) -> UserError:
+def too_many(limit: TryLimit) -> UserError:
     """What is said to whoever has tried too often."""
     if limit.window_s <= 60:
         return UserError(
@@ -77,33 +77,33 @@ def too_many(limit: Limit) -> UserError:
     return UserError("Too many attempts.", "Try again tomorrow, or ask an admin of your workspace.", status=429)
 
 
-def _known_full(db: Database, limits: Iterable[Limit | Slowed], now: datetime) -> Limit | None:
+def _known_full(db: Database, limits: Iterable[TryLimit | Slowed], now: datetime) -> TryLimit | None:
     """A limit that this process has seen full: a flood is refused without a write to the disk."""
     full = _full.get(db, {})
     for limit in limits:
-        parts = (limit,) if isinstance(limit, Limit) else (limit.after, limit.own, limit.pace)
+        parts = (limit,) if isinstance(limit, TryLimit) else (limit.after, limit.own, limit.pace)
         if all(part.key in full and now <= full[part.key] for part in parts):
             return parts[-1]
     return None
 
 
-def _slowed(db: Database, c: Connection, limit: Slowed) -> Limit | None:
+def _slowed(db: Database, c: Connection, limit: Slowed) -> TryLimit | None:
     if _counted(db, c, limit.after) is None or _counted(db, c, limit.own) is None:
         return None
     return _counted(db, c, limit.pace)
 
 
-def _counted(db: Database, c: Connection, limit: Limit) -> Limit | None:
+def _counted(db: Database, c: Connection, limit: TryLimit) -> TryLimit | None:
     """The limit, if this try is one too many for it."""
     now = clock.now()
     made = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(t)
     ends = now + timedelta(seconds=limit.window_s)
     is_over = t.c.ends_at < now
-    kept = made.values(key=limit.key, count=1, ends_at=ends).on_conflict_do_update(
+    upsert = made.values(key=limit.key, count=1, ends_at=ends).on_conflict_do_update(
         index_elements=[t.c.key],
         set_={"count": case((is_over, 1), else_=t.c.count + 1), "ends_at": case((is_over, ends), else_=t.c.ends_at)},
     )
-    row = c.execute(kept.returning(t.c.count, t.c.ends_at)).one()
+    row = c.execute(upsert.returning(t.c.count, t.c.ends_at)).one()
     if row[0] <= limit.most:
         return None
     seen = _full.setdefault(db, {})
@@ -113,9 +113,9 @@ def _counted(db: Database, c: Connection, limit: Limit) -> Limit | None:
     return limit
 
 
-def give_back(db: Database, *limits: Limit | Slowed) -> None:
+def give_back(db: Database, *limits: TryLimit | Slowed) -> None:
     """A try that was right counts for nothing."""
-    counted = [(limit,) if isinstance(limit, Limit) else (limit.after, limit.own) for limit in limits]
+    counted = [(limit,) if isinstance(limit, TryLimit) else (limit.after, limit.own) for limit in limits]
     keys = [limit.key for those in counted for limit in those]
     for key in keys:
         _full.get(db, {}).pop(key, None)

@@ -93,8 +93,8 @@ def user_by_email(db: Database, email: str) -> User | None:
 
 def sought(email: str) -> str:
     """An address as it may stand in the store; "", which nobody has, for what no text column takes."""
-    found = email.strip().lower()[:320]
-    return found if found.isprintable() else ""
+    address = email.strip().lower()[:320]
+    return address if address.isprintable() else ""
 
 
 def is_known(db: Database, email: str) -> bool:
@@ -131,8 +131,8 @@ def change_user(
 
     raises   UserError when the workspace would be left without an admin
     """
-    given = {"role": role, "is_active": is_active, "language": language, "theme": theme, "name": name}
-    values = {k: v for k, v in given.items() if v is not None}
+    fields = {"role": role, "is_active": is_active, "language": language, "theme": theme, "name": name}
+    values = {k: v for k, v in fields.items() if v is not None}
     if name is not None:
         values["name"] = name.strip()
         checked_user(user.email, name, user.role)

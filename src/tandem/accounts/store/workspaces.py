@@ -90,5 +90,5 @@ def first_workspace(db: Database) -> int | None:
 def only_workspace(db: Database) -> int | None:
     """The id of the workspace, where there is exactly one."""
     with db.read() as c:
-        found = c.execute(select(t.workspaces.c.id).limit(2)).scalars().all()
-    return found[0] if len(found) == 1 else None
+        ids = c.execute(select(t.workspaces.c.id).limit(2)).scalars().all()
+    return ids[0] if len(ids) == 1 else None

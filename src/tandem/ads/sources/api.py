@@ -9,7 +9,7 @@ import msgspec
 
 from tandem.ads.model import AdDay
 from tandem.base.errors import SourceError
-from tandem.base.http import Http, found
+from tandem.base.http import Http, value_at
 from tandem.connections.model import Field
 from tandem.imports.cells import DIGITS
 
@@ -19,7 +19,7 @@ Open = Callable[[str, Mapping[str, str]], Http]
 Sleep = Callable[[float], None]
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class AdAccount(msgspec.Struct, frozen=True, kw_only=True):
     """One account of one ad system: its settings, and how to reach it. `zone` is the site's."""
 
     settings: Mapping[str, str]
@@ -31,7 +31,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.settings.get(name) or default
 
 
-class Api(msgspec.Struct, frozen=True, kw_only=True):
+class AdApi(msgspec.Struct, frozen=True, kw_only=True):
     """An API that gives days of ads.
 
     days       rows of [first, last], both included, in batches
@@ -48,7 +48,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int
     account: str
     fields: tuple[Field, ...]
-    days: Callable[[Account, date, date], Iterator[list[AdDay]]]
+    days: Callable[[AdAccount, date, date], Iterator[list[AdDay]]]
     note: str = ""
 
 
@@ -90,7 +90,7 @@ def day(system: str, value: Any) -> date:
         raise SourceError(system, f"sent “{str(value)[:40]}” instead of a day") from error
 
 
-def granted(account: Account, system: str, where: str, form: Mapping[str, str]) -> str:
+def granted(account: AdAccount, system: str, where: str, form: Mapping[str, str]) -> str:
     """An access token for a refresh token (OAuth 2.0).
 
     raises   SourceError when the system refuses it
@@ -98,4 +98,4 @@ def granted(account: Account, system: str, where: str, form: Mapping[str, str]) 
     base, _, path = where.partition("://")[2].partition("/")
     with account.open(f"{where.partition('://')[0]}://{base}", {}) as http:
         reply = http.post(f"/{path}", data=dict(form)).json()
-    return str(found(system, reply, "access_token"))
+    return str(value_at(system, reply, "access_token"))

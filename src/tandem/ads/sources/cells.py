@@ -51,10 +51,10 @@ def whole(value: Any, decimals: Decimals) -> int:
 
     raises   Unreadable, also when there are decimals behind it
     """
-    found = number(value, decimals)
-    if found != found.to_integral_value() or found > MOST_COUNTED:
+    parsed = number(value, decimals)
+    if parsed != parsed.to_integral_value() or parsed > MOST_COUNTED:
         raise Unreadable(value)
-    return int(found)
+    return int(parsed)
 
 
 def money(value: Any, decimals: Decimals) -> Decimal:
@@ -62,10 +62,10 @@ def money(value: Any, decimals: Decimals) -> Decimal:
 
     raises   Unreadable, also for more than a row of a report can cost
     """
-    found = number(value, decimals)
-    if abs(found) > MOST_MONEY:
+    parsed = number(value, decimals)
+    if abs(parsed) > MOST_MONEY:
         raise Unreadable(value)
-    return found
+    return parsed
 
 
 def plain(value: Any) -> str:
@@ -85,10 +85,10 @@ def is_cut_id(text: str) -> bool:
 
 def days_in(text: str) -> list[date]:
     """All days named in a line above the table, as "1 October 2026 - 31 October 2026"."""
-    found = []
+    days = []
     for part in re.split(r"\s+[-–—]\s+|\s+по\s+|\bto\b|\bdo\b|[\"(),;]\s*(?!\s*\d{4})", text):
         try:
-            found.append(day(part.strip().strip('"().'), "dmy"))
+            days.append(day(part.strip().strip('"().'), "dmy"))
         except Unreadable:
             continue
-    return found
+    return days

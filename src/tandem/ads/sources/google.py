@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api, address, day, decimal, granted, secret, whole
-from tandem.base.http import found
+from tandem.ads.sources.api import AdAccount, AdApi, address, day, decimal, granted, secret, whole
+from tandem.base.http import value_at
 from tandem.connections.model import Field
 
 NAME, BASE, TOKENS = "Google Ads", "https://googleads.googleapis.com", "https://oauth2.googleapis.com/token"
@@ -26,21 +26,23 @@ _CAMPAIGNS = f"SELECT {_SHARED} FROM campaign WHERE segments.date BETWEEN '{{fir
 Key = tuple[date, str]
 
 
-def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
+def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     """Keyword rows, then one row a campaign and day for what its keywords do not account for."""
-    known: dict[Key, list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), Decimal(0)])
+    keyword_sums: dict[Key, list[Any]] = defaultdict(lambda: [0, 0, Decimal(0), Decimal(0)])
     for rows in _asked(account, _KEYWORDS, first, last):
         for row in rows:
             for i, value in enumerate((row.impressions, row.clicks, row.cost, row.platform_conversions)):
-                known[row.on, row.campaign_id][i] += value
+                keyword_sums[row.on, row.campaign_id][i] += value
         yield rows
     for rows in _asked(account, _CAMPAIGNS, first, last):
-        yield [rest for row in rows if (rest := _rest(row, known[row.on, row.campaign_id])) is not None]
+        yield [rest for row in rows if (rest := _rest(row, keyword_sums[row.on, row.campaign_id])) is not None]
 
 
-def _rest(row: AdDay, known: list[Any]) -> AdDay | None:
-    told: tuple[Any, ...] = (row.impressions, row.clicks, row.cost, row.platform_conversions)
-    rest = [max(of_all - of_keywords, 0 * of_all) for of_all, of_keywords in zip(told, known, strict=True)]
+def _rest(row: AdDay, keyword_sums: list[Any]) -> AdDay | None:
+    campaign_sums: tuple[Any, ...] = (row.impressions, row.clicks, row.cost, row.platform_conversions)
+    rest = [
+        max(of_all - of_keywords, 0 * of_all) for of_all, of_keywords in zip(campaign_sums, keyword_sums, strict=True)
+    ]
     if not any(rest[:3]):
         return None
     return AdDay(
@@ -49,7 +51,7 @@ def _rest(row: AdDay, known: list[Any]) -> AdDay | None:
     )  # fmt: skip
 
 
-def _asked(account: Account, query: str, first: date, last: date) -> Iterator[list[AdDay]]:
+def _asked(account: AdAccount, query: str, first: date, last: date) -> Iterator[list[AdDay]]:
     customer = account.setting("customer_id").replace("-", "").strip()
     form = {
         "grant_type": "refresh_token",
@@ -69,13 +71,13 @@ def _asked(account: Account, query: str, first: date, last: date) -> Iterator[li
 
 
 def _row(result: Any, customer: str) -> AdDay:
-    campaign, metrics = found(NAME, result, "campaign"), found(NAME, result, "metrics")
+    campaign, metrics = value_at(NAME, result, "campaign"), value_at(NAME, result, "metrics")
     group, criterion = result.get("adGroup", {}), result.get("adGroupCriterion", {})
     return AdDay(
-        on=day(NAME, found(NAME, result, "segments", "date")),
+        on=day(NAME, value_at(NAME, result, "segments", "date")),
         account=customer,
-        campaign=str(found(NAME, campaign, "name")),
-        campaign_id=str(found(NAME, campaign, "id")),
+        campaign=str(value_at(NAME, campaign, "name")),
+        campaign_id=str(value_at(NAME, campaign, "id")),
         kind=str(campaign.get("advertisingChannelType", "")),
         ad_group=str(group.get("name", "")),
         ad_group_id=str(group.get("id", "")),
@@ -84,12 +86,12 @@ def _row(result: Any, customer: str) -> AdDay:
         impressions=whole(NAME, metrics.get("impressions")),
         clicks=whole(NAME, metrics.get("clicks")),
         cost=decimal(NAME, metrics.get("costMicros")) / MILLION,
-        currency=str(found(NAME, result, "customer", "currencyCode")),
+        currency=str(value_at(NAME, result, "customer", "currencyCode")),
         platform_conversions=decimal(NAME, metrics.get("conversions")),
     )
 
 
-API = Api(
+API = AdApi(
     system="google",
     label=NAME,
     level="keyword",

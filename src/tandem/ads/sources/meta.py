@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
-from tandem.base.http import found
+from tandem.ads.sources.api import AdAccount, AdApi, address, day, decimal, secret, whole
+from tandem.base.http import value_at
 from tandem.connections.model import Field
 
 NAME, BASE, VERSION = "Meta", "https://graph.facebook.com", "v23.0"
@@ -19,7 +19,7 @@ FIELDS = (
 PAGE = 500
 
 
-def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
+def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     """Rows by ad; clicks are clicks on links, which lead to the site."""
     number = account.setting("account_id").removeprefix("act_").strip()
     params: dict[str, Any] = {
@@ -30,7 +30,7 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
     with account.open(account.setting("address", BASE), headers) as http:
         while True:
             reply = http.get(f"/{VERSION}/act_{number}/insights", params=params).json()
-            yield [_row(row, number) for row in found(NAME, reply, "data")]
+            yield [_row(row, number) for row in value_at(NAME, reply, "data")]
             paging = reply.get("paging", {})
             after = paging.get("cursors", {}).get("after")
             if not paging.get("next") or not after:
@@ -40,9 +40,9 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
 
 def _row(row: Any, number: str) -> AdDay:
     return AdDay(
-        on=day(NAME, found(NAME, row, "date_start")),
+        on=day(NAME, value_at(NAME, row, "date_start")),
         account=number,
-        campaign=str(found(NAME, row, "campaign_name")),
+        campaign=str(value_at(NAME, row, "campaign_name")),
         campaign_id=str(row.get("campaign_id", "")),
         ad_group=str(row.get("adset_name", "")),
         ad_group_id=str(row.get("adset_id", "")),
@@ -51,11 +51,11 @@ def _row(row: Any, number: str) -> AdDay:
         impressions=whole(NAME, row.get("impressions")),
         clicks=whole(NAME, row.get("inline_link_clicks")),
         cost=decimal(NAME, row.get("spend")),
-        currency=str(found(NAME, row, "account_currency")),
+        currency=str(value_at(NAME, row, "account_currency")),
     )
 
 
-API = Api(
+API = AdApi(
     system="meta",
     label=NAME,
     level="ad",

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api, address, granted, secret
-from tandem.ads.sources.report import Hints, Report
+from tandem.ads.sources.api import AdAccount, AdApi, address, granted, secret
+from tandem.ads.sources.report import AdHints, AdReport
 from tandem.base.errors import SourceError, UserError
-from tandem.base.http import Http, found
+from tandem.base.http import Http, value_at
 from tandem.connections.model import Field
-from tandem.imports.archives import Unreadable, unpacked_into
+from tandem.imports.archives import UnreadableFile, unpacked_into
 
 NAME, BASE = "Microsoft Advertising", "https://reporting.api.bingads.microsoft.com"
 TOKENS = "https://login.microsoftonline.com/common/oauth2/v2.0/token"
@@ -25,7 +25,7 @@ COLUMNS = (
 MOST_TURNS, WAIT_S = 60, 10.0
 
 
-def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
+def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     """Rows by keyword."""
     form = {
         "grant_type": "refresh_token", "scope": "https://ads.microsoft.com/msads.manage offline_access",
@@ -38,17 +38,17 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
     }  # fmt: skip
     with account.open(account.setting("address", BASE), headers) as http:
         asked = http.post(SUBMIT, json={"ReportRequest": _request(account, first, last)}).json()
-        where = _waited_for(account, http, str(found(NAME, asked, "ReportRequestId")))
+        where = _waited_for(account, http, str(value_at(NAME, asked, "ReportRequestId")))
     if not where:
         return  # nothing happened on these days
     with tempfile.TemporaryDirectory(prefix="tandem-report-") as folder:
-        report = Report(_downloaded(account, where, Path(folder)), Hints(system="microsoft"), last)
+        report = AdReport(_downloaded(account, where, Path(folder)), AdHints(system="microsoft"), last)
         yield from report.batches()
         if [p for p in report.problems if p.code != "empty"]:
             raise SourceError(NAME, f"sent a report that cannot be read: {report.problems[0].said('report')}")
 
 
-def _request(account: Account, first: date, last: date) -> dict[str, Any]:
+def _request(account: AdAccount, first: date, last: date) -> dict[str, Any]:
     def of(on: date) -> dict[str, int]:
         return {"Day": on.day, "Month": on.month, "Year": on.year}
 
@@ -60,9 +60,9 @@ def _request(account: Account, first: date, last: date) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _waited_for(account: Account, http: Http, number: str) -> str:
+def _waited_for(account: AdAccount, http: Http, number: str) -> str:
     for _ in range(MOST_TURNS):
-        status = found(NAME, http.post(POLL, json={"ReportRequestId": number}).json(), "ReportRequestStatus")
+        status = value_at(NAME, http.post(POLL, json={"ReportRequestId": number}).json(), "ReportRequestStatus")
         if status.get("Status") == "Success":
             return str(status.get("ReportDownloadUrl") or "")
         if status.get("Status") == "Error":
@@ -71,19 +71,19 @@ def _waited_for(account: Account, http: Http, number: str) -> str:
     raise SourceError(NAME, "has not finished the report. Tandem will try again later")
 
 
-def _downloaded(account: Account, where: str, folder: Path) -> Path:
+def _downloaded(account: AdAccount, where: str, folder: Path) -> Path:
     parts, packed = urlsplit(where), folder / "report.zip"
     with account.open(f"{parts.scheme}://{parts.netloc}", {}) as http:
         http.request("GET", f"{parts.path}?{parts.query}" if parts.query else parts.path, into=packed)
     target = folder / "report.csv"
     try:
         unpacked_into(packed, target)
-    except (Unreadable, UserError) as error:
+    except (UnreadableFile, UserError) as error:
         raise SourceError(NAME, "sent an archive that cannot be read") from error
     return target
 
 
-API = Api(
+API = AdApi(
     system="microsoft",
     label=NAME,
     level="keyword",

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tandem.ads.model import MOST_KNOWN, MOST_PROBLEMS, PROBLEMS, AdDay, Known
+from tandem.ads.model import MOST_PROBLEMS, MOST_REMEMBERED, PROBLEMS, AdDay, Memo
 from tandem.ads.sources import cells
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
 from tandem.imports.cells import Decimals, Order, Unreadable, day, decimals_of, order_of
@@ -21,7 +21,7 @@ MILLION: Final = Decimal(1_000_000)
 _ENDINGS: Final = ("total rows", "©", "all rights reserved")
 
 
-class Hints(msgspec.Struct, frozen=True, kw_only=True):
+class AdHints(msgspec.Struct, frozen=True, kw_only=True):
     """What the person says about the file where the file is silent or wrong."""
 
     system: str = ""
@@ -43,10 +43,10 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     above: list[str]
 
 
-class Report:
+class AdReport:
     """One export, opened; `batches()` reads it once. What is wrong with it gathers in `problems`."""
 
-    def __init__(self, path: Path, hints: Hints, today: date) -> None:
+    def __init__(self, path: Path, hints: AdHints, today: date) -> None:
         self.hints, self.today, self.path = hints, today, path
         self.problems: list[Problem] = []
         self.problem_count = 0
@@ -131,15 +131,15 @@ class Report:
                 cut_ids.append(text)
             return text
 
-        plain, ids = Known(cells.plain, MOST_KNOWN), Known(id_of, MOST_KNOWN)
+        plain, ids = Memo(cells.plain, MOST_REMEMBERED), Memo(id_of, MOST_REMEMBERED)
         texts = [(f, at[f], ids if f in _IDS else plain) for f in _TEXTS if at[f] >= 0 and f not in _MANY]
         many = [(f, at[f]) for f in _MANY if at[f] >= 0]
-        number = Known(lambda cell: cells.number(cell, decimals), MOST_KNOWN)
-        whole = Known(lambda cell: cells.whole(cell, decimals), MOST_KNOWN)
-        currencies = Known(lambda cell: _currency(cells.plain(cell)) or fixed_currency, MOST_KNOWN)
+        number = Memo(lambda cell: cells.number(cell, decimals), MOST_REMEMBERED)
+        whole = Memo(lambda cell: cells.whole(cell, decimals), MOST_REMEMBERED)
+        currencies = Memo(lambda cell: _currency(cells.plain(cell)) or fixed_currency, MOST_REMEMBERED)
         account = self.hints.account
         days, is_api_table = self._days, head.system == "yandex" and not _API_NAMES.isdisjoint(head.names)
-        money = Known(lambda cell: self._money(cell, in_micros, is_api_table), MOST_KNOWN)
+        money = Memo(lambda cell: self._money(cell, in_micros, is_api_table), MOST_REMEMBERED)
         is_span = "first" in places and "last" in places
 
         def read(line: int, row: list[Any]) -> AdDay | None:
@@ -170,7 +170,7 @@ class Report:
             if impressions < 0 or clicks < 0:
                 self._tell("negative", line, column=head.titles[i_clicks if clicks < 0 else i_shows])
                 return None
-            facts = {field: known[row[i]] for field, i, known in texts}
+            facts = {field: memo[row[i]] for field, i, memo in texts}
             for field, i in many:
                 facts[field] = cells.plain(row[i])
             if cut_ids:
@@ -194,13 +194,13 @@ class Report:
             return cells.money(cells.number(value, self._decimals) / MILLION, self._decimals)
         if not is_api_table:
             return cells.money(value, self._decimals)
-        found = cells.number(value, self._decimals)
-        if not found:
-            return found
+        amount = cells.number(value, self._decimals)
+        if not amount:
+            return amount
         has_point = "." in str(value)
         self._has_points |= has_point
         self._has_millionths |= not has_point
-        return cells.money(found if has_point else found / MILLION, self._decimals)
+        return cells.money(amount if has_point else amount / MILLION, self._decimals)
 
     def _day(self, line: int, row: list[Any], cell: Any, head: Head) -> date | None:
         text = cells.plain(cell)
@@ -212,9 +212,9 @@ class Report:
             *_ENDINGS,
         ):
             return None
-        found = cells.days_in(text)
-        if len(found) == 2 and found[0] != found[1]:
-            self._tell("period_row", line, first=found[0], last=found[1])
+        span = cells.days_in(text)
+        if len(span) == 2 and span[0] != span[1]:
+            self._tell("period_row", line, first=span[0], last=span[1])
             return None
         try:
             on = day(cell, self._order)
@@ -256,9 +256,9 @@ class Report:
     def _odd_row(self, line: int, row: list[Any], width: int) -> None:
         text = " ".join(cells.plain(c) for c in row).strip()
         if not text or _is_ending(row):
-            found = "".join(sign for sign in text if sign.isdigit())
-            if text.lower().startswith("total rows") and found:
-                self._announced = (line, int(found[:18]))
+            digits = "".join(sign for sign in text if sign.isdigit())
+            if text.lower().startswith("total rows") and digits:
+                self._announced = (line, int(digits[:18]))
             return
         if self._is_total(row, cells.plain(row[0])):
             return
@@ -302,7 +302,7 @@ class Report:
 
     def _check_period(self, head: Head) -> None:
         """A report over many days in which every row names the first of them holds totals of the period."""
-        named = [found for text in head.above if len(found := cells.days_in(text)) == 2]
+        named = [span for text in head.above if len(span := cells.days_in(text)) == 2]
         days = set(self._days.values())
         if named and len(days) == 1 and self.rows > 1 and named[0][1] > named[0][0] and days == {named[0][0]}:
             self._tell("one_day_for_all", head.line, first=named[0][0], last=named[0][1])
@@ -353,8 +353,8 @@ def _head_of(path: Path, system: str) -> Head | None:
             if line > HEAD_LINES:
                 break
             for name in (system,) if system else COLUMNS:
-                if (found := _scored(row, name, line, form, above)) and (best is None or found[0] > best[0]):
-                    best = found
+                if (scored := _scored(row, name, line, form, above)) and (best is None or scored[0] > best[0]):
+                    best = scored
             above = [*above, " ".join(cells.plain(c) for c in row)]
     return best[1] if best else None
 
@@ -400,8 +400,8 @@ def _manners_of(path: Path, head: Head, order: Order, today: date) -> tuple[Deci
     return decimals_of(amounts, cells.is_local(head.names)), order or order_of(days, today), days[0] if days else ""
 
 
-def read(path: Path, hints: Hints | None = None, today: date | None = None) -> tuple[list[AdDay], list[Problem]]:
+def read(path: Path, hints: AdHints | None = None, today: date | None = None) -> tuple[list[AdDay], list[Problem]]:
     """All rows of an export, and what is wrong with it; with a problem nothing of it should be used."""
-    report = Report(path, hints or Hints(), today or date.max - timedelta(days=2))
+    report = AdReport(path, hints or AdHints(), today or date.max - timedelta(days=2))
     rows = [row for batch in report.batches() for row in batch]
     return rows, report.problems

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
+from tandem.ads.sources.api import AdAccount, AdApi, address, day, decimal, secret, whole
 from tandem.base.errors import SourceError
-from tandem.base.http import found
+from tandem.base.http import value_at
 from tandem.connections.model import Field
 
 NAME, BASE, PATH = "TikTok", "https://business-api.tiktok.com", "/open_api/v1.3/report/integrated/get/"
@@ -21,7 +21,7 @@ TOO_FAST = (40100, 50002)
 PAGE, TRIES = 1000, 4
 
 
-def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
+def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     """Rows by ad."""
     advertiser = account.setting("advertiser_id")
     params: dict[str, str | int] = {
@@ -33,16 +33,16 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
         page = pages = 1
         while page <= pages:
             data = _asked(account, lambda page=page: http.get(PATH, params={**params, "page": page}).json())
-            yield [_row(item, advertiser) for item in found(NAME, data, "list")]
-            pages, page = int(found(NAME, data, "page_info", "total_page")), page + 1
+            yield [_row(item, advertiser) for item in value_at(NAME, data, "list")]
+            pages, page = int(value_at(NAME, data, "page_info", "total_page")), page + 1
 
 
-def _asked(account: Account, ask: Any) -> Any:
+def _asked(account: AdAccount, ask: Any) -> Any:
     for turn in range(TRIES):
         reply = ask()
-        code = found(NAME, reply, "code")
+        code = value_at(NAME, reply, "code")
         if code == 0:
-            return found(NAME, reply, "data")
+            return value_at(NAME, reply, "data")
         if code not in TOO_FAST:
             raise SourceError(NAME, f"rejected the request with code {code}")
         account.sleep(2.0**turn)
@@ -50,21 +50,21 @@ def _asked(account: Account, ask: Any) -> Any:
 
 
 def _row(item: Any, advertiser: str) -> AdDay:
-    of, told = found(NAME, item, "dimensions"), found(NAME, item, "metrics")
+    of, metrics = value_at(NAME, item, "dimensions"), value_at(NAME, item, "metrics")
     return AdDay(
-        on=day(NAME, found(NAME, of, "stat_time_day")),
+        on=day(NAME, value_at(NAME, of, "stat_time_day")),
         account=advertiser,
-        campaign=str(told.get("campaign_name", "")),
-        campaign_id=str(told.get("campaign_id", "")),
-        ad_group=str(told.get("adgroup_name", "")),
-        ad_group_id=str(told.get("adgroup_id", "")),
-        ad=str(told.get("ad_name", "")),
+        campaign=str(metrics.get("campaign_name", "")),
+        campaign_id=str(metrics.get("campaign_id", "")),
+        ad_group=str(metrics.get("adgroup_name", "")),
+        ad_group_id=str(metrics.get("adgroup_id", "")),
+        ad=str(metrics.get("ad_name", "")),
         ad_id=str(of.get("ad_id", "")),
-        impressions=whole(NAME, told.get("impressions")),
-        clicks=whole(NAME, told.get("clicks")),
-        cost=decimal(NAME, told.get("spend")),
-        currency=str(found(NAME, told, "currency")),
-        platform_conversions=decimal(NAME, told.get("conversion")),
+        impressions=whole(NAME, metrics.get("impressions")),
+        clicks=whole(NAME, metrics.get("clicks")),
+        cost=decimal(NAME, metrics.get("spend")),
+        currency=str(value_at(NAME, metrics, "currency")),
+        platform_conversions=decimal(NAME, metrics.get("conversion")),
     )
 
 
@@ -72,7 +72,7 @@ def _json(names: tuple[str, ...]) -> str:
     return msgspec.json.encode(names).decode()
 
 
-API = Api(
+API = AdApi(
     system="tiktok",
     label=NAME,
     level="ad",

@@ -5,8 +5,8 @@ from datetime import date
 from typing import Any
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
-from tandem.base.http import Http, found
+from tandem.ads.sources.api import AdAccount, AdApi, address, day, decimal, secret, whole
+from tandem.base.http import Http, value_at
 from tandem.connections.model import Field
 
 NAME, BASE = "VK Ads", "https://ads.vk.com"
@@ -14,7 +14,7 @@ PAGE, AT_ONCE = 200, 50
 Things = dict[str, dict[str, Any]]
 
 
-def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
+def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     """Rows by ad, in the account's currency."""
     headers = {"authorization": f"Bearer {account.setting('token')}"}
     with account.open(account.setting("address", BASE), headers) as http:
@@ -30,7 +30,7 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
             reply = http.get("/api/v2/statistics/banners/day.json", params=params).json()
             yield [
                 _row(row, banners.get(str(item["id"]), {}), groups, plans, account)
-                for item in found(NAME, reply, "items")
+                for item in value_at(NAME, reply, "items")
                 for row in item.get("rows", [])
                 if any(row.get("base", {}).get(name) not in (0, "0", None) for name in ("shows", "clicks", "spent"))
             ]
@@ -42,19 +42,19 @@ def _all(http: Http, what: str, fields: str) -> Things:
     while True:
         params: dict[str, str | int] = {"fields": fields, "limit": PAGE, "offset": offset}
         reply = http.get(f"/api/v2/{what}.json", params=params).json()
-        items = found(NAME, reply, "items")
+        items = value_at(NAME, reply, "items")
         things |= {str(item["id"]): item for item in items}
         offset += PAGE
         if not items or offset >= int(reply.get("count", 0)):
             return things
 
 
-def _row(row: Any, banner: dict[str, Any], groups: Things, plans: Things, account: Account) -> AdDay:
-    base = found(NAME, row, "base")
+def _row(row: Any, banner: dict[str, Any], groups: Things, plans: Things, account: AdAccount) -> AdDay:
+    base = value_at(NAME, row, "base")
     group = groups.get(str(banner.get("ad_group_id", "")), {})
     plan = plans.get(str(group.get("ad_plan_id", "")), {})
     return AdDay(
-        on=day(NAME, found(NAME, row, "date")),
+        on=day(NAME, value_at(NAME, row, "date")),
         account=account.setting("account"),
         campaign=str(plan.get("name") or plan.get("id") or group.get("ad_plan_id") or ""),
         campaign_id=str(plan.get("id") or group.get("ad_plan_id") or ""),
@@ -70,7 +70,7 @@ def _row(row: Any, banner: dict[str, Any], groups: Things, plans: Things, accoun
     )
 
 
-API = Api(
+API = AdApi(
     system="vk",
     label=NAME,
     level="ad",

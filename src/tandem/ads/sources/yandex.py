@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from tandem.ads.model import AdDay
-from tandem.ads.sources.api import Account, Api, address, day, decimal, secret, whole
+from tandem.ads.sources.api import AdAccount, AdApi, address, day, decimal, secret, whole
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections.model import Field
@@ -22,7 +22,7 @@ FIELDS = (
 MOST_TURNS, LONGEST_WAIT_S, BATCH = 60, 60.0, 5_000
 
 
-def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
+def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     """Rows by condition of display, in the account's currency. A report is asked for by its name until it is ready."""
     text = _report(account, first, last)
     lines = text.splitlines()
@@ -36,13 +36,13 @@ def days(account: Account, first: date, last: date) -> Iterator[list[AdDay]]:
         yield batch
 
 
-def _report(account: Account, first: date, last: date) -> str:
+def _report(account: AdAccount, first: date, last: date) -> str:
     has_vat = account.setting("vat", "YES").upper()
     today = clock.now().astimezone(account.zone).date()  # a report keeps its name, and what it said, for a day
-    told = f"{first}:{last}:{has_vat}:{account.setting('login')}:{today}"
+    query = f"{first}:{last}:{has_vat}:{account.setting('login')}:{today}"
     params = {
         "SelectionCriteria": {"DateFrom": first.isoformat(), "DateTo": last.isoformat()},
-        "FieldNames": list(FIELDS), "ReportName": f"tandem-{hashlib.sha256(told.encode()).hexdigest()[:20]}",
+        "FieldNames": list(FIELDS), "ReportName": f"tandem-{hashlib.sha256(query.encode()).hexdigest()[:20]}",
         "ReportType": "CUSTOM_REPORT", "DateRangeType": "CUSTOM_DATE", "Format": "TSV", "IncludeVAT": has_vat,
         "IncludeDiscount": "NO",
     }  # fmt: skip
@@ -61,7 +61,7 @@ def _report(account: Account, first: date, last: date) -> str:
     raise SourceError(NAME, "has not finished the report. Tandem will try again later")
 
 
-def _row(row: dict[str, Any], account: Account) -> AdDay:
+def _row(row: dict[str, Any], account: AdAccount) -> AdDay:
     try:
         return AdDay(
             on=day(NAME, row["Date"]),
@@ -83,7 +83,7 @@ def _row(row: dict[str, Any], account: Account) -> AdDay:
         raise SourceError(NAME, f"sent a report without the column {error}") from error
 
 
-API = Api(
+API = AdApi(
     system="yandex",
     label=NAME,
     level="keyword",

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, Select, func, select, update
 
 from tandem.accounts.model import Site
 from tandem.accounts.tables import sites
-from tandem.ads.model import PROBLEMS, Load, better_of, winner
+from tandem.ads.model import PROBLEMS, AdLoad, better_of, winner
 from tandem.ads.store.common import MOST_ACCOUNTS, SHIFT, SQL, Key, moment_on
 from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
@@ -30,7 +30,7 @@ FOLLOWED = {"confirmed": "loaded", "undoing": "undone"}
 _settling = threading.Lock()
 
 
-class Import(life.Import, frozen=True, kw_only=True):
+class AdImport(life.Import, frozen=True, kw_only=True):
     """One report that was brought: a file, or what an API gave. Beside the states of every import it may be
 
     confirmed   decided, about to count; loaded: it counts, for the days that it won
@@ -42,7 +42,7 @@ class Import(life.Import, frozen=True, kw_only=True):
 
 
 IMPORTS = Imports(
-    t, Import, area="ads", page=sentence("See the list of imports on the Ads page."), wording=PROBLEMS,
+    t, AdImport, area="ads", page=sentence("See the list of imports on the Ads page."), wording=PROBLEMS,
     counting=COUNTING, undone="undoing",
 )  # fmt: skip
 import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest
@@ -64,16 +64,16 @@ class ImportDay(msgspec.Struct, frozen=True, kw_only=True):
     digest: str
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class DayOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What confirming would do to one day: new, same, replaced or kept (what stands there is finer, and complete)."""
 
     day: ImportDay
     what: str
-    held: ImportDay | None = None
-    held_file: str = ""
+    existing: ImportDay | None = None
+    existing_file: str = ""
 
 
-def days_of(db: Database, import_: Import) -> list[ImportDay]:
+def days_of(db: Database, import_: AdImport) -> list[ImportDay]:
     """What an import says, day by day."""
     with db.read() as c:
         rows = c.execute(select(d).where(d.c.import_id == import_.id).order_by(d.c.account, d.c.on)).mappings()
@@ -82,7 +82,7 @@ def days_of(db: Database, import_: Import) -> list[ImportDay]:
 
 def begin(
     db: Database, site: Site, file: str, digest: str, system: str, by: int | None = None, connection: int | None = None
-) -> Import:
+) -> AdImport:
     """A new import, being read."""
     return IMPORTS.begin(db, site, file, digest, system, by, connection, level="", is_forced=False)
 
@@ -95,7 +95,7 @@ class Sums(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal = Decimal(0)
 
 
-def sums_of(db: Database, imports: Iterable[Import]) -> dict[int, Sums]:
+def sums_of(db: Database, imports: Iterable[AdImport]) -> dict[int, Sums]:
     """The span and the cost, in the site's currency, of several imports."""
     ids = [one.id for one in imports]
     with db.read() as c:
@@ -107,13 +107,13 @@ def sums_of(db: Database, imports: Iterable[Import]) -> dict[int, Sums]:
     return {number: Sums(first=first, last=last, cost=costs[number]) for number, first, last in spans}
 
 
-def refuse(ctx: Context, site: Site, import_: Import, problems: Sequence[Problem]) -> Import:
+def refuse(ctx: Context, site: Site, import_: AdImport, problems: Sequence[Problem]) -> AdImport:
     """Keep of an import only what was wrong with it."""
     _forget_rows(ctx, site, import_)
     return IMPORTS.note_refused(ctx.database, site, import_, problems)
 
 
-def outcomes(db: Database, site: Site, import_: Import, is_forced: bool = False) -> list[Outcome]:
+def outcomes(db: Database, site: Site, import_: AdImport, is_forced: bool = False) -> list[DayOutcome]:
     """What confirming this import would do, day by day."""
     days = {(day.account, day.on): day for day in days_of(db, import_)}
     standing = _standing(db, site, import_.system, days)
@@ -128,12 +128,12 @@ def outcomes(db: Database, site: Site, import_: Import, is_forced: bool = False)
             is_same = one[1].digest == day.digest and one[0].level == import_.level
             what = "kept" if after.load == before.load else "same" if is_same else "replaced"
         outcomes.append(
-            Outcome(day=day, what=what, held=one[1] if one else None, held_file=one[0].file if one else "")
+            DayOutcome(day=day, what=what, existing=one[1] if one else None, existing_file=one[0].file if one else "")
         )  # fmt: skip
     return outcomes
 
 
-def confirm(ctx: Context, site: Site, import_: Import, is_forced: bool = False, by: int | None = None) -> Import:
+def confirm(ctx: Context, site: Site, import_: AdImport, is_forced: bool = False, by: int | None = None) -> AdImport:
     """Make a staged import count, for the days that it wins. All of them at once, whatever happens in between.
 
     is_forced   take it also where what stands there is finer or holds more
@@ -142,7 +142,7 @@ def confirm(ctx: Context, site: Site, import_: Import, is_forced: bool = False, 
     return settle(ctx, site, IMPORTS.note_confirmed(ctx.database, site, import_, by, is_forced=is_forced))
 
 
-def undo(ctx: Context, site: Site, import_: Import, by: int | None = None) -> Import:
+def undo(ctx: Context, site: Site, import_: AdImport, by: int | None = None) -> AdImport:
     """Take an import back: each of its days falls back to what counted without it.
 
     raises   UserError when it does not count
@@ -150,7 +150,7 @@ def undo(ctx: Context, site: Site, import_: Import, by: int | None = None) -> Im
     return settle(ctx, site, IMPORTS.note_undone(ctx.database, site, import_, by))
 
 
-def settle(ctx: Context, site: Site, import_: Import) -> Import:
+def settle(ctx: Context, site: Site, import_: AdImport) -> AdImport:
     """Let the event store follow what was decided about an import. Done again after a crash, it does no harm.
 
     One block of `ad_loads` switches all days of the import at once.
@@ -197,25 +197,25 @@ def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
     return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
-def drop(ctx: Context, site: Site, import_: Import) -> None:
+def drop(ctx: Context, site: Site, import_: AdImport) -> None:
     """Throw away an import that does not count."""
     _forget_rows(ctx, site, import_)
     IMPORTS.change(ctx.database, import_, state="dropped")
 
 
-def keep_days(ctx: Context, site: Site, import_: Import, kept: set[Key]) -> None:
+def keep_days(ctx: Context, site: Site, import_: AdImport, days_kept: set[Key]) -> None:
     """Let a staged import speak of these days only."""
-    gone = [day for day in days_of(ctx.database, import_) if (day.account, day.on) not in kept]
+    gone = [day for day in days_of(ctx.database, import_) if (day.account, day.on) not in days_kept]
     with ctx.database.write() as c:
         for day in gone:
             c.execute(d.delete().where(d.c.import_id == import_.id, d.c.account == day.account, d.c.on == day.on))
         left = import_.rows - sum(day.rows for day in gone)
         c.execute(update(t).where(t.c.id == import_.id).values(rows=left))
-    if days := sorted({day.on for day in gone} - {on for _, on in kept}):
+    if days := sorted({day.on for day in gone} - {on for _, on in days_kept}):
         _forget_rows(ctx, site, import_, days)
 
 
-def _forget_rows(ctx: Context, site: Site, import_: Import, days: Sequence[date] | None = None) -> None:
+def _forget_rows(ctx: Context, site: Site, import_: AdImport, days: Sequence[date] | None = None) -> None:
     first = import_.id << SHIFT
     bound: dict[str, Any] = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = SQL["forget_load" if days is None else "forget_days"]
@@ -224,7 +224,7 @@ def _forget_rows(ctx: Context, site: Site, import_: Import, days: Sequence[date]
 
 def _standing(
     db: Database, site: Site, system: str, keys: Iterable[Key]
-) -> dict[Key, list[tuple[Import, ImportDay, Load]]]:
+) -> dict[Key, list[tuple[AdImport, ImportDay, AdLoad]]]:
     """All imports that count for these days, in the order of their confirmation."""
     wanted = set(keys)
     if not wanted:
@@ -238,8 +238,8 @@ def _standing(
         )
         .order_by(t.c.place)
     )
-    found: dict[Key, list[tuple[Import, ImportDay, Load]]] = defaultdict(list)
-    imports: dict[int, Import] = {}
+    standing: dict[Key, list[tuple[AdImport, ImportDay, AdLoad]]] = defaultdict(list)
+    imports: dict[int, AdImport] = {}
     with db.read() as c:
         for row in c.execute(query).mappings():
             if (row["account"], row["on"]) not in wanted:
@@ -248,12 +248,12 @@ def _standing(
             if import_ is None:
                 import_ = imports[row["import_id"]] = IMPORTS.import_({c.name: row[f"i_{c.name}"] for c in t.c})
             day = _day(row)
-            found[day.account, day.on].append((import_, day, _load(day, import_.level, import_.is_forced)))
-    return found
+            standing[day.account, day.on].append((import_, day, _load(day, import_.level, import_.is_forced)))
+    return standing
 
 
-def _load(day: ImportDay, level: str, is_forced: bool) -> Load:
-    return Load(load=day.load, level=level, cost=day.original_cost, rows=day.rows, is_forced=is_forced)
+def _load(day: ImportDay, level: str, is_forced: bool) -> AdLoad:
+    return AdLoad(load=day.load, level=level, cost=day.original_cost, rows=day.rows, is_forced=is_forced)
 
 
 def _day(row: RowMapping | Mapping[str, Any]) -> ImportDay:

@@ -11,16 +11,16 @@ from sqlalchemy import insert, update
 from tandem.accounts.model import Site
 from tandem.ads.model import (
     LEVELS,
-    MOST_KNOWN,
+    MOST_REMEMBERED,
     PROBLEMS,
     AdDay,
-    Known,
+    Memo,
     origin_of,
     same_name,
     same_term,
 )
 from tandem.ads.store.common import COLUMNS, MOST_ACCOUNTS, PLACES, SHIFT, SQL, moment_on
-from tandem.ads.store.imports import Import, ImportDay, import_of
+from tandem.ads.store.imports import AdImport, ImportDay, import_of
 from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
 from tandem.base.errors import UserError
@@ -37,15 +37,15 @@ BLOCK_BYTES = 2_500_000
 class Staging:
     """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
 
-    def __init__(self, ctx: Context, site: Site, import_: Import) -> None:
+    def __init__(self, ctx: Context, site: Site, import_: AdImport) -> None:
         self._warehouse, self._site, self._import = ctx.warehouse, site, import_
         self._rates = rates_of(ctx.database, since=None)
         self._origins = visit_origins(ctx.warehouse, site)
-        self._rate = Known(self._between)
-        self._days, self._loads = Known(self._day), Known(self._load)
-        self._texts = Known(tabbed, MOST_KNOWN)
-        self._named = Known(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_KNOWN)
-        self._channels = Known(self._origin)
+        self._rate = Memo(self._between)
+        self._days, self._loads = Memo(self._day), Memo(self._load)
+        self._texts = Memo(tabbed, MOST_REMEMBERED)
+        self._named = Memo(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_REMEMBERED)
+        self._channels = Memo(self._origin)
         self._levels: set[str] = set()
         self._waiting, self._blocks = bytearray(), 0
         self.rows = self.impressions = self.clicks = 0
@@ -110,12 +110,12 @@ class Staging:
 
     def _between(self, key: tuple[str, date]) -> tuple[Decimal, Decimal] | None:
         currency, on = key
-        found = self._rates.between(currency, self._site.currency, on)
-        if found is None:
+        rates = self._rates.between(currency, self._site.currency, on)
+        if rates is None:
             self.problems[key] = problem_of(
                 PROBLEMS, "no_rate", currency=currency, into=self._site.currency, on=on.isoformat()
             )
-        return found
+        return rates
 
     def _note_too_much(self, row: AdDay) -> None:
         key = row.currency, row.on
@@ -133,9 +133,9 @@ class Staging:
     def _day(self, on: date) -> str:
         return f"{self._site.id}\t{on.isoformat()}\t{moment_on(on, self._site, 12).timestamp():.0f}.000"
 
-    def _origin(self, known: tuple[str, str, str, str, str]) -> str:
+    def _origin(self, campaign_key: tuple[str, str, str, str, str]) -> str:
         """As the rules put visits of this campaign, by its name or id; else by the system and the campaign's type."""
-        campaign, campaign_id, kind, source, medium = known
+        campaign, campaign_id, kind, source, medium = campaign_key
         system = self._import.system
         keys = ((system, same_name(campaign)), (system, same_name(campaign_id)))
         seen = next((self._origins[key] for key in keys if key[1] and key in self._origins), None)
@@ -161,9 +161,9 @@ def visit_origins(warehouse: Warehouse, site: Site) -> dict[tuple[str, str], tup
 
 
 def stage(
-    ctx: Context, site: Site, import_: Import, staging: Staging, notes: Sequence[Problem] = (), level: str = "",
+    ctx: Context, site: Site, import_: AdImport, staging: Staging, notes: Sequence[Problem] = (), level: str = "",
     covered: Iterable[date] = (), account: str = "",
-) -> Import:  # fmt: skip
+) -> AdImport:  # fmt: skip
     """Note what was written, once its sums are right. It still counts for nothing.
 
     level     what kind of report it is, where that is known; else the finest level seen
@@ -173,20 +173,20 @@ def stage(
     first = import_.id << SHIFT
     bound = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = SQL["load_days"]
-    told_by_day = ctx.warehouse.ask(text, bound, max_threads=1, max_block_size=8192)  # one thread: memory before speed
-    import_days = [ImportDay(**dict(zip(told_by_day.names, row, strict=True))) for row in told_by_day.rows]
-    told = (staging.rows, staging.impressions, staging.clicks, staging.cost, staging.original_cost)
-    kept = tuple(
+    by_day = ctx.warehouse.ask(text, bound, max_threads=1, max_block_size=8192)  # one thread: memory before speed
+    import_days = [ImportDay(**dict(zip(by_day.names, row, strict=True))) for row in by_day.rows]
+    written = (staging.rows, staging.impressions, staging.clicks, staging.cost, staging.original_cost)
+    stored = tuple(
         sum(getattr(day, name) for day in import_days)
         for name in ("rows", "impressions", "clicks", "cost", "original_cost")
     )
-    if told != kept:
-        raise RuntimeError(f"the event store holds {kept} of import {import_.id}, which has {told}")
-    known = {day.on for day in import_days}
+    if written != stored:
+        raise RuntimeError(f"the event store holds {stored} of import {import_.id}, which has {written}")
+    days_with_rows = {day.on for day in import_days}
     empty = [
         ImportDay(account=account, on=on, load=first, rows=0, impressions=0, clicks=0, cost=Decimal(0),
                   original_cost=Decimal(0), currency=site.currency, digest="")
-        for on in sorted(set(covered) - known)
+        for on in sorted(set(covered) - days_with_rows)
     ]  # fmt: skip
     with ctx.database.write() as c:
         rows = [{"import_id": import_.id, **_texts(day)} for day in (*import_days, *empty)]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tandem.attribution.model.interval import like
-from tandem.attribution.model.journey import SHARES, Credit, Floats, Ints, Journeys, credit_of, pairs_of
+from tandem.attribution.model.journey import SHARES, Floats, Ints, Journeys, ValueCredit, credit_of, pairs_of
 from tandem.attribution.model.markov import Markov, Transitions, markov, steps_of, summed
 from tandem.attribution.model.touchpoints import Cut
 
@@ -11,33 +11,33 @@ NOTHING = -1
 """In steps that were counted elsewhere: no touch, so before the journey began, or after it ended."""
 
 
-def by_all_models(journeys: Journeys, lost: Transitions) -> tuple[dict[str, Credit], Markov]:
+def by_all_models(journeys: Journeys, lost: Transitions) -> tuple[dict[str, ValueCredit], Markov]:
     """Credit by model; each model's conversions sum to those of the journeys, and so does its money.
 
     lost   the steps of journeys that ended without a conversion, over the same values; its order is the chain's
     """
     pairs = pairs_of(journeys)
-    found = {name: credit_of(journeys, pairs, shares(journeys)) for name, shares in SHARES.items()}
-    chain = markov(together(won_steps(journeys, lost.order), lost))
-    equal = found["shapley"]
+    credits = {name: credit_of(journeys, pairs, shares(journeys)) for name, shares in SHARES.items()}
+    chain = markov(together(won_transitions(journeys, lost.order), lost))
+    equal = credits["shapley"]
     total = journeys.weight.sum()
     part = chain.credit / total if total else chain.credit
     sum_of_squares = like(chain.credit, equal.conversions, equal.sum_of_squares)
-    return found | {"markov": Credit(chain.credit, sum_of_squares, part * journeys.worth.sum())}, chain
+    return credits | {"markov": ValueCredit(chain.credit, sum_of_squares, part * journeys.worth.sum())}, chain
 
 
-def won_steps(journeys: Journeys, order: int) -> Transitions:
+def won_transitions(journeys: Journeys, order: int) -> Transitions:
     """The steps of journeys that ended in a conversion."""
     none = np.zeros(len(journeys.starts))
     return steps_of(journeys.value, journeys.starts, journeys.weight, none, journeys.values, order)
 
 
-def lost_steps(walked: Transitions, cut: Cut) -> Transitions:
+def lost_transitions(walked: Transitions, cut: Cut) -> Transitions:
     """The steps of journeys that ended in nothing.
 
     walked   the steps of everybody, as if nobody had converted
-    cut      the stories of those who did: their steps without regard to that are taken out of all, and what they did
-             after their last conversion goes in instead
+    cut      the touchpoints of those who did: their steps without regard to that are taken out of all, and what
+             they did after their last conversion goes in instead
     """
     transitions = together(
         walked, _steps_to_nothing(cut.tails, walked.order), _steps_to_nothing(cut.whole, walked.order, -1)
@@ -54,7 +54,7 @@ def _steps_to_nothing(journeys: Journeys, order: int, weight: int = 1) -> Transi
     return steps_of(journeys.value, journeys.starts, none, none + weight, journeys.values, order)
 
 
-def counted_steps(back: list[Ints], onto: Ints, weight: Floats, values: int) -> Transitions:
+def counted_transitions(back: list[Ints], onto: Ints, weight: Floats, values: int) -> Transitions:
     """Steps as they were counted in the event store, where none of them led to a conversion.
 
     back   the last touch before the step, the one before that …, one array for each order; NOTHING where there is none

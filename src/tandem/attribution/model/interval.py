@@ -27,11 +27,11 @@ def interval(credit: Floats, sum_of_squares: Floats, certainty: float = CERTAINT
     return low, wider / above * gammaincinv(above**2 / wider, 1.0 - tail)
 
 
-def like(credit: Floats, known: Floats, sum_of_squares: Floats) -> Floats:
+def like(credit: Floats, certain: Floats, sum_of_squares: Floats) -> Floats:
     """The squares of a credit that is no sum of shares (Markov's): as sure, relatively, as the known one.
 
     The removal effect of a channel rests on the conversions that passed it, and these are what an equal split counts.
     Held against resampling of the journeys in tests/attribution/test_interval.py.
     """
-    relative = np.where(known > 0, sum_of_squares / np.where(known > 0, known, 1.0) ** 2, 0.0)
-    return np.where(known > 0, credit**2 * relative, credit)
+    relative = np.where(certain > 0, sum_of_squares / np.where(certain > 0, certain, 1.0) ** 2, 0.0)
+    return np.where(certain > 0, credit**2 * relative, credit)

@@ -51,12 +51,12 @@ class Journeys(NamedTuple):
         """Days from the first touch to the conversion, by journey."""
         return self.age_s[self.starts] / DAY_S
 
-    def among(self, kept: Ints) -> "Journeys":
+    def among(self, used: Ints) -> "Journeys":
         """The same journeys where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
-        return self._replace(values=len(kept), value=np.searchsorted(kept, self.value))
+        return self._replace(values=len(used), value=np.searchsorted(used, self.value))
 
 
-class Credit(NamedTuple):
+class ValueCredit(NamedTuple):
     """What each value of the split gets: conversions, the squares of its shares (for its range), and money."""
 
     conversions: Floats
@@ -154,11 +154,11 @@ def pairs_of(journeys: Journeys) -> Pairs:
     return Pairs(keys // width, keys % width, place, seen)
 
 
-def credit_of(journeys: Journeys, pairs: Pairs, shares: Floats) -> Credit:
+def credit_of(journeys: Journeys, pairs: Pairs, shares: Floats) -> ValueCredit:
     """Shares summed over all journeys. The conversions sum to all conversions, the money to all money."""
     share = sums(pairs.place, shares, len(pairs.of))
     weight = journeys.weight[pairs.of]
-    return Credit(
+    return ValueCredit(
         sums(pairs.value, weight * share, journeys.values),
         sums(pairs.value, weight * share**2, journeys.values),
         sums(pairs.value, journeys.worth[pairs.of] * share, journeys.values),
@@ -174,15 +174,15 @@ def payback_days(journeys: Journeys, shares: Floats, worth: Floats, cost: Floats
     days = journeys.days[journeys.of]
     order = np.lexsort((days, journeys.value))
     value, days, income = journeys.value[order], days[order], income[order]
-    known = sums(value, income, journeys.values)
-    income *= np.divide(worth, known, out=np.zeros_like(known), where=known > 0)[value]
+    total = sums(value, income, journeys.values)
+    income *= np.divide(worth, total, out=np.zeros_like(total), where=total > 0)[value]
     so_far = np.append(0.0, np.cumsum(income))
     earlier = so_far[np.searchsorted(value, np.arange(journeys.values))]
     is_covered = (so_far[1:] - earlier[value] >= cost[value] - 1e-6) & (cost[value] > 0)
-    found = np.full(journeys.values, np.nan)
+    days_until = np.full(journeys.values, np.nan)
     covered, first = np.unique(value[is_covered], return_index=True)
-    found[covered] = days[is_covered][first]
-    return found
+    days_until[covered] = days[is_covered][first]
+    return days_until
 
 
 def sums(keys: Ints, weights: Floats, size: int) -> Floats:
@@ -203,9 +203,9 @@ def frequent(journeys: Journeys, most: int) -> list[tuple[tuple[int, ...], float
     values = journeys.value.tolist()
     facts = zip(journeys.starts.tolist(), ends.tolist(), journeys.weight.tolist(), journeys.worth.tolist(), strict=True)
     for start, end, weight, worth in facts:
-        found = ways.setdefault(_drawn_together(values[start:end]), [0.0, 0.0])
-        found[0] += weight
-        found[1] += worth
+        counts = ways.setdefault(_drawn_together(values[start:end]), [0.0, 0.0])
+        counts[0] += weight
+        counts[1] += worth
     ranked = sorted(ways.items(), key=lambda way: (-way[1][0], way[0]))
     return [(way, count, worth) for way, (count, worth) in ranked[:most]]
 

@@ -49,15 +49,15 @@ class Transitions(NamedTuple):
     def conversions(self) -> float:
         return float(self.weight[self.onto == self.values].sum())
 
-    def among(self, kept: Ints) -> Transitions:
+    def among(self, used: Ints) -> Transitions:
         """The same steps where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
-        digit = np.append(0, kept + 1)
+        digit = np.append(0, used + 1)
         state = np.zeros_like(self.state)
         for power in range(self.order):
-            held = self.state // (self.values + 1) ** power % (self.values + 1)
-            state += np.searchsorted(digit, held) * len(digit) ** power
-        onto = np.searchsorted(np.append(kept, [self.values, self.values + 1]), self.onto)
-        return Transitions(len(kept), self.order, state, onto, self.weight)
+            values = self.state // (self.values + 1) ** power % (self.values + 1)
+            state += np.searchsorted(digit, values) * len(digit) ** power
+        onto = np.searchsorted(np.append(used, [self.values, self.values + 1]), self.onto)
+        return Transitions(len(used), self.order, state, onto, self.weight)
 
 
 class Markov(NamedTuple):
@@ -194,9 +194,9 @@ def _effects_by_removal(chain: sparse.csr_array, wins: Floats, states: Ints, tra
     base, digits = transitions.values + 1, states.copy()
     is_open = np.ones((len(states), transitions.values + 1))  # the last column takes nothing away
     for _ in range(transitions.order):
-        held = digits % base
-        rows = np.flatnonzero(held)
-        is_open[rows, held[rows] - 1] = 0.0
+        values = digits % base
+        rows = np.flatnonzero(values)
+        is_open[rows, values[rows] - 1] = 0.0
         digits //= base
     # Column v is the world without value v: mass that walks into one of its states is lost. Each round takes every
     # path one touch further, and what converts on the way is counted.
@@ -228,14 +228,14 @@ class _Solver(NamedTuple):
         """x for one b, or for each column of several."""
         # Sherman and Morrison: a matrix plus a product of two vectors is solved by solving for the matrix alone, twice.
         rest = _rest(self.chain, self.pace, self.share, b)
-        found = rest + np.multiply.outer(self.paced, _dot(self.share, rest)) / (1.0 - _dot(self.share, self.paced))
+        solution = rest + np.multiply.outer(self.paced, _dot(self.share, rest)) / (1.0 - _dot(self.share, self.paced))
         # What is left of b, walked to its end: each round part of it leaves the chain.
-        step = b + self.chain @ found - found
+        step = b + self.chain @ solution - solution
         end = LEFT * np.abs(b).sum()
         while np.abs(step).sum() > end:
-            found += step
+            solution += step
             step = self.chain @ step
-        return np.asarray(found)
+        return np.asarray(solution)
 
 
 def _dot(share: Floats, x: Floats) -> Floats:

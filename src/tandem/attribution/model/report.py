@@ -11,7 +11,7 @@ LONE = "\x00"
 """The row of conversions without a visit inside the window; no value of a split looks like it."""
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True):
+class CreditRow(msgspec.Struct, frozen=True, kw_only=True):
     """One value of the split, by the chosen model and by all.
 
     share     of all conversions of the question
@@ -84,7 +84,7 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     rules: int
 
 
-class Result(msgspec.Struct, frozen=True, kw_only=True):
+class SavedResult(msgspec.Struct, frozen=True, kw_only=True):
     """The figures as they were reported."""
 
     conversions: float
@@ -93,7 +93,7 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     """Key, credit, low, high, money."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class SavedReport(msgspec.Struct, frozen=True, kw_only=True):
     """A kept report: what was asked, and what was answered then."""
 
     id: int
@@ -101,10 +101,10 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     made_by: str
     made_at: datetime
     definition: Definition
-    result: Result
+    result: SavedResult
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class CreditDifference(msgspec.Struct, frozen=True, kw_only=True):
     """One row of a kept report beside today's answer to the same question."""
 
     key: str
@@ -118,13 +118,13 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return abs(self.now - self.kept) >= 0.05 or abs(self.now_worth - self.kept_worth) >= 0.01
 
 
-def differences(kept: Result, now: Result) -> list[Difference]:
+def differences(saved: SavedResult, now: SavedResult) -> list[CreditDifference]:
     """Every value that was reported or would be reported today, the largest kept credit first."""
-    then = {row[0]: row for row in kept.rows}
+    then = {row[0]: row for row in saved.rows}
     today = {row[0]: row for row in now.rows}
     keys = sorted({*then, *today}, key=lambda k: (-then.get(k, _none(k))[1], -today.get(k, _none(k))[1], k))
     return [
-        Difference(
+        CreditDifference(
             key=k,
             kept=then.get(k, _none(k))[1],
             kept_worth=then.get(k, _none(k))[4],

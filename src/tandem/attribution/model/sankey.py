@@ -30,7 +30,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     """Whether its name stands to its right."""
 
 
-class Link(msgspec.Struct, frozen=True, kw_only=True):
+class Band(msgspec.Struct, frozen=True, kw_only=True):
     """Conversions that went from one box to the next, as a band."""
 
     source: str
@@ -43,7 +43,7 @@ class Sankey(msgspec.Struct, frozen=True, kw_only=True):
     """The drawing, in units of its own box."""
 
     nodes: list[Node]
-    links: list[Link]
+    links: list[Band]
     width: float = WIDTH
     height: float = HEIGHT
 
@@ -55,11 +55,11 @@ def sankey(ways: Sequence[Way]) -> Sankey:
         return Sankey(nodes=[], links=[])
     transitions = _steps(ways)
     drawn = [(_columns(way, transitions), count) for way, count in ways]
-    kept = _largest(drawn)
+    shown = _largest(drawn)
     flows: dict[tuple[tuple[int, str], tuple[int, str]], float] = defaultdict(float)
     sizes: dict[tuple[int, str], float] = defaultdict(float)
     for way_drawn, count in drawn:
-        places = [(column, key if (column, key) in kept else OTHERS) for column, key in way_drawn]
+        places = [(column, key if (column, key) in shown else OTHERS) for column, key in way_drawn]
         for place in places:
             sizes[place] += count
         for one, other in pairwise(places):
@@ -70,8 +70,8 @@ def sankey(ways: Sequence[Way]) -> Sankey:
 def _steps(ways: Sequence[Way]) -> int:
     """How many columns of visits are worth drawing: those that hold a fiftieth of all."""
     total = sum(count for _, count in ways)
-    held = [sum(count for way, count in ways if len(way) >= n) for n in range(1, STEPS + 1)]
-    return max(n for n, count in enumerate(held, 1) if n == 1 or count >= total / 50)
+    counts = [sum(count for way, count in ways if len(way) >= n) for n in range(1, STEPS + 1)]
+    return max(n for n, count in enumerate(counts, 1) if n == 1 or count >= total / 50)
 
 
 def _columns(way: tuple[str, ...], transitions: int) -> list[tuple[int, str]]:
@@ -84,11 +84,11 @@ def _largest(drawn: Sequence[tuple[list[tuple[int, str]], float]]) -> set[tuple[
     for transitions, count in drawn:
         for place in transitions:
             sizes[place] += count
-    kept = set()
+    largest = set()
     for column in range(STEPS + 1):
         ranked = sorted((p for p in sizes if p[0] == column), key=lambda p: (-sizes[p], p[1]))
-        kept.update(ranked[:MOST])
-    return kept
+        largest.update(ranked[:MOST])
+    return largest
 
 
 def _laid_out(
@@ -116,7 +116,7 @@ def _laid_out(
 
 def _links(
     nodes: dict[tuple[int, str], Node], flows: dict[tuple[tuple[int, str], tuple[int, str]], float], scale: float
-) -> list[Link]:
+) -> list[Band]:
     left: dict[tuple[int, str], float] = defaultdict(float)
     right: dict[tuple[int, str], float] = defaultdict(float)
     links = []
@@ -131,5 +131,5 @@ def _links(
             f"M{x1:.1f} {y1:.1f} C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f} "
             f"V{y2 + thick:.1f} C{bend:.1f} {y2 + thick:.1f} {bend:.1f} {y1 + thick:.1f} {x1:.1f} {y1 + thick:.1f} Z"
         )
-        links.append(Link(source=one[1], target=other[1], count=flows[one, other], path=path))
+        links.append(Band(source=one[1], target=other[1], count=flows[one, other], path=path))
     return links

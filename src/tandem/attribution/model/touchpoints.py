@@ -36,7 +36,7 @@ class Alone(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """What stories come to.
+    """What touchpoints come to.
 
     won    the touches of each conversion: those since the conversion before it that had touches
     tails  the touches after a person's last conversion

@@ -131,13 +131,13 @@ def _answer(
     )  # fmt: skip
 
 
-def _compared(ctx: Context, address: Address, found: dict[str, Any]) -> dict[str, ComparedOut]:
+def _compared(ctx: Context, address: Address, values: dict[str, Any]) -> dict[str, ComparedOut]:
     before = address.before
     if before is None:
         return {}
     span = address.period.so_far(address.now) or address.period
-    names = tuple(name for name in found if name in FIGURES)
-    return {name: _compared_out(c, span, before) for name, c in compared(ctx, address, names, found).items()}
+    names = tuple(name for name in values if name in FIGURES)
+    return {name: _compared_out(c, span, before) for name, c in compared(ctx, address, names, values).items()}
 
 
 def _compared_out(c: Compared, span: Period, before: Period) -> ComparedOut:

@@ -26,7 +26,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
     groups = queries.board_tiles(ctx, address, done)
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
     headline = [tiles[f] for f in HEADLINES[address.lens] if f in tiles]
-    told = outcome(headline, any(tile.value for tile in tiles.values()))
+    state = outcome(headline, any(tile.value for tile in tiles.values()))
     return render_page(
         request,
         ctx,
@@ -36,8 +36,8 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline,
-        outcome=told,
-        robots=queries.robots(ctx, address) if told == "none" else 0,
+        outcome=state,
+        robots=queries.robots(ctx, address) if state == "none" else 0,
         changes=done,
         findings=queries.findings(ctx, caller, address.site),
         is_partial=address.is_partial,

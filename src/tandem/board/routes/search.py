@@ -21,8 +21,8 @@ def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: st
     if by not in DIMENSIONS or DIMENSIONS[by].is_time:
         raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
     view = view_of(request, ctx, caller)
-    found = queries.suggested(ctx, view.address, by, value.strip())
-    return render_page(request, ctx, caller, "board/_values.html", site=view.address.site, by=by, found=found)
+    suggested = queries.suggested(ctx, view.address, by, value.strip())
+    return render_page(request, ctx, caller, "board/_values.html", site=view.address.site, by=by, found=suggested)
 
 
 @get_part("/jump", may="metrics.read")

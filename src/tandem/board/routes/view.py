@@ -40,8 +40,8 @@ FILTER_BY = (
 
 def view_of(request: Request[Any, Any, Any], ctx: Context, caller: Caller, keep: tuple[str, ...] = ()) -> View:
     asked = request.query_params
-    kept = {name: str(asked[name]) for name in keep if asked.get(name)}
-    return View(path=request.url.path, address=fitting(address_asked(request, ctx, caller), of_visits), keep=kept)
+    chosen = {name: str(asked[name]) for name in keep if asked.get(name)}
+    return View(path=request.url.path, address=fitting(address_asked(request, ctx, caller), of_visits), keep=chosen)
 
 
 def formats_of(caller: Caller) -> formats.Formats:

@@ -147,13 +147,13 @@ def _with_callers(start: Array, end: Array, delay: Delay, rng: np.random.Generat
     return Traffic(start, end, caller, call)
 
 
-def _only(traffic: Traffic, kept: NDArray[np.bool_], delay: Delay, rng: np.random.Generator) -> Traffic:
-    return _with_callers(traffic.start[kept], traffic.end[kept], delay, rng)
+def _only(traffic: Traffic, chosen: NDArray[np.bool_], delay: Delay, rng: np.random.Generator) -> Traffic:
+    return _with_callers(traffic.start[chosen], traffic.end[chosen], delay, rng)
 
 
 def _thinned(traffic: Traffic, share: float, delay: Delay, rng: np.random.Generator) -> Traffic | None:
-    kept = rng.random(traffic.start.size) < share
-    return _only(traffic, kept, delay, rng) if kept.any() else None
+    chosen = rng.random(traffic.start.size) < share
+    return _only(traffic, chosen, delay, rng) if chosen.any() else None
 
 
 def _for(traffic: Traffic | None, error: float) -> int | None:
@@ -162,9 +162,11 @@ def _for(traffic: Traffic | None, error: float) -> int | None:
 
 def _busiest(traffic: Traffic, hold_s: float) -> float:
     """Erlangs in the busiest hour of the day: numbers held at once if every visit held one `hold_s` longer."""
-    held = np.bincount((traffic.start % DAY_S // 3600).astype(int), traffic.end - traffic.start + hold_s, minlength=24)
+    occupied = np.bincount(
+        (traffic.start % DAY_S // 3600).astype(int), traffic.end - traffic.start + hold_s, minlength=24
+    )
     days = max(1.0, np.ceil((traffic.start[-1] - traffic.start[0]) / DAY_S))
-    return float(held.max() / (3600 * days))
+    return float(occupied.max() / (3600 * days))
 
 
 def _methods(traffic: Traffic, numbers: int, lines: int, delay: Delay, rng: np.random.Generator) -> list[Method]:

@@ -7,7 +7,7 @@ from enum import StrEnum
 import msgspec
 
 
-class Outcome(StrEnum):
+class CallOutcome(StrEnum):
     RINGING = "ringing"  # not over yet, as far as we know
     ANSWERED = "answered"
     MISSED = "missed"
@@ -17,12 +17,12 @@ class Outcome(StrEnum):
 
 
 FINAL = {
-    Outcome.RINGING: 0,
-    Outcome.FAILED: 1,
-    Outcome.BUSY: 2,
-    Outcome.MISSED: 3,
-    Outcome.VOICEMAIL: 4,
-    Outcome.ANSWERED: 5,
+    CallOutcome.RINGING: 0,
+    CallOutcome.FAILED: 1,
+    CallOutcome.BUSY: 2,
+    CallOutcome.MISSED: 3,
+    CallOutcome.VOICEMAIL: 4,
+    CallOutcome.ANSWERED: 5,
 }
 """Of two things told of one call the higher one holds: a leg may fail or ring out before another answers."""
 
@@ -40,7 +40,7 @@ class CallFact(msgspec.Struct, frozen=True, kw_only=True):
     line: str = ""
     caller: str = ""
     direction: str = "in"
-    outcome: str = Outcome.RINGING
+    outcome: str = CallOutcome.RINGING
     wait_s: int = 0
     talk_s: int = 0
     operator: str = ""
@@ -51,7 +51,7 @@ class CallFact(msgspec.Struct, frozen=True, kw_only=True):
 def merged(facts: Iterable[CallFact]) -> CallFact:
     """One call out of everything told of it: neither order nor repetition matters."""
     call_facts = sorted(
-        facts, key=lambda f: (f.at, FINAL.get(Outcome(f.outcome), 0), f.talk_s, f.wait_s, msgspec.json.encode(f))
+        facts, key=lambda f: (f.at, FINAL.get(CallOutcome(f.outcome), 0), f.talk_s, f.wait_s, msgspec.json.encode(f))
     )
     first = call_facts[0]
     return CallFact(
@@ -61,7 +61,7 @@ def merged(facts: Iterable[CallFact]) -> CallFact:
         line=_first(f.line for f in call_facts),
         caller=_first(f.caller for f in call_facts),
         direction="out" if any(f.direction == "out" for f in call_facts) else "in",
-        outcome=max((f.outcome for f in call_facts), key=lambda o: FINAL[Outcome(o)]),
+        outcome=max((f.outcome for f in call_facts), key=lambda o: FINAL[CallOutcome(o)]),
         wait_s=max(f.wait_s for f in call_facts),
         talk_s=max(f.talk_s for f in call_facts),
         operator=_first(f.operator for f in reversed(call_facts)),

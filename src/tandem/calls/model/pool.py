@@ -25,7 +25,7 @@ class Traffic(NamedTuple):
     call: Array
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class PoolResult(msgspec.Struct, frozen=True, kw_only=True):
     """What a pool of this size did: calls given to the wrong visit (share of calls), and numbers busy on average."""
 
     numbers: int
@@ -89,7 +89,7 @@ def most_certain(delay: Delay, most: int = 40) -> Names:
 def least_recently_used(traffic: Traffic, numbers: int) -> list[list[Lease]]:
     """Leases by number: each visit takes the number that has been idle longest; if none is idle, the longest held."""
     idle = [(-1.0, n) for n in range(numbers)]
-    held = [-1.0] * numbers
+    taken_at = [-1.0] * numbers
     leases: list[list[Lease]] = [[] for _ in range(numbers)]
     for visit, (start, end) in enumerate(zip(traffic.start.tolist(), traffic.end.tolist(), strict=True)):
         free_at, number = idle[0]
@@ -99,10 +99,10 @@ def least_recently_used(traffic: Traffic, numbers: int) -> list[list[Lease]]:
             heapq.heapreplace(idle, (end, number))
         else:
             # All are busy: whoever has been shown theirs for the longest is the likeliest not to call any more.
-            number = min(range(numbers), key=held.__getitem__)
+            number = min(range(numbers), key=taken_at.__getitem__)
             idle[next(i for i, (_, n) in enumerate(idle) if n == number)] = (end, number)
             heapq.heapify(idle)
-        held[number] = start
+        taken_at[number] = start
         leases[number].append(Lease(visit, start, end))
     return leases
 
@@ -127,17 +127,17 @@ def at_random(traffic: Traffic, numbers: int, hold_s: float, rng: np.random.Gene
     return leases
 
 
-def judged(traffic: Traffic, leases: list[list[Lease]], name: Names) -> Outcome:
+def judged(traffic: Traffic, leases: list[list[Lease]], name: Names) -> PoolResult:
     """How often the rule `name` gives a call to the wrong visit."""
     where = np.empty(traffic.start.size, np.int64)
-    for number, held in enumerate(leases):
-        where[[lease.visit for lease in held]] = number
+    for number, of_number in enumerate(leases):
+        where[[lease.visit for lease in of_number]] = number
     wrong = 0
     for visit, call in zip(traffic.caller.tolist(), traffic.call.tolist(), strict=True):
-        held = leases[where[visit]]
-        wrong += name(held[: _until(held, call)], call) != visit
+        of_number = leases[where[visit]]
+        wrong += name(of_number[: _until(of_number, call)], call) != visit
     calls = max(1, traffic.caller.size)
-    return Outcome(numbers=len(leases), error=wrong / calls, busy=busy_numbers(traffic), calls=traffic.caller.size)
+    return PoolResult(numbers=len(leases), error=wrong / calls, busy=busy_numbers(traffic), calls=traffic.caller.size)
 
 
 def _until(leases: list[Lease], call: float) -> int:

@@ -30,7 +30,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     has_form: bool = False
 
 
-class Credit(msgspec.Struct, frozen=True):
+class VisitCredit(msgspec.Struct, frozen=True):
     """A visit and how certain it is that the call came from it (0 to 1)."""
 
     visit: int
@@ -40,7 +40,7 @@ class Credit(msgspec.Struct, frozen=True):
 
 def posterior(
     call_s: float, candidates: Sequence[Candidate], delay: Delay, elsewhere: float = ELSEWHERE
-) -> list[Credit]:
+) -> list[VisitCredit]:
     """How certain each candidate is to be the caller, the most certain first. The rest to 1 is nobody of them.
 
     call_s      when the call came, in seconds on the clock of the candidates
@@ -62,7 +62,7 @@ def posterior(
     # rather than that of whoever happened to be shown the number last.
     share = weight / (weight.sum() + elsewhere)
     order = np.argsort(-share, kind="stable")
-    return [Credit(shown[i].visit, shown[i].visitor, float(share[i])) for i in order if share[i] > 1e-4]
+    return [VisitCredit(shown[i].visit, shown[i].visitor, float(share[i])) for i in order if share[i] > 1e-4]
 
 
 def _lift(candidate: Candidate, call_s: float) -> float:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from tandem.base.errors import UserError
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import moment, text, unix, whole
 from tandem.imports.problem import Problem, from_error
 
@@ -16,8 +16,8 @@ MASTER = (
 )  # fmt: skip
 """The columns of Master.csv, which has no header."""
 OUTCOMES = {
-    "ANSWERED": Outcome.ANSWERED, "NO ANSWER": Outcome.MISSED, "BUSY": Outcome.BUSY, "FAILED": Outcome.FAILED,
-    "CONGESTION": Outcome.FAILED,
+    "ANSWERED": CallOutcome.ANSWERED, "NO ANSWER": CallOutcome.MISSED, "BUSY": CallOutcome.BUSY,
+    "FAILED": CallOutcome.FAILED, "CONGESTION": CallOutcome.FAILED,
 }  # fmt: skip
 MOST_BYTES = 1 << 20
 LONGEST_EXTENSION = 5
@@ -86,9 +86,9 @@ class Watch:
         if name == "DialEnd" and event.get("DialStatus") == "ANSWER":
             waited = int((now - self._began[ref]).total_seconds())
             operator = event.get("DestCallerIDNum", "")
-            return [self._fact(ref, now, outcome=Outcome.ANSWERED, wait_s=waited, operator=operator)]
+            return [self._fact(ref, now, outcome=CallOutcome.ANSWERED, wait_s=waited, operator=operator)]
         if name == "Hangup" and event.get("Uniqueid") == ref:
-            fact = self._fact(ref, now, outcome=Outcome.BUSY if event.get("Cause") == "17" else Outcome.MISSED)
+            fact = self._fact(ref, now, outcome=CallOutcome.BUSY if event.get("Cause") == "17" else CallOutcome.MISSED)
             self._began.pop(ref)
             return [fact]
         return self._of_record(event) if name == "Cdr" else []
@@ -98,8 +98,8 @@ class Watch:
             not self._contexts or event.get("Context", "") in self._contexts
         )
 
-    def _fact(self, ref: str, now: datetime, **told: Any) -> CallFact:
-        return CallFact(system="asterisk", ref=ref, at=self._began.get(ref, now), **told)
+    def _fact(self, ref: str, now: datetime, **facts: Any) -> CallFact:
+        return CallFact(system="asterisk", ref=ref, at=self._began.get(ref, now), **facts)
 
     def _of_record(self, event: Message) -> list[CallFact]:
         """The event Cdr, where it is switched on; it names our number only if cdr_manager.conf maps CDR(did)."""
@@ -169,7 +169,7 @@ def _fact(row: dict[str, str], zone: str) -> CallFact | None:
     if not ref:
         raise UserError("The row has no uniqueid.", "Set loguniqueid=yes in cdr.conf.")
     source, target, own = text(row, "src", "source"), text(row, "dst", "destination"), text(row, "did", "dnid")
-    outcome = OUTCOMES.get(text(row, "disposition").upper(), Outcome.FAILED)
+    outcome = OUTCOMES.get(text(row, "disposition").upper(), CallOutcome.FAILED)
     length, talk = whole(row.get("duration")), whole(row.get("billsec") or row.get("billableseconds"))
     is_out = not own and _is_extension(source)
     if is_out and (not _is_number(target) or _is_extension(target) or text(row, "uniqueid", "linkedid") != ref):
@@ -178,7 +178,7 @@ def _fact(row: dict[str, str], zone: str) -> CallFact | None:
     return CallFact(
         system="asterisk", ref=ref, at=_start(row, zone), line=line, caller=target if is_out else source,
         direction="out" if is_out else "in", outcome=outcome, wait_s=max(0, length - talk),
-        talk_s=talk if outcome == Outcome.ANSWERED else 0, operator=source if is_out else _operator(row),
+        talk_s=talk if outcome == CallOutcome.ANSWERED else 0, operator=source if is_out else _operator(row),
     )  # fmt: skip
 
 

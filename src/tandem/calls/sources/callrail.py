@@ -8,7 +8,7 @@ from typing import Any
 
 from tandem.base import clock
 from tandem.base.http import Http
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import FetchedCalls, digest, json_of, moment, must_match, text, whole
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
@@ -41,7 +41,7 @@ def fetch(connection: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
     )
     facts = FetchedCalls()
     for _ in range(PAGES):
-        told = http.get(
+        body = http.get(
             f"/v3/a/{connection.setting('account')}/calls.json",
             params={
                 "per_page": "250",
@@ -51,8 +51,8 @@ def fetch(connection: Connection, http: Http) -> tuple[FetchedCalls, Polled]:
                 "fields": "tags",
             },
         ).json()
-        facts.read(told.get("calls", []), _fact, "resource_id", "id")
-        if page >= int(told.get("total_pages") or 1):
+        facts.read(body.get("calls", []), _fact, "resource_id", "id")
+        if page >= int(body.get("total_pages") or 1):
             until = str((clock.now() - timedelta(days=2)).date())
             return facts, Polled(cursor={"since": until, "page": 1}, rows=len(facts))
         page += 1
@@ -73,7 +73,11 @@ def client(connection: Connection, allowed: str) -> Http:
 def _fact(call: dict[str, Any]) -> CallFact:
     is_over = call.get("duration") not in (None, "")
     outcome = (
-        Outcome.ANSWERED if call.get("answered") else Outcome.VOICEMAIL if call.get("voicemail") else Outcome.MISSED
+        CallOutcome.ANSWERED
+        if call.get("answered")
+        else CallOutcome.VOICEMAIL
+        if call.get("voicemail")
+        else CallOutcome.MISSED
     )
     tags = call.get("tags") or []
     first = tags[0] if tags else ""
@@ -84,7 +88,7 @@ def _fact(call: dict[str, Any]) -> CallFact:
         line=text(call, "tracking_phone_number"),
         caller=text(call, "customer_phone_number", "customer_number"),
         direction="out" if call.get("direction") == "outbound" else "in",
-        outcome=outcome if is_over else Outcome.RINGING,
+        outcome=outcome if is_over else CallOutcome.RINGING,
         talk_s=whole(call.get("duration")) if call.get("answered") else 0,
         recording=text(call, "recording_player", "recording"),
         tag=str(first.get("name", "") if isinstance(first, dict) else first)[:60],

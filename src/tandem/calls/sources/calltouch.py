@@ -3,7 +3,7 @@
 import ipaddress
 
 from tandem.base.errors import UserError
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import REGION, ZONE, digest, form_of, moment, text, unix, whole, zone_of
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 
@@ -49,7 +49,7 @@ def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     status = text(form, "status").lower()
     is_answered = status in ("successful", "true", "1", "success")
     is_over = bool(status) or text(form, "callphase") in ("callcompleted", "calllost")
-    outcome = Outcome.ANSWERED if is_answered else Outcome.MISSED if is_over else Outcome.RINGING
+    outcome = CallOutcome.ANSWERED if is_answered else CallOutcome.MISSED if is_over else CallOutcome.RINGING
     return [
         CallFact(
             system="calltouch",

@@ -71,8 +71,8 @@ def moment(text: str, zone: str = "UTC") -> datetime:
     raises   UserError when it is no moment, or one in which no call was made
     """
     try:
-        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-        return in_range((found if found.tzinfo else found.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC))
+        at = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+        return in_range((at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC))
     except (ValueError, KeyError, OverflowError) as error:
         raise UserError(
             "“%(value)s” is not a date and time.", "Use the format 2026-11-10T12:00:00+01:00.", value=text[:40]

@@ -4,7 +4,7 @@ import hashlib
 import hmac
 
 from tandem.base.errors import UserError
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import (
     REGION,
     ZONE,
@@ -30,8 +30,8 @@ NOTE = (
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) unless the signature fits and is fresh."""
     stamp = incoming.headers.get("x-tandem-time", "")
-    told = stamp.encode() + b"." + incoming.body
-    expected = hmac.new(connection.setting("secret").encode(), told, hashlib.sha256).hexdigest()
+    signed = stamp.encode() + b"." + incoming.body
+    expected = hmac.new(connection.setting("secret").encode(), signed, hashlib.sha256).hexdigest()
     must_match(incoming.headers.get("x-tandem-signature", ""), expected)
     must_be_fresh(float(whole(stamp)))
     return Accepted(key=digest(incoming.body))
@@ -39,30 +39,30 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
 
 def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     """Raises UserError when id or time is missing, or the outcome has another name."""
-    told = json_of(delivery.body)
-    if not told.get("id"):
+    body = json_of(delivery.body)
+    if not body.get("id"):
         raise UserError("The call has no ID.", "Send the phone system's own call ID as “id”.")
-    outcome = text(told, "outcome") or str(Outcome.RINGING)
-    if outcome not in set(Outcome):
+    outcome = text(body, "outcome") or str(CallOutcome.RINGING)
+    if outcome not in set(CallOutcome):
         raise UserError(
             "“%(value)s” is not a call outcome.",
             "Use one of %(choices)s.",
             value=outcome[:20],
-            choices=", ".join(Outcome),
+            choices=", ".join(CallOutcome),
         )
     return [
         CallFact(
             system="generic",
-            ref=str(told["id"])[:200],
-            at=moment(text(told, "at"), zone_of(connection)),
-            line=text(told, "line"),
-            caller=text(told, "caller"),
-            direction="out" if told.get("direction") == "out" else "in",
+            ref=str(body["id"])[:200],
+            at=moment(text(body, "at"), zone_of(connection)),
+            line=text(body, "line"),
+            caller=text(body, "caller"),
+            direction="out" if body.get("direction") == "out" else "in",
             outcome=outcome,
-            wait_s=whole(told.get("wait_s")),
-            talk_s=whole(told.get("talk_s")),
-            operator=text(told, "operator"),
-            recording=text(told, "recording"),
-            tag=text(told, "tag"),
+            wait_s=whole(body.get("wait_s")),
+            talk_s=whole(body.get("talk_s")),
+            operator=text(body, "operator"),
+            recording=text(body, "recording"),
+            tag=text(body, "tag"),
         )
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tandem.base import clock
 from tandem.base.http import Http
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import FetchedCalls, digest, form_of, in_range, must_match, text, whole
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
@@ -20,15 +20,15 @@ FIELDS = (
 )
 NOTE = "Enter the webhook address in the number's “Call status changes”. Calls are also fetched every five minutes."
 OUTCOMES = {
-    "queued": Outcome.RINGING,
-    "initiated": Outcome.RINGING,
-    "ringing": Outcome.RINGING,
-    "in-progress": Outcome.ANSWERED,
-    "completed": Outcome.ANSWERED,
-    "busy": Outcome.BUSY,
-    "failed": Outcome.FAILED,
-    "no-answer": Outcome.MISSED,
-    "canceled": Outcome.MISSED,
+    "queued": CallOutcome.RINGING,
+    "initiated": CallOutcome.RINGING,
+    "ringing": CallOutcome.RINGING,
+    "in-progress": CallOutcome.ANSWERED,
+    "completed": CallOutcome.ANSWERED,
+    "busy": CallOutcome.BUSY,
+    "failed": CallOutcome.FAILED,
+    "no-answer": CallOutcome.MISSED,
+    "canceled": CallOutcome.MISSED,
 }
 PAGES = 20
 LONGEST_CALL = timedelta(days=1)
@@ -39,8 +39,8 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
 
     source   Twilio's request validator: base64 of HMAC-SHA1 over the address and each field with its value, in order
     """
-    told = incoming.url + "".join(name + value for name, value in sorted(set(incoming.form)))
-    signed = hmac.new(connection.setting("token").encode(), told.encode(), hashlib.sha1).digest()
+    signed_text = incoming.url + "".join(name + value for name, value in sorted(set(incoming.form)))
+    signed = hmac.new(connection.setting("token").encode(), signed_text.encode(), hashlib.sha1).digest()
     must_match(incoming.headers.get("x-twilio-signature", ""), base64.b64encode(signed).decode())
     form = form_of(incoming)
     return Accepted(
@@ -65,7 +65,7 @@ def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
             line=text(form, "To"),
             caller=text(form, "From"),
             direction=_direction(text(form, "Direction")),
-            outcome=OUTCOMES.get(text(form, "CallStatus"), Outcome.RINGING),
+            outcome=OUTCOMES.get(text(form, "CallStatus"), CallOutcome.RINGING),
             talk_s=talk,
             recording=text(form, "RecordingUrl"),
         )
@@ -103,19 +103,19 @@ def _fact(call: dict[str, Any]) -> CallFact:
         line=str(call.get("to") or ""),
         caller=str(call.get("from") or ""),
         direction=_direction(str(call.get("direction") or "")),
-        outcome=OUTCOMES.get(str(call.get("status")), Outcome.RINGING),
+        outcome=OUTCOMES.get(str(call.get("status")), CallOutcome.RINGING),
         talk_s=whole(call.get("duration")),
     )
 
 
-def _direction(told: str) -> str:
-    return "out" if told.startswith("outbound") else "in"
+def _direction(direction: str) -> str:
+    return "out" if direction.startswith("outbound") else "in"
 
 
-def _moment(told: str) -> datetime | None:
+def _moment(written: str) -> datetime | None:
     """RFC 2822, as Twilio writes times."""
     try:
-        parsedate = parsedate_to_datetime(told)
+        parsedate = parsedate_to_datetime(written)
         return in_range((parsedate if parsedate.tzinfo else parsedate.replace(tzinfo=UTC)).astimezone(UTC))
     except (ValueError, OverflowError):
         return None

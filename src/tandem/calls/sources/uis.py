@@ -6,7 +6,7 @@ from typing import Any
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.base.http import Http
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import REGION, ZONE, FetchedCalls, moment, text, whole, zone_of
 from tandem.connections.model import Connection, Field, Polled
 
@@ -66,13 +66,13 @@ def _asked(http: Http, connection: Connection, since: str, until: str, offset: i
         "fields": list(WANTED),
         "sort": [{"field": "start_time", "order": "asc"}],
     }
-    told = http.post("/v2.0", json={"jsonrpc": "2.0", "id": 1, "method": "get.calls_report", "params": params}).json()
-    if "error" in told:  # JSON-RPC errors come with status 200
+    reply = http.post("/v2.0", json={"jsonrpc": "2.0", "id": 1, "method": "get.calls_report", "params": params}).json()
+    if "error" in reply:  # JSON-RPC errors come with status 200
         raise SourceError(
-            "UIS", f"refused the report ({told['error'].get('code')}). Check the key on the Connections page"
+            "UIS", f"refused the report ({reply['error'].get('code')}). Check the key on the Connections page"
         )
-    found: list[dict[str, Any]] = told["result"]["data"]
-    return found
+    calls: list[dict[str, Any]] = reply["result"]["data"]
+    return calls
 
 
 def _fact(call: dict[str, Any], zone: str) -> CallFact:
@@ -84,7 +84,7 @@ def _fact(call: dict[str, Any], zone: str) -> CallFact:
         line=_plus(text(call, "virtual_phone_number")),
         caller=_plus(text(call, "contact_phone_number")),
         direction="out" if call.get("direction") == "out" else "in",
-        outcome=Outcome.MISSED if call.get("is_lost") else Outcome.ANSWERED,
+        outcome=CallOutcome.MISSED if call.get("is_lost") else CallOutcome.ANSWERED,
         talk_s=whole(call.get("talk_duration")),
         wait_s=whole(call.get("wait_duration")),
         operator=text(call, "last_answered_employee_full_name"),

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 
 from tandem.base.errors import UserError
-from tandem.calls.model.call import CallFact, Outcome
+from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import REGION, ZONE, digest, form_of, moment, must_match, text, whole, zone_of
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 
@@ -21,10 +21,10 @@ SIGNED = {
     "NOTIFY_RECORD": ("pbx_call_id", "call_id_with_rec"),
 }
 OUTCOMES = {
-    "answered": Outcome.ANSWERED,
-    "busy": Outcome.BUSY,
-    "cancel": Outcome.MISSED,
-    "no answer": Outcome.MISSED,
+    "answered": CallOutcome.ANSWERED,
+    "busy": CallOutcome.BUSY,
+    "cancel": CallOutcome.MISSED,
+    "no answer": CallOutcome.MISSED,
 }
 
 
@@ -39,10 +39,10 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     event = text(form, "event")
     if event not in SIGNED:
         raise UserError("Unknown notification.", "Choose start, answer, end and record only.", status=403)
-    told = "".join(form.get(name, "") for name in SIGNED[event])
-    signed = hmac.new(connection.setting("secret").encode(), told.encode(), hashlib.sha1).hexdigest()
+    signed_text = "".join(form.get(name, "") for name in SIGNED[event])
+    signed = hmac.new(connection.setting("secret").encode(), signed_text.encode(), hashlib.sha1).hexdigest()
     must_match(incoming.headers.get("signature", ""), base64.b64encode(signed.encode()).decode())
-    return Accepted(key=digest(event, told, text(form, "pbx_call_id"), text(form, "internal")))
+    return Accepted(key=digest(event, signed_text, text(form, "pbx_call_id"), text(form, "internal")))
 
 
 def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
@@ -67,9 +67,9 @@ def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     ]
 
 
-def _outcome(event: str, disposition: str) -> Outcome:
+def _outcome(event: str, disposition: str) -> CallOutcome:
     if event == "NOTIFY_ANSWER":
-        return Outcome.ANSWERED
+        return CallOutcome.ANSWERED
     if not event.endswith("END"):
-        return Outcome.RINGING
-    return OUTCOMES.get(disposition.lower(), Outcome.FAILED)
+        return CallOutcome.RINGING
+    return OUTCOMES.get(disposition.lower(), CallOutcome.FAILED)

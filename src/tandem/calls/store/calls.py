@@ -44,11 +44,11 @@ def _join(
     ctx: Context, site: Site, by_call: dict[int, list[CallFact]], callers: dict[str, int], region: str
 ) -> list[tuple[datetime, int]]:
     """Write the union of what is known of these calls and what is told now; the caller has the turn for the site."""
-    known = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
-    newest = max((version for _, _, version in known.values()), default=0)
+    existing = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
+    newest = max((version for _, _, version in existing.values()), default=0)
     version, rows = clock.version_after(newest, clock.now_ms()), []
     for key, call_facts in by_call.items():
-        before = known.get(key)
+        before = existing.get(key)
         line = next((phone_of(f.line, region) or f.line[:20] for f in call_facts if f.line), "")
         caller = next((callers[f.caller] for f in call_facts if f.caller in callers), 0)
         joined = merged([*call_facts, *([before[0]] if before else [])])
@@ -80,10 +80,10 @@ def _month(at: datetime) -> tuple[int, int]:
 
 
 def _by_call(site: Site, facts: Iterable[CallFact]) -> dict[int, list[CallFact]]:
-    found: dict[int, list[CallFact]] = {}
+    by_call: dict[int, list[CallFact]] = {}
     for fact in facts:
-        found.setdefault(call_key(site, fact), []).append(fact)
-    return found
+        by_call.setdefault(call_key(site, fact), []).append(fact)
+    return by_call
 
 
 def _parts(calls: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -119,14 +119,14 @@ def call_key(site: Site, fact: CallFact) -> int:
 def _known(ctx: Context, site: Site, keys: Sequence[int]) -> dict[int, tuple[CallFact, int, int]]:
     """What was told of these calls, the caller's key and the version, by call."""
     answer = ctx.warehouse.ask(SQL["known_calls"], {"site": site.id, "calls": list(keys)})
-    found = {}
+    existing = {}
     for row in answer.rows:
-        told = dict(zip(answer.names, row, strict=True))
+        columns = dict(zip(answer.names, row, strict=True))
         fact = CallFact(
-            **{n: told[n] for n in CallFact.__struct_fields__ if n in told and n != "caller"},
+            **{n: columns[n] for n in CallFact.__struct_fields__ if n in columns and n != "caller"},
         )
-        found[int(told["call"])] = (fact, int(told["caller"]), int(told["version"]))
-    return found
+        existing[int(columns["call"])] = (fact, int(columns["caller"]), int(columns["version"]))
+    return existing
 
 
 def _callers(ctx: Context, site: Site, facts: Iterable[CallFact], region: str) -> dict[str, int]:
@@ -135,9 +135,9 @@ def _callers(ctx: Context, site: Site, facts: Iterable[CallFact], region: str) -
     for fact in facts:
         if fact.caller:
             first[fact.caller] = min(fact.at, first.get(fact.caller, fact.at))
-    known = {text: identifier for text in first if (identifier := phone(text, region))}
-    keys = people.remember_all(ctx, site, {end: first[text] for text, end in known.items()})
-    return {text: keys[end] for text, end in known.items()}
+    identifiers = {text: identifier for text in first if (identifier := phone(text, region))}
+    keys = people.remember_all(ctx, site, {end: first[text] for text, end in identifiers.items()})
+    return {text: keys[end] for text, end in identifiers.items()}
 
 
 def _safe_link(url: str) -> str:

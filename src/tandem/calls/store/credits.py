@@ -11,7 +11,7 @@ from sqlalchemy import select
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.calls.model.delay import Delay, fitted
-from tandem.calls.model.posterior import Candidate, Credit, posterior
+from tandem.calls.model.posterior import Candidate, VisitCredit, posterior
 from tandem.calls.store.common import NEVER, SQL
 from tandem.calls.store.leases import TEXTS, lease_key
 from tandem.calls.store.pools import Number, numbers_of
@@ -26,7 +26,7 @@ CERTAIN = 0.9
 MOST_CANDIDATES = 200
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
+class CallToCredit(msgspec.Struct, frozen=True, kw_only=True):
     """A call as it stands in the event store."""
 
     call: int
@@ -38,7 +38,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     outcome: str
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class ShownLease(msgspec.Struct, frozen=True, kw_only=True):
     """A lease: which visit was shown a number."""
 
     lease: int
@@ -70,80 +70,84 @@ def _weigh(ctx: Context, site: Site, calls: Sequence[int]) -> tuple[list[tuple[A
     """Write which visits these calls came from; returns the rows of candidates, and whose phones these prove."""
     rows: list[tuple[Any, ...]] = []
     links: list[people.KeyLink] = []
-    heard = ctx.warehouse.rows(SQL["heard"], Heard, site=site.id, calls=list(calls))
-    if not heard:
+    received = ctx.warehouse.rows(SQL["calls_to_credit"], CallToCredit, site=site.id, calls=list(calls))
+    if not received:
         return rows, links
-    shown = _by_number(_shown(ctx, site, heard))
+    shown = _by_number(_shown(ctx, site, received))
     static = {n.number: n for n in numbers_of(ctx, site) if n.pool_id is None}
-    browsers = people.browsers_of(ctx, site, (call.caller for call in heard))
+    browsers = people.browsers_of(ctx, site, (call.caller for call in received))
     delay = delay_of(ctx, site)
-    for call in heard:
+    for call in received:
         if call.line in static:
             rows.append(_static_row(call, static[call.line]))
             continue
-        known = browsers.get(call.caller, {})
-        candidates = _candidates(call, shown.get(call.line, []), known)
-        credits = _weighed(call, candidates, known, delay)
+        own_browsers = browsers.get(call.caller, {})
+        candidates = _candidates(call, shown.get(call.line, []), own_browsers)
+        credits = _weighed(call, candidates, own_browsers, delay)
         leased = {s.lease: s for s in candidates}
         rows += [_credit_row(call, nth, one, leased[one.visit]) for nth, one in enumerate(credits[:20])]
-        links += _evidence(call, credits, known)
-    _write_credits(ctx, site, rows, [call.call for call in heard])
+        links += _evidence(call, credits, own_browsers)
+    _write_credits(ctx, site, rows, [call.call for call in received])
     return rows, links
 
 
-def _shown(ctx: Context, site: Site, heard: Sequence[Heard]) -> list[Shown]:
-    """Leases of the called numbers, those put away and those still live."""
-    lines, last = sorted({h.line for h in heard if h.line}), max(h.at for h in heard)
-    first = min(h.at for h in heard) - BACK
+def _shown(ctx: Context, site: Site, received: Sequence[CallToCredit]) -> list[ShownLease]:
+    """Leases of the called numbers, those archived and those still live."""
+    lines, last = sorted({h.line for h in received if h.line}), max(h.at for h in received)
+    first = min(h.at for h in received) - BACK
     span = {"since": first, "until": last + timedelta(minutes=1)}
-    away = ctx.warehouse.rows(SQL["leases_of"], Shown, site=site.id, numbers=lines, **span)
+    away = ctx.warehouse.rows(SQL["leases_of"], ShownLease, site=site.id, numbers=lines, **span)
     with ctx.database.read() as c:
         live = c.execute(select(leases).where(leases.c.site_id == site.id, leases.c.number.in_(lines))).all()
     return away + [_live(row) for row in live]
 
 
-def _live(row: Any) -> Shown:
-    return Shown(
+def _live(row: Any) -> ShownLease:
+    return ShownLease(
         lease=lease_key(dict(row._mapping)), number=row.number, visitor=int(row.visitor, 16),
         began=clock.from_ms(row.began_ms), seen=clock.from_ms(row.seen_ms), tapped=clock.from_ms(row.tapped_ms),
         **{name: row._mapping[name] for name in TEXTS},
     )  # fmt: skip
 
 
-def _by_number(shown: Iterable[Shown]) -> dict[str, list[Shown]]:
+def _by_number(shown: Iterable[ShownLease]) -> dict[str, list[ShownLease]]:
     """Leases by number, in the order in which they began."""
-    found: dict[str, list[Shown]] = {}
+    by_number: dict[str, list[ShownLease]] = {}
     for lease in sorted(shown, key=lambda s: s.began):
-        found.setdefault(lease.number, []).append(lease)
-    return found
+        by_number.setdefault(lease.number, []).append(lease)
+    return by_number
 
 
-def _candidates(call: Heard, shown: Sequence[Shown], known: Mapping[int, set[str]]) -> list[Shown]:
+def _candidates(
+    call: CallToCredit, shown: Sequence[ShownLease], own_browsers: Mapping[int, set[str]]
+) -> list[ShownLease]:
     """The last leases of the called number before the call; of browsers that are the caller's, all of two weeks."""
     end = bisect_right(shown, call.at, key=lambda s: s.began)
     begin = bisect_left(shown, call.at - BACK, key=lambda s: s.began)
     late = max(begin, end - MOST_CANDIDATES)
-    return [s for s in shown[begin:late] if s.visitor in known] + list(shown[late:end])
+    return [s for s in shown[begin:late] if s.visitor in own_browsers] + list(shown[late:end])
 
 
-def _static_row(call: Heard, number: Number) -> tuple[Any, ...]:
+def _static_row(call: CallToCredit, number: Number) -> tuple[Any, ...]:
     """A call on a number that stands for a billboard or a leaflet, whoever called."""
     return (call.call, 0, 0, 0, 1.0, number.channel, number.source, "", number.campaign, "", "", "", "static")
 
 
-def _weighed(call: Heard, shown: Sequence[Shown], known: Mapping[int, set[str]], delay: Delay) -> list[Credit]:
+def _weighed(
+    call: CallToCredit, shown: Sequence[ShownLease], own_browsers: Mapping[int, set[str]], delay: Delay
+) -> list[VisitCredit]:
     candidates = [
         Candidate(
             visit=s.lease, visitor=s.visitor, shown_s=s.began.timestamp(), ended_s=s.seen.timestamp(),
             clicked_s=s.tapped.timestamp() if s.tapped > NEVER else None,
-            is_known_caller=s.visitor in known, has_form="site" in known.get(s.visitor, ()),
+            is_known_caller=s.visitor in own_browsers, has_form="site" in own_browsers.get(s.visitor, ()),
         )
         for s in shown
     ]  # fmt: skip
     return posterior(call.at.timestamp(), candidates, delay)
 
 
-def _credit_row(call: Heard, nth: int, one: Credit, s: Shown) -> tuple[Any, ...]:
+def _credit_row(call: CallToCredit, nth: int, one: VisitCredit, s: ShownLease) -> tuple[Any, ...]:
     texts = (s.channel, s.source, s.medium, s.campaign, s.term, s.content, s.entry)
     return (call.call, nth, one.visitor, one.visit, one.certainty, *texts, "shown")
 
@@ -164,9 +168,11 @@ def _write_credits(ctx: Context, site: Site, rows: list[tuple[Any, ...]], calls:
     ctx.warehouse.insert("call_credit_rows", {"site": [site.id] * size, "version": [version] * size, **columns})
 
 
-def _evidence(call: Heard, credits: Sequence[Credit], known: Mapping[int, set[str]]) -> list[people.KeyLink]:
+def _evidence(
+    call: CallToCredit, credits: Sequence[VisitCredit], own_browsers: Mapping[int, set[str]]
+) -> list[people.KeyLink]:
     """A caller who is certain enough to be a visit's browser becomes one person with it."""
-    if not credits or not call.caller or credits[0].certainty < CERTAIN or credits[0].visitor in known:
+    if not credits or not call.caller or credits[0].certainty < CERTAIN or credits[0].visitor in own_browsers:
         return []
     return [
         people.KeyLink(

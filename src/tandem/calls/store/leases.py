@@ -59,21 +59,21 @@ def _live_lease(c: Transaction, asked: NumberAsked, now: int) -> Any:
     return c.execute(query).first()
 
 
-def _extend(c: Transaction, held: Any, asked: NumberAsked, now: int) -> None:
-    values: dict[str, Any] = {"seen_ms": max(now, held.seen_ms)}
+def _extend(c: Transaction, lease: Any, asked: NumberAsked, now: int) -> None:
+    values: dict[str, Any] = {"seen_ms": max(now, lease.seen_ms)}
     if asked.act == "tap":
         values["tapped_ms"] = now
-    c.execute(update(leases).where(leases.c.id == held.id).values(**values))
-    if not held.is_overflow:
+    c.execute(update(leases).where(leases.c.id == lease.id).values(**values))
+    if not lease.is_overflow:
         c.execute(
             update(numbers)
-            .where(numbers.c.site_id == asked.site.id, numbers.c.number == held.number, numbers.c.used_ms < now)
+            .where(numbers.c.site_id == asked.site.id, numbers.c.number == lease.number, numbers.c.used_ms < now)
             .values(used_ms=now)
         )
 
 
 def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str, Any]:
-    visits, holding = _held_by_sender(c, pool, asked, now)
+    visits, holding = _leases_of_sender(c, pool, asked, now)
     if visits >= SENDERS_LEASES:
         return _answer(pool, pool.overflow)
     row = None if holding >= _most_for_sender(c, pool) else _idle_longest(c, pool, now)
@@ -89,7 +89,7 @@ def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str,
     return _answer(pool, number)
 
 
-def _held_by_sender(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> tuple[int, int]:
+def _leases_of_sender(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> tuple[int, int]:
     """How many visits of this sender go on, and how many numbers of the pool they hold."""
     if not asked.sender:
         return 0, 0
@@ -126,7 +126,7 @@ def _answer(pool: Pool, number: str) -> dict[str, Any]:
     return {"swap": dict.fromkeys(pool.swaps, number), "reveal": pool.reveal} if number else {}
 
 
-def put_away(ctx: Context, most: int = 5000) -> int:
+def archive_leases(ctx: Context, most: int = 5000) -> int:
     """Move leases that have been silent for an hour into the event store; done twice it changes nothing."""
     with ctx.database.read() as c:
         query = select(leases).where(leases.c.seen_ms < clock.now_ms() - SILENT_MS).order_by(leases.c.id).limit(most)

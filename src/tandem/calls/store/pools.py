@@ -79,7 +79,7 @@ def pool_of(ctx: Context, site: Site, pool_id: int) -> Pool:
 
 
 def live_leases(ctx: Context, site: Site, pool: Pool) -> list[tuple[int, int, str, bool]]:
-    """Start, last activity (both in ms), channel and overflow of the leases that were not put away yet."""
+    """Start, last activity (both in ms), channel and overflow of the leases that are not archived yet."""
     columns = (leases.c.began_ms, leases.c.seen_ms, leases.c.channel, leases.c.is_overflow)
     with ctx.database.read() as c:
         query = select(*columns).where(leases.c.site_id == site.id, leases.c.pool_id == pool.id)
@@ -116,9 +116,9 @@ def add_numbers(
 
     raises   UserError naming the first text that is no valid number; then none is added
     """
-    found = [valid(text) for text in texts if text.strip()]
-    known = {number.number for number in numbers_of(ctx, site)}
-    fresh = [n for n in dict.fromkeys(found) if n not in known]
+    valid_numbers = [valid(text) for text in texts if text.strip()]
+    existing = {number.number for number in numbers_of(ctx, site)}
+    fresh = [n for n in dict.fromkeys(valid_numbers) if n not in existing]
     rows = [
         {"site_id": site.id, "pool_id": pool.id if pool else None, "number": n, "label": static.get("label", ""),
          "channel": static.get("channel", ""), "source": static.get("source", ""),
@@ -132,20 +132,20 @@ def add_numbers(
     return fresh
 
 
-def change_pool(ctx: Context, site: Site, pool: Pool, by: int | None = None, **told: Any) -> Pool:
+def change_pool(ctx: Context, site: Site, pool: Pool, by: int | None = None, **changes: Any) -> Pool:
     """Rename a pool, price its numbers, or switch it off and on: `name`, `price`, `is_on`; what is left out stays.
 
     A pool that is off lends nothing, and visits that have one of its numbers see the site's own again. Calls to its
     numbers are heard either way.
     raises   UserError when the name is empty
     """
-    if "name" in told:
-        told["name"] = told["name"].strip()[:200]
-        if not told["name"]:
+    if "name" in changes:
+        changes["name"] = changes["name"].strip()[:200]
+        if not changes["name"]:
             raise UserError(
                 "The pool has no name.", "Name it after the traffic that it serves, like “Paid search”."
             ).at("name")
-    changed = {name: value for name, value in told.items() if name in CHANGEABLE and value != getattr(pool, name)}
+    changed = {name: value for name, value in changes.items() if name in CHANGEABLE and value != getattr(pool, name)}
     if changed:
         old, new = (
             {name: value if isinstance(value, bool) else str(value) for name, value in values.items()}

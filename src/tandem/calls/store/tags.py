@@ -19,10 +19,10 @@ def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) ->
         answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
         if not answer.rows:
             raise UserError("There is no such call.", "Reload the page.", status=404)
-        known = dict(zip(answer.names, answer.rows[0], strict=True))
-        if tag and tag not in (*TAGS, known["tag"]):
+        call_row = dict(zip(answer.names, answer.rows[0], strict=True))
+        if tag and tag not in (*TAGS, call_row["tag"]):
             raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))
-        known |= {"tag": tag, "version": clock.version_after(int(known["version"]), clock.now_ms())}
-        ctx.warehouse.insert("call_rows", {name: [value] for name, value in known.items()})
+        call_row |= {"tag": tag, "version": clock.version_after(int(call_row["version"]), clock.now_ms())}
+        ctx.warehouse.insert("call_rows", {name: [value] for name, value in call_row.items()})
     with ctx.database.write() as c:
         note(c, site.workspace_id, by, "calls.tagged", f"{call:016x}", tag=tag)

@@ -53,19 +53,19 @@ class _Bots:
 
     def __init__(self, rules: dict[str, Any]) -> None:
         generic = rules["generic"]
-        self.known: list[tuple[str, str]] = [(name, kind) for _, name, kind in rules["patterns"]]
+        self.names: list[tuple[str, str]] = [(name, kind) for _, name, kind in rules["patterns"]]
         self.words = _Words([*(pattern for pattern, _, _ in rules["patterns"]), generic["tool"], generic["bot"]])
         self.generic = {key: re.compile(text) for key, text in generic.items()}
 
-    def found(self, user_agent: str) -> tuple[str, str]:
+    def match(self, user_agent: str) -> tuple[str, str]:
         """Return (name, class) of the bot, or two empty texts for a person's browser."""
         bare = self.generic["people"].sub("", user_agent)
         row = self.words.first(bare)
         if row is None:
             return "", ""
-        if row < len(self.known):
-            return self.known[row]
-        kind = "tool" if row == len(self.known) else "bot"
+        if row < len(self.names):
+            return self.names[row]
+        kind = "tool" if row == len(self.names) else "bot"
         match = self.generic[kind].search(bare)
         name = _name_of(bare, match[0] if match else bare)
         return name, "tool" if kind == "tool" else "other"
@@ -87,7 +87,7 @@ class _Engine:
         self.devices = _Words(row["like"] for row in rules["device"])
 
     def agent(self, user_agent: str) -> Agent:
-        name, bot = self.bots.found(user_agent)
+        name, bot = self.bots.match(user_agent)
         result = self.parse(user_agent, Domain.USER_AGENT | Domain.OS)
         browser, version = ("", "") if result.user_agent is None else _pair(result.user_agent)
         system, release = ("", "") if result.os is None else (result.os.family, _release(result.os))

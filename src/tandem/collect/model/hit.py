@@ -177,8 +177,8 @@ def event_id(text: str) -> int:
 def ids_of(text: str, is_servers: bool) -> tuple[int, int]:
     """The id of an event in its sender's name space, and the one that earlier versions gave it (0: the same)."""
     former = event_id(text)
-    found = former | SERVERS if is_servers else former & ~SERVERS
-    return found, 0 if found == former else former
+    ids = former | SERVERS if is_servers else former & ~SERVERS
+    return ids, 0 if ids == former else former
 
 
 _ESCAPES = re.compile(
@@ -265,8 +265,8 @@ def plain(text: str) -> str:
     return text if text.isprintable() else text.translate(_UNPRINTED)
 
 
-def _props(given: dict[str, Prop]) -> dict[str, str]:
-    return {plain(name): plain(_plain(value)) for name, value in given.items() if value is not None}
+def _props(raw: dict[str, Prop]) -> dict[str, str]:
+    return {plain(name): plain(_plain(value)) for name, value in raw.items() if value is not None}
 
 
 def claims_of(event: WireEvent) -> dict[str, str]:
@@ -274,11 +274,11 @@ def claims_of(event: WireEvent) -> dict[str, str]:
     return {name: _plain(value) for name, value in (event.p or {}).items() if name in TELLING and value}
 
 
-def _sealed(given: dict[str, Prop], seal: Callable[[str], str], proved: str) -> dict[str, str]:
-    props = _props(given)
-    told = {name: value for name, value in props.items() if name in TELLING}
+def _sealed(raw: dict[str, Prop], seal: Callable[[str], str], proved: str) -> dict[str, str]:
+    props = _props(raw)
+    telling = {name: value for name, value in props.items() if name in TELLING}
     about = {"proved": proved, "ref": props.get("proof", "").lower()[:16]}
-    return {"sealed": seal(msgspec.json.encode(told | about).decode())}
+    return {"sealed": seal(msgspec.json.encode(telling | about).decode())}
 
 
 def _plain(value: Prop) -> str:

@@ -15,7 +15,7 @@ class LastVisit(NamedTuple):
     ended: datetime
     chain_started: datetime
     pageviews: int
-    held: int
+    inside: int
 
 
 def goes_on(last: LastVisit, fresh: Sequence[tuple[datetime, int, bool, int]], last_campaign: int) -> bool:

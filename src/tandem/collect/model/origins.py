@@ -16,7 +16,7 @@ from tandem.collect.model.rules import (
     UNSET,
     Click,
     Rules,
-    Source,
+    SourceRule,
     load_rules,
 )
 from tandem.collect.model.urls import clean, decoded, is_within, parameters, referrer_parts
@@ -116,19 +116,19 @@ def _bare_origin(referrer: str) -> Origin:
 
 @remembered(4096)
 def _tags(query: str) -> Origin:
-    found: dict[str, tuple[int, str]] = {}
+    tags: dict[str, tuple[int, str]] = {}
     click, openstat = "", ""
     for name, raw in parameters(query):
         if (tag := _RULES.tags.get(name)) and raw:
             field, rank = tag
             value = clean(decoded(raw), TAG_LENGTH)
-            if value and rank < found.get(field, (99, ""))[0]:
-                found[field] = rank, value.lower() if field in _LOWERED else value
+            if value and rank < tags.get(field, (99, ""))[0]:
+                tags[field] = rank, value.lower() if field in _LOWERED else value
         elif name in _CLICK_RANK and raw:
             openstat = openstat or (raw if name == "_openstat" else "")
             if not click or _CLICK_RANK[name] < _CLICK_RANK[click]:
                 click = name
-    values = {field: value for field, (_, value) in found.items()}
+    values = {field: value for field, (_, value) in tags.items()}
     if openstat and not values:
         values = _openstat(openstat)
     return Origin(**values, click=click) if values or click else NOWHERE
@@ -178,7 +178,7 @@ def _direct(origin: Origin) -> Conclusion:
     return Conclusion("Direct", "(direct)", "(none)", "", origin.term, origin.content, "", False, 0)
 
 
-def _referrer(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> Source:
+def _referrer(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> SourceRule:
     """Return what is known of the referrer, or NO_SOURCE when it can be no source."""
     if not origin.referrer_host or is_within(origin.referrer_host, own_hosts):
         return NO_SOURCE
@@ -186,7 +186,7 @@ def _referrer(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> Source
     return NO_SOURCE if source.is_passage else source
 
 
-def _source(origin: Origin, click: Click | None, referrer: Source, rules: Rules) -> Source:
+def _source(origin: Origin, click: Click | None, referrer: SourceRule, rules: Rules) -> SourceRule:
     """Return the source: as tagged, else by a telling click id, the referrer, the hint of a click id."""
     if origin.source:
         return rules.source_named(origin.source)
@@ -195,7 +195,7 @@ def _source(origin: Origin, click: Click | None, referrer: Source, rules: Rules)
     return msgspec.structs.replace(rules.source_named(click.source), medium=click.medium)
 
 
-def _medium(origin: Origin, click: Click | None, source: Source) -> str:
+def _medium(origin: Origin, click: Click | None, source: SourceRule) -> str:
     """Return the medium: as tagged, else as the source or a click id implies."""
     if origin.medium and origin.medium not in NOTHING:
         return origin.medium
@@ -206,7 +206,7 @@ def _medium(origin: Origin, click: Click | None, source: Source) -> str:
     return "organic" if click is not None and click.medium == "organic" else UNSET
 
 
-def _channel(source: Source, medium: str, campaign: str, is_paid: bool, rules: Rules) -> str:
+def _channel(source: SourceRule, medium: str, campaign: str, is_paid: bool, rules: Rules) -> str:
     category = "search" if source.category == "ads_search" else source.category
     fitting = (
         channel.name for channel in rules.channels if channel.fits(category, source.name, medium, campaign, is_paid)

@@ -34,7 +34,7 @@ class Place(msgspec.Struct, frozen=True):
 UNKNOWN: Final = Place("", "", "")
 
 
-class Places:
+class PlaceFinder:
     """Finds places. Files are opened once and mapped into memory; any number of threads may ask."""
 
     def __init__(

@@ -37,8 +37,8 @@ class Quota:
 
     def sizes(self, site: int, visitors: Iterable[int]) -> dict[int, int]:
         """The bytes that these visitors have sent today, as far as this loader knows."""
-        found = ((v, self._tried.get((site, v)) or self._used.get((site, v))) for v in visitors)
-        return {visitor: used[2] for visitor, used in found if used is not None}
+        usages = ((v, self._tried.get((site, v)) or self._used.get((site, v))) for v in visitors)
+        return {visitor: used[2] for visitor, used in usages if used is not None}
 
     def keep(self) -> None:
         """What was counted since the last time holds: its judgement is saved."""

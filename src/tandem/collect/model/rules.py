@@ -30,7 +30,7 @@ class Click(msgspec.Struct, frozen=True):
         return self.medium in ("organic", "referral")
 
 
-class Source(msgspec.Struct, frozen=True):
+class SourceRule(msgspec.Struct, frozen=True):
     """What is known of a host or of a name in utm_source."""
 
     category: str
@@ -43,7 +43,7 @@ class Source(msgspec.Struct, frozen=True):
         return self.category in ("payment", "signin")
 
 
-NO_SOURCE: Final = Source("", "", "")
+NO_SOURCE: Final = SourceRule("", "", "")
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -84,8 +84,8 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     channels: tuple[Channel, ...]
     clicks: dict[str, Click]
     tags: dict[str, tuple[str, int]]  # parameter -> (field, rank: 0 is the best)
-    exact: dict[str, Source]  # host or host/path
-    anywhere: dict[str, Source]  # the same, without the country domain
+    exact: dict[str, SourceRule]  # host or host/path
+    anywhere: dict[str, SourceRule]  # the same, without the country domain
     names: dict[str, str]  # word in utm_source -> category
     countries: frozenset[str]
     second_level: frozenset[str]
@@ -109,15 +109,15 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
             for channel in self.channels
         )
 
-    def source_named(self, name: str) -> Source:
+    def source_named(self, name: str) -> SourceRule:
         """Return what is known of a source that a tag names: a word, or a host."""
         category = self.names.get(name, "")
         if not category and "." in name:
             source = self.source_at(name.removeprefix("www."), "")
             category = "search" if source.category == "ads_search" else source.category
-        return Source(category, name, "")
+        return SourceRule(category, name, "")
 
-    def source_at(self, host: str, path: str) -> Source:
+    def source_at(self, host: str, path: str) -> SourceRule:
         """Return what is known of a referrer: the longest host with a rule, by whole labels, pages first."""
         path = f"/{path.lower()}" if path else ""
         country = self._country_domain(host)
@@ -142,7 +142,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     def _is_same_site(self, prefix: str) -> bool:
         return all(label in self.same_site or len(label) == 2 for label in prefix.split(".") if label)
 
-    def _guess(self, host: str) -> Source:
+    def _guess(self, host: str) -> SourceRule:
         for category, family in self.families.items():
             if family.fullmatch(host):
                 return _source(category, host)
@@ -190,8 +190,8 @@ def _channel(row: dict[str, Any]) -> Channel:
     return Channel(**fields)
 
 
-def _source(category: str, name: str) -> Source:
-    return Source(category, name, _MEDIUM_OF_CATEGORY.get(category, "referral"))
+def _source(category: str, name: str) -> SourceRule:
+    return SourceRule(category, name, _MEDIUM_OF_CATEGORY.get(category, "referral"))
 
 
 RULES_VERSION: Final = load_rules().version

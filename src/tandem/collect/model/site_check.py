@@ -10,7 +10,7 @@ import msgspec
 from tandem.base.reach import is_local
 
 
-class Problem(msgspec.Struct, frozen=True):
+class SiteProblem(msgspec.Struct, frozen=True):
     """Something that the check found: what it is, what mends it, and whether the page is counted all the same."""
 
     what: str
@@ -41,23 +41,25 @@ class _Reader(HTMLParser):
         self._is_in_head = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+        attributes = {name: value or "" for name, value in attrs}
         if tag == "body":
             self._is_in_head = False
         elif tag == "base" and not self.base:
-            self.base = given.get("href", "")
-        elif tag == "meta" and given.get("http-equiv", "").lower() == "content-security-policy":
-            self.policies.append(given.get("content", ""))
+            self.base = attributes.get("href", "")
+        elif tag == "meta" and attributes.get("http-equiv", "").lower() == "content-security-policy":
+            self.policies.append(attributes.get("content", ""))
         elif tag == "script":
-            self._script(given)
+            self._script(attributes)
 
-    def _script(self, given: dict[str, str]) -> None:
-        self.is_inside = "src" not in given
-        src = given.get("src") or given.get("data-src") or given.get("data-cookieblock-src", "")
+    def _script(self, attributes: dict[str, str]) -> None:
+        self.is_inside = "src" not in attributes
+        src = attributes.get("src") or attributes.get("data-src") or attributes.get("data-cookieblock-src", "")
         self.has_manager |= "googletagmanager.com/gtm" in src
-        if _split(src).path.endswith("/t/tandem.js") or ("tandem" in src and "data-site" in given):
-            kind = given.get("type", "").strip().lower() if given.get("src") else "text/plain"
-            self.tags.append(Tag(src, given.get("data-site", ""), kind, given.get("nonce", ""), self._is_in_head))
+        if _split(src).path.endswith("/t/tandem.js") or ("tandem" in src and "data-site" in attributes):
+            kind = attributes.get("type", "").strip().lower() if attributes.get("src") else "text/plain"
+            self.tags.append(
+                Tag(src, attributes.get("data-site", ""), kind, attributes.get("nonce", ""), self._is_in_head)
+            )
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "head":
@@ -73,7 +75,7 @@ class _Reader(HTMLParser):
 SCRIPTS = frozenset({"", "text/javascript", "application/javascript", "module"})
 
 
-def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: str) -> list[Problem]:
+def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: str) -> list[SiteProblem]:
     """What is wrong with the counter on this page, the gravest first; nothing when it should count.
 
     url       where the page was found in the end
@@ -82,7 +84,7 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     """
     if status >= 400:
         return [
-            Problem(
+            SiteProblem(
                 "The start page responds with status %(status)s.",
                 "Open %(url)s in a private window. Some servers block automated requests. In that case only a "
                 "visit can show whether it works.",
@@ -99,7 +101,7 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     ]
     if len(page.tags) > 1:
         problems.append(
-            Problem(
+            SiteProblem(
                 "The tag is on the page %(count)s times.", "Keep one. Only the first one is used.",
                 {"count": str(len(page.tags))}, is_harmless=len({tag.key for tag in page.tags}) == 1,
             )
@@ -107,57 +109,59 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     return sorted(problems, key=lambda problem: problem.is_harmless)
 
 
-def _no_tag(page: _Reader, url: str) -> Problem:
+def _no_tag(page: _Reader, url: str) -> SiteProblem:
     if "/t/tandem.js" in page.inline:
-        return Problem(
+        return SiteProblem(
             "The counter is loaded by a script, which this check cannot run.",
             "Open the page in a browser. The visit appears here.", is_harmless=True,
         )  # fmt: skip
     if page.has_manager:
-        return Problem(
+        return SiteProblem(
             "The page has no tag of its own. It has Google Tag Manager, which this check cannot look into.",
             "Make sure that the tag is published there, then open the page in a browser. The visit appears here.",
         )
-    return Problem(
+    return SiteProblem(
         "No tag was found on %(url)s.",
         "Put it into the head of the template shared by all pages. Publish, then empty the site's cache.",
         {"url": url},
     )
 
 
-def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) -> Iterable[Problem]:
+def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) -> Iterable[SiteProblem]:
     src = _split(_joined(_joined(url, page.base), tag.src))
     here = urlsplit(url)
     if tag.key != key:
-        yield Problem(
+        yield SiteProblem(
             "The tag names the site “%(given)s”, but the key of this site is “%(key)s”.",
             "Copy the tag from this page again.", {"given": tag.key[:60], "key": key},
         )  # fmt: skip
     if tag.kind not in SCRIPTS:
-        yield Problem(
+        yield SiteProblem(
             "The tag waits for consent (type=\"%(kind)s\"), so visits before consent are not counted.",
             "Treat it as strictly necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
         )  # fmt: skip
     if src.hostname and is_local(src.hostname) and not is_local(here.hostname or ""):
-        yield Problem(
+        yield SiteProblem(
             "The tag loads the counter from %(host)s, an address that visitors cannot reach.",
             "Set TANDEM_URL to the public address of Tandem, restart it, and copy the tag again.",
             {"host": src.netloc},
         )
     elif here.scheme == "https" and src.scheme == "http":
-        yield Problem(
+        yield SiteProblem(
             "The page uses https, but the tag loads the counter over http. Browsers block that.",
             "Serve Tandem over https, set TANDEM_URL to that address, and copy the tag again.",
         )
     for directive, address in (("script-src", src), ("connect-src", src._replace(path="/t/hit", query=""))):
         if any(not _allows(policy, directive, address, here, tag.nonce) for policy in policies):
-            yield Problem(
+            yield SiteProblem(
                 "The page's Content-Security-Policy blocks the counter (%(directive)s).",
                 "Add %(origin)s to %(directive)s of the policy.",
                 {"directive": directive, "origin": f"{src.scheme}://{src.netloc}"},
             )
     if not tag.is_in_head:
-        yield Problem("The tag is in the body: short visits may be missed.", "Move it into the head.", is_harmless=True)
+        yield SiteProblem(
+            "The tag is in the body: short visits may be missed.", "Move it into the head.", is_harmless=True
+        )
 
 
 # ── Content-Security-Policy, level 3, as far as sources of scripts and requests go ──
@@ -232,7 +236,7 @@ def _joined(url: str, other: str) -> str:
         return url
 
 
-CPU_S, MEMORY, MOST_TOLD = 3, 512 << 20, 64 << 10
+CPU_S, MEMORY, MOST_OUTPUT = 3, 512 << 20, 64 << 10
 """What reading one page may cost, and how long its answer may be."""
 
 
@@ -243,10 +247,10 @@ def _main() -> None:
 
     for kind, most in ((resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0)):
         resource.setrlimit(kind, (most, most))
-    told = msgspec.json.encode(problems_of(*msgspec.json.decode(sys.stdin.buffer.read())))
-    if len(told) > MOST_TOLD:
+    encoded = msgspec.json.encode(problems_of(*msgspec.json.decode(sys.stdin.buffer.read())))
+    if len(encoded) > MOST_OUTPUT:
         raise SystemExit(1)
-    sys.stdout.buffer.write(told)
+    sys.stdout.buffer.write(encoded)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from tandem.collect.model.hit import DAY_MS, Record
 
-MOST_HEARD = 10_000
+MOST_VISITORS = 10_000
 OWN_TIME = frozenset({"api", "pixel"})
 """Marks of events that were dated by our own clock, or may have been."""
 
@@ -19,9 +19,9 @@ class Witnesses:
     def hear(self, records: Iterable[Record]) -> None:
         for record in records:
             if (agrees := _agrees(record)) is not None:
-                heard = self._agreeing if agrees else self._differing
-                if len(heard) < MOST_HEARD:
-                    heard.add((record.site, record.visitor))
+                visitors = self._agreeing if agrees else self._differing
+                if len(visitors) < MOST_VISITORS:
+                    visitors.add((record.site, record.visitor))
 
     @property
     def were_heard(self) -> bool:

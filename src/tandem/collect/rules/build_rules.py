@@ -130,8 +130,8 @@ def bots(own: dict[str, Any], analytics: Path) -> dict[str, Any]:
     for row in listed:
         if row["pattern"] not in dropped:
             patterns.append([row["pattern"], _bot_name(row), _bot_class(own["classes"], row.get("tags", []))])
-    kept = ("generic", "browsers", "systems", "device")
-    return {"patterns": patterns, **{key: own[key] for key in kept}}
+    sections = ("generic", "browsers", "systems", "device")
+    return {"patterns": patterns, **{key: own[key] for key in sections}}
 
 
 def _bot_class(classes: dict[str, str], tags: list[str]) -> str:

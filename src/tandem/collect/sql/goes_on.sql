@@ -10,7 +10,7 @@ with
     at > {ended:DateTime64(3, 'UTC')} as is_fresh,
     is_in and kind = 'event' and currency in ('', {currency:String}) as is_money
 select
-    countIf(is_in and not is_fresh) as held,
+    countIf(is_in and not is_fresh) as inside,
     count() as facts,
     uniqExact(bitAnd(id, 9223372036854775807)) as known,
     groupArrayIf({most_new:UInt32})((at, id, kind in ('engage', 'vital'), campaign), is_fresh) as fresh,

@@ -33,7 +33,7 @@ from tandem.collect.store.goals import (
     main_goals,
     retire_goal,
 )
-from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, newest_ingestion, reception
+from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, ingestion_days, newest_ingestion
 from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
 from tandem.collect.store.retention import LAST_MOMENTS, expiring, keep_for, keeping_anew
 from tandem.collect.store.salts import salt_days, salts_of_today
@@ -98,6 +98,7 @@ __all__ = [
     "had_views",
     "has_events",
     "has_visits",
+    "ingestion_days",
     "keep_for",
     "keeping_anew",
     "last_erasure",
@@ -109,7 +110,6 @@ __all__ = [
     "note_rebuild",
     "note_rebuild_done",
     "rebuild_of",
-    "reception",
     "retire_goal",
     "salt_days",
     "salts_of_today",

@@ -114,27 +114,27 @@ def stored_already(
     """
     since, until = span[0] - timedelta(minutes=5), span[1] + timedelta(minutes=5)
     bound = {"site": site.id, "batch": near, "since": since, "until": until}
-    found = {(r[0], r[1]) for r in warehouse.ask(SQL["stored_already"], bound).rows}
+    stored = {(r[0], r[1]) for r in warehouse.ask(SQL["stored_already"], bound).rows}
     twins: dict[int, datetime] = {}
     if resent or of_servers:
         of_browsers, asked = {key & ~SERVERS_BIT for key in of_servers}, set(resent)
         rows = warehouse.ask(SQL["known_ids"], {"site": site.id, "ids": sorted(of_browsers | asked)}).rows
-        found |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers, _, _ in rows if key in asked}
+        stored |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers, _, _ in rows if key in asked}
         for _, _, visitor, at in (row for row in rows if row[0] in of_browsers and not row[1]):
             twins[visitor] = min(at, twins.get(visitor, at))
-    return frozenset(found), twins
+    return frozenset(stored), twins
 
 
 def take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]) -> None:
     """Take these facts (visitor, event id) out of the store again, where they are in it."""
     ids = sorted({key[1] for key in keys})
     asked = "select visitor, id from events where site = {site:UInt32} and id in {ids:Array(UInt64)}"
-    found = {(row[0], row[1]) for row in warehouse.ask(asked, {"site": site.id, "ids": ids}).rows}
-    if not (found := found & set(keys)):
+    stored = {(row[0], row[1]) for row in warehouse.ask(asked, {"site": site.id, "ids": ids}).rows}
+    if not (stored := stored & set(keys)):
         return
-    ids = sorted({key[1] for key in found})
+    ids = sorted({key[1] for key in stored})
     # Whose facts these are is read from a table: the engine keeps the text of each deletion in a file.
-    batch = mark_stale(warehouse, {visitor: datetime.now(UTC) for visitor, _ in found})
+    batch = mark_stale(warehouse, {visitor: datetime.now(UTC) for visitor, _ in stored})
     local, on = ("_local", f" on cluster '{warehouse.cluster}'") if warehouse.cluster else ("", "")
     warehouse.do(
         f"alter table events{local}{on} delete where site = {site.id} and id in ({', '.join(map(str, ids))}) "
@@ -161,8 +161,8 @@ def active_spans(warehouse: Warehouse, site: Site, visitors: Sequence[int], rece
 
 def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
     """Let the rules of now judge every referrer, tag and user agent that is known."""
-    known = warehouse.ask(SQL["origins_known"], {"site": site.id}).rows
-    add_origins(warehouse, site, {row[0]: Origin(*row[1:]) for row in known}, rules)
+    rows = warehouse.ask(SQL["origins_known"], {"site": site.id}).rows
+    add_origins(warehouse, site, {row[0]: Origin(*row[1:]) for row in rows}, rules)
     add_agents(warehouse, dict(warehouse.ask(SQL["agents_known"], {"rules": RULES_VERSION}).rows))
 
 

@@ -34,14 +34,14 @@ MAIN_GOALS_FRESH_S = 0.25
 
 def main_goals(db: Database, site_id: int) -> tuple[int, ...]:
     """The ids of the goals that this site's conversions rest on."""
-    kept = _MAIN_GOALS.setdefault(db, {})
-    read_at, found = kept.get(site_id, (0.0, ()))
+    by_site = _MAIN_GOALS.setdefault(db, {})
+    read_at, goals = by_site.get(site_id, (0.0, ()))
     if time.monotonic() - read_at > MAIN_GOALS_FRESH_S:
         read_at = time.monotonic()  # before reading: what changes meanwhile is read again in time
         with db.read() as c:
-            found = _main_goals(c, site_id)
-        kept[site_id] = read_at, found
-    return found
+            goals = _main_goals(c, site_id)
+        by_site[site_id] = read_at, goals
+    return goals
 
 
 def _main_goals(c: Connection, site_id: int) -> tuple[int, ...]:

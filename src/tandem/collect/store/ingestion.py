@@ -62,7 +62,7 @@ class IngestionDay(msgspec.Struct, frozen=True, kw_only=True):
         return self.stored - self.erased - self.in_store if self.is_kept else 0
 
 
-def reception(warehouse: Warehouse, site_id: int, since: date, keep_days: int | None = None) -> list[IngestionDay]:
+def ingestion_days(warehouse: Warehouse, site_id: int, since: date, keep_days: int | None = None) -> list[IngestionDay]:
     """The ledger day by day, newest first. Site 0 is what named no known site.
 
     keep_days   for how long the site keeps its events; None where it does not matter
@@ -71,9 +71,9 @@ def reception(warehouse: Warehouse, site_id: int, since: date, keep_days: int | 
     kept_since = clock.now().date() - timedelta(days=keep_days - LATE_MS // DAY_MS) if keep_days else date.min
     bound = {"site": site_id, "since": since}
     outcomes: dict[date, dict[str, int]] = {}
-    for on, outcome, count in warehouse.ask(SQL["reception_days"], bound).rows:
+    for on, outcome, count in warehouse.ask(SQL["ingestion_days"], bound).rows:
         outcomes.setdefault(on, {})[outcome] = count
-    held = dict(warehouse.ask(SQL["stored_days"], bound).rows)
+    stored = dict(warehouse.ask(SQL["stored_days"], bound).rows)
     return [
         IngestionDay(
             on=on,
@@ -82,15 +82,15 @@ def reception(warehouse: Warehouse, site_id: int, since: date, keep_days: int | 
             erased=of_day.pop("erased", 0),
             hints={o.removeprefix(HINT): of_day.pop(o) for o in list(of_day) if o.startswith(HINT)},
             refused=of_day,
-            in_store=held.get(on, 0),
+            in_store=stored.get(on, 0),
             is_kept=on > kept_since,
         )
-        for on in sorted(outcomes | held, reverse=True)
+        for on in sorted(outcomes | stored, reverse=True)
         for of_day in [outcomes.get(on, {})]
     ]
 
 
 def newest_ingestion(warehouse: Warehouse) -> date | None:
     """The newest day of which the ledger tells; None when it is empty."""
-    rows = warehouse.ask(SQL["newest_reception"]).rows
+    rows = warehouse.ask(SQL["newest_ingestion"]).rows
     return rows[0][0] if rows and rows[0][1] else None

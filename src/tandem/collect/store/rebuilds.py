@@ -6,7 +6,7 @@ from sqlalchemy import delete, insert, select, update
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.collect.tables import healings as t
+from tandem.collect.tables import rebuilds as t
 
 
 class Rebuild(msgspec.Struct, frozen=True, kw_only=True):

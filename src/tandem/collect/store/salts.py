@@ -17,15 +17,15 @@ def salts_of_today(db: Database, now: datetime | None = None) -> Salts:
     moment = now or clock.now()
     today, yesterday = moment.date(), yesterday_of(moment.date())
     with db.read() as c:
-        known = {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
+        salts = {r.on: bytes(r.salt) for r in c.execute(select(t.salts))}
     # A salt of a day to come was made by a clock that was wrong, and would otherwise stay until that day.
     tomorrow = today + timedelta(days=1)
     needs_cleaning = any(
-        on < yesterday or (on == yesterday and not overlaps(moment.hour)) or on > tomorrow for on in known
+        on < yesterday or (on == yesterday and not overlaps(moment.hour)) or on > tomorrow for on in salts
     )
-    if today not in known or needs_cleaning:
-        known = _renewed_salts(db, today, yesterday if overlaps(moment.hour) else today)
-    return Salts(today, known[today], known.get(yesterday, b"") if overlaps(moment.hour) else b"")
+    if today not in salts or needs_cleaning:
+        salts = _renewed_salts(db, today, yesterday if overlaps(moment.hour) else today)
+    return Salts(today, salts[today], salts.get(yesterday, b"") if overlaps(moment.hour) else b"")
 
 
 def _renewed_salts(db: Database, today: date, oldest: date) -> dict[date, bytes]:

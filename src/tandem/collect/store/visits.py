@@ -132,7 +132,7 @@ def _lengthen(
     answer = warehouse.ask(GOES_ON, asked, max_threads=1)
     sums = dict(zip(answer.names, answer.rows[0], strict=True))
     fresh = sorted(sums.pop("fresh"))
-    is_exact = sums.pop("held") == last.held and sums.pop("facts") == sums.pop("known")
+    is_exact = sums.pop("inside") == last.inside and sums.pop("facts") == sums.pop("known")
     if not is_exact or not 0 < len(fresh) <= MOST_NEW or not goes_on(last, fresh, sums.pop("last_campaign")):
         return False
     last_at = fresh[-1][0]

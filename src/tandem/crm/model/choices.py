@@ -13,7 +13,7 @@ NONE = "-"
 MOST_STAGES = 1_000
 
 
-class Group(NamedTuple):
+class FieldGroup(NamedTuple):
     """Fields that belong together: ours, and what people call them."""
 
     title: str
@@ -21,17 +21,17 @@ class Group(NamedTuple):
 
 
 GROUPS = (
-    Group(_text("Money"), {
+    FieldGroup(_text("Money"), {
         "amount": _text("Amount"), "currency": _text("Currency"), "refunded": _text("Refunded"),
         "cost": _text("Cost of goods"),
     }),
-    Group(_text("Source"), {
+    FieldGroup(_text("Source"), {
         "source_text": _text("Source as the CRM has it"), "utm_source": _text("UTM source"),
         "utm_medium": _text("UTM medium"), "utm_campaign": _text("UTM campaign"), "utm_term": _text("UTM keyword"),
         "utm_content": _text("UTM content"), "gclid": _text("Google click ID (gclid)"),
         "yclid": _text("Yandex click ID (yclid)"), "client": _text("Our visitor (cookie _tdm)"),
     }),
-    Group(_text("Owner and outcome"), {
+    FieldGroup(_text("Owner and outcome"), {
         "phones": _text("Phone"), "emails": _text("E-mail"), "responsible": _text("Responsible person"),
         "lost_reason": _text("Reason of the loss"),
     }),
@@ -46,14 +46,14 @@ def fields_in(form: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 
     raises   UserError for a name that is too long
     """
-    found: dict[str, tuple[str, ...]] = {}
+    fields: dict[str, tuple[str, ...]] = {}
     for ours in CHOSEN:
         theirs = form.get(f"field:{ours}", "").strip()
         if len(theirs) > LONGEST:
             raise UserError("The name of a field is too long.", "Copy it from the CRM.")
         if theirs:
-            found[ours] = () if theirs == NONE else (theirs,)
-    return found
+            fields[ours] = () if theirs == NONE else (theirs,)
+    return fields
 
 
 def stages_in(form: Mapping[str, str]) -> dict[str, str]:
@@ -61,13 +61,13 @@ def stages_in(form: Mapping[str, str]) -> dict[str, str]:
 
     raises   UserError for a meaning that is none, and for too many
     """
-    found = {name.removeprefix("stage:"): means for name, means in form.items() if name.startswith("stage:")}
+    stages = {name.removeprefix("stage:"): means for name, means in form.items() if name.startswith("stage:")}
     if named := form.get("more_stage", "").strip():
         kind = "lead" if form.get("more_kind") == "lead" else "deal"
-        found[f"{kind}:{named}"] = form.get("more_means", "")
-    found = {key: means for key, means in found.items() if means}
-    if len(found) > MOST_STAGES or any(len(key) > LONGEST for key in found):
+        stages[f"{kind}:{named}"] = form.get("more_means", "")
+    stages = {key: means for key, means in stages.items() if means}
+    if len(stages) > MOST_STAGES or any(len(key) > LONGEST for key in stages):
         raise UserError("There are too many stages, or their names are too long.", "Copy the names from the CRM.")
-    if wrong := next((means for means in found.values() if means not in tuple(StageKind)), ""):
+    if wrong := next((means for means in stages.values() if means not in tuple(StageKind)), ""):
         raise UserError("“%(value)s” is not a stage meaning.", "Choose one from the list.", value=wrong[:40])
-    return found
+    return stages

@@ -78,13 +78,13 @@ def version_of(fact: DealFact, revision: int, is_priced: bool) -> int:
 
     Of one snapshot the reading by the newer mapping wins, then the one whose amount could be converted.
     """
-    told = hashlib.blake2b(msgspec.json.encode(fact), digest_size=2).digest()
-    bits = int.from_bytes(told) >> 5
+    digest = hashlib.blake2b(msgspec.json.encode(fact), digest_size=2).digest()
+    bits = int.from_bytes(digest) >> 5
     moment = min(max(0, clock.to_ms(fact.updated_at)), LATEST_MS)
     return (moment << 22) | ((revision & 1023) << 12) | (int(is_priced) << 11) | bits
 
 
 def deal_key(site: int, connection: int, kind: str, number: str) -> int:
     """The 64 bits that stand for a record of one connection."""
-    told = f"{site}:{connection}:{kind}:{number}"
-    return int.from_bytes(hashlib.blake2b(told.encode(), digest_size=8).digest())
+    name = f"{site}:{connection}:{kind}:{number}"
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest())

@@ -11,6 +11,7 @@ import msgspec
 from tandem.base import clock
 from tandem.crm.model.deal import DealFact, StageKind, Was
 from tandem.crm.model.pricing import Pricing
+from tandem.imports.cells import Unreadable
 from tandem.imports.problem import Problem
 from tandem.rates.model import MOST_MONEY, TooMuch
 
@@ -33,9 +34,9 @@ PAST = ("created_at", "updated_at")
 AHEAD = timedelta(days=1)
 """How far a CRM's clock, or its unsaid time zone, may be ahead of ours."""
 MONEY = ("amount", "refunded", "cost")
-TOLD_KIND = "_stage_kind"
+STAGE_KIND_FIELD = "_stage_kind"
 """Where a connector puts what the CRM itself says of a stage's meaning."""
-TOLD_HISTORY = "_history"
+HISTORY_FIELD = "_history"
 """Where a connector puts the stages before: lists of moment, stage, and what the CRM itself says of its meaning."""
 LONGEST = 300
 
@@ -58,49 +59,47 @@ def stage_key(kind: str, stage: str) -> str:
     return f"{kind}:{stage}"
 
 
-class Unreadable(ValueError):
-    """A value that is none of its kind."""
-
-
 def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -> tuple[DealFact | None, list[Problem]]:
     """One record as we keep it, or None with the problems that say why not.
 
     zone   of moments that come without one
     """
     problems: list[Problem] = []
-    told = {ours: _found(mapping, raw, ours) for ours in FIELDS}
+    raw_values = {ours: _found(mapping, raw, ours) for ours in FIELDS}
     values: dict[str, Any] = {}
     for names, reader in ((MOMENTS, lambda v: moment_of(v, zone)), (MONEY, money_of)):
         for ours in names:
             try:
-                values[ours] = reader(told[ours])
+                values[ours] = reader(raw_values[ours])
                 if ours in PAST and values[ours] is not None and values[ours] > clock.now() + AHEAD:
-                    problems.append(_yet_to_come(ours, mapping, line, told[ours]))
+                    problems.append(_yet_to_come(ours, mapping, line, raw_values[ours]))
             except Unreadable:
-                problems.append(_unreadable(ours, mapping, line, told[ours]))
-    number = text_of(told["id"])
+                problems.append(_unreadable(ours, mapping, line, raw_values[ours]))
+    number = text_of(raw_values["id"])
     if not number:
-        problems.append(_told(line, "The record has no ID.", "Fill in the column with the record's ID."))
+        problems.append(_row_problem(line, "The record has no ID.", "Fill in the column with the record's ID."))
     if values.get("created_at") is None and not any(p.values.get("field") == "created_at" for p in problems):
-        problems.append(_told(line, "The record has no date of creation.", "Fill in the field with the creation date."))
+        problems.append(
+            _row_problem(line, "The record has no date of creation.", "Fill in the field with the creation date.")
+        )
     if problems:
         return None, problems
-    stage, kind = text_of(told["stage"]), _kind(text_of(told["kind"]))
+    stage, kind = text_of(raw_values["stage"]), _kind(text_of(raw_values["kind"]))
     return DealFact(
-        system=system, id=number, kind=kind, parent=text_of(told["parent"]),
+        system=system, id=number, kind=kind, parent=text_of(raw_values["parent"]),
         created_at=values["created_at"], updated_at=values["updated_at"] or values["created_at"],
-        stage=stage, stage_kind=_stage_kind(mapping, kind, stage, raw.get(TOLD_KIND)),
-        pipeline=text_of(told["pipeline"]),
+        stage=stage, stage_kind=_stage_kind(mapping, kind, stage, raw.get(STAGE_KIND_FIELD)),
+        pipeline=text_of(raw_values["pipeline"]),
         moved_at=values["moved_at"], closed_at=values["closed_at"], amount=values["amount"],
-        currency=_currency(text_of(told["currency"])), refunded=abs(values["refunded"] or Decimal(0)),
-        cost=values["cost"], source_text=text_of(told["source_text"]),
-        **{name: text_of(told[name]) for name in
+        currency=_currency(text_of(raw_values["currency"])), refunded=abs(values["refunded"] or Decimal(0)),
+        cost=values["cost"], source_text=text_of(raw_values["source_text"]),
+        **{name: text_of(raw_values[name]) for name in
            ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "client", "contact", "responsible",
             "lost_reason")},
         history=_history(mapping, kind, raw, zone),
-        click=next((name for name in CLICKS if text_of(told[name])), ""),
+        click=next((name for name in CLICKS if text_of(raw_values[name])), ""),
         phones=_several(mapping, raw, "phones"), emails=_several(mapping, raw, "emails"),
-        is_deleted=text_of(told["is_deleted"]).lower() in ("1", "true", "yes", "y"),
+        is_deleted=text_of(raw_values["is_deleted"]).lower() in ("1", "true", "yes", "y"),
     ), []  # fmt: skip
 
 
@@ -125,7 +124,7 @@ def too_much(fact: DealFact, mapping: Mapping, pricing: Pricing, line: int = 0) 
                 "value": f"{getattr(fact, ours).normalize():f} {fact.currency or pricing.currency}",
                 "column": ", ".join(mapping.fields.get(ours, ())), "field": ours, "into": pricing.currency,
             }  # fmt: skip
-            problems.append(_told(
+            problems.append(_row_problem(
                 line, "“%(value)s” in “%(column)s” is more than 99,999,999,999,999 %(into)s.",
                 "Correct the amount or its currency.", values,
             ))  # fmt: skip
@@ -143,20 +142,20 @@ def _found(mapping: Mapping, raw: Raw, ours: str) -> Any:
 
 
 def _several(mapping: Mapping, raw: Raw, ours: str) -> tuple[str, ...]:
-    found: dict[str, None] = {}
+    values: dict[str, None] = {}
     for name in mapping.fields.get(ours, ()):
         value = raw.get(name)
         for one in value if isinstance(value, list | tuple) else [value]:
             if text := text_of(one):
-                found[text] = None
-    return tuple(found)
+                values[text] = None
+    return tuple(values)
 
 
 def _unreadable(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
     if ours in MONEY:
-        return _told(line, "“%(value)s” in “%(column)s” is not an amount.", "Use the format 1234.50.", values)
-    return _told(
+        return _row_problem(line, "“%(value)s” in “%(column)s” is not an amount.", ("Use the format 1234.50."), values)
+    return _row_problem(
         line, "“%(value)s” in “%(column)s” is not a date and time.",
         "Use the format 2026-10-31 14:05 or 31.10.2026 14:05.", values,
     )  # fmt: skip
@@ -164,13 +163,13 @@ def _unreadable(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
 
 def _yet_to_come(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
-    return _told(
+    return _row_problem(
         line, "“%(value)s” in “%(column)s” is in the future.",
         "Correct it: a record is created and changed in the past.", values,
     )  # fmt: skip
 
 
-def _told(line: int, what: str, cure: str, values: dict[str, str] | None = None) -> Problem:
+def _row_problem(line: int, what: str, cure: str, values: dict[str, str] | None = None) -> Problem:
     return Problem(line=line, what=what, cure=cure, values=values or {})
 
 
@@ -178,14 +177,14 @@ def _kind(text: str) -> str:
     return "lead" if text.lower() in ("lead", "лид") else "deal"
 
 
-def _stage_kind(mapping: Mapping, kind: str, stage: str, told: Any) -> str:
-    means = mapping.stages.get(stage_key(kind, stage)) or text_of(told)
+def _stage_kind(mapping: Mapping, kind: str, stage: str, stated: Any) -> str:
+    means = mapping.stages.get(stage_key(kind, stage)) or text_of(stated)
     return means if means in tuple(StageKind) else str(StageKind.OPEN)
 
 
 def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, ...]:
     """The stages before; a step that is not told in our form is left out, because the record itself is sound."""
-    wases, steps = [], raw.get(TOLD_HISTORY)
+    wases, steps = [], raw.get(HISTORY_FIELD)
     for step in steps if isinstance(steps, list | tuple) else []:
         try:
             at, stage, means = step
@@ -199,8 +198,8 @@ def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, 
 
 
 def _currency(text: str) -> str:
-    found = {"€": "EUR", "$": "USD", "₽": "RUB", "руб": "RUB", "zł": "PLN", "RUR": "RUB"}.get(text.strip("."), text)
-    return found.upper() if len(found) == 3 and found.isascii() and found.isalpha() else ""
+    code = {"€": "EUR", "$": "USD", "₽": "RUB", "руб": "RUB", "zł": "PLN", "RUR": "RUB"}.get(text.strip("."), text)
+    return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else ""
 
 
 def text_of(value: Any) -> str:
@@ -221,21 +220,21 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
     raises   Unreadable for anything else, and for moments before 1971 or after 2199
     """
     if isinstance(value, datetime):
-        found = value
+        moment = value
     else:
         text = text_of(value)
         if not text or text in ("0", "-"):
             return None
-        found = _moment(text)
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=zone)
+        moment = _moment(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zone)
     try:
-        found = found.astimezone(UTC)
+        moment = moment.astimezone(UTC)
     except (OverflowError, ValueError) as error:  # in UTC it lies before the year 1, or after 9999
         raise Unreadable from error
-    if not 1971 <= found.year <= 2199:
+    if not 1971 <= moment.year <= 2199:
         raise Unreadable
-    return found.replace(microsecond=found.microsecond // 1000 * 1000)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def _moment(text: str) -> datetime:
@@ -273,9 +272,9 @@ def money_of(value: Any) -> Decimal | None:
     elif "," in text:
         text = text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+", text) else text.replace(",", ".")
     try:
-        found = Decimal(text)
-        if not found.is_finite() or abs(found) > MOST_MONEY:
+        amount = Decimal(text)
+        if not amount.is_finite() or abs(amount) > MOST_MONEY:
             raise Unreadable
-        return found.quantize(Decimal("0.0001"))
+        return amount.quantize(Decimal("0.0001"))
     except ArithmeticError as error:
         raise Unreadable from error

@@ -9,15 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_KIND, Raw
+from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
-    Account,
     Crm,
+    CrmAccount,
     Cursor,
-    Heard,
-    Page,
+    Delivered,
+    RecordPage,
     Ref,
     Stage,
     Theirs,
@@ -38,7 +38,7 @@ def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return settings["address"].rstrip("/"), {"authorization": f"Bearer {settings['token']}"}
 
 
-def page(account: Account, cursor: Cursor) -> Page:
+def page(account: CrmAccount, cursor: Cursor) -> RecordPage:
     """What changed from a second on. The second of the last row is where the next page begins: none is passed over."""
     since = since_of(cursor, account.now, account.settings)
     number = int(cursor.get("page", 1))
@@ -50,24 +50,24 @@ def page(account: Account, cursor: Cursor) -> Page:
     goes_on = last > since
     at = (last if goes_on else since).isoformat()
     if len(rows) < SIZE:
-        return Page(raws=raws, cursor={"since": at}, is_more=False)
-    return Page(raws=raws, cursor={"since": at, "page": 1 if goes_on else number + 1}, is_more=True)
+        return RecordPage(raws=raws, cursor={"since": at}, is_more=False)
+    return RecordPage(raws=raws, cursor={"since": at, "page": 1 if goes_on else number + 1}, is_more=True)
 
 
-def _leads(account: Account, params: dict[str, str]) -> list[dict[str, Any]]:
+def _leads(account: CrmAccount, params: dict[str, str]) -> list[dict[str, Any]]:
     response = account.http.get("/api/v4/leads", params={"with": "contacts,loss_reason", "limit": str(SIZE), **params})
     return rows_in(NAME, answer(NAME, response), "_embedded", "leads")
 
 
-def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
-    found: list[Raw] = []
+def fetch(account: CrmAccount, wanted: Sequence[Ref]) -> list[Raw]:
+    raws: list[Raw] = []
     for i in range(0, len(wanted), 50):
         ids = {f"filter[id][{n}]": ref.id for n, ref in enumerate(wanted[i : i + 50])}
-        found += _whole(account, _leads(account, ids))
-    return found
+        raws += _whole(account, _leads(account, ids))
+    return raws
 
 
-def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
+def _whole(account: CrmAccount, rows: list[dict[str, Any]]) -> list[Raw]:
     """Deals with the phones and e-mails of their main contact."""
     mains = {str(row["id"]): _main(row) for row in rows}
     ids = sorted({number for number in mains.values() if number})
@@ -89,23 +89,23 @@ def _raw(row: dict[str, Any], main: str, contacts: dict[str, dict[str, Any]]) ->
     status = str(row.get("status_id", ""))
     pipeline = str(row.get("pipeline_id", ""))
     contact = _custom(contacts.get(main, {}))
-    found = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
+    raw = {name: value for name, value in row.items() if not isinstance(value, dict | list)}
     reasons = rows_in(NAME, row, "_embedded", "loss_reason")
     return {
-        **found, **_custom(row), "loss_reason": reasons[0].get("name") if reasons else None,
+        **raw, **_custom(row), "loss_reason": reasons[0].get("name") if reasons else None,
         "contact_id": main, "PHONE": contact.get("PHONE", []),
         "EMAIL": contact.get("EMAIL", []), "stage": f"{pipeline}:{status}" if status not in (WON, LOST) else status,
-        TOLD_KIND: {WON: "won", LOST: "lost"}.get(status, "open"),
+        STAGE_KIND_FIELD: {WON: "won", LOST: "lost"}.get(status, "open"),
     }  # fmt: skip
 
 
 def _custom(row: dict[str, Any]) -> dict[str, list[str]]:
     """Values of custom fields by their code, or by `cf<id>` where they have none."""
-    found = {}
+    fields = {}
     for one in row.get("custom_fields_values") or []:
         values = [str(v.get("value", "")) for v in one.get("values") or [] if isinstance(v, dict)]
-        found[str(one.get("field_code") or f"cf{one.get('field_id')}")] = values
-    return found
+        fields[str(one.get("field_code") or f"cf{one.get('field_id')}")] = values
+    return fields
 
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
@@ -116,7 +116,7 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
 _KEY = re.compile(r"leads\[(add|update|status|responsible|restore|delete)\]\[\d+\]\[id\]")
 
 
-def hear(delivery: Delivery) -> Heard:
+def read_delivery(delivery: Delivery) -> Delivered:
     fields, wanted, gone = dict(delivery.form), dict[Ref, None](), list[tuple[Ref, datetime]]()
     for name, value in fields.items():
         if match := _KEY.fullmatch(name):
@@ -124,37 +124,37 @@ def hear(delivery: Delivery) -> Heard:
                 gone.append((Ref("deal", value), delivery.received_at))
             else:
                 wanted[Ref("deal", value)] = None
-    return Heard(wanted=tuple(wanted), gone=tuple(gone))
+    return Delivered(wanted=tuple(wanted), gone=tuple(gone))
 
 
 STANDARD = {"price": "Budget", "PHONE": "Phone of the contact", "EMAIL": "E-mail of the contact",
             "loss_reason": "Loss reason", "responsible_user_id": "Responsible user"}  # fmt: skip
 
 
-def list_fields(account: Account) -> list[Theirs]:
-    found, number = dict(STANDARD), 1
+def list_fields(account: CrmAccount) -> list[Theirs]:
+    fields, number = dict(STANDARD), 1
     while True:
         response = account.http.get("/api/v4/leads/custom_fields", params={"limit": str(SIZE), "page": str(number)})
         rows = rows_in(NAME, answer(NAME, response), "_embedded", "custom_fields")
-        found |= {str(r.get("code") or f"cf{r['id']}"): str(r.get("name") or r["id"]) for r in rows}
+        fields |= {str(r.get("code") or f"cf{r['id']}"): str(r.get("name") or r["id"]) for r in rows}
         if len(rows) < SIZE:
-            return [Theirs(name=name, label=label) for name, label in found.items()]
+            return [Theirs(name=name, label=label) for name, label in fields.items()]
         number += 1
 
 
-def list_stages(account: Account) -> list[Stage]:
+def list_stages(account: CrmAccount) -> list[Stage]:
     """Statuses of every pipeline; won and lost are the same two in all of them."""
-    told = answer(NAME, account.http.get("/api/v4/leads/pipelines"))
-    found: dict[str, Stage] = {}
-    for pipeline in rows_in(NAME, told, "_embedded", "pipelines"):
+    body = answer(NAME, account.http.get("/api/v4/leads/pipelines"))
+    stages: dict[str, Stage] = {}
+    for pipeline in rows_in(NAME, body, "_embedded", "pipelines"):
         for row in rows_in(NAME, pipeline, "_embedded", "statuses"):
             number, label = str(row["id"]), str(row.get("name") or row["id"])
             is_end = number in (WON, LOST)
             stage = number if is_end else f"{pipeline['id']}:{number}"
-            found[stage] = Stage(kind="deal", stage=stage, label=label,
+            stages[stage] = Stage(kind="deal", stage=stage, label=label,
                                  pipeline="" if is_end else str(pipeline.get("name") or pipeline["id"]),
                                  means={WON: "won", LOST: "lost"}.get(number, "open"))  # fmt: skip
-    return list(found.values())
+    return list(stages.values())
 
 
 CRM = Crm(
@@ -183,7 +183,7 @@ CRM = Crm(
     page=page,
     fetch=fetch,
     accept=accept,
-    hear=hear,
+    read_delivery=read_delivery,
     list_fields=list_fields,
     list_stages=list_stages,
 )  # fmt: skip

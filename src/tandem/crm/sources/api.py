@@ -13,7 +13,8 @@ from tandem.base.errors import SourceError, UserError
 from tandem.base.http import Http
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import Mapping as Mapped
-from tandem.crm.model.mapping import Raw, Unreadable, moment_of
+from tandem.crm.model.mapping import Raw, moment_of
+from tandem.imports.cells import Unreadable
 
 SWEEP_OVERLAP = timedelta(minutes=5)
 """How far back the next sweep begins: systems show what has changed a little late, and clocks differ."""
@@ -27,7 +28,7 @@ class Ref(msgspec.Struct, frozen=True):
     id: str
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
+class Delivered(msgspec.Struct, frozen=True, kw_only=True):
     """What a webhook says: whole records, records to be fetched, and records that are gone.
 
     unreadable   records that are no JSON objects, as they came
@@ -39,7 +40,7 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     gone: tuple[tuple[Ref, datetime], ...] = ()
 
 
-class Page(msgspec.Struct, frozen=True, kw_only=True):
+class RecordPage(msgspec.Struct, frozen=True, kw_only=True):
     """One page of records, and where to go on."""
 
     raws: list[Raw]
@@ -47,7 +48,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     is_more: bool
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class CrmAccount(msgspec.Struct, frozen=True, kw_only=True):
     """A connection that can be asked.
 
     fields   names of the CRM's fields that its mapping reads, for systems that give only what is asked for
@@ -85,7 +86,7 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
     base     address and headers of its API
     page     the next page of what has changed since the cursor; a sweep that is cut off goes on where it was
     fetch    records that a webhook named; those that are gone are left out
-    hear     what a webhook says, once `accept` has believed it
+    read_delivery   what a webhook says, once `accept` has believed it
     sign_in  headers that prove who asks, where a token must be fetched first
     list_fields, list_stages   what the CRM itself can be mapped from
     """
@@ -97,13 +98,13 @@ class Crm(msgspec.Struct, frozen=True, kw_only=True):
     per_second: float = 2.0
     mapping: Mapped
     base: Callable[[Mapping[str, str]], tuple[str, dict[str, str]]] | None = None
-    page: Callable[[Account, Cursor], Page] | None = None
-    fetch: Callable[[Account, Sequence[Ref]], list[Raw]] | None = None
+    page: Callable[[CrmAccount, Cursor], RecordPage] | None = None
+    fetch: Callable[[CrmAccount, Sequence[Ref]], list[Raw]] | None = None
     accept: Callable[[Connection, Incoming], Accepted] | None = None
-    hear: Callable[[Delivery], Heard] | None = None
-    sign_in: Callable[[Account], dict[str, str]] | None = None
-    list_fields: Callable[[Account], list[Theirs]] | None = None
-    list_stages: Callable[[Account], list[Stage]] | None = None
+    read_delivery: Callable[[Delivery], Delivered] | None = None
+    sign_in: Callable[[CrmAccount], dict[str, str]] | None = None
+    list_fields: Callable[[CrmAccount], list[Theirs]] | None = None
+    list_stages: Callable[[CrmAccount], list[Stage]] | None = None
 
 
 def answer(system: str, response: httpx.Response) -> Any:
@@ -119,22 +120,22 @@ def answer(system: str, response: httpx.Response) -> Any:
         raise SourceError(system, "sent a response that is not JSON") from error
 
 
-def rows_in(system: str, told: Any, *path: str) -> list[dict[str, Any]]:
+def rows_in(system: str, body: Any, *path: str) -> list[dict[str, Any]]:
     """The list at a path of an answer; empty where there is nothing.
 
     raises   SourceError when something else stands there
     """
     for name in path:
-        if told is None:
+        if body is None:
             return []
-        if not isinstance(told, dict):
+        if not isinstance(body, dict):
             raise SourceError(system, "responded in an unknown format")
-        told = told.get(name)
-    if told is None:
+        body = body.get(name)
+    if body is None:
         return []
-    if not isinstance(told, list) or not all(isinstance(row, dict) for row in told):
+    if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
         raise SourceError(system, "responded in an unknown format")
-    return told
+    return body
 
 
 def must_match(given: str, wanted: str, what: str) -> None:
@@ -150,9 +151,9 @@ def key_of(body: bytes) -> str:
 
 def since_of(cursor: Cursor, now: datetime, settings: Mapping[str, str]) -> datetime:
     """From when on to ask: the cursor, else as many days back as the connection says."""
-    told = cursor.get("since")
-    if told:
-        return datetime.fromisoformat(str(told))
+    since = cursor.get("since")
+    if since:
+        return datetime.fromisoformat(str(since))
     days = settings.get("days", "")
     return now - timedelta(days=int(days) if days.isdecimal() and len(days) < 5 else 365)
 

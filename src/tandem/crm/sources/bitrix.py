@@ -10,16 +10,16 @@ from typing import Any
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_KIND, Raw
+from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
     SWEEP_OVERLAP,
-    Account,
     Crm,
+    CrmAccount,
     Cursor,
-    Heard,
-    Page,
+    Delivered,
+    RecordPage,
     Ref,
     Stage,
     Theirs,
@@ -41,64 +41,64 @@ def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return settings["address"], {}
 
 
-def page(account: Account, cursor: Cursor) -> Page:
+def page(account: CrmAccount, cursor: Cursor) -> RecordPage:
     """The next fifty in the order of their ids: one that changes meanwhile is found by the next sweep."""
     kind, since = str(cursor.get("kind", "lead")), since_of(cursor, account.now, account.settings)
     began = str(cursor.get("began") or account.now.isoformat())
     last = str(cursor.get("id", "0"))
-    told = {"order": {"ID": "ASC"}, "filter": {">=DATE_MODIFY": since.isoformat(), ">ID": last}, "select": SELECT,
+    query = {"order": {"ID": "ASC"}, "filter": {">=DATE_MODIFY": since.isoformat(), ">ID": last}, "select": SELECT,
             "start": -1}  # fmt: skip
-    rows = _asked(account, f"crm.{kind}.list", told)
+    rows = _asked(account, f"crm.{kind}.list", query)
     raws = _whole(account, kind, rows)
     if len(rows) == SIZE:
         cursor = {"kind": kind, "since": since.isoformat(), "began": began, "id": str(rows[-1]["ID"])}
-        return Page(raws=raws, cursor=cursor, is_more=True)
+        return RecordPage(raws=raws, cursor=cursor, is_more=True)
     if kind == "lead":
-        return Page(raws=raws, cursor={"kind": "deal", "since": since.isoformat(), "began": began}, is_more=True)
+        return RecordPage(raws=raws, cursor={"kind": "deal", "since": since.isoformat(), "began": began}, is_more=True)
     resumed = datetime.fromisoformat(began) - SWEEP_OVERLAP
-    return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+    return RecordPage(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
 
 
-def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
-    found: list[Raw] = []
+def fetch(account: CrmAccount, wanted: Sequence[Ref]) -> list[Raw]:
+    raws: list[Raw] = []
     for kind in KINDS:
         ids = [ref.id for ref in wanted if ref.kind == kind]
         for i in range(0, len(ids), SIZE):
-            told = {"filter": {"@ID": ids[i : i + SIZE]}, "select": SELECT, "start": -1}
-            found += _whole(account, kind, _asked(account, f"crm.{kind}.list", told))
-    return found
+            query = {"filter": {"@ID": ids[i : i + SIZE]}, "select": SELECT, "start": -1}
+            raws += _whole(account, kind, _asked(account, f"crm.{kind}.list", query))
+    return raws
 
 
-def _asked(account: Account, method: str, told: dict[str, Any]) -> list[dict[str, Any]]:
-    body = answer(NAME, account.http.post(f"/{method}", json=told))
+def _asked(account: CrmAccount, method: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+    body = answer(NAME, account.http.post(f"/{method}", json=query))
     if isinstance(body, dict) and body.get("error"):
         raise SourceError(NAME, f"answered {str(body['error'])[:60]}")
     return rows_in(NAME, body, "result")
 
 
-def _whole(account: Account, kind: str, rows: list[dict[str, Any]]) -> list[Raw]:
+def _whole(account: CrmAccount, kind: str, rows: list[dict[str, Any]]) -> list[Raw]:
     """Records with the phones and e-mails of their contacts."""
     ids = sorted({str(row["CONTACT_ID"]) for row in rows if str(row.get("CONTACT_ID") or "0") != "0"})
     contacts: dict[str, dict[str, Any]] = {}
     for i in range(0, len(ids), SIZE):
-        told = {"filter": {"@ID": ids[i : i + SIZE]}, "select": ["ID", "PHONE", "EMAIL"], "start": -1}
-        contacts |= {str(row["ID"]): row for row in _asked(account, "crm.contact.list", told)}
+        query = {"filter": {"@ID": ids[i : i + SIZE]}, "select": ["ID", "PHONE", "EMAIL"], "start": -1}
+        contacts |= {str(row["ID"]): row for row in _asked(account, "crm.contact.list", query)}
     return [_raw(kind, row, contacts.get(str(row.get("CONTACT_ID") or ""), {})) for row in rows]
 
 
 def _raw(kind: str, row: dict[str, Any], contact: dict[str, Any]) -> Raw:
-    found = {name: value for name, value in row.items() if name not in ("PHONE", "EMAIL")}
+    raw = {name: value for name, value in row.items() if name not in ("PHONE", "EMAIL")}
     for name in ("PHONE", "EMAIL"):
-        held = [*(row.get(name) or []), *(contact.get(name) or [])]
-        found[name] = [str(one.get("VALUE", "")) for one in held if isinstance(one, dict)]
+        values = [*(row.get(name) or []), *(contact.get(name) or [])]
+        raw[name] = [str(one.get("VALUE", "")) for one in values if isinstance(one, dict)]
     meaning = str(row.get("STATUS_SEMANTIC_ID") or row.get("STAGE_SEMANTIC_ID") or "P")
-    if str(found.get("CONTACT_ID") or "0") == "0":
-        found["CONTACT_ID"] = ""
-    if str(found.get("LEAD_ID") or "0") == "0":
-        found["LEAD_ID"] = ""
+    if str(raw.get("CONTACT_ID") or "0") == "0":
+        raw["CONTACT_ID"] = ""
+    if str(raw.get("LEAD_ID") or "0") == "0":
+        raw["LEAD_ID"] = ""
     if kind == "deal" and meaning == "P":
-        found["DATE_CLOSED"] = found["CLOSEDATE"] = ""  # of an open deal it is only a plan
-    return {**found, "KIND": kind, TOLD_KIND: MEANING[kind].get(meaning, "open")}
+        raw["DATE_CLOSED"] = raw["CLOSEDATE"] = ""  # of an open deal it is only a plan
+    return {**raw, "KIND": kind, STAGE_KIND_FIELD: MEANING[kind].get(meaning, "open")}
 
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
@@ -110,38 +110,40 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     return Accepted(key=key_of(incoming.body))
 
 
-def hear(delivery: Delivery) -> Heard:
+def read_delivery(delivery: Delivery) -> Delivered:
     fields = dict(delivery.form)
     event, number = fields.get("event", "").upper(), fields.get("data[FIELDS][ID]", "")
     kind = next((k for k in KINDS if event.startswith(f"ONCRM{k.upper()}")), "")
     if not kind or not number:
-        return Heard()
+        return Delivered()
     ref = Ref(kind, number)
     if not event.endswith("DELETE"):
-        return Heard(wanted=(ref,))
-    return Heard(gone=((ref, past_moment(fields.get("ts"), clock.now()) or delivery.received_at),))
+        return Delivered(wanted=(ref,))
+    return Delivered(gone=((ref, past_moment(fields.get("ts"), clock.now()) or delivery.received_at),))
 
 
-def list_fields(account: Account) -> list[Theirs]:
+def list_fields(account: CrmAccount) -> list[Theirs]:
     """Fields of deals and leads; own ones are called as their lists call them."""
-    found: dict[str, Theirs] = {}
+    all_fields: dict[str, Theirs] = {}
     for kind in KINDS:
-        told = answer(NAME, account.http.post(f"/crm.{kind}.fields", json={}))["result"]
-        for name, field in told.items():
+        fields = answer(NAME, account.http.post(f"/crm.{kind}.fields", json={}))["result"]
+        for name, field in fields.items():
             label = field.get("listLabel") or field.get("formLabel") or field.get("title") or name
-            found[name] = Theirs(name=name, label=str(label))
-    return list(found.values())
+            all_fields[name] = Theirs(name=name, label=str(label))
+    return list(all_fields.values())
 
 
-def list_stages(account: Account) -> list[Stage]:
+def list_stages(account: CrmAccount) -> list[Stage]:
     """Leads' statuses and the stages of every pipeline of deals."""
-    told = {"order": {"SORT": "ASC"}, "filter": {"ENTITY_ID": "STATUS"}}
-    rows = [("lead", "", row) for row in _asked(account, "crm.status.list", told)]
+    query = {"order": {"SORT": "ASC"}, "filter": {"ENTITY_ID": "STATUS"}}
+    rows = [("lead", "", row) for row in _asked(account, "crm.status.list", query)]
     answered = answer(NAME, account.http.post("/crm.category.list", json={"entityTypeId": 2}))
     for pipeline in rows_in(NAME, answered, "result", "categories"):
         number = str(pipeline["id"])
-        told["filter"] = {"ENTITY_ID": f"DEAL_STAGE_{number}" if number != "0" else "DEAL_STAGE"}
-        rows += [("deal", str(pipeline.get("name") or number), row) for row in _asked(account, "crm.status.list", told)]
+        query["filter"] = {"ENTITY_ID": f"DEAL_STAGE_{number}" if number != "0" else "DEAL_STAGE"}
+        rows += [
+            ("deal", str(pipeline.get("name") or number), row) for row in _asked(account, "crm.status.list", query)
+        ]
     return [
         Stage(kind=kind, stage=str(row["STATUS_ID"]), label=str(row.get("NAME") or row["STATUS_ID"]), pipeline=pipeline,
               means=MEANING[kind].get(str(row.get("SEMANTICS") or "P"), "open")) for kind, pipeline, row in rows
@@ -177,7 +179,7 @@ CRM = Crm(
     page=page,
     fetch=fetch,
     accept=accept,
-    hear=hear,
+    read_delivery=read_delivery,
     list_fields=list_fields,
     list_stages=list_stages,
 )  # fmt: skip

@@ -15,15 +15,15 @@ import msgspec
 from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_KIND, Raw
+from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
-    Account,
     Crm,
+    CrmAccount,
     Cursor,
-    Heard,
-    Page,
+    Delivered,
+    RecordPage,
     Ref,
     Stage,
     Theirs,
@@ -54,52 +54,52 @@ def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return settings.get("address") or BASE, {"authorization": f"Bearer {settings['token']}"}
 
 
-def page(account: Account, cursor: Cursor) -> Page:
+def page(account: CrmAccount, cursor: Cursor) -> RecordPage:
     """What changed from a moment on. That of the last row begins the next page, so that no window holds 10,000."""
     since = since_of(cursor, account.now, account.settings)
     after = str(cursor.get("after", ""))
-    told: dict[str, Any] = {
+    query: dict[str, Any] = {
         "filterGroups": [{"filters": [{"propertyName": "hs_lastmodifieddate", "operator": "GTE",
                                        "value": str(clock.to_ms(since))}]}],
         "sorts": [{"propertyName": "hs_lastmodifieddate", "direction": "ASCENDING"}],
         "properties": _properties(account), "limit": SIZE,
     }  # fmt: skip
     if after:
-        told["after"] = after
-    body = answer(NAME, account.http.post("/crm/v3/objects/deals/search", json=told))
+        query["after"] = after
+    body = answer(NAME, account.http.post("/crm/v3/objects/deals/search", json=query))
     rows = rows_in(NAME, body, "results")
     raws = _whole(account, rows)
     changed = (row["properties"].get("hs_lastmodifieddate") for row in rows)
     last = newest(changed, since, account.now)
     if len(rows) < SIZE:
         resumed = max(since, min(last, account.now - LATE))
-        return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+        return RecordPage(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
     if last > since:
-        return Page(raws=raws, cursor={"since": last.isoformat()}, is_more=True)
+        return RecordPage(raws=raws, cursor={"since": last.isoformat()}, is_more=True)
     following = str(((body.get("paging") or {}).get("next") or {}).get("after", ""))
-    return Page(raws=raws, cursor={"since": since.isoformat(), "after": following}, is_more=bool(following))
+    return RecordPage(raws=raws, cursor={"since": since.isoformat(), "after": following}, is_more=bool(following))
 
 
-def _properties(account: Account) -> list[str]:
+def _properties(account: CrmAccount) -> list[str]:
     """What to ask for: the properties that we know, and those of the mapping."""
     return list(dict.fromkeys([*PROPERTIES, *(n for n in account.fields if n not in MADE)]))
 
 
-def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
-    found: list[Raw] = []
+def fetch(account: CrmAccount, wanted: Sequence[Ref]) -> list[Raw]:
+    raws: list[Raw] = []
     for i in range(0, len(wanted), SIZE):
-        told = {"properties": _properties(account), "inputs": [{"id": ref.id} for ref in wanted[i : i + SIZE]]}
-        body = answer(NAME, account.http.post("/crm/v3/objects/deals/batch/read", json=told))
-        found += _whole(account, rows_in(NAME, body, "results"))
-    return found
+        query = {"properties": _properties(account), "inputs": [{"id": ref.id} for ref in wanted[i : i + SIZE]]}
+        body = answer(NAME, account.http.post("/crm/v3/objects/deals/batch/read", json=query))
+        raws += _whole(account, rows_in(NAME, body, "results"))
+    return raws
 
 
-def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
+def _whole(account: CrmAccount, rows: list[dict[str, Any]]) -> list[Raw]:
     """Deals with the phones and e-mails of their first contact."""
     if not rows:
         return []
-    told = {"inputs": [{"id": str(row["id"])} for row in rows]}
-    links = answer(NAME, account.http.post("/crm/v4/associations/deals/contacts/batch/read", json=told))
+    query = {"inputs": [{"id": str(row["id"])} for row in rows]}
+    links = answer(NAME, account.http.post("/crm/v4/associations/deals/contacts/batch/read", json=query))
     firsts = {}
     for link in rows_in(NAME, links, "results"):
         ends = sorted(str(to["toObjectId"]) for to in link.get("to") or [])
@@ -115,16 +115,16 @@ def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
 
 
 def _raw(row: dict[str, Any], contact: str, contacts: dict[str, dict[str, Any]]) -> Raw:
-    held, person = row.get("properties") or {}, contacts.get(contact, {})
-    meaning = "won" if held.get("hs_is_closed_won") == "true" else "open"
-    if held.get("hs_is_closed_lost") == "true":
+    properties, person = row.get("properties") or {}, contacts.get(contact, {})
+    meaning = "won" if properties.get("hs_is_closed_won") == "true" else "open"
+    if properties.get("hs_is_closed_lost") == "true":
         meaning = "lost"
-    found = {**held, "id": str(row["id"]), "contact_id": contact, "archived": str(row.get("archived", "")),
+    raw = {**properties, "id": str(row["id"]), "contact_id": contact, "archived": str(row.get("archived", "")),
              "phone": [v for v in (person.get("phone"), person.get("mobilephone")) if v],
-             "email": person.get("email"), TOLD_KIND: meaning}  # fmt: skip
+             "email": person.get("email"), STAGE_KIND_FIELD: meaning}  # fmt: skip
     if meaning == "open":
-        found["closedate"] = ""  # of an open deal it is only a plan
-    return found
+        raw["closedate"] = ""  # of an open deal it is only a plan
+    return raw
 
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
@@ -132,18 +132,18 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     moment = incoming.headers.get("x-hubspot-request-timestamp", "")
     if not moment.isdecimal() or len(moment) > 15 or abs(clock.now_ms() - int(moment)) > FRESH_S * 1000:
         raise UserError("The timestamp is missing or older than five minutes.", "HubSpot sends it again.", status=403)
-    told = incoming.method.encode() + incoming.url.encode() + incoming.body + moment.encode()
-    wanted = base64.b64encode(hmac.new(connection.setting("secret").encode(), told, hashlib.sha256).digest()).decode()
-    given = incoming.headers.get("x-hubspot-signature-v3", "")
-    must_match(given, wanted if connection.setting("secret") else "", "The signature does not match.")
+    signed = incoming.method.encode() + incoming.url.encode() + incoming.body + moment.encode()
+    wanted = base64.b64encode(hmac.new(connection.setting("secret").encode(), signed, hashlib.sha256).digest()).decode()
+    signature = incoming.headers.get("x-hubspot-signature-v3", "")
+    must_match(signature, wanted if connection.setting("secret") else "", "The signature does not match.")
     return Accepted(key=key_of(incoming.body))
 
 
-def hear(delivery: Delivery) -> Heard:
+def read_delivery(delivery: Delivery) -> Delivered:
     try:
         events = msgspec.json.decode(delivery.body)
     except (msgspec.DecodeError, RecursionError, ValueError):
-        return Heard()
+        return Delivered()
     wanted, gone = dict[Ref, None](), []
     for event in events if isinstance(events, list) else [events]:
         if not isinstance(event, dict):
@@ -156,12 +156,12 @@ def hear(delivery: Delivery) -> Heard:
             gone.append((ref, past_moment(event.get("occurredAt"), clock.now()) or delivery.received_at))
         else:
             wanted[ref] = None
-    return Heard(wanted=tuple(wanted), gone=tuple(gone))
+    return Delivered(wanted=tuple(wanted), gone=tuple(gone))
 
 
-def list_fields(account: Account) -> list[Theirs]:
-    told = answer(NAME, account.http.get("/crm/v3/properties/deals"))
-    own = [Theirs(name=str(r["name"]), label=str(r.get("label") or r["name"])) for r in rows_in(NAME, told, "results")]
+def list_fields(account: CrmAccount) -> list[Theirs]:
+    body = answer(NAME, account.http.get("/crm/v3/properties/deals"))
+    own = [Theirs(name=str(r["name"]), label=str(r.get("label") or r["name"])) for r in rows_in(NAME, body, "results")]
     return [
         Theirs(name="phone", label="Phone of the contact"),
         Theirs(name="email", label="E-mail of the contact"),
@@ -169,14 +169,14 @@ def list_fields(account: Account) -> list[Theirs]:
     ]
 
 
-def list_stages(account: Account) -> list[Stage]:
+def list_stages(account: CrmAccount) -> list[Stage]:
     stages = []
-    told = answer(NAME, account.http.get("/crm/v3/pipelines/deals"))
-    for pipeline in rows_in(NAME, told, "results"):
+    body = answer(NAME, account.http.get("/crm/v3/pipelines/deals"))
+    for pipeline in rows_in(NAME, body, "results"):
         for row in rows_in(NAME, pipeline, "stages"):
-            held = row.get("metadata") or {}
-            is_won = str(held.get("probability")) in ("1.0", "1")
-            means = ("won" if is_won else "lost") if str(held.get("isClosed")).lower() == "true" else "open"
+            metadata = row.get("metadata") or {}
+            is_won = str(metadata.get("probability")) in ("1.0", "1")
+            means = ("won" if is_won else "lost") if str(metadata.get("isClosed")).lower() == "true" else "open"
             stages.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("label") or row["id"]),
                                pipeline=str(pipeline.get("label") or pipeline["id"]), means=means))  # fmt: skip
     return stages
@@ -211,7 +211,7 @@ CRM = Crm(
     page=page,
     fetch=fetch,
     accept=accept,
-    hear=hear,
+    read_delivery=read_delivery,
     list_fields=list_fields,
     list_stages=list_stages,
 )  # fmt: skip

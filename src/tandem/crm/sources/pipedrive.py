@@ -15,16 +15,16 @@ import msgspec
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_KIND, Raw
+from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
     SWEEP_OVERLAP,
-    Account,
     Crm,
+    CrmAccount,
     Cursor,
-    Heard,
-    Page,
+    Delivered,
+    RecordPage,
     Ref,
     Stage,
     Theirs,
@@ -51,7 +51,7 @@ def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return settings["address"].rstrip("/"), {"x-api-token": settings["token"]}
 
 
-def page(account: Account, cursor: Cursor) -> Page:
+def page(account: CrmAccount, cursor: Cursor) -> RecordPage:
     """The next five hundred of what has changed. A sweep that is cut off goes on at its cursor.
 
     Deals that change meanwhile are found by the next sweep, which begins a little before this one did.
@@ -65,18 +65,20 @@ def page(account: Account, cursor: Cursor) -> Page:
     rows, following = _deals(account, params)
     raws = _whole(account, rows)
     if following:
-        return Page(raws=raws, cursor={"since": since.isoformat(), "began": began, "next": following}, is_more=True)
+        return RecordPage(
+            raws=raws, cursor={"since": since.isoformat(), "began": began, "next": following}, is_more=True
+        )
     resumed = max(since, datetime.fromisoformat(began) - SWEEP_OVERLAP)
-    return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+    return RecordPage(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
 
 
 def _moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _deals(account: Account, params: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
-    told = _sound(account.http.get("/api/v2/deals", params={"limit": str(SIZE), **params}))
-    return rows_in(NAME, told, "data"), _next(told)
+def _deals(account: CrmAccount, params: dict[str, str]) -> tuple[list[dict[str, Any]], str]:
+    body = _sound(account.http.get("/api/v2/deals", params={"limit": str(SIZE), **params}))
+    return rows_in(NAME, body, "data"), _next(body)
 
 
 def _sound(response: httpx.Response) -> Any:
@@ -84,18 +86,18 @@ def _sound(response: httpx.Response) -> Any:
 
     raises   SourceError for any other
     """
-    told = answer(NAME, response)
-    if not isinstance(told, dict) or told.get("success") is not True:
+    body = answer(NAME, response)
+    if not isinstance(body, dict) or body.get("success") is not True:
         raise SourceError(NAME, "responded in an unknown format")
-    return told
+    return body
 
 
-def _next(told: Any) -> str:
-    more = told.get("additional_data") if isinstance(told, dict) else None
+def _next(body: Any) -> str:
+    more = body.get("additional_data") if isinstance(body, dict) else None
     return str((more or {}).get("next_cursor") or "")
 
 
-def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
+def fetch(account: CrmAccount, wanted: Sequence[Ref]) -> list[Raw]:
     rows: list[dict[str, Any]] = []
     for i in range(0, len(wanted), PERSONS):
         ids = ",".join(ref.id for ref in wanted[i : i + PERSONS])
@@ -103,7 +105,7 @@ def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
     return _whole(account, rows)
 
 
-def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
+def _whole(account: CrmAccount, rows: list[dict[str, Any]]) -> list[Raw]:
     """Deals with the phones and e-mails of their persons."""
     ids = sorted({str(row["person_id"]) for row in rows if row.get("person_id")})
     persons: dict[str, dict[str, Any]] = {}
@@ -117,15 +119,15 @@ def _whole(account: Account, rows: list[dict[str, Any]]) -> list[Raw]:
 
 def _raw(row: dict[str, Any], person: dict[str, Any]) -> Raw:
     status = str(row.get("status") or "open")
-    found = {name: value for name, value in row.items() if name != "custom_fields"}
+    raw = {name: value for name, value in row.items() if name != "custom_fields"}
     custom = {name: _plain(value) for name, value in (row.get("custom_fields") or {}).items()}
     ended = row.get(f"{status}_time") if status in ENDS else None
     return {
-        **custom, **found, "stage": status if status in ENDS else str(row.get("stage_id") or ""),
+        **custom, **raw, "stage": status if status in ENDS else str(row.get("stage_id") or ""),
         "moved_at": ended or row.get("stage_change_time") or row.get("add_time"),
         "closed_at": ended, "phone": _values(person, "phones"), "email": _values(person, "emails"),
         "is_deleted": status == "deleted" or bool(row.get("is_deleted")), "person_id": str(row.get("person_id") or ""),
-        TOLD_KIND: status if status in ENDS else "open",
+        STAGE_KIND_FIELD: status if status in ENDS else "open",
     }  # fmt: skip
 
 
@@ -156,58 +158,58 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
 
 
 def _basic(header: str) -> str:
-    scheme, _, told = header.partition(" ")
+    scheme, _, encoded = header.partition(" ")
     try:
-        return base64.b64decode(told, validate=True).decode() if scheme.lower() == "basic" else ""
+        return base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
     except (binascii.Error, UnicodeDecodeError):
         return ""
 
 
 def _meta(body: bytes) -> dict[str, Any]:
     try:
-        told = msgspec.json.decode(body)
+        message = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, ValueError):
         return {}
-    meta = told.get("meta") if isinstance(told, dict) else None
+    meta = message.get("meta") if isinstance(message, dict) else None
     return meta if isinstance(meta, dict) else {}
 
 
-def hear(delivery: Delivery) -> Heard:
+def read_delivery(delivery: Delivery) -> Delivered:
     meta = _meta(delivery.body)
     number = str(meta.get("entity_id") or "")
     if meta.get("entity") != "deal" or not number:
-        return Heard()
+        return Delivered()
     ref = Ref("deal", number)
     if meta.get("action") != "delete":
-        return Heard(wanted=(ref,))
-    return Heard(gone=((ref, past_moment(meta.get("timestamp"), clock.now()) or delivery.received_at),))
+        return Delivered(wanted=(ref,))
+    return Delivered(gone=((ref, past_moment(meta.get("timestamp"), clock.now()) or delivery.received_at),))
 
 
-def list_fields(account: Account) -> list[Theirs]:
-    found, start = dict(STANDARD), 0
+def list_fields(account: CrmAccount) -> list[Theirs]:
+    fields, start = dict(STANDARD), 0
     while True:
-        told = _sound(account.http.get("/api/v1/dealFields", params={"start": str(start), "limit": str(SIZE)}))
-        rows = rows_in(NAME, told, "data")
+        body = _sound(account.http.get("/api/v1/dealFields", params={"start": str(start), "limit": str(SIZE)}))
+        rows = rows_in(NAME, body, "data")
         # Their standard fields have other names in v2; own ones have forty hex digits in both.
-        found |= {str(r["key"]): str(r.get("name") or r["key"]) for r in rows if len(str(r.get("key", ""))) == 40}
-        paged = (told.get("additional_data") or {}).get("pagination") or {}
+        fields |= {str(r["key"]): str(r.get("name") or r["key"]) for r in rows if len(str(r.get("key", ""))) == 40}
+        paged = (body.get("additional_data") or {}).get("pagination") or {}
         if not rows or not paged.get("more_items_in_collection"):
-            return [Theirs(name=name, label=label) for name, label in found.items()]
+            return [Theirs(name=name, label=label) for name, label in fields.items()]
         start = int(paged["next_start"])
 
 
-def list_stages(account: Account) -> list[Stage]:
-    told = _sound(account.http.get("/api/v2/pipelines", params={"limit": str(SIZE)}))
-    pipelines = {str(row["id"]): str(row.get("name") or row["id"]) for row in rows_in(NAME, told, "data")}
+def list_stages(account: CrmAccount) -> list[Stage]:
+    body = _sound(account.http.get("/api/v2/pipelines", params={"limit": str(SIZE)}))
+    pipelines = {str(row["id"]): str(row.get("name") or row["id"]) for row in rows_in(NAME, body, "data")}
     stages, following = list[Stage](), ""
     while True:
         params = {"limit": str(SIZE)} | ({"cursor": following} if following else {})
-        told = _sound(account.http.get("/api/v2/stages", params=params))
-        for row in rows_in(NAME, told, "data"):
+        body = _sound(account.http.get("/api/v2/stages", params=params))
+        for row in rows_in(NAME, body, "data"):
             pipeline = str(row.get("pipeline_id") or "")
             stages.append(Stage(kind="deal", stage=str(row["id"]), label=str(row.get("name") or row["id"]),
                                pipeline=pipelines.get(pipeline, pipeline)))  # fmt: skip
-        following = _next(told)
+        following = _next(body)
         if not following:
             break
     return [*stages, *(Stage(kind="deal", stage=end, label=end.capitalize(), means=end) for end in ENDS)]
@@ -243,7 +245,7 @@ CRM = Crm(
     page=page,
     fetch=fetch,
     accept=accept,
-    hear=hear,
+    read_delivery=read_delivery,
     list_fields=list_fields,
     list_stages=list_stages,
 )  # fmt: skip

@@ -14,16 +14,16 @@ from xml.parsers import expat
 
 from tandem.base.errors import SourceError, UserError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import TOLD_HISTORY, TOLD_KIND, Raw, Unreadable, moment_of
+from tandem.crm.model.mapping import HISTORY_FIELD, STAGE_KIND_FIELD, Raw, moment_of
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
     DAYS,
     SWEEP_OVERLAP,
-    Account,
     Crm,
+    CrmAccount,
     Cursor,
-    Heard,
-    Page,
+    Delivered,
+    RecordPage,
     Ref,
     Stage,
     Theirs,
@@ -35,6 +35,7 @@ from tandem.crm.sources.api import (
     rows_in,
     since_of,
 )
+from tandem.imports.cells import Unreadable
 
 NAME, DATA = "Salesforce", "/services/data/v60.0"
 IDS = 200
@@ -65,7 +66,7 @@ def base(settings: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     return settings["address"].rstrip("/"), {}
 
 
-def sign_in(account: Account) -> dict[str, str]:
+def sign_in(account: CrmAccount) -> dict[str, str]:
     """An access token: by the refresh token if there is one, else by the client's credentials."""
     names = ("address", "client_id", "client_secret", "refresh_token")
     asked = tuple(account.setting(name) for name in names)
@@ -75,14 +76,14 @@ def sign_in(account: Account) -> dict[str, str]:
         form = {"grant_type": "client_credentials", "client_id": asked[1], "client_secret": asked[2]}
         if asked[3]:
             form |= {"grant_type": "refresh_token", "refresh_token": asked[3]}
-        told = answer(NAME, account.http.post("/services/oauth2/token", data=form))
-        token = str(told["access_token"])
+        grant = answer(NAME, account.http.post("/services/oauth2/token", data=form))
+        token = str(grant["access_token"])
         with _lock:
             _tokens[asked] = (time.monotonic() + TOKEN_S, token)
     return {"authorization": f"Bearer {token}"}
 
 
-def page(account: Account, cursor: Cursor) -> Page:
+def page(account: CrmAccount, cursor: Cursor) -> RecordPage:
     """The next stretch of what has changed: leads first, then opportunities; deleted ones too.
 
     Rows come in the order of SystemModstamp. When Salesforce has forgotten where a sweep was, it goes on at the moment
@@ -91,27 +92,27 @@ def page(account: Account, cursor: Cursor) -> Page:
     kind, since = str(cursor.get("kind", "lead")), since_of(cursor, account.now, account.settings)
     began = str(cursor.get("began") or account.now.isoformat())
     last = str(cursor.get("last") or since.isoformat())
-    told = _following(account, kind, str(cursor.get("next") or ""), datetime.fromisoformat(last))
-    rows = rows_in(NAME, told, "records")
+    body = _following(account, kind, str(cursor.get("next") or ""), datetime.fromisoformat(last))
+    rows = rows_in(NAME, body, "records")
     raws = _whole(account, kind, rows)
-    kept = {"since": since.isoformat(), "began": began}
-    if not told.get("done", True) and told.get("nextRecordsUrl"):
+    state = {"since": since.isoformat(), "began": began}
+    if not body.get("done", True) and body.get("nextRecordsUrl"):
         seen = newest((row.get("SystemModstamp") for row in rows[-1:]), datetime.fromisoformat(last), account.now)
-        return Page(
+        return RecordPage(
             raws=raws,
-            cursor={**kept, "kind": kind, "next": told["nextRecordsUrl"], "last": seen.isoformat()},
+            cursor={**state, "kind": kind, "next": body["nextRecordsUrl"], "last": seen.isoformat()},
             is_more=True,
         )
     if kind == "lead":
-        return Page(raws=raws, cursor={**kept, "kind": "deal"}, is_more=True)
+        return RecordPage(raws=raws, cursor={**state, "kind": "deal"}, is_more=True)
     resumed = max(since, datetime.fromisoformat(began) - SWEEP_OVERLAP)
-    return Page(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
+    return RecordPage(raws=raws, cursor={"since": resumed.isoformat()}, is_more=False)
 
 
-def _following(account: Account, kind: str, following: str, last: datetime) -> dict[str, Any]:
+def _following(account: CrmAccount, kind: str, following: str, last: datetime) -> dict[str, Any]:
     if following.startswith(f"{DATA}/"):
         try:
-            return _told(account.http.get(following))
+            return _object(account.http.get(following))
         except SourceError as error:
             if "answered 40" not in str(error):
                 raise
@@ -120,18 +121,18 @@ def _following(account: Account, kind: str, following: str, last: datetime) -> d
     )
 
 
-def _told(response: Any) -> dict[str, Any]:
-    told = answer(NAME, response)
-    if not isinstance(told, dict):
+def _object(response: Any) -> dict[str, Any]:
+    body = answer(NAME, response)
+    if not isinstance(body, dict):
         raise SourceError(NAME, "responded in an unknown format")
-    return told
+    return body
 
 
-def _query(account: Account, soql: str) -> dict[str, Any]:
-    return _told(account.http.get(f"{DATA}/queryAll", params={"q": soql}))
+def _query(account: CrmAccount, soql: str) -> dict[str, Any]:
+    return _object(account.http.get(f"{DATA}/queryAll", params={"q": soql}))
 
 
-def _select(account: Account, kind: str) -> str:
+def _select(account: CrmAccount, kind: str) -> str:
     """What to ask for: only fields that the account has, because one that it lacks fails the whole question."""
     has = {field.name for field in _described(account, kind)}
     names = [n for n in dict.fromkeys((*OWN[kind], *account.fields)) if n in has and re.fullmatch(r"\w+", n)]
@@ -139,23 +140,23 @@ def _select(account: Account, kind: str) -> str:
     return f"SELECT {', '.join(parts)} FROM {OBJECTS[kind]}"
 
 
-def _described(account: Account, kind: str) -> list[Theirs]:
-    told = answer(NAME, account.http.get(f"{DATA}/sobjects/{OBJECTS[kind]}/describe"))
-    return [Theirs(name=str(f["name"]), label=str(f.get("label") or f["name"])) for f in rows_in(NAME, told, "fields")]
+def _described(account: CrmAccount, kind: str) -> list[Theirs]:
+    body = answer(NAME, account.http.get(f"{DATA}/sobjects/{OBJECTS[kind]}/describe"))
+    return [Theirs(name=str(f["name"]), label=str(f.get("label") or f["name"])) for f in rows_in(NAME, body, "fields")]
 
 
 def _literal(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def fetch(account: Account, wanted: Sequence[Ref]) -> list[Raw]:
-    found: list[Raw] = []
+def fetch(account: CrmAccount, wanted: Sequence[Ref]) -> list[Raw]:
+    raws: list[Raw] = []
     for kind in OBJECTS:
         ids = [ref.id for ref in wanted if ref.kind == kind]
         for part in _parts(ids):
             rows = rows_in(NAME, _query(account, f"{_select(account, kind)} WHERE Id IN ({part})"), "records")
-            found += _whole(account, kind, rows)
-    return found
+            raws += _whole(account, kind, rows)
+    return raws
 
 
 def _parts(ids: Sequence[str]) -> Iterable[str]:
@@ -164,17 +165,17 @@ def _parts(ids: Sequence[str]) -> Iterable[str]:
     return (", ".join(f"'{number}'" for number in sound[i : i + IDS]) for i in range(0, len(sound), IDS))
 
 
-def _rows(account: Account, soql: str) -> list[dict[str, Any]]:
+def _rows(account: CrmAccount, soql: str) -> list[dict[str, Any]]:
     """All rows of a question, page by page."""
-    told = _query(account, soql)
-    rows = rows_in(NAME, told, "records")
-    while not told.get("done", True) and str(told.get("nextRecordsUrl", "")).startswith(f"{DATA}/"):
-        told = _told(account.http.get(told["nextRecordsUrl"]))
-        rows += rows_in(NAME, told, "records")
+    body = _query(account, soql)
+    rows = rows_in(NAME, body, "records")
+    while not body.get("done", True) and str(body.get("nextRecordsUrl", "")).startswith(f"{DATA}/"):
+        body = _object(account.http.get(body["nextRecordsUrl"]))
+        rows += rows_in(NAME, body, "records")
     return rows
 
 
-def _whole(account: Account, kind: str, rows: list[dict[str, Any]]) -> list[Raw]:
+def _whole(account: CrmAccount, kind: str, rows: list[dict[str, Any]]) -> list[Raw]:
     """Leads as they are; opportunities with the lead they were made from and the stages they have been in."""
     if kind == "lead" or not rows:
         return [_lead(row) for row in rows]
@@ -199,7 +200,7 @@ def _moves(steps: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def _lead(row: dict[str, Any]) -> Raw:
     is_converted = bool(row.get("IsConverted"))
     return {**_plain(row), "KIND": "lead", "STAGE": row.get("Status"),
-            TOLD_KIND: "qualified" if is_converted else "open",
+            STAGE_KIND_FIELD: "qualified" if is_converted else "open",
             "MOVED": row.get("ConvertedDate") if is_converted else None}  # fmt: skip
 
 
@@ -210,14 +211,14 @@ def _deal(
     role = next((r for r in roles if r.get("IsPrimary")), roles[0] if roles else {})
     person = role.get("Contact") or {}
     is_closed, stage = bool(row.get("IsClosed")), str(row.get("StageName") or "")
-    told = ("won" if row.get("IsWon") else "lost") if is_closed else "open"
+    stage_kind = ("won" if row.get("IsWon") else "lost") if is_closed else "open"
     now = moves[-1][0] if moves and moves[-1][1] == stage else row.get("LastStageChangeDate")
     return {
         **_plain(row), "KIND": "deal", "STAGE": stage, "LEAD": parents.get(str(row["Id"]), ""), "MOVED": now,
         "CONTACT": role.get("ContactId"), "Phone": person.get("Phone"), "MobilePhone": person.get("MobilePhone"),
         "Email": person.get("Email"), "CLOSED": _closed(row.get("CloseDate"), now) if is_closed else None,
-        TOLD_KIND: told,
-        TOLD_HISTORY: [(at, was, means.get(was, "open")) for at, was in moves[:-1]],
+        STAGE_KIND_FIELD: stage_kind,
+        HISTORY_FIELD: [(at, was, means.get(was, "open")) for at, was in moves[:-1]],
     }  # fmt: skip
 
 
@@ -251,9 +252,9 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     return Accepted(key=key_of(" ".join(sorted(notes)).encode()), answer=ACK, media_type="text/xml; charset=utf-8")
 
 
-def hear(delivery: Delivery) -> Heard:
+def read_delivery(delivery: Delivery) -> Delivered:
     message = _message(delivery.body)
-    return Heard(wanted=tuple(dict.fromkeys(message[2]))) if message else Heard()
+    return Delivered(wanted=tuple(dict.fromkeys(message[2]))) if message else Delivered()
 
 
 class _Refused(Exception):
@@ -276,15 +277,15 @@ def _message(body: bytes) -> tuple[str, list[str], list[Ref]] | None:
 
     def ends(name: str) -> None:
         path.pop()
-        told, local = "".join(text).strip(), name.rpartition(" ")[2]
+        value, local = "".join(text).strip(), name.rpartition(" ")[2]
         parent = path[-1].rpartition(" ")[2] if path else ""
         text.clear()
         if (parent, local) == ("notifications", "OrganizationId"):
-            organization[0] = told
+            organization[0] = value
         elif (parent, local) == ("Notification", "Id"):
-            notes.append(told)
+            notes.append(value)
         elif (parent, local) == ("sObject", "Id") and kinds:
-            refs.extend(Ref(kind, told) for kind, name_ in OBJECTS.items() if name_ == kinds[-1])
+            refs.extend(Ref(kind, value) for kind, name_ in OBJECTS.items() if name_ == kinds[-1])
 
     def refuses(*_: object) -> None:
         raise _Refused
@@ -302,20 +303,20 @@ def _message(body: bytes) -> tuple[str, list[str], list[Ref]] | None:
 # ── what it can be mapped from ──
 
 
-def list_fields(account: Account) -> list[Theirs]:
+def list_fields(account: CrmAccount) -> list[Theirs]:
     """Fields of opportunities and leads; contacts' phones and e-mails are called as those of leads."""
-    found = {field.name: field for kind in reversed(OBJECTS) for field in _described(account, kind)}
-    return list(found.values())
+    fields = {field.name: field for kind in reversed(OBJECTS) for field in _described(account, kind)}
+    return list(fields.values())
 
 
-def list_stages(account: Account) -> list[Stage]:
+def list_stages(account: CrmAccount) -> list[Stage]:
     leads = _rows(account, "SELECT ApiName, MasterLabel, IsConverted FROM LeadStatus ORDER BY SortOrder")
     stages = [Stage(kind="lead", stage=str(row["ApiName"]), label=str(row.get("MasterLabel") or row["ApiName"]),
                   means="qualified" if row.get("IsConverted") else "open") for row in leads]  # fmt: skip
     return [*stages, *_deal_stages(account)]
 
 
-def _deal_stages(account: Account) -> list[Stage]:
+def _deal_stages(account: CrmAccount) -> list[Stage]:
     rows = _rows(account, "SELECT ApiName, MasterLabel, IsClosed, IsWon FROM OpportunityStage ORDER BY SortOrder")
     return [
         Stage(kind="deal", stage=str(row["ApiName"]), label=str(row.get("MasterLabel") or row["ApiName"]),
@@ -358,7 +359,7 @@ CRM = Crm(
     page=page,
     fetch=fetch,
     accept=accept,
-    hear=hear,
+    read_delivery=read_delivery,
     sign_in=sign_in,
     list_fields=list_fields,
     list_stages=list_stages,

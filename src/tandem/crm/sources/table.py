@@ -54,7 +54,7 @@ MEANINGS = {
 """Stages whose meaning is known by their name; `stage_kind` as a column says it outright."""
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class DealTable(msgspec.Struct, frozen=True, kw_only=True):
     """What a file says beside its records. With problems nothing of it is to be kept.
 
     won   how many of the records are won
@@ -66,7 +66,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     won: int
 
 
-def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact]) -> Table:
+def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact]) -> DealTable:
     """Sets the records of a file down in `into`.
 
     pricing  of the site; moments that come without a zone are in its zone
@@ -82,22 +82,22 @@ def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact])
 
 def _table(
     lines: Iterator[tuple[int, list[str]]], count: int, pricing: Pricing, now: datetime, into: Spill[DealFact]
-) -> Table:
+) -> DealTable:
     first = next(lines, None)
     if first is None:
         raise UserError("The file is empty.", "Export it from the CRM again.")
     head = [" ".join(cell.replace("\ufeff", "").split()) for cell in first[1]]
-    known = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
-    if not known["id"] or not known["created_at"]:
+    headers = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
+    if not headers["id"] or not headers["created_at"]:
         raise UserError(
             "The first line must name the columns, including the record's ID and creation date.",
             "Call them “id” and “created_at”, for instance.",
         )
-    columns = {ours: found for ours, found in known.items() if found}
-    mapping = Mapping(fields={ours: tuple(found) for ours, found in columns.items()})
-    used = {name for found in columns.values() for name in found} | {"stage_kind"}
+    columns = {ours: names for ours, names in headers.items() if names}
+    mapping = Mapping(fields={ours: tuple(names) for ours, names in columns.items()})
+    used = {name for names in columns.values() for name in names} | {"stage_kind"}
     problems, won = _read(lines, head, mapping, pricing, now, into, count)
-    return Table(problems=problems, columns=columns, unused=[h for h in head if h and h not in used], won=won)
+    return DealTable(problems=problems, columns=columns, unused=[h for h in head if h and h not in used], won=won)
 
 
 def _read(
@@ -113,25 +113,28 @@ def _read(
             continue
         raw = dict(zip(head, cells, strict=False))
         stage = str(next((raw[h] for h in mapping.fields.get("stage", ()) if raw.get(h)), "")).strip().lower()
-        told = raw.get("stage_kind") or next((kind for kind, words in MEANINGS.items() if stage in words), "open")
-        fact, found = read_priced(mapping, {**raw, "_stage_kind": told}, SYSTEM, pricing, line)
-        problems += found
+        stage_kind = raw.get("stage_kind") or next((kind for kind, words in MEANINGS.items() if stage in words), "open")
+        fact, unreadable = read_priced(mapping, {**raw, "_stage_kind": stage_kind}, SYSTEM, pricing, line)
+        problems += unreadable
         if fact is None:
             continue
         key = hash((fact.kind, fact.id))  # 64 bits: of 200,000 records two share one once in a billion files
         if key in seen:
             other = {"id": fact.id[:40], "other": str(seen[key])}
-            problems.append(_told(line, "The ID %(id)s is also in line %(other)s.", "Keep one row per record.", other))
+            problems.append(
+                Problem(
+                    line=line,
+                    what="The ID %(id)s is also in line %(other)s.",
+                    cure="Keep one row per record.",
+                    values=other,
+                )
+            )
         seen[key] = line
         won += fact.stage_kind == "won"
         into.add(fact if "updated_at" in mapping.fields else _as_of(fact, now))
         if len(problems) >= MOST_PROBLEMS:
             break
     return problems, won
-
-
-def _told(line: int, what: str, cure: str, values: dict[str, str]) -> Problem:
-    return Problem(line=line, what=what, cure=cure, values=values)
 
 
 def _as_of(fact: DealFact, now: datetime) -> DealFact:

@@ -10,8 +10,8 @@ from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.json_rows import elements, members
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
-from tandem.crm.model.mapping import FIELDS, TOLD_KIND, Mapping
-from tandem.crm.sources.api import Crm, Heard, key_of, must_match
+from tandem.crm.model.mapping import FIELDS, STAGE_KIND_FIELD, Mapping
+from tandem.crm.sources.api import Crm, Delivered, key_of, must_match
 
 FRESH_S = 300
 NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
@@ -21,12 +21,12 @@ _read_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Headers X-Tandem-Timestamp (seconds since 1970) and X-Tandem-Signature (hex HMAC-SHA256 of `timestamp.body`)."""
-    moment, given = (incoming.headers.get(name, "") for name in ("x-tandem-timestamp", "x-tandem-signature"))
+    moment, signature = (incoming.headers.get(name, "") for name in ("x-tandem-timestamp", "x-tandem-signature"))
     if not moment.isdecimal() or len(moment) > 12 or abs(clock.now().timestamp() - int(moment)) > FRESH_S:
         raise UserError("The timestamp is missing or older than five minutes.", "Sign again when sending.", status=403)
-    told = moment.encode() + b"." + incoming.body
-    wanted = hmac.new(connection.setting("secret").encode(), told, hashlib.sha256).hexdigest()
-    must_match(given.lower().removeprefix("sha256="), wanted, "The signature does not match.")
+    signed = moment.encode() + b"." + incoming.body
+    wanted = hmac.new(connection.setting("secret").encode(), signed, hashlib.sha256).hexdigest()
+    must_match(signature.lower().removeprefix("sha256="), wanted, "The signature does not match.")
     records, unreadable = _records(incoming.body)
     if not records:
         raise UserError("There is no record in the body.", "Send a JSON object, or a list of them.")
@@ -54,9 +54,11 @@ def _rows(body: bytes) -> list[bytes]:
     return (elements(fields[b"deals"]) or []) if b"deals" in fields else [body]
 
 
-def hear(delivery: Delivery) -> Heard:
+def read_delivery(delivery: Delivery) -> Delivered:
     records, unreadable = _records(delivery.body)
-    return Heard(raws=tuple({TOLD_KIND: raw.get("stage_kind"), **raw} for raw in records), unreadable=tuple(unreadable))
+    return Delivered(
+        raws=tuple({STAGE_KIND_FIELD: raw.get("stage_kind"), **raw} for raw in records), unreadable=tuple(unreadable)
+    )
 
 
 CRM = Crm(
@@ -75,5 +77,5 @@ CRM = Crm(
         "parent": ("lead_id", "parent"),
     }),
     accept=accept,
-    hear=hear,
+    read_delivery=read_delivery,
 )  # fmt: skip

@@ -1,5 +1,5 @@
 -- answers: Which leads and deals of this time does somebody owe something?
--- grain: one row per record and what is owed, at most twenty each; `records` and `worth` are of all of them
+-- grain: one row per record and issue, at most twenty each; `records` and `worth` are of all of them
 -- reads: deals
 select
     issue, count() over (partition by issue) as records, sum(d.amount) over (partition by issue) as worth, d.deal as deal,

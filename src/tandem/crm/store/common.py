@@ -35,6 +35,6 @@ def sealed(ctx: Context, body: bytes) -> bytes:
     return ctx.vault.seal(b64encode(zlib.compress(body)).decode()).encode()
 
 
-def opened(ctx: Context, kept: bytes) -> bytes:
+def opened(ctx: Context, body: bytes) -> bytes:
     """What was sealed."""
-    return zlib.decompress(b64decode(ctx.vault.open(kept.decode())))
+    return zlib.decompress(b64decode(ctx.vault.open(body.decode())))

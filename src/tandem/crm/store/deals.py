@@ -56,9 +56,9 @@ def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], 
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for number, fact in enumerate(facts):
         progress.at(number, len(facts) / 0.4)
-        ends, told, own = _evidence(ctx, site, fact)
-        links += told
-        if not told and own.kind != Kind.VISITOR:
+        ends, evidence, own = _evidence(ctx, site, fact)
+        links += evidence
+        if not evidence and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
         rows.append(_row(site, connection, fact, revision, pricing, ends))
     ctx.warehouse.insert("deal_rows", columns_of(ROW, rows))  # one block, all or nothing; the rest follows from it
@@ -117,7 +117,7 @@ def visitor_key(text: str) -> int:
 
 
 def _row(site: Site, connection: int, f: DealFact, revision: int, pricing: Pricing, ends: Ends) -> tuple[Any, ...]:
-    amount, refunded, cost = (_price(pricing, f, told) for told in (f.amount, f.refunded, f.cost))
+    amount, refunded, cost = (_price(pricing, f, money) for money in (f.amount, f.refunded, f.cost))
     version = version_of(f, revision, is_priced=amount is not None or f.amount is None)
     parent = deal_key(site.id, connection, "lead", f.parent) if f.parent else 0
     return (
@@ -164,20 +164,20 @@ def price_again(ctx: Context, site: Site) -> int:
         return 0
     rates, fresh = rates_of(ctx.database), []
     for row in answer.rows:
-        told = dict(zip(answer.names, row, strict=True))
-        closed = told["closed"]
-        on = (closed if closed > NEVER else told["at"]).astimezone(site.tz).date()
-        pair = rates.between(told["currency"], site.currency, on)
+        deal = dict(zip(answer.names, row, strict=True))
+        closed = deal["closed"]
+        on = (closed if closed > NEVER else deal["at"]).astimezone(site.tz).date()
+        pair = rates.between(deal["currency"], site.currency, on)
         if pair is None:
             continue
         try:
             for ours, theirs in ORIGINALS.items():
-                if told[theirs] is not None:
-                    told[ours] = rates.convert(told[theirs], told["currency"], site.currency, on)
+                if deal[theirs] is not None:
+                    deal[ours] = rates.convert(deal[theirs], deal["currency"], site.currency, on)
         except TooMuch:  # the record came before its rate; its amount stays unknown
             continue
-        told["version"] |= PRICED
-        fresh.append(tuple(told[name] for name in ROW))
+        deal["version"] |= PRICED
+        fresh.append(tuple(deal[name] for name in ROW))
     if fresh:
         ctx.warehouse.insert("deal_rows", columns_of(ROW, fresh))
     return len(fresh)
@@ -186,10 +186,10 @@ def price_again(ctx: Context, site: Site) -> int:
 def known_of(ctx: Context, site: Site, connection: int, facts: Sequence[DealFact]) -> int:
     """How many of these records are known already."""
     keys = [deal_key(site.id, connection, f.kind, f.id) for f in facts]
-    found = 0
+    count = 0
     for part in progress.parts(keys, AT_ONCE):
-        found += len(ctx.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
-    return found
+        count += len(ctx.warehouse.ask(SQL["known_deals"], {"site": site.id, "deals": part}).rows)
+    return count
 
 
 def has_unpriced(ctx: Context) -> bool:

@@ -21,7 +21,7 @@ BLOCK = 1 << 20
 """How much of a file is sealed at once."""
 
 
-class Load(msgspec.Struct, frozen=True, kw_only=True):
+class FileLoad(msgspec.Struct, frozen=True, kw_only=True):
     """A file that was taken and is being brought in."""
 
     id: int
@@ -29,7 +29,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
 
 
-def begin_load(ctx: Context, site: Site, path: Path, by: int | None) -> Load:
+def begin_load(ctx: Context, site: Site, path: Path, by: int | None) -> FileLoad:
     """Take a file: from now on it is brought in as a whole, whatever breaks meanwhile."""
     now = clock.now()
     with path.open("rb") as file:
@@ -38,18 +38,18 @@ def begin_load(ctx: Context, site: Site, path: Path, by: int | None) -> Load:
     with ctx.database.write() as c:
         made = c.execute(insert(loads).values(**values))
         number = int(made.inserted_primary_key[0])  # type: ignore[index]
-    return Load(id=number, site_id=site.id, made_at=now)
+    return FileLoad(id=number, site_id=site.id, made_at=now)
 
 
-def loads_waiting(ctx: Context) -> list[Load]:
+def loads_waiting(ctx: Context) -> list[FileLoad]:
     """Files that were taken and not finished, without those that cannot be."""
     query = select(loads.c.id, loads.c.site_id, loads.c.made_at).where(loads.c.problem == "").order_by(loads.c.id)
     with ctx.database.read() as c:
         rows = c.execute(query).all()
-    return [Load(id=r.id, site_id=r.site_id, made_at=r.made_at) for r in rows]
+    return [FileLoad(id=r.id, site_id=r.site_id, made_at=r.made_at) for r in rows]
 
 
-def body_of(ctx: Context, load: Load) -> Iterator[bytes]:
+def body_of(ctx: Context, load: FileLoad) -> Iterator[bytes]:
     """The file that was taken, block by block; each was sealed by itself."""
     with ctx.database.read() as c:
         blocks = c.execute(select(loads.c.sealed).where(loads.c.id == load.id)).scalar_one()
@@ -58,7 +58,7 @@ def body_of(ctx: Context, load: Load) -> Iterator[bytes]:
             yield opened(ctx, block)
 
 
-def end_load(ctx: Context, load: Load) -> None:
+def end_load(ctx: Context, load: FileLoad) -> None:
     """Forget a file whose records are all in."""
     with ctx.database.write() as c:
         c.execute(delete(loads).where(loads.c.id == load.id))
@@ -71,7 +71,7 @@ class FailedLoad(msgspec.Struct, frozen=True, kw_only=True):
     problem: Problem
 
 
-def fail_load(ctx: Context, load: Load, problem: Problem) -> None:
+def fail_load(ctx: Context, load: FileLoad, problem: Problem) -> None:
     """Give a file up: what is wrong with it stays for people to see, its content goes."""
     text = ctx.vault.seal(msgspec.json.encode(problem).decode())
     with ctx.database.write() as c:

@@ -76,7 +76,7 @@ def to_apply(ctx: Context) -> list[int]:
 
 def names_of(ctx: Context, connections: Sequence[int]) -> dict[str, str]:
     """What people call stages, by their key."""
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     for number in connections:
-        found |= chosen_for(ctx, number).names
-    return found
+        names |= chosen_for(ctx, number).names
+    return names

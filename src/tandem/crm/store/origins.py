@@ -32,15 +32,15 @@ def derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
 
 
 def _derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
-    told = list(asked(ctx, "told_deals", site, deals=list(deals)))
-    if not told:
+    records = list(asked(ctx, "origin_evidence", site, deals=list(deals)))
+    if not records:
         return 0
-    visits = _visits_before(ctx, site, told)
-    channels = _channels(ctx, site, told)
+    visits = _visits_before(ctx, site, records)
+    channels = _channels(ctx, site, records)
     rows = []
-    for deal in told:
+    for deal in records:
         origin = _origin(deal, visits.get(deal["deal"], {}), channels)
-        if not deal["is_held"] or tuple(deal["held"]) != origin:
+        if not deal["is_existing"] or tuple(deal["existing"]) != origin:
             version = clock.version_after(int(deal["version"]), clock.now_ms())
             rows.append((site.id, deal["deal"], deal["node"], version, *origin))
     if rows:
@@ -51,20 +51,20 @@ def _derive(ctx: Context, site: Site, deals: Sequence[int]) -> int:
 Found = dict[tuple[bool, bool], tuple[Any, ...]]
 
 
-def _visits_before(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
-    moments = [deal["at"] for deal in told]
-    nodes = {deal["person"] for deal in told} | {deal["told_visitor"] for deal in told} - {0}
-    found: dict[int, Found] = {}
+def _visits_before(ctx: Context, site: Site, records: Sequence[Mapping[str, Any]]) -> dict[int, Found]:
+    moments = [deal["at"] for deal in records]
+    nodes = {deal["person"] for deal in records} | {deal["told_visitor"] for deal in records} - {0}
+    visits: dict[int, Found] = {}
     for row in asked(
-        ctx, "visits_before", site, deals=[deal["deal"] for deal in told], nodes=list(nodes),
+        ctx, "visits_before", site, deals=[deal["deal"] for deal in records], nodes=list(nodes),
         since=min(moments) - BACK, until=max(moments) + AHEAD,
     ):  # fmt: skip
-        found.setdefault(row["deal"], {})[bool(row["is_own"]), bool(row["is_direct"])] = tuple(row["last_visit"])
-    return found
+        visits.setdefault(row["deal"], {})[bool(row["is_own"]), bool(row["is_direct"])] = tuple(row["last_visit"])
+    return visits
 
 
-def _channels(ctx: Context, site: Site, told: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
-    sources = sorted({deal["utm_source"].lower() for deal in told} - {""})
+def _channels(ctx: Context, site: Site, records: Sequence[Mapping[str, Any]]) -> dict[tuple[str, str], str]:
+    sources = sorted({deal["utm_source"].lower() for deal in records} - {""})
     if not sources:
         return {}
     rows = ctx.warehouse.ask(SQL["channels_of"], {"site": site.id, "sources": sources}).rows

@@ -18,7 +18,7 @@ from tandem.crm.tables import records
 AT_ONCE = 500
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class ParsedRecord(msgspec.Struct, frozen=True, kw_only=True):
     """A record as its CRM told it, what was read from it, and the keys of who is behind it."""
 
     raw: Raw
@@ -26,23 +26,23 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     ends: Ends
 
 
-def keep(ctx: Context, connection: int, told: Sequence[Told]) -> None:
+def keep(ctx: Context, connection: int, parsed: Sequence[ParsedRecord]) -> None:
     """Keep the newest telling of each record, whatever the order in which they come."""
-    newest: dict[tuple[str, str], Told] = {}
-    for one in sorted(told, key=lambda t: t.fact.updated_at):
+    newest: dict[tuple[str, str], ParsedRecord] = {}
+    for one in sorted(parsed, key=lambda t: t.fact.updated_at):
         newest[one.fact.kind, one.fact.id] = one
     names = list(newest)
     for i in range(0, len(names), AT_ONCE):
         _keep(ctx, connection, {name: newest[name] for name in names[i : i + AT_ONCE]})
 
 
-def _keep(ctx: Context, connection: int, newest: Mapping[tuple[str, str], Told]) -> None:
+def _keep(ctx: Context, connection: int, newest: Mapping[tuple[str, str], ParsedRecord]) -> None:
     ours = (records.c.connection_id == connection) & tuple_(records.c.kind, records.c.ref).in_(list(newest))
     with ctx.database.write() as c:
-        held = {(r.kind, r.ref): r.updated for r in c.execute(
+        existing = {(r.kind, r.ref): r.updated for r in c.execute(
             select(records.c.kind, records.c.ref, records.c.updated).where(ours))}  # fmt: skip
-        fresh = {n: t for n, t in newest.items() if clock.to_ms(t.fact.updated_at) >= held.get(n, 0)}
-        old = [name for name in fresh if name in held]
+        fresh = {n: t for n, t in newest.items() if clock.to_ms(t.fact.updated_at) >= existing.get(n, 0)}
+        old = [name for name in fresh if name in existing]
         if old:
             c.execute(delete(records).where(
                 records.c.connection_id == connection, tuple_(records.c.kind, records.c.ref).in_(old)))  # fmt: skip
@@ -50,11 +50,11 @@ def _keep(ctx: Context, connection: int, newest: Mapping[tuple[str, str], Told])
             c.execute(insert(records), [_row(ctx, connection, one) for one in fresh.values()])
 
 
-def _row(ctx: Context, connection: int, told: Told) -> dict[str, Any]:
-    keys = {name: f"{key:016x}" for name, key in told.ends._asdict().items()}
+def _row(ctx: Context, connection: int, parsed: ParsedRecord) -> dict[str, Any]:
+    keys = {name: f"{key:016x}" for name, key in parsed.ends._asdict().items()}
     return {
-        "connection_id": connection, "kind": told.fact.kind, "ref": told.fact.id,
-        "updated": clock.to_ms(told.fact.updated_at), "sealed": sealed(ctx, msgspec.json.encode(told.raw)), **keys,
+        "connection_id": connection, "kind": parsed.fact.kind, "ref": parsed.fact.id,
+        "updated": clock.to_ms(parsed.fact.updated_at), "sealed": sealed(ctx, msgspec.json.encode(parsed.raw)), **keys,
     }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from tandem.core.context import Context
 OK, WARNING, PROBLEM = "ok", "warning", "problem"
 
 
-class Finding(msgspec.Struct, frozen=True):
+class DoctorFinding(msgspec.Struct, frozen=True):
     """One line of the doctor's report."""
 
     name: str
@@ -36,7 +36,7 @@ class Installation(msgspec.Struct):
         return self.ctx is not None
 
 
-Check = Callable[[Installation], Iterator[Finding]]
+Check = Callable[[Installation], Iterator[DoctorFinding]]
 
 
 def lacks_records(installation: Installation) -> bool:

@@ -11,17 +11,17 @@ from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import all_aside
 from tandem.collect.loader import spool_folders
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation, lacks_records
+from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, lacks_records
 
 OLD_SPOOL_S = 60.0
 
 
-def _aside(installation: Installation) -> Iterator[Finding]:
+def _aside(installation: Installation) -> Iterator[DoctorFinding]:
     """What could not be loaded and was put aside."""
     root = installation.settings.folder / "spool"
     put_asides = all_aside(root)
     if not put_asides:
-        yield Finding("put aside", OK, "No received records were set aside.")
+        yield DoctorFinding("put aside", OK, "No received records were set aside.")
         return
     reasons = Counter[str]()
     for one in put_asides:
@@ -31,13 +31,13 @@ def _aside(installation: Installation) -> Iterator[Finding]:
     text = f"{sum(reasons.values())} records in {len(put_asides)} batches could not be loaded since {since}: {most}."
     cure = (
         f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
-        "with its .json. Those with a wrong “clock” are set aside again until their date is reached: "
+        "with its .json. Those of a wrong “clock” are set aside again until their date is reached: "
         "delete them if that date is wrong. “damaged” means that the data on disk has changed: check the disk."
     )
-    yield Finding("put aside", WARNING, text, cure)
+    yield DoctorFinding("put aside", WARNING, text, cure)
 
 
-def _clock(installation: Installation) -> Iterator[Finding]:
+def _clock(installation: Installation) -> Iterator[DoctorFinding]:
     """Whether the clock has jumped, as far as the salts, the ledger and this process can tell."""
     today, wrong = clock.now().date(), []
     if abs(moved := clock.moved_s()) > health.CLOCK_MOVED_S and installation.runs:
@@ -58,32 +58,32 @@ def _clock(installation: Installation) -> Iterator[Finding]:
             "The others are set aside once page views from browsers show that the clock is right again. If there are "
             f"none, move the segments out of {installation.settings.folder / 'spool'} and restart Tandem."
         )
-        yield Finding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
+        yield DoctorFinding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
     else:
-        yield Finding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC. No future day has been counted.")
+        yield DoctorFinding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC. No future day has been counted.")
 
 
-def _loading(installation: Installation) -> Iterator[Finding]:
+def _loading(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.ctx is not None:
         for trouble in health.troubles(installation.ctx):
-            yield Finding("loading", PROBLEM, trouble.what, trouble.hint)
+            yield DoctorFinding("loading", PROBLEM, trouble.what, trouble.hint)
 
 
-def _spool(installation: Installation) -> Iterator[Finding]:
+def _spool(installation: Installation) -> Iterator[DoctorFinding]:
     root = installation.settings.folder / "spool"
     segments = [path for folder in spool_folders(root) for path in sealed(folder)] if root.exists() else []
     if not segments:
-        yield Finding("spool", OK, "Everything received is loaded.")
+        yield DoctorFinding("spool", OK, "Everything received is loaded.")
         return
     size = sum(path.stat().st_size for path in segments if path.exists()) / (1 << 20)
     age = time.time() - min(path.stat().st_mtime for path in segments if path.exists())
     text = f"{len(segments)} segments ({size:.1f} MB) are waiting to be loaded, the oldest for {_span(age)}."
     if age < OLD_SPOOL_S:
-        yield Finding("spool", OK, text)
+        yield DoctorFinding("spool", OK, text)
     elif installation.runs:
-        yield Finding("spool", PROBLEM, text, "See the job `load` below and the log. No data is lost.")
+        yield DoctorFinding("spool", PROBLEM, text, "See the job `load` below and the log. No data is lost.")
     else:
-        yield Finding("spool", WARNING, text, "Start `tandem serve`. No data is lost.")
+        yield DoctorFinding("spool", WARNING, text, "Start `tandem serve`. No data is lost.")
 
 
 def _span(seconds: float) -> str:
@@ -96,17 +96,17 @@ def _span(seconds: float) -> str:
     )
 
 
-def _jobs(installation: Installation) -> Iterator[Finding]:
+def _jobs(installation: Installation) -> Iterator[DoctorFinding]:
     jobs = installation.ctx.jobs if installation.ctx else None
     for state in jobs.states.values() if jobs else ():
         if state.failures:
             text = f"`{state.name}` has failed {state.failures} times: {state.problem}"
-            yield Finding("jobs", PROBLEM, text, "Fix the cause. The job is retried automatically.")
+            yield DoctorFinding("jobs", PROBLEM, text, "Fix the cause. The job is retried automatically.")
         else:
-            yield Finding("jobs", OK, f"`{state.name}` is running. Its last run took {state.took_ms:.0f} ms.")
+            yield DoctorFinding("jobs", OK, f"`{state.name}` is running. Its last run took {state.took_ms:.0f} ms.")
 
 
-def _salts(installation: Installation) -> Iterator[Finding]:
+def _salts(installation: Installation) -> Iterator[DoctorFinding]:
     if lacks_records(installation):
         return
     assert installation.database is not None
@@ -115,9 +115,9 @@ def _salts(installation: Installation) -> Iterator[Finding]:
     if oldest < today - timedelta(days=1):
         text = f"A salt of {oldest} still exists, so IDs of that day could be traced back."
         cure = "Start `tandem serve`: it deletes old salts." if not installation.runs else "See the job `salts` above."
-        yield Finding("salts", PROBLEM, text, cure)
+        yield DoctorFinding("salts", PROBLEM, text, cure)
     else:
-        yield Finding("salts", OK, "No salt is older than a day.")
+        yield DoctorFinding("salts", OK, "No salt is older than a day.")
 
 
 CHECKS: tuple[Check, ...] = (_loading, _spool, _aside, _jobs, _salts, _clock)

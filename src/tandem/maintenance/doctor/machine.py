@@ -15,30 +15,30 @@ from tandem.base import vault
 from tandem.base.config import Config
 from tandem.base.data_folder import UNFINISHED
 from tandem.maintenance import cut_off
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation
+from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation
 
 LIBRARIES = ("chdb", "clickhouse-connect", "litestar", "granian", "sqlalchemy", "alembic", "msgspec")
 LITTLE_DISK, VERY_LITTLE_DISK = 5 << 30, 1 << 30
 
 
-def _versions(installation: Installation) -> Iterator[Finding]:
+def _versions(installation: Installation) -> Iterator[DoctorFinding]:
     python = platform.python_version()
     how = "the server answers" if installation.runs else "no server runs on this data folder"
-    yield Finding("Tandem", OK, f"{__version__} on Python {python}; {how}.")
+    yield DoctorFinding("Tandem", OK, f"{__version__} on Python {python}; {how}.")
     try:
-        yield Finding("libraries", OK, ", ".join(f"{name} {version(name)}" for name in LIBRARIES) + ".")
+        yield DoctorFinding("libraries", OK, ", ".join(f"{name} {version(name)}" for name in LIBRARIES) + ".")
     except PackageNotFoundError as error:
-        yield Finding(
+        yield DoctorFinding(
             "libraries", PROBLEM, f"{error.name} is not installed.", "Install Tandem again from its lock file."
         )
 
 
-def _settings_fit(installation: Installation) -> Iterator[Finding]:
+def _settings_fit(installation: Installation) -> Iterator[DoctorFinding]:
     chosen, wrong = installation.settings, []
     names = {"TANDEM_" + name.upper() for name in Config.__struct_fields__} | {"TANDEM_WORKERS", "TANDEM_PASSWORD"}
     unknown = sorted(k for k in os.environ if k.startswith("TANDEM_") and k not in names and "TEST" not in k)
     if unknown:
-        yield Finding("settings", WARNING, f"{', '.join(unknown)}: no such setting.", "See docs/settings.md.")
+        yield DoctorFinding("settings", WARNING, f"{', '.join(unknown)}: no such setting.", "See docs/settings.md.")
     if chosen.cluster and chosen.events_dsn.startswith("chdb:"):
         wrong.append(
             (
@@ -54,20 +54,20 @@ def _settings_fit(installation: Installation) -> Iterator[Finding]:
                 (f"TANDEM_{name.upper()} is set to {file}, which does not exist.", "Correct the path or unset it.")
             )
     for what, cure in wrong:
-        yield Finding("settings", PROBLEM, what, cure)
+        yield DoctorFinding("settings", PROBLEM, what, cure)
     if not wrong and not unknown:
-        yield Finding("settings", OK, f"All settings are valid. Data folder: {chosen.folder}.")
+        yield DoctorFinding("settings", OK, f"All settings are valid. Data folder: {chosen.folder}.")
 
 
-def _data_folder(installation: Installation) -> Iterator[Finding]:
+def _data_folder(installation: Installation) -> Iterator[DoctorFinding]:
     folder = installation.settings.folder
     if not folder.exists():
-        yield Finding(
+        yield DoctorFinding(
             "data folder", WARNING, f"{folder} does not exist yet.", "`tandem serve` or `tandem setup` creates it."
         )
         return
     if not os.access(folder, os.W_OK | os.X_OK):
-        yield Finding(
+        yield DoctorFinding(
             "data folder",
             PROBLEM,
             f"{folder} cannot be written by this user.",
@@ -75,7 +75,7 @@ def _data_folder(installation: Installation) -> Iterator[Finding]:
         )
         return
     if (folder / UNFINISHED).exists():
-        yield Finding(
+        yield DoctorFinding(
             "data folder",
             PROBLEM,
             "A restore did not finish here.",
@@ -83,22 +83,22 @@ def _data_folder(installation: Installation) -> Iterator[Finding]:
         )
     if cut_off.is_cut_off(folder):
         cure = "Run the `tandem erase` command again."
-        yield Finding("data folder", PROBLEM, "An erasure was interrupted here.", cure)
+        yield DoctorFinding("data folder", PROBLEM, "An erasure was interrupted here.", cure)
     open_ones = [p.name for p in (folder, *folder.glob("records.db*"), folder / vault.FILE) if _is_open(p)]
     if open_ones:
         text, cure = f"Other users of this machine can read {', '.join(open_ones)}.", f"Run `chmod -R go= {folder}`."
-        yield Finding("data folder", WARNING, text, cure)
+        yield DoctorFinding("data folder", WARNING, text, cure)
     free = shutil.disk_usage(folder).free
     state = PROBLEM if free < VERY_LITTLE_DISK else WARNING if free < LITTLE_DISK else OK
     cure = "" if state == OK else "Free some space: collectors answer 503 when the disk is full."
-    yield Finding("disk", state, f"{free / (1 << 30):.1f} GB are free for {folder}.", cure)
+    yield DoctorFinding("disk", state, f"{free / (1 << 30):.1f} GB are free for {folder}.", cure)
 
 
 def _is_open(path: Path) -> bool:
     return path.exists() and bool(path.stat().st_mode & 0o077)
 
 
-def _memory(installation: Installation) -> Iterator[Finding]:
+def _memory(installation: Installation) -> Iterator[DoctorFinding]:
     if not installation.settings.events_dsn.startswith("chdb:"):
         return
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -106,9 +106,9 @@ def _memory(installation: Installation) -> Iterator[Finding]:
     cap = installation.settings.memory_mb
     if cap > machine * 0.8:
         cure = f"Set TANDEM_MEMORY_MB to {int(machine * 0.6)}, or add memory to the machine."
-        yield Finding("memory", PROBLEM, f"The event store may use {cap} MB of {machine} MB.", cure)
+        yield DoctorFinding("memory", PROBLEM, f"The event store may use {cap} MB of {machine} MB.", cure)
     else:
-        yield Finding("memory", OK, f"The event store may use {cap} MB of {machine} MB.")
+        yield DoctorFinding("memory", OK, f"The event store may use {cap} MB of {machine} MB.")
 
 
 def _cgroup_limit() -> int | None:
@@ -119,41 +119,43 @@ def _cgroup_limit() -> int | None:
     return int(text) if text.isdigit() else None
 
 
-def _port(installation: Installation) -> Iterator[Finding]:
+def _port(installation: Installation) -> Iterator[DoctorFinding]:
     host, port = installation.settings.host, installation.settings.port
     if installation.runs:
-        yield Finding("port", OK, f"Tandem listens on {host}:{port}.")
+        yield DoctorFinding("port", OK, f"Tandem listens on {host}:{port}.")
         return
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-            yield Finding("port", OK, f"{host}:{port} is free.")
+            yield DoctorFinding("port", OK, f"{host}:{port} is free.")
         except OSError as error:
             cure = "Stop the program that uses it, or set PORT."
-            yield Finding("port", PROBLEM, f"{host}:{port} is not available: {error.strerror}.", cure)
+            yield DoctorFinding("port", PROBLEM, f"{host}:{port} is not available: {error.strerror}.", cure)
 
 
-def _proxy(installation: Installation) -> Iterator[Finding]:
+def _proxy(installation: Installation) -> Iterator[DoctorFinding]:
     chosen = installation.settings
     try:
         networks = [ip_network(n.strip()) for n in chosen.proxies.split(",") if n.strip()]
     except ValueError as error:
-        yield Finding(
+        yield DoctorFinding(
             "proxies", PROBLEM, f"TANDEM_PROXIES: {error}.", "Use networks such as 10.0.0.0/8, separated by commas."
         )
         return
     if any(n.prefixlen == 0 for n in networks):
         cure = "List only the addresses of your proxies."
-        yield Finding("proxies", PROBLEM, "X-Forwarded-For is trusted from anyone, so addresses can be forged.", cure)
+        yield DoctorFinding(
+            "proxies", PROBLEM, "X-Forwarded-For is trusted from anyone, so addresses can be forged.", cure
+        )
     elif chosen.host in ("0.0.0.0", "::") and not chosen.url:
         cure = "Set TANDEM_URL to the public address. With https, sign-in cookies are also secure."
-        yield Finding("proxies", WARNING, "Tandem listens on all networks, but has no public address.", cure)
+        yield DoctorFinding("proxies", WARNING, "Tandem listens on all networks, but has no public address.", cure)
     elif chosen.url.startswith("http://") and urlsplit(chosen.url).hostname not in ("localhost", "127.0.0.1"):
         cure = "Put a proxy with a certificate in front of it. See deploy/nginx.conf."
-        yield Finding("proxies", WARNING, "The public address does not use https.", cure)
+        yield DoctorFinding("proxies", WARNING, "The public address does not use https.", cure)
     else:
-        yield Finding("proxies", OK, f"X-Forwarded-For is trusted from {chosen.proxies or 'nobody'}.")
+        yield DoctorFinding("proxies", OK, f"X-Forwarded-For is trusted from {chosen.proxies or 'nobody'}.")
 
 
 CHECKS: tuple[Check, ...] = (_versions, _settings_fit, _data_folder, _memory, _port, _proxy)

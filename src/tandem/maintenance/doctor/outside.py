@@ -7,34 +7,42 @@ from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation, lacks_newest_records
+from tandem.maintenance.doctor.finding import (
+    OK,
+    PROBLEM,
+    WARNING,
+    Check,
+    DoctorFinding,
+    Installation,
+    lacks_newest_records,
+)
 from tandem.people import store as people
 from tandem.settings import provider
 
 
-def _key(installation: Installation) -> Iterator[Finding]:
+def _key(installation: Installation) -> Iterator[DoctorFinding]:
     """Whether what was sealed can still be opened: a folder that was copied without its key is found out here."""
     if lacks_newest_records(installation):
         return
     assert installation.database is not None
     sealed_texts = [*connections.any_sealed(installation.database), *people.any_sealed(installation.database)]
-    given, file = installation.settings.key, installation.settings.folder / vault.FILE
-    if not given and not file.exists():
+    configured, file = installation.settings.key, installation.settings.folder / vault.FILE
+    if not configured and not file.exists():
         if sealed_texts:
             cure = f"Restore {file}, or set TANDEM_KEY. Every backup contains the key."
-            yield Finding(
+            yield DoctorFinding(
                 "key", PROBLEM, "The key that credentials and personal data were encrypted with is missing.", cure
             )
         return
     try:
         for text in sealed_texts:
-            vault.Vault(given or file.read_text().strip()).open(text)
-        yield Finding("key", OK, "Encrypted values can be decrypted.")
+            vault.Vault(configured or file.read_text().strip()).open(text)
+        yield DoctorFinding("key", OK, "Encrypted values can be decrypted.")
     except UserError as error:
-        yield Finding("key", PROBLEM, error.what, error.hint)
+        yield DoctorFinding("key", PROBLEM, error.what, error.hint)
 
 
-def _connections(installation: Installation) -> Iterator[Finding]:
+def _connections(installation: Installation) -> Iterator[DoctorFinding]:
     if lacks_newest_records(installation):
         return
     assert installation.database is not None
@@ -42,32 +50,34 @@ def _connections(installation: Installation) -> Iterator[Finding]:
     for name, problem in problems:
         if problem:
             cure = "See the Connections page. The connection is retried automatically."
-            yield Finding("connections", WARNING, f"“{name}”: {problem}", cure)
+            yield DoctorFinding("connections", WARNING, f"“{name}”: {problem}", cure)
     if problems and not any(problem for _, problem in problems):
-        yield Finding("connections", OK, f"{len(problems)} outside systems. All of them respond.")
+        yield DoctorFinding("connections", OK, f"{len(problems)} outside systems. All of them respond.")
 
 
-def _outbox(installation: Installation) -> Iterator[Finding]:
+def _outbox(installation: Installation) -> Iterator[DoctorFinding]:
     for check in (smtp.check, provider.check):
         try:
             check(installation.settings)
         except UserError as error:
-            yield Finding("settings", PROBLEM, error.what, error.hint)
+            yield DoctorFinding("settings", PROBLEM, error.what, error.hint)
     if installation.database is None or lacks_newest_records(installation):
         return
     state = outbox.state(installation.database)
     if state.dead:
         text = f"{state.dead} messages to users could not be sent in the last 30 days. Last problem: {state.problem}"
-        yield Finding(
+        yield DoctorFinding(
             "outbox", WARNING, text, "Correct the TANDEM_SMTP settings, then send invitations or links again."
         )
     elif state.waiting and state.problem:
         text = f"{state.waiting} messages to users are waiting. Last problem: {state.problem}"
-        yield Finding("outbox", WARNING, text, "Check the TANDEM_SMTP settings. Messages are retried automatically.")
+        yield DoctorFinding(
+            "outbox", WARNING, text, "Check the TANDEM_SMTP settings. Messages are retried automatically."
+        )
     elif smtp.is_set(installation.settings):
-        yield Finding("outbox", OK, f"{state.waiting} messages to users are waiting to be sent.")
+        yield DoctorFinding("outbox", OK, f"{state.waiting} messages to users are waiting to be sent.")
     else:
-        yield Finding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
+        yield DoctorFinding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
 
 
 CHECKS: tuple[Check, ...] = (_key, _connections, _outbox)

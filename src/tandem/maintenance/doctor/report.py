@@ -12,7 +12,7 @@ from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
 from tandem.maintenance import control
 from tandem.maintenance.doctor import intake, machine, outside, stores, visits
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation
+from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation
 
 CHECKS: tuple[Check, ...] = (*machine.CHECKS, *stores.CHECKS, *intake.CHECKS, *visits.CHECKS, *outside.CHECKS)
 
@@ -37,7 +37,7 @@ def examine(config: Config) -> dict[str, Any]:
             installation.warehouse.client  # noqa: B018 - opens it
     except UserError as error:
         installation.warehouse = None
-        findings.append(Finding("event store", PROBLEM, error.what, error.hint))
+        findings.append(DoctorFinding("event store", PROBLEM, error.what, error.hint))
     try:
         if config.records or (config.folder / "records.db").exists():
             installation.database = Database(config.records_dsn)
@@ -45,7 +45,7 @@ def examine(config: Config) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the edge: whatever keeps a store from answering is a finding
         installation.database = None
         findings.append(
-            Finding("record store", PROBLEM, f"It does not respond: {first_line(error)}", "Check TANDEM_RECORDS.")
+            DoctorFinding("record store", PROBLEM, f"It does not respond: {first_line(error)}", "Check TANDEM_RECORDS.")
         )
     try:
         return _report(installation, findings)
@@ -55,16 +55,18 @@ def examine(config: Config) -> dict[str, Any]:
                 store.close()
 
 
-def _report(installation: Installation, findings: list[Finding] | None = None) -> dict[str, Any]:
-    found = list(findings or [])
+def _report(installation: Installation, findings: list[DoctorFinding] | None = None) -> dict[str, Any]:
+    all_findings = list(findings or [])
     for check in CHECKS:
         try:
-            found += check(installation)
+            all_findings += check(installation)
         except Exception as error:  # noqa: BLE001 - the edge: a check that breaks is a finding, not the end of the others
             name = check.__name__.strip("_").replace("_", " ")
-            found.append(Finding(name, PROBLEM, f"Could not be checked: {first_line(error)}", "See the log."))
-    counts = {state: sum(f.state == state for f in found) for state in (OK, WARNING, PROBLEM)}
-    return {"findings": [msgspec.to_builtins(f) for f in found], **counts}
+            all_findings.append(
+                DoctorFinding(name, PROBLEM, f"Could not be checked: {first_line(error)}", "See the log.")
+            )
+    counts = {state: sum(f.state == state for f in all_findings) for state in (OK, WARNING, PROBLEM)}
+    return {"findings": [msgspec.to_builtins(f) for f in all_findings], **counts}
 
 
 def first_line(error: Exception) -> str:

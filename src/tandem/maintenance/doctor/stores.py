@@ -11,7 +11,7 @@ from tandem.maintenance.doctor.finding import (
     PROBLEM,
     WARNING,
     Check,
-    Finding,
+    DoctorFinding,
     Installation,
     lacks_records,
     sites,
@@ -19,42 +19,42 @@ from tandem.maintenance.doctor.finding import (
 from tandem.settings import first_code
 
 
-def _stores(installation: Installation) -> Iterator[Finding]:
+def _stores(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is not None:
         answer = installation.warehouse.ask("select version(), toUnixTimestamp64Milli(now64(3))")
         engine, there = answer.rows[0]
-        yield Finding("event store", OK, f"ClickHouse {engine} responded in {answer.took_ms:.0f} ms.")
+        yield DoctorFinding("event store", OK, f"ClickHouse {engine} responded in {answer.took_ms:.0f} ms.")
         apart = abs(there - clock.now_ms()) / 1000
         state = OK if apart < 2 else WARNING if apart < 60 else PROBLEM
         cure = "" if state == OK else "Synchronise both machines with the same NTP server."
-        yield Finding("clock", state, f"The clocks of Tandem and the event store are {apart:.1f} s apart.", cure)
+        yield DoctorFinding("clock", state, f"The clocks of Tandem and the event store are {apart:.1f} s apart.", cure)
     if installation.database is not None:
         kind = "SQLite" if installation.database.is_sqlite else "PostgreSQL"
         installation.database.ping()
-        yield Finding("record store", OK, f"{kind} answers.")
+        yield DoctorFinding("record store", OK, f"{kind} answers.")
 
 
-def _schema(installation: Installation) -> Iterator[Finding]:
+def _schema(installation: Installation) -> Iterator[DoctorFinding]:
     cure = "Start `tandem serve` once. It migrates the stores."
     if installation.warehouse is not None:
-        known = {step.key for step in all_steps()}
+        keys = {step.key for step in all_steps()}
         done = _steps_done(installation.warehouse)
         if newer := done - known_keys():
             text = f"The event store was used by a newer version of Tandem ({', '.join(sorted(newer))})."
-            yield Finding("event schema", PROBLEM, text, "Install the newer version again.")
-        elif missing := known - done:
-            yield Finding("event schema", WARNING, f"{len(missing)} migration steps are pending.", cure)
+            yield DoctorFinding("event schema", PROBLEM, text, "Install the newer version again.")
+        elif missing := keys - done:
+            yield DoctorFinding("event schema", WARNING, f"{len(missing)} migration steps are pending.", cure)
         else:
-            yield Finding("event schema", OK, f"{len(known)} migration steps, all applied.")
+            yield DoctorFinding("event schema", OK, f"{len(keys)} migration steps, all applied.")
     if installation.database is not None:
-        found, newest = installation.database.revision()
-        if found == newest:
-            yield Finding("record schema", OK, f"The schema is up to date ({newest}).")
-        elif found is not None and not installation.database.knows(found):
-            text = f"The record store was used by a newer version of Tandem ({found})."
-            yield Finding("record schema", PROBLEM, text, "Install the newer version again.")
+        current, newest = installation.database.revision()
+        if current == newest:
+            yield DoctorFinding("record schema", OK, f"The schema is up to date ({newest}).")
+        elif current is not None and not installation.database.knows(current):
+            text = f"The record store was used by a newer version of Tandem ({current})."
+            yield DoctorFinding("record schema", PROBLEM, text, "Install the newer version again.")
         else:
-            yield Finding("record schema", WARNING, f"The schema is {found}. The newest is {newest}.", cure)
+            yield DoctorFinding("record schema", WARNING, f"It has the form {current}; the newest is {newest}.", cure)
 
 
 def _steps_done(warehouse: Warehouse) -> set[str]:
@@ -64,16 +64,16 @@ def _steps_done(warehouse: Warehouse) -> set[str]:
     return {step_key(owner, number) for owner, number in rows}
 
 
-def _people(installation: Installation) -> Iterator[Finding]:
+def _people(installation: Installation) -> Iterator[DoctorFinding]:
     if lacks_records(installation):
         cure = "Run `tandem setup`, or open the server's page in a browser."
-        yield Finding("set-up", WARNING, "Nobody can sign in yet.", cure)
+        yield DoctorFinding("set-up", WARNING, "Nobody can sign in yet.", cure)
         return
     assert installation.database is not None
     if is_set_up(installation.database):
-        yield Finding("set-up", OK, f"{len(sites(installation))} sites are measured.")
+        yield DoctorFinding("set-up", OK, f"{len(sites(installation))} sites are measured.")
     else:
-        yield Finding(
+        yield DoctorFinding(
             "set-up",
             WARNING,
             "Nobody can sign in yet.",

@@ -9,20 +9,20 @@ from tandem.base.warehouse import questions_in
 from tandem.collect import rebuild
 from tandem.collect import store as collect
 from tandem.collect.model.agents import agent_of
-from tandem.collect.model.places import Places
+from tandem.collect.model.places import PlaceFinder
 from tandem.collect.model.rules import RULES_VERSION, load_rules
-from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, Finding, Installation, sites
+from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, sites
 
 LEDGER_DAYS = 30
 SQL = questions_in(Path(__file__).parents[1] / "sql")
 
 
-def _rules(installation: Installation) -> Iterator[Finding]:
+def _rules(installation: Installation) -> Iterator[DoctorFinding]:
     load_rules()
     agent_of("Mozilla/5.0")
     chosen = installation.settings
-    Places(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
-    yield Finding("rules", OK, f"Rules of channels, bots and countries are readable (version {RULES_VERSION}).")
+    PlaceFinder(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
+    yield DoctorFinding("rules", OK, f"Rules of channels, bots and countries are readable (version {RULES_VERSION}).")
     if installation.warehouse is None or not installation.warehouse.value("exists table visit_rows"):
         return
     for site in sites(installation):
@@ -30,29 +30,31 @@ def _rules(installation: Installation) -> Iterator[Finding]:
             continue
         if installation.warehouse.value("select count() from visit_rows where site = {site:UInt32}", site=site.id):
             text = f"Visits of {site.key} were built with older rules, goals or hosts."
-            yield Finding("rules", WARNING, text, "Run `tandem rebuild`. A running server does so automatically.")
+            yield DoctorFinding("rules", WARNING, text, "Run `tandem rebuild`. A running server does so automatically.")
 
 
-def _reception(installation: Installation) -> Iterator[Finding]:
+def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table reception"):
         return
     today = clock.now().date()
     for site in sites(installation):
-        days = collect.reception(installation.warehouse, site.id, today - timedelta(days=LEDGER_DAYS), site.keep_days)
+        days = collect.ingestion_days(
+            installation.warehouse, site.id, today - timedelta(days=LEDGER_DAYS), site.keep_days
+        )
         # A batch that is being loaded stands in the ledger before its events do, so today is not judged.
         wrong = [day for day in days if day.balance and day.on < today]
         if wrong:
             off = ", ".join(f"{day.on} by {day.balance}" for day in wrong[:3])
             cure = "Compare with the Data received page. Restore a backup if events are missing."
-            yield Finding("reception", PROBLEM, f"Events of {site.key} are not accounted for: {off}.", cure)
+            yield DoctorFinding("reception", PROBLEM, f"Events of {site.key} are not accounted for: {off}.", cure)
         else:
             total = sum(day.received for day in days)
-            yield Finding(
+            yield DoctorFinding(
                 "reception", OK, f"All events of {site.key} are accounted for: {total} received in {LEDGER_DAYS} days."
             )
 
 
-def _visits(installation: Installation) -> Iterator[Finding]:
+def _visits(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table visit_rows"):
         return
     since = datetime.now(UTC) - timedelta(days=LEDGER_DAYS)
@@ -62,10 +64,10 @@ def _visits(installation: Installation) -> Iterator[Finding]:
         visitors, visits, counted, listed, facts = rows[0]
         if visitors <= visits <= counted == listed <= facts:
             text = f"{site.key}: {visitors} visitors ≤ {visits} visits ≤ {counted} page views, counted both ways."
-            yield Finding("visits", OK, text)
+            yield DoctorFinding("visits", OK, text)
         else:
             text = f"{site.key}: {visitors} visitors, {visits} visits, {counted} or {listed} page views do not match."
-            yield Finding("visits", PROBLEM, text, f"Run `tandem rebuild --site {site.key} --again`.")
+            yield DoctorFinding("visits", PROBLEM, text, f"Run `tandem rebuild --site {site.key} --again`.")
 
 
-CHECKS: tuple[Check, ...] = (_rules, _reception, _visits)
+CHECKS: tuple[Check, ...] = (_rules, _ingestion, _visits)

@@ -19,12 +19,12 @@ def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
 
     raises   ValueError when two files define the same id: one meaning, one place
     """
-    found: dict[str, Entry] = {}
+    by_id: dict[str, Entry] = {}
     for entry in entries:
-        if entry.id in found:
+        if entry.id in by_id:
             raise ValueError(f"{entry.id} is defined twice")
-        found[entry.id] = entry
-    return MappingProxyType(found)
+        by_id[entry.id] = entry
+    return MappingProxyType(by_id)
 
 
 def _of(owner: Any) -> list[Figure]:

@@ -108,8 +108,8 @@ _EMAIL = re.compile(r"[^@\s<>\"',;:]{1,64}@(?:[^@\s.<>\"',;:]+\.)+[^@\s.<>\"',;:
 
 def email_of(text: str) -> str | None:
     """The address, trimmed and in lower case, or None when it is none. Dots and +tags are kept: providers differ."""
-    found = text.strip().strip("<>").strip().lower()
-    return found if len(found) <= 254 and _EMAIL.fullmatch(found) else None
+    address = text.strip().strip("<>").strip().lower()
+    return address if len(address) <= 254 and _EMAIL.fullmatch(address) else None
 
 
 def read(text: str, region: str = "") -> Identifier | None:

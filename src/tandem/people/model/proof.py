@@ -34,23 +34,23 @@ class Outcome(StrEnum):
 PROVED = frozenset({Outcome.SIGNED, Outcome.SERVER})
 
 
-def text_of(site: str, at: int, browser: str, told: Mapping[str, str]) -> str:
+def text_of(site: str, at: int, browser: str, values: Mapping[str, str]) -> str:
     """What is signed: the site's key, the moment, the browser, and each claim in hex, so that no value can pose as two.
 
     at        seconds since 1970
     browser   the first 16 signs of the cookie `_tdm`, or empty where the server sees none
     """
-    claims = [f"{name}={told[name].encode(errors='replace').hex()}" for name in sorted(told) if name in TELLING]
+    claims = [f"{name}={values[name].encode(errors='replace').hex()}" for name in sorted(values) if name in TELLING]
     return "\n".join([FIRST_LINE, site, str(at), browser, *claims])
 
 
-def sign(secret: str, site: str, at: int, browser: str, told: Mapping[str, str]) -> str:
+def sign(secret: str, site: str, at: int, browser: str, claims: Mapping[str, str]) -> str:
     """HMAC-SHA256 as 64 hex digits; what a site's server does (docs/counter.md has it in PHP, Python and Node)."""
-    return hmac.new(secret.encode(), text_of(site, at, browser, told).encode(), hashlib.sha256).hexdigest()
+    return hmac.new(secret.encode(), text_of(site, at, browser, claims).encode(), hashlib.sha256).hexdigest()
 
 
 def check(
-    proof: str, at: int, now: int, site: str, browser: str, told: Mapping[str, str], secrets: Sequence[str]
+    proof: str, at: int, now: int, site: str, browser: str, claims: Mapping[str, str], secrets: Sequence[str]
 ) -> Outcome:
     """What a proof proves. A signature that names no browser is good for any, but for one only: the loader sees to it.
 
@@ -66,7 +66,9 @@ def check(
     browsers = {browser, ""}
     # All are compared, and each in constant time: how long it takes tells nothing of how near a guess was.
     matches = [
-        hmac.compare_digest(sign(secret, site, at, one, told), proof.lower()) for secret in secrets for one in browsers
+        hmac.compare_digest(sign(secret, site, at, one, claims), proof.lower())
+        for secret in secrets
+        for one in browsers
     ]
     if not any(matches):
         return Outcome.WRONG

@@ -90,11 +90,11 @@ NOTHING = Decisions()
 
 def links_of(rows: Iterable[tuple[int, str, int, str]], doubt: int = PROVED) -> Links:
     """Links as columns from (a, kind of a, b, kind of b)."""
-    found = list(rows)
+    listed = list(rows)
     return Links(
-        np.array([r[0] for r in found], np.uint64), np.array([CODE[r[1]] for r in found], np.int8),
-        np.array([r[2] for r in found], np.uint64), np.array([CODE[r[3]] for r in found], np.int8),
-        np.full(len(found), doubt, np.int8),
+        np.array([r[0] for r in listed], np.uint64), np.array([CODE[r[1]] for r in listed], np.int8),
+        np.array([r[2] for r in listed], np.uint64), np.array([CODE[r[3]] for r in listed], np.int8),
+        np.full(len(listed), doubt, np.int8),
     )  # fmt: skip
 
 
@@ -111,8 +111,8 @@ def stitch(links: Links, decisions: Decisions = NOTHING, most: Mapping[tuple[str
     half = links.a.size
     (a, decided_a), (b, decided_b) = (a[:half], a[half:]), (b[:half], b[half:])
     a, b, doubt = _distinct(a, b, links.doubt, nodes.size)
-    held = _without(a, b, nodes, decisions.apart)
-    a, b, doubt = a[held], b[held], doubt[held]
+    valid = _without(a, b, nodes, decisions.apart)
+    a, b, doubt = a[valid], b[valid], doubt[valid]
     unproved = doubt == CLAIM
     # An identifier with too many neighbours (the phone of an office, a shop's tablet) would make one person of
     # strangers. It stays in the answer, but no link through it glues.
@@ -148,12 +148,12 @@ def _components(a: npt.NDArray[Any], b: npt.NDArray[Any], size: int) -> npt.NDAr
 
 def _have_both(component: npt.NDArray[np.int32], kinds: Codes) -> npt.NDArray[np.bool_]:
     """Which components have a phone and an e-mail: somebody whom we know."""
-    found = np.ones(kinds.size, bool)
+    has_both = np.ones(kinds.size, bool)
     for kind in ("phone", "email"):
         has = np.zeros(kinds.size, bool)
         has[component[kinds == CODE[kind]]] = True
-        found &= has
-    return found
+        has_both &= has
+    return has_both
 
 
 def _join_two(
@@ -247,8 +247,8 @@ def _places_of_pairs(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     both = np.array(sorted(pairs), np.uint64).reshape(-1, 2)
     place = np.searchsorted(nodes, both)
-    known = (place < nodes.size).all(axis=1)
-    place, both = place[known], both[known]
+    exist = (place < nodes.size).all(axis=1)
+    place, both = place[exist], both[exist]
     there = (nodes[place] == both).all(axis=1)
     return place[there, 0], place[there, 1]
 

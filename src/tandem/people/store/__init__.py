@@ -4,7 +4,7 @@ from tandem.people.store.common import CONCLUDED, HERE, SPARSE, SQL, hexed, key_
 from tandem.people.store.decisions import ACTS, Decision, decide, decisions_of, take_off, undo
 from tandem.people.store.evidence import (
     KeyLink,
-    Known,
+    ShownIdentifier,
     any_sealed,
     record,
     record_keys,
@@ -15,7 +15,7 @@ from tandem.people.store.evidence import (
 from tandem.people.store.persons import (
     MOST_NEWS,
     MOST_NODES,
-    Fresh,
+    FreshIdentifiers,
     decisions_by_kind,
     fresh_of,
     is_known,
@@ -57,13 +57,13 @@ __all__ = [
     "UNPROVED",
     "Decision",
     "Evidence",
-    "Fresh",
+    "FreshIdentifiers",
     "KeyLink",
-    "Known",
     "ManyFaced",
     "Move",
     "NewPerson",
     "SharedNode",
+    "ShownIdentifier",
     "any_sealed",
     "browsers_of",
     "decide",

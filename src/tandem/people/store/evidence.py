@@ -18,7 +18,7 @@ from tandem.people.store.persons import fresh_of
 from tandem.people.tables import identifiers
 
 
-class Known(msgspec.Struct, frozen=True, kw_only=True):
+class ShownIdentifier(msgspec.Struct, frozen=True, kw_only=True):
     """One identifier of a person, as its reader may see it."""
 
     node: int
@@ -99,8 +99,8 @@ def _in_order(a: tuple[int, str], b: tuple[int, str]) -> tuple[tuple[int, str], 
 def _keep_values(ctx: Context, site: Site, keys: dict[Identifier, int], at: datetime) -> None:
     """Keep the sealed values of identifiers that are not known yet."""
     wanted = {hexed(key): end for end, key in keys.items() if end.kind != Kind.VISITOR}
-    known = set(_sealed(ctx.database, site, wanted))
-    fresh = [(key, end) for key, end in wanted.items() if key not in known]
+    stored = set(_sealed(ctx.database, site, wanted))
+    fresh = [(key, end) for key, end in wanted.items() if key not in stored]
     if not fresh:
         return
     upsert = upsert_sqlite if ctx.database.is_sqlite else upsert_postgresql
@@ -114,25 +114,29 @@ def _keep_values(ctx: Context, site: Site, keys: dict[Identifier, int], at: date
 
 def _sealed(db: Database, site: Site, keys: Iterable[str]) -> dict[str, tuple[str, str]]:
     """Kind and sealed value of those keys that are known."""
-    wanted, found = list(keys), dict[str, tuple[str, str]]()
+    wanted, by_key = list(keys), dict[str, tuple[str, str]]()
     with db.read() as c:
         for i in range(0, len(wanted), 500):
             query = select(identifiers.c.key, identifiers.c.kind, identifiers.c.sealed).where(
                 identifiers.c.site_id == site.id, identifiers.c.key.in_(wanted[i : i + 500])
             )
-            found |= {key: (kind, sealed) for key, kind, sealed in c.execute(query)}
-    return found
+            by_key |= {key: (kind, sealed) for key, kind, sealed in c.execute(query)}
+    return by_key
 
 
-def values_of(ctx: Context, site: Site, nodes: Sequence[tuple[int, str]], is_open: bool = False) -> list[Known]:
+def values_of(
+    ctx: Context, site: Site, nodes: Sequence[tuple[int, str]], is_open: bool = False
+) -> list[ShownIdentifier]:
     """Identifiers as text: masked, or whole when `is_open` (the caller must hold the permission and note it)."""
     sealed = _sealed(ctx.database, site, [hexed(node) for node, kind in nodes if kind != Kind.VISITOR])
-    found = []
+    values = []
     for node, kind in nodes:
         value = ctx.vault.open(sealed[hexed(node)][1]) if hexed(node) in sealed else hexed(node)
         is_value = hexed(node) in sealed
-        found.append(Known(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value)))
-    return found
+        values.append(
+            ShownIdentifier(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value))
+        )
+    return values
 
 
 def any_sealed(db: Database) -> list[str]:

@@ -44,16 +44,16 @@ def record(ctx: Context, site: Site, hints: Sequence[Hint]) -> int:
     if not hints:
         return 0
     room = MOST_A_DAY - int(ctx.warehouse.value(SQL["hints_today"], site=site.id, since=_today()))
-    kept = list({(hint.visitor, hint.identifier): hint for hint in hints}.values())[: max(room, 0)]
-    if kept:
+    unique = list({(hint.visitor, hint.identifier): hint for hint in hints}.values())[: max(room, 0)]
+    if unique:
         ctx.warehouse.insert("identity_hints", {
-            "site": [site.id] * len(kept), "visitor": [hint.visitor for hint in kept],
-            "node": [key_of(ctx, site, hint.identifier) for hint in kept],
-            "kind": [str(hint.identifier.kind) for hint in kept],
-            "sealed": [ctx.vault.seal(hint.identifier.value) for hint in kept],
-            "why": [hint.why for hint in kept], "at": [hint.at for hint in kept],
+            "site": [site.id] * len(unique), "visitor": [hint.visitor for hint in unique],
+            "node": [key_of(ctx, site, hint.identifier) for hint in unique],
+            "kind": [str(hint.identifier.kind) for hint in unique],
+            "sealed": [ctx.vault.seal(hint.identifier.value) for hint in unique],
+            "why": [hint.why for hint in unique], "at": [hint.at for hint in unique],
         })  # fmt: skip
-    return len(kept)
+    return len(unique)
 
 
 def _today() -> datetime:
@@ -69,7 +69,7 @@ class _Row(msgspec.Struct, frozen=True):
     last_at: datetime
 
 
-class Reason(msgspec.Struct, frozen=True):
+class UnbelievedCount(msgspec.Struct, frozen=True):
     """How many claims were not believed for one reason."""
 
     why: str
@@ -78,9 +78,9 @@ class Reason(msgspec.Struct, frozen=True):
     last_at: datetime
 
 
-def reasons_of(ctx: Context, site: Site, since: datetime) -> list[Reason]:
+def reasons_of(ctx: Context, site: Site, since: datetime) -> list[UnbelievedCount]:
     """Why claims were kept as hints only, the most frequent reason first."""
-    return ctx.warehouse.rows(SQL["hints_by_reason"], Reason, site=site.id, since=since)
+    return ctx.warehouse.rows(SQL["hints_by_reason"], UnbelievedCount, site=site.id, since=since)
 
 
 def hints_of(ctx: Context, site: Site, nodes: Sequence[int], is_open: bool = False) -> list[Claim]:

@@ -26,7 +26,7 @@ MOST_NEWS = 500_000
 """Conclusions in the small map of persons, which is read with each batch; with more, the large one is read too."""
 
 
-class Fresh:
+class FreshIdentifiers:
     """Identifiers that this process noted evidence about and has not yet concluded on. A start concludes on all."""
 
     def __init__(self) -> None:
@@ -52,8 +52,8 @@ def stitch_new(ctx: Context, site: Site) -> int:
         raise
 
 
-def fresh_of(ctx: Context) -> Fresh:
-    return ctx.state(Fresh)
+def fresh_of(ctx: Context) -> FreshIdentifiers:
+    return ctx.state(FreshIdentifiers)
 
 
 def restitch(ctx: Context, site: Site, nodes: Array) -> int:
@@ -66,8 +66,8 @@ def restitch(ctx: Context, site: Site, nodes: Array) -> int:
         companions = _companions(ctx.warehouse, site, nodes)
         nodes = _union(nodes, companions["node"])
         asked = {"site": site.id, "nodes": nodes, "kinds": list(KINDS)}
-        found = ctx.warehouse.arrays(SQL["links_of"], LINK_COLUMNS, asked, **SPARSE)
-        answer = stitch(links_in(found), decisions)
+        links = ctx.warehouse.arrays(SQL["links_of"], LINK_COLUMNS, asked, **SPARSE)
+        answer = stitch(links_in(links), decisions)
         inside = _among(nodes, answer.node)
         outside = answer.node[~inside]
         outside = outside[_among(np.sort(answer.person[inside]), answer.person[~inside])]
@@ -101,33 +101,33 @@ def _part(answer: Stitched, which: Array) -> Stitched:
 def stitch_all(ctx: Context, site: Site) -> int:
     """Conclude from all evidence of a site; returns how many identifiers have another person now."""
     asked = {"site": site.id, "kinds": list(KINDS)}
-    found = ctx.warehouse.arrays(SQL["all_links"], LINK_COLUMNS, asked, max_execution_time=0)
-    answer = stitch(links_in(found), decisions_by_kind(ctx.database, site))
-    known = ctx.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
+    links = ctx.warehouse.arrays(SQL["all_links"], LINK_COLUMNS, asked, max_execution_time=0)
+    answer = stitch(links_in(links), decisions_by_kind(ctx.database, site))
+    concluded = ctx.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
     newest = int(ctx.warehouse.value(SQL["newest_person"], site=site.id))
-    return _conclude(ctx.warehouse, site, answer, known, newest, is_whole=True)
+    return _conclude(ctx.warehouse, site, answer, concluded, newest, is_whole=True)
 
 
 def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:
     """The identifiers that were concluded to be of the same persons as these, with those conclusions and versions."""
     asked = {"site": site.id, "nodes": nodes}
     columns = (*CONCLUDED, "version")
-    told = warehouse.arrays(SQL["companions"], columns, asked, **SPARSE)
-    order = np.lexsort((told["version"], told["node"]))
-    node = told["node"][order]
+    arrays = warehouse.arrays(SQL["companions"], columns, asked, **SPARSE)
+    order = np.lexsort((arrays["version"], arrays["node"]))
+    node = arrays["node"][order]
     newest = order[np.append(node[1:] != node[:-1], True)[: node.size]]
-    return {name: told[name][newest] for name in columns}
+    return {name: arrays[name][newest] for name in columns}
 
 
 def _conclude(
-    warehouse: Warehouse, site: Site, answer: Stitched, known: dict[str, Array], newest: int, is_whole: bool = False
+    warehouse: Warehouse, site: Site, answer: Stitched, concluded: dict[str, Array], newest: int, is_whole: bool = False
 ) -> int:
     """Write down what differs from what was concluded before, with its history; returns how many moved.
 
     newest   the newest version of what was concluded before
     """
-    is_known, whose, is_shared = _aligned(known, answer)
-    gone = known["node"][~_among(answer.node, known["node"])]
+    is_known, whose, is_shared = _aligned(concluded, answer)
+    gone = concluded["node"][~_among(answer.node, concluded["node"])]
     moved = is_known & (whose != answer.person)
     changed = moved | ~is_known | (is_shared != answer.is_shared)
     now = clock.now_ms()
@@ -169,15 +169,19 @@ def _among(nodes: Array, keys: Array) -> Array:
     return np.asarray(nodes[np.minimum(np.searchsorted(nodes, keys), nodes.size - 1)] == keys)
 
 
-def _aligned(known: dict[str, Array], answer: Stitched) -> tuple[Array, Array, Array]:
+def _aligned(concluded: dict[str, Array], answer: Stitched) -> tuple[Array, Array, Array]:
     """What was concluded before, in the order of the new answer: whether anything was, the person, and if shared."""
-    if not known["node"].size:
+    if not concluded["node"].size:
         nothing = np.zeros(answer.node.size, np.uint64)
         return nothing.astype(bool), nothing, nothing.astype(bool)
-    order = np.argsort(known["node"])
-    nodes = known["node"][order]
+    order = np.argsort(concluded["node"])
+    nodes = concluded["node"][order]
     place = order[np.minimum(np.searchsorted(nodes, answer.node), nodes.size - 1)]
-    return known["node"][place] == answer.node, known["whose"][place], known["is_shared"][place].astype(bool)
+    return (
+        concluded["node"][place] == answer.node,
+        concluded["whose"][place],
+        concluded["is_shared"][place].astype(bool),
+    )
 
 
 def _write(warehouse: Warehouse, table: str, count: int, columns: dict[str, Any]) -> None:
@@ -211,8 +215,8 @@ def nodes_of(ctx: Context, site: Site, person: int) -> list[tuple[int, str]]:
     """The identifiers of a person: key and kind, by kind. A browser that was never linked is its own person."""
     asked = {"site": site.id, "persons": [person], "kinds": list(KINDS)}
     rows = ctx.warehouse.ask(SQL["nodes_of"], asked).rows
-    known = sorted((int(nth), int(node)) for node, nth, _, _ in rows if nth)  # 0: it is linked with nothing any more
-    return [(node, KINDS[nth - 1]) for nth, node in known] or [(person, str(Kind.VISITOR))]
+    ordered = sorted((int(nth), int(node)) for node, nth, _, _ in rows if nth)  # 0: it is linked with nothing any more
+    return [(node, KINDS[nth - 1]) for nth, node in ordered] or [(person, str(Kind.VISITOR))]
 
 
 def decisions_by_kind(db: Database, site: Site) -> Decisions:

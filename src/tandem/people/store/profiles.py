@@ -99,12 +99,12 @@ def proved_nodes_of(ctx: Context, site: Site, node: int) -> list[tuple[int, str]
 
 def browsers_of(ctx: Context, site: Site, nodes: Iterable[int]) -> dict[int, dict[int, set[str]]]:
     """For each identifier, the browsers of its person, and the sources of evidence that name both directly."""
-    wanted, found = sorted({node for node in nodes if node}), dict[int, dict[int, set[str]]]()
+    wanted, browsers = sorted({node for node in nodes if node}), dict[int, dict[int, set[str]]]()
     for i in range(0, len(wanted), 20_000):
         rows = ctx.warehouse.ask(SQL["browsers_of"], {"site": site.id, "nodes": wanted[i : i + 20_000]}).rows
         for node, browser, sources in rows:
-            found.setdefault(int(node), {})[int(browser)] = set(sources)
-    return found
+            browsers.setdefault(int(node), {})[int(browser)] = set(sources)
+    return browsers
 
 
 def evidence_of(ctx: Context, site: Site, nodes: Sequence[int]) -> list[Evidence]:

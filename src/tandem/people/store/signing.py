@@ -37,8 +37,8 @@ def make_secret(ctx: Context, site: Site, by: int | None = None) -> str:
     valid = t.c.site_id == site.id, t.c.retired_at.is_(None)
     with ctx.database.write() as c:
         c.execute(insert(t).values(site_id=site.id, sealed=ctx.vault.seal(made), made_by=by, made_at=clock.now()))
-        kept = c.execute(select(t.c.id).where(*valid).order_by(t.c.id.desc()).limit(VALID_AT_A_TIME)).scalars().all()
-        c.execute(update(t).where(*valid, t.c.id.not_in(kept)).values(retired_at=clock.now()))
+        ids = c.execute(select(t.c.id).where(*valid).order_by(t.c.id.desc()).limit(VALID_AT_A_TIME)).scalars().all()
+        c.execute(update(t).where(*valid, t.c.id.not_in(ids)).values(retired_at=clock.now()))
         note(c, site.workspace_id, by, "signing.secret_made", site.key)
     return made
 
@@ -57,9 +57,9 @@ def retire_secret(ctx: Context, site: Site, number: int, by: int | None = None) 
 
 def valid_secrets(ctx: Context) -> dict[int, list[str]]:
     """The valid secrets of each site by its number, opened, the oldest first."""
-    found: dict[int, list[str]] = {}
+    secrets: dict[int, list[str]] = {}
     with ctx.database.read() as c:
         rows = c.execute(select(t.c.site_id, t.c.sealed).where(t.c.retired_at.is_(None)).order_by(t.c.id)).all()
     for row in rows:
-        found.setdefault(row.site_id, []).append(ctx.vault.open(row.sealed))
-    return found
+        secrets.setdefault(row.site_id, []).append(ctx.vault.open(row.sealed))
+    return secrets

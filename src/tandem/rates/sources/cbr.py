@@ -5,7 +5,7 @@ from decimal import Context, Decimal
 from xml.etree import ElementTree
 
 from tandem.base.errors import SourceError
-from tandem.imports.archives import Unreadable
+from tandem.imports.archives import UnreadableFile
 from tandem.imports.xml import element_of
 from tandem.rates.model import EURO, Rate, rate_of
 
@@ -70,7 +70,7 @@ def _against_euro(on: date, roubles: dict[str, Decimal]) -> list[Rate]:
 def _root(content: bytes) -> ElementTree.Element:
     try:
         return element_of(content)
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise _unreadable(error) from error
 
 

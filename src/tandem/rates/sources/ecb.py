@@ -4,7 +4,7 @@ import io
 from datetime import date
 
 from tandem.base.errors import SourceError, UserError
-from tandem.imports.archives import Unreadable, unpacked_bytes
+from tandem.imports.archives import UnreadableFile, unpacked_bytes
 from tandem.imports.text import NotText, parsed
 from tandem.imports.xml import element_of
 from tandem.rates.model import Rate, rate_of
@@ -32,7 +32,7 @@ def rates_in(content: bytes) -> list[Rate]:
 def _unzipped(content: bytes) -> bytes:
     try:
         return unpacked_bytes(content, MOST_BYTES)
-    except Unreadable as error:
+    except UnreadableFile as error:
         raise SourceError("European Central Bank", "the rate archive is damaged") from error
     except UserError as error:
         raise SourceError("European Central Bank", error.what.rstrip(".")) from error  # goes on in a sentence
@@ -47,7 +47,7 @@ def _from_xml(content: bytes) -> list[Rate]:
             for day in days
             for cube in day
         ]
-    except (Unreadable, KeyError, ValueError) as error:
+    except (UnreadableFile, KeyError, ValueError) as error:
         raise SourceError("European Central Bank", f"the XML of rates cannot be read: {error}") from error
     return rates
 

@@ -25,7 +25,7 @@ Key = tuple[date, str]
 Counted = Mapping[Key, Decimal]
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class TheirValue(msgspec.Struct, frozen=True, kw_only=True):
     """What the other system said of a day and a part; `share` is the part of the data it read, if it sampled."""
 
     value: Decimal
@@ -60,7 +60,7 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
         return share_of(self.unexplained, self.theirs, self.ours)
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class CellSum(msgspec.Struct, frozen=True, kw_only=True):
     """Several cells added up: a day, a part, or all."""
 
     key: str
@@ -88,7 +88,7 @@ def share_of(unexplained: Decimal, theirs: Decimal, ours: Decimal) -> Decimal:
     return abs(unexplained) / larger if larger else NOTHING
 
 
-def noise_of(told: Told, sum_of_squares: Decimal | None) -> Decimal:
+def noise_of(theirs: TheirValue, sum_of_squares: Decimal | None) -> Decimal:
     """Half the width of the interval in which the unsampled figure lies in 95 of 100 cases.
 
     Each unit is read with chance `share` and stands for 1 / share units, so the variance of an estimated count n is
@@ -96,14 +96,14 @@ def noise_of(told: Told, sum_of_squares: Decimal | None) -> Decimal:
 
     squares   for sums of money: the sum of the squares of our amounts; None for counts
     """
-    if told.share is None or told.share >= 1 or told.share <= 0:
+    if theirs.share is None or theirs.share >= 1 or theirs.share <= 0:
         return NOTHING
-    units = abs(told.value) if sum_of_squares is None else sum_of_squares
-    return (Z95 * (units * (1 - told.share) / told.share).sqrt()).quantize(_PLACES, ROUND_HALF_EVEN)
+    units = abs(theirs.value) if sum_of_squares is None else sum_of_squares
+    return (Z95 * (units * (1 - theirs.share) / theirs.share).sqrt()).quantize(_PLACES, ROUND_HALF_EVEN)
 
 
 def compared(
-    theirs: Mapping[Key, Told],
+    theirs: Mapping[Key, TheirValue],
     steps: Sequence[tuple[str, Counted]],
     ours: Counted,
     sum_of_squares: Counted | None = None,
@@ -115,41 +115,41 @@ def compared(
     withheld  what their total of a day holds beyond its rows
     """
     days = {on for on, _ in theirs}
-    known = [key for counted in (ours, *(c for _, c in steps)) for key, value in counted.items() if value]
-    keys = sorted({*theirs, *(key for key in known if key[0] in days)})
+    counted_keys = [key for counted in (ours, *(c for _, c in steps)) for key, value in counted.items() if value]
+    keys = sorted({*theirs, *(key for key in counted_keys if key[0] in days)})
     rests: dict[Key, Decimal] = {}
     reasons: dict[Key, dict[str, Decimal]] = {}
     for key in keys:
-        before, told = ours.get(key, NOTHING), theirs.get(key, _NOT_TOLD)
-        found: dict[str, Decimal] = {}
+        before, one = ours.get(key, NOTHING), theirs.get(key, _NOTHING_REPORTED)
+        effects: dict[str, Decimal] = {}
         for reason, counted in steps:
             after = counted.get(key, NOTHING)
-            found[reason] = found.get(reason, NOTHING) + after - before
+            effects[reason] = effects.get(reason, NOTHING) + after - before
             before = after
-        reasons[key], rests[key] = found, told.value - before
+        reasons[key], rests[key] = effects, one.value - before
     lost = _lost_rows(theirs, rests, withheld or {})
     cells = []
     for key in keys:
-        told = theirs.get(key, _NOT_TOLD)
+        one = theirs.get(key, _NOTHING_REPORTED)
         rest = rests[key] - lost.get(key, NOTHING)
-        noise = noise_of(told, None if sum_of_squares is None else sum_of_squares.get(key, NOTHING))
+        noise = noise_of(one, None if sum_of_squares is None else sum_of_squares.get(key, NOTHING))
         by_chance = max(-noise, min(noise, rest))
         reasons[key] |= {"rows": lost.get(key, NOTHING), "sampling": by_chance}
         cells.append(
             Cell(
-                on=key[0], part=key[1], theirs=told.value, ours=ours.get(key, NOTHING), unexplained=rest - by_chance,
+                on=key[0], part=key[1], theirs=one.value, ours=ours.get(key, NOTHING), unexplained=rest - by_chance,
                 reasons={name: reasons[key].get(name, NOTHING) for name in REASONS}, noise=noise,
-                is_sampled=told.share is not None and told.share < 1, is_thresholded=told.is_thresholded,
+                is_sampled=one.share is not None and one.share < 1, is_thresholded=one.is_thresholded,
             )
         )  # fmt: skip
     return cells
 
 
-_NOT_TOLD = Told(value=NOTHING)
+_NOTHING_REPORTED = TheirValue(value=NOTHING)
 
 
 def _lost_rows(
-    theirs: Mapping[Key, Told], rests: Mapping[Key, Decimal], withheld: Mapping[date, Decimal]
+    theirs: Mapping[Key, TheirValue], rests: Mapping[Key, Decimal], withheld: Mapping[date, Decimal]
 ) -> dict[Key, Decimal]:
     """What the row “(other)” and withheld rows explain: all of that row, and shortages up to its size.
 
@@ -158,24 +158,24 @@ def _lost_rows(
     pools: dict[date, Decimal] = defaultdict(Decimal)
     for on, amount in withheld.items():
         pools[on] += max(NOTHING, amount)
-    found: dict[Key, Decimal] = {}
+    lost: dict[Key, Decimal] = {}
     short: dict[date, Decimal] = defaultdict(Decimal)
     for key, rest in rests.items():
         if key in theirs and theirs[key].is_other:
-            found[key] = rest
+            lost[key] = rest
             pools[key[0]] += max(NOTHING, rest)
         elif rest < 0:
             short[key[0]] -= rest
     for key, rest in rests.items():
         pool = pools.get(key[0], NOTHING)
-        if rest < 0 and pool and key not in found:
+        if rest < 0 and pool and key not in lost:
             all_short = short[key[0]]
             part = rest if pool >= all_short else (rest * pool / all_short).quantize(_PLACES, ROUND_HALF_EVEN)
-            found[key] = part
-    return found
+            lost[key] = part
+    return lost
 
 
-def added(cells: Iterable[Cell], by: str) -> list[Line]:
+def added(cells: Iterable[Cell], by: str) -> list[CellSum]:
     """Cells added up by `day`, by `part`, or all together (`all`)."""
     groups: dict[tuple[date | None, str], list[Cell]] = defaultdict(list)
     for cell in cells:
@@ -183,8 +183,8 @@ def added(cells: Iterable[Cell], by: str) -> list[Line]:
     return [_line(on, key, group) for (on, key), group in groups.items()]
 
 
-def _line(on: date | None, key: str, cells: list[Cell]) -> Line:
-    return Line(
+def _line(on: date | None, key: str, cells: list[Cell]) -> CellSum:
+    return CellSum(
         key=key,
         on=on,
         theirs=sum((c.theirs for c in cells), NOTHING),

@@ -42,7 +42,7 @@ class Excess(msgspec.Struct, frozen=True, kw_only=True):
         return share_of(self.unexplained, self.theirs, self.ours)
 
 
-class Difference(Excess, frozen=True, kw_only=True):
+class KeptExcess(Excess, frozen=True, kw_only=True):
     """An excess that is kept as a finding: of which figure, since when, and what a user said of it."""
 
     id: int
@@ -87,10 +87,10 @@ def failure_of(excess: Excess, source: str, figure: str, split: str, needs: Iter
     )  # fmt: skip
 
 
-def difference_of(finding: Finding) -> Difference:
+def difference_of(finding: Finding) -> KeptExcess:
     """What a finding of this room says, in the room's own form."""
     seen, life = finding.evidence, ("id", "state", "times", "ignored_until", "settled_by", "settled_at", "note")
-    return Difference(
+    return KeptExcess(
         source=seen["source"], figure=seen["figure"], split=seen["split"], part=seen["part"], days=seen["days"],
         theirs=Decimal(seen["theirs"]), ours=Decimal(seen["ours"]), unexplained=Decimal(seen["unexplained"]),
         first_on=finding.first_on, last_on=finding.last_on, **{name: getattr(finding, name) for name in life},
@@ -104,11 +104,11 @@ def is_too_much(cell: Cell, enough: Decimal) -> bool:
 
 def excesses(cells: Iterable[Cell], enough: Decimal, until: date) -> dict[str, list[Cell]]:
     """The days that are too much, by part, up to the last day that has settled."""
-    found: dict[str, list[Cell]] = defaultdict(list)
+    by_part: dict[str, list[Cell]] = defaultdict(list)
     for cell in cells:
         if cell.on <= until and is_too_much(cell, enough):
-            found[cell.part].append(cell)
-    return found
+            by_part[cell.part].append(cell)
+    return by_part
 
 
 def summed(part: str, cells: list[Cell]) -> Excess:

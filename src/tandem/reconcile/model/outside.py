@@ -167,7 +167,7 @@ PROBLEMS: Final[Wording] = {
 }  # fmt: skip
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class OutsideReport(msgspec.Struct, frozen=True, kw_only=True):
     """What a file or an API said. With problems nothing of it is to be kept.
 
     zone, attribution   the rules of the system, where it tells them

@@ -18,7 +18,7 @@ LOOK_BACK_DAYS: Final = 90
 _GOAL: Final = re.compile(r"goal_[0-9]{1,9}")
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
+class CountingRules(msgspec.Struct, frozen=True, kw_only=True):
     """How a system counts.
 
     zone              in which its days begin; "" where it is not known, and the site's is taken
@@ -42,7 +42,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     is_same: bool = False
 
 
-def usual(system: str, mode: str) -> Rules:
+def usual(system: str, mode: str) -> CountingRules:
     """What is known of a system before anybody said more. `mode` is how the site uses cookies.
 
     source   GA4: Google's help on known-bot exclusion, session-scoped traffic sources (last non-direct click) and
@@ -50,26 +50,26 @@ def usual(system: str, mode: str) -> Rules:
     """
     sees = mode != "consent"
     if system == "ga4":
-        return Rules(bots="undeclared", sees_cookieless=sees, attribution="last_non_direct", orders="once")
+        return CountingRules(bots="undeclared", sees_cookieless=sees, attribution="last_non_direct", orders="once")
     if system == "metrika":
-        return Rules(sees_cookieless=sees, attribution="last_non_direct")
-    return Rules()
+        return CountingRules(sees_cookieless=sees, attribution="last_non_direct")
+    return CountingRules()
 
 
-def checked(given: dict[str, str]) -> Rules:
+def checked(form: dict[str, str]) -> CountingRules:
     """Rules as a form gives them.
 
     raises   UserError when one does not fit
     """
-    zone = given.get("zone", "").strip()
+    zone = form.get("zone", "").strip()
     if zone and zone not in available_timezones():
         raise UserError("There is no such time zone.", "Use a name such as Europe/Warsaw.").at("zone")
     for name, allowed in (("bots", BOTS), ("attribution", ATTRIBUTIONS), ("orders", COUNTS), ("goals", COUNTS)):
-        if given.get(name) not in allowed:
+        if form.get(name) not in allowed:
             raise UserError("A rule is not valid.", "Choose it from the list.")
-    return Rules(
-        zone=zone, bots=given["bots"], sees_cookieless=given.get("sees_cookieless") == "1",
-        attribution=given["attribution"], orders=given["orders"], goals=given["goals"],
-        goal_ids=tuple(sorted(int(name[5:]) for name in given if _GOAL.fullmatch(name))),
-        is_same=given.get("is_same") == "1",
+    return CountingRules(
+        zone=zone, bots=form["bots"], sees_cookieless=form.get("sees_cookieless") == "1",
+        attribution=form["attribution"], orders=form["orders"], goals=form["goals"],
+        goal_ids=tuple(sorted(int(name[5:]) for name in form if _GOAL.fullmatch(name))),
+        is_same=form.get("is_same") == "1",
     )  # fmt: skip

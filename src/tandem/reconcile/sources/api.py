@@ -10,13 +10,13 @@ import msgspec
 from tandem.base.errors import SourceError
 from tandem.base.http import Http
 from tandem.connections.model import Field
-from tandem.reconcile.model.outside import Report
+from tandem.reconcile.model.outside import OutsideReport
 
 Open = Callable[[str, Mapping[str, str]], Http]
 """Opens a client for an address, with headers that go with each request."""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
+class AnalyticsAccount(msgspec.Struct, frozen=True, kw_only=True):
     """One account of one system: its settings, and how to reach it."""
 
     settings: Mapping[str, str]
@@ -26,7 +26,7 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
         return self.settings.get(name) or default
 
 
-class Api(msgspec.Struct, frozen=True, kw_only=True):
+class AnalyticsApi(msgspec.Struct, frozen=True, kw_only=True):
     """An API that gives figures by day.
 
     reports   what it says of [first, last], both included: one report a split
@@ -41,7 +41,7 @@ class Api(msgspec.Struct, frozen=True, kw_only=True):
     at_once: int
     account: str
     fields: tuple[Field, ...]
-    reports: Callable[[Account, date, date], list[Report]]
+    reports: Callable[[AnalyticsAccount, date, date], list[OutsideReport]]
     note: str = ""
 
 

@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from tandem.base.errors import SourceError
-from tandem.base.http import found
+from tandem.base.http import value_at
 from tandem.connections.model import Field
-from tandem.reconcile.model.outside import FIGURES, OTHER_ROW, OutsideRow, Report
-from tandem.reconcile.sources.api import Account, Api, day, decimal
+from tandem.reconcile.model.outside import FIGURES, OTHER_ROW, OutsideReport, OutsideRow
+from tandem.reconcile.sources.api import AnalyticsAccount, AnalyticsApi, day, decimal
 from tandem.reconcile.sources.report import notes_of
 
 NAME, BASE, TOKENS = "Google Analytics 4", "https://analyticsdata.googleapis.com", "https://oauth2.googleapis.com/token"
@@ -29,7 +29,7 @@ PAGE: Final = 50_000
 MOST_PAGES: Final = 40
 
 
-def reports(account: Account, first: date, last: date) -> list[Report]:
+def reports(account: AnalyticsAccount, first: date, last: date) -> list[OutsideReport]:
     """The days by themselves, by channel, and by source and medium.
 
     raises   SourceError, also when a quota is spent: the days are asked for again later
@@ -45,14 +45,14 @@ def reports(account: Account, first: date, last: date) -> list[Report]:
         return [_report(account, ask, split, first, last) for split in DIMENSIONS]
 
 
-def _report(account: Account, ask: Any, split: str, first: date, last: date) -> Report:
+def _report(account: AnalyticsAccount, ask: Any, split: str, first: date, last: date) -> OutsideReport:
     rows: list[OutsideRow] = []
     zone = ""
     for reply in _pages(ask, split, first, last):
         facts = reply.get("metadata", {})
         zone = str(facts.get("timeZone", zone))
         rows += [one for row in reply.get("rows", []) for one in _rows(row, facts, split)]
-    return Report(
+    return OutsideReport(
         system="ga4", account=account.setting("property"), split=split, rows=rows, zone=zone, notes=notes_of(rows),
         attribution="session, last non-direct click",
     )  # fmt: skip
@@ -80,8 +80,8 @@ def _pages(ask: Any, split: str, first: date, last: date) -> Iterator[Mapping[st
 
 
 def _rows(row: Any, facts: Mapping[str, Any], split: str) -> Iterator[OutsideRow]:
-    names = [str(found(NAME, one, "value")) for one in found(NAME, row, "dimensionValues")]
-    values = [one.get("value") for one in found(NAME, row, "metricValues")]
+    names = [str(value_at(NAME, one, "value")) for one in value_at(NAME, row, "dimensionValues")]
+    values = [one.get("value") for one in value_at(NAME, row, "metricValues")]
     if len(values) != len(METRICS) or len(names) != 1 + len(DIMENSIONS[split]):
         raise SourceError(NAME, "sent a row in an unexpected format")
     part = names[1] if len(names) > 1 else ""
@@ -144,7 +144,7 @@ def _url64(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
 
-def _token(account: Account, key: Mapping[str, Any]) -> str:
+def _token(account: AnalyticsAccount, key: Mapping[str, Any]) -> str:
     where = account.setting("token_address", TOKENS)
     scheme, _, rest = where.partition("://")
     host, _, path = rest.partition("/")
@@ -153,10 +153,10 @@ def _token(account: Account, key: Mapping[str, Any]) -> str:
         "assertion": signed(key, where, int(time.time())),
     }
     with account.open(f"{scheme}://{host}", {}) as http:
-        return str(found(NAME, http.post(f"/{path}", data=form).json(), "access_token"))
+        return str(value_at(NAME, http.post(f"/{path}", data=form).json(), "access_token"))
 
 
-API = Api(
+API = AnalyticsApi(
     system="ga4",
     label=NAME,
     settles=3,

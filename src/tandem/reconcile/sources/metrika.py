@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tandem.base.errors import SourceError
-from tandem.base.http import found
+from tandem.base.http import value_at
 from tandem.connections.model import Field
-from tandem.reconcile.model.outside import FIGURES, OutsideRow, Report
-from tandem.reconcile.sources.api import Account, Api, day, decimal
+from tandem.reconcile.model.outside import FIGURES, OutsideReport, OutsideRow
+from tandem.reconcile.sources.api import AnalyticsAccount, AnalyticsApi, day, decimal
 from tandem.reconcile.sources.report import class_of, notes_of
 
 NAME, BASE, PATH = "Yandex Metrica", "https://api-metrika.yandex.net", "/stat/v1/data"
@@ -23,7 +23,7 @@ PAGE: Final = 10_000
 MOST_PAGES: Final = 40
 
 
-def reports(account: Account, first: date, last: date) -> list[Report]:
+def reports(account: AnalyticsAccount, first: date, last: date) -> list[OutsideReport]:
     """The days by themselves, and by kind of traffic (last significant source).
 
     raises   SourceError
@@ -37,13 +37,13 @@ def reports(account: Account, first: date, last: date) -> list[Report]:
         return [_report(account, ask, split, first, last) for split in DIMENSIONS]
 
 
-def _metrics(account: Account) -> dict[str, str]:
+def _metrics(account: AnalyticsAccount) -> dict[str, str]:
     """What is asked for; revenue where the counter's currency is told."""
     currency = account.setting("currency").upper()
     return METRICS | ({"revenue": f"ym:s:ecommerce{currency}ConvertedRevenue"} if currency in CURRENCIES else {})
 
 
-def _report(account: Account, ask: Any, split: str, first: date, last: date) -> Report:
+def _report(account: AnalyticsAccount, ask: Any, split: str, first: date, last: date) -> OutsideReport:
     metrics, rows = _metrics(account), list[OutsideRow]()
     lines, total = 0, 1
     for _ in range(MOST_PAGES):
@@ -55,22 +55,24 @@ def _report(account: Account, ask: Any, split: str, first: date, last: date) -> 
                 "sort": "ym:s:date",
             }
         )  # fmt: skip
-        page = found(NAME, reply, "data")
+        page = value_at(NAME, reply, "data")
         lines, total = lines + len(page), int(reply.get("total_rows", 0) or 0)
         rows += [one for line in page for one in _rows(line, reply, metrics, account)]
         if lines >= total or not page:
             break
     if lines < total:
         raise SourceError(NAME, "sent fewer rows than it announced")
-    return Report(
+    return OutsideReport(
         system="metrika", account=account.setting("counter"), split=split, rows=rows, zone=account.setting("zone"),
         attribution="last significant source", notes=notes_of(rows),
     )  # fmt: skip
 
 
-def _rows(line: Any, reply: Mapping[str, Any], metrics: Mapping[str, str], account: Account) -> list[OutsideRow]:
-    names = found(NAME, line, "dimensions")
-    values = found(NAME, line, "metrics")
+def _rows(
+    line: Any, reply: Mapping[str, Any], metrics: Mapping[str, str], account: AnalyticsAccount
+) -> list[OutsideRow]:
+    names = value_at(NAME, line, "dimensions")
+    values = value_at(NAME, line, "metrics")
     if len(values) != len(metrics):
         raise SourceError(NAME, "sent a row in an unexpected format")
     part = ""
@@ -78,7 +80,7 @@ def _rows(line: Any, reply: Mapping[str, Any], metrics: Mapping[str, str], accou
         part = class_of("metrika", str(names[1].get("name") or "")) or "Not known"
     return [
         OutsideRow(
-            on=day(NAME, found(NAME, names[0], "name")), figure=figure, value=decimal(NAME, value), channel=part,
+            on=day(NAME, value_at(NAME, names[0], "name")), figure=figure, value=decimal(NAME, value), channel=part,
             share=_share(reply), is_thresholded=bool(reply.get("contains_sensitive_data")),
             currency=account.setting("currency").upper() if FIGURES[figure].is_money else "",
         )
@@ -96,7 +98,7 @@ def _share(reply: Mapping[str, Any]) -> Decimal | None:
     return share if 0 < share < 1 else None
 
 
-API = Api(
+API = AnalyticsApi(
     system="metrika",
     label=NAME,
     settles=3,

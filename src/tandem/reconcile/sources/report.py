@@ -15,7 +15,7 @@ from tandem.imports.cells import Decimals, Order, Unreadable, day, decimals_of, 
 from tandem.imports.problem import Problem, problem_of
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count
-from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OTHER_ROW, PROBLEMS, OutsideRow, Report
+from tandem.reconcile.model.outside import FIGURES, MOST_PROBLEMS, OTHER_ROW, PROBLEMS, OutsideReport, OutsideRow
 from tandem.reconcile.sources import words
 from tandem.reconcile.sources.table import Cells, lines_of, number, span_in
 
@@ -24,7 +24,7 @@ MOST_ROWS: Final = 500_000
 MOST_BLOCKS: Final = 100
 
 
-class Hints(msgspec.Struct, frozen=True, kw_only=True):
+class ReportHints(msgspec.Struct, frozen=True, kw_only=True):
     """What a person said about a file."""
 
     system: str = ""
@@ -84,7 +84,7 @@ class _Preamble(msgspec.Struct, kw_only=True):
     is_thresholded: bool = False
 
 
-def read(path: Path, hints: Hints, today: date) -> Report:
+def read(path: Path, hints: ReportHints, today: date) -> OutsideReport:
     """What a file says; with problems nothing of it is to be kept.
 
     raises   UserError when the file passes a limit
@@ -98,7 +98,7 @@ def read(path: Path, hints: Hints, today: date) -> Report:
         return _report(blocks, preamble, hints, today)
 
 
-def _report(blocks: list[_Block], preamble: _Preamble, hints: Hints, today: date) -> Report:
+def _report(blocks: list[_Block], preamble: _Preamble, hints: ReportHints, today: date) -> OutsideReport:
     system = hints.system or preamble.system or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
@@ -110,8 +110,8 @@ def _report(blocks: list[_Block], preamble: _Preamble, hints: Hints, today: date
         return _Reader(hints, preamble, today, system).report(with_days, is_cut=len(with_days) < len(blocks))
 
 
-def _refused(problem: Problem, system: str = "other") -> Report:
-    return Report(system=system, split="day", rows=[], problems=[problem])
+def _refused(problem: Problem, system: str = "other") -> OutsideReport:
+    return OutsideReport(system=system, split="day", rows=[], problems=[problem])
 
 
 def _blocks(lines: Iterable[tuple[int, Cells]], count: int, spills: ExitStack) -> tuple[list[_Block], _Preamble]:
@@ -191,14 +191,14 @@ def _listen(preamble: _Preamble, text: str) -> None:
 class _Reader:
     """Reads the rows of all blocks of a file, and notes what is wrong with them."""
 
-    def __init__(self, hints: Hints, preamble: _Preamble, today: date, system: str) -> None:
-        self._hints, self._told, self._today, self._system = hints, preamble, today, system
+    def __init__(self, hints: ReportHints, preamble: _Preamble, today: date, system: str) -> None:
+        self._hints, self._preamble, self._today, self._system = hints, preamble, today, system
         self._problems: list[Problem] = []
         self._found: dict[tuple[date, str, tuple[str, ...]], OutsideRow] = {}
         self._totals = 0
         self._zone = hints.zone or preamble.zone
 
-    def report(self, blocks: list[_Block], is_cut: bool) -> Report:
+    def report(self, blocks: list[_Block], is_cut: bool) -> OutsideReport:
         finest = max(blocks, key=lambda b: len(set(PARTS) & set(b.head.columns)))
         split = _split(finest.head)
         for block in blocks:
@@ -207,8 +207,8 @@ class _Reader:
         rows = list(self._found.values())
         if not rows and not self._problems:
             self._problem("empty")
-        return Report(
-            system=self._system, account=self._hints.account or self._told.account, split=split, rows=rows,
+        return OutsideReport(
+            system=self._system, account=self._hints.account or self._preamble.account, split=split, rows=rows,
             zone=self._zone, problems=self._problems, notes=self._notes(rows, is_cut),
         )  # fmt: skip
 
@@ -272,7 +272,7 @@ class _Reader:
             currency = row[head.columns["currency"]].upper() if "currency" in head.columns else ""
             self._add(line, OutsideRow(
                 on=on, figure=figure, value=value, currency=currency if FIGURES[figure].is_money else "", share=share,
-                is_thresholded=self._told.is_thresholded, is_other=OTHER_ROW in parts, channel=parts[0],
+                is_thresholded=self._preamble.is_thresholded, is_other=OTHER_ROW in parts, channel=parts[0],
                 source=parts[1], medium=parts[2], campaign=parts[3],
             ))  # fmt: skip
 
@@ -288,12 +288,12 @@ class _Reader:
 
     def _share(self, head: _Head, row: Cells, decimals: Decimals) -> Decimal | None:
         if "share" not in head.columns:
-            return self._told.share
+            return self._preamble.share
         try:
             text = row[head.columns["share"]]
             share = number(text.rstrip("%"), decimals) / (100 if text.endswith("%") else 1)
         except Unreadable:
-            return self._told.share
+            return self._preamble.share
         return share if 0 < share < 1 else None
 
     def _is_total(self, head: _Head, row: Cells) -> bool:

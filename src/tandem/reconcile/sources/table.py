@@ -31,10 +31,10 @@ def number(cell: str, decimals: Decimals) -> Decimal:
 
     raises   Unreadable
     """
-    found = cells.number(cell, decimals).quantize(Decimal("0.0001"))
-    if abs(found) >= LARGEST:
+    rounded = cells.number(cell, decimals).quantize(Decimal("0.0001"))
+    if abs(rounded) >= LARGEST:
         raise Unreadable(cell)
-    return found
+    return rounded
 
 
 def span_in(cell: str) -> tuple[str, str] | None:

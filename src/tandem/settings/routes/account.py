@@ -11,7 +11,7 @@ from litestar.datastructures import Cookie
 from tandem.accounts import store
 from tandem.accounts.model import User
 from tandem.accounts.store import second_factor
-from tandem.accounts.store.tries import Limit, give_back, take
+from tandem.accounts.store.tries import TryLimit, give_back, take
 from tandem.base import translations
 from tandem.base.errors import UserError
 from tandem.core.auth import COOKIE, Caller
@@ -27,7 +27,7 @@ from tandem.settings.routes.forms import Asked, Form
 TO_SCAN_S = 1800
 
 
-class Fresh(msgspec.Struct, frozen=True):
+class AppSecret(msgspec.Struct, frozen=True):
     """The secret of an app that is being set up, sealed into the form until a code proves it."""
 
     person: int
@@ -107,8 +107,8 @@ def change_password(request: Asked, ctx: Context, caller: Caller, data: Form) ->
     return _account(request, ctx, caller, "Your password is changed. All other sessions have ended.")
 
 
-def _password_tries(user: User) -> Limit:
-    return Limit(f"password:{user.id}", 8, 300)
+def _password_tries(user: User) -> TryLimit:
+    return TryLimit(f"password:{user.id}", 8, 300)
 
 
 def _must_know_password(ctx: Context, user: User, data: dict[str, str]) -> None:
@@ -142,11 +142,11 @@ def change_messages(request: Asked, ctx: Context, caller: Caller, data: Form) ->
 def start_two_factor(request: Asked, ctx: Context, caller: Caller, data: Form) -> Response[str]:
     user = _user(caller)
     _must_know_password(ctx, user, data)
-    fresh = Fresh(user.id, two_factor.new_secret(), time.time() + TO_SCAN_S)
+    fresh = AppSecret(user.id, two_factor.new_secret(), time.time() + TO_SCAN_S)
     return _scan(request, ctx, caller, fresh)
 
 
-def _scan(request: Asked, ctx: Context, caller: Caller, fresh: Fresh) -> Response[str]:
+def _scan(request: Asked, ctx: Context, caller: Caller, fresh: AppSecret) -> Response[str]:
     address = two_factor.address(fresh.secret, _user(caller), "Tandem")
     picture = segno.make(address, error="m").svg_inline(scale=4, dark="#000", light="#fff")
     sealed = ctx.vault.seal(msgspec.json.encode(fresh).decode())
@@ -157,7 +157,7 @@ def _scan(request: Asked, ctx: Context, caller: Caller, fresh: Fresh) -> Respons
 def two_factor_on(request: Asked, ctx: Context, caller: Caller, data: Form) -> Response[str]:
     user = _user(caller)
     try:
-        fresh = msgspec.json.decode(ctx.vault.open(data.get("sealed", "")), type=Fresh)
+        fresh = msgspec.json.decode(ctx.vault.open(data.get("sealed", "")), type=AppSecret)
     except (UserError, msgspec.DecodeError) as error:
         raise UserError("The QR code is out of date.", "Start setting up two-factor sign-in again.") from error
     if fresh.person != user.id or fresh.until < time.time():

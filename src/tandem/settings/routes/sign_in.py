@@ -9,7 +9,7 @@ from tandem.accounts import store
 from tandem.accounts.model import User, email_of
 from tandem.accounts.permissions import Role
 from tandem.accounts.store import links, second_factor, tries
-from tandem.accounts.store.tries import Limit, give_back, take
+from tandem.accounts.store.tries import TryLimit, give_back, take
 from tandem.base import pages, translations
 from tandem.base.errors import UserError
 from tandem.base.sender import household
@@ -101,14 +101,14 @@ def set_up_form(request: Request[Any, Any, Any], ctx: Context, code: str = "") -
 
 
 def _set_up_page(
-    request: Request[Any, Any, Any], given: dict[str, str], problem: tuple[str, ...] | None = None, status: int = 200
+    request: Request[Any, Any, Any], values: dict[str, str], problem: tuple[str, ...] | None = None, status: int = 200
 ) -> Response[str]:
     """The form; a password is never written into it."""
     language = pages.language_of(request)
     zone, currency = regions.guessed(request.headers.get("accept-language", ""))
-    given = {"zone": zone, "currency": currency} | {k: v for k, v in given.items() if k != "password"}
+    values = {"zone": zone, "currency": currency} | {k: v for k, v in values.items() if k != "password"}
     lists = {"zones": regions.zones(language), "currencies": regions.currencies(language)}
-    return pages.page("settings/set_up.html", language, status, problem=problem, given=given, **lists)
+    return pages.page("settings/set_up.html", language, status, problem=problem, given=values, **lists)
 
 
 @post_form("/set-up", may=ANYONE)
@@ -145,9 +145,9 @@ def set_up(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Respons
     return response
 
 
-def _check_code(request: Request[Any, Any, Any], ctx: Context, given: str) -> None:
-    tries.take(ctx.database, tries.Limit(f"set-up:{household(sender_address(request, ctx))}", 20, 300))
-    if not first_code.is_code(ctx, given):
+def _check_code(request: Request[Any, Any, Any], ctx: Context, code: str) -> None:
+    tries.take(ctx.database, tries.TryLimit(f"set-up:{household(sender_address(request, ctx))}", 20, 300))
+    if not first_code.is_code(ctx, code):
         raise UserError(
             "The set-up code is not right.",
             "The server printed it when it started. It is also in the file “set-up-code” in the data folder.",
@@ -169,7 +169,7 @@ def forgot(request: Asked, ctx: Context, data: Form) -> Response[str]:
     """Send a link, if the address is known. The answer, and the work done for it, are the same if it is not."""
     check_origin(request)
     email = email_of(data.get("email", ""))
-    take(ctx.database, Limit(f"forgot:{household(sender_address(request, ctx))}", 20, 300))
+    take(ctx.database, TryLimit(f"forgot:{household(sender_address(request, ctx))}", 20, 300))
     if email and smtp.is_set(ctx.config) and _may_be_sent(ctx, email):
         user = store.user_by_email(ctx.database, email)
         whom = user or User(id=0, workspace_id=0, email=email, name="", role=Role.VIEWER)
@@ -182,7 +182,7 @@ def forgot(request: Asked, ctx: Context, data: Form) -> Response[str]:
 def _may_be_sent(ctx: Context, email: str) -> bool:
     """Nobody is sent more than three letters in an hour because a stranger asks for them."""
     try:
-        take(ctx.database, Limit(f"forgotten:{email}", 3, 3600))
+        take(ctx.database, TryLimit(f"forgotten:{email}", 3, 3600))
     except UserError:
         return False
     return True

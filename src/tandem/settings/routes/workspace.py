@@ -106,26 +106,26 @@ def add_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data
 
 @post_form("/settings/sites/{key:str}", may="sites.edit")
 def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, key: str, data: Form) -> Response[str]:
-    given: dict[str, Any] = {k: data[k] for k in ("name", "zone", "currency", "mode") if k in data}
+    changes: dict[str, Any] = {k: data[k] for k in ("name", "zone", "currency", "mode") if k in data}
     if "hosts" in data:
-        given["hosts"] = [data["hosts"]]
+        changes["hosts"] = [data["hosts"]]
     if "keep_days" in data:
-        given["keep_days"] = _whole(data["keep_days"], "keep_days")
+        changes["keep_days"] = _whole(data["keep_days"], "keep_days")
     site = site_for(ctx, caller, key)
-    if "keep_days" not in given:
-        store.change_site(ctx.database, site, by=caller.user_id, **given)
+    if "keep_days" not in changes:
+        store.change_site(ctx.database, site, by=caller.user_id, **changes)
         ctx.forget_sites()
         return settings_page(request, ctx, caller, key, is_saved=True)
-    checked_keep_days(given["keep_days"])
-    expiring = ctx.offers.expiring(site, given["keep_days"])
-    if expiring and data.get("agreed") != str(given["keep_days"]):
-        draft = msgspec.structs.replace(site, **given)
+    checked_keep_days(changes["keep_days"])
+    expiring = ctx.offers.expiring(site, changes["keep_days"])
+    if expiring and data.get("agreed") != str(changes["keep_days"]):
+        draft = msgspec.structs.replace(site, **changes)
         return settings_page(request, ctx, caller, key, draft=draft, expiring=expiring)
-    _change_with_stored(ctx, caller, site, given, expiring)
+    _change_with_stored(ctx, caller, site, changes, expiring)
     return settings_page(request, ctx, caller, key, is_saved=True)
 
 
-def _change_with_stored(ctx: Context, caller: Caller, site: Site, given: dict[str, Any], expiring: int) -> None:
+def _change_with_stored(ctx: Context, caller: Caller, site: Site, changes: dict[str, Any], expiring: int) -> None:
     """Change the site, and for how long what is stored of it is kept."""
     # A batch that is being loaded was made with the former days: it must be stored before those days are changed.
     if not ctx.loading.acquire(timeout=LOADED_WITHIN_S):
@@ -133,9 +133,9 @@ def _change_with_stored(ctx: Context, caller: Caller, site: Site, given: dict[st
             "keep_days"
         )
     try:
-        store.change_site(ctx.database, site, by=caller.user_id, expired=expiring, **given)
-        if expiring or given["keep_days"] != site.keep_days:
-            ctx.offers.keep_for(site, given["keep_days"])
+        store.change_site(ctx.database, site, by=caller.user_id, expired=expiring, **changes)
+        if expiring or changes["keep_days"] != site.keep_days:
+            ctx.offers.keep_for(site, changes["keep_days"])
     finally:
         ctx.loading.release()
     ctx.forget_sites()

@@ -8,8 +8,8 @@ select
     (
         o.visit, o.visitor, toString(o.channel), o.source, o.medium, o.campaign, o.term, o.content, o.entry,
         toString(o.how)
-    ) as held,
-    o.version as version, o.version > 0 and o.node = d.node as is_held
+    ) as existing,
+    o.version as version, o.version > 0 and o.node = d.node as is_existing
 from (
     select * from deal_rows final where site = {site:UInt32} and deal in {deals:Array(UInt64)} and is_deleted = 0
 ) as d

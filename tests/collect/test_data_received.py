@@ -14,8 +14,8 @@ from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.collect import store
-from tandem.collect.routes import reception
-from tandem.collect.waiting import Spooled, Waiting
+from tandem.collect.routes import data_received
+from tandem.collect.waiting import Spooled, WaitingEvents
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 
@@ -30,7 +30,7 @@ def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
         "ctx": Provide(lambda: ctx, sync_to_thread=False),
         "caller": Provide(lambda: caller, sync_to_thread=False),
     }
-    with TestClient(Litestar([reception], dependencies=given)) as client:
+    with TestClient(Litestar([data_received], dependencies=given)) as client:
         yield client
 
 
@@ -73,16 +73,16 @@ def test_the_first_sentence_says_what_became_of_it(
 @pytest.mark.parametrize(
     ("found", "said"),
     [
-        (Waiting(0), ""),
-        (Waiting(0, "about"), ""),
-        (Waiting(1), "1 event is on disk and not loaded yet"),
-        (Waiting(1234), "1,234 events are on disk and not loaded yet"),
-        (Waiting(1200, "about"), "About 1,200 events are on disk and not loaded yet"),
-        (Waiting(98_000, "more"), "More than 98,000 events are on disk and not loaded yet"),
+        (WaitingEvents(0), ""),
+        (WaitingEvents(0, "about"), ""),
+        (WaitingEvents(1), "1 event is on disk and not loaded yet"),
+        (WaitingEvents(1234), "1,234 events are on disk and not loaded yet"),
+        (WaitingEvents(1200, "about"), "About 1,200 events are on disk and not loaded yet"),
+        (WaitingEvents(98_000, "more"), "More than 98,000 events are on disk and not loaded yet"),
     ],
 )
 def test_it_says_what_is_on_its_way_and_how_sure_it_is(
-    ctx: Context, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, found: Waiting, said: str
+    ctx: Context, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, found: WaitingEvents, said: str
 ) -> None:
     monkeypatch.setattr(Spooled, "waiting", lambda self, site: found)
     page = " ".join(ingest.get("/reception").text.split())

@@ -1,4 +1,4 @@
-"""What marketing and sales owe each other on a record."""
+"""What is wrong with records, and which side puts it right."""
 
 from typing import NamedTuple
 
@@ -11,26 +11,26 @@ class HygieneIssue(NamedTuple):
     owner: str
 
 
-def _told(title: str, meaning: str, owner: str) -> HygieneIssue:
+def _issue(title: str, meaning: str, owner: str) -> HygieneIssue:
     return HygieneIssue(title, meaning, owner)
 
 
 HYGIENE = {
-    "sourceless": _told(
+    "sourceless": _issue(
         "Leads without a source",
         "Neither a visit nor the CRM shows where they came from. Send the visitor ID along with the form.",
         "marketing",
     ),
-    "waiting": _told("Leads not yet worked on", "They have stayed in their first stage longer than agreed.", "sales"),
-    "still": _told(
+    "waiting": _issue("Leads not yet worked on", "They have stayed in their first stage longer than agreed.", "sales"),
+    "still": _issue(
         "Stalled records",
         "They are open, and their stage has not changed for longer than agreed.",
         "sales",
     ),
-    "duplicate": _told(
+    "duplicate": _issue(
         "Possible duplicates (same phone)", "Several open records have the same phone, however it is written.", "sales"
     ),
-    "unpriced": _told(
+    "unpriced": _issue(
         "Won deals without an amount in our currency",
         "They are missing from revenue: they have no amount, or a currency without a rate.",
         "sales",

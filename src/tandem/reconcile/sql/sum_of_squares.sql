@@ -3,7 +3,7 @@
 -- reads: sales
 select
     toDate(at, {zone:String}) as on, toString(channel) as channel, source, toString(medium) as medium,
-    toString(campaign) as campaign, sum(toDecimal128(revenue, 4) * toDecimal128(revenue, 4)) as squares
+    toString(campaign) as campaign, sum(toDecimal128(revenue, 4) * toDecimal128(revenue, 4)) as sum_of_squares
 from sales
 where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')} and bot = ''
     and revenue != 0

@@ -214,12 +214,12 @@ def test_nothing_is_explained_by_its_true_reason(ctx: Context, site: Site, monke
         def answer(period: str, more: str = "") -> str:
             return answer_of(browser.get(f"/money?period={period}{more}").text)
 
-        assert answer("2027-01-01..2027-01-31") == "This period has not begun."
+        assert answer("2027-01-01..2027-01-31") == "This period has not started."
         assert answer("2026-08-01..2026-08-31") == "Not measured before 21 Oct 2026."
         none = answer("2026-10-01..2026-10-31")
         assert none.startswith("No conversion of this kind in this period: Quote.") and "See the goals" in none
         assert answer("2026-10-01..2026-10-31", "&conversion=calls") == "Not measured yet."
-        assert "fits the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
+        assert "matches the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
 
 
 def test_a_return_is_claimed_only_of_figures_that_are_final(

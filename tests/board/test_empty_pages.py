@@ -65,7 +65,7 @@ def test_filters_that_leave_nothing_are_named_and_can_be_removed(ctx: Context, l
     found = look(f"/{page}?{SPAN}&f=channel:is:Maps")
     assert "No data in this period matches the filters." in found and "Remove the filters</a>" in found
     assert "install the script" not in found and "Import a report of an ad system" not in found
-    assert "fits the filters" not in look(f"/{page}?{SPAN}")
+    assert "matches the filters" not in look(f"/{page}?{SPAN}")
 
 
 def test_a_time_when_only_robots_came_says_so(ctx: Context, look: Look) -> None:
@@ -108,7 +108,7 @@ BEFORE, COMING = "period=2026-06-01..2026-06-30", "period=2031-01-01..2031-01-31
 
 @pytest.mark.parametrize(
     ("span", "said"),
-    [(BEFORE, "Not measured before 21 Oct 2026."), (COMING, "This period has not begun.")],
+    [(BEFORE, "Not measured before 21 Oct 2026."), (COMING, "This period has not started.")],
 )
 def test_what_was_not_measured_is_no_zero_and_needs_no_script(ctx: Context, look: Look, span: str, said: str) -> None:
     put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])

@@ -228,7 +228,7 @@ def test_calltouch_is_believed_from_its_own_network_only(sender: str) -> None:
 @pytest.mark.parametrize(
     ("told", "words"),
     [
-        ({"at": "2026-11-10T12:00:00Z"}, "no id"),
+        ({"at": "2026-11-10T12:00:00Z"}, "no ID"),
         ({"id": 1, "at": "noon"}, "not a date and time"),
         ({"id": 1, "at": "2026-11-10", "outcome": "won"}, "not a call outcome"),
     ],

@@ -47,7 +47,7 @@ def said(text: str, *policies: str, url: str = "https://shop.example/", status: 
         (PAGE.format(TAG.replace("defer", 'type="text/plain"'), ""), ["waits for consent"]),
         (PAGE.format("", TAG), ["is in the body"]),
         (PAGE.format(TAG, TAG), ["2 times"]),
-        (PAGE.format(TAG.replace("https:", "http:"), ""), ["by http"]),
+        (PAGE.format(TAG.replace("https:", "http:"), ""), ["over http"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://localhost:8080"), ""), ["cannot reach"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://tandem:8080"), ""), ["cannot reach"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://10.0.0.5"), ""), ["cannot reach"]),

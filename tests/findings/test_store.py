@@ -94,7 +94,7 @@ def test_an_explained_one_stays_explained_until_it_is_opened_again(db: Database,
     with pytest.raises(UserError, match="empty"):
         store.explain(db, site, found, " ", 7)
     store.explain(db, site, found, "The page is a stub.", 7)
-    with pytest.raises(UserError, match="not open"):
+    with pytest.raises(UserError, match="no longer open"):
         store.explain(db, site, found, "Again.", 7)
     look(db, site)
     assert [(f.state, f.note, f.settled_by) for f in all_of(db, site)] == [("explained", "The page is a stub.", 7)]

@@ -119,7 +119,7 @@ def test_a_claim_without_proof_is_shown_masked_and_settled_by_who_may(client: An
     store.stitch_all(ctx, site)
     shown = client.get(f"/people/{3:016x}").text
     assert "b•••@b.example" in shown and "bo@b.example" not in shown
-    assert "not signed, joins nobody" in shown and "from before version 0.2, counts as a link" in shown
+    assert "not signed, does not link anyone" in shown and "from before version 0.2, counts as a link" in shown
     key = store.key_of(ctx, site, bo)
     form = {"browser": f"{3:016x}", "node": f"{key:016x}", "act": "together"}
     assert "b•••@b.example" in client.post(f"/people/{3:016x}/claims", data=form).text

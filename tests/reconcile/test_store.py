@@ -37,7 +37,7 @@ def test_a_later_report_replaces_its_days_and_taking_it_back_restores_them(
     assert sessions(ctx, site) == {1: 10, 2: 25, 3: 30}
     store.undo(ctx.database, site, later)
     assert sessions(ctx, site) == {1: 10, 2: 20}
-    with pytest.raises(UserError, match="does not count"):
+    with pytest.raises(UserError, match="not applied"):
         store.undo(ctx.database, site, later)
 
 
@@ -184,7 +184,7 @@ def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring
     jobs.review(ctx, site)
     assert len(store.differences_of(ctx.database, site)) == 1
     findings.explain(ctx.database, site, one(ctx, site, ""), "Nobody knows.", 1)
-    with pytest.raises(UserError, match="not open"):
+    with pytest.raises(UserError, match="no longer open"):
         findings.explain(ctx.database, site, one(ctx, site, ""), "Again.", 1)
     findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
     assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"]

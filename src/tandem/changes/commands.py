@@ -24,7 +24,7 @@ def add_change(
     ] = "",
     author: Annotated[str, typer.Option(help="Author of the change. Default: the user of this machine.")] = "",
     scope: Annotated[str, typer.Option(help="What it affects: paths, a service, a channel.")] = "",
-    note: Annotated[str, typer.Option(help="More about it.")] = "",
+    note: Annotated[str, typer.Option(help="Details.")] = "",
     url: Annotated[str, typer.Option(help="Link to more information.")] = "",
     known_as: Annotated[
         str, typer.Option("--id", help="Your own ID of the change. A change with the same ID is stored only once.")

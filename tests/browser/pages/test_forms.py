@@ -44,7 +44,7 @@ def test_no_password_is_kept(opened: Opened) -> None:
 def test_saving_the_site_is_confirmed_where_the_eye_is(opened: Opened) -> None:
     page = opened("/settings")
     page.evaluate("document.getElementById('script').style.opacity = '0.9'")  # as charts and resized fields have
-    page.click("text=Save the site")
+    page.click("text=Save site")
     expect(page.locator("[role=status]", has_text="Saved.")).to_be_focused()
 
 

@@ -237,7 +237,7 @@ def test_a_change_is_noted_and_taken_out_again(opened: Opened) -> None:
 
 def test_a_token_is_shown_once(opened: Opened) -> None:
     page = opened("/settings")
-    page.click("text=Make a token")
+    page.click("text=Create a token")
     page.fill("#tokens [name=name]", "Server")
     page.check("[name='metrics:read']")
     page.click("text=Create token")

@@ -40,7 +40,7 @@ from tandem.collect.slice import SLICE as COLLECT
 from tandem.collect.store import main_goals
 from tandem.connections.slice import SLICE as CONNECTIONS
 from tandem.core import progress
-from tandem.core.auth import ADMITTED, LEAVES, SAFE_METHODS, Caller, NotSignedIn, caller_of, guard, known_caller
+from tandem.core.auth import ADMITTED, COOKIE, LEAVES, SAFE_METHODS, Caller, NotSignedIn, caller_of, guard, known_caller
 from tandem.core.context import Context
 from tandem.core.layout import render_refusal
 from tandem.core.pages import ANYONE, LARGEST_FORM, get_part
@@ -274,7 +274,7 @@ def _refused(ctx: Context, request: Request[Any, Any, Any], error: UserError) ->
     caller, page = known_caller(request), request.scope["route_handler"].opt.get("page")
     is_page = request.method in SAFE_METHODS and not request.headers.get("hx-request")
     if page is None or caller is None or not is_page or isinstance(error, Busy) or error_pages.wants_json(request):
-        return error_pages.user_error(request, error)
+        return error_pages.user_error(request, error, is_stranger=COOKIE not in request.cookies)
     return render_refusal(request, ctx, caller, page, error)
 
 

@@ -112,6 +112,17 @@ def test_a_file_that_is_not_ours_is_not_found(running: Running, name: str) -> No
 # ── signing in ──
 
 
+@pytest.mark.parametrize("path", ["/link/used", "/sign-in/openid"])
+def test_who_cannot_enter_by_an_address_is_led_to_signing_in(running: Running, path: str) -> None:
+    with running.as_nobody() as stranger:
+        refused = stranger.get(path)
+        assert refused.status_code in (404, 410)
+        assert 'href="/sign-in"' in refused.text and 'href="/forgot"' in refused.text
+    with running.as_person("viewer") as browser:
+        refused = browser.get(path).text
+        assert "Go to the board" in refused and 'href="/sign-in"' not in refused
+
+
 def test_signing_in_gives_a_cookie_no_script_can_read(running: Running) -> None:
     with running.as_nobody() as browser:
         answer = browser.post(

@@ -33,7 +33,7 @@ def test_the_limit_on_questions_stops_no_statement_that_writes(warehouse: Wareho
 
 
 def test_a_thread_goes_on_with_the_client_of_one_that_has_ended(warehouse: Warehouse) -> None:
-    used = list[object]()
+    used, counts = list[object](), list[int]()
     both = threading.Barrier(2)
 
     def ask(waits: bool) -> None:
@@ -47,4 +47,6 @@ def test_a_thread_goes_on_with_the_client_of_one_that_has_ended(warehouse: Wareh
             thread.start()
         for thread in threads:
             thread.join(60)
-    assert used[0] is used[1] and used[2] is not used[3] and warehouse.client not in used
+        counts.append(len(warehouse._opened))
+    assert counts[0] == counts[1], "the second thread found the client of one that had ended"
+    assert used[2] is not used[3] and warehouse.client not in used

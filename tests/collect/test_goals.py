@@ -152,6 +152,22 @@ def test_the_page_adds_up_no_steps(ctx: Context, site: Site, load: Load) -> None
     assert "“Checkout” was reached" not in page
 
 
+def test_the_only_main_goal_says_why_it_cannot_be_retired(ctx: Context, site: Site) -> None:
+    """It asked, and then refused."""
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    reason = "Conversions need a main goal."
+    store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        page = browser.get("/goals").text
+        assert 'aria-label="Retire Purchase"' in page and reason not in page, "without others it may go"
+        cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+        page = browser.get("/goals").text
+        assert 'aria-label="Retire Purchase"' not in page and reason in page and 'aria-label="Retire Cart"' in page
+        store.choose_main(ctx.database, site, cart.id, True)
+        page = browser.get("/goals").text
+        assert 'aria-label="Retire Purchase"' in page and reason not in page
+
+
 def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, site: Site) -> None:
     accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
     page = {"name": "Two", "kind": "page", "match": "/two"}

@@ -244,7 +244,7 @@ def test_a_stuck_batch_lets_later_hits_in_at_once(ctx: Context, site: Site, monk
             spooled(folder, str(nth), [told(site.id, nth, NOON)])
             began = time.monotonic()
             while (nth, nth) not in {(v, v) for v, _ in events_of(ctx.warehouse, site.id)}:
-                assert time.monotonic() - began < 15, "later hits wait for the stuck batch"
+                assert time.monotonic() - began < 60, "later hits wait for the stuck batch"
                 time.sleep(0.02)
             time.sleep(0.2)
         assert jobs.states["load"].failures == 0

@@ -20,10 +20,10 @@ NOT_TAKEN = UserError(
 )
 
 
-def user_error(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
-    """The sentence and how to mend it."""
+def user_error(request: Request[Any, Any, Any], error: UserError, is_stranger: bool = False) -> Response[Any]:
+    """The sentence and how to mend it; whoever is not signed in yet is led to signing in, others to the board."""
     what, hint = error.sentences
-    response = _error_page(request, error.status, what, hint, **error.values)
+    response = _error_page(request, error.status, what, hint, is_stranger, **error.values)
     if error.field and request.headers.get("hx-request"):
         response.headers["x-field"] = error.field  # page.js puts the problem beside it
     if isinstance(error, Busy):
@@ -77,7 +77,9 @@ def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     )  # fmt: skip
 
 
-def _error_page(request: Request[Any, Any, Any], status: int, what: str, hint: str, **values: object) -> Response[Any]:
+def _error_page(
+    request: Request[Any, Any, Any], status: int, what: str, hint: str, is_stranger: bool = False, **values: object
+) -> Response[Any]:
     if wants_json(request):
         error = UserError(what, hint, status, **values)
         return Response({"error": error.what, "hint": error.hint}, status_code=status, media_type=MediaType.JSON)
@@ -87,7 +89,7 @@ def _error_page(request: Request[Any, Any, Any], status: int, what: str, hint: s
         response = page("_problem.html", language, status, **facts)
         response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
         return response
-    return page("error.html", language, status, **facts)
+    return page("error.html", language, status, is_stranger=is_stranger, **facts)
 
 
 def wants_json(request: Request[Any, Any, Any]) -> bool:

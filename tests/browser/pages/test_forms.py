@@ -48,6 +48,19 @@ def test_saving_the_site_is_confirmed_where_the_eye_is(opened: Opened) -> None:
     expect(page.locator("[role=status]", has_text="Saved.")).to_be_focused()
 
 
+def test_a_key_is_foretold_only_where_it_is_known(opened: Opened) -> None:
+    """It was “-” for магазин.рф, “stra-e” for straße.de, and one that was taken already."""
+    page = opened("/settings")
+    page.click("#add-site summary")
+    key = page.locator("[data-key-from=new-site]")
+    for pasted, foretold in {
+        "https://магазин.рф/каталог?x=1": "", "straße.example": "", "xn--80aaaac8a.xn--p1ai": "", "x.example": "",
+        "acme.example": "", "https://www.My_Café.example/?x=1": "my-cafe",
+    }.items():  # fmt: skip
+        page.fill("#new-site", pasted)
+        expect(key).to_have_attribute("placeholder", foretold)
+
+
 def test_the_focus_stays_with_the_control_that_was_used(opened: Opened) -> None:
     page = opened("/changes")
     page.fill("[name=title]", "Released the new footer")

@@ -107,6 +107,27 @@ def test_what_is_this_opens_in_place_and_closes(opened: Opened) -> None:
     expect(page.locator("article[data-figure='collect.visits'] [data-what]")).to_be_focused()
 
 
+def test_what_was_asked_for_without_a_network_is_asked_for_again(opened: Opened) -> None:
+    page = opened("/board")
+    what = page.locator("article[data-figure='collect.visits'] [data-what]")
+    search, add_filter, value = (page.locator(s) for s in ("#jump", "#add-filter summary", "#add-filter [name=value]"))
+    add_filter.click()
+    page.context.set_offline(True)
+    for asks in (value.focus, search.focus, what.click):
+        with page.expect_event("requestfailed"):
+            asks()
+    expect(what).to_have_attribute("aria-expanded", "false")
+    page.context.set_offline(False)
+    add_filter.click()
+    value.focus()
+    page.wait_for_selector("#filter-values option", state="attached")
+    search.focus()
+    page.wait_for_selector("#jump-found a", state="attached")
+    what.click()
+    expect(page.locator("#what-collect-visits")).to_contain_text("Executed SQL")
+    expect(what).to_have_attribute("aria-expanded", "true")
+
+
 def test_the_lens_changes_words_and_order_and_never_a_figure(opened: Opened) -> None:
     page = opened("/board?lens=marketing")
     seen = {}
@@ -336,3 +357,24 @@ def test_a_refusal_on_a_scrolled_page_is_seen_and_the_choice_springs_back(opened
     }"""
     assert page.evaluate("scrollY") > 0 and page.evaluate(on_top)
     assert role.input_value() == "admin"
+
+
+def test_a_role_that_was_lost_springs_back_and_trying_again_sends_it(opened: Opened, served: Served) -> None:
+    served.post("/settings/people", name="Jan", email="jan@acme.example", role="viewer")
+    page = opened("/settings")
+    role = page.get_by_label("Role of Jan")
+    again = page.get_by_role("button", name="Try again")
+    page.route("**/settings/people/*", lambda route: route.fulfill(status=502, body="<h1>Bad gateway</h1>"))
+    role.select_option("marketing")
+    expect(again).to_be_visible()
+    assert role.input_value() == "viewer"
+    page.unroute("**/settings/people/*")
+    page.context.set_offline(True)
+    with page.expect_event("requestfailed"):
+        again.click()
+    expect(again).to_be_visible()
+    assert role.input_value() == "viewer"
+    page.context.set_offline(False)
+    again.click()
+    expect(page.locator("#problem[role=alert]")).to_have_count(0)
+    expect(role.locator("option[selected]")).to_have_text("Marketing")

@@ -15,7 +15,7 @@
     menus().filter((menu) => !menu.contains(event.target)).forEach((menu) => (menu.open = false));
   });
 
-  // "What is this?": a second press closes it.
+  // "What is this?": open from the answer on, so that one that was lost can be asked for again; a second press closes it.
   const close = (button) => {
     button.setAttribute("aria-expanded", "false");
     document.getElementById(button.getAttribute("aria-controls")).replaceChildren();
@@ -24,8 +24,6 @@
     const button = event.target.closest("[data-what]");
     if (button) {
       if (button.getAttribute("aria-expanded") === "true") return close(button);
-      all("[data-what][aria-expanded=true]").forEach(close);
-      button.setAttribute("aria-expanded", "true");
       htmx.trigger(button, "open");
     }
     if (event.target.closest("[data-close]")) {
@@ -34,6 +32,12 @@
       close(opener);
       opener.focus();
     }
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    const { sourceElement: button, response } = event.detail.ctx;
+    if (!button.matches("[data-what]") || response.status >= 400) return;
+    all("[data-what][aria-expanded=true]").filter((other) => other !== button).forEach(close);
+    button.setAttribute("aria-expanded", "true");
   });
 
   // Copying, printing.
@@ -93,8 +97,10 @@
     field.setAttribute("aria-expanded", String(shown > 0));
   };
   field?.addEventListener("input", narrow);
+  const fill = () => !list.children.length && htmx.trigger(field, "open");
+  field?.addEventListener("focus", fill);
   // Who was quicker than the page asks again.
-  field?.addEventListener("htmx:after:init", () => document.activeElement === field && htmx.trigger(field, "focus"));
+  field?.addEventListener("htmx:after:init", () => document.activeElement === field && fill());
   list?.addEventListener("htmx:after:swap", narrow);
   field?.addEventListener("keydown", (event) => {
     const links = all("a:not([hidden])", list);
@@ -180,10 +186,19 @@
   };
   if (find("main[tabindex]")) typeAgain(); // not on the pages of signing in
 
+  // A list that sends its choice at once shows what holds, not what was lost or refused; what it gives chooses that again.
+  const springBack = (source) => {
+    if (!source.matches("select[hx-post]")) return () => {};
+    const tried = source.value;
+    source.value = (find("option[selected]", source) ?? source.options[0]).value;
+    return () => (source.value = tried);
+  };
+
   // A click that came to nothing is told where the eye is, with a way to do it again. What asks by itself says it itself.
   const say = (name, ctx) => {
     const source = ctx.sourceElement;
     if (source.matches("[data-live]")) return source.classList.add("is-lost");
+    const chooseAgain = springBack(source);
     const told = document.getElementById(name)?.content.cloneNode(true).firstElementChild;
     if (!told) return;
     find("#problem")?.replaceWith(told);
@@ -191,6 +206,7 @@
     find("[data-retry]", told).onclick = () => {
       told.replaceChildren();
       ["class", "role"].forEach((name) => told.removeAttribute(name));
+      chooseAgain();
       if (type === "submit") source.requestSubmit();
       else if (type === "click") source.click();
       else htmx.trigger(source, type);
@@ -203,12 +219,9 @@
     const { status, headers } = ctx.response;
     const form = ctx.sourceElement.closest("form[hx-post]");
     if (status === 401 && form) keepTyped(form);
-    const refused = status >= 400 && headers.has("hx-retarget") && ctx.sourceElement;
-    if (refused && refused.matches("select")) // a choice that was refused springs back
-      refused.value = (find("option[selected]", refused) ?? refused.options[0]).value;
     if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
-    if (headers.has("x-field")) asked = { form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
-    if (headers.has("hx-retarget") || headers.has("hx-redirect")) return;
+    if (headers.has("x-field")) asked = { ctx, form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
+    if (headers.has("hx-retarget") || headers.has("hx-redirect")) return springBack(ctx.sourceElement);
     event.preventDefault(); // a proxy's own error page, or a server that is being restarted: it is no part of this page
     say("problem-broke", ctx);
   });
@@ -251,11 +264,14 @@
     if (select && currency && !select.dataset.touched) select.value = currency;
   };
   all("[data-own-zone]").forEach(followZone);
-  const showKey = (input, text) => {
+  const showKey = (input, text) => { // nothing where only the server knows: other scripts, a key that is taken
     const bare = text.trim().toLowerCase().replace(/^[a-z]+:\/\//, "").replace(/^[^/@]*@/, "");
     const labels = bare.split(/[\s/?#:,;]/)[0].replace(/^www\./, "").split(".");
     const named = labels.length > 1 && !/^\d+$/.test(labels.at(-1)) ? labels.slice(0, -1) : labels;
-    input.placeholder = plain(named.join("-")).replace(/[^a-z0-9]+/g, "-");
+    const name = plain(named.join("-"));
+    const key = name.replace(/[_-]+/g, "-");
+    const isSure = /^[a-z0-9](-?[a-z0-9])+$/.test(key) && key.length <= 36 && !name.includes("xn--");
+    input.placeholder = isSure && !input.dataset.taken?.split(" ").includes(key) ? key : "";
   };
   document.addEventListener("change", ({ target }) => {
     if (target.matches("[data-currency-of]")) target.dataset.touched = "1";
@@ -337,14 +353,14 @@
   };
 
   // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.
-  document.addEventListener("htmx:after:swap", () => {
+  document.addEventListener("htmx:after:swap", (event) => {
     const shown = find("[data-shown]:not([data-seen])"); // a new link or codes, wherever on the page they stand
     if (shown) {
       shown.dataset.seen = "1";
       shown.scrollIntoView({ block: "center" });
       shown.focus({ preventScroll: true });
     }
-    if (asked) tellAtField();
+    if (asked?.ctx === event.detail.ctx) tellAtField(); // suggestions may come in between
     focusAgain();
     const problem = find("#problem[role=alert]");
     if (problem && !problem.dataset.seen) {

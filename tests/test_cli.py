@@ -90,7 +90,7 @@ def test_sites_are_added_and_listed(shop: Path) -> None:
     assert [line.split()[0] for line in listed] == ["main", "blog"]
     made = here(shop, "site", "add", "", "--host", "news.example")
     assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith("news is measured from now on.") and 'data-site="news"' in made.stdout
+    assert made.stdout.startswith("news is now measured.") and 'data-site="news"' in made.stdout
     again = here(shop, "site", "add", "blog", "--host", "blog.example")
     assert again.returncode == 2 and "already a site with the key “blog”" in again.stderr
     wrong = here(shop, "site", "add", "other", "--host", "o.example", "--mode", "spy")
@@ -189,7 +189,7 @@ def test_what_is_typed_wrong_is_said_without_a_trace(tmp_path: Path, words: tupl
 def test_a_setting_that_does_not_fit_is_named(tmp_path: Path) -> None:
     done = tandem(tmp_path / "data", "doctor", TANDEM_MEMORY_MB="lots")
     assert done.returncode == 2
-    assert done.stderr.startswith("TANDEM_MEMORY_MB does not fit")
+    assert done.stderr.startswith("TANDEM_MEMORY_MB is not valid")
 
 
 @pytest.mark.process

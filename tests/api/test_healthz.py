@@ -28,7 +28,7 @@ def test_trouble_is_told_in_two_lines_of_text(ctx: Context, site: Site, full: No
     with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": accept})
     assert (said.status_code, said.headers["content-type"]) == (503, "text/plain; charset=utf-8")
-    assert said.text == "The disk of the data folder has only 7 MB free.\nMake room.\n"
+    assert said.text == "The disk of the data folder has only 7 MB free.\nFree some space.\n"
 
 
 def test_trouble_is_told_as_json_where_that_is_asked_for(ctx: Context, site: Site, full: None) -> None:

@@ -126,7 +126,7 @@ def test_totals_of_a_period_are_refused_with_a_cure() -> None:
     )
     assert said.startswith("f.csv, line 3: The table gives totals of a whole period")
     assert "never spread over days" in said and "Add the day" in said
-    assert "stands for 2026-10-01 to 2026-10-31" in problem(told("date,sessions\n2026-10-01 - 2026-10-31,900\n"))
+    assert "covers 2026-10-01 to 2026-10-31" in problem(told("date,sessions\n2026-10-01 - 2026-10-31,900\n"))
 
 
 def test_source_and_medium_in_one_column_or_two() -> None:

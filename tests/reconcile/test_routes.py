@@ -46,7 +46,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
             "ga4:77", "sessions", "channel", "2026-10-01..2026-10-02",
         )  # fmt: skip
         page = browser.get(done.headers["hx-redirect"]).text
-        assert "Email" in page and "unexplained" in page and "2 findings wait for an explanation" in page
+        assert "Email" in page and "unexplained" in page and "2 findings need an explanation" in page
         assert upload(browser, ROWS, system="ga4", account="77")["told"] == "known"
 
         link = page.partition('id="findings"')[2].partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
@@ -85,7 +85,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
         assert browser.post(f"/reconciliation/imports/{draft}/drop?site=fern").status_code == 409
         assert browser.post(f"/reconciliation/imports/{draft}/undo?site=fern").status_code == 200
         page = browser.get(f"/reconciliation?{OCTOBER}").text
-        assert "Import a report by day" in page and 'id="findings"' not in page
+        assert "Import a daily report" in page and 'id="findings"' not in page
 
 
 def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:

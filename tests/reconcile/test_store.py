@@ -251,12 +251,12 @@ def test_what_no_ad_report_told_is_not_zero_conversions(ctx: Context, site: Site
         for figure in ("", "&figure=conversions"):
             page = browser.get(f"/reconciliation?period={DAY}..{DAY}{figure}").text
             assert "Ad clicks: Google Ads (as measured by Tandem) counts 12" in page
-            assert "The imported reports of Google Ads (as measured by Tandem) hold no conversions" in page
+            assert "The imported reports of Google Ads (as measured by Tandem) do not contain conversions" in page
     _spend(ctx, site, clicks=12, conversions=2)
     ctx.look_again()
     with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(f"/reconciliation?period={DAY}..{DAY}").text
-        assert "Ad clicks: Google Ads" in page and "hold no conversions" not in page
+        assert "Ad clicks: Google Ads" in page and "do not contain conversions" not in page
 
 
 def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
@@ -271,7 +271,9 @@ def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
     at = f"/reconciliation?period={DAY}..{DAY}&figure=orders"
     with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(at).text
-        assert "CRM (as measured by Tandem): Won deals, 1. On the site: Orders, 3. These are different things" in page
+        assert (
+            "CRM (as measured by Tandem): Won deals, 1. On the site: Orders, 3. They measure different things" in page
+        )
         assert "unexplained" not in page.partition('<section class="box" aria-labelledby="how-title"')[0].lower()
         store.save_rules(ctx.database, site, "held:crm", CountingRules(is_same=True), None)
         page = browser.get(at).text
@@ -344,12 +346,12 @@ def test_the_days_that_are_compared_are_named(ctx: Context, site: Site, bring: B
         page = client.get(span).text
         assert "counts 11, Tandem 7." in page
         named = page.partition('<p class="span">')[2].partition("</p>")[0]
-        assert "on the 2 of 3 days that" in named and "reports: 13\N{EN DASH}14 Oct 2026<" in named
+        assert "on 2 of 3 days, as reported by Other: 13\N{EN DASH}14 Oct 2026<" in named
         bring(f"date,sessions\n{DAY + timedelta(2)},1\n")
         page = client.get(f"/reconciliation?period={DAY - timedelta(1)}..{DAY + timedelta(3)}").text
-        assert "on the 3 of 5 days that" in page and "reports: 13\N{EN DASH}16 Oct 2026 with gaps<" in page
+        assert "on 3 of 5 days, as reported by Other: 13\N{EN DASH}16 Oct 2026 with gaps<" in page
         page = client.get(f"/reconciliation?period={DAY}..{DAY}").text
-        assert "days that" not in page.partition('<p class="span">')[2].partition("</p>")[0]
+        assert "as reported by" not in page.partition('<p class="span">')[2].partition("</p>")[0]
 
 
 def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Context, site: Site, bring: Bring) -> None:
@@ -362,4 +364,4 @@ def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Cont
     assert (comparison.cells, comparison.unknown_days) == ([], 5)
     with opened_by_admin(ctx, site, ROUTES) as client:
         page = " ".join(client.get(f"/reconciliation?figure=cost&period={days[0]}..{days[-1]}").text.split())
-    assert "On the 5 days that Other tells of, no ad report tells us the cost" in page
+    assert "For the 5 days in the data from Other, there are no ad reports to compare the cost with." in page

@@ -61,7 +61,7 @@ def test_everything_is_exported_unless_asked_otherwise(company: Path, tmp_path: 
         (["all.csv", "--since", "yesterday"], "“yesterday” is not a day."),
         (["all.csv", "--since", "2026-02-30"], "is not a day"),
         (["all.csv", "--since", "2026-03-02", "--until", "2026-03-02"], "is not before"),
-        (["all.csv", "--person", "anna"], "names nobody"),
+        (["all.csv", "--person", "anna"], "does not identify a person"),
         (["/proc/none/all.csv"], "cannot be written"),
     ],
 )

@@ -381,7 +381,7 @@ def _attacked(server: Running, token: str) -> None:
             ("many browsers", lambda: many_browsers(server.port)), ("long texts", lambda: long_texts(server.port)),
             ("connections", lambda: never_ending(server.port)), ("large bodies", lambda: large_bodies(server.port)),
             ("many questions", lambda: many_questions(insider)), ("files", lambda: files(insider)),
-            ("wide questions", lambda: wide_questions(insider)), ("claims", lambda: claims(server.port)),
+            ("large queries", lambda: wide_questions(insider)), ("claims", lambda: claims(server.port)),
         ):  # fmt: skip
             began = time.monotonic()
             attack()

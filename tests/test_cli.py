@@ -90,7 +90,7 @@ def test_sites_are_added_and_listed(shop: Path) -> None:
     assert [line.split()[0] for line in listed] == ["main", "blog"]
     made = here(shop, "site", "add", "", "--host", "news.example")
     assert made.returncode == 0, made.stderr
-    assert made.stdout.startswith("news is measured from now on.") and 'data-site="news"' in made.stdout
+    assert made.stdout.startswith("news is now measured.") and 'data-site="news"' in made.stdout
     again = here(shop, "site", "add", "blog", "--host", "blog.example")
     assert again.returncode == 2 and "already a site with the key “blog”" in again.stderr
     wrong = here(shop, "site", "add", "other", "--host", "o.example", "--mode", "spy")
@@ -104,7 +104,7 @@ def test_people_are_added_and_listed(shop: Path) -> None:
     assert "jan@shop.example" in here(shop, "person", "list").stdout
     for role, extra, said in (
         ("boss", (), "is not a role"), ("viewer", ("--language", "xx"), "is not a language"),
-        ("viewer", (), "already known"),
+        ("viewer", (), "already has an account"),
     ):  # fmt: skip
         wrong = here(shop, *words, role, *extra, TANDEM_PASSWORD="correct horse battery")
         assert wrong.returncode == 2 and said in wrong.stderr
@@ -115,7 +115,7 @@ def test_a_token_is_printed_alone_so_that_scripts_can_take_it(shop: Path) -> Non
     assert re.fullmatch(r"tdm_[\w-]{43}\n", done.stdout)
     for words, said in (
         (("--scope", "everything"), "is not a scope"),
-        (("--scope", "changes:write", "--as", "eve@x.example"), "Nobody here has the address"),
+        (("--scope", "changes:write", "--as", "eve@x.example"), "No user has the address"),
         (("--scope", "changes:write", "--site", "nope"), "There is no site “nope”."),
     ):
         wrong = here(shop, "token", "make", "pipeline", *words)
@@ -134,7 +134,7 @@ def test_a_change_with_an_id_is_kept_once(shop: Path) -> None:
     [
         (("",), "has no title"),
         (("Deployed", "--kind", "magic"), "is not a kind of change"),
-        (("Deployed", "--at", "yesterday"), "is not a moment"),
+        (("Deployed", "--at", "yesterday"), "is not a date and time"),
         (("Deployed", "--url", "javascript:alert(1)"), "is not a web address"),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_change_that_does_not_fit_is_refused(shop: Path, words: tuple[str, ...
 
 
 def test_goals_are_added_and_listed(shop: Path) -> None:
-    assert here(shop, "goal", "list", "--site", "main").stdout.startswith("There is no goal yet")
+    assert here(shop, "goal", "list", "--site", "main").stdout.startswith("There are no goals yet")
     assert (
         here(shop, "goal", "add", "Order", "--kind", "page", "--match", "/thank-you", "--site", "main").returncode == 0
     )
@@ -194,7 +194,7 @@ def test_what_is_typed_wrong_is_said_without_a_trace(tmp_path: Path, words: tupl
 def test_a_setting_that_does_not_fit_is_named(tmp_path: Path) -> None:
     done = tandem(tmp_path / "data", "doctor", TANDEM_MEMORY_MB="lots")
     assert done.returncode == 2
-    assert done.stderr.startswith("TANDEM_MEMORY_MB does not fit")
+    assert done.stderr.startswith("TANDEM_MEMORY_MB is not valid")
 
 
 @pytest.mark.process
@@ -229,7 +229,7 @@ answer = store.active_user(ctx.database, anna.id).has_totp
 """)  # fmt: skip
     assert found is True
     assert "two-factor" in here(shop, "user", "list").stdout
-    assert "password alone" in here(shop, "user", "disable-2fa", "anna@shop.example").stdout
+    assert "password only" in here(shop, "user", "disable-2fa", "anna@shop.example").stdout
     assert "two-factor" not in here(shop, "person", "list").stdout, "the former name of the command works"
     again = here(shop, "user", "disable-2fa", "anna@shop.example")
     assert again.returncode == 2 and "has no two-factor" in again.stderr

@@ -282,7 +282,7 @@ def _tell_of_errors(pages: Litestar) -> None:
     """Say in the API's document what its errors look like; the framework would describe its own."""
     text = Schema(type=OpenAPIType.STRING)
     form = Schema(type=OpenAPIType.OBJECT, properties={"error": text, "hint": text}, required=["error", "hint"])
-    sentences = {400: "It does not fit.", 401: "Not signed in.", 403: "Not allowed.", 404: "There is no such thing."}
+    sentences = {400: "The request is not valid.", 401: "Not signed in.", 403: "Not allowed.", 404: "Not found."}
     for path in (pages.openapi_schema.paths or {}).values():
         for operation in (path.get, path.post, path.put, path.delete):
             if operation is not None and operation.responses is not None:

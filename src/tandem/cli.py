@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="One record of a website, one catalogue of figures and one plan, for marketing and engineering.",
+    help="One set of data, one catalogue of metrics and one plan, for marketing and engineering.",
 )
 # Not through SLICES: whoever asks for help would wait for all pages, jobs and outside systems to be imported.
 for part in (maintenance, settings, changes, collected, ads, calls, rates):
@@ -59,10 +59,10 @@ def serve() -> None:
 
 @app.command()
 def collect(
-    workers: Annotated[int, typer.Option(help="How many processes collect; each has its own spool.", min=1)] = 1,
-    load: Annotated[bool, typer.Option(help="Load the spools from here too; needs a ClickHouse server.")] = True,
+    workers: Annotated[int, typer.Option(help="Number of collecting processes. Each has its own spool.", min=1)] = 1,
+    load: Annotated[bool, typer.Option(help="Load the spools as well. Needs a ClickHouse server.")] = True,
 ) -> None:
-    """Run collectors alone, without pages: as many as wanted, on as many machines as wanted."""
+    """Run only collectors, without pages. You can run any number of them, on any number of machines."""
     from tandem.collectors import run
 
     run(_settings(), workers, load)
@@ -70,10 +70,10 @@ def collect(
 
 @app.command()
 def demo(
-    events: Annotated[int, typer.Option(help="About how many events the history holds.", min=1000)] = 1_000_000,
-    fresh: Annotated[bool, typer.Option(help="Throw the demo away and make it anew.")] = False,
+    events: Annotated[int, typer.Option(help="Approximate number of events in the history.", min=1000)] = 1_000_000,
+    fresh: Annotated[bool, typer.Option(help="Delete the demo and create it again.")] = False,
 ) -> None:
-    """Start Tandem with an invented company in it, and its shop beside it."""
+    """Start Tandem with an invented company and its shop."""
     from tandem.demo.run import run
     from tandem.maintenance.control import published
     from tandem.maintenance.operations import OPERATIONS

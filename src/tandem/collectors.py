@@ -42,8 +42,8 @@ def run(config: Config, workers: int, loads: bool) -> None:
     """
     if loads and config.events_dsn.startswith("chdb:"):
         raise UserError(
-            "The event store in this data folder belongs to one process: `tandem serve`.",
-            "Run `tandem collect --no-load` beside it, or name a ClickHouse server in TANDEM_EVENTS.",
+            "The event store in this data folder can only be used by one process: `tandem serve`.",
+            "Run `tandem collect --no-load` next to it, or set a ClickHouse server in TANDEM_EVENTS.",
         )
     check_whole(config.folder)
     check_port(config.host, config.port)
@@ -127,7 +127,7 @@ def _free_number(config: Config) -> int:
         finally:
             os.close(handle)
         return number
-    raise UserError("A thousand spools are in use.", "Stop some collectors.")
+    raise UserError("All 1,000 spools are in use.", "Stop some collectors.")
 
 
 def _ctx(config: Config) -> Context:

@@ -92,8 +92,8 @@ def check_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise UserError(
-                f"Port {port} cannot be had: {error.strerror}.",
-                "Stop what listens there, or choose another with PORT=8081.",
+                f"Port {port} is not available: {error.strerror}.",
+                "Stop the program that uses it, or choose another with PORT=8081.",
                 status=409,
             ) from error
 

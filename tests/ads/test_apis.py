@@ -263,7 +263,7 @@ def test_microsoft_waits_for_its_report_and_unpacks_it() -> None:
 
 
 def test_microsoft_tells_when_the_report_fails() -> None:
-    with pytest.raises(SourceError, match="could not make"):
+    with pytest.raises(SourceError, match="could not create"):
         asked_of(jobs.APIS["microsoft"], microsoft([""], ["Error"]), account_id="44")
 
 
@@ -272,7 +272,7 @@ def test_microsoft_tells_when_the_report_fails() -> None:
 
 @pytest.mark.parametrize("system", jobs.APIS)
 def test_refused_credentials_are_told_without_the_systems_words(system: str) -> None:
-    with pytest.raises(SourceError, match="refused the credentials") as told:
+    with pytest.raises(SourceError, match="rejected the credentials") as told:
         asked_of(
             jobs.APIS[system], lambda _: reply({"error": "mail of a person"}, 401), account_id="1", customer_id="1"
         )

@@ -33,7 +33,7 @@ def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> N
         before = cost(browser)
         draft = upload(browser, table(ROWS), "october.csv")["draft"]
         page = browser.get(f"/ads?site=fern&{OCTOBER}&draft={draft}").text
-        assert "Nothing counts yet" in page
+        assert "Nothing is applied yet" in page
         assert "october.csv" in page
         assert cost(browser) == before
         assert browser.post(f"/ads/imports/{draft}/confirm?site=fern", data={}).status_code == 200
@@ -108,7 +108,7 @@ def test_the_command_line_brings_in_through_the_running_server(running: Running,
         done = tandem(running, "ads", "import", str(path), "--site", "fern")
         assert (done.returncode, "1 days new" in done.stdout) == (0, True), done.stderr
         assert cost(browser) == before + 2.5
-        assert "counts already" in tandem(running, "ads", "import", str(path), "--site", "fern").stdout
+        assert "already been applied" in tandem(running, "ads", "import", str(path), "--site", "fern").stdout
         path.write_text(table("2026-10-09 brand ten 1 2.50\n"))
         bad = tandem(running, "ads", "import", str(path), "--site", "fern")
         assert (bad.returncode, "cli.csv, line 2:" in bad.stdout) == (1, True), bad.stdout

@@ -372,7 +372,7 @@ def test_problems_that_were_stored_by_their_code_alone_keep_their_words(ctx: Con
     imports.IMPORTS.change(ctx.database, held, problems=[{"code": "empty", "line": 0, "values": {}}])
     assert held.state == "refused" and held.problems[0].code == "no_rate"
     (problem,) = store.import_of(ctx.database, site, held.id).problems
-    assert problem.what == "The file holds no rows with a day." and problem.cure
+    assert problem.what == "The file contains no rows with a day." and problem.cure
 
 
 def test_a_clock_that_ran_ahead_does_not_freeze_which_report_counts(

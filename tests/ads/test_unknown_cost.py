@@ -95,7 +95,7 @@ def test_the_page_says_for_how_many_visits_the_cost_is_known(
     """It said that the cost of Microsoft brought the visits of Google too, and that Google was free."""
     address = "/ads?period=2026-10-01..2026-10-30&by=ad_system"
     with opened_by_admin(ctx, site, ROUTES) as browser:
-        assert answer_of(browser.get(address).text).startswith("Ads cost €40.00 and brought 50 paid visits.")
+        assert answer_of(browser.get(address).text).startswith("Ads cost €40.00 for 50 paid visits.")
         store.undo(ctx, site, reports[0])
         page = browser.get(address).text
     assert answer_of(page).startswith("Known ad cost: €10.00, for 20 of 50 paid visits.")
@@ -126,7 +126,7 @@ def test_a_cost_is_not_compared_with_one_that_is_known_in_part(
     assert [one.state for one in hand] == ["loaded"] * 2, [one.problems for one in hand]
     page = "/ads?period=2026-10-08..2026-10-10"
     with opened_by_admin(ctx, site, ROUTES) as browser:
-        assert "of one of both periods" not in browser.get(page).text
+        assert "in one of the two periods" not in browser.get(page).text
         store.undo(ctx, site, hand[0])
         ctx.look_again()
-        assert "of the paid visits of one of both periods" in browser.get(page).text
+        assert "of the paid visits in one of the two periods" in browser.get(page).text

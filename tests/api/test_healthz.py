@@ -10,13 +10,16 @@ from tandem.core.context import Context
 from tests.inside import opened_by_admin
 from tests.served import Running
 
-FULL = "Only %(free)s MB are free on the disk of the data folder."
+FULL = "The disk of the data folder has only %(free)s MB free."
 
 
 @pytest.fixture
 def full(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that is nearly full, and more trouble behind that."""
-    told = [UserError(FULL, "Make room.", status=503, free=7), UserError("The clock has moved.", "Set it.", status=503)]
+    told = [
+        UserError(FULL, "Free some space.", status=503, free=7),
+        UserError("The clock has moved.", "Set it.", status=503),
+    ]
     monkeypatch.setattr(health, "troubles", lambda ctx: iter(told))
 
 
@@ -25,14 +28,14 @@ def test_trouble_is_told_in_two_lines_of_text(ctx: Context, site: Site, full: No
     with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": accept})
     assert (said.status_code, said.headers["content-type"]) == (503, "text/plain; charset=utf-8")
-    assert said.text == "Only 7 MB are free on the disk of the data folder.\nMake room.\n"
+    assert said.text == "The disk of the data folder has only 7 MB free.\nFree some space.\n"
 
 
 def test_trouble_is_told_as_json_where_that_is_asked_for(ctx: Context, site: Site, full: None) -> None:
     with opened_by_admin(ctx, site, [healthz]) as client:
         said = client.get("/healthz", headers={"accept": "application/json"})
     assert (said.status_code, said.headers["content-type"]) == (503, "application/json")
-    assert said.json() == {"error": "Only 7 MB are free on the disk of the data folder.", "hint": "Make room."}
+    assert said.json() == {"error": "The disk of the data folder has only 7 MB free.", "hint": "Free some space."}
 
 
 def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,7 +45,7 @@ def test_a_real_trouble_is_told_with_its_cure(ctx: Context, site: Site, monkeypa
         monkeypatch.setattr(health, "LEAST_FREE", 1 << 62)
         trouble = client.get("/healthz").text.splitlines()
     assert (well.status_code, well.text) == (200, "ok")
-    assert trouble[1:] == ["Make room: a full disk makes collectors answer 503."]
+    assert trouble[1:] == ["Free some space: collectors answer 503 when the disk is full."]
 
 
 @pytest.mark.parametrize(

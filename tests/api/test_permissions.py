@@ -270,7 +270,7 @@ def test_how_far_work_is_tells_only_its_owner_and_stops_only_for_them(running: R
         assert mine.get("/work/abc").json()["share"], "it still goes on"
         assert mine.post("/work/abc/stop").status_code == 204
         answer = sent.result(30)
-        assert answer.status_code == 400 and "It was stopped." in answer.text
+        assert answer.status_code == 400 and "The import was cancelled." in answer.text
         assert mine.get("/work/abc").json() == nothing
     with running.as_nobody() as nobody:
         assert nobody.get("/work/abc", follow_redirects=False).status_code in (302, 303, 401)

@@ -228,7 +228,7 @@ def test_nobody_elsewhere_locks_out_a_browser_that_has_signed_in_before(running:
             for i in range(3)
         ]
         assert Counter(s.status_code for s in statuses) == {401: 9, 429: 3}, "two each, and a pace that all share"
-        assert "Others keep trying" in statuses[-1].text
+        assert "Somebody keeps trying" in statuses[-1].text
         assert botnet.post("/sign-in", data=good, headers={"x-forwarded-for": "192.0.2.1"}).status_code == 303
         assert mine.post("/sign-in", data=good, headers={"x-forwarded-for": "203.0.113.9"}).status_code == 303
         forged = {"tandem_device": "A" * 22 + "0" * 32}

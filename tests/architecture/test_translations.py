@@ -145,7 +145,7 @@ def in_errors() -> set[Said]:
     ] + [SOURCE / "base" / name for name in OPEN_TO_PAGES]
     calls = [n for path in files for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Call)]
     found: set[Said] = {text for call in calls if called(call) in TELLERS for text in sentences(call)}
-    return found | {NO_MATCH, NOT_RIGHT, "The request does not fit."}
+    return found | {NO_MATCH, NOT_RIGHT, "The request is not valid."}
 
 
 def called(call: ast.Call) -> str:

@@ -87,11 +87,11 @@ def test_a_kept_report_shows_then_and_now(ingest: Ingest, ctx: Context, site: Si
     assert kept.headers["hx-redirect"] == "/money/reports/1?site=fern"
     page = ingest.get("/money/reports/1?site=fern").text
     assert "What was reported in “Board meeting”?" in page
-    assert "The same question has the same answer today." in page
+    assert "The same report gives the same result today." in page
     ctx.warehouse.do("alter table visit_rows delete where visitor = 2 settings mutations_sync = 1")
     ctx.runner.look_again()
     page = ingest.get("/money/reports/1?site=fern").text
-    assert "The same question has another answer today" in page
+    assert "The same report gives a different result today" in page
     assert "−2" in page
     assert store.report_of(ctx.database, site, 1).result.conversions == 4.0
     assert "Board meeting" in ingest.get("/money").text
@@ -169,8 +169,8 @@ def test_a_change_of_one_channels_credit_is_told_as_its_own(
         grown = answer_of(browser.get("/money?period=2026-10-31..2026-11-29&conversion=orders").text)
         same = answer_of(browser.get("/money?period=2026-09-29..2026-10-28&conversion=orders").text)
     assert "of 1,800 conversions" in grown
-    assert 'Conversions credited to Email: <span class="good">+100%</span> against the time before' in grown
-    assert "of 1,200 conversions" in same and "as before" not in same and "credited" not in same
+    assert ('Conversions credited to Email: <span class="good">+100%</span> compared with the previous period') in grown
+    assert "of 1,200 conversions" in same and "about the same" not in same and "credited" not in same
 
 
 def test_how_conversions_come_about_is_told_in_whole_words(ctx: Context, site: Site) -> None:
@@ -214,12 +214,12 @@ def test_nothing_is_explained_by_its_true_reason(ctx: Context, site: Site, monke
         def answer(period: str, more: str = "") -> str:
             return answer_of(browser.get(f"/money?period={period}{more}").text)
 
-        assert answer("2027-01-01..2027-01-31") == "This period has not begun."
+        assert answer("2027-01-01..2027-01-31") == "This period has not started."
         assert answer("2026-08-01..2026-08-31") == "Not measured before 21 Oct 2026."
         none = answer("2026-10-01..2026-10-31")
         assert none.startswith("No conversion of this kind in this period: Quote.") and "See the goals" in none
         assert answer("2026-10-01..2026-10-31", "&conversion=calls") == "Not measured yet."
-        assert "fits the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
+        assert "matches the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
 
 
 def test_a_return_is_claimed_only_of_figures_that_are_final(
@@ -233,7 +233,7 @@ def test_a_return_is_claimed_only_of_figures_that_are_final(
         monkeypatch.setattr(clock, "now", lambda: START + 59 * DAY)
         fresh = browser.get("/money?period=2026-10-11..2026-10-30").text
         assert "× its cost" not in answer_of(fresh) and fresh.count(">not final</span>") == 4
-        assert "Not final: Ad cost: the last 3 days still change." in fresh
+        assert "Not final: Ad cost: the last 3 days can still change." in fresh
         monkeypatch.setattr(clock, "now", lambda: START + 80 * DAY)
         ctx.look_again()
         final = browser.get("/money?period=2026-10-11..2026-10-30").text
@@ -241,4 +241,4 @@ def test_a_return_is_claimed_only_of_figures_that_are_final(
         monkeypatch.setattr(routes, "unripe", lambda *_: Reason(why="young", share=0.18))
         young = browser.get("/money?period=2026-10-11..2026-10-30").text
         assert "× its cost" not in answer_of(young) and young.count(">not final</span>") == 4
-        assert "about 18.0% of their sales have come" in young
+        assert "about 18.0% of their sales are in" in young

@@ -36,7 +36,7 @@ def test_a_full_disk_is_said_in_words_and_changes_nothing(database: Database) ->
     with database.write() as c:
         pages = c.exec_driver_sql("pragma page_count").scalar_one()
         c.exec_driver_sql(f"pragma max_page_count = {pages}")
-    with pytest.raises(UserError, match="takes no more") as told, database.write() as c:
+    with pytest.raises(UserError, match="is full") as told, database.write() as c:
         c.execute(insert(workspaces), [{"name": "n" * 200, "made_at": AT}] * 200)
     assert told.value.status == 503
     with database.read() as c:
@@ -79,7 +79,7 @@ def test_the_store_of_a_newer_version_is_left_alone_and_told(any_database: Datab
     with any_database.write() as c:
         c.exec_driver_sql("update alembic_version set version_num = '999'")
     try:
-        with pytest.raises(UserError, match="newer Tandem") as refused:
+        with pytest.raises(UserError, match="newer version of Tandem") as refused:
             any_database.migrate()
         assert "backup" in refused.value.hint
     finally:

@@ -67,9 +67,9 @@ def look(ctx: Context, site: Site) -> Iterator[Look]:
 def test_filters_that_leave_nothing_are_named_and_can_be_removed(ctx: Context, look: Look, page: str) -> None:
     put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
     found = look(f"/{page}?{SPAN}&f=channel:is:Maps")
-    assert "Nothing in this period fits the filters." in found and "Remove the filters</a>" in found
-    assert "put the script" not in found and "Bring in a report of an ad system" not in found
-    assert "fits the filters" not in look(f"/{page}?{SPAN}")
+    assert "No data in this period matches the filters." in found and "Remove the filters</a>" in found
+    assert "install the script" not in found and "Import a report of an ad system" not in found
+    assert "matches the filters" not in look(f"/{page}?{SPAN}")
 
 
 def test_a_time_when_only_robots_came_says_so(ctx: Context, look: Look) -> None:
@@ -79,9 +79,9 @@ def test_a_time_when_only_robots_came_says_so(ctx: Context, look: Look) -> None:
     )
     for page in ("board", "traffic"):
         found = look(f"/{page}?{SPAN}")
-        assert "2 visits in this period were robots' and are left out." in found
+        assert "2 visits in this period were made by bots and are excluded." in found
         assert "bots=1" in found and "Show the script" not in found
-        assert "left out" not in look(f"/{page}?{SPAN}&bots=1")
+        assert "are excluded" not in look(f"/{page}?{SPAN}&bots=1")
     assert "2 визита за этот период совершили роботы" in look(f"/board?{SPAN}", language="ru")
 
 
@@ -112,7 +112,7 @@ BEFORE, COMING = "period=2026-06-01..2026-06-30", "period=2031-01-01..2031-01-31
 
 @pytest.mark.parametrize(
     ("span", "said"),
-    [(BEFORE, "Not measured before 21 Oct 2026."), (COMING, "This period has not begun.")],
+    [(BEFORE, "Not measured before 21 Oct 2026."), (COMING, "This period has not started.")],
 )
 def test_what_was_not_measured_is_no_zero_and_needs_no_script(ctx: Context, look: Look, span: str, said: str) -> None:
     put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Email", orders=1, revenue=10)])
@@ -125,7 +125,7 @@ def test_what_was_not_measured_is_no_zero_and_needs_no_script(ctx: Context, look
         for figure in ("collect.visitors", "collect.revenue", "collect.lcp_p75"):
             (tile,) = (one for one in tiles if f'data-figure="{figure}"' in one)
             assert '<p class="value none">—</p>' in tile and said[1:-1] in tile, "the reason stands with every dash"
-    assert "put the script" not in look(f"/board?{span}") and "Show the script" not in look(f"/traffic?{span}")
+    assert "install the script" not in look(f"/board?{span}") and "Show the script" not in look(f"/traffic?{span}")
     assert said in look(f"/traffic?{span}&done=goals").partition('id="t-done"')[2], "no goal “was reached”"
 
 
@@ -158,7 +158,7 @@ def test_programs_get_nothing_rather_than_0_for_what_was_not_measured(ctx: Conte
     assert before["compared"]["collect.visits"]["value"] is None
     coming = asked(COMING)
     assert coming["rows"][0]["metrics"] == {"collect.visits": None, "calls.calls": None}
-    assert coming["notes"] == [f"{name} (this period has not begun)" for name in ("collect.visits", "calls.calls")]
+    assert coming["notes"] == [f"{name} (this period has not started)" for name in ("collect.visits", "calls.calls")]
     partial = asked("period=2026-10-01..2026-10-31")
     assert partial["rows"][0]["metrics"]["collect.visits"] == 1 and not partial["notes"]
     quiet = asked("period=2026-10-22..2026-10-31")

@@ -107,7 +107,7 @@ def test_a_name_is_read_in_the_language_of_the_reader(ctx: Context, site: Site, 
 
 
 REFUSED = (
-    ("country", "Polnad", "Write a name as the tables show it."),
+    ("country", "Polnad", "Enter a name as shown in the tables."),
     ("device", "Fridge", "Use one of Desktop, Phone, "),
     ("goal", "Sale", "Use one of Purchase, Cart."),
     ("goal", "9", "Use one of Purchase, Cart."),

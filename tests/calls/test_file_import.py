@@ -129,7 +129,7 @@ def test_an_export_by_semicolons_with_a_mark_and_nulls_is_read(shop: Shop) -> No
     [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
-        (b"PK\x00\x03", "no CSV"),
+        (b"PK\x00\x03", "not a CSV"),
         (file(row(0), head="calldate,src,dst,disposition"), "names no uniqueid"),
         (b"x\n" * 200_001, "more than 200,000"),
     ],

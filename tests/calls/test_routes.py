@@ -17,7 +17,7 @@ def test_a_pool_is_made_filled_and_advised(running: Running) -> None:
     with running.as_person("marketing") as browser:
         answer = add_pool(browser, "Paid", "+48 22 555 12 00\n+48 22 555 12 01", price="1,50", channel="Paid Search")
         assert answer.status_code == 200, answer.text
-        assert "The pool is there." in answer.text and "+48225551201" in answer.text
+        assert "The pool is ready." in answer.text and "+48225551201" in answer.text
         assert "computed from an assumption" in answer.text
         assert "€3.00" in answer.text
         assert "data-site=&#34;fern&#34; data-numbers" in answer.text
@@ -64,9 +64,9 @@ def test_a_number_rests_and_is_lent_again(running: Running) -> None:
         number = page.split('hx-post="/calls/numbers/')[1].split("?")[0]
         pool = page.split('"pool": "')[1].split('"')[0]
         rests = browser.post(f"/calls/numbers/{number}?site=fern", data={"is_on": "0", "pool": pool}).text
-        assert "rests; its calls are still heard" in rests and "has no numbers" in rests
+        assert "paused; calls to it are still received" in rests and "has no numbers" in rests
         again = browser.post(f"/calls/numbers/{number}?site=fern", data={"is_on": "1", "pool": pool}).text
-        assert "rests; its calls are still heard" not in again
+        assert "paused; calls to it are still received" not in again
 
 
 @pytest.mark.parametrize("query", ["", "by=campaign&f=channel:is:Direct", "by=term&within=5&rows=100&most=50",
@@ -76,7 +76,7 @@ def test_the_page_opens_for_every_split_and_filter(running: Running, query: str)
     with running.as_person("agency") as browser:
         answer = browser.get(f"/calls?site=fern&{query}")
         assert answer.status_code == 200
-        assert "Which sources make the phone ring" in answer.text
+        assert "Which sources bring calls" in answer.text
 
 
 @pytest.mark.parametrize("query", ["within=x", "rows=-1", "most=1e9"])
@@ -98,11 +98,11 @@ def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:
         page = add_pool(browser, "Old name", "+48 22 555 18 00").text
         pool = page.split('"pool": "')[1].split('"')[0]
         told = browser.post(f"/calls/pools/{pool}?site=fern", data={"name": "New name", "price": "2,50"}).text
-        assert "The pool is changed." in told and "New name" in told and "€2.50" in told and "Old name" not in told
+        assert "The pool is saved." in told and "New name" in told and "€2.50" in told and "Old name" not in told
         off = browser.post(f"/calls/pools/{pool}?site=fern", data={"is_on": "0"}).text
-        assert "“New name” is switched off" in off and "lent to visits" not in off
+        assert "“New name” is switched off" in off and "shown to visitors" not in off
         on = browser.post(f"/calls/pools/{pool}?site=fern", data={"is_on": "1"}).text
-        assert "is switched off" not in on and "lent to visits" in on
+        assert "is switched off" not in on and "shown to visitors" in on
         for wrong in ({"name": "", "price": ""}, {"name": "x", "price": "dear"}):
             assert browser.post(f"/calls/pools/{pool}?site=fern", data=wrong).status_code == 400
     with running.as_person("rival") as rival:
@@ -116,11 +116,11 @@ def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> No
         return browser.post("/calls/import?site=fern", data={"act": act, **more}, files={"file": ("Master.csv", text)})
 
     with running.as_person("marketing") as browser:
-        assert "New calls: 2. Known already: 0." in send(body).text
+        assert "New calls: 2. Already known: 0." in send(body).text
         assert "Line 4:" in send(body + "x,y\n", "take").text
-        assert "New calls: 2. Known already: 0." in send(body).text
-        assert "Brought in. New calls: 2" in send(body, "take").text
-        assert "New calls: 0. Known already: 2." in send(body).text
+        assert "New calls: 2. Already known: 0." in send(body).text
+        assert "Import complete. New calls: 2" in send(body, "take").text
+        assert "New calls: 0. Already known: 2." in send(body).text
         assert send(body, zone="Mars/One").status_code == 400
         assert browser.post("/calls/import?site=fern", data={"act": "dry"}).status_code == 400
 

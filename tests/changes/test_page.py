@@ -47,7 +47,7 @@ def test_what_is_planned_is_no_change_yet(browser: Browser) -> None:
 def test_everything_is_what_was_ever_noted(browser: Browser) -> None:
     noted(browser, "Of old", -9000)
     assert "<b>Of old</b>" not in browser.get("/changes?site=fern").text
-    assert "1 change in all; the latest: Of old" in browser.get("/changes?site=fern&days=84000").text
+    assert "1 change in total; the latest: Of old" in browser.get("/changes?site=fern&days=84000").text
 
 
 @pytest.mark.parametrize("at", ["2999-01-01T10:00", "1970-06-01T10:00", "0001-01-01T00:00"])
@@ -62,7 +62,7 @@ def test_a_list_that_is_cut_claims_no_count_of_all(browser: Browser, monkeypatch
     for n in range(4):
         noted(browser, f"Release {n}", -n - 1)
     page = browser.get("/changes?site=fern").text
-    assert "The newest 3 changes; the latest: Release 0" in page and "changes in the last" not in page
+    assert "Latest 3 changes; the latest: Release 0" in page and "changes in the last" not in page
 
 
 def test_what_a_change_did_stands_beneath_it_for_whoever_may_read_the_metric(ctx: Context, site: Site) -> None:

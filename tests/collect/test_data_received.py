@@ -37,24 +37,24 @@ def ingest(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
 @pytest.mark.parametrize(
     ("outcomes", "said"),
     [
-        ({}, "Nothing has come in yet. Show the script"),
-        (KEPT, "Yes. All 3 events of the last 31 days are stored. The ledger adds up."),
+        ({}, "No data received yet. Show the script"),
+        (KEPT, "Yes. All 3 events from the last 31 days are stored. All events are accounted for."),
         (
             {"bad_value": 5},
-            "No. Of 5 events of the last 31 days, 0 are stored. 5 were refused; the reasons stand below. "
-            "The ledger adds up.",
+            "No. Of 5 events from the last 31 days, 0 are stored. 5 were rejected. The reasons are below. All "
+            "events are accounted for.",
         ),
         (
             KEPT | {"bad_value": 1, "duplicate": 2},
-            "Not everything. Of 6 events of the last 31 days, 3 are stored. 2 came twice and count once. "
-            "1 was refused; the reason stands "
-            "below. The ledger adds up.",
+            "Not everything. Of 6 events from the last 31 days, 3 are stored. 2 were received twice and "
+            "counted once. 1 was rejected. The reason is below. All events are accounted for.",
         ),
         (
             KEPT | {"duplicate": 1},
-            "Yes. Of 4 events of the last 31 days, 3 are stored. 1 came twice and counts once. The ledger adds up.",
+            "Yes. Of 4 events from the last 31 days, 3 are stored. 1 was received twice and counted once. "
+            "All events are accounted for.",
         ),
-        ({"stored": 3}, "No. The ledger is off by 3 events. Run “tandem doctor”; it says where."),
+        ({"stored": 3}, "No. 3 events are not accounted for. Run “tandem doctor” for details."),
     ],
 )
 def test_the_first_sentence_says_what_became_of_it(
@@ -75,10 +75,10 @@ def test_the_first_sentence_says_what_became_of_it(
     [
         (WaitingEvents(0), ""),
         (WaitingEvents(0, "about"), ""),
-        (WaitingEvents(1), "1 event is on disk and on its way into the store"),
-        (WaitingEvents(1234), "1,234 events are on disk and on their way into the store"),
-        (WaitingEvents(1200, "about"), "About 1,200 events are on disk and on their way into the store"),
-        (WaitingEvents(98_000, "more"), "More than 98,000 events are on disk and on their way into the store"),
+        (WaitingEvents(1), "1 event is on disk and not loaded yet"),
+        (WaitingEvents(1234), "1,234 events are on disk and not loaded yet"),
+        (WaitingEvents(1200, "about"), "About 1,200 events are on disk and not loaded yet"),
+        (WaitingEvents(98_000, "more"), "More than 98,000 events are on disk and not loaded yet"),
     ],
 )
 def test_it_says_what_is_on_its_way_and_how_sure_it_is(
@@ -86,5 +86,5 @@ def test_it_says_what_is_on_its_way_and_how_sure_it_is(
 ) -> None:
     monkeypatch.setattr(Spooled, "waiting", lambda self, site: found)
     page = " ".join(ingest.get("/reception").text.split())
-    assert f"<span>{said}</span>" in page if said else "on disk and on" not in page
-    assert ("Nothing has come in yet. <a" in page) == (not found.events)
+    assert f"<span>{said}</span>" in page if said else "on disk and not" not in page
+    assert ("No data received yet. <a" in page) == (not found.events)

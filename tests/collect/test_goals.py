@@ -200,8 +200,8 @@ def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, 
     page = {"name": "Two", "kind": "page", "match": "/two"}
     with opened_by_admin(ctx, site, ROUTES) as client:
         first = client.post("/goals", data=page).text
-        assert "“Two” is the main goal now" in first and "If it is only a step on the way" in first
-        assert "is the main goal now" not in client.post("/goals", data=page | {"name": "Three"}).text
+        assert "“Two” is the main goal now" in first and "If it is only a step along the way" in first
+        assert "it is now the main goal" not in client.post("/goals", data=page | {"name": "Three"}).text
 
 
 def test_a_goal_that_is_not_counted_yet_is_not_said_to_be_reached_0_times(ctx: Context, site: Site, load: Load) -> None:

@@ -121,11 +121,11 @@ def test_one_address_may_send_so_much_in_an_hour_however_many_browsers_it_names(
 LONG = "https://shop.example/" + "x" * 2000
 REFUSED = {
     "oversized": (b" " * 65_537, 413, "64 KB"),
-    "bad_json": (b"{", 400, "not a hit"),
-    "bad_json: no events": (hit(e=[]), 400, "not a hit"),
+    "bad_json": (b"{", 400, "not a valid event"),
+    "bad_json: no events": (hit(e=[]), 400, "not a valid event"),
     "bad_json: 51 events": (hit(*[event()] * 51), 400, "<= 50"),
-    "bad_json: no UTF-8": (b'{"s":"\xff"}', 400, "not a hit"),
-    "unknown_site": (hit(s="nobody"), 404, "No site has the key “nobody”; check data-site"),
+    "bad_json: no UTF-8": (b'{"s":"\xff"}', 400, "not a valid event"),
+    "unknown_site": (hit(s="nobody"), 404, "No site has the key “nobody”. Check data-site"),
     "unknown_kind": (hit(event(k="keystroke")), 422, "unknown_kind"),
     "no_id": (hit(event(i="")), 422, "no_id"),
     "no_url": (hit(event(u="")), 422, "no_url"),

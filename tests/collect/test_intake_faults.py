@@ -257,7 +257,7 @@ def test_health_tells_of_a_batch_that_stands_though_others_go_on(ctx: Context, s
     assert list(health.troubles(ctx)) == []
     os.utime(manifest, (time.time() - 1200, time.time() - 1200))
     (trouble,) = health.troubles(ctx)
-    assert trouble.status == 503 and trouble.what.startswith("One batch of hits has not been loaded for 20 minutes")
+    assert trouble.status == 503 and trouble.what.startswith("One batch of events has not been loaded for 20 minutes")
     ctx.state(Loading).since = time.monotonic()  # just started: it has its chance
     assert list(health.troubles(ctx)) == []
     manifest.unlink()
@@ -343,7 +343,7 @@ def test_a_clock_that_has_fallen_behind_throws_no_hit_out(
     spooled(loader.folder, "2", [told(site.id, 2, now)])
     with monkeypatch.context() as behind:
         behind.setattr(clock, "now_ms", lambda: to_ms(now - 3 * DAY))
-        with pytest.raises(UserError, match="clock of this machine is behind") as failed:
+        with pytest.raises(UserError, match="server's clock is behind") as failed:
             loader.load_all()
     assert fault_of(failed.value) is Fault.STORE
     assert loader.load_all() == 1
@@ -402,11 +402,11 @@ def test_hits_in_doubt_wait_alone_until_later_ones_tell_that_the_clock_was_ahead
     loader: Loader, site: Site, ran_ahead: Callable[..., datetime]
 ) -> None:
     now = ran_ahead(3, visitors=2)
-    with pytest.raises(UserError, match="If it is right, it was ahead") as failed:
+    with pytest.raises(UserError, match="If the clock is right, it was ahead") as failed:
         loader.load_all()
     assert str(loader.doubt) == str(failed.value)
     spooled(loader.folder, "3", [told(site.id, 9, now, marks=["api"]), told(site.id, 9, now, marks=["pixel"])])
-    with pytest.raises(UserError, match="clock of this machine is behind"):
+    with pytest.raises(UserError, match="server's clock is behind"):
         loader.load_all(at_once=True)
     assert facts(loader.warehouse, site.id) == 3, "whose time was our own: they tell nothing, and are loaded"
     spooled(loader.folder, "4", [told(site.id, 10, now)])
@@ -435,7 +435,7 @@ def test_browsers_that_know_the_day_better_than_a_clock_behind_keep_hits_waiting
         spooled(loader.folder, "3", [told(site.id, n, now - 3 * DAY, marks=["clock"]) for n in (3, 4, 5)])
         spooled(loader.folder, "4", [told(site.id, 6, now - 3 * DAY)])  # whose clock happens to be as wrong as ours
         for _ in range(3):
-            with pytest.raises(UserError, match="clock of this machine is behind"):
+            with pytest.raises(UserError, match="server's clock is behind"):
                 loader.load_all(at_once=True)
     assert loader.load_all() == 5
     assert all_aside(loader.folder.parent) == []

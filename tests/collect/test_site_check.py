@@ -36,15 +36,18 @@ def said(text: str, *policies: str, url: str = "https://shop.example/", status: 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (PAGE.format("", ""), ["There is no tag"]),
-        (PAGE.format("<!-- " + TAG + " -->", ""), ["There is no tag"]),
+        (PAGE.format("", ""), ["No tag was found"]),
+        (PAGE.format("<!-- " + TAG + " -->", ""), ["No tag was found"]),
         (PAGE.format('<script src="https://www.googletagmanager.com/gtm.js?id=GTM-1"></script>', ""), ["Tag Manager"]),
-        (PAGE.format('<script>s.src = "https://tandem.example/t/tandem.js"</script>', ""), ["A script on the page"]),
+        (
+            PAGE.format('<script>s.src = "https://tandem.example/t/tandem.js"</script>', ""),
+            ["The counter is loaded by a script"],
+        ),
         (PAGE.format(TAG.replace('"shop"', '"other"'), ""), ["names the site “other”"]),
-        (PAGE.format(TAG.replace("defer", 'type="text/plain"'), ""), ["waits for a consent manager"]),
+        (PAGE.format(TAG.replace("defer", 'type="text/plain"'), ""), ["waits for consent"]),
         (PAGE.format("", TAG), ["is in the body"]),
         (PAGE.format(TAG, TAG), ["2 times"]),
-        (PAGE.format(TAG.replace("https:", "http:"), ""), ["by http"]),
+        (PAGE.format(TAG.replace("https:", "http:"), ""), ["over http"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://localhost:8080"), ""), ["cannot reach"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://tandem:8080"), ""), ["cannot reach"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://10.0.0.5"), ""), ["cannot reach"]),
@@ -58,7 +61,7 @@ def test_what_is_wrong_is_said(text: str, words: list[str]) -> None:
 def test_a_page_that_is_right_is_told_nothing() -> None:
     assert said(GOOD) == []
     assert said(PAGE.format(TAG.replace("https://tandem.example", ""), "")) == [], "the counter on the own host"
-    assert said(GOOD, status=503) == ["The start page answers 503 in place of a page."]
+    assert said(GOOD, status=503) == ["The start page responds with status 503."]
 
 
 @pytest.mark.parametrize(
@@ -150,8 +153,8 @@ def test_a_page_is_fetched_with_its_policies_through_redirects(stub: str) -> Non
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("round/", "leads on and on"), ("big", "more than 2 MB"), ("image", "no web page"),
-        ("to/ftp://127.0.0.1/", "no web page"), ("to/file:///etc/passwd", "no web page"),
+        ("round/", "redirects endlessly"), ("big", "more than 2 MB"), ("image", "not a web page"),
+        ("to/ftp://127.0.0.1/", "not a web page"), ("to/file:///etc/passwd", "not a web page"),
     ],
 )  # fmt: skip
 def test_what_is_no_page_is_left(stub: str, path: str, why: str) -> None:
@@ -207,7 +210,7 @@ def test_a_page_made_to_keep_its_reader_busy_is_given_up(monkeypatch: pytest.Mon
     monkeypatch.setattr(start, "READ_WITHIN_S", 2.0)
     page = WebPage(url="https://shop.example/", status=200, text="<a " * 100_000, policies=())
     (problem,) = start._judged(page, "shop")
-    assert problem.what == "The start page takes too long to be read."
+    assert problem.what == "Reading the start page takes too long."
 
 
 def test_a_busy_page_costs_seconds_of_one_core_and_no_more() -> None:
@@ -271,16 +274,16 @@ def test_the_check_names_hosts_in_their_own_letters(ctx: Context, site: Site, mo
     at, text = "https://xn--e1afmkfd.xn--p1ai/", PAGE.format("", "")
 
     def silent(url: str, allowed: str) -> WebPage:
-        raise SourceError("xn--e1afmkfd.xn--p1ai", "it does not answer")
+        raise SourceError("xn--e1afmkfd.xn--p1ai", "it does not respond")
 
     with opened_by_admin(ctx, site, start.ROUTES) as browser:
         monkeypatch.setattr(start, "fetch_page", silent)
-        assert "Tandem could not open пример.рф: it does not answer." in browser.post("/start/check").text
+        assert "Tandem could not open пример.рф: it does not respond." in browser.post("/start/check").text
         monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, text, ()))
-        assert "There is no tag on https://пример.рф/." in browser.post("/start/check").text
+        assert "No tag was found on https://пример.рф/." in browser.post("/start/check").text
         tagged = PAGE.format(TAG.replace('"shop"', f'"{site.key}"'), "")
         monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, tagged, ()))
-        assert "Nothing keeps https://пример.рф/ from being counted." in browser.post("/start/check").text
+        assert "https://пример.рф/: no problems found." in browser.post("/start/check").text
         foreign = tagged.replace("tandem.example", "xn--maana-pta.example")
         monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, foreign, ("script-src 'self'",)))
         assert "Add https://xn--maana-pta.example to script-src" in browser.post("/start/check").text, "to be copied"

@@ -129,12 +129,12 @@ def test_another_address_needs_the_secrets_anew_and_https(world: World) -> None:
     def moved(**given: str) -> Connection:
         return store.change(world.ctx, world.site, held, "Main", {"account": "a1", **given}, is_on=True)
 
-    with pytest.raises(UserError, match="needed anew"):
+    with pytest.raises(UserError, match="enter the secrets again"):
         moved(base="https://evil.example")
     assert store.connection(world.ctx, held.id).setting("base") == "https://api.example"
-    with pytest.raises(UserError, match="no https"):
+    with pytest.raises(UserError, match="not use https"):
         moved(base="http://evil.example", token="another-token")
-    with pytest.raises(UserError, match="no https"):
+    with pytest.raises(UserError, match="not use https"):
         store.add(world.ctx, world.site, world.system, "M", {"account": "a", "token": "t", "base": "http://x.example"})
     assert moved(base="https://api.example/").setting("token") == "s3cret-token", "the same address"
     found = moved(base="https://other.example", token="another-token")
@@ -142,7 +142,7 @@ def test_another_address_needs_the_secrets_anew_and_https(world: World) -> None:
     world.ctx.config = msgspec.structs.replace(world.ctx.config, reach="crm.lan, 10.1.0.0/16")
     for address in ("http://crm.lan:8000", "http://10.1.2.3"):
         held = moved(base=address, token="another-token")
-    with pytest.raises(UserError, match="no https"):
+    with pytest.raises(UserError, match="not use https"):
         moved(base="http://10.2.2.3", token="another-token")
 
 
@@ -273,7 +273,7 @@ def test_a_poll_goes_on_where_it_ended(world: World) -> None:
 
 def test_a_poll_that_fails_keeps_its_place_and_waits_longer_each_time(world: World) -> None:
     held = world.connected()
-    world.trouble = SourceError("Exchange", "refused the credentials")
+    world.trouble = SourceError("Exchange", "rejected the credentials")
     waits = []
     for _ in range(3):
         poll_due(world.ctx)
@@ -333,7 +333,7 @@ def test_a_fault_of_ours_stops_no_other_connection(world: World) -> None:
     first, second = world.connected(), world.connected()
     world.pages = []  # the first answer breaks our own code
     assert poll_due(world.ctx) == 0
-    assert all("fault of Tandem" in store.connection(world.ctx, c.id).problem for c in (first, second))
+    assert all("bug in Tandem" in store.connection(world.ctx, c.id).problem for c in (first, second))
 
 
 def test_removing_a_connection_forgets_its_inbox(world: World, ingest: TestClient[Litestar]) -> None:

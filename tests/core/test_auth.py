@@ -16,7 +16,7 @@ def test_a_token_of_somebody_who_was_demoted_says_whose_right_is_missing() -> No
         used_at=None, revoked_at=None, maker=Role.VIEWER,
     )  # fmt: skip
     caller = Caller(workspace_id=1, user=None, token=token, csrf="", language="en", theme="auto")
-    with pytest.raises(UserError, match="Whoever made this token"):
+    with pytest.raises(UserError, match="The user who created this token"):
         caller.must("money.read")
-    with pytest.raises(UserError, match="This token may not"):
+    with pytest.raises(UserError, match="This token is not allowed to"):
         caller.must("metrics.read")

@@ -77,7 +77,7 @@ def test_one_users_many_questions_hold_up_nobody_else(ctx: Context, site: Site, 
             assert Counter(a.status_code for a in answers) == {503: 60 - places.AT_ONCE, 200: places.AT_ONCE}
             told = next(iter(refused)).result()
             assert (told.status_code, told.headers["retry-after"]) == (503, "10")
-            assert "Too many of your questions" in told.text
+            assert "Too many of your queries" in told.text
             assert (await client.get("/quick", headers=greedy)).status_code == 200, "places are given back"
 
     asyncio.run(story())

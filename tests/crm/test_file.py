@@ -158,7 +158,7 @@ def test_a_rate_that_comes_later_makes_no_amount_that_is_too_much(ctx: Context, 
 
 def test_a_file_goes_in_through_the_page(running: Running) -> None:
     with running.as_person("marketing") as browser:
-        for act, said in (("dry", "This was a dry run"), ("take", "Brought in")):
+        for act, said in (("dry", "This was a dry run"), ("take", "Import complete")):
             files = {"file": ("a.csv", ENGLISH.encode())}
             assert said in browser.post("/deals/import?site=fern", files=files, data={"act": act}).text
         assert browser.get("/deals?site=fern&period=2026-10-01..2026-10-31").status_code == 200
@@ -285,7 +285,7 @@ def test_a_file_that_cannot_be_imported_does_not_stop_the_next_and_says_why(
     assert files.loads_waiting(ctx) == []
     texts = [one.problem.said("a.csv") for one in files.failed_loads(ctx, site)]
     assert "must name the columns" in texts[0]
-    assert "line 2: The moment “2150-11-02” in “updated_at” is in the future" in texts[1]
+    assert "line 2: “2150-11-02” in “updated_at” is in the future" in texts[1]
     with ctx.database.read() as c:
         assert [row.sealed for row in c.execute(select(loads))] == [b"", b""]
     finish_loads(ctx)
@@ -322,6 +322,6 @@ def test_a_file_that_breaks_the_store_does_not_stop_the_next(
 
 def test_the_page_shows_a_file_that_was_not_imported(ctx: Context, site: Site) -> None:
     load = taken(ctx, site, ENGLISH.encode())
-    files.fail_load(ctx, load, Problem(line=3, what="The record has no id.", cure="Fill the column."))
+    files.fail_load(ctx, load, Problem(line=3, what="The record has no ID.", cure="Fill the column."))
     with opened_by_admin(ctx, site, ROUTES) as browser:
-        assert "The record has no id." in browser.get("/deals?site=fern").text
+        assert "The record has no ID." in browser.get("/deals?site=fern").text

@@ -94,7 +94,7 @@ def test_an_explained_one_stays_explained_until_it_is_opened_again(db: Database,
     with pytest.raises(UserError, match="empty"):
         store.explain(db, site, found, " ", 7)
     store.explain(db, site, found, "The page is a stub.", 7)
-    with pytest.raises(UserError, match="not open"):
+    with pytest.raises(UserError, match="no longer open"):
         store.explain(db, site, found, "Again.", 7)
     look(db, site)
     assert [(f.state, f.note, f.settled_by) for f in all_of(db, site)] == [("explained", "The page is a stub.", 7)]
@@ -102,7 +102,7 @@ def test_an_explained_one_stays_explained_until_it_is_opened_again(db: Database,
     assert [f.state for f in all_of(db, site)] == ["explained", "open"]
     store.reopen(db, site, found, 7)
     assert [(f.state, f.note) for f in all_of(db, site)] == [("open", "")]  # and they are one again
-    with pytest.raises(UserError, match="open already"):
+    with pytest.raises(UserError, match="already open"):
         store.reopen(db, site, found, 7)
     acts = [entry.act for entry in accounts.audit_log(db, site.workspace_id)]
     assert acts[:2] == ["finding.reopened", "finding.explained"]
@@ -113,7 +113,7 @@ def test_an_ignored_one_sleeps_until_its_day_begins_where_the_site_is(
 ) -> None:
     look(db, site, failed())
     (found,) = all_of(db, site)
-    for day, why in (("2026-11-20", "has begun"), ("soon", "not a day"), ("9999-12-31" * 2, "not a day")):
+    for day, why in (("2026-11-20", "has already started"), ("soon", "not a day"), ("9999-12-31" * 2, "not a day")):
         with pytest.raises(UserError, match=why):
             store.ignore(db, site, found, day, 7)
     store.ignore(db, site, found, "2026-11-25", 7)

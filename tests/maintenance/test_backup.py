@@ -77,7 +77,7 @@ def test_a_backup_is_never_written_over(company: Path, backed_up: Path) -> None:
     before = backed_up.read_bytes()
     done = tandem(company, "backup", str(backed_up))
     assert done.returncode == 2
-    assert "exists already" in done.stderr
+    assert "already exists" in done.stderr
     assert backed_up.read_bytes() == before
 
 
@@ -114,7 +114,7 @@ def test_restoring_needs_an_empty_folder(company: Path, backed_up: Path) -> None
 def test_a_file_that_is_no_backup_is_refused(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "some.tar"
     file.write_bytes(content)
-    with pytest.raises(UserError, match="not a whole backup"):
+    with pytest.raises(UserError, match="not a complete backup"):
         archive.verify(file)
 
 
@@ -293,5 +293,5 @@ def test_half_a_restore_that_was_served_since_is_not_thrown_away(backed_up: Path
     (there / "spool").mkdir(parents=True)
     (there / "restore.unfinished").touch()
     done = tandem(tmp_path, "restore", str(backed_up), "--into", str(there))
-    assert done.returncode == 2 and "hits were received" in done.stderr and "--into FOLDER" in done.stderr
+    assert done.returncode == 2 and "events were received" in done.stderr and "--into FOLDER" in done.stderr
     assert (there / "spool").exists()

@@ -113,7 +113,7 @@ with ctx.database.write() as c:
     assert found(report, "key", "ok")
     (company / "key").rename(company / "key.gone")
     _, report = findings(company)
-    assert "every backup holds the key" in found(report, "key", "problem")[0]["cure"]
+    assert "Every backup contains the key" in found(report, "key", "problem")[0]["cure"]
     assert not (company / "key").exists(), "looking makes none"
     _, report = findings(company, TANDEM_KEY="another key than before")
     assert "cannot be opened" in found(report, "key", "problem")[0]["text"]
@@ -134,7 +134,7 @@ def test_a_taken_port_is_found(company: Path) -> None:
         taken.listen()
         code, report = findings(company, PORT=str(taken.getsockname()[1]))
     assert code == 1
-    assert "cannot be had" in found(report, "port", "problem")[0]["text"]
+    assert "is not available" in found(report, "port", "problem")[0]["text"]
 
 
 def test_the_plain_report_reads_line_by_line(company: Path) -> None:

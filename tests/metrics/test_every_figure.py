@@ -154,7 +154,7 @@ def test_pages_do_not_wait_for_the_wide_questions_of_programs(
             assert runner.ask(question(golden, ("collect.visits",), "channel")).rows
         while runner._waiting_aside.acquire(blocking=False):  # until all four are there
             runner._waiting_aside.release()
-        with pytest.raises(UserError, match="Other wide questions"):
+        with pytest.raises(UserError, match="Other large queries"):
             runner.ask_aside(question(golden, ("collect.visits",), "channel"))
     finally:
         may_end.set()

@@ -67,7 +67,7 @@ def test_a_person_is_found_by_phone_in_any_spelling(client: Any) -> None:
 
 def test_somebody_unknown_is_said_to_be_unknown(client: Any) -> None:
     answer = client.get("/people", params={"q": "+48600999999"})
-    assert answer.status_code == 404 and "Nobody with this identifier is known here." in answer.text
+    assert answer.status_code == 404 and "No person has this identifier." in answer.text
     assert client.get("/people/nonsense").status_code == 404
 
 
@@ -119,14 +119,14 @@ def test_a_claim_without_proof_is_shown_masked_and_settled_by_who_may(client: An
     store.stitch_all(ctx, site)
     shown = client.get(f"/people/{3:016x}").text
     assert "b•••@b.example" in shown and "bo@b.example" not in shown
-    assert "not signed, joins nobody" in shown and "made before 0.2, counts as a link" in shown
+    assert "not signed, does not link anyone" in shown and "from before version 0.2, counts as a link" in shown
     key = store.key_of(ctx, site, bo)
     form = {"browser": f"{3:016x}", "node": f"{key:016x}", "act": "together"}
     assert "b•••@b.example" in client.post(f"/people/{3:016x}/claims", data=form).text
     assert store.person_of(ctx, site, key) == 3
     login = store.key_of(ctx, site, Identifier("login", "ola7"))
     form = {"browser": f"{7:016x}", "node": f"{login:016x}", "act": "apart"}
-    assert "Not proved" not in client.post(f"/people/{3:016x}/claims", data=form).text
+    assert "Unverified" not in client.post(f"/people/{3:016x}/claims", data=form).text
     assert store.person_of(ctx, site, login) != 3
     assert client.post(f"/people/{3:016x}/claims", data=form | {"node": f"{9:016x}"}).status_code == 404
     assert client.post(f"/people/{3:016x}/claims", data=form | {"act": "glue"}).status_code == 400
@@ -145,10 +145,10 @@ def test_a_form_that_names_two_known_people_is_a_hint_and_can_be_confirmed(
     assert store.person_of(ctx, site, one) != store.person_of(ctx, site, two)
     for node in (one, two):
         shown = client.get(f"/people/{node:016x}").text
-        assert "x:lead:9: one enquiry names two known people; joins nobody" in shown
+        assert "x:lead:9: one enquiry names two known people; does not link anyone" in shown
         assert "b•••@b.example" in shown and "bo@b.example" not in shown
     form = {"browser": f"{one:016x}", "node": f"{two:016x}", "act": "apart"}
-    assert "Not proved" not in client.post(f"/people/{one:016x}/claims", data=form).text
+    assert "Unverified" not in client.post(f"/people/{one:016x}/claims", data=form).text
     assert store.person_of(ctx, site, one) != store.person_of(ctx, site, two)
     client.post(f"/people/{one:016x}/claims", data=form | {"act": "together"})
     assert store.person_of(ctx, site, one) == store.person_of(ctx, site, two)

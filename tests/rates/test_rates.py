@@ -229,5 +229,5 @@ def test_the_command_says_in_one_sentence_why_an_archive_is_refused(tmp_path: Pa
     done = here(tmp_path / "data", "rates", "import", str(packed))
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "This is no file of exchange rates: The archive holds several files.\nDownload it again from the bank.\n"
+        "This is not an exchange rate file: The archive contains several files.\nDownload it again from the bank.\n"
     )

@@ -148,7 +148,7 @@ def test_a_spent_quota_is_waited_for_and_then_given_up() -> None:
     [
         ({"key": "{}"}, "not the JSON file of a service account"),
         ({"key": "nonsense"}, "not the JSON file of a service account"),
-        ({"key": '{"client_email": "a", "private_key": "b"}'}, "private part cannot be read"),
+        ({"key": '{"client_email": "a", "private_key": "b"}'}, "private key cannot be read"),
     ],
 )
 def test_a_wrong_key_is_told(settings: dict[str, str], said: str) -> None:
@@ -202,7 +202,7 @@ def test_metrica_tells_which_part_of_the_data_it_read() -> None:
 def test_metrica_must_send_all_rows_it_announces() -> None:
     with pytest.raises(SourceError, match="fewer rows"):
         asked_of(METRIKA, lambda a: reply({"data": [], "total_rows": 3}))
-    with pytest.raises(SourceError, match="refused the credentials"):
+    with pytest.raises(SourceError, match="rejected the credentials"):
         asked_of(METRIKA, lambda a: reply({"message": "Invalid oauth_token"}, 403))
 
 

@@ -126,7 +126,7 @@ def test_totals_of_a_period_are_refused_with_a_cure() -> None:
     )
     assert said.startswith("f.csv, line 3: The table gives totals of a whole period")
     assert "never spread over days" in said and "Add the day" in said
-    assert "stands for 2026-10-01 to 2026-10-31" in problem(told("date,sessions\n2026-10-01 - 2026-10-31,900\n"))
+    assert "covers 2026-10-01 to 2026-10-31" in problem(told("date,sessions\n2026-10-01 - 2026-10-31,900\n"))
 
 
 def test_source_and_medium_in_one_column_or_two() -> None:
@@ -161,13 +161,16 @@ def test_more_dimensions_are_added_up_but_users_cannot_be() -> None:
     [
         ("Date,Sessions\n20261001,12\n20261002,many\n", "line 3: “many” in the column “Sessions” is not a number."),
         ("Date,Sessions\nsoon,12\n", "line 2: “soon” is not a day."),
-        ("Date,Sessions\n20991001,12\n", "line 2: 2099-10-01 has not been yet."),
-        ("Date,Sessions\n03/04/2026,12\n05/06/2026,12\n", "line 2: Nothing tells whether 03/04/2026 is day first"),
-        ("Date,Channel,Sessions\n20261001,Direct\n", "line 2: The row has 2 cells, its head 3."),
-        ("day,figure,value\n2026-10-01,happiness,12\n", "line 2: “happiness” is not a figure that can be compared."),
+        ("Date,Sessions\n20991001,12\n", "line 2: 2099-10-01 is in the future."),
+        (
+            "Date,Sessions\n03/04/2026,12\n05/06/2026,12\n",
+            "line 2: It is unclear whether 03/04/2026 starts with the day",
+        ),
+        ("Date,Channel,Sessions\n20261001,Direct\n", "line 2: The row has 2 cells, but the header has 3."),
+        ("day,figure,value\n2026-10-01,happiness,12\n", "line 2: “happiness” is not a metric that can be compared."),
         ("hello\nworld\n", "No line of the file looks like the head"),
-        ("Date,Sessions\n", "The file holds no row with a day."),
-        (b"\x00\x01\x02%PDF-1.7 " + b"x" * 5000, "The file is no table of text."),
+        ("Date,Sessions\n", "The file contains no row with a day."),
+        (b"\x00\x01\x02%PDF-1.7 " + b"x" * 5000, "The file is not a text table."),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(text: str | bytes, said: str) -> None:

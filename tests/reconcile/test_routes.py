@@ -39,14 +39,14 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
         assert "Why do the figures differ?" in empty and "/reconciliation/import" in empty
         draft = upload(browser, ROWS, system="ga4", account="77")["draft"]
         page = browser.get(f"/reconciliation?{OCTOBER}&draft={draft}").text
-        assert "Nothing counts yet" in page and "Google Analytics 4" in page
+        assert "Nothing is applied yet" in page and "Google Analytics 4" in page
         done = browser.post(f"/reconciliation/imports/{draft}/confirm?site=fern")
         shown = state(done)
         assert (shown["source"], shown["figure"], shown["by"], shown["period"]) == (
             "ga4:77", "sessions", "channel", "2026-10-01..2026-10-02",
         )  # fmt: skip
         page = browser.get(done.headers["hx-redirect"]).text
-        assert "Email" in page and "unexplained" in page and "2 findings wait for an explanation" in page
+        assert "Email" in page and "unexplained" in page and "2 findings need an explanation" in page
         assert upload(browser, ROWS, system="ga4", account="77")["told"] == "known"
 
         link = page.partition('id="findings"')[2].partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
@@ -85,7 +85,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
         assert browser.post(f"/reconciliation/imports/{draft}/drop?site=fern").status_code == 409
         assert browser.post(f"/reconciliation/imports/{draft}/undo?site=fern").status_code == 200
         page = browser.get(f"/reconciliation?{OCTOBER}").text
-        assert "Bring in a report by day" in page and 'id="findings"' not in page
+        assert "Import a daily report" in page and 'id="findings"' not in page
 
 
 def test_a_refused_report_tells_line_and_cure_in_the_readers_language(running: Running) -> None:
@@ -123,10 +123,10 @@ def test_the_goals_that_a_system_counts_are_chosen_and_named(running: Running) -
         at = f"/reconciliation?{OCTOBER}&source=ga4:78"
         page = browser.get(f"{at}&figure=conversions").text
         box = page.split('<input type="checkbox" name="goal_')[2]
-        assert "Of our goals only these count here: Bought." in page, "nothing ticked: the main goal"
+        assert "Only these of our goals are included: Bought." in page, "nothing ticked: the main goal"
         rules = {"source": "ga4:78", "bots": "none", "attribution": "visit", "orders": "once", "goals": "every",
                  f"goal_{box.partition(chr(34))[0]}": "1"}  # fmt: skip
         assert browser.post(f"/reconciliation/rules?{OCTOBER}", data=rules).status_code == 200
         page = browser.get(f"{at}&figure=conversions").text
-        assert "Of our goals only these count here: Asked for a &lt;b&gt;quote." in page
-        assert "Of our goals only these count here" not in browser.get(f"{at}&figure=sessions").text
+        assert "Only these of our goals are included: Asked for a &lt;b&gt;quote." in page
+        assert "Only these of our goals are included" not in browser.get(f"{at}&figure=sessions").text

@@ -37,7 +37,7 @@ def test_a_later_report_replaces_its_days_and_taking_it_back_restores_them(
     assert sessions(ctx, site) == {1: 10, 2: 25, 3: 30}
     store.undo(ctx.database, site, later)
     assert sessions(ctx, site) == {1: 10, 2: 20}
-    with pytest.raises(UserError, match="does not count"):
+    with pytest.raises(UserError, match="not applied"):
         store.undo(ctx.database, site, later)
 
 
@@ -184,11 +184,11 @@ def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring
     jobs.review(ctx, site)
     assert len(store.differences_of(ctx.database, site)) == 1
     findings.explain(ctx.database, site, one(ctx, site, ""), "Nobody knows.", 1)
-    with pytest.raises(UserError, match="not open"):
+    with pytest.raises(UserError, match="no longer open"):
         findings.explain(ctx.database, site, one(ctx, site, ""), "Again.", 1)
     findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
     assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"]
-    with pytest.raises(UserError, match="open already"):
+    with pytest.raises(UserError, match="already open"):
         findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
 
 
@@ -250,13 +250,13 @@ def test_what_no_ad_report_told_is_not_zero_conversions(ctx: Context, site: Site
     with opened_by_admin(ctx, site, ROUTES) as browser:
         for figure in ("", "&figure=conversions"):
             page = browser.get(f"/reconciliation?period={DAY}..{DAY}{figure}").text
-            assert "Ad clicks: Google Ads (as Tandem holds it) counts 12" in page
-            assert "The imported reports of Google Ads (as Tandem holds it) hold no conversions" in page
+            assert "Ad clicks: Google Ads (as measured by Tandem) counts 12" in page
+            assert "The imported reports of Google Ads (as measured by Tandem) do not contain conversions" in page
     _spend(ctx, site, clicks=12, conversions=2)
     ctx.look_again()
     with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(f"/reconciliation?period={DAY}..{DAY}").text
-        assert "Ad clicks: Google Ads" in page and "hold no conversions" not in page
+        assert "Ad clicks: Google Ads" in page and "do not contain conversions" not in page
 
 
 def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
@@ -271,7 +271,9 @@ def test_unlike_things_are_named_and_their_difference_is_not_called_unexplained(
     at = f"/reconciliation?period={DAY}..{DAY}&figure=orders"
     with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get(at).text
-        assert "CRM (as Tandem holds it): Won deals, 1. On the site: Orders, 3. These are different things" in page
+        assert (
+            "CRM (as measured by Tandem): Won deals, 1. On the site: Orders, 3. They measure different things" in page
+        )
         assert "unexplained" not in page.partition('<section class="box" aria-labelledby="how-title"')[0].lower()
         store.save_rules(ctx.database, site, "held:crm", CountingRules(is_same=True), None)
         page = browser.get(at).text
@@ -344,12 +346,12 @@ def test_the_days_that_are_compared_are_named(ctx: Context, site: Site, bring: B
         page = client.get(span).text
         assert "counts 11, Tandem 7." in page
         named = page.partition('<p class="span">')[2].partition("</p>")[0]
-        assert "on the 2 of 3 days that" in named and "reports: 13\N{EN DASH}14 Oct 2026<" in named
+        assert "on 2 of 3 days, as reported by Other: 13\N{EN DASH}14 Oct 2026<" in named
         bring(f"date,sessions\n{DAY + timedelta(2)},1\n")
         page = client.get(f"/reconciliation?period={DAY - timedelta(1)}..{DAY + timedelta(3)}").text
-        assert "on the 3 of 5 days that" in page and "reports: 13\N{EN DASH}16 Oct 2026 with gaps<" in page
+        assert "on 3 of 5 days, as reported by Other: 13\N{EN DASH}16 Oct 2026 with gaps<" in page
         page = client.get(f"/reconciliation?period={DAY}..{DAY}").text
-        assert "days that" not in page.partition('<p class="span">')[2].partition("</p>")[0]
+        assert "as reported by" not in page.partition('<p class="span">')[2].partition("</p>")[0]
 
 
 def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Context, site: Site, bring: Bring) -> None:
@@ -362,4 +364,4 @@ def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Cont
     assert (comparison.cells, comparison.unknown_days) == ([], 5)
     with opened_by_admin(ctx, site, ROUTES) as client:
         page = " ".join(client.get(f"/reconciliation?figure=cost&period={days[0]}..{days[-1]}").text.split())
-    assert "On the 5 days that Other tells of, no ad report tells us the cost" in page
+    assert "For the 5 days in the data from Other, there are no ad reports to compare the cost with." in page

@@ -120,18 +120,20 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
             "“%(value)s” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.", value=key
         ).at("key")
     if not name.strip():
-        raise UserError("The site has no name.", "Give it the name people use for it.").at("name")
+        raise UserError("The site has no name.", "Enter a name that people recognise.").at("name")
     if not hosts:
-        raise UserError("The site has no host.", "Name at least one, like shop.example.").at("host")
+        raise UserError("The site has no host.", "Enter at least one, such as shop.example.").at("host")
     for host in hosts:
         if not _HOST.match(host):
             raise UserError(
-                "“%(value)s” is not a host name.", "Write it without https:// and path, like shop.example.", value=host
+                "“%(value)s” is not a host name.",
+                ("Leave out https:// and the path, for example shop.example."),
+                value=host,
             ).at("host")
     if zone not in available_timezones():
-        raise UserError("“%(value)s” is not a time zone.", "Use a name like Europe/Warsaw.", value=zone).at("zone")
+        raise UserError("“%(value)s” is not a time zone.", "Use a name such as Europe/Warsaw.", value=zone).at("zone")
     if not re.fullmatch(r"[A-Z]{3}", currency):
-        raise UserError("“%(value)s” is not a currency.", "Use a three-letter code like EUR.", value=currency).at(
+        raise UserError("“%(value)s” is not a currency.", "Use a three-letter code such as EUR.", value=currency).at(
             "currency"
         )
     if mode not in MODES:
@@ -143,7 +145,7 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
 
 def checked_keep_days(days: int) -> None:
     if not 1 <= days <= 36500:
-        raise UserError("Events are kept for 1 to 36,500 days.", "Choose a number of days in between.").at("keep_days")
+        raise UserError("Events can be kept for 1 to 36,500 days.", "Enter a number in this range.").at("keep_days")
 
 
 def email_of(text: str) -> str | None:
@@ -163,9 +165,9 @@ def checked_email(text: str) -> str:
     """
     if (email := email_of(text)) is None:
         shown = "".join(sign if sign.isprintable() else "\ufffd" for sign in text[:80])
-        raise UserError("“%(value)s” is not an e-mail address.", "Write it like anna@shop.example.", value=shown).at(
-            "email"
-        )
+        raise UserError(
+            "“%(value)s” is not an e-mail address.", ("Use an address such as anna@shop.example."), value=shown
+        ).at("email")
     return email
 
 
@@ -175,10 +177,11 @@ def checked_name(name: str) -> None:
     raises   UserError
     """
     if not name.strip():
-        raise UserError("The person has no name.", "Give the name colleagues will see.").at("name")
+        raise UserError("The name is missing.", "Enter the name your colleagues will see.").at("name")
     if len(name) > LONGEST_NAME or not name.isprintable():
         raise UserError(
-            "The name has over 100 characters, or some that nobody sees.", "Give the name colleagues will see."
+            "The name has more than 100 characters, or contains invisible ones.",
+            "Enter the name your colleagues will see.",
         ).at("name")
 
 

@@ -27,14 +27,16 @@ def check(password: str, *about: str) -> None:
     raises   UserError saying what to do instead
     """
     if len(password) < SHORTEST:
-        raise UserError("The password is too short.", "Use 10 characters or more; a few words are best.").at("password")
+        raise UserError("The password is too short.", ("Use at least 10 characters. A few words work best.")).at(
+            "password"
+        )
     if len(password) > LONGEST:
         raise UserError("The password is too long.", "Use 500 characters or fewer.").at("password")
     plain = password.casefold().strip()
     words = {part for text in about for part in (text.casefold().strip(), text.casefold().partition("@")[0])}
     if plain in _commonest() or plain in words or _is_one_piece_again_and_again(plain):
         raise UserError(
-            "This password is among the first that somebody would guess.", "Use a few words that only you put together."
+            "This password is too easy to guess.", ("Use a few words that only you would put together.")
         ).at("password")
 
 
@@ -68,7 +70,7 @@ def _nobodys() -> str:
 @contextmanager
 def _turn() -> Iterator[None]:
     if not _room.acquire(blocking=False):
-        raise UserError("Too many people are signing in at this moment.", "Try again in a few seconds.", status=503)
+        raise UserError("Too many people are signing in right now.", "Try again in a few seconds.", status=503)
     try:
         with _turns:
             yield

@@ -33,7 +33,7 @@ def hosts_of(texts: str | Iterable[str], existing: Collection[str] = ()) -> list
             hosts.append(host[4:])
     if not hosts:
         raise UserError(
-            "The address of the site is missing.", "Paste it from the browser, like https://shop.example."
+            "The address of the site is missing.", "Paste it from the browser, for example https://shop.example."
         ).at("host")
     return list(dict.fromkeys(hosts))
 
@@ -57,7 +57,7 @@ def _host_of(piece: str) -> str:
     if not is_port or not _is_host(host, has_scheme or bool(colon)):
         raise UserError(
             "“%(value)s” cannot be the address of a site.",
-            "Paste it from the browser, like https://shop.example.",
+            "Paste it from the browser, for example https://shop.example.",
             value=(name if has_scheme else piece)[:80],
         ).at("host")
     return host if not colon or port in _PORTS else f"{host}:{int(port)}"

@@ -55,10 +55,10 @@ MAY: dict[str, frozenset[Role]] = {
 }
 
 DEEDS: dict[str, str] = {
-    "metrics.read": "see figures",
-    "metrics.export": "export figures",
+    "metrics.read": "see metrics",
+    "metrics.export": "export metrics",
     "changes.read": "see changes",
-    "reception.read": "see what was received",
+    "reception.read": "see data received",
     "audit.read": "see the audit log",
     "money.read": "see money",
     "calls.read": "see calls",
@@ -70,14 +70,14 @@ DEEDS: dict[str, str] = {
     "campaigns.edit": "edit campaigns",
     "ads.import": "import ad reports",
     "calls.edit": "edit calls and number pools",
-    "deals.edit": "edit the mapping of deals",
+    "deals.edit": "edit CRM field mapping",
     "profiles.edit": "merge and separate profiles",
     "profiles.unmask": "see phones and e-mail addresses in full",
     "reports.keep": "save reports",
     "sites.edit": "edit sites",
     "tokens.edit": "create and revoke API tokens",
     "events.send": "send events",
-    "rules.heal": "derive visits again",
+    "rules.heal": "rebuild visits",
     "data.erase": "erase data",
     "people.edit": "edit users",
 }

@@ -25,7 +25,7 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     if import_.state == "refused":
         return {"lines": [p.said(path.name) for p in import_.problems], "problems": len(import_.problems)}
     if import_.state in store.COUNTING:
-        return {"lines": [f"{path.name} counts already; nothing was changed."], "problems": 0}
+        return {"lines": [f"{path.name} has already been applied. Nothing was changed."], "problems": 0}
     return {"lines": _made_to_count(ctx, site, import_, args), "problems": 0}
 
 
@@ -36,7 +36,7 @@ def _made_to_count(ctx: Context, site: Site, import_: store.AdImport, args: dict
     lines = [
         f"{SYSTEMS[import_.system]}, by {import_.level}: {import_.rows:,} rows, {len(outcomes)} days, "
         f"{cost:,.2f} {site.currency}.",
-        f"{count['new']} days new, {count['replaced']} replaced, {count['same']} as they were, {count['kept']} kept.",
+        f"{count['new']} days new, {count['replaced']} replaced, {count['same']} unchanged, {count['kept']} kept.",
         *(note.said(import_.file) for note in import_.notes),
     ]
     if args.get("dry_run"):
@@ -60,7 +60,7 @@ def hints_of(form: dict[str, Any]) -> AdHints:
             choices=", ".join(SYSTEMS),
         )
     if currency and not (len(currency) == 3 and currency.isalpha() and currency.isascii()):
-        raise UserError("“%(value)s” is not a currency.", "Use three letters, like EUR.", value=currency[:40])
+        raise UserError("“%(value)s” is not a currency.", "Use three letters, such as EUR.", value=currency[:40])
     if order not in ORDERS:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
     account = str(form.get("account") or "").strip()[:200]

@@ -52,14 +52,14 @@ class AdDay(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     platform_conversions: Decimal = Decimal(0)
 
 
-_AGAIN = _text("Export the report again, and import the file as it came.")
+_AGAIN = _text("Export the report again, and import the file unchanged.")
 PROBLEMS: Final[Wording] = {
     "empty": (
-        _text("The file holds no rows with a day."),
+        _text("The file contains no rows with a day."),
         _text("Choose days with advertising and export again."),
     ),
     "unknown": (
-        _text("No line of the file looks like the head of an ad report."),
+        _text("No line of the file looks like the header of an ad report."),
         _text("Export a table with the columns day, campaign, impressions, clicks and cost."),
     ),
     "no_day": (
@@ -67,7 +67,7 @@ PROBLEMS: Final[Wording] = {
         _text("Export it by day: add the column Day."),
     ),
     "period_row": (
-        _text("The row stands for %(first)s to %(last)s, not for one day."),
+        _text("The row covers %(first)s to %(last)s, not a single day."),
         _text("Export it by day: add the column Day."),
     ),
     "one_day_for_all": (
@@ -78,7 +78,7 @@ PROBLEMS: Final[Wording] = {
         _text("The report has no column “%(column)s”."),
         _text("Add the column to the report and export it again."),
     ),
-    "no_campaign": (_text("The row names no campaign."), _AGAIN),
+    "no_campaign": (_text("The row has no campaign."), _AGAIN),
     "bad_day": (
         _text("The day “%(text)s” cannot be read."),
         _text("Export with dates like 2026-10-31."),
@@ -88,36 +88,36 @@ PROBLEMS: Final[Wording] = {
         _text("Choose the order of day and month below, or export with dates like 2026-10-31."),
     ),
     "future_day": (
-        _text("The day %(text)s has not come yet."),
+        _text("The day %(text)s is in the future."),
         _text("Choose the order of day and month below."),
     ),
     "bad_number": (_text("“%(text)s” in the column “%(column)s” is not a number."), _AGAIN),
-    "negative": (_text("The number of the column “%(column)s” is below zero."), _AGAIN),
+    "negative": (_text("A number in the column “%(column)s” is below zero."), _AGAIN),
     "cut_id": (
-        _text("The id “%(text)s” was cut by a spreadsheet program."),
-        _text("Export the report again, and import the file without opening it in between."),
+        _text("The ID “%(text)s” was truncated by a spreadsheet program."),
+        _text("Export the report again, and import the file without opening it first."),
     ),
-    "short_row": (_text("The row has %(found)s columns, the head has %(wanted)s."), _AGAIN),
-    "cut_off": (_text("The file announces %(said)s rows and holds %(found)s."), _AGAIN),
-    "totals": (_text("The rows cost %(found)s in all, but the file's own total is %(said)s."), _AGAIN),
+    "short_row": (_text("The row has %(found)s columns, but the header has %(wanted)s."), _AGAIN),
+    "cut_off": (_text("The file states %(said)s rows, but contains %(found)s."), _AGAIN),
+    "totals": (_text("The rows add up to %(found)s, but the total in the file is %(said)s."), _AGAIN),
     "not_text": (
-        _text("The file is neither a table as text nor a spreadsheet."),
+        _text("The file is neither a text table nor a spreadsheet."),
         _text("Export it as CSV or XLSX."),
     ),
-    "no_currency": (_text("Nothing says which currency the cost is in."), _text("Choose the currency below.")),
+    "no_currency": (_text("The currency of the cost is unknown."), _text("Choose the currency below.")),
     "no_rate": (
         _text("There is no exchange rate from %(currency)s into %(into)s for %(on)s."),
-        _text("Rates are fetched every working day; import older ones with “tandem rates import”."),
+        _text("Rates are fetched every working day. Import older ones with “tandem rates import”."),
     ),
     "too_much": (
         _text("%(cost)s %(currency)s of “%(campaign)s” on %(on)s is more than 99,999,999,999,999 %(into)s."),
         _text("Correct the cost or the currency."),
     ),
     "mixed_micros": (
-        _text("Some costs have decimals and some look like millionths."),
+        _text("Some costs have decimals and others look like millionths."),
         _text("Export with the header returnMoneyInMicros: false."),
     ),
-    "more": (_text("There are %(count)s more problems like these."), _text("Mend the first ones and try again.")),
+    "more": (_text("There are %(count)s more problems like these."), _text("Correct the first ones and try again.")),
 }
 """Everything that can be wrong with a report: what it is, and its cure."""
 

@@ -20,7 +20,7 @@ def _jobs(ctx: Context) -> list[Job]:
 def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
-            id="ads", title="Connect an ad account", why="Costs stand beside the visits they brought.",
+            id="ads", title="Connect an ad account", why="See costs next to the visits they paid for.",
             address="/connections", act="connections.edit",
             is_done=bool(connections_of(ctx, site, "ads") or store.imports_of(ctx.database, site, 1)),
         )

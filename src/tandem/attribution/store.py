@@ -240,7 +240,7 @@ def keep(db: Database, site: Site, name: str, definition: Definition, result: Sa
     raises   UserError without a name
     """
     if not name.strip():
-        raise UserError("The report has no name.", "Say in a few words what it is for.").at("name")
+        raise UserError("The report has no name.", "Enter a name that says what the report is for.").at("name")
     values = {"name": name.strip()[:200], "definition": plain(definition), "result": plain(result)}
     with db.write() as c:
         made = c.execute(insert(t).values(site_id=site.id, made_by=by, made_at=clock.now(), **values))
@@ -263,7 +263,7 @@ def report_of(db: Database, site: Site, report_id: int) -> SavedReport:
     with db.read() as c:
         row = c.execute(_reports(site).where(t.c.id == report_id)).first()
     if row is None:
-        raise UserError("There is no such report.", "The page Money lists the kept ones.", status=404)
+        raise UserError("There is no such report.", "Saved reports are listed on the Money page.", status=404)
     return _report(row)
 
 

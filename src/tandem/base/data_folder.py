@@ -39,6 +39,6 @@ def check_whole(folder: Path) -> None:
     if (folder / UNFINISHED).exists():
         raise UserError(
             f"A restore into {folder} did not finish.",
-            "Give `tandem restore` with the same backup again: it takes away what is left of the first try.",
+            "Run `tandem restore` with the same backup again. It removes what is left of the first attempt.",
             status=409,
         )

@@ -208,7 +208,7 @@ class Database:
                 form = _form_of(connection)
                 if form is not None and not self.knows(form):
                     raise UserError(
-                        "The record store was used by a newer Tandem (form %(found)s).",
+                        "The record store was used by a newer version of Tandem (schema %(found)s).",
                         "Install that version again, or restore a backup from before the upgrade.",
                         status=409, found=form,
                     )  # fmt: skip
@@ -216,8 +216,8 @@ class Database:
                     _upgrade(connection, revision)
         except OperationalError as error:
             raise UserError(
-                f"The record store does not answer: {str(error.orig).splitlines()[0]}",
-                "Check TANDEM_RECORDS and that the server runs.",
+                f"The record store does not respond: {str(error.orig).splitlines()[0]}",
+                "Check TANDEM_RECORDS, and that the database server is running.",
                 status=503,
             ) from error
 
@@ -279,12 +279,12 @@ def _values_explained() -> Iterator[None]:
         cause = error.orig if isinstance(error, StatementError) else error
         if isinstance(error, DataError) or isinstance(cause, (OverflowError, UnicodeEncodeError)):
             raise UserError(
-                "A value is too long, too large, or holds signs that cannot be stored.", "Shorten it."
+                "A value is too long, too large, or contains characters that cannot be stored.", "Shorten it."
             ) from error
         if is_full(error):
             raise UserError(
-                "The disk of the record store takes no more, so nothing was changed.",
-                "Make room on it, then do it again.",
+                "The disk of the record store is full, so nothing was changed.",
+                "Free some space, then try again.",
                 status=503,
             ) from error
         raise

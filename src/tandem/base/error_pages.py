@@ -14,9 +14,9 @@ from tandem.base.translations import said
 
 _log = log.get("web")
 TOO_LONG = UserError("The address is too long.", "Remove some filters.", 414)
-NOT_TAKEN_BY_API = UserError("This address does not take that kind of request.", "See the API document.", 405)
+NOT_TAKEN_BY_API = UserError("This address does not accept this kind of request.", "See the API documentation.", 405)
 NOT_TAKEN = UserError(
-    "This address does not take that kind of request.", "Go back, and use the button or form of the page.", 405
+    "This address does not accept this kind of request.", "Go back and use the button or form on the page.", 405
 )
 
 
@@ -42,26 +42,29 @@ def user_error_as_text(request: Request[Any, Any, Any], error: UserError) -> Res
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Errors of the framework (no such page, body that does not fit) in our words."""
     if error.status_code == 404:
-        return _error_page(request, 404, "There is no such page.", "Check the address, or start at the board.")
+        return _error_page(request, 404, "There is no such page.", "Check the address, or go to the Board.")
     if error.status_code == 405:
         return user_error(request, NOT_TAKEN_BY_API if wants_json(request) else NOT_TAKEN)
-    what = error.detail or "The request does not fit."
+    what = error.detail or "The request is not valid."
     if isinstance(error.extra, list) and error.extra:
         what += " " + "; ".join(
             f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping)
         )
-    return _error_page(request, error.status_code, what, "Mend the request and send it again.")
+    return _error_page(request, error.status_code, what, "Correct the request and send it again.")
 
 
 def too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
     """A body nested deeper than it can be read."""
-    error = UserError("What was sent is nested too deeply.", "Send it flat, as the API's document shows.")
+    error = UserError(
+        "The request is nested too deeply.",
+        ("Send it without the extra nesting, as described in the API documentation."),
+    )
     return user_error(request, error)
 
 
 def not_utf8(request: Request[Any, Any, Any], _: UnicodeDecodeError) -> Response[Any]:
     """A body with bytes that are no text."""
-    return user_error(request, UserError("What was sent is not valid UTF-8.", "Send it as UTF-8."))
+    return user_error(request, UserError("The request is not valid UTF-8.", "Send it as UTF-8."))
 
 
 def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
@@ -69,7 +72,7 @@ def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
     reference = secrets.token_hex(4)
     _log.error("web.broke", path=request.url.path, reference=reference, exc_info=error)
     return _error_page(
-        request, 500, "Something broke on our side.", "Tell the operator the reference %(reference)s.",
+        request, 500, "Tandem ran into an error.", "Tell the operator the reference %(reference)s.",
         reference=reference,
     )  # fmt: skip
 

@@ -47,7 +47,7 @@ class Reach(httpx.HTTPTransport):
         try:
             address = may_reach(host, port, self._allowed)
         except OSError as error:
-            raise httpx.ConnectError(f"{host} is not known: {error}") from error
+            raise httpx.ConnectError(f"{host} cannot be resolved: {error}") from error
         if address != host:
             request.extensions = {**request.extensions, "sni_hostname": host}
             request.url = request.url.copy_with(host=address)  # the Host header keeps the name
@@ -67,8 +67,8 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
     for address in addresses:
         if not _is_open(ipaddress.ip_address(address), networks):
             raise UserError(
-                "%(host)s is a private address, and Tandem does not call those.",
-                "The operator may allow it in TANDEM_REACH.",
+                "%(host)s is a private address, and Tandem does not connect to those.",
+                "The operator can allow it in TANDEM_REACH.",
                 status=403,
                 host=host,
             )
@@ -174,7 +174,7 @@ class Http:
             try:
                 response = self._once(method, path, into, options)
             except httpx.TransportError as error:
-                why, wait = f"does not answer ({type(error).__name__})", _wait(turn)
+                why, wait = f"does not respond ({type(error).__name__})", _wait(turn)
             except (RuntimeError, ValueError) as error:  # so httpx and ssl speak of what was closed under them
                 if not self._client.is_closed:
                     raise
@@ -209,7 +209,7 @@ def _blocks(system: str, response: httpx.Response, most: int) -> Iterator[bytes]
     """The body, unpacked in small steps: httpx would make a gigabyte of one block that was packed several times."""
     coding = response.headers.get("content-encoding", "identity").strip().lower()
     if coding not in CODINGS:
-        raise SourceError(system, "answered in a compression that was not asked for")
+        raise SourceError(system, "responded with an unsupported compression")
     size, unpacker = 0, zlib.decompressobj(CODINGS[coding]) if CODINGS[coding] else None
     try:
         for packed in response.iter_raw(BLOCK):
@@ -219,9 +219,9 @@ def _blocks(system: str, response: httpx.Response, most: int) -> Iterator[bytes]
                     raise SourceError(system, f"sent more than {most >> 20} MB")
                 yield block
     except zlib.error as error:
-        raise SourceError(system, "answered with damaged compression") from error
+        raise SourceError(system, "sent a damaged compressed response") from error
     if unpacker is not None and size and not unpacker.eof:
-        raise httpx.RemoteProtocolError("the compressed answer was cut off")
+        raise httpx.RemoteProtocolError("sent an incomplete compressed response")
 
 
 def _unpacked(unpacker: Any, packed: bytes) -> Iterator[bytes]:
@@ -268,7 +268,7 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
     """
     host = urlsplit(url).netloc
     if not _looking.acquire(blocking=False):
-        raise UserError("Other sites are being checked at this moment.", "Try again in a few seconds.", status=503)
+        raise UserError("Other sites are being checked right now.", "Try again in a few seconds.", status=503)
     until = time.monotonic() + PAGE_S
     headers = {"user-agent": AGENT, "accept": "text/html", "accept-encoding": "gzip"}
     client = httpx.Client(
@@ -281,9 +281,9 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
                 if page is not None:
                     return page
                 url = onward
-        raise SourceError(host, "it leads on and on")
+        raise SourceError(host, "it redirects endlessly")
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError, ValueError) as error:
-        raise SourceError(host, "it does not answer") from error
+        raise SourceError(host, "it does not respond") from error
     finally:
         _looking.release()
 
@@ -292,7 +292,7 @@ def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, 
     """The page at this address, or the address that it leads on to."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SourceError(parts.netloc or "redirect", "it leads to something that is no web page")
+        raise SourceError(parts.netloc or "redirect", "it redirects to something that is not a web page")
     with client.stream("GET", url) as response:
         if response.is_redirect:
             onward = urljoin(url, response.headers["location"])
@@ -300,7 +300,7 @@ def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, 
             return None, urlunsplit(urlsplit(onward)._replace(netloc=urlsplit(onward).netloc.rpartition("@")[2]))
         kind = response.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
         if kind not in ("text/html", "application/xhtml+xml"):
-            raise SourceError(parts.netloc, "it answers with something that is no web page")
+            raise SourceError(parts.netloc, "it responds with something that is not a web page")
         body = bytearray()
         for block in _blocks(parts.netloc, response, MOST_OF_A_PAGE):
             body += block
@@ -370,9 +370,9 @@ def _wait(turn: int, stated: str | None = None) -> float:
 def _refused(response: httpx.Response) -> str:
     """Why a system says no, without its words: those may hold personal data."""
     if response.status_code in (401, 403):
-        return f"refused the credentials ({response.status_code}); renew them on the page Connections"
+        return f"rejected the credentials ({response.status_code}). Renew them on the Connections page"
     if response.is_redirect:
-        return f"sent us elsewhere ({response.status_code}); check the address of the connection"
+        return f"redirected to another address ({response.status_code}). Check the address of the connection"
     return f"answered {response.status_code}"
 
 

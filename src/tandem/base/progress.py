@@ -128,4 +128,4 @@ def for_good() -> None:
 
 def _check(work: TrackedWork) -> None:
     if work.is_stopped and work.can_stop:
-        raise UserError("It was stopped.", "Nothing was brought in. Send the file again when you like.")
+        raise UserError("The import was cancelled.", "Nothing was imported. You can import the file again at any time.")

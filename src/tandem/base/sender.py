@@ -31,7 +31,7 @@ class Proxies:
             self._networks = [ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip()]
         except ValueError as error:
             raise UserError(
-                f"TANDEM_PROXIES: {error}.", "Write networks like 10.0.0.0/8, separated by commas."
+                f"TANDEM_PROXIES: {error}.", "Use networks such as 10.0.0.0/8, separated by commas."
             ) from error
         self._known = lru_cache(maxsize=4096)(self._walked)  # a visitor's hits come from one address
         self._trusted = lru_cache(maxsize=4096)(self._is_ours)  # asked for each request, of few peers

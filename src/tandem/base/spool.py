@@ -261,7 +261,9 @@ def _locked(folder: Path) -> int:
     except OSError as error:
         os.close(handle)
         raise UserError(
-            f"Another collector writes to {folder}.", "Give each its own name with TANDEM_COLLECTOR.", status=409
+            f"Another collector writes to {folder}.",
+            "Give each collector its own name with TANDEM_COLLECTOR.",
+            status=409,
         ) from error
     return handle
 

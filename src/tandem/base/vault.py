@@ -38,8 +38,8 @@ class Vault:
             return self._fernet.decrypt(sealed.encode()).decode()
         except InvalidToken as error:
             raise UserError(
-                "A sealed value cannot be opened with the key of this installation.",
-                "Put back the file “key” of the data folder, or TANDEM_KEY, that the value was sealed with.",
+                "An encrypted value cannot be decrypted with the key of this installation.",
+                "Restore the file “key” in the data folder, or the TANDEM_KEY that the value was encrypted with.",
                 status=409,
             ) from error
 
@@ -62,7 +62,7 @@ def open_vault(folder: Path, key_text: str = "") -> Vault:
         return Vault(path.read_text().strip())
     except OSError as error:
         raise UserError(
-            f"The key file {path} cannot be used: {error.strerror}.", "Make it readable for Tandem's user."
+            f"The key file {path} cannot be used: {error.strerror}.", "Make it readable for the user that runs Tandem."
         ) from error
 
 

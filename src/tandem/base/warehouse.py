@@ -184,8 +184,8 @@ class Warehouse:
         if self.is_local and ("lock" in text.lower() or "another" in text.lower() or "initializ" in text.lower()):
             return UserError(*IN_USE, status=409)
         return UserError(
-            f"The event store does not answer: {text.splitlines()[0][:300] if text else error!r}",
-            "Check TANDEM_EVENTS and that the server runs; `tandem doctor` tells more.",
+            f"The event store does not respond: {text.splitlines()[0][:300] if text else error!r}",
+            "Check TANDEM_EVENTS, and that the server is running. Run `tandem doctor` for details.",
             status=503,
         )
 

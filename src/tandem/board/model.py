@@ -38,10 +38,12 @@ GROUPS: dict[str, Group] = {
             owner="engineering",
             figures=("collect.lcp_p75", "collect.inp_p75", "collect.cls_p75", "collect.ttfb_p75"),
             meaning={
-                "marketing": "How long people wait before they can read and click. "
-                "Every extra second costs visits that ads have paid for.",
+                "marketing": (
+                    "How long people wait before they can read and click. Every extra second loses visits that ads "
+                    "have paid for."
+                ),
                 "engineering": "Web vitals at the 75th percentile, as real browsers measured them.",
-                "executive": "Whether the site feels quick to three quarters of the people who use it.",
+                "executive": "Whether the site feels fast to three quarters of its visitors.",
             },
         ),
         Group(
@@ -51,11 +53,12 @@ GROUPS: dict[str, Group] = {
             figures=(),
             meaning={
                 "marketing": "Whether people find the site when they search for what it offers.",
-                "engineering": "Whether search engines can reach, read and index what was built.",
-                "executive": "How present the company is where its customers look.",
+                "engineering": "Whether search engines can crawl, render and index the site.",
+                "executive": "How visible the company is where its customers search.",
             },
-            missing="Search visibility is not measured yet. It needs an export of a search console, which "
-            "comes with the area Site.",
+            missing=(
+                "Search visibility is not measured yet. Imports from search consoles are coming in a later version."
+            ),
             instead="See visits from organic search",
             instead_query={"f": "channel:is:Organic Search"},
         ),
@@ -71,9 +74,10 @@ GROUPS: dict[str, Group] = {
                 "collect.average_order",
             ),
             meaning={
-                "marketing": "What visits bring: goals reached, orders and money.",
-                "engineering": "Goal hits and order events. "
-                "A fall without a fall in visits often is a broken form or script.",
+                "marketing": "What visits lead to: goals reached, orders and revenue.",
+                "engineering": (
+                    "Goal hits and order events. A drop without a drop in visits often means a broken form or script."
+                ),
                 "executive": "What the site earns, and how many visits it takes.",
             },
         ),
@@ -83,12 +87,14 @@ GROUPS: dict[str, Group] = {
             owner="engineering",
             figures=("collect.error_rate",),
             meaning={
-                "marketing": "Whether the pages that campaigns lead to are there at all.",
-                "engineering": "Availability as probes and visitors see it.",
-                "executive": "Whether the site is open for business.",
+                "marketing": "Whether the landing pages of campaigns are available.",
+                "engineering": "Availability as seen by uptime checks and visitors.",
+                "executive": "Whether customers can reach the site.",
             },
-            missing="Uptime is not measured yet. It needs probes, which come with the area Uptime; until "
-            "then error pages are counted.",
+            missing=(
+                "Uptime is not measured yet. Uptime checks are coming in a later version. Until then, error pages "
+                "are counted."
+            ),
             instead="See the error pages",
             instead_query={"figure": "collect.error_pages", "pages": "errors"},
         ),
@@ -105,9 +111,9 @@ GROUPS: dict[str, Group] = {
                 "collect.seconds_per_visit",
             ),
             meaning={
-                "marketing": "How many people come, and whether what they find holds them.",
-                "engineering": "The load that people bring, and whether pages work well enough to be used.",
-                "executive": "How many people the site reaches, and how much attention they give it.",
+                "marketing": "How many people visit, and whether the content keeps them.",
+                "engineering": "How much traffic the site carries, and whether its pages work well enough.",
+                "executive": "How many people the site reaches, and how much time they spend on it.",
             },
         ),
     )
@@ -128,7 +134,7 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 
 QUESTIONS: dict[str, str] = {
     "marketing": "Is the site winning customers?",
-    "engineering": "Is the site fast and sound?",
+    "engineering": "Is the site fast and reliable?",
     "executive": "Is the site doing its job?",
 }
 """The board's title, by lens."""
@@ -350,7 +356,7 @@ TABLES: dict[str, TableKind] = {
 }
 TABLE_GROUPS: dict[str, str] = {
     "from": "Where do visits come from?",
-    "pages": "Which pages do they see?",
+    "pages": "Which pages do they open?",
     "done": "What do they do?",
     "who": "Who are they?",
     "with": "What do they use?",

@@ -78,17 +78,17 @@ def hints_of(ctx: Context, site: Site, form: dict[str, Any]) -> CallHints:
             ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError) as error:
             raise UserError(
-                "“%(value)s” is not a time zone.", "Write it like Europe/Warsaw.", value=zone[:40]
+                "“%(value)s” is not a time zone.", "Use a name such as Europe/Warsaw.", value=zone[:40]
             ) from error
     if region and not (len(region) == 2 and region.isalpha() and region.isascii()):
-        raise UserError("“%(value)s” is not a country.", "Write two letters, like PL.", value=region[:40])
+        raise UserError("“%(value)s” is not a country.", "Use two letters, such as PL.", value=region[:40])
     exchanges = {
         connection.id: connection
         for connection in connections_of(ctx, site, "calls")
         if connection.system == "asterisk"
     }
     if number not in ("", "0") and not (number.isdecimal() and int(number) in exchanges):
-        raise UserError("There is no such exchange.", "Choose a connection to Asterisk of this site.", status=404)
+        raise UserError("There is no such phone system.", "Choose a connection to Asterisk of this site.", status=404)
     chosen = int(number) if number else next(iter(exchanges)) if len(exchanges) == 1 else 0
     own = exchanges[chosen].setting("region") if chosen else ""
     return CallHints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
@@ -182,7 +182,7 @@ def _read(path: Path, hints: CallHints, site: Site, parts: list[Spill[CallFact]]
                     fact = msgspec.structs.replace(record, ref=f"{hints.connection}:{record.ref}")
                     parts[store.call_key(site, fact) % len(parts)].add(fact)
     except NotText as error:
-        raise UserError("This is no CSV file.", "Take Master.csv, or export the table cdr as CSV.") from error
+        raise UserError("This is not a CSV file.", "Take Master.csv, or export the table cdr as CSV.") from error
     if not rows:
         raise UserError("The file is empty.", "Take Master.csv, or export the table cdr with its header.")
     return problems, rows
@@ -200,8 +200,8 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     result = bring_in(ctx, site, path, hints_of(ctx, site, args), is_dry=bool(args.get("dry_run")))
     if result.problems:
         lines = [problem.said(path.name) for problem in result.problems]
-        return {"lines": [*lines, "Nothing was brought in."], "problems": result.refused}
+        return {"lines": [*lines, "Nothing was imported."], "problems": result.refused}
     counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.existing:,} known."
-    more = f"{result.outgoing:,} of them to others; {result.inside:,} rows between extensions left out."
+    more = f"{result.outgoing:,} of them outgoing; {result.inside:,} rows between extensions skipped."
     end = ["Nothing was changed: this was a dry run."] if result.is_dry else []
     return {"lines": [counts, more, *end], "problems": 0}

@@ -129,7 +129,7 @@ def _key(text: str) -> int:
 
 
 def _no_call() -> int:
-    raise UserError("There is no such call.", "Load the page again.", status=404)
+    raise UserError("There is no such call.", "Reload the page.", status=404)
 
 
 # ── files ──
@@ -225,7 +225,7 @@ def add_static(
     """A number that stands for its source wherever it is printed."""
     chosen = site_for(ctx, caller, site)
     if not data.get("source", "").strip():
-        raise UserError("The number has no source.", "Say what it stands for, like “billboard”.").at("source")
+        raise UserError("The number has no source.", "Describe its source, for example “billboard”.").at("source")
     fields = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
     channel = data.get("channel", "").strip()[:60] or "Offline"
     fresh = store.add_numbers(
@@ -255,7 +255,7 @@ def _price(text: str) -> Decimal | None:
     except InvalidOperation:
         price = Decimal(-1)
     if not (price.is_finite() and 0 <= price < 10**9):
-        raise UserError("This is not a price.", "Write what a number costs a month, like 1.50.").at("price")
+        raise UserError("This is not a valid price.", "Enter the monthly price of a number, such as 1.50.").at("price")
     return round(price, 2)
 
 

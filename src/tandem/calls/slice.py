@@ -33,7 +33,7 @@ def _jobs(ctx: Context) -> list[Job]:
 def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
-            id="calls", title="Connect your phone system", why="Calls are credited to the visits they came from.",
+            id="calls", title="Connect your phone system", why="Calls are linked to the visits that led to them.",
             address="/connections", act="connections.edit",
             is_done=bool(connections_of(ctx, site, "calls")) or store.has_calls(ctx, site),
         )

@@ -80,13 +80,13 @@ ASTERISK = (
         name="contexts",
         label="Contexts of trunks",
         is_required=False,
-        hint="By comma, like from-trunk; empty: every incoming channel.",
+        hint="Separated by commas, for example from-trunk. If empty: every incoming channel.",
     ),
     REGION,
 )
 ASTERISK_NOTE = (
-    "Allow the user to read call and cdr events in manager.conf. A manager does not repeat what was missed while the "
-    "line was down: load the call detail records for that time."
+    "Allow the user to read call and cdr events in manager.conf. Asterisk does not resend events that were missed "
+    "while the connection was down: import the call detail records for that time."
 )
 
 
@@ -105,7 +105,7 @@ def listen(ctx: Context, site: Site, connection: Connection) -> Polled:
                 facts += _facts_of(line, event)
     except (OSError, SourceError) as error:
         lines.pop(connection.id).socket.close()
-        raise SourceError("Asterisk", "broke the line") from error
+        raise SourceError("Asterisk", "lost the connection") from error
     finally:
         if facts:
             store.record(ctx, site, _of(connection, facts), connection.setting("region"))
@@ -127,7 +127,7 @@ def _opened(ctx: Context, connection: Connection) -> ManagerConnection:
     try:
         opened = socket.create_connection((address, port), LOGIN_S)
     except OSError as error:
-        raise SourceError("Asterisk", "does not answer; check host and port") from error
+        raise SourceError("Asterisk", "does not respond. Check host and port") from error
     line = ManagerConnection(opened, asterisk.Parser(), asterisk.Watch(connection.setting("contexts")), [])
     try:
         _log_in(line, connection)
@@ -142,7 +142,7 @@ def _log_in(line: ManagerConnection, connection: Connection) -> None:
     challenge = _response(line).get("Challenge", "")
     line.socket.sendall(asterisk.login(connection.setting("user"), connection.setting("secret"), challenge))
     if _response(line).get("Response") != "Success":
-        raise SourceError("Asterisk", "refused the login; check user and secret")
+        raise SourceError("Asterisk", "rejected the login. Check user and secret")
 
 
 def _response(line: ManagerConnection) -> asterisk.Message:
@@ -154,13 +154,13 @@ def _response(line: ManagerConnection) -> asterisk.Message:
             if "Response" in message:
                 line.waiting = messages[i + 1 :]
                 return message
-    raise SourceError("Asterisk", "does not answer the login")
+    raise SourceError("Asterisk", "does not respond to the login")
 
 
 def _events(line: ManagerConnection, most_s: float) -> list[asterisk.Message]:
     """The messages that are whole by now; waits for data no longer than this.
 
-    raises   SourceError when the other side has hung up
+    raises   SourceError when the other side closed the connection
     """
     if line.waiting:
         messages, line.waiting = line.waiting, []
@@ -171,7 +171,7 @@ def _events(line: ManagerConnection, most_s: float) -> list[asterisk.Message]:
     except TimeoutError:
         return []
     if not data:
-        raise SourceError("Asterisk", "has hung up")
+        raise SourceError("Asterisk", "closed the connection")
     return line.parser.feed(data)
 
 

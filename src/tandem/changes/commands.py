@@ -9,22 +9,26 @@ import typer
 from tandem.core.commands import SiteKey, group, quiet_settings
 
 APP = typer.Typer()
-changes = group(APP, "change", "The change log: what somebody did to a site.")
+changes = group(APP, "change", "The change log of a site.")
 
 
 @changes.command("add")
 def add_change(
-    title: Annotated[str, typer.Argument(help="In a few words what was done.")],
+    title: Annotated[str, typer.Argument(help="The change in a few words.")],
     kind: Annotated[
         str, typer.Option(help="deploy, campaign, content, price, robots, outage, tool or other.")
     ] = "deploy",
     site: SiteKey = "",
-    at: Annotated[str, typer.Option(help="When, like 2026-11-22T14:30 in the site's time; now if left out.")] = "",
-    author: Annotated[str, typer.Option(help="Who did it; the user of this machine if left out.")] = "",
-    scope: Annotated[str, typer.Option(help="What it touched: paths, a service, a channel.")] = "",
-    note: Annotated[str, typer.Option(help="More about it.")] = "",
-    url: Annotated[str, typer.Option(help="Where more can be read.")] = "",
-    known_as: Annotated[str, typer.Option("--id", help="Your name for it; the same one twice is kept once.")] = "",
+    at: Annotated[
+        str, typer.Option(help="When, for example 2026-11-22T14:30 in the site's time zone. Default: now.")
+    ] = "",
+    author: Annotated[str, typer.Option(help="Author of the change. Default: the user of this machine.")] = "",
+    scope: Annotated[str, typer.Option(help="What it affects: paths, a service, a channel.")] = "",
+    note: Annotated[str, typer.Option(help="Details.")] = "",
+    url: Annotated[str, typer.Option(help="Link to more information.")] = "",
+    known_as: Annotated[
+        str, typer.Option("--id", help="Your own ID of the change. A change with the same ID is stored only once.")
+    ] = "",
 ) -> None:
     """Add a change to the change log."""
     from tandem.base import clock

@@ -65,15 +65,15 @@ def checked(change: Change) -> Change:
             choices=", ".join(KINDS),
         )
     if not change.title.strip():
-        raise UserError("The change has no title.", "Say in a few words what was done.").at("title")
+        raise UserError("The change has no title.", "Describe the change in a few words.").at("title")
     if change.at.tzinfo is None:
-        raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
+        raise UserError("The time has no time zone.", "Use the format 2026-11-22T14:30:00+01:00.")
     if not 1971 <= change.at.year <= 2200:
         raise UserError("The year must be between 1971 and 2200.", "Choose another day.").at("at")
     if change.external_id is not None and not 1 <= len(change.external_id) <= 200:
-        raise UserError("The id is empty or too long.", "Use 1 to 200 signs.")
+        raise UserError("The ID is empty or too long.", "Use 1 to 200 characters.")
     if change.url and not change.url.startswith(("https://", "http://")):
-        raise UserError("The link is not a web address.", "Begin it with https://.").at("url")
+        raise UserError("The link is not a web address.", "Start it with https://.").at("url")
     return msgspec.structs.replace(
         change,
         title=change.title.strip()[:300],
@@ -184,10 +184,12 @@ def _moment(text: Any) -> datetime:
         moment = datetime.fromisoformat(written)
     except ValueError as error:
         raise UserError(
-            "“%(value)s” is not a moment.", "Send a time with its zone.", status=422, value=written[:40]
+            "“%(value)s” is not a date and time.", "Send the time with its time zone.", status=422, value=written[:40]
         ) from error
     if moment.tzinfo is None:
-        raise UserError("“%(value)s” has no time zone.", "Send a time with its zone.", status=422, value=written[:40])
+        raise UserError(
+            "“%(value)s” has no time zone.", ("Send the time with its time zone."), status=422, value=written[:40]
+        )
     return moment
 
 

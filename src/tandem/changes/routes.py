@@ -133,7 +133,9 @@ def _local_moment(text: str, site: Site) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UserError("“%(value)s” is not a moment.", "Choose day and time.", value=text[:40]).at("at") from error
+        raise UserError("“%(value)s” is not a date and time.", "Choose day and time.", value=text[:40]).at(
+            "at"
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=site.tz)
 
 
@@ -158,7 +160,7 @@ def api_changes(
 
 def _zoned(moment: datetime | None) -> datetime | None:
     if moment is not None and moment.tzinfo is None:
-        raise UserError("The time has no time zone.", "Write it like 2026-11-22T14:30:00+01:00.")
+        raise UserError("The time has no time zone.", "Use the format 2026-11-22T14:30:00+01:00.")
     if moment is not None and not 1971 <= moment.year <= 2200:
         raise UserError("The year must be between 1971 and 2200.", "Choose another day.")
     return moment
@@ -225,13 +227,13 @@ def gitlab(request: Request[Any, Any, Any], ctx: Context, key: str, body: bytes)
 def _site(ctx: Context, key: str) -> Site:
     site = ctx.sites().get(key)
     if site is None:
-        raise UserError("There is no such site.", "Copy the address from the page Changes.", status=404)
+        raise UserError("There is no such site.", "Copy the address from the Changes page.", status=404)
     return site
 
 
 def _must_match(stated: str, expected: str) -> None:
     if not hmac.compare_digest(stated.encode(), expected.encode()):
-        raise UserError("The signature does not match.", "Copy the secret from the page Changes.", status=403)
+        raise UserError("The signature does not match.", "Copy the secret from the Changes page.", status=403)
 
 
 def _json(body: bytes) -> dict[str, Any]:

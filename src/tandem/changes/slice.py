@@ -10,7 +10,9 @@ from tandem.core.slice import FirstStep, Slice
 def _first_steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
-            id="changes", title="Note changes", why="Note what you did, or let your pipeline do it with a token.",
+            id="changes", title="Log changes", why=(
+                "Add changes by hand, or send them from your pipeline with an API token."
+            ),
             address="/changes", act="changes.add", is_done=store.is_kept(ctx.database, site),
         )
     ]  # fmt: skip

@@ -85,7 +85,7 @@ def keep_effect(db: Database, site: Site, effect: Effect) -> None:
     mine = (e.c.change_id == effect.change_id, e.c.metric == effect.metric, e.c.method == effect.method)
     with db.write() as c:
         if c.execute(select(t.c.id).where(t.c.id == effect.change_id, t.c.site_id == site.id)).first() is None:
-            raise UserError("There is no such change.", "It may have been taken out of the log.", status=404)
+            raise UserError("There is no such change.", "It may have been removed from the log.", status=404)
         c.execute(delete(e).where(*mine))
         c.execute(insert(e).values(measured_at=clock.now(), **msgspec.structs.asdict(effect)))
 

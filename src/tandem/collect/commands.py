@@ -15,10 +15,10 @@ goals = group(APP, "goal", "Goals: what a site wants its visitors to do.")
 @APP.command()
 def rebuild(
     context: typer.Context,
-    site: Annotated[str, typer.Option(help="Key of a site; without it, all sites.")] = "",
-    again: Annotated[bool, typer.Option(help="Derive everything again, even where nothing has changed.")] = False,
+    site: Annotated[str, typer.Option(help="Key of a site. Default: all sites.")] = "",
+    again: Annotated[bool, typer.Option(help="Rebuild everything, even if nothing has changed.")] = False,
 ) -> None:
-    """Derive visits again with the newest rules and goals; goes on where it was stopped."""
+    """Rebuild visits with the newest rules and goals. An interrupted rebuild continues where it stopped."""
     done = carried_out(context, "rebuild", {"site": site, "again": again})
     for key, how in done["sites"].items():
         typer.echo(f"{key}: {how}.")
@@ -26,12 +26,12 @@ def rebuild(
 
 @goals.command("add")
 def add_goal(
-    name: Annotated[str, typer.Argument(help="What people call it, like Newsletter.")],
-    match: Annotated[str, typer.Option(help="An event's name, or a path like /thank-you or /blog/*.")],
+    name: Annotated[str, typer.Argument(help="Name of the goal, for example Newsletter.")],
+    match: Annotated[str, typer.Option(help="An event name, or a path such as /thank-you or /blog/*.")],
     kind: Annotated[str, typer.Option(help="event or page.")] = "event",
     site: SiteKey = "",
 ) -> None:
-    """Add a goal. History is counted for it by `tandem rebuild`, which a running server does by itself."""
+    """Add a goal. `tandem rebuild` counts it for past visits; a running server does so automatically."""
     from tandem.collect import store
     from tandem.core import lookups
 
@@ -44,11 +44,11 @@ def add_goal(
 
 @goals.command("main")
 def choose_main_goal(
-    name: Annotated[str, typer.Argument(help="The goal's name.")],
+    name: Annotated[str, typer.Argument(help="Name of the goal.")],
     step: Annotated[bool, typer.Option("--step", help="Make it a step again.")] = False,
     site: SiteKey = "",
 ) -> None:
-    """Let conversions rest on a goal; the others are steps on the way. A site can have a few main goals."""
+    """Make a goal a main goal, which conversions count. The others are steps. A site can have several main goals."""
     from tandem.collect import store
     from tandem.core import lookups
 
@@ -56,14 +56,14 @@ def choose_main_goal(
         chosen = lookups.site(database, site)
         goal = next((g for g in store.goals_of(database, chosen) if g.name == name), None)
         if goal is None:
-            raise UserError("There is no goal “%(name)s”.", "`tandem goal list` shows them.", name=name)
+            raise UserError("There is no goal “%(name)s”.", "Run `tandem goal list` to see them.", name=name)
         store.choose_main(database, chosen, goal.id, not step)
     typer.echo(f"Goal “{goal.name}” of {chosen.key} is {'a step' if step else 'a main goal'} now.")
 
 
 @goals.command("list")
 def list_goals(site: SiteKey = "") -> None:
-    """Show the goals of a site."""
+    """List the goals of a site."""
     from tandem.collect import store
     from tandem.core import lookups
 
@@ -72,5 +72,5 @@ def list_goals(site: SiteKey = "") -> None:
         rows = store.goals_of(database, chosen)
         print_table(
             [(g.name, g.kind, g.match, "conversion" if g.is_main else "step") for g in rows],
-            "There is no goal yet; add one with `tandem goal add`.",
+            "There are no goals yet. Add one with `tandem goal add`.",
         )

@@ -38,7 +38,7 @@ CLOSING = [*TEXT, CLOSE]
 """For answers given before the body was read: who is not told would send the next hit into the closing."""
 TOO_SLOW = 408, CLOSING, b"The body did not arrive in time; send the hit again."
 TOO_MUCH = 503, [*CLOSING, ("retry-after", str(RETRY_LATER))], b"Too much is being sent at once; send the hit again."
-TOO_LARGE = 413, CLOSING, b"The hit is larger than 64 KB; send fewer events at a time."
+TOO_LARGE = 413, CLOSING, b"The request is larger than 64 KB. Send fewer events at a time."
 
 Answer = tuple[int, list[tuple[str, str]], bytes]
 

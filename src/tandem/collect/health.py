@@ -25,39 +25,39 @@ CLOCK_MOVED_S = 3600.0
 def troubles(ctx: Context) -> Iterator[UserError]:
     """What keeps hits from being received, dated rightly and loaded, the worst first; nothing when all is well."""
     if not ctx.warehouse.is_up():
-        yield UserError("The event store does not answer.", "`tandem doctor` tells more.", status=503)
+        yield UserError("The event store does not respond.", "Run `tandem doctor` for details.", status=503)
     try:
         all_sites(ctx.database)
     except Exception:  # noqa: BLE001 - the edge: whatever keeps it from answering
-        yield UserError("The record store does not answer.", "`tandem doctor` tells more.", status=503)
+        yield UserError("The record store does not respond.", "Run `tandem doctor` for details.", status=503)
     free = shutil.disk_usage(ctx.config.folder).free
     if free < LEAST_FREE:
         yield UserError(
-            "Only %(free)s MB are free on the disk of the data folder.",
-            "Make room: a full disk makes collectors answer 503.",
+            "The disk of the data folder has only %(free)s MB free.",
+            "Free some space: collectors answer 503 when the disk is full.",
             status=503,
             free=free >> 20,
         )
     if (minutes := minutes_still(ctx)) is not None:
         yield UserError(
             "Nothing has been loaded into the event store for %(minutes)s minutes: %(why)s.",
-            "What is received waits on disk and is not lost; `tandem doctor` tells more.",
+            "Received data is kept on disk and is not lost. Run `tandem doctor` for details.",
             status=503,
             minutes=minutes,
-            why=ctx.state(Loading).problem or "the loader hangs or does not run",
+            why=ctx.state(Loading).problem or "the loader is stuck or not running",
         )
     elif (stuck := stuck_s(ctx)) > STUCK_S:
         yield UserError(
-            "One batch of hits has not been loaded for %(minutes)s minutes, though others are.",
-            "What is received waits on disk and is not lost; `tandem doctor` tells more.",
+            "One batch of events has not been loaded for %(minutes)s minutes, although others are.",
+            "Received data is kept on disk and is not lost. Run `tandem doctor` for details.",
             status=503,
             minutes=round(stuck / 60),
         )
     yield from [loader.doubt for loader in ctx.state(Loaders).values() if loader.doubt][:1]
     if abs(moved := clock.moved_s()) > CLOCK_MOVED_S:
         yield UserError(
-            "The clock of this machine has moved by %(hours)s hours since Tandem started.",
-            "Set the clock right, or start Tandem again if it is right now.",
+            "This server's clock has moved by %(hours)s hours since Tandem started.",
+            "Set the clock right. If it is right now, restart Tandem.",
             status=503,
             hours=round(moved / 3600, 1),
         )
@@ -99,8 +99,8 @@ class Disk:
             probe.unlink()
             free = shutil.disk_usage(self._folder).free
         except OSError as error:
-            return f"The spool cannot be written to ({error.strerror}). Mend the disk or the folder's rights."
-        return f"Only {free >> 20} MB are free on the disk of the spool. Make room." if free < LEAST_FREE else ""
+            return f"The spool cannot be written to ({error.strerror}). Check the disk and the folder's permissions."
+        return f"Only {free >> 20} MB are free on the disk of the spool. Free some space." if free < LEAST_FREE else ""
 
 
 @contextmanager

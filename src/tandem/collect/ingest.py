@@ -123,7 +123,7 @@ class Ingest:
         """Take one request of the browser's counter."""
         if len(body) > MAX_BODY:
             return await self._refuse(
-                0, "oversized", Reply(413, "The hit is larger than 64 KB; send fewer events at a time.")
+                0, "oversized", Reply(413, "The request is larger than 64 KB. Send fewer events at a time.")
             )
         try:
             hit, bad = _read_hit(body), 0
@@ -131,13 +131,13 @@ class Ingest:
             try:
                 hit, bad = read_one_by_one(body)
             except (msgspec.DecodeError, RecursionError, ValueError) as error:
-                return await self._refuse(0, "bad_json", Reply(400, f"This is not a hit: {error}."))
+                return await self._refuse(0, "bad_json", Reply(400, f"This is not a valid event: {error}."))
         site = self._sites().get(hit.s)
         if site is None:
-            text = f"No site has the key “{hit.s[:40]}”; check data-site on the script tag."
+            text = f"No site has the key “{hit.s[:40]}”. Check data-site on the script tag."
             return await self._refuse(0, "unknown_site", Reply(404, text), len(hit.e) + bad)
         if not self._allowance.takes(sender.address, len(body)):
-            text = "This address has sent more in an hour than one may; send the rest later."
+            text = "This address has reached its hourly limit. Send the rest later."
             return await self._refuse(site.id, "flood", Reply(429, text), len(hit.e) + bad)
         return await self.take(site, hit, sender, bad=bad)
 
@@ -228,7 +228,7 @@ class Ingest:
         try:
             asked = _read_number(without_halves(body[:MAX_BODY]))
         except (msgspec.DecodeError, RecursionError, ValueError) as error:
-            return Reply(400, f"This is not a question for a number: {error}.")
+            return Reply(400, f"This is not a request for a phone number: {error}.")
         site = self._sites().get(asked.s)
         if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(sender.agent).bot:
             return Reply(200, "{}")
@@ -275,7 +275,7 @@ class Ingest:
         try:
             await self._spool.append(_write_record(record))
         except SpoolFull as error:
-            return Reply(503, f"The collector cannot write ({error}); send this again later.")
+            return Reply(503, f"The collector cannot write ({error}). Send this again later.")
         return None
 
     def _identity(self, site: Site, hit: WireHit, sender: Sender, received: int) -> tuple[int, int, int]:

@@ -46,9 +46,10 @@ class ClockInDoubt(UserError):
 
     def __init__(self, today: date, newest: date) -> None:
         super().__init__(
-            "The clock of this machine is behind: it shows %(today)s, but hits were received on %(newest)s.",
-            "Set the clock right; the hits of that day wait until then. If it is right, it was ahead when they were "
-            "received: open a page of the site in a browser, and they are put aside as soon as that hit is loaded.",
+            "This server's clock is behind: it shows %(today)s, but events were received on %(newest)s.",
+            "Set the clock right. The events of that day are loaded then. If the clock is right, it was ahead when "
+            "they were received: open a page of the site in a browser. They are set aside once that page view is "
+            "loaded.",
             status=503, today=today, newest=newest,
         )  # fmt: skip
 
@@ -362,7 +363,7 @@ def _must_be_nameable(now: int) -> None:
     """
     if now + DAY_MS >= LATEST_MS:
         raise UserError(
-            "The clock of this machine shows %(today)s.", "Set the clock right; what was received waits until then.",
+            "This server's clock shows %(today)s.", "Set the clock right. Received data is kept until then.",
             status=503, today=date_of_ms(now),
         )  # fmt: skip
 

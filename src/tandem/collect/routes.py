@@ -110,7 +110,7 @@ def events_in(body: bytes) -> EventsRead:
         rows = elements(fields[b"events"]) if list(fields) == [b"events"] else None
     if not rows or len(rows) > MOST_EVENTS:
         raise UserError(
-            "The body holds no list of 1 to 1,000 events.", "Send it as the document at /api/openapi.json says."
+            "The body does not contain a list of 1 to 1,000 events.", "Send it as described at /api/openapi.json."
         )
     events, unreadable, why = list[EventIn](), list[str](), ""
     for place, row in enumerate(rows, 1):
@@ -169,7 +169,7 @@ async def _take(ctx: Context, chosen: Site, read: EventsRead) -> EventsOut:
     refused += await ingest.take_from_server(chosen, sent, [why for _, why in refused])
     if not read.events:
         raise UserError(
-            "No event of the request can be read: %(why)s.", "Send them as the document at /api/openapi.json says.",
+            "No event in the request can be read: %(why)s.", "Send them as described at /api/openapi.json.",
             why=read.why.rstrip("."),
         )  # fmt: skip
     return EventsOut(len(read.events) + len(read.unreadable) - len(refused), dict(refused))

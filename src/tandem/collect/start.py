@@ -33,7 +33,7 @@ CHECKS = (20, 300)
 HOSTILE = (3, 300)
 """Pages that pass a limit of their reader: each takes seconds of a core, so three are enough for five minutes."""
 READ_WITHIN_S = 10.0
-TOO_LONG = SiteProblem("The start page takes too long to be read.", "Look for the tag in its source yourself.")
+TOO_LONG = SiteProblem("Reading the start page takes too long.", "Look for the tag in the page source yourself.")
 
 
 @get_page("/start", "First visit", may="metrics.read")
@@ -155,8 +155,8 @@ def _checked(ctx: Context, site: Site) -> tuple[str, list[SiteProblem]]:
         return host, [
             SiteProblem(
                 "Tandem could not open %(host)s: %(why)s.",
-                "Open the site in a private window of your browser. If it opens there, only this check is kept out: "
-                "the visit that you have just made appears at the top of this page once it is counted.",
+                "Open the site in a private window of your browser. If it opens there, only this check is blocked: "
+                "your visit appears at the top of this page once it is counted.",
                 {"host": error.system, "why": error.what},
             )
         ]
@@ -192,11 +192,11 @@ def steps(ctx: Context, site: Site) -> list[FirstStep]:
     """What this slice needs of a site to be complete."""
     return [
         FirstStep(
-            id="hit", title="Count the first visit", why="Put the script into the site, and open it.",
+            id="hit", title="Get the first visit", why="Install the script on the site, then open it.",
             address="/start", act="reception.read", is_done=store.has_visits(ctx.warehouse, site),
         ),
         FirstStep(
-            id="goal", title="Choose a main goal", why="Say what counts as success: an order, a lead, a sign-up.",
+            id="goal", title="Choose a main goal", why="Define what counts as success: an order, a lead, a sign-up.",
             address="/goals", act="goals.edit", is_done=bool(store.main_goals(ctx.database, site.id)),
         ),
     ]  # fmt: skip

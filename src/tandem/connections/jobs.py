@@ -36,7 +36,7 @@ def _handle(ctx: Context, connection: Connection, delivery: Delivery) -> bool:
         )
         return False
     except Exception as error:  # noqa: BLE001 - the edge: one delivery that breaks us must not stop the others
-        store.mark_failed(ctx, delivery, f"{type(error).__name__}: this is a fault of Tandem; see its log.")
+        store.mark_failed(ctx, delivery, f"{type(error).__name__}: this is a bug in Tandem. See its log.")
         _log.error("connections.delivery_broke", system=connection.system, delivery=delivery.id, exc_info=True)
         return False
     store.mark_done(ctx, delivery)
@@ -61,7 +61,7 @@ def _poll(ctx: Context, connection: Connection) -> int:
         return 0
     except Exception as error:  # noqa: BLE001 - the edge: one system that breaks us must not stop the others
         _log.error("connections.poll_broke", system=connection.system, connection=connection.id, exc_info=True)
-        _postpone(ctx, connection, system, f"{type(error).__name__}: this is a fault of Tandem; see its log.")
+        _postpone(ctx, connection, system, f"{type(error).__name__}: this is a bug in Tandem. See its log.")
         return 0
     wait = timedelta(0) if polled.is_more else timedelta(seconds=system.poll_every_s)
     store.mark_polled(ctx, connection, clock.now() + wait, cursor=polled.cursor)

@@ -23,7 +23,7 @@ from tandem.core.pages import ANYONE, get_page, post_form
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Accept = Callable[[Connection, Incoming], Accepted]
-AREAS = {"calls": "Telephony", "crm": "CRM", "ads": "Ad systems", "reconcile": "Web analytics"}
+AREAS = {"calls": "Phone system", "crm": "CRM", "ads": "Ad systems", "reconcile": "Web analytics"}
 MOST_BYTES = 1 << 20
 
 
@@ -74,7 +74,7 @@ def add(
     chosen = site_for(ctx, caller, site)
     system = store.systems_of(ctx).get((data.get("area", ""), data.get("system", "")))
     if system is None:
-        raise UserError("There is no such system.", "Choose one of the list.", status=404)
+        raise UserError("There is no such system.", "Choose one from the list.", status=404)
     store.add(ctx, chosen, system, data.get("name", ""), data, caller.user_id)
     return _page(request, ctx, caller, chosen)
 
@@ -118,10 +118,10 @@ def _hooked(ctx: Context, number: int, token: str) -> tuple[Connection, Accept]:
     """
     connection = store.connection(ctx, number)
     if not hmac.compare_digest(token.encode(), store.hook_token(ctx, connection).encode()):
-        raise UserError("There is no such connection.", "Copy the address from the page Connections.", status=404)
+        raise UserError("There is no such connection.", "Copy the address from the Connections page.", status=404)
     system = store.systems_of(ctx).get((connection.area, connection.system))
     if system is None or system.accept is None or not connection.is_on:
-        raise UserError("This connection takes no webhooks.", "Switch it on, or let it be polled.", status=409)
+        raise UserError("This connection does not accept webhooks.", "Switch it on, or use polling.", status=409)
     return connection, system.accept
 
 

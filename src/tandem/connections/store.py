@@ -131,7 +131,7 @@ def connection(ctx: Context, number: int, site: Site | None = None) -> Connectio
     with ctx.database.read() as c:
         row = c.execute(query).first()
     if row is None:
-        raise UserError("There is no such connection.", "Look at the page Connections.", status=404)
+        raise UserError("There is no such connection.", "See the Connections page.", status=404)
     return _connection(ctx, row)
 
 
@@ -389,8 +389,8 @@ def _must_be_sealed_on_its_way(ctx: Context, system: System, values: Mapping[str
     for field in system.fields:
         if field.is_address and not is_sealed_on_its_way(values.get(field.name, ""), ctx.config.reach):
             raise UserError(
-                "“%(field)s” has no https, so the secrets could be read on their way.",
-                "Write it with https://; the operator may allow a host of your own network in TANDEM_REACH.",
+                "“%(field)s” does not use https, so the secrets could be intercepted.",
+                "Start it with https://. The operator can allow a host of your own network in TANDEM_REACH.",
                 field=field.label,
             ).at(field.name)
 
@@ -406,7 +406,7 @@ def _must_be_given_anew(
     missing = [f for f in system.fields if f.name in kept_secrets and not f.is_address]
     if is_moved and missing:
         raise UserError(
-            "The address is another one, so its secrets are needed anew: “%(field)s” is missing.",
+            "The address has changed, so enter the secrets again: “%(field)s” is missing.",
             "Fill in all secrets and save again.",
             field=missing[0].label,
         ).at(missing[0].name)

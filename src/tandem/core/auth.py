@@ -59,13 +59,15 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
         if not self.may(act):
             if self.token is not None and any(SCOPES.get(scope) == act for scope in self.token.scopes):
                 raise UserError(
-                    "Whoever made this token may not %(deed)s any more.", "Ask somebody who may for a token of theirs.",
+                    "The user who created this token is no longer allowed to %(deed)s.", (
+                        "Ask a user with that permission for a token."
+                    ),
                     403, deed=DEEDS[act],
                 )  # fmt: skip
             if self.user is None:
                 raise _token_refused(act)
             raise UserError(
-                "Your role (%(role)s) may not %(deed)s.", "Ask an admin of the workspace.", 403,
+                "Your role (%(role)s) does not let you %(deed)s.", "Ask an admin of the workspace.", 403,
                 role=self.user.role.title(), deed=DEEDS[act],
             )  # fmt: skip
 
@@ -90,9 +92,13 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 def _token_refused(act: str) -> UserError:
     scopes = ", ".join(scope for scope, allows in SCOPES.items() if allows == act)
     if not scopes:
-        return UserError("A token may not %(deed)s.", "Sign in in a browser.", 403, deed=DEEDS[act])
+        return UserError("API tokens are not allowed to %(deed)s.", "Sign in with a browser.", 403, deed=DEEDS[act])
     return UserError(
-        "This token may not %(deed)s.", "Create one with the scope %(scope)s.", 403, deed=DEEDS[act], scope=scopes
+        "This token is not allowed to %(deed)s.",
+        "Create one with the scope %(scope)s.",
+        403,
+        deed=DEEDS[act],
+        scope=scopes,
     )
 
 
@@ -126,7 +132,7 @@ def _caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
         token = store.token_of(ctx.database, header[7:].strip())
         if token is None:
             raise UserError(
-                "This API token is unknown, expired or revoked.", "Make a new one in the settings.", status=401
+                "This API token is unknown, expired or revoked.", "Create a new one in the settings.", status=401
             )
         return Caller(workspace_id=token.workspace_id, user=None, token=token, csrf="", language="en", theme="auto")
     cookie = request.cookies.get(COOKIE, "")
@@ -181,7 +187,9 @@ async def _take_place(state: dict[str, Any], caller: Caller, places: CallerPlace
     """One caller's requests do not keep all threads and all memory from others."""
     if not await places.take(caller.key):
         raise Busy(
-            "Too many of your questions are being answered at once.", "Wait for some of them, then try again.",
+            "Too many of your queries are running at once.", (
+                "Wait for some of them to finish, then try again."
+            ),
             retry_after_s=round(PATIENCE_S),
         )  # fmt: skip
     state[LEAVES] = partial(places.leave, caller.key)
@@ -203,9 +211,7 @@ def csrf_of(ctx: Context, cookie: str) -> str:
 
 def _check_csrf(request: Request[Any, Any, Any], expected: str) -> None:
     if not hmac.compare_digest(request.headers.get("x-csrf", "").encode(), expected.encode()):
-        raise UserError(
-            "This form has lost its proof of origin.", "Load the page again and repeat what you did.", status=403
-        )
+        raise UserError("This form has expired.", "Reload the page and try again.", status=403)
 
 
 def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any, Any]) -> None:
@@ -215,7 +221,7 @@ def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any,
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") or (
         origin and origin != "null" and origin.partition("://")[2] != host
     ):
-        raise UserError("This request came from another site.", "Do it on Tandem's own page.", status=403)
+        raise UserError("This request came from another site.", "Use the form on Tandem's own page.", status=403)
 
 
 def sites_for(ctx: Context, caller: Caller) -> list[Site]:
@@ -237,7 +243,7 @@ def site_for(ctx: Context, caller: Caller, key: str | None) -> Site:
     if not sites:
         raise UserError(
             "There is no site “%(key)s” here.",
-            "Choose one of the settings page, or add it there.",
+            "Choose a site listed on the Settings page, or add it there.",
             status=404,
             key=key or "",
         )

@@ -10,7 +10,7 @@ import typer
 from tandem.base.config import Config, load
 from tandem.base.errors import UserError
 
-SiteKey = Annotated[str, typer.Option("--site", help="Key of the site; may be left out where there is only one.")]
+SiteKey = Annotated[str, typer.Option("--site", help="Key of the site. Optional if there is only one.")]
 
 
 def group(within: typer.Typer, name: str, text: str, former: str = "") -> typer.Typer:

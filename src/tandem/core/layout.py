@@ -176,6 +176,6 @@ def _idle(request: Request[Any, Any, Any], ctx: Context, site: Site | None) -> l
 
 hand_in(
     {
-        "THEMES": {"auto": "As the system", "light": "Light", "dark": "Dark"},
+        "THEMES": {"auto": "Same as system", "light": "Light", "dark": "Dark"},
     }
 )

@@ -51,7 +51,7 @@ def user(database: Database, email: str = "") -> User:
     else:
         people = sorted((p for p in people if p.role == Role.ADMIN), key=lambda p: p.id)
     if not people:
-        raise UserError(f"Nobody here has the address {email}.", "`tandem user list` shows who is here.")
+        raise UserError(f"No user has the address {email}.", "Run `tandem user list` to see the users.")
     return people[0]
 
 
@@ -63,7 +63,7 @@ def site(database: Database, key: str = "") -> Site:
     sites = store.sites_of(database, workspace(database))
     keys = ", ".join(s.key for s in sites)
     if not sites:
-        raise UserError("There is no site yet.", "Add one with `tandem site add`.")
+        raise UserError("There are no sites yet.", "Add one with `tandem site add`.")
     if not key and len(sites) > 1:
         raise UserError("There are several sites.", f"Choose one with --site: {keys}.")
     for one in sites:
@@ -80,7 +80,9 @@ def moment(text: str, where: Site) -> datetime:
     try:
         parsed = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UserError(f"“{text[:40]}” is not a moment.", "Write it like 2026-11-22T14:30, or with a zone.") from error
+        raise UserError(
+            f"“{text[:40]}” is not a date and time.", "Use the format 2026-11-22T14:30, optionally with a time zone."
+        ) from error
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=where.tz)
 
 
@@ -95,5 +97,5 @@ def password() -> str:
         return sys.stdin.readline().rstrip("\n")
     first = getpass.getpass("Password: ")
     if getpass.getpass("Again: ") != first:
-        raise UserError("The two are not the same.", "Run the command again.")
+        raise UserError("The two passwords do not match.", "Run the command again.")
     return first

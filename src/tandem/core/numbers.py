@@ -11,5 +11,5 @@ def whole_number(text: str | None, otherwise: int, most: int = 10**9) -> int:
     if not text:
         return otherwise
     if not (text.isascii() and text.isdecimal()) or len(text) > 12:
-        raise UserError("“%(value)s” is not a whole number.", "Write it with digits only.", value=text[:40])
+        raise UserError("“%(value)s” is not a whole number.", "Use digits only.", value=text[:40])
     return min(int(text), most)

@@ -76,7 +76,7 @@ def _understood(crm: Crm) -> Iterator[None]:
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(crm.label, f"answered in an unknown form ({type(error).__name__})") from error
+        raise SourceError(crm.label, f"responded in an unknown format ({type(error).__name__})") from error
 
 
 def mapping_of(ctx: Context, connection: Connection) -> Mapping:
@@ -127,7 +127,9 @@ def _gone(connection: Connection, ref: Ref, at: datetime) -> DealFact:
     )
 
 
-NO_RECORD = SkippedRecord(what="A record of the webhook is no JSON object.", cure="Send each record as a JSON object.")
+NO_RECORD = SkippedRecord(
+    what=("A record in the webhook is not a JSON object."), cure="Send each record as a JSON object."
+)
 
 
 def keep(ctx: Context, site: Site, connection: Connection, raws: Sequence[Raw], few: int = 0) -> int:
@@ -195,7 +197,7 @@ def _skipped(mapping: Mapping, raw: Raw, why: Problem) -> SkippedRecord:
 def _broke(mapping: Mapping, raw: Raw, error: Exception) -> SkippedRecord:
     return SkippedRecord(
         record=record_of(mapping, raw)[1][:40], what="The record could not be stored (%(error)s).",
-        cure="This is a fault of Tandem; its log says more.", values={"error": type(error).__name__},
+        cure="This is a bug in Tandem. See the server log for details.", values={"error": type(error).__name__},
     )  # fmt: skip
 
 

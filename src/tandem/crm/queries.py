@@ -44,7 +44,7 @@ SPLITS = {
     "term": ("Keywords", ""),
     "responsible": ("Responsible", ""),
     "crm_system": ("CRM", ""),
-    "known_by": ("Source known by", ""),
+    "known_by": ("Source known from", ""),
     "lost_reason": ("Reasons of losses", ""),
 }
 """How deals can be split: the tab's title, and the split that a click on a row leads to."""

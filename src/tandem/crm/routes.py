@@ -114,7 +114,7 @@ def _connection_of(
     site = site_for(ctx, caller, request.query_params.get("site"))
     connection = connections.connection(ctx, number, site)
     if connection.area != "crm" or connection.system not in jobs.CRMS:
-        raise UserError("This connection is no CRM.", "Choose one of the page Deals.", status=404)
+        raise UserError("This connection is not a CRM.", "Choose one listed on the Deals page.", status=404)
     return site, connection
 
 

@@ -27,7 +27,7 @@ def send_due(ctx: Context) -> int:
         way = ways.get(waiting.channel)
         try:
             if way is None:
-                raise smtp.MessageRefused(waiting.channel, "is not set up any more")
+                raise smtp.MessageRefused(waiting.channel, "is no longer set up")
             way(waiting)
         except SourceError as error:
             is_dead = store.mark_failed(ctx.database, waiting, str(error), isinstance(error, smtp.MessageRefused))

@@ -7,7 +7,7 @@ import msgspec
 EMAIL = "email"
 MOST_TRIES = 10
 LONGEST_WAIT = timedelta(hours=2)
-KINDS: dict[str, str] = {"sign_in": "Somebody signs in with my account on a device I have not used before"}
+KINDS: dict[str, str] = {"sign_in": "Somebody signs in to my account on a new device"}
 """Kinds of messages that a user may switch off, and how the page calls them. All others are always sent."""
 
 

@@ -48,7 +48,7 @@ def send(config: Config, waiting: DueMessage) -> None:
             "SMTP", "offers no encryption, or no sign-in, such as the TANDEM_SMTP settings ask for"
         ) from error
     except (smtplib.SMTPException, OSError) as error:
-        raise SourceError("SMTP", f"does not answer ({type(error).__name__})") from error
+        raise SourceError("SMTP", f"does not respond ({type(error).__name__})") from error
 
 
 def _connected(config: Config) -> smtplib.SMTP:
@@ -74,7 +74,7 @@ def _sign_in(server: smtplib.SMTP, user: str, password: str) -> None:
 
 def _said(code: int) -> str:
     """Why a server says no, without its words: those may hold addresses."""
-    return f"refused the name or password ({code})" if code in (530, 534, 535) else f"answered {code}"
+    return f"rejected the user name or password ({code})" if code in (530, 534, 535) else f"answered {code}"
 
 
 def written(config: Config, waiting: DueMessage) -> EmailMessage:
@@ -89,7 +89,7 @@ def written(config: Config, waiting: DueMessage) -> EmailMessage:
         return _letter(name, _on_the_wire(sender), waiting)
     except (ValueError, MessageError) as error:
         raise MessageRefused(
-            "SMTP", "cannot be written: its address or subject holds what no header may hold"
+            "SMTP", "cannot be written: its address or subject contains characters not allowed in a header"
         ) from error
 
 
@@ -121,8 +121,8 @@ def check(config: Config) -> None:
     if config.smtp_tls not in TLS:
         raise UserError(f"TANDEM_SMTP_TLS is “{config.smtp_tls}”.", f"Choose one of {', '.join(TLS)}.")
     if is_set(config) and "@" not in parseaddr(config.smtp_from)[1]:
-        raise UserError("TANDEM_SMTP_HOST is set, but no sender.", "Set TANDEM_SMTP_FROM to an address of yours.")
-    if config.smtp_user and config.smtp_tls == "none":
         raise UserError(
-            "The password of SMTP would go out in the clear.", "Set TANDEM_SMTP_TLS to starttls or implicit."
+            "TANDEM_SMTP_HOST is set, but TANDEM_SMTP_FROM is not.", "Set TANDEM_SMTP_FROM to one of your addresses."
         )
+    if config.smtp_user and config.smtp_tls == "none":
+        raise UserError("The SMTP password would be sent unencrypted.", "Set TANDEM_SMTP_TLS to starttls or implicit.")

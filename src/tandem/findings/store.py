@@ -51,7 +51,7 @@ def finding_of(db: Database, site: Site, number: int, slice: str) -> Finding:
     with db.read() as c:
         row = c.execute(query).mappings().first()
     if row is None:
-        raise UserError("There is no such finding.", "Load the page again.", status=404)
+        raise UserError("There is no such finding.", "Reload the page.", status=404)
     return _finding(row)
 
 
@@ -102,7 +102,7 @@ def explain(db: Database, site: Site, finding: Finding, text: str, by: int) -> N
     """
     text = text.strip()[:LONGEST_NOTE]
     if not text:
-        raise UserError("The explanation is empty.", "Say in a sentence where the difference comes from.").at("note")
+        raise UserError("The explanation is empty.", "Explain the difference in one sentence.").at("note")
     values = {"state": "explained", "settled_by": by, "settled_at": clock.now(), "note": text}
     with db.write() as c:
         _settle(c, finding, values)
@@ -117,9 +117,11 @@ def ignore(db: Database, site: Site, finding: Finding, day: str, by: int) -> Non
     try:
         until = datetime.combine(date.fromisoformat(day.strip()), time(), site.tz).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise UserError("“%(value)s” is not a day.", "Write it like 2026-12-31.", value=day[:20]).at("until") from error
+        raise UserError("“%(value)s” is not a day.", ("Use the format 2026-12-31."), value=day[:20]).at(
+            "until"
+        ) from error
     if until <= clock.now():
-        raise UserError("This day has begun already.", "Choose a later one.").at("until")
+        raise UserError("This day has already started.", "Choose a later one.").at("until")
     values = {"state": "ignored", "ignored_until": until, "settled_by": by, "settled_at": clock.now()}
     with db.write() as c:
         _settle(c, finding, values)
@@ -128,7 +130,7 @@ def ignore(db: Database, site: Site, finding: Finding, day: str, by: int) -> Non
 
 def _settle(c: Connection, finding: Finding, values: dict[str, Any]) -> None:
     if not c.execute(update(f).where(f.c.id == finding.id, f.c.state == "open").values(**values)).rowcount:
-        raise UserError("This finding is not open any more.", "Load the page again.", status=409)
+        raise UserError("This finding is no longer open.", "Reload the page.", status=409)
 
 
 def reopen(db: Database, site: Site, finding: Finding, by: int) -> None:
@@ -143,7 +145,7 @@ def reopen(db: Database, site: Site, finding: Finding, by: int) -> None:
     with db.write() as c:
         c.execute(delete(f).where(*same, f.c.subject == finding.subject, f.c.state.in_(STANDING)))
         if not c.execute(update(f).where(*is_settled).values(**values)).rowcount:
-            raise UserError("This finding is open already.", "Load the page again.", status=409)
+            raise UserError("This finding is already open.", "Reload the page.", status=409)
         note(c, site.workspace_id, by, "finding.reopened", f"{finding.slice} {finding.subject}")
 
 

@@ -53,7 +53,9 @@ def from_error(error: UserError, line: int = 0) -> Problem:
 def from_fault(error: Exception) -> Problem:
     """The problem of a file that broke us: what is wrong with it stands in the log."""
     return Problem(
-        what="The file could not be stored (%(error)s).", cure="This is a fault of Tandem; its log says more.",
+        what="The file could not be stored (%(error)s).", cure=(
+            "This is a bug in Tandem. See the server log for details."
+        ),
         values={"error": type(error).__name__},
     )  # fmt: skip
 

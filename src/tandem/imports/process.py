@@ -27,18 +27,18 @@ PATIENCE_S, TURN_S = 150.0, 20.0
 """Seconds that a process may say nothing, and that a reader waits for its turn."""
 
 
-_SHEET = _text("Copy the table alone into a new sheet, without cells far outside, and save that.")
-_UNPACK = _text("Unpack it and send the file inside.")
+_SHEET = _text("Copy only the table into a new sheet, without stray cells, and save that.")
+_UNPACK = _text("Unpack it and import the file inside.")
 REASONS = {
-    "many_cells": (_text("The spreadsheet spans more cells than Tandem reads."), _SHEET),
-    "memory": (_text("The spreadsheet needs more memory than it may have."), _SHEET),
+    "many_cells": (_text("The spreadsheet has more cells than Tandem can read."), _SHEET),
+    "memory": (_text("The spreadsheet needs more memory than allowed."), _SHEET),
     "slow": (_text("Reading the file took too long."), _text("Export fewer rows or columns.")),
     "many_sheets": (_text("The spreadsheet has more than 100 sheets."), _SHEET),
-    "long_row": (_text("A cell or a row is longer than Tandem reads."), _text("Export it without the long texts.")),
-    "many_members": (_text("The archive holds more than 1,000 files."), _UNPACK),
-    "several": (_text("The archive holds several files."), _text("Unpack it and send the files one by one.")),
-    "nested": (_text("The archive holds another archive."), _UNPACK),
-    "unpacked": (_text("The archive unpacks to more than Tandem reads."), _text("Export fewer rows.")),
+    "long_row": (_text("A cell or a row is longer than Tandem can read."), _text("Export it without the long texts.")),
+    "many_members": (_text("The archive contains more than 1,000 files."), _UNPACK),
+    "several": (_text("The archive contains several files."), _text("Unpack it and import the files one by one.")),
+    "nested": (_text("The archive contains another archive."), _UNPACK),
+    "unpacked": (_text("The unpacked archive is larger than Tandem can read."), _text("Export fewer rows.")),
     "locked": (_text("The archive has a password."), _UNPACK),
     "empty": (_text("The archive is empty."), _text("Export it again.")),
 }
@@ -90,7 +90,7 @@ def _running(what: str, path: Path, number: int) -> Iterator[subprocess.Popen[by
 
 @contextmanager
 def _turn() -> Iterator[None]:
-    busy = Busy("Other files are being read.", "Send yours again in a few minutes.", retry_after_s=120)
+    busy = Busy("Other files are being read.", "Import yours again in a few minutes.", retry_after_s=120)
     if _is_stopping.is_set() or not _places.acquire(blocking=False):
         raise busy
     try:

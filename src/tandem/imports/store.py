@@ -98,7 +98,7 @@ class Imports(Generic[I]):
         """
         import_ = self.of(db, site, number)
         if import_.state not in ("staged", "refused"):
-            raise UserError("This import counts already.", "Take it back instead.", status=409)
+            raise UserError("This import has already been applied.", "Undo the import instead.", status=409)
         return import_
 
     def newest(self, db: Database, site: Site, most: int = MOST_SHOWN) -> list[I]:
@@ -146,7 +146,7 @@ class Imports(Generic[I]):
             last = c.execute(select(func.max(t.c.place)).where(t.c.site_id == site.id)).scalar()
             values["place"] = clock.version_after(last or 0, clock.now_ns())
             if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values)).rowcount:
-                raise UserError("This import is not waiting to be confirmed.", "Load the page again.", status=409)
+                raise UserError("This import is not waiting for confirmation.", "Reload the page.", status=409)
             self._audit(c, site, by, "imported", import_)
         return self.of(db, site, import_.id)
 
@@ -159,9 +159,7 @@ class Imports(Generic[I]):
         is_counting = (t.c.id == import_.id, t.c.state.in_(self.counting))
         with db.write() as c:
             if not c.execute(update(t).where(*is_counting).values(state=self.undone, undone_at=clock.now())).rowcount:
-                raise UserError(
-                    "This import does not count, so it cannot be taken back.", "Load the page again.", status=409
-                )
+                raise UserError("This import is not applied, so it cannot be undone.", "Reload the page.", status=409)
             self._audit(c, site, by, "import_undone", import_)
         return self.of(db, site, import_.id)
 

@@ -118,7 +118,7 @@ def _width(block: bytes | str, width: int, count: int, *ends: bytes | str) -> in
 
 
 def _too_long(line: int) -> NoReturn:
-    raise UserError("Line %(line)s is longer than 1 MB.", "Export the table again, one line a row.", line=line)
+    raise UserError("Line %(line)s is longer than 1 MB.", "Export the table again, with one row per line.", line=line)
 
 
 def first_lines(path: Path, encoding: str, most: int = 200) -> list[str]:
@@ -207,7 +207,7 @@ def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[t
                 if cells == [_END]:
                     return
                 raise UserError(
-                    "A quote that is opened in line %(line)s is never closed.",
+                    "A quote opened in line %(line)s is never closed.",
                     "Close or remove it, or export the file again.", line=begins,
                 )  # fmt: skip
             if len(cells) > MOST_COLUMNS:
@@ -218,5 +218,5 @@ def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[t
             raise NotText from error
         raise UserError(
             "A cell that begins in line %(line)s is longer than 1 MB.",
-            "See whether a quote is never closed there, or export the file again.", line=ends + 1,
+            "Check whether a quote is left open there, or export the file again.", line=ends + 1,
         ) from error  # fmt: skip

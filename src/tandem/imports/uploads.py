@@ -59,11 +59,11 @@ def named(ctx: Context, args: Mapping[str, Any]) -> tuple[Path, Site]:
     """
     path = Path(args["file"])
     if not os.path.isfile(path):  # pathlib raises for a name that is too long
-        raise UserError("%(path)s is not there.", "Check the path.", path=path)
+        raise UserError("The file %(path)s does not exist.", "Check the path.", path=path)
     ctx.forget_sites()
     site = ctx.sites().get(args["site"])
     if site is None:
-        raise UserError("There is no site “%(site)s”.", "`tandem site list` shows them.", site=args["site"][:40])
+        raise UserError("There is no site “%(site)s”.", "Run `tandem site list` to see them.", site=args["site"][:40])
     return path, site
 
 

@@ -32,7 +32,7 @@ def element_of(content: bytes) -> Element:
         builder.end(_named(name))
 
     def refuses(*_: object) -> None:
-        raise UnreadableFile("it declares a document type")
+        raise UnreadableFile("it contains a document type declaration")
 
     parser = expat.ParserCreate(namespace_separator="}")
     parser.buffer_text = True

@@ -85,7 +85,10 @@ class Writer:
         self._tar.close()
         self._draft.flush()
         if verify(self._draft.path) != manifest:
-            raise UserError("The backup does not read back as it was written.", "Check the disk, then try again.")
+            raise UserError(
+                "The backup could not be verified: it does not match the data written.",
+                "Check the disk, then try again.",
+            )
         self._draft.publish()
 
     def discard(self) -> None:
@@ -106,13 +109,13 @@ class Reader:
             self._tar = tarfile.open(path, mode="r:")  # noqa: SIM115 - closed by close()
             self.manifest = msgspec.json.decode(self._bytes(MANIFEST), type=Manifest)
         except FileNotFoundError as error:
-            raise UserError(f"There is no file {path}.", "Name a file that `tandem backup` made.") from error
+            raise UserError(f"There is no file {path}.", "Give a file created by `tandem backup`.") from error
         except (tarfile.TarError, KeyError, msgspec.DecodeError, OSError) as error:
-            hint = "Name a file that `tandem backup` made."
-            raise UserError(f"{path} is not a whole backup of Tandem.", hint) from error
+            hint = "Give a file created by `tandem backup`."
+            raise UserError(f"{path} is not a complete backup of Tandem.", hint) from error
         if self.manifest.format != FORMAT:
             raise UserError(
-                f"The backup has format {self.manifest.format}; this Tandem reads format {FORMAT}.",
+                f"The backup has format {self.manifest.format}. This Tandem reads format {FORMAT}.",
                 f"Restore it with Tandem {self.manifest.tandem} or newer.",
             )
 
@@ -135,7 +138,7 @@ class Reader:
         except (KeyError, OSError, EOFError, zlib.error, tarfile.TarError):
             is_whole, rows, size = False, 0, 0
         if not is_whole or (rows, size) != (part.rows, part.bytes):
-            raise UserError(f"The backup is damaged: {part.file} is not what was written.", "Use another backup.")
+            raise UserError(f"The backup is damaged: {part.file} does not match its checksum.", "Use another backup.")
 
     def close(self) -> None:
         self._tar.close()
@@ -168,7 +171,7 @@ def verify(path: Path) -> Manifest:
                 progress.look()
                 reader.check(part)
             if sum(part.rows for part in table.parts) != table.rows:
-                raise UserError(f"The backup is damaged: {table.name} lacks rows.", "Use another backup.")
+                raise UserError(f"The backup is damaged: rows of {table.name} are missing.", "Use another backup.")
         return reader.manifest
     finally:
         reader.close()

@@ -59,11 +59,11 @@ def backup(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
     writer = Writer(path)
     try:
         with loading_paused(ctx, "a backup"):
-            tell(0.0, "loading what has been received")
+            tell(0.0, "loading received events")
             load_what_came_in(ctx)
             _note(ctx, path)  # before it is written, so that it stands in the backup too
             manifest = _written(ctx, writer, tell)
-        tell(0.9, "reading everything again")
+        tell(0.9, "verifying the backup")
         writer.finish(manifest)
     finally:
         writer.discard()
@@ -183,7 +183,7 @@ def _check_empty(config: Config) -> None:
         raise UserError(f"Tandem is running on {folder}.", "Restore into an empty folder: --into FOLDER.", status=409)
     if (folder / UNFINISHED).exists() and (folder / "spool").exists():
         raise UserError(  # versions up to 0.3.0 served what half a restore had left
-            f"A restore into {folder} did not finish, and hits were received there since.",
+            f"A restore into {folder} did not finish, and events have been received there since.",
             "Restore into an empty folder: --into FOLDER.",
         )
     _cleared(config)
@@ -193,9 +193,9 @@ def _check_empty(config: Config) -> None:
 
 def _check_fresh(warehouse: Warehouse, database: Database) -> None:
     if not facts.is_fresh(warehouse):
-        raise UserError("The event store holds tables already.", "Name an empty database in TANDEM_EVENTS.")
+        raise UserError("The event store already contains tables.", "Set an empty database in TANDEM_EVENTS.")
     if not store.is_fresh(database):
-        raise UserError("The record store holds tables already.", "Name an empty database in TANDEM_RECORDS.")
+        raise UserError("The record store already contains tables.", "Set an empty database in TANDEM_RECORDS.")
 
 
 def _put_back(
@@ -214,7 +214,7 @@ def _put_back(
         reader.close()
     database.migrate()
     migrate(warehouse, all_steps())
-    tell(0.97, "deriving the newest visits")
+    tell(0.97, "rebuilding the newest visits")
     _derive_newest(warehouse, database, datetime.fromisoformat(manifest.made_at))
 
 
@@ -248,7 +248,7 @@ def _facts_back(warehouse: Warehouse, reader: Reader, tell: ProgressReporter) ->
     facts.merging(warehouse, names, is_on=False)
     for table in tables:
         for part in table.parts:
-            tell(0.02 + 0.95 * done / total, f"putting back {table.name}")
+            tell(0.02 + 0.95 * done / total, f"restoring {table.name}")
             if part.rows:
                 facts.put_back(warehouse, table.name, table.columns, reader.lines(part))
             done += part.rows
@@ -260,7 +260,8 @@ def _facts_back(warehouse: Warehouse, reader: Reader, tell: ProgressReporter) ->
 def _must_be(name: str, actual: int, expected: int) -> None:
     if actual != expected:
         raise UserError(
-            f"{name} holds {actual} rows after restoring, not {expected}.", "Use another backup; report this."
+            f"{name} holds {actual} rows after the restore, but should have {expected}.",
+            "Use another backup, and report this.",
         )
 
 

@@ -16,18 +16,20 @@ Folder = Annotated[str, typer.Option("--into", help="Data folder to restore into
 @APP.command()
 def backup(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file that does not exist yet, like tandem.tar.")],
+    file: Annotated[Path, typer.Argument(help="A new file, for example tandem.tar.")],
 ) -> None:
-    """Write both stores into one file and read it again; works while Tandem runs."""
+    """Write both stores into one file and verify it. Works while Tandem is running."""
     done = carried_out(context, "backup", {"file": str(file.absolute())})
     typer.echo(f"{done['file']}: {done['events']} events, {done['rows']} rows in all, {_size(done['bytes'])}, "
                f"read again and whole, {done['seconds']} s.")  # fmt: skip
-    typer.echo("It holds password hashes and keys: keep it where only you can read it.")
+    typer.echo("It contains password hashes and keys. Keep it where only you can read it.")
 
 
 @APP.command()
-def restore(file: Annotated[Path, typer.Argument(help="A file that `tandem backup` made.")], into: Folder = "") -> None:
-    """Put a backup into an empty data folder, and count what came in."""
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file created by `tandem backup`.")], into: Folder = ""
+) -> None:
+    """Restore a backup into an empty data folder, and verify the row counts."""
     from tandem.maintenance import backup as keep
 
     config = keep.into(quiet_settings(), into)
@@ -39,7 +41,7 @@ def restore(file: Annotated[Path, typer.Argument(help="A file that `tandem backu
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
 ) -> None:
-    """Look everything over; exit code 1 when there is a problem. Changes nothing."""
+    """Check the installation. Exit code 1 if there is a problem. Changes nothing."""
     from tandem.maintenance.doctor.report import examine
 
     report = examine(quiet_settings())
@@ -59,15 +61,19 @@ def doctor(
 def erase(
     context: typer.Context,
     person: Annotated[
-        str, typer.Option(help="A visitor's 16 hex digits, a cookie _tdm, a phone, an e-mail, or system:id.")
+        str,
+        typer.Option(help="A visitor's 16 hex digits, a _tdm cookie, a phone number, an e-mail address, or system:id."),
     ],
-    site: Annotated[str, typer.Option(help="Key of a site; without it, on all sites.")] = "",
+    site: Annotated[str, typer.Option(help="Key of a site. Default: all sites.")] = "",
     unproved: Annotated[
-        bool, typer.Option("--unproved", help="Also whom only unproved claims of before 0.2 join to this person.")
+        bool,
+        typer.Option(
+            "--unproved", help="Include identifiers linked to this person only by unverified claims from before 0.2."
+        ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask: for scripts.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation (for scripts).")] = False,
 ) -> None:
-    """Erase all traces of one person, down to the files of the event store; lists them first, and asks."""
+    """Erase all data of one person, including files of the event store. Lists it first and asks for confirmation."""
     args: dict[str, Any] = {"person": person, "site": site, "unproved": unproved}
     parts = []
     if not yes:
@@ -75,7 +81,7 @@ def erase(
         parts.append(listed["finished"])
         for line in _erasure(listed["sites"], listed["unread"], unproved):
             typer.echo(line)
-        typer.confirm("Erase all of this? It cannot be undone.", abort=True)
+        typer.confirm("Erase all of this? This cannot be undone.", abort=True)
         args["mark"] = listed["mark"]
     done = carried_out(context, "erase", args)
     parts.append(done["finished"])
@@ -83,12 +89,12 @@ def erase(
     sites = sorted({key for part in (done, *parts) for key in part["sites"]})
     typer.echo(f"{events} events erased{' on ' if sites else ''}{', '.join(sites)}.")
     if finished:
-        typer.echo(f"An erasure that had been cut off is finished; {finished} of them are its own.")
+        typer.echo(f"An interrupted erasure has been completed. {finished} of the events belong to it.")
     if done["unread"]["files"]:
         typer.echo(f"Put aside and unreadable, deleted too: {_unread(done['unread'])}.")
     if not done["files_gone"]:
-        typer.echo("The event store still holds the old files; it takes them away by itself within minutes.")
-    typer.echo("Backups are not touched; delete those that are older than today, or erase again after restoring one.")
+        typer.echo("The event store still has the old files. It removes them automatically within minutes.")
+    typer.echo("Backups are not changed. Delete those older than today, or erase again after restoring one.")
     for file in done["backups"]:
         typer.echo(f"  {file}")
 
@@ -96,18 +102,21 @@ def erase(
 def _erasure(sites: list[dict[str, Any]], unread: dict[str, int], unproved: bool) -> Iterator[str]:
     """What an erasure would take and leave, line by line."""
     if not sites:
-        yield "Nothing is known of this person; what is in files of old backups only would stay."
+        yield "There is no data about this person. Old backups are not searched."
     for one in sites:
-        yield f"On {one['site']}, these are one person:"
+        yield f"On {one['site']}, these identifiers belong to one person:"
         yield from (f"  {identifier['kind']} {identifier['text']}" for identifier in one["identifiers"])
         yield "  " + ", ".join(f"{count} {what}" for what, count in one["counts"].items())
         if one["unproved"] and not unproved:
             yield (
-                f"  Stays: {one['unproved']} identifiers that only an unproved claim of before 0.2 joins to them. "
-                "Confirm those that are theirs on the profile, or add --unproved."
+                f"  Stays: {one['unproved']} identifiers that are linked to this person only by an unverified claim "
+                "from before 0.2. Confirm those that are theirs on the profile, or add --unproved."
             )
         if one["hints"]:
-            yield f"  Stays: {one['hints']} browsers that said without proof to be this person; their claims go."
+            yield (
+                f"  Stays: {one['hints']} browsers that claimed to be this person without proof. "
+                "Their claims are deleted."
+            )
     if unread["files"]:
         yield (
             f"Put aside and unreadable: {_unread(unread)}. They may hold this person's events, and will be deleted "
@@ -122,13 +131,15 @@ def _unread(unread: dict[str, int]) -> str:
 @APP.command()
 def export(
     context: typer.Context,
-    file: Annotated[Path, typer.Argument(help="A file that does not exist yet; .ndjson or .csv says the format.")],
+    file: Annotated[Path, typer.Argument(help="A new file. Its ending, .ndjson or .csv, sets the format.")],
     site: SiteKey = "",
-    since: Annotated[str, typer.Option(help="First day, like 2026-11-01, in the site's time zone.")] = "",
+    since: Annotated[str, typer.Option(help="First day, for example 2026-11-01, in the site's time zone.")] = "",
     until: Annotated[str, typer.Option(help="The day after the last one.")] = "",
-    person: Annotated[str, typer.Option(help="Only this person: 16 hex digits, a cookie, a phone, an e-mail.")] = "",
+    person: Annotated[
+        str, typer.Option(help="Only this person: 16 hex digits, a cookie, a phone number or an e-mail address.")
+    ] = "",
 ) -> None:
-    """Write the events of a site into a file; works while Tandem runs."""
+    """Write the events of a site into a file. Works while Tandem is running."""
     args = {"file": str(file.absolute()), "site": chosen_site(site), "since": since, "until": until, "person": person}
     done = carried_out(context, "export", args)
     typer.echo(f"{done['file']}: {done['events']} events.")

@@ -145,17 +145,21 @@ class ControlEndpoint:
         peer, here = (scope.get("client") or ("",))[0], (scope.get("server") or ("",))[0]
         is_passed_on = "x-forwarded-for" in headers or "forwarded" in headers or "x-real-ip" in headers
         if is_passed_on or (peer not in LOOPBACK and peer != here):
-            raise UserError("Commands are taken from this machine only.", "Run `tandem` on the server.", status=403)
+            raise UserError("Commands are accepted only from this machine.", "Run `tandem` on the server.", status=403)
         expected = f"Bearer {self._token}"
         if not hmac.compare_digest(headers.get("authorization", "").encode(), expected.encode()):
-            raise UserError("The control token does not match.", "Run `tandem` as the user of the server.", status=401)
+            raise UserError(
+                "The control token does not match.", "Run `tandem` as the user that runs the server.", status=401
+            )
         if scope["method"] != "POST":
-            raise UserError("Commands are sent with POST.", status=405)
+            raise UserError("Send commands with POST.", status=405)
 
     def _operation(self, scope: Any) -> tuple[str, Operation]:
         name = scope["path"].removeprefix("/control/")
         if name not in self._operations:
-            raise UserError(f"This server knows no command “{name[:40]}”.", "Is it older than `tandem`?", status=404)
+            raise UserError(
+                f"This server knows no command “{name[:40]}”.", "Is its version older than `tandem`?", status=404
+            )
         return name, self._operations[name]
 
     async def _carried_out(
@@ -205,7 +209,7 @@ class ControlEndpoint:
             _log.error("keep.command_broke", command=name, exc_info=True)
             put(
                 AnswerLine(
-                    error=f"Something broke on the server: {type(error).__name__}.", hint="See its log.", status=500
+                    error=f"The server ran into an error: {type(error).__name__}.", hint="See its log.", status=500
                 )
             )
         finally:
@@ -293,10 +297,10 @@ def ask(
                 return line.result
             tell(line.share, line.text)
     except msgspec.DecodeError as error:
-        raise UserError("Something else than Tandem answers on its port.", "See `tandem doctor`.") from error
+        raise UserError("Something other than Tandem is listening on its port.", "See `tandem doctor`.") from error
     finally:
         connection.close()
-    raise UserError("The server stopped before the command was done.", "See its log, then run the command again.")
+    raise UserError("The server stopped before the command finished.", "See its log, then run the command again.")
 
 
 def _read(path: Path) -> ControlAddress | None:

@@ -111,7 +111,7 @@ def _wait_until_settled(ctx: Context) -> None:
     until = time.monotonic() + SETTLED_WITHIN_S
     while ctx.warehouse.value(asked):
         if time.monotonic() > until:
-            raise UserError("An erasure that was cut off is still being finished.", "Give the command again later.")
+            raise UserError("An interrupted erasure is still being completed.", "Run the command again later.")
         time.sleep(0.2)
 
 

@@ -45,7 +45,7 @@ def identifier_of(text: str) -> Identifier:
     identifier = visitor(cookie[0]) if cookie is not None else read(text)
     if identifier is None:
         raise UserError(
-            f"“{text[:60]}” names nobody.",
+            f"“{text[:60]}” does not identify a person.",
             "Give the 16 hex digits of a visitor, the value of the cookie _tdm, a phone with its country code, "
             "an e-mail, or a record of the CRM (bitrix24:412).",
         )
@@ -97,9 +97,9 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Iterat
     """Load what came in, conclude from it, and find the person, of whom nobody writes anything while this lasts."""
     progress.for_good()  # whoever asks may go now: an erasure that was begun is finished
     identifier, site = identifier_of(args["person"]), site_of(ctx, args.get("site") or "")
-    tell(0.0, "loading what has been received")
+    tell(0.0, "loading received events")
     if left := load_what_came_in(ctx):
-        raise UserError(f"{left[0]} holds hits that its collector does not seal.", "Restart that collector.")
+        raise UserError(f"{left[0]} has events that its collector does not release.", "Restart that collector.")
     finished = _finish(ctx) if cut_off.is_cut_off(ctx.config.folder) else []
     sites = [site] if site else list(ctx.sites().values())
     # TRAP: whoever has read of the person and writes afterwards brings them back; see test_erase_at_once.py.
@@ -157,12 +157,12 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
         with _found(ctx, args, tell) as found:
             if args.get("mark") and args["mark"] != found.mark:
                 raise UserError(
-                    "What belongs to this person has changed since it was listed; nothing was erased.",
-                    "Give the command again and look at the new list.", status=409,
+                    "The data of this person has changed since it was listed. Nothing was erased.",
+                    "Run the command again and check the new list.", status=409,
                 )  # fmt: skip
             tell(0.1, "erasing")
             counts, old = _taken_out(ctx, found, found.sites[0] if args.get("site") else None)
-        tell(0.6, "waiting until the old files are gone")
+        tell(0.6, "waiting for the old files to be removed")
         is_gone = _files_gone(ctx.warehouse, old)
         cut_off.end(ctx, counts, _events(found.finished), found.unread)
     return {

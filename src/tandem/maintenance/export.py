@@ -35,7 +35,7 @@ def export(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[s
     path, fmt = Path(args["file"]), format_of(args["file"])
     site = site_of(ctx, args["site"])
     if site is None:
-        raise UserError("No site was named.", "Name it with --site.")
+        raise UserError("No site was given.", "Set it with --site.")
     since, until = _day(args.get("since")), _day(args.get("until"))
     keyed_nodes = nodes_of(ctx, identifier_of(args["person"]), [site])[site.key] if args.get("person") else []
     nodes = [node for node, _ in keyed_nodes]  # of the person themselves, not of whom a claim joins to them
@@ -58,7 +58,7 @@ def format_of(file: str) -> str:
     """
     ending = Path(file).suffix.lower()
     if ending not in FORMATS:
-        raise UserError(f"“{Path(file).name[-60:]}” does not say its format.", "End the name in .ndjson or .csv.")
+        raise UserError(f"“{Path(file).name[-60:]}” has no known format.", "Use a name that ends in .ndjson or .csv.")
     return FORMATS[ending]
 
 
@@ -68,7 +68,7 @@ def _day(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError as error:
-        raise UserError(f"“{text[:40]}” is not a day.", "Write it like 2026-11-30.") from error
+        raise UserError(f"“{text[:40]}” is not a day.", "Use the format 2026-11-30.") from error
 
 
 def _first_day(ctx: Context, site: Site, until: date) -> date:

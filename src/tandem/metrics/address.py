@@ -110,7 +110,7 @@ def filter_of(text: str) -> Filter:
     by, _, rest = text.partition(":")
     op, _, values = rest.partition(":")
     if by not in DIMENSIONS or DIMENSIONS[by].is_time or op not in OPS:
-        raise UserError("“%(value)s” is not a filter.", "Write it like channel:is:Direct.", value=text[:80])
+        raise UserError("“%(value)s” is not a filter.", "Use the format channel:is:Direct.", value=text[:80])
     return Filter(by, op, tuple(_parts(values)))
 
 
@@ -141,7 +141,7 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
             choices=", ".join(COMPARISONS),
         )
     if len(filters) > MOST_FILTERS:
-        raise UserError("There are too many filters.", "Use %(most)s at most.", most=MOST_FILTERS)
+        raise UserError("There are too many filters.", "Use at most %(most)s.", most=MOST_FILTERS)
     return Address(
         site=site,
         period=period_of(query.get("period", "30d"), site.zone, now),
@@ -162,9 +162,7 @@ def _is_yes(name: str, text: str) -> bool:
         return False
     if text.lower() in ("1", "true", "yes", "on"):
         return True
-    raise UserError(
-        "“%(value)s” is neither yes nor no.", "Write %(name)s=1 or leave it out.", value=text[:40], name=name
-    )
+    raise UserError("“%(value)s” is neither yes nor no.", "Use %(name)s=1 or leave it out.", value=text[:40], name=name)
 
 
 class View(msgspec.Struct, frozen=True, kw_only=True):

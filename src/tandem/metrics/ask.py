@@ -46,7 +46,7 @@ def counted(figures: Iterable[str]) -> tuple[str, ...]:
         figure = FIGURES.get(name)
         if figure is None:
             raise UserError(
-                "There is no metric “%(name)s”.", "The page Metrics lists them all.", status=404, name=name[:60]
+                "There is no metric “%(name)s”.", "See the full list on the Metrics page.", status=404, name=name[:60]
             )
         if isinstance(figure, Ratio):
             parts.update(dict.fromkeys(counted((figure.top, figure.bottom))))
@@ -133,7 +133,7 @@ def _expressions(figure: Counted) -> list[tuple[str, str]]:
 def _condition(f: Filter, i: int, figure: Counted, params: dict[str, Any]) -> str:
     dimension = _dimension(f.by)
     if dimension.is_time:
-        raise UserError("%(dimension)s cannot be a filter.", "Choose a period instead.", dimension=dimension.label)
+        raise UserError("You cannot filter by %(dimension)s.", "Choose a period instead.", dimension=dimension.label)
     params[f"f{i}"] = list(f.values)
     test = _test(f, i, dimension)
     if _is_of_rows(f, figure):
@@ -225,7 +225,7 @@ class CachedRunner:
         raises   Busy for whoever would have to wait long; pages do not wait for these at all
         """
         if not self._waiting_aside.acquire(blocking=False):
-            raise Busy("Other wide questions are being answered.", "Ask again in a minute.", retry_after_s=60)
+            raise Busy("Other large queries are running.", "Try again in a minute.", retry_after_s=60)
         try:
             with self._aside:
                 return self._asked([question], self._aside_pool)[0]

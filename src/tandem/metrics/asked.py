@@ -62,7 +62,7 @@ def must_fit(address: Address) -> None:
     """Raises UserError when a filter was left out: a page shows that, in a file nobody would see it."""
     for f in address.unfit:
         label = DIMENSIONS[f.by].label
-        raise UserError("This export cannot be filtered by %(dimension)s.", "Leave that filter out.", dimension=label)
+        raise UserError("This export cannot be filtered by %(dimension)s.", "Remove that filter.", dimension=label)
 
 
 def one_of(dimensions: Collection[str]) -> Suits:

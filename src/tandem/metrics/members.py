@@ -73,9 +73,9 @@ def filter_meant(ctx: Context, address: Address, by: str, op: str, text: str) ->
     wanted = filter_of(f"{by}:{op}:")
     none = _formats(address).member(by, "")
     if not text:
-        raise UserError("The filter has no value.", "Write one, or “%(none)s” to find what has none.", none=none).at(
-            "value"
-        )
+        raise UserError(
+            "The filter has no value.", ("Enter one, or “%(none)s” to find rows without a value."), none=none
+        ).at("value")
     if _fold(text) == _fold(none):
         return wanted
     fixed = names_of(ctx, address, by)
@@ -116,7 +116,7 @@ def _refused(by: str, text: str, names: list[str]) -> UserError:
         )  # fmt: skip
     else:
         error = UserError(
-            "“%(dimension)s” has no value “%(value)s”.", "Write a name as the tables show it.",
+            "“%(dimension)s” has no value “%(value)s”.", "Enter a name as shown in the tables.",
             dimension=DIMENSIONS[by].label, value=text[:80],
         )  # fmt: skip
     return error.at("value")

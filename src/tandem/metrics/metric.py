@@ -151,7 +151,7 @@ hand_in(
             "count": "Counts",
             "share": "Shares",
             "money": "Money",
-            "seconds": "Attention and time",
+            "seconds": "Durations",
             "milliseconds": "Milliseconds",
             "score": "Scores",
             "per_visit": "Per visit",

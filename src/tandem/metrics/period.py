@@ -113,12 +113,12 @@ def _custom(name: str, first: str, last: str, zone: str) -> Period:
         since, until = date.fromisoformat(first), date.fromisoformat(last)
     except ValueError as error:
         raise UserError(
-            "“%(value)s” holds a date that is not in the calendar.", "Write it like 2026-01-31.", value=name
+            "“%(value)s” contains a date that does not exist.", "Use the format 2026-01-31.", value=name
         ).at("period") from error
     if since > until:  # whoever chose the days in this order means the same days
         return _custom(f"{last}..{first}", last, first, zone)
     if (until - since).days > LONGEST_DAYS or since.year < 2000 or until.year > 2100:
-        raise UserError("The period is longer than ten years.", "Ask for less at a time.").at("period")
+        raise UserError("The period is longer than ten years.", "Request less data at a time.").at("period")
     return Period(name=name, first=since, last=until, zone=zone)
 
 

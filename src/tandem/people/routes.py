@@ -33,10 +33,10 @@ KINDS = {
     "login": "Login",
 }
 ACTS = {
-    "together": "Said to be one person",
-    "apart": "Said to be two persons",
-    "glue": "Said to belong to one person",
-    "shared": "Said to be shared",
+    "together": "Marked as the same person",
+    "apart": "Marked as two different people",
+    "glue": "Marked as belonging to one person",
+    "shared": "Marked as shared",
 }
 
 
@@ -192,7 +192,7 @@ def _node(text: str) -> int:
 
 
 def _nobody() -> int:
-    raise UserError("There is no such person.", "Look for them on the page People.", status=404)
+    raise UserError("There is no such person.", "Look for them on the People page.", status=404)
 
 
 @post_form("/people/{person:str}/unmask", may="profiles.unmask")
@@ -212,12 +212,13 @@ def merge(
     other = read(data.get("other", ""), region_of(chosen))
     if other is None:
         raise UserError(
-            "This is no phone, e-mail, browser or CRM record.", "Write a phone with its country code, or an e-mail."
+            "This is not a phone number, e-mail address, browser or CRM record.",
+            ("Enter a phone number with its country code, or an e-mail address."),
         ).at("other")
     node = store.key_of(ctx, chosen, other)
     if not store.is_known(ctx, chosen, node) and other.kind != Kind.VISITOR:
         raise UserError(
-            "Nobody with this identifier is known here.", "Check it, or wait until they come.", status=404
+            "No person has this identifier.", ("Check it, or wait until data about this person arrives."), status=404
         ).at("other")
     mine = store.nodes_of(ctx, chosen, store.person_of(ctx, chosen, _node(person)))[0]
     store.decide(ctx, chosen, "together", mine, (node, str(other.kind)), caller.user_id)
@@ -232,7 +233,7 @@ def take_off(
     mine = dict(store.nodes_of(ctx, chosen, store.person_of(ctx, chosen, _node(person))))
     node = _node(data.get("node", ""))
     if node not in mine:
-        raise UserError("This person has no such identifier.", "Load the page again.", status=404)
+        raise UserError("This person has no such identifier.", "Reload the page.", status=404)
     store.take_off(ctx, chosen, (node, mine[node]), caller.user_id)
     rest = next((n for n in mine if n != node), node)
     return _profile(request, ctx, caller, chosen, store.hexed(rest))
@@ -245,7 +246,7 @@ def settle_claim(
     """Vouch for what nobody proved, or say that it is not true."""
     chosen = site_for(ctx, caller, site)
     if data.get("act") not in ("together", "apart"):
-        raise UserError("There is no such decision.", "Load the page again.")
+        raise UserError("There is no such decision.", "Reload the page.")
     browser, node = _node(data.get("browser", "")), _node(data.get("node", ""))
     hints.decide(ctx, chosen, data["act"], browser, node, caller.user_id)
     return _profile(request, ctx, caller, chosen, person)
@@ -273,7 +274,7 @@ def allow(
     chosen = site_for(ctx, caller, site)
     kind = data.get("kind", "")
     if kind not in KINDS or data.get("act") not in ("glue", "shared"):
-        raise UserError("There is no such decision.", "Load the page again.")
+        raise UserError("There is no such decision.", "Reload the page.")
     store.decide(ctx, chosen, data["act"], (_node(node), kind), by=caller.user_id)
     return _list(request, ctx, caller, chosen)
 
@@ -281,7 +282,7 @@ def allow(
 # ── the secrets that sites sign with ──
 
 
-@get_page("/people/signing", "Prove who is signed in", may="sites.edit")
+@get_page("/people/signing", "Verify signed-in visitors", may="sites.edit")
 def signing_page(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
 ) -> Response[str]:

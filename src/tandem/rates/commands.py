@@ -17,7 +17,7 @@ rates = group(APP, "rates", "Exchange rates.")
 def import_rates(
     file: Annotated[Path, typer.Argument(help="A file of the European Central Bank (CSV, zip, XML) or XML_daily.")],
 ) -> None:
-    """Bring in exchange rates from a file, where the network may not be used or for years long past."""
+    """Import exchange rates from a file, for offline use or for past years."""
     from tandem.core import lookups
     from tandem.rates import store
     from tandem.rates.sources import rates_in
@@ -25,9 +25,9 @@ def import_rates(
 
     config = quiet_settings()  # before the file is read: what is logged of it stays off the output
     if not os.path.isfile(file):  # pathlib raises for a name that is too long
-        raise UserError(f"{file} is not there.", "Check the path.")
+        raise UserError(f"The file {file} does not exist.", "Check the path.")
     if file.stat().st_size > MOST_BYTES:
-        raise UserError(f"{file.name} is larger than 16 MB.", "Name a file that one of the banks published.")
+        raise UserError(f"{file.name} is larger than 16 MB.", "Give a file published by one of the banks.")
     parsed = rates_in(file.read_bytes())
     with lookups.records(config) as database:
         fresh = store.keep(database, parsed)

@@ -273,9 +273,9 @@ def set_rules(request: Request[Any, Any, Any], ctx: Context, caller: Caller, dat
     view = _view(request, ctx, caller)
     site, rules = view.address.site, checked(data)
     if data.get("source") not in {one.id for one in queries.sources(ctx, site)}:
-        raise UserError("There is no such source.", "Load the page again.", status=404)
+        raise UserError("There is no such source.", "Reload the page.", status=404)
     if not {str(id) for id in rules.goal_ids} <= set(ctx.offers.goal_names(site)):
-        raise UserError("There is no such goal.", "Load the page again.", status=404)
+        raise UserError("There is no such goal.", "Reload the page.", status=404)
     store.save_rules(ctx.database, site, data["source"], rules, caller.user_id)
     jobs.review(ctx, site)
     return go_to(view.link(told="rules"))
@@ -318,7 +318,7 @@ def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format
     must_fit(view.address)
     choice = _choice(view, queries.readable(queries.sources(ctx, view.address.site), caller))
     if choice is None:
-        raise UserError("There is nothing to compare yet.", "Bring in a report of another system.", status=404)
+        raise UserError("There is nothing to compare yet.", "Import a report from another system.", status=404)
     comparison, span = _compared(ctx, view, choice), view.address.period
     share = _recounted(ctx, view.address.site, choice)
     notes = {} if share is None else {name: anew(name, share) for name in OURS}

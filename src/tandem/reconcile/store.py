@@ -71,7 +71,7 @@ class ReportImport(life.Import, frozen=True, kw_only=True):
 
 
 IMPORTS = Imports(
-    t, ReportImport, area="reconcile", page=sentence("Look at the list on the page Reconciliation."), wording=PROBLEMS,
+    t, ReportImport, area="reconcile", page=sentence("See the list on the Reconciliation page."), wording=PROBLEMS,
     counting=(COUNTING,), undone="undone",
 )  # fmt: skip
 import_of, idle_import, imports_of, counting = IMPORTS.of, IMPORTS.idle, IMPORTS.newest, IMPORTS.that_count

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tandem.accounts.model import User
 
 APP = typer.Typer()
-sites = group(APP, "site", "Sites that are measured.")
+sites = group(APP, "site", "Sites.")
 users = group(APP, "user", "Users: people who sign in.", former="person")
 tokens = group(APP, "token", "API tokens for programs.")
 
@@ -22,7 +22,7 @@ tokens = group(APP, "token", "API tokens for programs.")
 def setup(
     company: Annotated[str, typer.Option(help="Name of the company.")],
     host: Annotated[
-        list[str], typer.Option(help="Address of the first site, as the browser shows it; may be repeated.")
+        list[str], typer.Option(help="Address of the first site, as shown in the browser. Can be repeated.")
     ],
     email: Annotated[str, typer.Option(help="Address of the first admin.")],
     name: Annotated[str, typer.Option(help="Name of the first admin.")],
@@ -30,7 +30,7 @@ def setup(
     zone: Annotated[str, typer.Option(help="Time zone of the site.")] = "UTC",
     currency: Annotated[str, typer.Option(help="Currency of the site.")] = "EUR",
 ) -> None:
-    """Set up the first workspace, admin and site. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    """Set up the first workspace, admin and site. The password is prompted for, piped in, or in TANDEM_PASSWORD."""
     from tandem.accounts import store
     from tandem.core import lookups
 
@@ -46,12 +46,12 @@ def setup(
 @sites.command("add")
 def add_site(
     key: Annotated[str, typer.Argument(help="Short name of the site, used on its pages.")],
-    host: Annotated[list[str], typer.Option(help="Address, as the browser shows it; may be repeated.")],
-    name: Annotated[str, typer.Option(help="Name that people use; the key if left out.")] = "",
+    host: Annotated[list[str], typer.Option(help="Address, as shown in the browser. Can be repeated.")],
+    name: Annotated[str, typer.Option(help="Display name. Default: the key.")] = "",
     zone: Annotated[str, typer.Option(help="Time zone.")] = "UTC",
     currency: Annotated[str, typer.Option(help="Currency.")] = "EUR",
     mode: Annotated[str, typer.Option(help="Privacy: cookieless, cookie or consent.")] = "cookieless",
-    keep_days: Annotated[int, typer.Option(help="Days that events are kept.")] = 1100,
+    keep_days: Annotated[int, typer.Option(help="Event retention in days.")] = 1100,
 ) -> None:
     """Add a site to measure."""
     from tandem.accounts import store
@@ -62,13 +62,13 @@ def add_site(
         site = store.add_site(
             database, lookups.workspace(database), key, name or key, host, zone, currency, mode, keep_days
         )
-    typer.echo(f"{site.key} is measured from now on. Put this on its pages:")
+    typer.echo(f"{site.key} is now measured. Put this on its pages:")
     typer.echo(_tag(config, site.key, mode))
 
 
 @sites.command("list")
 def list_sites() -> None:
-    """Show the sites."""
+    """List the sites."""
     from tandem.accounts import store
     from tandem.core import lookups
 
@@ -76,19 +76,19 @@ def list_sites() -> None:
         print_table([
             (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, f"{s.keep_days} days")
             for s in store.sites_of(database, lookups.workspace(database))
-        ], "There is no site yet; add one with `tandem site add`.")  # fmt: skip
+        ], "There are no sites yet. Add one with `tandem site add`.")  # fmt: skip
 
 
 @users.command("add")
 def add_user(
     email: Annotated[str, typer.Argument(help="The address to sign in with.")],
-    name: Annotated[str, typer.Option(help="Name that colleagues will see.")],
+    name: Annotated[str, typer.Option(help="Name shown to colleagues.")],
     role: Annotated[
         str, typer.Option(help="admin, marketing, engineering, executive, finance, agency or viewer.")
     ] = "viewer",
     language: Annotated[str, typer.Option(help="en, ru or pl.")] = "en",
 ) -> None:
-    """Add a user. The password is asked for, piped in, or in TANDEM_PASSWORD."""
+    """Add a user. The password is prompted for, piped in, or in TANDEM_PASSWORD."""
     from tandem.accounts import store
     from tandem.accounts.model import LANGUAGES
     from tandem.core import lookups
@@ -103,7 +103,7 @@ def add_user(
 
 @users.command("list")
 def list_users() -> None:
-    """Show the users and their roles."""
+    """List the users and their roles."""
     from tandem.accounts import store
     from tandem.core import lookups
 
@@ -111,7 +111,7 @@ def list_users() -> None:
         print_table([
             (p.email, p.name, str(p.role), _state(p))
             for p in store.users_of(database, lookups.workspace(database))
-        ], "There is nobody yet; run `tandem setup`.")  # fmt: skip
+        ], "There are no users yet. Run `tandem setup`.")  # fmt: skip
 
 
 def _state(user: "User") -> str:
@@ -122,7 +122,7 @@ def _state(user: "User") -> str:
 
 @users.command("reset-link")
 def reset_link(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
-    """Print a link by which a user chooses a new password; it works once, for one hour. Also for the last admin."""
+    """Print a link to choose a new password. It works once, for one hour, also for the last admin."""
     from tandem.accounts.store import links
     from tandem.core import lookups
 
@@ -135,16 +135,16 @@ def reset_link(email: Annotated[str, typer.Argument(help="The address they sign 
 
 @users.command("disable-2fa")
 def disable_2fa(email: Annotated[str, typer.Argument(help="The address they sign in with.")]) -> None:
-    """Ask a user who lost the phone and the recovery codes for no second factor any more."""
+    """Switch off two-factor sign-in for a user who has lost the phone and the recovery codes."""
     from tandem.accounts.store import second_factor
     from tandem.core import lookups
 
     with lookups.records(quiet_settings()) as database:
         user = lookups.user(database, email)
         if not user.has_totp:
-            raise UserError(f"{user.email} has no two-factor sign-in.", "`tandem user list` shows who has.")
+            raise UserError(f"{user.email} has no two-factor sign-in.", "Run `tandem user list` to see who has it.")
         second_factor.switch_off(database, user)
-    typer.echo(f"{user.email} signs in with the password alone.")
+    typer.echo(f"{user.email} now signs in with the password only.")
 
 
 @tokens.command("make")
@@ -152,13 +152,15 @@ def make_token(
     name: Annotated[str, typer.Argument(help="What it is for.")],
     scope: Annotated[
         list[str],
-        typer.Option(help="What it may do, again for each: " + ", ".join(SCOPES)),
+        typer.Option(help="A scope, repeated for each: " + ", ".join(SCOPES)),
     ],
-    site: Annotated[str, typer.Option(help="Key of the only site it may touch; all if left out.")] = "",
-    days: Annotated[int, typer.Option(help="Days it is valid; 0 means without end.", min=0)] = 365,
-    maker: Annotated[str, typer.Option("--as", help="Address of who makes it; the first admin if left out.")] = "",
+    site: Annotated[str, typer.Option(help="Key of the only site it can access. Default: all sites.")] = "",
+    days: Annotated[int, typer.Option(help="Days it is valid. 0: no expiry.", min=0)] = 365,
+    maker: Annotated[
+        str, typer.Option("--as", help="Address of the user who creates it. Default: the first admin.")
+    ] = "",
 ) -> None:
-    """Make an API token and print it, this once."""
+    """Create an API token and print it. It is shown only once."""
     from tandem.accounts import store
     from tandem.core import lookups
 

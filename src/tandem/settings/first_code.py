@@ -33,4 +33,4 @@ def announced(ctx: Context) -> str:
     with os.fdopen(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as file:
         file.write(code_of(ctx) + "\n")
     url = f"{ctx.config.base_url}/set-up?code={code_of(ctx)}"
-    return f"Nobody has set Tandem up yet. Open {url}\nThe code is {code_of(ctx)}; it stands in {path} too."
+    return f"Tandem is not set up yet. Open {url}\nThe code is {code_of(ctx)}. It is also in {path}."

@@ -12,44 +12,47 @@ LETTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "invite": (
         "You are invited to Tandem",
         (
-            "%(by)s invites you to the Tandem of %(company)s.",
+            "%(by)s has invited you to the Tandem of %(company)s.",
             "Choose your password here:",
             "%(link)s",
             "The link works once, for seven days.",
         ),
     ),
     "reset": (
-        "A new password for Tandem",
+        "New password for Tandem",
         (
             "Somebody asked for a new password for your account.",
             "Choose one here:",
             "%(link)s",
-            "The link works once, for one hour. If it was not you, do nothing: your password stays as it is.",
+            "The link works once, for one hour. If this was not you, do nothing: your password stays as it is.",
         ),
     ),
     "password": (
-        "Your Tandem password was changed",
-        ("The password of your account was changed.", "If it was not you, tell an admin of your workspace at once."),
+        "Your Tandem password has been changed",
+        (
+            "The password of your account has been changed.",
+            ("If this was not you, tell an admin of your workspace at once."),
+        ),
     ),
     "two_factor_on": (
         "Two-factor sign-in is on",
         (
-            "From now on Tandem asks for a code of your app when you sign in.",
-            "If it was not you, tell an admin of your workspace at once.",
+            "From now on, Tandem asks for a code from your app when you sign in.",
+            "If this was not you, tell an admin of your workspace at once.",
         ),
     ),
     "two_factor_off": (
         "Two-factor sign-in is off",
         (
             "Tandem no longer asks for a code when you sign in.",
-            "If it was not you, tell an admin of your workspace at once.",
+            "If this was not you, tell an admin of your workspace at once.",
         ),
     ),
     "sign_in": (
-        "A new sign-in to Tandem",
+        "New sign-in to Tandem",
         (
-            "Your account was used on a device that it was not used on before: %(agent)s.",
-            "If it was not you, change your password and end all other sessions under My account:",
+            "Somebody signed in to your account on a new device: %(agent)s.",
+            "If this was not you, change your password and end all other sessions under My account:",
             "%(link)s",
         ),
     ),

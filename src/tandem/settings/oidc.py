@@ -227,9 +227,7 @@ class Client:
     @staticmethod
     def _refusal(why: str, detail: str = "") -> UserError:
         _log.warning("oidc.refused", why=why, detail=detail)
-        return UserError(
-            "Signing in at the provider did not work.", "Start again; if it stays so, the server's log says why.", 401
-        )
+        return UserError("Single sign-on failed.", "Start again. If it fails again, see the server log.", 401)
 
 
 @contextmanager

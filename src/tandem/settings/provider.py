@@ -32,9 +32,11 @@ def check(config: Config) -> None:
     if not config.oidc_issuer:
         return
     if not is_safe(config.oidc_issuer):
-        raise UserError("TANDEM_OIDC_ISSUER has no https.", "Write it like https://login.example.com.")
+        raise UserError("TANDEM_OIDC_ISSUER does not use https.", "Use an address such as https://login.example.com.")
     if not config.oidc_client:
-        raise UserError("TANDEM_OIDC_ISSUER is set, but no client.", "Set TANDEM_OIDC_CLIENT to Tandem's client id.")
+        raise UserError(
+            "TANDEM_OIDC_ISSUER is set, but TANDEM_OIDC_CLIENT is not.", "Set TANDEM_OIDC_CLIENT to Tandem's client ID."
+        )
     if config.oidc_role and config.oidc_role not in set(Role):
         raise UserError(f"TANDEM_OIDC_ROLE is “{config.oidc_role}”.", f"Choose one of {', '.join(Role)}.")
 

@@ -97,7 +97,7 @@ def halfway(ctx: Context, request: Asked) -> tuple[User, Halfway]:
 
     raises   UserError (401) when nobody is, or it took too long
     """
-    late = UserError("Signing in took too long.", "Start again with your password.", status=401)
+    late = UserError("Signing in took too long.", "Start again by entering your password.", status=401)
     try:
         halfway = msgspec.json.decode(ctx.vault.open(request.cookies.get(HALFWAY, "")), type=Halfway)
     except (UserError, msgspec.DecodeError) as error:

@@ -53,7 +53,7 @@ def switch_on(ctx: Context, user: User, secret: str, code: str) -> list[str]:
     """
     step = step_of(secret, code)
     if step is None:
-        raise UserError("This is not the code that the app shows now.", "Check the clock of the phone, and try again.")
+        raise UserError("The app shows a different code now.", ("Check the clock on your phone, then try again."))
     second_factor.put_secret(ctx.database, user, ctx.vault.seal(secret), step)
     return new_recovery_codes(ctx.database, user)
 

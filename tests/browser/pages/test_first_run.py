@@ -65,15 +65,15 @@ def test_a_fresh_server_is_claimed_and_shows_its_first_visit(chromium: Browser, 
             assert page.locator("summary", has_text=guide).count() == 1
 
         assert hit(url, "shoop", "https://shop.example/de/").status_code == 404
-        page.get_by_text("1 hit named no site that is known here.").wait_for()
+        page.get_by_text("1 event named a site that does not exist here.").wait_for()
         assert hit(url, "shop", "https://www.shop.example/de/?utm_source=google&utm_medium=cpc").text == "ok"
-        page.get_by_text("It works: the site is counted.").wait_for()
+        page.get_by_text("It works: visits are being counted.").wait_for()
         seen = page.locator("#seen").inner_text()
         assert all(word in seen for word in ("/de/", "Chrome", "Paid Search")), seen
-        page.locator(".steps .is-done", has_text="Count the first visit").wait_for()  # the list ticks by itself
+        page.locator(".steps .is-done", has_text="Get the first visit").wait_for()  # the list ticks by itself
         assert page.locator("#first-steps").count() == 1
 
-        page.get_by_role("link", name="Open the board").click()
+        page.get_by_role("link", name="Open the Board").click()
         page.wait_for_url("**/board**")
         assert page.locator(".steps .is-done").count() == 1
         page.get_by_role("button", name="Hide this list").click()

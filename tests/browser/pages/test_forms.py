@@ -13,11 +13,11 @@ pytestmark = pytest.mark.browser
 def test_what_was_typed_survives_the_end_of_a_session(opened: Opened, served: Served) -> None:
     page = opened("/changes?days=300")
     page.fill("[name=title]", "Released the new cart")
-    page.locator("summary", has_text="More about it").click()
+    page.locator("summary", has_text="Details").click()
     page.fill("[name=note]", "with a hint")
     cookies = page.context.cookies()
     page.context.clear_cookies()
-    page.click("text=Note the change")
+    page.click("text=Add change")
     page.wait_for_url(re.compile("/sign-in"))
     onward = page.locator("[name=next]").input_value()
     assert onward == "/changes?days=300"
@@ -44,7 +44,7 @@ def test_no_password_is_kept(opened: Opened) -> None:
 def test_saving_the_site_is_confirmed_where_the_eye_is(opened: Opened) -> None:
     page = opened("/settings")
     page.evaluate("document.getElementById('script').style.opacity = '0.9'")  # as charts and resized fields have
-    page.click("text=Save the site")
+    page.click("text=Save site")
     expect(page.locator("[role=status]", has_text="Saved.")).to_be_focused()
 
 
@@ -64,15 +64,15 @@ def test_a_key_is_foretold_only_where_it_is_known(opened: Opened) -> None:
 def test_the_focus_stays_with_the_control_that_was_used(opened: Opened) -> None:
     page = opened("/changes")
     page.fill("[name=title]", "Released the new footer")
-    page.click("text=Note the change")
+    page.click("text=Add change")
     expect(page.locator(".timeline")).to_contain_text("Released the new footer")
-    expect(page.locator("button", has_text="Note the change")).to_be_focused()
+    expect(page.locator("button", has_text="Add change")).to_be_focused()
 
 
 def test_a_refusal_stands_at_its_field(opened: Opened) -> None:
     page = opened("/changes")
     page.fill("[name=title]", "   ")
-    page.click("text=Note the change")
+    page.click("text=Add change")
     field = page.locator("[name=title]")
     expect(field).to_be_focused()
     assert field.get_attribute("aria-invalid") == "true"

@@ -100,7 +100,7 @@ def test_what_is_this_opens_in_place_and_closes(opened: Opened) -> None:
     go_to(page, "article[data-figure='collect.visits'] [data-what]")
     page.keyboard.press("Enter")
     panel = page.locator("#what-collect-visits")
-    expect(panel).to_contain_text("SQL as run")
+    expect(panel).to_contain_text("Executed SQL")
     expect(panel).to_contain_text("from visits")
     page.keyboard.press("Escape")
     expect(panel).to_be_empty()
@@ -124,7 +124,7 @@ def test_what_was_asked_for_without_a_network_is_asked_for_again(opened: Opened)
     search.focus()
     page.wait_for_selector("#jump-found a", state="attached")
     what.click()
-    expect(page.locator("#what-collect-visits")).to_contain_text("SQL as run")
+    expect(page.locator("#what-collect-visits")).to_contain_text("Executed SQL")
     expect(what).to_have_attribute("aria-expanded", "true")
 
 
@@ -208,7 +208,7 @@ def test_tab_leaves_the_search_without_walking_through_all_it_could_find(opened:
 def test_the_chart_is_drawn_and_has_a_table_behind_it(opened: Opened) -> None:
     page = opened("/traffic")
     page.wait_for_selector("[data-chart] canvas")
-    page.get_by_text("The figures as a table").click()
+    page.get_by_text("Data as a table").click()
     expect(page.locator("details.more table tbody tr")).to_have_count(30)
     expect(page.locator("details.more table")).to_contain_text("Released 2.4")
 
@@ -234,7 +234,7 @@ def test_language_and_theme_are_remembered(opened: Opened) -> None:
     page.click("summary[aria-label^='You']")
     with page.expect_navigation():
         page.click("button[lang=pl]")
-    expect(page.locator("h1")).to_have_text("Co znaczy każdy wskaźnik?")
+    expect(page.locator("h1")).to_have_text("Definicje metryk")
     page.click("summary[aria-label^='Ty']")
     with page.expect_navigation():
         page.click("text=Ciemny")
@@ -248,7 +248,7 @@ def test_a_change_is_noted_and_taken_out_again(opened: Opened) -> None:
     page = opened("/changes")
     page.fill("[name=title]", "Moved the search field")
     page.select_option("[name=kind]", "content")
-    page.click("text=Note the change")
+    page.click("text=Add change")
     line = page.locator(".timeline li", has_text="Moved the search field")
     expect(line).to_be_visible()
     page.on("dialog", lambda dialog: dialog.accept())
@@ -258,11 +258,11 @@ def test_a_change_is_noted_and_taken_out_again(opened: Opened) -> None:
 
 def test_a_token_is_shown_once(opened: Opened) -> None:
     page = opened("/settings")
-    page.click("text=Make a token")
+    page.click("text=Create a token")
     page.fill("#tokens [name=name]", "Server")
     page.check("[name='metrics:read']")
-    page.click("text=Make the token")
-    expect(page.locator("[role=status]")).to_contain_text("shown this once")
+    page.click("text=Create token")
+    expect(page.locator("[role=status]")).to_contain_text("shown only once")
     page.reload()
     expect(page.locator("[role=status]")).to_have_count(0)
     expect(page.locator("#tokens")).to_contain_text("Server")
@@ -291,7 +291,9 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     stop = box.get_by_role("button", name="Stop")
     stop.focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".field:has([name=file]) .told")).to_contain_text("It was stopped. Nothing was brought in.")
+    expect(page.locator(".field:has([name=file]) .told")).to_contain_text(
+        "The import was cancelled. Nothing was imported."
+    )
     expect(box).to_be_hidden()
     file.write_text("id,created_at,stage,amount\n1,2026-10-01 10:00,Paid,5\n")
     page.set_input_files("[name=file]", file)

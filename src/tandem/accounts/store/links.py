@@ -24,7 +24,7 @@ from tandem.base.errors import UserError
 
 INVITE, RESET = "invite", "reset"
 HOLDS = {INVITE: timedelta(days=7), RESET: timedelta(hours=1)}
-VOID = UserError("This link is void: it was used, or it is too old.", "Ask for a new one.", status=410)
+VOID = UserError("This link is no longer valid: it has been used, or it is too old.", "Ask for a new one.", status=410)
 links = t.account_links.c
 
 

@@ -20,8 +20,8 @@ SEEN_EVERY = timedelta(minutes=10)
 NOT_RIGHT = UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
 NOT_RIGHT_NO_MAIL = UserError(
     "The current password is not right.",
-    "Type it again. If you no longer know it, stay signed in and ask an admin for a new link: "
-    "no e-mail is set up here.",
+    "Type it again. If you have forgotten it, stay signed in and ask an admin for a new link: this Tandem does not "
+    "send e-mail.",
 )
 
 
@@ -135,7 +135,7 @@ def change_password(db: Database, user: User, old: str, new: str, token: str = "
     """
     confirm_password(db, user, old, sends_mail)
     if new == old:
-        raise UserError("This is your password already.", "Choose another one.").at("new")
+        raise UserError("This is already your password.", "Choose another one.").at("new")
     passwords.check(new, user.email, user.name)
     password_hash = passwords.hashed(new)
     with db.write() as c:

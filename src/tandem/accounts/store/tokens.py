@@ -45,13 +45,15 @@ def make_token(
                 "“%(value)s” is not a scope.", "Choose from %(choices)s.", value=scope, choices=", ".join(SCOPES)
             )
         if not user.may(SCOPES[scope]):
-            raise UserError("Your role may not give “%(scope)s”.", "Ask an admin.", status=403, scope=scope)
+            raise UserError("Your role cannot grant “%(scope)s”.", "Ask an admin.", status=403, scope=scope)
     if days is not None and not 1 <= days <= LONGEST_TOKEN_DAYS:
-        raise UserError("A token holds for 1 to 3,650 days.", "Leave the field empty for one without end.").at("days")
+        raise UserError(
+            "A token can be valid for 1 to 3,650 days.", ("Leave the field empty for a token that does not expire.")
+        ).at("days")
     if not scopes or not name.strip():
-        raise UserError("A token needs a name and at least one scope.", "Say what it is for and what it may do.").at(
-            "name"
-        )
+        raise UserError(
+            "A token needs a name and at least one scope.", ("Enter a name and choose at least one scope.")
+        ).at("name")
     secret, now = f"tdm_{random.token_urlsafe(32)}", clock.now()
     with db.write() as c:
         made = c.execute(

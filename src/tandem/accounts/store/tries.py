@@ -68,13 +68,13 @@ def too_many(limit: TryLimit) -> UserError:
     """What is said to whoever has tried too often."""
     if limit.window_s <= 60:
         return UserError(
-            "Others keep trying to sign in to this account.",
+            "Somebody keeps trying to sign in to this account.",
             "Use a browser that has signed in before, ask an admin for a new link, or try again in half a minute.",
             status=429,
         )
     if limit.window_s <= 300:
-        return UserError("Too many tries.", "Wait five minutes and try again.", status=429)
-    return UserError("Too many tries.", "Try again tomorrow, or ask an admin of your workspace.", status=429)
+        return UserError("Too many attempts.", "Wait five minutes and try again.", status=429)
+    return UserError("Too many attempts.", "Try again tomorrow, or ask an admin of your workspace.", status=429)
 
 
 def _known_full(db: Database, limits: Iterable[TryLimit | Slowed], now: datetime) -> TryLimit | None:

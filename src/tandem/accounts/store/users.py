@@ -45,7 +45,7 @@ def add_user(
             person_id = insert_user(c, workspace_id, email, name, role, password_hash, language, by)
     except IntegrityError as error:
         raise UserError(
-            "%(email)s is already known here.", "Use another address, or change that person.", email=email
+            "%(email)s already has an account.", "Use another address, or edit the existing user.", email=email
         ).at("email") from error
     return user_by_id(db, person_id)
 
@@ -145,7 +145,7 @@ def change_user(
             t.people.c.workspace_id == user.workspace_id, t.people.c.role == "admin", t.people.c.is_active
         )
         if (role is not None or is_active is not None) and c.execute(admins).first() is None:
-            raise UserError("Somebody must remain who can manage people.", "Make another person admin first.")
+            raise UserError("At least one user must be able to manage users.", "Make another user an admin first.")
         if is_active is False:
             c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == user.id))
             c.execute(

@@ -13,8 +13,8 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 
-NO_COMPANY = UserError("The workspace has no name.", "Give the name of the company.").at("company")
-IS_SET_UP = UserError("Tandem is set up already.", "Sign in instead.", status=409)
+NO_COMPANY = UserError("The workspace has no name.", "Enter the company name.").at("company")
+IS_SET_UP = UserError("Tandem is already set up.", "Sign in instead.", status=409)
 
 
 def is_set_up(db: Database) -> bool:

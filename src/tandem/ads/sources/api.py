@@ -72,7 +72,7 @@ def decimal(system: str, value: Any) -> Decimal:
             raise InvalidOperation
         return number
     except InvalidOperation as error:
-        raise SourceError(system, f"sent “{str(value)[:40]}” where a number belongs") from error
+        raise SourceError(system, f"sent “{str(value)[:40]}” instead of a number") from error
 
 
 def whole(system: str, value: Any) -> int:
@@ -87,7 +87,7 @@ def day(system: str, value: Any) -> date:
     try:
         return date.fromisoformat(str(value)[:10])
     except ValueError as error:
-        raise SourceError(system, f"sent “{str(value)[:40]}” where a day belongs") from error
+        raise SourceError(system, f"sent “{str(value)[:40]}” instead of a day") from error
 
 
 def granted(account: AdAccount, system: str, where: str, form: Mapping[str, str]) -> str:

@@ -63,7 +63,7 @@ API = AdApi(
     at_once=31,
     account="account_id",
     fields=(
-        Field(name="account_id", label="Ad account id", hint="The digits behind act_."),
+        Field(name="account_id", label="Ad account ID", hint="The digits behind act_."),
         secret("token", "Access token", "Of a system user, with the right ads_read."),
         address(BASE),
     ),

@@ -66,9 +66,9 @@ def _waited_for(account: AdAccount, http: Http, number: str) -> str:
         if status.get("Status") == "Success":
             return str(status.get("ReportDownloadUrl") or "")
         if status.get("Status") == "Error":
-            raise SourceError(NAME, "could not make the report")
+            raise SourceError(NAME, "could not create the report")
         account.sleep(WAIT_S)
-    raise SourceError(NAME, "has not finished the report; it is asked for again later")
+    raise SourceError(NAME, "has not finished the report. Tandem will try again later")
 
 
 def _downloaded(account: AdAccount, where: str, folder: Path) -> Path:
@@ -91,10 +91,10 @@ API = AdApi(
     at_once=31,
     account="account_id",
     fields=(
-        Field(name="account_id", label="Account id"),
-        Field(name="customer_id", label="Customer id"),
+        Field(name="account_id", label="Account ID"),
+        Field(name="customer_id", label="Customer ID"),
         secret("developer_token", "Developer token"),
-        Field(name="client_id", label="OAuth client id"),
+        Field(name="client_id", label="OAuth client ID"),
         secret("client_secret", "OAuth client secret"),
         secret("refresh_token", "OAuth refresh token"),
         address(BASE),

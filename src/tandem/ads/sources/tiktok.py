@@ -44,9 +44,9 @@ def _asked(account: AdAccount, ask: Any) -> Any:
         if code == 0:
             return value_at(NAME, reply, "data")
         if code not in TOO_FAST:
-            raise SourceError(NAME, f"refused with code {code}")
+            raise SourceError(NAME, f"rejected the request with code {code}")
         account.sleep(2.0**turn)
-    raise SourceError(NAME, "says that it is asked too often")
+    raise SourceError(NAME, "reports too many requests")
 
 
 def _row(item: Any, advertiser: str) -> AdDay:
@@ -80,7 +80,7 @@ API = AdApi(
     at_once=30,
     account="advertiser_id",
     fields=(
-        Field(name="advertiser_id", label="Advertiser id"),
+        Field(name="advertiser_id", label="Advertiser ID"),
         secret("token", "Access token"),
         address(BASE),
     ),

@@ -27,7 +27,7 @@ def days(account: AdAccount, first: date, last: date) -> Iterator[list[AdDay]]:
     text = _report(account, first, last)
     lines = text.splitlines()
     if not lines or not lines[-1].startswith("Total rows:"):
-        raise SourceError(NAME, "sent a report that was cut off")
+        raise SourceError(NAME, "sent an incomplete report")
     rows = list(csv.DictReader(io.StringIO("\n".join(lines[:-1])), delimiter="\t", quoting=csv.QUOTE_NONE))
     if len(rows) != int("".join(c for c in lines[-1] if c.isdigit()) or -1):
         raise SourceError(NAME, "sent fewer rows than it announced")
@@ -58,7 +58,7 @@ def _report(account: AdAccount, first: date, last: date) -> str:
             if reply.status_code == 200:
                 return reply.text
             account.sleep(min(LONGEST_WAIT_S, float(reply.headers.get("retryIn", "5") or 5)))
-    raise SourceError(NAME, "has not finished the report; it is asked for again later")
+    raise SourceError(NAME, "has not finished the report. Tandem will try again later")
 
 
 def _row(row: dict[str, Any], account: AdAccount) -> AdDay:

@@ -42,7 +42,7 @@ class AdImport(life.Import, frozen=True, kw_only=True):
 
 
 IMPORTS = Imports(
-    t, AdImport, area="ads", page=sentence("Look at the list of imports on the page Ads."), wording=PROBLEMS,
+    t, AdImport, area="ads", page=sentence("See the list of imports on the Ads page."), wording=PROBLEMS,
     counting=COUNTING, undone="undoing",
 )  # fmt: skip
 import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest

@@ -127,7 +127,7 @@ class Staging:
     def _load(self, account: str) -> str:
         number = len(self._loads)
         if number >= MOST_ACCOUNTS:
-            raise UserError("The report holds more than 4,096 accounts.", "Export them in parts.")
+            raise UserError("The report contains more than 4,096 accounts.", "Export them in parts.")
         return f"{(self._import.id << SHIFT) | number}\t{self._import.system}\t{tabbed(account)}"
 
     def _day(self, on: date) -> str:

@@ -99,9 +99,7 @@ def checked(ask: Ask) -> Ask:
             "Credit cannot be split by “%(by)s”.", "Use one of %(choices)s.", by=ask.by[:40], choices=", ".join(SPLITS)
         ).at("split")
     if not 1 <= ask.window <= LONGEST_DAYS:
-        raise UserError("A journey can be followed 1 to 90 days back.", "Choose a number of days in between.").at(
-            "window"
-        )
+        raise UserError("A journey can be followed 1 to 90 days back.", "Enter a number in this range.").at("window")
     if ask.order not in (1, 2, 3):
         raise UserError("The Markov chain has an order of 1, 2 or 3.", "Choose one of them.").at("order")
     for by, _, _ in ask.filters:

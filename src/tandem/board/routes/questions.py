@@ -26,9 +26,9 @@ def asked(
 ) -> tuple[Address, Any, tuple[str, ...]]:
     names, splits = listed(figures), listed(by)
     if not names:
-        raise UserError("The question names no metric.", "Name some, like metrics=collect.visits.")
+        raise UserError("The query has no metric.", "Name at least one, such as metrics=collect.visits.")
     if len(names) > 30 or len(splits) > 4:
-        raise UserError("The question is too wide.", "Ask for 30 figures and 4 splits at most.")
+        raise UserError("The query is too broad.", "Request at most 30 metrics and 4 dimensions.")
     address = address_asked(request, ctx, caller)
     question, runner = address.question(names, splits), ctx.runner
     result = runner.ask_aside(question) if splits else runner.ask(question)
@@ -65,5 +65,5 @@ def remarks(ctx: Context, address: Address, names: tuple[str, ...], splits: tupl
 
 
 def _not_measured(name: str, reason: Reason) -> str:
-    why = f"not measured before {reason.day}" if reason.day else "this period has not begun"
+    why = f"not measured before {reason.day}" if reason.day else "this period has not started"
     return f"{name} ({why})"

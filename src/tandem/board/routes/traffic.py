@@ -136,7 +136,7 @@ def traffic_table(
 ) -> Response[str]:
     """One table as a fragment: another tab, another order, a search, or all of its rows."""
     if name not in TABLES:
-        raise UserError("There is no such table.", "Load the page again.", status=404)
+        raise UserError("There is no such table.", "Reload the page.", status=404)
     view = view_of(request, ctx, caller, ("figure", *TABLE_GROUPS))
     reading = queries.Reading(
         name=formats_of(caller).member,

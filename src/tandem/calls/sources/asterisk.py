@@ -42,7 +42,9 @@ class Parser:
         self._rest += data
         *blocks, self._rest = self._rest.replace(b"\r\n", b"\n").split(b"\n\n")
         if len(self._rest) > MOST_BYTES:
-            raise UserError("The exchange sends no manager events.", "Check host and port: 5038 is the manager's.")
+            raise UserError(
+                "The server does not send manager events.", ("Check host and port. The manager's port is 5038.")
+            )
         return [message for block in blocks if (message := _message(block))]
 
 
@@ -165,7 +167,7 @@ def _head(row: list[str]) -> tuple[str, ...]:
 def _fact(row: dict[str, str], zone: str) -> CallFact | None:
     ref = text(row, "linkedid", "uniqueid")
     if not ref:
-        raise UserError("The row has no uniqueid.", "Switch on loguniqueid=yes in cdr.conf.")
+        raise UserError("The row has no uniqueid.", "Set loguniqueid=yes in cdr.conf.")
     source, target, own = text(row, "src", "source"), text(row, "dst", "destination"), text(row, "did", "dnid")
     outcome = OUTCOMES.get(text(row, "disposition").upper(), CallOutcome.FAILED)
     length, talk = whole(row.get("duration")), whole(row.get("billsec") or row.get("billableseconds"))

@@ -13,12 +13,12 @@ from tandem.calls.sources.common import FetchedCalls, digest, json_of, moment, m
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled
 
 FIELDS = (
-    Field(name="account", label="Account id"),
+    Field(name="account", label="Account ID"),
     Field(name="token", label="API key", is_secret=True),
     Field(name="secret", label="Signing key of webhooks", is_secret=True),
     Field(name="base", label="Address", is_required=False, is_address=True, default="https://api.callrail.com"),
 )
-NOTE = "Add the webhook address for pre-call, post-call and call modified; calls are also fetched every five minutes."
+NOTE = "Add the webhook address for pre-call, post-call and call modified. Calls are also fetched every five minutes."
 PAGES = 10
 
 

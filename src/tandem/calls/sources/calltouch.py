@@ -10,24 +10,26 @@ from tandem.connections.model import Accepted, Connection, Delivery, Field, Inco
 FIELDS = (
     Field(
         name="senders",
-        label="Addresses that may send",
+        label="Allowed sender addresses",
         is_required=False,
         default="92.118.66.0/23",
-        hint="Networks by comma; empty lets every sender in that knows the webhook address.",
+        hint="Networks, separated by commas. If empty, anyone who knows the webhook address can send.",
     ),
     REGION,
     ZONE,
 )
-NOTE = "Put the webhook address into Integrations → webhooks, and tick id, timestamp, callerphone, phonenumber, status."
+NOTE = "Enter the webhook address in Integrations → webhooks. Tick id, timestamp, callerphone, phonenumber, status."
 
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """Raises UserError (403) for a sender outside the networks of the setting, and for a call without an id."""
     if not _is_among(incoming.sender, connection.setting("senders")):
-        raise UserError("This sender may not deliver.", "Add its network to the connection's settings.", status=403)
+        raise UserError(
+            "This sender is not allowed to send webhooks.", "Add its network to the connection's settings.", status=403
+        )
     form = form_of(incoming)
     if not text(form, "id"):
-        raise UserError("The call has no id.", "Tick “id” in the webhook's fields.")
+        raise UserError("The call has no ID.", "Tick “id” in the webhook's fields.")
     return Accepted(key=digest(*(f"{k}={v}" for k, v in sorted(form.items()))))
 
 

@@ -19,10 +19,14 @@ REGION = Field(
     name="region",
     label="Country of numbers",
     is_required=False,
-    hint="Two letters (PL) for numbers that come without a country code.",
+    hint="Two letters (PL), for numbers without a country code.",
 )
 ZONE = Field(
-    name="zone", label="Time zone of the exchange", is_required=False, default="UTC", hint="Like Europe/Warsaw."
+    name="zone",
+    label="Time zone of the phone system",
+    is_required=False,
+    default="UTC",
+    hint=("For example, Europe/Warsaw."),
 )
 WINDOW = timedelta(seconds=300)
 
@@ -36,7 +40,7 @@ def must_match(given: str, expected: str) -> None:
 def must_be_fresh(stamp_s: float) -> None:
     """Raises UserError (403) for a delivery signed more than five minutes ago: somebody may be repeating it."""
     if abs(clock.now().timestamp() - stamp_s) > WINDOW.total_seconds():
-        raise UserError("The delivery was signed too long ago.", "Check the clocks of both machines.", status=403)
+        raise UserError("The webhook was signed too long ago.", "Check the clocks of both servers.", status=403)
 
 
 def digest(*parts: str | bytes) -> str:
@@ -71,7 +75,7 @@ def moment(text: str, zone: str = "UTC") -> datetime:
         return in_range((at if at.tzinfo else at.replace(tzinfo=ZoneInfo(zone or "UTC"))).astimezone(UTC))
     except (ValueError, KeyError, OverflowError) as error:
         raise UserError(
-            "“%(value)s” is not a moment.", "Send it like 2026-11-10T12:00:00+01:00.", value=text[:40]
+            "“%(value)s” is not a date and time.", "Use the format 2026-11-10T12:00:00+01:00.", value=text[:40]
         ) from error
 
 
@@ -93,7 +97,9 @@ def unix(value: Any) -> datetime:
     try:
         return in_range(datetime.fromtimestamp(float(value), UTC))
     except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise UserError("“%(value)s” is not a moment.", "Send seconds since 1970.", value=str(value)[:40]) from error
+        raise UserError(
+            "“%(value)s” is not a date and time.", "Send seconds since 1970.", value=str(value)[:40]
+        ) from error
 
 
 def whole(value: Any) -> int:
@@ -121,7 +127,9 @@ class FetchedCalls(list[CallFact]):
                 self.skipped[ref] = SkippedRecord(record=ref[:40], what=what, cure=cure, values=values)
             except (KeyError, TypeError, ValueError, AttributeError, ArithmeticError):
                 self.skipped[ref] = SkippedRecord(
-                    record=ref[:40], what="The call is told in an unknown form.", cure="Ask the exchange's support."
+                    record=ref[:40],
+                    what="The call is in an unknown format.",
+                    cure=("Contact your phone provider's support."),
                 )
 
 

@@ -19,10 +19,11 @@ from tandem.calls.sources.common import (
 )
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 
-FIELDS = (Field(name="secret", label="Secret", is_secret=True, hint="At least 16 signs."), REGION, ZONE)
+FIELDS = (Field(name="secret", label="Secret", is_secret=True, hint="At least 16 characters."), REGION, ZONE)
 NOTE = (
-    "Send JSON with id, at, line, caller, and once known outcome (answered, missed, busy, failed, voicemail), "
-    "wait_s, talk_s, operator, recording. Sign in X-Tandem-Signature: hex HMAC-SHA256 of X-Tandem-Time + “.” + body."
+    "Send JSON with id, at, line, caller and, once known, outcome (answered, missed, busy, failed, voicemail), "
+    "wait_s, talk_s, operator, recording. Sign it in X-Tandem-Signature: hex HMAC-SHA256 of X-Tandem-Time + “.” + "
+    "body."
 )
 
 
@@ -40,11 +41,14 @@ def read(connection: Connection, delivery: Delivery) -> list[CallFact]:
     """Raises UserError when id or time is missing, or the outcome has another name."""
     body = json_of(delivery.body)
     if not body.get("id"):
-        raise UserError("The call has no id.", "Send the exchange's own id of the call as “id”.")
+        raise UserError("The call has no ID.", "Send the phone system's own call ID as “id”.")
     outcome = text(body, "outcome") or str(CallOutcome.RINGING)
     if outcome not in set(CallOutcome):
         raise UserError(
-            "“%(value)s” is no outcome.", "Use one of %(choices)s.", value=outcome[:20], choices=", ".join(CallOutcome)
+            "“%(value)s” is not a call outcome.",
+            "Use one of %(choices)s.",
+            value=outcome[:20],
+            choices=", ".join(CallOutcome),
         )
     return [
         CallFact(

@@ -8,11 +8,11 @@ from tandem.calls.sources.common import REGION, digest, form_of, json_of, must_m
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 
 FIELDS = (
-    Field(name="key", label="Unique code of your exchange", is_secret=True),
+    Field(name="key", label="Unique code of your phone system", is_secret=True),
     Field(name="salt", label="Key for the signature", is_secret=True),
     REGION,
 )
-NOTE = "Put the webhook address into API connector → address of the external system."
+NOTE = "Enter the webhook address in API connector → address of the external system."
 
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:

@@ -18,7 +18,7 @@ FIELDS = (
     Field(name="token", label="Auth token", is_secret=True),
     Field(name="base", label="Address", is_required=False, is_address=True, default="https://api.twilio.com"),
 )
-NOTE = "Put the webhook address into the number's “Call status changes”; calls are also fetched every five minutes."
+NOTE = "Enter the webhook address in the number's “Call status changes”. Calls are also fetched every five minutes."
 OUTCOMES = {
     "queued": CallOutcome.RINGING,
     "initiated": CallOutcome.RINGING,

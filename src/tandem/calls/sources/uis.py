@@ -16,7 +16,7 @@ FIELDS = (
     REGION,
     ZONE,
 )
-NOTE = "Make a key with access to the Data API; calls are fetched every five minutes."
+NOTE = "Create a key with access to the Data API. Calls are fetched every five minutes."
 WANTED = (
     "id",
     "start_time",
@@ -69,7 +69,7 @@ def _asked(http: Http, connection: Connection, since: str, until: str, offset: i
     reply = http.post("/v2.0", json={"jsonrpc": "2.0", "id": 1, "method": "get.calls_report", "params": params}).json()
     if "error" in reply:  # JSON-RPC errors come with status 200
         raise SourceError(
-            "UIS", f"refused the report ({reply['error'].get('code')}); check the key on the page Connections"
+            "UIS", f"refused the report ({reply['error'].get('code')}). Check the key on the Connections page"
         )
     calls: list[dict[str, Any]] = reply["result"]["data"]
     return calls

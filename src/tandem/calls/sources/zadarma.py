@@ -10,7 +10,7 @@ from tandem.calls.sources.common import REGION, ZONE, digest, form_of, moment, m
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 
 FIELDS = (Field(name="secret", label="API secret", is_secret=True), REGION, ZONE)
-NOTE = "Put the webhook address into Integrations → PBX notifications, and choose start, answer, end and record."
+NOTE = "Enter the webhook address in Integrations → PBX notifications. Choose start, answer, end and record."
 SIGNED = {
     "NOTIFY_START": ("caller_id", "called_did", "call_start"),
     "NOTIFY_INTERNAL": ("caller_id", "called_did", "call_start"),
@@ -38,7 +38,7 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
         return Accepted(answer=form["zd_echo"][:200])
     event = text(form, "event")
     if event not in SIGNED:
-        raise UserError("This notice is not known.", "Choose start, answer, end and record only.", status=403)
+        raise UserError("Unknown notification.", "Choose start, answer, end and record only.", status=403)
     signed_text = "".join(form.get(name, "") for name in SIGNED[event])
     signed = hmac.new(connection.setting("secret").encode(), signed_text.encode(), hashlib.sha1).hexdigest()
     must_match(incoming.headers.get("signature", ""), base64.b64encode(signed.encode()).decode())

@@ -74,7 +74,7 @@ def pool_of(ctx: Context, site: Site, pool_id: int) -> Pool:
     """
     found = next((pool for pool in pools_of(ctx, site) if pool.id == pool_id), None)
     if found is None:
-        raise UserError("There is no such pool.", "Load the page again.", status=404)
+        raise UserError("There is no such pool.", "Reload the page.", status=404)
     return found
 
 
@@ -162,7 +162,7 @@ def switch_number(ctx: Context, site: Site, number_id: int, is_on: bool, by: int
     with ctx.database.write() as c:
         where = (numbers.c.id == number_id, numbers.c.site_id == site.id)
         if not c.execute(update(numbers).where(*where).values(is_on=is_on)).rowcount:
-            raise UserError("There is no such number.", "Load the page again.", status=404)
+            raise UserError("There is no such number.", "Reload the page.", status=404)
         note(c, site.workspace_id, by, "calls.number_switched", str(number_id), is_on=is_on)
 
 
@@ -175,7 +175,7 @@ def valid(text: str) -> str:
     if number is None:
         raise UserError(
             "“%(value)s” is not a phone number.",
-            "Write it with its country code: +48 22 555 00 00.",
+            "Include the country code: +48 22 555 00 00.",
             value=text.strip()[:30],
         )
     return number

@@ -19,7 +19,7 @@ def put(ctx: Context, site: Site, call: int, tag: str, by: int | None = None) ->
     with ctx.database.turn("calls", site.id, WATCHED_S):
         answer = ctx.warehouse.ask(SQL["whole"], {"site": site.id, "call": call})
         if not answer.rows:
-            raise UserError("There is no such call.", "Load the page again.", status=404)
+            raise UserError("There is no such call.", "Reload the page.", status=404)
         call_row = dict(zip(answer.names, answer.rows[0], strict=True))
         if tag and tag not in (*TAGS, call_row["tag"]):
             raise UserError("There is no such tag.", "Use one of %(choices)s.", choices=", ".join(TAGS))

@@ -41,16 +41,18 @@ def checked_goal(name: str, kind: str, match: str) -> None:
     raises   UserError naming the field and what it takes
     """
     if not name.strip():
-        raise UserError("The goal has no name.", "Call it what people call it, like “Newsletter”.").at("name")
+        raise UserError("The goal has no name.", "Use a name that people recognise, such as “Newsletter”.").at("name")
     if kind not in ("event", "page"):
         raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)
     if not match.strip() or len(match) > 300:
         raise UserError(
-            "The goal has nothing to match.", "Give an event's name, or a path like /thank-you or /blog/*."
+            "The goal has no event and no path.", "Enter an event name, or a path such as /thank-you or /blog/*."
         ).at("match")
     if kind == "event" and len(match.strip()) > MAX_NAME:
-        raise UserError("No event has a name of over 200 characters.", "Give the name as the site sends it.").at(
-            "match"
-        )
+        raise UserError(
+            "Event names have at most 200 characters.", ("Enter the name exactly as the site sends it.")
+        ).at("match")
     if kind == "page" and not match.startswith(("/", "*")):
-        raise UserError("“%(value)s” is not a path.", "A page goal begins with / or *.", value=match).at("match")
+        raise UserError(
+            "“%(value)s” is not a path.", ("The path of a page goal must start with / or *."), value=match
+        ).at("match")

@@ -107,7 +107,7 @@ def _opened(path: Path) -> maxminddb.Reader:
         return maxminddb.open_database(path)
     except (OSError, maxminddb.InvalidDatabaseError) as error:
         raise UserError(
-            "The file of places %(path)s cannot be read.", "Give the path of an MMDB file.", path=path
+            "The location file %(path)s cannot be read.", "Enter the path of an MMDB file.", path=path
         ) from error
 
 

@@ -85,8 +85,9 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     if status >= 400:
         return [
             SiteProblem(
-                "The start page answers %(status)s in place of a page.",
-                "Open %(url)s in a private window; some servers turn programs away, and then only a visit can tell.",
+                "The start page responds with status %(status)s.",
+                "Open %(url)s in a private window. Some servers block automated requests. In that case only a "
+                "visit can show whether it works.",
                 {"status": str(status), "url": url},
             )
         ]
@@ -101,7 +102,7 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     if len(page.tags) > 1:
         problems.append(
             SiteProblem(
-                "The tag is on the page %(count)s times.", "Keep one; the first is used and the others do nothing.",
+                "The tag is on the page %(count)s times.", "Keep one. Only the first one is used.",
                 {"count": str(len(page.tags))}, is_harmless=len({tag.key for tag in page.tags}) == 1,
             )
         )  # fmt: skip
@@ -111,17 +112,17 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
 def _no_tag(page: _Reader, url: str) -> SiteProblem:
     if "/t/tandem.js" in page.inline:
         return SiteProblem(
-            "A script on the page loads the counter, which this check cannot follow.",
-            "Open the page in a browser: the visit appears here.", is_harmless=True,
+            "The counter is loaded by a script, which this check cannot run.",
+            "Open the page in a browser. The visit appears here.", is_harmless=True,
         )  # fmt: skip
     if page.has_manager:
         return SiteProblem(
-            "The page has no tag of its own, but it has Google Tag Manager, into which this check cannot look.",
-            "See that the tag is published there, then open the page in a browser: the visit appears here.",
+            "The page has no tag of its own. It has Google Tag Manager, which this check cannot look into.",
+            "Make sure that the tag is published there, then open the page in a browser. The visit appears here.",
         )
     return SiteProblem(
-        "There is no tag on %(url)s.",
-        "Put it into the head of the template that all pages share, publish, and empty the site's cache.",
+        "No tag was found on %(url)s.",
+        "Put it into the head of the template shared by all pages. Publish, then empty the site's cache.",
         {"url": url},
     )
 
@@ -131,24 +132,24 @@ def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) ->
     here = urlsplit(url)
     if tag.key != key:
         yield SiteProblem(
-            "The tag names the site “%(given)s”, but this site's key is “%(key)s”.",
-            "Copy the tag from this page once more.", {"given": tag.key[:60], "key": key},
+            "The tag names the site “%(given)s”, but the key of this site is “%(key)s”.",
+            "Copy the tag from this page again.", {"given": tag.key[:60], "key": key},
         )  # fmt: skip
     if tag.kind not in SCRIPTS:
         yield SiteProblem(
-            "The tag waits for a consent manager (type=\"%(kind)s\"), so visits before consent are not counted.",
-            "Let it run as necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
+            "The tag waits for consent (type=\"%(kind)s\"), so visits before consent are not counted.",
+            "Treat it as strictly necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
         )  # fmt: skip
     if src.hostname and is_local(src.hostname) and not is_local(here.hostname or ""):
         yield SiteProblem(
             "The tag loads the counter from %(host)s, an address that visitors cannot reach.",
-            "Set TANDEM_URL to the public address of Tandem, start it again, and copy the tag once more.",
+            "Set TANDEM_URL to the public address of Tandem, restart it, and copy the tag again.",
             {"host": src.netloc},
         )
     elif here.scheme == "https" and src.scheme == "http":
         yield SiteProblem(
-            "The page is https, but the tag loads the counter by http, which browsers block.",
-            "Serve Tandem by https, set TANDEM_URL to that address, and copy the tag once more.",
+            "The page uses https, but the tag loads the counter over http. Browsers block that.",
+            "Serve Tandem over https, set TANDEM_URL to that address, and copy the tag again.",
         )
     for directive, address in (("script-src", src), ("connect-src", src._replace(path="/t/hit", query=""))):
         if any(not _allows(policy, directive, address, here, tag.nonce) for policy in policies):
@@ -159,7 +160,7 @@ def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) ->
             )
     if not tag.is_in_head:
         yield SiteProblem(
-            "The tag is in the body: visits that end early may be missed.", "Move it into the head.", is_harmless=True
+            "The tag is in the body: short visits may be missed.", "Move it into the head.", is_harmless=True
         )
 
 

@@ -72,7 +72,7 @@ def choose_main(
             update(t.goals).where(g.id == goal_id, g.site_id == site.id, g.is_active).values(is_main=is_main)
         )
         if not done.rowcount:
-            raise UserError("There is no such goal.", "Load the page again.", status=404)
+            raise UserError("There is no such goal.", "Reload the page.", status=404)
         if is_main and alone:
             c.execute(update(t.goals).where(g.site_id == site.id, g.id != goal_id).values(is_main=False))
         was_main = goal_id in main

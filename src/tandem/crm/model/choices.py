@@ -25,19 +25,19 @@ GROUPS = (
         "amount": _text("Amount"), "currency": _text("Currency"), "refunded": _text("Refunded"),
         "cost": _text("Cost of goods"),
     }),
-    FieldGroup(_text("Where it came from"), {
+    FieldGroup(_text("Source"), {
         "source_text": _text("Source as the CRM has it"), "utm_source": _text("UTM source"),
         "utm_medium": _text("UTM medium"), "utm_campaign": _text("UTM campaign"), "utm_term": _text("UTM keyword"),
-        "utm_content": _text("UTM content"), "gclid": _text("Click id of Google (gclid)"),
-        "yclid": _text("Click id of Yandex (yclid)"), "client": _text("Our visitor (cookie _tdm)"),
+        "utm_content": _text("UTM content"), "gclid": _text("Google click ID (gclid)"),
+        "yclid": _text("Yandex click ID (yclid)"), "client": _text("Our visitor (cookie _tdm)"),
     }),
-    FieldGroup(_text("Who, and how it ended"), {
+    FieldGroup(_text("Owner and outcome"), {
         "phones": _text("Phone"), "emails": _text("E-mail"), "responsible": _text("Responsible person"),
         "lost_reason": _text("Reason of the loss"),
     }),
 )  # fmt: skip
 CHOSEN = {ours: label for group in GROUPS for ours, label in group.fields.items()}
-SHOWN = CHOSEN | {"stage_kind": _text("What the stage means"), "click": _text("Click id")}
+SHOWN = CHOSEN | {"stage_kind": _text("What the stage means"), "click": _text("Click ID")}
 """Names of what a dry run may show as changed."""
 
 
@@ -67,7 +67,7 @@ def stages_in(form: Mapping[str, str]) -> dict[str, str]:
         stages[f"{kind}:{named}"] = form.get("more_means", "")
     stages = {key: means for key, means in stages.items() if means}
     if len(stages) > MOST_STAGES or any(len(key) > LONGEST for key in stages):
-        raise UserError("These are too many stages, or their names are too long.", "Copy the names from the CRM.")
+        raise UserError("There are too many stages, or their names are too long.", "Copy the names from the CRM.")
     if wrong := next((means for means in stages.values() if means not in tuple(StageKind)), ""):
-        raise UserError("“%(value)s” is no meaning of a stage.", "Choose one of the list.", value=wrong[:40])
+        raise UserError("“%(value)s” is not a stage meaning.", "Choose one from the list.", value=wrong[:40])
     return stages

@@ -18,14 +18,12 @@ def _issue(title: str, meaning: str, owner: str) -> HygieneIssue:
 HYGIENE = {
     "sourceless": _issue(
         "Leads without a source",
-        "Neither a visit nor a mark in the CRM tells where they came from. Send the visitor along with the form.",
+        "Neither a visit nor the CRM shows where they came from. Send the visitor ID along with the form.",
         "marketing",
     ),
-    "waiting": _issue(
-        "Leads that nobody has touched", "They still stand in their first stage, longer than agreed.", "sales"
-    ),
+    "waiting": _issue("Leads not yet worked on", "They have stayed in their first stage longer than agreed.", "sales"),
     "still": _issue(
-        "Records that have stopped moving",
+        "Stalled records",
         "They are open, and their stage has not changed for longer than agreed.",
         "sales",
     ),
@@ -34,7 +32,7 @@ HYGIENE = {
     ),
     "unpriced": _issue(
         "Won deals without an amount in our currency",
-        "Revenue lacks them: they say no amount, or one in a currency without a rate.",
+        "They are missing from revenue: they have no amount, or a currency without a rate.",
         "sales",
     ),
 }

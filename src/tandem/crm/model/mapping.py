@@ -77,10 +77,10 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
                 problems.append(_unreadable(ours, mapping, line, raw_values[ours]))
     number = text_of(raw_values["id"])
     if not number:
-        problems.append(_row_problem(line, "The record has no id.", "Fill the column that names the record."))
+        problems.append(_row_problem(line, "The record has no ID.", "Fill in the column with the record's ID."))
     if values.get("created_at") is None and not any(p.values.get("field") == "created_at" for p in problems):
         problems.append(
-            _row_problem(line, "The record has no date of creation.", "Fill the field that says when it was created.")
+            _row_problem(line, "The record has no date of creation.", "Fill in the field with the creation date.")
         )
     if problems:
         return None, problems
@@ -125,7 +125,7 @@ def too_much(fact: DealFact, mapping: Mapping, pricing: Pricing, line: int = 0) 
                 "column": ", ".join(mapping.fields.get(ours, ())), "field": ours, "into": pricing.currency,
             }  # fmt: skip
             problems.append(_row_problem(
-                line, "The value “%(value)s” in “%(column)s” is more than 99,999,999,999,999 %(into)s.",
+                line, "“%(value)s” in “%(column)s” is more than 99,999,999,999,999 %(into)s.",
                 "Correct the amount or its currency.", values,
             ))  # fmt: skip
     return problems
@@ -154,17 +154,17 @@ def _several(mapping: Mapping, raw: Raw, ours: str) -> tuple[str, ...]:
 def _unreadable(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
     if ours in MONEY:
-        return _row_problem(line, "The value “%(value)s” in “%(column)s” is no amount.", "Write it as 1234.50.", values)
+        return _row_problem(line, "“%(value)s” in “%(column)s” is not an amount.", ("Use the format 1234.50."), values)
     return _row_problem(
-        line, "The value “%(value)s” in “%(column)s” is no moment.",
-        "Write it as 2026-10-31 14:05 or 31.10.2026 14:05.", values,
+        line, "“%(value)s” in “%(column)s” is not a date and time.",
+        "Use the format 2026-10-31 14:05 or 31.10.2026 14:05.", values,
     )  # fmt: skip
 
 
 def _yet_to_come(ours: str, mapping: Mapping, line: int, value: Any) -> Problem:
     values = {"value": str(value)[:40], "column": ", ".join(mapping.fields.get(ours, ())), "field": ours}
     return _row_problem(
-        line, "The moment “%(value)s” in “%(column)s” is in the future.",
+        line, "“%(value)s” in “%(column)s” is in the future.",
         "Correct it: a record is created and changed in the past.", values,
     )  # fmt: skip
 

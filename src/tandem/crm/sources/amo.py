@@ -165,8 +165,10 @@ CRM = Crm(
         Field(name="token", label="Long-lived token", is_secret=True),
         DAYS,
     ),
-    note="Make a private integration and copy its long-lived token. Add the address as a webhook for deals that are "
-    "added, changed, moved, restored and deleted.",
+    note=(
+        "Create a private integration and copy its long-lived token. Add the address as a webhook for deals that "
+        "are added, changed, moved, restored and deleted."
+    ),
     per_second=5.0,
     mapping=Mapped(fields={
         "id": ("id",), "created_at": ("created_at",), "updated_at": ("updated_at",), "stage": ("stage",),

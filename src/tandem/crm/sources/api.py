@@ -117,7 +117,7 @@ def answer(system: str, response: httpx.Response) -> Any:
     try:
         return msgspec.json.decode(response.content)
     except msgspec.DecodeError as error:
-        raise SourceError(system, "answered with something that is no JSON") from error
+        raise SourceError(system, "sent a response that is not JSON") from error
 
 
 def rows_in(system: str, body: Any, *path: str) -> list[dict[str, Any]]:
@@ -129,12 +129,12 @@ def rows_in(system: str, body: Any, *path: str) -> list[dict[str, Any]]:
         if body is None:
             return []
         if not isinstance(body, dict):
-            raise SourceError(system, "answered in an unknown form")
+            raise SourceError(system, "responded in an unknown format")
         body = body.get(name)
     if body is None:
         return []
     if not isinstance(body, list) or not all(isinstance(row, dict) for row in body):
-        raise SourceError(system, "answered in an unknown form")
+        raise SourceError(system, "responded in an unknown format")
     return body
 
 

@@ -105,7 +105,7 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """The application's token is all that Bitrix24 proves itself by."""
     fields = dict(incoming.form)
     must_match(
-        fields.get("auth[application_token]", ""), connection.setting("token"), "The application token is another."
+        fields.get("auth[application_token]", ""), connection.setting("token"), "The application token does not match."
     )
     return Accepted(key=key_of(incoming.body))
 
@@ -159,9 +159,11 @@ CRM = Crm(
         Field(name="token", label="Application token of the outbound webhook", is_secret=True, is_required=False),
         DAYS,
     ),
-    note="Make an inbound webhook with the right “crm”, and an outbound one for leads and deals that are "
-    "added, changed and deleted. Bitrix24 does not repeat a webhook that was lost; the fetch every five minutes finds "
-    "what it told.",
+    note=(
+        "Create an inbound webhook with the scope “crm”, and an outbound webhook for leads and deals that are "
+        "added, changed and deleted. Bitrix24 does not repeat a lost webhook. Its data arrives with the fetch "
+        "every five minutes."
+    ),
     per_second=2.0,
     mapping=Mapped(fields={
         "id": ("ID",), "kind": ("KIND",), "parent": ("LEAD_ID",), "created_at": ("DATE_CREATE",),

@@ -192,8 +192,10 @@ CRM = Crm(
         Field(name="address", label="Address of the API", default=BASE, is_required=False, is_address=True),
         DAYS,
     ),
-    note="Make a private app that may read deals and contacts. For webhooks subscribe to deals that are created, "
-    "changed and deleted.",
+    note=(
+        "Create a private app that can read deals and contacts. For webhooks, subscribe to deals that are created, "
+        "changed and deleted."
+    ),
     per_second=4.0,
     mapping=Mapped(fields={
         "id": ("id",), "created_at": ("createdate",), "updated_at": ("hs_lastmodifieddate",),

@@ -88,7 +88,7 @@ def _sound(response: httpx.Response) -> Any:
     """
     body = answer(NAME, response)
     if not isinstance(body, dict) or body.get("success") is not True:
-        raise SourceError(NAME, "answered in an unknown form")
+        raise SourceError(NAME, "responded in an unknown format")
     return body
 
 
@@ -147,7 +147,9 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """
     if connection.setting("secret"):
         wanted = f"{connection.setting('user')}:{connection.setting('secret')}"
-        must_match(_basic(incoming.headers.get("authorization", "")), wanted, "The user or the password is another.")
+        must_match(
+            _basic(incoming.headers.get("authorization", "")), wanted, "The user or the password does not match."
+        )
     meta = _meta(incoming.body)
     if not meta:
         return Accepted(key=key_of(incoming.body))
@@ -224,8 +226,10 @@ CRM = Crm(
               is_secret=True, is_required=False),
         DAYS,
     ),
-    note="Add a webhook of version 2 for deals with the event “all” and the address shown here. Pipedrive tells a "
-    "stage apart from won and lost; both are stages here.",
+    note=(
+        "Add a webhook of version 2 for deals with the event “all” and the address shown here. Pipedrive keeps won "
+        "and lost apart from stages. Here both are stages."
+    ),
     per_second=5.0,
     mapping=Mapped(fields={
         "id": ("id",), "created_at": ("add_time",), "updated_at": ("update_time", "add_time"),

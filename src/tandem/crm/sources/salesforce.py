@@ -124,7 +124,7 @@ def _following(account: CrmAccount, kind: str, following: str, last: datetime) -
 def _object(response: Any) -> dict[str, Any]:
     body = answer(NAME, response)
     if not isinstance(body, dict):
-        raise SourceError(NAME, "answered in an unknown form")
+        raise SourceError(NAME, "responded in an unknown format")
     return body
 
 
@@ -245,10 +245,10 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
     """
     message = _message(incoming.body)
     if message is None:
-        raise UserError("This is no outbound message.", "Send it as Salesforce does.")
+        raise UserError("This is not an outbound message.", "Send it as Salesforce does.")
     organization, notes, _ = message
     if wanted := connection.setting("organization"):
-        must_match(organization[:15], wanted[:15], "The message is of another organisation.")
+        must_match(organization[:15], wanted[:15], "The message is from another organisation.")
     return Accepted(key=key_of(" ".join(sorted(notes)).encode()), answer=ACK, media_type="text/xml; charset=utf-8")
 
 
@@ -333,12 +333,16 @@ CRM = Crm(
         Field(name="client_secret", label="Consumer secret", is_secret=True),
         Field(name="refresh_token", label="Refresh token", hint="Empty: the client credentials flow is used.",
               is_secret=True, is_required=False),
-        Field(name="organization", label="Organization ID", hint="Outbound messages of others are refused.",
+        Field(name="organization", label="Organization ID", hint=(
+            "Outbound messages of other organizations are rejected."
+        ),
               is_required=False),
         DAYS,
     ),
-    note="Make a connected app with the scope “api”. For webhooks add an outbound message with the field Id for leads "
-    "and opportunities, to the address shown here.",
+    note=(
+        "Create a connected app with the scope “api”. For webhooks, add an outbound message with the field Id for "
+        "leads and opportunities, to the address shown here."
+    ),
     per_second=5.0,
     mapping=Mapped(fields={
         "id": ("Id",), "kind": ("KIND",), "parent": ("LEAD",), "created_at": ("CreatedDate",),

@@ -77,7 +77,7 @@ def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact])
         with closing(table(path, errors="replace")) as lines:
             return _table(lines, line_count(path), pricing, now, into)
     except NotText as error:
-        raise UserError("This is no CSV file.", "Save it as CSV; a spreadsheet does that with “Save as”.") from error
+        raise UserError("This is not a CSV file.", "Save it as CSV. In a spreadsheet, use “Save as”.") from error
 
 
 def _table(
@@ -90,7 +90,7 @@ def _table(
     headers = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
     if not headers["id"] or not headers["created_at"]:
         raise UserError(
-            "The first line must name the columns, among them the record's id and when it was created.",
+            "The first line must name the columns, including the record's ID and creation date.",
             "Call them “id” and “created_at”, for instance.",
         )
     columns = {ours: names for ours, names in headers.items() if names}
@@ -124,8 +124,8 @@ def _read(
             problems.append(
                 Problem(
                     line=line,
-                    what="The id %(id)s stands in line %(other)s too.",
-                    cure="Keep one line a record.",
+                    what="The ID %(id)s is also in line %(other)s.",
+                    cure="Keep one row per record.",
                     values=other,
                 )
             )

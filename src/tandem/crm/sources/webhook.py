@@ -64,11 +64,13 @@ def read_delivery(delivery: Delivery) -> Delivered:
 CRM = Crm(
     system="webhook",
     label="Webhook",
-    fields=(Field(name="secret", label="Secret for signing", hint="Any long text, known to both sides.",
+    fields=(Field(name="secret", label="Signing secret", hint="Any long text that both sides know.",
                   is_secret=True),),
-    note="Send each lead or deal as JSON, whole, whenever it changes: id, created_at, updated_at, stage, stage_kind "
-    "(open, qualified, won, lost), amount, currency, phone, email, client_id, utm_source and the rest. Sign as the "
-    "page of deals in the documentation says.",
+    note=(
+        "Send each lead or deal as complete JSON whenever it changes: id, created_at, updated_at, stage, "
+        "stage_kind (open, qualified, won, lost), amount, currency, phone, email, client_id, utm_source and the "
+        "rest. For the signature, see the documentation on deals."
+    ),
     mapping=Mapping(fields={name: (name,) for name in FIELDS} | {
         "phones": ("phones", "phone"), "emails": ("emails", "email"), "client": ("client_id", "client"),
         "source_text": ("source",), "contact": ("contact_id", "contact"), "stage": ("stage",),

@@ -23,7 +23,7 @@ def _aside(installation: Installation) -> Iterator[DoctorFinding]:
     root = installation.settings.folder / "spool"
     put_asides = all_aside(root)
     if not put_asides:
-        yield DoctorFinding("put aside", OK, "Nothing that was received had to be put aside.")
+        yield DoctorFinding("put aside", OK, "No received records were set aside.")
         return
     reasons = Counter[str]()
     for one in put_asides:
@@ -34,7 +34,7 @@ def _aside(installation: Installation) -> Iterator[DoctorFinding]:
     cure = (
         f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
         "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
-        "delete them if it never comes. “damaged” means that the disk has changed what was written: check the disk."
+        "delete them if it never comes. “damaged” means that the data on disk has changed: check the disk."
     )
     yield DoctorFinding("put aside", WARNING, text, cure)
 
@@ -63,7 +63,7 @@ def _clock(installation: Installation) -> Iterator[DoctorFinding]:
         )
         yield DoctorFinding("clock", PROBLEM, f"Today is {today}, but {'; '.join(wrong)}.", cure)
     else:
-        yield DoctorFinding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC; no day to come has been counted.")
+        yield DoctorFinding("clock", OK, f"It is {clock.now():%Y-%m-%d %H:%M} UTC. No future day has been counted.")
 
 
 def _loading(installation: Installation) -> Iterator[DoctorFinding]:
@@ -83,15 +83,15 @@ def _spool(installation: Installation) -> Iterator[DoctorFinding]:
         return
     size = sum(segment.st_size for segment in segments) / (1 << 20)
     age = time.time() - min(segment.st_mtime for segment in segments)
-    text = f"{len(segments)} segments ({size:.1f} MB) wait to be loaded; the oldest for {_span(age)}."
+    text = f"{len(segments)} segments ({size:.1f} MB) are waiting to be loaded, the oldest for {_span(age)}."
     if age < OLD_SPOOL_S:
         yield DoctorFinding("spool", OK, text)
     elif installation.paused_by:
         yield DoctorFinding("spool", OK, f"{text} They are loaded after {installation.paused_by}.")
     elif installation.runs:
-        yield DoctorFinding("spool", PROBLEM, text, "See the job `load` below and the log; nothing of it is lost.")
+        yield DoctorFinding("spool", PROBLEM, text, "See the job `load` below and the log. No data is lost.")
     else:
-        yield DoctorFinding("spool", WARNING, text, "Start `tandem serve`; nothing of it is lost.")
+        yield DoctorFinding("spool", WARNING, text, "Start `tandem serve`. No data is lost.")
 
 
 def _span(seconds: float) -> str:
@@ -109,7 +109,7 @@ def _jobs(installation: Installation) -> Iterator[DoctorFinding]:
     for state in jobs.states.values() if jobs else ():
         if state.failures:
             text = f"`{state.name}` has failed {state.failures} times: {state.problem}"
-            yield DoctorFinding("jobs", PROBLEM, text, "Mend the cause; the job is tried again by itself.")
+            yield DoctorFinding("jobs", PROBLEM, text, "Fix the cause. The job is retried automatically.")
         else:
             yield DoctorFinding("jobs", OK, f"`{state.name}` runs; it took {state.took_ms:.0f} ms last.")
 
@@ -121,7 +121,7 @@ def _salts(installation: Installation) -> Iterator[DoctorFinding]:
     today = clock.now().date()
     oldest = min(collect.salt_days(installation.database), default=today)
     if oldest < today - timedelta(days=1):
-        text = f"A salt of {oldest} is still there, so ids of that day could be traced back."
+        text = f"A salt of {oldest} still exists, so IDs of that day could be traced back."
         cure = "Start `tandem serve`: it deletes old salts." if not installation.runs else "See the job `salts` above."
         yield DoctorFinding("salts", PROBLEM, text, cure)
     else:

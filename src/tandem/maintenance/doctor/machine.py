@@ -38,34 +38,40 @@ def _settings_fit(installation: Installation) -> Iterator[DoctorFinding]:
     names = {"TANDEM_" + name.upper() for name in Config.__struct_fields__} | {"TANDEM_WORKERS", "TANDEM_PASSWORD"}
     unknown = sorted(k for k in os.environ if k.startswith("TANDEM_") and k not in names and "TEST" not in k)
     if unknown:
-        yield DoctorFinding(
-            "settings", WARNING, f"{', '.join(unknown)}: there is no such setting.", "See docs/settings.md."
-        )
+        yield DoctorFinding("settings", WARNING, f"{', '.join(unknown)}: no such setting.", "See docs/settings.md.")
     if chosen.cluster and chosen.events_dsn.startswith("chdb:"):
         wrong.append(
-            ("TANDEM_CLUSTER is set, but the event store is in process.", "Name a ClickHouse server in TANDEM_EVENTS.")
+            (
+                "TANDEM_CLUSTER is set, but the event store is not a ClickHouse server.",
+                "Set a ClickHouse server in TANDEM_EVENTS.",
+            )
         )
     if chosen.url and urlsplit(chosen.url).scheme not in ("http", "https"):
-        wrong.append(("TANDEM_URL is not a web address.", "Write it like https://figures.example.com."))
+        wrong.append(("TANDEM_URL is not a web address.", "Use an address such as https://tandem.example.com."))
     for name in ("country_mmdb", "city_mmdb", "asn_mmdb"):
         if (file := getattr(chosen, name)) and not Path(file).is_file():
-            wrong.append((f"TANDEM_{name.upper()} names {file}, which is not there.", "Mend the path or unset it."))
+            wrong.append(
+                (f"TANDEM_{name.upper()} is set to {file}, which does not exist.", "Correct the path or unset it.")
+            )
     for what, cure in wrong:
         yield DoctorFinding("settings", PROBLEM, what, cure)
     if not wrong and not unknown:
-        yield DoctorFinding("settings", OK, f"They fit; data in {chosen.folder}.")
+        yield DoctorFinding("settings", OK, f"All settings are valid. Data folder: {chosen.folder}.")
 
 
 def _data_folder(installation: Installation) -> Iterator[DoctorFinding]:
     folder = installation.settings.folder
     if not folder.exists():
         yield DoctorFinding(
-            "data folder", WARNING, f"{folder} is not there yet.", "`tandem serve` or `tandem setup` makes it."
+            "data folder", WARNING, f"{folder} does not exist yet.", "`tandem serve` or `tandem setup` creates it."
         )
         return
     if not os.access(folder, os.W_OK | os.X_OK):
         yield DoctorFinding(
-            "data folder", PROBLEM, f"{folder} cannot be written by this user.", "Give it to the user of Tandem."
+            "data folder",
+            PROBLEM,
+            f"{folder} cannot be written by this user.",
+            "Make it writable for the user that runs Tandem.",
         )
         return
     if (folder / UNFINISHED).exists():
@@ -73,18 +79,18 @@ def _data_folder(installation: Installation) -> Iterator[DoctorFinding]:
             "data folder",
             PROBLEM,
             "A restore did not finish here.",
-            "Give `tandem restore` with the same backup again.",
+            "Run `tandem restore` with the same backup again.",
         )
     if cut_off.is_cut_off(folder) and not installation.is_erasing:
-        cure = "Give the `tandem erase` command again."
-        yield DoctorFinding("data folder", PROBLEM, "An erasure was cut off here.", cure)
+        cure = "Run the `tandem erase` command again."
+        yield DoctorFinding("data folder", PROBLEM, "An erasure was interrupted here.", cure)
     open_ones = [p.name for p in (folder, *folder.glob("records.db*"), folder / vault.FILE) if _is_open(p)]
     if open_ones:
-        text, cure = f"Others on this machine may read {', '.join(open_ones)}.", f"Run `chmod -R go= {folder}`."
+        text, cure = f"Other users of this machine can read {', '.join(open_ones)}.", f"Run `chmod -R go= {folder}`."
         yield DoctorFinding("data folder", WARNING, text, cure)
     free = shutil.disk_usage(folder).free
     state = PROBLEM if free < VERY_LITTLE_DISK else WARNING if free < LITTLE_DISK else OK
-    cure = "" if state == OK else "Make room: a full disk makes collectors answer 503."
+    cure = "" if state == OK else "Free some space: collectors answer 503 when the disk is full."
     yield DoctorFinding("disk", state, f"{free / (1 << 30):.1f} GB are free for {folder}.", cure)
 
 
@@ -102,7 +108,7 @@ def _memory(installation: Installation) -> Iterator[DoctorFinding]:
     machine = min(pages, _cgroup_limit() or pages) // (1 << 20)
     cap = installation.settings.memory_mb
     if cap > machine * 0.8:
-        cure = f"Set TANDEM_MEMORY_MB to {int(machine * 0.6)}, or give the machine more."
+        cure = f"Set TANDEM_MEMORY_MB to {int(machine * 0.6)}, or add memory to the machine."
         yield DoctorFinding("memory", PROBLEM, f"The event store may use {cap} MB of {machine} MB.", cure)
     else:
         yield DoctorFinding("memory", OK, f"The event store may use {cap} MB of {machine} MB.")
@@ -127,8 +133,8 @@ def _port(installation: Installation) -> Iterator[DoctorFinding]:
             probe.bind((host, port))
             yield DoctorFinding("port", OK, f"{host}:{port} is free.")
         except OSError as error:
-            cure = "Stop what listens there, or set PORT."
-            yield DoctorFinding("port", PROBLEM, f"{host}:{port} cannot be had: {error.strerror}.", cure)
+            cure = "Stop the program that uses it, or set PORT."
+            yield DoctorFinding("port", PROBLEM, f"{host}:{port} is not available: {error.strerror}.", cure)
 
 
 def _proxy(installation: Installation) -> Iterator[DoctorFinding]:
@@ -137,22 +143,22 @@ def _proxy(installation: Installation) -> Iterator[DoctorFinding]:
         networks = [ip_network(n.strip()) for n in chosen.proxies.split(",") if n.strip()]
     except ValueError as error:
         yield DoctorFinding(
-            "proxies", PROBLEM, f"TANDEM_PROXIES: {error}.", "Write networks like 10.0.0.0/8, parted by commas."
+            "proxies", PROBLEM, f"TANDEM_PROXIES: {error}.", "Use networks such as 10.0.0.0/8, separated by commas."
         )
         return
     if any(n.prefixlen == 0 for n in networks):
-        cure = "Name the addresses of your proxies only."
+        cure = "List only the addresses of your proxies."
         yield DoctorFinding(
-            "proxies", PROBLEM, "Anybody's X-Forwarded-For is believed, so addresses can be forged.", cure
+            "proxies", PROBLEM, "X-Forwarded-For is trusted from anyone, so addresses can be forged.", cure
         )
     elif chosen.host in ("0.0.0.0", "::") and not chosen.url:
-        cure = "Set TANDEM_URL to the address people use; with https it also makes sign-in cookies secure."
-        yield DoctorFinding("proxies", WARNING, "Tandem listens to the whole network without a public address.", cure)
+        cure = "Set TANDEM_URL to the public address. With https, sign-in cookies are also secure."
+        yield DoctorFinding("proxies", WARNING, "Tandem listens on all networks, but has no public address.", cure)
     elif chosen.url.startswith("http://") and urlsplit(chosen.url).hostname not in ("localhost", "127.0.0.1"):
-        cure = "Put a proxy with a certificate before it: deploy/nginx.conf shows how."
-        yield DoctorFinding("proxies", WARNING, "The public address has no https.", cure)
+        cure = "Put a proxy with a certificate in front of it. See deploy/nginx.conf."
+        yield DoctorFinding("proxies", WARNING, "The public address does not use https.", cure)
     else:
-        yield DoctorFinding("proxies", OK, f"X-Forwarded-For is believed from {chosen.proxies or 'nobody'}.")
+        yield DoctorFinding("proxies", OK, f"X-Forwarded-For is trusted from {chosen.proxies or 'nobody'}.")
 
 
 CHECKS: tuple[Check, ...] = (_versions, _settings_fit, _data_folder, _memory, _port, _proxy)

@@ -31,15 +31,15 @@ def _key(installation: Installation) -> Iterator[DoctorFinding]:
     given, file = installation.settings.key, installation.settings.folder / vault.FILE
     if not given and not file.exists():
         if sealed_texts:
-            cure = f"Put back {file}, or set TANDEM_KEY; every backup holds the key."
+            cure = f"Restore {file}, or set TANDEM_KEY. Every backup contains the key."
             yield DoctorFinding(
-                "key", PROBLEM, "The key that credentials and personal data were sealed with is gone.", cure
+                "key", PROBLEM, "The key that credentials and personal data were encrypted with is missing.", cure
             )
         return
     try:
         for text in sealed_texts:
             vault.Vault(given or file.read_text().strip()).open(text)
-        yield DoctorFinding("key", OK, "Sealed values can be opened.")
+        yield DoctorFinding("key", OK, "Encrypted values can be decrypted.")
     except UserError as error:
         yield DoctorFinding("key", PROBLEM, error.what, error.hint)
 
@@ -51,10 +51,10 @@ def _connections(installation: Installation) -> Iterator[DoctorFinding]:
     problems = connections.problems(installation.database)
     for name, problem in problems:
         if problem:
-            cure = "Look at it on the page Connections; it is tried again by itself."
+            cure = "See the Connections page. The connection is retried automatically."
             yield DoctorFinding("connections", WARNING, f"“{name}”: {problem}", cure)
     if problems and not any(problem for _, problem in problems):
-        yield DoctorFinding("connections", OK, f"{len(problems)} outside systems, and all of them answer.")
+        yield DoctorFinding("connections", OK, f"{len(problems)} outside systems. All of them respond.")
 
 
 def _provider(installation: Installation) -> Iterator[DoctorFinding]:
@@ -81,17 +81,17 @@ def _outbox(installation: Installation) -> Iterator[DoctorFinding]:
         return
     state = outbox.state(installation.database)
     if state.dead:
-        text = f"{state.dead} messages to users were given up in the last 30 days; the last problem: {state.problem}"
+        text = f"{state.dead} messages to users could not be sent in the last 30 days. Last problem: {state.problem}"
         yield DoctorFinding(
-            "outbox", WARNING, text, "Mend the TANDEM_SMTP settings, then send invitations or links again."
+            "outbox", WARNING, text, "Correct the TANDEM_SMTP settings, then send invitations or links again."
         )
     elif state.waiting and state.problem:
-        text = f"{state.waiting} messages to users wait; the last problem: {state.problem}"
+        text = f"{state.waiting} messages to users are waiting. Last problem: {state.problem}"
         yield DoctorFinding(
-            "outbox", WARNING, text, "Check the TANDEM_SMTP settings; they are tried again by themselves."
+            "outbox", WARNING, text, "Check the TANDEM_SMTP settings. Messages are retried automatically."
         )
     elif smtp.is_set(installation.settings):
-        yield DoctorFinding("outbox", OK, f"{state.waiting} messages to users wait to be sent.")
+        yield DoctorFinding("outbox", OK, f"{state.waiting} messages to users are waiting to be sent.")
     else:
         yield DoctorFinding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
 

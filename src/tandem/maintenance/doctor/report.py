@@ -45,7 +45,7 @@ def examine(config: Config) -> dict[str, Any]:
     except Exception as error:  # noqa: BLE001 - the edge: whatever keeps a store from answering is a finding
         installation.database = None
         findings.append(
-            DoctorFinding("record store", PROBLEM, f"It does not answer: {first_line(error)}", "Check TANDEM_RECORDS.")
+            DoctorFinding("record store", PROBLEM, f"It does not respond: {first_line(error)}", "Check TANDEM_RECORDS.")
         )
     try:
         return _report(installation, findings)

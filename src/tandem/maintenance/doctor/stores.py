@@ -23,10 +23,10 @@ def _stores(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is not None:
         answer = installation.warehouse.ask("select version(), toUnixTimestamp64Milli(now64(3))")
         engine, there = answer.rows[0]
-        yield DoctorFinding("event store", OK, f"ClickHouse {engine} answered in {answer.took_ms:.0f} ms.")
+        yield DoctorFinding("event store", OK, f"ClickHouse {engine} responded in {answer.took_ms:.0f} ms.")
         apart = abs(there - clock.now_ms()) / 1000
         state = OK if apart < 2 else WARNING if apart < 60 else PROBLEM
-        cure = "" if state == OK else "Let both machines take their time from the same NTP server."
+        cure = "" if state == OK else "Synchronise both machines with the same NTP server."
         yield DoctorFinding("clock", state, f"The clocks of Tandem and the event store are {apart:.1f} s apart.", cure)
     if installation.database is not None:
         kind = "SQLite" if installation.database.is_sqlite else "PostgreSQL"
@@ -35,23 +35,23 @@ def _stores(installation: Installation) -> Iterator[DoctorFinding]:
 
 
 def _schema(installation: Installation) -> Iterator[DoctorFinding]:
-    cure = "Start `tandem serve` once: it brings the stores to their newest form."
+    cure = "Start `tandem serve` once. It migrates the stores."
     if installation.warehouse is not None:
         keys = {step.key for step in all_steps()}
         done = _steps_done(installation.warehouse)
         if newer := done - known_keys():
-            text = f"The event store was used by a newer Tandem ({', '.join(sorted(newer))})."
+            text = f"The event store was used by a newer version of Tandem ({', '.join(sorted(newer))})."
             yield DoctorFinding("event schema", PROBLEM, text, "Install the newer version again.")
         elif missing := keys - done:
-            yield DoctorFinding("event schema", WARNING, f"{len(missing)} steps are still to be done.", cure)
+            yield DoctorFinding("event schema", WARNING, f"{len(missing)} migration steps are pending.", cure)
         else:
-            yield DoctorFinding("event schema", OK, f"{len(keys)} steps, all done.")
+            yield DoctorFinding("event schema", OK, f"{len(keys)} migration steps, all applied.")
     if installation.database is not None:
         current, newest = installation.database.revision()
         if current == newest:
-            yield DoctorFinding("record schema", OK, f"It has the newest form ({newest}).")
+            yield DoctorFinding("record schema", OK, f"The schema is up to date ({newest}).")
         elif current is not None and not installation.database.knows(current):
-            text = f"The record store was used by a newer Tandem ({current})."
+            text = f"The record store was used by a newer version of Tandem ({current})."
             yield DoctorFinding("record schema", PROBLEM, text, "Install the newer version again.")
         else:
             yield DoctorFinding("record schema", WARNING, f"It has the form {current}; the newest is {newest}.", cure)

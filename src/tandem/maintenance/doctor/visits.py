@@ -29,8 +29,8 @@ def _rules(installation: Installation) -> Iterator[DoctorFinding]:
         if installation.database is None or rebuild.is_rebuilt(installation.database, site):
             continue
         if installation.warehouse.value("select count() from visit_rows where site = {site:UInt32}", site=site.id):
-            text = f"Visits of {site.key} were derived with other rules, goals or hosts."
-            yield DoctorFinding("rules", WARNING, text, "Run `tandem rebuild`; a running server does it by itself.")
+            text = f"Visits of {site.key} were built with older rules, goals or hosts."
+            yield DoctorFinding("rules", WARNING, text, "Run `tandem rebuild`. A running server does so automatically.")
 
 
 def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
@@ -48,12 +48,12 @@ def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
         wrong = [day for day in days if day.balance and day.on < today]
         if wrong:
             off = ", ".join(f"{day.on} by {day.balance}" for day in wrong[:3])
-            cure = "Compare with the page Data received; restore a backup if events are missing."
-            yield DoctorFinding("reception", PROBLEM, f"The ledger of {site.key} does not balance: {off}.", cure)
+            cure = "Compare with the Data received page. Restore a backup if events are missing."
+            yield DoctorFinding("reception", PROBLEM, f"Events of {site.key} are not accounted for: {off}.", cure)
         else:
             total = sum(day.received for day in days)
             yield DoctorFinding(
-                "reception", OK, f"The ledger of {site.key} balances: {total} received in {LEDGER_DAYS} days."
+                "reception", OK, f"All events of {site.key} are accounted for: {total} received in {LEDGER_DAYS} days."
             )
 
 
@@ -72,7 +72,7 @@ def _visits(installation: Installation) -> Iterator[DoctorFinding]:
             text = f"{site.key}: {visitors} visitors ≤ {visits} visits ≤ {counted} page views, counted both ways."
             yield DoctorFinding("visits", OK, text)
         else:
-            text = f"{site.key}: {visitors} visitors, {visits} visits, {counted} or {listed} page views do not fit."
+            text = f"{site.key}: {visitors} visitors, {visits} visits, {counted} or {listed} page views do not match."
             yield DoctorFinding("visits", PROBLEM, text, f"Run `tandem rebuild --site {site.key} --again`.")
 
 

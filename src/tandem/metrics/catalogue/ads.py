@@ -27,7 +27,9 @@ DIMENSIONS: tuple[Dimension, ...] = (
               home="ad_days"),
     Dimension(id="ad", label="Ad", column="ad", marketers="The ad, as its system names it.", home="ad_days"),
     Dimension(id="matched_by", label="Matched by", column="matched_by", home="ad_visits",
-              marketers="What joins a paid visit to its cost: keyword, campaign or click id; nothing if it has none."),
+              marketers=(
+                  "How a paid visit was matched to its cost: keyword, campaign or click ID. Empty if not matched."
+              )),
 )  # fmt: skip
 
 
@@ -50,8 +52,10 @@ METRICS: tuple[Metric, ...] = (
         adds_up=True,
         good="neither",
         marketers="What the ads cost, as the ad systems report it.",
-        engineers="Sum of cost in the site's currency, converted at the day's rate when written; one load an account "
-        "and day.",
+        engineers=(
+            "Sum of cost in the site's currency, converted at the day's rate when written. One load per account "
+            "and day."
+        ),
     ),
     Metric(
         id="ads.clicks",
@@ -65,7 +69,7 @@ METRICS: tuple[Metric, ...] = (
         adds_up=True,
         good="up",
         marketers="Clicks on ads, as the ad systems count them.",
-        engineers="Sum of clicks; link clicks for Meta.",
+        engineers="Sum of clicks. For Meta: link clicks.",
     ),
     Metric(
         id="ads.impressions",
@@ -78,12 +82,12 @@ METRICS: tuple[Metric, ...] = (
         by=OF_COST,
         adds_up=True,
         good="up",
-        marketers="Times an ad was shown, as the ad systems count it.",
+        marketers="How often an ad was shown, as counted by the ad systems.",
         engineers="Sum of impressions.",
     ),
     Metric(
         id="ads.platform_conversions",
-        label="Conversions the ad systems claim",
+        label="Conversions reported by ad systems",
         unit=Unit.COUNT,
         view="ad_days",
         settles_after=SETTLES_DAYS,
@@ -92,7 +96,7 @@ METRICS: tuple[Metric, ...] = (
         by=OF_COST,
         adds_up=True,
         good="neither",
-        marketers="What ad systems claim by their own rules; they overlap, so never add them to your own.",
+        marketers="Conversions as ad systems count them. They overlap, so never add them to your own.",
         engineers="Sum of platform_conversions, as exported.",
     ),
     Metric(
@@ -107,8 +111,8 @@ METRICS: tuple[Metric, ...] = (
         by=OF_COST,
         adds_up=True,
         good="neither",
-        marketers="Cost of campaigns of which visits came on the same day.",
-        engineers="Sum of cost where a visit of the day was matched to the campaign, by name or id.",
+        marketers="Cost of campaigns that had visits on the same day.",
+        engineers="Sum of cost where a visit of that day was matched to the campaign by name or ID.",
     ),
     Metric(
         id="ads.visits",
@@ -119,8 +123,8 @@ METRICS: tuple[Metric, ...] = (
         by=OF_PAID_VISITS,
         adds_up=True,
         good="up",
-        marketers="Visits of people that somebody paid for.",
-        engineers="Visits with a paid click id or a paid channel, bots left out.",
+        marketers="Visits from ads, without bots.",
+        engineers="Visits with a paid click ID or from a paid channel, bots excluded.",
     ),
     Metric(
         id="ads.matched_visits",
@@ -131,21 +135,22 @@ METRICS: tuple[Metric, ...] = (
         by=OF_PAID_VISITS,
         adds_up=True,
         good="neither",
-        marketers="Visits from ads whose cost of that day is known.",
-        engineers="Visits matched to cost of their day: by campaign, or by the click id to its system.",
+        marketers="Visits from ads with a known cost for that day.",
+        engineers="Visits matched to a cost of the same day: by campaign, or by click ID to its ad system.",
     ),
     Metric(
         id="ads.reported_visits",
-        label="Visits on reported days",
+        label="Visits on days with a report",
         unit=Unit.COUNT,
         view="ad_visits",
         value="countIf(on != toDate(0))",
         by=OF_PAID_VISITS,
         adds_up=True,
         good="neither",
-        marketers="Visits from ads on days of which a report of their ad system is known.",
-        engineers="Visits whose ad system has a load for their day, whether or not the visit was matched to a "
-        "campaign.",
+        marketers="Visits from ads on days with a report from their ad system.",
+        engineers=(
+            "Visits whose ad system has a load for that day, whether or not the visit was matched to a campaign."
+        ),
     ),
 )
 
@@ -166,19 +171,19 @@ RATIOS: tuple[Ratio, ...] = (
     Ratio(
         id="ads.cost_per_visit", label="Cost per visit", unit=Unit.MONEY, top="ads.cost", bottom="ads.reported_visits",
         good="down",
-        marketers="What a visit from ads costs, where that is known; lost clicks make it dearer than a click.",
-        engineers="Ad cost over visits from ads whose ad system has a report of their day.",
+        marketers="Cost of a visit from ads, where it is known. Lost clicks make it higher than the cost per click.",
+        engineers="Ad cost over visits from ads whose ad system has a report for that day.",
     ),
     Ratio(
         id="ads.matched_cost_share", label="Share of cost with visits", unit=Unit.SHARE, top="ads.matched_cost",
         bottom="ads.cost", good="up",
-        marketers="How much of the cost can be followed to visits; the rest lacks tags or clicks.",
+        marketers="Share of the cost that can be linked to visits. The rest lacks tags or clicks.",
         engineers="Cost with matched visits over cost.",
     ),
     Ratio(
         id="ads.matched_visit_share", label="Share of visits with a cost", unit=Unit.SHARE, top="ads.matched_visits",
         bottom="ads.visits", good="up",
-        marketers="How many paid visits have a known cost; the rest lack an import or a tag.",
+        marketers="Share of paid visits with a known cost. The others lack a report or a tag.",
         engineers="Matched visits over visits from ads.",
     ),
 )  # fmt: skip

@@ -14,8 +14,8 @@ RATIOS: tuple[Ratio, ...] = ()
 BY = (*TIME, "channel")
 Z = 1.959964
 _HOW = (
-    "Each conversion is split equally among the different channels of its journey, at most 30 days back: their Shapley "
-    "value. Written down every ten minutes."
+    "Each conversion is split equally among the different channels of its journey, at most 30 days back (Shapley "
+    "value). Updated every ten minutes."
 )
 
 
@@ -53,6 +53,6 @@ ESTIMATES: tuple[Estimate, ...] = (
         value="sum(worth)", low=_low("sum(worth)", "sum(worth_squares)"),
         high=_high("sum(worth)", "sum(worth_squares)", "max(whole_worth)"),
         by=BY, good="up", rests_on_goals=True,
-        marketers="What conversions brought, shared among the channels that led to them.", engineers=_HOW,
+        marketers="Conversion revenue, shared among the channels that led to the conversions.", engineers=_HOW,
     ),
 )  # fmt: skip

@@ -22,16 +22,16 @@ def _count(name: str, label: str, value: str, good: str, marketers: str, enginee
 
 
 METRICS: tuple[Metric, ...] = (
-    _count("calls", "Calls", "count()", "up", "How often the phone rang.",
-           "Incoming calls, each once however often the exchange told of it."),
+    _count("calls", "Calls", "count()", "up", "Number of incoming calls.",
+           "Incoming calls. Each call counts once, however often the phone system reports it."),
     _count("answered", "Answered calls", "countIf(outcome = 'answered')", "up",
-           "Calls that somebody picked up.", "Calls of which any leg was answered."),
+           "Calls that somebody picked up.", "Calls in which at least one leg was answered."),
     _count("missed", "Missed calls", "countIf(outcome in ('missed', 'busy', 'failed', 'voicemail'))", "down",
            "Calls that reached nobody: not picked up, busy, failed or left to voicemail.",
-           "Calls that are over and of which no leg was answered."),
+           "Calls that have ended and in which no leg was answered."),
     _count("first", "First calls", "countIf(is_first)", "up",
            "Calls of people with no earlier call on record.",
-           "Calls at the earliest moment known of their caller's key; withheld numbers never count."),
+           "Calls at the earliest known time of their caller. Withheld numbers never count."),
     Metric(
         id="calls.talk", label="Talk time", unit=Unit.SECONDS, view="calls_received", value="sum(talk_s)", by=BY,
         adds_up=True, good="neither", counts="calls.answered",
@@ -49,20 +49,20 @@ METRICS: tuple[Metric, ...] = (
         value="avgOrNull(certainty)", by=BY, adds_up=False, good="up",
         counts="calls.calls",
         marketers="How certain it is, on average, that a call came from the visit it is credited to.",
-        engineers=f"Mean posterior of the best visit; 0 for a call without one, 1 on a static number. {_WHOSE}",
+        engineers=f"Mean posterior probability of the best visit: 0 without a visit, 1 for a fixed number. {_WHOSE}",
     ),
 )  # fmt: skip
 
 RATIOS: tuple[Ratio, ...] = (
     Ratio(
         id="calls.missed_share", label="Share of missed calls", unit=Unit.SHARE, top="calls.missed",
-        bottom="calls.calls", good="down", marketers="How many of the calls reached nobody.",
+        bottom="calls.calls", good="down", marketers="Share of calls that reached nobody.",
         engineers="Missed calls over calls.",
     ),
     Ratio(
         id="calls.first_share", label="Share of first calls", unit=Unit.SHARE, top="calls.first",
         bottom="calls.calls", good="up",
-        marketers="How many of the calls came from people with no earlier call on record.",
+        marketers="Share of calls from people with no earlier call on record.",
         engineers="First calls over calls.",
     ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ BY = (
     *TIME, "channel", "source", "medium", "campaign", "term", "content", "entry", "stage", "stage_kind", "pipeline",
     "deal_kind", "crm_system", "responsible", "known_by", "lost_reason",
 )  # fmt: skip
-_WHEN = "Records stand at the moment they were created."
+_WHEN = "Records are dated by their creation."
 
 VIEWS = (PublishedView(id="deals"),)
 
@@ -24,11 +24,11 @@ DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="deal_kind", label="Lead or deal", column="toString(kind)", home="deals",
               marketers="Whether the record is a lead or a deal."),
     Dimension(id="crm_system", label="CRM", column="toString(system)", home="deals",
-              marketers="System that told of the record."),
+              marketers="System the record came from."),
     Dimension(id="responsible", label="Responsible", column="toString(responsible)", home="deals",
-              marketers="Who is responsible, as the CRM numbers them."),
-    Dimension(id="known_by", label="Source known by", column="toString(how)", home="deals",
-              marketers="What tells the source: a visit, the person's visit, UTM fields; nothing if unknown."),
+              marketers="Responsible person, by their ID in the CRM."),
+    Dimension(id="known_by", label="Source known from", column="toString(how)", home="deals",
+              marketers="How the source is known: from a visit, the person's visit or UTM fields. Empty if unknown."),
     Dimension(id="lost_reason", label="Reason of the loss", column="toString(lost_reason)", home="deals",
               marketers="Why a deal was lost, in the words of the CRM."),
 )  # fmt: skip
@@ -59,10 +59,10 @@ _NET = "(ifNull(amount, toDecimal64(0, 4)) - refunded)"
 
 METRICS: tuple[Metric, ...] = (
     _count("leads", "Leads", "countIf(parent = 0)", "up",
-           "People's enquiries: each lead, and each deal that was not made from a lead.",
-           "Records without a parent; deleted ones left out."),
+           "People's enquiries: each lead, and each deal that was not created from a lead.",
+           "Records without a parent. Deleted records are excluded."),
     _count("qualified", "Qualified leads", "countIf(parent = 0 and is_qualified)", "up",
-           "Leads that sales took for real: they reached a stage that means qualified or won.",
+           "Leads qualified by sales: they reached a stage that means qualified or won.",
            "Records without a parent whose stage means qualified or won, now or in any snapshot before."),
     _count("deals", "Deals", "countIf(kind = 'deal')", "up",
            "Deals in the CRM, also those made from leads.", "Records of kind deal."),
@@ -76,19 +76,19 @@ METRICS: tuple[Metric, ...] = (
            "Won deals whose amount is known in the site's currency.",
            "Won deals whose amount is given and has a rate."),
     _count("unpriced", "Won deals without an amount", f"countIf({_IS_WON} and amount is null)", "down",
-           "Won deals that say no amount, or one in a currency without a rate; revenue lacks them.",
+           "Won deals with no amount, or with a currency without a rate. They are missing from revenue.",
            "Won deals whose amount is missing or could not be converted."),
     _count("sourceless", "Leads without a source", "countIf(parent = 0 and how = '')", "down",
-           "Leads of which neither a visit nor a mark in the CRM tells where they came from.",
-           "Records without a parent that no visit, UTM field or click id explains."),
+           "Leads for which neither a visit nor the CRM shows where they came from.",
+           "Records without a parent and without a matching visit, UTM field or click ID."),
     _money("revenue", "Revenue from deals", f"sumIf({_NET}, {_IS_WON})",
-           "What won deals brought, less refunds.",
+           "Revenue from won deals, minus refunds.",
            "Sum of amount less refunds over won deals, in the site's currency by the rate of the closing day."),
     _money("costed_revenue", "Revenue with a known cost", f"sumIf({_NET}, {_IS_WON} and cost is not null)",
            "Revenue of won deals whose cost of goods is known.", "Revenue over won deals that have a cost.", "neither"),
     _money("margin", "Margin of deals",
            f"sumIf({_NET} - ifNull(cost, toDecimal64(0, 4)), {_IS_WON} and cost is not null)",
-           "Revenue less the cost of goods, only of deals whose cost is known.",
+           "Revenue minus the cost of goods, only for deals with a known cost.",
            "Amount less refunds less cost over won deals that have a cost."),
     Metric(
         id="crm.time_to_win", label="Time to win (median)", unit=Unit.SECONDS, view="deals",
@@ -102,21 +102,21 @@ METRICS: tuple[Metric, ...] = (
 
 RATIOS: tuple[Ratio, ...] = (
     Ratio(id="crm.qualified_rate", label="Qualified share", unit=Unit.SHARE, top="crm.qualified", bottom="crm.leads",
-          good="up", marketers="Share of leads that sales took for real.",
+          good="up", marketers="Share of leads qualified by sales.",
           engineers="Qualified leads over leads."),
     Ratio(id="crm.win_rate", label="Win rate", unit=Unit.SHARE, top="crm.won", bottom="crm.closed", good="up",
           marketers="Share of closed deals that were won.", engineers="Won deals over won and lost ones."),
     Ratio(id="crm.average_deal", label="Average deal", unit=Unit.MONEY, top="crm.revenue", bottom="crm.priced",
-          good="up", marketers="What a won deal brings on average.",
+          good="up", marketers="Average revenue per won deal.",
           engineers="Revenue from deals over won deals with an amount."),
     Ratio(id="crm.revenue_per_lead", label="Revenue per lead", unit=Unit.MONEY, top="crm.revenue", bottom="crm.leads",
-          good="up", marketers="What a lead brings on average, won or not.",
+          good="up", marketers="Average revenue per lead, won or not.",
           engineers="Revenue from deals over leads."),
     Ratio(id="crm.costed_share", label="Share of revenue with a known cost", unit=Unit.SHARE, top="crm.costed_revenue",
-          bottom="crm.revenue", good="up", marketers="How much of the revenue the margin speaks of.",
+          bottom="crm.revenue", good="up", marketers="Share of the revenue that the margin covers.",
           engineers="Revenue of won deals that have a cost over all revenue."),
     Ratio(id="crm.sourceless_share", label="Share of leads without a source", unit=Unit.SHARE, top="crm.sourceless",
-          bottom="crm.leads", good="down", marketers="How many leads cannot be credited to any channel.",
+          bottom="crm.leads", good="down", marketers="Share of leads that cannot be credited to any channel.",
           engineers="Leads without a source over leads."),
 )  # fmt: skip
 
@@ -127,7 +127,7 @@ hand_in(
         ("known_by", "visit"): "the browser's visit",
         ("known_by", "person"): "the person's visit",
         ("known_by", "utm"): "UTM fields",
-        ("known_by", "click"): "a click id",
+        ("known_by", "click"): "click ID",
         ("known_by", "direct"): "a direct visit",
     }
 )

@@ -8,7 +8,7 @@ PERMISSION = "money.read"  # what reconciliation finds tells amounts
 SIDE: Side = "both"
 
 BY = (*TIME, "area", "severity", "side")
-_WHEN = "Findings stand at the moment they were first seen, and are written down every minute."
+_WHEN = "Findings are dated by when they were first seen. Updated every minute."
 
 VIEWS = (PublishedView(id="findings"),)
 
@@ -16,22 +16,22 @@ DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="area", label="Area", column="slice", home="findings",
               marketers="Area of the product whose check failed."),
     Dimension(id="severity", label="Severity", column="severity", home="findings",
-              marketers="How serious the failed check is."),
-    Dimension(id="side", label="Side", column="side", home="findings", marketers="Whose it is to fix."),
+              marketers="How serious the finding is."),
+    Dimension(id="side", label="Side", column="side", home="findings", marketers="Side that has to fix it."),
 )  # fmt: skip
 
 METRICS: tuple[Metric, ...] = (
     Metric(
         id="findings.raised", label="New findings", unit=Unit.COUNT, view="findings", value="count()", by=BY,
         adds_up=True, good="down",
-        marketers="Checks that failed, by when that was first seen.",
-        engineers=f"Findings of every state; one that was fixed and comes back counts again. {_WHEN}",
+        marketers="Failed checks, by the date they were first seen.",
+        engineers=f"Findings in every state. A finding that was fixed and comes back counts again. {_WHEN}",
     ),
     Metric(
         id="findings.open", label="Findings still open", unit=Unit.COUNT, view="findings",
         value="countIf(state = 'open')", by=BY, adds_up=True, good="neither",  # newer ones had less time to be fixed
-        marketers="Of the checks that began to fail in this period, those that nobody has fixed or explained yet.",
-        engineers=f"Findings whose state is open by now: not explained, ignored or fixed. {_WHEN}",
+        marketers="Checks that started to fail in this period and are not fixed or explained yet.",
+        engineers=f"Findings that are open now: not explained, ignored or fixed. {_WHEN}",
     ),
 )  # fmt: skip
 RATIOS: tuple[Ratio, ...] = ()

@@ -50,7 +50,7 @@ def _decide(
     ctx: Context, site: Site, act: str, a: tuple[int, str], others: Sequence[tuple[int, str]], by: int | None
 ) -> None:
     if act not in ACTS:
-        raise UserError("There is no such decision.", "Load the page again.")
+        raise UserError("There is no such decision.", "Reload the page.")
     with ctx.database.write() as c:
         for b in others:
             c.execute(insert(decided).values(
@@ -88,7 +88,7 @@ def undo(ctx: Context, site: Site, number: int, by: int | None = None) -> None:
         where = (decided.c.id == number, decided.c.site_id == site.id, decided.c.undone_at.is_(None))
         row = c.execute(select(decided).where(*where)).first()
         if row is None:
-            raise UserError("There is no such decision.", "Load the page again.", status=404)
+            raise UserError("There is no such decision.", "Reload the page.", status=404)
         c.execute(update(decided).where(*where).values(undone_at=clock.now(), undone_by=by))
         note(c, site.workspace_id, by, f"profiles.{row.act}_undone", row.a)
     ends = [int(row.a, 16)] + ([int(row.b, 16)] if row.b_kind else [])

@@ -112,7 +112,7 @@ def decide(ctx: Context, site: Site, act: str, browser: int, node: int, by: int 
     rows = ctx.warehouse.rows(SQL["hints_of"], _Row, site=site.id, nodes=[node])
     hint = next((row for row in rows if row.visitor == browser and row.node == node), None)
     if hint is None:
-        raise UserError("There is no such claim.", "Load the page again.", status=404)
+        raise UserError("There is no such claim.", "Reload the page.", status=404)
     if act == "together":  # from now on the identifier is known
         remember_all(ctx, site, {Identifier(hint.kind, ctx.vault.open(hint.sealed)): hint.last_at})
     return decisions.decide(ctx, site, act, (browser, str(Kind.VISITOR)), (node, hint.kind), by)

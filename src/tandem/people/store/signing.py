@@ -51,7 +51,7 @@ def retire_secret(ctx: Context, site: Site, number: int, by: int | None = None) 
     where = t.c.id == number, t.c.site_id == site.id, t.c.retired_at.is_(None)
     with ctx.database.write() as c:
         if not c.execute(update(t).where(*where).values(retired_at=clock.now())).rowcount:
-            raise UserError("There is no such secret.", "Load the page again.", status=404)
+            raise UserError("There is no such secret.", "Reload the page.", status=404)
         note(c, site.workspace_id, by, "signing.secret_retired", site.key)
 
 

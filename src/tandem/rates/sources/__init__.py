@@ -15,5 +15,5 @@ def rates_in(content: bytes) -> list[Rate]:
         return cbr.rates_in_day(content) if b"<ValCurs" in content[:500] else ecb.rates_in(content)
     except SourceError as error:
         raise UserError(
-            "This is no file of exchange rates: %(why)s.", "Download it again from the bank.", why=error.what
+            "This is not an exchange rate file: %(why)s.", "Download it again from the bank.", why=error.what
         ) from error

@@ -58,7 +58,7 @@ def rates_in_course(contents: dict[str, bytes]) -> list[Rate]:
 def _against_euro(on: date, roubles: dict[str, Decimal]) -> list[Rate]:
     euro = roubles.pop(EURO, None)
     if euro is None:
-        raise SourceError("Central Bank of Russia", f"the rates of {on} lack the euro")
+        raise SourceError("Central Bank of Russia", f"the rates of {on} do not include the euro")
     rates = [rate_of(on, "RUB", euro, NAME)]
     return rates + [
         rate_of(on, currency, _LONG.divide(euro, value), NAME)

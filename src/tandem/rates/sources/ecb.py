@@ -33,7 +33,7 @@ def _unzipped(content: bytes) -> bytes:
     try:
         return unpacked_bytes(content, MOST_BYTES)
     except UnreadableFile as error:
-        raise SourceError("European Central Bank", "the archive of rates is damaged") from error
+        raise SourceError("European Central Bank", "the rate archive is damaged") from error
     except UserError as error:
         raise SourceError("European Central Bank", error.what.rstrip(".")) from error  # goes on in a sentence
 
@@ -54,12 +54,12 @@ def _from_xml(content: bytes) -> list[Rate]:
 
 def _from_csv(content: bytes) -> list[Rate]:
     if len(content) > MOST_BYTES:
-        raise SourceError("European Central Bank", "the file of rates is too large")
+        raise SourceError("European Central Bank", "the rate file is too large")
     try:
         rows = parsed(io.StringIO(content.decode("utf-8-sig", "replace")), ",")
         header = [name.strip() for name in next(rows, (0, []))[1]]
         if header[:1] != ["Date"]:
-            raise SourceError("European Central Bank", "the file of rates does not begin with Date")
+            raise SourceError("European Central Bank", "the rate file does not start with Date")
         return [rate for line, row in rows if row and row[0] for rate in _of_line(line, header, row)]
     except (NotText, UserError, ValueError) as error:
         raise SourceError("European Central Bank", f"the CSV of rates cannot be read: {error}") from error

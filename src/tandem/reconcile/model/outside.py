@@ -86,28 +86,30 @@ class OutsideRow(msgspec.Struct, frozen=True, kw_only=True):
 _BY_DAY = _text("Add the day (GA4: “Date”, Metrica: “Date of visit”) as the first dimension and export again.")
 PROBLEMS: Final[Wording] = {
     "no_table": (
-        _text("The file is no table of text."),
+        _text("The file is not a text table."),
         _text("Export it as CSV, not as PDF or a spreadsheet."),
     ),
     "unknown": (
-        _text("No line of the file looks like the head of a report."),
-        _text("The table needs a column with the day and at least one figure, such as sessions or revenue."),
+        _text("No line of the file looks like the header of a report."),
+        _text("The table needs a day column and at least one metric, such as sessions or revenue."),
     ),
     "empty": (
-        _text("The file holds no row with a day."),
-        _text("Choose days that are over, and export again."),
+        _text("The file contains no row with a day."),
+        _text("Choose past days and export again."),
     ),
     "period_total": (
-        _text("The table gives totals of a whole period (%(columns)s), not of days; they are never spread over days."),
+        _text(
+            "The table gives totals of a whole period (%(columns)s), not daily figures. Totals are never spread "
+            "over days."),
         _BY_DAY,
     ),
     "period_row": (
-        _text("The row stands for %(first)s to %(last)s, not for one day."),
+        _text("The row covers %(first)s to %(last)s, not a single day."),
         _BY_DAY,
     ),
     "day_order": (
-        _text("Nothing tells whether %(day)s is day first or month first."),
-        _text("Say it under “If the file does not say it”."),
+        _text("It is unclear whether %(day)s starts with the day or the month."),
+        _text("Set it under “Not given in the file”."),
     ),
     "not_a_day": (
         _text("“%(cell)s” is not a day."),
@@ -118,48 +120,49 @@ PROBLEMS: Final[Wording] = {
         _text("Correct the cell, or export the file again."),
     ),
     "not_a_figure": (
-        _text("“%(cell)s” is not a figure that can be compared."),
-        _text("Use one of %(figures)s."),
+        _text("“%(cell)s” is not a metric that can be compared."),
+        _text("Use one of: %(figures)s."),
     ),
     "too_few_cells": (
-        _text("The row has %(count)s cells, its head %(wanted)s."),
-        _text("Export the file again, and bring it in as it came."),
+        _text("The row has %(count)s cells, but the header has %(wanted)s."),
+        _text("Export the file again, and import it unchanged."),
     ),
     "users_twice": (
-        _text("%(day)s has users of the same part twice, and users cannot be added up."),
-        _text("Take out dimensions beside day, channel, source, medium and campaign, and export again."),
+        _text("%(day)s has users of the same part twice. Users cannot be added up."),
+        _text("Remove all dimensions except day, channel, source, medium and campaign, and export again."),
     ),
     "no_rate": (
         _text("There is no exchange rate from %(currency)s to %(into)s for %(day)s."),
-        _text("Connect something that fetches rates, or export in %(into)s."),
+        _text("Connect a source of exchange rates, or export in %(into)s."),
     ),
     "too_much": (
-        _text("The value %(value)s (%(figure)s) on %(day)s is too large: up to 99,999,999,999,999 %(into)s are kept."),
+        _text(
+            "The value %(value)s (%(figure)s) on %(day)s is too large. The maximum is 99,999,999,999,999 %(into)s."),
         _text("Correct the value or the currency."),
     ),
     "day_in_the_future": (
-        _text("%(day)s has not been yet."),
+        _text("%(day)s is in the future."),
         _text("Check the order of day and month."),
     ),
     "total_left_out": (
-        _text("%(count)s rows of totals were left out: the days say it all."),
+        _text("%(count)s rows with totals were skipped: the daily rows already include them."),
         "",
     ),
     "period_left_out": (
-        _text("A table without days was left out: totals of a period are not spread over days."),
+        _text("A table without days was skipped: totals of a period are not spread over days."),
         "",
     ),
     "is_sampled": (
-        _text("The system counted %(share)s of the data and multiplied it up: the figures are estimates."),
-        _text("A shorter period or a report by API (accuracy “full”) may be unsampled."),
+        _text("The system counted %(share)s of the data and extrapolated: the figures are estimates."),
+        _text("A shorter period, or a report by API (accuracy “full”), may be unsampled."),
     ),
     "is_thresholded": (
         _text("The system withheld rows with few users (thresholding)."),
-        _text("It does so where Google signals or demographics are in the report."),
+        _text("It does so when Google signals or demographics are in the report."),
     ),
     "has_other": (
-        _text("The system put rows together as “(other)”: %(count)s of them."),
-        _text("Ask for fewer dimensions; small rows may be lost to it."),
+        _text("The system combined rows into “(other)”: %(count)s of them."),
+        _text("Request fewer dimensions. Small rows may have been put there."),
     ),
 }  # fmt: skip
 

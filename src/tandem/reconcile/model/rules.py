@@ -63,10 +63,10 @@ def checked(form: dict[str, str]) -> CountingRules:
     """
     zone = form.get("zone", "").strip()
     if zone and zone not in available_timezones():
-        raise UserError("There is no such time zone.", "Write it like Europe/Warsaw.").at("zone")
+        raise UserError("There is no such time zone.", "Use a name such as Europe/Warsaw.").at("zone")
     for name, allowed in (("bots", BOTS), ("attribution", ATTRIBUTIONS), ("orders", COUNTS), ("goals", COUNTS)):
         if form.get(name) not in allowed:
-            raise UserError("A rule does not fit.", "Choose it from the list.")
+            raise UserError("A rule is not valid.", "Choose it from the list.")
     return CountingRules(
         zone=zone, bots=form["bots"], sees_cookieless=form.get("sees_cookieless") == "1",
         attribution=form["attribution"], orders=form["orders"], goals=form["goals"],

@@ -54,7 +54,7 @@ def decimal(system: str, value: Any) -> Decimal:
         number = Decimal(str(value)) if value not in (None, "") else Decimal(0)
         return number.quantize(Decimal("0.0001"))
     except InvalidOperation as error:
-        raise SourceError(system, f"sent “{str(value)[:40]}” where a number belongs") from error
+        raise SourceError(system, f"sent “{str(value)[:40]}” instead of a number") from error
 
 
 def day(system: str, value: Any) -> date:
@@ -66,4 +66,4 @@ def day(system: str, value: Any) -> date:
     try:
         return date.fromisoformat(text[:10] if "-" in text else f"{text[:4]}-{text[4:6]}-{text[6:8]}")
     except ValueError as error:
-        raise SourceError(system, f"sent “{text[:40]}” where a day belongs") from error
+        raise SourceError(system, f"sent “{text[:40]}” instead of a day") from error

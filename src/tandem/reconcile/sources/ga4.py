@@ -71,19 +71,19 @@ def _pages(ask: Any, split: str, first: date, last: date) -> Iterator[Mapping[st
             }
         )  # fmt: skip
         if not isinstance(reply, Mapping):
-            raise SourceError(NAME, "sent a reply that is no object")
+            raise SourceError(NAME, "sent a response that is not an object")
         yield reply
         got += len(reply.get("rows", []))
         if got >= int(reply.get("rowCount", 0) or 0) or not reply.get("rows"):
             return
-    raise SourceError(NAME, "has more rows than can be taken at once; connect fewer days")
+    raise SourceError(NAME, "has too many rows for one request. Use fewer days")
 
 
 def _rows(row: Any, facts: Mapping[str, Any], split: str) -> Iterator[OutsideRow]:
     names = [str(value_at(NAME, one, "value")) for one in value_at(NAME, row, "dimensionValues")]
     values = [one.get("value") for one in value_at(NAME, row, "metricValues")]
     if len(values) != len(METRICS) or len(names) != 1 + len(DIMENSIONS[split]):
-        raise SourceError(NAME, "sent a row of another form than was asked for")
+        raise SourceError(NAME, "sent a row in an unexpected format")
     part = names[1] if len(names) > 1 else ""
     source, _, medium = part.partition(" / ") if split == "source" else ("", "", "")
     for figure, value in zip(METRICS, values, strict=True):
@@ -117,9 +117,9 @@ def _key(text: str) -> Mapping[str, Any]:
     try:
         key = msgspec.json.decode(text)
     except msgspec.DecodeError as error:
-        raise SourceError(NAME, "cannot be asked: the key is not the JSON file of a service account") from error
+        raise SourceError(NAME, "cannot be queried: the key is not the JSON file of a service account") from error
     if not isinstance(key, dict) or not {"client_email", "private_key"} <= set(key):
-        raise SourceError(NAME, "cannot be asked: the key is not the JSON file of a service account")
+        raise SourceError(NAME, "cannot be queried: the key is not the JSON file of a service account")
     return key
 
 
@@ -134,9 +134,9 @@ def signed(key: Mapping[str, Any], audience: str, now: int) -> str:
     try:
         private = serialization.load_pem_private_key(str(key["private_key"]).encode(), password=None)
     except (ValueError, TypeError) as error:
-        raise SourceError(NAME, "cannot be asked: the key's private part cannot be read") from error
+        raise SourceError(NAME, "cannot be queried: the private key cannot be read") from error
     if not isinstance(private, rsa.RSAPrivateKey):
-        raise SourceError(NAME, "cannot be asked: the key is of another kind than RSA")
+        raise SourceError(NAME, "cannot be queried: the key is not an RSA key")
     return (text + b"." + _url64(private.sign(text, padding.PKCS1v15(), hashes.SHA256()))).decode()
 
 
@@ -162,10 +162,12 @@ API = AnalyticsApi(
     settles=3,
     at_once=31,
     account="property",
-    note="Make a service account in Google Cloud, add its e-mail to the property as a viewer, and paste its JSON key "
-    "here.",
+    note=(
+        "Create a service account in Google Cloud, add its e-mail address to the property as a viewer, and paste "
+        "its JSON key here."
+    ),
     fields=(
-        Field(name="property", label="Property id", hint="Digits, from Admin, Property details."),
+        Field(name="property", label="Property ID", hint="Digits, from Admin, Property details."),
         Field(name="key", label="JSON key of the service account", is_secret=True),
         Field(name="address", label="Address of the API", is_required=False, default=BASE, is_address=True),
         Field(name="token_address", label="Address for tokens", is_required=False, default=TOKENS, is_address=True),

@@ -74,7 +74,7 @@ def _rows(
     names = value_at(NAME, line, "dimensions")
     values = value_at(NAME, line, "metrics")
     if len(values) != len(metrics):
-        raise SourceError(NAME, "sent a row of another form than was asked for")
+        raise SourceError(NAME, "sent a row in an unexpected format")
     part = ""
     if len(names) > 1:
         part = class_of("metrika", str(names[1].get("name") or "")) or "Not known"
@@ -107,9 +107,13 @@ API = AnalyticsApi(
     fields=(
         Field(name="counter", label="Counter number"),
         Field(name="token", label="OAuth token", is_secret=True),
-        Field(name="zone", label="Time zone of the counter", hint="Like Europe/Moscow, as the counter's settings say.",
+        Field(name="zone", label="Time zone of the counter", hint=(
+            "For example Europe/Moscow, as in the counter's settings."
+        ),
               is_required=False),
-        Field(name="currency", label="Currency of the counter", hint="RUB, USD, EUR or BYN; empty leaves revenue out.",
+        Field(name="currency", label="Currency of the counter", hint=(
+            "RUB, USD, EUR or BYN. If empty, revenue is not fetched."
+        ),
               is_required=False),
         Field(name="address", label="Address of the API", is_required=False, default=BASE, is_address=True),
     ),

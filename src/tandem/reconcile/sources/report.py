@@ -125,7 +125,7 @@ def _blocks(lines: Iterable[tuple[int, Cells]], count: int, spills: ExitStack) -
         head = None if text.startswith("#") else _head(line, cells)
         if head is not None and _is_head(cells):
             if len(blocks) == MOST_BLOCKS:
-                raise UserError("The file has more than 100 tables.", "Export one table a file.")
+                raise UserError("The file has more than 100 tables.", "Export one table per file.")
             blocks.append(_Block(head=head, start=start, rows=spills.enter_context(Spill(_Row))))
         elif text.startswith("#") or not is_open or (len(cells) == 1 and not _is_row(cells)):
             _listen(preamble, text)

@@ -42,7 +42,7 @@ def account(request: Asked, ctx: Context, caller: Caller) -> Response[str]:
 
 def _user(caller: Caller) -> User:
     if caller.user is None:
-        raise UserError("A token has no account.", "Sign in in a browser.", status=403)
+        raise UserError("API tokens have no account.", "Sign in with a browser.", status=403)
     return caller.user
 
 
@@ -104,7 +104,7 @@ def change_password(request: Asked, ctx: Context, caller: Caller, data: Form) ->
     )  # fmt: skip
     give_back(ctx.database, limit)
     letters.send(ctx, user, "password")
-    return _account(request, ctx, caller, "The password is changed, and all other sessions have ended.")
+    return _account(request, ctx, caller, "Your password is changed. All other sessions have ended.")
 
 
 def _password_tries(user: User) -> TryLimit:
@@ -159,9 +159,9 @@ def two_factor_on(request: Asked, ctx: Context, caller: Caller, data: Form) -> R
     try:
         fresh = msgspec.json.decode(ctx.vault.open(data.get("sealed", "")), type=AppSecret)
     except (UserError, msgspec.DecodeError) as error:
-        raise UserError("The picture is out of date.", "Start setting up two-factor sign-in again.") from error
+        raise UserError("The QR code is out of date.", "Start setting up two-factor sign-in again.") from error
     if fresh.person != user.id or fresh.until < time.time():
-        raise UserError("The picture is out of date.", "Start setting up two-factor sign-in again.")
+        raise UserError("The QR code is out of date.", "Start setting up two-factor sign-in again.")
     codes = two_factor.switch_on(ctx, user, fresh.secret, data.get("code", ""))
     letters.send(ctx, user, "two_factor_on")
     return _account(request, ctx, caller, "Two-factor sign-in is on.", codes=codes)

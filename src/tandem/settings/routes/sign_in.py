@@ -25,9 +25,9 @@ from tandem.settings.sessions import cookie, first_factor_passed, limits, local,
 if TYPE_CHECKING:
     from tandem.settings.oidc import Client
 
-NO_MATCH = "Address and password do not belong together."
+NO_MATCH = "Wrong e-mail address or password."
 AWAY = "tandem_openid"
-NOT_RIGHT = "The code is not right, or it was used already."
+NOT_RIGHT = "The code is wrong, or it has been used already."
 
 
 @get_part("/", may=ANYONE)
@@ -150,7 +150,7 @@ def _check_code(request: Request[Any, Any, Any], ctx: Context, code: str) -> Non
     if not first_code.is_code(ctx, code):
         raise UserError(
             "The set-up code is not right.",
-            "The server printed it when it started; it also stands in the file “set-up-code” of its data folder.",
+            "The server printed it when it started. It is also in the file “set-up-code” in the data folder.",
         ).at("code")
 
 
@@ -248,7 +248,7 @@ def _client(ctx: Context) -> "Client":
 
         client = ctx.find(Client)
     if client is None:
-        raise UserError("Sign-in at a provider is not set up here.", "Sign in with your password.", status=404)
+        raise UserError("Single sign-on is not set up here.", "Sign in with your password.", status=404)
     return client
 
 

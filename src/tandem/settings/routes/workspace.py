@@ -129,9 +129,9 @@ def _change_with_stored(ctx: Context, caller: Caller, site: Site, changes: dict[
     """Change the site, and for how long what is stored of it is kept."""
     # A batch that is being loaded was made with the former days: it must be stored before those days are changed.
     if not ctx.loading.acquire(timeout=LOADED_WITHIN_S):
-        raise UserError(
-            "Events are being stored, or backed up, at this moment.", "Save again in a few minutes.", 409
-        ).at("keep_days")
+        raise UserError("Events are being stored or backed up right now.", "Save again in a few minutes.", 409).at(
+            "keep_days"
+        )
     try:
         store.change_site(ctx.database, site, by=caller.user_id, expired=expiring, **changes)
         if expiring or changes["keep_days"] != site.keep_days:
@@ -146,7 +146,7 @@ def _whole(text: str, name: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise UserError("%(name)s is not a whole number.", "Write digits only.", name=name).at(name) from error
+        raise UserError("%(name)s is not a whole number.", "Use digits only.", name=name).at(name) from error
 
 
 @post_form("/settings/people", may="people.edit")
@@ -172,7 +172,7 @@ def change_user(
 ) -> Response[str]:
     users = [p for p in store.users_of(ctx.database, caller.workspace_id) if p.id == person_id]
     if not users:
-        raise UserError("There is no such person here.", "Load the page again.", status=404)
+        raise UserError("There is no such user.", "Reload the page.", status=404)
     role = data.get("role")
     if role is not None and role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
@@ -193,7 +193,7 @@ def colleague_two_factor_off(request: Asked, ctx: Context, caller: Caller, perso
 def _colleague(ctx: Context, caller: Caller, person_id: int) -> User:
     user = store.active_user(ctx.database, person_id)
     if user is None or user.workspace_id != caller.workspace_id:
-        raise UserError("There is no such person here.", "Load the page again.", status=404)
+        raise UserError("There is no such user.", "Reload the page.", status=404)
     return user
 
 

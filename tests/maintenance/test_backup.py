@@ -123,6 +123,14 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         archive.verify(tmp_path / "none.tar")
 
 
+def test_a_flipped_letter_of_the_manifest_is_found(backed_up: Path) -> None:
+    content = backed_up.read_bytes()
+    backed_up.write_bytes(content.replace(b'"referrer"', b'"refeyrer"', 1))
+    assert backed_up.read_bytes() != content
+    with pytest.raises(UserError, match="not a whole backup"):
+        archive.verify(backed_up)
+
+
 @pytest.mark.parametrize("where", [0.1, 0.3, 0.5, 0.7, 0.9])
 def test_one_flipped_byte_is_found(backed_up: Path, where: float) -> None:
     content = bytearray(backed_up.read_bytes())
@@ -145,6 +153,8 @@ def _changed(file: Path, **changes: object) -> None:
     with tarfile.open(file) as source, tarfile.open(fileobj=made, mode="w") as tar:
         for entry in source.getmembers():
             content = source.extractfile(entry).read()  # type: ignore[union-attr]
+            if entry.name == archive.CHECKSUM:
+                continue
             if entry.name == archive.MANIFEST:
                 content = json.dumps(json.loads(content) | changes).encode()
                 entry.size = len(content)

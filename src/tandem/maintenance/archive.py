@@ -17,6 +17,8 @@ from tandem.maintenance.draft import Draft
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+CHECKSUM = "manifest.sha256"
+"""Of the manifest; backups up to 0.3 have none."""
 BLOCK = 1 << 20
 LARGEST_MANIFEST = 64 << 20
 LEVEL = 3
@@ -81,7 +83,9 @@ class Writer:
 
         raises   UserError when what was written does not read back, or the name was taken meanwhile
         """
-        self._put(MANIFEST, msgspec.json.format(msgspec.json.encode(manifest), indent=1))
+        content = msgspec.json.format(msgspec.json.encode(manifest), indent=1)
+        self._put(MANIFEST, content)
+        self._put(CHECKSUM, _checksum(content))
         self._tar.close()
         self._draft.flush()
         if verify(self._draft.path) != manifest:
@@ -107,7 +111,10 @@ class Reader:
     def __init__(self, path: Path) -> None:
         try:
             self._tar = tarfile.open(path, mode="r:")  # noqa: SIM115 - closed by close()
-            self.manifest = msgspec.json.decode(self._bytes(MANIFEST), type=Manifest)
+            content = self._bytes(MANIFEST)
+            if CHECKSUM in self._tar.getnames() and self._bytes(CHECKSUM) != _checksum(content):
+                raise tarfile.ReadError
+            self.manifest = msgspec.json.decode(content, type=Manifest)
         except FileNotFoundError as error:
             raise UserError(f"There is no file {path}.", "Give a file created by `tandem backup`.") from error
         except (tarfile.TarError, KeyError, msgspec.DecodeError, OSError) as error:
@@ -157,6 +164,10 @@ class Reader:
         if len(content) != size:
             raise EOFError(name)
         return content
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def verify(path: Path) -> Manifest:

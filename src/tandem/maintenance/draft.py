@@ -42,10 +42,9 @@ class Draft:
         return self._file.tell()
 
     def flush(self) -> None:
-        """Have all of it on the disk."""
+        """Have all of it where it can be read."""
         try:
             self._file.flush()
-            os.fsync(self._file.fileno())
         except OSError as error:
             raise _unwritable(self.target, error) from error
 
@@ -55,6 +54,10 @@ class Draft:
         raises   UserError when the name was taken meanwhile
         """
         self.flush()
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise _unwritable(self.target, error) from error
         try:
             os.link(self.path, self.target)
         except FileExistsError as error:

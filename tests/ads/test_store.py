@@ -214,7 +214,7 @@ def test_a_report_that_is_stopped_leaves_nothing_behind(
         work.is_stopped = True
 
     monkeypatch.setattr(store.Staging, "add", then_stop)
-    with works.tracked(1, "a"), pytest.raises(UserError, match="stopped"):
+    with works.tracked(1, "a"), pytest.raises(UserError, match="cancelled"):
         jobs.read_file(ctx, site, path, "large.csv", AdHints())
     assert store.imports_of(ctx.database, site) == []
     assert ctx.warehouse.value("select count() from ad_rows") == 0

@@ -290,5 +290,9 @@ def test_a_filters_field_suggests_values_of_whatever_its_page_offers(world: Worl
         assert value in world.open("admin", f"/values?site=fern&period=30d&by={by}")
     assert not world.wrong
     world.open("viewer", "/values?site=fern&by=stage")
-    assert "viewer" in world.wrong[0] and "403" in world.wrong[0] and "may not see leads and deals" in world.wrong[0]
+    assert (
+        "viewer" in world.wrong[0]
+        and "403" in world.wrong[0]
+        and "does not let you see leads and deals" in world.wrong[0]
+    )
     world.wrong.clear()

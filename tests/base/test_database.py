@@ -195,7 +195,7 @@ def test_nobody_waits_for_a_turn_for_ever(any_database: Database) -> None:
 
 def test_a_store_that_does_not_answer_is_told_with_a_cure() -> None:
     db = Database("postgresql://nobody@127.0.0.1:1/none")
-    with pytest.raises(UserError, match=r"does not answer.*TANDEM_RECORDS"):
+    with pytest.raises(UserError, match=r"does not respond.*TANDEM_RECORDS"):
         db.migrate()
     db.close()
 

@@ -136,5 +136,5 @@ def test_thousands_of_ids_do_not_make_an_address_that_proxies_refuse(server: Any
 def test_a_server_that_does_not_answer_is_told_with_a_cure() -> None:
     warehouse = Warehouse("clickhouse://default:@127.0.0.1:1/default")
     assert not warehouse.is_up()
-    with pytest.raises(UserError, match=r"does not answer.*TANDEM_EVENTS"):
+    with pytest.raises(UserError, match=r"does not respond.*TANDEM_EVENTS"):
         warehouse.ask("select 1")

@@ -30,7 +30,7 @@ def test_parts_within_parts_add_up_and_never_go_back() -> None:
 
 def test_work_is_stopped_by_its_owner_until_it_is_for_good() -> None:
     works = ProgressRegistry()
-    with pytest.raises(UserError, match="stopped"), works.tracked(1, "a"):
+    with pytest.raises(UserError, match="cancelled"), works.tracked(1, "a"):
         assert works.find(2, "a") is None
         work = works.find(1, "a")
         assert work is not None

@@ -169,7 +169,9 @@ def test_a_segment_has_its_name_on_disk_before_a_record_of_it_is_acknowledged(
 
 def test_a_second_writer_is_refused_with_a_cure(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
-    with pytest.raises(UserError, match=r"Another collector writes to .*Give each its own name with TANDEM_COLLECTOR"):
+    with pytest.raises(
+        UserError, match=r"Another collector writes to .*Give each collector its own name with TANDEM_COLLECTOR"
+    ):
         Spool(tmp_path)
     spool.close()
     Spool(tmp_path).close()

@@ -186,13 +186,13 @@ def test_the_only_main_goal_says_why_it_cannot_be_retired(ctx: Context, site: Si
     store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
     with opened_by_admin(ctx, site, ROUTES) as browser:
         page = browser.get("/goals").text
-        assert 'aria-label="Retire Purchase"' in page and reason not in page, "without others it may go"
+        assert 'aria-label="Archive Purchase"' in page and reason not in page, "without others it may go"
         cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
         page = browser.get("/goals").text
-        assert 'aria-label="Retire Purchase"' not in page and reason in page and 'aria-label="Retire Cart"' in page
+        assert 'aria-label="Archive Purchase"' not in page and reason in page and 'aria-label="Archive Cart"' in page
         store.choose_main(ctx.database, site, cart.id, True)
         page = browser.get("/goals").text
-        assert 'aria-label="Retire Purchase"' in page and reason not in page
+        assert 'aria-label="Archive Purchase"' in page and reason not in page
 
 
 def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, site: Site) -> None:
@@ -200,7 +200,10 @@ def test_a_first_goal_says_that_it_is_main_and_a_later_one_is_not(ctx: Context, 
     page = {"name": "Two", "kind": "page", "match": "/two"}
     with opened_by_admin(ctx, site, ROUTES) as client:
         first = client.post("/goals", data=page).text
-        assert "“Two” is the main goal now" in first and "If it is only a step along the way" in first
+        assert (
+            "“Two” is the first goal, so it is now the main goal" in first
+            and "If it is only a step along the way" in first
+        )
         assert "it is now the main goal" not in client.post("/goals", data=page | {"name": "Three"}).text
 
 

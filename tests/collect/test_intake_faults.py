@@ -237,7 +237,7 @@ def test_health_tells_a_loader_that_hangs_from_a_backup_that_holds_it(ctx: Conte
     try:
         assert holds.wait(10)
         (trouble,) = health.troubles(ctx)
-        assert trouble.status == 503 and "for 5 minutes: the loader hangs" in trouble.what
+        assert trouble.status == 503 and "for 5 minutes: the loader is stuck" in trouble.what
     finally:
         release.set()
         loader.join()

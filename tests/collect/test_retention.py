@@ -61,7 +61,7 @@ def test_lowering_asks_with_the_number_and_then_deletes(ctx: Context, history: S
         assert kept(ctx.warehouse, site) == {"events": done, "visit_rows": done}, "nothing is done unasked"
         assert accounts.all_sites(ctx.database)[0].keep_days == 1100
         saved = client.post("/settings/sites/fern", data=FORM | {"keep_days": "5", "agreed": "5"})
-    assert "keeps events for 5 days" in saved.text
+    assert "Events are kept for 5 days" in saved.text
     short = [(0, 5), (3, 5)]
     eventually(lambda: kept(ctx.warehouse, site) == {"events": short, "visit_rows": short})
     eventually(lambda: store.keeping_anew(ctx.warehouse) is None)

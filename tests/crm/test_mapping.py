@@ -264,8 +264,8 @@ def test_only_what_the_dry_run_showed_is_kept(running: Running) -> None:
         seen = dry.split('name="seen" value="')[1].split('"')[0]
         stale = browser.post(address, data={"stage:deal:off<er>": "won", "act": "keep", "seen": seen}).text
         assert "changed since the dry run" in stale
-        assert "Kept." not in browser.get(address).text
-        assert "Kept." in browser.post(address, data={**form, "act": "keep", "seen": seen}).text
+        assert "Saved." not in browser.get(address).text
+        assert "Saved." in browser.post(address, data={**form, "act": "keep", "seen": seen}).text
         assert '<option value="qualified" selected>' in browser.get(address).text
         assert f"/deals/mapping/{number}" in browser.get("/deals?site=fern&period=2026-10-01..2026-10-31").text
         assert f"/deals/mapping/{number}" in browser.get("/connections?site=fern").text

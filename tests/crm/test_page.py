@@ -52,7 +52,7 @@ def test_won_deals_are_never_said_to_be_of_the_leads(ingest: TestClient[Any], qu
     assert answer_of(ingest.get(f"/deals?{OCTOBER}{query}").text).startswith(f"{leads} {won}")
 
 
-SOME = "Not final: the newest leads have had no time yet: about 25.0% of their sales have come."
+SOME = "Not final: the newest leads have not had time to close: about 25.0% of their sales are in."
 
 
 @pytest.mark.parametrize("compare", ["none", "previous"])
@@ -67,13 +67,13 @@ def test_deals_of_leads_whose_sales_are_to_come_are_not_final(
     assert SOME in answer_of(page)
     for figure in ("crm.won", "crm.win_rate", "crm.revenue", "crm.leads"):
         tile = page.partition(f'data-figure="{figure}"')[2].partition("</article>")[0]
-        assert ("about 25.0% of their sales have come" in tile) is (figure != "crm.leads"), figure
+        assert ("about 25.0% of their sales are in" in tile) is (figure != "crm.leads"), figure
     file = ingest.get(f"/export?metrics=crm.leads,crm.won,crm.win_rate&{asked}")
-    won, rate = (f"crm.{name} (about 25.0% of their sales have come)" for name in ("won", "win_rate"))
+    won, rate = (f"crm.{name} (about 25.0% of their sales are in)" for name in ("won", "win_rate"))
     assert file.text.splitlines()[0] == f"crm.leads,{won},{rate}"
     assert ingest.get(f"/api/metrics?metrics=crm.leads,crm.won&{asked}").json()["notes"] == [won]
     money = ingest.get(f"/money/export?conversion=won&{asked}").text.splitlines()[0].split(",")
-    assert money[1] == "credit (about 25.0% of their sales have come)" and "cost" in money
+    assert money[1] == "credit (about 25.0% of their sales are in)" and "cost" in money
     monkeypatch.setattr(clock, "now", lambda: datetime(2027, 2, 1, tzinfo=UTC))
     assert "Not final" not in ingest.get(f"/deals?{asked}").text
     assert ingest.get(f"/export?metrics=crm.won&{asked}").text.splitlines()[0] == "crm.won"

@@ -178,7 +178,7 @@ def test_names_and_passwords_may_have_letters_of_any_language(ctx: Context, post
     assert send_due(ctx) == 1 == len(post.taken)
     ctx.config = msgspec.structs.replace(ctx.config, smtp_password="zły")
     store.put(ctx, person, "reset", LETTER, HOUR)
-    assert send_due(ctx) == 0 and "refused the name or password" in rows(ctx)[1].problem
+    assert send_due(ctx) == 0 and "rejected the user name or password" in rows(ctx)[1].problem
     assert rows(ctx)[1].dead_at is None, "the operator may still mend it"
 
 

@@ -231,10 +231,9 @@ def test_who_comes_while_files_are_read_is_told_at_once() -> None:
         process._turn().__enter__()
     assert told.value.status == 503
     assert waiting.is_alive(), "whoever came before is still waiting"
-    waiting.join(10)
     done.set()
-    for reader in readers:
-        reader.join(10)
+    for thread in (waiting, *readers):
+        thread.join(30)
     with process._turn():
         assert (process._turns._value, process._places._value) == (process.AT_ONCE - 1, process.AT_ONCE)
 

@@ -77,7 +77,7 @@ def test_a_backup_is_never_written_over(company: Path, backed_up: Path) -> None:
     before = backed_up.read_bytes()
     done = tandem(company, "backup", str(backed_up))
     assert done.returncode == 2
-    assert "already exists" in done.stderr
+    assert "exists already" in done.stderr
     assert backed_up.read_bytes() == before
 
 
@@ -127,7 +127,7 @@ def test_a_flipped_letter_of_the_manifest_is_found(backed_up: Path) -> None:
     content = backed_up.read_bytes()
     backed_up.write_bytes(content.replace(b'"referrer"', b'"refeyrer"', 1))
     assert backed_up.read_bytes() != content
-    with pytest.raises(UserError, match="not a whole backup"):
+    with pytest.raises(UserError, match="not a complete backup"):
         archive.verify(backed_up)
 
 
@@ -303,5 +303,5 @@ def test_half_a_restore_that_was_served_since_is_not_thrown_away(backed_up: Path
     (there / "spool").mkdir(parents=True)
     (there / "restore.unfinished").touch()
     done = tandem(tmp_path, "restore", str(backed_up), "--into", str(there))
-    assert done.returncode == 2 and "events were received" in done.stderr and "--into FOLDER" in done.stderr
+    assert done.returncode == 2 and "events have been received" in done.stderr and "--into FOLDER" in done.stderr
     assert (there / "spool").exists()

@@ -81,7 +81,7 @@ def test_a_stranger_on_the_port_is_not_taken_for_tandem(tmp_path: Path) -> None:
             self.wfile.write(b"hello\n")
 
     with listening(Stranger, tmp_path) as address:
-        with pytest.raises(UserError, match="Something else than Tandem"):
+        with pytest.raises(UserError, match="Something other than Tandem"):
             control.ask(address, "backup", {})
         assert control.find(tmp_path) is None
 

@@ -116,7 +116,7 @@ with ctx.database.write() as c:
     assert "Every backup contains the key" in found(report, "key", "problem")[0]["cure"]
     assert not (company / "key").exists(), "looking makes none"
     _, report = findings(company, TANDEM_KEY="another key than before")
-    assert "cannot be opened" in found(report, "key", "problem")[0]["text"]
+    assert "cannot be decrypted" in found(report, "key", "problem")[0]["text"]
 
 
 def test_a_broken_store_is_a_finding_and_not_the_end(company: Path) -> None:
@@ -195,7 +195,7 @@ def test_what_an_erasure_or_a_backup_does_just_now_is_no_problem(ctx: Context) -
     with health.loading_paused(ctx, cut_off.HOLDER):
         assert examined(ctx, *checks, visits._ingestion, visits._visits) == []
     with health.loading_paused(ctx, "a backup"):
-        assert examined(ctx, *checks) == ["An erasure was cut off here."]
+        assert examined(ctx, *checks) == ["An erasure was interrupted here."]
     assert [text.split(";")[0] for text in examined(ctx, *checks)] == [
-        "An erasure was cut off here.", "1 segments (0.0 MB) wait to be loaded",
+        "An erasure was interrupted here.", "1 segments (0.0 MB) are waiting to be loaded, the oldest for 60 min.",
     ]  # fmt: skip

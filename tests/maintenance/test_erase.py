@@ -186,8 +186,8 @@ def test_erasing_anna_lists_what_is_hers_asks_and_leaves_boris(visited: Path) ->
     for said in ("phone +48 ••• ••• 00", f"visitor {VISITOR:016x}", "12 events, 1 visits, 0 calls, 0 deals"):
         assert said in refused.stdout
     assert "boris" not in refused.stdout and "0000004d" not in refused.stdout
-    assert "Stays: 2 identifiers that only an unproved claim" in refused.stdout
-    assert "Stays: 1 browsers that said without proof" in refused.stdout
+    assert "Stays: 2 identifiers that are linked to this person only by an unverified claim" in refused.stdout
+    assert "Stays: 1 browsers that claimed to be this person without proof" in refused.stdout
     done = tandem(visited, "erase", "--person", PHONE, typed="y\n")
     assert done.returncode == 0, done.stderr
     assert "12 events erased on fern." in done.stdout
@@ -236,7 +236,7 @@ def test_a_file_that_became_unreadable_after_the_list_is_not_erased_unseen(ctx: 
     person = {"person": "00000000000000ab"}
     mark = preview(ctx, person, lambda share, text: None)["mark"]
     (aside / "17.seg.unreadable").write_bytes(b"x")
-    with pytest.raises(UserError, match="nothing was erased"):
+    with pytest.raises(UserError, match="Nothing was erased"):
         erase(ctx, person | {"mark": mark}, lambda share, text: None)
     assert (aside / "17.seg.unreadable").exists()
 
@@ -311,7 +311,10 @@ erase.erase(ctx, {{"person": "{VISITOR:016x}", "site": "fern"}}, lambda share, t
     assert "An erasure was interrupted here." in tandem(visited, "doctor").stdout
     done = tandem(visited, "erase", "--yes", "--person", f"{VISITOR:016x}", "--site", "fern")
     assert done.returncode == 0, done.stderr
-    assert "12 events erased on fern." in done.stdout and "cut off is finished; 12 of them" in done.stdout
+    assert (
+        "12 events erased on fern." in done.stdout
+        and "interrupted erasure has been completed. 12 of the events" in done.stdout
+    )
     entries, balances = in_house(visited, """
 from datetime import date
 from tandem.accounts.store import audit_log

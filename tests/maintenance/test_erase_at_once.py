@@ -84,7 +84,7 @@ class Known:
         calls.credit_again(self.ctx, self.site, NOON - timedelta(days=1))
 
     def archives_leases(self) -> None:
-        calls.put_away(self.ctx)
+        calls.archive_leases(self.ctx)
 
     def prices_again(self) -> None:
         rates.keep(self.ctx.database, [Rate(on=AT.date(), currency="JPY", per_eur=Decimal(180), source="ecb")])

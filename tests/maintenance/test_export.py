@@ -74,12 +74,12 @@ def test_days_outside_of_what_is_there_cost_nothing(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["all.txt"], "does not say its format"),
+        (["all.txt"], "has no known format"),
         (["all.csv", "--site", "nope"], "There is no site “nope”."),
         (["all.csv", "--since", "yesterday"], "“yesterday” is not a day."),
         (["all.csv", "--since", "2026-02-30"], "is not a day"),
         (["all.csv", "--since", "2026-03-02", "--until", "2026-03-02"], "is not before"),
-        (["all.csv", "--person", "anna"], "names nobody"),
+        (["all.csv", "--person", "anna"], "does not identify a person"),
         (["all.csv", "--site", "1" * 5000], f"There is no site “{'1' * 40}”."),
         (["x" * 260 + ".csv"], "cannot be written: File name too long.\nChoose a shorter name."),
         (["/proc/none/all.csv"], "cannot be written"),

@@ -77,7 +77,7 @@ def test_a_store_that_has_seen_a_retired_step_is_not_called_newer(schema_said: A
 
 def test_a_store_of_a_newer_version_is(schema_said: Any) -> None:
     (finding,) = schema_said("collect", 999)
-    assert finding.state == PROBLEM and "newer Tandem (collect/999)" in finding.text
+    assert finding.state == PROBLEM and "newer version of Tandem (collect/999)" in finding.text
 
 
 # ── the steps themselves ──

@@ -178,11 +178,11 @@ def unripe(ctx: Context, address: Address, name: str) -> Reason | None:
 def to_come(name: str, reason: Reason) -> str:
     """A column whose outcomes have not all come (`unripe`), for programs and files.
 
-    returns   like `crm.won (about 29.6% of their sales have come)`
+    returns   like `crm.won (about 29.6% of their sales are in)`
     """
     if reason.share is None:
-        return f"{name} (the newest leads have had no time yet)"
-    return f"{name} (about {reason.share:.1%} of their sales have come)"
+        return f"{name} (the newest leads have not had time to close)"
+    return f"{name} (about {reason.share:.1%} of their sales are in)"
 
 
 def measured_since(ctx: Context, site: Site, name: str) -> date | None:

@@ -288,7 +288,7 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     box = page.locator(".work")
     expect(box.locator("span")).to_contain_text("left", timeout=15_000)
     assert 0 < box.locator("progress").evaluate("bar => bar.value") < 1
-    stop = box.get_by_role("button", name="Stop")
+    stop = box.get_by_role("button", name="Cancel import")
     stop.focus()
     page.keyboard.press("Enter")
     expect(page.locator(".field:has([name=file]) .told")).to_contain_text(

@@ -129,10 +129,10 @@ def _answer(pool: Pool, number: str) -> dict[str, Any]:
 def archive_leases(ctx: Context, most: int = 5000) -> int:
     """Move leases that have been silent for an hour into the event store; done twice it changes nothing."""
     with ctx.database.beside_others():  # a person that is erased meanwhile would come back
-        return _put_away(ctx, most)
+        return _archive_leases(ctx, most)
 
 
-def _put_away(ctx: Context, most: int) -> int:
+def _archive_leases(ctx: Context, most: int) -> int:
     with ctx.database.read() as c:
         query = select(leases).where(leases.c.seen_ms < clock.now_ms() - SILENT_MS).order_by(leases.c.id).limit(most)
         rows = c.execute(query).all()

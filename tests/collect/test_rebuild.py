@@ -92,7 +92,7 @@ def newer(monkeypatch: pytest.MonkeyPatch) -> Any:
         exact={**old.exact, "blog.neighbour.example": SourceRule("video", "neighbour", "referral")},
     )
     for module in (rebuild, events):
-        monkeypatch.setattr(module, "RULES_VERSION", rules.version)
+        monkeypatch.setattr(module, "load_rules", lambda: rules)
     return rules
 
 

@@ -12,7 +12,7 @@ from tandem.accounts.model import Site
 from tandem.base import log
 from tandem.base.database import Database
 from tandem.collect import store
-from tandem.collect.model.rules import RULES_VERSION, Rules, load_rules
+from tandem.collect.model.rules import Rules, load_rules
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter, site_of
 from tandem.core.slice import Recount
@@ -29,7 +29,7 @@ def made_with(db: Database, site: Site) -> str:
 
 
 def _base(site: Site) -> str:
-    return f"{RULES_VERSION}-{_hashed((sorted(site.names), site.currency))}"
+    return f"{load_rules().version}-{_hashed((sorted(site.names), site.currency))}"
 
 
 def _hashed(value: object) -> str:
@@ -39,8 +39,8 @@ def _hashed(value: object) -> str:
 def _made_with_once(db: Database, site: Site) -> str:
     """The same as versions up to 0.2.0 wrote it, which gave all parts one hash."""
     goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
-    text = repr((RULES_VERSION, goals, sorted(site.names), site.currency))
-    return f"{RULES_VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    text = repr((load_rules().version, goals, sorted(site.names), site.currency))
+    return f"{load_rules().version}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 ALL = "+all"
@@ -85,7 +85,7 @@ def rebuild(
     store.note_rebuild_done(db, site, made.removesuffix(ALL))
     ctx.look_again()
     tell(1.0)
-    _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=RULES_VERSION)
+    _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=load_rules().version)
     return RANGES - first
 
 

@@ -11,11 +11,10 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from sqlalchemy import Connection, case, delete, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tandem.accounts.tables import tries as t
 from tandem.base import clock
-from tandem.base.database import Database
+from tandem.base.database import Database, upsert
 from tandem.base.errors import UserError
 
 MOST_REMEMBERED = 10_000
@@ -96,14 +95,20 @@ def _slowed(db: Database, c: Connection, limit: Slowed) -> TryLimit | None:
 def _counted(db: Database, c: Connection, limit: TryLimit) -> TryLimit | None:
     """The limit, if this try is one too many for it."""
     now = clock.now()
-    made = (sqlite if c.dialect.name == "sqlite" else postgresql).insert(t)
     ends = now + timedelta(seconds=limit.window_s)
     is_over = t.c.ends_at < now
-    upsert = made.values(key=limit.key, count=1, ends_at=ends).on_conflict_do_update(
-        index_elements=[t.c.key],
-        set_={"count": case((is_over, 1), else_=t.c.count + 1), "ends_at": case((is_over, ends), else_=t.c.ends_at)},
+    tries = (
+        upsert(c, t)
+        .values(key=limit.key, count=1, ends_at=ends)
+        .on_conflict_do_update(
+            index_elements=[t.c.key],
+            set_={
+                "count": case((is_over, 1), else_=t.c.count + 1),
+                "ends_at": case((is_over, ends), else_=t.c.ends_at),
+            },
+        )
     )
-    row = c.execute(upsert.returning(t.c.count, t.c.ends_at)).one()
+    row = c.execute(tries.returning(t.c.count, t.c.ends_at)).one()
     if row[0] <= limit.most:
         return None
     seen = _full.setdefault(db, {})

@@ -12,7 +12,6 @@ from tandem.base.remembered import remembered
 from tandem.collect.model.rules import (
     NO_SOURCE,
     NOTHING,
-    RULES_VERSION,
     UNSET,
     Click,
     Rules,
@@ -22,7 +21,6 @@ from tandem.collect.model.rules import (
 from tandem.collect.model.urls import clean, decoded, is_within, parameters, referrer_parts
 
 __all__ = [
-    "RULES_VERSION",
     "Conclusion",
     "Origin",
     "Rules",
@@ -36,8 +34,6 @@ __all__ = [
 TAG_LENGTH: Final = 200
 
 _LOWERED: Final = ("source", "medium")
-_RULES: Final = load_rules()
-_CLICK_RANK: Final = {kind: rank for rank, kind in enumerate(_RULES.clicks)}
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -117,16 +113,16 @@ def _bare_origin(referrer: str) -> Origin:
 @remembered(4096)
 def _tags(query: str) -> Origin:
     tags: dict[str, tuple[int, str]] = {}
-    click, openstat = "", ""
+    click, openstat, known = "", "", load_rules()
     for name, raw in parameters(query):
-        if (tag := _RULES.tags.get(name)) and raw:
+        if (tag := known.tags.get(name)) and raw:
             field, rank = tag
             value = clean(decoded(raw), TAG_LENGTH)
             if value and rank < tags.get(field, (99, ""))[0]:
                 tags[field] = rank, value.lower() if field in _LOWERED else value
-        elif name in _CLICK_RANK and raw:
+        elif name in known.clicks and raw:
             openstat = openstat or (raw if name == "_openstat" else "")
-            if not click or _CLICK_RANK[name] < _CLICK_RANK[click]:
+            if not click or known.click_rank[name] < known.click_rank[click]:
                 click = name
     values = {field: value for field, (_, value) in tags.items()}
     if openstat and not values:

@@ -83,6 +83,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     paid: re.Pattern[str]
     channels: tuple[Channel, ...]
     clicks: dict[str, Click]
+    click_rank: dict[str, int]  # 0 says most
     tags: dict[str, tuple[str, int]]  # parameter -> (field, rank: 0 is the best)
     exact: dict[str, SourceRule]  # host or host/path
     anywhere: dict[str, SourceRule]  # the same, without the country domain
@@ -168,6 +169,7 @@ def _rules(own: dict[str, Any], hosts: dict[str, Any]) -> Rules:
         paid=re.compile(own["paid"], re.IGNORECASE),
         channels=tuple(_channel(row) for row in own["channel"]),
         clicks={kind: Click(**click) for kind, click in own["clicks"].items()},
+        click_rank={kind: rank for rank, kind in enumerate(own["clicks"])},
         tags={name: (field, rank) for field, names in own["tags"].items() for rank, name in enumerate(names)},
         exact={place: _source(*entry) for place, entry in hosts["exact"].items()},
         anywhere={place: _source(*entry) for place, entry in hosts["anywhere"].items()},
@@ -192,6 +194,3 @@ def _channel(row: dict[str, Any]) -> Channel:
 
 def _source(category: str, name: str) -> SourceRule:
     return SourceRule(category, name, _MEDIUM_OF_CATEGORY.get(category, "referral"))
-
-
-RULES_VERSION: Final = load_rules().version

@@ -14,7 +14,7 @@ from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.origins import Origin, conclude
-from tandem.collect.model.rules import RULES_VERSION, Rules
+from tandem.collect.model.rules import Rules, load_rules
 from tandem.collect.store.common import SQL, Columns
 from tandem.collect.store.visits import mark_stale
 
@@ -40,7 +40,7 @@ def add_origins(warehouse: Warehouse, site: Site, origins: Mapping[int, Origin],
             (
                 site.id,
                 key,
-                RULES_VERSION,
+                load_rules().version,
                 *msgspec.structs.astuple(origin),
                 int(c.is_touch),
                 c.channel,
@@ -81,7 +81,18 @@ def add_agents(warehouse: Warehouse, agents: Mapping[int, str]) -> None:
     for key, text in agents.items():
         a = agent_of(text)
         rows.append(
-            (key, RULES_VERSION, text, a.browser, a.browser_version, a.os, a.os_version, a.device, a.bot, a.bot_name)
+            (
+                key,
+                load_rules().version,
+                text,
+                a.browser,
+                a.browser_version,
+                a.os,
+                a.os_version,
+                a.device,
+                a.bot,
+                a.bot_name,
+            )
         )
     names = (
         "agent",
@@ -163,7 +174,7 @@ def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
     """Let the rules of now judge every referrer, tag and user agent that is known."""
     rows = warehouse.ask(SQL["origins_known"], {"site": site.id}).rows
     add_origins(warehouse, site, {row[0]: Origin(*row[1:]) for row in rows}, rules)
-    add_agents(warehouse, dict(warehouse.ask(SQL["agents_known"], {"rules": RULES_VERSION}).rows))
+    add_agents(warehouse, dict(warehouse.ask(SQL["agents_known"], {"rules": load_rules().version}).rows))
 
 
 def had_views(warehouse: Warehouse, site: Site, until: datetime) -> bool:

@@ -10,7 +10,7 @@ from tandem.collect import rebuild
 from tandem.collect import store as collect
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.places import PlaceFinder
-from tandem.collect.model.rules import RULES_VERSION, load_rules
+from tandem.collect.model.rules import load_rules
 from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, sites
 
 LEDGER_DAYS = 30
@@ -18,11 +18,11 @@ SQL = questions_in(Path(__file__).parents[1] / "sql")
 
 
 def _rules(installation: Installation) -> Iterator[DoctorFinding]:
-    load_rules()
+    version = load_rules().version
     agent_of("Mozilla/5.0")
     chosen = installation.settings
     PlaceFinder(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
-    yield DoctorFinding("rules", OK, f"Rules of channels, bots and countries are readable (version {RULES_VERSION}).")
+    yield DoctorFinding("rules", OK, f"Rules of channels, bots and countries are readable (version {version}).")
     if installation.warehouse is None or not installation.warehouse.value("exists table visit_rows"):
         return
     for site in sites(installation):

@@ -5,12 +5,10 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as upsert_postgresql
-from sqlalchemy.dialects.sqlite import insert as upsert_sqlite
 
 from tandem.accounts.model import Site
 from tandem.base import progress
-from tandem.base.database import Database
+from tandem.base.database import Database, upsert
 from tandem.core.context import Context
 from tandem.people.model.identifier import Identifier, Kind, Link, masked
 from tandem.people.store.common import SQL, hexed, key_of
@@ -103,10 +101,9 @@ def _keep_values(ctx: Context, site: Site, keys: dict[Identifier, int], at: date
     fresh = [(key, end) for key, end in wanted.items() if key not in stored]
     if not fresh:
         return
-    upsert = upsert_sqlite if ctx.database.is_sqlite else upsert_postgresql
     with ctx.database.write() as c:
         for part in progress.parts(fresh, 2_000):
-            c.execute(upsert(identifiers).on_conflict_do_nothing(), [
+            c.execute(upsert(c, identifiers).on_conflict_do_nothing(), [
                 {"site_id": site.id, "key": key, "kind": end.kind, "sealed": ctx.vault.seal(end.value), "seen_at": at}
                 for key, end in part
             ])  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
+from tandem.board.model import TABLES, TableKind
 from tandem.core.query import Filter, Question
 from tandem.metrics.ask import ASIDE_WAIT, CachedRunner, queries_of
 from tandem.metrics.asked import of_figure
@@ -175,6 +176,16 @@ def test_the_whole_beside_its_parts_is_that_of_the_question_without_a_split(
             )
             assert both.rows == parts.rows, layout
             assert both.total == runner.ask(question(golden, names, where=where)).total, layout
+
+
+@pytest.mark.parametrize("kind", [k for k in TABLES.values() if not k.is_narrowed], ids=lambda kind: kind.id)
+def test_the_rows_of_a_table_that_nothing_narrows_add_up_to_the_whole(
+    golden: Golden, runners: dict[str, CachedRunner], kind: TableKind
+) -> None:
+    """What verdicts on its rows rest on: how large a part of the whole each row is."""
+    for layout, runner in runners.items():
+        split, whole = runner.ask_all([question(golden, (kind.part,), by) for by in (kind.by, "")])
+        assert sum(row.figures[kind.part] for row in split.rows) == whole.total[kind.part] > 0, layout
 
 
 @pytest.mark.parametrize("with_bots", [False, True])

@@ -272,6 +272,16 @@ class TableKind(msgspec.Struct, frozen=True, kw_only=True):
     """Conditions that make the table's sense: campaigns are visits with a campaign."""
     with_bots: bool = False
 
+    @property
+    def part(self) -> str:
+        """The figure whose share says how large a part a row is: the first that adds up."""
+        return next((f for f in self.figures if FIGURES[f].adds_up), self.figures[0])
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether its rows are a part of what the page shows."""
+        return bool(self.extra or self.with_bots)
+
 
 VISIT_FIGURES = (
     "collect.visitors",

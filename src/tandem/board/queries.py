@@ -195,11 +195,12 @@ def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> 
     spans = [address.period] + ([address.before] if address.before and reason is None else [])
     asked = tuple(dict.fromkeys((*kind.figures, *with_cases((first,)))))
     questions = [_of_table(address.question(asked, (kind.by,), span), kind) for span in spans]
-    wholes = [] if questions[0].with_whole else [address.question((first,), (), span) for span in spans]
+    judge, names = Rows(ctx, address, first, reason, share_of=kind.part), names_of(ctx, address.site, kind.by)
+    is_asked = judge.needs_whole and kind.is_narrowed  # else the rows add up to the whole themselves
+    wholes = [address.question((kind.part,), (), span) for span in spans] if is_asked else []
     answers = ctx.runner.ask_all([*questions, *wholes])
     results = answers[: len(spans)]
-    judge, names = Rows(ctx, address, first, reason), names_of(ctx, address.site, kind.by)
-    judge.know([answer.total.get(first) for answer in answers[-len(spans) :]])
+    judge.know([row.figures.get(kind.part) for answer in answers[-len(spans) :] for row in answer.rows])
     shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
     anew = tuple(f for f, share in shares.items() if share is not None)
     table = _table(kind, results, reading, names, judge, reason)
@@ -210,12 +211,11 @@ def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> 
 
 
 def _of_table(question: Question, kind: TableKind) -> Question:
-    """The question as this table narrows it; only one that it does not narrow tells the whole of its rows as well."""
+    """The question as this table narrows it."""
     return msgspec.structs.replace(
         question,
         with_bots=question.with_bots or kind.with_bots,
         where=(*question.where, *kind.extra),
-        with_whole=not (kind.extra or kind.with_bots),
     )
 
 

@@ -272,9 +272,14 @@ def _compared(
 class Rows:
     """The parts of a figure (rows of a table) beside their comparison."""
 
-    def __init__(self, ctx: Context, address: Address, name: str, reason: Reason | None = None) -> None:
-        """reason   why the comparison of the figure bears no verdict (`reason_of`)."""
+    def __init__(
+        self, ctx: Context, address: Address, name: str, reason: Reason | None = None, share_of: str = ""
+    ) -> None:
+        """reason     why the comparison of the figure bears no verdict (`reason_of`)
+        share_of   the figure whose share says how large a part a row is, if not this one: one that adds up over rows
+        """
         self._name, self._reason, self._whole = name, reason, 0.0
+        self._share_of = share_of or name
         self._days = days_passed(address.period, address.now)
         is_compared = reason is None and address.before is not None
         self._scatter = history_of(ctx).scatters(address, (name,))[name] if is_compared else None
@@ -285,17 +290,17 @@ class Rows:
         return self._scatter is not None
 
     def know(self, whole: Sequence[Value]) -> None:
-        """The figure of both spans without the split: what rows are parts of, whatever else narrows the table."""
+        """What `share_of` adds up to in both spans: what rows are parts of, whatever else narrows the table."""
         self._whole = sum(abs(value or 0) for value in whole)
 
     def compared(self, now: Mapping[str, Value], before: Mapping[str, Value]) -> Compared:
         """One row; `now` and `before` are the figure of the row, and its cases."""
         name = self._name
         value, old = now.get(name), before.get(name)
-        part = abs(value or 0) + abs(old or 0)
         if self._scatter is None:
             scatter = assumed_scatter(name, now, before, self._days)
         else:
+            part = sum(abs(row.get(self._share_of) or 0) for row in (now, before))
             scatter = of_part(self._scatter, part / self._whole if self._whole else 1.0)
         clear = self._reason is None and is_clear(name, now, before, scatter)
         return Compared(figure=FIGURES[name], value=value, before=old, is_clear=clear, reason=self._reason)

@@ -157,6 +157,7 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
             UnicodeDecodeError: error_pages.not_utf8,
             Exception: error_pages.bug,
         },
+        before_send=[partial(_look_soon, ctx)],
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),
         openapi_config=OpenAPIConfig(
             title="Tandem",
@@ -200,6 +201,12 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
             await _answered(pages, scope, in_time, _with_safe_headers(send))
 
     return front
+
+
+async def _look_soon(ctx: Context, message: Any, scope: Any) -> None:
+    """Before it is answered that something was done: what the next page shows must know of it."""
+    if message["type"] == "http.response.start" and scope["method"] != "GET":
+        ctx.runner.look_soon()
 
 
 async def _answered(pages: Any, scope: Any, in_time: InTime, send: Any) -> None:

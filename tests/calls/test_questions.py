@@ -62,14 +62,22 @@ class Shop:
         return address_of(query, list(filters), self.site, "marketing", NOON)
 
 
+class AlwaysLooks(CachedRunner):
+    """Looks at each question whether data have changed: these tests write and ask within a moment."""
+
+    def kept(self, key: Any, make: Any) -> Any:
+        self.look_soon()
+        return super().kept(key, make)
+
+
 @pytest.fixture
 def shop(warehouse: Warehouse, database: Database, tmp_path: Path) -> Iterator[Shop]:
-    yield Shop(Context(Config(data=str(tmp_path / "data")), warehouse, database))
+    yield Shop(Context(Config(data=str(tmp_path / "data")), warehouse, database, runner=AlwaysLooks(warehouse)))
 
 
 def on(shop: Shop, warehouse: Warehouse) -> Context:
     """The same context over another layout of the same data."""
-    ctx = Context(shop.ctx.config, warehouse, shop.ctx.database)
+    ctx = Context(shop.ctx.config, warehouse, shop.ctx.database, runner=AlwaysLooks(warehouse))
     ctx.vault = shop.ctx.vault
     return ctx
 

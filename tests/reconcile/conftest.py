@@ -113,6 +113,7 @@ def cells(
     first: date = DAY - timedelta(days=5), last: date = DAY + timedelta(days=5),
 ) -> list[Cell]:  # fmt: skip
     """The comparison of one figure by these rules."""
+    ctx.runner.look_soon()
     known = queries.sources(ctx, site)
     one = next(s for s in known if s.id == source) if source else known[0]
     return queries.compare(ctx, site, one, figure, split, rules, first, last).cells

@@ -239,7 +239,7 @@ def test_a_connection_fetches_days_once_and_replaces_what_was_restated(
         sessions[0] = "121"
         assert jobs.poll(ctx, site, held).rows > 0
     shown = store.figures(
-        ctx.warehouse, ctx.database, site, "ga4:77", "sessions", "day", date(2026, 11, 15), date(2026, 11, 20)
+        ctx.runner, ctx.database, site, "ga4:77", "sessions", "day", date(2026, 11, 15), date(2026, 11, 20)
     )
     assert {row.on.day: row.value for row in shown}[17] == 121
 

@@ -24,7 +24,7 @@ from tests.reconcile.conftest import DAY, NOW, Bring, cells, noon, put, several
 
 def sessions(ctx: Context, site: Site, split: str = "day", source: str = "other") -> dict[int, int]:
     rows = store.figures(
-        ctx.warehouse, ctx.database, site, source, "sessions", split, date(2026, 10, 1), date(2026, 10, 31)
+        ctx.runner, ctx.database, site, source, "sessions", split, date(2026, 10, 1), date(2026, 10, 31)
     )
     return {row.on.day: int(row.value) for row in rows}
 

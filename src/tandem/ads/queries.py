@@ -69,6 +69,6 @@ def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
 
 def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:
     """What could not be matched, whatever the filters: nothing of it is spread over anything else."""
-    costs = ctx.warehouse.rows(store.SQL["unmatched_cost"], CostLeft, **address.bound)
-    visits = ctx.warehouse.rows(store.SQL["unmatched_visits"], VisitsLeft, **address.bound)
+    costs = ctx.runner.rows(store.SQL["unmatched_cost"], CostLeft, **address.bound)
+    visits = ctx.runner.rows(store.SQL["unmatched_visits"], VisitsLeft, **address.bound)
     return costs, visits

@@ -127,7 +127,7 @@ def _answered(ctx: Context, ask: Ask, model: str, before: Ask | None = None) -> 
 def _conversions(ctx: Context, site: Site) -> dict[str, str]:
     """What can be chosen, by its id in the address; goals and stages have names of the customer's own, others none."""
     goals = ctx.offers.goal_names(site)
-    stages = store.stages(ctx.warehouse, site.id)
+    stages = ctx.runner.kept(("money.stages", site.id), lambda: store.stages(ctx.warehouse, site.id))
     return (
         {"orders": "", "calls": ""}
         | {f"goal:{key}": name for key, name in goals.items()}

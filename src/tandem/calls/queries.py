@@ -140,7 +140,7 @@ class CallBacks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def latest(ctx: Context, address: Address, most: int) -> list[Call]:
-    return ctx.warehouse.rows(SQL["latest"], Call, **bound(address), most=most)
+    return ctx.runner.rows(SQL["latest"], Call, **bound(address), most=most)
 
 
 def bound(address: Address) -> dict[str, Any]:
@@ -170,11 +170,12 @@ def course(ctx: Context, address: Address, now: datetime) -> tuple[list[Point], 
 
 def first_sources(ctx: Context, site: Site, calls: Sequence[Call]) -> dict[int, First]:
     """Where those callers whose browsers are known came from at their very first visit."""
-    browsers = people.browsers_of(ctx, site, (call.caller for call in calls))
+    callers = tuple(sorted({call.caller for call in calls}))
+    browsers = ctx.runner.kept(("calls.browsers", site.id, callers), lambda: people.browsers_of(ctx, site, callers))
     visitors = sorted({browser for of_caller in browsers.values() for browser in of_caller})
     if not visitors:
         return {}
-    rows = ctx.warehouse.rows(SQL["first_visits"], First, site=site.id, visitors=visitors)
+    rows = ctx.runner.rows(SQL["first_visits"], First, site=site.id, visitors=visitors)
     first = {row.visitor: row for row in rows}
     by_caller = {caller: [first[b] for b in of_caller if b in first] for caller, of_caller in browsers.items()}
     return {caller: min(firsts, key=lambda f: f.at) for caller, firsts in by_caller.items() if firsts}
@@ -184,7 +185,7 @@ def chances(ctx: Context, site: Site, calls: Sequence[Call]) -> dict[int, list[C
     """The candidates of these calls, the most certain first."""
     found: dict[int, list[Chance]] = defaultdict(list)
     if calls:
-        for row in ctx.warehouse.rows(SQL["candidates"], Chance, site=site.id, calls=[c.call for c in calls]):
+        for row in ctx.runner.rows(SQL["candidates"], Chance, site=site.id, calls=[c.call for c in calls]):
             found[row.call].append(row)
     return found
 
@@ -197,7 +198,7 @@ def names(ctx: Context, site: Site, callers: Sequence[int]) -> dict[int, str]:
 
 def call_backs(ctx: Context, address: Address, within: timedelta, now: datetime) -> CallBacks:
     """Which missed calls were followed by a talk with the caller, or a call to them, within the time given."""
-    missed = ctx.warehouse.rows(SQL["missed"], Missed, **bound(address))
+    missed = ctx.runner.rows(SQL["missed"], Missed, **bound(address))
     return concluded(missed, within, now)
 
 

@@ -11,6 +11,7 @@ Op = Literal["is", "is_not", "contains", "contains_not"]
 Value = float | int | None
 Key = tuple[Any, ...]
 Made = TypeVar("Made")
+Shape = TypeVar("Shape", bound=msgspec.Struct)
 ASKED_BY: ContextVar[str] = ContextVar("asked_by", default="")
 """The user or token for whom questions are asked; empty for the product's own jobs."""
 
@@ -87,6 +88,9 @@ class QueryRunner(Protocol):
     def look_up(self, sql: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         """Rows of one question about the past that pages never show; not remembered."""
 
+    def rows(self, sql: str, shape: type[Shape], /, **params: Any) -> list[Shape]:
+        """Rows of a page's own question as structs, remembered until the data change."""
+
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data change."""
 
@@ -97,7 +101,10 @@ class QueryRunner(Protocol):
     """How often somebody has said that data have changed."""
 
     def look_again(self) -> None:
-        """Look at once whether data have changed."""
+        """Look at once whether data have changed; the past may have."""
+
+    def look_soon(self) -> None:
+        """Look whether data have changed before the next answer: whoever has just written wants to see it."""
 
     def close(self) -> None:
         """Ask nothing any more."""

@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 
 from tandem.accounts.model import Site
-from tandem.base import clock
 from tandem.connections.model import Connection
 from tandem.core.context import Context
 from tandem.crm import store
@@ -96,7 +95,7 @@ def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[
 
 
 def stages(ctx: Context, address: Address) -> list[FunnelStep]:
-    return ctx.warehouse.rows(store.SQL["funnel"], FunnelStep, **address.bound)
+    return ctx.runner.rows(store.SQL["funnel"], FunnelStep, **address.bound)
 
 
 class KnownStage(msgspec.Struct, frozen=True, kw_only=True):
@@ -132,12 +131,11 @@ def stages_known(
 def hygiene(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
     """What is wrong with the records of this period, by issue; at most twenty records each."""
     found: dict[str, list[Hygiene]] = {}
-    for row in ctx.warehouse.rows(store.SQL["hygiene"], Hygiene, **bound(address)):
+    for row in ctx.runner.rows(store.SQL["hygiene"], Hygiene, **bound(address)):
         found.setdefault(row.issue, []).append(row)
     return found
 
 
 def bound(address: Address) -> dict[str, Any]:
     """The bound values of the page's own questions."""
-    now = clock.now()
-    return {**address.bound, "waited": now - WAITED, "still": now - STILL}
+    return {**address.bound, "waited": address.now - WAITED, "still": address.now - STILL}

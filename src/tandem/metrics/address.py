@@ -149,7 +149,7 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
         where=tuple(filter_of(f) for f in filters if f),
         with_bots=_is_yes("bots", query.get("bots", "")),
         lens=lens,
-        now=now,
+        now=now.replace(second=0, microsecond=0),  # whoever looks again within a minute asks the same
     )
 
 

@@ -20,7 +20,7 @@ from tandem.base.errors import Busy, UserError
 from tandem.base.remembered import Memory
 from tandem.base.turns import Turns
 from tandem.base.warehouse import Answer, Warehouse
-from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Value
+from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Shape, Value
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
 from tandem.metrics.metric import Counted, Dimension, Estimate, Metric, PublishedView, Ratio, Unit
 
@@ -279,6 +279,11 @@ class CachedRunner:
         """Rows of one question about the past that pages never show; not remembered."""
         return list(self._warehouse.ask(sql, params).rows)
 
+    def rows(self, sql: str, shape: type[Shape], /, **params: Any) -> list[Shape]:
+        """Rows of a page's own question as structs, remembered until the data change."""
+        key = ("rows", sql, repr(params))
+        return list(self.kept(key, lambda: tuple(self._warehouse.rows(sql, shape, **params))))
+
     def kept(self, key: Hashable, make: Callable[[], Made]) -> Made:
         """What `make` gives, remembered under its key until the data changes, for figures made of several questions."""
         version = self._data_version()
@@ -301,6 +306,10 @@ class CachedRunner:
     def look_again(self) -> None:
         """Look at once whether data have changed: whoever has just changed some wants to see it."""
         self.changes += 1
+        self._version = (0.0, None)
+
+    def look_soon(self) -> None:
+        """Look whether data have changed before the next answer: whoever has just written wants to see it."""
         self._version = (0.0, None)
 
     def close(self) -> None:

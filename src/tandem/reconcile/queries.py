@@ -112,7 +112,7 @@ def room_of(source: ComparedSource) -> str:
 def sources(ctx: Context, site: Site) -> list[ComparedSource]:
     """All systems that tell of this site: brought in first, then what other rooms hold."""
     spans: dict[str, dict[str, dict[str, tuple[date, date]]]] = {}
-    for one in store.source_figures(ctx.warehouse, ctx.database, site):
+    for one in store.source_figures(ctx.runner, ctx.database, site):
         spans.setdefault(one.source, {}).setdefault(one.figure, {})[one.split] = (
             one.first_on,
             one.last_on,
@@ -146,7 +146,10 @@ def _names(source: ComparedSource, figure: str) -> tuple[str, ...]:
 
 
 def _own_sources(ctx: Context, site: Site) -> list[ComparedSource]:
-    rows = ctx.warehouse.ask(store.SQL["own_sources"], {"site": site.id, "zone": site.zone}).rows
+    bound = {"site": site.id, "zone": site.zone}
+    rows = ctx.runner.kept(
+        ("own_sources", *bound.values()), lambda: ctx.warehouse.ask(store.SQL["own_sources"], bound).rows
+    )
     made = []
     for name, first, last, names in sorted(rows):
         room = "crm" if name == "crm" else "ads"
@@ -231,7 +234,7 @@ class _Asker:
 
     def _values_of(self, split: str) -> dict[Key, TheirValue]:
         rows = store.figures(
-            self._ctx.warehouse, self._ctx.database, self._site, self._source.id, self._figure, split,
+            self._ctx.runner, self._ctx.database, self._site, self._source.id, self._figure, split,
             self._first, self._last,
         )  # fmt: skip
         values: dict[Key, TheirValue] = {}
@@ -412,7 +415,7 @@ class _Asker:
         text = store.SQL[name]
         used = {key: value for key, value in bound.items() if f"{{{key}:" in text}
         self._note(name, text, used)
-        answer = self._ctx.warehouse.ask(text, used)
+        answer = self._ctx.runner.kept((text, repr(used)), lambda: self._ctx.warehouse.ask(text, used))
         return [dict(zip(answer.names, row, strict=True)) for row in answer.rows]
 
     def _bound(self, rule: Rule) -> dict[str, Any]:

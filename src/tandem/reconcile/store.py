@@ -17,6 +17,7 @@ from tandem.base.database import Database
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.base.words import hand_in
 from tandem.core.context import Context
+from tandem.core.query import QueryRunner
 from tandem.findings import store as findings
 from tandem.findings.model import State
 from tandem.imports import store as life
@@ -191,20 +192,20 @@ def drop(ctx: Context, site: Site, import_: ReportImport) -> None:
     IMPORTS.change(ctx.database, import_, state="dropped")
 
 
-def source_figures(warehouse: Warehouse, db: Database, site: Site) -> list[SourceFigure]:
+def source_figures(runner: QueryRunner, db: Database, site: Site) -> list[SourceFigure]:
     """The figures that loads tell of."""
     loads = [one.id for one in counting(db, site)]
-    return warehouse.rows(SQL["source_figures"], SourceFigure, site=site.id, loads=loads) if loads else []
+    return runner.rows(SQL["source_figures"], SourceFigure, site=site.id, loads=loads) if loads else []
 
 
 def figures(
-    warehouse: Warehouse, db: Database, site: Site, source: str, figure: str, split: str, first: date, last: date
+    runner: QueryRunner, db: Database, site: Site, source: str, figure: str, split: str, first: date, last: date
 ) -> list[OutsideFigure]:
     """What a source says of a figure, by the last load that tells of each day."""
     loads = [one.id for one in counting(db, site) if one.source == source and one.split == split]
     if not loads:
         return []
-    return warehouse.rows(
+    return runner.rows(
         SQL["outside_figures"], OutsideFigure, site=site.id, source_id=source, figure=figure, split=split, first=first,
         last=last, loads=loads,
     )  # fmt: skip

@@ -12,14 +12,13 @@ from tandem.base.charts import Mark, chart_json
 from tandem.base.errors import UserError
 from tandem.board import queries
 from tandem.board.model import HUES, TABLE_GROUPS, TABLES, TableKind
-from tandem.board.routes.questions import MOST_ROWS
 from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, formats_of, view_of
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import View, written
-from tandem.metrics.asked import fitting, moved_to, of_figure
+from tandem.metrics.asked import MOST_SHOWN, fitting, moved_to, of_figure
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import goals_missing, unsettled
 
@@ -140,7 +139,7 @@ def traffic_table(
     view = view_of(request, ctx, caller, ("figure", *TABLE_GROUPS))
     reading = queries.Reading(
         name=formats_of(caller).member,
-        most=min(max(most, 1), MOST_ROWS),
+        most=min(max(most, 1), MOST_SHOWN),
         sort=sort,
         is_rising=way == "up",
         search=search.strip()[:200],

@@ -133,23 +133,8 @@ def stage(ctx: Context, site: Site, import_: ReportImport, rows: Sequence[tuple[
     raises   RuntimeError when the event store holds something else than was written
     """
     for i in range(0, len(rows), BLOCK):
-        part = rows[i : i + BLOCK]
-        ctx.warehouse.insert(
-            "outside_rows",
-            {
-                "site": [site.id] * len(part), "load": [import_.id] * len(part),
-                "source_id": [import_.source] * len(part), "split": [import_.split] * len(part),
-                "figure": [row.figure for row, _ in part],
-                "on": [row.on for row, _ in part], "channel": [row.channel for row, _ in part],
-                "source": [row.source for row, _ in part], "medium": [row.medium for row, _ in part],
-                "campaign": [row.campaign for row, _ in part], "value": [value for _, value in part],
-                "original_value": [row.value for row, _ in part], "currency": [row.currency for row, _ in part],
-                "share": [float(row.share) if row.share is not None else 1.0 for row, _ in part],
-                "is_thresholded": [int(row.is_thresholded) for row, _ in part],
-                "is_other": [int(row.is_other) for row, _ in part],
-            },
-            token=f"outside-{import_.id}-{i}",
-        )  # fmt: skip
+        with ctx.database.beside_others():  # a backup has of both stores what is of one moment
+            _write(ctx, site, import_, rows[i : i + BLOCK], f"outside-{import_.id}-{i}")
     written = (len(rows), sum((value for _, value in rows), Decimal(0)))
     (count, value), *_ = ctx.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": import_.id}).rows
     if (count, value) != written:
@@ -158,6 +143,27 @@ def stage(ctx: Context, site: Site, import_: ReportImport, rows: Sequence[tuple[
         )
     IMPORTS.change(ctx.database, import_, state="staged", rows=len(rows))
     return import_of(ctx.database, site, import_.id)
+
+
+def _write(
+    ctx: Context, site: Site, import_: ReportImport, part: Sequence[tuple[OutsideRow, Decimal]], token: str
+) -> None:
+    ctx.warehouse.insert(
+        "outside_rows",
+        {
+            "site": [site.id] * len(part), "load": [import_.id] * len(part),
+            "source_id": [import_.source] * len(part), "split": [import_.split] * len(part),
+            "figure": [row.figure for row, _ in part],
+            "on": [row.on for row, _ in part], "channel": [row.channel for row, _ in part],
+            "source": [row.source for row, _ in part], "medium": [row.medium for row, _ in part],
+            "campaign": [row.campaign for row, _ in part], "value": [value for _, value in part],
+            "original_value": [row.value for row, _ in part], "currency": [row.currency for row, _ in part],
+            "share": [float(row.share) if row.share is not None else 1.0 for row, _ in part],
+            "is_thresholded": [int(row.is_thresholded) for row, _ in part],
+            "is_other": [int(row.is_other) for row, _ in part],
+        },
+        token=token,
+    )  # fmt: skip
 
 
 def refuse(db: Database, site: Site, import_: ReportImport, problems: Sequence[Problem]) -> ReportImport:
@@ -188,7 +194,8 @@ def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
 
 def drop(ctx: Context, site: Site, import_: ReportImport) -> None:
     """Throw away a load that does not count."""
-    ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
+    with ctx.database.beside_others():
+        ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
     IMPORTS.change(ctx.database, import_, state="dropped")
 
 

@@ -1,6 +1,5 @@
 """Imports of reports, and which of them counts on which day."""
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -27,7 +26,6 @@ STAGED_FOR = timedelta(days=1)
 COUNTING = ("confirmed", "loaded")
 FOLLOWED = {"confirmed": "loaded", "undoing": "undone"}
 """What an import is once the event store has followed."""
-_settling = threading.Lock()
 
 
 class AdImport(life.Import, frozen=True, kw_only=True):
@@ -155,7 +153,7 @@ def settle(ctx: Context, site: Site, import_: AdImport) -> AdImport:
 
     One block of `ad_loads` switches all days of the import at once.
     """
-    with _settling:
+    with ctx.database.turn("ads", site.id):
         days = {(day.account, day.on): day for day in days_of(ctx.database, import_)}
         standing = _standing(ctx.database, site, import_.system, days)
         newest = ctx.warehouse.value(SQL["newest_choice"], site=site.id, system=import_.system)
@@ -219,7 +217,8 @@ def _forget_rows(ctx: Context, site: Site, import_: AdImport, days: Sequence[dat
     first = import_.id << SHIFT
     bound: dict[str, Any] = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = SQL["forget_load" if days is None else "forget_days"]
-    ctx.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
+    with ctx.database.beside_others():  # a backup has of both stores what is of one moment
+        ctx.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
 
 
 def _standing(

@@ -38,7 +38,7 @@ class Staging:
     """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
 
     def __init__(self, ctx: Context, site: Site, import_: AdImport) -> None:
-        self._warehouse, self._site, self._import = ctx.warehouse, site, import_
+        self._ctx, self._site, self._import = ctx, site, import_
         self._rates = rates_of(ctx.database, since=None)
         self._origins = visit_origins(ctx.warehouse, site)
         self._rate = Memo(self._between)
@@ -73,7 +73,8 @@ class Staging:
         if self._waiting and not self.problems:
             self._blocks += 1
             block = bytes(self._waiting)
-            self._warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
+            with self._ctx.database.beside_others():  # a backup has of both stores what is of one moment
+                self._ctx.warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
         self._waiting.clear()
 
     def _lines(self, rows: Sequence[AdDay]) -> list[str]:

@@ -141,8 +141,7 @@ def stage(ctx: Context, site: Site, import_: ReportImport, rows: Sequence[tuple[
         raise RuntimeError(
             f"the event store holds {count} rows of load {import_.id} worth {value}, which has {written}"
         )
-    IMPORTS.change(ctx.database, import_, state="staged", rows=len(rows))
-    return import_of(ctx.database, site, import_.id)
+    return IMPORTS.note_staged(ctx.database, site, import_, rows=len(rows))
 
 
 def _write(
@@ -192,11 +191,15 @@ def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
     return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
-def drop(ctx: Context, site: Site, import_: ReportImport) -> None:
-    """Throw away a load that does not count."""
+def drop(ctx: Context, site: Site, import_: ReportImport) -> bool:
+    """Throw away a load unless it counts; returns whether it was."""
+    return IMPORTS.drop(ctx.database, import_, lambda: forget_rows(ctx, site, import_))
+
+
+def forget_rows(ctx: Context, site: Site, import_: ReportImport) -> None:
+    """Take the rows of a load out of the event store, and leave what is known of it."""
     with ctx.database.beside_others():
         ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
-    IMPORTS.change(ctx.database, import_, state="dropped")
 
 
 def source_figures(runner: QueryRunner, db: Database, site: Site) -> list[SourceFigure]:

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from tandem.accounts.model import Site
 from tandem.ads.model import (
@@ -20,9 +20,8 @@ from tandem.ads.model import (
     same_term,
 )
 from tandem.ads.store.common import COLUMNS, MOST_ACCOUNTS, PLACES, SHIFT, SQL, moment_on
-from tandem.ads.store.imports import AdImport, ImportDay, import_of
+from tandem.ads.store.imports import IMPORTS, AdImport, ImportDay, import_of
 from tandem.ads.tables import ad_import_days as d
-from tandem.ads.tables import ad_imports as t
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, tabbed
 from tandem.core.context import Context
@@ -193,12 +192,9 @@ def stage(
         rows = [{"import_id": import_.id, **_texts(day)} for day in (*import_days, *empty)]
         if rows:
             c.execute(insert(d), rows)
-        c.execute(
-            update(t).where(t.c.id == import_.id).values(
-                state="staged", rows=staging.rows, level=level or staging.level,
-                notes=[msgspec.to_builtins(p) for p in notes],
-            )
-        )  # fmt: skip
+        IMPORTS.stage(
+            c, import_, rows=staging.rows, level=level or staging.level, notes=[msgspec.to_builtins(p) for p in notes]
+        )
     return import_of(ctx.database, site, import_.id)
 
 

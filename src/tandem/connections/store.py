@@ -182,7 +182,11 @@ def _longest_wait(ctx: Context, row: Any) -> timedelta:
 def mark_polled(
     ctx: Context, connection: Connection, next_at: datetime, cursor: Mapping[str, Any] | None = None, problem: str = ""
 ) -> None:
-    """Note how a poll went. The cursor moves on only with one that went well."""
+    """Note how a poll went. The cursor moves on only with one that went well.
+
+    Whoever set the connection anew meanwhile, or asked to fetch everything again, planned its next poll: what this one
+    says is of what was before, and is not noted.
+    """
     now = clock.now()
     values: dict[str, Any] = {"polled_at": now, "next_at": next_at, "problem": problem[:1000]}
     values["failures"] = connection.failures + 1 if problem else 0
@@ -190,8 +194,9 @@ def mark_polled(
         values["ok_at"] = now
     if cursor is not None:
         values["cursor"] = dict(cursor)
+    is_as_it_was = (t.c.id == connection.id, t.c.next_at == connection.next_at)
     with ctx.database.write() as c:
-        c.execute(update(t).where(t.c.id == connection.id).values(**values))
+        c.execute(update(t).where(*is_as_it_was).values(**values))
 
 
 def poll_now(ctx: Context, connection: Connection) -> None:

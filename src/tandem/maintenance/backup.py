@@ -1,5 +1,6 @@
 """Both stores in one file, read again before it gets its name; and back, into an empty place."""
 
+import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +19,7 @@ from tandem.base import clock
 from tandem.base.config import Config
 from tandem.base.data_folder import UNFINISHED
 from tandem.base.database import METADATA, Database
+from tandem.base.disk import sync_folder
 from tandem.base.errors import UserError
 from tandem.base.vault import FILE as KEY
 from tandem.base.warehouse import Step, Warehouse, is_disk_full, migrate, questions_in
@@ -228,7 +230,11 @@ def _key_back(config: Config, reader: Reader) -> None:
     for table in (t for t in reader.manifest.tables if t.store == "house"):
         path = config.folder / KEY
         path.touch(mode=0o600)
-        path.write_bytes(b"".join(_lines(reader, table)))
+        with path.open("wb") as file:
+            file.writelines(_lines(reader, table))
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
 
 
 def _records_back(database: Database, reader: Reader) -> None:

@@ -134,7 +134,8 @@ def _change_with_stored(ctx: Context, caller: Caller, site: Site, changes: dict[
         )
     try:
         store.change_site(ctx.database, site, by=caller.user_id, expired=expiring, **changes)
-        if expiring or changes["keep_days"] != site.keep_days:
+        # What was stored may have other days than the site: a change before this one may have failed at that.
+        if expiring or not ctx.offers.is_kept_for(site, changes["keep_days"]):
             ctx.offers.keep_for(site, changes["keep_days"])
     finally:
         ctx.loading.release()

@@ -143,6 +143,7 @@ SLICE = Slice(
     title="Traffic",
     routes=[*ROUTES, *start.ROUTES],
     first_steps=start.steps,
+    fixes=lambda ctx, site, field: store.fixes(ctx.warehouse, site, field),
     schema=store.schema,
     jobs=_jobs,
     operations={"rebuild": rebuild_sites},

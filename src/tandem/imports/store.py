@@ -126,6 +126,13 @@ class Imports(Generic[I]):
             row = c.execute(query.order_by(t.c.id.desc())).mappings().first()
         return self.import_(row) if row else None
 
+    def that_may_count(self, db: Database, site: Site) -> list[I]:
+        """The imports that count, and those that may come to."""
+        t = self.table
+        query = select(t).where(t.c.site_id == site.id, t.c.state.in_(("reading", "staged", *self.counting)))
+        with db.read() as c:
+            return [self.import_(row) for row in c.execute(query).mappings()]
+
     def unfinished(self, db: Database, longer_than: timedelta) -> list[tuple[int, int]]:
         """Site and number of imports that were staged and never confirmed, or cut off, so long ago."""
         t = self.table

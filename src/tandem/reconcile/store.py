@@ -14,6 +14,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
+from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.base.words import hand_in
 from tandem.core.context import Context
@@ -32,7 +33,7 @@ from tandem.reconcile.model.finding import (
     subject_of,
     summed,
 )
-from tandem.reconcile.model.outside import PROBLEMS, OutsideReport, OutsideRow
+from tandem.reconcile.model.outside import FIGURES, PROBLEMS, OutsideReport, OutsideRow
 from tandem.reconcile.model.rules import CountingRules, usual
 from tandem.reconcile.tables import outside_imports as t
 from tandem.reconcile.tables import outside_rules as r
@@ -200,6 +201,18 @@ def forget_rows(ctx: Context, site: Site, import_: ReportImport) -> None:
     """Take the rows of a load out of the event store, and leave what is known of it."""
     with ctx.database.beside_others():
         ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
+
+
+def fixes(db: Database, site: Site, field: str) -> UserError | None:
+    """Why a site's currency can change no more: outside money was converted into it."""
+    may_count = IMPORTS.that_may_count(db, site)
+    if field != "currency" or not any(FIGURES[name].is_money for one in may_count for name in one.figures):
+        return None
+    return UserError(
+        "Figures of other systems were converted into %(currency)s.",
+        "Undo or discard the imports on the Reconciliation page, change this, then import them again.",
+        409, currency=site.currency,
+    )  # fmt: skip
 
 
 def source_figures(runner: QueryRunner, db: Database, site: Site) -> list[SourceFigure]:

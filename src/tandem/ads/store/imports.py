@@ -17,6 +17,7 @@ from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
 from tandem.base import clock
 from tandem.base.database import WATCHED_S, Database
+from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.imports import store as life
 from tandem.imports.problem import Problem, sentence
@@ -175,6 +176,18 @@ def settle(ctx: Context, site: Site, import_: AdImport) -> AdImport:
             IMPORTS.move(ctx.database, import_, (import_.state,), FOLLOWED[import_.state])
     ctx.look_again()
     return import_of(ctx.database, site, import_.id)
+
+
+def fixes(db: Database, site: Site, field: str) -> UserError | None:
+    """Why a site's zone or currency can change no more: costs are kept by the days of one and in the other."""
+    if not IMPORTS.that_may_count(db, site):
+        return None
+    hint = sentence(
+        "Undo or discard the imports on the Ads page, change this, then import the reports again; or add a new site."
+    )
+    if field == "zone":
+        return UserError("Ad costs are stored by days of this time zone.", hint, 409)
+    return UserError("Ad costs were converted into %(currency)s.", hint, 409, currency=site.currency)
 
 
 def has_foreign(db: Database) -> bool:

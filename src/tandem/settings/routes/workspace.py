@@ -112,6 +112,7 @@ def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, k
     if "keep_days" in data:
         changes["keep_days"] = _whole(data["keep_days"], "keep_days")
     site = site_for(ctx, caller, key)
+    _must_be_free(ctx, site, changes)
     if "keep_days" not in changes:
         store.change_site(ctx.database, site, by=caller.user_id, **changes)
         ctx.forget_sites()
@@ -123,6 +124,15 @@ def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, k
         return settings_page(request, ctx, caller, key, draft=draft, expiring=expiring)
     _change_with_stored(ctx, caller, site, changes, expiring)
     return settings_page(request, ctx, caller, key, is_saved=True)
+
+
+def _must_be_free(ctx: Context, site: Site, changes: dict[str, Any]) -> None:
+    """Refuse another zone or currency where amounts are stored by the present one: they would only be labelled anew."""
+    for field in ("zone", "currency"):
+        if changes.get(field, getattr(site, field)) != getattr(site, field):
+            for one in ctx.slices:
+                if (reason := one.fixes(ctx, site, field)) is not None:
+                    raise reason.at(field)
 
 
 def _change_with_stored(ctx: Context, caller: Caller, site: Site, changes: dict[str, Any], expiring: int) -> None:

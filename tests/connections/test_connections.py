@@ -249,6 +249,22 @@ def test_a_delivery_that_fails_waits_and_is_tried_again(
     assert work_on_inbox(world.ctx) == 1 and world.handled == ["c1"]
 
 
+def test_trying_again_that_is_asked_for_while_a_delivery_fails_is_done_at_once(
+    world: World, ingest: TestClient[Litestar]
+) -> None:
+    held = world.connected()
+    sent(ingest, world, held, "c1")
+
+    def handle(ctx: Context, site: Site, connection: Connection, delivery: Delivery) -> None:
+        store.try_again(ctx, connection)
+        raise SourceError("Exchange", "rejected the credentials")
+
+    world.ctx.systems = {("calls", "exchange"): msgspec.structs.replace(world.system, handle=handle)}
+    assert work_on_inbox(world.ctx) == 0
+    world.ctx.systems = {("calls", "exchange"): world.system}
+    assert work_on_inbox(world.ctx) == 1 and world.handled == ["c1"]
+
+
 def test_a_delivery_is_given_up_after_a_week(world: World, ingest: TestClient[Litestar]) -> None:
     held = world.connected()
     sent(ingest, world, held, "c1")

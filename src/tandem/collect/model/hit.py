@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from math import isnan
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -206,7 +207,7 @@ def refusal(event: WireEvent, largest_amount: float = LARGEST_AMOUNT) -> str:
         return "no_url"
     if event.k == "vital" and (event.n not in VITALS or not 0 <= event.v < 1e7):
         return "bad_value"
-    if not abs(event.v) < LARGEST_VALUE:
+    if not abs(event.v) < LARGEST_VALUE or isnan(event.x) or isnan(event.d):
         return "bad_value"
     if event.k == "identify" and not claims_of(event):
         return "bad_value"

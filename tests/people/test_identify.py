@@ -25,6 +25,9 @@ from tandem.people.model.proof import VALID_S, sign
 from tandem.people.signing import FreshSecrets
 from tandem.people.store import hints
 from tandem.people.store.signing import make_secret, retire_secret, secrets_of
+from tests.collect.conftest import told as told_of
+from tests.collect.test_loader import spooled
+from tests.collect.test_poison import load_until_done, poisoned
 from tests.golden.rows import CHROME
 
 PHONE, EMAIL = "+48 600 100 200", "Anna@Shop.example"
@@ -254,6 +257,23 @@ def test_a_server_with_a_token_needs_no_signature(ctx: Context, site: Site, tmp_
     load(ctx, tmp_path / "spool")
     login, browser = persons(ctx, site, Identifier("login", "anna77"), visitor(KEY))
     assert login == browser and doubts(ctx, site) == {}
+
+
+def test_claims_are_counted_once_though_their_batch_is_halved(
+    ctx: Context, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part is handed its claims anew: under a name of its own three of them were seven."""
+    now, folder = clock.now(), tmp_path / "spool"
+    claim = ctx.vault.seal(msgspec.json.encode({"phone": PHONE, "proved": "unsigned", "ref": ""}).decode())
+    claims = [told_of(site.id, 5000 + n, now, "identify", event_id=n) for n in (1, 2, 3, 1)]  # one is sent again
+    for one in claims:
+        one.events[0].props["sealed"] = claim
+    folder.mkdir()
+    spooled(folder, "1", [*claims, told_of(site.id, 9, now, "event", name="bad", event_id=9)])
+    loader = Loader(ctx.warehouse, ctx.database, folder, identified=lambda s, said: keep(ctx, s, said))
+    poisoned(monkeypatch, "visits", {9}, loader)
+    load_until_done(loader)
+    assert doubts(ctx, site) == {"unsigned": 3}
 
 
 def test_a_hint_becomes_a_link_by_a_proof_or_by_somebody_who_knows(

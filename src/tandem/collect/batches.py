@@ -38,6 +38,7 @@ class Judged(msgspec.Struct):
     is_told    whether the ledger has it
     aside      position -> why it cannot be loaded
     late       positions that were put aside after the ledger had counted them
+    handed     positions of claims of who somebody is that were handed on, and so counted
     """
 
     at: int
@@ -47,6 +48,7 @@ class Judged(msgspec.Struct):
     is_told: bool = False
     aside: dict[int, str] = {}
     late: set[int] = set()
+    handed: set[int] = set()
 
 
 class PutAside(msgspec.Struct):

@@ -19,7 +19,7 @@ from tandem.people.store import hints
 
 
 class OpenedClaim(msgspec.Struct, frozen=True, kw_only=True):
-    """One claim, opened: whom it names, what was found of its proof, and the signature's first digits."""
+    """One claim, opened: whom it names, what was found of its proof, the signature's first digits, if it is counted."""
 
     visitor: int
     event: int
@@ -27,6 +27,7 @@ class OpenedClaim(msgspec.Struct, frozen=True, kw_only=True):
     identifiers: list[Identifier]
     proved: str
     ref: str
+    is_counted: bool
 
 
 def keep(ctx: Context, site: Site, identifieds: Sequence[Identified]) -> None:
@@ -40,8 +41,9 @@ def keep(ctx: Context, site: Site, identifieds: Sequence[Identified]) -> None:
     people.record(ctx, site, [link for one in opened if one.proved in PROVED for link in _links(one)])
     doubted = [one for one in opened if one.proved not in PROVED]
     hints.record(ctx, site, [hint for one in doubted for hint in _hints(one)])
-    counts = Counter[tuple[int, date, str]]((site.id, one.at.date(), collect.HINT + one.proved) for one in doubted)
-    collect.add_ingestion(ctx.warehouse, counts, _name_of(doubted))
+    fresh = [one for one in doubted if not one.is_counted]
+    counts = Counter[tuple[int, date, str]]((site.id, one.at.date(), collect.HINT + one.proved) for one in fresh)
+    collect.add_ingestion(ctx.warehouse, counts, _name_of(fresh))
 
 
 def _opened(ctx: Context, identified: Identified) -> OpenedClaim:
@@ -57,6 +59,7 @@ def _opened(ctx: Context, identified: Identified) -> OpenedClaim:
         identifiers=identifiers,
         proved=proved,
         ref=ref,
+        is_counted=identified.is_counted,
     )
 
 

@@ -234,7 +234,7 @@ class Loader:
             self.quota.forget()
         placed = by_site(all_placed(records), sites, judged.aside)
         batches = [
-            SiteBatch(self, sites[site], group, f"{name}-{site}", judged.aside, outcomes, is_first)
+            SiteBatch(self, sites[site], group, f"{name}-{site}", judged.aside, outcomes, is_first, judged.handed)
             for site, group in placed.items()
         ]
         if is_first:
@@ -303,7 +303,9 @@ class Loader:
         # TRAP: under a name that it has seen, the store would ignore facts that were taken back meanwhile.
         token = f"{token}-{time.time_ns()}"
         for site, group in by_site(units, sites, judged.aside).items():
-            SiteBatch(self, sites[site], group, f"{token}-{site}", judged.aside, judged.outcomes, False).write()
+            SiteBatch(
+                self, sites[site], group, f"{token}-{site}", judged.aside, judged.outcomes, False, judged.handed
+            ).write()
 
     def _take_back(self, units: Sequence[Placed], sites: dict[int, Site], judged: Judged) -> None:
         """Take facts out of the store that came in before their part failed: they would fail whatever follows."""

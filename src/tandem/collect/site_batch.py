@@ -60,13 +60,17 @@ _FORMER = len(FACT_COLUMNS)  # behind the columns: the id that earlier versions 
 
 
 class Identified(NamedTuple):
-    """What a site told of a browser: sealed values, as they were taken in."""
+    """What a site told of a browser: sealed values, as they were taken in.
+
+    is_counted   whether the ledger has it: it was handed on before, or is a repetition
+    """
 
     visitor: int
     at: int
     event: int
     sealed: str
     country: str
+    is_counted: bool = False
 
 
 class LoaderMemory(Protocol):
@@ -101,7 +105,9 @@ class SiteBatch:
         aside: dict[int, str],
         outcomes: dict[int, str],
         is_first: bool,
+        handed: set[int],
     ) -> None:
+        self.handed = handed
         self.loader, self.site, self.token = loader, site, token
         self.identified: list[tuple[int, Identified]] = []
         self.origins: dict[int, Origin] = {}
@@ -123,7 +129,11 @@ class SiteBatch:
         self.rows = [
             row for place, row in rows if place not in outcomes and (is_first or (row[2], row[1]) not in stored)
         ]
-        self.claims = [one for place, one in self.identified if outcomes.get(place) != "too_much"]
+        self.claims = [
+            (place, one._replace(is_counted=place in handed or outcomes.get(place) == "duplicate"))
+            for place, one in self.identified
+            if outcomes.get(place) != "too_much"
+        ]
 
     def _read(self, placed: list[Placed], aside: dict[int, str]) -> Iterator[tuple[int, tuple[Any, ...]]]:
         keys: dict[str, int] = {}
@@ -171,7 +181,8 @@ class SiteBatch:
             columns = zip(FACT_COLUMNS, map(list, zip(*self.rows, strict=True)), strict=False)
             store.add_events(warehouse, dict(columns), self.token)
         if self.claims:
-            self.loader.identified(self.site, self.claims)
+            self.loader.identified(self.site, [one for _, one in self.claims])
+            self.handed.update(place for place, _ in self.claims)
         if not self.first_at:
             return
         goals = store.goals_of(self.loader.database, self.site)

@@ -9,6 +9,8 @@ from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.formats import Formats
+from tandem.base.translations import LANGUAGES
 from tandem.board.routes import ROUTES
 from tandem.core.context import Context
 from tests.attribution.shop import START, Visit, put
@@ -86,3 +88,17 @@ def test_most_visitors_of_five_minutes_are_said_of_a_page_that_holds_them_then(
     seen(ctx, site, 12, (3, "/"), (2, "/cart"))
     seen(ctx, site, 13, (1, "/cart"))
     assert answer() == "4 visitors in the last five minutes; more than half of them saw /cart."
+
+
+def test_a_panel_names_the_formula_a_formula(ingest: TestClient[Any]) -> None:
+    """It said "Outbound link", whose translations then were those of the formula."""
+    panel = ingest.get(f"/explain/collect.bounce_rate?{SPAN}").text
+    assert "<dt>Formula</dt>" in panel and "Outbound link" not in panel
+    said = {
+        lang: (Formats(lang).member("kind", "outbound"), Formats(lang).member("device", "bot")) for lang in LANGUAGES
+    }
+    assert said == {
+        "en": ("Outbound link", "Bot"),
+        "ru": ("Внешняя ссылка", "Робот"),
+        "pl": ("Link wychodzący", "Robot"),
+    }

@@ -48,11 +48,10 @@ def start(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: s
         site=chosen,
         script_tag=script_tag(base, chosen),
         made_tag=made_tag(base, chosen),
-        first_steps=first_steps(ctx, caller, chosen),
         may_check=caller.may("connections.edit"),
         base=base,
         base_problem=_problem_of(base, chosen),
-        **_seen(ctx, caller, chosen),
+        **_so_far(ctx, caller, chosen),
     )
 
 
@@ -87,9 +86,14 @@ def start_now(request: Request[Any, Any, Any], ctx: Context, caller: Caller, sit
         caller,
         "collect/_now.html",
         site=chosen,
-        first_steps=first_steps(ctx, caller, chosen),
-        **_seen(ctx, caller, chosen),
+        **_so_far(ctx, caller, chosen),
     )
+
+
+def _so_far(ctx: Context, caller: Caller, site: Site) -> dict[str, Any]:
+    """What came in, and then the list of steps: a hit that comes between is in both or in the list alone."""
+    seen = _seen(ctx, caller, site)
+    return seen | {"first_steps": first_steps(ctx, caller, site)}
 
 
 def _seen(ctx: Context, caller: Caller, site: Site) -> dict[str, Any]:

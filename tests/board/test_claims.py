@@ -93,6 +93,13 @@ def test_most_visitors_of_five_minutes_are_said_of_a_page_that_holds_them_then(
     assert answer() == "4 visitors in the last five minutes; more than half of them saw /cart."
 
 
+def test_what_did_not_change_has_no_sign(ctx: Context, ingest: TestClient[Any]) -> None:
+    """Calls said "6 calls (+0.0%)"."""
+    put(ctx.warehouse, [Visit(n, START + day * DAY, "Email") for n, day in enumerate((0, 20, 50), 1)])
+    answer = answer_of(ingest.get(f"/traffic?{SPAN}").text)
+    assert answer.startswith("Visits: 1, about the same (was 1).")
+
+
 def test_a_panel_names_the_formula_a_formula(ingest: TestClient[Any]) -> None:
     """It said "Outbound link", whose translations then were those of the formula."""
     panel = ingest.get(f"/explain/collect.bounce_rate?{SPAN}").text

@@ -9,7 +9,7 @@ export PORT
 help:
 	@echo "make demo    set up, then a running Tandem with an invented company in it (http://127.0.0.1:$(PORT))"
 	@echo "make test    set up, then all tests"
-	@echo "make test-fast    those without a browser, processes of their own and PostgreSQL"
+	@echo "make test-fast    those that are quick, without a browser, processes of their own and PostgreSQL"
 	@echo "make check   format, lint, types, import contracts, generated docs"
 	@echo "make bench NAME=collector    one benchmark; its figures are the last line, as JSON"
 	@echo "make docs    write the generated documents anew"
@@ -38,7 +38,7 @@ test: .make/dev
 	@$(PYTEST) -n 3
 
 test-fast: .make/dev
-	@$(PYTEST) -n 2 -m "not browser and not process and not postgres"
+	@$(PYTEST) -n 2 -m "not browser and not process and not postgres and not long"
 
 check: .make/dev
 	$(BIN)/ruff format --check src tests bench

@@ -65,7 +65,7 @@ def evidence(persons: int, identifiers: int, rng: np.random.Generator) -> tuple[
 
 
 def settle(warehouse: Warehouse) -> None:
-    """Merge the parts of the full stitch now: the engine would do it while some batches are measured, and charge them."""
+    """Merge the parts of the full stitch now: the engine would do it while batches are measured, and charge some."""
     for table in ("identity_links", "person_rows"):
         warehouse.do(f"optimize table {table} final")
 

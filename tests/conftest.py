@@ -87,10 +87,16 @@ KINDS = {
 """The marks of tests that `make test-fast` leaves out, and the fixtures that they are told by."""
 
 
+LONG = frozenset((Path(__file__).parent / "long.txt").read_text().split())
+"""Tests that take long, all their cases together: `make test-fast` leaves them out. `python -m bench.suite long`."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by their fixtures; files of the dear kinds come first, or one process works on alone at the end."""
     dear = set[Path]()
     for item in items:
+        if item.nodeid.partition("[")[0] in LONG:
+            item.add_marker("long")
         for kind, fixtures in KINDS.items():
             if fixtures & set(getattr(item, "fixturenames", ())):
                 item.add_marker(kind)

@@ -28,11 +28,22 @@ PASTED = [
     ("http://intranet/start", ["intranet"]),
     ("http://127.0.0.1:80/", ["127.0.0.1"]),
     ("http://my_shop.example", ["my_shop.example"]),
+    ("https://a.example/x;jsessionid=1", ["a.example"]),
+    ("https://a.example/my page, here", ["a.example"]),
+    ("https://a.example/my page.html", ["a.example"]),
+    ("https://a.example/x;y=1;https://b.example/z", ["a.example", "b.example"]),
+    ("https://a.example/x; b.example/y z, c.example", ["a.example", "b.example", "c.example"]),
+    ("a.example/x , b.example", ["a.example", "b.example"]),
+    ("a.example/x y\nb.example", ["a.example", "b.example"]),
+    ("view-source:https://shop.example/a?b", ["shop.example"]),
+    ("https:/shop.example", ["shop.example"]),
+    ("HTTPS:shop.example/x", ["shop.example"]),
+    ("http:///shop.example", ["shop.example"]),
 ]
 REFUSED = [
     "", " , ", "https://", "our shop", "anna@shop.example", "javascript:alert(1)", "C:\\shop\\index.html", "1.2",
     "http://[::1]/", "shop..example", "-shop.example", "http://shop.example:99999", "shop.example:port",
-    "x" * 64 + ".example",
+    "x" * 64 + ".example", "https://a.example/x, b..example",
     "a." * 130 + "example", "<b>shop</b>", "http://a b@c",
 ]  # fmt: skip
 

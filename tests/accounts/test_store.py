@@ -7,6 +7,7 @@ import pytest
 
 from tandem.accounts import store
 from tandem.accounts.model import User
+from tandem.accounts.store import links
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -133,9 +134,13 @@ def test_who_loses_access_loses_sign_ins_and_tokens_at_once(any_database: Databa
     _, secret = store.make_token(any_database, other, "CI", ["changes:write"])
     signed_in = store.sign_in(any_database, other.email, PASSWORD)
     assert signed_in is not None
+    link = links.make(any_database, other, links.INVITE, admin.id)
     store.change_user(any_database, other, is_active=False, by=admin.id)
     assert store.token_of(any_database, secret) is None
     assert store.user_signed_in(any_database, signed_in[1]) is None
+    store.change_user(any_database, other, is_active=True, role="viewer", by=admin.id)
+    with pytest.raises(UserError, match="no longer valid"):
+        links.user_of(any_database, link)
 
 
 def test_a_token_can_do_no_more_than_its_maker_may_now(any_database: Database, admin: User) -> None:

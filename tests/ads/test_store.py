@@ -1,5 +1,6 @@
 """Which report counts: restated days are replaced, never doubled; levels are never added; all can be taken back."""
 
+import threading
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +18,7 @@ from tandem.ads.sources.report import AdHints
 from tandem.ads.store import common, imports
 from tandem.ads.tables import ad_imports
 from tandem.base import clock
+from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.progress import ProgressRegistry
 from tandem.base.warehouse import Warehouse
@@ -238,7 +240,7 @@ def test_a_kill_between_decision_and_switch_is_made_good(
     ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch, breaks: str
 ) -> None:
     held = bring(table(OCTOBER), confirm=False)
-    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (imports.IMPORTS, "change")
+    broken: tuple[Any, str] = (ctx.warehouse, "insert") if breaks == "insert" else (imports.IMPORTS, "move")
 
     def killed(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
@@ -369,7 +371,8 @@ def test_moments_of_a_day_are_utc(site: Site) -> None:
 def test_problems_that_were_stored_by_their_code_alone_keep_their_words(ctx: Context, site: Site, bring: Bring) -> None:
     """Versions up to 0.3.0 stored no sentence."""
     held = bring(table("2026-10-01 brand 100 10 5.00", currency="XXX"))
-    imports.IMPORTS.change(ctx.database, held, problems=[{"code": "empty", "line": 0, "values": {}}])
+    refused = ("refused",)
+    imports.IMPORTS.move(ctx.database, held, refused, "refused", problems=[{"code": "empty", "line": 0, "values": {}}])
     assert held.state == "refused" and held.problems[0].code == "no_rate"
     (problem,) = store.import_of(ctx.database, site, held.id).problems
     assert problem.what == "The file contains no rows with a day." and problem.cure
@@ -387,3 +390,88 @@ def test_a_clock_that_ran_ahead_does_not_freeze_which_report_counts(
     assert cost_by(ctx, site) == {"2026-10-01": Decimal("4.5"), "2026-10-03": Decimal(1)}
     store.undo(ctx, site, second)
     assert cost_by(ctx, site) == {}
+
+
+def test_taking_back_while_confirming_ends_with_no_cost(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring(table("2026-10-01 brand 100 10 5.00"), confirm=False)
+    real, taken_back = ctx.warehouse.insert, threading.Event()
+
+    def undo() -> None:
+        store.undo(ctx, site, store.import_of(ctx.database, site, held.id))
+
+    colleague = threading.Thread(target=undo)
+
+    def insert(name: str, *args: Any, **more: Any) -> Any:
+        answer = real(name, *args, **more)
+        if name == "ad_loads" and not taken_back.is_set():
+            taken_back.set()
+            colleague.start()
+            colleague.join(0.3)
+        return answer
+
+    monkeypatch.setattr(ctx.warehouse, "insert", insert)
+    store.confirm(ctx, site, held)
+    colleague.join(20)
+    assert store.import_of(ctx.database, site, held.id).state == "undone"
+    assert cost_by(ctx, site) == {}
+
+
+def test_settling_never_writes_a_state_over_a_later_decision(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring(table("2026-10-01 brand 100 10 5.00"), confirm=False)
+    real = ctx.warehouse.insert
+
+    def insert(name: str, *args: Any, **more: Any) -> Any:
+        answer = real(name, *args, **more)
+        imports.IMPORTS.note_undone(ctx.database, site, held, None)  # by a server that died before it settled this
+        return answer
+
+    monkeypatch.setattr(ctx.warehouse, "insert", insert)
+    store.confirm(ctx, site, held)
+    monkeypatch.setattr(ctx.warehouse, "insert", real)
+    assert store.unsettled(ctx.database) == [(site.id, held.id)]
+    jobs.tidy(ctx)
+    assert (cost_by(ctx, site), store.unsettled(ctx.database)) == ({}, [])
+
+
+def test_what_is_confirmed_while_old_imports_are_thrown_away_keeps_its_rows(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring(table("2026-10-01 brand 100 10 5.00"), confirm=False)
+    real = imports.IMPORTS.of
+
+    def of(db: Database, at: Site, number: int) -> store.AdImport:
+        found = real(db, at, number)
+        if found.state == "staged":  # its reader confirms it just now
+            imports.settle(ctx, site, imports.IMPORTS.note_confirmed(db, site, found, None))
+        return found
+
+    monkeypatch.setattr(imports.IMPORTS, "of", of)
+    monkeypatch.setattr(imports, "STAGED_FOR", timedelta(0))
+    assert store.drop_old(ctx, {site.id: site}) == 0
+    assert real(ctx.database, site, held.id).state == "loaded"
+    assert cost_by(ctx, site) == {"2026-10-01": Decimal(5)}
+
+
+def test_throwing_away_that_was_cut_off_is_finished_later(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring(table("2026-10-01 brand 100 10 5.00"), confirm=False)
+
+    def broken(*_: Any) -> None:
+        raise RuntimeError("the event store has gone")
+
+    with monkeypatch.context() as m:
+        m.setattr(ctx.warehouse, "do", broken)
+        with pytest.raises(RuntimeError):
+            store.drop(ctx, site, held)
+    assert store.imports_of(ctx.database, site) == []
+    with pytest.raises(UserError):
+        store.confirm(ctx, site, held)
+    monkeypatch.setattr(imports, "STAGED_FOR", timedelta(0))
+    assert store.drop_old(ctx, {site.id: site}) == 1
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
+    assert ctx.warehouse.value("select count() from ad_rows") == 0

@@ -340,12 +340,16 @@ def test_poison_for_the_api_is_refused_and_is_no_bug(running: Running, name: str
     assert answer.json()["error"]
 
 
+AMOUNTS = ("engaged_ms", "scroll", "value", "amount")
+
+
 def test_a_bad_event_of_the_api_is_refused_alone(running: Running) -> None:
     bad = [
         {"id": "huge", "visitor": "v", "kind": "event", "name": "purchase", "amount": 1e30},
         {"id": "far", "visitor": "v", "kind": "event", "name": "x", "value": 1e300},
         {"id": "digits", "visitor": "v", "kind": "event", "name": "x", "props": {"n": 10**900}},
         {"id": "early", "visitor": "v", "kind": "event", "name": "x", "at": "0001-01-01T00:00:00+14:00"},
+        *({"id": f"no {name}", "visitor": "v", "kind": "event", "name": "x", name: "nan"} for name in AMOUNTS),
     ]
     good = {"id": "fine\u0000", "visitor": "v\u0000", "kind": "event", "name": "nul\u0000", "status": 10**30}
     with running.as_program("events:write") as program:
@@ -353,7 +357,8 @@ def test_a_bad_event_of_the_api_is_refused_alone(running: Running) -> None:
     assert answer.status_code == 202, answer.text
     assert answer.json() == {
         "accepted": 1,
-        "refused": {"huge": "bad_value", "far": "bad_value", "digits": "property_explosion", "early": "too_old"},
+        "refused": {"huge": "bad_value", "far": "bad_value", "digits": "property_explosion", "early": "too_old"}
+        | {f"no {name}": "bad_value" for name in AMOUNTS},
     }
 
 

@@ -21,6 +21,8 @@ FREE = {"close", "is_up"}
 """What every room may do with the event store itself; else it hands it on to a room that asks."""
 STORE = ({"warehouse", "_warehouse", "Warehouse"}, {"Warehouse"})
 """Names that hold the event store or give it, and the types that say so."""
+OF_RUNNER = {"look_up", "rows"}
+"""What a runner passes on to the event store as it was handed in."""
 RUNNER = ({"runner", "_runner", "QueryRunner", "CachedRunner"}, {"QueryRunner", "CachedRunner"})
 
 
@@ -75,7 +77,7 @@ def asked_in(text: str) -> list[int]:
         if isinstance(node, ast.Attribute)
         and (
             (name_of(node.value) in stores and node.attr not in FREE)
-            or (name_of(node.value) in runners and node.attr == "look_up")
+            or (name_of(node.value) in runners and node.attr in OF_RUNNER)
         )
     )
 
@@ -132,6 +134,7 @@ def test_a_room_that_asks_and_may_not_is_found(tmp_path: Path, module: str) -> N
         "kept['w'] = ctx.warehouse; kept['w'].ask('select 1')",
         "ctx.runner.look_up('select 1', {})",
         "r = ctx.runner; r.look_up('select 1', {})",
+        "ctx.runner.rows('select 1', Row)",
     ],
 )
 def test_a_page_that_asks_by_itself_is_found(line: str) -> None:

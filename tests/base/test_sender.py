@@ -8,6 +8,12 @@ import pytest
 from tandem.base.errors import UserError
 from tandem.base.sender import Proxies, address_of, sender_of, sender_of_rsgi
 
+
+class NoFields(dict[str, str]):
+    def get_all(self, name: str) -> list[str]:
+        return []
+
+
 OURS = Proxies("127.0.0.0/8, ::1/128, 10.0.0.0/8")
 
 
@@ -49,7 +55,7 @@ def test_one_browser_behind_changing_ports_is_one_sender() -> None:
 def test_both_server_interfaces_see_the_same_sender() -> None:
     sent = ["203.0.113.9", "10.1.1.1"]
 
-    class Fields:
+    class Fields(dict[str, str]):
         def get_all(self, name: str) -> list[str]:
             return sent if name == "x-forwarded-for" else []
 
@@ -84,10 +90,10 @@ def test_chains_as_long_as_a_stranger_likes_are_not_kept() -> None:
 @pytest.mark.parametrize("client", ["203.0.113.9:{}", "[2001:db8::9]:{}"])
 def test_a_connection_of_its_own_is_no_sender_of_its_own(client: str) -> None:
     """Each has another port: kept with it, a busy sender would push all others out."""
-    proxies, headers = Proxies("127.0.0.1"), SimpleNamespace(get_all=lambda name: [])
+    proxies, headers = Proxies("127.0.0.1"), NoFields()
     senders = {sender_of_rsgi(client.format(port), headers, proxies) for port in range(4000, 4050)}
     assert len(senders) == 1 and proxies._known.cache_info().currsize == 1
 
 
 def test_an_address_without_a_port_is_whole() -> None:
-    assert sender_of_rsgi("2001:db8::9", SimpleNamespace(get_all=lambda name: []), OURS) == "2001:db8::9"
+    assert sender_of_rsgi("2001:db8::9", NoFields(), OURS) == "2001:db8::9"

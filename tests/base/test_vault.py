@@ -1,5 +1,6 @@
 """The vault: what it seals nobody else opens, and what it marks is always the same."""
 
+import os
 import stat
 from multiprocessing import Pool
 from pathlib import Path
@@ -47,3 +48,25 @@ def test_processes_that_start_together_agree_on_the_key(tmp_path: Path) -> None:
 def test_a_given_key_needs_no_file(tmp_path: Path) -> None:
     assert open_vault(tmp_path, "given").mark("x") == Vault("given").mark("x")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("content", "said"), [("", "is empty"), (" \n", "is empty"), ("abc", "too short")])
+def test_a_file_without_a_key_is_refused_with_a_cure(tmp_path: Path, content: str, said: str) -> None:
+    (tmp_path / "key").write_text(content)
+    with pytest.raises(UserError, match=said) as error:
+        open_vault(tmp_path)
+    assert "tar -xOf BACKUP.tar key.gz" in error.value.hint
+    assert (tmp_path / "key").read_text() == content
+
+
+def test_a_new_key_is_on_disk_before_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = list[str]()
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        kept.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else f"{os.fstat(handle).st_size} letters")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    open_vault(tmp_path)
+    assert kept == ["43 letters", "folder"]

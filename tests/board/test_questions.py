@@ -5,9 +5,10 @@ from datetime import UTC, date, datetime
 import pytest
 
 from tandem.base import clock
-from tandem.board.model import TABLES, TableRow
+from tandem.board.model import TABLES
 from tandem.board.queries import Points, _sorted, begun, measured, placed, unknown
 from tandem.changes.model import Change
+from tandem.core.query import Row
 from tandem.metrics.address import address_of
 from tests.board.test_model import SITE
 
@@ -63,11 +64,9 @@ def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:
 
 def test_rows_without_a_value_stand_last_either_way() -> None:
     kind = TABLES["pages"]
-    lines = [
-        TableRow(key=(name,), label=name, values=[value, value, value, value], share=0.0)
-        for name, value in (("a", 1), ("b", None), ("c", 3))
-    ]
-    falling = _sorted(lines, kind.figures, kind.figures[1], is_rising=False)
-    rising = _sorted(lines, kind.figures, kind.figures[1], is_rising=True)
-    assert [line.label for line in falling] == ["c", "a", "b"]
-    assert [line.label for line in rising] == ["a", "c", "b"]
+    figure = kind.figures[1]
+    rows = [Row((name,), {figure: value}) for name, value in (("a", 1), ("b", None), ("c", 3))]
+    falling = _sorted(rows, str, figure, is_rising=False)
+    rising = _sorted(rows, str, figure, is_rising=True)
+    assert [row.key[0] for row in falling] == ["c", "a", "b"]
+    assert [row.key[0] for row in rising] == ["a", "c", "b"]

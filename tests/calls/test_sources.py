@@ -62,6 +62,7 @@ def delivered(message: Incoming) -> Delivery:
         connection_id=1,
         key="k",
         received_at=NOON,
+        next_at=NOON,
         query=message.query,
         form=message.form,
         body=message.body,

@@ -11,7 +11,7 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.collect import rebuild, store
-from tandem.collect.model.goal import Goal, main_by_orders
+from tandem.collect.model.goal import Goal, checked_match, main_by_orders
 from tandem.collect.routes import ROUTES
 from tandem.collect.tables import goals as goals_table
 from tandem.core.context import Context
@@ -235,3 +235,23 @@ def test_the_page_asks_again_while_goals_are_recounted(ctx: Context, site: Site)
         assert 'hx-trigger="every 2s"' in client.get("/goals").text
         ctx.offers.recounted = lambda _: None
         assert 'hx-trigger="every 2s"' not in client.get("/goals").text
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path"),
+    [
+        ("https://shop.example/thank-you", "/thank-you"), (" HTTPS://shop.example:8080/a/* ", "/a/*"),
+        ("https://shop.example", "/"), ("https://shop.example/app#/done", "/app#/done"), (" /cart ", "/cart"),
+        ("*/done", "*/done"),
+    ],
+)  # fmt: skip
+def test_a_page_goal_is_the_path_of_a_pasted_address(pasted: str, path: str) -> None:
+    assert checked_match("Order", "page", pasted) == path
+    assert checked_match("Order", "event", "https://shop.example/x?y") == "https://shop.example/x?y"
+
+
+@pytest.mark.parametrize("pasted", ["https://shop.example/thank-you?x=1", "/thank-you?x=1", "/thank-you?"])
+def test_a_goal_that_no_path_meets_is_refused_with_the_path_to_enter(pasted: str) -> None:
+    with pytest.raises(UserError) as told:
+        checked_match("Order", "page", pasted)
+    assert told.value.field == "match" and "Enter /thank-you if" in told.value.hint

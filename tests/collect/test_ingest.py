@@ -423,6 +423,28 @@ def test_the_pixel_counts_a_page_view(ingest: Ingest, spool: Memory) -> None:
     )
 
 
+@pytest.mark.parametrize("way", ["pixel", "hit"])
+def test_an_hour_of_one_address_holds_what_its_hits_take_in_the_spool(
+    spool: Memory, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """An agent is spooled with each hit: short addresses under a long agent were as good as free."""
+    monkeypatch.setattr(crowd.time, "monotonic", lambda: 1000.0)
+    ingest = Ingest(
+        spool, lambda: {"fern": SITE}, lambda: Salts(NOW.date(), b"t" * 32, b""), lambda ip: Place("PL", "", ""),
+        Vault("key").seal, sender_mb=1,
+    )  # fmt: skip
+    who = Sender("198.51.100.7", "Mozilla/5.0 " + "x" * 588)
+    for nth in range(2500):
+        if way == "hit":
+            sent(ingest, hit(event()), who)
+        else:
+            asyncio.run(ingest.pixel("fern", "x", "", who, f"{nth:016x}"))
+    taken = [record for record in spool.records if record.events]
+    assert len(taken) < 2500, "some were too many"
+    size = sum(len(msgspec.json.encode(record)) for record in taken)
+    assert 0.6 < size / (1 << 20) < 1.5
+
+
 def test_the_pixel_without_an_address_counts_the_page_it_stands_on(ingest: Ingest, spool: Memory) -> None:
     asked(ingest, "GET", "/t/pixel.gif", query="s=fern", headers=[("referer", "https://shop.example/b")])
     assert spool.records[0].events[0].path == "/b"

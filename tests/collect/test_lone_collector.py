@@ -1,6 +1,7 @@
 """The lone collector's side of HTTP: what it reads, and whether it says that it cannot write."""
 
 import asyncio
+import json
 import os
 import re
 import socket
@@ -18,6 +19,7 @@ import pytest
 from tandem.base import bodies, crowd
 from tandem.base.sender import Proxies
 from tandem.collect import counter, health
+from tandem.collect.model.agents import agent_of
 from tandem.collect.model.hit import MAX_BODY
 from tandem.serve import MOST_HEADER_BYTES
 from tests import forked
@@ -233,3 +235,60 @@ def test_what_hits_hold_while_they_come_is_bounded(monkeypatch: pytest.MonkeyPat
         silent[-1].cancel()
 
     asyncio.run(story())
+
+
+# ── headers that are not ASCII, which its server does not hand over ──
+
+ECHOING = """
+import json, multiprocessing, sys
+from tandem import collectors
+from tandem.base.sender import Proxies
+from tandem.cli import main
+from tandem.collect.counter import Collector
+from tandem.collect.ingest import Reply
+
+class Echo:
+    async def number(self, body, sender):
+        return Reply(200, json.dumps(sender))
+
+collectors.worker = lambda: Collector(Echo(), Proxies("127.0.0.0/8"))
+multiprocessing.set_start_method("fork", force=True)
+sys.argv = ["tandem", "collect", "--no-load", "--workers", "1"]
+main()
+"""
+
+
+@pytest.fixture(scope="module")
+def echo(scratch: Path) -> Iterator[int]:
+    """The port of a real collector that stands behind us as its proxy, and says whom it takes the sender for."""
+    folder, port = Path(tempfile.mkdtemp(prefix="lone-echo-", dir=scratch)), free_port()
+    process = forked.begun_code(ECHOING, {**os.environ, "TANDEM_DATA": str(folder), "PORT": str(port)}, folder / "log")
+    try:
+        eventually(lambda: _answers(port), 60)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def seen(port: int, *fields: bytes) -> tuple[str, str]:
+    """Address and agent, as the collector reads them."""
+    with connected(port) as client:
+        head = [b"POST /t/number HTTP/1.1", b"host: x", b"connection: close", b"content-length: 2", *fields]
+        client.sendall(b"\r\n".join(head) + b"\r\n\r\n{}")
+        said = b"".join(iter(lambda: client.recv(4096), b""))
+    address, agent, _ = json.loads(said.partition(b"\r\n\r\n")[2])
+    return address, agent
+
+
+def test_a_header_that_cannot_be_read_frees_nobody_of_limits_and_makes_nobody_a_robot(echo: int) -> None:
+    assert seen(echo, b"x-forwarded-for: 203.0.113.9", b"user-agent: Mozilla/5.0 x") == (
+        "203.0.113.9", "Mozilla/5.0 x",
+    )  # fmt: skip
+    for lie in (b"\xff, 203.0.113.9", "я, 203.0.113.9".encode()):
+        address, agent = seen(echo, b"x-forwarded-for: " + lie, b"user-agent: Mozilla/5.0 Chrome/120.0 \xff")
+        assert not crowd.stands_for_many(address) and not agent_of(agent).bot
+        limit = crowd.Allowance(10)
+        assert [limit.takes(address, 8) for _ in range(2)] == [True, False]
+    assert seen(echo) == ("127.0.0.1", ""), "what was not sent is not unreadable"
+    assert seen(echo, b"x-forwarded-for: \xff", b"x-forwarded-for: 203.0.113.9")[0] == "203.0.113.9"

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import pytest
@@ -76,6 +77,31 @@ def test_raising_lengthens_what_is_still_there_and_asks_nothing(ctx: Context, hi
     eventually(lambda: kept(ctx.warehouse, history) == {"events": longer, "visit_rows": longer})
 
 
+def test_a_change_that_was_cut_off_is_made_by_saving_again(
+    ctx: Context, history: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ctx.warehouse.do
+
+    def do(sql: str, *args: Any, **more: Any) -> None:
+        if "alter table events" in sql:
+            raise RuntimeError("the event store has gone")
+        real(sql, *args, **more)
+
+    with opened_by_admin(ctx, history, SETTINGS.routes) as client:
+        with monkeypatch.context() as m:
+            m.setattr(ctx.warehouse, "do", do)
+            assert client.post("/settings/sites/fern", data=FORM | {"keep_days": "2000"}).status_code == 500
+        eventually(lambda: store.keeping_anew(ctx.warehouse) is None)
+        assert accounts.all_sites(ctx.database)[0].keep_days == 2000
+        ctx.forget_sites()
+        assert kept(ctx.warehouse, history)["events"] == [(age, 1100) for age in AGES]
+        client.post("/settings/sites/fern", data=FORM | {"keep_days": "2000"})
+        longer = [(age, 2000) for age in AGES]
+        eventually(lambda: kept(ctx.warehouse, history) == {"events": longer, "visit_rows": longer})
+        monkeypatch.setattr(ctx.warehouse, "do", do)
+        assert client.post("/settings/sites/fern", data=FORM | {"keep_days": "2000"}).status_code == 200, "all is done"
+
+
 def test_another_site_and_other_settings_keep_what_they_have(ctx: Context, history: Site) -> None:
     other = accounts.add_site(ctx.database, history.workspace_id, "other", "O", ["o.example"], "UTC", "EUR", "cookie")
     ctx.forget_sites()
@@ -119,6 +145,6 @@ def test_each_node_of_a_cluster_does_it(monkeypatch: pytest.MonkeyPatch, warehou
     monkeypatch.setattr(cluster, "do", lambda sql, **settings: said.append(sql))
     store.keep_for(cluster, site, 5)
     assert [text.partition(" update")[0] for text in said] == [
-        "alter table events_local on cluster 'two'", "alter table visit_rows_local on cluster 'two'",
+        "alter table visit_rows_local on cluster 'two'", "alter table events_local on cluster 'two'",
     ]  # fmt: skip
     assert store.keeping_anew(cluster) is None, "all nodes are asked"

@@ -58,6 +58,29 @@ def test_what_is_wrong_is_said(text: str, words: list[str]) -> None:
     assert len(told) == len(words) and all(word in what for word, what in zip(words, told, strict=True)), told
 
 
+@pytest.mark.parametrize(
+    ("src", "words"),
+    [
+        ("https://old.example/t/tandem.js", ["from old.example; this Tandem is tandem.example", "again", "False"]),
+        ("https://tandem.example:8443/t/tandem.js", ["from tandem.example:8443; this Tandem is", "again", "False"]),
+        ("/t/tandem.js", ["from www.shop.example, the site's own address; this Tandem is tandem", "passes", "True"]),
+        ("https://t.shop.example/t/tandem.js", ["from t.shop.example, the site's own", "passes", "True"]),
+        ("https://tandem.example/t/tandem.js", []),
+        ("//TANDEM.example:443/t/tandem.js", []),
+        ("https://stats.example/t/tandem.js", []),  # as the page with the tag is served
+    ],
+)
+def test_a_tag_of_another_server_is_told(src: str, words: list[str]) -> None:
+    page = PAGE.format(TAG.replace("https://tandem.example/t/tandem.js", src), "")
+    own = ["https://tandem.example", "http://stats.example/"]
+    told = [
+        part
+        for one in problems_of("https://www.shop.example/", 200, page, [], "shop", own)
+        for part in (one.what % one.values, one.hint, str(one.is_harmless))
+    ]
+    assert len(told) == len(words) and all(word in part for word, part in zip(words, told, strict=True)), told
+
+
 def test_a_page_that_is_right_is_told_nothing() -> None:
     assert said(GOOD) == []
     assert said(PAGE.format(TAG.replace("https://tandem.example", ""), "")) == [], "the counter on the own host"

@@ -249,6 +249,22 @@ def test_a_delivery_that_fails_waits_and_is_tried_again(
     assert work_on_inbox(world.ctx) == 1 and world.handled == ["c1"]
 
 
+def test_trying_again_that_is_asked_for_while_a_delivery_fails_is_done_at_once(
+    world: World, ingest: TestClient[Litestar]
+) -> None:
+    held = world.connected()
+    sent(ingest, world, held, "c1")
+
+    def handle(ctx: Context, site: Site, connection: Connection, delivery: Delivery) -> None:
+        store.try_again(ctx, connection)
+        raise SourceError("Exchange", "rejected the credentials")
+
+    world.ctx.systems = {("calls", "exchange"): msgspec.structs.replace(world.system, handle=handle)}
+    assert work_on_inbox(world.ctx) == 0
+    world.ctx.systems = {("calls", "exchange"): world.system}
+    assert work_on_inbox(world.ctx) == 1 and world.handled == ["c1"]
+
+
 def test_a_delivery_is_given_up_after_a_week(world: World, ingest: TestClient[Litestar]) -> None:
     held = world.connected()
     sent(ingest, world, held, "c1")
@@ -287,6 +303,33 @@ def test_a_poll_that_fails_keeps_its_place_and_waits_longer_each_time(world: Wor
     assert store.connection(world.ctx, held.id).problem == ""
 
 
+def test_fetching_everything_again_that_is_asked_for_during_a_poll_is_done(world: World) -> None:
+    held = world.connected()
+    poll_due(world.ctx)
+
+    def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
+        store.poll_afresh(ctx, connection)
+        return world.pages[1]
+
+    world.ctx.systems = {("calls", "exchange"): msgspec.structs.replace(world.system, poll=poll)}
+    poll_due(world.ctx)
+    after = store.connection(world.ctx, held.id)
+    assert after.cursor == {} and after.next_at <= clock.now()
+
+
+def test_what_a_poll_says_of_a_former_secret_is_not_said_of_the_new_one(world: World) -> None:
+    held = world.connected()
+
+    def poll(ctx: Context, site: Site, connection: Connection) -> Polled:
+        store.change(ctx, site, connection, "Main", {"account": "a1", "token": "new-token"}, True)
+        raise SourceError("Exchange", "rejected the credentials")
+
+    world.ctx.systems = {("calls", "exchange"): msgspec.structs.replace(world.system, poll=poll)}
+    poll_due(world.ctx)
+    after = store.connection(world.ctx, held.id)
+    assert (after.problem, after.failures) == ("", 0) and after.next_at <= clock.now()
+
+
 @pytest.mark.parametrize("is_failing", [False, True])
 def test_a_clock_that_ran_ahead_postpones_no_poll(
     world: World, is_failing: bool, monkeypatch: pytest.MonkeyPatch
@@ -308,8 +351,10 @@ def test_a_connection_that_is_asked_seldom_or_never_waits_its_own_time(world: Wo
     held = world.connected()
     for change, waits in (({"poll_every_s": 6 * 3600.0}, 5.9), ({"poll": None}, 23.9)):
         world.ctx.systems = {("calls", "exchange"): msgspec.structs.replace(world.system, **change)}
+        held = store.connection(world.ctx, held.id)
         store.mark_polled(world.ctx, held, clock.now() + timedelta(hours=waits))
         assert store.due(world.ctx) == []
+        held = store.connection(world.ctx, held.id)
         store.mark_polled(world.ctx, held, clock.now() + timedelta(hours=waits + 1))
         assert [one.id for one in store.due(world.ctx)] == [held.id]
 

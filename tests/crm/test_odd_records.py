@@ -130,7 +130,9 @@ def test_a_cursor_passes_over_moments_that_cannot_be(value: Any) -> None:
 def test_a_deletion_of_no_time_is_one_of_the_moment_it_was_told() -> None:
     for moment in (10**30, -1, "soon", 4_900_000_000_000):
         body = json.dumps([{"subscriptionType": "deal.deletion", "objectId": 1, "occurredAt": moment}, 5]).encode()
-        told = Delivery(id=1, connection_id=1, key="", received_at=AT, query=(), form=(), body=body, tries=0)
+        told = Delivery(
+            id=1, connection_id=1, key="", received_at=AT, next_at=AT, query=(), form=(), body=body, tries=0
+        )
         assert [at for _, at in hubspot.read_delivery(told).gone] == [AT]
 
 

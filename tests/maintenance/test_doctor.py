@@ -115,6 +115,9 @@ with ctx.database.write() as c:
     _, report = findings(company)
     assert "Every backup contains the key" in found(report, "key", "problem")[0]["cure"]
     assert not (company / "key").exists(), "looking makes none"
+    (company / "key").touch()
+    _, report = findings(company)
+    assert "is empty" in found(report, "key", "problem")[0]["text"]
     _, report = findings(company, TANDEM_KEY="another key than before")
     assert "cannot be decrypted" in found(report, "key", "problem")[0]["text"]
 

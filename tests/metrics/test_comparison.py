@@ -464,10 +464,11 @@ def test_periods_that_begin_in_one_week_share_a_past() -> None:
     assert {week_before(day) for day in week} == {date(2026, 11, 22)}
 
 
-def test_that_nothing_is_measured_yet_is_not_remembered(ctx: Context, site: Site) -> None:
+def test_that_nothing_is_measured_yet_is_remembered_until_something_is(ctx: Context, site: Site) -> None:
     history = History(ctx)
     assert history.first(site.id, "visits") is None
     put_visits(ctx, site, [NOW - DAY])
+    ctx.runner.look_soon()
     assert history.first(site.id, "visits") == history.first(site.id, "pageviews") == NOW - DAY
 
 

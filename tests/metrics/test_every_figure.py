@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 
 from tandem.base.errors import UserError
+from tandem.base.remembered import Memory
 from tandem.base.warehouse import Warehouse
 from tandem.board.model import TABLES, TableKind
 from tandem.core.query import Filter, Question
+from tandem.metrics import ask
 from tandem.metrics.ask import ASIDE_WAIT, CachedRunner, queries_of
 from tandem.metrics.asked import of_figure
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
@@ -176,6 +178,35 @@ def test_the_whole_beside_its_parts_is_that_of_the_question_without_a_split(
             )
             assert both.rows == parts.rows, layout
             assert both.total == runner.ask(question(golden, names, where=where)).total, layout
+
+
+@pytest.mark.parametrize("names", [("collect.page_visits", "collect.page_seconds"), ("collect.seconds_per_pageview",)])
+def test_of_too_many_rows_the_largest_stay(
+    golden: Golden, runners: dict[str, CachedRunner], monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    """A stranger can send as many addresses as he likes: the pages that people open must not vanish among them."""
+    of_pages = question(golden, names, "page")
+    whole = {layout: runner.ask(of_pages) for layout, runner in runners.items()}
+    counted_first = queries_of(of_pages)[0].figures[0]
+    monkeypatch.setattr(ask, "MOST_ROWS", 3)
+    for layout, runner in runners.items():
+        runner._memory = Memory(1_000_000)
+        cut, every = runner.ask(of_pages), {row.key: row.figures for row in whole[layout].rows}
+        assert (len(cut.rows), cut.is_cut, whole[layout].is_cut) == (3, True, False)
+        for row in cut.rows:  # what another view's rows were cut of is unknown, which is not 0
+            assert all(value in (None, every[row.key][name]) for name, value in row.figures.items()), layout
+        if counted_first == names[0]:
+            assert cut.rows[0].figures[names[0]] == max(f[names[0]] for f in every.values()) > 1
+            assert {r.figures[names[0]] for r in cut.rows} == {r.figures[names[0]] for r in whole[layout].rows[:3]}
+        runner._memory = Memory(1_000_000)
+
+
+def test_an_answer_has_fewer_rows_the_more_columns_it_has(golden: Golden) -> None:
+    names = tuple(f.id for f in COUNTED if f.view == "visits")
+    assert ask.most_rows(question(golden, names[:1], "page")) == 200_000
+    wide = question(golden, names, "entry")
+    assert ask.most_rows(wide) == 1_000_000 // (len(names) + 1) < 200_000
+    assert f"limit {ask.most_rows(wide) + 1}" in queries_of(wide)[0].sql
 
 
 @pytest.mark.parametrize("kind", [k for k in TABLES.values() if not k.is_narrowed], ids=lambda kind: kind.id)

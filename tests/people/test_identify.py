@@ -133,6 +133,31 @@ def test_telling_who_one_is_is_no_action_on_the_page(ctx: Context, site: Site, t
     assert ctx.warehouse.ask("select kind, name from actions").rows == [("event", "x")]
 
 
+@pytest.mark.parametrize(
+    ("beside", "is_believed"),
+    [({"login": 0}, False), ({"crm": 0.0}, False), ({"login": True}, False), ({"crm": False}, True)],  # tells nothing
+)
+def test_nothing_unsigned_is_believed_beside_a_signature(
+    ctx: Context, site: Site, secret: str, tmp_path: Path, beside: dict[str, Any], is_believed: bool
+) -> None:
+    claims = signed(site, secret, email=EMAIL)
+    claims["p"] |= beside
+    told(ctx, site, tmp_path / "spool", claims)
+    people.stitch_all(ctx, site)
+    texts = [one.text for one in people.values_of(ctx, site, people.nodes_of(ctx, site, KEY), is_open=True)]
+    assert texts == [f"{KEY:016x}"] + ["anna@shop.example"] * is_believed
+
+
+@pytest.mark.parametrize("sent", ["0", 0])
+def test_a_login_of_nought_is_somebody(ctx: Context, site: Site, secret: str, tmp_path: Path, sent: Any) -> None:
+    claims = signed(site, secret, login="0")
+    claims["p"]["login"] = sent
+    told(ctx, site, tmp_path / "spool", claims)
+    people.stitch_all(ctx, site)
+    nodes = people.nodes_of(ctx, site, KEY)
+    assert [one.text for one in people.values_of(ctx, site, nodes, is_open=True)] == [f"{KEY:016x}", "0"]
+
+
 # ── what a stranger sends ──
 
 

@@ -353,3 +353,29 @@ def test_a_browser_that_was_parted_from_everybody_and_comes_back_is_among_its_id
     store.record(ctx, site, [link(visitor(7), phone(BO))])
     stitch_where_needed(ctx)
     assert store.nodes_of(ctx, site, 7) == [(7, "visitor"), (store.key_of(ctx, site, phone(BO)), "phone")]
+
+
+@pytest.mark.parametrize("decides", ["apart", "undo"])
+def test_a_decision_that_could_not_be_concluded_is_concluded_at_the_next_turn(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch, decides: str
+) -> None:
+    store.record(ctx, site, [link(visitor(7), phone(ANNA))])
+    node = store.key_of(ctx, site, phone(ANNA))
+    stitch_where_needed(ctx)
+    stitch_where_needed(ctx)
+    if decides == "undo":
+        store.decide(ctx, site, "apart", (7, "visitor"), (node, "phone"))
+
+    def broken(*_: Any) -> int:
+        raise RuntimeError("the event store has no memory left")
+
+    with monkeypatch.context() as m:
+        m.setattr(persons_store, "restitch", broken)
+        with pytest.raises(RuntimeError):
+            if decides == "undo":
+                store.undo(ctx, site, store.decisions_of(ctx, site, [7])[0].id)
+            else:
+                store.decide(ctx, site, "apart", (7, "visitor"), (node, "phone"))
+    stitch_where_needed(ctx)
+    is_one = store.person_of(ctx, site, 7) == store.person_of(ctx, site, node)
+    assert is_one == (decides == "undo")

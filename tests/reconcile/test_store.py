@@ -365,3 +365,22 @@ def test_a_cost_that_no_report_tells_us_is_not_zero_and_raises_nothing(ctx: Cont
     with opened_by_admin(ctx, site, ROUTES) as client:
         page = " ".join(client.get(f"/reconciliation?figure=cost&period={days[0]}..{days[-1]}").text.split())
     assert "For the 5 days in the data from Other, there are no ad reports to compare the cost with." in page
+
+
+def test_a_load_that_is_confirmed_while_old_ones_are_thrown_away_keeps_its_rows(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
+    real = store.IMPORTS.of
+
+    def of(db: Database, at: Site, number: int) -> store.ReportImport:
+        found = real(db, at, number)
+        if found.state == "staged":  # its reader confirms it just now
+            store.IMPORTS.note_confirmed(db, site, found, None)
+        return found
+
+    monkeypatch.setattr(store.IMPORTS, "of", of)
+    monkeypatch.setattr(store, "STAGED_FOR", timedelta(seconds=-1))
+    assert store.drop_old(ctx, {site.id: site}) == 0
+    assert real(ctx.database, site, held.id).state == store.COUNTING
+    assert sessions(ctx, site) == {1: 10}

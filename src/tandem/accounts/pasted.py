@@ -10,6 +10,10 @@ from tandem.base.hosts import in_ascii, own_letters
 
 _HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?[^/?#]*", re.IGNORECASE)
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
+_VIEWED = re.compile(r"^(?:view-source:)+", re.IGNORECASE)
+_START = re.compile(r"^(https?):/*(?=[^/])", re.IGNORECASE)
+"""How an address begins that has lost a slash, or has one too many."""
+_NEXT = re.compile(r"[,;]+(?=(?:view-source:)?[a-z]+://)", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORTS = {"80", "443"}
 LONGEST_KEY = 40
@@ -39,11 +43,23 @@ def hosts_of(texts: str | Iterable[str], existing: Collection[str] = ()) -> list
 
 
 def _pieces(text: str) -> Iterator[str]:
-    """Addresses, each without its path: commas inside a path part nothing."""
-    for word in re.split(r"[\s;]+", text.strip().strip("<>\"'“”«»")):
-        for address in re.split(r",+(?=[a-z]+://)", word, flags=re.IGNORECASE):
-            head = _HEAD.match(address)
-            yield from (p for p in (head[0] if head else "").split(",") if p and not _SCHEME.fullmatch(p))
+    """Addresses, each without its path: commas, semicolons and spaces inside a path part nothing.
+
+    Behind a path a new address begins with its scheme, or, after a comma or semicolon and a space, with a name that has
+    a dot.
+    """
+    for line in text.strip().strip("<>\"'“”«»").splitlines():
+        is_in_path = is_parted = False
+        for word in line.split():
+            for part in _NEXT.split(word):
+                address = _START.sub(r"\1://", _VIEWED.sub("", part))
+                head = _HEAD.match(address)
+                host = head[0] if head else ""
+                if is_in_path and not _SCHEME.match(address) and not (is_parted and "." in host):
+                    continue
+                yield from (p for p in re.split("[,;]", host) if p and not _SCHEME.fullmatch(p))
+                is_in_path = len(host) < len(address)
+            is_parted = word.endswith((",", ";"))
 
 
 def _host_of(piece: str) -> str:

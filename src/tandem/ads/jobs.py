@@ -96,6 +96,11 @@ def take(
     if staging.problems:
         store.refuse(ctx, site, import_, list(staging.problems.values()))
         raise next(iter(staging.problems.values())).error
+    with ctx.database.beside_others():  # nobody waits for a poll, so it waits longer than a page for what a backup does
+        return _taken(ctx, site, import_)
+
+
+def _taken(ctx: Context, site: Site, import_: store.AdImport) -> int:
     outcomes = store.outcomes(ctx.database, site, import_)
     changed = {(o.day.account, o.day.on) for o in outcomes if o.what == "replaced" or (o.what == "new" and o.day.rows)}
     if not changed:

@@ -32,6 +32,7 @@ SLICE = Slice(
     title="Ads",
     routes=ROUTES,
     first_steps=_first_steps,
+    fixes=lambda ctx, site, field: store.fixes(ctx.database, site, field),
     schema=store.schema,
     jobs=_jobs,
     needs_rates=lambda ctx: store.has_foreign(ctx.database),

@@ -45,7 +45,8 @@ def _write_site(ctx: Context, site: Site) -> int:
     months = sorted(written.keys() | now.keys())  # what was erased is written as a month without conversions
     fresh = [(m, state) for m in months if (state := _state(now, m, kind, key)) != written.get(m)]
     for month, state in fresh:
-        rows = store.write_month(ctx.warehouse, _asked(site, kind, key, month), month, state)
+        with ctx.database.beside_others():  # a backup has a month with all of its rows
+            rows = store.write_month(ctx.warehouse, _asked(site, kind, key, month), month, state)
         _log.info("attribution.month_written", site=site.key, month=month.isoformat(), rows=rows)
     return len(fresh)
 

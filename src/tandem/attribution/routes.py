@@ -24,7 +24,7 @@ from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import address_asked, moved_to, must_fit, one_of
+from tandem.metrics.asked import MOST_SHOWN, address_asked, moved_to, must_fit, one_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.comparison import Rows, measured_since, reason_of, to_come, unripe, unsettled, why_unknown
 from tandem.metrics.period import Period, period_of
@@ -32,7 +32,7 @@ from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
-MODEL, WINDOW, SHOWN, MOST_ROWS = "markov", 30, 10, 100_000
+MODEL, WINDOW, SHOWN = "markov", 30, 10
 SHOWN_REPORTS = 12
 COUNTED_BY = {
     "orders": "collect.orders", "goal": "collect.goals_reached", "calls": "calls.calls", "leads": "crm.leads",
@@ -73,7 +73,7 @@ def _choice(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Mo
         window=whole_number(asked.get("window", ""), WINDOW),
         order=whole_number(asked.get("order", ""), 1),
         sort=sort if sort in (*SORTS, *MODELS) else "credit",
-        most=max(1, min(whole_number(asked.get("most", ""), SHOWN), MOST_ROWS)),
+        most=max(1, min(whole_number(asked.get("most", ""), SHOWN), MOST_SHOWN)),
     )
 
 

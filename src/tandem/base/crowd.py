@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tandem.base.reach import PRIVATE, is_within
-from tandem.base.sender import address_of, household
+from tandem.base.sender import UNREADABLE, address_of, household
 
 MOST = 256
 """Connections of one sender that may go on asking. Browsers open six; an office behind one address a few hundred."""
@@ -90,5 +90,7 @@ def _heaviest(held: dict[str, Held], weight: Callable[[Held], int]) -> dict[str,
 
 def stands_for_many(address: str) -> bool:
     """Whether many senders may stand behind this address."""
+    if address == UNREADABLE:
+        return False
     ip = address_of(address)
     return ip is None or is_within(ip, PRIVATE)

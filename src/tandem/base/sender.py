@@ -15,6 +15,8 @@ from tandem.base.reach import Address, is_within
 from tandem.base.remembered import remembered
 
 MOST_HOPS = 32
+UNREADABLE = "unreadable"
+"""The sender of a request whose proxy named one that cannot be read: all of these together count as one sender."""
 LONGEST_KEPT = 100
 """Longer chains of hops are walked anew each time: a stranger writes them, and they would fill the memory."""
 
@@ -106,7 +108,12 @@ def sender_of(scope: Any, proxies: Proxies) -> str:
 
 
 def sender_of_rsgi(client: str, headers: Any, proxies: Proxies) -> str:
-    """The sender of a request to a collector of its own (RSGI)."""
+    """The sender of a request to a collector of its own (RSGI); UNREADABLE where a proxy's word on it is lost."""
     host, _, port = client.rpartition(":")  # each connection has a port of its own
     has_port = port.isdecimal() and (":" not in host or host.endswith("]"))
-    return proxies.sender(host if has_port else client, headers.get_all("x-forwarded-for"))
+    peer, forwarded = host if has_port else client, headers.get_all("x-forwarded-for")
+    # TRAP: the server drops a value that is not ASCII, and a visitor decides what stands in it. Taken for the proxy,
+    # which no limit binds, anybody could leave all limits.
+    if not forwarded and "x-forwarded-for" in headers and proxies.trusts(peer):
+        return UNREADABLE
+    return proxies.sender(peer, forwarded)

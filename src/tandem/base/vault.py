@@ -12,9 +12,12 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
 
+from tandem.base.disk import sync_folder
 from tandem.base.errors import UserError
 
 FILE = "key"
+SHORTEST = 16
+"""Letters of a key in the file; a new one has 43."""
 
 
 class Vault:
@@ -51,7 +54,7 @@ class Vault:
 def open_vault(folder: Path, key_text: str = "") -> Vault:
     """The vault of this data folder; its key is made when first asked for.
 
-    raises   UserError when the key file cannot be read or written
+    raises   UserError when the key file cannot be read or written, or holds no key
     """
     if key_text:
         return Vault(key_text)
@@ -59,7 +62,15 @@ def open_vault(folder: Path, key_text: str = "") -> Vault:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
-        return Vault(path.read_text().strip())
+        key = path.read_text().strip()
+        if len(key) < SHORTEST:
+            raise UserError(
+                f"The key file {path} is {'too short to be a key' if key else 'empty'}.",
+                f"Take the key out of a backup: tar -xOf BACKUP.tar key.gz | gunzip > {path}. "
+                "If nothing was encrypted yet, delete the file, and a new key is made.",
+                status=409,
+            )
+        return Vault(key)
     except OSError as error:
         raise UserError(
             f"The key file {path} cannot be used: {error.strerror}.", "Make it readable for the user that runs Tandem."
@@ -67,15 +78,22 @@ def open_vault(folder: Path, key_text: str = "") -> Vault:
 
 
 def _make(path: Path) -> None:
-    """Write a new key unless there is one; of two processes at once, one wins and both read it whole."""
+    """Write a new key unless there is one; of two processes at once, one wins and both read it whole.
+
+    It is on disk before anything is sealed with it.
+    """
     if path.exists():
         return
     fresh = path.with_name(f"{FILE}.{secrets.token_hex(4)}")
     fresh.touch(mode=0o600)
-    fresh.write_text(secrets.token_urlsafe(32))
+    with fresh.open("w") as file:
+        file.write(secrets.token_urlsafe(32))
+        file.flush()
+        os.fsync(file.fileno())
     try:
         os.link(fresh, path)
     except FileExistsError:
         pass
     finally:
         fresh.unlink()
+    sync_folder(path.parent)

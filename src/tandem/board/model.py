@@ -250,6 +250,8 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     figures: tuple[str, ...]
     rows: list["TableRow"]
     total: int
+    is_cut: bool = False
+    """Whether there are more rows than the total says, each smaller."""
     drill: str = ""
     """The table that a click on a row leads to."""
     sort: str = ""

@@ -14,7 +14,7 @@ from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.query import Question, Result, Value
+from tandem.core.query import Question, Result, Row, Value
 from tandem.findings.model import Finding
 from tandem.findings.store import findings_of
 from tandem.metrics.address import Address
@@ -225,42 +225,39 @@ def _table(
     first = kind.figures[0]
     rows = [r for r in results[0].rows if r.figures[first]]
     largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
-    lines = [
-        TableRow(
-            key=row.key,
-            label=names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0])),
-            values=[row.figures[f] for f in kind.figures],
-            share=(row.figures[first] or 0) / largest,
-        )
-        for row in rows
-    ]
+
+    def label(row: Row) -> str:
+        return names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0]))
+
     if reading.search:
         wanted = reading.search.casefold()
-        lines = [line for line in lines if wanted in line.label.casefold() or wanted in str(line.key[0]).casefold()]
+        rows = [row for row in rows if wanted in label(row).casefold() or wanted in str(row.key[0]).casefold()]
     sort = reading.sort if reading.sort in (*kind.figures, "label") else first
-    shown = _sorted(lines, kind.figures, sort, reading.is_rising)[: reading.most]
-    if len(results) > 1:
-        now, before = ({r.key: r.figures for r in result.rows} for result in results)
-        shown = [
-            msgspec.structs.replace(line, compared=judge.compared(now[line.key], before.get(line.key, {})))
-            for line in shown
-        ]
+    shown = _sorted(rows, label, sort, reading.is_rising)[: reading.most]
+    before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else None
+    lines = [
+        TableRow(
+            key=row.key, label=label(row), values=[row.figures[f] for f in kind.figures],
+            share=(row.figures[first] or 0) / largest,
+            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {})),
+        )
+        for row in shown
+    ]  # fmt: skip
     return SplitTable(
         id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
-        rows=shown,
-        total=len(lines), drill=kind.drill, sort=sort, is_rising=reading.is_rising, search=reading.search,
+        rows=lines, total=len(rows), is_cut=results[0].is_cut, drill=kind.drill,
+        sort=sort, is_rising=reading.is_rising, search=reading.search,
         reason=reason,
     )  # fmt: skip
 
 
-def _sorted(lines: list[TableRow], figures: tuple[str, ...], sort: str, is_rising: bool) -> list[TableRow]:
-    """Lines by one column; those without a value stand last either way."""
+def _sorted(rows: list[Row], label: Callable[[Row], str], sort: str, is_rising: bool) -> list[Row]:
+    """Rows by one column; those without a value stand last either way."""
     if sort == "label":
-        return sorted(lines, key=lambda line: line.label.casefold(), reverse=not is_rising)
-    place = figures.index(sort)
-    with_values = [line for line in lines if line.values[place] is not None]
-    with_values.sort(key=lambda line: line.values[place] or 0, reverse=not is_rising)
-    return with_values + [line for line in lines if line.values[place] is None]
+        return sorted(rows, key=lambda row: label(row).casefold(), reverse=not is_rising)
+    with_values = [row for row in rows if row.figures[sort] is not None]
+    with_values.sort(key=lambda row: row.figures[sort] or 0, reverse=not is_rising)
+    return with_values + [row for row in rows if row.figures[sort] is None]
 
 
 def names_of(ctx: Context, site: Site, by: str) -> dict[str, str]:

@@ -96,6 +96,8 @@ def _encoded(fields: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode()) for name, value in fields]
 
 
+UNREAD_AGENT = "Mozilla/5.0 (unreadable)"
+"""Stands for an agent that was sent and cannot be read: a browser of which nothing is known."""
 NOOP = "/t/noop"  # what a request costs by itself, for measuring; of the lone collector only
 TAKEN = frozenset(("/t/hit", "/t/number"))
 TAKEN_ALONE = TAKEN | {NOOP}
@@ -130,7 +132,7 @@ class Collector:
         headers = scope.headers
         sender = Sender(
             sender_of_rsgi(scope.client, headers, self._proxies),
-            headers.get("user-agent") or "",
+            _agent(headers),
             headers.get("sec-gpc") == "1",
         )
         if scope.method == "POST" and scope.path in TAKEN_ALONE:
@@ -165,6 +167,11 @@ class Collector:
             return answer_to(await _taken(self._ingest, path, body, sender))
         finally:
             arriving.end()
+
+
+def _agent(headers: Any) -> str:
+    # TRAP: the server drops a value that is not ASCII, as some apps send; without an agent it would be a robot's.
+    return headers.get("user-agent") or (UNREAD_AGENT if "user-agent" in headers else "")
 
 
 async def _read(protocol: Any, length: str, arriving: Body) -> bytes | None:

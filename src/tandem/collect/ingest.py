@@ -48,6 +48,9 @@ RETRY_LATER = 30
 FRESH_MS = 24 * 3600 * 1000  # no visit lasts longer
 PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c000000000100010000020144003b")
 SALT_OVERLAP_H = 6
+MAX_AGENT = 600
+RECORD_SIZE = 150
+"""About what a hit without a body takes in the spool, beside what its sender wrote."""
 LENDERS = 2
 MOST_ASKING = 200
 """Questions for numbers that wait at a time; beyond it a page keeps the number it has, at once."""
@@ -136,7 +139,7 @@ class Ingest:
         if site is None:
             text = f"No site has the key “{hit.s[:40]}”. Check data-site on the script tag."
             return await self._refuse(0, "unknown_site", Reply(404, text), len(hit.e) + bad)
-        if not self._allowance.takes(sender.address, len(body)):
+        if not self._allowance.takes(sender.address, len(body) + _size_of(sender)):
             text = "This address has reached its hourly limit. Send the rest later."
             return await self._refuse(site.id, "flood", Reply(429, text), len(hit.e) + bad)
         return await self.take(site, hit, sender, bad=bad)
@@ -213,7 +216,7 @@ class Ingest:
             visitor=visitor,
             before=before,
             born=born,
-            agent=plain(sender.agent[:600]),
+            agent=plain(sender.agent[:MAX_AGENT]),
             language=plain(language[:20]).lower()[:20],
             width=min(max(width, 0), 65535),
             country=place.country,
@@ -262,7 +265,7 @@ class Ingest:
         if site is None:
             await self._refuse(0, "unknown_site", Reply(404, ""))
             return
-        if not self._allowance.takes(sender.address, len(url) + len(referrer)):
+        if not self._allowance.takes(sender.address, RECORD_SIZE + len(url) + len(referrer) + _size_of(sender)):
             await self._refuse(site.id, "flood", Reply(429, ""))
             return
         event = WireEvent(i=nonce, k="pageview", t=clock.now_ms(), u=url, r=referrer)
@@ -302,6 +305,11 @@ def _whole(value: Prop) -> int:
     """A moment as whole seconds, however it was written; 0 for anything else."""
     text = str(value)
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 11 else 0
+
+
+def _size_of(sender: Sender) -> int:
+    """How much of what is spooled is the sender's agent."""
+    return len(sender.agent[:MAX_AGENT])
 
 
 def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:

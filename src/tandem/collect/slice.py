@@ -70,6 +70,7 @@ def _start(ctx: Context) -> Callable[[], None]:
     ctx.offers.goal_names = lambda site: {str(g.id): g.name for g in store.goals_of(ctx.database, site)}
     ctx.offers.recounted = lambda site: recounted(ctx, site)
     ctx.offers.expiring = lambda site, days: store.expiring(ctx.warehouse, site, days)
+    ctx.offers.is_kept_for = lambda site, days: store.is_kept_for(ctx.warehouse, site, days)
     ctx.offers.keep_for = lambda site, days: store.keep_for(ctx.warehouse, site, days)
     ctx.offers.keeping_anew = lambda: store.keeping_anew(ctx.warehouse)
     ctx.keep(ingest)
@@ -142,6 +143,7 @@ SLICE = Slice(
     title="Traffic",
     routes=[*ROUTES, *start.ROUTES],
     first_steps=start.steps,
+    fixes=lambda ctx, site, field: store.fixes(ctx.warehouse, site, field),
     schema=store.schema,
     jobs=_jobs,
     operations={"rebuild": rebuild_sites},

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,8 @@ def start_check(
 ) -> Response[str]:
     """Fetch the site's start page, and say what keeps it from being counted."""
     chosen = site_for(ctx, caller, site)
-    page, problems = judged_within(ctx, chosen, caller.workspace_id)
+    own = [a for a in (ctx.config.base_url, str(request.base_url)) if not is_local(urlsplit(a).hostname or "")]
+    page, problems = judged_within(ctx, chosen, caller.workspace_id, own)
     worded = [
         (*(translations.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems
     ]
@@ -133,9 +135,10 @@ def start_check(
     )  # fmt: skip
 
 
-def judged_within(ctx: Context, site: Site, workspace: int) -> tuple[str, list[SiteProblem]]:
+def judged_within(ctx: Context, site: Site, workspace: int, own: Sequence[str] = ()) -> tuple[str, list[SiteProblem]]:
     """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
 
+    own      the public addresses of this Tandem
     raises   UserError (429) when a limit is full
     """
     hostile = tries.TryLimit(f"site-check-hostile:{workspace}", *HOSTILE)
@@ -143,14 +146,14 @@ def judged_within(ctx: Context, site: Site, workspace: int) -> tuple[str, list[S
     tries.take(ctx.database, tries.TryLimit(f"site-check:{workspace}", *CHECKS), hostile)
     problems: list[SiteProblem] = []
     try:
-        page, problems = _checked(ctx, site)
+        page, problems = _checked(ctx, site, own)
     finally:
         if TOO_LONG not in problems:
             tries.give_back(ctx.database, hostile)
     return page, problems
 
 
-def _checked(ctx: Context, site: Site) -> tuple[str, list[SiteProblem]]:
+def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[SiteProblem]]:
     """The address that was looked at in the end, and what is wrong there."""
     host = site.hosts[0]
     try:
@@ -168,12 +171,12 @@ def _checked(ctx: Context, site: Site) -> tuple[str, list[SiteProblem]]:
         if error.status != 403:
             raise
         return host, [SiteProblem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
-    return page.url, _judged(page, site.key)
+    return page.url, _judged(page, site.key, own)
 
 
-def _judged(page: WebPage, key: str) -> list[SiteProblem]:
+def _judged(page: WebPage, key: str, own: Sequence[str] = ()) -> list[SiteProblem]:
     """What is wrong with a page, read in a process with limits: the page may be made to keep its reader busy."""
-    asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key))
+    asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key, own))
     try:
         done = subprocess.run(
             [sys.executable, "-I", str(Path(site_check.__file__))], input=asked, capture_output=True, env={}, cwd="/",

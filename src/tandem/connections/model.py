@@ -74,6 +74,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     connection_id: int
     key: str
     received_at: datetime
+    next_at: datetime
     query: tuple[tuple[str, str], ...]
     form: tuple[tuple[str, str], ...]
     body: bytes

@@ -182,7 +182,11 @@ def _longest_wait(ctx: Context, row: Any) -> timedelta:
 def mark_polled(
     ctx: Context, connection: Connection, next_at: datetime, cursor: Mapping[str, Any] | None = None, problem: str = ""
 ) -> None:
-    """Note how a poll went. The cursor moves on only with one that went well."""
+    """Note how a poll went. The cursor moves on only with one that went well.
+
+    Whoever set the connection anew meanwhile, or asked to fetch everything again, planned its next poll: what this one
+    says is of what was before, and is not noted.
+    """
     now = clock.now()
     values: dict[str, Any] = {"polled_at": now, "next_at": next_at, "problem": problem[:1000]}
     values["failures"] = connection.failures + 1 if problem else 0
@@ -190,8 +194,9 @@ def mark_polled(
         values["ok_at"] = now
     if cursor is not None:
         values["cursor"] = dict(cursor)
+    is_as_it_was = (t.c.id == connection.id, t.c.next_at == connection.next_at)
     with ctx.database.write() as c:
-        c.execute(update(t).where(t.c.id == connection.id).values(**values))
+        c.execute(update(t).where(*is_as_it_was).values(**values))
 
 
 def poll_now(ctx: Context, connection: Connection) -> None:
@@ -257,14 +262,18 @@ def mark_done(ctx: Context, delivery: Delivery) -> None:
 
 
 def mark_failed(ctx: Context, delivery: Delivery, why: str) -> None:
-    """Try a delivery again later: after 2, 4, 8 … seconds, at most an hour; no more after a week."""
+    """Try a delivery again later: after 2, 4, 8 … seconds, at most an hour; no more after a week.
+
+    Whoever asked meanwhile to try it again at once, maybe after mending the connection, is not made to wait.
+    """
     now = clock.now()
     wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(delivery.tries + 1, 12)))
     if now - delivery.received_at > GIVEN_UP_AFTER:
         wait = timedelta(days=36_500)
     values = {"tries": delivery.tries + 1, "next_at": now + wait, "problem": why[:1000]}
+    is_as_it_was = (inbox.c.id == delivery.id, inbox.c.next_at == delivery.next_at)
     with ctx.database.write() as c:
-        c.execute(update(inbox).where(inbox.c.id == delivery.id).values(**values))
+        c.execute(update(inbox).where(*is_as_it_was).values(**values))
 
 
 def try_again(ctx: Context, connection: Connection) -> None:
@@ -424,7 +433,7 @@ def _connection(ctx: Context, row: Any) -> Connection:
 
 def _delivery(ctx: Context, row: Any) -> Delivery:
     query, form, body = msgspec.json.decode(ctx.vault.open(row.sealed.decode()), type=tuple[_Pairs, _Pairs, bytes])
-    names = ("id", "connection_id", "key", "received_at", "tries")
+    names = ("id", "connection_id", "key", "received_at", "next_at", "tries")
     return Delivery(query=query, form=form, body=body, **{n: row._mapping[n] for n in names})
 
 

@@ -35,6 +35,8 @@ class Offers:
         """How far this site's visits are derived again; None while they are not (collect)."""
         self.expiring: Callable[[Site, int], int] = lambda site, days: 0
         """How many events would be deleted if a site kept them for so many days (collect)."""
+        self.is_kept_for: Callable[[Site, int], bool] = lambda site, days: True
+        """Whether all that is stored of a site is kept for so many days (collect)."""
         self.keep_for: Callable[[Site, int], None] = lambda site, days: None
         """Keep what is stored of a site for so many days; it goes on when this returns (collect)."""
         self.keeping_anew: Callable[[], float | None] = lambda: None

@@ -63,6 +63,8 @@ class Result(msgspec.Struct, frozen=True):
     queries: tuple[Query, ...]
     took_ms: float
     whole: dict[str, Value] = {}
+    is_cut: bool = False
+    """Whether there are more rows, which no answer holds: those that are smallest by the first figure."""
 
     @property
     def total(self) -> dict[str, Value]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tandem.accounts.model import Site
+from tandem.base.errors import UserError
 from tandem.base.jobs import Job
 from tandem.base.warehouse import Step
 from tandem.core.context import Context
@@ -82,6 +83,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     personal: tuple[tuple[str, str], ...] = ()  # its tables and their columns that hold a person's keys: for erasing
     forget: Callable[[Context, Site, Sequence[int]], None] = lambda ctx, site, nodes: None  # … and in the record store
     timeline: Callable[[Context, Site, Sequence[int]], list[TimelineEntry]] = lambda ctx, site, nodes: []
+    fixes: Callable[[Context, Site, str], UserError | None] = lambda ctx, site, field: None  # why what is stored would
+    # be wrong with another zone or currency of its site
     first_steps: Callable[[Context, Site], list[FirstStep]] = lambda ctx, site: []
 
     @property

@@ -38,6 +38,7 @@ SLICE = Slice(
     title="Deals",
     routes=ROUTES,
     first_steps=_first_steps,
+    fixes=store.fixes,
     schema=store.schema,
     retired=("crm/002",),
     jobs=_jobs,

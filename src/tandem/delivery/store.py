@@ -1,5 +1,6 @@
 """The outbox in the record store. Texts are sealed while they wait, and gone as soon as they need not wait any more."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -39,12 +40,13 @@ def put(ctx: Context, user: User | None, kind: str, message: Message, holds: tim
         )  # fmt: skip
 
 
-def take_due(ctx: Context, most: int = 5) -> list[DueMessage]:
-    """Messages whose turn has come, taken so that no other server sends them meanwhile.
+def take_due(ctx: Context, most: int = 5) -> Iterator[DueMessage]:
+    """Messages whose turn has come, each taken when it is asked for, so that no other server sends it meanwhile.
 
+    Taken all at once, the last ones would be another's again before a slow server has accepted the first.
     One whose turn lies farther ahead than any waits was dated by a clock that ran ahead: it is sent too.
     """
-    now, taken = clock.now(), []
+    now = clock.now()
     is_due = or_(t.c.next_at <= now, t.c.next_at > now + LONGEST_WAIT)
     due = select(t).where(t.c.sent_at.is_(None), t.c.dead_at.is_(None), is_due).order_by(t.c.id).limit(most)
     with ctx.database.read() as c:
@@ -52,10 +54,9 @@ def take_due(ctx: Context, most: int = 5) -> list[DueMessage]:
     for row in rows:
         lease = update(t).where(t.c.id == row.id, t.c.next_at == row.next_at, t.c.sent_at.is_(None))
         with ctx.database.write() as c:
-            is_ours = c.execute(lease.values(next_at=now + LEASE)).rowcount == 1
+            is_ours = c.execute(lease.values(next_at=clock.now() + LEASE)).rowcount == 1
         if is_ours and (waiting := _opened(ctx, row)) is not None:
-            taken.append(waiting)
-    return taken
+            yield waiting
 
 
 def _opened(ctx: Context, row: Row[Any]) -> DueMessage | None:

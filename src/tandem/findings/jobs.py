@@ -24,7 +24,8 @@ def write_findings(ctx: Context) -> int:
         try:
             facts = store.facts_of(ctx.database, site)
             if (digest := _digest(facts)) != before.digest:
-                store.write_set(ctx.warehouse, site, facts, digest, before.version)
+                with ctx.database.beside_others():  # a backup has of both stores what is of one moment
+                    store.write_set(ctx.warehouse, site, facts, digest, before.version)
                 _log.info("findings.written", site=site.key, rows=len(facts))
                 written += 1
         except Exception as error:  # noqa: BLE001 - raised below

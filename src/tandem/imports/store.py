@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import RowMapping, Table, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Table, func, insert, select, update
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
@@ -14,7 +14,10 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.imports.problem import Problem, Wording, problem_of
 
-UNFINISHED = ("reading", "staged")
+UNFINISHED = ("reading", "staged", "dropping")
+GONE = ("dropping", "dropped")
+IDLE = (*UNFINISHED, "refused")
+"""The states in which an import counts for nothing, and may be thrown away."""
 MOST_SHOWN = 50
 
 
@@ -24,7 +27,7 @@ class Import(msgspec.Struct, frozen=True, kw_only=True):
     reading    being read; what is left of one that was cut off never counts
     refused    it had problems, and nothing of it was kept
     staged     read and checked; waits to be confirmed, and counts for nothing yet
-    dropped    never confirmed, and thrown away
+    dropping   never confirmed, and about to lose its rows; dropped: thrown away
     and those of its `Imports`: counting, and taken back
     """
 
@@ -104,7 +107,7 @@ class Imports(Generic[I]):
     def newest(self, db: Database, site: Site, most: int = MOST_SHOWN) -> list[I]:
         """The imports of a site, newest first; those that were thrown away are left out."""
         t = self.table
-        query = select(t).where(t.c.site_id == site.id, t.c.state != "dropped").order_by(t.c.id.desc()).limit(most)
+        query = select(t).where(t.c.site_id == site.id, t.c.state.not_in(GONE)).order_by(t.c.id.desc()).limit(most)
         with db.read() as c:
             return [self.import_(row) for row in c.execute(query).mappings()]
 
@@ -123,6 +126,13 @@ class Imports(Generic[I]):
             row = c.execute(query.order_by(t.c.id.desc())).mappings().first()
         return self.import_(row) if row else None
 
+    def that_may_count(self, db: Database, site: Site) -> list[I]:
+        """The imports that count, and those that may come to."""
+        t = self.table
+        query = select(t).where(t.c.site_id == site.id, t.c.state.in_(("reading", "staged", *self.counting)))
+        with db.read() as c:
+            return [self.import_(row) for row in c.execute(query).mappings()]
+
     def unfinished(self, db: Database, longer_than: timedelta) -> list[tuple[int, int]]:
         """Site and number of imports that were staged and never confirmed, or cut off, so long ago."""
         t = self.table
@@ -132,8 +142,24 @@ class Imports(Generic[I]):
 
     def note_refused(self, db: Database, site: Site, import_: I, problems: Sequence[Problem]) -> I:
         """Keep of an import only what was wrong with it."""
-        self.change(db, import_, state="refused", problems=[msgspec.to_builtins(p) for p in problems])
+        self.move(db, import_, IDLE, "refused", problems=[msgspec.to_builtins(p) for p in problems])
         return self.of(db, site, import_.id)
+
+    def note_staged(self, db: Database, site: Site, import_: I, **facts: Any) -> I:
+        """An import is read whole and waits to be confirmed.
+
+        raises   UserError (409) when it was thrown away meanwhile
+        """
+        with db.write() as c:
+            self.stage(c, import_, **facts)
+        return self.of(db, site, import_.id)
+
+    def stage(self, c: Connection, import_: I, **facts: Any) -> None:
+        """The same, as part of a transaction."""
+        if not move(c, self.table, import_.id, ("reading",), "staged", **facts):
+            raise UserError(
+                "This import was thrown away while it was being read.", "Import the file again.", status=409
+            )
 
     def note_confirmed(self, db: Database, site: Site, import_: I, by: int | None, **facts: Any) -> I:
         """A staged import counts from now on; in the audit log.
@@ -141,11 +167,11 @@ class Imports(Generic[I]):
         raises   UserError (409) when it is not staged
         """
         t = self.table
-        values = {"state": self.counting[0], "confirmed_at": clock.now(), **facts}
+        values: dict[str, Any] = {"state": self.counting[0], "confirmed_at": clock.now(), **facts}
         with db.write() as c:
             last = c.execute(select(func.max(t.c.place)).where(t.c.site_id == site.id)).scalar()
             values["place"] = clock.version_after(last or 0, clock.now_ns())
-            if not c.execute(update(t).where(t.c.id == import_.id, t.c.state == "staged").values(**values)).rowcount:
+            if not move(c, t, import_.id, ("staged",), **values):
                 raise UserError("This import is not waiting for confirmation.", "Reload the page.", status=409)
             self._audit(c, site, by, "imported", import_)
         return self.of(db, site, import_.id)
@@ -156,17 +182,26 @@ class Imports(Generic[I]):
         raises   UserError (409) when it does not count
         """
         t = self.table
-        is_counting = (t.c.id == import_.id, t.c.state.in_(self.counting))
         with db.write() as c:
-            if not c.execute(update(t).where(*is_counting).values(state=self.undone, undone_at=clock.now())).rowcount:
+            if not move(c, t, import_.id, self.counting, self.undone, undone_at=clock.now()):
                 raise UserError("This import is not applied, so it cannot be undone.", "Reload the page.", status=409)
             self._audit(c, site, by, "import_undone", import_)
         return self.of(db, site, import_.id)
 
-    def change(self, db: Database, import_: I, **values: Any) -> None:
-        """Note other values of an import."""
+    def drop(self, db: Database, import_: I, forget_rows: Callable[[], None]) -> bool:
+        """Throw away an import and its rows; returns whether it was. One that counts by now is left alone.
+
+        forget_rows   takes its rows out of the event store; cut off in between, the import is thrown away again later
+        """
+        if not self.move(db, import_, IDLE, "dropping"):
+            return False
+        forget_rows()
+        return self.move(db, import_, ("dropping",), "dropped")
+
+    def move(self, db: Database, import_: I, since: Sequence[str], state: str, **values: Any) -> bool:
+        """Give an import another state if its state is one of `since` at this moment; returns whether it is."""
         with db.write() as c:
-            c.execute(update(self.table).where(self.table.c.id == import_.id).values(**values))
+            return move(c, self.table, import_.id, since, state, **values)
 
     def import_(self, row: RowMapping | Mapping[str, Any]) -> I:
         """A row of the table as a struct."""
@@ -184,17 +219,25 @@ class Imports(Generic[I]):
         note(c, site.workspace_id, by, f"{self.area}.{act}", import_.file, system=import_.system, rows=import_.rows)
 
 
+def move(c: Connection, table: Table, number: int, since: Sequence[str], state: str, **values: Any) -> bool:
+    """Give an import another state if its state is one of `since` at this moment; returns whether it is.
+
+    Two at once, of which one confirms and one throws away, would else both believe that they had decided.
+    """
+    is_so = (table.c.id == number, table.c.state.in_(since))
+    return c.execute(update(table).where(*is_so).values(state=state, **values)).rowcount == 1
+
+
 def drop_unfinished(
     imports: Imports[I],
     db: Database,
     sites: Mapping[int, Site],
     longer_than: timedelta,
-    drop: Callable[[Site, I], None],
+    drop: Callable[[Site, I], bool],
 ) -> int:  # fmt: skip
     """Throw away what was never confirmed, and what is left of imports that were cut off; returns how many."""
     count = 0
     for site_id, number in imports.unfinished(db, longer_than):
         if site_id in sites:
-            drop(sites[site_id], imports.of(db, sites[site_id], number))
-            count += 1
+            count += drop(sites[site_id], imports.of(db, sites[site_id], number))
     return count

@@ -1,10 +1,12 @@
 """Both stores in one file, read again before it gets its name; and back, into an empty place."""
 
+import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from tandem.base import clock
 from tandem.base.config import Config
 from tandem.base.data_folder import UNFINISHED
 from tandem.base.database import METADATA, Database
+from tandem.base.disk import sync_folder
 from tandem.base.errors import UserError
 from tandem.base.vault import FILE as KEY
 from tandem.base.warehouse import Step, Warehouse, is_disk_full, migrate, questions_in
@@ -53,7 +56,8 @@ def _keys_in(manifest: Manifest) -> set[str]:
 def backup(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Write both stores into the file `args["file"]`; what was received and not yet loaded is loaded first.
 
-    raises   UserError when the file exists, cannot be written, or does not read back
+    raises   UserError when the file exists, cannot be written, or does not read back; (503) when those who write to
+             both stores do not come to an end
     """
     path, began = Path(args["file"]), time.perf_counter()
     writer = Writer(path)
@@ -82,11 +86,14 @@ def _note(ctx: Context, path: Path) -> None:
 
 def _written(ctx: Context, writer: Writer, tell: ProgressReporter) -> Manifest:
     made_at = clock.now().isoformat()
-    tables = [
-        *_key_written(ctx, writer),
-        *_records_written(ctx.database, writer),
-        *_facts_written(ctx.warehouse, writer, tell),
-    ]
+    stored = facts.stored_tables(ctx.warehouse, all_steps())
+    facts_written = _facts_written(ctx.warehouse, sorted(stored, key=lambda t: t.is_loaded), writer, tell)
+    # TRAP: what an import has written to one store and not yet to the other would be restored like that. Only the
+    # loader writes hits and visits, and it is paused: nobody else has to wait until these large tables are written.
+    with ctx.database.alone():
+        tables = [*_key_written(ctx, writer), *_records_written(ctx.database, writer)]
+        tables += islice(facts_written, sum(not table.is_loaded for table in stored))
+    tables += facts_written
     return Manifest(
         format=archive.FORMAT, tandem=__version__, made_at=made_at, revision=ctx.database.revision()[0] or "",
         steps=tuple(map(str, all_steps())), tables=tuple(tables),
@@ -109,8 +116,9 @@ def _records_written(database: Database, writer: Writer) -> Iterator[ArchiveTabl
             yield ArchiveTable("records", str(table.name), columns, part.rows, (part,))
 
 
-def _facts_written(warehouse: Warehouse, writer: Writer, tell: ProgressReporter) -> Iterator[ArchiveTable]:
-    tables = facts.stored_tables(warehouse, all_steps())
+def _facts_written(
+    warehouse: Warehouse, tables: Sequence[facts.Stored], writer: Writer, tell: ProgressReporter
+) -> Iterator[ArchiveTable]:
     expected = sum(facts.count(warehouse, table.name) for table in tables) or 1
     done = 0
     for table in tables:
@@ -222,7 +230,11 @@ def _key_back(config: Config, reader: Reader) -> None:
     for table in (t for t in reader.manifest.tables if t.store == "house"):
         path = config.folder / KEY
         path.touch(mode=0o600)
-        path.write_bytes(b"".join(_lines(reader, table)))
+        with path.open("wb") as file:
+            file.writelines(_lines(reader, table))
+            file.flush()
+            os.fsync(file.fileno())
+        sync_folder(path.parent)
 
 
 def _records_back(database: Database, reader: Reader) -> None:

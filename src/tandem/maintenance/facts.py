@@ -22,6 +22,11 @@ class Stored(NamedTuple):
     replaces: bool
 
     @property
+    def is_loaded(self) -> bool:
+        """Whether its rows are hits and visits, which only the loader writes."""
+        return bool(self.moment)
+
+    @property
     def source(self) -> str:
         return f"{self.name} final" if self.replaces else self.name
 

@@ -24,7 +24,9 @@ from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Resu
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
 from tandem.metrics.metric import Counted, Dimension, Estimate, Metric, PublishedView, Ratio, Unit
 
-MOST_ROWS = 200_000
+MOST_ROWS, MOST_CELLS = 200_000, 1_000_000
+"""What an answer holds at most, for a stranger can send as many addresses as he likes: the rows that are largest by the
+first figure, and fewer of them the more columns they have."""
 REMEMBERED_BYTES = 48 << 20
 """What remembered answers may hold in all, with what was made of them."""
 LARGEST, LARGEST_MADE = 1 / 4, 1 / 2
@@ -117,10 +119,17 @@ def _query(question: Question, view: str, figures: list[Counted], with_bots: boo
         del params["zone"]
     lines = [f"select {', '.join([*splits, *values])}", f"from {view}", "where " + "\n  and ".join(conditions)]
     if splits:
-        rollup = " with rollup" if question.with_whole else ""
-        lines.append("group by " + ", ".join(f"by_{i}" for i in range(len(splits))) + rollup)
-        lines.append(f"limit {MOST_ROWS}")
+        keys = ", ".join(f"by_{i}" for i in range(len(splits)))
+        lines.append(f"group by {keys}" + " with rollup" * question.with_whole)
+        largest = "is_whole desc, " * question.with_whole + _expressions(figures[0])[0][1]
+        lines.append(f"order by {largest} desc, {keys}")
+        lines.append(f"limit {most_rows(question) + 1}")  # one more tells that there are more
     return Query(tuple(f.id for f in figures), "\n".join(lines), params)
+
+
+def most_rows(question: Question) -> int:
+    """How many rows the answer to a question holds at most."""
+    return min(MOST_ROWS, MOST_CELLS // (len(counted(question.figures)) + len(question.by)))
 
 
 def _expressions(figure: Counted) -> list[tuple[str, str]]:
@@ -335,22 +344,27 @@ def _identity(query: Query) -> tuple[str, str]:
 
 def _merged(question: Question, answers: list[tuple[Query, Answer]], took_ms: float) -> Result:
     width, groups, whole = len(question.by), dict[Key, dict[str, Value]](), dict[str, Value]()
+    most, cut = most_rows(question), set[str]()
     for _, answer in answers:
         names = [name.replace("__", ".", 1).replace("__", ".") for name in answer.names[width:]]
         names = names[:-1] if question.with_whole else names
-        for row in answer.rows:
+        cut |= set(names if len(answer.rows) > most else ())
+        for row in answer.rows[:most]:
             is_whole = question.with_whole and row[-1]
             figures = whole if is_whole else groups.setdefault(row[:width], {})
             figures.update(zip(names, map(_number, row[width:]), strict=not question.with_whole))
     if not width and not groups:
         groups[()] = {}
     asked = question.figures
-    untold = {name: _untold(name) for name in counted(asked)}
+    untold = {name: None if name in cut else _untold(name) for name in counted(asked)}
     rows = [Row(key, _completed(figures, untold, asked)) for key, figures in groups.items()]
     rows.sort(key=lambda r: (-(r.figures[asked[0]] or 0), tuple(map(str, r.key))))
     queries = tuple(query for query, _ in answers)
     is_whole = question.with_whole and whole.keys() >= untold.keys()
-    return Result(rows, queries, took_ms, _completed(whole, untold, asked) if is_whole else {})
+    return Result(
+        rows[:most], queries, took_ms, _completed(whole, untold, asked) if is_whole else {},
+        is_cut=bool(cut) or len(rows) > most,
+    )  # fmt: skip
 
 
 def _number(value: Any) -> Value:

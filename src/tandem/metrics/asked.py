@@ -17,6 +17,8 @@ from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
 from tandem.metrics.members import filter_meant, understood
 from tandem.metrics.metric import Ratio
 
+MOST_SHOWN = 1_000
+"""Rows that a table on a page shows at most: files hold all."""
 Suits = Callable[[str], bool]
 """Whether a page can apply filters by a dimension."""
 

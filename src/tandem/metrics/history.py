@@ -150,7 +150,8 @@ class History:
         remembered = self._known.get(key)
         if remembered and remembered[1] and at - remembered[0] < FRESH_S:
             return remembered[1]
-        values = [float(row[0]) for row in self._ctx.runner.look_up(sql, bound)]
+        runner = self._ctx.runner  # that there is nothing yet is remembered until the data change
+        values = list(runner.kept(("past", *key), lambda: tuple(float(row[0]) for row in runner.look_up(sql, bound))))
         with self._lock:
             if changes == self._changes:
                 self._known[key] = (at, values)

@@ -66,7 +66,7 @@ def _staged(
     try:
         return store.stage(ctx, site, import_, rows)
     except Exception as error:
-        store.drop(ctx, site, import_)  # its rows; and that it broke is to be seen
+        store.forget_rows(ctx, site, import_)  # that it broke is to be seen
         store.refuse(ctx.database, site, import_, [from_fault(error)])
         raise
 

@@ -22,6 +22,7 @@ SLICE = Slice(
     title="Reconciliation",
     routes=ROUTES,
     schema=store.schema,
+    fixes=lambda ctx, site, field: store.fixes(ctx.database, site, field),
     jobs=_jobs,
     systems=SYSTEMS,
     owns=("outside_rows",),

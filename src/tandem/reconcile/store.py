@@ -14,6 +14,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
+from tandem.base.errors import UserError
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.base.words import hand_in
 from tandem.core.context import Context
@@ -32,7 +33,7 @@ from tandem.reconcile.model.finding import (
     subject_of,
     summed,
 )
-from tandem.reconcile.model.outside import PROBLEMS, OutsideReport, OutsideRow
+from tandem.reconcile.model.outside import FIGURES, PROBLEMS, OutsideReport, OutsideRow
 from tandem.reconcile.model.rules import CountingRules, usual
 from tandem.reconcile.tables import outside_imports as t
 from tandem.reconcile.tables import outside_rules as r
@@ -133,31 +134,36 @@ def stage(ctx: Context, site: Site, import_: ReportImport, rows: Sequence[tuple[
     raises   RuntimeError when the event store holds something else than was written
     """
     for i in range(0, len(rows), BLOCK):
-        part = rows[i : i + BLOCK]
-        ctx.warehouse.insert(
-            "outside_rows",
-            {
-                "site": [site.id] * len(part), "load": [import_.id] * len(part),
-                "source_id": [import_.source] * len(part), "split": [import_.split] * len(part),
-                "figure": [row.figure for row, _ in part],
-                "on": [row.on for row, _ in part], "channel": [row.channel for row, _ in part],
-                "source": [row.source for row, _ in part], "medium": [row.medium for row, _ in part],
-                "campaign": [row.campaign for row, _ in part], "value": [value for _, value in part],
-                "original_value": [row.value for row, _ in part], "currency": [row.currency for row, _ in part],
-                "share": [float(row.share) if row.share is not None else 1.0 for row, _ in part],
-                "is_thresholded": [int(row.is_thresholded) for row, _ in part],
-                "is_other": [int(row.is_other) for row, _ in part],
-            },
-            token=f"outside-{import_.id}-{i}",
-        )  # fmt: skip
+        with ctx.database.beside_others():  # a backup has of both stores what is of one moment
+            _write(ctx, site, import_, rows[i : i + BLOCK], f"outside-{import_.id}-{i}")
     written = (len(rows), sum((value for _, value in rows), Decimal(0)))
     (count, value), *_ = ctx.warehouse.ask(SQL["load_sum"], {"site": site.id, "load": import_.id}).rows
     if (count, value) != written:
         raise RuntimeError(
             f"the event store holds {count} rows of load {import_.id} worth {value}, which has {written}"
         )
-    IMPORTS.change(ctx.database, import_, state="staged", rows=len(rows))
-    return import_of(ctx.database, site, import_.id)
+    return IMPORTS.note_staged(ctx.database, site, import_, rows=len(rows))
+
+
+def _write(
+    ctx: Context, site: Site, import_: ReportImport, part: Sequence[tuple[OutsideRow, Decimal]], token: str
+) -> None:
+    ctx.warehouse.insert(
+        "outside_rows",
+        {
+            "site": [site.id] * len(part), "load": [import_.id] * len(part),
+            "source_id": [import_.source] * len(part), "split": [import_.split] * len(part),
+            "figure": [row.figure for row, _ in part],
+            "on": [row.on for row, _ in part], "channel": [row.channel for row, _ in part],
+            "source": [row.source for row, _ in part], "medium": [row.medium for row, _ in part],
+            "campaign": [row.campaign for row, _ in part], "value": [value for _, value in part],
+            "original_value": [row.value for row, _ in part], "currency": [row.currency for row, _ in part],
+            "share": [float(row.share) if row.share is not None else 1.0 for row, _ in part],
+            "is_thresholded": [int(row.is_thresholded) for row, _ in part],
+            "is_other": [int(row.is_other) for row, _ in part],
+        },
+        token=token,
+    )  # fmt: skip
 
 
 def refuse(db: Database, site: Site, import_: ReportImport, problems: Sequence[Problem]) -> ReportImport:
@@ -186,10 +192,27 @@ def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
     return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
-def drop(ctx: Context, site: Site, import_: ReportImport) -> None:
-    """Throw away a load that does not count."""
-    ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
-    IMPORTS.change(ctx.database, import_, state="dropped")
+def drop(ctx: Context, site: Site, import_: ReportImport) -> bool:
+    """Throw away a load unless it counts; returns whether it was."""
+    return IMPORTS.drop(ctx.database, import_, lambda: forget_rows(ctx, site, import_))
+
+
+def forget_rows(ctx: Context, site: Site, import_: ReportImport) -> None:
+    """Take the rows of a load out of the event store, and leave what is known of it."""
+    with ctx.database.beside_others():
+        ctx.warehouse.do(SQL["forget_load"], {"site": site.id, "load": import_.id})
+
+
+def fixes(db: Database, site: Site, field: str) -> UserError | None:
+    """Why a site's currency can change no more: outside money was converted into it."""
+    may_count = IMPORTS.that_may_count(db, site)
+    if field != "currency" or not any(FIGURES[name].is_money for one in may_count for name in one.figures):
+        return None
+    return UserError(
+        "Figures of other systems were converted into %(currency)s.",
+        "Undo or discard the imports on the Reconciliation page, change this, then import them again.",
+        409, currency=site.currency,
+    )  # fmt: skip
 
 
 def source_figures(runner: QueryRunner, db: Database, site: Site) -> list[SourceFigure]:

@@ -320,6 +320,14 @@ def test_the_site_tells_who_somebody_is_and_the_counter_sends_what_is_asked_for_
     assert len(recorder.events("identify")) == 1
 
 
+def test_a_login_of_nought_is_told(page: Page, recorder: Recorder) -> None:
+    page.goto(recorder.page("/account", ""))
+    page.evaluate("tandem('identify', {login: 0, crm: false, email: ''})")
+    leave(page)
+    [event] = recorder.wait_for("identify")
+    assert event["p"] == {"login": "0"}
+
+
 def documented_stub() -> str:
     """What docs/counter.md tells sites to put into their pages."""
     text = (ROOT / "docs" / "counter.md").read_text()

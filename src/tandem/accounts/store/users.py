@@ -139,7 +139,7 @@ def change_user(
     name: str | None = None,
     by: int | None = None,
 ) -> User:
-    """The person with what is given changed; losing access ends every sign-in and token at once.
+    """The person with what is given changed; losing access ends every sign-in, token and link at once.
 
     raises   UserError when the workspace would be left without an admin
     """
@@ -157,6 +157,7 @@ def change_user(
             raise UserError("At least one user must be able to manage users.", "Make another user an admin first.")
         if is_active is False:
             c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == user.id))
+            c.execute(delete(t.account_links).where(t.account_links.c.person_id == user.id))
             c.execute(
                 update(t.api_tokens)
                 .where(t.api_tokens.c.made_by == user.id, t.api_tokens.c.revoked_at.is_(None))

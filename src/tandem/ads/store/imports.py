@@ -1,6 +1,5 @@
 """Imports of reports, and which of them counts on which day."""
 
-import threading
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
@@ -17,17 +16,18 @@ from tandem.ads.store.common import MOST_ACCOUNTS, SHIFT, SQL, Key, moment_on
 from tandem.ads.tables import ad_import_days as d
 from tandem.ads.tables import ad_imports as t
 from tandem.base import clock
-from tandem.base.database import Database
+from tandem.base.database import WATCHED_S, Database
+from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.imports import store as life
 from tandem.imports.problem import Problem, sentence
 from tandem.imports.store import Imports, drop_unfinished
 
+AREA = "ads"
 STAGED_FOR = timedelta(days=1)
 COUNTING = ("confirmed", "loaded")
 FOLLOWED = {"confirmed": "loaded", "undoing": "undone"}
 """What an import is once the event store has followed."""
-_settling = threading.Lock()
 
 
 class AdImport(life.Import, frozen=True, kw_only=True):
@@ -42,7 +42,7 @@ class AdImport(life.Import, frozen=True, kw_only=True):
 
 
 IMPORTS = Imports(
-    t, AdImport, area="ads", page=sentence("See the list of imports on the Ads page."), wording=PROBLEMS,
+    t, AdImport, area=AREA, page=sentence("See the list of imports on the Ads page."), wording=PROBLEMS,
     counting=COUNTING, undone="undoing",
 )  # fmt: skip
 import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest
@@ -109,8 +109,10 @@ def sums_of(db: Database, imports: Iterable[AdImport]) -> dict[int, Sums]:
 
 def refuse(ctx: Context, site: Site, import_: AdImport, problems: Sequence[Problem]) -> AdImport:
     """Keep of an import only what was wrong with it."""
-    _forget_rows(ctx, site, import_)
-    return IMPORTS.note_refused(ctx.database, site, import_, problems)
+    refused = IMPORTS.note_refused(ctx.database, site, import_, problems)
+    if refused.state == "refused":
+        _forget_rows(ctx, site, import_)
+    return refused
 
 
 def outcomes(db: Database, site: Site, import_: AdImport, is_forced: bool = False) -> list[DayOutcome]:
@@ -137,9 +139,10 @@ def confirm(ctx: Context, site: Site, import_: AdImport, is_forced: bool = False
     """Make a staged import count, for the days that it wins. All of them at once, whatever happens in between.
 
     is_forced   take it also where what stands there is finer or holds more
-    raises      UserError when it is not staged, or holds nothing
+    raises      UserError when it is not staged, or holds nothing; (503) when other work on the site's imports goes on
     """
-    return settle(ctx, site, IMPORTS.note_confirmed(ctx.database, site, import_, by, is_forced=is_forced))
+    with ctx.database.turn(AREA, site.id, WATCHED_S):
+        return settle(ctx, site, IMPORTS.note_confirmed(ctx.database, site, import_, by, is_forced=is_forced))
 
 
 def undo(ctx: Context, site: Site, import_: AdImport, by: int | None = None) -> AdImport:
@@ -147,7 +150,8 @@ def undo(ctx: Context, site: Site, import_: AdImport, by: int | None = None) -> 
 
     raises   UserError when it does not count
     """
-    return settle(ctx, site, IMPORTS.note_undone(ctx.database, site, import_, by))
+    with ctx.database.turn(AREA, site.id, WATCHED_S):
+        return settle(ctx, site, IMPORTS.note_undone(ctx.database, site, import_, by))
 
 
 def settle(ctx: Context, site: Site, import_: AdImport) -> AdImport:
@@ -155,7 +159,8 @@ def settle(ctx: Context, site: Site, import_: AdImport) -> AdImport:
 
     One block of `ad_loads` switches all days of the import at once.
     """
-    with _settling:
+    with ctx.database.turn(AREA, site.id):
+        import_ = import_of(ctx.database, site, import_.id)  # what was decided last, maybe while this waited
         days = {(day.account, day.on): day for day in days_of(ctx.database, import_)}
         standing = _standing(ctx.database, site, import_.system, days)
         newest = ctx.warehouse.value(SQL["newest_choice"], site=site.id, system=import_.system)
@@ -167,9 +172,22 @@ def settle(ctx: Context, site: Site, import_: AdImport) -> AdImport:
         names = ("site", "system", "account", "on", "begins", "ends", "load", "version")
         if rows:
             ctx.warehouse.insert("ad_loads", dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+        if import_.state in FOLLOWED:
+            IMPORTS.move(ctx.database, import_, (import_.state,), FOLLOWED[import_.state])
     ctx.look_again()
-    IMPORTS.change(ctx.database, import_, state=FOLLOWED.get(import_.state, import_.state))
     return import_of(ctx.database, site, import_.id)
+
+
+def fixes(db: Database, site: Site, field: str) -> UserError | None:
+    """Why a site's zone or currency can change no more: costs are kept by the days of one and in the other."""
+    if not IMPORTS.that_may_count(db, site):
+        return None
+    hint = sentence(
+        "Undo or discard the imports on the Ads page, change this, then import the reports again; or add a new site."
+    )
+    if field == "zone":
+        return UserError("Ad costs are stored by days of this time zone.", hint, 409)
+    return UserError("Ad costs were converted into %(currency)s.", hint, 409, currency=site.currency)
 
 
 def has_foreign(db: Database) -> bool:
@@ -197,10 +215,9 @@ def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
     return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
 
 
-def drop(ctx: Context, site: Site, import_: AdImport) -> None:
-    """Throw away an import that does not count."""
-    _forget_rows(ctx, site, import_)
-    IMPORTS.change(ctx.database, import_, state="dropped")
+def drop(ctx: Context, site: Site, import_: AdImport) -> bool:
+    """Throw away an import unless it counts; returns whether it was."""
+    return IMPORTS.drop(ctx.database, import_, lambda: _forget_rows(ctx, site, import_))
 
 
 def keep_days(ctx: Context, site: Site, import_: AdImport, days_kept: set[Key]) -> None:
@@ -219,7 +236,8 @@ def _forget_rows(ctx: Context, site: Site, import_: AdImport, days: Sequence[dat
     first = import_.id << SHIFT
     bound: dict[str, Any] = {"site": site.id, "first": first, "last": first + MOST_ACCOUNTS - 1}
     text = SQL["forget_load" if days is None else "forget_days"]
-    ctx.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
+    with ctx.database.beside_others():  # a backup has of both stores what is of one moment
+        ctx.warehouse.do(text, bound if days is None else {**bound, "days": list(days)})
 
 
 def _standing(

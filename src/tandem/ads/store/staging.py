@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import insert, update
+from sqlalchemy import insert
 
 from tandem.accounts.model import Site
 from tandem.ads.model import (
@@ -20,9 +20,8 @@ from tandem.ads.model import (
     same_term,
 )
 from tandem.ads.store.common import COLUMNS, MOST_ACCOUNTS, PLACES, SHIFT, SQL, moment_on
-from tandem.ads.store.imports import AdImport, ImportDay, import_of
+from tandem.ads.store.imports import IMPORTS, AdImport, ImportDay, import_of
 from tandem.ads.tables import ad_import_days as d
-from tandem.ads.tables import ad_imports as t
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse, tabbed
 from tandem.core.context import Context
@@ -38,7 +37,7 @@ class Staging:
     """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
 
     def __init__(self, ctx: Context, site: Site, import_: AdImport) -> None:
-        self._warehouse, self._site, self._import = ctx.warehouse, site, import_
+        self._ctx, self._site, self._import = ctx, site, import_
         self._rates = rates_of(ctx.database, since=None)
         self._origins = visit_origins(ctx.warehouse, site)
         self._rate = Memo(self._between)
@@ -73,7 +72,8 @@ class Staging:
         if self._waiting and not self.problems:
             self._blocks += 1
             block = bytes(self._waiting)
-            self._warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
+            with self._ctx.database.beside_others():  # a backup has of both stores what is of one moment
+                self._ctx.warehouse.insert_lines("ad_rows", COLUMNS, block, f"ads:{self._import.id}:{self._blocks}")
         self._waiting.clear()
 
     def _lines(self, rows: Sequence[AdDay]) -> list[str]:
@@ -192,12 +192,9 @@ def stage(
         rows = [{"import_id": import_.id, **_texts(day)} for day in (*import_days, *empty)]
         if rows:
             c.execute(insert(d), rows)
-        c.execute(
-            update(t).where(t.c.id == import_.id).values(
-                state="staged", rows=staging.rows, level=level or staging.level,
-                notes=[msgspec.to_builtins(p) for p in notes],
-            )
-        )  # fmt: skip
+        IMPORTS.stage(
+            c, import_, rows=staging.rows, level=level or staging.level, notes=[msgspec.to_builtins(p) for p in notes]
+        )
     return import_of(ctx.database, site, import_.id)
 
 

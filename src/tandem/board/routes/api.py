@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Request, get
 
-from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks
+from tandem.board.routes.questions import MOST_ROWS, all_remarks, asked, listed
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import plain
@@ -54,6 +54,9 @@ class ComparedOut(msgspec.Struct, frozen=True):
 class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
 
+    An answer holds at most 200,000 rows and about a million values, the largest by the first metric; `is_cut` says that
+    there are more rows, and `notes` say so too.
+
     `recounting` is the share done (0 to 1) while something of the answer is counted anew and therefore mixed; `notes`
     say which metrics. They also say of which metrics sales are still to come, and which were not measured in the whole
     of the period: null, not 0.
@@ -66,6 +69,7 @@ class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[MetricRow]
     rows_total: int
     took_ms: float
+    is_cut: bool = False
     recounting: float | None = None
     compared: dict[str, ComparedOut] = {}
     notes: list[str] = []
@@ -125,10 +129,10 @@ def _answer(
     span, names = address.period, listed(metrics)
     return MetricAnswer(
         site=address.site.key, since=span.since.isoformat(), until=span.until.isoformat(),
-        rows=rows[: max(0, min(most, MOST_ROWS))], rows_total=len(rows), took_ms=result.took_ms,
+        rows=rows[: max(0, min(most, MOST_ROWS))], rows_total=len(rows), is_cut=result.is_cut, took_ms=result.took_ms,
         recounting=recounting(ctx, address.site, names, splits, address.where),
         compared={} if splits else _compared(ctx, address, result.total),
-        notes=list(remarks(ctx, address, names, splits).values()),
+        notes=list(all_remarks(ctx, address, result, names, splits).values()),
     )  # fmt: skip
 
 

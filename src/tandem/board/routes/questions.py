@@ -64,6 +64,14 @@ def remarks(ctx: Context, address: Address, names: tuple[str, ...], splits: tupl
     return young | recounted | {name: _not_measured(name, reason) for name, reason in unmeasured.items()}
 
 
+def all_remarks(
+    ctx: Context, address: Address, result: Result, names: tuple[str, ...], splits: tuple[str, ...]
+) -> dict[str, str]:
+    """The same, and of a split whether there are more rows than an answer holds."""
+    cut = {splits[0]: f"{splits[0]} (the {len(result.rows):,} largest by {names[0]})"} if result.is_cut else {}
+    return remarks(ctx, address, names, splits) | cut
+
+
 def _not_measured(name: str, reason: Reason) -> str:
     why = f"not measured before {reason.day}" if reason.day else "this period has not started"
     return f"{name} ({why})"

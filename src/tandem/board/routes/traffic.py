@@ -12,7 +12,6 @@ from tandem.base.charts import Mark, chart_json
 from tandem.base.errors import UserError
 from tandem.board import queries
 from tandem.board.model import HUES, TABLE_GROUPS, TABLES, TableKind
-from tandem.board.routes.questions import MOST_ROWS
 from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, formats_of, view_of
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -20,7 +19,7 @@ from tandem.core.layout import render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import View, written
-from tandem.metrics.asked import fitting, moved_to, of_figure
+from tandem.metrics.asked import MOST_SHOWN, fitting, moved_to, of_figure
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import goals_missing, unsettled
 
@@ -119,7 +118,7 @@ def _reading(caller: Caller, view: View, group: str) -> queries.Reading:
     asked = view.keep.get
     return queries.Reading(
         name=formats_of(caller).member,
-        most=max(1, whole_number(asked(f"{group}.most"), SHOWN, MOST_ROWS)),
+        most=max(1, whole_number(asked(f"{group}.most"), SHOWN, MOST_SHOWN)),
         sort=asked(f"{group}.sort", ""),
         is_rising=asked(f"{group}.way") == "up",
         search=asked(f"{group}.search", "").strip()[:200],

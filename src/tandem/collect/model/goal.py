@@ -1,11 +1,14 @@
 """Goals: what a site wants its visitors to do."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from tandem.base.errors import UserError
-from tandem.collect.model.hit import MAX_NAME
+from tandem.collect.model.hit import MAX_NAME, split_url
+
+MAX_MATCH = 300
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,24 +38,39 @@ def main_by_orders(goals: Sequence[Goal], orders: Mapping[int, int]) -> Goal | N
     return max(reached, key=lambda g: (g.match.casefold() == "purchase", orders[g.id], -g.id), default=None)
 
 
-def checked_goal(name: str, kind: str, match: str) -> None:
-    """Refuse a goal that nothing could meet.
+_ADDRESS = re.compile(r"https?://[^/?#]", re.IGNORECASE)
 
-    raises   UserError naming the field and what it takes
+
+def checked_match(name: str, kind: str, match: str) -> str:
+    """What a goal is met by, as it is kept: of a whole address that was pasted, its path.
+
+    raises   UserError naming the field and what it takes, for a goal that nothing could meet
     """
+    match = match.strip()
     if not name.strip():
         raise UserError("The goal has no name.", "Use a name that people recognise, such as “Newsletter”.").at("name")
     if kind not in ("event", "page"):
         raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)
-    if not match.strip() or len(match) > 300:
+    if not match or len(match) > MAX_MATCH:
         raise UserError(
             "The goal has no event and no path.", "Enter an event name, or a path such as /thank-you or /blog/*."
         ).at("match")
-    if kind == "event" and len(match.strip()) > MAX_NAME:
-        raise UserError(
-            "Event names have at most 200 characters.", ("Enter the name exactly as the site sends it.")
-        ).at("match")
-    if kind == "page" and not match.startswith(("/", "*")):
+    if kind == "event":
+        if len(match) > MAX_NAME:
+            raise UserError(
+                "Event names have at most 200 characters.", ("Enter the name exactly as the site sends it.")
+            ).at("match")
+        return match
+    address, _, query = match.partition("?")
+    path = split_url(match)[1] if _ADDRESS.match(match) else address
+    if not path.startswith(("/", "*")):
         raise UserError(
             "“%(value)s” is not a path.", ("The path of a page goal must start with / or *."), value=match
         ).at("match")
+    if query or match.endswith("?"):
+        # Without it the goal may be met by all pages: as /index.php?page=thanks.
+        raise UserError(
+            "A page goal looks at the path only, without “?” and what follows it.",
+            "Enter %(path)s if every visit of that page counts.", path=path,
+        ).at("match")  # fmt: skip
+    return path

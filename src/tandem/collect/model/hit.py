@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
+from math import isnan
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -206,9 +207,9 @@ def refusal(event: WireEvent, largest_amount: float = LARGEST_AMOUNT) -> str:
         return "no_url"
     if event.k == "vital" and (event.n not in VITALS or not 0 <= event.v < 1e7):
         return "bad_value"
-    if not abs(event.v) < LARGEST_VALUE:
+    if not abs(event.v) < LARGEST_VALUE or isnan(event.x) or isnan(event.d):
         return "bad_value"
-    if event.k == "identify" and not any((event.p or {}).get(name) for name in TELLING):
+    if event.k == "identify" and not claims_of(event):
         return "bad_value"
     if event.a is not None and not abs(event.a) < largest_amount:
         return "bad_value"
@@ -245,7 +246,7 @@ def accepted(
         query=query,
         referrer=plain(event.r[:MAX_URL]),
         name=plain(event.n[: MAX_URL if event.k in LINKS else MAX_NAME]),
-        props=_sealed(event.p or {}, seal, proved) if event.k == "identify" else _props(event.p or {}),
+        props=_sealed(event, seal, proved) if event.k == "identify" else _props(event.p or {}),
         engaged_ms=int(min(max(event.x, 0), DAY_MS)),
         scroll=int(min(max(event.d, 0), 100)),
         value=event.v,
@@ -270,14 +271,21 @@ def _props(raw: dict[str, Prop]) -> dict[str, str]:
 
 
 def claims_of(event: WireEvent) -> dict[str, str]:
-    """What an event tells of who a browser is, letter by letter as it was sent."""
-    return {name: _plain(value) for name, value in (event.p or {}).items() if name in TELLING and value}
+    """What an event tells of who a browser is, letter by letter as it was sent.
+
+    Nothing is told by an empty text, null and false; 0 is the name of somebody. What is checked is what is sealed: a
+    value that only one of them knew would be believed beside the signature of others.
+    """
+    return {
+        name: text
+        for name, value in (event.p or {}).items()
+        if name in TELLING and value is not None and value is not False and (text := _plain(value))
+    }
 
 
-def _sealed(raw: dict[str, Prop], seal: Callable[[str], str], proved: str) -> dict[str, str]:
-    props = _props(raw)
-    telling = {name: value for name, value in props.items() if name in TELLING}
-    about = {"proved": proved, "ref": props.get("proof", "").lower()[:16]}
+def _sealed(event: WireEvent, seal: Callable[[str], str], proved: str) -> dict[str, str]:
+    telling = {name: plain(text) for name, text in claims_of(event).items()}
+    about = {"proved": proved, "ref": plain(_plain((event.p or {}).get("proof") or "")).lower()[:16]}
     return {"sealed": seal(msgspec.json.encode(telling | about).decode())}
 
 

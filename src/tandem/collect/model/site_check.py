@@ -75,12 +75,15 @@ class _Reader(HTMLParser):
 SCRIPTS = frozenset({"", "text/javascript", "application/javascript", "module"})
 
 
-def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: str) -> list[SiteProblem]:
+def problems_of(
+    url: str, status: int, text: str, policies: Sequence[str], key: str, own: Sequence[str] = ()
+) -> list[SiteProblem]:
     """What is wrong with the counter on this page, the gravest first; nothing when it should count.
 
     url       where the page was found in the end
     policies  its Content-Security-Policy headers
     key       of the site
+    own       addresses of this Tandem, the one to name first; without one, a tag may load the counter from anywhere
     """
     if status >= 400:
         return [
@@ -97,7 +100,7 @@ def problems_of(url: str, status: int, text: str, policies: Sequence[str], key: 
     if not page.tags:
         return [_no_tag(page, url)]
     problems = [
-        problem for tag in page.tags[:1] for problem in _of_tag(tag, page, url, [*policies, *page.policies], key)
+        problem for tag in page.tags[:1] for problem in _of_tag(tag, page, url, [*policies, *page.policies], key, own)
     ]
     if len(page.tags) > 1:
         problems.append(
@@ -127,7 +130,9 @@ def _no_tag(page: _Reader, url: str) -> SiteProblem:
     )
 
 
-def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) -> Iterable[SiteProblem]:
+def _of_tag(
+    tag: Tag, page: _Reader, url: str, policies: list[str], key: str, own: Sequence[str]
+) -> Iterable[SiteProblem]:
     src = _split(_joined(_joined(url, page.base), tag.src))
     here = urlsplit(url)
     if tag.key != key:
@@ -140,13 +145,16 @@ def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) ->
             "The tag waits for consent (type=\"%(kind)s\"), so visits before consent are not counted.",
             "Treat it as strictly necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
         )  # fmt: skip
-    if src.hostname and is_local(src.hostname) and not is_local(here.hostname or ""):
+    is_hidden = is_local(src.hostname or "localhost") and not is_local(here.hostname or "")
+    if src.hostname and is_hidden:
         yield SiteProblem(
             "The tag loads the counter from %(host)s, an address that visitors cannot reach.",
             "Set TANDEM_URL to the public address of Tandem, restart it, and copy the tag again.",
             {"host": src.netloc},
         )
-    elif here.scheme == "https" and src.scheme == "http":
+    elif src.hostname and own and not any(_is_same(src, _split(address)) for address in own):
+        yield _elsewhere(src, here, own[0])
+    if here.scheme == "https" and src.scheme == "http" and not is_hidden:
         yield SiteProblem(
             "The page uses https, but the tag loads the counter over http. Browsers block that.",
             "Serve Tandem over https, set TANDEM_URL to that address, and copy the tag again.",
@@ -162,6 +170,27 @@ def _of_tag(tag: Tag, page: _Reader, url: str, policies: list[str], key: str) ->
         yield SiteProblem(
             "The tag is in the body: short visits may be missed.", "Move it into the head.", is_harmless=True
         )
+
+
+def _is_same(one: SplitResult, other: SplitResult) -> bool:
+    """Whether two addresses lead to the same server, by whichever scheme."""
+    usual = (80, 443)
+    ports = [_port(one), _port(other)]
+    return one.hostname == other.hostname and (ports[0] == ports[1] or all(port in usual for port in ports))
+
+
+def _elsewhere(src: SplitResult, here: SplitResult, own: str) -> SiteProblem:
+    """The tag names another server than this one; the site's own may pass hits on."""
+    host, site = src.hostname or "", (here.hostname or "").removeprefix("www.")
+    values = {"host": src.netloc, "own": _split(own).netloc}
+    if host == site or host.endswith(f".{site}"):
+        return SiteProblem(
+            "The tag loads the counter from %(host)s, the site's own address; this Tandem is %(own)s.",
+            "This is right if the site passes everything under /t/ on to this Tandem.", values, is_harmless=True,
+        )  # fmt: skip
+    return SiteProblem(
+        "The tag loads the counter from %(host)s; this Tandem is %(own)s.", "Copy the tag from this page again.", values
+    )
 
 
 # ── Content-Security-Policy, level 3, as far as sources of scripts and requests go ──

@@ -376,7 +376,9 @@
 
   const identify = (who) => {
     const told = {};
-    ["phone", "email", "login", "crm", "proof", "at"].forEach((name) => { if (who && who[name]) told[name] = cut(who[name], 300); });
+    ["phone", "email", "login", "crm", "proof", "at"].forEach((name) => {
+      if (who && (who[name] || who[name] === 0)) told[name] = cut(who[name], 300);
+    });
     if (Object.keys(told).length) add("identify", { p: told });
   };
 

@@ -12,6 +12,7 @@ from tandem.collect.store.events import (
     add_events,
     add_origins,
     conclude_again,
+    fixes,
     had_views,
     has_events,
     has_visits,
@@ -35,7 +36,7 @@ from tandem.collect.store.goals import (
 )
 from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, ingestion_days, newest_ingestion
 from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
-from tandem.collect.store.retention import LAST_MOMENTS, expiring, keep_for, keeping_anew
+from tandem.collect.store.retention import LAST_MOMENTS, expiring, is_kept_for, keep_for, keeping_anew
 from tandem.collect.store.salts import salt_days, salts_of_today
 from tandem.collect.store.visits import (
     DERIVE,
@@ -93,12 +94,14 @@ __all__ = [
     "derive_all",
     "derive_visits",
     "expiring",
+    "fixes",
     "goals_of",
     "goals_reached",
     "had_views",
     "has_events",
     "has_visits",
     "ingestion_days",
+    "is_kept_for",
     "keep_for",
     "keeping_anew",
     "last_erasure",

@@ -11,6 +11,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.tables import secrets
 from tandem.base import clock
 from tandem.base.database import Database
+from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.origins import Origin, conclude
@@ -238,3 +239,13 @@ def tidy(warehouse: Warehouse) -> None:
     for table in ("events", "visit_rows", "origins", "agents"):
         name = f"{table}_local" if warehouse.cluster and table in ("events", "visit_rows") else table
         warehouse.do(f"optimize table {name} final")
+
+
+def fixes(warehouse: Warehouse, site: Site, field: str) -> UserError | None:
+    """Why a site's currency can change no more: amounts that came without one are in it."""
+    if field != "currency" or not warehouse.value(SQL["has_amounts"], site=site.id):
+        return None
+    return UserError(
+        "Orders that came without a currency are in %(currency)s.", "Add a new site with the other currency.", 409,
+        currency=site.currency,
+    )  # fmt: skip

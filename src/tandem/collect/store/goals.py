@@ -14,7 +14,7 @@ from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import tables as t
-from tandem.collect.model.goal import Goal, checked_goal, main_by_orders
+from tandem.collect.model.goal import Goal, checked_match, main_by_orders
 from tandem.collect.store.common import SQL
 
 
@@ -97,7 +97,7 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
 
     raises   UserError when the name is taken or a field does not fit
     """
-    checked_goal(name, kind, match)
+    match = checked_match(name, kind, match)
     try:
         with db.write() as c:
             wait_for_turn(c, sites, site.id)
@@ -108,7 +108,7 @@ def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int
                     site_id=site.id,
                     name=name.strip(),
                     kind=kind,
-                    match=match.strip(),
+                    match=match,
                     is_active=True,
                     is_main=is_first,
                     made_at=clock.now(),

@@ -5,14 +5,19 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect.model.hit import LAST_KEPT_DAY
 from tandem.collect.store.common import SQL
 
-LAST_MOMENTS = {"events": "at", "visit_rows": "ended"}
+LAST_MOMENTS = {"visit_rows": "ended", "events": "at"}
 """The tables that say until when a row is kept, and the moment from which on it is: a visit stays as long as its last
-event."""
+event. Events come last: where they have their days, all have."""
 
 
 def expiring(warehouse: Warehouse, site: Site, days: int) -> int:
     """How many events would be deleted if this site kept them for so many days."""
     return int(warehouse.value(SQL["expiring"], site=site.id, days=days))
+
+
+def is_kept_for(warehouse: Warehouse, site: Site, days: int) -> bool:
+    """Whether all that is stored of this site is kept for so many days: a change that was cut off is found out here."""
+    return not warehouse.value(SQL["kept_otherwise"], site=site.id, days=days, last=LAST_KEPT_DAY)
 
 
 def keep_for(warehouse: Warehouse, site: Site, days: int) -> None:

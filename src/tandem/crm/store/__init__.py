@@ -3,6 +3,7 @@
 from tandem.crm.store.common import SQL, asked, schema
 from tandem.crm.store.deals import (
     ends_of,
+    fixes,
     has_deals,
     has_unpriced,
     keep_steps,
@@ -20,6 +21,7 @@ __all__ = [
     "derive",
     "derive_again",
     "ends_of",
+    "fixes",
     "has_deals",
     "has_unpriced",
     "keep_steps",

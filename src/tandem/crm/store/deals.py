@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from tandem.accounts.model import Site
 from tandem.base import progress
+from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.crm.model.pricing import Pricing
@@ -205,6 +206,16 @@ def known_of(ctx: Context, site: Site, connection: int, facts: Sequence[DealFact
 def has_unpriced(ctx: Context) -> bool:
     """Whether amounts of any site wait for the rate of their day."""
     return bool(ctx.warehouse.value(SQL["has_unpriced"]))
+
+
+def fixes(ctx: Context, site: Site, field: str) -> UserError | None:
+    """Why a site's currency can change no more: amounts of deals were converted into it."""
+    if field != "currency" or not ctx.warehouse.value(SQL["has_amounts"], site=site.id):
+        return None
+    return UserError(
+        "Amounts of deals were converted into %(currency)s.", "Add a new site with the other currency.", 409,
+        currency=site.currency,
+    )  # fmt: skip
 
 
 def has_deals(ctx: Context, site: Site) -> bool:

@@ -37,8 +37,9 @@ def _key(installation: Installation) -> Iterator[DoctorFinding]:
             )
         return
     try:
+        key = vault.open_vault(installation.settings.folder, given)
         for text in sealed_texts:
-            vault.Vault(given or file.read_text().strip()).open(text)
+            key.open(text)
         yield DoctorFinding("key", OK, "Encrypted values can be decrypted.")
     except UserError as error:
         yield DoctorFinding("key", PROBLEM, error.what, error.hint)

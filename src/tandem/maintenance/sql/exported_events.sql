@@ -1,9 +1,16 @@
 -- answers: What happened on a site in a span of time, or what did one person do there?
 -- grain: one row per event
 -- reads: agents, events
--- In a CSV file an apostrophe stands before a text that a spreadsheet would take for a formula, as in base/csv_cells.py.
+-- In a CSV file an apostrophe stands before a text that a spreadsheet would take for a formula, and within one wherever
+-- a spreadsheet may part cells, as in base/csv_cells.py: `pieces` are cut there, each with its separator in front.
 with
-    (x -> if({is_csv:UInt8} = 1 and match(x, '^\\s*[=+@＝＋－＠-]'), concat('\'', x), x)) as safe
+    (x -> extractAll(x, '[;,|\\t\\r\\n][^;,|\\t\\r\\n]*|[^;,|\\t\\r\\n]+')) as pieces,
+    (x -> match(x, '^[;,|\\t\\r\\n][ \\f\\v"]*[=+@＝＋－＠-]')
+        and not match(x, '^[;,|\\t\\r\\n] *([+-]?\\d+(\\.\\d+)?([eE][+-]?\\d+)?$|\\+https?://)')) as is_formula,
+    (x -> if({is_csv:UInt8} = 1 and match(x, '[;,|\\t\\r\\n][ \\f\\v"]*[=+@＝＋－＠-]'),
+        arrayStringConcat(arrayMap(y -> if(is_formula(y), concat(left(y, 1), '\'', substring(y, 2)), y), pieces(x))),
+        x)) as within,
+    (x -> if({is_csv:UInt8} = 1 and match(x, '^\\s*[=+@＝＋－＠-]'), concat('\'', within(x)), within(x))) as safe
 select
     leftPad(lower(hex(e.id)), 16, '0') as id,
     leftPad(lower(hex(e.visitor)), 16, '0') as visitor,
@@ -13,7 +20,8 @@ select
     safe(e.referrer) as referrer, safe(e.language) as language, e.width as width, safe(e.country) as country,
     safe(e.city) as city, safe(e.network) as network,
     safe(a.user_agent) as user_agent, e.engaged_ms as engaged_ms, e.scroll as scroll, e.value as value,
-    e.amount as amount, safe(e.currency) as currency, e.props as props, e.status as status, e.marks as marks
+    e.amount as amount, safe(e.currency) as currency,
+    mapApply((k, v) -> (within(k), within(v)), e.props) as props, e.status as status, e.marks as marks
 from (
     select *
     from events

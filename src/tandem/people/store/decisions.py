@@ -14,7 +14,7 @@ from tandem.base.database import WATCHED_S
 from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.people.store.common import hexed
-from tandem.people.store.persons import in_turn, nodes_of, person_of, restitch
+from tandem.people.store.persons import conclude, in_turn, nodes_of, person_of
 from tandem.people.store.profiles import evidence_of
 from tandem.people.tables import decisions as decided
 
@@ -58,7 +58,7 @@ def _decide(
                 made_at=clock.now(),
             ))  # fmt: skip
             note(c, site.workspace_id, by, f"profiles.{act}", hexed(a[0]), other=hexed(b[0]) if b[1] else "")
-    restitch(ctx, site, np.array([n for n, kind in (a, *others) if kind], np.uint64))
+    conclude(ctx, site, np.array([n for n, kind in (a, *others) if kind], np.uint64))
 
 
 @in_turn(WATCHED_S)
@@ -92,7 +92,7 @@ def undo(ctx: Context, site: Site, number: int, by: int | None = None) -> None:
         c.execute(update(decided).where(*where).values(undone_at=clock.now(), undone_by=by))
         note(c, site.workspace_id, by, f"profiles.{row.act}_undone", row.a)
     ends = [int(row.a, 16)] + ([int(row.b, 16)] if row.b_kind else [])
-    restitch(ctx, site, np.array(ends, np.uint64))
+    conclude(ctx, site, np.array(ends, np.uint64))
 
 
 def decisions_of(ctx: Context, site: Site, nodes: Sequence[int]) -> list[Decision]:

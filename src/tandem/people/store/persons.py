@@ -67,8 +67,13 @@ class FreshIdentifiers:
 def stitch_new(ctx: Context, site: Site) -> int:
     """Conclude from what this process noted since the last time; returns how many identifiers changed their person."""
     nodes = fresh_of(ctx).take(site)
+    return conclude(ctx, site, nodes) if nodes.size else 0
+
+
+def conclude(ctx: Context, site: Site, nodes: Array) -> int:
+    """Conclude again on these identifiers; what fails is concluded with what is new, at the next turn."""
     try:
-        return restitch(ctx, site, nodes) if nodes.size else 0
+        return restitch(ctx, site, nodes)
     except BaseException:
         fresh_of(ctx).add(site, nodes.tolist())
         raise

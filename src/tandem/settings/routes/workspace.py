@@ -112,6 +112,7 @@ def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, k
     if "keep_days" in data:
         changes["keep_days"] = _whole(data["keep_days"], "keep_days")
     site = site_for(ctx, caller, key)
+    _must_be_free(ctx, site, changes)
     if "keep_days" not in changes:
         store.change_site(ctx.database, site, by=caller.user_id, **changes)
         ctx.forget_sites()
@@ -125,6 +126,15 @@ def change_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, k
     return settings_page(request, ctx, caller, key, is_saved=True)
 
 
+def _must_be_free(ctx: Context, site: Site, changes: dict[str, Any]) -> None:
+    """Refuse another zone or currency where amounts are stored by the present one: they would only be labelled anew."""
+    for field in ("zone", "currency"):
+        if changes.get(field, getattr(site, field)) != getattr(site, field):
+            for one in ctx.slices:
+                if (reason := one.fixes(ctx, site, field)) is not None:
+                    raise reason.at(field)
+
+
 def _change_with_stored(ctx: Context, caller: Caller, site: Site, changes: dict[str, Any], expiring: int) -> None:
     """Change the site, and for how long what is stored of it is kept."""
     # A batch that is being loaded was made with the former days: it must be stored before those days are changed.
@@ -134,7 +144,8 @@ def _change_with_stored(ctx: Context, caller: Caller, site: Site, changes: dict[
         )
     try:
         store.change_site(ctx.database, site, by=caller.user_id, expired=expiring, **changes)
-        if expiring or changes["keep_days"] != site.keep_days:
+        # What was stored may have other days than the site: a change before this one may have failed at that.
+        if expiring or not ctx.offers.is_kept_for(site, changes["keep_days"]):
             ctx.offers.keep_for(site, changes["keep_days"])
     finally:
         ctx.loading.release()

@@ -216,6 +216,7 @@ def test_a_rebuild_says_what_it_did_also_under_its_former_name(shop: Path) -> No
 def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> None:
     done = here(shop, "user", "reset-link", "anna@shop.example")
     assert re.fullmatch(r"http://127\.0\.0\.1:8080/link/[\w-]{43}\n", done.stdout), done.stderr
+    assert "TANDEM_URL is not set, so the address above is http://127.0.0.1:8080." in done.stderr
     found = in_house(shop, f"""
 from tandem.accounts import store
 from tandem.accounts.store import links

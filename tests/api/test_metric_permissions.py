@@ -53,7 +53,7 @@ def test_pages_leave_out_what_the_reader_may_not_see(running: Running) -> None:
         assert board.status_code == 200, board.text[:300]
         assert "/explain/collect.conversions" in board.text
         traffic = browser.get("/traffic")
-        table = browser.get("/traffic/table/channels?sort=collect.revenue")
+        table = browser.get("/traffic/table/channels?from.sort=collect.revenue")
         goals = browser.get("/goals")
     assert [r.status_code for r in (traffic, table, goals)] == [200] * 3
     for text in (board.text, traffic.text, table.text):

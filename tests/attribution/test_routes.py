@@ -46,6 +46,15 @@ def test_the_answer_stands_above_everything(ingest: Ingest) -> None:
     assert "9 Nov 2026" in page
 
 
+def test_with_a_filter_the_answer_says_whose_conversions_they_are(ingest: Ingest) -> None:
+    """A filter by the split selects its own winner: "Paid Search brought 52% of 25 conversions" held of nobody else."""
+    chosen = answer_of(ingest.get(f"/money?{SPAN}&model=last&f=channel:is:Email").text)
+    assert chosen.startswith("People with a visit from Email made 2 conversions (Orders). Of these, Direct is credited")
+    several = answer_of(ingest.get(f"/money?{SPAN}&f=channel:is_not:Direct").text)
+    assert several.startswith("People who match the filters made 2 conversions (Orders). Of these, Paid Search is")
+    assert "brought" not in chosen + several
+
+
 def test_choices_in_the_address_choose(ingest: Ingest) -> None:
     assert rows(ingest, "model=last")["Paid Search"]["credit"] == 2.0
     assert rows(ingest, "model=first")["Paid Search"]["credit"] == 3.0

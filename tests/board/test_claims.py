@@ -1,14 +1,19 @@
 """Sentences of Traffic and Realtime claim only what the metric and the minutes that they speak of hold."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from litestar.testing import TestClient
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.formats import Formats
+from tandem.base.translations import LANGUAGES
 from tandem.board.routes import ROUTES
 from tandem.core.context import Context
 from tests.attribution.shop import START, Visit, put
@@ -86,3 +91,55 @@ def test_most_visitors_of_five_minutes_are_said_of_a_page_that_holds_them_then(
     seen(ctx, site, 12, (3, "/"), (2, "/cart"))
     seen(ctx, site, 13, (1, "/cart"))
     assert answer() == "4 visitors in the last five minutes; more than half of them saw /cart."
+
+
+def test_what_did_not_change_has_no_sign(ctx: Context, ingest: TestClient[Any]) -> None:
+    """Calls said "6 calls (+0.0%)"."""
+    put(ctx.warehouse, [Visit(n, START + day * DAY, "Email") for n, day in enumerate((0, 20, 50), 1)])
+    answer = answer_of(ingest.get(f"/traffic?{SPAN}").text)
+    assert answer.startswith("Visits: 1, about the same (was 1).")
+
+
+def test_a_panel_names_the_formula_a_formula(ingest: TestClient[Any]) -> None:
+    """It said "Outbound link", whose translations then were those of the formula."""
+    panel = ingest.get(f"/explain/collect.bounce_rate?{SPAN}").text
+    assert "<dt>Formula</dt>" in panel and "Outbound link" not in panel
+    said = {
+        lang: (Formats(lang).member("kind", "outbound"), Formats(lang).member("device", "bot")) for lang in LANGUAGES
+    }
+    assert said == {
+        "en": ("Outbound link", "Bot"),
+        "ru": ("Внешняя ссылка", "Робот"),
+        "pl": ("Link wychodzący", "Robot"),
+    }
+
+
+def test_a_table_keeps_its_order_and_its_rows_and_the_address_says_so(
+    ctx: Context, site: Site, ingest: TestClient[Any]
+) -> None:
+    put(ctx.warehouse, [Visit(n, START + 50 * DAY, "Email", term=f"t{n}") for n in range(1, 13)])
+
+    def rows(page: str, table: str = "from") -> int:
+        return page.partition(f'id="t-{table}"')[2].partition("</tbody>")[0].count('<tr><th scope="row"')
+
+    def controls(page: str) -> list[str]:
+        table = page.partition('id="t-from"')[2].partition('id="t-pages"')[0]
+        return [unescape(found) for found in re.findall(r'(?:href|hx-get)="([^"]+)"', table)]
+
+    page = ingest.get(f"/traffic?{SPAN}&from=keywords").text
+    assert rows(page) == 10
+    more = [link for link in controls(page) if "from.most=12" in link]
+    assert [link.partition("?")[0] for link in more] == ["/traffic", "/traffic/table/keywords"]
+    whole, part = (ingest.get(link.partition("#")[0]).text for link in more)
+    assert rows(whole) == rows(part) == 12 and "<html" in whole
+    by_visits = next(link for link in controls(part) if "from.sort=collect.visits" in link)
+    now = f"http://test/traffic?{SPAN}&pages=entries&pages.sort=collect.visits&from=keywords&from.search=s1"
+    sorted_ = ingest.get(by_visits, headers={"hx-request": "true", "hx-current-url": now})
+    assert rows(sorted_.text) == 12, "sorting shows no fewer rows"
+    address = sorted_.headers["hx-replace-url"]
+    kept = dict(parse_qsl(urlsplit(address).query))
+    assert (kept["from"], kept["from.most"], kept["from.sort"]) == ("keywords", "12", "collect.visits")
+    assert (kept["pages"], kept["pages.sort"]) == ("entries", "collect.visits"), "the other tables stay as they are"
+    assert "from.search" not in kept, "this one is as it was asked for"
+    again = ingest.get(address).text
+    assert rows(again) == 12 and 'aria-sort="descending"' in again

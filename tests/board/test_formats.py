@@ -36,6 +36,7 @@ def test_a_change_carries_its_sign() -> None:
     assert Formats("en").change(0.12) == "+12%"
     assert Formats("en").change(-0.03) == "\N{MINUS SIGN}3.0%"
     assert Formats("en").change(None) == ""
+    assert Formats("en").change(0.0004) == Formats("en").change(-0.0) == "0%", "nothing has no sign"
 
 
 def test_members_are_named_in_the_language() -> None:

@@ -12,9 +12,12 @@ from tandem.board.model import (
     HEADLINES,
     ORDER,
     QUESTIONS,
+    SALES,
     TABLE_GROUPS,
     TABLES,
     Tile,
+    deciding,
+    headline,
     outcome,
     sparkline,
 )
@@ -108,6 +111,40 @@ def test_nothing_is_claimed_of_changes_that_chance_may_bring() -> None:
     steady, unclear = tile("collect.error_rate", 0.02, 0.02), tile("collect.visits", 1, 2, is_clear=False)
     assert outcome([unclear]) == outcome([unclear, steady]) == "alone", "not even that nothing changed"
     assert outcome([unclear, tile("collect.error_rate", 0.03, 0.02)]) == "worse"
+
+
+STEADY = dict.fromkeys(BOARD_FIGURES, (1000.0, 1000.0))
+BUSY = STEADY | {"collect.visits": (1180.0, 1000.0), "collect.conversion_rate": (0.03, 0.04)}
+
+
+@pytest.mark.parametrize(
+    ("lens", "changed", "said", "named"),
+    [
+        *((lens, {}, "same", "") for lens in LENSES),
+        ("engineering", {"collect.inp_p75": (226, 200)}, "worse", "collect.inp_p75"),
+        ("engineering", {"collect.ttfb_p75": (226, 200), "collect.cls_p75": (0.1, 0.2)}, "mixed", "collect.cls_p75"),
+        ("engineering", {"collect.error_rate": (0.01, 0.02)}, "better", "collect.error_rate"),
+        ("marketing", {"collect.orders": (12, 10)}, "better", "collect.orders"),
+        ("marketing", {"collect.conversions": (0, 10)}, "worse", "collect.conversions"),
+        ("marketing", {"collect.inp_p75": (226, 200)}, "same", ""),
+        ("executive", {"collect.lcp_p75": (1.0, 2.0)}, "same", ""),
+        ("executive", {"collect.ttfb_p75": (226, 200)}, "worse", "collect.ttfb_p75"),
+        ("executive", {"collect.revenue": (12, 10), "collect.inp_p75": (226, 200)}, "mixed", "collect.inp_p75"),
+    ],
+)
+def test_the_verdict_answers_the_question_of_the_lens(
+    lens: str, changed: dict[str, tuple[float, float]], said: str, named: str
+) -> None:
+    """More visits made a slower site "Better than before"."""
+    tiles = {f: tile(f, *values) for f, values in (BUSY | changed).items()}
+    assert outcome(deciding(tiles, lens), has_data=True) == said
+    shown = [t.figure.id for t in headline(tiles, lens)]
+    assert shown[:3] == list(HEADLINES[lens]) and named in (*shown, "")
+
+
+def test_sales_that_ended_are_worse() -> None:
+    tiles = {f: tile(f, 0, 10) for f in SALES}
+    assert outcome(deciding(tiles, "marketing"), has_data=True) == "worse"
 
 
 def test_a_sparkline_of_amounts_stands_on_zero() -> None:

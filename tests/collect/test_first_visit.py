@@ -10,8 +10,10 @@ from litestar.testing import TestClient
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.collect import start
 from tandem.collect.start import ROUTES, steps
 from tandem.core.context import Context
+from tandem.core.first_steps import first_steps
 from tests.inside import opened_by_admin
 
 
@@ -53,6 +55,20 @@ def test_a_robot_is_named_and_the_step_stays_open_until_a_human_comes(
     )
     assert "A bot (" not in page and "This visit began on пример.рф" in page
     assert is_done(ctx, site)
+
+
+@pytest.mark.parametrize("path", ["/start", "/start/now"])
+def test_the_list_is_never_behind_the_note(
+    ctx: Context, site: Site, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def seen_while_it_comes(*asked: Any) -> Any:
+        steps_so_far = first_steps(*asked)
+        visited(ctx, site, 1, 1, "/human")
+        return steps_so_far
+
+    monkeypatch.setattr(start, "first_steps", seen_while_it_comes)
+    assert "It works" not in ingest.get(path).text, "the list does not know of it yet"
+    assert "It works" in ingest.get(path).text
 
 
 def test_old_visits_of_robots_are_no_visits(ctx: Context, site: Site, ingest: TestClient[Any]) -> None:

@@ -50,6 +50,34 @@ def test_a_new_password_asks_for_the_old_one_and_ends_the_other_sessions(
     assert letters()[-1][0] == "password" and letters()[-1][1].to == "ola@fern.example"
 
 
+def test_a_wrong_password_is_told_at_its_field_with_a_way_that_is_open(ctx: Context, open_browser: Open) -> None:
+    """It stood above the page, and sent the only admin to an admin."""
+    browser = open_browser()
+    browser.sign_in()
+    browser.client.headers["hx-request"] = "true"
+
+    def refused(path: str, **form: str) -> tuple[str, str]:
+        answer = browser.post(path, **form)
+        assert answer.status_code == 400
+        return answer.headers["x-field"], answer.text
+
+    page = browser.get("/account").text
+    for path, form in (
+        ("/account/password", {"old": "wrong", "new": NEW}),
+        ("/account/password", {"old": PASSWORD, "new": "password1234"}),
+        ("/account/two-factor", {"password": "wrong"}),
+    ):
+        field, told = refused(path, **form)
+        asked = page.partition(f'hx-post="{path}"')[2].partition("</form>")[0]
+        assert f'name="{field}"' in asked or f'data-field="{field}"' in asked, "page.js looks for it there"
+        assert ("tandem user reset-link ola@fern.example" in told) == ("wrong" in form.values())
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
+    assert ola is not None
+    store.add_user(ctx.database, ola.workspace_id, "ivo@fern.example", "Ivo", "admin", PASSWORD)
+    told = refused("/account/two-factor", password="wrong")[1]
+    assert "ask an admin for a new link" in told and "reset-link" not in told
+
+
 def test_somebody_at_an_open_browser_cannot_guess_the_password(open_browser: Open) -> None:
     browser = open_browser()
     browser.sign_in()
@@ -72,10 +100,16 @@ def test_who_has_no_password_is_shown_no_form_that_asks_for_it(ctx: Context, sit
     browser = open_browser()
     browser.client.cookies.set(COOKIE, store.open_session(ctx.database, jan, way="openid"))
     page = browser.get("/account").text
+    assert "reset-link" not in page
     assert "have no password here" in page and 'type="password"' not in page
     for path in ("/account/two-factor", "/account/password"):
         refused = browser.post(path, password="", old="", new=NEW)
         assert refused.status_code == 400 and "You have no password here" in refused.text
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
+    assert ola is not None
+    store.change_user(ctx.database, jan, role="admin")
+    store.change_user(ctx.database, ola, role="viewer")
+    assert "tandem user reset-link jan@fern.example" in browser.get("/account").text, "no other admin can be asked"
     link = links.make(ctx.database, jan, links.INVITE, None)
     assert open_browser().post(f"/link/{link}", password=NEW).status_code == 303, "the cure that is named works"
     again = open_browser()
@@ -413,7 +447,7 @@ def test_who_no_longer_knows_the_password_is_told_what_helps_here(ctx: Context, 
     browser.sign_in()
     given = {"old": "wrong", "new": NEW, "password": "wrong"}
     said = browser.post(f"/account/{way}", **given).text
-    assert "ask an admin for a new link" in said and "sign out" not in said
+    assert "tandem user reset-link ola@fern.example" in said and "sign out" not in said
     ctx.config = msgspec.structs.replace(ctx.config, **MAIL)
     said = browser.post(f"/account/{way}", **given).text
     assert "sign out and use “Forgot password”" in said and "admin" not in said

@@ -86,6 +86,8 @@ class Formats:
         """A relative change with its sign, or "" when there is none to speak of."""
         if share is None:
             return ""
+        if not round(share, 3):
+            return self.figure(0, "share")
         digits = "0" if abs(share) >= 0.1 else "0.0"
         return _minus(numbers.format_percent(share, f"+#,##{digits}%;-#,##{digits}%", locale=self.locale))
 

@@ -1,6 +1,6 @@
 """What stands on the board, in which order for whom, and the shapes that templates draw. No figures of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -132,6 +132,13 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 }
 """The figures of the one sentence above the board; the same board for all, another sentence first."""
 
+SALES = ("collect.conversions", "collect.orders", "collect.revenue")
+HEALTH = (*GROUPS["speed"].figures, *GROUPS["uptime"].figures)
+ANSWERS: dict[str, tuple[str, ...]] = {"marketing": SALES, "engineering": HEALTH, "executive": SALES}
+"""The figures that answer the question of each lens: traffic alone answers none, nor does a share of it."""
+GUARDS: dict[str, tuple[str, ...]] = {"executive": HEALTH}
+"""Figures that can only speak against a good answer: a faster site does its job no better while sales stand."""
+
 QUESTIONS: dict[str, str] = {
     "marketing": "Is the site winning customers?",
     "engineering": "Is the site fast and reliable?",
@@ -204,18 +211,32 @@ class Tile(msgspec.Struct, frozen=True, kw_only=True):
     line: Sparkline
 
 
+def deciding(tiles: Mapping[str, Tile], lens: str) -> list[Tile]:
+    """The tiles, by their figure, whose verdicts answer the question of the lens."""
+    guards = [f for f in GUARDS.get(lens, ()) if f in tiles and tiles[f].compared.verdict == "bad"]
+    return [tiles[f] for f in (*ANSWERS[lens], *guards) if f in tiles]
+
+
+def headline(tiles: Mapping[str, Tile], lens: str) -> list[Tile]:
+    """The tiles that the sentence names: those of the lens, and whatever else its verdict rests on."""
+    decided = [t.figure.id for t in deciding(tiles, lens) if t.compared.verdict != "neutral"]
+    return [tiles[f] for f in dict.fromkeys((*HEADLINES[lens], *decided)) if f in tiles]
+
+
 def outcome(tiles: list[Tile], has_data: bool = False) -> str:
     """What a few figures say together: better, worse, mixed, same, alone (nothing can be said) or none (no data).
 
     has_data   other figures of the page hold something: these say little then, but not that nothing was measured
     """
-    if not any(t.value for t in tiles):
-        return "alone" if has_data else "none"
+    if not has_data and not any(t.value for t in tiles):
+        return "none"
     verdicts = {t.compared.verdict for t in tiles} - {"neutral"}
     if verdicts == {"good", "bad"}:
         return "mixed"
     if verdicts:
         return {"good": "better", "bad": "worse"}[verdicts.pop()]
+    if not any(t.value for t in tiles):
+        return "alone"
     is_told = all(t.compared.direction or t.compared.change is None for t in tiles)
     return "same" if is_told and any(t.compared.direction for t in tiles) else "alone"
 

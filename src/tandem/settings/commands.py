@@ -41,6 +41,7 @@ def setup(
         store.set_up(database, company, email, name, lookups.password(), key, host, zone, currency)
     typer.echo(f"{company} is set up. Start it with `tandem serve`, then sign in at {config.base_url}.")
     typer.echo(_tag(config, key, "cookieless"))
+    _warn_of_address(config)
 
 
 @sites.command("add")
@@ -64,6 +65,7 @@ def add_site(
         )
     typer.echo(f"{site.key} is now measured. Put this on its pages:")
     typer.echo(_tag(config, site.key, mode))
+    _warn_of_address(config)
 
 
 @sites.command("list")
@@ -131,6 +133,7 @@ def reset_link(email: Annotated[str, typer.Argument(help="The address they sign 
         user = lookups.user(database, email)
         kind = links.RESET if user.has_password else links.INVITE
         typer.echo(f"{config.base_url}/link/{links.make(database, user, kind)}")
+    _warn_of_address(config)
 
 
 @users.command("disable-2fa")
@@ -169,6 +172,16 @@ def make_token(
         chosen = lookups.site(database, site) if site else None
         _, secret = store.make_token(database, user, name, scope, chosen, days or None)
     typer.echo(secret)
+
+
+def _warn_of_address(config: Config) -> None:
+    """Say, beside what was printed, that its address may be one where nothing listens."""
+    if not config.url:
+        typer.echo(
+            f"TANDEM_URL is not set, so the address above is {config.base_url}. "
+            "If Tandem is reached at another one, put that in its place and set TANDEM_URL to it.",
+            err=True,
+        )
 
 
 def _tag(config: Config, key: str, mode: str) -> str:

@@ -71,7 +71,7 @@ def test_a_fresh_server_is_claimed_and_shows_its_first_visit(chromium: Browser, 
         seen = page.locator("#seen").inner_text()
         assert all(word in seen for word in ("/de/", "Chrome", "Paid Search")), seen
         page.locator(".steps .is-done", has_text="Get the first visit").wait_for()  # the list ticks by itself
-        assert page.locator("#first-steps").count() == 1
+        assert page.locator("#first-steps").count() == 1 and "1 of " in page.locator("#first-steps header").inner_text()
 
         page.get_by_role("link", name="Open the Board").click()
         page.wait_for_url("**/board**")

@@ -378,3 +378,14 @@ def test_a_role_that_was_lost_springs_back_and_trying_again_sends_it(opened: Ope
     again.click()
     expect(page.locator("#problem[role=alert]")).to_have_count(0)
     expect(role.locator("option[selected]")).to_have_text("Marketing")
+
+
+def test_two_notes_of_a_tile_stand_one_below_the_other(opened: Opened) -> None:
+    """Side by side they were columns of one or two words."""
+    page = opened("/board")
+    page.locator(".tile").first.evaluate(
+        """tile => tile.innerHTML = '<p class="went"><span>of 81.9% of the revenue</span>'
+          + '<span class="why">the newest leads have had no time to close yet</span></p>'"""
+    )
+    share, why = (page.locator(f".tile .went > span:nth-child({n})").first.bounding_box() for n in (1, 2))
+    assert share and why and why["y"] >= share["y"] + share["height"] and why["width"] > 100

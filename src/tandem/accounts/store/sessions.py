@@ -10,19 +10,13 @@ from tandem.accounts import tables as t
 from tandem.accounts.model import Session, User
 from tandem.accounts.store.audit import note
 from tandem.accounts.store.secrets import hashed
-from tandem.accounts.store.users import sought, user_of_row
+from tandem.accounts.store.users import is_only_admin, sought, user_of_row
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 
 SIGNED_IN_FOR = timedelta(days=30)
 SEEN_EVERY = timedelta(minutes=10)
-NOT_RIGHT = UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
-NOT_RIGHT_NO_MAIL = UserError(
-    "The current password is not right.",
-    "Type it again. If you have forgotten it, stay signed in and ask an admin for a new link: this Tandem does not "
-    "send e-mail.",
-)
 
 
 def sign_in(db: Database, email: str, password: str, agent: str = "") -> tuple[User, str] | None:
@@ -48,15 +42,33 @@ def check_password(db: Database, email: str, password: str, is_signed_in: bool =
     return user_of_row(row)
 
 
-def confirm_password(db: Database, user: User, password: str, sends_mail: bool = True) -> None:
-    """Raises UserError unless it is the password of this user, who is signed in.
+def confirm_password(db: Database, user: User, password: str, sends_mail: bool = True, field: str = "password") -> None:
+    """Raises UserError, at its field of the form, unless it is the password of this user, who is signed in.
 
     sends_mail   whether “Forgot password” can send a link: without it, whoever signs out has locked themselves out
     """
     if not user.has_password:
         raise UserError("You have no password here to confirm this with.", "Ask an admin for a link to choose one.")
     if check_password(db, user.email, password, is_signed_in=True) is None:
-        raise NOT_RIGHT if sends_mail else NOT_RIGHT_NO_MAIL
+        raise _not_right(db, user, sends_mail).at(field)
+
+
+def _not_right(db: Database, user: User, sends_mail: bool) -> UserError:
+    """A wrong password, and the way to a new one that is open to this user."""
+    if sends_mail:
+        return UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+    if is_only_admin(db, user):
+        return UserError(
+            "The current password is not right.",
+            "Type it again. If you have forgotten it, stay signed in, and have the operator of the server run "
+            "%(command)s: it prints a new link.",
+            command=f"tandem user reset-link {user.email}",
+        )
+    return UserError(
+        "The current password is not right.",
+        "Type it again. If you have forgotten it, stay signed in and ask an admin for a new link: this Tandem does "
+        "not send e-mail.",
+    )
 
 
 def open_session(db: Database, user: User, agent: str = "", way: str = "password") -> str:
@@ -133,7 +145,7 @@ def change_password(db: Database, user: User, old: str, new: str, token: str = "
     sends_mail   see `confirm_password`
     raises   UserError when the old one is not right or the new one is easily guessed
     """
-    confirm_password(db, user, old, sends_mail)
+    confirm_password(db, user, old, sends_mail, "old")
     if new == old:
         raise UserError("This is already your password.", "Choose another one.").at("new")
     passwords.check(new, user.email, user.name)

@@ -3,7 +3,7 @@
 import hashlib
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import passwords
@@ -116,6 +116,18 @@ def users_of(db: Database, workspace_id: int) -> list[User]:
         return [user_of_row(r) for r in c.execute(query)]
 
 
+def is_only_admin(db: Database, user: User) -> bool:
+    """Whether nobody else can help this user to a new link."""
+    with db.read() as c:
+        return [row.id for row in c.execute(_admins(user))] == [user.id]
+
+
+def _admins(user: User) -> Select[tuple[int]]:
+    """Those of a user's workspace who can manage users."""
+    p = t.people.c
+    return select(p.id).where(p.workspace_id == user.workspace_id, p.role == "admin", p.is_active)
+
+
 def change_user(
     db: Database,
     user: User,
@@ -141,10 +153,7 @@ def change_user(
     with db.write() as c:
         wait_for_turn(c, t.workspaces, user.workspace_id)  # two admins may take each other's role at one moment
         c.execute(update(t.people).where(t.people.c.id == user.id).values(**values))
-        admins = select(t.people.c.id).where(
-            t.people.c.workspace_id == user.workspace_id, t.people.c.role == "admin", t.people.c.is_active
-        )
-        if (role is not None or is_active is not None) and c.execute(admins).first() is None:
+        if (role is not None or is_active is not None) and c.execute(_admins(user)).first() is None:
             raise UserError("At least one user must be able to manage users.", "Make another user an admin first.")
         if is_active is False:
             c.execute(delete(t.sign_ins).where(t.sign_ins.c.person_id == user.id))

@@ -5,7 +5,7 @@ from typing import Any
 from litestar import Request, Response
 
 from tandem.board import queries
-from tandem.board.model import HEADLINES, QUESTIONS, outcome
+from tandem.board.model import QUESTIONS, deciding, headline, outcome
 from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, view_of
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -25,8 +25,8 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
     done = queries.changes_of(ctx, address)
     groups = queries.board_tiles(ctx, address, done)
     tiles = {tile.figure.id: tile for _, group in groups for tile in group}
-    headline = [tiles[f] for f in HEADLINES[address.lens] if f in tiles]
-    state = outcome(headline, any(tile.value for tile in tiles.values()))
+    decided = deciding(tiles, address.lens)
+    state = outcome(decided, any(tile.value for tile in tiles.values()))
     return render_page(
         request,
         ctx,
@@ -35,7 +35,8 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         **view.top(FILTER_BY, ctx.offers.goal_names(address.site)),
         groups=groups,
         question=QUESTIONS[address.lens],
-        headline=headline,
+        headline=headline(tiles, address.lens),
+        deciding=decided,
         outcome=state,
         robots=queries.robots(ctx, address) if state == "none" else 0,
         changes=done,

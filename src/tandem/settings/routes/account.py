@@ -61,6 +61,7 @@ def _account(request: Asked, ctx: Context, caller: Caller, said: str = "", **mor
         codes_left=second_factor.codes_left(ctx.database, user) if user.has_totp else 0,
         kinds={kind: (label, delivery.wants(ctx.database, user, kind)) for kind, label in KINDS.items()},
         sends_mail=smtp.is_set(ctx.config),
+        is_only_admin=not user.has_password and store.is_only_admin(ctx.database, user),
         **facts,
     )
 

@@ -14,8 +14,9 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.formats import Formats
 from tandem.base.translations import LANGUAGES
-from tandem.board.routes import ROUTES
+from tandem.board.routes import ROUTES, traffic
 from tandem.core.context import Context
+from tandem.metrics import ask
 from tests.attribution.shop import START, Visit, put
 from tests.inside import opened_by_admin
 
@@ -143,3 +144,24 @@ def test_a_table_keeps_its_order_and_its_rows_and_the_address_says_so(
     assert "from.search" not in kept, "this one is as it was asked for"
     again = ingest.get(address).text
     assert rows(again) == 12 and 'aria-sort="descending"' in again
+
+
+def test_a_very_long_table_says_that_there_are_more_rows(
+    ctx: Context, site: Site, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ask, "MOST_ROWS", 13)
+    monkeypatch.setattr(traffic, "MOST_SHOWN", 12)
+    put(ctx.warehouse, [Visit(n, START + 50 * DAY, "Email", term=f"t{n}") for n in range(1, 16)])
+
+    def tools(address: str) -> str:
+        table = ingest.get(address).text.partition('id="t-from"')[2].partition('id="t-pages"')[0]
+        return " ".join(unescape(re.sub("<[^>]+>", " ", table.rpartition('<div class="tools">')[2])).split())
+
+    address = f"/traffic?{SPAN}&from=keywords"
+    assert tools(address) == "10 of more than 13 rows Show the first 12"
+    assert tools(f"{address}&from.most=100000") == "12 of more than 13 rows Show 10 rows"
+    export = ingest.get(f"/export?{SPAN}&metrics=collect.visits&by=keyword".replace("keyword", "term"))
+    assert export.text.splitlines()[0] == "term (the 13 largest by collect.visits),collect.visits"
+    answer = ingest.get(f"/api/metrics?{SPAN}&metrics=collect.visits&by=term").json()
+    assert (answer["is_cut"], answer["rows_total"]) == (True, 13)
+    assert "term (the 13 largest by collect.visits)" in answer["notes"]

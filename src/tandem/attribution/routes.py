@@ -180,6 +180,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         choice=choice,
         answer=answer,
         rows=rows[: choice.most],
+        most_shown=MOST_SHOWN,
         conversion=conversion,
         conversions=_conversions(ctx, address.site),
         models=MODELS,

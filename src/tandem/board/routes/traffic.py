@@ -109,6 +109,7 @@ def _table_facts(ctx: Context, caller: Caller, view: View, kind: TableKind) -> d
         "export": export,
         "view": page,
         "hues": HUES,
+        "most_shown": MOST_SHOWN,
         "main_goals": {str(g) for g in ctx.runner.main_goals(view.address.site.id)} if kind.by == "goal" else (),
     }
 

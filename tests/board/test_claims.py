@@ -155,7 +155,8 @@ def test_a_very_long_table_says_that_there_are_more_rows(
 
     def tools(address: str) -> str:
         table = ingest.get(address).text.partition('id="t-from"')[2].partition('id="t-pages"')[0]
-        return " ".join(unescape(re.sub("<[^>]+>", " ", table.rpartition('<div class="tools">')[2])).split())
+        last = table.rpartition('<div class="tools">')[2]
+        return " ".join(unescape(re.sub("<[^>]+>", " ", last.partition("</div>")[0])).split())
 
     address = f"/traffic?{SPAN}&from=keywords"
     assert tools(address) == "10 of more than 13 rows Show the first 12"

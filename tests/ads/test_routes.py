@@ -41,7 +41,7 @@ def test_a_report_is_shown_then_counts_then_is_taken_back(running: Running) -> N
         imports = browser.get(f"/ads?site=fern&{OCTOBER}").text.partition('id="imports"')[2].partition("</table>")[0]
         assert '<table class="cards">' in imports, "on a phone the button that undoes it is not beyond the edge"
         assert "/undo?" in imports.partition('<td class="acts">')[2].partition("</td>")[0]
-        assert upload(browser, table(ROWS), "october.csv")["told"] == "known"
+        assert upload(browser, table(ROWS), "october.csv")["notice"] == "known"
         assert browser.post(f"/ads/imports/{draft}/undo?site=fern").status_code == 200
         assert cost(browser) == before
         assert browser.post(f"/ads/imports/{draft}/undo?site=fern").status_code == 409

@@ -258,10 +258,10 @@ def test_a_smaller_sample_errs_more(value: int, share: Decimal) -> None:
 def test_a_comparison_is_for_those_who_may_see_both_sides() -> None:
     span = {"day": (DAY, DAY)}
     crm = queries.ComparedSource(
-        id="held:crm", system="crm", account="", is_held=True, figures={"leads": span, "orders": span, "revenue": span}
+        id="held:crm", system="crm", account="", is_own=True, figures={"leads": span, "orders": span, "revenue": span}
     )
     ga = queries.ComparedSource(
-        id="ga4:1", system="ga4", account="1", is_held=False, figures={"sessions": span, "revenue": span}
+        id="ga4:1", system="ga4", account="1", is_own=False, figures={"sessions": span, "revenue": span}
     )
 
     def seen(*acts: str) -> dict[str, list[str]]:

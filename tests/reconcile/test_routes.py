@@ -47,7 +47,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
         )  # fmt: skip
         page = browser.get(done.headers["hx-redirect"]).text
         assert "Email" in page and "unexplained" in page and "2 findings need an explanation" in page
-        assert upload(browser, ROWS, system="ga4", account="77")["told"] == "known"
+        assert upload(browser, ROWS, system="ga4", account="77")["notice"] == "known"
 
         link = page.partition('id="findings"')[2].partition('<a href="')[2].partition('"')[0].replace("&amp;", "&")
         one = browser.get(link)

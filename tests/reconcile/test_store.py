@@ -246,7 +246,7 @@ def test_what_no_ad_report_told_is_not_zero_conversions(ctx: Context, site: Site
     put(ctx.warehouse, site.id, several(3, channel="Paid Search", goals=(1,), campaign="brand", click="gclid"))
     _spend(ctx, site, clicks=12, conversions=0)
     (source,) = queries.sources(ctx, site)
-    assert (list(source.figures), source.untold) == (["clicks"], ("conversions",))
+    assert (list(source.figures), source.unreported) == (["clicks"], ("conversions",))
     with opened_by_admin(ctx, site, ROUTES) as browser:
         for figure in ("", "&figure=conversions"):
             page = browser.get(f"/reconciliation?period={DAY}..{DAY}{figure}").text

@@ -49,7 +49,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         return moved
     shown, number = whole_number(asked.get("most", ""), queries.SHOWN), whole_number(asked.get("draft", ""), 0)
     import_ = store.import_of(ctx.database, view.address.site, number) if number else None
-    return _page(request, ctx, caller, view, import_, asked.get("told", ""), shown)
+    return _page(request, ctx, caller, view, import_, asked.get("notice", ""), shown)
 
 
 def _page(
@@ -132,7 +132,7 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
     chosen = uploaded(data, sentence("Choose the report that the ad system exported."))
     with chosen as (path, name), tracked(request, ctx, caller):
         import_ = jobs.read_file(ctx, view.address.site, path, name, hints, caller.user_id)
-    return go_to(view.link(draft=str(import_.id), told="known" if import_.state in store.COUNTING else None))
+    return go_to(view.link(draft=str(import_.id), notice="known" if import_.state in store.COUNTING else None))
 
 
 @post_form("/ads/imports/{number:int}/confirm", may="ads.import")
@@ -141,14 +141,14 @@ def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, numbe
     site = view.address.site
     import_ = store.import_of(ctx.database, site, number)
     store.confirm(ctx, site, import_, is_forced=data.get("is_forced") == "1", by=caller.user_id)
-    return go_to(view.link(told="confirmed"))
+    return go_to(view.link(notice="confirmed"))
 
 
 @post_form("/ads/imports/{number:int}/undo", may="ads.import")
 def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
     store.undo(ctx, view.address.site, store.import_of(ctx.database, view.address.site, number), caller.user_id)
-    return go_to(view.link(told="undone"))
+    return go_to(view.link(notice="undone"))
 
 
 @post_form("/ads/imports/{number:int}/drop", may="ads.import")

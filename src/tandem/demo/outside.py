@@ -32,7 +32,7 @@ def seed_outside(ctx: Context, site: Site, until: datetime) -> CountingRules:
     rules = planted_rules(site)
     last = until.astimezone(site.tz).date() - timedelta(days=1)
     first = last - timedelta(days=DAYS - 1)
-    source = queries.ComparedSource(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_held=False, figures={})
+    source = queries.ComparedSource(id=f"ga4:{ACCOUNT}", system="ga4", account=ACCOUNT, is_own=False, figures={})
     counts = queries.ours_by_rules(ctx, site, source, "sessions", "channel", rules, first, last)
     lines = []
     for (on, channel), value in sorted(counts.items()):

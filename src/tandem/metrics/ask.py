@@ -356,13 +356,13 @@ def _merged(question: Question, answers: list[tuple[Query, Answer]], took_ms: fl
     if not width and not groups:
         groups[()] = {}
     asked = question.figures
-    untold = {name: None if name in cut else _untold(name) for name in counted(asked)}
-    rows = [Row(key, _completed(figures, untold, asked)) for key, figures in groups.items()]
+    unreported = {name: None if name in cut else _unreported(name) for name in counted(asked)}
+    rows = [Row(key, _completed(figures, unreported, asked)) for key, figures in groups.items()]
     rows.sort(key=lambda r: (-(r.figures[asked[0]] or 0), tuple(map(str, r.key))))
     queries = tuple(query for query, _ in answers)
-    is_whole = question.with_whole and whole.keys() >= untold.keys()
+    is_whole = question.with_whole and whole.keys() >= unreported.keys()
     return Result(
-        rows[:most], queries, took_ms, _completed(whole, untold, asked) if is_whole else {},
+        rows[:most], queries, took_ms, _completed(whole, unreported, asked) if is_whole else {},
         is_cut=bool(cut) or len(rows) > most,
     )  # fmt: skip
 
@@ -375,16 +375,18 @@ def _number(value: Any) -> Value:
     return value  # type: ignore[no-any-return]
 
 
-def _completed(values: Mapping[str, Value], untold: Mapping[str, Value], asked: tuple[str, ...]) -> dict[str, Value]:
+def _completed(
+    values: Mapping[str, Value], unreported: Mapping[str, Value], asked: tuple[str, ...]
+) -> dict[str, Value]:
     """Missing is not zero: without rows a count or sum is 0, all others are None; ratios are never infinite.
 
-    untold   what the counted figures are of a part that no row tells of
+    unreported   what the counted figures are of a part that no row tells of
     """
-    parts = {**untold, **values}
+    parts = {**unreported, **values}
     completed = {n: _valued(n, parts) for n in asked}
-    if values.keys() <= untold.keys():
+    if values.keys() <= unreported.keys():
         return completed
-    return completed | {n: v for n, v in values.items() if n not in untold}  # the bounds of estimates
+    return completed | {n: v for n, v in values.items() if n not in unreported}  # the bounds of estimates
 
 
 def _empty(name: str) -> Value:
@@ -393,7 +395,7 @@ def _empty(name: str) -> Value:
     return 0 if figure.adds_up or figure.unit is Unit.COUNT else None
 
 
-def _untold(name: str) -> Value:
+def _unreported(name: str) -> Value:
     """What a figure is of a part that no row tells of: nobody reported that its ads were free of charge."""
     figure = FIGURES[name]
     return None if isinstance(figure, Metric) and figure.is_reported else _empty(name)

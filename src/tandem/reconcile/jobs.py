@@ -171,7 +171,7 @@ def review(ctx: Context, site: Site) -> int:
     for source in queries.sources(ctx, site):
         rules = store.rules_of(ctx.database, site, source.id)
         for figure, splits in source.figures.items():
-            if source.is_held and figure != "clicks" and not rules.is_same:
+            if source.is_own and figure != "clicks" and not rules.is_same:
                 continue  # goals of an ad system and deals of a CRM are mostly other things than ours, not other counts
             is_mixed = recounting(ctx, site, (FIGURES[figure].ours,)) is not None  # judged when it is counted
             for split in ("day", "channel"):

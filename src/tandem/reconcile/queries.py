@@ -27,9 +27,9 @@ from tandem.reconcile.model.outside import (
     CLASSES,
     FIGURES,
     GOALS_OF_ADS,
-    HELD,
-    HELD_FIGURES,
     OF_VISITS,
+    OWN,
+    OWN_FIGURES,
     SPLITS,
     system_of,
 )
@@ -49,15 +49,15 @@ Zone = str
 class ComparedSource(msgspec.Struct, frozen=True, kw_only=True):
     """A system whose figures can be compared: by figure and split, the days that it tells of.
 
-    untold   figures that such a system could tell, but that none of its reports holds: nothing was told, which is not 0
+    unreported   figures that such a system could have, but that none of its reports holds: unknown, which is not 0
     """
 
     id: str
     system: str
     account: str
-    is_held: bool
+    is_own: bool
     figures: dict[str, dict[str, tuple[date, date]]]
-    untold: tuple[str, ...] = ()
+    unreported: tuple[str, ...] = ()
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,12 +95,12 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_alike(self) -> bool:
         """Whether both sides count the same things, so that a difference calls for an explanation."""
-        return not self.source.is_held or self.figure in ALIKE or self.rules.is_same
+        return not self.source.is_own or self.figure in ALIKE or self.rules.is_same
 
     @property
     def labels(self) -> tuple[str, str]:
         """What their side counts and what ours does, as the catalogue calls it."""
-        theirs, ours = HELD_FIGURES[room_of(self.source)][self.figure] if self.source.is_held else ("", "")
+        theirs, ours = OWN_FIGURES[room_of(self.source)][self.figure] if self.source.is_own else ("", "")
         return CATALOGUE[theirs].label if theirs else "", CATALOGUE[ours].label if ours else GOALS_OF_ADS
 
 
@@ -118,7 +118,7 @@ def sources(ctx: Context, site: Site) -> list[ComparedSource]:
             one.last_on,
         )
     made = [
-        ComparedSource(id=id, system=id.partition(":")[0], account=id.partition(":")[2], is_held=False, figures=figures)
+        ComparedSource(id=id, system=id.partition(":")[0], account=id.partition(":")[2], is_own=False, figures=figures)
         for id, figures in spans.items()
     ]
     return [*made, *_own_sources(ctx, site)]
@@ -141,7 +141,7 @@ def needs_of(source: ComparedSource, figure: str) -> frozenset[str]:
 
 def _names(source: ComparedSource, figure: str) -> tuple[str, ...]:
     """The figures of the catalogue that a comparison shows."""
-    names = HELD_FIGURES[room_of(source)][figure] if source.is_held else (FIGURES[figure].ours,)
+    names = OWN_FIGURES[room_of(source)][figure] if source.is_own else (FIGURES[figure].ours,)
     return tuple(name for name in names if name)
 
 
@@ -156,10 +156,10 @@ def _own_sources(ctx: Context, site: Site) -> list[ComparedSource]:
         if not names or (room == "ads" and name not in AD_SYSTEMS):
             continue
         spans = dict.fromkeys(SPLITS, (first, last))
-        figures = {figure: dict(spans) for figure in HELD_FIGURES[room] if figure in names}
-        untold = tuple(figure for figure in HELD_FIGURES[room] if figure not in names)
-        id = f"{HELD}:{name}"
-        made.append(ComparedSource(id=id, system=name, account="", is_held=True, figures=figures, untold=untold))
+        figures = {figure: dict(spans) for figure in OWN_FIGURES[room] if figure in names}
+        unreported = tuple(figure for figure in OWN_FIGURES[room] if figure not in names)
+        id = f"{OWN}:{name}"
+        made.append(ComparedSource(id=id, system=name, account="", is_own=True, figures=figures, unreported=unreported))
     return made
 
 
@@ -226,8 +226,8 @@ class _Asker:
     # ── theirs ──
 
     def theirs(self) -> dict[Key, TheirValue]:
-        if self._source.is_held:
-            name = HELD_FIGURES[room_of(self._source)][self._figure][0]
+        if self._source.is_own:
+            name = OWN_FIGURES[room_of(self._source)][self._figure][0]
             counts = self._runner(name, Rule(zone=self._site.zone))
             return {key: TheirValue(value=value) for key, value in counts.items()}
         return self._values_of(self._split)
@@ -257,7 +257,7 @@ class _Asker:
     def withheld(self, theirs: Mapping[Key, TheirValue]) -> dict[date, Decimal]:
         """What their days hold beyond the sum of their rows, where they say that they withheld some."""
         days = {on for (on, _), value in theirs.items() if value.is_thresholded}
-        if self._source.is_held or self._split == "day" or not days or not FIGURES[self._figure].adds_up:
+        if self._source.is_own or self._split == "day" or not days or not FIGURES[self._figure].adds_up:
             return {}
         whole = self._values_of("day")
         sums: dict[date, Decimal] = defaultdict(Decimal)
@@ -288,7 +288,7 @@ class _Asker:
             rule = msgspec.structs.replace(rule, zone=rules.zone)
             now = self._count(rule)
             steps.append(("zone", now))
-        if self._figure not in OF_VISITS or (self._source.is_held and room_of(self._source) == "ads"):
+        if self._figure not in OF_VISITS or (self._source.is_own and room_of(self._source) == "ads"):
             return ours, steps
         if rules.bots != "none":
             rule = msgspec.structs.replace(rule, bots=rules.bots)
@@ -310,7 +310,7 @@ class _Asker:
     def _ours(self) -> str:
         """The name of our figure in the catalogue; "" for goals of paid visits, which this room counts."""
         return (
-            HELD_FIGURES[room_of(self._source)][self._figure][1] if self._source.is_held else FIGURES[self._figure].ours
+            OWN_FIGURES[room_of(self._source)][self._figure][1] if self._source.is_own else FIGURES[self._figure].ours
         )
 
     def goal_ids(self, rules: CountingRules) -> tuple[int, ...]:

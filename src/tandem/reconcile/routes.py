@@ -33,7 +33,7 @@ from tandem.metrics.recounting import anew, recounting
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import REASONS, Cell, CellSum, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, KeptExcess
-from tandem.reconcile.model.outside import FIGURES, HELD, SPLITS, SYSTEMS
+from tandem.reconcile.model.outside import FIGURES, OWN, SPLITS, SYSTEMS
 from tandem.reconcile.model.rules import ATTRIBUTIONS, BOTS, COUNTS, LOOK_BACK_DAYS, checked
 from tandem.reconcile.sources.report import ReportHints
 
@@ -152,7 +152,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         imports=store.imports_of(ctx.database, site),
         draft=draft,
         outcome=_outcome(ctx, site, draft),
-        notice=asked.get("told", ""),
+        notice=asked.get("notice", ""),
         who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
         connected=connections.connections_of(ctx, site, "reconcile"),
         clock=clock.now(),
@@ -179,7 +179,7 @@ def _tabs(view: View, choice: CompareChoice | None) -> dict[str, str]:
 def _words() -> dict[str, Any]:
     return {
         "systems": SYSTEMS, "figures": FIGURES, "all_bots": BOTS, "attributions": ATTRIBUTIONS, "counts": COUNTS,
-        "HELD": HELD, "too_much": float(TOO_MUCH), "enough": int(ENOUGH_COUNT), "settles": SETTLES_DAYS,
+        "OWN": OWN, "too_much": float(TOO_MUCH), "enough": int(ENOUGH_COUNT), "settles": SETTLES_DAYS,
         "look_back": LOOK_BACK_DAYS, "all_reasons": REASONS,
     }  # fmt: skip
 
@@ -219,7 +219,7 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
     chosen = uploaded(data, sentence("Choose the report that the system exported."))
     with chosen as (path, name), tracked(request, ctx, caller):
         import_ = jobs.read_file(ctx, view.address.site, path, name, hints, caller.user_id)
-    return go_to(view.link(draft=str(import_.id), told="known" if import_.state == store.COUNTING else None))
+    return go_to(view.link(draft=str(import_.id), notice="known" if import_.state == store.COUNTING else None))
 
 
 def hints_of(form: dict[str, Any]) -> ReportHints:
@@ -246,7 +246,7 @@ def confirm(request: Request[Any, Any, Any], ctx: Context, caller: Caller, numbe
     jobs.review(ctx, site)
     figure = "sessions" if "sessions" in import_.figures else import_.figures[0] if import_.figures else None
     span = f"{import_.first_on}..{import_.last_on}"
-    return go_to(view.link(told="confirmed", source=import_.source, figure=figure, by=import_.split, period=span))
+    return go_to(view.link(notice="confirmed", source=import_.source, figure=figure, by=import_.split, period=span))
 
 
 @post_form("/reconciliation/imports/{number:int}/undo", may="ads.import")
@@ -255,7 +255,7 @@ def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: 
     site = view.address.site
     store.undo(ctx.database, site, store.import_of(ctx.database, site, number), caller.user_id)
     jobs.review(ctx, site)
-    return go_to(view.link(told="undone"))
+    return go_to(view.link(notice="undone"))
 
 
 @post_form("/reconciliation/imports/{number:int}/drop", may="ads.import")
@@ -278,7 +278,7 @@ def set_rules(request: Request[Any, Any, Any], ctx: Context, caller: Caller, dat
         raise UserError("There is no such goal.", "Reload the page.", status=404)
     store.save_rules(ctx.database, site, data["source"], rules, caller.user_id)
     jobs.review(ctx, site)
-    return go_to(view.link(told="rules"))
+    return go_to(view.link(notice="rules"))
 
 
 @post_form("/reconciliation/findings/{number:int}/explain", may="reports.keep")

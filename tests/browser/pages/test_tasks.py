@@ -298,7 +298,7 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     file.write_text("id,created_at,stage,amount\n1,2026-10-01 10:00,Paid,5\n")
     page.set_input_files("[name=file]", file)
     page.locator("[name=act][value=dry]").click()
-    expect(page.locator("#import-told")).to_contain_text("New records: 1")
+    expect(page.locator("#import-result")).to_contain_text("New records: 1")
 
 
 def test_a_click_without_a_network_is_told_where_the_eye_is_and_can_be_repeated(opened: Opened) -> None:

@@ -12,7 +12,7 @@ import msgspec
 from tandem.findings.model import Failure, Finding, Value
 from tandem.imports.problem import sentence
 from tandem.reconcile.model.compare import NOTHING, Cell, share_of
-from tandem.reconcile.model.outside import FIGURES, HELD, SYSTEMS
+from tandem.reconcile.model.outside import FIGURES, OWN, SYSTEMS
 
 TOO_MUCH: Final = Decimal("0.05")
 ENOUGH_COUNT: Final = Decimal(100)
@@ -67,7 +67,7 @@ def failure_of(excess: Excess, source: str, figure: str, split: str, needs: Iter
 
     needs   the permissions of whoever may see both figures
     """
-    system, _, account = source.removeprefix(f"{HELD}:").partition(":")
+    system, _, account = source.removeprefix(f"{OWN}:").partition(":")
     part = {"part": Value(text=excess.part, unit=split)} if excess.part else {}
     query = {"source": source, "figure": figure, "by": "day", "period": f"{excess.first_on}..{excess.last_on}"}
     return Failure(

@@ -216,9 +216,9 @@ CLASSES: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Which of the other system's channels stand for ours; those that are not named have the same name there."""
 
-HELD: Final = "held"
+OWN: Final = "held"
 """Sources that other rooms of Tandem hold already: `held:google` is what Ads knows, `held:crm` the CRM's records."""
-HELD_FIGURES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
+OWN_FIGURES: Final[Mapping[str, Mapping[str, tuple[str, str]]]] = {
     "ads": {"clicks": ("ads.clicks", "ads.visits"), "conversions": ("ads.platform_conversions", "")},
     "crm": {
         "leads": ("crm.leads", "collect.goals_reached"),
@@ -236,4 +236,4 @@ GOALS_OF_ADS: Final = _text("Goals reached in visits from these ads")
 def system_of(source: str) -> str:
     """The system behind a source: `ga4:123` is ga4, `held:google` is google."""
     system, _, account = source.partition(":")
-    return account if system == HELD else system
+    return account if system == OWN else system

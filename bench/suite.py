@@ -32,7 +32,7 @@ def wall_s(target: str) -> float:
 
 
 def cases(which: str) -> int:
-    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-m", which]
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-m", which]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return sum("::" in line for line in done.stdout.splitlines())
 

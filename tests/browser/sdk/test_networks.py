@@ -45,7 +45,7 @@ def test_a_batch_counts_its_tries_and_waits_longer_each_time(page: Page, recorde
 def test_what_could_not_be_sent_goes_out_from_the_next_page(page: Page, recorder: Recorder, shop: Shop) -> None:
     recorder.answer = 503
     page.goto(f"{shop.url}/plants")
-    recorder.wait(lambda: recorder.refused)
+    recorder.wait(lambda: page.evaluate(KEPT))  # the browser knows of it a moment after the server has refused
     page.goto(f"{shop.url}/contact")
     recorder.wait(lambda: len(recorder.refused) > 1)
     recorder.answer = 202

@@ -1,6 +1,6 @@
 """What the board makes of answers: places of changes, days to come, order of rows."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -53,6 +53,15 @@ def test_what_comes_most_from_the_one_channel_shown_is_no_news() -> None:
 
 def test_a_past_period_is_whole() -> None:
     assert not address_of({"period": "yesterday"}, [], SITE, "marketing", NOW).is_partial
+
+
+def test_a_day_has_begun_in_its_first_minute() -> None:
+    """Looked at by the minute, so that whoever looks again asks the same, it would not have."""
+    midnight = datetime(2026, 11, 21, 23, tzinfo=UTC)  # in Warsaw
+    for seconds, now in ((0, 0), (1, 1), (59, 59), (60, 60), (61, 60), (119, 60)):
+        address = address_of({"period": "today"}, [], SITE, "marketing", midnight + timedelta(seconds=seconds))
+        assert address.now == midnight + timedelta(seconds=now)
+        assert address.is_partial == (seconds > 0)
 
 
 def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:

@@ -142,14 +142,15 @@ def address_of(query: Mapping[str, str], filters: list[str], site: Site, lens: s
         )
     if len(filters) > MOST_FILTERS:
         raise UserError("There are too many filters.", "Use at most %(most)s.", most=MOST_FILTERS)
+    period, minute = period_of(query.get("period", "30d"), site.zone, now), now.replace(second=0, microsecond=0)
     return Address(
         site=site,
-        period=period_of(query.get("period", "30d"), site.zone, now),
+        period=period,
         compare=compare,
         where=tuple(filter_of(f) for f in filters if f),
         with_bots=_is_yes("bots", query.get("bots", "")),
         lens=lens,
-        now=now.replace(second=0, microsecond=0),  # whoever looks again within a minute asks the same
+        now=now if minute == period.since else minute,  # whoever looks again within a minute asks the same
     )
 
 

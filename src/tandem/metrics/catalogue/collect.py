@@ -78,7 +78,8 @@ CHANNELS = (
 
 _MAIN = "{main_goals:Array(UInt32)}"
 _NO_MAIN = f"empty({_MAIN})"
-_IS_ENGAGED = f"(is_engaged or hasAny({_MAIN}, goals))"
+_IS_ENGAGED = f"(bitOr(is_engaged, hasAny({_MAIN}, goals)))"
+"""Not `or`, for which the engine cuts each block of visits to those whose goals decide: that takes twice the time."""
 _MANY = "Unsampled. Bots are excluded unless requested."
 
 METRICS = (

@@ -1,9 +1,10 @@
 """Spans of days in a site's zone, over clock changes and leap years."""
 
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tandem.base.errors import UserError
@@ -54,6 +55,8 @@ def test_a_day_is_as_long_as_its_clocks_make_it(day: str, zone: str, hours: floa
 )
 def test_the_period_before_is_as_long_and_has_the_same_weekdays(first: date, length: int, zone: str) -> None:
     period = Period(name="x", first=first, last=first + timedelta(length), zone=zone)
+    last_moment = period.until - timedelta(microseconds=1)
+    assume(last_moment.astimezone(ZoneInfo(zone)).date() == period.last)  # Samoa had no 30 December 2011
     before, year = (period.compared(to, datetime(2101, 1, 1, tzinfo=UTC)) for to in ("previous", "year"))  # type: ignore[arg-type]
     assert before is not None and year is not None
     for other in (before, year):

@@ -4,7 +4,6 @@ import smtplib
 import ssl
 from base64 import b64encode
 from email.errors import MessageError
-from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
@@ -105,6 +104,8 @@ def _on_the_wire(address: str) -> str:
 
 
 def _letter(name: str, sender: str, waiting: DueMessage) -> EmailMessage:
+    from email.headerregistry import Address  # a grammar of 3,000 lines, for whoever sends a letter
+
     letter = EmailMessage()
     letter["From"] = Address(name or "Tandem", addr_spec=sender)
     letter["To"] = Address(addr_spec=_on_the_wire(waiting.message.to))

@@ -133,6 +133,8 @@ class Warehouse:
         self._clients = threading.local()
         self._opened: dict[threading.Thread, Client] = {}
         self._lock = threading.Lock()
+        self.reloads = 0
+        """How often this process has let the engine read a map again."""
 
     def _chdb_options(self, memory_mb: int) -> dict[str, str]:
         folder = self.folder
@@ -237,6 +239,12 @@ class Warehouse:
             self.client.raw_query(sql, parameters=dict(params), settings=settings)
         else:
             self.client.command(sql, settings=settings)
+
+    def reload(self, dictionary: str) -> None:
+        """Let the engine read a map again from its rows, on every node."""
+        on = f" on cluster '{self.cluster}'" if self.cluster else ""
+        self.do(f"system reload dictionary{on} {dictionary}")
+        self.reloads += 1
 
     def insert(self, table: str, columns: Columns, token: str = "") -> int:
         """Put columns into a table as one block; the same token a second time does nothing. Returns rows sent."""

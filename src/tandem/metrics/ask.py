@@ -216,7 +216,9 @@ class CachedRunner:
         self._aside, self._waiting_aside = threading.Semaphore(1), threading.Semaphore(ASIDE_WAIT)
         self._aside_pool = ThreadPoolExecutor(1, thread_name_prefix="ask-aside")
         cluster = warehouse.cluster
-        self._parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
+        parts = f"clusterAllReplicas('{cluster}', system.parts)" if cluster else "system.parts"
+        maps = "0" if warehouse.is_local else MAPS_READ  # who has the engine to himself counts what he lets it read
+        self._data_version_sql = DATA_VERSION.format(parts=parts, maps=maps)
         self._memory = Memory(remember)
         self._version: tuple[float, Any] = (0.0, None)
         self.changes = 0
@@ -307,7 +309,8 @@ class CachedRunner:
         """What changes when visits change; looked at no more than four times a second."""
         (read_at, version), changes = self._version, self.changes
         if time.monotonic() - read_at > 0.25:
-            version = self._warehouse.ask(DATA_VERSION.format(parts=self._parts)).rows
+            reloads = self._warehouse.reloads
+            version = (reloads, self._warehouse.ask(self._data_version_sql).rows)
             if changes == self.changes:  # else somebody has changed data meanwhile, and this may not know it
                 self._version = (time.monotonic(), version)
         return version
@@ -329,12 +332,11 @@ class CachedRunner:
 # TRAP: a `delete from` masks rows inside their parts: no block, row or part comes or goes. It only counts up the parts'
 # version of data, as every mutation does; see test_rows_that_are_deleted_change_what_is_remembered.
 DATA_VERSION = """
-    select
-        sum(max_block_number), sum(rows), count(), sum(data_version),
-        (select (max(last_successful_update_time), sum(element_count)) from system.dictionaries)
+    select sum(max_block_number), sum(rows), count(), sum(data_version), {maps}
     from {parts}
     where active and database != 'system'
 """
+MAPS_READ = "(select (max(last_successful_update_time), sum(element_count)) from system.dictionaries)"
 """Rows, and the maps of who is one person: these are read again after their rows are written, which changes no row."""
 
 

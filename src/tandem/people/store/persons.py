@@ -223,12 +223,11 @@ def _write(warehouse: Warehouse, table: str, count: int, columns: dict[str, Any]
 
 def reload_maps(warehouse: Warehouse, is_whole: bool = False) -> None:
     """Let the engine read the small map of persons again, on every node; when `is_whole`, the large one too."""
-    on = f" on cluster '{warehouse.cluster}'" if warehouse.cluster else ""
     if is_whole or warehouse.value(SQL["count_news"]) > MOST_NEWS:
         before = max(clock.now_ms(), int(warehouse.value(SQL["newest_news"])))
-        warehouse.do(f"system reload dictionary{on} person_map")
+        warehouse.reload("person_map")
         warehouse.do(SQL["forget_news"], {"version": before}, mutations_sync=2)
-    warehouse.do(f"system reload dictionary{on} person_news")
+    warehouse.reload("person_news")
 
 
 def person_of(ctx: Context, site: Site, node: int) -> int:

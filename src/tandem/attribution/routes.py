@@ -211,8 +211,8 @@ def _judge(ctx: Context, address: Address, ask: Ask, figure: str, reason: Reason
     alike = msgspec.structs.replace(address, where=where, reader=None)
     judge = Rows(ctx, alike, figure, reason)
     if address.before is not None and reason is None and judge.needs_whole:
-        spans = (alike.question((figure,), period=span) for span in (address.period, address.before))
-        judge.know([answer.total.get(figure) for answer in ctx.runner.ask_all(list(spans))])
+        spans = [alike.question((figure,), period=span) for span in (address.period, address.before)]
+        judge.know([answer.total.get(figure) for answer in ctx.runner.ask_all([*spans, *judge.questions])[:2]])
     return judge
 
 

@@ -22,7 +22,7 @@ from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Rows, compared, measured_since, reason_known, unmeasured_days, unmeasured_in
+from tandem.metrics.comparison import Comparison, Rows, measured_since, reason_known, unmeasured_days, unmeasured_in
 from tandem.metrics.coverage import Days
 from tandem.metrics.members import holding, seen_names
 from tandem.metrics.metric import Metric, Unit
@@ -68,8 +68,10 @@ def board_tiles(ctx: Context, address: Address, done: list[Change]) -> list[tupl
 
 def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
     trend = address.question(with_cases(figures), (address.period.step,))
-    result = ctx.runner.ask(msgspec.structs.replace(trend, with_whole=True))
-    went = compared(ctx, address, figures, result.total)
+    trend = msgspec.structs.replace(trend, with_whole=True)
+    comparison = Comparison(ctx, address, figures)
+    result = ctx.runner.ask_all([trend, *comparison.questions])[0]
+    went = comparison.of(result.total)
     tiles = []
     for f in figures:
         first = measured_since(ctx, address.site, f)
@@ -142,8 +144,9 @@ def chart(ctx: Context, address: Address, figure: str) -> Chart:
     step = address.period.step if address.period.step in splits_of(figure) else "day"
     now = msgspec.structs.replace(address.question(with_cases((figure,)), (step,)), with_whole=True)
     before = address.question((figure,), (step,), address.before) if address.before else None
-    results = ctx.runner.ask_all([now, before] if before else [now])
-    went = compared(ctx, address, (figure,), results[0].total)[figure]
+    comparison = Comparison(ctx, address, (figure,))
+    results = ctx.runner.ask_all([now, *([before] if before else []), *comparison.questions])
+    went = comparison.of(results[0].total)[figure]
     total = None if went.is_unmeasured else results[0].total[figure]
     first = measured_since(ctx, address.site, figure)
     points = measured(begun(series(now, results[0], figure), address), first, step)
@@ -198,9 +201,10 @@ def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> 
     judge, names = Rows(ctx, address, first, reason, share_of=kind.part), names_of(ctx, address.site, kind.by)
     is_asked = judge.needs_whole and kind.is_narrowed  # else the rows add up to the whole themselves
     wholes = [address.question((kind.part,), (), span) for span in spans] if is_asked else []
-    answers = ctx.runner.ask_all([*questions, *wholes])
+    answers = ctx.runner.ask_all([*questions, *wholes, *judge.questions])
     results = answers[: len(spans)]
-    judge.know([row.figures.get(kind.part) for answer in answers[-len(spans) :] for row in answer.rows])
+    told = answers[len(spans) : 2 * len(spans)] if is_asked else results
+    judge.know([row.figures.get(kind.part) for answer in told for row in answer.rows])
     shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
     anew = tuple(f for f, share in shares.items() if share is not None)
     table = _table(kind, results, reading, names, judge, reason)

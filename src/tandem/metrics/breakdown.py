@@ -7,7 +7,7 @@ from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import compared
+from tandem.metrics.comparison import Comparison
 from tandem.metrics.metric import Figure, Ratio
 from tandem.metrics.verdict import Compared
 
@@ -42,9 +42,10 @@ def splits_of(name: str) -> frozenset[str]:
 def totals(ctx: Context, address: Address, figures: tuple[str, ...]) -> tuple[Totals, dict[str, Compared]]:
     """The figures of the period, each beside its comparison; None for what was not measured or filters do not suit."""
     suiting = _suiting(figures, address)
-    answered = ctx.runner.ask(address.question(with_cases(suiting))).total
+    comparison = Comparison(ctx, address, suiting)
+    answered = ctx.runner.ask_all([address.question(with_cases(suiting)), *comparison.questions])[0].total
     unsuited = {f: Compared(figure=FIGURES[f], value=None, before=None) for f in figures}
-    went = compared(ctx, address, suiting, answered)
+    went = comparison.of(answered)
     measured = {f: None if f in went and went[f].is_unmeasured else value for f, value in answered.items()}
     return dict.fromkeys(figures) | measured, unsuited | went
 

@@ -4,13 +4,14 @@ Pages, tiles, colours and answers of the API take every change from here. A figu
 alone and says why.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from tandem.accounts.model import Site
 from tandem.core.context import Context
-from tandem.core.query import Value
+from tandem.core.query import Question, Value
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES, VIEWS
@@ -211,62 +212,104 @@ def unmeasured_in(ctx: Context, address: Address, names: Iterable[str]) -> dict[
     return {n: reason for n, reason in reasons.items() if reason and (reason.why == "ahead" or reason.day)}
 
 
-def compared(ctx: Context, address: Address, figures: Sequence[str], now: dict[str, Value]) -> dict[str, Compared]:
-    """Each figure beside its comparison.
+class Comparison:
+    """Figures beside what they are compared with.
 
-    now   the figures of the whole period, as the page shows them; with their cases (`with_cases`) nothing is asked anew
+    `questions` are all that `of` will ask: a page asks them beside its own, and none has to wait for another.
     """
-    before, unknown = address.before, unmeasured_in(ctx, address, figures)
-    anew = ctx.offers.recounted(address.site)
-    reasons = {f: unknown.get(f) or reason_known(ctx, address, f, anew, before) for f in figures}
-    comparisons = {
-        f: Compared(
-            figure=FIGURES[f], value=None if f in unknown else now.get(f), before=None, reason=reasons[f],
-            is_unmeasured=f in unknown,
-        )
-        for f in figures
-    }  # fmt: skip
-    if before is None:
+
+    def __init__(self, ctx: Context, address: Address, figures: Sequence[str]) -> None:
+        self._ctx, self._address, self._figures = ctx, address, figures
+        self._unknown = unmeasured_in(ctx, address, figures)
+        anew = ctx.offers.recounted(address.site)
+        self._reasons = {
+            f: self._unknown.get(f) or reason_known(ctx, address, f, anew, address.before) for f in figures
+        }
+        self._groups = list(self._alike())
+
+    def _alike(self) -> Iterator["_Group"]:
+        """Figures that bear a comparison, by the days after which they are settled."""
+        before, groups = self._address.before, dict[int, list[str]]()
+        if before is None:
+            return
+        for f in self._figures:
+            if self._reasons[f] is None:
+                groups.setdefault(settles_after(f), []).append(f)
+        for settles, names in groups.items():
+            spans = like_spans(self._address.period, before, settles, self._address.now)
+            assert spans is not None, "reason_of has said so"
+            yield _Group(self._ctx, self._address, names, spans)
+
+    @property
+    def questions(self) -> list[Question]:
+        return [question for group in self._groups for question in group.questions]
+
+    def of(self, now: Mapping[str, Value]) -> dict[str, Compared]:
+        """Each figure beside its comparison.
+
+        now   the figures of the whole period, as the page shows them; with their cases (`with_cases`) nothing is asked
+              anew
+        """
+        comparisons = {
+            f: Compared(
+                figure=FIGURES[f], value=None if f in self._unknown else now.get(f), before=None,
+                reason=self._reasons[f], is_unmeasured=f in self._unknown,
+            )
+            for f in self._figures
+        }  # fmt: skip
+        for group in self._groups:
+            comparisons |= group.of(now)
         return comparisons
-    groups: dict[int, list[str]] = {}
-    for f in figures:
-        if reasons[f] is None:
-            groups.setdefault(settles_after(f), []).append(f)
-    for settles, names in groups.items():
-        spans = like_spans(address.period, before, settles, address.now)
-        assert spans is not None, "reason_of has said so"
-        comparisons |= _compared(ctx, address, names, now, spans)
-    return comparisons
 
 
-def _compared(
-    ctx: Context, address: Address, names: list[str], now: dict[str, Value], spans: tuple[Period, Period, date | None]
-) -> dict[str, Compared]:
-    """Figures that bear a comparison, over these spans."""
-    (period, earlier, last), asked = spans, with_cases(names)
-    needs_now = last is not None or any(n not in now for n in asked)
-    runner = ctx.runner
-    questions = [address.question(asked, period=p) for p in ((earlier, period) if needs_now else (earlier,))]
-    results = [r.total for r in runner.ask_all(questions)]
-    old, new = results[0], results[1] if needs_now else now
-    moved = [n for n in names if relative(new.get(n), old.get(n))]
-    scatters = history_of(ctx).scatters(address, moved)
-    days = days_passed(period, address.now)
+def compared(ctx: Context, address: Address, figures: Sequence[str], now: Mapping[str, Value]) -> dict[str, Compared]:
+    """Each figure beside its comparison; `now` are the figures of the whole period (`Comparison.of`)."""
+    return Comparison(ctx, address, figures).of(now)
 
-    def is_beyond_chance(name: str) -> bool:
-        scatter = scatters[name]
-        return is_clear(name, new, old, assumed_scatter(name, new, old, days) if scatter is None else scatter)
 
-    def before_of(name: str) -> Value:
-        return old.get(name) if measured_since(ctx, address.site, name) else None
+class _Group:
+    """Figures that are compared over the same spans."""
 
-    return {
-        n: Compared(
-            figure=FIGURES[n], value=new.get(n), before=before_of(n), settled=last, span=period, against=earlier,
-            is_clear=n in moved and is_beyond_chance(n),
-        )
-        for n in names
-    }  # fmt: skip
+    def __init__(
+        self, ctx: Context, address: Address, names: list[str], spans: tuple[Period, Period, date | None]
+    ) -> None:
+        self._ctx, self._address, self._names = ctx, address, names
+        self._period, self._earlier, self._settled = spans
+        self._asked, self._history = with_cases(names), history_of(ctx)
+
+    @property
+    def questions(self) -> list[Question]:
+        past = self._history.question(self._address, self._names)
+        settled = [self._question(self._period)] if self._settled is not None else []
+        return [self._question(self._earlier), *settled, *([past] if past else [])]
+
+    def _question(self, span: Period) -> Question:
+        return self._address.question(self._asked, period=span)
+
+    def of(self, now: Mapping[str, Value]) -> dict[str, Compared]:
+        ctx, address, names = self._ctx, self._address, self._names
+        needs_now = self._settled is not None or any(n not in now for n in self._asked)
+        spans = (self._earlier, self._period) if needs_now else (self._earlier,)
+        results = [r.total for r in ctx.runner.ask_all([self._question(span) for span in spans])]
+        old, new = results[0], results[1] if needs_now else now
+        scatters = self._history.scatters(address, names)
+        days = days_passed(address.period, address.now)
+
+        def is_beyond_chance(name: str) -> bool:
+            scatter = scatters[name]
+            return is_clear(name, new, old, assumed_scatter(name, new, old, days) if scatter is None else scatter)
+
+        def before_of(name: str) -> Value:
+            return old.get(name) if measured_since(ctx, address.site, name) else None
+
+        return {
+            n: Compared(
+                figure=FIGURES[n], value=new.get(n), before=before_of(n), settled=self._settled, span=self._period,
+                against=self._earlier,
+                is_clear=bool(relative(new.get(n), old.get(n))) and is_beyond_chance(n),
+            )
+            for n in names
+        }  # fmt: skip
 
 
 class Rows:
@@ -281,13 +324,23 @@ class Rows:
         self._name, self._reason, self._whole = name, reason, 0.0
         self._share_of = share_of or name
         self._days = days_passed(address.period, address.now)
-        is_compared = reason is None and address.before is not None
-        self._scatter = history_of(ctx).scatters(address, (name,))[name] if is_compared else None
+        self._is_compared = reason is None and address.before is not None
+        self._history, self._address = history_of(ctx), address
+
+    @property
+    def questions(self) -> list[Question]:
+        """What will be asked of the site's past: a page asks it beside its own questions."""
+        past = self._history.question(self._address, (self._name,)) if self._is_compared else None
+        return [past] if past else []
+
+    @cached_property
+    def _scatter(self) -> float | None:
+        return self._history.scatters(self._address, (self._name,))[self._name] if self._is_compared else None
 
     @property
     def needs_whole(self) -> bool:
-        """Whether it has to be told the whole (`know`): where the site's own past says how much the figure scatters."""
-        return self._scatter is not None
+        """Whether it has to be told the whole (`know`): where the site's past may say how much it scatters."""
+        return self._is_compared
 
     def know(self, whole: Sequence[Value]) -> None:
         """What `share_of` adds up to in both spans: what rows are parts of, whatever else narrows the table."""

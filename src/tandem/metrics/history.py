@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -15,7 +15,7 @@ from cachetools import TTLCache
 from tandem.accounts.model import Site
 from tandem.base.warehouse import questions_in
 from tandem.core.context import Context
-from tandem.core.query import Value
+from tandem.core.query import Question, Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import buckets
 from tandem.metrics.catalogue import VIEWS
@@ -44,6 +44,10 @@ def reported(ctx: Context, site: Site) -> dict[Account, ReportedDays]:
     return ctx.runner.kept(("reported", site.id), looked_up)
 
 
+_ScatterKey = tuple[int, bytes, str]
+"""The site, a digest of all else that narrows its days, and the figure."""
+
+
 class History:
     """What is known of a site's own past: when each view begins, how long outcomes take, how much its days scatter.
 
@@ -53,7 +57,8 @@ class History:
     def __init__(self, ctx: Context) -> None:
         self._ctx, self._known = ctx, dict[tuple[int, str], tuple[float, list[float]]]()
         self._changes = ctx.runner.changes
-        self._scatters: TTLCache[tuple[int, bytes, str], float] = TTLCache(10_000, SCATTER_FRESH_S)
+        self._scatters: TTLCache[_ScatterKey, float] = TTLCache(10_000, SCATTER_FRESH_S)
+        self._unknown: TTLCache[_ScatterKey, None] = TTLCache(10_000, FRESH_S)
         self._silent: TTLCache[tuple[int, str, date, date], Days] = TTLCache(1_000, FRESH_S)
         self._lock = threading.Lock()  # of the caches, which many requests use at once
 
@@ -97,44 +102,59 @@ class History:
                     self._silent[key] = remembered
         return remembered and remembered & (days_of(span) | (days_of(before) if before else frozenset()))
 
+    def question(self, address: Address, names: Sequence[str]) -> Question | None:
+        """What `scatters` will ask the event store for; None where it will ask nothing."""
+        known = self._known_scatters(self._scatter_keys(address, names))
+        return self._past(address, [n for n in names if n not in known]).question
+
     def scatters(self, address: Address, names: Sequence[str]) -> dict[str, float | None]:
         """How much the days of these figures vary, by the weeks before the period: one question for all of them."""
-        last = week_before(address.period.first)
-        keys, changes = self._scatter_keys(address, names, last), self._changes_known()
-        with self._lock:
-            remembered: dict[str, float | None] = {
-                n: self._scatters[keys[n]] for n in names if keys[n] in self._scatters
-            }
+        keys, changes = self._scatter_keys(address, names), self._changes_known()
+        remembered = self._known_scatters(keys)
         missing = [n for n in names if n not in remembered]
-        days = self._days(address, missing, last) if missing else {}
+        days = self._days(self._past(address, missing)) if missing else {}
         fresh = {n: scatter_of(n, days[n]) for n in missing}
         with self._lock:
             if changes == self._changes:
-                # too few days are looked for again: visits of another day may come
                 self._scatters.update({keys[n]: scatter for n, scatter in fresh.items() if scatter is not None})
+                # too few days are soon looked for again: visits of another day may come
+                self._unknown.update({keys[n]: None for n, scatter in fresh.items() if scatter is None})
         return remembered | fresh
 
-    def _scatter_keys(self, address: Address, names: Sequence[str], last: date) -> dict[str, tuple[int, bytes, str]]:
+    def _known_scatters(self, keys: Mapping[str, _ScatterKey]) -> dict[str, float | None]:
+        self._changes_known()
+        with self._lock:
+            unknown = {n: None for n, key in keys.items() if key in self._unknown}
+            return unknown | {n: self._scatters[key] for n, key in keys.items() if key in self._scatters}
+
+    def _scatter_keys(self, address: Address, names: Sequence[str]) -> dict[str, _ScatterKey]:
         """What the scatter of each figure is remembered under, whichever figures it is asked with."""
         of_goals = {n for n in names if any(p.rests_on_goals for p in parts_of(n))}
         goals = self._ctx.runner.main_goals(address.site.id) if of_goals else ()
-        about = (address.site.zone, address.where, address.with_bots, last)
+        about = (address.site.zone, address.where, address.with_bots, week_before(address.period.first))
         plain, with_goals = _digest((*about, ())), _digest((*about, goals))
         return {n: (address.site.id, with_goals if n in of_goals else plain, n) for n in names}
 
-    def _days(self, address: Address, names: Sequence[str], last: date) -> dict[str, list[Mapping[str, Value]]]:
-        """Whole measured days up to this one, oldest first, for each of these figures."""
+    def _past(self, address: Address, names: Sequence[str]) -> "_Past":
+        """The weeks before the period, since when each figure is measured in them, and what to ask about them."""
+        last = week_before(address.period.first)
         weeks = msgspec.structs.replace(
             address.period, first=last - timedelta(days=SCATTER_DAYS - 1), last=last, ends=None
         )
         firsts = {n: self._first_day(address, n, weeks) for n in names}
         asked = tuple(n for n in names if firsts[n] <= last - timedelta(days=ENOUGH_DAYS - 1))
-        if not asked:
-            return {n: [] for n in names}
-        question = address.question(with_cases(asked), ("day",), weeks)
-        rows = {row.key[0]: row.figures for row in self._ctx.runner.ask(question).rows}
-        days = {day: rows.get(day, {}) for day in buckets(question)}
-        return {n: [d for day, d in days.items() if day >= firsts[n]] if n in asked else [] for n in names}
+        return _Past(firsts, asked, address.question(with_cases(asked), ("day",), weeks) if asked else None)
+
+    def _days(self, past: "_Past") -> dict[str, list[Mapping[str, Value]]]:
+        """Whole measured days of these weeks, oldest first, for each figure; none where these are too few."""
+        if past.question is None:
+            return {n: [] for n in past.firsts}
+        rows = {row.key[0]: row.figures for row in self._ctx.runner.ask(past.question).rows}
+        days = {day: rows.get(day, {}) for day in buckets(past.question)}
+        return {
+            n: [d for day, d in days.items() if day >= first] if n in past.asked else []
+            for n, first in past.firsts.items()
+        }
 
     def _first_day(self, address: Address, name: str, weeks: Period) -> date:
         """The first whole measured day of a figure within these weeks; none if it lies after them."""
@@ -164,9 +184,18 @@ class History:
             if changes != self._changes:
                 self._known.clear()
                 self._scatters.clear()
+                self._unknown.clear()
                 self._silent.clear()
                 self._changes = changes
         return changes
+
+
+class _Past(NamedTuple):
+    """What is asked about the weeks before a period, of those figures that are measured long enough in them."""
+
+    firsts: dict[str, date]
+    asked: tuple[str, ...]
+    question: Question | None
 
 
 def _digest(what: object) -> bytes:

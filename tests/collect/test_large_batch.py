@@ -10,9 +10,12 @@ from typing import Any
 import pytest
 
 from tandem.accounts.model import Site
+from tandem.base.clock import to_ms
+from tandem.base.warehouse import Warehouse
+from tandem.collect import store
 from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record
-from tests.collect.conftest import DAY, NOON, told
+from tests.collect.conftest import DAY, MINUTE, NOON, Load, told
 
 HITS = 400
 ROOM = itertools.count(10**9, 10**9)
@@ -68,3 +71,31 @@ def lines_run(loader: Loader, site: Site, shape: str, hits: int) -> int:
     finally:
         sys.settrace(before)
     return count
+
+
+IDS = 140_000
+
+
+def test_as_many_ids_as_a_batch_may_hold_are_asked_for_at_once(
+    loader: Loader, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For more than 2**17 the engine took a minute, so the batch failed: hits marked as sent again were enough."""
+    ask, named = Warehouse.ask, list[int]()
+
+    def noting(self: Warehouse, sql: str, params: Any = None, **settings: Any) -> Any:
+        named.extend(len(value) for value in (params or {}).values() if isinstance(value, list))
+        return ask(self, sql, params, **settings)
+
+    monkeypatch.setattr(Warehouse, "ask", noting)
+    first, last = next(ROOM), next(ROOM)
+    load(told(site.id, first, NOON, event_id=first), told(site.id, last, NOON + MINUTE, event_id=last))
+    ids = [first, *range(last - IDS, last + 1)]
+    near = store.mark_stale(warehouse, {1: NOON})
+    stored, twins = store.stored_already(warehouse, site, near, (NOON, NOON), ids)
+    assert (stored, twins) == ({(store.ANYBODY, first), (store.ANYBODY, last)}, {})
+    spans = store.active_spans(warehouse, site, ids, to_ms(NOON))
+    assert spans == {first: [(NOON, NOON)], last: [(NOON + MINUTE, NOON + MINUTE)]}
+    store.take_back(warehouse, site, [(one, one) for one in ids])
+    left = "select count() from events where site = {site:UInt32}"
+    assert warehouse.value(left, site=site.id) == 0
+    assert sum(named) >= 3 * IDS and max(named) <= 2**16

@@ -283,6 +283,16 @@ def test_a_visitor_may_send_so_much_in_a_day_and_the_rest_is_counted(
     assert (today.refused, today.balance) == ({"too_much": 4}, 0)
 
 
+@pytest.mark.parametrize("mark", ["retried", "clock", "pixel"])
+def test_what_a_browser_sends_is_bounded_whatever_marks_it_bears(
+    loader: Loader, site: Site, load: Load, warehouse: Warehouse, mark: str
+) -> None:
+    loader.quota = Quota(events=2)
+    load(told(site.id, 1, NOON), told(site.id, 1, NOON), told(site.id, 1, NOON, marks=[mark]))
+    load(told(site.id, 1, NOON, marks=[mark, "retried"]))
+    assert ledger(warehouse, site.id) == {"stored": 2, "too_much": 2}
+
+
 def test_a_visitors_bytes_are_bounded_too(loader: Loader, site: Site, load: Load, warehouse: Warehouse) -> None:
     loader.quota = Quota(size=2000)
     big = [told(site.id, 1, NOON, path="/" + "x" * 700) for _ in range(5)]

@@ -12,6 +12,7 @@
     numbers_taken          phone numbers of a pool of twelve that one sender holds with two hundred browsers
     long_visit_cpu_s       CPU time of one more batch of a visit of 100,000 facts, the bound for a visitor lifted
     long_visit_rss_mb      how much more memory it takes than any other small batch
+    two_ids_cpu_s          CPU time of a batch of 80,000 hits of one browser under two ids, the bound lifted
 """
 
 import io
@@ -33,6 +34,7 @@ from typing import Any
 from bench.load import BROWSER
 from bench.long_visit import long_visit
 from bench.servers import Running
+from bench.two_ids import two_ids
 from tandem.accounts import store as accounts
 from tandem.app import close_context, open_context
 from tandem.base.config import Config
@@ -396,7 +398,7 @@ def _attacked(server: Running, token: str) -> None:
     result = {
         "loader_stopped": int(is_stopped), "rss_growth_mb": round(growth), "rss_peak_mb": round(watch.peak_mb - before),
         "pages_answer_s": round(watch.slowest_s, 2), "foreign_revenue_lost": lost, "people_merged": merged(server),
-        "stops_s": round(stopped_s, 1), "numbers_taken": taken, **long_visit(),
+        "stops_s": round(stopped_s, 1), "numbers_taken": taken, **long_visit(), **two_ids(),
     }  # fmt: skip
     print(json.dumps(result))
 

@@ -1,10 +1,12 @@
 """Damaged disks, wrong clocks, greedy visitors, full disks: what each leaves, and who says so."""
 
+import errno
 import os
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,8 +23,17 @@ from tandem.base.clock import to_ms
 from tandem.base.errors import UserError
 from tandem.base.spool import records_in
 from tandem.base.warehouse import Fault, Warehouse, fault_of
-from tandem.collect import health, store
-from tandem.collect.batches import Judged, Unread, all_aside, forget_aside, next_batch, read_record, unread_aside
+from tandem.collect import batches, health, store
+from tandem.collect.batches import (
+    Judged,
+    Unread,
+    all_aside,
+    forget_aside,
+    next_batch,
+    read_record,
+    unread_aside,
+    unreadable_aside,
+)
 from tandem.collect.health import Loading
 from tandem.collect.loader import Loader
 from tandem.collect.model.quota import Quota
@@ -30,9 +41,12 @@ from tandem.collect.slice import FreshSalts
 from tandem.collect.store import visits
 from tandem.collect.tables import salts
 from tandem.core.context import Context
+from tandem.maintenance.doctor import intake
+from tandem.maintenance.doctor.finding import OK, WARNING, Installation
 from tests.clocks import set_clock
 from tests.collect.conftest import DAY, NOON, Load, ledger, told
 from tests.collect.test_loader import facts, spooled
+from tests.collect.test_poison import Killed, broken, events_of, poisoned, unjudgeable
 
 
 def of_site(warehouse: Warehouse, site: int, since: datetime) -> dict[str, int]:
@@ -71,6 +85,131 @@ def test_a_segment_that_the_disk_does_not_give_back_stops_none_of_the_others(loa
     assert forget_aside(loader.folder.parent, [2]).files == 1
     assert not list((loader.folder / "aside").glob("*.unreadable")), "an erasure leaves nothing that may be theirs"
     assert not list((loader.folder / "aside").glob("*.seg")), "nor says of it that it is still there"
+
+
+def bad_after(monkeypatch: pytest.MonkeyPatch, segment: Path, count: int, code: int = errno.EIO) -> None:
+    """Let the disk give back so many records of this file and no more; what is written in its place can be read."""
+    real, bad = batches.records_in, segment.stat().st_ino
+
+    def reading(path: Path, damaged: list[bytes] | None = None) -> Iterator[bytes]:
+        is_bad = path.stat().st_ino == bad
+        for nth, payload in enumerate(real(path, damaged)):
+            if is_bad and nth == count:
+                raise OSError(code, os.strerror(code))
+            yield payload
+
+    monkeypatch.setattr(batches, "records_in", reading)
+
+
+def no_space() -> DatabaseError:
+    return DatabaseError("Code: 243. DB::Exception: Cannot reserve 1.00 MiB, not enough space", code=243)
+
+
+def failing_once(monkeypatch: pytest.MonkeyPatch, loader: Loader, error: Callable[[], Exception]) -> None:
+    with monkeypatch.context() as patch:
+        poisoned(patch, "facts", {21}, loader, error)
+        with pytest.raises(DatabaseError):
+            loader.load_all()
+
+
+@pytest.mark.parametrize("error", [no_space, broken])
+def test_what_was_read_before_a_bad_sector_is_there_at_the_next_try_too(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception]
+) -> None:
+    """The segment was put aside while it was read: a second try lost what the first had counted as stored."""
+    segment = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (11, 12, 13, 14)])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23)])
+    bad_after(monkeypatch, segment, 3)
+    before = of_site(loader.warehouse, 0, clock.now()).get("damaged", 0)
+    failing_once(monkeypatch, loader, error)
+    assert [path.name for path in unreadable_aside(loader.folder.parent)] == ["1.seg.unreadable"]
+    loader.load_all()
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {11, 12, 13, 21, 22, 23}
+    assert ledger(loader.warehouse, site.id) == {"stored": 6}
+    assert of_site(loader.warehouse, 0, clock.now())["damaged"] == before + 1
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"damaged": 1}]
+    assert [path.name for path in loader.folder.iterdir()] == ["aside"]
+
+
+def test_a_bad_sector_moves_no_judgement_to_another_event(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repetition stood in the third place; at the second try an event of the sound segment stood there."""
+    again = told(site.id, 12, NOON, event_id=999)
+    segment = spooled(loader.folder, "1", [told(site.id, 11, NOON), again, again, told(site.id, 14, NOON)])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23)])
+    bad_after(monkeypatch, segment, 3)
+    failing_once(monkeypatch, loader, no_space)
+    loader.load_all()
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {11, 12, 21, 22, 23}
+    assert ledger(loader.warehouse, site.id) == {"stored": 5, "duplicate": 1}
+
+
+def test_a_batch_with_a_bad_sector_that_cannot_be_judged_is_halved_without_loss(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    segment = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (1, 2, 66, 4, 5)])
+    bad_after(monkeypatch, segment, 4)
+    unjudgeable(monkeypatch, broken)
+    loader.load_all(at_once=True)
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {1, 2, 4}
+    assert sum((Counter(one.reasons) for one in all_aside(loader.folder.parent)), Counter())["damaged"] == 1
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+def test_a_loader_killed_while_it_puts_a_bad_segment_aside_goes_on_where_it_was(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    segment = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (1, 2, 3)])
+    bad_after(monkeypatch, segment, 2)
+
+    def killed(*args: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches, ("_free", "_stand_in")[nth], killed)
+        with pytest.raises(Killed):
+            loader.load_all()
+    assert [bool(list(loader.folder.glob(name))) for name in ("*.seg", "*.read")] == [nth == 0, True]
+    assert loader.load_all() == 2
+    assert [path.name for path in loader.folder.iterdir()] == ["aside"]
+    assert len(unreadable_aside(loader.folder.parent)) == 1
+
+
+def test_what_was_put_aside_under_the_same_name_stays(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (loader.folder / "aside").mkdir()
+    (loader.folder / "aside" / "1.seg.unreadable").write_bytes(b"more of the same hits")
+    bad_after(monkeypatch, spooled(loader.folder, "1", [told(site.id, 1, NOON)] * 2), 1)
+    loader.load_all()
+    assert [path.name for path in unreadable_aside(loader.folder.parent)] == ["1.seg-2.unreadable", "1.seg.unreadable"]
+
+
+@pytest.mark.parametrize("code", sorted(batches.OWN_FAULTS))
+def test_a_segment_waits_while_the_process_can_read_no_file(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """With too many files open, a sound segment was said to be unreadable, and never loaded."""
+    segment = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (1, 2)])
+    with monkeypatch.context() as patch:
+        bad_after(patch, segment, 1, code)
+        with pytest.raises(OSError, match=os.strerror(code)):
+            loader.load_all()
+    assert loader.load_all() == 2
+    assert unreadable_aside(loader.folder.parent) == []
+
+
+def test_the_doctor_tells_of_segments_that_cannot_be_read(ctx: Context) -> None:
+    """While their batch fails, nothing else says so."""
+    aside = ctx.config.folder / "spool" / "main" / "aside"
+    aside.mkdir(parents=True)
+    installation = Installation(ctx.config, ctx.warehouse, ctx.database, ctx)
+    assert [finding.state for finding in intake._aside(installation)] == [OK]
+    (aside / "7.seg.unreadable").write_bytes(b"half of it")
+    (finding,) = intake._aside(installation)
+    assert finding.state == WARNING and "7.seg.unreadable" in finding.text and str(aside.parent.parent) in finding.cure
+    (aside / "7.seg.unreadable").unlink()
 
 
 def test_an_erasure_takes_what_was_put_aside(loader: Loader, site: Site) -> None:
@@ -142,6 +281,16 @@ def test_a_visitor_may_send_so_much_in_a_day_and_the_rest_is_counted(
     assert facts(warehouse, site.id) == 9
     (today,) = (day for day in store.ingestion_days(warehouse, site.id, NOON.date()) if day.on == NOON.date())
     assert (today.refused, today.balance) == ({"too_much": 4}, 0)
+
+
+@pytest.mark.parametrize("mark", ["retried", "clock", "pixel"])
+def test_what_a_browser_sends_is_bounded_whatever_marks_it_bears(
+    loader: Loader, site: Site, load: Load, warehouse: Warehouse, mark: str
+) -> None:
+    loader.quota = Quota(events=2)
+    load(told(site.id, 1, NOON), told(site.id, 1, NOON), told(site.id, 1, NOON, marks=[mark]))
+    load(told(site.id, 1, NOON, marks=[mark, "retried"]))
+    assert ledger(warehouse, site.id) == {"stored": 2, "too_much": 2}
 
 
 def test_a_visitors_bytes_are_bounded_too(loader: Loader, site: Site, load: Load, warehouse: Warehouse) -> None:

@@ -3,26 +3,32 @@
 Beside the segments of a spool (`NNN.seg`) lie, while a batch is being loaded, its manifest (`*.batch`, the names of
 its segments) and what was judged about it (`*.judged`). The manifest is renamed to `*.loaded` when all is in the store:
 only then are the segments taken away. Where a batch is made into two, the halves are written first (`*.half`), then its
-manifest is renamed to `*.split`: from then on they stand for its segments. The folder `aside` keeps what cannot be
-loaded: `<batch>.seg`, in the form of a segment, and `<batch>.json`, which says why.
+manifest is renamed to `*.split`: from then on they stand for its segments. Where a segment has a bad sector, what could
+be read of it is written first (`*.read`), then the segment is put aside (`<segment>.unreadable`), and the former takes
+its name. The folder `aside` keeps what cannot be loaded: `<batch>.seg`, in the form of a segment, and `<batch>.json`,
+which says why.
 """
 
+import errno
 import hashlib
+import itertools
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from tandem.base.disk import write_whole
+from tandem.base.disk import sync_folder, write_whole
 from tandem.base.spool import framed, records_in, sealed
 from tandem.collect.model.hit import LATEST_MS, Record
 
 BATCH_BYTES = 24 << 20
 ASIDE = "aside"
-UNREADABLE = ".unreadable"
+UNREADABLE, READ = ".unreadable", ".read"
+OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""Why this process cannot read any file just now: that says nothing of the segment, which waits."""
 KEPT_BESIDE = b"it is kept beside this file.\n"
 read_record = msgspec.json.Decoder(Record).decode
 _write = msgspec.json.Encoder().encode
@@ -68,16 +74,22 @@ class Batch:
         self.judged = self._judged_before() or Judged(at=now)
         self.damaged: list[bytes] = []
         self.halves: list[Path] = []
-        self.records = list(self._records())
+        self.records = self._records()
 
-    def _records(self) -> Iterator[Record]:
+    def _records(self) -> list[Record]:
+        records = list[Record]()
         for path in self.segments:
             if not path.exists():
                 continue
+            first, damaged = len(records), len(self.damaged)
             try:
-                yield from self._records_in(path)
-            except OSError as error:  # a bad sector: nothing of the others waits for it
-                self._set_apart(path, error)
+                for record in self._records_in(path):
+                    records.append(record)  # one by one: those before an error stay
+            except OSError as error:
+                if error.errno in OWN_FAULTS:
+                    raise
+                self._set_apart(path, error, records[first:], self.damaged[damaged:])
+        return records
 
     def _records_in(self, path: Path) -> Iterator[Record]:
         for payload in records_in(path, self.damaged):
@@ -86,15 +98,20 @@ class Batch:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
                 self.damaged.append(framed(payload))
 
-    def _set_apart(self, path: Path, error: OSError) -> None:
-        """Keep a segment that cannot be read beside what was put aside: it counts as one damaged line there.
+    def _set_apart(self, path: Path, error: OSError, records: Sequence[Record], damaged: Sequence[bytes]) -> None:
+        """Put what was read of a segment with a bad sector in its place, and the segment beside what was put aside.
 
-        What was read of it before counts; once the file can be read it may be put back, and nothing counts twice.
+        Every later try reads the same events in the same places, and of the rest one damaged line, which says where it
+        is. Once that file can be read it may be put back, and nothing counts twice.
         """
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
-        path.rename(aside / f"{path.name}{UNREADABLE}")
         self.damaged.append(f"{path.name} cannot be read ({error.strerror}); ".encode() + KEPT_BESIDE)
+        lines = [*_lines_of(records), *_ended(damaged), self.damaged[-1]]
+        write_whole(path.with_suffix(READ), b"".join(lines))
+        path.rename(_free(aside, path.name))
+        sync_folder(aside)
+        _stand_in(path.with_suffix(READ))
 
     @property
     def _note(self) -> Path:
@@ -120,8 +137,7 @@ class Batch:
             return
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
-        lines = [framed(_write(units[place])) for place in sorted(self.judged.aside)]
-        lines += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
+        lines = [*_lines_of(units[place] for place in sorted(self.judged.aside)), *_ended(self.damaged)]
         write_whole(aside / f"{self.name}.json", _write(PutAside(self.judged.at, dict(reasons))))
         write_whole(aside / f"{self.name}.seg", b"".join(lines))
 
@@ -131,11 +147,9 @@ class Batch:
         failures   how often they count as tried already
         """
         self.damaged = []
-        parts = _halved(list(self._records()))  # read again: judging may have changed visitors
+        parts = _halved(self._records())  # read again: judging may have changed visitors
         for nth, part in enumerate(parts):
-            lines = [framed(_write(record)) for record in part]
-            if nth == 0:
-                lines += [line if line.endswith(b"\n") else line + b"\n" for line in self.damaged]
+            lines = [*_lines_of(part), *(_ended(self.damaged) if nth == 0 else ())]
             write_whole(self.folder / f"{self.name}-{nth}.half", b"".join(lines))
         self.halves = _stand_for(self.manifest.rename(self.manifest.with_suffix(".split")))
         for half in self.halves:
@@ -152,6 +166,8 @@ def begun(folder: Path) -> list[Path]:
         _stand_for(manifest)
     for half in folder.glob("*.half"):  # the batch they are of is still whole
         half.unlink()
+    for part in folder.glob(f"*{READ}"):
+        _stand_in(part)
     for manifest in folder.glob("*.loaded"):
         _cleared(manifest, [folder / line for line in manifest.read_text().splitlines()])
     for note in folder.glob("*.judged"):
@@ -174,6 +190,31 @@ def next_batch(folder: Path, taken: Sequence[Path]) -> Path | None:
     return _written_down(folder, chosen) if chosen else None
 
 
+def _lines_of(records: Iterable[Record]) -> list[bytes]:
+    return [framed(_write(record)) for record in records]
+
+
+def _ended(damaged: Sequence[bytes]) -> list[bytes]:
+    """Damaged lines as they may stand before others."""
+    return [line if line.endswith(b"\n") else line + b"\n" for line in damaged]
+
+
+def _stand_in(part: Path) -> None:
+    """Let what was read of a segment take its place, if the segment has been put aside; else it is read again."""
+    segment = part.with_suffix(".seg")
+    if segment.exists():
+        part.unlink()
+    else:
+        part.rename(segment)
+    sync_folder(part.parent)
+
+
+def _free(aside: Path, name: str) -> Path:
+    """Where a segment that cannot be read is kept: what was kept there under its name before stays."""
+    places = (aside / f"{name}{'' if nth == 1 else f'-{nth}'}{UNREADABLE}" for nth in itertools.count(1))
+    return next(place for place in places if not place.exists())
+
+
 def _lines(manifest: Path) -> list[str]:
     try:
         return manifest.read_text().splitlines()
@@ -191,6 +232,11 @@ def all_aside(root: Path) -> list[PutAside]:
     return put_asides
 
 
+def unreadable_aside(root: Path) -> list[Path]:
+    """The segments under `root` that were put aside because they cannot be read to their end."""
+    return sorted(root.glob(f"*/{ASIDE}/*{UNREADABLE}"))
+
+
 class Unread(msgspec.Struct, frozen=True):
     """Of what was put aside, what nobody can read, so that nobody can say whose it is.
 
@@ -204,7 +250,7 @@ class Unread(msgspec.Struct, frozen=True):
 
 def unread_aside(root: Path) -> Unread:
     """What nobody can read of all that was put aside: an erasure deletes it."""
-    sizes = [path.stat().st_size for path in root.glob(f"*/{ASIDE}/*{UNREADABLE}")]
+    sizes = [path.stat().st_size for path in unreadable_aside(root)]
     for path in root.glob(f"*/{ASIDE}/*.seg"):
         lines = [line for line in _read_aside(path)[1] if not line.endswith(KEPT_BESIDE)]
         sizes += [sum(map(len, lines))] if lines else []
@@ -214,7 +260,7 @@ def unread_aside(root: Path) -> Unread:
 def forget_aside(root: Path, visitors: Sequence[int]) -> Unread:
     """Take what these visitors sent out of what was put aside, and what nobody can read; returns the latter."""
     unread, wanted = unread_aside(root), set(visitors)
-    for path in root.glob(f"*/{ASIDE}/*{UNREADABLE}"):
+    for path in unreadable_aside(root):
         shutil.rmtree(path) if path.is_dir() else path.unlink()
     for path in root.glob(f"*/{ASIDE}/*.seg"):
         records, lost = _read_aside(path)

@@ -1,7 +1,8 @@
 """One site's share of a batch, as rows of the event store; and the visits that it touches."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
@@ -11,6 +12,7 @@ from tandem.base import clock, log
 from tandem.base.database import Database
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
+from tandem.collect.model.active_times import ActiveTimes
 from tandem.collect.model.agents import agent_id
 from tandem.collect.model.hit import DAY_MS, LARGEST_MS, LAST_KEPT_DAY, Record, SpoolEvent, date_of_day
 from tandem.collect.model.origins import Origin, origin_id, origin_of, tag_key
@@ -19,7 +21,6 @@ from tandem.collect.model.quota import Quota
 
 MOST_KEPT = 100_000
 SHORT = 400
-HALF_HOUR = timedelta(minutes=30)
 
 FACT_COLUMNS = (
     "site",
@@ -241,36 +242,38 @@ class SiteBatch:
             return
         kept_ids = self.loader.kept_ids
         asked = {who for r in (p.record for p in changed) for who in (r.before, r.visitor, kept_ids.get(r.visitor, 0))}
-        oldest = min(e.at for p in changed for _, e in p.events)
-        spans = store.active_spans(self.loader.warehouse, self.site, sorted(asked), oldest)
-        for one in sorted(placed, key=lambda p: (p.events[0][1].at, p.record.before)):
-            record, events = one.record, one.events
-            first, last = (clock.from_ms(pick(e.at for _, e in events)) for pick in (min, max))
-            old = self._id_of_visit(record, first, spans) if record.before else 0
+        times = self._active_times(asked, min(e.at for p in changed for _, e in p.events))
+        theirs = [p for p in placed if p.record.before or p.record.visitor in asked]
+        for one in sorted(theirs, key=lambda p: (p.events[0][1].at, p.record.before)):
+            record, moments = one.record, [e.at for _, e in one.events]
+            old = self._id_of_visit(record, min(moments), times) if record.before else 0
             if old:
                 if len(kept_ids) > MOST_KEPT:
                     kept_ids.clear()
                 kept_ids[record.visitor] = old
                 record.visitor = old
-            if record.visitor in asked:
-                spans.setdefault(record.visitor, []).append((first, last))
+            times[record.visitor].add(min(moments), max(moments))
 
-    def _id_of_visit(self, record: Record, at: datetime, spans: dict[int, list[store.Span]]) -> int:
+    def _active_times(self, visitors: set[int], oldest: int) -> defaultdict[int, ActiveTimes]:
+        """When these visitors were active, as far as the store knows and it matters to what happened at `oldest`."""
+        times = defaultdict[int, ActiveTimes](ActiveTimes)
+        for visitor, spans in store.active_spans(self.loader.warehouse, self.site, sorted(visitors), oldest).items():
+            for first, last in spans:
+                times[visitor].add(clock.to_ms(first), clock.to_ms(last))
+        return times
+
+    def _id_of_visit(self, record: Record, at: int, times: defaultdict[int, ActiveTimes]) -> int:
         """The old id under which this visit goes on, or 0.
 
         An id that was kept a moment ago is kept though address or agent have changed since. Whoever has visits under
         the new id already goes on with it: the old one is a neighbour's.
         """
+        if times[record.visitor].cover(at):
+            return 0
         visit_id = self.loader.kept_ids.get(record.visitor, 0)
-        if visit_id and _is_on(spans, visit_id, at) and not _is_on(spans, record.visitor, at):
+        if visit_id and times[visit_id].cover(at):
             return visit_id
-        is_new = _is_on(spans, record.before, at) and not _is_on(spans, record.visitor, at)
-        return record.before if is_new else 0
-
-
-def _is_on(spans: dict[int, list[store.Span]], visitor: int, at: datetime) -> bool:
-    """Whether a visit of this visitor goes on at this moment."""
-    return any(first <= at <= last + HALF_HOUR for first, last in spans.get(visitor, ()))
+        return record.before if times[record.before].cover(at) else 0
 
 
 def reason_of(error: Exception) -> str:

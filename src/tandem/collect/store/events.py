@@ -16,7 +16,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.origins import Origin, conclude
 from tandem.collect.model.rules import Rules, load_rules
-from tandem.collect.store.common import SQL, Columns
+from tandem.collect.store.common import SQL, Columns, in_parts
 from tandem.collect.store.visits import mark_stale
 
 ERASED = "erased"
@@ -130,7 +130,8 @@ def stored_already(
     twins: dict[int, datetime] = {}
     if resent or of_servers:
         of_browsers, asked = {key & ~SERVERS_BIT for key in of_servers}, set(resent)
-        rows = warehouse.ask(SQL["known_ids"], {"site": site.id, "ids": sorted(of_browsers | asked)}).rows
+        ids = in_parts(sorted(of_browsers | asked))
+        rows = [row for part in ids for row in warehouse.ask(SQL["known_ids"], {"site": site.id, "ids": part}).rows]
         stored |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers, _, _ in rows if key in asked}
         for _, _, visitor, at in (row for row in rows if row[0] in of_browsers and not row[1]):
             twins[visitor] = min(at, twins.get(visitor, at))
@@ -139,6 +140,11 @@ def stored_already(
 
 def take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]) -> None:
     """Take these facts (visitor, event id) out of the store again, where they are in it."""
+    for part in in_parts(keys):
+        _take_back(warehouse, site, part)
+
+
+def _take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]) -> None:
     ids = sorted({key[1] for key in keys})
     asked = "select visitor, id from events where site = {site:UInt32} and id in {ids:Array(UInt64)}"
     stored = {(row[0], row[1]) for row in warehouse.ask(asked, {"site": site.id, "ids": ids}).rows}
@@ -164,10 +170,11 @@ Span = tuple[datetime, datetime]
 
 def active_spans(warehouse: Warehouse, site: Site, visitors: Sequence[int], received: int) -> dict[int, list[Span]]:
     """When these visitors were active: first and last moment of their visits since the day before `received` (ms)."""
-    bound = {"site": site.id, "visitors": list(visitors), "since": clock.from_ms(received - 2 * 86_400_000)}
+    bound = {"site": site.id, "since": clock.from_ms(received - 2 * 86_400_000)}
     spans: dict[int, list[Span]] = {}
-    for visitor, first, last in warehouse.ask(SQL["active_spans"], bound).rows:
-        spans.setdefault(visitor, []).append((first, last))
+    for part in in_parts(visitors):
+        for visitor, first, last in warehouse.ask(SQL["active_spans"], {**bound, "visitors": part}).rows:
+            spans.setdefault(visitor, []).append((first, last))
     return spans
 
 

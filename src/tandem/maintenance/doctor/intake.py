@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 
 from tandem.base import clock
 from tandem.base.spool import sealed
 from tandem.collect import health
 from tandem.collect import store as collect
-from tandem.collect.batches import all_aside
+from tandem.collect.batches import PutAside, all_aside, unreadable_aside
 from tandem.collect.loader import spool_folders
 from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, lacks_records
 
@@ -21,10 +22,28 @@ OLD_SPOOL_S = 60.0
 def _aside(installation: Installation) -> Iterator[DoctorFinding]:
     """What could not be loaded and was put aside."""
     root = installation.settings.folder / "spool"
-    put_asides = all_aside(root)
-    if not put_asides:
+    put_asides, unreadable = all_aside(root), unreadable_aside(root)
+    if not put_asides and not unreadable:
         yield DoctorFinding("put aside", OK, "No received records were set aside.")
-        return
+    if unreadable:
+        yield _unreadable(root, unreadable)
+    if put_asides:
+        yield _put_aside(root, put_asides)
+
+
+def _unreadable(root: Path, paths: list[Path]) -> DoctorFinding:
+    """Segments with bad sectors: what stands behind these is in no store."""
+    names = ", ".join(path.name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
+    text = f"The disk does not give back all of {len(paths)} segments of received records: {names}."
+    cure = (
+        "Check the disk. What could be read of them is loaded, what comes after the bad sector is not. They are kept "
+        f"in {root}/*/aside: recover what you can, move it into the folder above under a name that ends in .seg, and "
+        "delete them. No record counts twice."
+    )
+    return DoctorFinding("put aside", WARNING, text, cure)
+
+
+def _put_aside(root: Path, put_asides: list[PutAside]) -> DoctorFinding:
     reasons = Counter[str]()
     for one in put_asides:
         reasons.update(one.reasons)
@@ -36,7 +55,7 @@ def _aside(installation: Installation) -> Iterator[DoctorFinding]:
         "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
         "delete them if it never comes. “damaged” means that the data on disk has changed: check the disk."
     )
-    yield DoctorFinding("put aside", WARNING, text, cure)
+    return DoctorFinding("put aside", WARNING, text, cure)
 
 
 def _clock(installation: Installation) -> Iterator[DoctorFinding]:

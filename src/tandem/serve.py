@@ -6,8 +6,8 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvloop
@@ -86,16 +86,33 @@ def freeze() -> None:
 
 def check_port(host: str, port: int) -> None:
     """Refuse a port that somebody else listens on, before anything is opened."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise UserError(
-                f"Port {port} is not available: {error.strerror}.",
-                "Stop the program that uses it, or choose another with PORT=8081.",
-                status=409,
-            ) from error
+    _bound(host, port).close()
+
+
+@contextmanager
+def holding_port(host: str, port: int) -> Iterator[None]:
+    """Keep a port from others until it is listened on: what is done first takes minutes.
+
+    raises   UserError (409) when somebody else has it
+    """
+    with _bound(host, port) as held:
+        held.listen(1)  # one that is only bound keeps nobody away who says SO_REUSEADDR, and all servers do
+        yield
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        probe.bind((host, port))
+    except OSError as error:
+        probe.close()
+        raise UserError(
+            f"Port {port} is not available: {error.strerror}.",
+            "Stop the program that uses it, or choose another with PORT=8081.",
+            status=409,
+        ) from error
+    return probe
 
 
 def serve(

@@ -226,6 +226,17 @@ def test_no_translation_is_left_over(language: str) -> None:
     assert sorted(kept - used) == []
 
 
+DECLINING = {"ru": "на|для|в|с|из|от|о|об|к|по|у", "pl": "na|dla|w|z|ze|do|od|o|u"}
+NAMED = "site|name|company|pool|agent|goal|connection|report|person"
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_no_name_stands_where_it_would_have_to_be_declined(language: str) -> None:
+    """Names are not declined: a word that is, or a colon, stands before them."""
+    asked = re.compile(rf"(?:^|\s)(?:{DECLINING[language]}) %\((?:{NAMED})\)s", re.IGNORECASE)
+    assert [form for m in catalog(language) for form in forms(m) if asked.search(form)] == []
+
+
 def test_every_kind_of_word_has_an_english_name() -> None:
     assert set(words.WORDS["KINDS"]) == set(KINDS)
     assert set(words.WORDS["ROLES"]) == set(Role)

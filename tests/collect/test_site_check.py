@@ -10,23 +10,30 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import http
+from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
 from tandem.base.http import WebPage
-from tandem.collect import start
+from tandem.collect import counter, start
 from tandem.collect.model import site_check
-from tandem.collect.model.site_check import problems_of
+from tandem.collect.model.site_check import SiteProblem, Verdict, verdict_of
 from tandem.core.context import Context
 from tests.inside import opened_by_admin
 
 TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
 PAGE = "<html><head>{}</head><body>{}</body></html>"
 GOOD = PAGE.format(TAG, "")
+COUNTER = counter.script("/t/tandem.js").decode()
 CSP = "script-src 'self' {}; connect-src {}"
+
+
+def problems_of(*given: Any) -> list[SiteProblem]:
+    return verdict_of(*given).problems
 
 
 def said(text: str, *policies: str, url: str = "https://shop.example/", status: int = 200) -> list[str]:
@@ -135,6 +142,10 @@ class Answer(BaseHTTPRequestHandler):
             self._send(gzip.compress(b"x" * (3 << 20)), **{"content-encoding": "gzip"})
         elif kind == "image":
             self._send(b"x", **{"content-type": "image/png"})
+        elif kind == "t":
+            self._send(COUNTER.encode(), **{"content-type": "text/javascript"})
+        elif kind == "none":
+            self.send_error(404)
         elif kind == "drip":
             self.send_response(200)
             for _ in range(40):
@@ -232,7 +243,7 @@ def test_a_name_that_changes_its_address_gains_nothing(stub: str, monkeypatch: p
 def test_a_page_made_to_keep_its_reader_busy_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "READ_WITHIN_S", 2.0)
     page = WebPage(url="https://shop.example/", status=200, text="<a " * 100_000, policies=())
-    (problem,) = start._judged(page, "shop")
+    (problem,) = start._judged(page, "shop").problems
     assert problem.what == "Reading the start page takes too long."
 
 
@@ -240,15 +251,15 @@ def test_a_busy_page_costs_seconds_of_one_core_and_no_more() -> None:
     """It could take the ten seconds of the clock, twenty times in five minutes."""
     page = WebPage(url="https://shop.example/", status=200, text="<a " * 500_000, policies=())
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-    assert start._judged(page, "shop") == [start.TOO_LONG]
+    assert start._judged(page, "shop") == Verdict([start.TOO_LONG])
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < site_check.CPU_S + 1
 
 
 def test_a_reader_that_takes_too_much_memory_or_says_too_much_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     long = WebPage(url="https://shop.example/" + "x" * 100_000, status=404, text="", policies=())
-    assert start._judged(long, "shop") == [start.TOO_LONG], "its answer names the address twice"
+    assert start._judged(long, "shop") == Verdict([start.TOO_LONG]), "its answer names the address twice"
     monkeypatch.setattr(start.site_check, "__file__", str(_greedy()))
-    assert start._judged(long, "shop") == [start.TOO_LONG]
+    assert start._judged(long, "shop") == Verdict([start.TOO_LONG])
 
 
 def _greedy() -> Path:
@@ -279,8 +290,8 @@ def test_hostile_pages_count_against_a_small_limit_and_others_do_not(
 
 
 def test_a_page_is_judged_in_its_own_process_as_it_is_in_ours() -> None:
-    page = WebPage(url="https://shop.example/", status=200, text="<p>nothing here</p>", policies=())
-    assert start._judged(page, "shop") == problems_of(page.url, page.status, page.text, page.policies, "shop") != []
+    page = WebPage(url="https://shop.example/", status=200, text=GOOD, policies=())
+    assert start._judged(page, "shop") == verdict_of(page.url, page.status, page.text, page.policies, "shop")
 
 
 @pytest.mark.parametrize("odd", ['<script src="http://[x"></script>', '<base href="http://[">'])
@@ -301,6 +312,7 @@ def test_the_check_names_hosts_in_their_own_letters(ctx: Context, site: Site, mo
 
     with opened_by_admin(ctx, site, start.ROUTES) as browser:
         monkeypatch.setattr(start, "fetch_page", silent)
+        monkeypatch.setattr(start, "fetch_script", lambda url, _: WebPage(url, 200, COUNTER, ()))
         assert "Tandem could not open пример.рф: it does not respond." in browser.post("/start/check").text
         monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, text, ()))
         assert "No tag was found on https://пример.рф/." in browser.post("/start/check").text
@@ -310,3 +322,56 @@ def test_the_check_names_hosts_in_their_own_letters(ctx: Context, site: Site, mo
         foreign = tagged.replace("tandem.example", "xn--maana-pta.example")
         monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(at, 200, foreign, ("script-src 'self'",)))
         assert "Add https://xn--maana-pta.example to script-src" in browser.post("/start/check").text, "to be copied"
+
+
+# ── the script of the tag ──
+
+
+def test_a_script_that_is_the_counter_is_told_nothing() -> None:
+    assert site_check.problem_of_script("https://t.example/t/tandem.js", 200, COUNTER) is None
+    source = (counter.STATIC / "tandem.src.js").read_text("utf-8")
+    assert site_check.problem_of_script("https://t.example/t/tandem.js", 200, source) is None
+
+
+@pytest.mark.parametrize(
+    ("src", "words"),
+    [
+        ("http://HERE/t/tandem.js", []),
+        ("/t/tandem.js", []),
+        ("http://HERE/to//t/tandem.js", []),
+        ("/page/t/tandem.js", ["HERE/page/t/tandem.js, but that is not the counter"]),
+        ("/image/t/tandem.js", ["that is not the counter"]),
+        ("/none/t/tandem.js", ["which the tag loads the counter from, responds with status 404"]),
+        ("/round/t/tandem.js", ["it redirects endlessly"]),
+        (
+            "http://127.0.0.1:1/t/tandem.js",
+            ["from 127.0.0.1:1, the site's own address", "does not load from 127.0.0.1:1"],
+        ),
+        ("http://10.0.0.5/t/tandem.js", ["from 10.0.0.5; this Tandem is", "from 10.0.0.5 could not be checked"]),
+    ],
+)
+def test_the_script_of_the_tag_must_be_the_counter(
+    ctx: Context, site: Site, stub: str, monkeypatch: pytest.MonkeyPatch, src: str, words: list[str]
+) -> None:
+    ctx.config = msgspec.structs.replace(ctx.config, reach=HERE, url=f"http://{stub}")
+    tag = TAG.replace("https://tandem.example/t/tandem.js", src.replace("HERE", stub)).replace('"shop"', '"fern"')
+    page = WebPage(f"http://{stub}/", 200, PAGE.format(tag, ""), ())
+    monkeypatch.setattr(start, "fetch_page", lambda url, _: page)
+    own = start._own_addresses(ctx.config, "http://localhost:8080/")
+    told = sorted(p.what % p.values for p in start._checked(ctx, site, own)[1])
+    assert len(told) == len(words), told
+    for what in words:
+        assert any(what.replace("HERE", stub) in one for one in told), told
+
+
+@pytest.mark.parametrize(
+    ("url", "asked", "own"),
+    [
+        ("http://localhost:8080", "http://localhost:8080/", ["http://localhost:8080"]),
+        ("https://t.example", "http://localhost:8080/", ["https://t.example"]),
+        ("", "https://t.example/", ["https://t.example/"]),
+        ("", "http://localhost:8080/", []),
+    ],
+)
+def test_a_private_address_of_tandem_counts_where_the_operator_named_it(url: str, asked: str, own: list[str]) -> None:
+    assert start._own_addresses(Config(url=url), asked) == own

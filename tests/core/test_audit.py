@@ -42,10 +42,22 @@ def test_a_change_shows_what_was_and_what_is() -> None:
                 "name": {"from": "", "to": "Fern"}, "sites": ["a", "b"], "other": None},
     )  # fmt: skip
     assert details(entry) == [
-        Detail("hosts", "a", "a, b"), Detail("is_on", "yes", "no"), Detail("count", None, "3"),
+        Detail("hosts", "a", "a, b"), Detail("is_on", "yes", "no", is_ours=True), Detail("count", None, "3"),
         Detail("name", "—", "Fern"), Detail("sites", None, "a, b"),
     ]  # fmt: skip
 
 
 def test_what_a_goal_is_met_by_has_a_label() -> None:
     assert {"match", "kind", "is_main", "keep_days", "expired", "until", "note", "tag"} <= set(audit.FIELDS)
+
+
+def test_only_words_of_ours_are_called_ours_and_what_was_typed_stays_as_it_is() -> None:
+    entry = AuditEntry(
+        at=datetime(2026, 11, 28, tzinfo=UTC), person="Ola", act="people.changed", object="Ola",
+        detail={"role": {"from": "viewer", "to": "admin"}, "way": "openid", "mode": {"from": "cookie", "to": "100%"},
+                "name": {"from": "admin", "to": "password"}, "note": "yes"},
+    )  # fmt: skip
+    assert details(entry) == [
+        Detail("role", "Viewer", "Admin", is_ours=True), Detail("way", None, "OpenID", is_ours=True),
+        Detail("mode", "First-party cookie", "100%"), Detail("name", "admin", "password"), Detail("note", None, "yes"),
+    ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Setting up happens once, whoever else tries at the same time; and the code says who may."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tandem.accounts import store, tables
 from tandem.accounts.store import workspaces
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.auth import csrf_of
 from tandem.core.context import Context
 from tandem.settings import first_code
 from tests import forked
@@ -83,3 +85,37 @@ def test_the_code_cannot_be_guessed(ctx: Context, app: Litestar) -> None:
     assert said == [400] * 20 + [429]
     right = browser.post("/set-up", **given, key="fern", code=first_code.code_of(ctx))
     assert right.status_code == 429 and not store.is_set_up(ctx.database), "also when the next guess is right"
+
+
+def test_all_mistakes_are_told_at_once_each_at_its_field(ctx: Context, app: Litestar) -> None:
+    browser = Browser(app, ctx, "Firefox")
+    given = {"company": " ", "email": "a", "name": "A", "password": "short", "host": "our shop", "zone": "Mars"}
+    for more, fields in (
+        ({"code": "AAAA", "key": "no key!"}, ["code", "email", "password", "company", "host", "zone", "key"]),
+        ({"code": first_code.code_of(ctx)}, ["email", "password", "company", "host", "zone"]),
+    ):
+        sent = {"data": {**given, **more}, "headers": {"x-csrf": csrf_of(ctx, ""), "hx-request": "true"}}
+        told = browser.client.post("/set-up", **sent)
+        assert told.status_code == 400
+        assert [told.headers["x-field"], *re.findall(r'data-at="([a-z]+)"', told.text)] == fields
+    page = browser.post("/set-up", **given, code=first_code.code_of(ctx)).text
+    for said in ("is not an e-mail address", "too short", "has no name", "cannot be the address", "not a time zone"):
+        assert said in page, "without scripts, too"
+    assert store.workspaces.NO_COMPANY.others == (), "made once, and raised for many"
+
+
+def test_mistyped_fields_spend_no_tries_of_guessing_the_code(ctx: Context, app: Litestar) -> None:
+    browser, code = Browser(app, ctx, "Firefox"), first_code.code_of(ctx)
+    given = {"company": "F", "email": "a@f.example", "name": "A", "host": "f.example", "key": "fern", "code": code}
+    assert {browser.post("/set-up", **given, password="short").status_code for _ in range(25)} == {400}
+    wrong = [browser.post("/set-up", **{**given, "code": "A"}, password="short").status_code for _ in range(21)]
+    assert wrong == [400] * 20 + [429], "the wrong ones count as before"
+
+
+def test_whoever_mistyped_a_lot_can_still_set_up(ctx: Context, app: Litestar) -> None:
+    browser, code = Browser(app, ctx, "Firefox"), first_code.code_of(ctx)
+    given = {"company": "F", "email": "a@f.example", "name": "A", "host": "f.example", "key": "fern", "code": code}
+    for _ in range(25):
+        browser.post("/set-up", **given, password="short")
+    assert browser.post("/set-up", **given, password="a long password").status_code == 303
+    assert store.is_set_up(ctx.database)

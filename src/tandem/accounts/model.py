@@ -2,13 +2,14 @@
 
 import re
 from datetime import datetime
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
 from tandem.accounts.permissions import SCOPES, Role, may
-from tandem.base.errors import UserError
+from tandem.base.errors import UserError, tell_together
 from tandem.base.words import hand_in
 
 MODES = ("cookieless", "cookie", "consent")
@@ -115,12 +116,30 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
 
     raises   UserError naming the field and what it takes
     """
+    tell_together(
+        partial(checked_key, key),
+        partial(_checked_title, name),
+        partial(_checked_hosts, hosts),
+        partial(checked_zone, zone),
+        partial(checked_currency, currency),
+        partial(_checked_mode, mode),
+        partial(checked_keep_days, keep_days),
+    )
+
+
+def checked_key(key: str) -> None:
     if not _KEY.match(key):
         raise UserError(
             "“%(value)s” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.", value=key
         ).at("key")
+
+
+def _checked_title(name: str) -> None:
     if not name.strip():
         raise UserError("The site has no name.", "Enter a name that people recognise.").at("name")
+
+
+def _checked_hosts(hosts: list[str]) -> None:
     if not hosts:
         raise UserError("The site has no host.", "Enter at least one, such as shop.example.").at("host")
     for host in hosts:
@@ -130,17 +149,25 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
                 ("Leave out https:// and the path, for example shop.example."),
                 value=host,
             ).at("host")
+
+
+def checked_zone(zone: str) -> None:
     if zone not in available_timezones():
         raise UserError("“%(value)s” is not a time zone.", "Use a name such as Europe/Warsaw.", value=zone).at("zone")
+
+
+def checked_currency(currency: str) -> None:
     if not re.fullmatch(r"[A-Z]{3}", currency):
         raise UserError("“%(value)s” is not a currency.", "Use a three-letter code such as EUR.", value=currency).at(
             "currency"
         )
+
+
+def _checked_mode(mode: str) -> None:
     if mode not in MODES:
         raise UserError(
             "“%(value)s” is not a privacy mode.", "Choose one of %(choices)s.", value=mode, choices=", ".join(MODES)
         )
-    checked_keep_days(keep_days)
 
 
 def checked_keep_days(days: int) -> None:
@@ -190,8 +217,10 @@ def checked_user(email: str, name: str, role: str) -> None:
 
     raises   UserError naming the field and what it takes
     """
-    checked_email(email)
-    checked_name(name)
+    tell_together(partial(checked_email, email), partial(checked_name, name), partial(_checked_role, role))
+
+
+def _checked_role(role: str) -> None:
     if role not in set(Role):
         raise UserError("“%(value)s” is not a role.", "Choose one of %(choices)s.", value=role, choices=", ".join(Role))
 

@@ -4,6 +4,7 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
+from urllib.parse import unquote
 
 from tandem.base.errors import UserError
 from tandem.base.hosts import in_ascii, own_letters
@@ -11,8 +12,15 @@ from tandem.base.hosts import in_ascii, own_letters
 _HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?[^/?#]*", re.IGNORECASE)
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
 _VIEWED = re.compile(r"^(?:view-source:)+", re.IGNORECASE)
-_START = re.compile(r"^(https?):/*(?=[^/])", re.IGNORECASE)
-"""How an address begins that has lost a slash, or has one too many."""
+_START = re.compile(r"^(?:https?(?::/*|/{2,}))*(https?)(?::/*|/{2,})(?=[^/])", re.IGNORECASE)
+"""How an address begins that has lost a slash or its colon, or has them or its scheme too often."""
+_ENCODED = re.compile(r"^https?%3a%2f%2f", re.IGNORECASE)
+_LINK = re.compile(r"^\[[^\]]*\]\((\S+)\)$")
+"""A link of Markdown, with its words."""
+_NAMED = re.compile(r"^[^.,;:/@]+(?:(?::|\s[-–—])\s*(?=https?(?::|//))|:\s+(?=\S+\.))", re.IGNORECASE)
+"""What an address is called, before it: a line may begin with words that hold no address, and a colon or a dash."""
+_AROUND = "\"'`“”„‟‘’‚‹›«»<>()[]{},;\u200b\u200e\u200f\u2060\ufeff"
+"""Quotes, brackets, commas and signs that nobody sees: they stand around an address, and are none of it."""
 _NEXT = re.compile(r"[,;]+(?=(?:view-source:)?[a-z]+://)", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORTS = {"80", "443"}
@@ -48,11 +56,11 @@ def _pieces(text: str) -> Iterator[str]:
     Behind a path a new address begins with its scheme, or, after a comma or semicolon and a space, with a name that has
     a dot.
     """
-    for line in text.strip().strip("<>\"'“”«»").splitlines():
+    for line in text.splitlines():
         is_in_path = is_parted = False
-        for word in line.split():
+        for word in _NAMED.sub("", line.strip()).split():
             for part in _NEXT.split(word):
-                address = _START.sub(r"\1://", _VIEWED.sub("", part))
+                address = _address_in(part)
                 head = _HEAD.match(address)
                 host = head[0] if head else ""
                 if is_in_path and not _SCHEME.match(address) and not (is_parted and "." in host):
@@ -62,9 +70,18 @@ def _pieces(text: str) -> Iterator[str]:
             is_parted = word.endswith((",", ";"))
 
 
+def _address_in(part: str) -> str:
+    """An address without what surrounds it, beginning as one that is whole."""
+    link = _LINK.match(part)
+    bare = (link[1] if link else part).strip(_AROUND)
+    bare = bare.strip("*") if bare.startswith("**") else bare
+    bare = _VIEWED.sub("", unquote(bare) if _ENCODED.match(bare) else bare)
+    return _START.sub(r"\1://", bare)
+
+
 def _host_of(piece: str) -> str:
     has_scheme = _SCHEME.match(piece) is not None
-    name = _SCHEME.sub("", piece)
+    name = _SCHEME.sub("", piece).removeprefix("*.")
     if "@" in name and has_scheme:
         name = name.rpartition("@")[2]  # user and password of an address are nobody's business here
     host, colon, port = name.partition(":")

@@ -23,12 +23,30 @@ NOT_TAKEN = UserError(
 def user_error(request: Request[Any, Any, Any], error: UserError, is_stranger: bool = False) -> Response[Any]:
     """The sentence and how to mend it; whoever is not signed in yet is led to signing in, others to the board."""
     what, hint = error.sentences
-    response = _error_page(request, error.status, what, hint, is_stranger, **error.values)
-    if error.field and request.headers.get("hx-request"):
-        response.headers["x-field"] = error.field  # page.js puts the problem beside it
+    if request.headers.get("hx-request") and not wants_json(request):
+        response = _problem(request, error)
+    else:
+        response = _error_page(request, error.status, what, hint, is_stranger, **error.values)
     if isinstance(error, Busy):
         response.headers["retry-after"] = str(error.retry_after_s)
     return response
+
+
+def _problem(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
+    """Told in place, above what was being done; page.js puts what is wrong with a field beside it."""
+    language = language_of(request)
+    what, hint = (said(language, sentence, error.values) for sentence in error.sentences)
+    facts = {"code": error.status, "what": what, "hint": hint, "others": others_said(language, error)}
+    response = page("_problem.html", language, error.status, **facts)
+    response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
+    if error.field:
+        response.headers["x-field"] = error.field
+    return response
+
+
+def others_said(language: str, error: UserError) -> list[tuple[str, str, str]]:
+    """What else is wrong: the field, what, and how to mend it."""
+    return [(o.field, *(said(language, sentence, o.values) for sentence in o.sentences)) for o in error.others]  # type: ignore[misc]
 
 
 def user_error_as_text(request: Request[Any, Any, Any], error: UserError) -> Response[Any]:
@@ -85,10 +103,8 @@ def _error_page(
         return Response({"error": error.what, "hint": error.hint}, status_code=status, media_type=MediaType.JSON)
     language = language_of(request)
     facts = {"code": status, "what": said(language, what, values), "hint": said(language, hint, values)}
-    if request.headers.get("hx-request"):  # told in place, above what was being done
-        response = page("_problem.html", language, status, **facts)
-        response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
-        return response
+    if request.headers.get("hx-request"):
+        return _problem(request, UserError(what, hint, status, **values))
     return page("error.html", language, status, is_stranger=is_stranger, **facts)
 
 

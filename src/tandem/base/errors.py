@@ -1,5 +1,8 @@
 """Errors that people read: what happened, and how to mend it."""
 
+from collections.abc import Callable
+from copy import copy
+
 
 class UserError(Exception):
     """Something the person can mend: one sentence of what happened and one of what to do.
@@ -7,7 +10,10 @@ class UserError(Exception):
     Shown on a page with a 4xx status, translated, and on the command line with exit code 2, as it is.
 
     values   what stands in the sentences for %(name)s, so that they can be translated whole
+    others   what else is wrong in the same form, each at a field of its own
     """
+
+    others: "tuple[UserError, ...]" = ()
 
     def __init__(self, what: str, hint: str = "", status: int = 400, **values: object) -> None:
         self.sentences = (what, hint)
@@ -25,6 +31,25 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what} {self.hint}".strip()
+
+
+def tell_together(*checks: Callable[[], object]) -> None:
+    """Make all checks of a form, so that whoever sent it learns of all its mistakes at once.
+
+    raises   UserError: the first mistake, with the others beside it; at once what is no mistake in a field (not 400)
+    """
+    told: list[UserError] = []
+    for check in checks:
+        try:
+            check()
+        except UserError as error:
+            if error.status != 400:
+                raise
+            told += [error, *error.others]
+    if told:
+        first = copy(told[0])  # some are made once and raised again and again
+        first.others = tuple(told[1:])
+        raise first
 
 
 class Busy(UserError):

@@ -248,6 +248,8 @@ def _cut_off(client: httpx.Client, seconds: float) -> Iterator[None]:
 MOST_HOPS = 5
 PAGE_S = 10.0
 MOST_OF_A_PAGE = 2 << 20
+MOST_OF_A_SCRIPT = 1 << 20
+HTML = frozenset({"text/html", "application/xhtml+xml"})
 AGENT = "Mozilla/5.0 (compatible; Tandem site check)"
 _looking = threading.BoundedSemaphore(4)
 
@@ -266,18 +268,27 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
 
     raises   UserError (403) for a private address; SourceError for what does not answer, or with something else
     """
+    return _looked_at(url, allowed, HTML, MOST_OF_A_PAGE)
+
+
+def fetch_script(url: str, allowed: str = "") -> WebPage:
+    """What a browser gets for the address of a script, whatever kind it has; 1 MB at most, else as `fetch_page`."""
+    return _looked_at(url, allowed, None, MOST_OF_A_SCRIPT)
+
+
+def _looked_at(url: str, allowed: str, kinds: frozenset[str] | None, most: int) -> WebPage:
     host = urlsplit(url).netloc
     if not _looking.acquire(blocking=False):
         raise UserError("Other sites are being checked right now.", "Try again in a few seconds.", status=503)
     until = time.monotonic() + PAGE_S
-    headers = {"user-agent": AGENT, "accept": "text/html", "accept-encoding": "gzip"}
+    headers = {"user-agent": AGENT, "accept": "text/html" if kinds else "*/*", "accept-encoding": "gzip"}
     client = httpx.Client(
         transport=Reach(allowed), headers=headers, timeout=PAGE_S / 2, follow_redirects=False, trust_env=False
     )
     try:
         with client, _cut_off(client, PAGE_S):
             for _ in range(MOST_HOPS + 1):
-                page, onward = _hop(client, url, until)
+                page, onward = _hop(client, url, until, kinds, most)
                 if page is not None:
                     return page
                 url = onward
@@ -288,7 +299,9 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
         _looking.release()
 
 
-def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, str]:
+def _hop(
+    client: httpx.Client, url: str, until: float, kinds: frozenset[str] | None, most: int
+) -> tuple[WebPage | None, str]:
     """The page at this address, or the address that it leads on to."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -299,10 +312,10 @@ def _hop(client: httpx.Client, url: str, until: float) -> tuple[WebPage | None, 
             client.cookies.clear()
             return None, urlunsplit(urlsplit(onward)._replace(netloc=urlsplit(onward).netloc.rpartition("@")[2]))
         kind = response.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
-        if kind not in ("text/html", "application/xhtml+xml"):
+        if kinds is not None and kind not in kinds:
             raise SourceError(parts.netloc, "it responds with something that is not a web page")
         body = bytearray()
-        for block in _blocks(parts.netloc, response, MOST_OF_A_PAGE):
+        for block in _blocks(parts.netloc, response, most):
             body += block
             if time.monotonic() > until:
                 raise SourceError(parts.netloc, "it takes longer than 10 seconds")

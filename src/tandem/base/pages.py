@@ -1,6 +1,7 @@
 """Pages: templates, their environment, and the headers that keep them safe."""
 
 import hashlib
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from jinja2 import (
 )
 from jinja2.runtime import Context
 from litestar import MediaType, Request, Response
+from markupsafe import escape
 
 from tandem.base import framework
 from tandem.base.formats import Formats
@@ -53,10 +55,24 @@ def _environment(language: str) -> Environment:
     )
     texts = translations(language)
     environment.install_gettext_translations(texts, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["gettext"] = _escaped(texts.gettext)
     counted = _grouped(environment.globals["ngettext"], Formats(language))
     environment.filters["own_letters"] = own_letters
     environment.globals.update(static=static_url, ngettext=counted, **WORDS)
     return environment
+
+
+def _escaped(translated: Callable[[str], str]) -> Callable[..., str]:
+    """gettext for templates: a text is escaped as any other, and formatted only where it is given values.
+
+    TRAP: Jinja's own takes every text for HTML and for a format, so one `%` in a name ended the page that showed it.
+    """
+
+    def gettext(text: str, /, **values: Any) -> str:
+        found = escape(translated(text) if text else "")  # the translation of nothing is the head of the catalogue
+        return found % values if values else found
+
+    return gettext
 
 
 def _grouped(counted: Any, form: "Formats") -> Any:

@@ -16,12 +16,13 @@ from tandem.accounts.store import tries
 from tandem.accounts.store.first_steps import dismiss
 from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
+from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
-from tandem.base.http import WebPage, fetch_page
+from tandem.base.http import WebPage, fetch_page, fetch_script
 from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
-from tandem.collect.model.site_check import SiteProblem
+from tandem.collect.model.site_check import SiteProblem, Verdict, problem_of_script
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.first_steps import first_steps
@@ -125,7 +126,7 @@ def start_check(
 ) -> Response[str]:
     """Fetch the site's start page, and say what keeps it from being counted."""
     chosen = site_for(ctx, caller, site)
-    own = [a for a in (ctx.config.base_url, str(request.base_url)) if not is_local(urlsplit(a).hostname or "")]
+    own = _own_addresses(ctx.config, str(request.base_url))
     page, problems = judged_within(ctx, chosen, caller.workspace_id, own)
     worded = [
         (*(translations.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems
@@ -135,10 +136,16 @@ def start_check(
     )  # fmt: skip
 
 
+def _own_addresses(config: Config, asked: str) -> list[str]:
+    """Where this Tandem is: as the operator says, if they do; and as this page was asked for, if that is public."""
+    named = [config.base_url] if config.url or not is_local(urlsplit(config.base_url).hostname or "") else []
+    return named + ([] if is_local(urlsplit(asked).hostname or "") else [asked])
+
+
 def judged_within(ctx: Context, site: Site, workspace: int, own: Sequence[str] = ()) -> tuple[str, list[SiteProblem]]:
     """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
 
-    own      the public addresses of this Tandem
+    own      the addresses of this Tandem
     raises   UserError (429) when a limit is full
     """
     hostile = tries.TryLimit(f"site-check-hostile:{workspace}", *HOSTILE)
@@ -171,10 +178,39 @@ def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[Si
         if error.status != 403:
             raise
         return host, [SiteProblem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
-    return page.url, _judged(page, site.key, own)
+    verdict = _judged(page, site.key, own)
+    return page.url, [*_of_script(verdict.script, ctx.config.reach), *verdict.problems]
 
 
-def _judged(page: WebPage, key: str, own: Sequence[str] = ()) -> list[SiteProblem]:
+def _of_script(url: str, allowed: str) -> list[SiteProblem]:
+    """What keeps browsers from loading the counter from the address in the tag."""
+    if not url:
+        return []
+    try:
+        script = fetch_script(url, allowed)
+    except SourceError as error:
+        return [
+            SiteProblem(
+                "The counter does not load from %(host)s: %(why)s.",
+                "Open %(url)s in a browser. If a script appears there, only this check is blocked.",
+                {"host": error.system, "why": error.what, "url": url},
+            )
+        ]
+    except UserError as error:
+        if error.status != 403:
+            raise
+        return [
+            SiteProblem(
+                "Whether the counter loads from %(host)s could not be checked: seen from Tandem, that is a private "
+                "address.",
+                "The operator can allow it in TANDEM_REACH.", {"host": urlsplit(url).netloc}, is_harmless=True,
+            )
+        ]  # fmt: skip
+    problem = problem_of_script(url, script.status, script.text)
+    return [problem] if problem else []
+
+
+def _judged(page: WebPage, key: str, own: Sequence[str] = ()) -> Verdict:
     """What is wrong with a page, read in a process with limits: the page may be made to keep its reader busy."""
     asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key, own))
     try:
@@ -183,8 +219,8 @@ def _judged(page: WebPage, key: str, own: Sequence[str] = ()) -> list[SiteProble
             timeout=READ_WITHIN_S, check=True,
         )  # fmt: skip
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        return [TOO_LONG]
-    return msgspec.json.decode(done.stdout, type=list[SiteProblem])
+        return Verdict([TOO_LONG])
+    return msgspec.json.decode(done.stdout, type=Verdict)
 
 
 def _fetched(host: str, allowed: str) -> WebPage:

@@ -1,5 +1,6 @@
 """The audit log as people read it: what each act is called, and what changed from what to what."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from tandem.accounts.model import AuditEntry, Site
 from tandem.accounts.store import note
 from tandem.base.hosts import own_letters
+from tandem.base.words import WORDS
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 
@@ -94,12 +96,20 @@ WAYS: dict[str, str] = {"password": "Password", "link": "Link", "openid": "OpenI
 """How somebody signed in."""
 
 
+CALLED: dict[str, Mapping[str, str]] = {"role": WORDS["ROLES"], "mode": WORDS["MODES"], "way": WAYS}
+"""field -> what its values are called; the values of other fields were typed, and are shown as they are."""
+
+
 class Detail(msgspec.Struct, frozen=True):
-    """One field of an entry: before and after, or the one value that there is (before is None)."""
+    """One field of an entry: before and after, or the one value that there is (before is None).
+
+    is_ours   the values are words of ours, which the page translates
+    """
 
     field: str
     before: str | None
     after: str
+    is_ours: bool = False
 
 
 def details(entry: AuditEntry) -> list[Detail]:
@@ -108,9 +118,17 @@ def details(entry: AuditEntry) -> list[Detail]:
 
 
 def _detail(name: str, value: Any) -> Detail:
-    if isinstance(value, dict) and set(value) == {"from", "to"}:
-        return Detail(name, _said(value["from"]), _said(value["to"]))
-    return Detail(name, None, _said(value))
+    is_change = isinstance(value, dict) and set(value) == {"from", "to"}
+    values = [value["from"], value["to"]] if is_change else [value]
+    called = CALLED.get(name, {})
+    is_ours = all(isinstance(one, bool) or one is None or one in called for one in map(_plain, values))
+    *before, after = (_said(called.get(_plain(one), one)) for one in values)
+    return Detail(name, before[0] if before else None, after, is_ours)
+
+
+def _plain(value: Any) -> Any:
+    """A value that can be looked up: lists of hosts cannot."""
+    return value if isinstance(value, str | bool | None) else str(value)
 
 
 def _said(value: Any) -> str:

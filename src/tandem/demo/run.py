@@ -20,8 +20,9 @@ from tandem.demo.seed import EVENTS, PASSWORD, PEOPLE, SeedProgress, seed
 from tandem.demo.shop import serve_shop
 from tandem.people.signing import FreshSecrets
 from tandem.people.store.signing import make_secret
-from tandem.serve import check_port, serve
+from tandem.serve import holding_port, serve
 
+SHOP_HOST = "127.0.0.1"
 BEGUN, DONE = "demo.begun", "demo.done"
 
 
@@ -36,8 +37,19 @@ def run(config: Config, around: Around, events: int = EVENTS, fresh: bool = Fals
     if config.data == Config().data:
         config = msgspec.structs.replace(config, data="data/demo")
     shop_port = config.port + 1
-    check_port(config.host, config.port)
-    check_port("127.0.0.1", shop_port)
+    with holding_port(config.host, config.port), holding_port(SHOP_HOST, shop_port):
+        ctx = _opened(config, events, fresh)
+    shop = serve_shop(config.base_url, shop_port, SITE_KEY, secret=_secret(ctx))
+    shop.start()
+    try:
+        with around(ctx) as in_front_of:
+            serve(in_front_of(make_app(ctx)), config, meanwhile=lambda: _welcome(config, shop_port))
+    finally:
+        shop.stop()
+
+
+def _opened(config: Config, events: int, fresh: bool) -> Context:
+    """The demo's stores, seeded if they were not."""
     folder = config.folder
     if fresh or ((folder / BEGUN).exists() and not (folder / DONE).exists()):
         _clear(folder)
@@ -53,15 +65,7 @@ def run(config: Config, around: Around, events: int = EVENTS, fresh: bool = Fals
         _seeded(ctx, events)
         (folder / DONE).touch()
     ctx.offers.demo_sign_ins = [(role, email, PASSWORD) for role, _, email in PEOPLE]
-    check_port(config.host, config.port)  # seeding took minutes
-    check_port("127.0.0.1", shop_port)
-    shop = serve_shop(config.base_url, shop_port, SITE_KEY, secret=_secret(ctx))
-    shop.start()
-    try:
-        with around(ctx) as in_front_of:
-            serve(in_front_of(make_app(ctx)), config, meanwhile=lambda: _welcome(config, shop_port))
-    finally:
-        shop.stop()
+    return ctx
 
 
 def _secret(ctx: Context) -> str:

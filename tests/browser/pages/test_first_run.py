@@ -44,6 +44,8 @@ def test_a_fresh_server_is_claimed_and_shows_its_first_visit(chromium: Browser, 
 
         set_up.click()
         assert "not right" in page.locator("#told-code").inner_text()
+        assert "“our” cannot be the address of a site." in page.locator("#told-host").inner_text()
+        assert page.locator(".told").count() == 2 and page.locator("#problem[role=alert]").count() == 0
         assert {n: page.input_value(f"[name={n}]") for n in FILLED} == FILLED, "nothing typed is lost"
         assert page.evaluate("document.activeElement.name") == "code"
         assert FILLED["password"] not in page.content()

@@ -85,3 +85,16 @@ def test_a_phone_shows_site_and_period_in_full(opened: Opened, language: str) ->
     page = opened("/board?period=12mo", language=language, width=390)
     cut = "e => [...e].filter(s => s.scrollWidth > s.clientWidth).map(s => s.textContent)"
     assert page.locator(".bar .menu:not(.bare) > summary > span").evaluate_all(cut) == []
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "pl"])
+@pytest.mark.parametrize(("path", "box"), [("account", "sessions"), ("settings", "people")])
+def test_a_phone_shows_rows_with_buttons_without_scrolling_sideways(
+    opened: Opened, path: str, box: str, language: str
+) -> None:
+    page = opened(f"/{path}", language=language, width=390)
+    assert page.locator(f"#{box} .scroll").evaluate("e => e.scrollWidth <= e.clientWidth")
+    for part in page.locator(f"#{box} tbody :is(th, td)").all():
+        assert part.evaluate("e => e.scrollWidth <= e.clientWidth && e.getBoundingClientRect().right <= innerWidth")
+    for button in page.locator(f"#{box} tbody button").all():
+        assert button.bounding_box()["height"] >= 40  # type: ignore[index]

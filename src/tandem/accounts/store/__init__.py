@@ -35,6 +35,7 @@ from tandem.accounts.store.users import (
 from tandem.accounts.store.workspaces import (
     IS_SET_UP,
     NO_COMPANY,
+    check_set_up,
     first_workspace,
     is_set_up,
     make_workspace,
@@ -59,6 +60,7 @@ __all__ = [
     "change_site",
     "change_user",
     "check_password",
+    "check_set_up",
     "confirm_password",
     "differences",
     "end_sessions",

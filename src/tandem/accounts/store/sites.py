@@ -1,5 +1,6 @@
 """Sites of a workspace."""
 
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -7,12 +8,12 @@ from sqlalchemy import Connection, Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import tables as t
-from tandem.accounts.model import Site, checked_site
+from tandem.accounts.model import Site, checked_key, checked_site
 from tandem.accounts.pasted import hosts_of, key_of
 from tandem.accounts.store.audit import differences, note
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError
+from tandem.base.errors import UserError, tell_together
 from tandem.base.hosts import own_letters
 
 
@@ -38,6 +39,7 @@ def add_site(
     hosts    as they were pasted
     raises   UserError when the key is taken or a field does not fit
     """
+    tell_together(partial(hosts_of, hosts), *([partial(checked_key, key)] if key else []))
     valid_hosts = hosts_of(hosts)
     key = key or key_of(valid_hosts[0], {s.key for s in all_sites(db)})
     values = site_values(key, name or own_letters(valid_hosts[0]), valid_hosts, zone, currency, mode, keep_days)

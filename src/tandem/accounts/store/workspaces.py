@@ -1,17 +1,19 @@
 """Workspaces, and the first set-up of a server."""
 
+from functools import partial
+
 from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts import passwords
 from tandem.accounts import tables as t
-from tandem.accounts.model import User, checked_user
+from tandem.accounts.model import User, checked_currency, checked_key, checked_user, checked_zone
 from tandem.accounts.pasted import hosts_of, key_of
 from tandem.accounts.store.sites import insert_site, site_values
 from tandem.accounts.store.users import insert_user, user_by_id
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError
+from tandem.base.errors import UserError, tell_together
 
 NO_COMPANY = UserError("The workspace has no name.", "Enter the company name.").at("company")
 IS_SET_UP = UserError("Tandem is already set up.", "Sign in instead.", status=409)
@@ -30,10 +32,32 @@ def make_workspace(db: Database, name: str) -> int:
 
 
 def _insert_workspace(c: Connection, name: str) -> int:
-    if not name.strip():
-        raise NO_COMPANY
+    _checked_company(name)
     made = c.execute(insert(t.workspaces).values(name=name.strip(), made_at=clock.now()))
     return int(made.inserted_primary_key[0])  # type: ignore[index]
+
+
+def check_set_up(
+    company: str, email: str, name: str, password: str, key: str, hosts: list[str], zone: str, currency: str
+) -> None:
+    """Refuse a set-up whose fields do not fit, and name all of them.
+
+    raises   UserError with the others beside it
+    """
+    tell_together(
+        partial(checked_user, email.strip().lower(), name, "admin"),
+        partial(passwords.check, password, email, name, company),
+        partial(_checked_company, company),
+        partial(hosts_of, hosts),
+        partial(checked_zone, zone),
+        partial(checked_currency, currency),
+        *([partial(checked_key, key)] if key else []),
+    )
+
+
+def _checked_company(name: str) -> None:
+    if not name.strip():
+        raise NO_COMPANY
 
 
 def set_up(
@@ -53,13 +77,10 @@ def set_up(
     key      of the site; made from its first host when empty
     hosts    as they were pasted
 
-    raises   UserError before anything is written when a field does not fit; (409) when somebody was first
+    raises   UserError before anything is written when fields do not fit; (409) when somebody was first
     """
-    checked_user(email.strip().lower(), name, "admin")
-    passwords.check(password, email, name, company)
+    check_set_up(company, email, name, password, key, hosts, zone, currency)
     found = hosts_of(hosts)
-    if not company.strip():
-        raise NO_COMPANY
     site = site_values(key or key_of(found[0]), company, found, zone, currency, "cookieless", 1100)
     password_hash = passwords.hashed(password)
     try:

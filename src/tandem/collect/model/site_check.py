@@ -19,6 +19,13 @@ class SiteProblem(msgspec.Struct, frozen=True):
     is_harmless: bool = False
 
 
+class Verdict(msgspec.Struct, frozen=True):
+    """What is wrong with a page, and the address of the script that its tag loads, if that can be asked for."""
+
+    problems: list[SiteProblem]
+    script: str = ""
+
+
 class Tag(msgspec.Struct, frozen=True):
     """One script tag of the counter in a page."""
 
@@ -75,9 +82,7 @@ class _Reader(HTMLParser):
 SCRIPTS = frozenset({"", "text/javascript", "application/javascript", "module"})
 
 
-def problems_of(
-    url: str, status: int, text: str, policies: Sequence[str], key: str, own: Sequence[str] = ()
-) -> list[SiteProblem]:
+def verdict_of(url: str, status: int, text: str, policies: Sequence[str], key: str, own: Sequence[str] = ()) -> Verdict:
     """What is wrong with the counter on this page, the gravest first; nothing when it should count.
 
     url       where the page was found in the end
@@ -86,19 +91,18 @@ def problems_of(
     own       addresses of this Tandem, the one to name first; without one, a tag may load the counter from anywhere
     """
     if status >= 400:
-        return [
-            SiteProblem(
-                "The start page responds with status %(status)s.",
-                "Open %(url)s in a private window. Some servers block automated requests. In that case only a "
-                "visit can show whether it works.",
-                {"status": str(status), "url": url},
-            )
-        ]
+        problem = SiteProblem(
+            "The start page responds with status %(status)s.",
+            "Open %(url)s in a private window. Some servers block automated requests. In that case only a "
+            "visit can show whether it works.",
+            {"status": str(status), "url": url},
+        )
+        return Verdict([problem])
     page = _Reader()
     page.feed(text)
     page.close()
     if not page.tags:
-        return [_no_tag(page, url)]
+        return Verdict([_no_tag(page, url)])
     problems = [
         problem for tag in page.tags[:1] for problem in _of_tag(tag, page, url, [*policies, *page.policies], key, own)
     ]
@@ -109,7 +113,45 @@ def problems_of(
                 {"count": str(len(page.tags))}, is_harmless=len({tag.key for tag in page.tags}) == 1,
             )
         )  # fmt: skip
-    return sorted(problems, key=lambda problem: problem.is_harmless)
+    problems.sort(key=lambda problem: problem.is_harmless)
+    return Verdict(problems, _script_of(page.tags[0], page, url))
+
+
+def _script_of(tag: Tag, page: _Reader, url: str) -> str:
+    """Where browsers load the counter from; nothing where visitors of a public page cannot reach it anyway."""
+    address = _joined(_joined(url, page.base), tag.src)
+    src = _split(address)
+    if src.scheme not in ("http", "https") or not src.hostname or _is_hidden(src, urlsplit(url)):
+        return ""
+    return address
+
+
+def _is_hidden(src: SplitResult, here: SplitResult) -> bool:
+    """Whether a public page loads something from a private address."""
+    return is_local(src.hostname or "localhost") and not is_local(here.hostname or "")
+
+
+MARKS = ("tandem", "/hit")
+"""What is in the counter of every version, however it was packed on its way, and in no page that a server sends."""
+
+
+def problem_of_script(url: str, status: int, text: str) -> SiteProblem | None:
+    """What is wrong with what came from the address of the script."""
+    if status >= 400:
+        return SiteProblem(
+            "%(url)s, which the tag loads the counter from, responds with status %(status)s.",
+            "Copy the tag from this page again. If the site itself serves the counter, it must pass everything under "
+            "/t/ on to Tandem.",
+            {"url": url, "status": str(status)},
+        )
+    if text.lstrip().startswith("<") or not all(mark in text for mark in MARKS):
+        return SiteProblem(
+            "The tag loads %(url)s, but that is not the counter.",
+            "Copy the tag from this page again. If the site itself serves the counter, it must pass everything under "
+            "/t/ on to Tandem.",
+            {"url": url},
+        )
+    return None
 
 
 def _no_tag(page: _Reader, url: str) -> SiteProblem:
@@ -145,7 +187,7 @@ def _of_tag(
             "The tag waits for consent (type=\"%(kind)s\"), so visits before consent are not counted.",
             "Treat it as strictly necessary: without cookies it stores nothing on the device.", {"kind": tag.kind[:40]},
         )  # fmt: skip
-    is_hidden = is_local(src.hostname or "localhost") and not is_local(here.hostname or "")
+    is_hidden = _is_hidden(src, here)
     if src.hostname and is_hidden:
         yield SiteProblem(
             "The tag loads the counter from %(host)s, an address that visitors cannot reach.",
@@ -276,7 +318,7 @@ def _main() -> None:
 
     for kind, most in ((resource.RLIMIT_CPU, CPU_S), (resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, 0)):
         resource.setrlimit(kind, (most, most))
-    encoded = msgspec.json.encode(problems_of(*msgspec.json.decode(sys.stdin.buffer.read())))
+    encoded = msgspec.json.encode(verdict_of(*msgspec.json.decode(sys.stdin.buffer.read())))
     if len(encoded) > MOST_OUTPUT:
         raise SystemExit(1)
     sys.stdout.buffer.write(encoded)

@@ -1,5 +1,7 @@
 """Sign-in with a password, a second factor or an OpenID provider; set-up, forgotten passwords, invitations."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from litestar import Request, Response
@@ -11,7 +13,8 @@ from tandem.accounts.permissions import Role
 from tandem.accounts.store import links, second_factor, tries
 from tandem.accounts.store.tries import TryLimit, give_back, take
 from tandem.base import pages, translations
-from tandem.base.errors import UserError
+from tandem.base.error_pages import others_said
+from tandem.base.errors import UserError, tell_together
 from tandem.base.sender import household
 from tandem.core.auth import COOKIE, Caller, check_origin, sender_address
 from tandem.core.context import Context
@@ -101,14 +104,18 @@ def set_up_form(request: Request[Any, Any, Any], ctx: Context, code: str = "") -
 
 
 def _set_up_page(
-    request: Request[Any, Any, Any], values: dict[str, str], problem: tuple[str, ...] | None = None, status: int = 200
+    request: Request[Any, Any, Any],
+    values: dict[str, str],
+    problem: tuple[str, ...] | None = None,
+    status: int = 200,
+    others: Sequence[tuple[str, str, str]] = (),
 ) -> Response[str]:
     """The form; a password is never written into it."""
     language = pages.language_of(request)
     zone, currency = regions.guessed(request.headers.get("accept-language", ""))
     values = {"zone": zone, "currency": currency} | {k: v for k, v in values.items() if k != "password"}
     lists = {"zones": regions.zones(language), "currencies": regions.currencies(language)}
-    return pages.page("settings/set_up.html", language, status, problem=problem, given=values, **lists)
+    return pages.page("settings/set_up.html", language, status, problem=problem, others=others, given=values, **lists)
 
 
 @post_form("/set-up", may=ANYONE)
@@ -116,26 +123,23 @@ def set_up(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Respons
     check_origin(request)
     if store.is_set_up(ctx.database):
         raise store.IS_SET_UP
+    given = {
+        "company": data.get("company", ""), "email": data.get("email", ""), "name": data.get("name", ""),
+        "password": data.get("password", ""), "key": data.get("key", ""), "zone": data.get("zone") or "UTC",
+        "currency": data.get("currency") or "EUR",
+    }  # fmt: skip
+    hosts = [data.get("host", "")]
     try:
-        _check_code(request, ctx, data.get("code", ""))
-        user = store.set_up(
-            ctx.database,
-            data.get("company", ""),
-            data.get("email", ""),
-            data.get("name", ""),
-            data.get("password", ""),
-            data.get("key", ""),
-            [data.get("host", "")],
-            data.get("zone") or "UTC",
-            data.get("currency") or "EUR",
-            language=pages.language_of(request),
+        tell_together(
+            partial(_check_code, request, ctx, data.get("code", "")), partial(store.check_set_up, hosts=hosts, **given)
         )
+        user = store.set_up(ctx.database, hosts=hosts, language=pages.language_of(request), **given)
     except UserError as error:
         if error.status != 400 or request.headers.get("hx-request"):  # the browser keeps the form, and shows this in it
             raise
         language = pages.language_of(request)
         problem = tuple(translations.said(language, sentence, error.values) for sentence in error.sentences)
-        return _set_up_page(request, data, problem, 400)
+        return _set_up_page(request, data, problem, 400, others_said(language, error))
     ctx.forget_sites()
     first_code.announced(ctx)
     response = signed_in(ctx, request, user, "/start")
@@ -146,12 +150,15 @@ def set_up(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Respons
 
 
 def _check_code(request: Request[Any, Any, Any], ctx: Context, code: str) -> None:
-    tries.take(ctx.database, tries.TryLimit(f"set-up:{household(sender_address(request, ctx))}", 20, 300))
+    """Refuse whoever does not know the code; who does may mistype the other fields as often as they like."""
+    counted = tries.TryLimit(f"set-up:{household(sender_address(request, ctx))}", 20, 300)
+    tries.take(ctx.database, counted)
     if not first_code.is_code(ctx, code):
         raise UserError(
             "The set-up code is not right.",
             "The server printed it when it started. It is also in the file “set-up-code” in the data folder.",
         ).at("code")
+    tries.give_back(ctx.database, counted)
 
 
 @get_page("/forgot", "Forgot password?", may=ANYONE)

@@ -65,7 +65,6 @@ def settings_page(
         entries=[(e, audit.details(e)) for e in store.audit_log(db, workspace, 50)] if caller.may("audit.read") else [],
         audit_acts=audit.ACTS,
         audit_fields=audit.FIELDS,
-        audit_ways=audit.WAYS,
         roles=list(Role),
         scopes=list(SCOPES),
         secret=secret,

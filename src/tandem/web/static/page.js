@@ -133,24 +133,31 @@
 
   // A problem of one field is told there; whatever was typed stays, passwords too.
   let asked = null;
-  const tellAtField = () => {
-    const { form, name } = asked;
-    asked = null;
-    const problem = find("#problem[role=alert]");
+  const tellAt = (form, name, words) => {
     const field = form && (find(`[data-field="${name}"]`, form) || find(`[name="${name}"]`, form));
-    if (!problem || !field?.closest(".field")) return;
+    if (!field?.closest(".field")) return false;
     const told = document.createElement("small");
     told.className = "told";
     told.id = `told-${name}`;
     told.setAttribute("role", "alert");
-    told.append(...find("div", problem).childNodes);
-    problem.replaceChildren();
-    ["role", "class"].forEach((part) => problem.removeAttribute(part));
+    told.append(...words.childNodes);
     field.closest(".field").append(told);
     field.closest("details")?.setAttribute("open", "");
     field.setAttribute("aria-invalid", "true");
     field.setAttribute("aria-describedby", told.id);
-    field.focus();
+    return true;
+  };
+  const tellAtFields = () => {
+    const { form, name } = asked;
+    asked = null;
+    const problem = find("#problem[role=alert]");
+    if (!problem) return;
+    all("[data-at]", problem).forEach((other) => tellAt(form, other.dataset.at, other) && other.remove());
+    if (tellAt(form, name, find("div", problem))) {
+      problem.replaceChildren();
+      ["role", "class"].forEach((part) => problem.removeAttribute(part));
+    }
+    find("[aria-invalid]", form || document)?.focus();
   };
   const forgetTold = (form) => {
     all(".told", form).forEach((told) => told.remove());
@@ -360,7 +367,7 @@
       shown.scrollIntoView({ block: "center" });
       shown.focus({ preventScroll: true });
     }
-    if (asked?.ctx === event.detail.ctx) tellAtField(); // suggestions may come in between
+    if (asked?.ctx === event.detail.ctx) tellAtFields(); // suggestions may come in between
     focusAgain();
     const problem = find("#problem[role=alert]");
     if (problem && !problem.dataset.seen) {

@@ -50,5 +50,5 @@ def _write(
 
 
 def _quoted(text: str) -> str:
-    # A mutation binds no values on every engine. What is left to escape here is what a text of SQL ends with.
+    # The engine keeps a mutation as text and reads it again, also on other nodes: values stand in it and are not bound.
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

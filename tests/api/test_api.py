@@ -84,9 +84,9 @@ def test_what_a_server_tells_without_naming_a_browser_is_no_robots(running: Runn
             return figures["collect.orders"], figures["collect.revenue"]
 
     count, revenue = orders()
-    now, browser_id = clock.now_ms(), "00c0ffee00c0ffee"
+    now, browser_id = clock.now_ms(), "00c0ffee00c0ffee.t5zk9a"
     hit = {
-        "s": "oak", "c": now, "m": "cookie", "i": f"{browser_id}.t0000", "l": "en", "w": 1440, "n": 0,
+        "s": "oak", "c": now, "m": "cookie", "i": browser_id, "l": "en", "w": 1440, "n": 0,
         "e": [
             {"i": f"{number:016x}", "k": kind, "t": now - 3_600_000, "u": "https://oak.example/", "r": "", **more}
             for number, kind, more in ((0xA1, "pageview", {}), (0xA2, "event", {"n": "order", "a": 500, "y": "EUR"}))
@@ -111,7 +111,62 @@ def test_nobody_can_name_the_visitor_that_a_customers_number_makes() -> None:
     known, guessed = _visitor(b"a secret", site, "42"), _visitor(b"another", site, "42")
     assert known == _visitor(b"a secret", site, "42") != guessed
     assert event_id("2|42") not in (known, guessed)
-    assert _visitor(b"a secret", site, "00c0ffee00c0ffee") == 0x00C0FFEE00C0FFEE, "the browser of a cookie"
+    assert _visitor(b"a secret", site, "00c0ffee00c0ffee.t5zk9a") == 0x00C0FFEE00C0FFEE, "the browser of a cookie"
+    numbers = (
+        "4000123412341234",
+        "00c0ffee00c0ffee",
+        "4000123412341234.1",
+        "4000123412341234.t3abc",
+        "00C0FFEE00C0FFEE.t5zk9a",
+    )
+    for text in numbers:
+        assert _visitor(b"a secret", site, text) != int(text[:16], 16), f"a customer's number, {text}"
+        assert _visitor(b"a secret", site, text) != _visitor(b"another", site, text)
+
+
+def test_a_strangers_cookie_gets_neither_a_customers_order_nor_their_profile(running: Running) -> None:
+    """The shop names its customers by numbers of 16 digits, and a stranger guesses one before and one after."""
+    now = clock.now_ms()
+    agent = {"user-agent": "Mozilla/5.0 (X11) Firefox/130.0", "x-forwarded-for": "81.2.69.143"}
+
+    def visits(cookie: str, event_id: int) -> None:
+        view = {
+            "i": f"{event_id:016x}",
+            "k": "pageview",
+            "t": now,
+            "u": "https://oak.example/?utm_source=stranger",
+            "r": "",
+        }
+        hit = {"s": "oak", "c": now, "m": "cookie", "i": cookie, "l": "en", "w": 1440, "n": 0, "e": [view]}
+        with running.as_nobody() as browser:
+            assert browser.post("/t/hit", json=hit, headers=agent).status_code == 202
+
+    def of_stranger() -> tuple[float, float]:
+        asked = {"site": "oak", "metrics": "collect.visits,collect.revenue", "period": "7d", "by": "source"}
+        with running.as_program("oak") as program:
+            rows = program.get("/api/metrics", params=asked).json()["rows"]
+        return next(
+            ((r["metrics"]["collect.visits"], r["metrics"]["collect.revenue"]) for r in rows if "stranger" in str(r)),
+            (0, 0),
+        )
+
+    visits("1000000000000077.t5zk9a", 0xB1)
+    visits("4000123412341234.t3abc", 0xB2)
+    eventually(lambda: of_stranger() == (2, 0))
+    before = stored(running, "oak")["stored"]
+    for visitor in ("1000000000000077", "4000123412341234"):
+        order = {
+            "id": f"of {visitor}",
+            "visitor": visitor,
+            "kind": "event",
+            "name": "order",
+            "amount": 77,
+            "currency": "EUR",
+        }
+        known = {"id": f"who {visitor}", "visitor": visitor, "kind": "identify", "props": {"login": "anna77"}}
+        assert sent(running, order, known, token="oak", site="oak").json()["accepted"] == 2
+    eventually(lambda: stored(running, "oak")["stored"] == before + 4)
+    assert of_stranger() == (2, 0)
 
 
 def test_more_than_a_thousand_events_are_refused(running: Running) -> None:

@@ -11,7 +11,7 @@ SOURCE = ROOT / "src" / "tandem"
 ROOMS = {"queries", "store"}
 """Rooms that ask, as files or folders: the same in every package."""
 OTHERS = {
-    "base": {"warehouse"},
+    "base": {"respelling", "warehouse"},
     "metrics": {"ask", "history"},
     "demo": {"money"},
     "maintenance": {"backup", "cut_off", "doctor", "erase", "export", "facts"},

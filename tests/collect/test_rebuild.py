@@ -7,13 +7,13 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
-from tandem.base import clock
+from tandem.base import clock, respelling
 from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
 from tandem.collect.loader import Loader
 from tandem.collect.model.rules import SourceRule, load_rules
 from tandem.collect.store import events, visits
-from tandem.collect.tables import rebuilds
+from tandem.collect.tables import goals
 from tandem.core.context import Context
 from tandem.core.slice import Recount
 from tests.collect.conftest import DAY, MINUTE, NOON, Load, told, visits_by_loops, visits_in
@@ -137,13 +137,36 @@ def test_it_is_told_whether_all_visits_change_or_their_goals_only(
     assert rebuild.recounted(ctx, changed) == Recount(share=0.0, is_all=False)
 
 
-def test_what_an_older_version_has_healed_is_healed(ctx: Context, site: Site) -> None:
-    store.note_rebuild(ctx.database, site, rebuild._made_with_once(ctx.database, site), rebuild.RANGES, rebuild.RANGES)
-    assert rebuild.recounted(ctx, site) == Recount(share=1.0, is_all=False), "and not to be begun again"
+WRITTEN = {
+    "/%D0%BA%D0%B0%D1%82%D0%B0%D0%BB%D0%BE%D0%B3": "/каталог", "/каталог": "/каталог", "/a%2fb'\\\\": "/a%2Fb'//",
+    "/a%252Fb": "/a%252Fb", "/plain_%41": "/plain_A", "/plain": "/plain", "/x/../y": "/y",
+}  # fmt: skip
+
+
+def test_paths_that_an_older_version_stored_as_they_were_sent_are_brought_to_the_normal_form(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(respelling, "AT_ONCE", 2)
+    other = accounts.add_site(ctx.database, site.workspace_id, "else", "Else", ["else.example"])
+    with monkeypatch.context() as before:
+        before.setattr("tandem.collect.site_batch.normal_path", lambda path: path)
+        load(*(told(site.id, 7 + n, NOON, path=path) for n, path in enumerate(WRITTEN)))
+        load(told(other.id, 7, NOON, path="/%41"))
+    goal = {"name": "Catalogue", "kind": "page", "match": "/%D0%BA%D0%B0*", "is_active": True, "is_main": True}
     with ctx.database.write() as c:
-        c.execute(rebuilds.update().values(done_at=clock.now()))
-    assert rebuild.is_rebuilt(ctx.database, site)
-    assert rebuild.recounted(ctx, site) is None
+        c.execute(goals.insert().values(site_id=site.id, made_at=clock.now(), **goal))
+    assert store.goals_of(ctx.database, site)[0].match == "/ка*"
+    store.note_rebuild(ctx.database, site, "what 0.3.3 wrote", rebuild.RANGES, rebuild.RANGES)
+    store.note_rebuild_done(ctx.database, site, "what 0.3.3 wrote")
+    assert rebuild.recounted(ctx, site) == Recount(share=0.0, is_all=True)
+    healed(ctx, site)
+    seen = warehouse.ask("select path from events where site = {site:UInt32} order by visitor", {"site": site.id}).rows
+    assert [row[0] for row in seen] == list(WRITTEN.values())
+    visits = visits_in(warehouse, site.id)
+    assert [v[17] for v in visits] == list(WRITTEN.values()), "entry pages"
+    assert [v[10] for v in visits] == [1, 1, 0, 0, 0, 0, 0], "both spellings of the page reach the goal"
+    assert store.respell_paths(warehouse, site) == 0, "once is enough"
+    assert warehouse.value("select path from events where site = {site:UInt32}", site=other.id) == "/%41"
 
 
 def test_healing_goes_on_where_it_was_stopped(

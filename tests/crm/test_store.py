@@ -25,6 +25,7 @@ from tests.clocks import set_ahead
 AT = datetime(2026, 10, 5, 9, tzinfo=UTC)
 MEANS = {"new": "open", "talk": "qualified", "paid": "won", "no": "lost"}
 ANNA = "+48600100200"
+COOKIE = f"{7:016x}.t5zk9a"
 
 
 def fact(number: str = "1", stage: str = "new", hours: float = 0, **more: Any) -> DealFact:
@@ -131,12 +132,12 @@ def origin(ctx: Context) -> tuple[Any, ...]:
 
 
 def test_own_visit_then_the_persons_then_marks_then_direct(ctx: Context, site: Site) -> None:
-    told = fact(client=f"{7:016x}.abc", phones=(ANNA,), utm_source="Letter", utm_medium="email")
+    told = fact(client=COOKIE, phones=(ANNA,), utm_source="Letter", utm_medium="email")
     store.record(ctx, site, 1, [told])
     assert origin(ctx) == ("Email", "utm")
     visit(ctx, site, 7, 1, "Direct")
     assert store.derive_again(ctx, site) == 0
-    store.record(ctx, site, 1, [fact("2", phones=(ANNA,), client=f"{8:016x}")])
+    store.record(ctx, site, 1, [fact("2", phones=(ANNA,), client=f"{8:016x}.t5zk9a")])
     visit(ctx, site, 8, 2, "Organic Search")
     people.stitch_all(ctx, site)
     store.derive_again(ctx, site)
@@ -151,25 +152,25 @@ def test_own_visit_then_the_persons_then_marks_then_direct(ctx: Context, site: S
 @pytest.mark.parametrize(("days", "how"), [(89.9, "visit"), (90.1, ""), (-0.005, "visit"), (-0.1, "")])
 def test_only_visits_of_ninety_days_before_count(ctx: Context, site: Site, days: float, how: str) -> None:
     visit(ctx, site, 7, days, "Paid Search")
-    store.record(ctx, site, 1, [fact(client=f"{7:016x}")])
+    store.record(ctx, site, 1, [fact(client=COOKIE)])
     assert origin(ctx)[1] == how
 
 
 def test_robots_and_other_sites_explain_nothing(ctx: Context, site: Site) -> None:
     visit(ctx, site, 7, 1, "Paid Search", bot="crawler")
     visit(ctx, msgspec.structs.replace(site, id=site.id + 1), 7, 2, "Paid Search")
-    store.record(ctx, site, 1, [fact(client=f"{7:016x}")])
+    store.record(ctx, site, 1, [fact(client=COOKIE)])
     assert origin(ctx) == ("Unassigned", "")
 
 
 def test_deriving_twice_writes_nothing(ctx: Context, site: Site) -> None:
     visit(ctx, site, 7, 1, "Paid Search")
-    store.record(ctx, site, 1, [fact(client=f"{7:016x}")])
+    store.record(ctx, site, 1, [fact(client=COOKIE)])
     assert store.derive_again(ctx, site) == 0
 
 
 def test_many_enquiries_of_one_browser_do_not_make_it_look_shared(ctx: Context, site: Site) -> None:
-    store.record(ctx, site, 1, [fact(str(n), client=f"{7:016x}", phones=(ANNA,)) for n in range(30)])
+    store.record(ctx, site, 1, [fact(str(n), client=COOKIE, phones=(ANNA,)) for n in range(30)])
     people.stitch_all(ctx, site)
     assert {d["person"] for d in deals(ctx)} == {7}
 
@@ -233,9 +234,23 @@ def test_a_clock_that_ran_ahead_does_not_freeze_where_a_deal_came_from(
 ) -> None:
     with monkeypatch.context() as ahead:
         set_ahead(ahead)
-        store.record(ctx, site, 1, [fact(client=f"{7:016x}")])
+        store.record(ctx, site, 1, [fact(client=COOKIE)])
     assert deals(ctx, "channel, ref")[0]["channel"] == "Unassigned"
     visit(ctx, site, 7, 1, "Paid Search")
     for _ in range(2):
         store.derive(ctx, site, [int(row[0]) for row in ctx.warehouse.ask("select deal from deal_rows").rows])
     assert deals(ctx, "channel, ref")[0]["channel"] == "Paid Search"
+
+
+@pytest.mark.parametrize("told", ["4000123412341234", "4000123412341234.t3abc", f"{0x4000123412341234:016X}"])
+def test_a_customers_number_is_no_browser(ctx: Context, site: Site, told: str) -> None:
+    """A stranger can put the number into a cookie, and would stand in the customer's profile."""
+    visit(ctx, site, 0x4000123412341234, 1, "Paid Search", visit=5)
+    store.record(ctx, site, 1, [fact(client=told, phones=(ANNA,))])
+    people.stitch_all(ctx, site)
+    keys = [
+        people.key_of(ctx, site, one)
+        for one in (Identifier(Kind.PHONE, ANNA), Identifier(Kind.VISITOR, "4000123412341234"))
+    ]
+    assert len({people.person_of(ctx, site, key) for key in keys}) == 2
+    assert ctx.warehouse.ask("select visitor, channel from deals").rows == [(0, "Unassigned")]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.core.query import Filter
-from tandem.metrics.address import MOST_FILTERS, OPS, Address, View, address_of, filter_of, written
+from tandem.metrics.address import MOST_FILTERS, OPS, Address, View, address_of, filter_of, spelt, written
 from tandem.metrics.asked import fitting, one_of
 from tandem.metrics.catalogue import DIMENSIONS
 
@@ -25,7 +25,7 @@ filters = st.builds(
     st.sampled_from(SPLITS),
     st.sampled_from(OPS),
     st.lists(st.text(max_size=12), min_size=1, max_size=3).map(tuple),
-)
+).map(spelt)
 
 
 def read(query: str) -> Address:
@@ -56,6 +56,15 @@ def test_a_link_reproduces_the_view(where: list[Filter], compare: str, bots: boo
     assert read(asked.query()) == asked
 
 
+@pytest.mark.parametrize("by", ["page", "entry", "exit"])
+def test_a_path_is_filtered_by_as_it_is_kept_however_it_was_typed(by: str) -> None:
+    typed = "/каталог|/%D0%BA%d0%b0%D1%82%D0%B0%D0%BB%D0%BE%D0%B3|http://localhost:8519/каталог?x=1|/a%2fb||app"
+    kept = ("/каталог", "/каталог", "/каталог", "/a%2Fb", "", "app")
+    assert filter_of(f"{by}:is:{typed}") == Filter(by, "is", kept)
+    assert filter_of(f"{by}:contains:%D0%BA%D0%B0|а б|%") == Filter(by, "contains", ("ка", "а%20б", "%"))
+    assert filter_of("campaign:is:%D0%BA") == Filter("campaign", "is", ("%D0%BA",)), "no path"
+
+
 def test_drilling_down_replaces_the_filter_of_the_same_split() -> None:
     asked = address(Filter("channel", "is", ("Direct",)), Filter("country", "is", ("PL",)))
     shown = View(path="/traffic", address=asked, keep={})
@@ -67,8 +76,10 @@ def test_drilling_down_replaces_the_filter_of_the_same_split() -> None:
 
 
 def test_filters_that_a_page_cannot_apply_are_carried_and_can_be_taken_away() -> None:
-    asked = fitting(address(Filter("channel", "is", ("Direct",)), Filter("page", "is", ("/a|b",))), one_of({"channel"}))
-    assert (asked.where, asked.unfit) == ((Filter("channel", "is", ("Direct",)),), (Filter("page", "is", ("/a|b",)),))
+    asked = fitting(
+        address(Filter("channel", "is", ("Direct",)), Filter("source", "is", ("/a|b",))), one_of({"channel"})
+    )
+    assert (asked.where, asked.unfit) == ((Filter("channel", "is", ("Direct",)),), (Filter("source", "is", ("/a|b",)),))
     shown = View(path="/money", address=asked, keep={})
     assert set(read(shown.link().partition("?")[2]).where) == {*asked.where, *asked.unfit}
     assert read(shown.without(asked.unfit[0]).partition("?")[2]).where == asked.where

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
+from tandem.base.respelling import respell
 from tandem.calls import store
 from tandem.calls.file_import import import_file
 from tandem.calls.jobs import archive_leases, weigh_again
@@ -19,6 +20,8 @@ WEIGH_EVERY_S = 900.0
 
 
 def _start(ctx: Context) -> Callable[[], None]:
+    for table in ("lease_rows", "call_credit_rows"):
+        respell(ctx.warehouse, table, "entry")
     ctx.offers.lend_number = lambda asked: store.lend(ctx, asked)
     return lambda: None
 

@@ -19,28 +19,23 @@ from tandem.core.slice import Recount
 
 RANGES = 32
 LOOK_AGAIN_S = 600.0
+PATHS = 1
+"""The normal form of paths (base/paths.py). With another one those of the past are respelt, visits derived again."""
 _log = log.get("collect")
 
 
 def made_with(db: Database, site: Site) -> str:
-    """What visits of this site depend on beside their facts: rules, own hosts, currency, and the goals."""
+    """What visits of this site depend on beside their facts: rules, own hosts, currency, form of paths, and goals."""
     goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
     return f"{_base(site)}{_hashed(goals)}"
 
 
 def _base(site: Site) -> str:
-    return f"{load_rules().version}-{_hashed((sorted(site.names), site.currency))}"
+    return f"{load_rules().version}-{_hashed((sorted(site.names), site.currency, PATHS))}"
 
 
 def _hashed(value: object) -> str:
     return hashlib.sha256(repr(value).encode()).hexdigest()[:16]
-
-
-def _made_with_once(db: Database, site: Site) -> str:
-    """The same as versions up to 0.2.0 wrote it, which gave all parts one hash."""
-    goals = [(g.id, g.kind, g.match) for g in store.goals_of(db, site)]
-    text = repr((load_rules().version, goals, sorted(site.names), site.currency))
-    return f"{load_rules().version}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 ALL = "+all"
@@ -48,7 +43,7 @@ ALL = "+all"
 
 
 def _is_of_now(db: Database, site: Site, made: str) -> bool:
-    return made.removesuffix(ALL) in (made_with(db, site), _made_with_once(db, site))
+    return made.removesuffix(ALL) == made_with(db, site)
 
 
 def is_rebuilt(db: Database, site: Site) -> bool:
@@ -75,6 +70,8 @@ def rebuild(
     first, made = _left_off(db, site)
     if first == 0:
         store.conclude_again(ctx.warehouse, site, rules or load_rules())
+        if made.endswith(ALL):
+            store.respell_paths(ctx.warehouse, site)
     goals = store.goals_of(db, site)
     ranges = store.visitor_ranges(RANGES)
     for i in range(first, RANGES):

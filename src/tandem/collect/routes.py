@@ -21,7 +21,7 @@ from tandem.collect import store
 from tandem.collect.batches import all_aside
 from tandem.collect.ingest import Ingest, Sender
 from tandem.collect.model.goal import Goal
-from tandem.collect.model.hit import LATE_MS, Prop, WireEvent, visitor_of_cookie
+from tandem.collect.model.hit import LATE_MS, Prop, WireEvent
 from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
@@ -29,13 +29,14 @@ from tandem.core.layout import render_page
 from tandem.core.pages import LARGEST_BODY, get_page, post_form
 from tandem.core.query import Question
 from tandem.metrics.period import period_of
+from tandem.people.model.identifier import visitor_of
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 LEDGER_DAYS = 30
 
 
 class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One event from a server. `id` makes sending it again harmless; `visitor` is the cookie's 16 hex or any id."""
+    """One event from a server. `id` makes sending it again harmless; `visitor` is the whole cookie `_tdm` or any id."""
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
     visitor: Annotated[str, Meta(min_length=1, max_length=200)]
@@ -184,14 +185,13 @@ def visitor_names(ctx: Context) -> VisitorNames:
 
 
 def _visitor(names: bytes, site: Site, text: str) -> int:
-    """The visitor of a cookie by its 16 hex digits, or of any other id by its hash within the site.
+    """The visitor of a cookie by its whole value, or of any other id by its hash within the site.
 
     names    a secret: a customer's number can be guessed, and whoever knew the visitor it makes could put that into a
              cookie and be taken for the customer
     """
-    visitor = visitor_of_cookie(f"{text.partition('.')[0]}.0")
-    if visitor:
-        return visitor[0]
+    if visitor := visitor_of(text):
+        return visitor
     return int.from_bytes(hashlib.blake2b(f"{site.id}|{text}".encode(), key=names, digest_size=8).digest(), "big") or 1
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 from tandem.accounts.model import Site
 from tandem.base import clock, log
 from tandem.base.database import Database
+from tandem.base.paths import normal_path
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.model.active_times import ActiveTimes
@@ -211,7 +212,7 @@ class SiteBatch:
             event.kind,
             event.name,
             event.host,
-            event.path,
+            normal_path(event.path),  # collectors of earlier versions spooled it as it was sent
             event.query,
             event.referrer,
             origin_key,

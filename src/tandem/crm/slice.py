@@ -1,7 +1,10 @@
 """What crm adds to the product: leads and deals from CRM systems, and where they came from."""
 
+from collections.abc import Callable
+
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
+from tandem.base.respelling import respell
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
@@ -13,6 +16,11 @@ from tandem.crm.timeline import timeline
 
 LOOK_EVERY_S = 300.0
 MAP_EVERY_S = 10.0
+
+
+def _start(ctx: Context) -> Callable[[], None]:
+    respell(ctx.warehouse, "deal_origins", "entry")
+    return lambda: None
 
 
 def _jobs(ctx: Context) -> list[Job]:
@@ -42,6 +50,7 @@ SLICE = Slice(
     schema=store.schema,
     retired=("crm/002",),
     jobs=_jobs,
+    start=_start,
     needs_rates=store.has_unpriced,
     systems=SYSTEMS,
     forget=records.forget,

@@ -1,5 +1,6 @@
 """The state of a page as its address writes it: period, comparison, filters, bots. Every view is a link."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
+from tandem.base.paths import part_as_typed, path_as_typed
 from tandem.base.words import hand_in
 from tandem.core.auth import Caller
 from tandem.core.query import Filter, Op, Question
@@ -111,7 +113,20 @@ def filter_of(text: str) -> Filter:
     op, _, values = rest.partition(":")
     if by not in DIMENSIONS or DIMENSIONS[by].is_time or op not in OPS:
         raise UserError("“%(value)s” is not a filter.", "Use the format channel:is:Direct.", value=text[:80])
-    return Filter(by, op, tuple(_parts(values)))
+    return spelt(Filter(by, op, tuple(_parts(values))))
+
+
+def spelt(f: Filter) -> Filter:
+    """The filter with the paths in it as they are kept, however they were typed."""
+    if not DIMENSIONS[f.by].is_path:
+        return f
+    as_kept = _path if f.op in ("is", "is_not") else part_as_typed
+    return Filter(f.by, f.op, tuple(map(as_kept, f.values)))
+
+
+def _path(text: str) -> str:
+    # Of what is neither, nothing is taken away: an app may name its screens without a slash.
+    return path_as_typed(text) if re.match(r"\s*(?:/|https?://)", text, re.IGNORECASE) else part_as_typed(text)
 
 
 def _parts(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from tandem.base.translations import LANGUAGES
 from tandem.base.words import MEMBERS
 from tandem.core.context import Context
 from tandem.core.query import Filter
-from tandem.metrics.address import Address, filter_of
+from tandem.metrics.address import Address, filter_of, spelt
 from tandem.metrics.catalogue import DIMENSIONS
 
 COUNTED_BY = {
@@ -81,14 +81,14 @@ def filter_meant(ctx: Context, address: Address, by: str, op: str, text: str) ->
     fixed = names_of(ctx, address, by)
     is_part = wanted.op in ("contains", "contains_not")
     if fixed is None and is_part:
-        return Filter(by, wanted.op, (text,))
+        return spelt(Filter(by, wanted.op, (text,)))
     names = {**(fixed or {}), **seen_names(ctx, address, by)}
     if not (values := tuple(holding(text, names)) if is_part else _meant(text, names, by)):
         if fixed is not None:
             raise _refused(by, text, list(fixed.values()))
         values = (text,)
     # names are no part of what is stored: who looks for a part of one means the values that are called so
-    return Filter(by, {"contains": "is", "contains_not": "is_not"}.get(wanted.op, wanted.op), values)  # type: ignore[arg-type]
+    return spelt(Filter(by, {"contains": "is", "contains_not": "is_not"}.get(wanted.op, wanted.op), values))  # type: ignore[arg-type]
 
 
 def _meant(text: str, names: Names, by: str = "") -> tuple[str, ...]:

@@ -134,6 +134,8 @@ class Dimension(msgspec.Struct, frozen=True, kw_only=True):
     `home` is the view that knows it: a view that does not is filtered by the visits found there ("saw the page").
     `by_visit` are views that are filtered so too, though their rows can be split by it: there it says where something
     happened, and whoever reads about a page asks what its visitors did, on whatever page.
+
+    `is_path` says that its values are paths in their normal form (base/paths.py).
     """
 
     id: str
@@ -143,6 +145,7 @@ class Dimension(msgspec.Struct, frozen=True, kw_only=True):
     is_time: bool = False
     home: str = "visits"
     by_visit: tuple[str, ...] = ()
+    is_path: bool = False
 
 
 hand_in(

@@ -8,6 +8,7 @@ from sqlalchemy import case, delete, func, insert, select, update
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.paths import normal_path
 from tandem.calls.store.common import hash_of
 from tandem.calls.store.pools import Pool, pool_of_row
 from tandem.calls.tables import leases, numbers, pools
@@ -153,7 +154,8 @@ def keep_leases(ctx: Context, rows: Sequence[Mapping[str, Any]]) -> None:
         "pool": [r["pool_id"] for r in rows], "number": [r["number"] for r in rows],
         "visitor": [int(r["visitor"], 16) for r in rows], "began": [clock.from_ms(r["began_ms"]) for r in rows],
         "seen": [clock.from_ms(r["seen_ms"]) for r in rows], "tapped": [clock.from_ms(r["tapped_ms"]) for r in rows],
-        **{name: [r[name] for r in rows] for name in TEXTS}, "is_overflow": [int(r["is_overflow"]) for r in rows],
+        **{name: [r[name] for r in rows] for name in TEXTS}, "entry": [normal_path(r["entry"]) for r in rows],
+        "is_overflow": [int(r["is_overflow"]) for r in rows],
     })  # fmt: skip
 
 

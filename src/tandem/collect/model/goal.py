@@ -1,12 +1,12 @@
 """Goals: what a site wants its visitors to do."""
 
-import re
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from tandem.base.errors import UserError
-from tandem.collect.model.hit import MAX_NAME, split_url
+from tandem.base.paths import path_as_typed
+from tandem.collect.model.hit import MAX_NAME, plain
 
 MAX_MATCH = 300
 
@@ -38,20 +38,18 @@ def main_by_orders(goals: Sequence[Goal], orders: Mapping[int, int]) -> Goal | N
     return max(reached, key=lambda g: (g.match.casefold() == "purchase", orders[g.id], -g.id), default=None)
 
 
-_ADDRESS = re.compile(r"https?://[^/?#]", re.IGNORECASE)
-
-
 def checked_match(name: str, kind: str, match: str) -> str:
-    """What a goal is met by, as it is kept: of a whole address that was pasted, its path.
+    """What a goal is met by, as it is kept: of a page its path in the normal form, also where an address was pasted.
 
     raises   UserError naming the field and what it takes, for a goal that nothing could meet
     """
-    match = match.strip()
+    match = plain(match.strip())
+    match = path_as_typed(match) if kind == "page" else match
     if not name.strip():
         raise UserError("The goal has no name.", "Use a name that people recognise, such as “Newsletter”.").at("name")
     if kind not in ("event", "page"):
         raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)
-    if not match or len(match) > MAX_MATCH:
+    if not match:
         raise UserError(
             "The goal has no event and no path.", "Enter an event name, or a path such as /thank-you or /blog/*."
         ).at("match")
@@ -61,16 +59,16 @@ def checked_match(name: str, kind: str, match: str) -> str:
                 "Event names have at most 200 characters.", ("Enter the name exactly as the site sends it.")
             ).at("match")
         return match
-    address, _, query = match.partition("?")
-    path = split_url(match)[1] if _ADDRESS.match(match) else address
-    if not path.startswith(("/", "*")):
+    if len(match) > MAX_MATCH:
+        raise UserError(
+            "The path has more than 300 characters.", "Enter its beginning, and * for the rest: /blog/*."
+        ).at("match")
+    if not match.startswith(("/", "*")):
         raise UserError(
             "“%(value)s” is not a path.", ("The path of a page goal must start with / or *."), value=match
         ).at("match")
-    if query or match.endswith("?"):
-        # Without it the goal may be met by all pages: as /index.php?page=thanks.
+    if any(segment in (".", "..") for segment in match.partition("#")[0].split("/")):
         raise UserError(
-            "A page goal looks at the path only, without “?” and what follows it.",
-            "Enter %(path)s if every visit of that page counts.", path=path,
-        ).at("match")  # fmt: skip
-    return path
+            "No page has “.” or “..” in its path: browsers follow them.", "Enter the path as the browser shows it."
+        ).at("match")
+    return match

@@ -12,6 +12,8 @@ import msgspec
 import xxhash
 from msgspec import Meta
 
+from tandem.base.hosts import in_ascii
+from tandem.base.paths import normal_path, page_of
 from tandem.base.words import hand_in
 from tandem.people.model.proof import TELLING
 
@@ -294,16 +296,13 @@ def _plain(value: Prop) -> str:
 
 
 def split_url(url: str) -> tuple[str, str, str]:
-    """Host, path and query of a URL; anything that is none gives what can be read of it, never an error."""
+    """Host, path in its normal form, and query of a URL; what is none gives what can be read of it, never an error."""
     try:
         parts = urlsplit(url[:MAX_URL])
-        host = (parts.hostname or "").removeprefix("www.")
+        host = in_ascii((parts.hostname or "").rstrip(".")).removeprefix("www.")
     except ValueError:
-        return "", url[:MAX_URL].partition("?")[0], ""
-    path = parts.path or "/"
-    if parts.fragment.startswith(("/", "!/")):  # single-page applications that route behind the hash
-        path = f"{path}#{parts.fragment.partition('?')[0]}"
-    return host, path[:1000], parts.query
+        return "", normal_path(url[:MAX_URL].partition("?")[0]), ""
+    return host, page_of(parts.path or "/", parts.fragment), parts.query
 
 
 def skew_of(sent: int, received: int) -> int:

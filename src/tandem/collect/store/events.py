@@ -12,6 +12,7 @@ from tandem.accounts.tables import secrets
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.respelling import respell
 from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.origins import Origin, conclude
@@ -183,6 +184,11 @@ def conclude_again(warehouse: Warehouse, site: Site, rules: Rules) -> None:
     rows = warehouse.ask(SQL["origins_known"], {"site": site.id}).rows
     add_origins(warehouse, site, {row[0]: Origin(*row[1:]) for row in rows}, rules)
     add_agents(warehouse, dict(warehouse.ask(SQL["agents_known"], {"rules": load_rules().version}).rows))
+
+
+def respell_paths(warehouse: Warehouse, site: Site) -> int:
+    """Give the paths of events of earlier versions their normal form; returns how many were written otherwise."""
+    return respell(warehouse, "events", "path", is_sharded=True, site=site.id)
 
 
 def had_views(warehouse: Warehouse, site: Site, until: datetime) -> bool:

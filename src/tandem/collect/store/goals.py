@@ -12,6 +12,7 @@ from tandem.accounts.tables import sites
 from tandem.base import clock
 from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
+from tandem.base.paths import normal_path
 from tandem.base.warehouse import Warehouse
 from tandem.collect import tables as t
 from tandem.collect.model.goal import Goal, checked_match, main_by_orders
@@ -22,9 +23,14 @@ def goals_of(db: Database, site: Site) -> list[Goal]:
     query = select(t.goals).where(t.goals.c.site_id == site.id, t.goals.c.is_active).order_by(t.goals.c.id)
     with db.read() as c:
         return [
-            Goal(id=r.id, site_id=r.site_id, name=r.name, kind=r.kind, match=r.match, is_main=r.is_main)
+            Goal(id=r.id, site_id=r.site_id, name=r.name, kind=r.kind, match=_match(r.kind, r.match), is_main=r.is_main)
             for r in c.execute(query)
         ]
+
+
+def _match(kind: str, match: str) -> str:
+    """What meets a goal; earlier versions kept paths as they were typed."""
+    return normal_path(match) if kind == "page" else match
 
 
 _MAIN_GOALS: WeakKeyDictionary[Database, dict[int, tuple[float, tuple[int, ...]]]] = WeakKeyDictionary()

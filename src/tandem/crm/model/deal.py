@@ -37,7 +37,7 @@ class DealFact(msgspec.Struct, frozen=True, kw_only=True):
     parent     id of the lead that this deal was made from
     moved_at   when it came into its stage; when the CRM does not tell, the moment of the snapshot
     click      name of the click id that came with it (gclid, yclid, …)
-    client     our visitor, as 16 hex digits or the value of our cookie
+    client     our visitor, as the value of our cookie
     history    stages before this one, where the CRM tells of them
     """
 

@@ -1,6 +1,5 @@
 """Deals in the event store: snapshots in any order, and their stages."""
 
-import re
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from tandem.crm.model.pricing import Pricing
 from tandem.crm.store.common import AT_ONCE, SQL, columns_of
 from tandem.crm.store.origins import derive
 from tandem.people import store as people
-from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, region_of, visitor
+from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, region_of, visitor, visitor_of
 from tandem.rates.model import TooMuch
 from tandem.rates.store import rates_of
 
@@ -97,7 +96,7 @@ def _evidence(ctx: Context, site: Site, fact: DealFact) -> tuple[Ends, list[Link
     region = region_of(site)
     phones = [found for text in fact.phones if (found := phone(text, region))]
     emails = [found for text in fact.emails if (found := email(text))]
-    browser = visitor_key(fact.client)
+    browser = visitor_of(fact.client)
     identifiers = [*phones, *emails, *([visitor(browser)] if browser else [])]
     if fact.contact or not identifiers:
         identifiers.insert(0, Identifier(Kind.CRM, _named(fact)))
@@ -114,12 +113,6 @@ def _named(fact: DealFact) -> str:
     """The record that stands for the person: their contact, or this deal when it names nobody."""
     number = fact.contact or f"{fact.kind}-{fact.id}"
     return f"{fact.system}:{'_'.join(number.split())[:200]}"
-
-
-def visitor_key(text: str) -> int:
-    """Our visitor from 16 hex digits, alone or as the cookie holds them; 0 for anything else."""
-    match = re.fullmatch(r"([0-9a-fA-F]{16})(?:\.[0-9a-z]{1,8})?", text)
-    return int(match[1], 16) if match else 0
 
 
 def _row(site: Site, connection: int, f: DealFact, revision: int, pricing: Pricing, ends: Ends) -> tuple[Any, ...]:

@@ -54,10 +54,10 @@ DIMENSIONS = (
         "Whether the address belongs to a data centre."
     )),
     Dimension(id="host", label="Host", column="host", marketers="Host name of the site."),
-    Dimension(id="entry", label="Entry page", column="entry", marketers="First page of the visit."),
-    Dimension(id="exit", label="Exit page", column="exit", marketers="Last page of the visit."),
+    Dimension(id="entry", label="Entry page", column="entry", is_path=True, marketers="First page of the visit."),
+    Dimension(id="exit", label="Exit page", column="exit", is_path=True, marketers="Last page of the visit."),
     Dimension(id="page", label="Page", column="page", home="pageviews", by_visit=("conversions", "actions"),
-              marketers=(
+              is_path=True, marketers=(
                   "Page that was viewed, or where a goal or action happened. As a filter: visits that viewed it."
               )),
     Dimension(id="goal", label="Goal", column="toString(goal)", marketers="Goal that was reached.",

@@ -43,6 +43,21 @@ def visitor(key: int) -> Identifier:
     return Identifier(Kind.VISITOR, f"{key:016x}")
 
 
+BORN = range(1_577_836_800, 4_102_444_800)
+"""When a cookie may have been made, in seconds: from 2020, before the counter was, to 2100."""
+_COOKIE = re.compile(r"([0-9a-f]{16})\.([0-9a-z]{1,8})")
+
+
+def visitor_of(cookie: str) -> int:
+    """The browser by the whole value of its cookie, `0123456789abcdef.t5zk9a`, with the moment of its birth; else 0.
+
+    The 16 digits alone are nobody's browser: a customer's number may look like them, and whoever guesses it could put
+    it into a cookie and be taken for the customer.
+    """
+    match = _COOKIE.fullmatch(cookie)
+    return int(match[1], 16) if match and int(match[2], 36) in BORN else 0
+
+
 def phone(text: str, region: str = "") -> Identifier | None:
     """The identifier of a phone, or None when the text is not a valid number."""
     number = phone_of(text, region)

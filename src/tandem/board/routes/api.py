@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Request, get
 
-from tandem.board.routes.questions import MOST_ROWS, all_remarks, asked, listed
+from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import plain
@@ -132,7 +132,7 @@ def _answer(
         rows=rows[: max(0, min(most, MOST_ROWS))], rows_total=len(rows), is_cut=result.is_cut, took_ms=result.took_ms,
         recounting=recounting(ctx, address.site, names, splits, address.where),
         compared={} if splits else _compared(ctx, address, result.total),
-        notes=list(all_remarks(ctx, address, result, names, splits).values()),
+        notes=list(remarks(ctx, address, result, names, splits).values()),
     )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response
 
-from tandem.board.routes.questions import all_remarks, asked, listed, with_ranges
+from tandem.board.routes.questions import asked, listed, remarks, with_ranges
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import exported
@@ -29,7 +29,7 @@ def export(
     rows = ((*row.key, *(row.figures[name] for name in names)) for row in result.rows)
     return exported(
         ctx, caller, address.site, f"{what}-{span.first}-{span.last}", format, (*splits, *names), rows,
-        all_remarks(ctx, address, result, asked_for, splits),
+        remarks(ctx, address, result, asked_for, splits),
     )  # fmt: skip
 
 

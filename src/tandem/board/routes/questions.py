@@ -55,21 +55,18 @@ def with_ranges(names: tuple[str, ...]) -> tuple[str, ...]:
     )
 
 
-def remarks(ctx: Context, address: Address, names: tuple[str, ...], splits: tuple[str, ...]) -> dict[str, str]:
-    """Of these figures those that are not final or were not measured, each with the words for it."""
+def remarks(
+    ctx: Context, address: Address, result: Result, names: tuple[str, ...], splits: tuple[str, ...]
+) -> dict[str, str]:
+    """Of these figures those that are not final or were not measured, and a split with more rows than an answer holds:
+    each with the words for it.
+    """
     shares = {name: recounting(ctx, address.site, (name,), splits, address.where) for name in names}
     recounted = {name: anew(name, share) for name, share in shares.items() if share is not None}
     young = {name: to_come(name, reason) for name in names if (reason := unripe(ctx, address, name))}
-    unmeasured = unmeasured_in(ctx, address, names)
-    return young | recounted | {name: _not_measured(name, reason) for name, reason in unmeasured.items()}
-
-
-def all_remarks(
-    ctx: Context, address: Address, result: Result, names: tuple[str, ...], splits: tuple[str, ...]
-) -> dict[str, str]:
-    """The same, and of a split whether there are more rows than an answer holds."""
+    unmeasured = {name: _not_measured(name, why) for name, why in unmeasured_in(ctx, address, names).items()}
     cut = {splits[0]: f"{splits[0]} (the {len(result.rows):,} largest by {names[0]})"} if result.is_cut else {}
-    return remarks(ctx, address, names, splits) | cut
+    return young | recounted | unmeasured | cut
 
 
 def _not_measured(name: str, reason: Reason) -> str:

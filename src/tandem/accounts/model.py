@@ -9,6 +9,7 @@ import msgspec
 
 from tandem.accounts.permissions import SCOPES, Role, may
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.base.words import hand_in
 
 MODES = ("cookieless", "cookie", "consent")
@@ -19,6 +20,7 @@ _HOST = re.compile(
 )
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 LONGEST_NAME = 100
+MOST_HOSTS = 500
 _EMAIL = re.compile(rf"[^@\s<>()\[\]\\\",;:]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
 
 
@@ -119,10 +121,14 @@ def checked_site(key: str, name: str, hosts: list[str], zone: str, currency: str
         raise UserError(
             "“%(value)s” cannot be a site key.", "Use 2 to 40 lower-case letters, digits and hyphens.", value=key
         ).at("key")
-    if not name.strip():
+    if not short_text(name, "name"):
         raise UserError("The site has no name.", "Enter a name that people recognise.").at("name")
     if not hosts:
         raise UserError("The site has no host.", "Enter at least one, such as shop.example.").at("host")
+    if len(hosts) > MOST_HOSTS:
+        raise UserError(
+            "A site can have at most %(most)s hosts.", "Add another site for the rest.", most=MOST_HOSTS
+        ).at("host")
     for host in hosts:
         if not _HOST.match(host):
             raise UserError(

@@ -12,6 +12,7 @@ from tandem.accounts.store.users import insert_user, user_by_id
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 
 NO_COMPANY = UserError("The workspace has no name.", "Enter the company name.").at("company")
 IS_SET_UP = UserError("Tandem is already set up.", "Sign in instead.", status=409)
@@ -58,7 +59,7 @@ def set_up(
     checked_user(email.strip().lower(), name, "admin")
     passwords.check(password, email, name, company)
     found = hosts_of(hosts)
-    if not company.strip():
+    if not short_text(company, "company"):
         raise NO_COMPANY
     site = site_values(key or key_of(found[0]), company, found, zone, currency, "cookieless", 1100)
     password_hash = passwords.hashed(password)

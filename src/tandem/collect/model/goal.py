@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.collect.model.hit import MAX_NAME, split_url
 
 MAX_MATCH = 300
+LONGEST_NAME = 150
+"""Of a goal: the name of one that is retired says so, and must fit too."""
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +50,7 @@ def checked_match(name: str, kind: str, match: str) -> str:
     raises   UserError naming the field and what it takes, for a goal that nothing could meet
     """
     match = match.strip()
-    if not name.strip():
+    if not short_text(name, "name", LONGEST_NAME):
         raise UserError("The goal has no name.", "Use a name that people recognise, such as “Newsletter”.").at("name")
     if kind not in ("event", "page"):
         raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)

@@ -49,6 +49,53 @@ def test_the_field_is_named(client: TestClient[Any], address: str, data: dict[st
     assert (refused.status_code, refused.headers.get("x-field")) == (400, field), refused.text
 
 
+LONG = "x" * 100_000
+CHANGE, STATIC = {"title": "New", "kind": "deploy"}, {"source": "billboard", "number": "+48225550000"}
+CONNECTION = {"area": "crm", "system": "webhook", "secret": "a secret of the shop"}
+
+
+@pytest.mark.parametrize(
+    ("address", "data", "field"),
+    [
+        ("/goals", GOAL, "name"),
+        ("/goals", GOAL, "match"),
+        *(("/changes", CHANGE, field) for field in ("title", "author", "scope", "note", "url")),
+        ("/settings/sites", PLACE | {"hosts": "new.example"}, "name"),
+        ("/settings/sites/fern", {}, "name"),
+        ("/settings/tokens", {"metrics:read": "1"}, "name"),
+        ("/settings/people", {"email": "new@fern.example", "role": "viewer"}, "name"),
+        ("/account", {}, "name"),
+        ("/connections", CONNECTION, "name"),
+        ("/connections", CONNECTION, "secret"),
+        ("/calls/pools", {}, "name"),
+        ("/calls/pools", {"name": "Paid"}, "channel"),
+        *(("/calls/numbers", STATIC, field) for field in ("label", "source", "campaign", "channel")),
+        ("/money/reports", {}, "name"),
+    ],
+)
+def test_a_text_without_end_is_refused_at_its_field(
+    client: TestClient[Any], address: str, data: dict[str, str], field: str
+) -> None:
+    """A goal's name was kept with 100,000 signs, which every page then held; others were cut without a word."""
+    refused = client.post(f"{address}?site=fern", data=data | {field: LONG})
+    assert (refused.status_code, refused.headers.get("x-field")) == (400, field), refused.text[:2000]
+    assert LONG[:1000] not in refused.text
+
+
+def test_a_site_of_hosts_without_end_is_refused_at_its_field(client: TestClient[Any]) -> None:
+    hosts = " ".join(f"shop{n}.example" for n in range(600))
+    refused = client.post("/settings/sites/fern", data={"hosts": hosts})
+    assert (refused.status_code, refused.headers.get("x-field")) == (400, "host"), refused.text
+
+
+@pytest.mark.parametrize("area", ["reconciliation", "ads"])
+def test_an_account_without_end_is_refused_at_its_field(client: TestClient[Any], area: str) -> None:
+    refused = client.post(
+        f"/{area}/import?site=fern", files={"file": ("a.csv", b"Day,Cost\n2026-11-01,1\n")}, data={"account": LONG}
+    )
+    assert (refused.status_code, refused.headers.get("x-field")) == (400, "account"), refused.text[:2000]
+
+
 @pytest.mark.parametrize("area", ["reconciliation", "ads", "calls", "deals"])
 def test_a_file_that_cannot_be_read_is_told_where_it_was_chosen(client: TestClient[Any], area: str) -> None:
     refused = client.post(f"/{area}/import", files={"file": ("", b"")})

@@ -41,7 +41,16 @@ TELLERS = (
 UNSEEN = {"base", "delivery", "demo", "maintenance"}
 COMMAND_LINE = {"commands.py", "lookups.py", "operations.py"}
 """Whose errors people never meet on pages: the command line, the start and the keeping of stores speak English."""
-OPEN_TO_PAGES = ("database.py", "error_pages.py", "formats.py", "gate.py", "http.py", "pages.py", "progress.py")
+OPEN_TO_PAGES = (
+    "database.py",
+    "error_pages.py",
+    "formats.py",
+    "gate.py",
+    "http.py",
+    "pages.py",
+    "progress.py",
+    "texts.py",
+)
 """Files of `base` whose errors pages show all the same."""
 
 Said = str | tuple[str, str]

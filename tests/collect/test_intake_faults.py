@@ -36,6 +36,7 @@ from tandem.collect.batches import (
 )
 from tandem.collect.health import Loading
 from tandem.collect.loader import Loader
+from tandem.collect.manifests import OWN_FAULTS
 from tandem.collect.model.quota import Quota
 from tandem.collect.slice import FreshSalts
 from tandem.collect.store import visits
@@ -167,7 +168,7 @@ def test_a_loader_killed_while_it_puts_a_bad_segment_aside_goes_on_where_it_was(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(batches, ("_free", "_stand_in")[nth], killed)
+        patch.setattr(batches, ("free_place", "_stand_in")[nth], killed)
         with pytest.raises(Killed):
             loader.load_all()
     assert [bool(list(loader.folder.glob(name))) for name in ("*.seg", "*.read")] == [nth == 0, True]
@@ -186,7 +187,7 @@ def test_what_was_put_aside_under_the_same_name_stays(
     assert [path.name for path in unreadable_aside(loader.folder.parent)] == ["1.seg-2.unreadable", "1.seg.unreadable"]
 
 
-@pytest.mark.parametrize("code", sorted(batches.OWN_FAULTS))
+@pytest.mark.parametrize("code", sorted(OWN_FAULTS))
 def test_a_segment_waits_while_the_process_can_read_no_file(
     loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:

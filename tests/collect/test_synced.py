@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from tandem.base.spool import framed
-from tandem.collect.batches import ASIDE, Batch, forget_aside, next_batch
+from tandem.collect.batches import Batch, forget_aside, next_batch
+from tandem.collect.manifests import ASIDE
 from tests.collect.conftest import NOON, told
 from tests.synced import named, recorded, synced
 

@@ -389,3 +389,25 @@ def test_removing_a_connection_forgets_its_inbox(world: World, ingest: TestClien
     with world.ctx.database.read() as c:
         acts = c.execute(text("select act from audit order by id")).scalars().all()
     assert "connections.removed" in acts
+
+
+def test_what_was_given_up_goes_when_the_keys_of_others_go_and_the_audit_log_counts_it(
+    world: World, ingest: TestClient[Litestar], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lay there for a hundred years, with a phone in it that nobody would ever read."""
+    held = world.connected()
+    sent(ingest, world, held, "c1")
+    world.trouble = UserError("The call has no date.", "Send it.")
+    for days, count in ((0, 1), (8, 1), (82, 1), (30, 0)):
+        set_ahead(monkeypatch, days)
+        work_on_inbox(world.ctx)
+        store.forget_old(world.ctx)
+        waits = store.waiting(world.ctx, [held.id])
+        assert (waits[held.id].count if waits else 0) == count, days
+    assert not list(store.all_waiting(world.ctx, world.site))
+    told = [
+        e
+        for e in accounts.audit_log(world.ctx.database, world.site.workspace_id)
+        if e.act == "connections.deliveries_forgotten"
+    ]
+    assert [(e.object, e.detail) for e in told] == [("Main", {"count": 1})]

@@ -10,6 +10,7 @@ import msgspec
 
 from tandem.accounts.permissions import SCOPES, Role, may
 from tandem.base.errors import UserError, tell_together
+from tandem.base.texts import short_text
 from tandem.base.words import hand_in
 
 MODES = ("cookieless", "cookie", "consent")
@@ -20,6 +21,7 @@ _HOST = re.compile(
 )
 _LABEL = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
 LONGEST_NAME = 100
+MOST_HOSTS = 500
 _EMAIL = re.compile(rf"[^@\s<>()\[\]\\\",;:]{{1,64}}@{_LABEL}(?:\.{_LABEL})*")
 
 
@@ -135,13 +137,17 @@ def checked_key(key: str) -> None:
 
 
 def _checked_title(name: str) -> None:
-    if not name.strip():
+    if not short_text(name, "name"):
         raise UserError("The site has no name.", "Enter a name that people recognise.").at("name")
 
 
 def _checked_hosts(hosts: list[str]) -> None:
     if not hosts:
         raise UserError("The site has no host.", "Enter at least one, such as shop.example.").at("host")
+    if len(hosts) > MOST_HOSTS:
+        raise UserError(
+            "A site can have at most %(most)s hosts.", "Add another site for the rest.", most=MOST_HOSTS
+        ).at("host")
     for host in hosts:
         if not _HOST.match(host):
             raise UserError(

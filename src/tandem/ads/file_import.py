@@ -8,6 +8,7 @@ from tandem.ads import jobs, store
 from tandem.ads.model import SYSTEMS
 from tandem.ads.sources.report import AdHints
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
 from tandem.imports.cells import ORDERS
@@ -63,5 +64,5 @@ def hints_of(form: dict[str, Any]) -> AdHints:
         raise UserError("“%(value)s” is not a currency.", "Use three letters, such as EUR.", value=currency[:40])
     if order not in ORDERS:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
-    account = str(form.get("account") or "").strip()[:200]
+    account = short_text(str(form.get("account") or ""), "account")
     return AdHints(system=system, currency=currency.upper(), account=account, order=ORDERS[order])

@@ -24,6 +24,7 @@ from tandem.attribution.tables import reports as t
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.base.warehouse import Array, Step, Warehouse, questions_in, steps_of
 
 HERE = Path(__file__).parent
@@ -239,9 +240,9 @@ def keep(db: Database, site: Site, name: str, definition: Definition, result: Sa
 
     raises   UserError without a name
     """
-    if not name.strip():
+    if not (name := short_text(name, "name")):
         raise UserError("The report has no name.", "Enter a name that says what the report is for.").at("name")
-    values = {"name": name.strip()[:200], "definition": plain(definition), "result": plain(result)}
+    values = {"name": name, "definition": plain(definition), "result": plain(result)}
     with db.write() as c:
         made = c.execute(insert(t).values(site_id=site.id, made_by=by, made_at=clock.now(), **values))
         note(c, site.workspace_id, by, "reports.kept", values["name"], model=definition.model)

@@ -36,8 +36,8 @@ def now_ns() -> int:
 def version_after(current: int, at: int, step: int = 1) -> int:
     """The version of a row that replaces others: this moment (`at`, in the unit of the versions), as the newest counts.
 
-    More than what is `held` already, should a clock that ran ahead have written that: it would stay in force until that
-    day had come.
+    More than what is `current` already, should a clock that ran ahead have written that: it would stay in force until
+    that day had come.
     """
     return max(at, current + step)
 

@@ -1,6 +1,7 @@
 """Errors as people and programs read them."""
 
 import secrets
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,18 +72,28 @@ def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Respons
     return _error_page(request, error.status_code, what, "Correct the request and send it again.")
 
 
-def too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Response[Any]:
+def too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:
     """A body nested deeper than it can be read."""
-    error = UserError(
+    if not _is_of_the_request(error):
+        return bug(request, error)
+    told = UserError(
         "The request is nested too deeply.",
         ("Send it without the extra nesting, as described in the API documentation."),
     )
-    return user_error(request, error)
+    return user_error(request, told)
 
 
-def not_utf8(request: Request[Any, Any, Any], _: UnicodeDecodeError) -> Response[Any]:
+def not_utf8(request: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[Any]:
     """A body with bytes that are no text."""
+    if not _is_of_the_request(error):
+        return bug(request, error)
     return user_error(request, UserError("The request is not valid UTF-8.", "Send it as UTF-8."))
+
+
+def _is_of_the_request(error: Exception) -> bool:
+    """Whether the framework met this reading the request: our code, which reads files as well, was not reached."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return not any(frame.f_globals.get("__name__", "").startswith("tandem.") for frame in frames)
 
 
 def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:

@@ -3,6 +3,12 @@
 from collections.abc import Callable
 from copy import copy
 
+import msgspec
+
+NO_JSON = (msgspec.DecodeError, RecursionError, ValueError)
+"""What reading JSON raises where there is none, or none that can be read: bytes that are no UTF-8, nesting without end,
+numbers of thousands of digits."""
+
 
 class UserError(Exception):
     """Something the person can mend: one sentence of what happened and one of what to do.

@@ -62,10 +62,14 @@ def open_vault(folder: Path, key_text: str = "") -> Vault:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
-        key = path.read_text().strip()
-        if len(key) < SHORTEST:
+        try:
+            key = path.read_text("utf-8").strip()
+            wrong = "" if len(key) >= SHORTEST else "too short to be a key" if key else "empty"
+        except UnicodeDecodeError:
+            key, wrong = "", "damaged"
+        if wrong:
             raise UserError(
-                f"The key file {path} is {'too short to be a key' if key else 'empty'}.",
+                f"The key file {path} is {wrong}.",
                 f"Take the key out of a backup: tar -xOf BACKUP.tar key.gz | gunzip > {path}. "
                 "If nothing was encrypted yet, delete the file, and a new key is made.",
                 status=409,

@@ -12,6 +12,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock, formats, translations
 from tandem.base.charts import chart_json
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.calls import file_import, queries, store
 from tandem.calls.model.adviser import ASSUMED_REVEAL, BLOCKING, LEAST_VISITS, MOST_VISITS, PAID, RANDOM_HOLD_S
 from tandem.calls.store import SQL, tags
@@ -33,6 +34,7 @@ from tandem.people.store import hexed
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
 FILTER_BY = ("channel", "source", "medium", "campaign", "term", "content", "entry")
+LONGEST_CHANNEL = 60
 CHANNELS = (*PAID, "Organic Search", "Organic Social", "Email", "Referral", "Direct")
 WITHIN, LONGEST = 60, 7 * 24 * 60
 """Minutes until a missed caller should have been called back, unless the address says otherwise; and at most."""
@@ -178,7 +180,8 @@ def add_pool(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Form, site: str | None = None
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
-    channel, overflow = data.get("channel", ""), data.get("overflow", "").strip()
+    channel = short_text(data.get("channel", ""), "channel", LONGEST_CHANNEL)
+    overflow = data.get("overflow", "").strip()
     # Read first: a wrong number leaves no empty pool behind.
     numbers = [store.valid(text) for text in _lines(data.get("numbers", ""))]
     made = store.add_pool(
@@ -226,8 +229,8 @@ def add_static(
     chosen = site_for(ctx, caller, site)
     if not data.get("source", "").strip():
         raise UserError("The number has no source.", "Describe its source, for example “billboard”.").at("source")
-    fields = {name: data.get(name, "").strip()[:200] for name in ("label", "source", "campaign")}
-    channel = data.get("channel", "").strip()[:60] or "Offline"
+    fields = {name: short_text(data.get(name, ""), name) for name in ("label", "source", "campaign")}
+    channel = short_text(data.get("channel", ""), "channel", LONGEST_CHANNEL) or "Offline"
     fresh = store.add_numbers(
         ctx, chosen, _lines(data.get("number", "")), None, caller.user_id, channel=channel, **fields
     )

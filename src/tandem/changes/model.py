@@ -12,6 +12,10 @@ from tandem.base.words import hand_in
 KINDS = ("deploy", "campaign", "content", "price", "robots", "outage", "tool", "other")
 
 
+LONGEST = {"title": 300, "author": 200, "scope": 200, "note": 5000, "url": 1000}
+"""Signs of each text that are kept: a form with more is refused, what a program sends is cut."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of the change log. `scope` says what it touched: paths, a service, a channel; empty means the site."""
 
@@ -75,12 +79,7 @@ def checked(change: Change) -> Change:
     if change.url and not change.url.startswith(("https://", "http://")):
         raise UserError("The link is not a web address.", "Start it with https://.").at("url")
     return msgspec.structs.replace(
-        change,
-        title=change.title.strip()[:300],
-        author=change.author[:200],
-        scope=change.scope[:200],
-        note=change.note[:5000],
-        url=change.url[:1000],
+        change, **{name: getattr(change, name).strip()[:most] for name, most in LONGEST.items()}
     )
 
 

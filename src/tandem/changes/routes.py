@@ -13,10 +13,11 @@ from litestar.params import Body
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
+from tandem.base.texts import short_text
 from tandem.base.threads import Lane
 from tandem.changes import store
-from tandem.changes.model import KINDS, Change, from_github, from_gitlab
+from tandem.changes.model import KINDS, LONGEST, Change, from_github, from_gitlab
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
@@ -113,15 +114,11 @@ def add(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     at = _local_moment(data.get("at", ""), chosen)
+    texts = {name: short_text(data.get(name, ""), name, most) for name, most in LONGEST.items()}
     change = Change(
-        at=at,
-        kind=data.get("kind", ""),
-        title=data.get("title", ""),
-        author=data.get("author") or caller.name,
-        scope=data.get("scope", ""),
-        note=data.get("note", ""),
-        url=data.get("url", ""),
-    )
+        at=at, kind=data.get("kind", ""), title=texts["title"], author=texts["author"] or caller.name,
+        scope=texts["scope"], note=texts["note"], url=texts["url"],
+    )  # fmt: skip
     store.add(ctx.database, chosen, change, by=caller.user_id)
     is_old = clock.now() - at > timedelta(days=DAYS)
     return _page(request, ctx, caller, chosen, EVERY_DAY if is_old else DAYS)  # what was noted is seen
@@ -239,7 +236,7 @@ def _must_match(stated: str, expected: str) -> None:
 def _json(body: bytes) -> dict[str, Any]:
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise UserError("The body is not a JSON object.", "Choose application/json as the content type.") from error
 
 

@@ -9,9 +9,7 @@ its name. The folder `aside` keeps what cannot be loaded: `<batch>.seg`, in the 
 which says why.
 """
 
-import errno
 import hashlib
-import itertools
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,14 +19,22 @@ from pathlib import Path
 import msgspec
 
 from tandem.base.disk import sync_folder, write_whole
+from tandem.base.errors import NO_JSON
 from tandem.base.spool import framed, records_in, sealed
+from tandem.collect.manifests import (
+    ASIDE,
+    OWN_FAULTS,
+    UNREADABLE,
+    free_place,
+    is_whole,
+    segments_of,
+    set_apart,
+    write_manifest,
+)
 from tandem.collect.model.hit import LATEST_MS, Record
 
 BATCH_BYTES = 24 << 20
-ASIDE = "aside"
-UNREADABLE, READ = ".unreadable", ".read"
-OWN_FAULTS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-"""Why this process cannot read any file just now: that says nothing of the segment, which waits."""
+READ = ".read"
 KEPT_BESIDE = b"it is kept beside this file.\n"
 read_record = msgspec.json.Decoder(Record).decode
 _write = msgspec.json.Encoder().encode
@@ -70,7 +76,7 @@ class Batch:
     def __init__(self, manifest: Path, now: int) -> None:
         self.manifest, self.name = manifest, manifest.stem
         self.folder = manifest.parent
-        self.segments = [self.folder / line for line in manifest.read_text().splitlines()]
+        self.segments = segments_of(manifest)
         self.judged = self._judged_before() or Judged(at=now)
         self.damaged: list[bytes] = []
         self.halves: list[Path] = []
@@ -95,7 +101,7 @@ class Batch:
         for payload in records_in(path, self.damaged):
             try:
                 yield read_record(payload)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+            except NO_JSON:
                 self.damaged.append(framed(payload))
 
     def _set_apart(self, path: Path, error: OSError, records: Sequence[Record], damaged: Sequence[bytes]) -> None:
@@ -109,7 +115,7 @@ class Batch:
         self.damaged.append(f"{path.name} cannot be read ({error.strerror}); ".encode() + KEPT_BESIDE)
         lines = [*_lines_of(records), *_ended(damaged), self.damaged[-1]]
         write_whole(path.with_suffix(READ), b"".join(lines))
-        path.rename(_free(aside, path.name))
+        path.rename(free_place(aside, path.name))
         sync_folder(aside)
         _stand_in(path.with_suffix(READ))
 
@@ -118,11 +124,13 @@ class Batch:
         return self.manifest.with_suffix(".judged")
 
     def _judged_before(self) -> Judged | None:
-        with suppress(FileNotFoundError, msgspec.DecodeError):  # torn by a power cut: judged anew
-            judged = msgspec.json.decode(self._note.read_bytes(), type=Judged)
-            # What was judged on a day that the ledger cannot name is in no store.
-            return judged if judged.at < LATEST_MS else None
-        return None
+        """What was judged before; None when nothing was, or when that cannot be read: then it is judged anew.
+
+        The ledger knows the batch by its name and takes it once, the store knows the events that it has.
+        """
+        judged = _note_in(self._note)
+        # What was judged on a day that the ledger cannot name is in no store.
+        return judged if judged is not None and judged.at < LATEST_MS else None
 
     def save(self) -> None:
         """Note what was judged; a killed process goes on from here."""
@@ -162,32 +170,33 @@ class Batch:
 
 def begun(folder: Path) -> list[Path]:
     """Manifests of batches that were begun and not finished, oldest first; what finished ones have left is cleared."""
-    for manifest in folder.glob("*.split"):
+    for manifest in filter(is_whole, folder.glob("*.split")):
         _stand_for(manifest)
     for half in folder.glob("*.half"):  # the batch they are of is still whole
         half.unlink()
     for part in folder.glob(f"*{READ}"):
         _stand_in(part)
-    for manifest in folder.glob("*.loaded"):
-        _cleared(manifest, [folder / line for line in manifest.read_text().splitlines()])
+    for manifest in filter(is_whole, folder.glob("*.loaded")):
+        _cleared(manifest, segments_of(manifest))
+    whole = [manifest for manifest in sorted(folder.glob("*.batch")) if is_whole(manifest)]
     for note in folder.glob("*.judged"):
         if not note.with_suffix(".batch").exists():
             note.unlink(missing_ok=True)
-    return sorted(folder.glob("*.batch"))
+    return whole
 
 
 def next_batch(folder: Path, taken: Sequence[Path]) -> Path | None:
     """The manifest of the next batch, written down; None when no segment is left that is in none of `taken`."""
-    named = {line for manifest in taken for line in _lines(manifest)}
+    named = {path for manifest in taken for path in segments_of(manifest)}
     chosen, size = [], 0
     for path in sealed(folder):
-        if path.name in named:
+        if path in named:
             continue
         chosen.append(path)
         size += path.stat().st_size
         if size >= BATCH_BYTES:
             break
-    return _written_down(folder, chosen) if chosen else None
+    return write_manifest(folder, chosen) if chosen else None
 
 
 def _lines_of(records: Iterable[Record]) -> list[bytes]:
@@ -209,31 +218,61 @@ def _stand_in(part: Path) -> None:
     sync_folder(part.parent)
 
 
-def _free(aside: Path, name: str) -> Path:
-    """Where a segment that cannot be read is kept: what was kept there under its name before stays."""
-    places = (aside / f"{name}{'' if nth == 1 else f'-{nth}'}{UNREADABLE}" for nth in itertools.count(1))
-    return next(place for place in places if not place.exists())
-
-
-def _lines(manifest: Path) -> list[str]:
+def _note_in(path: Path) -> Judged | None:
+    """What a note says; a damaged one is kept aside, one that a power cut has emptied says nothing."""
     try:
-        return manifest.read_text().splitlines()
-    except FileNotFoundError:  # finished meanwhile
-        return []
+        content = path.read_bytes()
+        return msgspec.json.decode(content, type=Judged) if content else None
+    except FileNotFoundError:
+        return None
+    except (OSError, *NO_JSON) as error:
+        if isinstance(error, OSError) and error.errno in OWN_FAULTS:
+            raise
+        set_apart(path, type(error).__name__)
+        return None
 
 
 def all_aside(root: Path) -> list[PutAside]:
     """What every spool under `root` has put aside."""
     put_asides = []
     for path in sorted(root.glob(f"*/{ASIDE}/*.json")):
-        if path.with_suffix(".seg").exists():  # else an operator has taken it away or put it back
-            with suppress(FileNotFoundError, msgspec.DecodeError):
-                put_asides.append(msgspec.json.decode(path.read_bytes(), type=PutAside))
+        with suppress(FileNotFoundError):  # an operator has taken it away or put it back
+            at = path.with_suffix(".seg").stat().st_mtime
+            put_asides.append(_put_aside_in(path) or _put_aside_of(path, round(at * 1000)))
     return put_asides
 
 
+def damaged_notes(root: Path) -> list[Path]:
+    """The notes under `root` that no longer say why something was put aside."""
+    notes = sorted(root.glob(f"*/{ASIDE}/*.json"))
+    return [path for path in notes if path.with_suffix(".seg").exists() and _is_damaged(path)]
+
+
+def _is_damaged(note: Path) -> bool:
+    try:
+        return _put_aside_in(note) is None
+    except FileNotFoundError:
+        return False
+
+
+def _put_aside_in(note: Path) -> PutAside | None:
+    """raises   FileNotFoundError"""
+    try:
+        return msgspec.json.decode(note.read_bytes(), type=PutAside)
+    except FileNotFoundError:
+        raise
+    except (OSError, *NO_JSON):
+        return None
+
+
+def _put_aside_of(note: Path, at: int) -> PutAside:
+    """What can be said of a batch whose note is damaged: how many lines were put aside."""
+    records, unread = _read_aside(note.with_suffix(".seg"))
+    return PutAside(at, {"unknown": sum(max(1, len(record.events)) for _, record in records) + len(unread)})
+
+
 def unreadable_aside(root: Path) -> list[Path]:
-    """The segments under `root` that were put aside because they cannot be read to their end."""
+    """The files under `root` that were put aside because they cannot be read, or not to their end."""
     return sorted(root.glob(f"*/{ASIDE}/*{UNREADABLE}"))
 
 
@@ -277,7 +316,7 @@ def _read_aside(path: Path) -> tuple[list[tuple[bytes, Record]], list[bytes]]:
         for payload in records_in(path, unread):
             try:
                 records.append((payload, read_record(payload)))
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+            except NO_JSON:
                 unread.append(framed(payload))
     except OSError:  # a bad sector: what comes after it is lost
         unread.append(b"")
@@ -304,14 +343,14 @@ def _halved(records: Sequence[Record]) -> tuple[list[Record], list[Record]]:
 def _stand_for(manifest: Path) -> list[Path]:
     """Put the halves of a split batch in its place, as batches of their own; done twice it changes nothing."""
     folder, paths = manifest.parent, []
-    segments = [folder / line for line in manifest.read_text().splitlines()]
+    segments = segments_of(manifest)
     for nth in range(2):
         # A short name however often it is halved, and one that sorts where the batch was.
         mark = hashlib.sha256(f"{manifest.stem}-{nth}".encode()).hexdigest()[:16]
         path = folder / f"{manifest.stem.partition('-')[0]}-{mark}.seg"
         with suppress(FileNotFoundError):  # done before a process was killed
             (folder / f"{manifest.stem}-{nth}.half").rename(path)
-        paths.append(_written_down(folder, [path]))
+        paths.append(write_manifest(folder, [path]))
     _cleared(manifest, segments)
     return paths
 
@@ -321,12 +360,3 @@ def _cleared(manifest: Path, segments: Sequence[Path]) -> None:
         path.unlink(missing_ok=True)
     manifest.with_suffix(".judged").unlink(missing_ok=True)
     manifest.unlink()
-
-
-def _written_down(folder: Path, segments: Sequence[Path]) -> Path:
-    names = "\n".join(path.name for path in segments)
-    name = hashlib.sha256(f"{folder}\n{names}".encode()).hexdigest()[:32]
-    # A short name, however often its segments were put aside and back: names grow too long for a disk.
-    manifest = folder / f"{segments[0].stem.partition('-')[0]}-{name}.batch"
-    write_whole(manifest, names.encode())
-    return manifest

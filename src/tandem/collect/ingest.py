@@ -14,7 +14,7 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.crowd import Allowance
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.base.sender import household
 from tandem.base.spool import SpoolFull
 from tandem.collect.model.agents import agent_of
@@ -97,7 +97,7 @@ def read_one_by_one(body: bytes) -> tuple[WireHit, int]:
     raw = _read_raw_hit(without_halves(body))
     events = []
     for one in raw.e:
-        with suppress(msgspec.DecodeError, RecursionError, ValueError):
+        with suppress(*NO_JSON):
             events.append(_read_event(one))
     return WireHit(s=raw.s, e=events, c=raw.c, m=raw.m, i=raw.i, l=raw.l, w=raw.w, n=raw.n), len(raw.e) - len(events)
 
@@ -130,10 +130,10 @@ class Ingest:
             )
         try:
             hit, bad = _read_hit(body), 0
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError):
+        except NO_JSON:
             try:
                 hit, bad = read_one_by_one(body)
-            except (msgspec.DecodeError, RecursionError, ValueError) as error:
+            except NO_JSON as error:
                 return await self._refuse(0, "bad_json", Reply(400, f"This is not a valid event: {error}."))
         site = self._sites().get(hit.s)
         if site is None:
@@ -230,7 +230,7 @@ class Ingest:
         """The phone numbers that this visit is shown in place of the site's own, as JSON; robots are shown none."""
         try:
             asked = _read_number(without_halves(body[:MAX_BODY]))
-        except (msgspec.DecodeError, RecursionError, ValueError) as error:
+        except NO_JSON as error:
             return Reply(400, f"This is not a request for a phone number: {error}.")
         site = self._sites().get(asked.s)
         if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(sender.agent).bot:

@@ -25,8 +25,9 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
-from tandem.collect.batches import ASIDE, Batch, Judged, begun, next_batch
+from tandem.collect.batches import Batch, Judged, begun, next_batch
 from tandem.collect.ledger import Ledger, ledger_of
+from tandem.collect.manifests import ASIDE
 from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LATEST_MS, Record, date_of_ms
 from tandem.collect.model.origins import Origin
 from tandem.collect.model.placed import Placed, all_placed, apart, by_site, unit_of
@@ -101,17 +102,18 @@ class Loader:
             if time.monotonic() < self._waits.get(manifest.stem, (0, 0.0))[1] and not at_once:
                 failed[manifest] = None
                 continue
-            batch = Batch(manifest, clock.now_ms())
+            batch: Batch | None = None
             try:
+                batch = Batch(manifest, clock.now_ms())
                 total += self._load_batch(batch, at_once).stored
             except Exception as error:
                 if fault_of(error) is Fault.STORE and not isinstance(error, ClockInDoubt):
                     raise
-                if batch.halves:  # it is no batch any more
+                if batch is not None and batch.halves:  # it is no batch any more
                     waiting[:0] = batch.halves
                 else:
                     failed[manifest] = error
-                    self._wait(batch.name)
+                    self._wait(manifest.stem)
             else:
                 self._waits.pop(batch.name, None)
                 self._doubts.pop(batch.name, None)

@@ -15,7 +15,7 @@ from msgspec import Meta
 from tandem.accounts.model import Site
 from tandem.accounts.store import secret
 from tandem.base import clock
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.base.json_rows import elements, members
 from tandem.collect import store
 from tandem.collect.batches import all_aside
@@ -63,8 +63,6 @@ class EventsIn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     events: Annotated[list[EventIn], Meta(min_length=1, max_length=1000)]  # MOST_EVENTS
 
 
-NO_EVENT = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
-"""What reading JSON raises: also for nesting without end, and for numbers of thousands of digits."""
 MOST_EVENTS = 1000
 
 
@@ -106,7 +104,7 @@ def events_in(body: bytes) -> EventsRead:
     """
     try:
         return EventsRead(_read_events(body).events)
-    except NO_EVENT:
+    except NO_JSON:
         fields = members(body) or {}
         rows = elements(fields[b"events"]) if list(fields) == [b"events"] else None
     if not rows or len(rows) > MOST_EVENTS:
@@ -117,7 +115,7 @@ def events_in(body: bytes) -> EventsRead:
     for place, row in enumerate(rows, 1):
         try:
             events.append(_read_event(row))
-        except NO_EVENT as error:
+        except NO_JSON as error:
             unreadable.append(_id_of(row) or f"#{place}")
             why = why or str(error)
     return EventsRead(events, unreadable, why)
@@ -132,7 +130,7 @@ def _id_of(row: bytes) -> str:
     """The id of an event of which something else cannot be read; empty when that cannot be, either."""
     try:
         return str(_read_id((members(row) or {}).get(b"id", b"")))
-    except NO_EVENT:
+    except NO_JSON:
         return ""
 
 

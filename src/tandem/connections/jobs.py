@@ -1,5 +1,6 @@
 """Timed work with outside systems: what they delivered, and asking them for what is new."""
 
+import time
 from datetime import timedelta
 
 from tandem.accounts.model import Site
@@ -9,6 +10,7 @@ from tandem.connections import store
 from tandem.connections.model import Connection, Delivery, System
 from tandem.core.context import Context
 
+WORKED_OFF_WITHIN_S = 30.0
 _log = log.get("connections")
 
 
@@ -18,8 +20,18 @@ def work_on_inbox(ctx: Context) -> int:
     for delivery in store.deliveries_waiting(ctx):
         if delivery.connection_id not in connections:
             connections[delivery.connection_id] = store.connection(ctx, delivery.connection_id)
-        finished += _handle(ctx, connections[delivery.connection_id], delivery)
+        # A person that is erased after the delivery was read would come back.
+        with ctx.database.beside_others():
+            if store.is_waiting(ctx, delivery):
+                finished += _handle(ctx, connections[delivery.connection_id], delivery)
     return finished
+
+
+def work_off(ctx: Context) -> None:
+    """Work on whatever can be worked on now, for half a minute at most."""
+    until = time.monotonic() + WORKED_OFF_WITHIN_S
+    while work_on_inbox(ctx) and time.monotonic() < until:
+        pass
 
 
 def _handle(ctx: Context, connection: Connection, delivery: Delivery) -> bool:

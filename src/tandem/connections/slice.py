@@ -2,7 +2,7 @@
 
 from tandem.base.jobs import Job
 from tandem.connections import store
-from tandem.connections.jobs import poll_due, work_on_inbox
+from tandem.connections.jobs import poll_due, work_off, work_on_inbox
 from tandem.connections.routes import ROUTES
 from tandem.core.context import Context
 from tandem.core.slice import Slice
@@ -25,5 +25,6 @@ SLICE = Slice(
     title="Connections",
     routes=ROUTES,
     jobs=_jobs,
+    settle=work_off,
     needs_rates=lambda ctx: bool(store.connections_of(ctx)),
 )

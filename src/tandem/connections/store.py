@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,20 +12,25 @@ from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
-from tandem.base import clock
+from tandem.base import clock, log
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.http import is_sealed_on_its_way
+from tandem.base.texts import short_text
 from tandem.connections.model import Connection, Delivery, Incoming, Skipped, SkippedRecord, System, Systems
 from tandem.connections.tables import connections as t
 from tandem.connections.tables import inbox, skipped_records
 from tandem.core.context import Context
+
+_log = log.get("connections")
 
 LONGEST_WAIT = timedelta(hours=1)
 """How long a delivery or a poll that failed waits at most."""
 NO_POLL_WAIT = timedelta(days=1)
 """How long a connection that cannot be polled is left alone."""
 GIVEN_UP_AFTER = timedelta(days=7)
+GIVEN_UP_FOR = timedelta(days=36_500)
+"""Until somebody asks to try it again: what ended a week of trying does not mend itself."""
 MOST_SKIPPED, SHOWN_SKIPPED = 1_000, 5
 """Skipped records that are kept of a connection, and those of them that are shown."""
 KEYS_KEPT = timedelta(days=90)
@@ -56,7 +61,7 @@ def add(
     _must_be_sealed_on_its_way(ctx, system, {**settings, **secrets})
     now = clock.now()
     values = {
-        "site_id": site.id, "area": system.area, "system": system.id, "name": name.strip()[:200] or system.label,
+        "site_id": site.id, "area": system.area, "system": system.id, "name": short_text(name, "name") or system.label,
         "settings": settings, "sealed": _sealed(ctx, secrets), "cursor": {}, "is_on": True, "made_at": now,
         "next_at": now, "failures": 0, "problem": "",
     }  # fmt: skip
@@ -90,7 +95,7 @@ def change(
     _must_be_sealed_on_its_way(ctx, system, {**settings, **secrets})
     _must_be_given_anew(system, current, {**settings, **secrets}, set(secrets_kept) - set(given_anew))
     values = {
-        "name": name.strip()[:200] or system.label, "settings": settings, "sealed": _sealed(ctx, secrets),
+        "name": short_text(name, "name") or system.label, "settings": settings, "sealed": _sealed(ctx, secrets),
         "is_on": is_on, "failures": 0, "problem": "", "next_at": clock.now(),
     }  # fmt: skip
     with ctx.database.write() as c:
@@ -254,11 +259,38 @@ def deliveries_waiting(ctx: Context, most: int = 200) -> list[Delivery]:
     return [_delivery(ctx, row) for row in rows]
 
 
+def is_waiting(ctx: Context, delivery: Delivery) -> bool:
+    """Whether a delivery is still to be worked on: nobody else has done so, and no erasure has cleared it."""
+    query = select(inbox.c.id).where(inbox.c.id == delivery.id, inbox.c.done_at.is_(None))
+    with ctx.database.read() as c:
+        return c.execute(query).first() is not None
+
+
+def all_waiting(ctx: Context, site: Site) -> Iterator[Delivery]:
+    """Every delivery to a site that nobody has worked on, those that were given up too."""
+    of_site = select(t.c.id).where(t.c.site_id == site.id)
+    last, most = 0, 100
+    while True:
+        query = select(inbox).where(inbox.c.done_at.is_(None), inbox.c.connection_id.in_(of_site), inbox.c.id > last)
+        with ctx.database.read() as c:
+            rows = c.execute(query.order_by(inbox.c.id).limit(most)).all()
+        yield from (_delivery(ctx, row) for row in rows)
+        if len(rows) < most:
+            return
+        last = rows[-1].id
+
+
 def mark_done(ctx: Context, delivery: Delivery) -> None:
     """Forget what a delivery said; its key stays for a while, so that it is not taken twice."""
+    clear(ctx, [delivery.id])
+
+
+def clear(ctx: Context, numbers: Sequence[int]) -> None:
+    """Forget what these deliveries said, worked on or not."""
     values = {"done_at": clock.now(), "sealed": b"", "problem": ""}
     with ctx.database.write() as c:
-        c.execute(update(inbox).where(inbox.c.id == delivery.id).values(**values))
+        for i in range(0, len(numbers), 500):
+            c.execute(update(inbox).where(inbox.c.id.in_(numbers[i : i + 500])).values(**values))
 
 
 def mark_failed(ctx: Context, delivery: Delivery, why: str) -> None:
@@ -269,7 +301,7 @@ def mark_failed(ctx: Context, delivery: Delivery, why: str) -> None:
     now = clock.now()
     wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(delivery.tries + 1, 12)))
     if now - delivery.received_at > GIVEN_UP_AFTER:
-        wait = timedelta(days=36_500)
+        wait = GIVEN_UP_FOR
     values = {"tries": delivery.tries + 1, "next_at": now + wait, "problem": why[:1000]}
     is_as_it_was = (inbox.c.id == delivery.id, inbox.c.next_at == delivery.next_at)
     with ctx.database.write() as c:
@@ -300,10 +332,26 @@ def waiting(ctx: Context, connection_ids: Iterable[int]) -> dict[int, WaitingDel
 
 
 def forget_old(ctx: Context) -> None:
-    """Forget the keys of deliveries that were worked on long ago, and records that were skipped long ago."""
+    """Forget the keys of deliveries that were worked on long ago, records that were skipped long ago, and deliveries
+    that were given up: these hold personal data that nobody will read. The audit log says how many.
+    """
+    now = clock.now()
+    is_given_up = (
+        inbox.c.done_at.is_(None) & (inbox.c.next_at > now + LONGEST_WAIT)
+        & (inbox.c.received_at < now - GIVEN_UP_AFTER - KEYS_KEPT)
+    )  # fmt: skip
+    counted = (
+        select(t.c.id, t.c.site_id, t.c.name, func.count().label("count"))
+        .join_from(inbox, t).where(is_given_up).group_by(t.c.id, t.c.site_id, t.c.name)
+    )  # fmt: skip
+    workspaces = {site.id: site.workspace_id for site in ctx.sites().values()}
     with ctx.database.write() as c:
-        c.execute(delete(inbox).where(inbox.c.done_at < clock.now() - KEYS_KEPT))
-        c.execute(delete(skipped_records).where(skipped_records.c.at < clock.now() - KEYS_KEPT))
+        for row in c.execute(counted).all():
+            _log.warning("connections.given_up_forgotten", connection=row.id, count=row.count)
+            if row.site_id in workspaces:
+                note(c, workspaces[row.site_id], None, "connections.deliveries_forgotten", row.name, count=row.count)
+        c.execute(delete(inbox).where(or_(inbox.c.done_at < now - KEYS_KEPT, is_given_up)))
+        c.execute(delete(skipped_records).where(skipped_records.c.at < now - KEYS_KEPT))
 
 
 # ── records that were skipped ──

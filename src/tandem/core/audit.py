@@ -40,6 +40,7 @@ ACTS: dict[str, str] = {
     "connections.added": "Connection added",
     "connections.changed": "Connection changed",
     "connections.removed": "Connection removed",
+    "connections.deliveries_forgotten": "Unprocessed deliveries deleted",
     "ads.imported": "Ad report imported",
     "ads.import_undone": "Ad report import undone",
     "calls.imported": "Calls imported",

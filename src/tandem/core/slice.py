@@ -82,6 +82,8 @@ class Slice(msgspec.Struct, frozen=True, kw_only=True):
     systems: Sequence[Any] = ()  # outside systems it speaks to: tandem.connections.model.System
     personal: tuple[tuple[str, str], ...] = ()  # its tables and their columns that hold a person's keys: for erasing
     forget: Callable[[Context, Site, Sequence[int]], None] = lambda ctx, site, nodes: None  # … and in the record store
+    settle: Callable[[Context], None] = lambda ctx: None  # before an erasure looks for its person: reads what is on its
+    # way in; raises UserError while somebody is still at it
     timeline: Callable[[Context, Site, Sequence[int]], list[TimelineEntry]] = lambda ctx, site, nodes: []
     fixes: Callable[[Context, Site, str], UserError | None] = lambda ctx, site, field: None  # why what is stored would
     # be wrong with another zone or currency of its site

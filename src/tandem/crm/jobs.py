@@ -387,6 +387,16 @@ def finish_loads(ctx: Context) -> None:
         raise trouble
 
 
+def settle_files(ctx: Context) -> None:
+    """Import what was cut off, so that nothing of a person is left on its way in.
+
+    raises   UserError (409) while a file is being imported
+    """
+    finish_loads(ctx)
+    if files.loads_waiting(ctx):
+        raise UserError("A file of deals is still being imported.", "Run the command again in ten minutes.", status=409)
+
+
 def _finish_load(ctx: Context, site: Site, load: files.FileLoad) -> None:
     with Spill(DealFact) as facts, on_disk(files.body_of(ctx, load)) as path:
         table = table_of(path, store.pricing_of(ctx, site), load.made_at, facts)

@@ -9,7 +9,7 @@ from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
 from tandem.crm import store
-from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again
+from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again, settle_files
 from tandem.crm.routes import ROUTES
 from tandem.crm.store import records
 from tandem.crm.timeline import timeline
@@ -54,6 +54,7 @@ SLICE = Slice(
     needs_rates=store.has_unpriced,
     systems=SYSTEMS,
     forget=records.forget,
+    settle=settle_files,
     timeline=timeline,
     owns=("deal_rows", "deal_snapshots", "deal_origins"),
     personal=(

@@ -14,6 +14,7 @@ from tandem.accounts.tables import sites
 from tandem.base import clock
 from tandem.base.database import Database, wait_for_turn
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.base.warehouse import Step, Warehouse, questions_in, steps_of
 from tandem.findings.model import Fact, Failure, Finding, State
 from tandem.findings.tables import findings as f
@@ -100,7 +101,7 @@ def explain(db: Database, site: Site, finding: Finding, text: str, by: int) -> N
 
     raises   UserError when the explanation is empty, or the finding is not open
     """
-    text = text.strip()[:LONGEST_NOTE]
+    text = short_text(text, "note", LONGEST_NOTE)
     if not text:
         raise UserError("The explanation is empty.", "Explain the difference in one sentence.").at("note")
     values = {"state": "explained", "settled_by": by, "settled_at": clock.now(), "note": text}

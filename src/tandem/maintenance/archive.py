@@ -12,7 +12,7 @@ from typing import BinaryIO
 import msgspec
 
 from tandem.base import progress
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.maintenance.draft import Draft
 
 FORMAT = 1
@@ -117,7 +117,7 @@ class Reader:
             self.manifest = msgspec.json.decode(content, type=Manifest)
         except FileNotFoundError as error:
             raise UserError(f"There is no file {path}.", "Give a file created by `tandem backup`.") from error
-        except (tarfile.TarError, KeyError, msgspec.DecodeError, OSError) as error:
+        except (tarfile.TarError, KeyError, EOFError, *NO_JSON, OSError) as error:
             hint = "Give a file created by `tandem backup`."
             raise UserError(f"{path} is not a complete backup of Tandem.", hint) from error
         if self.manifest.format != FORMAT:

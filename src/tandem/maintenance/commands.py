@@ -92,6 +92,8 @@ def erase(
         typer.echo(f"An interrupted erasure has been completed. {finished} of the events belong to it.")
     if done["unread"]["files"]:
         typer.echo(f"Put aside and unreadable, deleted too: {_unread(done['unread'])}.")
+    if done["waiting"]:
+        typer.echo(f"Webhooks that were waiting to be processed and named the person, deleted too: {done['waiting']}.")
     if not done["files_gone"]:
         typer.echo("The event store still has the old files. It removes them automatically within minutes.")
     typer.echo("Backups are not changed. Delete those older than today, or erase again after restoring one.")
@@ -107,6 +109,8 @@ def _erasure(sites: list[dict[str, Any]], unread: dict[str, int], unproved: bool
         yield f"On {one['site']}, these identifiers belong to one person:"
         yield from (f"  {identifier['kind']} {identifier['text']}" for identifier in one["identifiers"])
         yield "  " + ", ".join(f"{count} {what}" for what, count in one["counts"].items())
+        if one["waiting"]:
+            yield f"  {one['waiting']} webhooks that could not be processed and name this person"
         if one["unproved"] and not unproved:
             yield (
                 f"  Stays: {one['unproved']} identifiers that are linked to this person only by an unverified claim "

@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 
 from tandem.base import log, progress
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.base.progress import TrackedWork
 from tandem.core.context import Context
 from tandem.core.operations import Operation, ProgressReporter
@@ -233,7 +233,7 @@ async def _arguments(receive: Any) -> dict[str, Any]:
             break
     try:
         return msgspec.json.decode(body or b"{}", type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise UserError("The command's arguments are not a JSON object.") from error
 
 
@@ -296,7 +296,7 @@ def ask(
             if line.result is not None:
                 return line.result
             tell(line.share, line.text)
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise UserError("Something other than Tandem is listening on its port.", "See `tandem doctor`.") from error
     finally:
         connection.close()
@@ -306,7 +306,7 @@ def ask(
 def _read(path: Path) -> ControlAddress | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=ControlAddress)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, *NO_JSON):
         return None
 
 

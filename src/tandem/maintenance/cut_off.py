@@ -14,7 +14,7 @@ import msgspec
 from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.disk import write_whole
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.collect import store as collect
 from tandem.collect.batches import Unread, unread_aside
 from tandem.core.context import Context
@@ -53,11 +53,14 @@ def balance(ctx: Context, counts: Sequence[tuple[int, date, int]], unread: Unrea
     _write(ctx.config.folder, Erasure(list(counts), "balanced", unread))
 
 
-def end(ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0, unread: Unread = NONE) -> None:
+def end(
+    ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0, unread: Unread = NONE, waiting: int = 0
+) -> None:
     """Say in the audit log what was erased, and that nothing is left to do.
 
     finished   events that an erasure had erased which was cut off and is finished with this one
     unread     what was put aside that nobody could read, and is deleted
+    waiting    webhooks that nobody could work on, and that are cleared
     """
     sites = {site.id: site for site in ctx.sites().values()}
     named = {row[0] for row in counts}
@@ -65,6 +68,7 @@ def end(ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0
     workspaces = {site.workspace_id for site in sites.values() if not named or site.id in named}
     more = {"finished": finished} if finished else {}
     more |= {"unread_files": unread.files, "unread_bytes": unread.bytes} if unread.files else {}
+    more |= {"deliveries": waiting} if waiting else {}
     with ctx.database.write() as connection:
         for workspace in sorted(workspaces):
             events = sum(row[2] for row in counts)
@@ -86,7 +90,7 @@ def finish(ctx: Context) -> Counts:
     """
     if not is_cut_off(ctx.config.folder):
         return []
-    erasure = msgspec.json.decode((ctx.config.folder / FILE).read_bytes(), type=Erasure)
+    erasure = _read(ctx.config.folder / FILE)
     _wait_until_settled(ctx)
     if erasure.state == "begun":
         counts = [(site, on, gone) for site, on, _ in erasure.counts if (gone := _missing(ctx, site, on)) > 0]
@@ -94,6 +98,17 @@ def finish(ctx: Context) -> Counts:
         erasure = Erasure(counts, "balanced", erasure.unread)
     end(ctx, erasure.counts, unread=_gone(erasure.unread, unread_aside(ctx.config.folder / "spool")))
     return erasure.counts
+
+
+def _read(path: Path) -> Erasure:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Erasure)
+    except NO_JSON as error:
+        raise UserError(
+            f"The note of an erasure that was interrupted cannot be read: {path}.",
+            "Delete it and run the erasure again. The audit log will not tell how much the first attempt erased.",
+            status=409,
+        ) from error
 
 
 def _gone(before: Unread, now: Unread) -> Unread:

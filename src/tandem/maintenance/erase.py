@@ -19,12 +19,14 @@ from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import Unread, forget_aside, unread_aside
 from tandem.collect.model.hit import visitor_of_cookie
+from tandem.connections import store as connections
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter, site_of
 from tandem.maintenance import cut_off, facts
+from tandem.maintenance.mentions import mentions
 from tandem.maintenance.unloaded import load_what_came_in
 from tandem.people import store as people
-from tandem.people.model.identifier import Identifier, read, visitor
+from tandem.people.model.identifier import Identifier, read, region_of, visitor
 from tandem.people.store import hints
 
 SQL = questions_in(Path(__file__).parent / "sql")
@@ -74,6 +76,7 @@ class Found(NamedTuple):
 
     finished   what an erasure had erased that was cut off, and is finished now
     unread     what was put aside that nobody can read: it may be the person's
+    waiting    by site, the webhooks that could not be worked on and speak of the person
     """
 
     identifier: Identifier
@@ -81,6 +84,11 @@ class Found(NamedTuple):
     nodes: dict[str, list[tuple[int, str]]]
     finished: cut_off.Counts
     unread: Unread
+    waiting: dict[str, list[int]]
+
+    @property
+    def deliveries(self) -> list[int]:
+        return [number for numbers in self.waiting.values() for number in numbers]
 
     @property
     def every(self) -> list[int]:
@@ -89,7 +97,8 @@ class Found(NamedTuple):
     @property
     def mark(self) -> str:
         """Stands for exactly these keys and files, so that what is agreed to is what is erased."""
-        return hashlib.sha256(f"{sorted(self.nodes.items())} {self.unread}".encode()).hexdigest()[:16]
+        about = f"{sorted(self.nodes.items())} {self.unread} {sorted(self.deliveries)}"
+        return hashlib.sha256(about.encode()).hexdigest()[:16]
 
 
 @contextmanager
@@ -100,6 +109,8 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Iterat
     tell(0.0, "loading received events")
     if left := load_what_came_in(ctx):
         raise UserError(f"{left[0]} has events that its collector does not release.", "Restart that collector.")
+    for settle in (s.settle for s in SLICES):
+        settle(ctx)
     finished = _finish(ctx) if cut_off.is_cut_off(ctx.config.folder) else []
     sites = [site] if site else list(ctx.sites().values())
     # TRAP: whoever has read of the person and writes afterwards brings them back; see test_erase_at_once.py.
@@ -107,14 +118,23 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Iterat
         for one in sites:
             people.stitch_all(ctx, one)
         nodes = nodes_of(ctx, identifier, sites, bool(args.get("unproved")))
-        yield Found(identifier, sites, nodes, finished, unread_aside(ctx.config.folder / "spool"))
+        waiting = {one.key: _waiting(ctx, one, identifier, nodes[one.key]) for one in sites}
+        yield Found(identifier, sites, nodes, finished, unread_aside(ctx.config.folder / "spool"), waiting)
+
+
+def _waiting(ctx: Context, site: Site, identifier: Identifier, nodes: Sequence[tuple[int, str]]) -> list[int]:
+    """The deliveries of a site that nobody could work on, and that speak of this person."""
+    values = [Identifier(one.kind, one.text) for one in people.values_of(ctx, site, nodes, is_open=True)]
+    about, region = [identifier, *values], region_of(site)
+    return [one.id for one in connections.all_waiting(ctx, site) if mentions(one, about, region)]
 
 
 def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
     """Whom and what `erase` with the same arguments would erase, and what it would leave; changes nothing.
 
     returns  per site that knows the person: identifiers (masked), counts of rows, and how many others stay because
-             nobody proved that they are this person's; files that cannot be read, and would be deleted; the mark
+             nobody proved that they are this person's, and of webhooks that could not be worked on; files that cannot
+             be read, and would be deleted; the mark
              that `erase` compares with; and what an erasure had erased that was cut off, and is finished now
     """
     with health.loading_paused(ctx, cut_off.HOLDER), _found(ctx, args, tell) as found:
@@ -133,11 +153,12 @@ def _listed(ctx: Context, site: Site, subject: Found) -> dict[str, Any] | None:
     holdings = dict(_answers(ctx.warehouse, "person_holdings", {"nodes": keys, "site": site.id}))
     counts = {what: holdings[what] for what in ("events", "visits", "calls", "deals")}
     has_person = people.is_known(ctx, site, people.key_of(ctx, site, subject.identifier))
-    if not has_person and not any(counts.values()):
+    waiting = len(subject.waiting[site.key])
+    if not has_person and not any(counts.values()) and not waiting:
         return None
     others = people.nodes_of(ctx, site, people.person_of(ctx, site, keys[0]))
     return {
-        "site": site.key, "counts": counts,
+        "site": site.key, "counts": counts, "waiting": waiting,
         "identifiers": [{"kind": k.kind, "text": k.text} for k in people.values_of(ctx, site, nodes)],
         "unproved": len({node for node, _ in others} - set(keys)),
         "hints": len({h.visitor for h in hints.hints_of(ctx, site, keys)} - set(keys)),
@@ -164,10 +185,11 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
             counts, old = _taken_out(ctx, found, found.sites[0] if args.get("site") else None)
         tell(0.6, "waiting for the old files to be removed")
         is_gone = _files_gone(ctx.warehouse, old)
-        cut_off.end(ctx, counts, _events(found.finished), found.unread)
+        cut_off.end(ctx, counts, _events(found.finished), found.unread, len(found.deliveries))
     return {
         **_summary(ctx, counts), "finished": _summary(ctx, found.finished), "files_gone": is_gone,
-        "unread": msgspec.to_builtins(found.unread), "backups": _backups(ctx.config.folder),
+        "unread": msgspec.to_builtins(found.unread), "waiting": len(found.deliveries),
+        "backups": _backups(ctx.config.folder),
     }  # fmt: skip
 
 
@@ -185,6 +207,7 @@ def _taken_out(ctx: Context, found: Found, site: Site | None) -> tuple[cut_off.C
     old |= _forgotten(ctx.warehouse, origins, agents)
     collect.note_erasure(ctx.database)  # loaders remember which referrers and user agents they have noted
     cut_off.balance(ctx, counts, found.unread)
+    connections.clear(ctx, found.deliveries)
     _out_of_records(ctx, sites, nodes)
     forget_aside(ctx.config.folder / "spool", every)
     for one in sites:  # whoever hung together with the person without being them is somebody by themselves now

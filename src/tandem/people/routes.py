@@ -138,6 +138,7 @@ def _profile(
         days=_days(timeline[:MOST_MOMENTS], site),
         count=len(timeline),
         cut=len(timeline) > MOST_MOMENTS,
+        most=MOST_MOMENTS,
         first=timeline[-1] if timeline else None,
         last=timeline[0] if timeline else None,
         evidence=evidence,

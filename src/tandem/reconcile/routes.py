@@ -12,6 +12,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import users_of
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.connections import store as connections
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -234,7 +235,7 @@ def hints_of(form: dict[str, Any]) -> ReportHints:
         raise UserError("There is no such order of day and month.", "Choose dmy or mdy.")
     if zone:
         checked({"zone": zone, "bots": "none", "attribution": "visit", "orders": "every", "goals": "every"})
-    account = str(form.get("account") or "").strip()[:200]
+    account = short_text(str(form.get("account") or ""), "account")
     return ReportHints(system=system, account=account, zone=zone, order=ORDERS[order])
 
 

@@ -14,6 +14,7 @@ from tandem.accounts.store.secrets import hashed
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 
 LONGEST_TOKEN_DAYS = 3650
 
@@ -50,7 +51,7 @@ def make_token(
         raise UserError(
             "A token can be valid for 1 to 3,650 days.", ("Leave the field empty for a token that does not expire.")
         ).at("days")
-    if not scopes or not name.strip():
+    if not short_text(name, "name") or not scopes:
         raise UserError(
             "A token needs a name and at least one scope.", ("Enter a name and choose at least one scope.")
         ).at("name")

@@ -14,6 +14,7 @@ from tandem.accounts.store.users import insert_user, user_by_id
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError, tell_together
+from tandem.base.texts import short_text
 
 NO_COMPANY = UserError("The workspace has no name.", "Enter the company name.").at("company")
 IS_SET_UP = UserError("Tandem is already set up.", "Sign in instead.", status=409)
@@ -56,7 +57,7 @@ def check_set_up(
 
 
 def _checked_company(name: str) -> None:
-    if not name.strip():
+    if not short_text(name, "company"):
         raise NO_COMPANY
 
 

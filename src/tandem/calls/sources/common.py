@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tandem.base import clock
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.calls.model.call import CallFact
 from tandem.connections.model import Connection, Delivery, Field, Incoming, SkippedRecord
 
@@ -56,7 +56,7 @@ def json_of(body: bytes) -> dict[str, Any]:
     """
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except NO_JSON as error:
         raise UserError("The body is not a JSON object.", "Choose JSON in the settings of the other system.") from error
 
 

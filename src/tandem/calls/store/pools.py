@@ -10,6 +10,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import differences, note
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.texts import short_text
 from tandem.calls.tables import leases, numbers, pools
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked
@@ -91,7 +92,7 @@ def add_pool(ctx: Context, site: Site, name: str, swaps: Sequence[str], by: int 
 
     raises   UserError when a number of the site's own is not valid, or the pool has no name
     """
-    if not name.strip():
+    if not (name := short_text(name, "name")):
         raise UserError("The pool has no name.", "Name it after the traffic that it serves, like “Paid search”.").at(
             "name"
         )
@@ -99,7 +100,7 @@ def add_pool(ctx: Context, site: Site, name: str, swaps: Sequence[str], by: int 
         raise UserError("There is no such way to show a number.", "Use one of %(choices)s.", choices=", ".join(REVEALS))
     values = {
         "channels": [], "sources": [], "reveal": "at_once", "hold_s": 150, "overflow": "", "price": None, **more,
-        "site_id": site.id, "name": name.strip()[:200], "swaps": [valid(text) for text in swaps], "is_on": True,
+        "site_id": site.id, "name": name, "swaps": [valid(text) for text in swaps], "is_on": True,
         "made_at": clock.now(),
     }  # fmt: skip
     with ctx.database.write() as c:
@@ -140,7 +141,7 @@ def change_pool(ctx: Context, site: Site, pool: Pool, by: int | None = None, **c
     raises   UserError when the name is empty
     """
     if "name" in changes:
-        changes["name"] = changes["name"].strip()[:200]
+        changes["name"] = short_text(changes["name"], "name")
         if not changes["name"]:
             raise UserError(
                 "The pool has no name.", "Name it after the traffic that it serves, like “Paid search”."

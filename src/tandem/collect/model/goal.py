@@ -6,9 +6,12 @@ import msgspec
 
 from tandem.base.errors import UserError
 from tandem.base.paths import path_as_typed
+from tandem.base.texts import short_text
 from tandem.collect.model.hit import MAX_NAME, plain
 
 MAX_MATCH = 300
+LONGEST_NAME = 150
+"""Of a goal: the name of one that is retired says so, and must fit too."""
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +48,7 @@ def checked_match(name: str, kind: str, match: str) -> str:
     """
     match = plain(match.strip())
     match = path_as_typed(match) if kind == "page" else match
-    if not name.strip():
+    if not short_text(name, "name", LONGEST_NAME):
         raise UserError("The goal has no name.", "Use a name that people recognise, such as “Newsletter”.").at("name")
     if kind not in ("event", "page"):
         raise UserError("“%(value)s” is not a kind of goal.", "Choose event or page.", value=kind)

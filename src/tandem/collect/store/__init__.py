@@ -4,7 +4,6 @@ from tandem.collect.store.common import HERE, NEVER, SQL, Columns, schema
 from tandem.collect.store.events import (
     ANYBODY,
     SERVER,
-    SERVERS_BIT,
     SeenView,
     Span,
     active_spans,
@@ -72,7 +71,6 @@ __all__ = [
     "NEVER",
     "READ_TOGETHER",
     "SERVER",
-    "SERVERS_BIT",
     "SPANS",
     "SQL",
     "Columns",

@@ -15,6 +15,7 @@ from tandem.base.errors import UserError
 from tandem.base.respelling import respell
 from tandem.base.warehouse import Warehouse
 from tandem.collect.model.agents import agent_of
+from tandem.collect.model.hit import SERVERS
 from tandem.collect.model.origins import Origin, conclude
 from tandem.collect.model.rules import Rules, load_rules
 from tandem.collect.store.common import SQL, Columns, in_parts
@@ -23,8 +24,6 @@ from tandem.collect.store.visits import mark_stale
 ERASED = "erased"
 ANYBODY, SERVER = 0, -1
 """In place of a visitor: whichever browser, whichever visitor a server names."""
-SERVERS_BIT = 1 << 63
-"""What parts the id of a server's event from that of the same event of a browser."""
 
 
 def add_events(warehouse: Warehouse, columns: Columns, token: str) -> int:
@@ -130,7 +129,7 @@ def stored_already(
     stored = {(r[0], r[1]) for r in warehouse.ask(SQL["stored_already"], bound).rows}
     twins: dict[int, datetime] = {}
     if resent or of_servers:
-        of_browsers, asked = {key & ~SERVERS_BIT for key in of_servers}, set(resent)
+        of_browsers, asked = {key & ~SERVERS for key in of_servers}, set(resent)
         ids = in_parts(sorted(of_browsers | asked))
         rows = [row for part in ids for row in warehouse.ask(SQL["known_ids"], {"site": site.id, "ids": part}).rows]
         stored |= {(SERVER if is_servers else ANYBODY, key) for key, is_servers, _, _ in rows if key in asked}

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
@@ -142,7 +142,7 @@ def accept(connection: Connection, incoming: Incoming) -> Accepted:
 def read_delivery(delivery: Delivery) -> Delivered:
     try:
         events = msgspec.json.decode(delivery.body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    except NO_JSON:
         return Delivered()
     wanted, gone = dict[Ref, None](), []
     for event in events if isinstance(events, list) else [events]:

@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from tandem.base import clock
-from tandem.base.errors import SourceError
+from tandem.base.errors import NO_JSON, SourceError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
@@ -168,7 +168,7 @@ def _basic(header: str) -> str:
 def _meta(body: bytes) -> dict[str, Any]:
     try:
         message = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, ValueError):
+    except NO_JSON:
         return {}
     meta = message.get("meta") if isinstance(message, dict) else None
     return meta if isinstance(meta, dict) else {}

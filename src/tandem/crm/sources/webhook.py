@@ -7,15 +7,13 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
-from tandem.base.errors import UserError
+from tandem.base.errors import NO_JSON, UserError
 from tandem.base.json_rows import elements, members
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
 from tandem.crm.model.mapping import FIELDS, STAGE_KIND_FIELD, Mapping
 from tandem.crm.sources.api import Crm, Delivered, key_of, must_match
 
 FRESH_S = 300
-NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
-"""What reading JSON raises: also for nesting without end, and for numbers of thousands of digits."""
 _read_record = msgspec.json.Decoder(dict[str, Any]).decode
 
 

@@ -92,7 +92,7 @@ def each(ctx: Context, connection: int) -> Iterator[list[Raw]]:
 
 
 def forget(ctx: Context, site: Site, nodes: Sequence[int]) -> None:
-    """Take a person's records out of the record store; files on their way in were read within minutes."""
+    """Take a person's records out of the record store; what was on its way in, an erasure has had read before."""
     keys = [f"{node:016x}" for node in nodes if node]
     columns = (records.c.node, records.c.visitor, records.c.phone, records.c.email)
     with ctx.database.write() as c:

@@ -12,8 +12,9 @@ from tandem.base import clock
 from tandem.base.spool import sealed
 from tandem.collect import health
 from tandem.collect import store as collect
-from tandem.collect.batches import PutAside, all_aside, unreadable_aside
+from tandem.collect.batches import PutAside, all_aside, damaged_notes, unreadable_aside
 from tandem.collect.loader import spool_folders
+from tandem.collect.manifests import is_own
 from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, lacks_records
 
 OLD_SPOOL_S = 60.0
@@ -22,25 +23,51 @@ OLD_SPOOL_S = 60.0
 def _aside(installation: Installation) -> Iterator[DoctorFinding]:
     """What could not be loaded and was put aside."""
     root = installation.settings.folder / "spool"
-    put_asides, unreadable = all_aside(root), unreadable_aside(root)
+    put_asides, notes, unreadable = all_aside(root), damaged_notes(root), unreadable_aside(root)
     if not put_asides and not unreadable:
         yield DoctorFinding("put aside", OK, "No received records were set aside.")
-    if unreadable:
-        yield _unreadable(root, unreadable)
+    if segments := [path for path in unreadable if not is_own(path)]:
+        yield _unreadable(root, segments)
+    if own := [path for path in unreadable if is_own(path)]:
+        yield _own(root, own)
     if put_asides:
         yield _put_aside(root, put_asides)
+    if notes:
+        yield _notes(notes)
 
 
 def _unreadable(root: Path, paths: list[Path]) -> DoctorFinding:
     """Segments with bad sectors: what stands behind these is in no store."""
-    names = ", ".join(path.name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
-    text = f"The disk does not give back all of {len(paths)} segments of received records: {names}."
+    text = f"The disk does not give back all of {len(paths)} segments of received records: {_few(paths)}."
     cure = (
         "Check the disk. What could be read of them is loaded, what comes after the bad sector is not. They are kept "
         f"in {root}/*/aside: recover what you can, move it into the folder above under a name that ends in .seg, and "
         "delete them. No record counts twice."
     )
     return DoctorFinding("put aside", WARNING, text, cure)
+
+
+def _own(root: Path, paths: list[Path]) -> DoctorFinding:
+    """Files that the loader writes for itself: the received records lie beside them, and are loaded."""
+    text = f"{len(paths)} files in which the loader notes its progress were damaged: {_few(paths)}."
+    cure = (
+        "Check the disk. The received records are in other files: they were loaded without these notes, and none "
+        f"counts twice. The damaged files are kept in {root}/*/aside. Delete them."
+    )
+    return DoctorFinding("put aside", WARNING, text, cure)
+
+
+def _notes(paths: list[Path]) -> DoctorFinding:
+    text = f"{len(paths)} notes of why records were set aside cannot be read: {', '.join(map(str, paths[:3]))}."
+    cure = (
+        "Check the disk. The records are in the file of the same name that ends in .seg: move it into the folder above "
+        "to try it again, and delete the note."
+    )
+    return DoctorFinding("put aside", WARNING, text, cure)
+
+
+def _few(paths: list[Path]) -> str:
+    return ", ".join(path.name for path in paths[:3]) + (" …" if len(paths) > 3 else "")
 
 
 def _put_aside(root: Path, put_asides: list[PutAside]) -> DoctorFinding:

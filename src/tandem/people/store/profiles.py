@@ -17,8 +17,8 @@ from tandem.people.tables import decisions as decided
 from tandem.people.tables import identifiers
 
 UNPROVED = "site"
-MOST_NEWEST = 50
 """The source of evidence that browsers claimed before claims had to be signed."""
+MOST_NEWEST = 50
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):

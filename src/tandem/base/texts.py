@@ -1,0 +1,17 @@
+"""Texts that people type: kept only as far as they fit, or refused at their field."""
+
+from tandem.base.errors import UserError
+
+LONGEST_NAME = 200
+"""Of whatever people name: its column takes no more, and no page has room for it."""
+
+
+def short_text(text: str, field: str, most: int = LONGEST_NAME) -> str:
+    """The text of a form's field, without spaces around it.
+
+    raises   UserError at this field when it is longer than what is kept
+    """
+    text = text.strip()
+    if len(text) > most:
+        raise UserError("The text has more than %(most)s characters.", "Shorten it.", most=most).at(field)
+    return text

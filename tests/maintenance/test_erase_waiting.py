@@ -1,0 +1,150 @@
+"""An erasure and what waits in the inbox of connections: nobody comes back from there."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tandem.accounts.model import Site
+from tandem.accounts.store import audit_log
+from tandem.base import clock
+from tandem.base.errors import UserError
+from tandem.calls.systems import SYSTEMS as CALLS
+from tandem.connections import store as connections
+from tandem.connections.jobs import work_on_inbox
+from tandem.connections.model import Delivery, Incoming
+from tandem.core.context import Context
+from tandem.crm.jobs import SYSTEMS as CRMS
+from tandem.crm.store import files
+from tandem.maintenance.erase import erase, preview
+from tandem.maintenance.mentions import mentions
+from tandem.people import store as people
+from tandem.people.model.identifier import Identifier
+
+PHONE, OTHER = "+48600100200", "+48600100299"
+PERSON = {"person": PHONE}
+
+
+def quiet(share: float, text: str) -> None:
+    """Nobody is told."""
+
+
+@pytest.fixture
+def ready(ctx: Context, site: Site) -> Context:
+    ctx.config.folder.mkdir(parents=True, exist_ok=True)
+    return ctx
+
+
+def waits(ctx: Context, site: Site, of: Any, system: str, body: dict[str, Any]) -> None:
+    """A webhook that was accepted and is yet to be worked on."""
+    chosen = next(one for one in of if one.id == system)
+    made = connections.add(ctx, site, chosen, "Shop", {field.name: "x" for field in chosen.fields})
+    content = json.dumps(body).encode()
+    incoming = Incoming(method="POST", url="", headers={}, query=(), form=(), body=content)
+    assert connections.keep_delivery(ctx, made, json.dumps(body)[:100], incoming)
+
+
+def texts(ctx: Context, site: Site) -> str:
+    return "".join(one.body.decode() for one in connections.all_waiting(ctx, site))
+
+
+def is_known(ctx: Context, site: Site) -> bool:
+    return people.is_known(ctx, site, people.key_of(ctx, site, Identifier("phone", PHONE)))
+
+
+def deal(phone: str) -> dict[str, Any]:
+    return {"id": "412", "created_at": clock.now().isoformat(), "phone": phone, "email": "anna@shop.example"}
+
+
+def call(phone: str) -> dict[str, Any]:
+    """A call whose date nobody can read: it fails, and waits."""
+    return {"id": phone[-3:], "at": "the day before", "caller": phone, "number": "+48225550000"}
+
+
+def test_who_is_erased_does_not_come_back_from_a_webhook_that_waited(ready: Context, site: Site) -> None:
+    waits(ready, site, CRMS, "webhook", deal("+48 600 100 200"))
+    waits(ready, site, CALLS, "generic", call(PHONE))
+    waits(ready, site, CALLS, "generic", call(OTHER))
+    listed = preview(ready, PERSON, quiet)
+    (one,) = listed["sites"]
+    assert one["waiting"] == 1, "the valid one was worked on, and is listed with what it brought"
+    assert one["counts"]["deals"] == 1 and "phone" in {known["kind"] for known in one["identifiers"]}
+    done = erase(ready, PERSON | {"mark": listed["mark"]}, quiet)
+    assert done["waiting"] == 1
+    assert PHONE not in texts(ready, site) and OTHER in texts(ready, site), "others' webhooks stay"
+    work_on_inbox(ready)
+    assert not is_known(ready, site)
+    detail = next(e.detail for e in audit_log(ready.database, site.workspace_id) if e.act == "data.erased")
+    assert detail["deliveries"] == 1
+
+
+def test_who_is_known_from_a_waiting_webhook_only_is_listed(ready: Context, site: Site) -> None:
+    waits(ready, site, CALLS, "generic", call(PHONE))
+    assert [one["waiting"] for one in preview(ready, PERSON, quiet)["sites"]] == [1]
+
+
+def test_a_webhook_that_came_after_the_list_is_not_erased_unseen(ready: Context, site: Site) -> None:
+    mark = preview(ready, PERSON, quiet)["mark"]
+    waits(ready, site, CALLS, "generic", call(PHONE))
+    with pytest.raises(UserError, match="Nothing was erased"):
+        erase(ready, PERSON | {"mark": mark}, quiet)
+    assert PHONE in texts(ready, site)
+
+
+def test_a_delivery_that_an_erasure_has_cleared_is_not_worked_on(
+    ready: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job had read it before the erasure began."""
+    waits(ready, site, CRMS, "webhook", deal(PHONE))
+    read = connections.deliveries_waiting(ready)
+    connections.clear(ready, [one.id for one in read])
+    monkeypatch.setattr(connections, "deliveries_waiting", lambda ctx: read)
+    assert work_on_inbox(ready) == 0 and not is_known(ready, site)
+
+
+def test_a_file_on_its_way_in_is_waited_for(ready: Context, site: Site, tmp_path: Any) -> None:
+    path = tmp_path / "deals.csv"
+    path.write_text(f"id,created_at,phone\n1,2026-11-01,{PHONE}\n")
+    load = files.begin_load(ready, site, path, None)
+    with pytest.raises(UserError, match="still being imported"):
+        erase(ready, PERSON, quiet)
+    files.end_load(ready, load)
+    erase(ready, PERSON, quiet)
+
+
+ANNA = Identifier("email", "anna@shop.example")
+
+
+@pytest.mark.parametrize(
+    ("identifier", "text", "is_theirs"),
+    [
+        (Identifier("phone", PHONE), '{"tel": "\\u002b48 600-100-200"}', True),
+        (Identifier("phone", PHONE), '{"tel": 48600100200}', True),
+        (Identifier("phone", PHONE), '{"tel": "0048600100200"}', True),
+        (Identifier("phone", PHONE), '{"tel": "600 100 200"}', True),
+        (Identifier("phone", PHONE), '{"json": "{\\"tel\\": \\"600100200\\"}"}', True),
+        (Identifier("phone", PHONE), "no JSON: +48 (600) 100 200.", True),
+        (Identifier("phone", PHONE), '{"tel": "600 100 299"}', False),
+        (Identifier("phone", PHONE), '{"id": 100200}', False),
+        (Identifier("phone", "+79161234567"), '{"tel": "8 (916) 123-45-67"}', True),
+        (ANNA, '{"mail": "Anna\\u0040Shop.example"}', True),
+        (ANNA, "Write to <anna@shop.example>.", True),
+        (ANNA, '{"mail": "joanna@shop.example"}', False),
+        (ANNA, '{"mail": "anna@shop.example.org"}', False),
+        (Identifier("visitor", "00a1b2c3d4e5f607"), '{"c": "00A1B2C3D4E5F607.abc"}', True),
+        (Identifier("login", "17"), '{"user": "17"}', True),
+        (Identifier("login", "17"), '{"user": "170"}', False),
+        (Identifier("crm", "bitrix24:412"), '{"id": "412"}', False),
+    ],
+)
+def test_an_identifier_is_found_however_it_is_written(identifier: Identifier, text: str, is_theirs: bool) -> None:
+    region = "RU" if identifier.value.startswith("+7") else ""
+    now = clock.now()
+    delivery = Delivery(
+        id=1, connection_id=1, key="", received_at=now, next_at=now, query=(), form=(), body=text.encode(), tries=0
+    )
+    assert mentions(delivery, [identifier], region) is is_theirs
+    of_form = Delivery(
+        id=1, connection_id=1, key="", received_at=now, next_at=now, query=(), form=(("a", text),), body=b"", tries=0
+    )
+    assert mentions(of_form, [identifier], region) is is_theirs

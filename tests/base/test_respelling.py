@@ -85,6 +85,24 @@ def test_no_statement_holds_a_path_and_each_has_so_many_bytes_at_most(
     assert pages.ask("show tables like 'respelt%'").rows == []
 
 
+def test_on_a_cluster_every_node_has_the_helper_table_before_it_is_asked(
+    pages: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = list[tuple[str, dict[str, Any]]]()
+    monkeypatch.setattr(pages, "cluster", "fern")
+    monkeypatch.setattr(pages, "do", lambda sql, **more: said.append((sql, more)))
+    monkeypatch.setattr(pages, "insert", lambda table, columns: said.append((f"insert into {table} values", {})))
+    pages.client.insert("pages", [[1, 1, "/%41"]], column_names=["site", "nth", "path"])
+    respell(pages, "pages", "path", is_sharded=True)
+    words = [" ".join(sql.split()[:2]) for sql, _ in said]
+    clear = ["kill mutation", "drop table"]
+    assert words == [*clear, "create table", "insert into", "system sync", "alter table", *clear]
+    assert all("on cluster 'fern'" in sql for sql, _ in said if not sql.startswith("insert"))
+    assert "alter table pages_local on" in said[5][0] and said[5][1]["allow_nondeterministic_mutations"] == 1
+    for sql in (sql for sql, _ in said if not sql.startswith("insert")):
+        assert pages.value("select formatQuery({sql:String})", sql=sql), "the engine can read it"
+
+
 def test_what_a_try_has_left_to_do_is_taken_back_before_the_next(pages: Warehouse) -> None:
     """Each failed try put another mutation behind one that was never done, and all later ones waited."""
     pages.insert("pages", {"site": [1], "nth": [1], "path": ["/%41"]})

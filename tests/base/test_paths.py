@@ -56,12 +56,24 @@ def test_a_normal_form_is_its_own_whatever_was_sent() -> None:
         assert normal_path(text).isprintable() and " " not in normal_path(text)
 
 
-@pytest.mark.parametrize("end", ["%D0%BA" * 9, "%2F" * 9, "%E2%80%8B" * 9, "/..x" * 9, "/.x" * 9, "x" * 9])
+@pytest.mark.parametrize(
+    "end",
+    ["%D0%BA" * 9, "%2F" * 9, "%E2%80%8B" * 9, "/..x" * 9, "/.x" * 9, "x" * 9, "/..%E2%80%8B", "/.%2F", "#/..%D0"],
+)
 def test_a_long_path_is_cut_where_no_sign_is_cut_in_two(end: str) -> None:
     for length in range(MAX_PATH - 8, MAX_PATH + 3):
         cut = normal_path("/" + "x" * (length - 1) + end)
-        assert MAX_PATH - 3 <= len(cut) <= MAX_PATH
+        assert MAX_PATH - 5 <= len(cut) <= MAX_PATH
         assert normal_path(cut) == cut and not cut.endswith(("%", "%2", "%E"))
+
+
+def test_a_normal_form_is_its_own_wherever_it_is_cut() -> None:
+    parts = ("%", "%2F", "%D0", "%E2%80%8B", ".", "..", "/", "/..", "/.", "к", "\\", "a", "#", " ")
+    rng = random.Random(2)
+    for _ in range(5_000):
+        end = "".join(rng.choice(parts) for _ in range(8))
+        cut = normal_path("/" + "x" * (MAX_PATH - rng.randint(2, 16)) + end)
+        assert normal_path(cut) == cut and len(cut) <= MAX_PATH, end
 
 
 def test_what_is_typed_is_read_as_browsers_read_it() -> None:

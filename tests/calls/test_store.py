@@ -170,6 +170,17 @@ def test_leases_are_archived_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -
     assert shop.ctx.warehouse.value("select count() from lease_rows final") == 1
 
 
+def test_entry_pages_of_leases_that_an_earlier_version_lent_are_archived_in_their_normal_form(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.ask(1, NOON)
+    with shop.ctx.database.write() as c:
+        c.execute(update(leases).values(entry="/%D0%BA%D0%B0%2f"))
+    monkeypatch.setattr(clock, "now_ms", lambda: clock.to_ms(NOON + timedelta(hours=2)))
+    assert store.archive_leases(shop.ctx) == 1
+    assert shop.ctx.warehouse.value("select entry from lease_rows") == "/ка%2F"
+
+
 # ── calls ──
 
 

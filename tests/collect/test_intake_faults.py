@@ -146,6 +146,138 @@ def test_a_bad_sector_moves_no_judgement_to_another_event(
     assert ledger(loader.warehouse, site.id) == {"stored": 5, "duplicate": 1}
 
 
+def test_a_sector_that_goes_bad_between_two_tries_moves_no_judgement(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fourth place was a repetition's; at the second try an event of the sound segment stood there and was lost."""
+    again = told(site.id, 12, NOON, event_id=99_901)
+    segment = spooled(loader.folder, "1", [told(site.id, 11, NOON), again, told(site.id, 14, NOON), again])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23)])
+    before = of_site(loader.warehouse, 0, clock.now()).get("damaged", 0)
+    failing_once(monkeypatch, loader, no_space)
+    bad_after(monkeypatch, segment, 2)
+    loader.load_all()
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {11, 12, 21, 22, 23}
+    assert facts(loader.warehouse, site.id) == 5
+    is_balanced(loader, site, stored=5)
+    assert of_site(loader.warehouse, 0, clock.now())["damaged"] == before + 1
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"damaged": 1}]
+
+
+def is_balanced(loader: Loader, site: Site, stored: int, refused: dict[str, int] | None = None) -> None:
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
+    assert (day.stored, day.refused, day.balance) == (stored, refused or {}, 0)
+
+
+@pytest.mark.parametrize("parts", [1, 3, 4])
+def test_a_sector_that_goes_bad_during_halving_loses_nothing_of_the_sound_segment(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    """What was still to be loaded in parts were places, and other events stood there; 23 is still bad."""
+    segment = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (11, 12, 13, 14)])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23, 24)])
+    poisoned(monkeypatch, "facts", {23}, loader, broken)
+    real, left = loader._load_part, [parts]
+
+    def load_part(*args: Any) -> None:
+        if left[0] == 0:
+            raise no_space()
+        left[0] -= 1
+        real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loader, "_load_part", load_part)
+        with pytest.raises(DatabaseError):
+            loader.load_all(at_once=True)
+    was_there = {visitor for visitor, _ in events_of(loader.warehouse, site.id)}
+    bad_after(monkeypatch, segment, 2)
+    loader.load_all(at_once=True)
+    found = [visitor for visitor, _ in events_of(loader.warehouse, site.id)]
+    assert sorted(found) == sorted({11, 12, 21, 22, 24} | was_there) and facts(loader.warehouse, site.id) == len(found)
+    is_balanced(loader, site, stored=len(found), refused={"quarantined": 1})
+    reasons = sum((Counter(one.reasons) for one in all_aside(loader.folder.parent)), Counter())
+    assert reasons.pop("damaged") == 1 and reasons.total() == 1, "what is bad is put aside once"
+
+
+def test_what_was_put_aside_while_a_sector_went_bad_is_put_aside_once(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """66 had been judged bad already, and the batch was not finished yet."""
+    segment = spooled(loader.folder, "1", [told(site.id, visitor, NOON) for visitor in (11, 12, 13)])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 66, 23)])
+    poisoned(monkeypatch, "facts", {66}, loader, broken)
+
+    def killed(batch: batches.Batch) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batches.Batch, "finish", killed)
+        with pytest.raises(Killed):
+            loader.load_all(at_once=True)
+    bad_after(monkeypatch, segment, 1)
+    loader.load_all(at_once=True)
+    assert sorted(visitor for visitor, _ in events_of(loader.warehouse, site.id)) == [11, 12, 13, 21, 23]
+    is_balanced(loader, site, stored=5, refused={"quarantined": 1})
+    (kept,) = (loader.folder / "aside").glob("*.seg")
+    assert [read_record(payload).visitor for payload in records_in(kept)] == [66]
+
+
+@pytest.mark.parametrize("nth", [0, 1])
+def test_a_byte_that_rots_between_two_tries_costs_its_own_line_alone(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, nth: int
+) -> None:
+    """And where the line was the first of two, the repetition is stored in its place."""
+    again = told(site.id, 12, NOON, event_id=99_902)
+    segment = spooled(loader.folder, "1", [told(site.id, 11, NOON), again, told(site.id, 14, NOON), again])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23)])
+    failing_once(monkeypatch, loader, no_space)
+    lines = segment.read_bytes().splitlines(keepends=True)
+    lines[nth] = lines[nth].replace(b"pageview", b"pagevieW")
+    segment.write_bytes(b"".join(lines))
+    loader.load_all()
+    there = {11, 12, 14, 21, 22, 23} - ({11} if nth == 0 else set())
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == there
+    is_balanced(loader, site, stored=len(there))
+    assert [one.reasons for one in all_aside(loader.folder.parent)] == [{"damaged": 1}]
+
+
+def test_a_segment_that_vanishes_between_two_tries_moves_no_judgement(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    again = told(site.id, 12, NOON, event_id=99_903)
+    segment = spooled(loader.folder, "1", [told(site.id, 11, NOON), again, again])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23)])
+    failing_once(monkeypatch, loader, no_space)
+    segment.unlink()
+    loader.load_all()
+    assert {visitor for visitor, _ in events_of(loader.warehouse, site.id)} == {21, 22, 23}
+    is_balanced(loader, site, stored=3)
+
+
+def test_a_segment_that_comes_back_between_two_tries_is_loaded_too(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store had facts under the batch's name already, and would have ignored others under it."""
+    segment = spooled(loader.folder, "1", [told(site.id, 11, NOON)])
+    spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 22, 23)])
+    assert next_batch(loader.folder, [])
+    away = segment.rename(segment.with_suffix(".away"))
+
+    def failing(*args: object) -> None:
+        raise no_space()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "derive_visits", failing)
+        with pytest.raises(DatabaseError):
+            loader.load_all()
+    assert facts(loader.warehouse, site.id) == 3
+    away.rename(segment)
+    loader.load_all()
+    assert sorted(visitor for visitor, _ in events_of(loader.warehouse, site.id)) == [11, 21, 22, 23]
+    assert facts(loader.warehouse, site.id) == 4
+    is_balanced(loader, site, stored=4)
+
+
 def test_a_batch_with_a_bad_sector_that_cannot_be_judged_is_halved_without_loss(
     loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

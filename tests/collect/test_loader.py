@@ -297,6 +297,14 @@ def test_consent_in_mid_visit_keeps_one_visit_to_its_end(
     assert [(v[0], v[5]) for v in visits_in(warehouse, site.id)] == [(OLD, 7)]
 
 
+def test_a_visit_lasts_until_the_last_event_of_a_record(load: Load, site: Site, warehouse: Warehouse) -> None:
+    """One record brings the old id's page views at 0 and 25 minutes; consent changes the id by the 45th."""
+    record = told(site.id, OLD, NOON)
+    record.events += told(site.id, OLD, NOON + 25 * MINUTE, path="/more").events
+    load(record, told(site.id, NEW, NOON + 45 * MINUTE, path="/consent", before=OLD))
+    assert [(v[0], v[4]) for v in visits_in(warehouse, site.id)] == [(OLD, ("/", "/more", "/consent"))]
+
+
 def test_the_visit_after_the_one_with_consent_belongs_to_the_cookie(
     load: Load, site: Site, warehouse: Warehouse
 ) -> None:

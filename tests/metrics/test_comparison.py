@@ -90,6 +90,16 @@ def test_the_last_seven_days_hold_no_more_of_today_than_of_the_day_they_are_comp
     assert revenue.compared.verdict == "neutral"
 
 
+def test_where_nothing_was_before_no_change_is_clear(ctx: Context, site: Site, sell: Sell, tmp_path: Any) -> None:
+    """There is nothing to be so much per cent better than."""
+    sell(*(NOW - DAY * n - timedelta(minutes=m) for n in range(7) for m in range(9)), NOW - DAY * 40)
+    visits = [told(site.id, 500 + n, NOW - DAY * n) for n in range(40)]
+    Loader(ctx.warehouse, ctx.database, tmp_path).load(visits, "visits without orders")
+    revenue = tiles(ctx, view(site, "7d"))["collect.revenue"].compared
+    assert (revenue.before, revenue.reason, revenue.change, revenue.verdict) == (0, None, None, "neutral")
+    assert revenue.value > 500 and not revenue.is_clear
+
+
 def test_weekdays_are_compared_with_the_same_weekdays(ctx: Context, site: Site, sell: Sell) -> None:
     """A shop that sells on weekdays only: a Monday is no better than the Sunday before it."""
     noons = [NOW.replace(hour=12, minute=0) - DAY * n for n in range(30)]

@@ -91,6 +91,16 @@ def test_what_somebody_changed_is_looked_up_again(ctx: Context, site: Site) -> N
     assert history.silent(site, address.period, address.before, NOW) == {(NOW - DAY * 3).date()}
 
 
+def test_what_was_too_little_to_tell_is_looked_up_again_after_a_change(ctx: Context, site: Site) -> None:
+    put(ctx, site, dict.fromkeys(range(1, 9), 50))
+    history, address = History(ctx), view(site, "2026-11-13..2026-11-19")
+    assert history.scatters(address, (VISITS,)) == {VISITS: None}
+    put(ctx, site, dict.fromkeys(range(9, 120), 50))
+    assert history.scatters(address, (VISITS,)) == {VISITS: None}, "nobody has said so"
+    ctx.runner.look_again()
+    assert history.scatters(address, (VISITS,)) == {VISITS: pytest.approx(1.0)}
+
+
 def test_a_change_while_the_past_is_looked_up_is_not_lost(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ _of_path = re.compile(f"{_ESCAPES}|{_ODD}]").sub
 _of_route = re.compile(f"{_ESCAPES}|{_ODD}?#]").sub
 _of_part = re.compile(f"{_ESCAPES}|{_ODD}?#%]").sub
 _ADDRESS = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
-_CUT_OFF = re.compile(r"(?:%[0-9A-F]?|(?<=/)\.{1,2})$")
+_CUT_OFF = re.compile(r"(?:(?<=/)\.{1,2})?(?:%[0-9A-F]?)?$")  # an escape that is cut may leave dots to be followed
 
 
 def normal_path(path: str) -> str:

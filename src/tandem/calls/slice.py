@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
-from tandem.base.respelling import respell
+from tandem.base.respelling import RETRIED_AFTER_S, respell, until_done
 from tandem.calls import store
 from tandem.calls.file_import import import_file
 from tandem.calls.jobs import archive_leases, weigh_again
@@ -20,14 +20,18 @@ WEIGH_EVERY_S = 900.0
 
 
 def _start(ctx: Context) -> Callable[[], None]:
-    for table in ("lease_rows", "call_credit_rows"):
-        respell(ctx.warehouse, table, "entry")
     ctx.offers.lend_number = lambda asked: store.lend(ctx, asked)
     return lambda: None
 
 
+def _respell_paths(ctx: Context) -> None:
+    for table in ("lease_rows", "call_credit_rows"):
+        respell(ctx.warehouse, table, "entry")
+
+
 def _jobs(ctx: Context) -> list[Job]:
     return [
+        Job("calls paths", RETRIED_AFTER_S, until_done(lambda: _respell_paths(ctx))),
         Job("leases", ARCHIVE_EVERY_S, lambda: archive_leases(ctx)),
         Job("calls", WEIGH_EVERY_S, lambda: weigh_again(ctx)),
     ]

@@ -9,8 +9,10 @@ its name. The folder `aside` keeps what cannot be loaded: `<batch>.seg`, in the 
 which says why.
 """
 
+import functools
 import hashlib
 import shutil
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,6 +20,7 @@ from pathlib import Path
 
 import msgspec
 
+from tandem.base import log
 from tandem.base.disk import sync_folder, write_whole
 from tandem.base.errors import NO_JSON
 from tandem.base.spool import framed, records_in, sealed
@@ -38,6 +41,7 @@ READ = ".read"
 KEPT_BESIDE = b"it is kept beside this file.\n"
 read_record = msgspec.json.Decoder(Record).decode
 _write = msgspec.json.Encoder().encode
+_log = log.get("collect")
 
 
 class Judged(msgspec.Struct):
@@ -51,6 +55,8 @@ class Judged(msgspec.Struct):
     aside      position -> why it cannot be loaded
     late       positions that were put aside after the ledger had counted them
     handed     positions of claims of who somebody is that were handed on, and so counted
+    given      segment -> a mark of the records that it gave, and how many damaged lines: what the positions count
+    anew       how often what was judged before had to be thrown away
     """
 
     at: int
@@ -61,6 +67,8 @@ class Judged(msgspec.Struct):
     aside: dict[int, str] = {}
     late: set[int] = set()
     handed: set[int] = set()
+    given: dict[str, tuple[int, int]] = {}
+    anew: int = 0
 
 
 class PutAside(msgspec.Struct):
@@ -77,47 +85,68 @@ class Batch:
         self.manifest, self.name = manifest, manifest.stem
         self.folder = manifest.parent
         self.segments = segments_of(manifest)
-        self.judged = self._judged_before() or Judged(at=now)
         self.damaged: list[bytes] = []
         self.halves: list[Path] = []
+        self.given: dict[str, tuple[int, int]] = {}
         self.records = self._records()
+        self.judged = self._still_true(self._judged_before() or Judged(at=now))
 
     def _records(self) -> list[Record]:
         records = list[Record]()
         for path in self.segments:
             if not path.exists():
                 continue
-            first, damaged = len(records), len(self.damaged)
+            first, damaged, marks = len(records), len(self.damaged), [0]
             try:
-                for record in self._records_in(path):
+                for record in self._records_in(path, marks):
                     records.append(record)  # one by one: those before an error stay
             except OSError as error:
                 if error.errno in OWN_FAULTS:
                     raise
-                self._set_apart(path, error, records[first:], self.damaged[damaged:])
+                marks[0] = self._set_apart(path, error, records[first:], self.damaged[damaged:])
+            self.given[path.name] = marks[0], len(self.damaged) - damaged
         return records
 
-    def _records_in(self, path: Path) -> Iterator[Record]:
+    def _records_in(self, path: Path, marks: list[int]) -> Iterator[Record]:
         for payload in records_in(path, self.damaged):
             try:
-                yield read_record(payload)
+                record = read_record(payload)
             except NO_JSON:
                 self.damaged.append(framed(payload))
+            else:
+                marks[0] = zlib.crc32(payload, marks[0])
+                yield record
 
-    def _set_apart(self, path: Path, error: OSError, records: Sequence[Record], damaged: Sequence[bytes]) -> None:
+    def _still_true(self, judged: Judged) -> Judged:
+        """What was judged, if the segments give what they gave then; else what is left of it.
+
+        A sector goes bad, a byte rots, a file vanishes between two tries: then the positions are those of other events.
+        All is judged anew, and the store knows what it has: nothing is doubled, nothing that can be read is lost.
+        """
+        if judged.outcomes is not None and judged.given != self.given:
+            at, anew = judged.at, judged.anew + 1
+            _log.warning("collect.judged_anew", batch=self.name, segments=len(self.segments), times=anew)
+            judged = Judged(at, failures=judged.failures, is_told=judged.is_told, anew=anew)
+        judged.given = self.given
+        return judged
+
+    def _set_apart(self, path: Path, error: OSError, records: Sequence[Record], damaged: Sequence[bytes]) -> int:
         """Put what was read of a segment with a bad sector in its place, and the segment beside what was put aside.
 
         Every later try reads the same events in the same places, and of the rest one damaged line, which says where it
         is. Once that file can be read it may be put back, and nothing counts twice.
+
+        returns   the mark of the records that now stand in its place
         """
         aside = self.folder / ASIDE
         aside.mkdir(exist_ok=True)
         self.damaged.append(f"{path.name} cannot be read ({error.strerror}); ".encode() + KEPT_BESIDE)
-        lines = [*_lines_of(records), *_ended(damaged), self.damaged[-1]]
-        write_whole(path.with_suffix(READ), b"".join(lines))
+        payloads = [_write(record) for record in records]
+        write_whole(path.with_suffix(READ), b"".join([*map(framed, payloads), *_ended(damaged), self.damaged[-1]]))
         path.rename(free_place(aside, path.name))
         sync_folder(aside)
         _stand_in(path.with_suffix(READ))
+        return functools.reduce(lambda mark, payload: zlib.crc32(payload, mark), payloads, 0)
 
     @property
     def _note(self) -> Path:

@@ -26,7 +26,7 @@ from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
 from tandem.collect.batches import Batch, Judged, begun, next_batch
-from tandem.collect.ledger import Ledger, ledger_of
+from tandem.collect.ledger import Ledger, change_since, ledger_of
 from tandem.collect.manifests import ASIDE
 from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LATEST_MS, Record, date_of_ms
 from tandem.collect.model.origins import Origin
@@ -171,6 +171,8 @@ class Loader:
             if judged.todo is None:
                 raise
             loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
+        if judged.anew:
+            self._tell_of_change(batch)
         if judged.aside or batch.damaged:
             batch.put_aside([unit_of(one) for one in apart(batch.records)])
             reasons = dict(Counter(judged.aside.values()), damaged=len(batch.damaged))
@@ -235,8 +237,10 @@ class Loader:
                 self._must_know_the_time(name, records, judged.at)
             self.quota.forget()
         placed = by_site(all_placed(records), sites, judged.aside)
+        # Under a name that it has seen, the store would ignore facts that were not among those of then.
+        token = f"{name}-{judged.anew}" if judged.anew else name
         batches = [
-            SiteBatch(self, sites[site], group, f"{name}-{site}", judged.aside, outcomes, is_first, judged.handed)
+            SiteBatch(self, sites[site], group, f"{token}-{site}", judged.aside, outcomes, is_first, judged.handed)
             for site, group in placed.items()
         ]
         if is_first:
@@ -336,6 +340,19 @@ class Loader:
                 for outcome in ("quarantined", "unstored"):
                     ledger[(record.site if record.site in sites else 0, date_of_ms(record.received), outcome)] += 1
         store.add_ingestion(self.warehouse, ledger, f"{name}-aside")
+
+    def _tell_of_change(self, batch: Batch) -> None:
+        """Correct the ledger, which was told of this batch when its segments gave more, or less, than they do now."""
+        judged, name = batch.judged, batch.name
+        sites = {site.id: site for site in all_sites(self.database)}
+        told = store.ingestion_of(self.warehouse, name)
+        change = change_since(told, ledger_of(batch.records, sites, judged, len(batch.damaged)))
+        for site, on, outcome in [key for key in change if key[2] != "damaged"]:
+            # What the first try had stored is there, though it cannot be read again.
+            days = store.ingestion_days(self.warehouse, site, on, sites[site].keep_days) if site in sites else []
+            over = sum(day.balance for day in days if day.on == on) * (1 if outcome == "unstored" else -1)
+            change[site, on, outcome] = min(change[site, on, outcome], over)
+        store.add_ingestion(self.warehouse, +change, f"{name}-anew-{judged.anew}")
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""

@@ -1,10 +1,8 @@
 """What crm adds to the product: leads and deals from CRM systems, and where they came from."""
 
-from collections.abc import Callable
-
 from tandem.accounts.model import Site
 from tandem.base.jobs import Job
-from tandem.base.respelling import respell
+from tandem.base.respelling import RETRIED_AFTER_S, respell, until_done
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
@@ -18,15 +16,11 @@ LOOK_EVERY_S = 300.0
 MAP_EVERY_S = 10.0
 
 
-def _start(ctx: Context) -> Callable[[], None]:
-    respell(ctx.warehouse, "deal_origins", "entry")
-    return lambda: None
-
-
 def _jobs(ctx: Context) -> list[Job]:
     return [
         Job("crm", LOOK_EVERY_S, lambda: look_again(ctx)),
         Job("crm mappings", MAP_EVERY_S, lambda: apply_mappings(ctx)),
+        Job("crm paths", RETRIED_AFTER_S, until_done(lambda: respell(ctx.warehouse, "deal_origins", "entry"))),
         Job("crm files", MAP_EVERY_S, lambda: finish_loads(ctx)),
     ]
 
@@ -50,7 +44,6 @@ SLICE = Slice(
     schema=store.schema,
     retired=("crm/002",),
     jobs=_jobs,
-    start=_start,
     needs_rates=store.has_unpriced,
     systems=SYSTEMS,
     forget=records.forget,

@@ -34,7 +34,14 @@ from tandem.collect.store.goals import (
     main_goals,
     retire_goal,
 )
-from tandem.collect.store.ingestion import HINT, IngestionDay, add_ingestion, ingestion_days, newest_ingestion
+from tandem.collect.store.ingestion import (
+    HINT,
+    IngestionDay,
+    add_ingestion,
+    ingestion_days,
+    ingestion_of,
+    newest_ingestion,
+)
 from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
 from tandem.collect.store.retention import LAST_MOMENTS, expiring, is_kept_for, keep_for, keeping_anew
 from tandem.collect.store.salts import salt_days, salts_of_today
@@ -100,6 +107,7 @@ __all__ = [
     "has_events",
     "has_visits",
     "ingestion_days",
+    "ingestion_of",
     "is_kept_for",
     "keep_for",
     "keeping_anew",

@@ -1,5 +1,6 @@
 """The ledger of what was received."""
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 
@@ -27,6 +28,12 @@ def add_ingestion(warehouse: Warehouse, counts: Mapping[tuple[int, date, str], i
         },
         token=batch,
     )
+
+
+def ingestion_of(warehouse: Warehouse, batch: str) -> Counter[tuple[int, date, str]]:
+    """What the ledger has been told of one batch when it was first judged, and of what has changed since."""
+    rows = warehouse.ask(SQL["ingestion_of"], {"batch": batch}).rows
+    return Counter({(site, on, outcome): count for site, on, outcome, count in rows})
 
 
 HINT = "hint_"

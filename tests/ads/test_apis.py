@@ -121,6 +121,13 @@ def test_yandex_waits_as_long_as_it_is_told_and_reads_the_report() -> None:
     assert len({json.loads(a.body)["params"]["ReportName"] for a in asked}) == 1
 
 
+def test_a_report_is_read_in_no_encoding_that_browsers_do_not_know() -> None:
+    """Yandex names UTF-8; whoever answers in its place could name one that takes Python minutes."""
+    odd = Reply(200, TSV.encode(), (("Content-Type", "text/tab-separated-values; charset=unicode_escape"),))
+    rows, _, _ = asked_of(jobs.APIS["yandex"], lambda _: odd, login="fern")
+    assert {row.campaign for row in rows} == {'Бренд "А"'}
+
+
 def test_yandex_is_asked_for_a_new_report_when_the_sites_day_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     names = []
     for at, zone in (("21:30", "Europe/Moscow"), ("20:30", "Europe/Moscow"), ("21:30", "UTC"), ("23:30", "UTC")):

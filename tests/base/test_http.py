@@ -70,7 +70,9 @@ def test_a_system_that_stays_down_is_an_error_that_names_it() -> None:
     assert len(stub.asked) == 5
 
 
-@pytest.mark.parametrize(("status", "words"), [(401, "credentials"), (404, "answered 404"), (302, "another address")])
+@pytest.mark.parametrize(
+    ("status", "words"), [(401, "credentials"), (404, "answered 404"), (302, "another address"), (304, "answered 304")]
+)
 def test_a_refusal_is_final_and_does_not_repeat_what_the_system_said(status: int, words: str) -> None:
     body = b'{"error": "no such client +48 600 100 200"}'
     with outside(in_turn(Reply(status, body))) as stub, client(stub.url, []) as http:

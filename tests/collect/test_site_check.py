@@ -138,6 +138,13 @@ class Answer(BaseHTTPRequestHandler):
             self.send_response(301)
             self.send_header("location", f"/round/{rest}x")
             self.end_headers()
+        elif kind == "bare":
+            self.send_response(int(rest.partition("/")[0]))
+            self.end_headers()
+        elif kind == "in":
+            self._send(
+                GOOD.replace("<body>", "<body>\\ud800").encode(), **{"content-type": f"text/html; charset={rest}"}
+            )
         elif kind == "big":
             self._send(gzip.compress(b"x" * (3 << 20)), **{"content-encoding": "gzip"})
         elif kind == "image":
@@ -189,11 +196,26 @@ def test_a_page_is_fetched_with_its_policies_through_redirects(stub: str) -> Non
     [
         ("round/", "redirects endlessly"), ("big", "more than 2 MB"), ("image", "not a web page"),
         ("to/ftp://127.0.0.1/", "not a web page"), ("to/file:///etc/passwd", "not a web page"),
+        ("bare/302", "no Location header"), ("to//bare/307", "no Location header"),
     ],
 )  # fmt: skip
 def test_what_is_no_page_is_left(stub: str, path: str, why: str) -> None:
     with pytest.raises(SourceError, match=why):
         http.fetch_page(f"http://{stub}/{path}", HERE)
+
+
+@pytest.mark.parametrize("charset", ["nonsense", "utf8mb4", "unicode_escape", "punycode", "hex", "windows-1251"])
+def test_a_page_in_an_odd_encoding_is_read_as_browsers_read_it(stub: str, charset: str) -> None:
+    """Unknown encodings were a mistake of ours, and Python's own took minutes or made half characters."""
+    page = http.fetch_page(f"http://{stub}/in/{charset}", HERE)
+    assert "\\ud800" in page.text, "as it was sent"
+    assert start._judged(page, "shop", ["https://tandem.example"]) == verdict_of(*page, "shop")
+
+
+def test_a_page_that_is_neither_there_nor_elsewhere_is_told_by_its_status(stub: str) -> None:
+    assert said("", status=http.fetch_page(f"http://{stub}/bare/304", HERE).status) == [
+        "The start page responds with status 304."
+    ]
 
 
 def test_headers_that_never_end_are_cut_off(stub: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -343,6 +365,9 @@ def test_a_script_that_is_the_counter_is_told_nothing() -> None:
         ("/image/t/tandem.js", ["that is not the counter"]),
         ("/none/t/tandem.js", ["which the tag loads the counter from, responds with status 404"]),
         ("/round/t/tandem.js", ["it redirects endlessly"]),
+        ("/bare/302/t/tandem.js", ["does not load from HERE: it redirects without an address to go to"]),
+        ("/bare/304/t/tandem.js", ["which the tag loads the counter from, responds with status 304"]),
+        ("/in/nonsense/t/tandem.js", ["that is not the counter"]),
         (
             "http://127.0.0.1:1/t/tandem.js",
             ["from 127.0.0.1:1, the site's own address", "does not load from 127.0.0.1:1"],

@@ -146,9 +146,10 @@ def test_the_process_has_limits_and_knows_nothing_of_ours(tmp_path: Path, monkey
 @pytest.mark.parametrize("content", [
     b"<!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>", b"<!--" + b" " * 5000 + b"--><!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>",
     "<?xml version='1.0' encoding='utf-16'?><!DOCTYPE x [<!ENTITY a 'b'>]><x>&a;</x>".encode("utf-16"),
-    b"<x>" * 100_000, b"<x><y>", b"",
+    b"<x>" * 100_000, b"<x><y>", b"", b"<?xml version='1.0' encoding='nonsense'?><x/>",
+    b"<?xml version='1.0' encoding='hex'?><x/>",
 ])  # fmt: skip
-def test_xml_that_declares_entities_or_has_no_bottom_is_refused(content: bytes) -> None:
+def test_xml_that_declares_entities_or_has_no_bottom_or_no_encoding_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableFile):
         element_of(content)
 

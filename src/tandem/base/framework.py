@@ -5,7 +5,7 @@ from typing import Any
 
 import litestar.connection.request
 import litestar.datastructures.url
-from litestar import _parsers
+from litestar import _multipart, _parsers
 from litestar._kwargs import extractors
 from litestar.handlers import HTTPRouteHandler
 from litestar.utils.sync import AsyncCallable
@@ -34,6 +34,9 @@ def mend() -> None:
         for module in [module for name, module in sys.modules.items() if name.startswith("litestar")]:
             if getattr(module, parser.__name__, None) is parser:
                 setattr(module, parser.__name__, plain)
+    # TRAP: a field of an upload is read in the encoding that its part names, one of Python's that takes minutes
+    # (punycode) too; browsers send UTF-8 and name none. See test_a_field_of_an_upload_names_no_encoding.
+    _multipart.MultipartSegment.charset = property(lambda _: None, lambda *_: None)  # type: ignore[attr-defined]
 
 
 assert litestar.connection.request and litestar.datastructures.url  # loaded, so that they are mended

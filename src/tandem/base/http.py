@@ -15,6 +15,7 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import httpx
 
+from tandem.base.charsets import text_of
 from tandem.base.errors import SourceError, UserError
 from tandem.base.jobs import rest
 from tandem.base.reach import Address, Network, is_global, is_within
@@ -250,6 +251,8 @@ PAGE_S = 10.0
 MOST_OF_A_PAGE = 2 << 20
 MOST_OF_A_SCRIPT = 1 << 20
 HTML = frozenset({"text/html", "application/xhtml+xml"})
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The statuses that lead on to another address; 300 and 304 do not."""
 AGENT = "Mozilla/5.0 (compatible; Tandem site check)"
 _looking = threading.BoundedSemaphore(4)
 
@@ -307,11 +310,14 @@ def _hop(
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise SourceError(parts.netloc or "redirect", "it redirects to something that is not a web page")
     with client.stream("GET", url) as response:
-        if response.is_redirect:
+        if response.has_redirect_location:
             onward = urljoin(url, response.headers["location"])
             client.cookies.clear()
             return None, urlunsplit(urlsplit(onward)._replace(netloc=urlsplit(onward).netloc.rpartition("@")[2]))
-        kind = response.headers.get("content-type", "text/html").partition(";")[0].strip().lower()
+        if response.status_code in REDIRECTS:
+            raise SourceError(parts.netloc, "it redirects without an address to go to (no Location header)")
+        content_type = response.headers.get("content-type", "text/html")
+        kind = content_type.partition(";")[0].strip().lower()
         if kinds is not None and kind not in kinds:
             raise SourceError(parts.netloc, "it responds with something that is not a web page")
         body = bytearray()
@@ -319,8 +325,8 @@ def _hop(
             body += block
             if time.monotonic() > until:
                 raise SourceError(parts.netloc, "it takes longer than 10 seconds")
-        text = body.decode(response.charset_encoding or "utf-8", "replace")
-        return WebPage(url, response.status_code, text, tuple(response.headers.get_list("content-security-policy"))), ""
+        policies = tuple(response.headers.get_list("content-security-policy"))
+        return WebPage(url, response.status_code, text_of(body, content_type), policies), ""
 
 
 def is_sealed_on_its_way(url: str, allowed: str = "") -> bool:
@@ -384,7 +390,7 @@ def _refused(response: httpx.Response) -> str:
     """Why a system says no, without its words: those may hold personal data."""
     if response.status_code in (401, 403):
         return f"rejected the credentials ({response.status_code}). Renew them on the Connections page"
-    if response.is_redirect:
+    if response.status_code in REDIRECTS:
         return f"redirected to another address ({response.status_code}). Check the address of the connection"
     return f"answered {response.status_code}"
 

@@ -41,7 +41,7 @@ def element_of(content: bytes) -> Element:
     try:
         parser.Parse(content, True)
         return builder.close()
-    except (expat.ExpatError, ValueError, AssertionError) as error:
+    except (expat.ExpatError, LookupError, ValueError, AssertionError) as error:  # an encoding that nobody knows
         raise UnreadableFile(str(error)) from error
 
 

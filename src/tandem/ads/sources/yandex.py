@@ -11,6 +11,7 @@ from typing import Any
 from tandem.ads.model import AdDay
 from tandem.ads.sources.api import AdAccount, AdApi, address, day, decimal, secret, whole
 from tandem.base import clock
+from tandem.base.charsets import text_of
 from tandem.base.errors import SourceError
 from tandem.connections.model import Field
 
@@ -56,7 +57,7 @@ def _report(account: AdAccount, first: date, last: date) -> str:
         for _ in range(MOST_TURNS):
             reply = http.post(PATH, json={"params": params})
             if reply.status_code == 200:
-                return reply.text
+                return text_of(reply.content, reply.headers.get("content-type", ""))
             account.sleep(min(LONGEST_WAIT_S, float(reply.headers.get("retryIn", "5") or 5)))
     raise SourceError(NAME, "has not finished the report. Tandem will try again later")
 

@@ -90,7 +90,7 @@ def verdict_of(url: str, status: int, text: str, policies: Sequence[str], key: s
     key       of the site
     own       addresses of this Tandem, the one to name first; without one, a tag may load the counter from anywhere
     """
-    if status >= 400:
+    if status >= 300:
         problem = SiteProblem(
             "The start page responds with status %(status)s.",
             "Open %(url)s in a private window. Some servers block automated requests. In that case only a "
@@ -137,7 +137,7 @@ MARKS = ("tandem", "/hit")
 
 def problem_of_script(url: str, status: int, text: str) -> SiteProblem | None:
     """What is wrong with what came from the address of the script."""
-    if status >= 400:
+    if status >= 300:
         return SiteProblem(
             "%(url)s, which the tag loads the counter from, responds with status %(status)s.",
             "Copy the tag from this page again. If the site itself serves the counter, it must pass everything under "

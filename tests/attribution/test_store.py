@@ -22,6 +22,7 @@ from tandem.people.jobs import stitch_where_needed
 from tandem.people.model.identifier import Identifier, Link, visitor
 from tests.attribution import naive
 from tests.attribution.shop import CHANNELS, START, Visit, journeys, put
+from tests.golden.crm import cookie_of
 
 SINCE, UNTIL = START + timedelta(days=40), START + timedelta(days=70)
 DAY = timedelta(days=1)
@@ -268,9 +269,9 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, ctx: Co
     put(both[0], [Visit(101, at, "Paid Search"), Visit(102, at, "Email"), Visit(102, at + DAY, "Direct")])
     deal = {"system": "webhook", "updated_at": at + 20 * DAY, "currency": site.currency}
     crm.record(ctx, site, 1, [
-        DealFact(id="1", created_at=at + DAY / 2, client=f"{101:016x}", stage="Paid", stage_kind="won",
+        DealFact(id="1", created_at=at + DAY / 2, client=cookie_of(101), stage="Paid", stage_kind="won",
                  amount=Decimal(900), refunded=Decimal(100), cost=Decimal(500), **deal),
-        DealFact(id="2", created_at=at + 2 * DAY, client=f"{102:016x}", stage="Paid", stage_kind="won",
+        DealFact(id="2", created_at=at + 2 * DAY, client=cookie_of(102), stage="Paid", stage_kind="won",
                  amount=Decimal(300), **deal),
         DealFact(id="3", created_at=at + 3 * DAY, stage="Talks", stage_kind="open", **deal),
         DealFact(id="4", created_at=UNTIL + DAY, stage="Talks", **deal | {"updated_at": UNTIL + DAY}),
@@ -303,8 +304,8 @@ def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_
     google = {"utm_source": "google", "utm_medium": "cpc", "utm_campaign": "Only the CRM knows"}
     crm.record(ctx, site, 1, [
         DealFact(id="1", created_at=at + DAY, amount=Decimal(500), **google, **deal),
-        DealFact(id="2", created_at=at + DAY, amount=Decimal(300), client=f"{101:016x}", **google, **deal),
-        DealFact(id="3", created_at=at + DAY, amount=Decimal(200), client=f"{103:016x}", **google, **deal),
+        DealFact(id="2", created_at=at + DAY, amount=Decimal(300), client=cookie_of(101), **google, **deal),
+        DealFact(id="3", created_at=at + DAY, amount=Decimal(200), client=cookie_of(103), **google, **deal),
         DealFact(id="4", created_at=at + DAY, amount=Decimal(100), **deal),
     ])  # fmt: skip
     stitch_where_needed(ctx)

@@ -25,6 +25,11 @@ MEANS = {"new": "open", "talk": "open", "offer": "qualified", "paid": "won", "no
 Fact = dict[str, Any]
 
 
+def cookie_of(visitor: int) -> str:
+    """The whole value of a browser's cookie: its first 16 digits alone name no browser."""
+    return f"{visitor:016x}.t5zk9a"
+
+
 def records(visits: list[Visit]) -> list[Fact]:
     """Each record with all of its steps; what is told comes from these."""
     chance = random.Random(5)
@@ -49,7 +54,7 @@ def records(visits: list[Visit]) -> list[Fact]:
         found.append({
             "id": str(i), "kind": "lead" if i % 10 == 1 else "deal", "parent": str(i - 1) if i % 10 == 2 else "",
             "at": at, "steps": list(zip(moments, steps, strict=True)),
-            "client": f"{visit['visitor']:016x}" if i % 6 and i % 4 else "",
+            "client": cookie_of(visit["visitor"]) if i % 6 and i % 4 else "",
             "phone": f"+4860010{i % 24:04d}" if i % 3 == 0 else "",
             "original": Decimal(chance.randrange(1, 90000)) / 100 if i % 7 else None,
             "currency": ("EUR", "USD", "XXX")[0 if i % 8 else 1 + (i // 8) % 2],
@@ -139,7 +144,7 @@ def _origin(one: Fact, browsers: set[int], visits: list[Visit]) -> Fact:
         if v["pageviews"] and not v["bot"] and v["visitor"] in browsers
         and one["at"] - timedelta(days=90) < v["at"] <= one["at"] + timedelta(minutes=10)
     ]  # fmt: skip
-    own = [v for v in near if f"{v['visitor']:016x}" == one["client"]]
+    own = [v for v in near if cookie_of(v["visitor"]) == one["client"]]
     others = [v for v in near if v not in own]
     marked = lambda found: [v for v in found if v["channel"] != "Direct"]  # noqa: E731
     for found, how in ((marked(own), "visit"), (marked(others), "person")):

@@ -118,7 +118,7 @@ def _persons(told: list[Fact]) -> dict[str, set[int]]:
                     break
             if merged:
                 break
-    return {number: {int(c, 16) for c in clients} for numbers, clients, _ in circles for number in numbers}
+    return {number: {int(c[:16], 16) for c in clients} for numbers, clients, _ in circles for number in numbers}
 
 
 def _row(one: Fact, groups: dict[str, set[int]], visits: list[Visit]) -> Fact:

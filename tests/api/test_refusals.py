@@ -64,3 +64,18 @@ def test_who_may_not_is_told_so_in_the_frame(ctx: Context, site: Site, client: T
 def test_programs_and_files_are_told_as_before(client: TestClient[Any]) -> None:
     assert client.get("/api/metrics?metrics=collect.visits&period=5d").json()["error"] == "“5d” is not a period."
     assert '<nav class="side"' not in client.get("/export?metrics=collect.visits&period=5d").text
+
+
+def test_an_address_that_is_no_page_is_told_in_the_users_language(
+    ctx: Context, site: Site, client: TestClient[Any]
+) -> None:
+    signed_in = accounts.sign_in(ctx.database, "ola@fern.example", "a long password")
+    assert signed_in is not None
+    accounts.change_user(ctx.database, signed_in[0], language="ru")
+    client.headers["accept-language"] = "de-DE,de;q=0.9,en;q=0.8"
+    assert client.get("/account").status_code == 200
+    for answer in (client.get("/nope"), client.post("/account/sessions"), client.get("/link/void")):
+        assert answer.status_code in (404, 405, 410) and '<html lang="ru"' in answer.text
+    accounts.change_user(ctx.database, signed_in[0], language="pl")
+    client.get("/account")
+    assert '<html lang="pl"' in client.get("/nope").text

@@ -2,9 +2,11 @@
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from tandem import collect
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import clock
@@ -12,7 +14,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
-from tandem.collect.model.goal import Goal, checked_match, main_by_orders
+from tandem.collect.model.goal import FILE, Goal, checked_match, main_by_orders
 from tandem.collect.model.hit import split_url
 from tandem.collect.routes import ROUTES
 from tandem.collect.tables import goals as goals_table
@@ -253,6 +255,51 @@ def test_the_page_asks_again_while_goals_are_recounted(ctx: Context, site: Site)
 def test_a_page_goal_is_the_path_of_a_pasted_address(pasted: str, path: str) -> None:
     assert checked_match("Order", "page", pasted) == path
     assert checked_match("Order", "event", "https://shop.example/x?y") == "https://shop.example/x?y"
+
+
+@pytest.mark.parametrize(
+    "typed", ["/thank-you", "/blog/*", "*/done", "https://fern.example/thanks.html", "HTTP://www.Fern.example:80/?x=1"]
+)
+def test_a_page_is_no_event_unless_the_site_has_sent_one_of_that_name(typed: str) -> None:
+    with pytest.raises(UserError) as told:
+        checked_match("Order", "event", typed, ["fern.example"])
+    assert told.value.field == "match" and "kind page" in told.value.hint
+    assert checked_match("Order", "event", typed, ["fern.example"], is_event=lambda name: name == typed) == typed
+
+
+@pytest.mark.parametrize("name", ["purchase", "https://partner.example/buy", "https://fern.example/prices.PDF"])
+def test_links_to_other_sites_and_files_are_events_named_by_their_address(name: str) -> None:
+    assert checked_match("Order", "event", name, ["fern.example"]) == name
+
+
+def test_a_file_is_what_the_counter_takes_for_one() -> None:
+    source = (Path(collect.__file__).parent / "static" / "tandem.src.js").read_text("utf-8")
+    assert f"/{FILE.pattern}/i;" in source
+
+
+def test_a_form_without_a_name_is_an_event_named_by_its_path(ctx: Context, site: Site, load: Load) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    load(told(site.id, 7, NOON, kind="form", name="/contact"))
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        goal = {"name": "Contact", "kind": "event"}
+        assert client.post("/goals", data=goal | {"match": "/thank-you"}).status_code == 400
+        assert client.post("/goals", data=goal | {"match": "/contact"}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("pasted", "path", "sign"),
+    [
+        ("/index.php?page=thanks", "/index.php", "?"), ("https://fern.example/?utm=1", "/", "?"),
+        ("/app?x=1#/done", "/app#/done", "?"), ("/app#/done?y", "/app#/done", "?"), ("/a#top", "/a", "#"),
+        ("/a?", "/a", ""), ("/app#/done", "/app#/done", ""), ("/a/*", "/a/*", ""),
+    ],
+)  # fmt: skip
+def test_what_a_page_goal_leaves_out_is_told(ctx: Context, site: Site, pasted: str, path: str, sign: str) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        page = client.post("/goals", data={"name": "Order", "kind": "page", "match": pasted}).text
+    said = f"Only the path counts: {path}. What follows {sign} was left out, so every view of this page"
+    assert (said in page) == bool(sign) and ("was left out" in page) == bool(sign)
 
 
 @pytest.mark.parametrize("typed", ["*/../done", "*/./done", "shop.example/thanks", "?x=1", "/" + "к" * 300])

@@ -218,6 +218,46 @@ def test_a_forgotten_password_is_renewed_by_mail_and_all_sessions_end(
     assert lost.is_in and not other.is_in
 
 
+def by_script(browser: Browser) -> Browser:
+    browser.client.headers["hx-request"] = "true"
+    return browser
+
+
+def told_in_place(answer: Any) -> tuple[int, str]:
+    """The status of a refusal that is put into the page, and its field."""
+    assert answer.headers["hx-retarget"] == "#problem" and "<html" not in answer.text
+    return answer.status_code, answer.headers.get("x-field", "")
+
+
+def test_pages_of_signing_in_answer_scripts_in_place(
+    ctx: Context, mail: None, open_browser: Open, letters: Any
+) -> None:
+    """A lost network takes no page away, what is wrong stands at its field, and no script follows a redirect."""
+    mine = by_script(open_browser())
+    assert told_in_place(mine.sign_in(password="wrong")) == (401, "password")
+    assert 'id="main"' in mine.post("/forgot", email="ola@fern.example").text
+    link = link_in(letters()[-1][1].text)
+    for page in ("/sign-in", "/forgot", link):
+        shown = mine.get(page).text
+        assert f'method="post" action="{page}" hx-post="{page}"' in shown and 'id="problem-lost"' in shown
+    assert told_in_place(mine.post(link, password="short")) == (400, "password")
+    answer = mine.post(link, password=NEW)
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (200, "/") and mine.is_in
+    assert told_in_place(mine.post(link, password=NEW)) == (410, "")
+
+
+def test_the_second_factor_answers_scripts_in_place(open_browser: Open) -> None:
+    mine, other = open_browser(), by_script(open_browser())
+    mine.sign_in()
+    secret, _ = switched_on(mine)
+    answer = other.post("/sign-in", email="ola@fern.example", password=PASSWORD, next="/goals")
+    assert (answer.status_code, answer.headers["hx-redirect"]) == (200, "/sign-in/code") and not other.is_in
+    assert 'hx-post="/sign-in/code"' in other.get("/sign-in/code").text
+    assert told_in_place(other.post("/sign-in/code", code="12345")) == (401, "code")
+    code = two_factor.code_at(secret, int(clock.now().timestamp()) // 30)
+    assert other.post("/sign-in/code", code=code).headers["hx-redirect"] == "/goals" and other.is_in
+
+
 def test_a_reset_tells_nobody_who_has_an_account(ctx: Context, mail: None, open_browser: Open, letters: Any) -> None:
     browser = open_browser()
     known, unknown = (browser.post("/forgot", email=f"{who}@fern.example") for who in ("ola", "nobody"))

@@ -26,6 +26,9 @@ from tandem.base.words import WORDS
 
 LANGUAGE_OF_CALLER = "tandem.language"
 """Where the language of whoever is signed in stands in a request's state."""
+SPOKEN = "tandem_spoken"
+"""The cookie with the language of the last page that was made for whoever is signed in. An address that is no page is
+answered before anybody is asked who they are."""
 framework.mend()
 
 POLICY = (
@@ -109,12 +112,12 @@ def page(template: str, language: str, status: int = 200, **facts: Any) -> Respo
 
 
 def language_of(request: Request[Any, Any, Any]) -> str:
-    """The language of whoever is signed in; of others by their cookie, then by what the browser asks for."""
+    """The language of whoever is signed in; of others by their cookies, then by what the browser asks for."""
     if language := request.scope.get("state", {}).get(LANGUAGE_OF_CALLER):
         return str(language)
-    chosen = request.cookies.get("tandem_language", "")
-    if chosen in LANGUAGES:
-        return chosen
+    for cookie in ("tandem_language", SPOKEN):
+        if (chosen := request.cookies.get(cookie, "")) in LANGUAGES:
+            return chosen
     for part in request.headers.get("accept-language", "").split(","):
         code = part.partition(";")[0].strip()[:2].lower()
         if code in LANGUAGES:

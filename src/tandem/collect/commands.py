@@ -33,6 +33,7 @@ def add_goal(
 ) -> None:
     """Add a goal. `tandem rebuild` counts it for past visits; a running server does so automatically."""
     from tandem.collect import store
+    from tandem.collect.model.goal import left_out
     from tandem.core import lookups
 
     with lookups.records(quiet_settings()) as database:
@@ -40,6 +41,8 @@ def add_goal(
         goal = store.add_goal(database, chosen, name, kind, match)
     counts = "conversion" if goal.is_main else "step"
     typer.echo(f"Goal “{goal.name}” of {chosen.key}: {goal.kind} {goal.match} ({counts}).")
+    if sign := left_out(match, goal):
+        typer.echo(f"Only the path counts. What follows {sign} was left out.")
 
 
 @goals.command("main")

@@ -2,6 +2,7 @@
 
 import hashlib
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Any, cast
 
 import msgspec
@@ -20,7 +21,7 @@ from tandem.base.json_rows import elements, members
 from tandem.collect import store
 from tandem.collect.batches import all_aside
 from tandem.collect.ingest import Ingest, Sender
-from tandem.collect.model.goal import Goal
+from tandem.collect.model.goal import Goal, left_out
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent
 from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
@@ -229,9 +230,14 @@ def goals(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: s
 
 
 def _goals(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, added: Goal | None = None
+    request: Request[Any, Any, Any],
+    ctx: Context,
+    caller: Caller,
+    site: Site,
+    added: Goal | None = None,
+    without: str = "",
 ) -> Response[str]:
-    """The page of goals; `added` is the one that has just been added."""
+    """The page of goals; `added` is the one that has just been added, `without` what follows this sign."""
     period = period_of("30d", site.zone, clock.now())
     runner = ctx.runner
     question = Question(
@@ -252,6 +258,7 @@ def _goals(
         goals=store.goals_of(ctx.database, site),
         counts=counts,
         added=added,
+        without=without,
         recounted=recount.share if (recount := ctx.offers.recounted(site)) else None,
     )
 
@@ -262,8 +269,9 @@ def add_goal(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
-    added = store.add_goal(ctx.database, chosen, name, kind, match, by=caller.user_id)
-    return _goals(request, ctx, caller, chosen, added)
+    is_event = partial(store.has_event, ctx.warehouse, chosen)
+    added = store.add_goal(ctx.database, chosen, name, kind, match, by=caller.user_id, is_event=is_event)
+    return _goals(request, ctx, caller, chosen, added, left_out(match, added))
 
 
 @post_form("/goals/{goal_id:int}/main", may="goals.edit")

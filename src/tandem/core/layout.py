@@ -6,6 +6,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 from litestar import Request, Response
+from litestar.datastructures import Cookie
 
 from tandem.accounts.model import Site
 from tandem.base import pages
@@ -105,7 +106,10 @@ def render_page(
         carried=_carried(_parts(request) if asked is None else asked, chosen),
         idle=[] if "view" in facts or asked is not None else _idle(request, ctx, chosen),
     )
-    return pages.page(template, caller.language, status, layout=layout, site=chosen, **facts)
+    answer = pages.page(template, caller.language, status, layout=layout, site=chosen, **facts)
+    if request.cookies.get(pages.SPOKEN) != caller.language:
+        answer.set_cookie(Cookie(key=pages.SPOKEN, value=caller.language, httponly=True, samesite="lax", path="/"))
+    return answer
 
 
 def render_refusal(

@@ -117,12 +117,7 @@ def first_factor_passed(ctx: Context, request: Asked, user: User, onward: str, w
         return signed_in(ctx, request, user, onward, way)
     until, bound_to = time.time() + HALFWAY_S, store.bond(ctx.database, user)
     halfway = msgspec.json.encode(Halfway(user.id, onward, way, until, bound_to)).decode()
-    return Response(
-        None,
-        status_code=303,
-        headers={"location": "/sign-in/code"},
-        cookies=[cookie(ctx, ctx.vault.seal(halfway), HALFWAY_S, HALFWAY, "/sign-in")],
-    )
+    return _onward(request, "/sign-in/code", [cookie(ctx, ctx.vault.seal(halfway), HALFWAY_S, HALFWAY, "/sign-in")])
 
 
 def signed_in(ctx: Context, request: Asked, user: User, onward: str, way: str = "password") -> Response[Any]:
@@ -132,13 +127,21 @@ def signed_in(ctx: Context, request: Asked, user: User, onward: str, way: str = 
         ctx.offers.warn_user(user, "sign_in", agent)
     token = store.open_session(ctx.database, user, agent, way)
     device = _device(ctx, user.email, secrets.token_urlsafe(16)[:22])
-    return Response(
-        None,
-        status_code=303,
-        headers={"location": local(onward)},
-        cookies=[
-            cookie(ctx, token, int(store.SIGNED_IN_FOR.total_seconds())),
-            cookie(ctx, device, DEVICE_KNOWN_S, DEVICE),
-            cookie(ctx, "", 0, HALFWAY, "/sign-in"),
-        ],
-    )
+    cookies = [
+        cookie(ctx, token, int(store.SIGNED_IN_FOR.total_seconds())),
+        cookie(ctx, device, DEVICE_KNOWN_S, DEVICE),
+        cookie(ctx, "", 0, HALFWAY, "/sign-in"),
+    ]
+    return _onward(request, local(onward), cookies)
+
+
+def _onward(request: Asked, address: str, cookies: list[Cookie]) -> Response[Any]:
+    """Leads the browser on; a script would follow a plain redirect itself, and put the page into the form's place."""
+    if is_by_script(request):
+        return Response(None, status_code=200, headers={"hx-redirect": address}, cookies=cookies)
+    return Response(None, status_code=303, headers={"location": address}, cookies=cookies)
+
+
+def is_by_script(request: Asked) -> bool:
+    """Whether page.js sent the form: it keeps what was typed, and shows in place what is wrong with it."""
+    return bool(request.headers.get("hx-request"))

@@ -5,7 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+
+from tandem.accounts import store
+from tandem.accounts.store import links
+from tandem.base.database import Database
 
 from .conftest import Opened, Served
 
@@ -339,6 +343,40 @@ def test_realtime_says_that_it_stands_still(opened: Opened) -> None:
     expect(page.locator(".when-live")).to_be_hidden()
     page.context.set_offline(False)
     expect(page.locator(".when-live")).to_be_visible()
+
+
+def test_the_page_of_the_first_visit_says_that_it_stands_still(opened: Opened) -> None:
+    page = opened("/start")
+    expect(page.locator(".when-lost")).to_be_hidden()
+    page.context.set_offline(True)
+    expect(page.locator(".when-lost")).to_contain_text("Connection lost.")
+    expect(page.locator(".when-lost")).to_be_visible()
+    page.context.set_offline(False)
+    expect(page.locator(".when-lost")).to_be_hidden()
+
+
+def test_an_invitation_outlasts_a_lost_network(chromium: Browser, served: Served) -> None:
+    db = Database(served.records)
+    person = store.add_user(db, 1, "lost@acme.example", "Lost", "viewer", None)
+    link = links.make(db, person, links.INVITE)
+    db.close()
+    context = chromium.new_context(base_url=served.url, locale="en-GB")
+    page = context.new_page()
+    page.goto(f"/link/{link}")
+    page.fill("[name=password]", "password")
+    page.get_by_role("button", name="Save and sign in").click()
+    page.fill("[name=password]", "password12")
+    page.get_by_role("button", name="Save and sign in").click()
+    expect(page.locator("#told-password")).to_be_visible()
+    page.fill("[name=password]", "green thumbs grow")
+    context.set_offline(True)
+    page.get_by_role("button", name="Save and sign in").click()
+    expect(page.locator("#problem[role=alert]")).to_contain_text("The server did not respond.")
+    assert page.input_value("[name=password]") == "green thumbs grow"
+    context.set_offline(False)
+    page.get_by_role("button", name="Try again").click()
+    page.wait_for_url("**/board**")
+    context.close()
 
 
 @pytest.mark.parametrize("width", [1440, 390])

@@ -1,10 +1,12 @@
 """Goals: what a site wants its visitors to do."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from tandem.base.errors import UserError
+from tandem.base.hosts import in_ascii
 from tandem.base.paths import path_as_typed
 from tandem.base.texts import short_text
 from tandem.collect.model.hit import MAX_NAME, plain
@@ -12,6 +14,13 @@ from tandem.collect.model.hit import MAX_NAME, plain
 MAX_MATCH = 300
 LONGEST_NAME = 150
 """Of a goal: the name of one that is retired says so, and must fit too."""
+_ADDRESS = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE)
+FILE = re.compile(
+    r"\.(pdf|docx?|xlsx?|pptx?|csv|txt|rtf|od[tsp]|key|numbers|pages|epub|zip|rar|7z|t?gz|dmg|pkg|exe|msi|deb|rpm|apk|iso"
+    r"|ics|vcf|mp[34]|m4a|wav|mov|avi|mkv|webm)$",
+    re.IGNORECASE,
+)
+"""What the counter takes for a download, by the end of its path."""
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,10 +50,40 @@ def main_by_orders(goals: Sequence[Goal], orders: Mapping[int, int]) -> Goal | N
     return max(reached, key=lambda g: (g.match.casefold() == "purchase", orders[g.id], -g.id), default=None)
 
 
-def checked_match(name: str, kind: str, match: str) -> str:
+def is_of_a_page(match: str, hosts: Collection[str]) -> bool:
+    """Whether this is how the site's pages are written: a path, or an address of its own that is no file.
+
+    Links to other sites and files are events that are named by their address.
+    """
+    if address := _ADDRESS.match(match):
+        host, path = address.groups()
+        return _bare(host) in {_bare(own) for own in hosts} and not FILE.search(path)
+    return match.startswith(("/", "*/"))
+
+
+def _bare(host: str) -> str:
+    return in_ascii(host.partition(":")[0].lower()).removeprefix("www.")
+
+
+def left_out(typed: str, goal: Goal) -> str:
+    """The sign, ? or #, after which a page goal leaves out what was typed; "" where all of it counts."""
+    if goal.kind != "page":
+        return ""
+    path, _, fragment = typed.strip().partition("#")
+    is_route = "#" in goal.match
+    if path.partition("?")[2] or (is_route and fragment.partition("?")[2]):
+        return "?"
+    return "#" if fragment and not is_route else ""
+
+
+def checked_match(
+    name: str, kind: str, match: str, hosts: Collection[str] = (), is_event: Callable[[str], bool] = lambda _: False
+) -> str:
     """What a goal is met by, as it is kept: of a page its path in the normal form, also where an address was pasted.
 
-    raises   UserError naming the field and what it takes, for a goal that nothing could meet
+    hosts     of the site
+    is_event  whether the site has sent an event of this name: a form without one is named by its path
+    raises    UserError naming the field and what it takes, for a goal that nothing could meet
     """
     match = plain(match.strip())
     match = path_as_typed(match) if kind == "page" else match
@@ -60,6 +99,12 @@ def checked_match(name: str, kind: str, match: str) -> str:
         if len(match) > MAX_NAME:
             raise UserError(
                 "Event names have at most 200 characters.", ("Enter the name exactly as the site sends it.")
+            ).at("match")
+        if is_of_a_page(match, hosts) and not is_event(match):
+            raise UserError(
+                "“%(value)s” is a page: no event of this name has been received.",
+                "Choose the kind page (“Page with this path”).",
+                value=match,
             ).at("match")
         return match
     if len(match) > MAX_MATCH:

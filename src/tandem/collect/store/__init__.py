@@ -31,6 +31,7 @@ from tandem.collect.store.goals import (
     choose_main,
     choose_main_by_orders,
     goals_of,
+    has_event,
     main_goals,
     retire_goal,
 )
@@ -104,6 +105,7 @@ __all__ = [
     "goals_of",
     "goals_reached",
     "had_views",
+    "has_event",
     "has_events",
     "has_visits",
     "ingestion_days",

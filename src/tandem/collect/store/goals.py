@@ -1,6 +1,7 @@
 """Goals of a site."""
 
 import time
+from collections.abc import Callable
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, insert, select, update
@@ -98,12 +99,26 @@ def choose_main_by_orders(warehouse: Warehouse, db: Database, site: Site) -> Goa
     return goal
 
 
-def add_goal(db: Database, site: Site, name: str, kind: str, match: str, by: int | None = None) -> Goal:
+def has_event(warehouse: Warehouse, site: Site, name: str) -> bool:
+    """Whether the site has sent an event of this name; forms, files and links to other sites are events too."""
+    return bool(warehouse.value(SQL["has_event"], site=site.id, name=name))
+
+
+def add_goal(
+    db: Database,
+    site: Site,
+    name: str,
+    kind: str,
+    match: str,
+    by: int | None = None,
+    is_event: Callable[[str], bool] = lambda _: False,
+) -> Goal:
     """A new goal; a site's first is its main one. History is counted for it by deriving the visits again.
 
-    raises   UserError when the name is taken or a field does not fit
+    is_event  whether the site has sent an event of this name, for names that look like a page
+    raises    UserError when the name is taken or a field does not fit
     """
-    match = checked_match(name, kind, match)
+    match = checked_match(name, kind, match, site.names, is_event)
     try:
         with db.write() as c:
             wait_for_turn(c, sites, site.id)

@@ -23,7 +23,7 @@ from tandem.delivery import smtp
 from tandem.delivery import store as delivery
 from tandem.settings import first_code, letters, provider, regions, sessions, two_factor
 from tandem.settings.routes.forms import Asked, Form, link_address
-from tandem.settings.sessions import cookie, first_factor_passed, limits, local, signed_in
+from tandem.settings.sessions import cookie, first_factor_passed, is_by_script, limits, local, signed_in
 
 if TYPE_CHECKING:
     from tandem.settings.oidc import Client
@@ -63,6 +63,8 @@ def sign_in(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Respon
     tries.take(ctx.database, *counted)
     user = store.check_password(ctx.database, email, data.get("password", ""))
     if user is None:
+        if is_by_script(request):
+            raise UserError(NO_MATCH, status=401).at("password")
         return _sign_in_page(request, ctx, onward, NO_MATCH, email, 401)
     tries.give_back(ctx.database, *counted)
     return first_factor_passed(ctx, request, user, onward)
@@ -91,6 +93,8 @@ def code(request: Asked, ctx: Context, data: Form) -> Response[Any]:
     take(ctx.database, *counted)
     if not two_factor.accept(ctx, user, data.get("code", "")):
         second_factor.note_failed(ctx.database, user)
+        if is_by_script(request):
+            raise UserError(NOT_RIGHT, status=401).at("code")
         return pages.page("settings/code.html", pages.language_of(request), 401, failed=NOT_RIGHT)
     give_back(ctx.database, *counted)
     return sessions.signed_in(ctx, request, user, halfway.onward, halfway.way)
@@ -135,18 +139,14 @@ def set_up(request: Request[Any, Any, Any], ctx: Context, data: Form) -> Respons
         )
         user = store.set_up(ctx.database, hosts=hosts, language=pages.language_of(request), **given)
     except UserError as error:
-        if error.status != 400 or request.headers.get("hx-request"):  # the browser keeps the form, and shows this in it
+        if error.status != 400 or is_by_script(request):
             raise
         language = pages.language_of(request)
         problem = tuple(translations.said(language, sentence, error.values) for sentence in error.sentences)
         return _set_up_page(request, data, problem, 400, others_said(language, error))
     ctx.forget_sites()
     first_code.announced(ctx)
-    response = signed_in(ctx, request, user, "/start")
-    if request.headers.get("hx-request"):
-        response.status_code = 200
-        response.headers = {"hx-redirect": "/start"}
-    return response
+    return signed_in(ctx, request, user, "/start")
 
 
 def _check_code(request: Request[Any, Any, Any], ctx: Context, code: str) -> None:
@@ -213,7 +213,7 @@ def use_link(request: Asked, ctx: Context, token: str, data: Form) -> Response[A
         _, kind = links.user_of(ctx.database, token)
         user = links.use(ctx.database, token, data.get("password", ""))
     except UserError as error:
-        if error.status != 400:
+        if error.status != 400 or is_by_script(request):
             raise
         said = [translations.said(pages.language_of(request), sentence, error.values) for sentence in error.sentences]
         return _link(request, ctx, token, said, 400)

@@ -225,7 +225,7 @@
     const { ctx } = event.detail;
     const { status, headers } = ctx.response;
     const form = ctx.sourceElement.closest("form[hx-post]");
-    if (status === 401 && form) keepTyped(form);
+    if (status === 401 && form && headers.has("hx-redirect")) keepTyped(form); // not where a password was wrong
     if (status < 400) return ctx.sourceElement.matches("[data-live]") && ctx.sourceElement.classList.remove("is-lost");
     if (headers.has("x-field")) asked = { ctx, form: ctx.sourceElement.closest("form"), name: headers.get("x-field") };
     if (headers.has("hx-retarget") || headers.has("hx-redirect")) return springBack(ctx.sourceElement);

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -158,7 +159,7 @@ def test_a_page_view_appears_in_the_realtime_view_without_reloading(
     realtime.fill("input[name=email]", "ola@fern.example")
     realtime.fill("input[name=password]", "a long password")
     realtime.press("input[name=password]", "Enter")
-    realtime.wait_for_url("**/realtime**")
+    realtime.wait_for_url(lambda url: urlsplit(url).path == "/realtime")
     realtime.evaluate("window.untouched = true")
     page.goto(f"{tandem.shop.url}/finder")
     realtime.locator("#live-page", has_text="/finder").wait_for(timeout=PATIENCE_S * 1000)

@@ -230,7 +230,7 @@ def test_a_visit_appears_in_realtime_without_touching_the_page(opened: Opened, s
         },
     )
     expect(page.locator("#live-page")).to_contain_text(path, timeout=20_000)
-    assert page.locator(".minutes rect:not(.ground)[height]:not([height='0.0'])").count() >= 1
+    expect(page.locator(".minutes rect:not(.ground)[height]:not([height='0.0'])")).not_to_have_count(0)
 
 
 def test_language_and_theme_are_remembered(opened: Opened) -> None:

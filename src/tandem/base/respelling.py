@@ -63,7 +63,7 @@ def _write(
     warehouse: Warehouse, table: str, column: str, changed: Mapping[str, str], is_sharded: bool, site: int
 ) -> None:
     local = "_local" if warehouse.cluster and is_sharded else ""
-    helper, on = _helper(table), _on(warehouse)
+    helper, on = _helper(table), warehouse.on_cluster
     _clear(warehouse, table)
     columns = "(written String, normal String) engine = MergeTree order by written"
     for statement in for_layout(f"create table if not exists {helper} {columns}", warehouse.cluster):
@@ -87,7 +87,7 @@ def _clear(warehouse: Warehouse, table: str) -> None:
 
     A mutation without the table that it asks would fail for ever, and hold up all that come after it.
     """
-    helper, on = _helper(table), _on(warehouse)
+    helper, on = _helper(table), warehouse.on_cluster
     unfinished = f"database = currentDatabase() and not is_done and position(command, '{helper}') > 0"
     warehouse.do(f"kill mutation{on} where {unfinished} sync")
     warehouse.do(f"drop table if exists {helper}{on} sync")
@@ -95,7 +95,3 @@ def _clear(warehouse: Warehouse, table: str) -> None:
 
 def _helper(table: str) -> str:
     return f"respelt_{table}"
-
-
-def _on(warehouse: Warehouse) -> str:
-    return f" on cluster '{warehouse.cluster}'" if warehouse.cluster else ""

@@ -136,6 +136,11 @@ class Warehouse:
         self.reloads = 0
         """How often this process has let the engine read a map again."""
 
+    @property
+    def on_cluster(self) -> str:
+        """What a statement that every node is to carry out has behind its object; "" without a cluster."""
+        return f" on cluster '{self.cluster}'" if self.cluster else ""
+
     def _chdb_options(self, memory_mb: int) -> dict[str, str]:
         folder = self.folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -242,8 +247,7 @@ class Warehouse:
 
     def reload(self, dictionary: str) -> None:
         """Let the engine read a map again from its rows, on every node."""
-        on = f" on cluster '{self.cluster}'" if self.cluster else ""
-        self.do(f"system reload dictionary{on} {dictionary}")
+        self.do(f"system reload dictionary{self.on_cluster} {dictionary}")
         self.reloads += 1
 
     def insert(self, table: str, columns: Columns, token: str = "") -> int:

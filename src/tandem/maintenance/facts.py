@@ -126,8 +126,7 @@ def merging(warehouse: Warehouse, names: list[str], is_on: bool) -> None:
     """Let the engine merge and expire rows of these tables, or not: rows can be counted only while they stand still."""
     for name in names:
         _, local = local_name(warehouse, name)
-        where = f" on cluster '{warehouse.cluster}'" if warehouse.cluster else ""
-        warehouse.do(f"system {'start' if is_on else 'stop'} merges{where} {local}")
+        warehouse.do(f"system {'start' if is_on else 'stop'} merges{warehouse.on_cluster} {local}")
 
 
 def local_name(warehouse: Warehouse, name: str) -> tuple[str, str]:

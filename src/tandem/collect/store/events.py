@@ -153,7 +153,7 @@ def _take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]
     ids = sorted({key[1] for key in stored})
     # Whose facts these are is read from a table: the engine keeps the text of each deletion in a file.
     batch = mark_stale(warehouse, {visitor: datetime.now(UTC) for visitor, _ in stored})
-    local, on = ("_local", f" on cluster '{warehouse.cluster}'") if warehouse.cluster else ("", "")
+    local, on = "_local" if warehouse.cluster else "", warehouse.on_cluster
     warehouse.do(
         f"alter table events{local}{on} delete where site = {site.id} and id in ({', '.join(map(str, ids))}) "
         f"and visitor in (select visitor from stale_visits{local} where batch = {batch})",

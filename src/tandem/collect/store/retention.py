@@ -26,7 +26,7 @@ def keep_for(warehouse: Warehouse, site: Site, days: int) -> None:
     The engine does it by itself, also after a restart; what is too old is gone when it has done so. Whoever calls this
     holds `ctx.loading`: a batch that was made with the former days must be stored before, not after.
     """
-    local, on = ("_local", f" on cluster '{warehouse.cluster}'") if warehouse.cluster else ("", "")
+    local, on = "_local" if warehouse.cluster else "", warehouse.on_cluster
     for table, moment in LAST_MOMENTS.items():
         until = f"toDate(least(toUInt32(toDate({moment})) + {days:d}, {LAST_KEPT_DAY}))"
         warehouse.do(

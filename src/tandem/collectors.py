@@ -19,9 +19,9 @@ from tandem.base import log
 from tandem.base.config import Config, load
 from tandem.base.data_folder import check_whole
 from tandem.base.database import Database
-from tandem.base.deadline import end_all
 from tandem.base.errors import UserError
 from tandem.base.sender import Proxies
+from tandem.base.time_limit import end_all
 from tandem.base.warehouse import Warehouse, migrate
 from tandem.calls.store import lend
 from tandem.collect.counter import Collector

@@ -16,9 +16,9 @@ from granian.http import HTTP1Settings
 from granian.server.embed import Server
 
 from tandem.base.config import Config
-from tandem.base.deadline import end_all
 from tandem.base.errors import UserError
 from tandem.base.threads import Threads
+from tandem.base.time_limit import end_all
 from tandem.imports import process
 
 HEADERS_WITHIN_S = 10

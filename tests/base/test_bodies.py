@@ -1,5 +1,7 @@
 """Bodies that are being sent are bounded in all and by sender; whoever sends the most gives way."""
 
+import asyncio
+
 from tandem.base.bodies import OPEN_IN_ALL, OPEN_OF_ONE, SMALL, Bodies, Body
 
 STRANGER, ANOTHER = "203.0.113.9", "198.51.100.7"
@@ -71,12 +73,27 @@ def test_small_ones_and_those_of_known_senders_are_not_counted() -> None:
 
 
 def test_whoever_waits_for_more_of_a_body_that_is_cut_is_woken() -> None:
-    bodies, woken = Bodies(in_all=100 * KB, of_one=50 * KB), list[str]()
-    large = begun(bodies, STRANGER, 40 * KB)
-    large.on_cut = lambda: woken.append("large")
-    small = begun(bodies, STRANGER, 20 * KB)
-    assert woken == ["large"]
-    assert (large.is_cut, small.is_cut, bodies.size) == (True, False, 20 * KB)
+    bodies = Bodies(in_all=100 * KB, of_one=50 * KB)
+
+    async def waiting(large: Body) -> str:
+        try:
+            with large:
+                await asyncio.sleep(60)
+        except TimeoutError:
+            return "woken"
+        return "never told"
+
+    async def both() -> None:
+        large = begun(bodies, STRANGER, 40 * KB)
+        large.until = asyncio.get_running_loop().time() + 60
+        waits = asyncio.create_task(waiting(large))
+        await asyncio.sleep(0)
+        small = begun(bodies, STRANGER, 20 * KB)
+        assert await asyncio.wait_for(waits, 10) == "woken"
+        assert (large.is_cut, small.is_cut, bodies.size) == (True, False, 20 * KB)
+        assert await waiting(large) == "woken", "nobody waits for more of it"
+
+    asyncio.run(both())
 
 
 def test_unfinished_bodies_of_one_sender_are_counted_however_small() -> None:

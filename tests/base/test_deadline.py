@@ -5,7 +5,8 @@ import selectors
 from typing import Any
 
 from tandem.base.bodies import Bodies
-from tandem.base.deadline import STOPS_WITHIN_S, InTime, TimeLimit, answered_in_time, end_all
+from tandem.base.deadline import InTime, answered_in_time
+from tandem.base.time_limit import STOPS_WITHIN_S, TimeLimit, end_all
 
 
 class Leaps(selectors.SelectSelector):

@@ -1,10 +1,10 @@
 """How many unfinished requests, and how many bytes of them, strangers may make a server hold: in all, and a sender."""
 
 from collections import Counter
-from collections.abc import Callable
 
 from tandem.base.crowd import stands_for_many
 from tandem.base.sender import household
+from tandem.base.time_limit import TimeLimit
 
 IN_ALL, OF_ONE = 48 << 20, 8 << 20
 SMALL = 8 << 10
@@ -90,18 +90,18 @@ class Bodies:
         return True
 
 
-class Body:
-    """What has come of the body of one request.
+class Body(TimeLimit):
+    """What has come of the body of one request, and the limit on waiting for more of it.
 
-    on_cut   wakes whoever waits for more of it
+    is_late   nothing more is waited for: it took too long, or had to give way to others (`is_cut`)
     """
 
-    __slots__ = ("_bodies", "_small", "is_cut", "is_trusted", "is_whole", "on_cut", "sender", "size")
+    __slots__ = ("_bodies", "_small", "is_cut", "is_trusted", "is_whole", "sender", "size")
 
-    def __init__(self, bodies: Bodies, sender: str) -> None:
+    def __init__(self, bodies: Bodies, sender: str, until: float = 0.0) -> None:
+        super().__init__(until)
         self._bodies, self.sender, self._small = bodies, household(sender), 0
         self.size, self.is_whole, self.is_cut, self.is_trusted = 0, False, False, False
-        self.on_cut: Callable[[], None] | None = None
 
     def trust(self) -> None:
         """Do not count it: its sender is known, and has limits elsewhere."""
@@ -123,9 +123,7 @@ class Body:
         if self._small + size <= SMALL:
             self._small += size
         else:
-            waiting, self.on_cut = self.on_cut, None  # whoever takes is awake
             self._bodies.add(self, size)
-            self.on_cut = waiting
         self.is_whole = is_last and not self.is_cut
         return not self.is_cut
 
@@ -133,10 +131,10 @@ class Body:
         """Take no more of it, and forget what has come."""
         self.is_cut = True
         self.end()
-        if self.on_cut is not None:
-            self.on_cut()
+        self.run_out()
 
     def end(self) -> None:
         """The request is answered."""
-        self._bodies.remove(self)
+        if self.size:
+            self._bodies.remove(self)
         self._bodies.finish(self)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 from tandem.base.bodies import SMALL, Bodies, Body
 from tandem.base.crowd import Crowd
-from tandem.base.deadline import InTime, TimeLimit
+from tandem.base.deadline import InTime
 from tandem.base.sender import Proxies, sender_of_rsgi
 from tandem.collect.ingest import PIXEL, RETRY_LATER, Ingest, Reply, Sender
 from tandem.collect.model.hit import MAX_BODY
@@ -157,7 +157,7 @@ class Collector:
         length = headers.get("content-length") or ""
         if length.isdecimal() and int(length) > MAX_BODY:
             return TOO_LARGE
-        arriving = Body(self._bodies, sender.address)
+        arriving = Body(self._bodies, sender.address, get_running_loop().time() + BODY_WITHIN_S)
         try:
             body = await _read(protocol, length, arriving)
             if body is None:
@@ -178,16 +178,11 @@ async def _read(protocol: Any, length: str, arriving: Body) -> bytes | None:
     """The body; None when it did not come whole, or not in time, or had to give way to others."""
     wanted = int(length) if length.isdecimal() else 0
     arriving.begin()
-    if arriving.is_cut:
-        return None
     try:
-        with TimeLimit(get_running_loop().time() + BODY_WITHIN_S) as limit:
-            arriving.on_cut = limit.end
+        with arriving:
             body: bytes = await protocol() if 0 < wanted <= SMALL else await _streamed(protocol, arriving)
     except TimeoutError:
         return None
-    finally:
-        arriving.on_cut = None
     arriving.is_whole = True
     return body if len(body) >= wanted else None
 

@@ -149,7 +149,7 @@ def test_paths_that_an_older_version_stored_as_they_were_sent_are_brought_to_the
     monkeypatch.setattr(respelling, "AT_ONCE", 2)
     other = accounts.add_site(ctx.database, site.workspace_id, "else", "Else", ["else.example"])
     with monkeypatch.context() as before:
-        before.setattr("tandem.collect.site_batch.normal_path", lambda path: path)
+        before.setattr("tandem.collect.site_batch._path", lambda path: path)
         load(*(told(site.id, 7 + n, NOON, path=path) for n, path in enumerate(WRITTEN)))
         load(told(other.id, 7, NOON, path="/%41"))
     goal = {"name": "Catalogue", "kind": "page", "match": "/%D0%BA%D0%B0*", "is_active": True, "is_main": True}

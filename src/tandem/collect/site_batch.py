@@ -11,6 +11,7 @@ from tandem.accounts.model import Site
 from tandem.base import clock, log
 from tandem.base.database import Database
 from tandem.base.paths import normal_path
+from tandem.base.remembered import remembered
 from tandem.base.warehouse import Warehouse
 from tandem.collect import store
 from tandem.collect.model.active_times import ActiveTimes
@@ -212,7 +213,7 @@ class SiteBatch:
             event.kind,
             event.name,
             event.host,
-            normal_path(event.path),  # collectors of earlier versions spooled it as it was sent
+            _path(event.path),  # collectors of earlier versions spooled it as it was sent
             event.query,
             event.referrer,
             origin_key,
@@ -275,6 +276,9 @@ class SiteBatch:
         if visit_id and times[visit_id].cover(at):
             return visit_id
         return record.before if times[record.before].cover(at) else 0
+
+
+_path = remembered(32_768)(normal_path)  # visitors of a site see the same pages
 
 
 def reason_of(error: Exception) -> str:

@@ -4,7 +4,7 @@ import ipaddress
 
 import pytest
 
-from tandem.base.reach import NOT_PUBLIC, is_global
+from tandem.base.reach import NOT_PUBLIC, Networks, is_global
 
 HIDDEN = (
     "0.1.2.3", "10.0.0.1", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.31.0.1", "192.0.0.1", "192.0.0.8",
@@ -34,3 +34,17 @@ def test_what_the_registries_call_global_is_public(address: str) -> None:
 def test_both_ends_of_a_range_are_closed(network: ipaddress.IPv4Network | ipaddress.IPv6Network) -> None:
     assert not is_global(network[0])
     assert not is_global(network[-1])
+
+
+def test_an_address_is_in_networks_as_it_is_in_one_of_them() -> None:
+    """Overlapping, adjacent and single ones, and the addresses at and around their ends."""
+    each = [
+        ipaddress.ip_network(text)
+        for text in ("10.0.0.0/8", "10.1.0.0/16", "11.0.0.0/8", "192.0.2.7/32", "0.0.0.0/32", "255.255.255.255/32")
+    ] + [ipaddress.ip_network(text) for text in ("fd00::/8", "fd00::/64", "::/128", "2001:db8::/32")]
+    networks = Networks(each)
+    ends = {int(end) + beside for network in each for end in (network[0], network[-1]) for beside in (-1, 0, 1)}
+    for kind, bits in ((ipaddress.IPv4Address, 32), (ipaddress.IPv6Address, 128)):
+        for address in (kind(number) for number in ends if 0 <= number < 1 << bits):
+            assert (address in networks) == any(address in n for n in each if n.version == address.version), address
+    assert [*networks] == each and ipaddress.ip_address("10.0.0.1") not in Networks([])

@@ -190,8 +190,8 @@ def test_a_full_disk_answers_503_and_when_to_come_back(ingest: Ingest, spool: Me
     for body in (hit(), hit(s="nobody"), b"{"):
         reply = sent(ingest, body)
         assert reply.status == 503
-        status, headers, _ = counter.answer_to(reply)
-        assert (status, dict(headers)["retry-after"]) == (503, "30")
+        status, fields, _ = counter.answer_to(reply)
+        assert (status, dict(fields.plain)["retry-after"]) == (503, "30")
 
 
 # ── fuzz ──

@@ -1,5 +1,6 @@
 """How many unfinished requests, and how many bytes of them, strangers may make a server hold: in all, and a sender."""
 
+import math
 from collections import Counter
 
 from tandem.base.crowd import stands_for_many
@@ -35,9 +36,7 @@ class Bodies:
 
     def begin(self, body: "Body") -> None:
         """This body is on its way; where there are too many, the oldest of whoever sends the most gives way."""
-        if body in self._open:
-            return
-        self._open[body] = None
+        body.is_open, self._open[body] = True, None
         count = self._counts[body.sender] = self._counts.get(body.sender, 0) + 1
         if count > OPEN_OF_ONE and not stands_for_many(body.sender):
             self._cut_oldest(body.sender)
@@ -49,8 +48,8 @@ class Bodies:
 
     def finish(self, body: "Body") -> None:
         """It is whole, or nobody waits for it any more."""
-        if self._open.pop(body, 0) is not None:
-            return
+        body.is_open = False
+        del self._open[body]
         count = self._counts[body.sender] - 1
         if count:
             self._counts[body.sender] = count
@@ -93,30 +92,31 @@ class Bodies:
 class Body(TimeLimit):
     """What has come of the body of one request, and the limit on waiting for more of it.
 
+    is_open   more of it is waited for, and it counts among the unfinished ones
     is_late   nothing more is waited for: it took too long, or had to give way to others (`is_cut`)
     """
 
-    __slots__ = ("_bodies", "_small", "is_cut", "is_trusted", "is_whole", "sender", "size")
+    __slots__ = ("_bodies", "_small", "is_cut", "is_open", "is_trusted", "is_whole", "sender", "size")
 
-    def __init__(self, bodies: Bodies, sender: str, until: float = 0.0) -> None:
-        super().__init__(until)
+    def __init__(self, bodies: Bodies, sender: str, seconds: float = math.inf) -> None:
+        super().__init__(seconds)
         self._bodies, self.sender, self._small = bodies, household(sender), 0
-        self.size, self.is_whole, self.is_cut, self.is_trusted = 0, False, False, False
+        self.size, self.is_whole, self.is_cut, self.is_trusted, self.is_open = 0, False, False, False, False
 
     def trust(self) -> None:
         """Do not count it: its sender is known, and has limits elsewhere."""
         self.is_trusted = True
-        self._bodies.finish(self)
+        self._leave()
 
     def begin(self) -> None:
         """More of it is waited for."""
-        if not self.is_trusted and not self.is_whole:
+        if not (self.is_open or self.is_trusted or self.is_whole or self.is_cut):
             self._bodies.begin(self)
 
     def take(self, size: int, is_last: bool) -> bool:
         """Whether so many bytes more may be kept."""
         if is_last:
-            self._bodies.finish(self)
+            self._leave()
         if self.is_trusted:
             self.is_whole = is_last
             return True
@@ -137,4 +137,8 @@ class Body(TimeLimit):
         """The request is answered."""
         if self.size:
             self._bodies.remove(self)
-        self._bodies.finish(self)
+        self._leave()
+
+    def _leave(self) -> None:
+        if self.is_open:
+            self._bodies.finish(self)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from tandem.base.reach import PRIVATE, is_within
+from tandem.base.reach import PRIVATE
 from tandem.base.sender import UNREADABLE, address_of, household
 
 MOST = 256
@@ -93,4 +93,4 @@ def stands_for_many(address: str) -> bool:
     if address == UNREADABLE:
         return False
     ip = address_of(address)
-    return ip is None or is_within(ip, PRIVATE)
+    return ip is None or ip in PRIVATE

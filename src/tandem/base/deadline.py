@@ -1,6 +1,5 @@
 """Limits for what a client sends: a request that never ends must not hold its place or its bytes for ever."""
 
-from asyncio import get_running_loop
 from typing import Any
 
 from tandem.base.bodies import Bodies, Body
@@ -37,13 +36,12 @@ class InTime(Body):
     __slots__ = ("_receive",)
 
     def __init__(self, receive: Any, bodies: Bodies = _ANYBODY, sender: str = "") -> None:
-        super().__init__(bodies, sender)
+        super().__init__(bodies, sender, SLOWEST_START_S)
         self._receive = receive
 
     async def __call__(self) -> Any:
         if self.is_whole:
             return await self._receive()
-        self.until = self.until or get_running_loop().time() + SLOWEST_START_S  # from the first look on
         self.begin()
         try:
             with self:

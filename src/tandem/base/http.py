@@ -18,7 +18,7 @@ import httpx
 from tandem.base.charsets import text_of
 from tandem.base.errors import SourceError, UserError
 from tandem.base.jobs import rest
-from tandem.base.reach import Address, Network, is_global, is_within
+from tandem.base.reach import Address, Network, Networks, is_global
 
 TRIES = 5
 LONGEST_WAIT_S = 60.0
@@ -76,12 +76,12 @@ def may_reach(host: str, port: int, allowed: str = "") -> str:
     return addresses[0]
 
 
-def _is_open(address: Address, networks: list[Network]) -> bool:
+def _is_open(address: Address, networks: Networks) -> bool:
     """Whether an address may be called: it is public or allowed, and so is each IPv4 address that it leads to."""
-    return is_within(address, networks) or all(is_global(one) or is_within(one, networks) for one in _led_to(address))
+    return address in networks or all(is_global(one) or one in networks for one in _led_to(address))
 
 
-WRAPPING = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+WRAPPING = Networks(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
 """Addresses that end in the IPv4 address really reached: RFC 6052 (NAT64), RFC 4291 2.5.5.1 (IPv4-compatible), RFC 2765
 (IPv4-translated)."""
 ISATAP = 0x5EFE
@@ -95,7 +95,7 @@ def _led_to(address: Address) -> list[Address]:
         return [address]
     if address.ipv4_mapped:
         return [address.ipv4_mapped]
-    if is_within(address, WRAPPING):
+    if address in WRAPPING:
         return [ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
     if int(address) >> 32 & 0xFDFF_FFFF == ISATAP:
         return [address, ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)]
@@ -395,11 +395,11 @@ def _refused(response: httpx.Response) -> str:
     return f"answered {response.status_code}"
 
 
-def _allowed(text: str) -> tuple[frozenset[str], list[Network]]:
+def _allowed(text: str) -> tuple[frozenset[str], Networks]:
     hosts, networks = set[str](), list[Network]()
     for part in (p.strip().lower() for p in text.split(",")):
         try:
             networks.append(ipaddress.ip_network(part, strict=False))
         except ValueError:
             hosts.add(part)
-    return frozenset(hosts - {""}), networks
+    return frozenset(hosts - {""}), Networks(networks)

@@ -5,15 +5,47 @@ network. A range stands here if either registry of special-purpose addresses doe
 """
 
 import ipaddress
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import TypeVar
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+OfOneVersion = TypeVar("OfOneVersion", ipaddress.IPv4Network, ipaddress.IPv6Network)
 
 
-def _networks(*texts: str) -> tuple[Network, ...]:
-    return tuple(map(ipaddress.ip_network, texts))
+class Networks:
+    """Networks of both versions of IP: `address in networks`, which is asked for each visitor."""
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        self._networks = tuple(networks)
+        self._ranges = {
+            4: _ranges(n for n in self._networks if isinstance(n, ipaddress.IPv4Network)),
+            6: _ranges(n for n in self._networks if isinstance(n, ipaddress.IPv6Network)),
+        }
+
+    def __iter__(self) -> Iterator[Network]:
+        return iter(self._networks)
+
+    def __add__(self, others: "Networks") -> "Networks":
+        return Networks((*self, *others))
+
+    def __contains__(self, address: Address) -> bool:
+        starts, ends = self._ranges[address.version]
+        number = int(address)
+        at = bisect_right(starts, number) - 1
+        return at >= 0 and number <= ends[at]
+
+
+def _ranges(networks: Iterable[OfOneVersion]) -> tuple[list[int], list[int]]:
+    """First and last addresses of the networks, in ascending order and without overlaps."""
+    apart = list(ipaddress.collapse_addresses(networks))
+    return [int(network.network_address) for network in apart], [int(network.broadcast_address) for network in apart]
+
+
+def _networks(*texts: str) -> Networks:
+    return Networks(map(ipaddress.ip_network, texts))
 
 
 PRIVATE = _networks(
@@ -41,9 +73,9 @@ PUBLIC = _networks(
 @lru_cache(maxsize=4096)
 def is_global(address: Address) -> bool:
     """Whether this address itself is public; an IPv4 address inside it is another matter."""
-    if address.is_multicast or (is_within(address, NOT_PUBLIC) and not is_within(address, PUBLIC)):
+    if address.is_multicast or (address in NOT_PUBLIC and address not in PUBLIC):
         return False
-    return address.is_global or is_within(address, PUBLIC)
+    return address.is_global or address in PUBLIC
 
 
 def is_local(host: str) -> bool:
@@ -52,7 +84,3 @@ def is_local(host: str) -> bool:
         return not is_global(ipaddress.ip_address(host.strip("[]")))
     except ValueError:
         return "." not in host or host.endswith((".local", ".localhost", ".internal", ".test"))
-
-
-def is_within(address: Address, networks: Iterable[Network]) -> bool:
-    return any(address in network for network in networks if network.version == address.version)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from tandem.base.errors import UserError
-from tandem.base.reach import Address, is_within
+from tandem.base.reach import Address, Networks
 from tandem.base.remembered import remembered
 
 MOST_HOPS = 32
@@ -30,7 +30,7 @@ class Proxies:
 
     def __init__(self, networks: str) -> None:
         try:
-            self._networks = [ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip()]
+            self._networks = Networks(ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip())
         except ValueError as error:
             raise UserError(
                 f"TANDEM_PROXIES: {error}.", "Use networks such as 10.0.0.0/8, separated by commas."
@@ -56,7 +56,7 @@ class Proxies:
             return ""
         hops = [part for part in chain.split(",") if part.strip()]
         for part in reversed(hops[-MOST_HOPS:]):
-            if not is_within(sender, self._networks) or (hop := address_of(part)) is None:
+            if sender not in self._networks or (hop := address_of(part)) is None:
                 break
             sender = hop
         return str(sender)
@@ -67,7 +67,7 @@ class Proxies:
 
     def _is_ours(self, peer: str) -> bool:
         address = address_of(peer)
-        return address is not None and is_within(address, self._networks)
+        return address is not None and address in self._networks
 
 
 @remembered(4096, longest=100)
@@ -88,12 +88,17 @@ def address_of(text: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-@remembered(4096, longest=100)
 def household(address: str) -> str:
     """Whom an address belongs to, for limits by sender: an IPv4 address, or the IPv6 network given to one customer.
 
+    address  in its shortest form, as `Proxies.sender` gives it
     source   RFC 6177 and RIPE-690: a /56 for each end site is usual; limits by single addresses would not bind anybody
     """
+    return _customer(address) if ":" in address else address
+
+
+@remembered(4096, longest=100)
+def _customer(address: str) -> str:
     ip = address_of(address)
     if ip is None:
         return address

@@ -1,7 +1,6 @@
 """The counter's side of HTTP, for both servers: inside the product (ASGI) and alone (RSGI)."""
 
 import secrets
-from asyncio import get_running_loop
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -17,30 +16,44 @@ from tandem.collect.model.hit import MAX_BODY
 
 STATIC = Path(__file__).parent / "static"
 FILES = {f"/t/{name}": name for name in ("tandem.js", "vitals.js", "numbers.js")}
-ANYWHERE = [
+
+
+class Fields:
+    """Header fields of an answer, as each server takes them; made once, for thousands of answers a second."""
+
+    def __init__(self, *fields: tuple[str, str]) -> None:
+        self.plain = list(fields)
+        self.encoded = [(name.encode(), value.encode()) for name, value in fields]
+
+    def and_(self, *more: tuple[str, str]) -> "Fields":
+        return Fields(*self.plain, *more)
+
+
+CLOSE = ("connection", "close")
+LATER = ("retry-after", str(RETRY_LATER))
+ANYWHERE = Fields(
     ("access-control-allow-origin", "*"),
     ("cross-origin-resource-policy", "cross-origin"),
     ("x-content-type-options", "nosniff"),
-]
-PREFLIGHT = [
-    *ANYWHERE,
+)
+PREFLIGHT = ANYWHERE.and_(
     ("access-control-allow-methods", "POST, GET"),
     ("access-control-allow-headers", "content-type"),
     ("access-control-max-age", "86400"),
-]
-SCRIPT = [*ANYWHERE, ("content-type", "text/javascript; charset=utf-8"), ("cache-control", "public, max-age=3600")]
-IMAGE = [*ANYWHERE, ("content-type", "image/gif"), ("cache-control", "no-store")]
-TEXT = [*ANYWHERE, ("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store")]
+)
+SCRIPT = ANYWHERE.and_(("content-type", "text/javascript; charset=utf-8"), ("cache-control", "public, max-age=3600"))
+IMAGE = ANYWHERE.and_(("content-type", "image/gif"), ("cache-control", "no-store"))
+TEXT = ANYWHERE.and_(("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+AGAIN = TEXT.and_(LATER)
+CLOSING = TEXT.and_(CLOSE)
+"""For answers given before the body was read: who is not told would send the next hit into the closing."""
 
 BODY_WITHIN_S = 15.0
-CLOSE = ("connection", "close")
-CLOSING = [*TEXT, CLOSE]
-"""For answers given before the body was read: who is not told would send the next hit into the closing."""
 TOO_SLOW = 408, CLOSING, b"The body did not arrive in time; send the hit again."
-TOO_MUCH = 503, [*CLOSING, ("retry-after", str(RETRY_LATER))], b"Too much is being sent at once; send the hit again."
+TOO_MUCH = 503, CLOSING.and_(LATER), b"Too much is being sent at once; send the hit again."
 TOO_LARGE = 413, CLOSING, b"The request is larger than 64 KB. Send fewer events at a time."
 
-Answer = tuple[int, list[tuple[str, str]], bytes]
+Answer = tuple[int, Fields, bytes]
 
 
 @lru_cache
@@ -49,10 +62,8 @@ def script(path: str) -> bytes:
 
 
 def answer_to(reply: Reply) -> Answer:
-    headers = CLOSING if reply.status == 413 else TEXT
-    if reply.status in (429, 503):
-        headers = [*TEXT, ("retry-after", str(RETRY_LATER))]
-    return reply.status, headers, reply.text.encode()
+    fields = CLOSING if reply.status == 413 else AGAIN if reply.status in (429, 503) else TEXT
+    return reply.status, fields, reply.text.encode()
 
 
 async def answered(ingest: Ingest, method: str, path: str, query: str, sender: Sender, referer: str) -> Answer:
@@ -86,14 +97,9 @@ async def asgi(ingest: Ingest, address: str, scope: Any, receive: InTime, send: 
     else:
         query, referer = scope["query_string"].decode("latin-1"), headers.get(b"referer", b"").decode("latin-1")
         status, fields, body = await answered(ingest, scope["method"], scope["path"], query, sender, referer)
-    answer_headers = [*_encoded(tuple(fields)), (b"content-length", b"%d" % len(body))]
+    answer_headers = [*fields.encoded, (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": answer_headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-@lru_cache
-def _encoded(fields: tuple[tuple[str, str], ...]) -> list[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in fields]
 
 
 UNREAD_AGENT = "Mozilla/5.0 (unreadable)"
@@ -144,9 +150,8 @@ class Collector:
             status, fields, body = await answered(
                 self._ingest, scope.method, scope.path, scope.query_string, sender, headers.get("referer") or ""
             )
-        if self._is_crowded(scope.client):
-            fields = [*fields, CLOSE]
-        protocol.response_bytes(status, fields, body)
+        plain = [*fields.plain, CLOSE] if self._is_crowded(scope.client) else fields.plain
+        protocol.response_bytes(status, plain, body)
 
     def _is_crowded(self, client: str) -> bool:
         host, _, port = client.rpartition(":")
@@ -157,7 +162,7 @@ class Collector:
         length = headers.get("content-length") or ""
         if length.isdecimal() and int(length) > MAX_BODY:
             return TOO_LARGE
-        arriving = Body(self._bodies, sender.address, get_running_loop().time() + BODY_WITHIN_S)
+        arriving = Body(self._bodies, sender.address, BODY_WITHIN_S)
         try:
             body = await _read(protocol, length, arriving)
             if body is None:

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from tandem.base.hosts import in_ascii
 from tandem.base.paths import normal_path, page_of
+from tandem.base.remembered import remembered
 from tandem.base.words import hand_in
 from tandem.people.model.proof import TELLING
 
@@ -295,6 +296,7 @@ def _plain(value: Prop) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+@remembered(4096)
 def split_url(url: str) -> tuple[str, str, str]:
     """Host, path in its normal form, and query of a URL; what is none gives what can be read of it, never an error."""
     try:

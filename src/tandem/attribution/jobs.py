@@ -10,6 +10,7 @@ from tandem.attribution import store
 from tandem.attribution.model.ask import Ask
 from tandem.attribution.queries import usual_conversion
 from tandem.base import log
+from tandem.base.jobs import sum_over
 from tandem.core.context import Context
 
 WINDOW_DAYS = 30
@@ -26,16 +27,8 @@ def write_credits(ctx: Context) -> int:
 
     raises   the first failure, once all sites have had their turn
     """
-    written, failures = 0, list[Exception]()
-    for site in ctx.sites().values():
-        if ctx.offers.recounted(site) is None:
-            try:
-                written += _write_site(ctx, site)
-            except Exception as error:  # noqa: BLE001 - raised below
-                failures.append(error)
-    if failures:
-        raise failures[0]
-    return written
+    settled = (site for site in ctx.sites().values() if ctx.offers.recounted(site) is None)
+    return sum_over(settled, lambda site: _write_site(ctx, site))
 
 
 def _write_site(ctx: Context, site: Site) -> int:

@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -11,6 +11,7 @@ from tandem.base import log
 from tandem.base.errors import SourceError, UserError
 
 LONGEST_WAIT_S = 300.0
+Thing = TypeVar("Thing")
 _log, _here = log.get("jobs"), threading.local()
 
 
@@ -28,6 +29,22 @@ def rest(seconds: float) -> None:
         time.sleep(seconds)
     elif stop.wait(seconds):
         raise Stopped
+
+
+def sum_over(things: Iterable[Thing], do: Callable[[Thing], int]) -> int:
+    """The sum of what is done for each of them; one that fails keeps none of the others waiting.
+
+    raises   the first failure, once all have had their turn
+    """
+    total, failures = 0, list[Exception]()
+    for thing in things:
+        try:
+            total += do(thing)
+        except Exception as error:  # noqa: BLE001 - raised below
+            failures.append(error)
+    if failures:
+        raise failures[0]
+    return total
 
 
 class Job(msgspec.Struct, frozen=True):

@@ -3,12 +3,16 @@
 from collections.abc import Callable
 
 from tandem.base.errors import UserError
+from tandem.base.jobs import Job
+from tandem.board.jobs import look_ahead
 from tandem.board.routes import ROUTES
 from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.core.slice import Slice
 from tandem.metrics.address import filter_of
 from tandem.metrics.catalogue import DIMENSIONS
+
+AHEAD_EVERY_S = 60.0
 
 
 def read_filter(text: str) -> tuple[Filter, str] | None:
@@ -30,4 +34,5 @@ SLICE = Slice(
     title="Board",
     routes=ROUTES,
     start=_start,
+    jobs=lambda ctx: [Job("board", AHEAD_EVERY_S, lambda: look_ahead(ctx))],
 )

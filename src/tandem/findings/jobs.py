@@ -3,7 +3,9 @@
 import msgspec
 import xxhash
 
+from tandem.accounts.model import Site
 from tandem.base import log
+from tandem.base.jobs import sum_over
 from tandem.core.context import Context
 from tandem.findings import store
 from tandem.findings.model import Fact
@@ -18,21 +20,19 @@ def write_findings(ctx: Context) -> int:
 
     raises   the first failure, once all sites have had their turn
     """
-    written, failures, known = 0, list[Exception](), store.written_sets(ctx.warehouse)
-    for site in ctx.sites().values():
+    known = store.written_sets(ctx.warehouse)
+
+    def write(site: Site) -> int:
         before = known.get(site.id, store.WrittenSet(site=site.id, version=0, digest=_digest([])))
-        try:
-            facts = store.facts_of(ctx.database, site)
-            if (digest := _digest(facts)) != before.digest:
-                with ctx.database.beside_others():  # a backup has of both stores what is of one moment
-                    store.write_set(ctx.warehouse, site, facts, digest, before.version)
-                _log.info("findings.written", site=site.key, rows=len(facts))
-                written += 1
-        except Exception as error:  # noqa: BLE001 - raised below
-            failures.append(error)
-    if failures:
-        raise failures[0]
-    return written
+        facts = store.facts_of(ctx.database, site)
+        if (digest := _digest(facts)) == before.digest:
+            return 0
+        with ctx.database.beside_others():  # a backup has of both stores what is of one moment
+            store.write_set(ctx.warehouse, site, facts, digest, before.version)
+        _log.info("findings.written", site=site.key, rows=len(facts))
+        return 1
+
+    return sum_over(ctx.sites().values(), write)
 
 
 def _digest(facts: list[Fact]) -> int:

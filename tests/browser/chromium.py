@@ -1,8 +1,13 @@
-"""The Chromium that browser tests start: the system's, without its own traffic."""
+"""The Chromium that browser tests start: the system's, without its own traffic.
+
+Its headless shell, where that is installed, is the same engine without the window around it: half the time.
+"""
 
 import os
+from pathlib import Path
 
-CHROMIUM = os.environ.get("TANDEM_CHROMIUM", "/usr/bin/chromium")
+SHELL, WHOLE = "/usr/bin/chromium-headless-shell", "/usr/bin/chromium"
+CHROMIUM = os.environ.get("TANDEM_CHROMIUM") or (SHELL if Path(SHELL).exists() else WHOLE)
 ARGS = [
     "--headless=new",
     "--no-sandbox",

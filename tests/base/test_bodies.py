@@ -3,6 +3,8 @@
 import asyncio
 
 from tandem.base.bodies import OPEN_IN_ALL, OPEN_OF_ONE, SMALL, Bodies, Body
+from tandem.base.crowd import stands_for_many
+from tandem.base.sender import household
 
 STRANGER, ANOTHER = "203.0.113.9", "198.51.100.7"
 KB = 1 << 10
@@ -122,6 +124,39 @@ def test_unfinished_bodies_of_all_are_counted_and_whoever_has_the_most_gives_way
         body.begin()  # the next look at the same one
     assert bodies.open == OPEN_IN_ALL and not any(body.is_cut for body in few)
     assert sum(body.is_cut for body in many) == 53
+
+
+def test_an_ipv6_customer_is_one_sender_however_many_addresses_are_used() -> None:
+    bodies = Bodies(of_one=100 * KB)
+    held = [Body(bodies, f"2a01:4f8:1:2::{n:x}") for n in range(2 * OPEN_OF_ONE)]
+    for body in held:
+        body.begin()
+    assert bodies.open == OPEN_OF_ONE
+    for body in held[-OPEN_OF_ONE:]:
+        body.take(10 * KB, is_last=False)
+    assert bodies.size <= 100 * KB
+    assert not stands_for_many(household("2a01:4f8:1:2::7")) and stands_for_many(household("fd00::7"))
+
+
+def test_nothing_is_kept_of_bodies_that_are_whole_or_given_up() -> None:
+    bodies = Bodies()
+    for n in range(1_000):
+        body = Body(bodies, f"198.51.100.{n % 250}")
+        body.begin()
+        body.take(20 * KB, is_last=n % 2 == 0)
+        body.end()
+    assert (bodies.open, bodies.size, bodies._counts, bodies._bodies, +bodies._sizes) == (0, 0, {}, {}, {})
+
+
+def test_bodies_of_known_senders_are_none_of_strangers() -> None:
+    bodies = Bodies()
+    known, later = Body(bodies, STRANGER), Body(bodies, STRANGER)
+    known.begin()
+    assert bodies.open == 1
+    known.trust()
+    later.trust()
+    later.begin()
+    assert bodies.open == 0 and known.take(100 * KB, is_last=False) and bodies.size == 0
 
 
 def test_a_body_that_is_whole_is_none_that_is_waited_for() -> None:

@@ -4,9 +4,11 @@ import asyncio
 import selectors
 from typing import Any
 
+import pytest
+
 from tandem.base.bodies import Bodies
-from tandem.base.deadline import InTime, answered_in_time
-from tandem.base.time_limit import STOPS_WITHIN_S, TimeLimit, end_all
+from tandem.base.deadline import SLOWEST_START_S, InTime, answered_in_time
+from tandem.base.time_limit import STOPS_WITHIN_S, TimeLimit, _watch, end_all
 
 
 class Leaps(selectors.SelectSelector):
@@ -91,8 +93,17 @@ def test_a_body_that_stays_away_is_answered_with_408() -> None:
     assert answered(client((0, b"half of it", True))) == [408]
 
 
-def test_a_drip_does_not_buy_time() -> None:
-    assert answered(client(*[(1.0, b"x", True)] * 100)) == [408]
+@pytest.mark.parametrize("apart_s", [1.0, 14.0])
+def test_a_drip_does_not_buy_time(apart_s: float) -> None:
+    drip = client(*[(apart_s, b"x", True)] * 1_000, (0, b"end", False))
+    began, sent = 0.0, list[Any]()
+
+    async def send(message: Any) -> None:
+        sent.append((message.get("status"), asyncio.get_running_loop().time()))
+
+    run(answered_in_time(reads_all, {"headers": [(b"transfer-encoding", b"chunked")]}, drip, send))
+    status, at = sent[0]
+    assert status == 408 and at - began < SLOWEST_START_S + 2, "the time counts from the first wait, not from each"
 
 
 def test_a_slow_line_that_goes_on_passes() -> None:
@@ -176,6 +187,31 @@ def test_many_waits_end_each_at_its_own_limit() -> None:
 
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         assert runner.run(all_of_them()) == ["late", "done", "late", "done", "done"]
+
+
+def test_nothing_is_kept_of_waits_that_are_over() -> None:
+    async def kept() -> int:
+        await asyncio.gather(*(held_for(0, 5) for _ in range(100)))
+        return len(_watch(asyncio.get_running_loop()).waiting)
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(kept()) == 0
+
+
+def test_who_lets_its_own_wait_run_out_can_still_wait_for_something_else() -> None:
+    async def own() -> str:
+        limit = TimeLimit(5)
+        try:
+            with limit:
+                limit.run_out()
+                await asyncio.sleep(0)
+        except TimeoutError:
+            return "cancelled itself"
+        await asyncio.sleep(1)
+        return "goes on"
+
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        assert runner.run(own()) == "goes on"
 
 
 def test_who_is_cancelled_by_others_is_not_late() -> None:

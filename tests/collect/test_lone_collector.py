@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tandem.base import bodies, crowd
-from tandem.base.sender import Proxies
+from tandem.base.sender import UNREADABLE, Proxies
 from tandem.collect import counter, health
 from tandem.collect.model.agents import agent_of
 from tandem.collect.model.hit import MAX_BODY
@@ -292,3 +292,5 @@ def test_a_header_that_cannot_be_read_frees_nobody_of_limits_and_makes_nobody_a_
         assert [limit.takes(address, 8) for _ in range(2)] == [True, False]
     assert seen(echo) == ("127.0.0.1", ""), "what was not sent is not unreadable"
     assert seen(echo, b"x-forwarded-for: \xff", b"x-forwarded-for: 203.0.113.9")[0] == "203.0.113.9"
+    behind_two = seen(echo, b"x-forwarded-for: \xff, 203.0.113.9", b"x-forwarded-for: 127.0.0.2")[0]
+    assert behind_two == UNREADABLE, "the outer proxy's line is lost: it was not the inner proxy that sent this"

@@ -89,8 +89,8 @@ def _heaviest(held: dict[str, Held], weight: Callable[[Held], int]) -> dict[str,
 
 
 def stands_for_many(address: str) -> bool:
-    """Whether many senders may stand behind this address."""
+    """Whether many senders may stand behind this address, or the network of this household."""
     if address == UNREADABLE:
         return False
-    ip = address_of(address)
+    ip = address_of(address.partition("/")[0])
     return ip is None or ip in PRIVATE

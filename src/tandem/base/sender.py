@@ -116,9 +116,10 @@ def sender_of_rsgi(client: str, headers: Any, proxies: Proxies) -> str:
     """The sender of a request to a collector of its own (RSGI); UNREADABLE where a proxy's word on it is lost."""
     host, _, port = client.rpartition(":")  # each connection has a port of its own
     has_port = port.isdecimal() and (":" not in host or host.endswith("]"))
-    peer, forwarded = host if has_port else client, headers.get_all("x-forwarded-for")
-    # TRAP: the server drops a value that is not ASCII, and a visitor decides what stands in it. Taken for the proxy,
-    # which no limit binds, anybody could leave all limits.
-    if not forwarded and "x-forwarded-for" in headers and proxies.trusts(peer):
+    peer = host if has_port else client
+    sender = proxies.sender(peer, headers.get_all("x-forwarded-for"))
+    # TRAP: the server drops a value that is not ASCII, and a visitor decides what stands in it. Taken for the proxy
+    # behind it, which no limit binds, anybody could leave all limits.
+    if proxies.trusts(sender) and "x-forwarded-for" in headers:
         return UNREADABLE
-    return proxies.sender(peer, forwarded)
+    return sender

@@ -18,10 +18,10 @@ class TimeLimit:
     any more.
     """
 
-    __slots__ = ("_cancelling", "_seconds", "_task", "_watch", "is_late", "until")
+    __slots__ = ("_cancelling", "_has_cancelled", "_seconds", "_task", "_watch", "is_late", "until")
 
     def __init__(self, seconds: float) -> None:
-        self._seconds, self.until, self.is_late = seconds, 0.0, False
+        self._seconds, self.until, self.is_late, self._has_cancelled = seconds, 0.0, False, False
         self._watch: _Watch | None = None
 
     def __enter__(self) -> "TimeLimit":
@@ -41,15 +41,19 @@ class TimeLimit:
         if self._watch is not None:
             self._watch.waiting.discard(self)
             self._watch = None
-        if self.is_late and self._task.uncancel() <= self._cancelling and kind is CancelledError:
+        if not self._has_cancelled:
+            return
+        self._has_cancelled = False
+        if self._task.uncancel() <= self._cancelling and kind is CancelledError:
             raise TimeoutError
 
     def run_out(self) -> None:
         """Let the wait end now, and none begin."""
-        if not self.is_late:
-            self.is_late = True
-            if self._watch is not None:
-                self._task.cancel()
+        self.is_late = True
+        # whoever lets its own wait run out is awake; a cancellation would meet whatever it waits for next
+        if self._watch is not None and not self._has_cancelled and current_task() is not self._task:
+            self._has_cancelled = True
+            self._task.cancel()
 
 
 class _Watch:

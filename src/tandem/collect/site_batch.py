@@ -278,7 +278,7 @@ class SiteBatch:
         return record.before if times[record.before].cover(at) else 0
 
 
-_path = remembered(32_768)(normal_path)  # visitors of a site see the same pages
+_path = remembered(8_192, longest=200)(normal_path)  # visitors of a site see the same pages
 
 
 def reason_of(error: Exception) -> str:
@@ -291,7 +291,7 @@ def _origin(query: str, referrer: str) -> tuple[Origin, int, int]:
     return (_short_origin if len(query) + len(referrer) <= SHORT else _any_origin)(query, referrer)
 
 
-@lru_cache(maxsize=32_768)
+@lru_cache(maxsize=8_192)
 def _short_origin(query: str, referrer: str) -> tuple[Origin, int, int]:
     return _any_origin(query, referrer)
 

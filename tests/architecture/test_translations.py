@@ -25,6 +25,7 @@ CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = (
     "UserError",
+    "SignInInstead",
     "Busy",
     "Problem",
     "SiteProblem",

@@ -194,14 +194,49 @@ def test_a_page_is_fetched_with_its_policies_through_redirects(stub: str) -> Non
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("round/", "redirects endlessly"), ("big", "more than 2 MB"), ("image", "not a web page"),
-        ("to/ftp://127.0.0.1/", "not a web page"), ("to/file:///etc/passwd", "not a web page"),
+        ("round/", "redirects endlessly"), ("big", "more data than"), ("image", "not a web page"),
+        ("to/ftp://127.0.0.1/", "not the address of a web"), ("to/file:///etc/passwd", "not the address of a web"),
         ("bare/302", "no Location header"), ("to//bare/307", "no Location header"),
     ],
 )  # fmt: skip
 def test_what_is_no_page_is_left(stub: str, path: str, why: str) -> None:
     with pytest.raises(SourceError, match=why):
         http.fetch_page(f"http://{stub}/{path}", HERE)
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("http://[::bad", "not the address"), ("javascript:alert(1)", "not the address"),
+        ("mailto:", "not the address"), ("https:ru", "not the address"),
+        ("http://127.0.0.1:99999/", "not the address"), ("http://exa mple/", "does not respond"),
+        ("http://127.0.0.1:1/", "does not respond"), ("https://127.0.0.1:PORT/", "does not respond"),
+    ],
+)  # fmt: skip
+def test_a_redirect_that_nobody_can_follow_is_told_with_its_target(
+    ctx: Context, site: Site, stub: str, location: str, why: str
+) -> None:
+    """The site's own host was said not to respond, and the check to be blocked."""
+    ctx.config = msgspec.structs.replace(ctx.config, reach=HERE)
+    with pytest.raises(http.RedirectError) as told:
+        http.fetch_page(f"http://{stub}/to/{location}", HERE)
+    problem = start._of_redirect(told.value)
+    target = location.replace("PORT", stub.partition(":")[2]).replace(" ", "%20")
+    assert (problem.what % problem.values).startswith(f"{stub} redirects to {target}: ") and why in told.value.what
+    assert "Visitors are redirected there too" in problem.hint
+
+
+def test_a_site_whose_redirect_fails_is_not_asked_by_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def refused(url: str, _: str) -> WebPage:
+        asked.append(url)
+        raise http.RedirectError("shop.example", http.NO_ANSWER, "https://dead.example/")
+
+    monkeypatch.setattr(start, "fetch_page", refused)
+    with pytest.raises(http.RedirectError):
+        start._fetched("shop.example", "")
+    assert asked == ["https://shop.example/"]
 
 
 @pytest.mark.parametrize("charset", ["nonsense", "utf8mb4", "unicode_escape", "punycode", "hex", "windows-1251"])

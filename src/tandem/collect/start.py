@@ -18,7 +18,7 @@ from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
-from tandem.base.http import WebPage, fetch_page, fetch_script
+from tandem.base.http import NO_ANSWER, RedirectError, WebPage, fetch_page, fetch_script
 from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
@@ -165,6 +165,8 @@ def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[Si
     host = site.hosts[0]
     try:
         page = _fetched(host, ctx.config.reach)
+    except RedirectError as error:
+        return host, [_of_redirect(error)]
     except SourceError as error:
         return host, [
             SiteProblem(
@@ -188,6 +190,8 @@ def _of_script(url: str, allowed: str) -> list[SiteProblem]:
         return []
     try:
         script = fetch_script(url, allowed)
+    except RedirectError as error:
+        return [_of_redirect(error)]
     except SourceError as error:
         return [
             SiteProblem(
@@ -210,6 +214,15 @@ def _of_script(url: str, allowed: str) -> list[SiteProblem]:
     return [problem] if problem else []
 
 
+def _of_redirect(error: RedirectError) -> SiteProblem:
+    return SiteProblem(
+        "%(host)s redirects to %(target)s: %(why)s.",
+        "Visitors are redirected there too. If %(target)s does not open in a browser, correct the redirect or the "
+        "server that it leads to.",
+        {"host": error.system, "target": error.target, "why": error.what},
+    )
+
+
 def _judged(page: WebPage, key: str, own: Sequence[str] = ()) -> Verdict:
     """What is wrong with a page, read in a process with limits: the page may be made to keep its reader busy."""
     asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key, own))
@@ -227,7 +240,9 @@ def _fetched(host: str, allowed: str) -> WebPage:
     """The start page by https, or by http where nothing answers there."""
     try:
         return fetch_page(f"https://{host}/", allowed)
-    except SourceError:
+    except SourceError as error:
+        if isinstance(error, RedirectError) or error.what != NO_ANSWER:
+            raise
         return fetch_page(f"http://{host}/", allowed)
 
 

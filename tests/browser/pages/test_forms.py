@@ -108,6 +108,23 @@ def test_no_button_wraps_inside_a_word_on_a_phone(opened: Opened) -> None:
     assert button.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight < 48")
 
 
+def test_add_a_site_opens_its_form(opened: Opened) -> None:
+    page = opened("/settings")
+    field = page.locator("#new-site")
+    expect(field).to_be_hidden()
+    page.click(".bar .menu summary >> nth=0")
+    page.click(".bar a[href='/settings#add-site']")
+    expect(field).to_be_visible()
+    page.click("#add-site summary")
+    expect(field).to_be_hidden()
+    page.click(".bar .menu summary >> nth=0")
+    page.click(".bar a[href='/settings#add-site']")
+    expect(field).to_be_visible()
+    page.goto("/board")
+    page.goto("/settings#add-site")
+    expect(field).to_be_in_viewport()
+
+
 def test_no_heading_breaks_a_word_that_a_line_has_room_for(opened: Opened) -> None:
     page = opened("/board", language="ru", width=390)
     styles = page.locator("main :is(h1, h2, h3)").evaluate_all("e => e.map(a => getComputedStyle(a).overflowWrap)")

@@ -362,6 +362,7 @@ def test_the_check_names_hosts_in_their_own_letters(ctx: Context, site: Site, mo
     accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
     accounts.change_site(ctx.database, site, hosts=["xn--e1afmkfd.xn--p1ai"])
     ctx.forget_sites()
+    ctx.config = msgspec.structs.replace(ctx.config, url="https://tandem.example")
     at, text = "https://xn--e1afmkfd.xn--p1ai/", PAGE.format("", "")
 
     def silent(url: str, allowed: str) -> WebPage:
@@ -435,3 +436,26 @@ def test_the_script_of_the_tag_must_be_the_counter(
 )
 def test_a_private_address_of_tandem_counts_where_the_operator_named_it(url: str, asked: str, own: list[str]) -> None:
     assert start._own_addresses(Config(url=url), asked) == own
+
+
+@pytest.mark.parametrize(
+    ("src", "asked", "is_doubted"),
+    [
+        ("http://HERE/t/tandem.js", "http://127.0.0.1:8080/", True),
+        ("http://HERE/t/tandem.js", "http://HERE/", False),
+        ("http://HERE/t/tandem.js", "http://localhost:PORT/", False),
+        ("http://HERE/t/tandem.js", "https://t.example/", False),  # told as a problem
+        ("https://t.example/t/tandem.js", "http://127.0.0.1:8080/", True),
+    ],
+)
+def test_a_tag_that_may_lead_elsewhere_is_no_clean_verdict(
+    ctx: Context, site: Site, stub: str, monkeypatch: pytest.MonkeyPatch, src: str, asked: str, is_doubted: bool
+) -> None:
+    """A Tandem at 127.0.0.1 found no problem in the tag of another one."""
+    src, asked = (text.replace("HERE", stub).replace("PORT", stub.partition(":")[2]) for text in (src, asked))
+    tag = TAG.replace("https://tandem.example/t/tandem.js", src).replace('"shop"', '"fern"')
+    monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(f"http://{stub}/", 200, PAGE.format(tag, ""), ()))
+    monkeypatch.setattr(start, "fetch_script", lambda url, _: WebPage(url, 200, COUNTER, ()))
+    problems = start._checked(ctx, site, start._own_addresses(ctx.config, asked), asked)[1]
+    assert any("Whether that is this Tandem is not known" in p.what for p in problems) == is_doubted
+    assert bool(problems) == (asked not in (f"http://{stub}/", f"http://localhost:{stub.partition(':')[2]}/"))

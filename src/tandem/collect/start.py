@@ -126,8 +126,9 @@ def start_check(
 ) -> Response[str]:
     """Fetch the site's start page, and say what keeps it from being counted."""
     chosen = site_for(ctx, caller, site)
-    own = _own_addresses(ctx.config, str(request.base_url))
-    page, problems = judged_within(ctx, chosen, caller.workspace_id, own)
+    asked = str(request.base_url)
+    own = _own_addresses(ctx.config, asked)
+    page, problems = judged_within(ctx, chosen, caller.workspace_id, own, asked)
     worded = [
         (*(translations.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems
     ]
@@ -142,10 +143,13 @@ def _own_addresses(config: Config, asked: str) -> list[str]:
     return named + ([] if is_local(urlsplit(asked).hostname or "") else [asked])
 
 
-def judged_within(ctx: Context, site: Site, workspace: int, own: Sequence[str] = ()) -> tuple[str, list[SiteProblem]]:
+def judged_within(
+    ctx: Context, site: Site, workspace: int, own: Sequence[str] = (), asked: str = ""
+) -> tuple[str, list[SiteProblem]]:
     """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
 
     own      the addresses of this Tandem
+    asked    the address that it was asked under, by which it is known where `own` is empty
     raises   UserError (429) when a limit is full
     """
     hostile = tries.TryLimit(f"site-check-hostile:{workspace}", *HOSTILE)
@@ -153,14 +157,14 @@ def judged_within(ctx: Context, site: Site, workspace: int, own: Sequence[str] =
     tries.take(ctx.database, tries.TryLimit(f"site-check:{workspace}", *CHECKS), hostile)
     problems: list[SiteProblem] = []
     try:
-        page, problems = _checked(ctx, site, own)
+        page, problems = _checked(ctx, site, own, asked)
     finally:
         if TOO_LONG not in problems:
             tries.give_back(ctx.database, hostile)
     return page, problems
 
 
-def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[SiteProblem]]:
+def _checked(ctx: Context, site: Site, own: Sequence[str], asked: str = "") -> tuple[str, list[SiteProblem]]:
     """The address that was looked at in the end, and what is wrong there."""
     host = site.hosts[0]
     try:
@@ -181,7 +185,22 @@ def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[Si
             raise
         return host, [SiteProblem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
     verdict = _judged(page, site.key, own)
-    return page.url, [*_of_script(verdict.script, ctx.config.reach), *verdict.problems]
+    doubts = [] if own or not asked else _doubts(verdict.script, asked)
+    return page.url, [*_of_script(verdict.script, ctx.config.reach), *verdict.problems, *doubts]
+
+
+def _doubts(url: str, asked: str) -> list[SiteProblem]:
+    """That nobody can tell whether the tag leads here, where this Tandem is known by a private address alone."""
+    script, here = urlsplit(url), urlsplit(asked)
+    if not url or (is_local(script.hostname or "") and script.port == here.port):
+        return []
+    return [
+        SiteProblem(
+            "The tag loads the counter from %(host)s. Whether that is this Tandem is not known.",
+            "Compare it with the tag on this page. The operator can set TANDEM_URL to the address of this Tandem.",
+            {"host": script.netloc}, is_harmless=True,
+        )
+    ]  # fmt: skip
 
 
 def _of_script(url: str, allowed: str) -> list[SiteProblem]:

@@ -14,7 +14,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
-from tandem.collect.model.goal import FILE, Goal, checked_match, main_by_orders
+from tandem.collect.model.goal import FILE, LONGEST_NAME, Goal, checked_match, main_by_orders
 from tandem.collect.model.hit import split_url
 from tandem.collect.routes import ROUTES
 from tandem.collect.tables import goals as goals_table
@@ -302,6 +302,12 @@ def test_a_refused_path_is_quoted_as_it_was_typed(typed: str) -> None:
     with pytest.raises(UserError) as told:
         checked_match("Order", "page", typed, ["a.example"])
     assert told.value.what == f"“{typed}” is not a path."
+
+
+def test_the_field_takes_no_longer_name_than_the_server(ctx: Context, site: Site) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        assert f'name="name" required maxlength="{LONGEST_NAME}"' in client.get("/goals").text
 
 
 @pytest.mark.parametrize(

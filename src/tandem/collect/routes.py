@@ -21,7 +21,7 @@ from tandem.base.json_rows import elements, members
 from tandem.collect import store
 from tandem.collect.batches import all_aside
 from tandem.collect.ingest import Ingest, Sender
-from tandem.collect.model.goal import Goal, host_of_others, left_out
+from tandem.collect.model.goal import LONGEST_NAME, Goal, host_of_others, left_out
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent
 from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
@@ -264,6 +264,7 @@ def _goals(
         added=added,
         without=without,
         elsewhere=elsewhere,
+        longest_name=LONGEST_NAME,
         recounted=recount.share if (recount := ctx.offers.recounted(site)) else None,
     )
 

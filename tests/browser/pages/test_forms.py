@@ -108,6 +108,24 @@ def test_no_button_wraps_inside_a_word_on_a_phone(opened: Opened) -> None:
     assert button.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight < 48")
 
 
+def test_the_copy_button_covers_no_part_of_what_it_copies(opened: Opened) -> None:
+    page = opened("/start", language="ru", width=390)
+    for code in page.locator(".code:visible").all():
+        text, button = code.locator("pre").bounding_box(), code.locator("button").bounding_box()
+        assert text and button and text["y"] + text["height"] <= button["y"]
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_what_is_told_of_a_new_goal_keeps_its_distance(opened: Opened, width: int) -> None:
+    page = opened("/goals", width=width)
+    page.fill("[name=name]", f"Thanks {width}")
+    page.select_option("[name=kind]", "page")
+    page.fill("[name=match]", f"https://other.example/thanks-{width}")
+    page.click("aside .do button")
+    note, box = page.locator("section.note").bounding_box(), page.locator("#goals").bounding_box()
+    assert note and box and box["y"] - (note["y"] + note["height"]) >= 24
+
+
 def test_add_a_site_opens_its_form(opened: Opened) -> None:
     page = opened("/settings")
     field = page.locator("#new-site")

@@ -11,6 +11,7 @@ from jinja2.ext import babel_extract
 
 from tandem.accounts.permissions import Role
 from tandem.base import translations, words
+from tandem.base.http import NO_ANSWER
 from tandem.board.model import GROUPS, QUESTIONS, TABLE_GROUPS, TABLES
 from tandem.changes.model import KINDS
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
@@ -25,6 +26,7 @@ CAPITAL = re.compile(r"[A-Z][\w -]+")
 CHANNELS = re.compile(r'^name = "(.+)"$', re.MULTILINE)
 TELLERS = (
     "UserError",
+    "SignInInstead",
     "Busy",
     "Problem",
     "SiteProblem",
@@ -52,6 +54,9 @@ OPEN_TO_PAGES = (
     "texts.py",
 )
 """Files of `base` whose errors pages show all the same."""
+
+ASKED_BY_THE_CHECK = {"_looked_at", "_hop", "_blocks"}
+"""Functions of `base.http` whose reasons stand in the sentences of the check of a site."""
 
 Said = str | tuple[str, str]
 
@@ -141,8 +146,12 @@ def in_first_hour() -> set[Said]:
     trees = [ast.parse(path.read_text("utf-8")) for path in (SOURCE / "base" / "http.py", *SOURCE.glob("*/s*.py"))]
     calls = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.Call)]
     given = [k.value for c in calls if called(c) == "FirstStep" for k in c.keywords if k.arg in ("title", "why")]
-    given += [a for c in calls if called(c) == "SourceError" for a in c.args[1:]]
-    return {g.value for g in given if isinstance(g, ast.Constant) and (g.value[0].isupper() or g.value[:3] == "it ")}
+    functions = [n for n in ast.walk(trees[0]) if isinstance(n, ast.FunctionDef) and n.name in ASKED_BY_THE_CHECK]
+    assert len(functions) == len(ASKED_BY_THE_CHECK)
+    calls = [n for f in functions for n in ast.walk(f) if isinstance(n, ast.Call) and called(n) == "SourceError"]
+    reasons = [c.args[1] for c in calls]
+    assert not [r for r in reasons if isinstance(r, ast.JoinedStr)], "a reason is translated whole"
+    return {g.value for g in [*given, *reasons] if isinstance(g, ast.Constant)} | {NO_ANSWER}
 
 
 def in_errors() -> set[Said]:

@@ -242,10 +242,10 @@ def test_a_compressed_answer_is_unpacked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (packed(gzip.compress(b"0" * (32 << 20))), "sent more than 8 MB"),
+        (packed(gzip.compress(b"0" * (32 << 20))), "sent more data than Tandem reads"),
         (packed(gzip.compress(gzip.compress(b"0" * 100)), "gzip, gzip"), "unsupported compression"),
         (packed(b"no gzip at all"), "damaged compressed response"),
-        (Reply(body=b"0" * (9 << 20)), "sent more than 8 MB"),
+        (Reply(body=b"0" * (9 << 20)), "sent more data than Tandem reads"),
     ],
 )
 def test_an_answer_without_end_is_not_taken(

@@ -80,4 +80,5 @@ def test_what_is_typed_is_read_as_browsers_read_it() -> None:
     assert path_as_typed(" HTTP://localhost:8519/каталог?x=1#y ") == "/каталог"
     assert path_as_typed("https://x.example#/a?b") == "/#/a"
     assert path_as_typed("//a?b#!/c") == "//a#!/c"
+    assert path_as_typed("«view-source:https://x.example/a»") == "/a"
     assert part_as_typed("%D0%BA%D0%B0 %") == "ка%20%"

@@ -14,7 +14,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Warehouse
 from tandem.collect import rebuild, store
-from tandem.collect.model.goal import FILE, Goal, checked_match, main_by_orders
+from tandem.collect.model.goal import FILE, LONGEST_NAME, Goal, checked_match, main_by_orders
 from tandem.collect.model.hit import split_url
 from tandem.collect.routes import ROUTES
 from tandem.collect.tables import goals as goals_table
@@ -255,6 +255,70 @@ def test_the_page_asks_again_while_goals_are_recounted(ctx: Context, site: Site)
 def test_a_page_goal_is_the_path_of_a_pasted_address(pasted: str, path: str) -> None:
     assert checked_match("Order", "page", pasted) == path
     assert checked_match("Order", "event", "https://shop.example/x?y") == "https://shop.example/x?y"
+
+
+HOW_PASTED = (
+    "https://пример.рф/спасибо", '"https://пример.рф/спасибо"', "view-source:https://пример.рф/спасибо",
+    "https%3A%2F%2Fпример.рф%2Fспасибо", "https:/пример.рф/спасибо", "пример.рф/спасибо", "www.пример.рф/спасибо",
+    "//пример.рф/спасибо", "xn--e1afmkfd.xn--p1ai/спасибо", "«https://пример.рф/спасибо»", "(пример.рф/спасибо)",
+    "‹https://пример.рф/спасибо>", "[Спасибо](https://пример.рф/спасибо)", "**https://пример.рф/спасибо**",
+    "Страница спасибо: https://пример.рф/спасибо", "https://u:p@пример.рф/спасибо", "https://пример.рф/спасибо,",
+    '"/спасибо"', "«/спасибо»", "(/спасибо)", "\u200b/спасибо",
+)  # fmt: skip
+RF = ["xn--e1afmkfd.xn--p1ai"]
+
+
+@pytest.mark.parametrize("pasted", HOW_PASTED)
+def test_however_an_address_is_pasted_it_is_a_page_and_no_event(pasted: str) -> None:
+    assert checked_match("Order", "page", pasted, RF) == "/спасибо"
+    with pytest.raises(UserError) as told:
+        checked_match("Order", "event", pasted, RF)
+    assert "kind page" in told.value.hint and told.value.values["value"] == pasted
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        ("https://пример.рф/Fern_(plant)", "/Fern_(plant)"), ("(https://пример.рф/a_(b))", "/a_(b)"),
+        ("**/done", "**/done"), ("/a,", "/a,"), ("*/a)", "*/a)"), ("пример.рф", "/"),
+        ("https://пример.рф/my page", "/my%20page"),
+    ],
+)  # fmt: skip
+def test_what_belongs_to_a_path_stays(typed: str, path: str) -> None:
+    assert checked_match("Order", "page", typed, RF) == path
+
+
+@pytest.mark.parametrize(
+    "typed", ["https://a.example/a https://a.example/b", "https://a.example/a,https://a.example/b", "/a, /b", "/a /b"]
+)
+def test_two_addresses_are_no_page_goal(typed: str) -> None:
+    with pytest.raises(UserError, match="more than one address") as told:
+        checked_match("Order", "page", typed, ["a.example"])
+    assert told.value.field == "match"
+
+
+@pytest.mark.parametrize("typed", ['"thanks"', "see https://a.example/b", "other.example/thanks", "thanks.html?x=1"])
+def test_a_refused_path_is_quoted_as_it_was_typed(typed: str) -> None:
+    with pytest.raises(UserError) as told:
+        checked_match("Order", "page", typed, ["a.example"])
+    assert told.value.what == f"“{typed}” is not a path."
+
+
+def test_the_field_takes_no_longer_name_than_the_server(ctx: Context, site: Site) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        assert f'name="name" required maxlength="{LONGEST_NAME}"' in client.get("/goals").text
+
+
+@pytest.mark.parametrize(
+    ("pasted", "is_told"),
+    [("https://other.example/foreign", True), ("https://Fern.example:8080/foreign", False), ("/foreign", False)],
+)
+def test_an_address_of_another_site_is_told(ctx: Context, site: Site, pasted: str, is_told: bool) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        page = client.post("/goals", data={"name": "Order", "kind": "page", "match": pasted}).text
+    assert ("other.example is not one of this site&#39;s hosts" in page) == is_told
 
 
 @pytest.mark.parametrize(

@@ -194,14 +194,49 @@ def test_a_page_is_fetched_with_its_policies_through_redirects(stub: str) -> Non
 @pytest.mark.parametrize(
     ("path", "why"),
     [
-        ("round/", "redirects endlessly"), ("big", "more than 2 MB"), ("image", "not a web page"),
-        ("to/ftp://127.0.0.1/", "not a web page"), ("to/file:///etc/passwd", "not a web page"),
+        ("round/", "redirects endlessly"), ("big", "more data than"), ("image", "not a web page"),
+        ("to/ftp://127.0.0.1/", "not the address of a web"), ("to/file:///etc/passwd", "not the address of a web"),
         ("bare/302", "no Location header"), ("to//bare/307", "no Location header"),
     ],
 )  # fmt: skip
 def test_what_is_no_page_is_left(stub: str, path: str, why: str) -> None:
     with pytest.raises(SourceError, match=why):
         http.fetch_page(f"http://{stub}/{path}", HERE)
+
+
+@pytest.mark.parametrize(
+    ("location", "why"),
+    [
+        ("http://[::bad", "not the address"), ("javascript:alert(1)", "not the address"),
+        ("mailto:", "not the address"), ("https:ru", "not the address"),
+        ("http://127.0.0.1:99999/", "not the address"), ("http://exa mple/", "does not respond"),
+        ("http://127.0.0.1:1/", "does not respond"), ("https://127.0.0.1:PORT/", "does not respond"),
+    ],
+)  # fmt: skip
+def test_a_redirect_that_nobody_can_follow_is_told_with_its_target(
+    ctx: Context, site: Site, stub: str, location: str, why: str
+) -> None:
+    """The site's own host was said not to respond, and the check to be blocked."""
+    ctx.config = msgspec.structs.replace(ctx.config, reach=HERE)
+    with pytest.raises(http.RedirectError) as told:
+        http.fetch_page(f"http://{stub}/to/{location}", HERE)
+    problem = start._of_redirect(told.value)
+    target = location.replace("PORT", stub.partition(":")[2]).replace(" ", "%20")
+    assert (problem.what % problem.values).startswith(f"{stub} redirects to {target}: ") and why in told.value.what
+    assert "Visitors are redirected there too" in problem.hint
+
+
+def test_a_site_whose_redirect_fails_is_not_asked_by_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[str]()
+
+    def refused(url: str, _: str) -> WebPage:
+        asked.append(url)
+        raise http.RedirectError("shop.example", http.NO_ANSWER, "https://dead.example/")
+
+    monkeypatch.setattr(start, "fetch_page", refused)
+    with pytest.raises(http.RedirectError):
+        start._fetched("shop.example", "")
+    assert asked == ["https://shop.example/"]
 
 
 @pytest.mark.parametrize("charset", ["nonsense", "utf8mb4", "unicode_escape", "punycode", "hex", "windows-1251"])
@@ -327,6 +362,7 @@ def test_the_check_names_hosts_in_their_own_letters(ctx: Context, site: Site, mo
     accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
     accounts.change_site(ctx.database, site, hosts=["xn--e1afmkfd.xn--p1ai"])
     ctx.forget_sites()
+    ctx.config = msgspec.structs.replace(ctx.config, url="https://tandem.example")
     at, text = "https://xn--e1afmkfd.xn--p1ai/", PAGE.format("", "")
 
     def silent(url: str, allowed: str) -> WebPage:
@@ -400,3 +436,26 @@ def test_the_script_of_the_tag_must_be_the_counter(
 )
 def test_a_private_address_of_tandem_counts_where_the_operator_named_it(url: str, asked: str, own: list[str]) -> None:
     assert start._own_addresses(Config(url=url), asked) == own
+
+
+@pytest.mark.parametrize(
+    ("src", "asked", "is_doubted"),
+    [
+        ("http://HERE/t/tandem.js", "http://127.0.0.1:8080/", True),
+        ("http://HERE/t/tandem.js", "http://HERE/", False),
+        ("http://HERE/t/tandem.js", "http://localhost:PORT/", False),
+        ("http://HERE/t/tandem.js", "https://t.example/", False),  # told as a problem
+        ("https://t.example/t/tandem.js", "http://127.0.0.1:8080/", True),
+    ],
+)
+def test_a_tag_that_may_lead_elsewhere_is_no_clean_verdict(
+    ctx: Context, site: Site, stub: str, monkeypatch: pytest.MonkeyPatch, src: str, asked: str, is_doubted: bool
+) -> None:
+    """A Tandem at 127.0.0.1 found no problem in the tag of another one."""
+    src, asked = (text.replace("HERE", stub).replace("PORT", stub.partition(":")[2]) for text in (src, asked))
+    tag = TAG.replace("https://tandem.example/t/tandem.js", src).replace('"shop"', '"fern"')
+    monkeypatch.setattr(start, "fetch_page", lambda url, _: WebPage(f"http://{stub}/", 200, PAGE.format(tag, ""), ()))
+    monkeypatch.setattr(start, "fetch_script", lambda url, _: WebPage(url, 200, COUNTER, ()))
+    problems = start._checked(ctx, site, start._own_addresses(ctx.config, asked), asked)[1]
+    assert any("Whether that is this Tandem is not known" in p.what for p in problems) == is_doubted
+    assert bool(problems) == (asked not in (f"http://{stub}/", f"http://localhost:{stub.partition(':')[2]}/"))

@@ -165,6 +165,23 @@ def test_an_invited_viewer_chooses_a_password_once(ctx: Context, mail: None, ope
     assert ("people.invite_link_made", "Ola") in acts(ctx)
 
 
+def test_who_lost_the_answer_is_led_to_signing_in(ctx: Context, open_browser: Open) -> None:
+    """Trying again told them to ask for another link, or that all is set up, with no way on."""
+    ola = store.user_by_email(ctx.database, "ola@fern.example")
+    assert ola is not None
+    link = f"/link/{links.make(ctx.database, ola, links.RESET)}"
+    browser = open_browser()
+    browser.client.headers["hx-request"] = "true"
+    assert browser.post(link, password=NEW).status_code < 400
+    again = open_browser()
+    again.client.headers["hx-request"] = "true"
+    for path, said in ((link, "If you have just set a password here"), ("/set-up", "If you have just filled in")):
+        told = again.post(path, password=NEW)
+        assert told.status_code in (409, 410) and said in told.text and 'href="/sign-in"' in told.text
+    wrong = again.post("/sign-in", email="ola@fern.example", password="wrong")
+    assert wrong.status_code == 401 and 'href="/sign-in"' not in wrong.text
+
+
 def test_a_link_is_void_after_its_time_a_newer_one_or_a_new_password(
     ctx: Context, open_browser: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

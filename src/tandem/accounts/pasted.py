@@ -4,23 +4,13 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator
-from urllib.parse import unquote
 
+from tandem.base.addresses import NAMED, address_in
 from tandem.base.errors import UserError
 from tandem.base.hosts import in_ascii, own_letters
 
 _HEAD = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?(?://)?[^/?#]*", re.IGNORECASE)
 _SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//", re.IGNORECASE)
-_VIEWED = re.compile(r"^(?:view-source:)+", re.IGNORECASE)
-_START = re.compile(r"^(?:https?(?::/*|/{2,}))*(https?)(?::/*|/{2,})(?=[^/])", re.IGNORECASE)
-"""How an address begins that has lost a slash or its colon, or has them or its scheme too often."""
-_ENCODED = re.compile(r"^https?%3a%2f%2f", re.IGNORECASE)
-_LINK = re.compile(r"^\[[^\]]*\]\((\S+)\)$")
-"""A link of Markdown, with its words."""
-_NAMED = re.compile(r"^[^.,;:/@]+(?:(?::|\s[-–—])\s*(?=https?(?::|//))|:\s+(?=\S+\.))", re.IGNORECASE)
-"""What an address is called, before it: a line may begin with words that hold no address, and a colon or a dash."""
-_AROUND = "\"'`“”„‟‘’‚‹›«»<>()[]{},;\u200b\u200e\u200f\u2060\ufeff"
-"""Quotes, brackets, commas and signs that nobody sees: they stand around an address, and are none of it."""
 _NEXT = re.compile(r"[,;]+(?=(?:view-source:)?[a-z]+://)", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _PORTS = {"80", "443"}
@@ -58,9 +48,9 @@ def _pieces(text: str) -> Iterator[str]:
     """
     for line in text.splitlines():
         is_in_path = is_parted = False
-        for word in _NAMED.sub("", line.strip()).split():
+        for word in NAMED.sub("", line.strip()).split():
             for part in _NEXT.split(word):
-                address = _address_in(part)
+                address = address_in(part)
                 head = _HEAD.match(address)
                 host = head[0] if head else ""
                 if is_in_path and not _SCHEME.match(address) and not (is_parted and "." in host):
@@ -68,15 +58,6 @@ def _pieces(text: str) -> Iterator[str]:
                 yield from (p for p in re.split("[,;]", host) if p and not _SCHEME.fullmatch(p))
                 is_in_path = len(host) < len(address)
             is_parted = word.endswith((",", ";"))
-
-
-def _address_in(part: str) -> str:
-    """An address without what surrounds it, beginning as one that is whole."""
-    link = _LINK.match(part)
-    bare = (link[1] if link else part).strip(_AROUND)
-    bare = bare.strip("*") if bare.startswith("**") else bare
-    bare = _VIEWED.sub("", unquote(bare) if _ENCODED.match(bare) else bare)
-    return _START.sub(r"\1://", bare)
 
 
 def _host_of(piece: str) -> str:

@@ -9,7 +9,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException
 
 from tandem.base import log
-from tandem.base.errors import Busy, UserError
+from tandem.base.errors import Busy, SignInInstead, UserError
 from tandem.base.pages import language_of, page
 from tandem.base.translations import said
 
@@ -38,6 +38,7 @@ def _problem(request: Request[Any, Any, Any], error: UserError) -> Response[Any]
     language = language_of(request)
     what, hint = (said(language, sentence, error.values) for sentence in error.sentences)
     facts = {"code": error.status, "what": what, "hint": hint, "others": others_said(language, error)}
+    facts |= {"signs_in": isinstance(error, SignInInstead)}
     response = page("_problem.html", language, error.status, **facts)
     response.headers.update({"HX-Retarget": "#problem", "HX-Reselect": "#problem", "HX-Reswap": "outerHTML"})
     if error.field:

@@ -66,6 +66,10 @@ class Busy(UserError):
         self.retry_after_s = retry_after_s
 
 
+class SignInInstead(UserError):
+    """What was asked for is done or void: whoever did it, and lost the answer, signs in."""
+
+
 class SourceError(Exception):
     """An outside system failed us; the job runner tries again with a growing wait."""
 

@@ -217,7 +217,7 @@ def _blocks(system: str, response: httpx.Response, most: int) -> Iterator[bytes]
             for block in _unpacked(unpacker, packed):
                 size += len(block)
                 if size > most:
-                    raise SourceError(system, f"sent more than {most >> 20} MB")
+                    raise SourceError(system, "sent more data than Tandem reads")
                 yield block
     except zlib.error as error:
         raise SourceError(system, "sent a damaged compressed response") from error
@@ -250,6 +250,7 @@ MOST_HOPS = 5
 PAGE_S = 10.0
 MOST_OF_A_PAGE = 2 << 20
 MOST_OF_A_SCRIPT = 1 << 20
+MOST_OF_A_TARGET = 200
 HTML = frozenset({"text/html", "application/xhtml+xml"})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The statuses that lead on to another address; 300 and 304 do not."""
@@ -266,10 +267,25 @@ class WebPage(NamedTuple):
     policies: tuple[str, ...]
 
 
+NO_ANSWER = "it does not respond"
+
+
+class RedirectError(SourceError):
+    """A redirect that cannot be followed; visitors cannot follow it either.
+
+    target   the address that failed, as the redirect names it
+    """
+
+    def __init__(self, system: str, what: str, target: str) -> None:
+        super().__init__(system, what)
+        self.target = target
+
+
 def fetch_page(url: str, allowed: str = "") -> WebPage:
     """One page of the web, by the rules of `Reach` at each of five redirects; 10 seconds and 2 MB at most, HTML only.
 
-    raises   UserError (403) for a private address; SourceError for what does not answer, or with something else
+    raises   UserError (403) for a private address; SourceError for what does not answer, or with something else; of
+             these RedirectError behind a redirect
     """
     return _looked_at(url, allowed, HTML, MOST_OF_A_PAGE)
 
@@ -280,14 +296,15 @@ def fetch_script(url: str, allowed: str = "") -> WebPage:
 
 
 def _looked_at(url: str, allowed: str, kinds: frozenset[str] | None, most: int) -> WebPage:
-    host = urlsplit(url).netloc
+    host, first = urlsplit(url).netloc, url
     if not _looking.acquire(blocking=False):
         raise UserError("Other sites are being checked right now.", "Try again in a few seconds.", status=503)
     until = time.monotonic() + PAGE_S
     headers = {"user-agent": AGENT, "accept": "text/html" if kinds else "*/*", "accept-encoding": "gzip"}
     client = httpx.Client(
-        transport=Reach(allowed), headers=headers, timeout=PAGE_S / 2, follow_redirects=False, trust_env=False
-    )
+        transport=Reach(allowed), headers=headers, timeout=PAGE_S / 2, follow_redirects=False, trust_env=False,
+        event_hooks={"response": [_set_location_aside]},
+    )  # fmt: skip
     try:
         with client, _cut_off(client, PAGE_S):
             for _ in range(MOST_HOPS + 1):
@@ -296,24 +313,29 @@ def _looked_at(url: str, allowed: str, kinds: frozenset[str] | None, most: int) 
                     return page
                 url = onward
         raise SourceError(host, "it redirects endlessly")
+    except SourceError as error:
+        raise _at_hop(host, first, url, error.what) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError, ValueError) as error:
-        raise SourceError(host, "it does not respond") from error
+        raise _at_hop(host, first, url, NO_ANSWER) from error
     finally:
         _looking.release()
+
+
+def _at_hop(host: str, first: str, url: str, why: str) -> SourceError:
+    return SourceError(host, why) if url == first else RedirectError(host, why, url[:MOST_OF_A_TARGET])
 
 
 def _hop(
     client: httpx.Client, url: str, until: float, kinds: frozenset[str] | None, most: int
 ) -> tuple[WebPage | None, str]:
     """The page at this address, or the address that it leads on to."""
+    if not _is_of_the_web(url):
+        raise SourceError(url, "that is not the address of a web page")
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise SourceError(parts.netloc or "redirect", "it redirects to something that is not a web page")
     with client.stream("GET", url) as response:
-        if response.has_redirect_location:
-            onward = urljoin(url, response.headers["location"])
+        if response.status_code in REDIRECTS and "location" in response.extensions:
             client.cookies.clear()
-            return None, urlunsplit(urlsplit(onward)._replace(netloc=urlsplit(onward).netloc.rpartition("@")[2]))
+            return None, _onward(url, response.extensions["location"])
         if response.status_code in REDIRECTS:
             raise SourceError(parts.netloc, "it redirects without an address to go to (no Location header)")
         content_type = response.headers.get("content-type", "text/html")
@@ -327,6 +349,29 @@ def _hop(
                 raise SourceError(parts.netloc, "it takes longer than 10 seconds")
         policies = tuple(response.headers.get_list("content-security-policy"))
         return WebPage(url, response.status_code, text_of(body, content_type), policies), ""
+
+
+def _set_location_aside(response: httpx.Response) -> None:
+    """httpx reads the target of each redirect, and cannot tell one that is no address from a server that is silent."""
+    if "location" in response.headers:
+        response.extensions["location"] = response.headers.pop("location")
+
+
+def _onward(url: str, location: str) -> str:
+    """Where a redirect leads, without user and password; what can be no address stays as it is."""
+    try:
+        parts = urlsplit(urljoin(url, location))
+    except ValueError:
+        return location
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.netloc else location
+
+
+def _is_of_the_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def is_sealed_on_its_way(url: str, allowed: str = "") -> bool:

@@ -1,7 +1,10 @@
 """The one form in which paths of pages are kept, compared and shown (RFC 3986, section 6.2.2)."""
 
 import re
+from collections.abc import Callable
 from urllib.parse import quote
+
+from tandem.base.addresses import parted
 
 MAX_PATH = 1000
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
@@ -11,7 +14,6 @@ _ESCAPES, _ODD = "(?:%[0-9A-Fa-f]{2})+", rf"[^\w{re.escape(_KEPT)}"
 _of_path = re.compile(f"{_ESCAPES}|{_ODD}]").sub
 _of_route = re.compile(f"{_ESCAPES}|{_ODD}?#]").sub
 _of_part = re.compile(f"{_ESCAPES}|{_ODD}?#%]").sub
-_ADDRESS = re.compile(r"https?://[^/?#]+", re.IGNORECASE)
 _CUT_OFF = re.compile(r"(?:(?<=/)\.{1,2})?(?:%[0-9A-F]?)?$")  # an escape that is cut may leave dots to be followed
 
 
@@ -37,13 +39,12 @@ def page_of(path: str, fragment: str) -> str:
     return normal_path(f"{path}#{fragment.partition('?')[0]}" if fragment.startswith(("/", "!/")) else path)
 
 
-def path_as_typed(text: str) -> str:
-    """The path that somebody means: of a pasted address its path, without what follows `?`; in its normal form."""
-    text = text.strip()
-    if address := _ADDRESS.match(text):
-        text = text[address.end() :]
-        text = text if text.startswith("/") else f"/{text}"
-    path, _, fragment = text.partition("#")
+def path_as_typed(text: str, is_host: Callable[[str], bool] = lambda _: False) -> str:
+    """The path that somebody means: of a pasted address its path, without what follows `?`; in its normal form.
+
+    is_host  as `parted` takes it
+    """
+    path, _, fragment = parted(text, is_host)[1].partition("#")
     return page_of(path.partition("?")[0], fragment)
 
 

@@ -47,7 +47,7 @@ def _compiled(messages: Catalog) -> BytesIO:
     return compiled
 
 
-ADDRESSES = ("host", "hosts", "url", "page")
+ADDRESSES = ("host", "hosts", "url", "page", "target")
 """Values of sentences that are or hold a host. What is to be copied, as an origin into a policy, is none of them."""
 
 

@@ -33,7 +33,7 @@ def add_goal(
 ) -> None:
     """Add a goal. `tandem rebuild` counts it for past visits; a running server does so automatically."""
     from tandem.collect import store
-    from tandem.collect.model.goal import left_out
+    from tandem.collect.model.goal import host_of_others, left_out
     from tandem.core import lookups
 
     with lookups.records(quiet_settings()) as database:
@@ -43,6 +43,8 @@ def add_goal(
     typer.echo(f"Goal “{goal.name}” of {chosen.key}: {goal.kind} {goal.match} ({counts}).")
     if sign := left_out(match, goal):
         typer.echo(f"Only the path counts. What follows {sign} was left out.")
+    if host := host_of_others(match, goal, chosen.names):
+        typer.echo(f"{host} is not one of this site's hosts. The goal counts the path {goal.match} on this site.")
 
 
 @goals.command("main")

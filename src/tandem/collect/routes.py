@@ -21,7 +21,7 @@ from tandem.base.json_rows import elements, members
 from tandem.collect import store
 from tandem.collect.batches import all_aside
 from tandem.collect.ingest import Ingest, Sender
-from tandem.collect.model.goal import Goal, left_out
+from tandem.collect.model.goal import LONGEST_NAME, Goal, host_of_others, left_out
 from tandem.collect.model.hit import LATE_MS, Prop, WireEvent
 from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
@@ -236,8 +236,12 @@ def _goals(
     site: Site,
     added: Goal | None = None,
     without: str = "",
+    elsewhere: str = "",
 ) -> Response[str]:
-    """The page of goals; `added` is the one that has just been added, `without` what follows this sign."""
+    """The page of goals; `added` is the one that has just been added, `without` what follows this sign.
+
+    elsewhere  the host that was typed with it, where it is none of the site's
+    """
     period = period_of("30d", site.zone, clock.now())
     runner = ctx.runner
     question = Question(
@@ -259,6 +263,8 @@ def _goals(
         counts=counts,
         added=added,
         without=without,
+        elsewhere=elsewhere,
+        longest_name=LONGEST_NAME,
         recounted=recount.share if (recount := ctx.offers.recounted(site)) else None,
     )
 
@@ -271,7 +277,8 @@ def add_goal(
     name, kind, match = (data.get(field, "") for field in ("name", "kind", "match"))
     is_event = partial(store.has_event, ctx.warehouse, chosen)
     added = store.add_goal(ctx.database, chosen, name, kind, match, by=caller.user_id, is_event=is_event)
-    return _goals(request, ctx, caller, chosen, added, left_out(match, added))
+    left, elsewhere = left_out(match, added), host_of_others(match, added, chosen.names)
+    return _goals(request, ctx, caller, chosen, added, left, elsewhere)
 
 
 @post_form("/goals/{goal_id:int}/main", may="goals.edit")

@@ -18,7 +18,7 @@ from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
-from tandem.base.http import WebPage, fetch_page, fetch_script
+from tandem.base.http import NO_ANSWER, RedirectError, WebPage, fetch_page, fetch_script
 from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
@@ -126,8 +126,9 @@ def start_check(
 ) -> Response[str]:
     """Fetch the site's start page, and say what keeps it from being counted."""
     chosen = site_for(ctx, caller, site)
-    own = _own_addresses(ctx.config, str(request.base_url))
-    page, problems = judged_within(ctx, chosen, caller.workspace_id, own)
+    asked = str(request.base_url)
+    own = _own_addresses(ctx.config, asked)
+    page, problems = judged_within(ctx, chosen, caller.workspace_id, own, asked)
     worded = [
         (*(translations.said(caller.language, s, p.values) for s in (p.what, p.hint)), p.is_harmless) for p in problems
     ]
@@ -142,10 +143,13 @@ def _own_addresses(config: Config, asked: str) -> list[str]:
     return named + ([] if is_local(urlsplit(asked).hostname or "") else [asked])
 
 
-def judged_within(ctx: Context, site: Site, workspace: int, own: Sequence[str] = ()) -> tuple[str, list[SiteProblem]]:
+def judged_within(
+    ctx: Context, site: Site, workspace: int, own: Sequence[str] = (), asked: str = ""
+) -> tuple[str, list[SiteProblem]]:
     """The same as `_checked`, within what a workspace may have checked; hostile pages have a limit of their own.
 
     own      the addresses of this Tandem
+    asked    the address that it was asked under, by which it is known where `own` is empty
     raises   UserError (429) when a limit is full
     """
     hostile = tries.TryLimit(f"site-check-hostile:{workspace}", *HOSTILE)
@@ -153,18 +157,20 @@ def judged_within(ctx: Context, site: Site, workspace: int, own: Sequence[str] =
     tries.take(ctx.database, tries.TryLimit(f"site-check:{workspace}", *CHECKS), hostile)
     problems: list[SiteProblem] = []
     try:
-        page, problems = _checked(ctx, site, own)
+        page, problems = _checked(ctx, site, own, asked)
     finally:
         if TOO_LONG not in problems:
             tries.give_back(ctx.database, hostile)
     return page, problems
 
 
-def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[SiteProblem]]:
+def _checked(ctx: Context, site: Site, own: Sequence[str], asked: str = "") -> tuple[str, list[SiteProblem]]:
     """The address that was looked at in the end, and what is wrong there."""
     host = site.hosts[0]
     try:
         page = _fetched(host, ctx.config.reach)
+    except RedirectError as error:
+        return host, [_of_redirect(error)]
     except SourceError as error:
         return host, [
             SiteProblem(
@@ -179,7 +185,22 @@ def _checked(ctx: Context, site: Site, own: Sequence[str]) -> tuple[str, list[Si
             raise
         return host, [SiteProblem(*error.sentences, {k: str(v) for k, v in error.values.items()})]
     verdict = _judged(page, site.key, own)
-    return page.url, [*_of_script(verdict.script, ctx.config.reach), *verdict.problems]
+    doubts = [] if own or not asked else _doubts(verdict.script, asked)
+    return page.url, [*_of_script(verdict.script, ctx.config.reach), *verdict.problems, *doubts]
+
+
+def _doubts(url: str, asked: str) -> list[SiteProblem]:
+    """That nobody can tell whether the tag leads here, where this Tandem is known by a private address alone."""
+    script, here = urlsplit(url), urlsplit(asked)
+    if not url or (is_local(script.hostname or "") and script.port == here.port):
+        return []
+    return [
+        SiteProblem(
+            "The tag loads the counter from %(host)s. Whether that is this Tandem is not known.",
+            "Compare it with the tag on this page. The operator can set TANDEM_URL to the address of this Tandem.",
+            {"host": script.netloc}, is_harmless=True,
+        )
+    ]  # fmt: skip
 
 
 def _of_script(url: str, allowed: str) -> list[SiteProblem]:
@@ -188,6 +209,8 @@ def _of_script(url: str, allowed: str) -> list[SiteProblem]:
         return []
     try:
         script = fetch_script(url, allowed)
+    except RedirectError as error:
+        return [_of_redirect(error)]
     except SourceError as error:
         return [
             SiteProblem(
@@ -210,6 +233,15 @@ def _of_script(url: str, allowed: str) -> list[SiteProblem]:
     return [problem] if problem else []
 
 
+def _of_redirect(error: RedirectError) -> SiteProblem:
+    return SiteProblem(
+        "%(host)s redirects to %(target)s: %(why)s.",
+        "Visitors are redirected there too. If %(target)s does not open in a browser, correct the redirect or the "
+        "server that it leads to.",
+        {"host": error.system, "target": error.target, "why": error.what},
+    )
+
+
 def _judged(page: WebPage, key: str, own: Sequence[str] = ()) -> Verdict:
     """What is wrong with a page, read in a process with limits: the page may be made to keep its reader busy."""
     asked = msgspec.json.encode((page.url, page.status, page.text, page.policies, key, own))
@@ -227,7 +259,9 @@ def _fetched(host: str, allowed: str) -> WebPage:
     """The start page by https, or by http where nothing answers there."""
     try:
         return fetch_page(f"https://{host}/", allowed)
-    except SourceError:
+    except SourceError as error:
+        if isinstance(error, RedirectError) or error.what != NO_ANSWER:
+            raise
         return fetch_page(f"http://{host}/", allowed)
 
 

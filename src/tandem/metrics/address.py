@@ -1,6 +1,5 @@
 """The state of a page as its address writes it: period, comparison, filters, bots. Every view is a link."""
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -9,6 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from tandem.accounts.model import Site
+from tandem.base.addresses import parted
 from tandem.base.errors import UserError
 from tandem.base.paths import part_as_typed, path_as_typed
 from tandem.base.words import hand_in
@@ -126,7 +126,8 @@ def spelt(f: Filter) -> Filter:
 
 def _path(text: str) -> str:
     # Of what is neither, nothing is taken away: an app may name its screens without a slash.
-    return path_as_typed(text) if re.match(r"\s*(?:/|https?://)", text, re.IGNORECASE) else part_as_typed(text)
+    host, path = parted(text)
+    return path_as_typed(text) if host or path.startswith("/") else part_as_typed(text)
 
 
 def _parts(text: str) -> list[str]:

@@ -88,6 +88,68 @@ def test_a_phone_shows_site_and_period_in_full(opened: Opened, language: str) ->
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "pl"])
+def test_a_phone_shows_figures_beside_a_long_path(opened: Opened, language: str) -> None:
+    """One path of 300 letters took the whole width."""
+    page = opened("/traffic", language=language, width=390)
+    link = page.locator("#t-pages .barred a").first
+    link.evaluate("(a, text) => { a.textContent = text }", "/" + "catalogue-" * 30)
+    figure = page.locator("#t-pages tbody tr", has_text="catalogue").locator("td.num").first
+    assert figure.evaluate("e => e.getBoundingClientRect().right <= e.closest('.scroll').getBoundingClientRect().right")
+
+
+def test_no_button_wraps_inside_a_word_on_a_phone(opened: Opened) -> None:
+    page = opened("/goals", language="ru", width=390)
+    page.context.set_offline(True)
+    page.fill("[name=name]", "A")
+    page.fill("[name=match]", "a")
+    page.click("aside .do button")
+    button = page.locator("#problem [data-retry]")
+    expect(button).to_have_text("Повторить")
+    assert button.evaluate("e => e.scrollWidth <= e.clientWidth && e.clientHeight < 48")
+
+
+def test_the_copy_button_covers_no_part_of_what_it_copies(opened: Opened) -> None:
+    page = opened("/start", language="ru", width=390)
+    for code in page.locator(".code:visible").all():
+        text, button = code.locator("pre").bounding_box(), code.locator("button").bounding_box()
+        assert text and button and text["y"] + text["height"] <= button["y"]
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_what_is_told_of_a_new_goal_keeps_its_distance(opened: Opened, width: int) -> None:
+    page = opened("/goals", width=width)
+    page.fill("[name=name]", f"Thanks {width}")
+    page.select_option("[name=kind]", "page")
+    page.fill("[name=match]", f"https://other.example/thanks-{width}")
+    page.click("aside .do button")
+    note, box = page.locator("section.note").bounding_box(), page.locator("#goals").bounding_box()
+    assert note and box and box["y"] - (note["y"] + note["height"]) >= 24
+
+
+def test_add_a_site_opens_its_form(opened: Opened) -> None:
+    page = opened("/settings")
+    field = page.locator("#new-site")
+    expect(field).to_be_hidden()
+    page.click(".bar .menu summary >> nth=0")
+    page.click(".bar a[href='/settings#add-site']")
+    expect(field).to_be_visible()
+    page.click("#add-site summary")
+    expect(field).to_be_hidden()
+    page.click(".bar .menu summary >> nth=0")
+    page.click(".bar a[href='/settings#add-site']")
+    expect(field).to_be_visible()
+    page.goto("/board")
+    page.goto("/settings#add-site")
+    expect(field).to_be_in_viewport()
+
+
+def test_no_heading_breaks_a_word_that_a_line_has_room_for(opened: Opened) -> None:
+    page = opened("/board", language="ru", width=390)
+    styles = page.locator("main :is(h1, h2, h3)").evaluate_all("e => e.map(a => getComputedStyle(a).overflowWrap)")
+    assert set(styles) == {"break-word"}
+
+
+@pytest.mark.parametrize("language", ["en", "ru", "pl"])
 @pytest.mark.parametrize(("path", "box"), [("account", "sessions"), ("settings", "people")])
 def test_a_phone_shows_rows_with_buttons_without_scrolling_sideways(
     opened: Opened, path: str, box: str, language: str

@@ -20,11 +20,15 @@ from tandem.accounts.store.sessions import put_password
 from tandem.accounts.store.users import active_user
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError
+from tandem.base.errors import SignInInstead
 
 INVITE, RESET = "invite", "reset"
 HOLDS = {INVITE: timedelta(days=7), RESET: timedelta(hours=1)}
-VOID = UserError("This link is no longer valid: it has been used, or it is too old.", "Ask for a new one.", status=410)
+VOID = SignInInstead(
+    "This link is no longer valid: it has been used, or it is too old.",
+    "If you have just set a password here, sign in with it. If not, ask for a new link.",
+    status=410,
+)
 links = t.account_links.c
 
 

@@ -13,11 +13,15 @@ from tandem.accounts.store.sites import insert_site, site_values
 from tandem.accounts.store.users import insert_user, user_by_id
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError, tell_together
+from tandem.base.errors import SignInInstead, UserError, tell_together
 from tandem.base.texts import short_text
 
 NO_COMPANY = UserError("The workspace has no name.", "Enter the company name.").at("company")
-IS_SET_UP = UserError("Tandem is already set up.", "Sign in instead.", status=409)
+IS_SET_UP = SignInInstead(
+    "Tandem is already set up.",
+    "If you have just filled in this form, sign in with the e-mail address and password you chose.",
+    status=409,
+)
 
 
 def is_set_up(db: Database) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
+from tandem.base.addresses import are_several, parted
 from tandem.base.errors import UserError
 from tandem.base.hosts import in_ascii
 from tandem.base.paths import path_as_typed
@@ -14,7 +15,6 @@ from tandem.collect.model.hit import MAX_NAME, plain
 MAX_MATCH = 300
 LONGEST_NAME = 150
 """Of a goal: the name of one that is retired says so, and must fit too."""
-_ADDRESS = re.compile(r"https?://([^/?#]+)([^?#]*)", re.IGNORECASE)
 FILE = re.compile(
     r"\.(pdf|docx?|xlsx?|pptx?|csv|txt|rtf|od[tsp]|key|numbers|pages|epub|zip|rar|7z|t?gz|dmg|pkg|exe|msi|deb|rpm|apk|iso"
     r"|ics|vcf|mp[34]|m4a|wav|mov|avi|mkv|webm)$",
@@ -55,21 +55,34 @@ def is_of_a_page(match: str, hosts: Collection[str]) -> bool:
 
     Links to other sites and files are events that are named by their address.
     """
-    if address := _ADDRESS.match(match):
-        host, path = address.groups()
-        return _bare(host) in {_bare(own) for own in hosts} and not FILE.search(path)
-    return match.startswith(("/", "*/"))
+    is_own = _own(hosts)
+    host, path = parted(match, is_own)
+    if host:
+        return is_own(host) and not FILE.search(re.split("[?#]", path)[0])
+    return path.startswith(("/", "*/"))
+
+
+def host_of_others(typed: str, goal: Goal, hosts: Collection[str]) -> str:
+    """The host that was typed for a page goal, where it is none of the site's; "" for its own, and for a path."""
+    is_own = _own(hosts)
+    host = parted(typed, is_own)[0] if goal.kind == "page" else ""
+    return "" if is_own(host) else host
+
+
+def _own(hosts: Collection[str]) -> Callable[[str], bool]:
+    own = {_bare(host) for host in hosts}
+    return lambda name: _bare(name) in own
 
 
 def _bare(host: str) -> str:
-    return in_ascii(host.partition(":")[0].lower()).removeprefix("www.")
+    return in_ascii(host.partition(":")[0].rstrip(".").lower()).removeprefix("www.")
 
 
 def left_out(typed: str, goal: Goal) -> str:
     """The sign, ? or #, after which a page goal leaves out what was typed; "" where all of it counts."""
     if goal.kind != "page":
         return ""
-    path, _, fragment = typed.strip().partition("#")
+    path, _, fragment = parted(typed)[1].partition("#")
     is_route = "#" in goal.match
     if path.partition("?")[2] or (is_route and fragment.partition("?")[2]):
         return "?"
@@ -85,8 +98,8 @@ def checked_match(
     is_event  whether the site has sent an event of this name: a form without one is named by its path
     raises    UserError naming the field and what it takes, for a goal that nothing could meet
     """
-    match = plain(match.strip())
-    match = path_as_typed(match) if kind == "page" else match
+    typed = plain(match.strip())
+    match = path_as_typed(typed, _own(hosts)) if kind == "page" else typed
     if not short_text(name, "name", LONGEST_NAME):
         raise UserError("The goal has no name.", "Use a name that people recognise, such as “Newsletter”.").at("name")
     if kind not in ("event", "page"):
@@ -113,7 +126,11 @@ def checked_match(
         ).at("match")
     if not match.startswith(("/", "*")):
         raise UserError(
-            "“%(value)s” is not a path.", ("The path of a page goal must start with / or *."), value=match
+            "“%(value)s” is not a path.", ("The path of a page goal must start with / or *."), value=typed[:80]
+        ).at("match")
+    if are_several(typed):
+        raise UserError(
+            "“%(value)s” is more than one address.", "Enter one path. Add another goal for the other.", value=typed[:80]
         ).at("match")
     if any(segment in (".", "..") for segment in match.partition("#")[0].split("/")):
         raise UserError(

@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.datastructures import Cookie
 
 from tandem.accounts import store
-from tandem.accounts.model import User
+from tandem.accounts.model import LONGEST_NAME, User
 from tandem.accounts.store import second_factor
 from tandem.accounts.store.tries import TryLimit, give_back, take
 from tandem.base import translations
@@ -57,6 +57,7 @@ def _account(request: Asked, ctx: Context, caller: Caller, said: str = "", **mor
         "settings/account.html",
         user=user,
         said=said,
+        longest_name=LONGEST_NAME,
         sessions=store.sessions_of(ctx.database, user, request.cookies.get(COOKIE, "")),
         codes_left=second_factor.codes_left(ctx.database, user) if user.has_totp else 0,
         kinds={kind: (label, delivery.wants(ctx.database, user, kind)) for kind, label in KINDS.items()},

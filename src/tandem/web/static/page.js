@@ -359,6 +359,17 @@
     if (lost) (control || find("#main")).focus({ preventScroll: true });
   };
 
+  // A link to what is folded away unfolds it.
+  const unfold = () => {
+    const details = location.hash && document.getElementById(location.hash.slice(1))?.closest("details");
+    if (!details) return;
+    details.open = true;
+    details.scrollIntoView({ block: "nearest" });
+  };
+  addEventListener("hashchange", unfold);
+  document.addEventListener("click", (event) => event.target.closest?.("a[href*='#']") && setTimeout(unfold)); // once more
+  unfold();
+
   // After a form has changed the page: say where it was told, and let a reader's focus follow a problem.
   document.addEventListener("htmx:after:swap", (event) => {
     const shown = find("[data-shown]:not([data-seen])"); // a new link or codes, wherever on the page they stand

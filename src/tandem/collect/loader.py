@@ -1,13 +1,19 @@
 """The loader: sealed segments of the spool become facts and visits, each exactly once.
 
 What is loaded together is written down first (a batch file with the names of its segments), and so is what was judged
-about it, so that after a crash the same batch is made again: what it has stored already is not stored again, and
-deriving visits twice gives the same visits.
+about it: that is on disk before anything is done by it, so that after a crash the same batch is made again, and goes
+on.
 
-A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone (one that
-cannot even be judged is made into two batches). That is
-put aside (`batches.py`), and the rest goes on. A store that does not work, or lacks memory or time, is no fault of the
-data (`warehouse.fault_of`): then everything waits, and nothing is put aside.
+Two things keep an event from being stored twice. What the store has is known by its ids and left out at every later
+try: that holds for whoever was killed or cut off between an insert and its note, and for what is judged anew. An
+insert whose answer was lost, and which the store still works at, is not seen yet: the repetition has the same key, so
+the store ignores it. A key belongs to one judgement, or to one try of a part: facts that were taken back come in
+under a new one.
+
+A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone (one
+that cannot even be judged is made into two batches). That is put aside (`batches.py`), and the rest goes on. A store
+that does not work, or lacks memory or time, is no fault of the data (`warehouse.fault_of`): then everything waits,
+and nothing is put aside.
 """
 
 import gc
@@ -165,7 +171,7 @@ class Loader:
             judged.failures += 1
             if at_once or judged.failures >= PATIENCE:
                 self._halve(batch, error)
-            batch.save()
+            batch.save()  # before anything is taken back: it must never be loaded as a whole under its key again
             if judged.todo is None:
                 raise
             loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
@@ -235,10 +241,12 @@ class Loader:
                 self._must_know_the_time(name, records, judged.at)
             self.quota.forget()
         placed = by_site(all_placed(records), sites, judged.aside)
-        # Under a name that it has seen, the store would ignore facts that were not among those of then.
-        token = f"{name}-{judged.anew}" if judged.anew else name
+        # TRAP: under a key that it has seen, the store would ignore facts that were not among those of then, or were
+        # taken back since; see test_power_cut.
         batches = [
-            SiteBatch(self, sites[site], group, f"{token}-{site}", judged.aside, outcomes, is_first, judged.handed)
+            SiteBatch(
+                self, sites[site], group, f"{name}-{judged.key}-{site}", judged.aside, outcomes, is_first, judged.handed
+            )
             for site, group in placed.items()
         ]
         if is_first:
@@ -350,7 +358,7 @@ class Loader:
             days = store.ingestion_days(self.warehouse, site, on, sites[site].keep_days) if site in sites else []
             over = sum(day.balance for day in days if day.on == on) * (1 if outcome == "unstored" else -1)
             change[site, on, outcome] = min(change[site, on, outcome], over)
-        store.add_ingestion(self.warehouse, +change, f"{name}-anew-{judged.anew}")
+        store.add_ingestion(self.warehouse, +change, f"{name}-anew-{judged.key}")
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""

@@ -198,9 +198,10 @@ class Batch:
         for half in self.halves:
             write_whole(half.with_suffix(".judged"), framed(_write(Judged(self.judged.at, failures=failures))))
 
-    def finish(self) -> None:
-        """Everything is in the store or aside: take the files away."""
-        _cleared(self.manifest.rename(self.manifest.with_suffix(".loaded")), self.segments)
+
+def finish(manifest: Path, segments: Sequence[Path]) -> None:
+    """Everything of a batch is in the store or aside: take the files away."""
+    _cleared(manifest.rename(manifest.with_suffix(".loaded")), segments)
 
 
 def begun(folder: Path) -> list[Path]:

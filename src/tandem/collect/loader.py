@@ -18,6 +18,7 @@ and nothing is put aside.
 
 import gc
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +33,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
-from tandem.collect.batches import Batch, Judged, begun, next_batch
+from tandem.collect.batches import Batch, Judged, begun, finish, next_batch
 from tandem.collect.ledger import Ledger, change_since, ledger_of
 from tandem.collect.manifests import ASIDE
 from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LATEST_MS, Record, date_of_ms
@@ -103,33 +104,51 @@ class Loader:
         """
         total, failed = 0, dict[Path, Exception | None]()
         waiting = begun(self.folder)
-        names = {manifest.stem for manifest in waiting}
-        self._doubts = {name: doubt for name, doubt in self._doubts.items() if name in names}
+        self._forget_all_but({manifest.stem for manifest in waiting})
         while manifest := waiting.pop(0) if waiting else next_batch(self.folder, [*failed]) or self._cleared(failed):
             if time.monotonic() < self._waits.get(manifest.stem, (0, 0.0))[1] and not at_once:
                 failed[manifest] = None
                 continue
-            batch: Batch | None = None
             try:
-                with _unwatched():
-                    batch = Batch(manifest, clock.now_ms())
-                    total += self._load_batch(batch, at_once).stored
+                stored, segments, halves = self._load_or_split(manifest, at_once)
             except Exception as error:
+                _let_go(error)
                 if fault_of(error) is Fault.STORE and not isinstance(error, ClockInDoubt):
                     raise
-                if batch is not None and batch.halves:  # it is no batch any more
-                    waiting[:0] = batch.halves
-                else:
-                    failed[manifest] = error
-                    self._wait(manifest.stem)
+                failed[manifest] = _bare(error)
+                self._wait(manifest.stem)
             else:
-                self._waits.pop(batch.name, None)
-                self._doubts.pop(batch.name, None)
-                batch.finish()
-                self.went_on()
+                total, waiting[:0] = total + stored, halves
+                self._waits.pop(manifest.stem, None)
+                self._doubts.pop(manifest.stem, None)
+                if not halves:
+                    finish(manifest, segments)
+                    self.went_on()
         if first := next((error for error in failed.values() if error is not None), None):
             raise first
         return total
+
+    def _load_or_split(self, manifest: Path, at_once: bool) -> tuple[int, list[Path], list[Path]]:
+        """Load one batch; only this call holds it.
+
+        returns   how much was stored, of which segments, and the two batches that were made of it, if any
+        """
+        batch: Batch | None = None
+        try:
+            with _unwatched():
+                batch = Batch(manifest, clock.now_ms())
+                stored = self._load_batch(batch, at_once).stored
+        except Exception as error:
+            if batch is None or not batch.halves:
+                raise
+            _bare(error)
+            return 0, [], batch.halves
+        return stored, batch.segments, []
+
+    def _forget_all_but(self, names: set[str]) -> None:
+        """A batch that was split, or taken away by hand, waits for nothing any more."""
+        self._waits = {name: wait for name, wait in self._waits.items() if name in names}
+        self._doubts = {name: doubt for name, doubt in self._doubts.items() if name in names}
 
     def _wait(self, name: str) -> None:
         failures = self._waits.get(name, (0, 0.0))[0] + 1
@@ -174,6 +193,7 @@ class Loader:
             batch.save()  # before anything is taken back: it must never be loaded as a whole under its key again
             if judged.todo is None:
                 raise
+            _bare(error)
             loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
         if judged.anew:
             self._tell_of_change(batch)
@@ -301,6 +321,7 @@ class Loader:
                     self._must_work([units[first].record])
                     judged.aside[first] = reason_of(error)
                     judged.late.add(first)
+                _bare(error)
             judged.todo = [*halves, *judged.todo[1:]]
             save()
             self.went_on()
@@ -381,6 +402,20 @@ class Loader:
 def _halves(first: int, last: int) -> list[tuple[int, int]]:
     middle = (first + last) // 2
     return [(first, middle), (middle, last)] if last - first > 1 else []
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Take from the frames that an error went through what they hold: the batch with all its records."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _bare(error: Exception) -> Exception:
+    """An error that is kept, or no more raised, without its frames: whoever made it may have left a circle there."""
+    _let_go(error)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 @contextmanager

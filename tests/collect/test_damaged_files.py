@@ -162,6 +162,17 @@ def test_a_damaged_manifest_of_a_finished_batch_takes_its_segments_away(loader: 
     assert loader.load_all() == 0 and not list(loader.folder.glob("*.*"))
 
 
+def test_a_draft_of_a_killed_process_is_cleared(loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk it is empty; of what was put aside it may hold what a visitor sent."""
+    manifest = half_loaded(loader, site, monkeypatch)
+    (loader.folder / "aside").mkdir()
+    drafts = [manifest.with_suffix(".draft"), loader.folder / "aside" / f"{manifest.stem}.draft"]
+    for draft in drafts:
+        draft.write_bytes(b"")
+    anew(loader).load_all()
+    assert not any(draft.exists() for draft in drafts) and facts(loader.warehouse, site.id) == 10
+
+
 def findings_of(ctx: Context) -> list[Any]:
     return list(intake._aside(Installation(ctx.config, ctx.warehouse, ctx.database, ctx)))
 

@@ -212,6 +212,8 @@ def begun(folder: Path) -> list[Path]:
         half.unlink()
     for part in folder.glob(f"*{READ}"):
         _stand_in(part)
+    for draft in [*folder.glob("*.draft"), *folder.glob(f"{ASIDE}/*.draft")]:  # of a process that was killed
+        draft.unlink(missing_ok=True)
     for manifest in filter(is_whole, folder.glob("*.loaded")):
         _cleared(manifest, segments_of(manifest))
     whole = [manifest for manifest in sorted(folder.glob("*.batch")) if is_whole(manifest)]

@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from tandem.accounts.model import Site
@@ -16,6 +17,7 @@ from tandem.maintenance.doctor import intake
 from tandem.maintenance.doctor.finding import WARNING, Installation
 from tests.collect.conftest import NOON, ledger, told
 from tests.collect.test_loader import Killed, a_walk, facts, killed_at, spooled
+from tests.collect.test_poison import events_of
 
 NO_TEXT = b"\xff\xfe\xff"
 
@@ -78,6 +80,47 @@ def test_what_was_judged_and_is_damaged_is_judged_anew(
     assert kept(loader) == ([f"{manifest.stem}.judged.unreadable"] if note else [])
 
 
+def test_a_flipped_bit_that_leaves_a_note_readable_loses_no_event(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spooled(loader.folder, "0", [a_walk(site.id)[1]])
+    manifest = half_loaded(loader, site, monkeypatch, "before")
+    note = manifest.with_suffix(".judged")
+    assert note.read_bytes().count(b'{"2":"duplicate"}') == 1
+    note.write_bytes(note.read_bytes().replace(b'{"2":"duplicate"}', b'{"3":"duplicate"}'))
+    anew(loader).load_all()
+    assert len(events_of(loader.warehouse, site.id)) == facts(loader.warehouse, site.id) == 10
+    assert kept(loader) == [f"{note.name}.unreadable"]
+
+
+def test_a_note_of_an_earlier_version_has_no_checksum_and_is_read(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = half_loaded(loader, site, monkeypatch).with_suffix(".judged")
+    judged = msgspec.json.decode(note.read_bytes()[9:])
+    del judged["key"]
+    note.write_bytes(msgspec.json.encode(judged))
+    anew(loader).load_all()
+    assert ledger(loader.warehouse, site.id) == {"stored": 10} and kept(loader) == []
+    assert facts(loader.warehouse, site.id) == 10
+
+
+@pytest.mark.parametrize("note", [NO_TEXT, b""])
+def test_a_segment_and_the_note_are_damaged_one_after_the_other_and_the_ledger_is_put_right(
+    loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, note: bytes
+) -> None:
+    manifest = half_loaded(loader, site, monkeypatch, "before")
+    put_in(loader.folder / "1.seg", b"x")
+    with monkeypatch.context() as patch:
+        killed_at(patch, store, "add_events", "before")
+        with pytest.raises(Killed):
+            anew(loader).load_all()
+    manifest.with_suffix(".judged").write_bytes(note)
+    anew(loader).load_all()
+    (day,) = store.ingestion_days(loader.warehouse, site.id, NOON.date())
+    assert (facts(loader.warehouse, site.id), day.stored, day.balance) == (9, 9, 0)
+
+
 @pytest.mark.parametrize("suffix", [".batch", ".judged", ".loaded"])
 def test_a_file_of_its_own_that_the_disk_does_not_give_back_stops_nothing(
     loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, suffix: str
@@ -117,6 +160,17 @@ def test_a_damaged_manifest_of_a_finished_batch_takes_its_segments_away(loader: 
     assert manifest is not None
     manifest.rename(manifest.with_suffix(".loaded")).write_bytes(NO_TEXT)
     assert loader.load_all() == 0 and not list(loader.folder.glob("*.*"))
+
+
+def test_a_draft_of_a_killed_process_is_cleared(loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a full disk it is empty; of what was put aside it may hold what a visitor sent."""
+    manifest = half_loaded(loader, site, monkeypatch)
+    (loader.folder / "aside").mkdir()
+    drafts = [manifest.with_suffix(".draft"), loader.folder / "aside" / f"{manifest.stem}.draft"]
+    for draft in drafts:
+        draft.write_bytes(b"")
+    anew(loader).load_all()
+    assert not any(draft.exists() for draft in drafts) and facts(loader.warehouse, site.id) == 10
 
 
 def findings_of(ctx: Context) -> list[Any]:

@@ -24,6 +24,7 @@ from tandem.base.errors import UserError
 from tandem.base.spool import records_in
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import batches, health, store
+from tandem.collect import loader as loader_
 from tandem.collect.batches import (
     Judged,
     Unread,
@@ -207,11 +208,11 @@ def test_what_was_put_aside_while_a_sector_went_bad_is_put_aside_once(
     spooled(loader.folder, "2", [told(site.id, visitor, NOON) for visitor in (21, 66, 23)])
     poisoned(monkeypatch, "facts", {66}, loader, broken)
 
-    def killed(batch: batches.Batch) -> None:
+    def killed(manifest: Path, segments: Any) -> None:
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(batches.Batch, "finish", killed)
+        patch.setattr(loader_, "finish", killed)
         with pytest.raises(Killed):
             loader.load_all(at_once=True)
     bad_after(monkeypatch, segment, 1)

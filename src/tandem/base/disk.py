@@ -4,20 +4,15 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, content: bytes, is_synced: bool = True) -> None:
-    """Write a file so that it is there whole or as it was before.
-
-    is_synced   return only once it stays there whatever happens
-    """
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or as it was before; return only once it stays there whatever happens."""
     draft = path.with_suffix(".draft")
     with draft.open("wb") as file:
         file.write(content)
         file.flush()
-        if is_synced:
-            os.fsync(file.fileno())
+        os.fsync(file.fileno())
     draft.replace(path)
-    if is_synced:
-        sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

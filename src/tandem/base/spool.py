@@ -39,6 +39,16 @@ def framed(payload: bytes) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(payload), payload)
 
 
+def unframed(line: bytes) -> bytes:
+    """The payload of a line.
+
+    raises   ValueError when it does not check
+    """
+    if not _checks(line):
+        raise ValueError("a line that does not check")
+    return line[9:-1]
+
+
 def records_in(segment: Path, damaged: list[bytes] | None = None) -> Iterator[bytes]:
     """The payloads of a segment, without lines that do not check.
 

@@ -1,16 +1,17 @@
 """Batches as files: what is loaded together, how far it has come, and what had to be put aside.
 
 Beside the segments of a spool (`NNN.seg`) lie, while a batch is being loaded, its manifest (`*.batch`, the names of
-its segments) and what was judged about it (`*.judged`). The manifest is renamed to `*.loaded` when all is in the store:
-only then are the segments taken away. Where a batch is made into two, the halves are written first (`*.half`), then its
-manifest is renamed to `*.split`: from then on they stand for its segments. Where a segment has a bad sector, what could
-be read of it is written first (`*.read`), then the segment is put aside (`<segment>.unreadable`), and the former takes
-its name. The folder `aside` keeps what cannot be loaded: `<batch>.seg`, in the form of a segment, and `<batch>.json`,
-which says why.
+its segments) and what was judged about it (`*.judged`, a line with its checksum). The manifest is renamed to
+`*.loaded` when all is in the store: only then are the segments taken away. Where a batch is made into two, the halves
+are written first (`*.half`), then its manifest is renamed to `*.split`: from then on they stand for its segments.
+Where a segment has a bad sector, what could be read of it is written first (`*.read`), then the segment is put aside
+(`<segment>.unreadable`), and the former takes its name. The folder `aside` keeps what cannot be loaded:
+`<batch>.seg`, in the form of a segment, and `<batch>.json`, which says why.
 """
 
 import functools
 import hashlib
+import secrets
 import shutil
 import zlib
 from collections import Counter
@@ -23,7 +24,7 @@ import msgspec
 from tandem.base import log
 from tandem.base.disk import sync_folder, write_whole
 from tandem.base.errors import NO_JSON
-from tandem.base.spool import framed, records_in, sealed
+from tandem.base.spool import framed, records_in, sealed, unframed
 from tandem.collect.manifests import (
     ASIDE,
     OWN_FAULTS,
@@ -57,6 +58,7 @@ class Judged(msgspec.Struct):
     handed     positions of claims of who somebody is that were handed on, and so counted
     given      segment -> a mark of the records that it gave, and how many damaged lines: what the positions count
     anew       how often what was judged before had to be thrown away
+    key        of this judgement alone: the store ignores what it was given under its name before
     """
 
     at: int
@@ -69,6 +71,7 @@ class Judged(msgspec.Struct):
     handed: set[int] = set()
     given: dict[str, tuple[int, int]] = {}
     anew: int = 0
+    key: str = msgspec.field(default_factory=lambda: secrets.token_hex(8))
 
 
 class PutAside(msgspec.Struct):
@@ -89,7 +92,7 @@ class Batch:
         self.halves: list[Path] = []
         self.given: dict[str, tuple[int, int]] = {}
         self.records = self._records()
-        self.judged = self._still_true(self._judged_before() or Judged(at=now))
+        self.judged = self._still_true(self._judged_before(now))
 
     def _records(self) -> list[Record]:
         records = list[Record]()
@@ -152,18 +155,21 @@ class Batch:
     def _note(self) -> Path:
         return self.manifest.with_suffix(".judged")
 
-    def _judged_before(self) -> Judged | None:
-        """What was judged before; None when nothing was, or when that cannot be read: then it is judged anew.
+    def _judged_before(self, now: int) -> Judged:
+        """What was judged before; what cannot be read of it is judged anew.
 
         The ledger knows the batch by its name and takes it once, the store knows the events that it has.
         """
-        judged = _note_in(self._note)
+        try:
+            judged = _note_in(self._note)
+        except FileNotFoundError:
+            return Judged(at=now)
         # What was judged on a day that the ledger cannot name is in no store.
-        return judged if judged is not None and judged.at < LATEST_MS else None
+        return judged if judged is not None and judged.at < LATEST_MS else Judged(at=now, anew=1)
 
     def save(self) -> None:
-        """Note what was judged; a killed process goes on from here."""
-        write_whole(self._note, _write(self.judged), is_synced=False)
+        """Note what was judged, on disk before anything is done by it: whatever ends the process, the next goes on."""
+        write_whole(self._note, framed(_write(self.judged)))
 
     def put_aside(self, units: Sequence[Record]) -> None:
         """Keep the damaged lines and the events that cannot be loaded, on disk before the segments go."""
@@ -190,11 +196,12 @@ class Batch:
             write_whole(self.folder / f"{self.name}-{nth}.half", b"".join(lines))
         self.halves = _stand_for(self.manifest.rename(self.manifest.with_suffix(".split")))
         for half in self.halves:
-            write_whole(half.with_suffix(".judged"), _write(Judged(self.judged.at, failures=failures)), is_synced=False)
+            write_whole(half.with_suffix(".judged"), framed(_write(Judged(self.judged.at, failures=failures))))
 
-    def finish(self) -> None:
-        """Everything is in the store or aside: take the files away."""
-        _cleared(self.manifest.rename(self.manifest.with_suffix(".loaded")), self.segments)
+
+def finish(manifest: Path, segments: Sequence[Path]) -> None:
+    """Everything of a batch is in the store or aside: take the files away."""
+    _cleared(manifest.rename(manifest.with_suffix(".loaded")), segments)
 
 
 def begun(folder: Path) -> list[Path]:
@@ -205,6 +212,8 @@ def begun(folder: Path) -> list[Path]:
         half.unlink()
     for part in folder.glob(f"*{READ}"):
         _stand_in(part)
+    for draft in [*folder.glob("*.draft"), *folder.glob(f"{ASIDE}/*.draft")]:  # of a process that was killed
+        draft.unlink(missing_ok=True)
     for manifest in filter(is_whole, folder.glob("*.loaded")):
         _cleared(manifest, segments_of(manifest))
     whole = [manifest for manifest in sorted(folder.glob("*.batch")) if is_whole(manifest)]
@@ -248,12 +257,17 @@ def _stand_in(part: Path) -> None:
 
 
 def _note_in(path: Path) -> Judged | None:
-    """What a note says; a damaged one is kept aside, one that a power cut has emptied says nothing."""
+    """What a note says; None of a damaged one, which is kept aside, and of an empty one.
+
+    raises   FileNotFoundError
+    """
     try:
-        content = path.read_bytes()
-        return msgspec.json.decode(content, type=Judged) if content else None
+        if not (content := path.read_bytes()):
+            return None
+        is_checked = not content.startswith(b"{")  # earlier versions wrote no checksum
+        return msgspec.json.decode(unframed(content) if is_checked else content, type=Judged)
     except FileNotFoundError:
-        return None
+        raise
     except (OSError, *NO_JSON) as error:
         if isinstance(error, OSError) and error.errno in OWN_FAULTS:
             raise

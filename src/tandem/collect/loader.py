@@ -1,17 +1,24 @@
 """The loader: sealed segments of the spool become facts and visits, each exactly once.
 
 What is loaded together is written down first (a batch file with the names of its segments), and so is what was judged
-about it, so that after a crash the same batch is made again: what it has stored already is not stored again, and
-deriving visits twice gives the same visits.
+about it: that is on disk before anything is done by it, so that after a crash the same batch is made again, and goes
+on.
 
-A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone (one that
-cannot even be judged is made into two batches). That is
-put aside (`batches.py`), and the rest goes on. A store that does not work, or lacks memory or time, is no fault of the
-data (`warehouse.fault_of`): then everything waits, and nothing is put aside.
+Two things keep an event from being stored twice. What the store has is known by its ids and left out at every later
+try: that holds for whoever was killed or cut off between an insert and its note, and for what is judged anew. An
+insert whose answer was lost, and which the store still works at, is not seen yet: the repetition has the same key, so
+the store ignores it. A key belongs to one judgement, or to one try of a part: facts that were taken back come in
+under a new one.
+
+A batch that fails on its data is tried `PATIENCE` times, then loaded in halves until what fails stands alone (one
+that cannot even be judged is made into two batches). That is put aside (`batches.py`), and the rest goes on. A store
+that does not work, or lacks memory or time, is no fault of the data (`warehouse.fault_of`): then everything waits,
+and nothing is put aside.
 """
 
 import gc
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,7 +33,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.warehouse import Fault, Warehouse, fault_of
 from tandem.collect import store
-from tandem.collect.batches import Batch, Judged, begun, next_batch
+from tandem.collect.batches import Batch, Judged, begun, finish, next_batch
 from tandem.collect.ledger import Ledger, change_since, ledger_of
 from tandem.collect.manifests import ASIDE
 from tandem.collect.model.hit import DAY_MS, EARLIEST_MS, LATEST_MS, Record, date_of_ms
@@ -97,33 +104,51 @@ class Loader:
         """
         total, failed = 0, dict[Path, Exception | None]()
         waiting = begun(self.folder)
-        names = {manifest.stem for manifest in waiting}
-        self._doubts = {name: doubt for name, doubt in self._doubts.items() if name in names}
+        self._forget_all_but({manifest.stem for manifest in waiting})
         while manifest := waiting.pop(0) if waiting else next_batch(self.folder, [*failed]) or self._cleared(failed):
             if time.monotonic() < self._waits.get(manifest.stem, (0, 0.0))[1] and not at_once:
                 failed[manifest] = None
                 continue
-            batch: Batch | None = None
             try:
-                with _unwatched():
-                    batch = Batch(manifest, clock.now_ms())
-                    total += self._load_batch(batch, at_once).stored
+                stored, segments, halves = self._load_or_split(manifest, at_once)
             except Exception as error:
+                _let_go(error)
                 if fault_of(error) is Fault.STORE and not isinstance(error, ClockInDoubt):
                     raise
-                if batch is not None and batch.halves:  # it is no batch any more
-                    waiting[:0] = batch.halves
-                else:
-                    failed[manifest] = error
-                    self._wait(manifest.stem)
+                failed[manifest] = _bare(error)
+                self._wait(manifest.stem)
             else:
-                self._waits.pop(batch.name, None)
-                self._doubts.pop(batch.name, None)
-                batch.finish()
-                self.went_on()
+                total, waiting[:0] = total + stored, halves
+                self._waits.pop(manifest.stem, None)
+                self._doubts.pop(manifest.stem, None)
+                if not halves:
+                    finish(manifest, segments)
+                    self.went_on()
         if first := next((error for error in failed.values() if error is not None), None):
             raise first
         return total
+
+    def _load_or_split(self, manifest: Path, at_once: bool) -> tuple[int, list[Path], list[Path]]:
+        """Load one batch; only this call holds it.
+
+        returns   how much was stored, of which segments, and the two batches that were made of it, if any
+        """
+        batch: Batch | None = None
+        try:
+            with _unwatched():
+                batch = Batch(manifest, clock.now_ms())
+                stored = self._load_batch(batch, at_once).stored
+        except Exception as error:
+            if batch is None or not batch.halves:
+                raise
+            _bare(error)
+            return 0, [], batch.halves
+        return stored, batch.segments, []
+
+    def _forget_all_but(self, names: set[str]) -> None:
+        """A batch that was split, or taken away by hand, waits for nothing any more."""
+        self._waits = {name: wait for name, wait in self._waits.items() if name in names}
+        self._doubts = {name: doubt for name, doubt in self._doubts.items() if name in names}
 
     def _wait(self, name: str) -> None:
         failures = self._waits.get(name, (0, 0.0))[0] + 1
@@ -165,9 +190,10 @@ class Loader:
             judged.failures += 1
             if at_once or judged.failures >= PATIENCE:
                 self._halve(batch, error)
-            batch.save()
+            batch.save()  # before anything is taken back: it must never be loaded as a whole under its key again
             if judged.todo is None:
                 raise
+            _bare(error)
             loaded = self._load(batch.records, batch.name, judged, batch.save, len(batch.damaged))
         if judged.anew:
             self._tell_of_change(batch)
@@ -235,10 +261,12 @@ class Loader:
                 self._must_know_the_time(name, records, judged.at)
             self.quota.forget()
         placed = by_site(all_placed(records), sites, judged.aside)
-        # Under a name that it has seen, the store would ignore facts that were not among those of then.
-        token = f"{name}-{judged.anew}" if judged.anew else name
+        # TRAP: under a key that it has seen, the store would ignore facts that were not among those of then, or were
+        # taken back since; see test_power_cut.
         batches = [
-            SiteBatch(self, sites[site], group, f"{token}-{site}", judged.aside, outcomes, is_first, judged.handed)
+            SiteBatch(
+                self, sites[site], group, f"{name}-{judged.key}-{site}", judged.aside, outcomes, is_first, judged.handed
+            )
             for site, group in placed.items()
         ]
         if is_first:
@@ -293,6 +321,7 @@ class Loader:
                     self._must_work([units[first].record])
                     judged.aside[first] = reason_of(error)
                     judged.late.add(first)
+                _bare(error)
             judged.todo = [*halves, *judged.todo[1:]]
             save()
             self.went_on()
@@ -350,7 +379,7 @@ class Loader:
             days = store.ingestion_days(self.warehouse, site, on, sites[site].keep_days) if site in sites else []
             over = sum(day.balance for day in days if day.on == on) * (1 if outcome == "unstored" else -1)
             change[site, on, outcome] = min(change[site, on, outcome], over)
-        store.add_ingestion(self.warehouse, +change, f"{name}-anew-{judged.anew}")
+        store.add_ingestion(self.warehouse, +change, f"{name}-anew-{judged.key}")
 
     def note_rules(self, site: Site, origins: dict[int, Origin], agents: dict[int, str]) -> None:
         """Keep what the rules make of referrers and user agents that this loader has not seen before."""
@@ -373,6 +402,20 @@ class Loader:
 def _halves(first: int, last: int) -> list[tuple[int, int]]:
     middle = (first + last) // 2
     return [(first, middle), (middle, last)] if last - first > 1 else []
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Take from the frames that an error went through what they hold: the batch with all its records."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
+def _bare(error: Exception) -> Exception:
+    """An error that is kept, or no more raised, without its frames: whoever made it may have left a circle there."""
+    _let_go(error)
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 @contextmanager

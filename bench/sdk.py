@@ -83,7 +83,7 @@ class Collector(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        self._answer(200, self.files.get(Path(self.path).name, b""), SCRIPT)
+        self._answer(200, self.files.get(Path(self.path).name, b""), SCRIPT.plain)
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))

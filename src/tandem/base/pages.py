@@ -50,12 +50,12 @@ SAFE_HEADERS = {
 }
 
 
-@lru_cache
 def hyphenated(text: str) -> str:
     """Long words of a narrow heading with soft hyphens: many browsers know of none in Russian and Polish."""
     return type(text)(_LONG_WORD.sub(lambda word: _SYLLABLE.sub("\u00ad", word[0]), text))  # what is escaped stays so
 
 
+@lru_cache
 def _environment(language: str) -> Environment:
     slices = {p.parent.name: FileSystemLoader(p) for p in WEB.parent.glob("*/templates")}
     environment = Environment(

@@ -129,12 +129,16 @@ def _part(answer: Stitched, which: Array) -> Stitched:
 @in_turn(PATIENCE_S)
 def stitch_all(ctx: Context, site: Site) -> int:
     """Conclude from all evidence of a site; returns how many identifiers have another person now."""
-    asked = {"site": site.id, "kinds": list(KINDS)}
-    links = ctx.warehouse.arrays(SQL["all_links"], LINK_COLUMNS, asked, max_execution_time=0)
-    answer = stitch(links_in(links), decisions_by_kind(ctx.database, site))
+    answer = stitch(_all_links(ctx.warehouse, site), decisions_by_kind(ctx.database, site))
     concluded = ctx.warehouse.arrays(SQL["all_persons"], CONCLUDED, {"site": site.id}, max_execution_time=0)
     newest = int(ctx.warehouse.value(SQL["newest_person"], site=site.id))
     return _conclude(ctx.warehouse, site, answer, concluded, newest, is_whole=True)
+
+
+def _all_links(warehouse: Warehouse, site: Site) -> Links:
+    """All evidence of a site; held by nobody but the one who asks, for it may be gigabytes."""
+    asked = {"site": site.id, "kinds": list(KINDS)}
+    return links_in(warehouse.arrays(SQL["all_links"], LINK_COLUMNS, asked, max_execution_time=0))
 
 
 def _companions(warehouse: Warehouse, site: Site, nodes: Array) -> dict[str, Array]:

@@ -182,10 +182,12 @@ def _numbered(links: Links) -> tuple[Keys, Codes, npt.NDArray[np.int64], npt.NDA
     nodes, first, place = np.unique(keys, return_index=True, return_inverse=True)
     kinds = np.concatenate([links.a_kind, links.b_kind])[first]
     half = links.a.size
-    return nodes, kinds, place[:half].astype(np.int64), place[half:].astype(np.int64)
+    return nodes, kinds, place[:half].astype(np.int64, copy=False), place[half:].astype(np.int64, copy=False)
 
 
 def _joined(one: Links, other: Links) -> Links:
+    if not other.a.size:
+        return one  # as nearly always, and millions of rows are not copied for it
     return Links(
         np.concatenate([one.a, other.a]), np.concatenate([one.a_kind, other.a_kind]),
         np.concatenate([one.b, other.b]), np.concatenate([one.b_kind, other.b_kind]),
@@ -258,6 +260,8 @@ def _without(
 ) -> npt.NDArray[np.bool_]:
     """Which pairs remain when those that are not to be believed are left out."""
     low, high = _places_of_pairs(nodes, apart)
+    if not low.size:
+        return np.ones(a.size, bool)
     refused = np.minimum(low, high) * nodes.size + np.maximum(low, high)
     return ~np.isin(a * nodes.size + b, refused)
 

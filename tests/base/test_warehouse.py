@@ -1,6 +1,9 @@
 """What the engine in the process does by itself."""
 
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 from tandem.base.warehouse import Warehouse, migrate
 
@@ -50,3 +53,24 @@ def test_a_thread_goes_on_with_the_client_of_one_that_has_ended(warehouse: Wareh
         counts.append(len(warehouse._opened))
     assert counts[0] == counts[1], "the second thread found the client of one that had ended"
     assert used[2] is not used[3] and warehouse.client not in used
+
+
+LARGER = """
+from tandem.base.warehouse import DatabaseError, Warehouse
+
+text = "select number, repeat(char(97 + number % 26), 150) as t from numbers(1500000)"
+larger = f"select count() from (select number, groupArray(t) from ({text}) group by number) where not ignore(*)"
+warehouse = Warehouse("chdb:///{folder}", memory_mb=300)
+try:
+    warehouse.ask(larger, max_bytes_ratio_before_external_group_by=0)
+except DatabaseError as error:
+    print("MEMORY_LIMIT_EXCEEDED" in str(error))
+print(warehouse.value(larger))
+"""
+"""In a process of its own, as the engine has one limit on memory for all of a process."""
+
+
+def test_a_question_larger_than_the_memory_goes_on_on_disk(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LARGER.replace("{folder}", str(tmp_path / "events"))]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.stdout.split() == ["True", "1500000"], run.stderr

@@ -122,9 +122,10 @@ class Warehouse:
         self.is_local = dsn.startswith("chdb:")
         self._options = self._chdb_options(memory_mb) if self.is_local else {}
         self._settings: dict[str, Any] = {"max_execution_time": query_seconds, **READING}
-        # A question or a batch over more than a quarter of the memory goes on on disk instead of failing.
-        spill = memory_mb * 1024 * 1024 // 4
-        self._settings |= {"max_bytes_before_external_group_by": spill, "max_bytes_before_external_sort": spill}
+        # A question or a batch over this goes on on disk instead of failing. Sorting holds at most a quarter of the
+        # memory, grouping a share of what is free when it begins: alone it may hold more, beside others less.
+        self._settings["max_bytes_before_external_sort"] = memory_mb * 1024 * 1024 // 4
+        self._settings["max_bytes_ratio_before_external_group_by"] = 0.3
         if self.is_local:
             self._settings |= UNLOGGED
         if cluster:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, TypeVar
 import clickhouse_connect
 import msgspec
 import numpy as np
+from clickhouse_connect.datatypes.base import ClickHouseType
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import (
     ClickHouseError,
@@ -121,7 +122,8 @@ class Warehouse:
         self._server_config = server_config
         self.is_local = dsn.startswith("chdb:")
         self._options = self._chdb_options(memory_mb) if self.is_local else {}
-        self._settings: dict[str, Any] = {"max_execution_time": query_seconds, **READING}
+        self._limit = {"max_execution_time": query_seconds}
+        self._settings: dict[str, Any] = {"max_execution_time": 0, **READING}
         # A question or a batch over this goes on on disk instead of failing. Sorting holds at most a quarter of the
         # memory, grouping a share of what is free when it begins: alone it may hold more, beside others less.
         self._settings["max_bytes_before_external_sort"] = memory_mb * 1024 * 1024 // 4
@@ -134,6 +136,7 @@ class Warehouse:
         self._clients = threading.local()
         self._opened: dict[threading.Thread, Client] = {}
         self._lock = threading.Lock()
+        self._columns: dict[str, dict[str, ClickHouseType]] = {}
         self.reloads = 0
         """How often this process has let the engine read a map again."""
 
@@ -203,7 +206,7 @@ class Warehouse:
         Each moment has its zone: UTC, or the one that the question turned it into.
         """
         began = time.perf_counter()
-        result = self.client.query(sql, parameters=dict(params or {}), settings=settings or None)
+        result = self.client.query(sql, parameters=dict(params or {}), settings={**self._limit, **settings})
         return Answer(tuple(result.column_names), [tuple(r) for r in result.result_rows], _ms_since(began))
 
     def rows(self, sql: str, shape: type[T], /, **params: Any) -> list[T]:
@@ -221,7 +224,7 @@ class Warehouse:
         # TRAP: the client binds a list value by value, at a microsecond each, and a text letter by letter. The engine
         # takes another microsecond for each value of an array that is bound as one, a quarter of it for one it casts.
         bound = {k: UserString(str(v.tolist())) if isinstance(v, np.ndarray) else v for k, v in (params or {}).items()}
-        with self.client.query_np_stream(sql, parameters=bound, settings=settings or None) as stream:
+        with self.client.query_np_stream(sql, parameters=bound, settings={**self._limit, **settings}) as stream:
             columns = list(stream.source.column_names)
             blocks: list[Any] = list(stream)
         if not blocks:  # TRAP: without rows the client gives neither names nor types
@@ -239,12 +242,13 @@ class Warehouse:
         """Carry out a statement that gives no rows.
 
         However long it takes: the limit on questions is for readers, and what writes would only have to begin anew.
+        TRAP: for the settings of one statement the client asks the engine for those before, sets them and sets them
+        back, which takes twenty times as long as a short statement; so the limit is set for each question instead.
         """
-        settings = {"max_execution_time": 0, **settings}
         if params:  # a command would put its values into the address
-            self.client.raw_query(sql, parameters=dict(params), settings=settings)
+            self.client.raw_query(sql, parameters=dict(params), settings=settings or None)
         else:
-            self.client.command(sql, settings=settings)
+            self.client.command(sql, settings=settings or None)
 
     def reload(self, dictionary: str) -> None:
         """Let the engine read a map again from its rows, on every node."""
@@ -260,10 +264,18 @@ class Warehouse:
         settings: dict[str, Any] = dict(WRITING)
         if token:
             settings["insert_deduplication_token"] = token
-        self.client.insert(
-            table, [columns[n] for n in names], column_names=names, column_oriented=True, settings=settings
-        )
+        types = self._types(table, names)
+        data = [columns[n] for n in names]
+        self.client.insert(table, data, names, column_types=types, column_oriented=True, settings=settings)
         return count
+
+    def _types(self, table: str, names: Sequence[str]) -> list[ClickHouseType]:
+        """The types of columns, which the client would ask for at each insert."""
+        known = self._columns.setdefault(table, {})
+        if not known.keys() >= set(names):
+            asked = self.client.create_insert_context(table, names)
+            known.update(zip(asked.column_names, asked.column_types, strict=True))
+        return [known[name] for name in names]
 
     def insert_lines(self, table: str, names: Sequence[str], lines: bytes, token: str = "") -> None:
         """Put lines of tab-separated values into a table as one block, for bulk: a third of the time that columns take.

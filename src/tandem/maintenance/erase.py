@@ -277,7 +277,7 @@ def _answers(warehouse: Warehouse, question: str, asked: dict[str, Any]) -> list
 
 
 def _alter(warehouse: Warehouse, table: str, what: str, **more: Any) -> None:
-    warehouse.do(f"alter table {table}{warehouse.on_cluster} {what}", mutations_sync=2, max_execution_time=0, **more)
+    warehouse.do(f"alter table {table}{warehouse.on_cluster} {what}", mutations_sync=2, **more)
 
 
 def _parts(warehouse: Warehouse, table: str) -> set[str]:

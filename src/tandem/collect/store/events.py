@@ -158,7 +158,6 @@ def _take_back(warehouse: Warehouse, site: Site, keys: Sequence[tuple[int, int]]
         f"alter table events{local}{on} delete where site = {site.id} and id in ({', '.join(map(str, ids))}) "
         f"and visitor in (select visitor from stale_visits{local} where batch = {batch})",
         mutations_sync=2,
-        max_execution_time=0,
         max_query_size=1 << 30,
         # TRAP: a cluster's engine refuses a deletion that asks another table, unless it is told to allow it.
         allow_nondeterministic_mutations=1,

@@ -30,8 +30,6 @@ from tandem.collect.model.hit import Record, SpoolEvent
 from tandem.demo.company import Company, Facts
 
 EVENTS, SECONDS = 300_000, 15.0
-UMAMI, SHYNET = 65, 92
-"""Stored events per CPU-second, measured on a machine of the same size."""
 
 
 def main() -> None:
@@ -39,16 +37,7 @@ def main() -> None:
     print(f"loader: {loader:,.0f} events per CPU-second")
     single = end_to_end_rate()
     print(f"end to end: {single:,.0f} events per CPU-second")
-    print(
-        json.dumps(
-            {
-                "loader_events_per_cpu_s": round(loader),
-                "end_to_end_events_per_cpu_s": round(single),
-                "times_umami": round(single / UMAMI, 1),
-                "times_shynet": round(single / SHYNET, 1),
-            }
-        )
-    )
+    print(json.dumps({"loader_events_per_cpu_s": round(loader), "end_to_end_events_per_cpu_s": round(single)}))
 
 
 def loader_rate(events: int) -> float:

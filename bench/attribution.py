@@ -135,7 +135,7 @@ def _million(table: object, order: int) -> float:
     touches = pc.list_flatten(touchpoints).dictionary_encode()
     won, lost = (table[name].to_numpy().astype(float) for name in ("conv", "nul"))  # type: ignore[index]
     starts = touchpoints.offsets.to_numpy()[:-1].astype(np.int64)
-    steps = steps_of(touches.indices.to_numpy().astype(np.int64), starts, won, lost, len(touches.dictionary), order)
+    steps = steps_of(touches.indices.to_numpy(), starts, won, lost, len(touches.dictionary), order)
     credit = markov(steps).credit
     assert abs(credit.sum() - won.sum()) < 1e-6
     return cpu_s() - began

@@ -48,6 +48,29 @@ def test_naming_the_values_otherwise_changes_nothing(order: int, told: list[naiv
     assert markov(packed(told, order)).credit[::-1] == pytest.approx(markov(packed(turned, order)).credit, abs=1e-9)
 
 
+@pytest.mark.parametrize("order", [1, 2, 3])
+@given(paths)
+@settings(max_examples=25, deadline=None)
+def test_steps_are_those_of_plain_loops_whether_all_that_could_be_have_a_place_or_not(
+    order: int, told: list[naive.Path]
+) -> None:
+    counted: dict[tuple[int, int], float] = {}
+    for story, won, lost in told:
+        digits = [0] * order + [value + 1 for value in story]
+        onto = [*((value, won + lost) for value in story), (VALUES, won)]
+        ways = [*zip(range(len(onto)), onto, strict=True), (len(story), (VALUES + 1, lost))]
+        for place, (step, weight) in ways:
+            state = sum(digit * (VALUES + 1) ** back for back, digit in enumerate(digits[place : place + order][::-1]))
+            counted[state, step] = counted.get((state, step), 0) + weight
+    for cells in (chain.CELLS, 0):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(chain, "CELLS", cells)
+            found = packed(told, order)
+        steps = zip(found.state.tolist(), found.onto.tolist(), found.weight.tolist(), strict=True)
+        assert {(state, onto): weight for state, onto, weight in steps} == {k: w for k, w in counted.items() if w}
+        assert len(found.state) == len(set(zip(found.state.tolist(), found.onto.tolist(), strict=True)))
+
+
 @given(paths, paths)
 @settings(max_examples=25, deadline=None)
 def test_steps_counted_in_two_parts_are_the_steps_of_all(one: list[naive.Path], other: list[naive.Path]) -> None:

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from tandem.attribution.model.journey import sums as _sums
 
-if (
-    TYPE_CHECKING
-):  # loaded where a chain is made: it takes a fifth of a second, which a page without credits need not wait
+if TYPE_CHECKING:  # loaded where a chain needs it: it takes a fifth of a second
     from scipy import sparse
 
 Ints = NDArray[np.int64]
@@ -26,6 +24,8 @@ DENSE = 2000
 """Up to this many values order 1 is one dense inverse; beyond, see `_returns`."""
 WIDEST = 60
 """Orders 2 and 3 take up to this many values: states grow with their power."""
+CELLS = 1 << 22
+"""Up to so many steps that there could be, each has its place."""
 CHECKED = 8
 """Beyond DENSE, this many of the largest claims are solved exactly, and tell how good the others are."""
 LEFT = 1e-13
@@ -83,39 +83,49 @@ def steps_of(
     """
     base = values + 1  # digit 0 is "before the path began", so value v is digit v + 1
     ends = np.append(starts, len(touches))[1:]
-    place = np.arange(len(touches)) - np.repeat(starts, ends - starts)
-    digits = touches.astype(np.int64) + 1
-    before, latest = np.zeros_like(digits), digits.copy()
+    digits = touches + 1
+    before = np.zeros(len(touches), np.int64)
     # All paths lie in one array: the touch `back` places earlier is a shift of it, but for those that would reach into
     # the path before, where there is no touch.
     for back in range(1, order + 1):
         digit = np.zeros_like(digits)
         digit[back:] = digits[:-back]
-        digit[place < back] = 0
+        for nth in range(back):
+            digit[(starts + nth)[starts + nth < ends]] = 0
         before += digit * base ** (back - 1)
-        if back < order:
-            latest += digit * base**back
-    last = latest[ends - 1]
+    last = before[ends - 1] % base ** (order - 1) * base + digits[ends - 1]
     # Each touch is a step onto it, whether its path converted or not; only the step that leaves the path tells them
     # apart, and a path that did both in different visits leaves twice.
-    state = np.concatenate([before, last, last])
-    onto = np.concatenate([touches, np.full(len(last), values), np.full(len(last), values + 1)])
-    weights = np.concatenate([np.repeat(conversions + nulls, ends - starts), conversions, nulls])
-    return summed(Transitions(values, order, state, onto, weights))
+    return _summed(values, order, [
+        (before, touches, np.repeat(conversions + nulls, ends - starts)),
+        (last, np.full(len(last), values), conversions),
+        (last, np.full(len(last), values + 1), nulls),
+    ])  # fmt: skip
 
 
 def summed(transitions: Transitions) -> Transitions:
     """Each step once, with the sum of its weights; those that come to 0 are left out."""
-    shape = ((transitions.values + 1) ** transitions.order, transitions.values + 2)
+    values, order, *steps = transitions
+    return _summed(values, order, [tuple(steps)])  # type: ignore[list-item]
+
+
+def _summed(values: int, order: int, parts: list[tuple[Ints, Ints, Floats]]) -> Transitions:
+    """The same for the states, next touches and weights of several parts."""
+    width, states = values + 2, (values + 1) ** order
+    if states * width <= CELLS:  # one sum for each step that there could be: nothing is sorted, little is touched
+        cells = np.zeros(states * width)
+        for state, onto, weight in parts:
+            cells += np.bincount(state * width + onto, weight, len(cells))
+        steps = np.flatnonzero(cells)
+        return Transitions(values, order, steps // width, steps % width, cells[steps])
     from scipy import sparse
 
-    table = sparse.coo_array((transitions.weight, (transitions.state, transitions.onto)), shape=shape).tocsr()
+    state, onto, weight = (np.concatenate(column) for column in zip(*parts, strict=True))
+    table = sparse.coo_array((weight, (state, onto)), shape=(states, width)).tocsr()
     table.sum_duplicates()
     table.eliminate_zeros()
     once = table.tocoo()
-    return Transitions(
-        transitions.values, transitions.order, once.row.astype(np.int64), once.col.astype(np.int64), once.data
-    )
+    return Transitions(values, order, once.row.astype(np.int64), once.col.astype(np.int64), once.data)
 
 
 def markov(transitions: Transitions) -> Markov:
@@ -129,21 +139,35 @@ def markov(transitions: Transitions) -> Markov:
         raise ValueError(f"order {transitions.order} takes {WIDEST} values at most")
     if not transitions.conversions:
         return Markov(np.zeros(transitions.values), np.zeros(transitions.values))
-    chain, wins, states = _chain(transitions)
+    links, wins, states = _chain(transitions)
     error = 0.0
     # Of order 1 a value is one state, and what is lost without it follows from one solution of the whole chain. Of
     # higher orders a value stands in many states, and each has to be taken away by itself.
     if transitions.order > 1:
-        effect = _effects_by_removal(chain, wins, states, transitions)
+        effect = _effects_by_removal(_matrix(links, len(states)), wins, states, transitions)
     elif transitions.values <= DENSE:
-        effect = _effects_by_inverse(chain, wins, states, transitions.values)
+        effect = _effects_by_inverse(links, wins, states, transitions.values)
     else:
-        effect, error = _effects_of_many(chain, wins, states, transitions.values)
+        effect, error = _effects_of_many(_matrix(links, len(states)), wins, states, transitions.values)
     # Removal effects overlap (one path needs several channels), so they sum to more than all conversions: scaled.
     return Markov(transitions.conversions * effect / effect.sum(), effect, error)
 
 
-def _chain(transitions: Transitions) -> tuple[sparse.csr_array, Floats, Ints]:
+class _Links(NamedTuple):
+    """The chances of going from one state to another, by their places; each pair once."""
+
+    chance: Floats
+    here: Ints
+    there: Ints
+
+
+def _matrix(links: _Links, states: int) -> sparse.csr_array:
+    from scipy import sparse
+
+    return sparse.coo_array((links.chance, (links.here, links.there)), shape=(states, states)).tocsr()
+
+
+def _chain(transitions: Transitions) -> tuple[_Links, Floats, Ints]:
     """Chances of going from state to state, of converting from each, and the states; the first is the beginning.
 
     A step back to the same state changes nothing about where paths end, so it is left out.
@@ -158,12 +182,9 @@ def _chain(transitions: Transitions) -> tuple[sparse.csr_array, Floats, Ints]:
     total = _sums(here, np.where(is_still, 0.0, transitions.weight), len(states))
     share = transitions.weight / np.where(total > 0, total, 1.0)[here]
     moved = ~is_still[goes_on]
-    links = (share[goes_on][moved], (here[goes_on][moved], there[moved]))
-    from scipy import sparse
-
-    chain = sparse.coo_array(links, shape=(len(states), len(states))).tocsr()
+    links = _Links(share[goes_on][moved], here[goes_on][moved], there[moved])
     has_won = transitions.onto == transitions.values
-    return chain, _sums(here[has_won], share[has_won], len(states)), states
+    return links, _sums(here[has_won], share[has_won], len(states)), states
 
 
 def _numbered(left: Ints, right: Ints, space: int) -> tuple[Ints, Ints, Ints]:
@@ -177,10 +198,12 @@ def _numbered(left: Ints, right: Ints, space: int) -> tuple[Ints, Ints, Ints]:
     return np.flatnonzero(is_there), number[left], number[right]
 
 
-def _effects_by_inverse(chain: sparse.csr_array, wins: Floats, states: Ints, values: int) -> Floats:
+def _effects_by_inverse(links: _Links, wins: Floats, states: Ints, values: int) -> Floats:
     """Order 1: one inverse holds the visits of every state and the chance of converting from it."""
     # (I - Q)⁻¹ is the fundamental matrix of an absorbing chain: row i tells how often a path from i is in each state.
-    visits = np.linalg.inv(np.eye(len(states)) - chain.toarray())
+    stays = np.eye(len(states))
+    stays[links.here, links.there] -= links.chance
+    visits = np.linalg.inv(stays)
     chance = visits @ wins
     effect = np.zeros(values)
     # A conversion needs v if its path is ever in v: the chance to get there, visits[0, v] / visits[v, v] (returns do

@@ -104,6 +104,23 @@ def test_google_with_preamble_thousands_and_totals(tmp_path: Path) -> None:
     assert rows[1].kind == "Performance Max"
 
 
+@pytest.mark.parametrize("name", ["Total Fitness - Brand", "итоговое сочинение", "Suma", "", "All campaigns"])
+def test_a_total_is_a_row_without_a_day_whatever_campaigns_are_called(tmp_path: Path, name: str) -> None:
+    text = f"""Day,Campaign,Campaign ID,Currency code,Cost,Impr.,Clicks
+2026-10-01,{name},101,EUR,120.50,1000,60
+2026-10-01,Generic,102,EUR,30.00,500,12
+2026-10-02,{name},101,EUR,110.00,900,55
+Total: Campaigns, --, --,EUR,260.50,2400,127
+ --,Total: Account, --,EUR,260.50,2400,127
+"""
+    report = AdReport(written(tmp_path, text), AdHints(), TODAY)
+    rows = [row for batch in report.batches() for row in batch]
+    assert (report.problems, report.notes) == ([], [])
+    assert [(r.campaign, r.cost) for r in rows] == [
+        (name, Decimal("120.50")), ("Generic", Decimal("30.00")), (name, Decimal("110.00")),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp1251"])
 def test_google_in_russian_in_any_encoding(tmp_path: Path, encoding: str) -> None:
     text = GOOGLE_RU.replace(" 045", "\u00a0045") if encoding != "utf-16-le" else GOOGLE_RU.replace(" 045", "\u202f045")

@@ -155,7 +155,7 @@ class AdReport:
                 if on is None:
                     return None
             campaign = plain[row[i_campaign]] if i_campaign >= 0 else ""
-            if not campaign and i_campaign >= 0:
+            if not campaign and i_campaign >= 0 and "on" not in places:  # of a whole period, which many days may be
                 self._total(line, row, head)
                 return None
             if is_span and not self._is_one_day(line, row, head, on):
@@ -204,10 +204,11 @@ class AdReport:
 
     def _day(self, line: int, row: list[Any], cell: Any, head: Head) -> date | None:
         text = cells.plain(cell)
+        text = text if any(map(str.isalnum, text)) else ""  # some systems put a dash where there is no day
         if self._is_total(row, text):
             self._total(line, row, head)
             return None
-        if not any(cells.plain(c) for c in row) or cells.header_name(text)[0] in (
+        if not text or cells.header_name(text)[0] in (
             head.names[head.places.get("on", 0)],
             *_ENDINGS,
         ):
@@ -242,8 +243,8 @@ class AdReport:
         return True
 
     def _is_total(self, row: list[Any], day: str) -> bool:
-        texts = [day, *(cells.plain(c) for c in row[:4])]
-        return any(t.lower().startswith(TOTALS) for t in texts) or (not day and any(cells.plain(c) for c in row))
+        """A total is a row without a day of its own. Campaigns may be called "Total Fitness": names tell nothing."""
+        return day.lower().startswith(TOTALS) or (not day and any(cells.plain(c) for c in row))
 
     def _total(self, line: int, row: list[Any], head: Head) -> None:
         """A row of totals is no day, but tells whether the file is whole."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import IO, NoReturn
 
 from tandem.base.errors import UserError
+from tandem.imports.one_byte import one_byte_encoding
 
 LONGEST_LINE = LONGEST_CELL = 1 << 20
 LONGEST_RECORD = 4 << 20
@@ -33,7 +34,7 @@ class _Endless(Exception):
 
 
 def encoding_of(path: Path, otherwise: str = "cp1251") -> str:
-    """UTF-8 or UTF-16 by their mark, UTF-16 by its zero bytes, else UTF-8 if the whole file is, else `otherwise`.
+    """UTF-8 or UTF-16 by their mark, UTF-16 by its zero bytes, else UTF-8 if the whole file is, else what words tell.
 
     The whole file is looked through once, so that nothing later meets a line that is too long or a zero byte.
     raises   NotText; UserError for a line longer than a megabyte
@@ -44,10 +45,10 @@ def encoding_of(path: Path, otherwise: str = "cp1251") -> str:
         if name.startswith("utf-16"):
             _check_text(file, name)
             return name
-        try:
-            return _checked(file, name or "utf-8", otherwise)
-        except UnicodeDecodeError as error:
-            raise NotText from error
+        if found := _checked(file, name or "utf-8"):
+            return found
+        file.seek(0)
+        return one_byte_encoding(file, otherwise)
 
 
 def _by_its_beginning(begin: bytes) -> str:
@@ -63,7 +64,8 @@ def _by_its_beginning(begin: bytes) -> str:
     return "utf-16-le" if begin[1::2].count(0) > begin[::2].count(0) else "utf-16-be"
 
 
-def _checked(file: IO[bytes], name: str, otherwise: str) -> str:
+def _checked(file: IO[bytes], name: str) -> str:
+    """The name if the whole file is in this encoding, else nothing."""
     decoder, is_right, count, width = codecs.getincrementaldecoder(name)(), True, 0, 0
     while block := file.read(BLOCK):
         if b"\0" in block:
@@ -82,7 +84,7 @@ def _checked(file: IO[bytes], name: str, otherwise: str) -> str:
             is_right = False
     if not is_right and name == "utf-8-sig":
         raise NotText
-    return name if is_right else otherwise
+    return name if is_right else ""
 
 
 def _check_text(file: IO[bytes], name: str) -> None:
@@ -141,7 +143,7 @@ def table(
 ) -> Generator[tuple[int, list[str]], None, None]:
     """Line numbers and cells of a table whose encoding and delimiter are found out; empty lines too.
 
-    otherwise   the encoding of a file that is not Unicode
+    otherwise   the encoding of a file that is not Unicode, where its words do not tell
     raises      NotText; UserError as `records`
     """
     encoding = encoding_of(path, otherwise)

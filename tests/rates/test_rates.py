@@ -63,6 +63,46 @@ def test_the_european_files_say_the_same_in_all_forms() -> None:
     assert rate(FRIDAY, "PLN", "4.3125") in whole
 
 
+ECB_TODAY = b"Date, USD, JPY, PLN, \n02 October 2026, 1.0850, N/A, 4.3125, \n"
+SDMX_CSV = b"""KEY,FREQ,CURRENCY,CURRENCY_DENOM,EXR_TYPE,EXR_SUFFIX,TIME_PERIOD,OBS_VALUE,OBS_STATUS,TITLE
+EXR.D.PLN.EUR.SP00.A,D,PLN,EUR,SP00,A,2026-10-02,4.3125,A,"Polish zloty, daily"
+EXR.D.PLN.EUR.SP00.A,D,PLN,EUR,SP00,A,2026-10-03,,H,"Polish zloty, daily"
+EXR.M.PLN.EUR.SP00.A,M,PLN,EUR,SP00,A,2026-10,4.4,A,"Polish zloty, monthly"
+"""
+SDMX_XML = b"""<?xml version="1.0" encoding="UTF-8"?>
+<CompactData xmlns="http://www.SDMX.org/resources/SDMXML/schemas/v2_0/message"><Header><ID>EXR</ID></Header>
+<DataSet xmlns="http://www.ecb.europa.eu/vocabulary/stats/exr/1"><Group CURRENCY="PLN" CURRENCY_DENOM="EUR"/>
+<Series FREQ="D" CURRENCY="PLN" CURRENCY_DENOM="EUR" EXR_TYPE="SP00" EXR_SUFFIX="A">
+<Obs TIME_PERIOD="2026-10-02" OBS_VALUE="4.3125" OBS_STATUS="A"/><Obs TIME_PERIOD="2026-10-03" OBS_VALUE="NaN"/>
+</Series></DataSet></CompactData>"""
+SDMX_GENERIC = b"""<message:GenericData xmlns:message="m" xmlns:generic="g"><message:DataSet><generic:Series>
+<generic:SeriesKey><generic:Value id="FREQ" value="D"/><generic:Value id="CURRENCY" value="PLN"/>
+<generic:Value id="CURRENCY_DENOM" value="EUR"/></generic:SeriesKey>
+<generic:Obs><generic:ObsDimension value="2026-10-02"/><generic:ObsValue value="4.3125"/></generic:Obs>
+</generic:Series></message:DataSet></message:GenericData>"""
+
+
+@pytest.mark.parametrize("content", [SDMX_CSV, SDMX_XML, SDMX_GENERIC])
+def test_the_data_portal_gives_daily_rates_against_the_euro(content: bytes) -> None:
+    assert rates_in(content) == [rate(FRIDAY, "PLN", "4.3125")]
+    for other in (content.replace(b"EUR", b"GBP"), content.replace(b'"D"', b'"M"').replace(b",D,", b",M,")):
+        with pytest.raises(UserError, match="no daily rates against the euro"):
+            rates_in(other)
+
+
+def test_the_file_of_a_day_has_its_day_in_words() -> None:
+    assert rates_in(ECB_TODAY) == [rate(FRIDAY, "USD", "1.0850"), rate(FRIDAY, "PLN", "4.3125")]
+    with pytest.raises(UserError, match="line 2"):
+        rates_in(ECB_TODAY.replace(b"October", b"Oktober"))
+
+
+def test_a_course_of_the_euro_is_a_file_of_rates_and_others_say_which_is_missing() -> None:
+    euro = course(("02.10.2026", "1", "98,4000")).replace(b'ID="R"', b'ID="R01239" DateRange1="01.10.2026"')
+    assert rates_in(euro) == [rate(FRIDAY, "RUB", "98.4", "cbr")]
+    with pytest.raises(UserError, match="R01239"):
+        rates_in(euro.replace(b'ID="R01239"', b'ID="R01235"'))
+
+
 def test_the_russian_list_becomes_rates_against_the_euro() -> None:
     found = {r.currency: r.per_eur for r in cbr.rates_in_day(CBR_DAY)}
     assert found["RUB"] == Decimal("98.4")
@@ -228,6 +268,6 @@ def test_the_command_says_in_one_sentence_why_an_archive_is_refused(tmp_path: Pa
         archive.writestr("b.csv", ECB_ALL)
     done = here(tmp_path / "data", "rates", "import", str(packed))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
-        "This is not an exchange rate file: The archive contains several files.\nDownload it again from the bank.\n"
+    assert done.stderr.startswith(
+        "This is not an exchange rate file: The archive contains several files.\nImport a file as it is published: "
     )

@@ -12,8 +12,11 @@ def rates_in(content: bytes) -> list[Rate]:
     from tandem.rates.sources import cbr, ecb
 
     try:
-        return cbr.rates_in_day(content) if b"<ValCurs" in content[:500] else ecb.rates_in(content)
+        return cbr.rates_in(content) if b"<ValCurs" in content[:500] else ecb.rates_in(content)
     except SourceError as error:
         raise UserError(
-            "This is not an exchange rate file: %(why)s.", "Download it again from the bank.", why=error.what
+            "This is not an exchange rate file: %(why)s.",
+            "Import a file as it is published: eurofxref of the European Central Bank (CSV, zip or XML), "
+            "a series EXR of its data portal (CSV or XML), or XML_daily of the Central Bank of Russia.",
+            why=error.what,
         ) from error

@@ -19,6 +19,19 @@ IDS = {"EUR": "R01239", "USD": "R01235", "GBP": "R01035", "CNY": "R01375", "KZT"
 _LONG = Context(prec=24)
 
 
+def rates_in(content: bytes) -> list[Rate]:
+    """The rates of one file, XML_daily or XML_dynamic of the euro.
+
+    raises   SourceError when it is neither, or the course of another currency
+    """
+    currency = _root(content).get("ID")
+    if currency is None:
+        return rates_in_day(content)
+    if currency.strip() != IDS[EURO]:
+        raise SourceError("Central Bank of Russia", f"the course of {currency} does not tell the euro's, {IDS[EURO]}")
+    return rates_in_course({EURO: content})
+
+
 def rates_in_day(content: bytes) -> list[Rate]:
     """The rates of XML_daily. A rate against the rouble becomes one against the euro by the same day's euro.
 

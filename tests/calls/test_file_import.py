@@ -21,6 +21,7 @@ from tandem.calls.sources import asterisk
 from tandem.calls.systems import SYSTEMS
 from tandem.connections import store as connections
 from tandem.core.context import Context
+from tandem.imports.problem import Problem
 from tandem.imports.text import parsed
 from tandem.imports.uploads import on_disk
 from tests.calls.test_questions import LINE, Shop
@@ -197,3 +198,33 @@ def test_each_file_that_is_kept_stands_in_the_audit_log_whoever_brought_it(shop:
 def test_numbers_of_the_file_are_read_by_the_region_that_is_said(shop: Shop) -> None:
     bring(shop, file(row(0, did="225550100")), region="PL")
     assert calls(shop)[0][2] == "+48225550100" and calls(shop)[0][3] != 0
+
+
+ID = "1795863600.10"
+SWITCHES = {
+    "loguniqueid": ([ID], ID),
+    "loguniqueid, loguserfield": ([ID, "gift"], ID),
+    "newcdrcolumns": (["", ID, "5"], ID),
+    "loguserfield, newcdrcolumns": (["gift", "", ID, "5"], ID),
+    "loguniqueid, newcdrcolumns": (["pbx-1-1795863600.11", "", ID, "5"], ID),
+    "all": (["1795863600.11", "gift", "", ID, "5"], ID),
+    "none": ([], ""),
+    "loguserfield": (["gift 12"], ""),
+}
+
+
+@pytest.mark.parametrize("switches", SWITCHES)
+def test_a_master_file_has_the_columns_that_are_switched_on(switches: str) -> None:
+    more, ref = SWITCHES[switches]
+    row = [
+        "", "48600100203", "48225550100", "from-trunk", "Jan <48600100203>", "PJSIP/trunk-1", "PJSIP/101-2", "Dial",
+        "PJSIP/101,30", "2026-11-28 11:00:00", "2026-11-28 11:00:05", "2026-11-28 11:00:45", "45", "40", "ANSWERED",
+        "DOCUMENTATION", *more,
+    ]  # fmt: skip
+    (fact,) = asterisk.records([(1, row)])
+    if ref:
+        assert isinstance(fact, CallFact)
+        assert (fact.ref, fact.line, fact.caller, fact.talk_s) == (ref, "48225550100", "48600100203", 40)
+    else:
+        assert isinstance(fact, Problem)
+        assert "loguniqueid" in fact.cure

@@ -1,6 +1,7 @@
 """Asterisk and FreePBX: the manager interface (AMI) as it speaks, and call detail records (CDR) as CSV."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,12 @@ from tandem.imports.problem import Problem, from_error
 
 MASTER = (
     "accountcode", "src", "dst", "dcontext", "clid", "channel", "dstchannel", "lastapp", "lastdata", "start", "answer",
-    "end", "duration", "billsec", "disposition", "amaflags", "uniqueid", "userfield",
+    "end", "duration", "billsec", "disposition", "amaflags",
 )  # fmt: skip
-"""The columns of Master.csv, which has no header."""
+"""The columns that each Master.csv has, which has no header. Behind them stand those that cdr.conf switches on:
+uniqueid (loguniqueid), userfield (loguserfield), and the three of newcdrcolumns, in this order."""
+NEW_COLUMNS = ("peeraccount", "linkedid", "sequence")
+_UNIQUE_ID = re.compile(r"(?:.*-)?\d{9,11}\.\d+")
 OUTCOMES = {
     "ANSWERED": CallOutcome.ANSWERED, "NO ANSWER": CallOutcome.MISSED, "BUSY": CallOutcome.BUSY,
     "FAILED": CallOutcome.FAILED, "CONGESTION": CallOutcome.FAILED,
@@ -130,14 +134,13 @@ def records(rows: Iterable[tuple[int, list[str]]], zone: str = "UTC") -> Iterato
     returns  a problem with its line for a row that cannot be read, None for one between extensions
     raises   UserError when the header lacks what a call is known by
     """
-    names: tuple[str, ...] = MASTER
+    head: tuple[str, ...] = ()
     for line, row in rows:
         if not any(row):
             continue
-        if names is MASTER and (head := _head(row)):
-            names = head
+        if not head and (head := _head(row)):
             continue
-        cells = ("" if cell in ("NULL", "\\N") else cell for cell in row)
+        names, cells = head or _master(row), ("" if cell in ("NULL", "\\N") else cell for cell in row)
         try:
             if len(row) < len(names):
                 raise UserError(
@@ -147,6 +150,16 @@ def records(rows: Iterable[tuple[int, list[str]]], zone: str = "UTC") -> Iterato
             yield _fact(dict(zip(names, cells, strict=False)), zone)
         except UserError as error:
             yield from_error(error, line)
+
+
+def _master(row: list[str]) -> tuple[str, ...]:
+    """The names of the columns of a row of Master.csv, by how many there are; one alone is an id if it looks so."""
+    more = row[len(MASTER) :]
+    new = NEW_COLUMNS if len(more) >= len(NEW_COLUMNS) else ()
+    switched = len(more) - len(new)
+    if switched == 1:
+        return (*MASTER, "uniqueid" if _UNIQUE_ID.fullmatch(more[0].strip()) else "userfield", *new)
+    return (*MASTER, *(("uniqueid", "userfield") if switched else ()), *new)
 
 
 def _head(row: list[str]) -> tuple[str, ...]:

@@ -461,3 +461,42 @@ def test_a_host_with_a_port_is_the_sites_own() -> None:
     origin = origin_of("", "https://shop.example:8443/pay")
     assert conclude(origin, site.names, RULES).channel == "Direct"
     assert conclude(origin, frozenset(site.hosts), RULES).channel == "Referral"
+
+
+@pytest.mark.parametrize(
+    ("source", "channel"),
+    [
+        ("fb-ads", "Paid Social"), ("fbad", "Paid Social"), ("twitter-ads", "Paid Social"), ("vkads", "Paid Social"),
+        ("google_ads", "Paid Search"), ("adwords", "Paid Search"), ("yandex.direct", "Paid Search"),
+        ("yt-ads", "Paid Video"), ("tgads", "Paid Social"), ("threads", "Organic Social"), ("shop-ads", "Unassigned"),
+    ],
+)  # fmt: skip
+def test_a_source_named_after_its_ads_is_paid_where_no_medium_says_otherwise(source: str, channel: str) -> None:
+    found = seen(f"utm_source={source}")
+    assert (found.channel, found.source, found.medium == "cpc") == (channel, source, channel.startswith("Paid"))
+    assert not seen(f"utm_source={source}&utm_medium=social").channel.startswith("Paid")
+
+
+@pytest.mark.parametrize(
+    ("query", "referrer", "channel", "source"),
+    [
+        ("gclid=1", "https://yandex.ru/", "Organic Search", "yandex"),
+        ("gclid=1", "https://www.bing.com/", "Organic Search", "bing"),
+        ("yclid=1", "https://www.google.com/", "Organic Search", "google"),
+        ("gclid=1", "https://www.google.pl/", "Paid Search", "google"),
+        ("gclid=1", "https://www.ask.com/", "Paid Search", "google"),  # shows Google's ads
+        ("gclid=1", "https://news.example/", "Paid Search", "google"),
+        ("gclid=1&utm_source=google&utm_medium=cpc", "https://yandex.ru/", "Paid Search", "google"),
+    ],
+)
+def test_a_click_id_in_another_engines_results_is_nobodys_ad(
+    query: str, referrer: str, channel: str, source: str
+) -> None:
+    found = seen(query, referrer)
+    assert (found.channel, found.source) == (channel, source)
+    assert bool(found.click) == found.channel.startswith("Paid")
+
+
+@pytest.mark.parametrize("host", ["pplx.ai", "www.pplx.ai", "copilot.com"])
+def test_new_assistants_are_known(host: str) -> None:
+    assert seen("", f"https://{host}/").channel == "AI Assistants"

@@ -146,8 +146,8 @@ def _openstat(raw: str) -> dict[str, str]:
 
 @lru_cache(maxsize=16384)
 def _conclude(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> Conclusion:
-    click = rules.clicks.get(origin.click)
     referrer = _referrer(origin, own_hosts, rules)
+    click = _click(origin, referrer, rules)
     source = _source(origin, click, referrer, rules)
     has_tags = bool(origin.source or origin.medium or origin.campaign)
     if not (source.name or has_tags or click):
@@ -164,7 +164,7 @@ def _conclude(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> Conclu
         campaign=origin.campaign,
         term=origin.term,
         content=origin.content,
-        click=origin.click,
+        click=origin.click if click else "",
         is_touch=True,
         campaign_key=tag_key(origin),
     )
@@ -180,6 +180,18 @@ def _referrer(origin: Origin, own_hosts: frozenset[str], rules: Rules) -> Source
         return NO_SOURCE
     source = rules.source_at(origin.referrer_host, origin.referrer_path)
     return NO_SOURCE if source.is_passage else source
+
+
+def _click(origin: Origin, referrer: SourceRule, rules: Rules) -> Click | None:
+    """Return what the click id says.
+
+    Nothing when a search engine with ads of its own shows an address that still holds another one's id: an engine finds
+    addresses as people pass them on, and what it shows among its results nobody paid for.
+    """
+    click = rules.clicks.get(origin.click)
+    if click is None or origin.source or not click.paid or referrer.category != "search":
+        return click
+    return None if click.source and click.source != referrer.name and rules.has_ads(referrer.name) else click
 
 
 def _source(origin: Origin, click: Click | None, referrer: SourceRule, rules: Rules) -> SourceRule:

@@ -88,6 +88,8 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
     exact: dict[str, SourceRule]  # host or host/path
     anywhere: dict[str, SourceRule]  # the same, without the country domain
     names: dict[str, str]  # word in utm_source -> category
+    ads: frozenset[str]  # those of them that name what a source sells
+    ads_like: re.Pattern[str]
     countries: frozenset[str]
     second_level: frozenset[str]
     same_site: frozenset[str]
@@ -112,11 +114,24 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
 
     def source_named(self, name: str) -> SourceRule:
         """Return what is known of a source that a tag names: a word, or a host."""
+        if category := self._sells_ads(name):
+            return SourceRule(category, name, "cpc")
         category = self.names.get(name, "")
         if not category and "." in name:
             source = self.source_at(name.removeprefix("www."), "")
             category = "search" if source.category == "ads_search" else source.category
         return SourceRule(category, name, "")
+
+    def _sells_ads(self, name: str) -> str:
+        """The category of a source that is named after its ads, else nothing."""
+        if name in self.ads:
+            return self.names[name]
+        match = self.ads_like.fullmatch(name)
+        return self.names.get(match["source"], "") if match else ""
+
+    def has_ads(self, source: str) -> bool:
+        """Whether a kind of click id is of this source's own ads."""
+        return any(click.paid and click.source == source for click in self.clicks.values())
 
     def source_at(self, host: str, path: str) -> SourceRule:
         """Return what is known of a referrer: the longest host with a rule, by whole labels, pages first."""
@@ -174,6 +189,8 @@ def _rules(own: dict[str, Any], hosts: dict[str, Any]) -> Rules:
         exact={place: _source(*entry) for place, entry in hosts["exact"].items()},
         anywhere={place: _source(*entry) for place, entry in hosts["anywhere"].items()},
         names=hosts["names"],
+        ads=frozenset(own["ads"]["names"]),
+        ads_like=re.compile(own["ads"]["like"]),
         countries=frozenset(hosts["countries"]),
         second_level=frozenset(hosts["second_level"]),
         same_site=frozenset(hosts["same_site"]),

@@ -21,6 +21,18 @@ from tandem.people.model.identifier import email, email_of, masked, phone_of, re
         ("anonymous", "PL", None),
         ("", "PL", None),
         ("+999 123 456 789", "", None),
+        ("sip:+48600100200@pbx.example:5060", "", "+48600100200"),
+        ('"Jan" <sip:600100200@192.0.2.4;user=phone>', "PL", "+48600100200"),
+        ("SIPS:48600100200;phone-context=x@pbx.example", "PL", "+48600100200"),
+        ("sip:anonymous@anonymous.invalid", "PL", None),
+        ("sip:101@pbx.example", "PL", None),
+        ("+48 600 100 200 (Anna)", "", "+48600100200"),
+        ("600 100 200 mob.", "PL", "+48600100200"),
+        ("600100200 po 16:00", "PL", "+48600100200"),
+        ("8 (495) 123-45-67 доб. 12", "RU", "+74951234567"),
+        ("600\u200b100\u2060200", "PL", "+48600100200"),
+        ("600 100 items", "PL", None),
+        ("600 100 200 600 100 201", "PL", None),
     ],
 )
 def test_a_phone_has_one_form_or_is_none(text: str, region: str, wanted: str | None) -> None:
@@ -39,6 +51,7 @@ def test_a_phone_has_one_form_or_is_none(text: str, region: str, wanted: str | N
         ("two@b.example, three@b.example", None),
         ("", None),
         ("x" * 65 + "@b.example", None),
+        ("\ufeffan\u00adna\u200b@shop.example\u200e", "anna@shop.example"),
     ],
 )
 def test_an_email_has_one_form_or_is_none(text: str, wanted: str | None) -> None:

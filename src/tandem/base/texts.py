@@ -1,5 +1,7 @@
 """Texts that people type: kept only as far as they fit, or refused at their field."""
 
+import unicodedata
+
 from tandem.base.errors import UserError
 
 LONGEST_NAME = 200
@@ -15,3 +17,9 @@ def short_text(text: str, field: str, most: int = LONGEST_NAME) -> str:
     if len(text) > most:
         raise UserError("The text has more than %(most)s characters.", "Shorten it.", most=most).at(field)
     return text
+
+
+def visible(text: str) -> str:
+    """The text without the signs that nobody sees, which are copied along with others: zero-width spaces, marks of
+    direction, soft hyphens (Unicode's category Cf)."""
+    return text if text.isascii() else "".join(sign for sign in text if unicodedata.category(sign) != "Cf")

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from tandem.base.errors import NO_JSON
+from tandem.base.texts import visible
 from tandem.connections.model import Delivery
 from tandem.people.model.identifier import Identifier, Kind, phone_of
 
@@ -24,7 +25,7 @@ def mentions(delivery: Delivery, identifiers: Iterable[Identifier], region: str 
 
     region   of phones without a country code, as where deliveries are read
     """
-    texts = {text.lower() for text in _texts_of(delivery)}
+    texts = {visible(text).lower() for text in _texts_of(delivery)}
     numbers = {number for text in texts for number in _NUMBER.findall(text)}
     return any(_stands_in(one, texts, numbers, region) for one in identifiers)
 

@@ -1,6 +1,8 @@
 """What tells a person: a browser, a phone, an e-mail, a record of the CRM, a login."""
 
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -8,6 +10,7 @@ from functools import lru_cache
 import msgspec
 
 from tandem.accounts.model import Site
+from tandem.base.texts import visible
 
 
 class Kind(StrEnum):
@@ -90,6 +93,8 @@ def email(text: str) -> Identifier | None:
 def phone_of(text: str, region: str = "") -> str | None:
     """The number in E.164 (`+48600100200`), or None when it is not a valid number.
 
+    The user of a SIP address (`sip:+48600100200@pbx.example`) is one; words behind a number are left out.
+
     region   two letters of the country that numbers without a country code belong to
     source   ITU-T E.164; libphonenumber. Possible is not enough: 650-555-1212 has the length of a Russian number
     """
@@ -101,13 +106,25 @@ def phone_of(text: str, region: str = "") -> str | None:
 def _phone_of(text: str, region: str) -> str | None:
     import phonenumbers  # a twentieth of what the product takes to begin, and most of its commands see no phone
 
-    try:
-        number = phonenumbers.parse(_with_plus(text), region.upper() or None)
-    except phonenumbers.NumberParseException:
-        return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    for form in _forms_of(visible(text)):
+        with suppress(phonenumbers.NumberParseException):
+            number = phonenumbers.parse(_with_plus(form), region.upper() or None)
+            if phonenumbers.is_valid_number(number):
+                return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    return None
+
+
+_SIP = re.compile(r"(?:.*<)?\s*sips?:([^@;>]+)(?:;[^@]*)?@.*", re.I | re.S)
+_NUMBER_FIRST = re.compile(r"(\+?\(?\d[\d\s().\-‐-―\u00a0]{6,}?)[\s,(\[]+[^\W\d_].*", re.S)
+
+
+def _forms_of(text: str) -> Iterator[str]:
+    """The text as it stands, then without the words behind its number; of a SIP address its user (RFC 3261 §19.1)."""
+    if match := _SIP.fullmatch(text):
+        text = match[1]
+    yield text
+    if match := _NUMBER_FIRST.fullmatch(text.strip()):
+        yield match[1]
 
 
 def _with_plus(text: str) -> str:
@@ -123,7 +140,7 @@ _EMAIL = re.compile(r"[^@\s<>\"',;:]{1,64}@(?:[^@\s.<>\"',;:]+\.)+[^@\s.<>\"',;:
 
 def email_of(text: str) -> str | None:
     """The address, trimmed and in lower case, or None when it is none. Dots and +tags are kept: providers differ."""
-    address = text.strip().strip("<>").strip().lower()
+    address = visible(text).strip().strip("<>").strip().lower()
     return address if len(address) <= 254 and _EMAIL.fullmatch(address) else None
 
 

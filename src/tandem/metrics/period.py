@@ -10,7 +10,7 @@ import msgspec
 from tandem.base.errors import UserError
 from tandem.base.words import hand_in
 
-NAMES = ("today", "yesterday", "7d", "30d", "90d", "month", "last-month", "12mo")
+NAMES = ("today", "yesterday", "7d", "30d", "90d", "last-week", "month", "last-month", "12mo")
 Comparison = Literal["previous", "year", "none"]
 _CUSTOM = re.compile(r"^(\d{4}-\d{2}-\d{2})\.\.(\d{4}-\d{2}-\d{2})$")
 LONGEST_DAYS = 3700
@@ -87,13 +87,14 @@ def period_of(name: str, zone: str, now: datetime) -> Period:
     today = now.astimezone(ZoneInfo(zone)).date()
     if match := _CUSTOM.match(name):
         return _custom(name, match[1], match[2], zone)
-    first_of_month = today.replace(day=1)
+    first_of_month, monday = today.replace(day=1), today - timedelta(days=today.weekday())
     spans = {
         "today": (today, today),
         "yesterday": (today - timedelta(days=1), today - timedelta(days=1)),
         "7d": (today - timedelta(days=6), today),
         "30d": (today - timedelta(days=29), today),
         "90d": (today - timedelta(days=89), today),
+        "last-week": (monday - timedelta(days=7), monday - timedelta(days=1)),
         "month": (first_of_month, today),
         "last-month": ((first_of_month - timedelta(days=1)).replace(day=1), first_of_month - timedelta(days=1)),
         "12mo": (_year_before(today) + timedelta(days=1), today),
@@ -141,6 +142,7 @@ hand_in(
             "7d": "Last 7 days",
             "30d": "Last 30 days",
             "90d": "Last 90 days",
+            "last-week": "Last week",
             "month": "This month",
             "last-month": "Last month",
             "12mo": "Last 12 months",

@@ -267,3 +267,18 @@ def test_a_day_on_which_nobody_measured_is_none(day: str) -> None:
 def test_the_nth_day_of_a_far_start_is_none() -> None:
     body = GA4.replace("20261001\n# End", "99990101\n# End").replace("Date,", "Nth day,").replace("20261001,", "9999,")
     assert "line 12" in problem(told(body.replace("20261002,", "0001,")))
+
+
+@pytest.mark.parametrize("title", ["Key metrics by channel", "Метрики каналов", "GA4", "Yandex Metrica and GA4"])
+@pytest.mark.parametrize(
+    ("head", "system"),
+    [
+        ("Date,Session default channel group,Sessions,Total users", "ga4"),
+        ("Дата,Источник трафика,Визиты,Посетители", "metrika"),
+        ("Дата,Канал сеанса,Сеансы,Всего пользователей", "ga4"),
+        ("Date,Channel,Sessions,Users", "other"),
+    ],
+)
+def test_the_system_is_told_by_its_columns_whatever_the_title_says(title: str, head: str, system: str) -> None:
+    assert told(f"{title}\n{head}\n2026-11-01,Direct,100,80\n").system == system
+    assert told(f"# {title}\nDate,Channel,Sessions\n20261101,Direct,100\n").system == "ga4"

@@ -99,7 +99,8 @@ def read(path: Path, hints: ReportHints, today: date) -> OutsideReport:
 
 
 def _report(blocks: list[_Block], preamble: _Preamble, hints: ReportHints, today: date) -> OutsideReport:
-    system = hints.system or preamble.system or "other"
+    told = hints.system or preamble.system or words.system_of(t for b in blocks for t in b.head.texts.values())
+    system = told or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
         return _refused(problem_of(PROBLEMS, "unknown"), system)
@@ -169,14 +170,10 @@ def _is_row(cells: Cells) -> bool:
 def _listen(preamble: _Preamble, text: str) -> None:
     """What one line outside the tables says."""
     lower = text.lower()
-    if "ga4" in lower or text.startswith("#"):
+    if text.startswith("#"):
         preamble.system = preamble.system or "ga4"
-    if (
-        "metri" in lower
-        or "метрик" in lower
-        or lower.startswith(("отчет за период", "отчёт за период", "report for the period"))
-    ):
-        preamble.system = "metrika"
+    if lower.startswith(("отчет за период", "отчёт за период", "report for the period")):
+        preamble.system = preamble.system or "metrika"
     if words.SAMPLED.search(text) and (match := words.PERCENT.search(text)):
         share = Decimal(match[1].replace(",", ".")) / 100
         preamble.share = share if 0 < share < 1 else preamble.share

@@ -1,6 +1,7 @@
 """Column heads of reports, as the systems write them in four languages."""
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 DAY: Final = "on"
@@ -90,3 +91,20 @@ def head_of(text: str) -> str:
     bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
     bare_of_comma = re.sub(r",\s*(%|[a-z]{3}|₽|руб\.?|zł|€|\$)$", "", name)
     return KNOWN.get(name) or KNOWN.get(bare_of_comma) or ("" if "%" in name else KNOWN.get(bare, ""))
+
+
+_OWN_HEADS: Final = {
+    "metrika": re.compile(
+        r"ym:.*|визиты|посетители|wizyty|.*источник трафика.*|last significant traffic source|traffic source type"
+    ),
+    "ga4": re.compile(
+        r"session (?!duration).*|.*сеанс.*|.*\bsesji\b.*|(total|active) ?users|(all|łączna|aktywni).*użytkowni.*|"
+        r"всего пользователей|активные пользователи|key ?events|ключевые события|kluczowe zdarzenia|screenpageviews"
+    ),
+}
+
+
+def system_of(heads: Iterable[str]) -> str:
+    """Which system calls its columns so, or "" where any might. Titles tell nothing: people type them."""
+    names = [" ".join(head.split()).lower() for head in heads]
+    return next((system for system, own in _OWN_HEADS.items() if any(map(own.fullmatch, names))), "")

@@ -109,3 +109,18 @@ def test_what_parts_thousands_stands_before_three_digits_or_the_number_is_not_re
 def test_a_number_below_one_tells_which_sign_stands_before_decimals() -> None:
     assert decimals_of(["0.333", "1.500"], is_local=True) == "."
     assert decimals_of(["1.500", "0,250"], is_local=False) == ","
+
+
+TABBED = {
+    'a\tb\n"Sale -50%\t1\nx\t2\n"Sale -50%\t3\n': [["a", "b"], ['"Sale -50%', "1"], ["x", "2"], ['"Sale -50%', "3"]],
+    '"a"\t"b"\n"say ""hi"""\t"1"\n': [["a", "b"], ['say "hi"', "1"]],
+    'a\tb\n"two\nlines"\t1\nx\t2\n': [["a", "b"], ["two\nlines", "1"], ["x", "2"]],
+    'a\tb\n"1\t2"\t1\nx\t2\n': [["a", "b"], ["1\t2", "1"], ["x", "2"]],
+    'a\tb\n19" screen\t1\n"\t2\n': [["a", "b"], ['19" screen', "1"], ['"', "2"]],
+    'a\tb\r\n\r\n"x"\t\r\n': [["a", "b"], [], ["x", ""]],
+}
+
+
+@pytest.mark.parametrize("text", TABBED)
+def test_a_quote_in_a_tab_separated_file_is_a_sign_unless_it_holds_tabs_or_line_ends(tmp_path: Path, text: str) -> None:
+    assert rows(tmp_path, text.encode()) == TABBED[text]

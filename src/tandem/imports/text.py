@@ -2,6 +2,7 @@
 
 import codecs
 import csv
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, NoReturn
@@ -177,12 +178,48 @@ def records(
     raises   NotText; UserError for a quote that is never closed, and for a record without bounds
     """
     try:
+        is_plain = delimiter == "\t" and not _is_quoted(path, encoding)
         with path.open(encoding=encoding, errors=errors, newline="") as file:
             for _ in range(skipped):
                 file.readline(LONGEST_LINE)
-            yield from parsed(file, delimiter, skipped)
+            yield from _plain(file, skipped) if is_plain else parsed(file, delimiter, skipped)
     except UnicodeDecodeError as error:
         raise NotText from error
+
+
+def _is_quoted(path: Path, encoding: str) -> bool:
+    """Whether quotes in a tab-separated file hold tabs or line ends together.
+
+    The format has no quoting (IANA, text/tab-separated-values), but spreadsheets write it so. Then a line with a quote
+    has another number of tabs than lines mostly have; where none has, a quote is a sign like others.
+    """
+    widths, with_quotes = Counter[int](), Counter[int]()
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        for line in file:
+            tabs, quotes = line.count("\t"), line.count('"')
+            widths[tabs] += tabs > 0  # a line above the table has none, and may have quotes around it
+            with_quotes[tabs] += quotes > 0 if tabs else quotes % 2
+    usual = max(widths, key=widths.__getitem__, default=0)
+    return any(count for tabs, count in with_quotes.items() if tabs != usual)
+
+
+def _plain(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(lines, skipped + 1):
+        text = line.rstrip("\r\n")
+        if text.count("\t") >= MOST_COLUMNS:
+            _too_wide(number)
+        yield number, [_unquoted(cell) for cell in text.split("\t")] if text else []
+
+
+def _unquoted(cell: str) -> str:
+    """A cell without the quotes that stand around all of it, as some systems put them around each."""
+    inner = cell[1:-1].replace('""', "")
+    is_around = len(cell) > 1 and cell[0] == cell[-1] == '"' and '"' not in inner
+    return cell[1:-1].replace('""', '"') if is_around else cell
+
+
+def _too_wide(line: int) -> NoReturn:
+    raise UserError("Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=line)
 
 
 def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
@@ -213,7 +250,7 @@ def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[t
                     "Close or remove it, or export the file again.", line=begins,
                 )  # fmt: skip
             if len(cells) > MOST_COLUMNS:
-                raise UserError("Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=ends)
+                _too_wide(ends)
             yield ends, cells
     except (csv.Error, _Endless) as error:
         if "limit" not in str(error) and not isinstance(error, _Endless):

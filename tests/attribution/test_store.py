@@ -127,14 +127,15 @@ def test_a_merged_person_has_one_journey_though_the_browsers_lie_on_different_sh
         [Visit(v, START + (50 + v) * DAY, c) for v, c in ((1, "Paid Search"), (2, "Email"), (3, "Organic Search"))]
         + [Visit(4, START + 55 * DAY, "Direct", orders=1, revenue=90)],
     )
-    assert [n for n, w in _credits(warehouse, "first").items() if w] == ["Direct"]
+    assert [n for n, w in _credits(store.attribution_data(warehouse, ask()), "first").items() if w] == ["Direct"]
     office = Identifier("phone", "+48600100200")
     people.record(ctx, site, [Link(a=visitor(v), b=office, at=START, source="form", ref="") for v in (1, 2, 3, 4)])
     stitch_where_needed(ctx)
     reload_shards(both)
     for engine in both:
-        assert {n: w for n, w in _credits(engine, "first").items() if w} == {"Paid Search": 1.0}
-        assert {n: round(w, 9) for n, w in _credits(engine, "linear").items()} == {
+        got = store.attribution_data(engine, ask())
+        assert {n: w for n, w in _credits(got, "first").items() if w} == {"Paid Search": 1.0}
+        assert {n: round(w, 9) for n, w in _credits(got, "linear").items()} == {
             "Direct": 0.25, "Email": 0.25, "Organic Search": 0.25, "Paid Search": 0.25,
         }  # fmt: skip
 
@@ -146,8 +147,7 @@ def reload_shards(both: Both) -> None:
             both[1].do(f"system reload dictionary {database}.{name}")
 
 
-def _credits(engine: Warehouse, model: str, **more: object) -> dict[str, float]:
-    got = store.attribution_data(engine, ask(**more))  # type: ignore[arg-type]
+def _credits(got: store.AttributionData, model: str) -> dict[str, float]:
     credit, _ = by_all_models(got.journeys, got.lost)
     return dict(sorted(zip(got.names, credit[model].conversions.tolist(), strict=True)))
 
@@ -232,7 +232,7 @@ def test_a_call_counts_by_parts_to_its_likely_visits_and_else_to_its_caller(both
         got = store.attribution_data(engine, ask(kind="calls"))
         assert got.totals.conversions == 2, "as many as there were calls"
         assert got.lone == (pytest.approx(1.1), 0.0)
-        assert _credits(engine, "linear", kind="calls") == {
+        assert _credits(got, "linear") == {
             "Direct": pytest.approx(0.3), "Email": pytest.approx(0.3), "Paid Search": pytest.approx(0.3),
         }  # fmt: skip
 
@@ -254,11 +254,11 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
         site=1, zone="UTC", figures=("calls.calls",), since=SINCE, until=UNTIL, by=("channel",),
     ))  # fmt: skip
     for engine in both:
-        last = _credits(engine, "last", kind="calls")
+        got = store.attribution_data(engine, ask(kind="calls"))
+        last = _credits(got, "last")
         assert {name: count for name, count in last.items() if count} == {"Direct": 0.75, "Offline": 2.0}
-        first = _credits(engine, "first", kind="calls")
-        assert first["Paid Search"] == 1, "a known caller's journey began with an ad"
-        assert store.attribution_data(engine, ask(kind="calls")).lone == (0.25, 0.0)
+        assert _credits(got, "first")["Paid Search"] == 1, "a known caller's journey began with an ad"
+        assert got.lone == (0.25, 0.0)
         by_campaign = store.attribution_data(engine, ask(by="campaign", kind="calls"))
         assert "A4" in by_campaign.names
     assert {row.key[0]: row.figures["calls.calls"] for row in page.rows}["Offline"] == 2
@@ -291,7 +291,8 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, ctx: Co
         assert [totals[k].worth for k in ("won", "margin")] == [figure[f] for f in figures[3:]]
         assert store.totals(engine, ask(kind="stage", key="Talks")).conversions == 1
         assert store.attribution_data(engine, ask(kind="leads")).lone == (1.0, 0.0), "nobody knows whose the third is"
-        assert _credits(engine, "linear", kind="won") == {"Direct": 0.5, "Email": 0.5, "Paid Search": 1.0}
+        won = store.attribution_data(engine, ask(kind="won"))
+        assert _credits(won, "linear") == {"Direct": 0.5, "Email": 0.5, "Paid Search": 1.0}
         assert store.stages(engine, site.id) == ["Paid", "Talks"]
 
 
@@ -314,14 +315,15 @@ def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_
     page = {row.key[0]: row.figures["crm.won"] for row in ctx.runner.ask(asked).rows}
     assert page == {"Organic Search": 1, "Paid Search": 2, "Unassigned": 1}
     for engine in both:
-        assert {n: w for n, w in _credits(engine, "last", kind="won").items() if w} == {
+        found = store.attribution_data(engine, ask(kind="won"))
+        assert {n: w for n, w in _credits(found, "last").items() if w} == {
             "Organic Search": 1.0, "Paid Search": 2.0,
         }  # fmt: skip
-        assert {n: w for n, w in _credits(engine, "linear", kind="won").items() if w} == {
+        assert {n: w for n, w in _credits(found, "linear").items() if w} == {
             "Organic Search": 1.0, "Paid Search": 1.5, "Direct": 0.5,
         }  # fmt: skip
-        assert _credits(engine, "last", kind="won", by="campaign")["Only the CRM knows"] == 2.0
-        found = store.attribution_data(engine, ask(kind="won"))
+        by_campaign = store.attribution_data(engine, ask(kind="won", by="campaign"))
+        assert _credits(by_campaign, "last")["Only the CRM knows"] == 2.0
         assert found.lone == (1.0, 100.0)
         assert found.lost.weight[found.lost.onto == found.lost.values + 1].sum() == 1, (
             "one went on to nothing: by e-mail"

@@ -13,7 +13,7 @@ from tandem.base.json_rows import elements, members
 VALUES = some.recursive(
     some.none() | some.booleans() | some.floats(allow_nan=False) | some.text(),
     lambda inner: some.lists(inner) | some.dictionaries(some.text(), inner),
-    max_leaves=20,
+    max_leaves=6,
 )
 
 
@@ -51,9 +51,9 @@ def test_an_element_that_is_no_json_stands_alone() -> None:
 
 
 @pytest.mark.parametrize("piece", [b'\\"', b'"', b"[", b"]", b"[]", b"\\", b'"\\', b","])
-def test_a_megabyte_made_to_take_long_takes_a_moment(piece: bytes) -> None:
-    began = time.perf_counter()
-    for text in (b"[" + piece * (1_000_000 // len(piece)) + b"]", b'["' + piece * (1_000_000 // len(piece)) + b"]"):
+def test_what_is_made_to_take_long_takes_a_moment(piece: bytes) -> None:
+    began, many = time.process_time(), piece * (200_000 // len(piece))
+    for text in (b"[" + many + b"]", b'["' + many + b"]"):
         elements(text)
         members(b"{" + text[1:-1] + b"}")
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 2

@@ -56,7 +56,7 @@ def test_batches_that_wait_are_not_held_in_memory(
     loader: Loader, site: Site, monkeypatch: pytest.MonkeyPatch, error: Callable[[], Exception], is_at_once: bool
 ) -> None:
     """Not even as garbage: the collector does not run while a batch is loaded. A restart tries all of them at once."""
-    for n in range(6):
+    for n in range(3):
         spooled(loader.folder, f"{n:02}", [told(site.id, n * 10 + k, NOON) for k in range(2)])
     alive = list[int]()
 

@@ -143,7 +143,7 @@ def _chance(seed: int) -> list[Link]:
     return told
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [3, 4, 5])  # where new evidence leads on to persons that it does not name
 def test_portions_in_any_order_conclude_as_everything_at_once(ctx: Context, site: Site, seed: int) -> None:
     told = _chance(seed)
     store.record(ctx, site, told)

@@ -1,8 +1,10 @@
 """A real Chromium before a real server: `tandem serve` in its own process, an invented site, a week of hits."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -66,10 +68,9 @@ def _events(person: int) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The product with a small company in it."""
-    folder = tmp_path_factory.mktemp("served") / "data"
-    folder.mkdir()
+    folder = Path(shutil.copytree(migrated, tmp_path_factory.mktemp("served") / "data", symlinks=True))
     process, url = started(folder)
     try:
         yield _company(url, (folder / "set-up-code").read_text(), f"sqlite:///{folder / 'records.db'}")

@@ -33,6 +33,7 @@ from tandem.metrics.ask import CachedRunner
 from tandem.people.store import reload_maps
 from tests.cluster import CLUSTER_CONFIG, make_shards
 from tests.served import free_port as free_port
+from tests.served import migrated as migrated
 from tests.served import running as running
 
 ROOT = Path(__file__).parents[1]

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 CONTEXT: Any = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["tandem.app", "tandem.cli", "tandem.maintenance.operations", "tandem.demo.run"])
+CONTEXT.set_forkserver_preload(["tests.prepared"])
 
 
 class Forked:

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import os
+import shutil
 import socket
 import tempfile
 import time
@@ -22,8 +23,14 @@ from tandem.base import clock
 from tandem.base.database import Database
 from tandem.core.auth import COOKIE
 from tests import forked
+from tests.once import made_once
 
 PASSWORD = "a long password"
+MIGRATE = """
+from tandem.app import close_context, open_context
+from tandem.base.config import load
+close_context(open_context(load()))
+"""
 
 
 class Running(NamedTuple):
@@ -81,16 +88,28 @@ def started(folder: Path, **more: str) -> tuple[forked.Forked, str]:
 
 
 @pytest.fixture(scope="session")
-def running(scratch: Path) -> Iterator[Running]:
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with both stores and nothing in them, to be copied: making their tables takes a server longer than
+    all else that it starts with."""
+
+    def make(folder: Path) -> None:
+        done = forked.run_code(MIGRATE, {**os.environ, "TANDEM_DATA": str(folder)}, 120)
+        assert done.returncode == 0, done.stderr
+
+    return made_once(tmp_path_factory, "migrated", make)
+
+
+@pytest.fixture(scope="session")
+def running(scratch: Path, migrated: Path) -> Iterator[Running]:
     """One for all modules of a test process; who needs one that nobody else has written to makes it with `served`."""
-    yield from served(scratch)
+    yield from served(scratch, migrated)
 
 
-def served(scratch: Path) -> Iterator[Running]:
+def served(scratch: Path, migrated: Path) -> Iterator[Running]:
     """A server on a folder of its own, until it is no longer needed."""
     folder = Path(tempfile.mkdtemp(prefix="served-", dir=scratch))
+    shutil.copytree(migrated, folder, symlinks=True, dirs_exist_ok=True)
     db = Database(f"sqlite:///{folder / 'records.db'}")
-    db.migrate()
     people, cookies, tokens = {}, {}, {}
     ours, theirs = store.make_workspace(db, "Fern"), store.make_workspace(db, "Rival")
     for role in Role:

@@ -1,6 +1,7 @@
 """Large bodies of strangers: refused unread where nobody was given the address, bounded in all elsewhere."""
 
 import os
+import shutil
 import socket
 import time
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ SIGNED = {"x-hub-signature-256": "sha256=" + "0" * 64}
 
 
 @pytest.fixture(scope="module")
-def own(scratch: Path) -> Iterator[Running]:
+def own(scratch: Path, migrated: Path) -> Iterator[Running]:
     """A server whose memory nobody else's requests change."""
-    yield from served(scratch)
+    yield from served(scratch, migrated)
 
 
 def unfinished(stack: ExitStack, url: str, path: str, sent: int = LARGE - 1_000, **headers: str) -> socket.socket:
@@ -70,9 +71,8 @@ def test_silent_webhooks_of_a_stranger_fill_no_memory(own: Running) -> None:
             assert large.status_code in (403, 503), "it is read whole, or told to come back"
 
 
-def test_a_server_stops_beside_bodies_that_never_end(tmp_path: Path) -> None:
-    folder = tmp_path / "stops"
-    folder.mkdir()
+def test_a_server_stops_beside_bodies_that_never_end(migrated: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(migrated, tmp_path / "stops", symlinks=True))
     process, url = started(folder)
     try:
         with ExitStack() as stack:

@@ -1,6 +1,7 @@
 """The whole way, for real: a person walks the shop in Chromium, and the visit stands in every report."""
 
 import itertools
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,11 +69,9 @@ _unvisited = itertools.cycle(SITES)
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("walk") / "data"
-    folder.mkdir()
+def server(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = Path(shutil.copytree(migrated, tmp_path_factory.mktemp("walk") / "data", symlinks=True))
     db = Database(f"sqlite:///{folder / 'records.db'}")
-    db.migrate()
     workspace = accounts.make_workspace(db, "Fern")
     person = accounts.add_user(db, workspace, "ola@fern.example", "Ola", "admin", "a long password")
     for key in SITES:

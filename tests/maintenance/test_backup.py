@@ -19,7 +19,7 @@ from tandem.maintenance import archive
 from tandem.maintenance.archive import Manifest, Writer
 from tests import forked
 from tests.conftest import free_port
-from tests.maintenance.conftest import contents, environment, in_house, serving, tandem, wait_for
+from tests.maintenance.conftest import contents, environment, here, in_house, serving, tandem, wait_for
 from tests.synced import named, recorded, synced
 
 SEND = """
@@ -98,14 +98,14 @@ def test_a_name_that_is_too_long_is_said(company: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("into", ["/dev/null", "/proc/r1", "tandem.tar", "tandem.tar/x", "x" * 260])
 def test_what_cannot_be_a_data_folder_is_said(company: Path, backed_up: Path, into: str) -> None:
-    done = tandem(company, "restore", str(backed_up), "--into", str(backed_up.parent / into))
+    done = here(company, "restore", str(backed_up), "--into", str(backed_up.parent / into))
     assert done.returncode == 2, done.stderr
     assert "cannot be a data folder: " in done.stderr.splitlines()[0]
     assert done.stderr.splitlines()[1:] == ["Restore into an empty folder that you may write to: --into FOLDER."]
 
 
 def test_restoring_needs_an_empty_folder(company: Path, backed_up: Path) -> None:
-    done = tandem(company, "restore", str(backed_up))
+    done = here(company, "restore", str(backed_up))
     assert done.returncode == 2
     assert "is not empty" in done.stderr and "--into" in done.stderr
 
@@ -177,7 +177,7 @@ def test_a_backup_of_a_newer_tandem_is_refused_before_anything_is_changed(
     backed_up: Path, tmp_path: Path, changes: dict[str, object], said: str
 ) -> None:
     _changed(backed_up, **changes)
-    done = tandem(tmp_path / "there", "restore", str(backed_up))
+    done = here(tmp_path / "there", "restore", str(backed_up))
     assert done.returncode == 2
     assert said in done.stderr
     assert not (tmp_path / "there").exists()
@@ -302,6 +302,6 @@ def test_half_a_restore_that_was_served_since_is_not_thrown_away(backed_up: Path
     there = tmp_path / "there"
     (there / "spool").mkdir(parents=True)
     (there / "restore.unfinished").touch()
-    done = tandem(tmp_path, "restore", str(backed_up), "--into", str(there))
+    done = here(tmp_path, "restore", str(backed_up), "--into", str(there))
     assert done.returncode == 2 and "events have been received" in done.stderr and "--into FOLDER" in done.stderr
     assert (there / "spool").exists()

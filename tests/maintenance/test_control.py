@@ -4,6 +4,7 @@ import asyncio
 import errno
 import http.client
 import json
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -37,9 +38,10 @@ def sent(
 
 
 @pytest.mark.process
-def test_commands_are_for_who_can_read_the_data_folder(empty: Path) -> None:
-    with serving(empty) as url:
-        file = empty / control.FILE
+def test_commands_are_for_who_can_read_the_data_folder(migrated: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(migrated, tmp_path / "data", symlinks=True))
+    with serving(folder) as url:
+        file = folder / control.FILE
         assert file.stat().st_mode & 0o777 == 0o600
         token = json.loads(file.read_text())["token"]
         assert len(token) > 40

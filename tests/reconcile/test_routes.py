@@ -28,9 +28,9 @@ def state(answer: httpx.Response) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def running(scratch: Path) -> Iterator[Running]:
+def running(scratch: Path, migrated: Path) -> Iterator[Running]:
     """A server without other reports and goals."""
-    yield from served(scratch)
+    yield from served(scratch, migrated)
 
 
 def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> None:

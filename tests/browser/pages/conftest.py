@@ -1,8 +1,10 @@
 """A real Chromium before a real server: `tandem serve` in its own process, an invented site, a week of hits."""
 
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Literal
 
 import httpx
@@ -66,10 +68,9 @@ def _events(person: int) -> list[dict[str, object]]:
 
 
 @pytest.fixture(scope="session")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The product with a small company in it."""
-    folder = tmp_path_factory.mktemp("served") / "data"
-    folder.mkdir()
+    folder = Path(shutil.copytree(migrated, tmp_path_factory.mktemp("served") / "data", symlinks=True))
     process, url = started(folder)
     try:
         yield _company(url, (folder / "set-up-code").read_text(), f"sqlite:///{folder / 'records.db'}")
@@ -137,17 +138,21 @@ class Window:
         self._url = url
         context = chromium.new_context(base_url=url, locale=LOCALES[language], reduced_motion="reduce")
         context.add_init_script(VIOLATIONS)
-        given = cookies | {"tandem_language": language}
-        context.add_cookies([{"name": n, "value": v, "url": url} for n, v in given.items()])
         self.page = context.new_page()
+        self.send(cookies)
+        self.speak(language)
         self.page.set_default_timeout(20_000)
         self.page.on("response", self._answered)
         self.page.on("console", self._said)
         self.page.on("pageerror", lambda error: self.wrong.append(f"{self.page.url}: {error}"))
 
+    def send(self, cookies: dict[str, str]) -> None:
+        """From now on these go with every request."""
+        self.page.context.add_cookies([{"name": n, "value": v, "url": self._url} for n, v in cookies.items()])
+
     def speak(self, language: str) -> None:
         """Pages come in this language from now on."""
-        self.page.context.add_cookies([{"name": "tandem_language", "value": language, "url": self._url}])
+        self.send({"tandem_language": language})
 
     def open(self, path: str) -> Page:
         self.page.goto(path)
@@ -199,6 +204,7 @@ WIDER = """() => document.documentElement.scrollWidth <= innerWidth ? "" : [...d
 def window(chromium: Browser, served: Served) -> Iterator[BrowserContext]:
     """One for all tests: opening it, and reading every script anew, takes longer than most of them."""
     context = new_window(chromium, served, "en")
+    context.new_page().goto("/healthz")  # stays open, so that the process of the pages does not end with each of them
     yield context
     context.close()
 

@@ -17,7 +17,7 @@ from tests.collect.conftest import MINUTE, NOON, told
 from tests.collect.test_loader import copies, spooled
 from tests.collect.test_poison import BAD, events_of, poisoned
 
-MOMENTS = 17
+MOMENTS = 21
 """Writes to store and disk until such a batch is finished."""
 GOOD, POISON = 1, 2
 _rounds = count(1)
@@ -77,7 +77,7 @@ def cut_after(monkeypatch: pytest.MonkeyPatch, moments: int) -> None:
 def cut_off(loader: Loader, site: Site, moments: int, which: int) -> tuple[int, int, bool]:
     """Load a batch until the cut, and go on with the nth of the notes that it may leave.
 
-    The poison comes first: it has been put aside while the other event, which comes twice, is still to do.
+    A good event is loaded before the poison is put aside, and comes once more behind it.
 
     returns   by how much its visitors' ids are larger than 0 to POISON, how many such notes there are, was it cut
     """
@@ -86,7 +86,7 @@ def cut_off(loader: Loader, site: Site, moments: int, which: int) -> tuple[int, 
     good = told(site.id, mark + GOOD, NOON + MINUTE, event_id=mark + GOOD)
     folder = loader.folder / str(mark)
     folder.mkdir()
-    spooled(folder, "1", [poison, good])
+    spooled(folder, "1", [good, poison])
     spooled(folder, "2", copies([good]))
     is_cut = True
     with pytest.MonkeyPatch.context() as patch:

@@ -38,16 +38,17 @@ class Agent(msgspec.Struct, frozen=True):
 class _Words:
     """Many expressions asked at once: the number of the first that matches.
 
-    ua-parser's engine looks for literals first, so that 1,500 expressions cost as little as one.
+    ua-parser's engine looks for literals first, so that 3,000 expressions cost as little as one.
     """
 
     def __init__(self, expressions: Iterable[str]) -> None:
         matchers: list[Matcher[UserAgent]] = [UserAgentMatcher(text, str(row)) for row, text in enumerate(expressions)]
-        self._resolver = Resolver((matchers, [], []))
+        # Asked directly: what the resolver does around it takes as long again.
+        self._extract = Resolver((matchers, [], [])).ua.extract
 
     def first(self, text: str) -> int | None:
-        user_agent = self._resolver(text, Domain.USER_AGENT).user_agent
-        return None if user_agent is None else int(user_agent.family)
+        found = self._extract(text)
+        return None if found is None else int(found.family)
 
 
 class _Bots:

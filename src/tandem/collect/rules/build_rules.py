@@ -6,7 +6,6 @@ Run by hand after an edit: `python -m tandem.collect.rules.build_rules [folder o
 
 import csv
 import json
-import re
 import sys
 import tomllib
 from pathlib import Path
@@ -14,7 +13,10 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tandem.collect.rules.bot_rules import LISTS, bots, read_list
+
 HERE = Path(__file__).parent
+AGENTS = HERE.parents[3] / "bench" / "data" / "agents"
 REFERENCE = Path(__file__).parents[5] / "shared" / "reference" / "data"
 
 Entry = tuple[str, str]  # category, source
@@ -24,7 +26,8 @@ def main(reference: Path) -> None:
     """Write the three compiled files next to this one."""
     analytics = reference / "analytics"
     _write("hosts.json", hosts(tomllib.loads((HERE / "hosts.toml").read_text("utf-8")), analytics))
-    _write("bots.json", bots(tomllib.loads((HERE / "bots.toml").read_text("utf-8")), analytics))
+    own = tomllib.loads((HERE / "bots.toml").read_text("utf-8"))
+    _write("bots.json", bots(own, [read_list(AGENTS, name, own["classes"]) for name in LISTS]))
     _write("google.json", google_ranges(reference / "site" / "bots"))
 
 
@@ -120,30 +123,6 @@ def _named_by_parent(exact: dict[str, Entry], place: str, entry: Entry) -> Entry
     labels = place.split(".")
     parents = (exact.get(".".join(labels[start:])) for start in range(1, len(labels) - 1))
     return next((parent for parent in parents if parent and parent[0] == entry[0]), entry)
-
-
-def bots(own: dict[str, Any], analytics: Path) -> dict[str, Any]:
-    """Return the bot rules: patterns with name and class, and our own words about browsers and devices."""
-    listed = json.loads((analytics / "crawler-user-agents" / "crawler-user-agents.json").read_text("utf-8"))
-    dropped = set(own["drop"]["patterns"])
-    patterns = [[pattern, name, kind] for pattern, (name, kind) in own["add"].items()]
-    for row in listed:
-        if row["pattern"] not in dropped:
-            patterns.append([row["pattern"], _bot_name(row), _bot_class(own["classes"], row.get("tags", []))])
-    sections = ("generic", "browsers", "systems", "device")
-    return {"patterns": patterns, **{key: own[key] for key in sections}}
-
-
-def _bot_class(classes: dict[str, str], tags: list[str]) -> str:
-    return next((kind for tag, kind in classes.items() if tag in tags), "other")
-
-
-def _bot_name(row: dict[str, Any]) -> str:
-    """Return the words that the pattern finds in the bot's own example, or else the pattern without its escapes."""
-    for instance in row.get("instances", ()):
-        if match := re.search(row["pattern"], instance):
-            return str(match.group(0)).strip(" /;()+^")[:60]
-    return re.sub(r"\\|\[.*?\]|[\^$()?*+]", "", row["pattern"]).strip(" /;")[:60]
 
 
 def google_ranges(folder: Path) -> dict[str, list[str]]:

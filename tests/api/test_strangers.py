@@ -353,10 +353,18 @@ def test_what_is_private_is_stored_by_no_browser_and_files_for_a_year(running: R
         assert "max-age=31536000" in browser.get(style[1]).headers["cache-control"]
 
 
-def test_stores_and_keys_are_for_their_owner_only(running: Running) -> None:
-    for path in (running.folder, *running.folder.rglob("*")):
-        assert path.stat().st_mode & 0o077 == 0, path
-    assert (running.folder / "records.db-wal").exists()
+def test_stores_and_keys_are_for_their_owner_only(scratch: Path) -> None:
+    """Those that a server itself has made: on a folder that is not there yet, not on a copy."""
+    folder = scratch / "for-the-owner"
+    process, _ = started(folder)
+    try:
+        for path in (folder, *folder.rglob("*")):
+            assert path.stat().st_mode & 0o077 == 0, path
+        assert (folder / "records.db-wal").exists()
+        assert (folder / "events").is_dir()
+    finally:
+        process.terminate()
+        process.wait(30)
 
 
 def test_what_people_write_is_shown_as_text(running: Running) -> None:

@@ -77,11 +77,13 @@ def too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response
     """A body nested deeper than it can be read."""
     if not _is_of_the_request(error):
         return bug(request, error)
-    told = UserError(
-        "The request is nested too deeply.",
-        ("Send it without the extra nesting, as described in the API documentation."),
+    return user_error(
+        request,
+        UserError(
+            "The request is nested too deeply.",
+            "Send it without the extra nesting, as described in the API documentation.",
+        ),
     )
-    return user_error(request, told)
 
 
 def not_utf8(request: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[Any]:

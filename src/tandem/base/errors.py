@@ -44,17 +44,17 @@ def tell_together(*checks: Callable[[], object]) -> None:
 
     raises   UserError: the first mistake, with the others beside it; at once what is no mistake in a field (not 400)
     """
-    told: list[UserError] = []
+    mistakes: list[UserError] = []
     for check in checks:
         try:
             check()
         except UserError as error:
             if error.status != 400:
                 raise
-            told += [error, *error.others]
-    if told:
-        first = copy(told[0])  # some are made once and raised again and again
-        first.others = tuple(told[1:])
+            mistakes += [error, *error.others]
+    if mistakes:
+        first = copy(mistakes[0])  # some are made once and raised again and again
+        first.others = tuple(mistakes[1:])
         raise first
 
 

@@ -270,6 +270,13 @@ class WebPage(NamedTuple):
 NO_ANSWER = "it does not respond"
 
 
+class NoAnswerError(SourceError):
+    """Nothing listens at an address, or it breaks off."""
+
+    def __init__(self, system: str) -> None:
+        super().__init__(system, NO_ANSWER)
+
+
 class RedirectError(SourceError):
     """A redirect that cannot be followed; visitors cannot follow it either.
 
@@ -285,7 +292,7 @@ def fetch_page(url: str, allowed: str = "") -> WebPage:
     """One page of the web, by the rules of `Reach` at each of five redirects; 10 seconds and 2 MB at most, HTML only.
 
     raises   UserError (403) for a private address; SourceError for what does not answer, or with something else; of
-             these RedirectError behind a redirect
+             these NoAnswerError at this address, and RedirectError behind a redirect
     """
     return _looked_at(url, allowed, HTML, MOST_OF_A_PAGE)
 
@@ -314,15 +321,15 @@ def _looked_at(url: str, allowed: str, kinds: frozenset[str] | None, most: int) 
                 url = onward
         raise SourceError(host, "it redirects endlessly")
     except SourceError as error:
-        raise _at_hop(host, first, url, error.what) from error
+        raise _at_hop(SourceError(host, error.what), first, url) from error
     except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, RuntimeError, ValueError) as error:
-        raise _at_hop(host, first, url, NO_ANSWER) from error
+        raise _at_hop(NoAnswerError(host), first, url) from error
     finally:
         _looking.release()
 
 
-def _at_hop(host: str, first: str, url: str, why: str) -> SourceError:
-    return SourceError(host, why) if url == first else RedirectError(host, why, url[:MOST_OF_A_TARGET])
+def _at_hop(error: SourceError, first: str, url: str) -> SourceError:
+    return error if url == first else RedirectError(error.system, error.what, url[:MOST_OF_A_TARGET])
 
 
 def _hop(

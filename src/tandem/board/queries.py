@@ -203,8 +203,8 @@ def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> 
     wholes = [address.question((kind.part,), (), span) for span in spans] if is_asked else []
     answers = ctx.runner.ask_all([*questions, *wholes, *judge.questions])
     results = answers[: len(spans)]
-    told = answers[len(spans) : 2 * len(spans)] if is_asked else results
-    judge.know([row.figures.get(kind.part) for answer in told for row in answer.rows])
+    totals = answers[len(spans) : 2 * len(spans)] if is_asked else results
+    judge.know([row.figures.get(kind.part) for answer in totals for row in answer.rows])
     shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
     anew = tuple(f for f, share in shares.items() if share is not None)
     table = _table(kind, results, reading, names, judge, reason)

@@ -38,18 +38,18 @@ def ledger_of(records: Sequence[Record], sites: dict[int, Site], judged: Judged,
     )
 
 
-def change_since(told: Ledger, now: Ledger) -> Ledger:
+def change_since(recorded: Ledger, now: Ledger) -> Ledger:
     """How the ledger of a batch changes that was told of before and gives other events now.
 
-    told      what the ledger has of it, and now what it would be told
-    returns   damaged lines that were not; events that cannot be read again (`unstored`), or that now can (`stored`)
+    recorded   what the ledger has of it, and now what it would say
+    returns    damaged lines that were not; events that cannot be read again (`unstored`), or that now can (`stored`)
     """
     change: Ledger = Counter()
-    for site, on in {(site, on) for site, on, _ in [*told, *now]}:
-        there, here = (sum(of[site, on, outcome] for outcome in ("stored", "duplicate")) for of in (told, now))
-        gone = there - told[site, on, "unstored"] - here
+    for site, on in {(site, on) for site, on, _ in [*recorded, *now]}:
+        there, here = (sum(of[site, on, outcome] for outcome in ("stored", "duplicate")) for of in (recorded, now))
+        gone = there - recorded[site, on, "unstored"] - here
         change[site, on, "unstored" if gone > 0 else "stored"] = abs(gone)
-        change[site, on, "damaged"] = now[site, on, "damaged"] - told[site, on, "damaged"]
+        change[site, on, "damaged"] = now[site, on, "damaged"] - recorded[site, on, "damaged"]
     return +change
 
 

@@ -372,8 +372,8 @@ class Loader:
         """Correct the ledger, which was told of this batch when its segments gave more, or less, than they do now."""
         judged, name = batch.judged, batch.name
         sites = {site.id: site for site in all_sites(self.database)}
-        told = store.ingestion_of(self.warehouse, name)
-        change = change_since(told, ledger_of(batch.records, sites, judged, len(batch.damaged)))
+        recorded = store.ingestion_of(self.warehouse, name)
+        change = change_since(recorded, ledger_of(batch.records, sites, judged, len(batch.damaged)))
         for site, on, outcome in [key for key in change if key[2] != "damaged"]:
             # What the first try had stored is there, though it cannot be read again.
             days = store.ingestion_days(self.warehouse, site, on, sites[site].keep_days) if site in sites else []

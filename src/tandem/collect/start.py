@@ -18,7 +18,7 @@ from tandem.accounts.tag import made_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
-from tandem.base.http import NO_ANSWER, RedirectError, WebPage, fetch_page, fetch_script
+from tandem.base.http import NoAnswerError, RedirectError, WebPage, fetch_page, fetch_script
 from tandem.base.reach import is_local
 from tandem.collect import store
 from tandem.collect.model import site_check
@@ -259,9 +259,7 @@ def _fetched(host: str, allowed: str) -> WebPage:
     """The start page by https, or by http where nothing answers there."""
     try:
         return fetch_page(f"https://{host}/", allowed)
-    except SourceError as error:
-        if isinstance(error, RedirectError) or error.what != NO_ANSWER:
-            raise
+    except NoAnswerError:
         return fetch_page(f"http://{host}/", allowed)
 
 

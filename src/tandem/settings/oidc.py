@@ -246,6 +246,6 @@ def _turn(places: threading.BoundedSemaphore) -> Iterator[None]:
         places.release()
 
 
-def _name(told: object) -> str:
+def _name(claim: object) -> str:
     """A provider's name of somebody, as far as it can be read."""
-    return "".join(sign for sign in str(told or "") if sign.isprintable())[:LONGEST_NAME].strip()
+    return "".join(sign for sign in str(claim or "") if sign.isprintable())[:LONGEST_NAME].strip()

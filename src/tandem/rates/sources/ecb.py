@@ -83,11 +83,11 @@ def _observations(series: Element) -> Iterator[Observation]:
             }  # fmt: skip
 
 
-def _daily(told: Iterable[Observation]) -> list[Rate]:
+def _daily(observations: Iterable[Observation]) -> list[Rate]:
     """Daily reference rates against the euro; averages of months and rates against others are none."""
     rates = [
         rate_of(date.fromisoformat(one["TIME_PERIOD"]), one["CURRENCY"], one["OBS_VALUE"], NAME)
-        for one in told
+        for one in observations
         if (one["FREQ"], one["CURRENCY_DENOM"]) == ("D", "EUR") and one["OBS_VALUE"] not in ("", "NaN")
     ]
     if not rates:

@@ -99,8 +99,8 @@ def read(path: Path, hints: ReportHints, today: date) -> OutsideReport:
 
 
 def _report(blocks: list[_Block], preamble: _Preamble, hints: ReportHints, today: date) -> OutsideReport:
-    told = hints.system or preamble.system or words.system_of(t for b in blocks for t in b.head.texts.values())
-    system = told or "other"
+    heads = [text for block in blocks for text in block.head.texts.values()]
+    system = hints.system or preamble.system or words.system_of(heads) or "other"
     with_days = [b for b in blocks if b.head.has_days]
     if not blocks:
         return _refused(problem_of(PROBLEMS, "unknown"), system)

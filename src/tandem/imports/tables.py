@@ -45,7 +45,11 @@ def forms_of(path: Path) -> list[tuple[Form, list[tuple[int, Cells]]]]:
     except NotText as error:
         raise NotATable from error
     named = text.named_delimiter(path, encoding)
-    forms = [Form(encoding, named, skipped=1)] if named else [Form(encoding, sign) for sign in text.DELIMITERS]
+    if named:
+        forms = [Form(encoding, named, skipped=1)]
+    else:  # whether tabs are quoted shows the whole file, which is not read for a file without any
+        has_tabs = any("\t" in line for line in text.first_lines(path, encoding))
+        forms = [Form(encoding, sign) for sign in text.DELIMITERS if sign != "\t" or has_tabs]
     return [(form, _head(path, form)) for form in forms]
 
 

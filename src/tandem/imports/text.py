@@ -193,6 +193,8 @@ def _is_quoted(path: Path, encoding: str) -> bool:
     The format has no quoting (IANA, text/tab-separated-values), but spreadsheets write it so. Then a line with a quote
     has another number of tabs than lines mostly have; where none has, a quote is a sign like others.
     """
+    if not _has_quotes(path):
+        return False
     widths, with_quotes = Counter[int](), Counter[int]()
     with path.open(encoding=encoding, errors="replace", newline="") as file:
         for line in file:
@@ -201,6 +203,11 @@ def _is_quoted(path: Path, encoding: str) -> bool:
             with_quotes[tabs] += quotes > 0 if tabs else quotes % 2
     usual = max(widths, key=widths.__getitem__, default=0)
     return any(count for tabs, count in with_quotes.items() if tabs != usual)
+
+
+def _has_quotes(path: Path) -> bool:
+    with path.open("rb") as file:
+        return any(b'"' in block for block in iter(lambda: file.read(BLOCK), b""))
 
 
 def _plain(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str]]]:
@@ -225,16 +232,17 @@ def _too_wide(line: int) -> NoReturn:
 def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
     """Records out of lines that are bounded already, behind `skipped` others; raises UserError as `records` does."""
     csv.field_size_limit(LONGEST_CELL)
-    size = 0
+    size, is_over = 0, False
 
     def bounded() -> Iterator[str]:
         """The lines, as long as they make up records: one that goes on over many lines is bounded as a whole."""
-        nonlocal size
+        nonlocal size, is_over
         for line in lines:
             size += len(line)
             if size > LONGEST_RECORD:
                 raise _Endless
             yield line
+        is_over = True
         yield _END
 
     reader = csv.reader(bounded(), delimiter=delimiter)
@@ -242,7 +250,7 @@ def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[t
     try:
         for cells in reader:
             begins, ends, size = ends + 1, skipped + reader.line_num, 0
-            if cells and cells[-1].endswith(_END):
+            if is_over:  # an open quote takes the end into its cell
                 if cells == [_END]:
                     return
                 raise UserError(

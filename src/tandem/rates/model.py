@@ -16,6 +16,7 @@ SOURCES = ("file", "ecb", "cbr")
 LEAST, MOST = Decimal("1e-9"), Decimal("1e9")
 """What one euro may cost: beyond that it is a slip of the pen, and would make any sum absurd."""
 MOST_MONEY = Decimal("99999999999999")
+LEAST_MONEY = -MOST_MONEY
 """What the event store holds of money, as Decimal(18, 4)."""
 
 _EXACT = Context(prec=40)
@@ -105,6 +106,6 @@ def converted(amount: Decimal, rate: tuple[Decimal, Decimal]) -> Decimal:
     raises   TooMuch
     """
     result = amount if rate is _SAME else _EXACT.divide(_EXACT.multiply(amount, rate[0]), rate[1])
-    if not -MOST_MONEY <= result <= MOST_MONEY or not -MOST_MONEY <= amount <= MOST_MONEY:
+    if not LEAST_MONEY <= result <= MOST_MONEY or not LEAST_MONEY <= amount <= MOST_MONEY:
         raise TooMuch
     return result if rate is _SAME else result.quantize(_PLACES, ROUND_HALF_EVEN, _EXACT)

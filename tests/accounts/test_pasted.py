@@ -4,10 +4,11 @@ import pytest
 
 from tandem.accounts import store
 from tandem.accounts.pasted import hosts_of, key_of
+from tandem.base.currencies import tenders
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.hosts import own_letters
-from tandem.settings.regions import currencies, currency_of_zone, guessed, zones
+from tandem.settings.regions import currency_of_zone, guessed, zones
 
 PASTED = [
     ("https://www.Shop.example/path?x#y", ["www.shop.example", "shop.example"]),
@@ -121,7 +122,7 @@ def test_zones_know_their_cities_and_currencies() -> None:
     assert [currency_of_zone(z) for z in ("Europe/Moscow", "Asia/Calcutta", "America/New_York", "UTC")] == [
         "RUB", "INR", "USD", "",
     ]  # fmt: skip
-    assert ("EUR", "евро") in currencies("ru")
+    assert ("EUR", "евро") in tenders("ru")
     assert guessed("pl-PL,pl;q=0.9") == ("Europe/Warsaw", "PLN") and guessed("en") == ("UTC", "EUR")
 
 

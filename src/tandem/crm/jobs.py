@@ -19,6 +19,7 @@ from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord
 from tandem.core.context import Context
 from tandem.crm import mapping, store
 from tandem.crm.model.deal import NEVER, DealFact
+from tandem.crm.model.file_words import FileWords, UnknownWord
 from tandem.crm.model.mapping import Mapping, Raw, read, record_of, too_much
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Crm, CrmAccount, Ref, Stage, Theirs
@@ -26,7 +27,7 @@ from tandem.crm.sources.table import table_of
 from tandem.crm.store import files, mappings, records
 from tandem.crm.store.mappings import Chosen
 from tandem.crm.store.records import ParsedRecord
-from tandem.imports.problem import Problem, from_error, from_fault
+from tandem.imports.problem import Problem, from_error, from_fault, sentence
 from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
 
@@ -43,6 +44,10 @@ BATCH = 5_000
 """How many records of a file are looked up at once."""
 FILES = 0
 """What stands for a connection where records come from files."""
+UNEXPLAINED = Problem(
+    line=0, what=sentence("The file has stages or currencies that are not known."),
+    cure=sentence("Import it again and say what they mean."),
+)  # fmt: skip
 FEW = 10
 """Of so many records of a poll each may be at fault by itself; where more fail and none is stored, we are."""
 PAGES = 10
@@ -307,37 +312,53 @@ class DealImportResult(msgspec.Struct, frozen=True, kw_only=True):
     fresh: int
     existing: int
     won: int
+    has_stages: bool
+    stages: list[UnknownWord]
+    currencies: list[UnknownWord]
+    words: FileWords
     is_dry: bool
 
+    @property
+    def is_imported(self) -> bool:
+        return not self.is_dry and not self.problems and not self.asks
 
-def bring_in(ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None = None) -> DealImportResult:
+    @property
+    def asks(self) -> bool:
+        """Whether somebody must say first what some of its words mean."""
+        return bool(self.stages or self.currencies)
+
+
+def bring_in(
+    ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None = None, said: FileWords | None = None
+) -> DealImportResult:
     """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
 
     All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
     cuts off is finished by `finish_loads`. Its records come to sight in blocks.
+    said     what a person says now of stages and currencies, on top of what was said before; kept with the records
     raises   UserError when it is no table
     """
+    words = files.words_of(ctx, site).with_more(said or FileWords())
     with Spill(DealFact) as facts:
         with progress.part(0, 1 if is_dry else 0.3):
             with progress.part(0, 0.9):
-                table = table_of(path, store.pricing_of(ctx, site), clock.now(), facts)
+                table = table_of(path, store.pricing_of(ctx, site), clock.now(), facts, words)
             with progress.part(0.9, 1):
                 existing = _known(ctx, site, facts)
-        if not is_dry and not table.problems:
-            progress.for_good()
-            with progress.part(0.3, 1):
-                _finish(ctx, site, files.begin_load(ctx, site, path, by), facts)
-            files.forget_failed_loads(ctx, site)
         count = len(facts)
+        result = DealImportResult(
+            problems=table.problems, unused=table.unused, fresh=count - existing, existing=existing, won=table.won,
+            has_stages=table.has_stages, stages=table.stages, currencies=table.currencies, words=words, is_dry=is_dry,
+        )  # fmt: skip
+        if result.is_imported:
+            progress.for_good()
+            if said is not None:
+                files.keep_words(ctx, site, words)
+            with progress.part(0.3, 1):
+                _finish(ctx, site, files.begin_load(ctx, site, path, by), facts, words.revision)
+            files.forget_failed_loads(ctx, site)
     _log.info("crm.file_read", site=site.key, records=count, problems=len(table.problems), is_dry=is_dry)
-    return DealImportResult(
-        problems=table.problems,
-        unused=table.unused,
-        fresh=count - existing,
-        existing=existing,
-        won=table.won,
-        is_dry=is_dry,
-    )
+    return result
 
 
 def _known(ctx: Context, site: Site, facts: Spill[DealFact]) -> int:
@@ -350,13 +371,13 @@ def _known(ctx: Context, site: Site, facts: Spill[DealFact]) -> int:
     return existing
 
 
-def _finish(ctx: Context, site: Site, load: files.FileLoad, facts: Spill[DealFact]) -> None:
+def _finish(ctx: Context, site: Site, load: files.FileLoad, facts: Spill[DealFact], revision: int) -> None:
     """Block by block, so that a large file costs no memory; where records came from is known when all are in."""
     deals = array("Q")
     for batch in facts.batches(BATCH):
         done = len(deals)
         with progress.part(0.65 * done / len(facts), 0.65 * (done + len(batch)) / len(facts)):
-            deals.extend(store.put(ctx, site, FILES, batch))
+            deals.extend(store.put(ctx, site, FILES, batch, revision))
     with progress.part(0.65, 1):
         store.derive(ctx, site, deals)
     files.end_load(ctx, load)
@@ -399,11 +420,15 @@ def settle_files(ctx: Context) -> None:
 
 def _finish_load(ctx: Context, site: Site, load: files.FileLoad) -> None:
     with Spill(DealFact) as facts, on_disk(files.body_of(ctx, load)) as path:
-        table = table_of(path, store.pricing_of(ctx, site), load.made_at, facts)
+        words = files.words_of(ctx, site)
+        table = table_of(path, store.pricing_of(ctx, site), load.made_at, facts, words)
         if table.problems:  # this version reads more strictly than the one that took it
             files.fail_load(ctx, load, table.problems[0])
             return
-        _finish(ctx, site, load, facts)
+        if table.stages or table.currencies:
+            files.fail_load(ctx, load, UNEXPLAINED)
+            return
+        _finish(ctx, site, load, facts, words.revision)
     _log.info("crm.load_finished", site=site.key, load=load.id)
 
 

@@ -11,6 +11,7 @@ from litestar.params import Body
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
+from tandem.base.currencies import NO_CURRENCY, tenders
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.connections.model import Connection
@@ -23,6 +24,7 @@ from tandem.core.progress import tracked
 from tandem.crm import jobs, mapping, queries, store
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
 from tandem.crm.model.deal import NEVER, StageKind
+from tandem.crm.model.file_words import words_in
 from tandem.crm.model.hygiene import HYGIENE
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import key_of
@@ -95,13 +97,17 @@ def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: 
     """A file of records: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
     site = site_for(ctx, caller, request.query_params.get("site"))
     file = uploaded(data, sentence("Choose the CSV file that the CRM exported."))
+    said = words_in({name: text for name, text in data.items() if isinstance(text, str)})
     with file as (path, _), tracked(request, ctx, caller):
-        brought = jobs.bring_in(ctx, site, path, data.get("act") != "take", caller.user_id)
-    if not brought.is_dry and not brought.problems:
+        brought = jobs.bring_in(ctx, site, path, data.get("act") != "take", caller.user_id, said)
+    if brought.is_imported:
         ctx.runner.look_again()
         with ctx.database.write() as c:
             note(c, site.workspace_id, caller.user_id, "deals.imported", site.key, fresh=brought.fresh)
-    return render_page(request, ctx, caller, "crm/_import.html", site=site, **msgspec.structs.asdict(brought))
+    return render_page(
+        request, ctx, caller, "crm/_import.html", site=site, brought=brought, words=brought.words,
+        kinds=list(StageKind), stage_key=stage_key, currencies=tenders(caller.language), leave_out=NO_CURRENCY,
+    )  # fmt: skip
 
 
 # ── mapping ──

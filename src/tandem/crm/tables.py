@@ -31,6 +31,15 @@ records = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 
+file_words = Table(
+    "crm_file_words",
+    METADATA,
+    Column("site_id", ForeignKey("sites.id"), primary_key=True),
+    Column("stages", JSON, nullable=False),
+    Column("currencies", JSON, nullable=False),
+    Column("revision", Integer, nullable=False),
+)
+
 loads = Table(
     "crm_loads",
     METADATA,

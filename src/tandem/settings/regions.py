@@ -4,7 +4,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
-from babel import Locale, dates, numbers
+from babel import dates, numbers
 from babel.core import get_global
 
 from tandem.base import formats, translations, words
@@ -55,16 +55,6 @@ def currency_of_zone(zone: str) -> str:
 def _currency_of(territory: str) -> str:
     currencies = numbers.get_territory_currencies(territory) if territory and territory.isalpha() else []
     return str(currencies[0]) if currencies else ""
-
-
-@lru_cache
-def currencies(language: str) -> list[tuple[str, str]]:
-    """Currencies that are legal tender somewhere today, by code, with their names."""
-    locale = formats.Formats(language).locale
-    codes = {
-        code for t in map(str, Locale("en").territories) if t.isalpha() for code in numbers.get_territory_currencies(t)
-    }
-    return [(code, numbers.get_currency_name(code, locale=locale)) for code in sorted(codes)]
 
 
 def guessed(accept_language: str) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import msgspec
 from tandem.ads.model import MOST_PROBLEMS, MOST_REMEMBERED, PROBLEMS, AdDay, Memo
 from tandem.ads.sources import cells
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
+from tandem.base.currencies import currency_code
 from tandem.imports.cells import Decimals, Order, Unreadable, day, decimals_of, order_of
 from tandem.imports.problem import Problem, problem_of
 from tandem.imports.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
@@ -329,12 +330,7 @@ _API_NAMES: Final = frozenset(("campaignname", "campaignid", "adgroupname", "adg
 
 
 def _currency(text: str) -> str:
-    return _CURRENCIES.get(text.lower(), text.upper())
-
-
-_CURRENCIES: Final = {
-    name.lower(): code for name, code in {"руб.": "RUB", "руб": "RUB", "₽": "RUB", "rur": "RUB", "zł": "PLN"}.items()
-}
+    return currency_code(text) or text.upper() if text else ""
 
 
 def _is_ending(row: list[Any]) -> bool:

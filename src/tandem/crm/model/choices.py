@@ -66,7 +66,7 @@ def stages_in(form: Mapping[str, str]) -> dict[str, str]:
         kind = "lead" if form.get("more_kind") == "lead" else "deal"
         stages[f"{kind}:{named}"] = form.get("more_means", "")
     stages = {key: means for key, means in stages.items() if means}
-    if len(stages) > MOST_STAGES or any(len(key) > LONGEST for key in stages):
+    if len(stages) > MOST_STAGES or any(len(key) > LONGEST + len("lead:") for key in stages):
         raise UserError("There are too many stages, or their names are too long.", "Copy the names from the CRM.")
     if wrong := next((means for means in stages.values() if means not in tuple(StageKind)), ""):
         raise UserError("“%(value)s” is not a stage meaning.", "Choose one from the list.", value=wrong[:40])

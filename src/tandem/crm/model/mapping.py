@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
+from tandem.base.currencies import currency_code
 from tandem.crm.model.deal import DealFact, StageKind, Was
 from tandem.crm.model.pricing import Pricing
 from tandem.imports.cells import Unreadable
@@ -39,6 +40,7 @@ STAGE_KIND_FIELD = "_stage_kind"
 HISTORY_FIELD = "_history"
 """Where a connector puts the stages before: lists of moment, stage, and what the CRM itself says of its meaning."""
 LONGEST = 300
+LONGEST_CURRENCY = 20
 
 Raw = Dict[str, Any]
 
@@ -46,11 +48,13 @@ Raw = Dict[str, Any]
 class Mapping(msgspec.Struct, frozen=True, kw_only=True):
     """fields: ours -> theirs, the first that holds something counts (all of them, for phones and e-mails).
 
-    stages   what each stage means, by `stage_key`; of others, the CRM's own word counts
+    stages      what each stage means, by `stage_key`; of others, the CRM's own word counts
+    currencies  the code of each currency that goes by a word of the CRM's own
     """
 
     fields: dict[str, tuple[str, ...]]
     stages: dict[str, str] = {}
+    currencies: dict[str, str] = {}
     revision: int = 0
 
 
@@ -85,13 +89,14 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
     if problems:
         return None, problems
     stage, kind = text_of(raw_values["stage"]), _kind(text_of(raw_values["kind"]))
+    currency = _currency(mapping, text_of(raw_values["currency"]) or currency_in(raw_values["amount"]))
     return DealFact(
         system=system, id=number, kind=kind, parent=text_of(raw_values["parent"]),
         created_at=values["created_at"], updated_at=values["updated_at"] or values["created_at"],
         stage=stage, stage_kind=_stage_kind(mapping, kind, stage, raw.get(STAGE_KIND_FIELD)),
         pipeline=text_of(raw_values["pipeline"]),
         moved_at=values["moved_at"], closed_at=values["closed_at"], amount=values["amount"],
-        currency=_currency(text_of(raw_values["currency"])), refunded=abs(values["refunded"] or Decimal(0)),
+        currency=currency, refunded=abs(values["refunded"] or Decimal(0)),
         cost=values["cost"], source_text=text_of(raw_values["source_text"]),
         **{name: text_of(raw_values[name]) for name in
            ("utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "client", "contact", "responsible",
@@ -197,9 +202,10 @@ def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, 
     return tuple(wases)
 
 
-def _currency(text: str) -> str:
-    code = {"€": "EUR", "$": "USD", "₽": "RUB", "руб": "RUB", "zł": "PLN", "RUR": "RUB"}.get(text.strip("."), text)
-    return code.upper() if len(code) == 3 and code.isascii() and code.isalpha() else ""
+def _currency(mapping: Mapping, text: str) -> str:
+    """An ISO 4217 code, or the word itself: an amount in a currency that nobody knows is not one in the site's."""
+    word = text[:LONGEST_CURRENCY].strip()
+    return mapping.currencies.get(word) or currency_code(text) or word
 
 
 def text_of(value: Any) -> str:
@@ -251,6 +257,16 @@ def _moment(text: str) -> datetime:
         raise Unreadable from error
 
 
+_CURRENCY_BESIDE = re.compile(r"^(?:[A-Za-z]{3}|[€$₽£])|(?:[A-Za-z]{3}|[€$₽£]|zł|руб\.?|р\.)$")
+
+
+def currency_in(amount: Any) -> str:
+    """The currency that stands beside an amount, as it is written there: "1 234,50 €", "100|EUR"; "" for none."""
+    number, _, behind = text_of(amount).partition("|")
+    beside = _CURRENCY_BESIDE.search("".join(number.split()))
+    return behind.strip() or (beside[0] if beside else "")
+
+
 def money_of(value: Any) -> Decimal | None:
     """An amount as CRMs and people write it: 1234.5, "1 234,50", "1,234.50 €", "100|EUR"; None for nothing.
 
@@ -258,9 +274,7 @@ def money_of(value: Any) -> Decimal | None:
     """
     if isinstance(value, bool):
         raise Unreadable
-    text = text_of(value).partition("|")[0]
-    text = re.sub(r"[\s\u00a0\u202f'’]", "", text)
-    text = re.sub(r"^(?:[A-Za-z]{3}|[€$₽£])|(?:[A-Za-z]{3}|[€$₽£]|zł|руб\.?|р\.)$", "", text)
+    text = _CURRENCY_BESIDE.sub("", re.sub(r"[\s\u00a0\u202f'’]", "", text_of(value).partition("|")[0]))
     if text in ("", "-"):
         if re.search(r"\w", text_of(value)):  # a currency, or any word, without a number
             raise Unreadable

@@ -9,10 +9,11 @@ import msgspec
 
 from tandem.base import progress
 from tandem.base.errors import UserError
-from tandem.crm.model.deal import DealFact
-from tandem.crm.model.mapping import Mapping, read_priced
+from tandem.crm.model.deal import DealFact, StageKind
+from tandem.crm.model.file_words import FileWords, Unknown, UnknownWord
+from tandem.crm.model.mapping import STAGE_KIND_FIELD, Mapping, read_priced
 from tandem.crm.model.pricing import Pricing
-from tandem.imports.problem import Problem
+from tandem.imports.problem import Problem, sentence
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count, table
 
@@ -44,45 +45,54 @@ NAMES: dict[str, tuple[str, ...]] = {
                                   "yclid", "msclkid", "fbclid", "parent", "is_deleted")},
 }  # fmt: skip
 """Headers by which a column is known, in lower case."""
+MEANING = "stage_kind"
 MEANINGS = {
+    "open": ("open", "new", "in progress", "новая", "новый", "в работе", "nowa", "nowy", "w toku"),
     "won": ("won", "closed won", "closedwon", "paid", "success", "успешно реализовано", "сделка успешна", "продажа",
             "выиграна", "wygrana", "wygrane"),
     "lost": ("lost", "closed lost", "closedlost", "закрыто и не реализовано", "сделка провалена", "проиграна",
              "отказ", "przegrana", "przegrane"),
     "qualified": ("qualified", "квалифицирован", "zakwalifikowany", "offer", "proposal", "предложение", "oferta"),
 }  # fmt: skip
+MEANING_OF = {name: means for means, names in MEANINGS.items() for name in names}
 """Stages whose meaning is known by their name; `stage_kind` as a column says it outright."""
 
 
 class DealTable(msgspec.Struct, frozen=True, kw_only=True):
     """What a file says beside its records. With problems nothing of it is to be kept.
 
-    won   how many of the records are won
+    won          how many of the records are won
+    has_stages   a column names the stages; without one all records are open
+    stages, currencies   the words that nobody has explained; not even records without problems are to be kept then
     """
 
     problems: list[Problem]
     columns: dict[str, list[str]]
     unused: list[str]
     won: int
+    has_stages: bool
+    stages: list[UnknownWord]
+    currencies: list[UnknownWord]
 
 
-def table_of(path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact]) -> DealTable:
+def table_of(
+    path: Path, pricing: Pricing, now: datetime, into: Spill[DealFact], words: FileWords | None = None
+) -> DealTable:
     """Sets the records of a file down in `into`.
 
     pricing  of the site; moments that come without a zone are in its zone
     now      the moment of the snapshot, where the file does not say when a record was changed
+    words    what people said stages and currencies mean
     raises   UserError when it is no table, has no column that names records, or has too many rows
     """
     try:
         with closing(table(path, errors="replace")) as lines:
-            return _table(lines, line_count(path), pricing, now, into)
+            return _table(lines, line_count(path), _Reader(pricing, now, words or FileWords()), into)
     except NotText as error:
         raise UserError("This is not a CSV file.", "Save it as CSV. In a spreadsheet, use “Save as”.") from error
 
 
-def _table(
-    lines: Iterator[tuple[int, list[str]]], count: int, pricing: Pricing, now: datetime, into: Spill[DealFact]
-) -> DealTable:
+def _table(lines: Iterator[tuple[int, list[str]]], count: int, reader: "_Reader", into: Spill[DealFact]) -> DealTable:
     first = next(lines, None)
     if first is None:
         raise UserError("The file is empty.", "Export it from the CRM again.")
@@ -94,47 +104,86 @@ def _table(
             "Call them “id” and “created_at”, for instance.",
         )
     columns = {ours: names for ours, names in headers.items() if names}
-    mapping = Mapping(fields={ours: tuple(names) for ours, names in columns.items()})
-    used = {name for names in columns.values() for name in names} | {"stage_kind"}
-    problems, won = _read(lines, head, mapping, pricing, now, into, count)
-    return DealTable(problems=problems, columns=columns, unused=[h for h in head if h and h not in used], won=won)
+    reader.read_all(lines, head, columns, count, into)
+    used = {name for names in columns.values() for name in names} | {MEANING}
+    return DealTable(
+        problems=reader.problems + reader.unknown.too_many(), columns=columns,
+        unused=[h for h in head if h and h not in used], won=reader.won,
+        has_stages="stage" in columns or MEANING in head, stages=list(reader.unknown.stages.values()),
+        currencies=list(reader.unknown.currencies.values()),
+    )  # fmt: skip
 
 
-def _read(
-    lines: Iterator[tuple[int, list[str]]], head: list[str], mapping: Mapping, pricing: Pricing, now: datetime,
-    into: Spill[DealFact], count: int,
-) -> tuple[list[Problem], int]:  # fmt: skip
-    problems, seen, won = list[Problem](), dict[int, int](), 0
-    for number, (line, cells) in enumerate(lines, 2):
-        if number > MOST_ROWS:
-            raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
-        progress.at(line, count)
-        if not any(cell.strip() for cell in cells):
-            continue
-        raw = dict(zip(head, cells, strict=False))
-        stage = str(next((raw[h] for h in mapping.fields.get("stage", ()) if raw.get(h)), "")).strip().lower()
-        stage_kind = raw.get("stage_kind") or next((kind for kind, words in MEANINGS.items() if stage in words), "open")
-        fact, unreadable = read_priced(mapping, {**raw, "_stage_kind": stage_kind}, SYSTEM, pricing, line)
-        problems += unreadable
-        if fact is None:
-            continue
-        key = hash((fact.kind, fact.id))  # 64 bits: of 200,000 records two share one once in a billion files
-        if key in seen:
-            other = {"id": fact.id[:40], "other": str(seen[key])}
-            problems.append(
-                Problem(
-                    line=line,
-                    what="The ID %(id)s is also in line %(other)s.",
-                    cure="Keep one row per record.",
-                    values=other,
-                )
+class _Reader:
+    """Reads the records of one file."""
+
+    def __init__(self, pricing: Pricing, now: datetime, words: FileWords) -> None:
+        self.pricing, self.now, self.words = pricing, now, words
+        self.unknown = Unknown(words, pricing)
+        self.problems, self.won = list[Problem](), 0
+        self._line_of = dict[int, int]()
+
+    def read_all(
+        self, lines: Iterator[tuple[int, list[str]]], head: list[str], columns: dict[str, list[str]], count: int,
+        into: Spill[DealFact],
+    ) -> None:  # fmt: skip
+        fields = {ours: tuple(names) for ours, names in columns.items()}
+        words = self.words
+        # What an empty currency means is said of files that have such a column; without one it is the site's own.
+        currencies = {word: code for word, code in words.currencies.items() if word or "currency" in fields}
+        mapping = Mapping(fields=fields, stages=words.stages, currencies=currencies)
+        for number, (line, cells) in enumerate(lines, 2):
+            if number > MOST_ROWS:
+                raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
+            progress.at(line, count)
+            if not any(cell.strip() for cell in cells):
+                continue
+            if fact := self._read(mapping, dict(zip(head, cells, strict=False)), line):
+                into.add(fact if "updated_at" in fields else _as_of(fact, self.now))
+            if len(self.problems) >= MOST_PROBLEMS:
+                break
+
+    def _read(self, mapping: Mapping, raw: dict[str, str], line: int) -> DealFact | None:
+        stated = raw.get(MEANING, "").strip().lower()
+        if stated and stated not in tuple(StageKind):
+            self._note(
+                line,
+                sentence("“%(value)s” in “stage_kind” is not a meaning of a stage."),
+                sentence("Use open, qualified, won or lost."),
+                value=stated[:40],
             )
-        seen[key] = line
-        won += fact.stage_kind == "won"
-        into.add(fact if "updated_at" in mapping.fields else _as_of(fact, now))
-        if len(problems) >= MOST_PROBLEMS:
-            break
-    return problems, won
+            return None
+        means = stated or MEANING_OF.get(_stage_name(mapping, raw), "")
+        fact, problems = read_priced(mapping, {**raw, STAGE_KIND_FIELD: means}, SYSTEM, self.pricing, line)
+        self.problems += problems
+        if fact is None:
+            return None
+        key = hash((fact.kind, fact.id))  # 64 bits: of 200,000 records two share one once in a billion files
+        if key in self._line_of:
+            self._note(
+                line,
+                sentence("The ID %(id)s is also in line %(other)s."),
+                sentence("Keep one row per record."),
+                id=fact.id[:40],
+                other=str(self._line_of[key]),
+            )
+        self._line_of[key] = line
+        has_stages = "stage" in mapping.fields or MEANING in raw
+        self.unknown.look_at(fact, bool(means) or not has_stages, "currency" in mapping.fields)
+        self.won += fact.stage_kind == "won"
+        return fact
+
+    def _note(self, line: int, what: str, cure: str, **values: str) -> None:
+        self.problems.append(Problem(line=line, what=what, cure=cure, values=values))
+
+
+def _stage_name(mapping: Mapping, raw: dict[str, str]) -> str:
+    """A stage without its pipeline, which some systems write behind it: "Closed Won (Sales Pipeline)"."""
+    stage, pipeline = (
+        next((raw[h].strip() for h in mapping.fields.get(ours, ()) if raw.get(h)), "").lower()
+        for ours in ("stage", "pipeline")
+    )
+    return stage.removesuffix(f"({pipeline})").strip() if pipeline else stage
 
 
 def _as_of(fact: DealFact, now: datetime) -> DealFact:

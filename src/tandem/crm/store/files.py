@@ -10,8 +10,9 @@ from sqlalchemy import delete, insert, select, update
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.core.context import Context
+from tandem.crm.model.file_words import FileWords
 from tandem.crm.store.common import opened, sealed
-from tandem.crm.tables import loads
+from tandem.crm.tables import file_words, loads
 from tandem.imports.problem import Problem
 
 SHOWN_FAILED = 5
@@ -27,6 +28,21 @@ class FileLoad(msgspec.Struct, frozen=True, kw_only=True):
     id: int
     site_id: int
     made_at: datetime
+
+
+def words_of(ctx: Context, site: Site) -> FileWords:
+    """What people said the words of this site's files mean."""
+    with ctx.database.read() as c:
+        row = c.execute(select(file_words).where(file_words.c.site_id == site.id)).first()
+    return FileWords(stages=row.stages, currencies=row.currencies, revision=row.revision) if row else FileWords()
+
+
+def keep_words(ctx: Context, site: Site, words: FileWords) -> None:
+    """Remember what words mean, for this file and those to come."""
+    values = {"stages": words.stages, "currencies": words.currencies, "revision": words.revision}
+    with ctx.database.write() as c:
+        c.execute(delete(file_words).where(file_words.c.site_id == site.id))
+        c.execute(insert(file_words).values(site_id=site.id, **values))
 
 
 def begin_load(ctx: Context, site: Site, path: Path, by: int | None) -> FileLoad:

@@ -13,6 +13,7 @@ from tandem.accounts.permissions import Role
 from tandem.accounts.store import links, second_factor, tries
 from tandem.accounts.store.tries import TryLimit, give_back, take
 from tandem.base import pages, translations
+from tandem.base.currencies import tenders
 from tandem.base.error_pages import others_said
 from tandem.base.errors import UserError, tell_together
 from tandem.base.sender import household
@@ -118,7 +119,7 @@ def _set_up_page(
     language = pages.language_of(request)
     zone, currency = regions.guessed(request.headers.get("accept-language", ""))
     values = {"zone": zone, "currency": currency} | {k: v for k, v in values.items() if k != "password"}
-    lists = {"zones": regions.zones(language), "currencies": regions.currencies(language)}
+    lists = {"zones": regions.zones(language), "currencies": tenders(language)}
     return pages.page("settings/set_up.html", language, status, problem=problem, others=others, given=values, **lists)
 
 

@@ -12,6 +12,7 @@ from tandem.accounts.permissions import SCOPES, Role
 from tandem.accounts.store import links, second_factor
 from tandem.accounts.tag import script_tag
 from tandem.base import clock
+from tandem.base.currencies import tenders
 from tandem.base.errors import UserError
 from tandem.core import audit
 from tandem.core.auth import Caller, site_for, sites_for
@@ -74,7 +75,7 @@ def settings_page(
         script_tag=script_tag(ctx.config.base_url, chosen),
         own_script_tag=script_tag(f"https://{chosen.hosts[0]}", chosen),
         zones=regions.zones(caller.language),
-        currencies=regions.currencies(caller.language),
+        currencies=tenders(caller.language),
         nginx_hint=NGINX_HINT.format(base=ctx.config.base_url),
     )
 

@@ -41,13 +41,20 @@ class UnknownWord(msgspec.Struct):
 
     kind      lead or deal, for a stage
     records   how many have it
-    amount    of them together: in the site's currency, as far as it can be converted, or in the unknown one
+    amount    of them together: in the site's currency, as far as it can be converted, or in the unknown one; None
+              where no amount is known
     """
 
     word: str
     kind: str = ""
     records: int = 0
-    amount: Decimal = Decimal(0)
+    amount: Decimal | None = None
+
+    def count(self, amount: Decimal | None) -> None:
+        """One more record that has it."""
+        self.records += 1
+        if amount is not None:
+            self.amount = amount + (self.amount or 0)
 
 
 class Unknown:
@@ -63,23 +70,19 @@ class Unknown:
         has_meaning      the file itself says what its stage means
         has_currencies   the file has a column of currencies, so that an empty one is no answer
         """
+        is_known = bool(currency_code(fact.currency)) if fact.currency else not has_currencies
         key = stage_key(fact.kind, fact.stage)
         if not has_meaning and key not in self._words.stages:
             one = self.stages.setdefault(key, UnknownWord(fact.stage, fact.kind))
-            one.records += 1
-            one.amount += self._in_our_currency(fact)
-        has_money = any(getattr(fact, name) for name in MONEY)
-        is_known = bool(currency_code(fact.currency)) if fact.currency else not has_currencies
-        if has_money and not is_known:
-            one = self.currencies.setdefault(fact.currency, UnknownWord(fact.currency))
-            one.records += 1
-            one.amount += fact.amount or 0
+            one.count(self._in_our_currency(fact) if is_known else None)
+        if not is_known and any(getattr(fact, name) for name in MONEY):
+            self.currencies.setdefault(fact.currency, UnknownWord(fact.currency)).count(fact.amount)
 
-    def _in_our_currency(self, fact: DealFact) -> Decimal:
+    def _in_our_currency(self, fact: DealFact) -> Decimal | None:
         try:
-            return self._pricing.convert(fact, fact.amount) or Decimal(0)
+            return self._pricing.convert(fact, fact.amount)
         except TooMuch:
-            return Decimal(0)
+            return None
 
     def too_many(self) -> list[Problem]:
         """A file whose column of stages or currencies holds something else."""

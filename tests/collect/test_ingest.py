@@ -20,7 +20,7 @@ from tandem.base.spool import SpoolFull
 from tandem.base.vault import Vault
 from tandem.collect import counter, store
 from tandem.collect.ingest import Ingest, Reply, Salts, Sender
-from tandem.collect.model.hit import Record, WireEvent
+from tandem.collect.model.hit import MAX_URL, Record, WireEvent, split_url
 from tandem.collect.model.places import Place
 from tests.golden.rows import CHROME
 
@@ -448,6 +448,25 @@ def test_an_hour_of_one_address_holds_what_its_hits_take_in_the_spool(
 def test_the_pixel_without_an_address_counts_the_page_it_stands_on(ingest: Ingest, spool: Memory) -> None:
     asked(ingest, "GET", "/t/pixel.gif", query="s=fern", headers=[("referer", "https://shop.example/b")])
     assert spool.records[0].events[0].path == "/b"
+
+
+def test_the_pixel_cuts_a_long_address_and_referrer_as_the_script_does(ingest: Ingest, spool: Memory) -> None:
+    """A search phrase of a thousand letters in the referrer lost the page view."""
+    long = f"s=fern&u=https://shop.example/{'a' * 5000}&r=https://x.example/{'b' * 5000}"
+    asked(ingest, "GET", "/t/pixel.gif", query=long)
+    (taken,) = spool.records[0].events
+    assert (len(taken.path), len(taken.referrer)) == (1000, MAX_URL)
+
+
+@pytest.mark.parametrize(("url", "path", "query"), [
+    ("https://x.example/#/sale?utm_source=a&utm_medium=cpc", "/#/sale", "utm_source=a&utm_medium=cpc"),
+    ("https://x.example/?utm_source=q#!/sale?utm_term=b", "/#!/sale", "utm_source=q&utm_term=b"),
+    ("https://x.example/sale#utm_source=a", "/sale", "utm_source=a"),
+    ("https://x.example/sale#access_token=secret", "/sale", ""),
+    ("https://x.example/sale#part", "/sale", ""),
+])  # fmt: skip
+def test_campaign_tags_behind_the_hash_count(url: str, path: str, query: str) -> None:
+    assert split_url(url) == ("x.example", path, query)
 
 
 def test_the_pixel_of_no_site_is_an_image_too_and_stands_in_the_ledger(ingest: Ingest, spool: Memory) -> None:

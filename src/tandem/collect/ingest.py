@@ -268,7 +268,7 @@ class Ingest:
         if not self._allowance.takes(sender.address, RECORD_SIZE + len(url) + len(referrer) + _size_of(sender)):
             await self._refuse(site.id, "flood", Reply(429, ""))
             return
-        event = WireEvent(i=nonce, k="pageview", t=clock.now_ms(), u=url, r=referrer)
+        event = WireEvent(i=nonce, k="pageview", t=clock.now_ms(), u=url[:MAX_URL], r=referrer[:MAX_URL])
         await self.take(site, WireHit(s=key, e=[event]), sender, ("pixel",))
 
     async def _refuse(self, site: int, why: str, reply: Reply, count: int = 1) -> Reply:

@@ -298,13 +298,23 @@ def _plain(value: Prop) -> str:
 
 @remembered(4096)
 def split_url(url: str) -> tuple[str, str, str]:
-    """Host, path in its normal form, and query of a URL; what is none gives what can be read of it, never an error."""
+    """Host, path in its normal form, and query of a URL; what is none gives what can be read of it, never an error.
+
+    Sites that route by the part behind `#` have their campaign tags there too (`/#/sale?utm_source=…`); the counter
+    sends that part only where the site says so.
+    """
     try:
         parts = urlsplit(url[:MAX_URL])
         host = in_ascii((parts.hostname or "").rstrip(".")).removeprefix("www.")
     except ValueError:
         return "", normal_path(url[:MAX_URL].partition("?")[0]), ""
-    return host, page_of(parts.path or "/", parts.fragment), parts.query
+    query = "&".join(filter(None, (parts.query, _query_behind(parts.fragment))))
+    return host, page_of(parts.path or "/", parts.fragment), query
+
+
+def _query_behind(fragment: str) -> str:
+    route, _, query = fragment.partition("?")
+    return query if route.startswith(("/", "!/")) else fragment if fragment.startswith("utm_") else ""
 
 
 def skew_of(sent: int, received: int) -> int:

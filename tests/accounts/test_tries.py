@@ -68,6 +68,16 @@ def test_those_who_attack_an_account_cannot_use_up_its_users_own_tries(any_datab
     assert [tried_from("victim") for _ in range(3)] == [True, True, False]
 
 
+def test_who_signs_in_rightly_while_attacked_keeps_both_own_tries(any_database: Database) -> None:
+    after, pace = TryLimit("account:a", 1, 3600), TryLimit("pace:a", 1, 3600)
+    limit = Slowed(after=after, own=TryLimit("own:a:victim", 2, 3600), pace=pace)
+    for sender in "bcdefgh":
+        passes(any_database, Slowed(after=after, own=TryLimit(f"own:a:{sender}", 2, 3600), pace=pace))
+    for _ in range(5):
+        assert passes(any_database, limit)
+        give_back(any_database, limit)
+
+
 def test_a_flood_of_refused_tries_writes_nothing(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = TryLimit("sender:a", 3, 300)
     assert [passes(any_database, limit) for _ in range(4)] == [True] * 3 + [False]

@@ -373,6 +373,19 @@ def test_the_document_describes_every_path_that_is_tested_above(running: Running
     }
 
 
+@pytest.mark.parametrize(("asked", "said"), [
+    ("metrics=collect.visits&most=-5", "“most” must be 1 or more."),
+    ("metrics=collect.visits&most=0", "“most” must be 1 or more."),
+    ("metrics=ads.cost&by=browser", "Ad cost cannot be split by Browser."),
+    ("metrics=collect.visits&period=2101-01-01..2101-01-02", "The days must lie between the years 2000 and 2100."),
+])  # fmt: skip
+def test_a_question_that_makes_no_sense_is_refused_with_a_cure(running: Running, asked: str, said: str) -> None:
+    with running.as_person("admin") as browser:
+        answer = browser.get(f"/api/metrics?site=fern&{asked}")
+    assert (answer.status_code, answer.json()["error"]) == (400, said)
+    assert answer.json()["hint"]
+
+
 # ── poison ──
 
 NUMBERS = {

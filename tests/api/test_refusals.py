@@ -29,6 +29,8 @@ def client(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
     [
         ("/board?site=fern&period=2010-01-01..2026-01-01&f=channel:is:Direct", "longer than ten years",
          "/board?site=fern&f=channel%3Ais%3ADirect"),
+        ("/board?site=fern&period=1999-01-01..1999-01-05&f=channel:is:Direct", "between the years 2000 and 2100",
+         "/board?site=fern&f=channel%3Ais%3ADirect"),
         ("/traffic?site=fern&period=5d&compare=none", "“5d” is not a period", "/traffic?site=fern&compare=none"),
         ("/money?site=fern&window=500&f=channel:is:Direct", "1 to 90 days back",
          "/money?site=fern&f=channel%3Ais%3ADirect"),

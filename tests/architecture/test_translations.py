@@ -267,3 +267,35 @@ def test_channels_have_one_colour_each() -> None:
 
     names = CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8"))
     assert sorted(HUES) == sorted(names)
+
+
+def test_every_field_of_the_audit_log_has_a_label() -> None:
+    """Fields without one are shown by their English name in the code, in every language."""
+    from tandem.core.audit import FIELDS
+
+    noted = set[str]()
+    for path in SOURCE.glob("*/**/*.py"):
+        for function in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(function, ast.FunctionDef):
+                noted |= fields_noted_in(function)
+    assert {"deliveries", "unread_files", "fresh", "role"} <= noted, "the search finds what is there"
+    assert sorted(noted - FIELDS.keys()) == []
+
+
+def fields_noted_in(function: ast.FunctionDef) -> set[str]:
+    """Names of what a function tells the audit log beside act and object, also in a dict that it hands on whole."""
+    calls = [n for n in ast.walk(function) if isinstance(n, ast.Call) and called(n) == "note"]
+    splatted = {k.value.id for c in calls for k in c.keywords if k.arg is None and isinstance(k.value, ast.Name)}
+    dicts = [
+        d
+        for n in ast.walk(function)
+        if isinstance(n, (ast.Assign, ast.AugAssign))
+        and any(
+            isinstance(t, ast.Name) and t.id in splatted
+            for t in (n.targets if isinstance(n, ast.Assign) else [n.target])
+        )
+        for d in ast.walk(n.value)
+        if isinstance(d, ast.Dict)
+    ]
+    keys = {k.value for d in dicts for k in d.keys if isinstance(k, ast.Constant) and isinstance(k.value, str)}
+    return keys | {k.arg for c in calls for k in c.keywords if k.arg}

@@ -27,6 +27,29 @@ def held(folder: Path) -> list[bytes]:
     return [r for pattern in ("*.seg", "*.open") for path in sorted(folder.glob(pattern)) for r in records_in(path)]
 
 
+def test_a_segment_whose_name_is_not_on_disk_takes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first append was refused, and the second one acknowledged in a file that a power cut would lose."""
+    synced_folders, real = [], module.sync_folder
+
+    def failing_once(folder: Path) -> None:
+        synced_folders.append(folder)
+        if len(synced_folders) == 1:
+            raise OSError(5, "Input/output error")
+        real(folder)
+
+    async def work() -> None:
+        spool = Spool(tmp_path)
+        monkeypatch.setattr(module, "sync_folder", failing_once)
+        with pytest.raises(SpoolFull):
+            await spool.append(b"one")
+        await spool.append(b"two")
+        assert len(synced_folders) == 2
+        spool.close()
+
+    run(work)
+    assert held(tmp_path) == [b"two"]
+
+
 def run(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(work())  # type: ignore[arg-type]
 

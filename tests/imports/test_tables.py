@@ -61,7 +61,8 @@ def test_a_day_is_read_as_systems_write_it(cell: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "cell", ["", "31.10", "31.13.2026", "01.10.2026-31.10.2026", "2026-10", "yesterday", "12345678"]
+    "cell",
+    ["", "31.10", "31.13.2026", "01.10.2026-31.10.2026", "2026-10", "yesterday", "12345678", "1.1.202", "01.01.02026"],
 )
 def test_what_is_no_day_is_not_read_as_one(cell: str) -> None:
     with pytest.raises(Unreadable):
@@ -74,7 +75,7 @@ def test_decimals_are_told_by_values_that_can_be_read_one_way_only() -> None:
     assert decimals_of(["1,234"], is_local=True) == "," and decimals_of(["1,234"], is_local=False) == "."
 
 
-@pytest.mark.parametrize("cell", ["12%", "< 10", "1e30", "nan", "inf", "9" * 101, "x"])
+@pytest.mark.parametrize("cell", ["12%", "< 10", "1e30", "nan", "inf", "9" * 101, "x", "1_000", "(-5)"])
 def test_what_is_no_plain_number_is_not_read_as_one(cell: str) -> None:
     with pytest.raises(Unreadable):
         number(cell, ".")

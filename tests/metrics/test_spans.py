@@ -101,6 +101,8 @@ def test_older_cohorts_are_riper_and_the_ripest_hold_everything(delays: list[flo
 def test_without_enough_history_the_newest_cohorts_are_not_judged() -> None:
     period, before = span("2026-11-01", "2026-11-24"), span("2026-10-04", "2026-10-27")
     assert immature([1.0] * 19, period, before, NOW) == Reason(why="little_history")
+    late = [0.1] * 10 + [50.0] * 10
+    assert immature(late, span("2026-11-24", "2026-11-24"), span("2026-11-23", "2026-11-23"), NOW) is None, "both wait"
     assert immature([0.01] * 20, period, before, NOW) is None, "where all sales come within the hour, all have come"
 
 

@@ -423,6 +423,20 @@ def test_a_browser_left_open_is_not_enough_to_touch_the_second_factor(
     assert "sealed" in done.text if deed == "two-factor" else kept() != before
 
 
+def test_a_code_of_an_app_that_was_replaced_meanwhile_is_no_longer_good(
+    ctx: Context, mail: None, open_browser: Open
+) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    switched_on(mine)
+    with ctx.database.read() as c:
+        number, sealed = c.exec_driver_sql("select id, totp_sealed from people where totp_sealed != ''").one()
+    user = store.active_user(ctx.database, number)
+    assert user is not None
+    assert not second_factor.use_step(ctx.database, user, "another secret", 1 << 40)
+    assert second_factor.use_step(ctx.database, user, sealed, 1 << 40)
+
+
 def test_the_password_cannot_be_guessed_through_any_deed(open_browser: Open) -> None:
     mine = open_browser()
     mine.sign_in()

@@ -33,7 +33,7 @@ class Proxies:
             self._networks = Networks(ipaddress.ip_network(n.strip()) for n in networks.split(",") if n.strip())
         except ValueError as error:
             raise UserError(
-                f"TANDEM_PROXIES: {error}.", "Use networks such as 10.0.0.0/8, separated by commas."
+                f"TANDEM_PROXIES: {error}.", "Name your proxies, such as 10.0.0.5 or 10.0.0.0/28, by comma."
             ) from error
         self._known = lru_cache(maxsize=4096)(self._walked)  # a visitor's hits come from one address
         self._trusted = lru_cache(maxsize=4096)(self._is_ours)  # asked for each request, of few peers
@@ -119,7 +119,8 @@ def sender_of_rsgi(client: str, headers: Any, proxies: Proxies) -> str:
     peer = host if has_port else client
     sender = proxies.sender(peer, headers.get_all("x-forwarded-for"))
     # TRAP: the server drops a value that is not ASCII, and a visitor decides what stands in it. Taken for the proxy
-    # behind it, which no limit binds, anybody could leave all limits.
+    # behind it, which no limit binds, anybody could leave all limits. Nor does it say whether it dropped one of
+    # several, so a visitor from within the trusted networks, whose address stands there in full, looks the same.
     if proxies.trusts(sender) and "x-forwarded-for" in headers:
         return UNREADABLE
     return sender

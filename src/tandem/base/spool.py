@@ -210,10 +210,15 @@ class Spool:
 
     def _open_segment(self) -> None:
         path = self.folder / f"{self._number:015d}.open"
-        self._file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        file = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
         self._number += 1
-        self._size, self._opened_at = 0, time.monotonic()
-        sync_folder(self.folder)
+        try:
+            sync_folder(self.folder)
+        except OSError:  # a file whose name may not be on disk holds nothing that could be acknowledged
+            os.close(file)
+            path.unlink(missing_ok=True)
+            raise
+        self._file, self._size, self._opened_at = file, 0, time.monotonic()
 
     def _seal(self) -> None:
         if self._file is None:

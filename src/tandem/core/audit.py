@@ -88,7 +88,8 @@ FIELDS: dict[str, str] = {
     "secrets": "New secrets", "site": "Site", "price": "Price", "way": "Method", "address": "Address",
     "base": "Address",
     "host": "Host", "token": "Token", "sites": "Sites", "unread_files": "Unreadable files deleted",
-    "unread_bytes": "Size in bytes",
+    "unread_bytes": "Size in bytes", "deliveries": "Waiting webhooks deleted",
+    "finished": "Events of an erasure that was cut off",
 }  # fmt: skip
 """field -> its label; others show by their own name."""
 

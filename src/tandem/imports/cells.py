@@ -24,7 +24,7 @@ MONTHS: Final = {
 """The first three letters of a month's name, in four languages."""
 _SPACES: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f']+")
 _MONEY_SIGN: Final = re.compile(r"(₽|руб\.?|€|\$|zł|£|₸|^[A-Z]{3}(?=[\d-])|(?<=\d)[A-Z]{3}$)")
-_PARTS: Final = re.compile(r"^(\d{1,4})[./-](\d{1,2})[./-](\d{2,4})(?=$|[\sTг,])")
+_PARTS: Final = re.compile(r"^(\d{1,4})[./-](\d{1,2})[./-](\d{4}|\d{2})(?=$|[\sTг,])")
 _WORDY: Final = re.compile(
     r"^(?:[^\W\d]+\.?,?\s+)?(?:(\d{1,2})\.?\s+([^\W\d]{3,})\.?,?\s+(\d{4})|([^\W\d]{3,})\.?\s+(\d{1,2}),?\s+(\d{4}))"
 )
@@ -79,7 +79,9 @@ def number(value: Any, decimals: Decimals) -> Decimal:
     if text.lower() in EMPTY:
         return Decimal(0)
     is_negative = text.startswith("(") and text.endswith(")")
-    text = text.strip("()").replace("\u2212", "-")
+    text = (text[1:-1] if is_negative else text).replace("\u2212", "-")
+    if "_" in text or (is_negative and text[:1] in ("-", "+")):  # Python reads 1_000, and −(−5) may be meant as either
+        raise Unreadable(value)
     grouping = "." if decimals == "," else ","
     if grouping in text and not _GROUPED[grouping].match(text):
         raise Unreadable(value)

@@ -83,7 +83,10 @@ def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] 
         for split in question.by:
             if split not in figure.by and not (split == "minute" and "hour" in figure.by):
                 raise UserError(
-                    "%(figure)s cannot be split by %(split)s.", "", figure=figure.label, split=DIMENSIONS[split].label
+                    "%(figure)s cannot be split by %(split)s.",
+                    "Remove that split, or choose another metric.",
+                    figure=figure.label,
+                    split=DIMENSIONS[split].label,
                 )
         with_bots = isinstance(figure, Metric) and figure.with_bots
         own = tuple(_is_of_rows(f, figure) for f in question.where)  # others are looked up in the visit

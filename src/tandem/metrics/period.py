@@ -118,7 +118,9 @@ def _custom(name: str, first: str, last: str, zone: str) -> Period:
         ).at("period") from error
     if since > until:  # whoever chose the days in this order means the same days
         return _custom(f"{last}..{first}", last, first, zone)
-    if (until - since).days > LONGEST_DAYS or since.year < 2000 or until.year > 2100:
+    if since.year < 2000 or until.year > 2100:
+        raise UserError("The days must lie between the years 2000 and 2100.", "Correct the year.").at("period")
+    if (until - since).days > LONGEST_DAYS:
         raise UserError("The period is longer than ten years.", "Request less data at a time.").at("period")
     return Period(name=name, first=since, last=until, zone=zone)
 

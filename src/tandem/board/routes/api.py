@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 from litestar import Request, get
 
+from tandem.base.errors import UserError
 from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -124,12 +125,14 @@ def api_figures(
 def _answer(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, metrics: str, by: str, most: int
 ) -> MetricAnswer:
+    if most < 1:
+        raise UserError("“most” must be 1 or more.", "Correct it, or leave it out for 1,000 rows.")
     address, result, splits = asked(request, ctx, caller, metrics, by)
     rows = [MetricRow(dict(zip(splits, map(plain, r.key), strict=True)), r.figures) for r in result.rows]
     span, names = address.period, listed(metrics)
     return MetricAnswer(
         site=address.site.key, since=span.since.isoformat(), until=span.until.isoformat(),
-        rows=rows[: max(0, min(most, MOST_ROWS))], rows_total=len(rows), is_cut=result.is_cut, took_ms=result.took_ms,
+        rows=rows[: min(most, MOST_ROWS)], rows_total=len(rows), is_cut=result.is_cut, took_ms=result.took_ms,
         recounting=recounting(ctx, address.site, names, splits, address.where),
         compared={} if splits else _compared(ctx, address, result.total),
         notes=list(remarks(ctx, address, result, names, splits).values()),

@@ -143,7 +143,10 @@ def _proxy(installation: Installation) -> Iterator[DoctorFinding]:
         networks = [ip_network(n.strip()) for n in chosen.proxies.split(",") if n.strip()]
     except ValueError as error:
         yield DoctorFinding(
-            "proxies", PROBLEM, f"TANDEM_PROXIES: {error}.", "Use networks such as 10.0.0.0/8, separated by commas."
+            "proxies",
+            PROBLEM,
+            f"TANDEM_PROXIES: {error}.",
+            "Name your proxies, such as 10.0.0.5 or 10.0.0.0/28, by comma.",
         )
         return
     if any(n.prefixlen == 0 for n in networks):

@@ -502,6 +502,14 @@ def test_whoever_stands_between_two_factors_is_out_when_the_password_changes(ctx
     assert thief.post("/sign-in/code", code=recovery[1]).status_code == 401 and not thief.is_in
 
 
+def test_an_account_speaks_its_own_language_whoever_used_the_browser_before(ctx: Context, open_browser: Open) -> None:
+    browser = open_browser()
+    browser.client.cookies.set("tandem_language", "ru", domain="testserver.local", path="/")
+    browser.sign_in()
+    assert browser.client.cookies["tandem_language"] == "en"
+    assert '<html lang="en"' in browser.get("/account").text
+
+
 def test_a_language_that_is_none_is_taken_from_nobody(ctx: Context, open_browser: Open) -> None:
     browser = open_browser()
     browser.sign_in()

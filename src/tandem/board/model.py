@@ -218,9 +218,9 @@ def deciding(tiles: Mapping[str, Tile], lens: str) -> list[Tile]:
 
 
 def headline(tiles: Mapping[str, Tile], lens: str) -> list[Tile]:
-    """The tiles that the sentence names: those of the lens, and whatever else its verdict rests on."""
+    """The tiles that the sentence names: those that its verdict rests on, and behind them the others of the lens."""
     decided = [t.figure.id for t in deciding(tiles, lens) if t.compared.verdict != "neutral"]
-    return [tiles[f] for f in dict.fromkeys((*HEADLINES[lens], *decided)) if f in tiles]
+    return [tiles[f] for f in dict.fromkeys((*decided, *HEADLINES[lens])) if f in tiles]
 
 
 def outcome(tiles: list[Tile], has_data: bool = False) -> str:

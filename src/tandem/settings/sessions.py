@@ -30,6 +30,11 @@ def cookie(ctx: Context, value: str, max_age: int, name: str = COOKIE, path: str
     return Cookie(key=name, value=value, max_age=max_age, httponly=True, samesite="lax", secure=is_secure, path=path)
 
 
+def language_cookie(language: str) -> Cookie:
+    """What pages without an account, and page.js, know the language by."""
+    return Cookie(key="tandem_language", value=language, max_age=31_536_000, samesite="lax", path="/")
+
+
 def local(address: str) -> str:
     """An address on this server to go on to; anything else leads to the board."""
     # Browsers drop tabs and line ends, and read a backslash as a slash: only plain paths are followed.
@@ -131,6 +136,7 @@ def signed_in(ctx: Context, request: Asked, user: User, onward: str, way: str = 
         cookie(ctx, token, int(store.SIGNED_IN_FOR.total_seconds())),
         cookie(ctx, device, DEVICE_KNOWN_S, DEVICE),
         cookie(ctx, "", 0, HALFWAY, "/sign-in"),
+        language_cookie(user.language),  # whoever used this browser before may read another one
     ]
     return _onward(request, local(onward), cookies)
 

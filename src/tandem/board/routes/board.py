@@ -42,6 +42,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         changes=done,
         findings=queries.findings(ctx, caller, address.site),
         is_partial=address.is_partial,
+        is_compared=any(tile.compared.before is not None for tile in tiles.values()),
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(ctx, address.site),
         first_steps=first_steps(ctx, caller, address.site),

@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import segno
 from litestar import Response
-from litestar.datastructures import Cookie
 
 from tandem.accounts import store
 from tandem.accounts.model import LONGEST_NAME, User
@@ -23,6 +22,7 @@ from tandem.delivery import store as delivery
 from tandem.delivery.model import KINDS
 from tandem.settings import letters, two_factor
 from tandem.settings.routes.forms import Asked, Form
+from tandem.settings.sessions import language_cookie
 
 TO_SCAN_S = 1800
 
@@ -77,7 +77,7 @@ def change_account(request: Asked, ctx: Context, caller: Caller, data: Form) -> 
     if is_another:  # the menu and the language that screen readers speak lie outside the part that is swapped
         answer.headers["hx-refresh"] = "true"
     if language:
-        answer.set_cookie(Cookie(key="tandem_language", value=language, max_age=31_536_000, samesite="lax", path="/"))
+        answer.set_cookie(language_cookie(language))
     return answer
 
 
@@ -91,7 +91,7 @@ def change_me(ctx: Context, caller: Caller, data: Form) -> Response[Any]:
         theme = theme if theme in ("auto", "light", "dark") else None
         store.change_user(ctx.database, caller.user, language=language, theme=theme)
         if language:
-            cookies = [Cookie(key="tandem_language", value=language, max_age=31_536_000, samesite="lax", path="/")]
+            cookies = [language_cookie(language)]
     return Response(None, status_code=200, headers={"hx-refresh": "true"}, cookies=cookies)
 
 

@@ -243,9 +243,24 @@ def files(insider: Client) -> None:
     assert status == 400, f"the workbook was answered {status}, so it did not reach the reader"
     note = b"x" * 920
     rows = b"".join(b"%d,2026-11-01 10:00,Paid,+48600%06d,%s\n" % (n, n, note) for n in range(60_000))
+    for name, content in (("cells.csv", long_cells()), ("word.csv", long_word())):
+        status = _upload(insider, "/ads/import?site=bench", name, content)
+        assert status < 500, f"{name} answered with {status}"
     deals = b"id,created_at,stage,phone,note\n" + rows
     status = _upload(insider, "/deals/import?site=bench", "deals.csv", deals, act="dry")
     assert status == 200, f"the deals were answered {status}"
+
+
+def long_cells() -> bytes:
+    """A table in valid columns whose names are as long as cells may be, of letters that take four bytes each."""
+    head = b"Day,Campaign,Impressions,Clicks,Cost,Currency\n"
+    name = ("\N{COLLISION SYMBOL}" + "x" * 900_000).encode()
+    return head + b"".join(b"2026-11-01,%d %s,1,1,1,EUR\n" % (nth, name) for nth in range(60))
+
+
+def long_word() -> bytes:
+    """A table that is no UTF-8, with one plain word as long as a line may be: its encoding is told by its words."""
+    return b"Day;Campaign;\xff\n" + b"a" * 1_000_000 + b"\n"
 
 
 def _upload(insider: Client, path: str, name: str, content: bytes, **fields: str) -> int:

@@ -7,15 +7,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from datetime import date
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from tandem.ads.sources import cells
+from tandem.ads.sources.report import read as read_report
 from tandem.base.errors import UserError
 from tandem.imports import child, process
 from tandem.imports.archives import UnreadableFile, unpacked, unpacked_bytes, unpacked_into
+from tandem.imports.one_byte import one_byte_encoding
 from tandem.imports.tables import NotATable, forms_of, rows_of
 from tandem.imports.xml import element_of
+from tandem.reconcile.sources import words
 from tests.imports.attacks import ARCHIVES, HARMLESS, SPREADSHEETS, TEXTS, TWO_CELLS, book, cell, sheet, zipped
 from tests.served import Running
 
@@ -197,6 +203,39 @@ def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:
         )
     assert "This was a dry run" in answer.text
     assert megabytes(entry, "VmHWM") - before < 50
+
+
+LONG = 1_000_000
+LINEAR: dict[str, Callable[[], object]] = {
+    "a plain word in a file of one-byte letters": lambda: one_byte_encoding(BytesIO(b"\xff\n" + b"a" * LONG), "cp1251"),
+    "marked letters between plain ones": lambda: one_byte_encoding(BytesIO(b"a\xff" * LONG), "cp1251"),
+    "spaces in a day": lambda: cells.days_in("x" + " " * LONG + "x"),
+    "brackets in a head": lambda: cells.header_name("x" + "(€)" * LONG),
+    "spaces in a head": lambda: words.head_of(" " * LONG + "(x"),
+    "digits before no percent sign": lambda: words.PERCENT.search("1" * LONG),
+    "a word before no slash": lambda: words.ZONE.search("A" + "b" * LONG),
+}
+
+
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_long_cell_takes_as_long_as_it_is(name: str) -> None:
+    """Each of these took the square of its length: a cell of 128 KB held the whole process for a minute."""
+    began = time.process_time()
+    LINEAR[name]()
+    assert time.process_time() - began < 2, "the square of a million would take hours"
+
+
+def test_names_of_a_megabyte_are_refused_row_by_row(tmp_path: Path) -> None:
+    """They were remembered by the thousand: a workbook of 252 KB took 7.9 GB, and its campaigns every page."""
+    head, name = "Day,Campaign,Keyword,Impressions,Clicks,Cost,Currency\n", "x" * 900_000
+    path = tmp_path / "a.csv"
+    path.write_text(
+        head + "".join(f"2026-11-01,{n} {name},,1,1,1,EUR\n2026-11-01,a,{name},1,1,1,EUR\n" for n in (1, 2))
+    )
+    days, problems = read_report(path, today=date(2026, 11, 2))
+    assert days == []
+    assert [(p.code, p.line) for p in problems] == [("long_name", line) for line in (2, 3, 4, 5)]
+    assert all(len(str(p.values)) < 200 for p in problems)
 
 
 def test_a_sheet_is_read_as_it_was(tmp_path: Path) -> None:

@@ -79,6 +79,10 @@ PROBLEMS: Final[Wording] = {
         _text("Add the column to the report and export it again."),
     ),
     "no_campaign": (_text("The row has no campaign."), _AGAIN),
+    "long_name": (
+        _text("“%(text)s…” is longer than 1,000 characters."),
+        _text("Check which column it stands in, or shorten the name in the ad system and export again."),
+    ),
     "bad_day": (
         _text("The day “%(text)s” cannot be read."),
         _text("Export with dates like 2026-10-31."),
@@ -221,4 +225,6 @@ class Memo(dict[Any, Any]):
         return made
 
 
+LONGEST_NAME = 1_000
+"""No ad system has longer names, ids or keywords; thousands of long ones would fill memory and every page."""
 MOST_REMEMBERED = 10_000

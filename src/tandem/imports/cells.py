@@ -11,7 +11,7 @@ Order = Literal["", "dmy", "mdy"]
 Decimals = Literal[",", "."]
 ORDERS: Final[dict[str, Order]] = {"": "", "dmy": "dmy", "mdy": "mdy"}
 EMPTY: Final = frozenset(("", "--", "-", "—", "–", "n/a", "na", "null", "none", "(not set)"))
-DIGITS, LONGEST_NUMBER = 18, 100
+DIGITS, LONGEST_NUMBER, LONGEST_DAY = 18, 100, 100
 _ENGLISH, _RUSSIAN, _POLISH = (
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"),
     ("янв", "фев", "мар", "апр", "мая", "июн", "июл", "авг", "сен", "окт", "ноя", "дек"),
@@ -147,6 +147,8 @@ def day(value: Any, order: Order) -> date:
     if isinstance(value, date):
         return value
     text = str(value).strip()
+    if len(text) > LONGEST_DAY:
+        raise Unreadable(text[:LONGEST_DAY])
     try:
         if len(text) >= 10 and text[4:5] == "-":
             return date.fromisoformat(text[:10])

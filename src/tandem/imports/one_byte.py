@@ -5,12 +5,13 @@ have letters of one script, and Latin ones are mostly plain letters with a few m
 """
 
 import re
-from collections.abc import Iterable
+from itertools import islice
 from typing import IO
 
 MOST_WORDS = 2_000
-BLOCK = 256 << 10
-_WORDS = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
+BLOCK, LONGEST_WORD = 256 << 10, 64
+# TRAP: an expression that asks for a marked letter itself is tried from each letter of a long plain word.
+_WORDS = re.compile(rb"[A-Za-z\x80-\xff]+")
 _POLISH = re.compile(r"[ąłżźśĄŁŻŹŚ]|ń(?![aeiouyóąę])|[ćę]$")
 """Letters that windows-1252 has signs for, or others that its languages do not have at such a place."""
 
@@ -38,12 +39,9 @@ def _marked_words(file: IO[bytes]) -> set[bytes]:
     """Some of the words with a byte beyond ASCII, from the beginning of the file."""
     words = set[bytes]()
     while len(words) < MOST_WORDS and (block := file.read(BLOCK)):
-        words.update(_first(_WORDS.findall(block)))
+        marked = (word[0][:LONGEST_WORD] for word in _WORDS.finditer(block))
+        words.update(islice((word for word in marked if not word.isascii()), MOST_WORDS))
     return words
-
-
-def _first(words: Iterable[bytes]) -> list[bytes]:
-    return [word[:64] for word, _ in zip(words, range(MOST_WORDS), strict=False)]
 
 
 def _bare(word: str) -> str:

@@ -12,6 +12,8 @@ from tandem.imports.cells import Decimals, Unreadable, day
 
 MOST_COUNTED, MOST_MONEY = 10**12, 10**11
 """What a row may count and cost: so much that a million rows of it fit into the columns of their sums."""
+LONGEST_HEAD = 300
+"""Longer texts name no column and no days. TRAP: what is looked for in them takes the square of their length."""
 _IN_BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*$")
 _CODE: Final = re.compile(r"^[A-Z]{3}$")
 _CUT_ID: Final = re.compile(r"^\d[.,]\d+E\+\d+$", re.IGNORECASE)
@@ -19,7 +21,7 @@ _CUT_ID: Final = re.compile(r"^\d[.,]\d+E\+\d+$", re.IGNORECASE)
 
 def header_name(text: str) -> tuple[str, str]:
     """A column's name as words.COLUMNS has it, and the currency in it, if any: "Расход (руб.)" -> расход, RUB."""
-    name, currency = " ".join(text.replace("\ufeff", "").replace("\u00a0", " ").split()), ""
+    name, currency = " ".join(text[:LONGEST_HEAD].replace("\ufeff", "").replace("\u00a0", " ").split()), ""
     while match := _IN_BRACKETS.search(name):
         inside = match[1].strip()
         sign = inside if _CODE.match(inside) else SIGNS_OF_MONEY.get(inside.lower(), "")
@@ -85,6 +87,8 @@ def is_cut_id(text: str) -> bool:
 
 def days_in(text: str) -> list[date]:
     """All days named in a line above the table, as "1 October 2026 - 31 October 2026"."""
+    if len(text) > LONGEST_HEAD:
+        return []
     days = []
     for part in re.split(r"\s+[-–—]\s+|\s+по\s+|\bto\b|\bdo\b|[\"(),;]\s*(?!\s*\d{4})", text):
         try:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from tandem.ads.model import MOST_PROBLEMS, MOST_REMEMBERED, PROBLEMS, AdDay, Memo
+from tandem.ads.model import LONGEST_NAME, MOST_PROBLEMS, MOST_REMEMBERED, PROBLEMS, AdDay, Memo
 from tandem.ads.sources import cells
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
 from tandem.base.currencies import currency_code
@@ -127,23 +127,30 @@ class AdReport:
         cut_ids = list[str]()
 
         def id_of(cell: Any) -> str:
-            text = cells.plain(cell)
+            text = _name_of(cell)
             if cells.is_cut_id(text):
                 cut_ids.append(text)
             return text
 
-        plain, ids = Memo(cells.plain, MOST_REMEMBERED), Memo(id_of, MOST_REMEMBERED)
+        plain, ids = Memo(_name_of, MOST_REMEMBERED), Memo(id_of, MOST_REMEMBERED)
         texts = [(f, at[f], ids if f in _IDS else plain) for f in _TEXTS if at[f] >= 0 and f not in _MANY]
         many = [(f, at[f]) for f in _MANY if at[f] >= 0]
         number = Memo(lambda cell: cells.number(cell, decimals), MOST_REMEMBERED)
         whole = Memo(lambda cell: cells.whole(cell, decimals), MOST_REMEMBERED)
-        currencies = Memo(lambda cell: _currency(cells.plain(cell)) or fixed_currency, MOST_REMEMBERED)
+        currencies = Memo(lambda cell: _currency(_name_of(cell)) or fixed_currency, MOST_REMEMBERED)
         account = self.hints.account
         days, is_api_table = self._days, head.system == "yandex" and not _API_NAMES.isdisjoint(head.names)
         money = Memo(lambda cell: self._money(cell, in_micros, is_api_table), MOST_REMEMBERED)
         is_span = "first" in places and "last" in places
 
         def read(line: int, row: list[Any]) -> AdDay | None:
+            try:
+                return read_row(line, row)
+            except _LongName as error:
+                self._tell("long_name", line, text=str(error)[:40])
+                return None
+
+        def read_row(line: int, row: list[Any]) -> AdDay | None:
             if len(row) < width:
                 if len(row) <= max(i_cost, i_on, i_campaign, i_clicks, i_shows):
                     self._odd_row(line, row, width)
@@ -173,7 +180,7 @@ class AdReport:
                 return None
             facts = {field: memo[row[i]] for field, i, memo in texts}
             for field, i in many:
-                facts[field] = cells.plain(row[i])
+                facts[field] = _name_of(row[i])
             if cut_ids:
                 self._tell("cut_id", line, text=cut_ids.pop())
                 return None
@@ -327,6 +334,17 @@ _IDS: Final = ("campaign_id", "ad_group_id", "ad_id", "term_id")
 _MANY: Final = ("term", "ad")  # so many different ones that remembering them would not pay
 _NOTHING: Final = Decimal(0)
 _API_NAMES: Final = frozenset(("campaignname", "campaignid", "adgroupname", "adgroupid", "criterionid", "clientlogin"))
+
+
+class _LongName(ValueError):
+    """A name, an id or a keyword that no ad system has."""
+
+
+def _name_of(cell: Any) -> str:
+    text = cells.plain(cell)
+    if len(text) > LONGEST_NAME:
+        raise _LongName(text)
+    return text
 
 
 def _currency(text: str) -> str:

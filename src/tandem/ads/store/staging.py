@@ -11,6 +11,7 @@ from sqlalchemy import insert
 from tandem.accounts.model import Site
 from tandem.ads.model import (
     LEVELS,
+    LONGEST_NAME,
     MOST_REMEMBERED,
     PROBLEMS,
     AdDay,
@@ -33,6 +34,17 @@ BLOCK_BYTES = 2_500_000
 """Some ten thousand rows: fewer are more parts to merge, more take more memory."""
 
 
+def _bounded(name: str) -> str:
+    """A name as a line of the event store holds it; files are read by the same rule, ad systems may send anything.
+
+    raises   UserError for one that is too long
+    """
+    if len(name) > LONGEST_NAME:
+        cure = PROBLEMS["long_name"][1]
+        raise UserError("“%(text)s…” is longer than 1,000 characters.", cure, text=name[:40])
+    return tabbed(name)
+
+
 class Staging:
     """Writes the rows of one import beside what counts. Nothing of it is seen before `confirm`."""
 
@@ -42,8 +54,8 @@ class Staging:
         self._origins = visit_origins(ctx.warehouse, site)
         self._rate = Memo(self._between)
         self._days, self._loads = Memo(self._day), Memo(self._load)
-        self._texts = Memo(tabbed, MOST_REMEMBERED)
-        self._named = Memo(lambda name: f"{tabbed(name)}\t{tabbed(same_name(name))}", MOST_REMEMBERED)
+        self._texts = Memo(_bounded, MOST_REMEMBERED)
+        self._named = Memo(lambda name: f"{_bounded(name)}\t{tabbed(same_name(name))}", MOST_REMEMBERED)
         self._channels = Memo(self._origin)
         self._levels: set[str] = set()
         self._waiting, self._blocks = bytearray(), 0
@@ -82,7 +94,7 @@ class Staging:
         text, named, channels = self._texts, self._named, self._channels
         days, loads, rates = self._days, self._loads, self._rate
         for r in rows:
-            term = tabbed(r.term) if r.term else ""
+            term = _bounded(r.term) if r.term else ""
             original = r.cost.quantize(PLACES, ROUND_HALF_EVEN)
             rate = rates[r.currency, r.on]
             try:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 DAY: Final = "on"
+LONGEST_HEAD: Final = 300
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "on": ("date", "day", "date of visit", "visit date", "дата", "дата визита", "день", "data", "dzień", "data wizyty",
            "datum", "tag", "ym:s:date"),
@@ -61,7 +62,7 @@ TOTALS: Final = re.compile(
 SAMPLED: Final = re.compile(
     r"(?:sampl|based on|accuracy|выборк|сэмпл|семпл|точност|на основе|prób|na podstawie|dokładn)", re.IGNORECASE
 )
-PERCENT: Final = re.compile(r"(\d+(?:[.,]\d+)?)\s*%")
+PERCENT: Final = re.compile(r"(?<!\d)(\d{1,3}(?:[.,]\d{1,9})?)\s{0,3}%")
 THRESHOLDED: Final = re.compile(r"(?:threshold|withheld|пороговые|порогов|próg danych|progów|progi)", re.IGNORECASE)
 ZONE: Final = re.compile(r"\b([A-Z][A-Za-z]+/[A-Z][A-Za-z_]+(?:/[A-Z][A-Za-z_]+)?)\b")
 SPAN_START: Final = re.compile(r"(?:start date|дата начала|data rozpoczęcia|startdatum)\s*:\s*(\d{8})", re.IGNORECASE)
@@ -87,6 +88,8 @@ CLASS_BY_WORD: Final = {word: name for name, words in METRIKA_CLASSES.items() fo
 
 def head_of(text: str) -> str:
     """The meaning of a column's head, or "" where it is none of ours."""
+    if len(text) > LONGEST_HEAD:
+        return ""
     name = " ".join(text.replace("\ufeff", "").replace("\u00a0", " ").split()).lower().strip("\"' ")
     bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
     bare_of_comma = re.sub(r",\s*(%|[a-z]{3}|₽|руб\.?|zł|€|\$)$", "", name)

@@ -1,9 +1,14 @@
 """An erasure and what waits in the inbox of connections: nobody comes back from there."""
 
 import json
+import time
 from typing import Any
 
+import msgspec
+import phonenumbers
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as some
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import audit_log
@@ -19,7 +24,7 @@ from tandem.crm.store import files
 from tandem.maintenance.erase import erase, preview
 from tandem.maintenance.mentions import mentions
 from tandem.people import store as people
-from tandem.people.model.identifier import Identifier
+from tandem.people.model.identifier import Identifier, phone_of
 
 PHONE, OTHER = "+48600100200", "+48600100299"
 PERSON = {"person": PHONE}
@@ -126,9 +131,21 @@ ANNA = Identifier("email", "anna@shop.example")
         (Identifier("phone", PHONE), "no JSON: +48 (600) 100 200.", True),
         (Identifier("phone", PHONE), '{"tel": "600 100 299"}', False),
         (Identifier("phone", PHONE), '{"id": 100200}', False),
+        (Identifier("phone", PHONE), '{"tel": "+48/600/100/200"}', True),
+        (Identifier("phone", PHONE), '{"tel": "+48   600     100 200"}', True),
+        (Identifier("phone", PHONE), '{"tel": "600/10-02-00"}', True),
+        (Identifier("phone", PHONE), '{"at": "+48600100200 2026-12-01 10:00"}', True),
+        (Identifier("phone", PHONE), "call 600100200 10 times", True),
+        (Identifier("phone", PHONE), "48600100200 48601999888", True),
+        (Identifier("phone", PHONE), "order 4711 600 100 200", True),
+        (Identifier("phone", PHONE), '{"url": "https://x.example/?tel=%2B48+600%20100%20200"}', True),
+        (Identifier("phone", PHONE), "6001002, 00", False),
         (Identifier("phone", "+79161234567"), '{"tel": "8 (916) 123-45-67"}', True),
         (ANNA, '{"mail": "Anna\\u0040Shop.example"}', True),
         (ANNA, "Write to <anna@shop.example>.", True),
+        (ANNA, '{"url": "https://x.example/?e=anna%40shop.example"}', True),
+        (ANNA, "e=https%3A%2F%2Fx.example%2F%3Fe%3Danna%2540shop.example", True),
+        (ANNA, '{"url": "https://x.example/?e=joanna%40shop.example"}', False),
         (ANNA, '{"mail": "joanna@shop.example"}', False),
         (ANNA, '{"mail": "anna@shop.example.org"}', False),
         (Identifier("visitor", "00a1b2c3d4e5f607"), '{"c": "00A1B2C3D4E5F607.abc"}', True),
@@ -139,12 +156,47 @@ ANNA = Identifier("email", "anna@shop.example")
 )
 def test_an_identifier_is_found_however_it_is_written(identifier: Identifier, text: str, is_theirs: bool) -> None:
     region = "RU" if identifier.value.startswith("+7") else ""
+    assert mentions(of_body(text), [identifier], region) is is_theirs
+    of_form = msgspec.structs.replace(of_body(""), form=(("a", text),))
+    assert mentions(of_form, [identifier], region) is is_theirs
+
+
+def of_body(text: str) -> Delivery:
     now = clock.now()
-    delivery = Delivery(
+    return Delivery(
         id=1, connection_id=1, key="", received_at=now, next_at=now, query=(), form=(), body=text.encode(), tries=0
     )
-    assert mentions(delivery, [identifier], region) is is_theirs
-    of_form = Delivery(
-        id=1, connection_id=1, key="", received_at=now, next_at=now, query=(), form=(("a", text),), body=b"", tries=0
+
+
+NUMBERS = {"PL": PHONE, "RU": "+79161234567", "GB": "+442079460958", "NO": "+4740612345", "IT": "+390612345678"}
+SIGNS = " \t\n\u00a0()[]./*~-\u2010\u2013\u2212\uff0d\u200b\u3000"
+
+
+@given(some.data())
+def test_what_is_read_as_a_phone_is_found(data: some.DataObject) -> None:
+    """However the reader of a CRM lets a number be written: as a value, and among other words and digits."""
+    region = data.draw(some.sampled_from(sorted(NUMBERS)))
+    number = NUMBERS[region]
+    national = phonenumbers.format_number(phonenumbers.parse(number), phonenumbers.PhoneNumberFormat.NATIONAL).replace(
+        " ", ""
     )
-    assert mentions(of_form, [identifier], region) is is_theirs
+    digits = data.draw(some.sampled_from([number, number[1:], f"00{number[1:]}", national]))
+    gaps = data.draw(some.lists(some.text(SIGNS, max_size=3), min_size=len(digits), max_size=len(digits)))
+    text = "".join(sign + gap for sign, gap in zip(digits, gaps, strict=True))
+    assume(phone_of(text, region) == number)
+    before, after = data.draw(some.sampled_from(["", "4711 ", "call "])), data.draw(some.sampled_from(["", " 10", "x"]))
+    for written in (text, before + text + after):
+        body = json.dumps({"note": written})
+        assert mentions(of_body(body), [Identifier("phone", number)], region)
+
+
+def test_a_large_hostile_body_is_looked_through_in_time() -> None:
+    began = time.perf_counter()
+    for text in (
+        "1 " * 500_000,
+        "%25" * 300_000 + "40",
+        "+48600100" * 100_000,
+        json.dumps([str(i) for i in range(90_000)]),
+    ):
+        assert not mentions(of_body(text), [Identifier("phone", PHONE), ANNA], "PL")
+    assert time.perf_counter() - began < 30  # 4 s on a laptop

@@ -5,35 +5,42 @@ What could not be worked on was read by nobody, so no key leads from the person 
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
 from tandem.base.errors import NO_JSON
 from tandem.base.texts import visible
 from tandem.connections.model import Delivery
-from tandem.people.model.identifier import Identifier, Kind, phone_of
+from tandem.people.model.identifier import SEPARATORS, Identifier, Kind, phone_of, spellings
 
 SHORTEST_NUMBER = 9
 """Digits that a number needs to be somebody's without its country code: fewer are an amount or a record."""
-_NUMBER = re.compile(r"\+?\d(?:[\s().\-‐-―\u00a0]{0,3}\d){6,16}")
+_BETWEEN_DIGITS = re.compile(rf"[+{SEPARATORS}]+")
+_OTHER_DIGIT = re.compile(r"[^\D0-9]")
+_COULD_BE_A_PHONE = re.compile(r"(?:\D*\d){3}")
 _DEEPEST = 50
+_LEVELS_OF_A_PERCENT_CODE = 16
+"""So much of the depth a percent-encoding takes: a hostile text is decoded three times, not once for each `%25`."""
 
 
 def mentions(delivery: Delivery, identifiers: Iterable[Identifier], region: str = "") -> bool:
-    """Whether one of these identifiers stands in a delivery.
+    """Whether one of these identifiers stands in a delivery. Takes time in proportion to the delivery's size.
 
     region   of phones without a country code, as where deliveries are read
     """
-    texts = {visible(text).lower() for text in _texts_of(delivery)}
-    numbers = {number for text in texts for number in _NUMBER.findall(text)}
-    return any(_stands_in(one, texts, numbers, region) for one in identifiers)
+    texts = {visible(text) for text in _texts_of(delivery)}
+    phones = {one.value for one in identifiers if one.kind == Kind.PHONE}
+    if phones and _has_phone(texts, phones, region):
+        return True
+    lower = {text.lower() for text in texts}
+    return any(_stands_in(one, lower) for one in identifiers if one.kind != Kind.PHONE)
 
 
-def _stands_in(identifier: Identifier, texts: set[str], numbers: set[str], region: str) -> bool:
+def _stands_in(identifier: Identifier, texts: set[str]) -> bool:
     value = identifier.value.lower()
-    if identifier.kind == Kind.PHONE:
-        return any(_is_same(number, value, region) for number in numbers)
     if identifier.kind == Kind.EMAIL:
         whole = re.compile(rf"(?<![\w.+-]){re.escape(value)}(?![\w-]|\.\w)")
         return any(value in text and whole.search(text) for text in texts)
@@ -42,11 +49,29 @@ def _stands_in(identifier: Identifier, texts: set[str], numbers: set[str], regio
     return identifier.kind == Kind.LOGIN and value in texts
 
 
-def _is_same(number: str, value: str, region: str) -> bool:
-    """Whether a number is this phone: as it would be read, or by its last digits where it lacks the country's."""
-    digits = re.sub(r"\D", "", number).lstrip("0")
-    is_its_end = len(digits) >= SHORTEST_NUMBER and value.endswith(digits)
-    return is_its_end or phone_of(number.strip(), region) == value
+def _has_phone(texts: set[str], phones: set[str], region: str) -> bool:
+    """Whether one of these phones is what a text is read as, or stands anywhere among the digits of one.
+
+    What is written before and after a number may be digits, too, so no pattern can say where a number ends.
+    """
+    digits = "\n".join(map(_digits_of, texts))
+    if any(spelling in digits for phone in phones for spelling in _spellings(phone, region)):
+        return True
+    return any(phone_of(text.strip(), region) in phones for text in texts if _COULD_BE_A_PHONE.match(text[:200]))
+
+
+@lru_cache(maxsize=1_000)
+def _spellings(phone: str, region: str) -> tuple[str, ...]:
+    """The digits of a phone: with its country code, and without where they are many, or the country is the region's."""
+    whole, national, is_of_region = spellings(phone, region)
+    return (whole, national) if is_of_region or len(national) >= SHORTEST_NUMBER else (whole,)
+
+
+def _digits_of(text: str) -> str:
+    """A text whose numbers are written without separators, in the digits 0 to 9."""
+    if not text.isascii():
+        text = _OTHER_DIGIT.sub(lambda digit: str(int(digit[0])), text)
+    return _BETWEEN_DIGITS.sub("", text)
 
 
 def _texts_of(delivery: Delivery) -> Iterator[str]:
@@ -58,6 +83,8 @@ def _texts_of(delivery: Delivery) -> Iterator[str]:
 
 def _within(text: str, depth: int = 0) -> Iterator[str]:
     yield text
+    if "%" in text and depth + _LEVELS_OF_A_PERCENT_CODE < _DEEPEST and (decoded := unquote(text)) != text:
+        yield from _within(decoded, depth + _LEVELS_OF_A_PERCENT_CODE)
     if depth < _DEEPEST and text.lstrip()[:1] in ("{", "["):
         try:
             yield from _leaves(msgspec.json.decode(text), depth + 1)

@@ -73,6 +73,9 @@ def region_of(site: Site) -> str:
     return last.upper() if len(last) == 2 else ""
 
 
+SEPARATORS = r"\s().\-‐-―−ー－／［］（）*\[\]/~⁓∼～\u00a0\u3000"
+"""What may stand between the digits of a phone, inside the brackets of a pattern: what libphonenumber knows, and line
+breaks. Whoever looks for a phone in a text must know them all; see test_what_is_read_as_a_phone_is_found."""
 LONGEST_PHONE = 60
 """Signs of a number as people write it: fifteen digits with their brackets, an extension, a word before it."""
 ROLES = frozenset(
@@ -102,6 +105,15 @@ def phone_of(text: str, region: str = "") -> str | None:
     return _phone_of(text, region) if len(text) <= LONGEST_PHONE else None
 
 
+def spellings(number: str, region: str) -> tuple[str, str, bool]:
+    """The digits of a number in E.164 with its country code and without, and whether `region` has that code."""
+    import phonenumbers
+
+    parsed = phonenumbers.parse(number)
+    national = phonenumbers.national_significant_number(parsed)
+    return number[1:], national, phonenumbers.country_code_for_region(region.upper()) == parsed.country_code
+
+
 @lru_cache(maxsize=100_000)
 def _phone_of(text: str, region: str) -> str | None:
     import phonenumbers  # a twentieth of what the product takes to begin, and most of its commands see no phone
@@ -115,7 +127,7 @@ def _phone_of(text: str, region: str) -> str | None:
 
 
 _SIP = re.compile(r"(?:.*<)?\s*sips?:([^@;>]+)(?:;[^@]*)?@.*", re.I | re.S)
-_NUMBER_FIRST = re.compile(r"(\+?\(?\d[\d\s().\-‐-―\u00a0]{6,}?)[\s,(\[]+[^\W\d_].*", re.S)
+_NUMBER_FIRST = re.compile(rf"(\+?\(?\d[\d{SEPARATORS}]{{6,}}?)[\s,(\[]+[^\W\d_].*", re.S)
 
 
 def _forms_of(text: str) -> Iterator[str]:
@@ -129,7 +141,7 @@ def _forms_of(text: str) -> Iterator[str]:
 
 def _with_plus(text: str) -> str:
     """Exchanges write a number with its country code and without the plus: 48600100200, 0048600100200."""
-    digits = re.sub(r"[\s().\-‐-―\u00a0]", "", text)
+    digits = re.sub(rf"[{SEPARATORS}]", "", text)
     if re.fullmatch(r"00[1-9]\d{9,13}", digits):
         return "+" + digits[2:]
     return text

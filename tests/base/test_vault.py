@@ -22,6 +22,11 @@ def test_another_key_opens_nothing_and_says_so() -> None:
         Vault("theirs").open(Vault("ours").seal("x"))
 
 
+def test_one_value_of_another_key_is_nothing_and_stops_nobody() -> None:
+    ours = Vault("ours")
+    assert [ours.try_open(one.seal("x")) for one in (ours, Vault("theirs"))] == ["x", None]
+
+
 def test_a_mark_is_always_the_same_and_depends_on_the_key() -> None:
     assert Vault("k").mark("phone:+48600100200") == Vault("k").mark("phone:+48600100200")
     assert len({Vault(k).mark(t) for k in "ab" for t in ("x", "y")}) == 4

@@ -18,10 +18,21 @@ from tandem.base import clock, error_pages
 from tandem.base.config import Config
 from tandem.base.database import Database
 from tandem.base.errors import SourceError, UserError
+from tandem.base.vault import Vault
 from tandem.base.warehouse import Warehouse
 from tandem.connections import store, tables
 from tandem.connections.jobs import poll_due, work_on_inbox
-from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming, Polled, System
+from tandem.connections.model import (
+    Accepted,
+    Connection,
+    Delivery,
+    Field,
+    Incoming,
+    Polled,
+    Skipped,
+    SkippedRecord,
+    System,
+)
 from tandem.connections.routes import hook
 from tandem.core.context import Context
 from tests.clocks import set_ahead
@@ -114,6 +125,89 @@ def test_a_connection_keeps_its_secrets_sealed(world: World) -> None:
     }  # fmt: skip
     assert "s3cret-token" not in every_cell(world)
     assert "a1" in every_cell(world)
+
+
+# ── what another key sealed: TANDEM_KEY was set on an installation that used the file ──
+
+EARLIER = Vault("the key of before")
+
+
+def seal_otherwise(world: World, connection: Connection) -> None:
+    """The credentials of a connection, as another key sealed them."""
+    text = EARLIER.seal('{"token": "s3cret-token"}')
+    with world.ctx.database.write() as c:
+        c.execute(update(tables.connections).where(tables.connections.c.id == connection.id).values(sealed=text))
+
+
+def deliver(world: World, connection: Connection, key: str, vault: Vault | None = None) -> None:
+    incoming = Incoming(method="POST", url="", headers={}, query=(), form=(("id", key),), body=b"")
+    ours, world.ctx.vault = world.ctx.vault, vault or world.ctx.vault
+    assert store.keep_delivery(world.ctx, connection, key, incoming)
+    world.ctx.vault = ours
+
+
+def test_credentials_of_another_key_stop_nobody_else(world: World) -> None:
+    bad, good = world.connected(), world.connected()
+    seal_otherwise(world, bad)
+    deliver(world, bad, "d1")
+    deliver(world, good, "d2")
+    assert [one.is_unreadable for one in store.connections_of(world.ctx, world.site)] == [True, False]
+    assert [one.id for one in store.due(world.ctx)] == [good.id], "without a token there is nothing to ask with"
+    assert work_on_inbox(world.ctx) == 1 and world.handled == ["d2"]
+    assert "another key" in store.waiting(world.ctx, [bad.id])[bad.id].problem
+    assert store.unreadable(world.ctx.database, world.ctx.vault) == [
+        store.UnreadableConnection(name="Main", has_credentials=True, deliveries=0)
+    ]
+
+
+def test_credentials_of_another_key_are_entered_anew_and_their_connection_works_again(world: World) -> None:
+    held = world.connected()
+    seal_otherwise(world, held)
+    deliver(world, held, "d1")
+    held = store.connection(world.ctx, held.id)
+    with pytest.raises(UserError, match="needs “Token”"):
+        store.change(world.ctx, world.site, held, "Main", {"account": "a1"}, is_on=True)
+    changed = store.change(world.ctx, world.site, held, "Main", {"account": "a1", "token": "fresh"}, is_on=True)
+    assert (changed.is_unreadable, changed.setting("token")) == (False, "fresh")
+    assert work_on_inbox(world.ctx) == 1 and store.unreadable(world.ctx.database, world.ctx.vault) == []
+
+
+def test_a_connection_of_another_key_can_be_removed(world: World) -> None:
+    held = world.connected()
+    seal_otherwise(world, held)
+    deliver(world, held, "d1", EARLIER)
+    store.remove(world.ctx, world.site, store.connection(world.ctx, held.id, world.site))
+    assert store.connections_of(world.ctx) == [] and list(store.all_waiting(world.ctx, world.site)) == []
+
+
+def test_a_delivery_of_another_key_waits_and_the_others_are_worked_on(world: World) -> None:
+    held = world.connected()
+    deliver(world, held, "d1", EARLIER)
+    deliver(world, held, "d2")
+    assert work_on_inbox(world.ctx) == 1 and world.handled == ["d2"]
+    assert [one.is_unreadable for one in store.all_waiting(world.ctx, world.site)] == [True]
+    assert store.deliveries_waiting(world.ctx) == [], "it stands in nobody's way"
+    (listed,) = store.unreadable(world.ctx.database, world.ctx.vault)
+    assert (listed.has_credentials, listed.deliveries) == (False, 1)
+    world.ctx.vault = EARLIER
+    (delivery,) = store.all_waiting(world.ctx, world.site)
+    assert delivery.form == (("id", "d1"),), "with the key of before it can be read again"
+
+
+def test_a_webhook_whose_secret_cannot_be_opened_is_not_believed(ingest: TestClient[Litestar], world: World) -> None:
+    held = world.connected()
+    seal_otherwise(world, held)
+    for token in ("s3cret-token", ""):
+        assert sent(ingest, world, held, "d1", token).status_code == 503, "the sender comes again"
+    assert list(store.all_waiting(world.ctx, world.site)) == []
+
+
+def test_a_skipped_record_of_another_key_is_counted(world: World) -> None:
+    held = world.connected()
+    ours, world.ctx.vault = world.ctx.vault, EARLIER
+    store.note_skipped(world.ctx, held, {"1": SkippedRecord(what="It has no date.", cure="Enter one.")})
+    world.ctx.vault = ours
+    assert store.skipped_of(world.ctx, [held.id])[held.id] == Skipped(count=1, newest=[])
 
 
 def test_a_secret_left_empty_stays(world: World) -> None:

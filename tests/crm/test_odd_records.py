@@ -13,6 +13,7 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Delivery, Incoming
@@ -242,6 +243,14 @@ def test_skipped_records_are_bounded_and_go_with_time(
 def test_every_moment_fits_into_a_version() -> None:
     late = DealFact(system="x", id="1", created_at=AT, updated_at=datetime(2199, 12, 31, tzinfo=UTC))
     assert version_of(msgspec.structs.replace(late, updated_at=AT), 0, True) < version_of(late, 1023, True) < 1 << 64
+
+
+def test_the_page_shows_a_connection_of_another_key(ctx: Context, site: Site) -> None:
+    connect(ctx, site, "webhook")
+    ctx.vault = Vault("another key than before")
+    with opened_by_admin(ctx, site, CONNECTION_ROUTES) as browser:
+        text = browser.get("/connections?site=fern").text
+    assert "1 of 1 connections has a problem" in text and "The credentials were encrypted with another key." in text
 
 
 def test_skipped_records_stand_where_the_connections_problems_are_shown(ctx: Context, site: Site) -> None:

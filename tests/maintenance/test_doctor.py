@@ -15,6 +15,7 @@ from tandem.core.context import Context
 from tandem.maintenance import cut_off
 from tandem.maintenance.doctor import intake, machine, visits
 from tandem.maintenance.doctor.finding import PROBLEM, Check, Installation
+from tandem.maintenance.doctor.outside import CLOSED
 from tests.maintenance.conftest import here, in_house, serving, tandem
 
 
@@ -101,11 +102,15 @@ def test_a_lost_key_and_a_system_that_does_not_answer_are_found(company: Path) -
     in_house(company, """
 from sqlalchemy import update
 from tandem.connections import store
+from tandem.connections.model import Incoming
 from tandem.connections.tables import connections
 from tandem.crm.jobs import SYSTEMS
+from tandem.people.store.signing import make_secret
 webhook = next(s for s in SYSTEMS if s.id == "webhook")
 site = ctx.sites()["fern"]
-store.add(ctx, site, webhook, "Sales", {"secret": "s3cret s3cret s3cret"})
+made = store.add(ctx, site, webhook, "Sales", {"secret": "s3cret s3cret s3cret"})
+store.keep_delivery(ctx, made, "1", Incoming(method="POST", url="", headers={}, query=(), form=(), body=b"{}"))
+make_secret(ctx, site)
 with ctx.database.write() as c:
     c.execute(update(connections).where(connections.c.name == "Sales").values(problem="It does not answer."))
 """)  # fmt: skip
@@ -120,7 +125,11 @@ with ctx.database.write() as c:
     _, report = findings(company)
     assert "is empty" in found(report, "key", "problem")[0]["text"]
     _, report = findings(company, TANDEM_KEY="another key than before")
-    assert "cannot be decrypted" in found(report, "key", "problem")[0]["text"]
+    told = {one["text"].replace(CLOSED, "…"): one["cure"] for one in found(report, "key", "problem")}
+    assert "enter the credentials again" in told["“Sales” has credentials that …."]
+    assert "97 days" in told["“Sales” has waiting webhooks that …: 1. An erasure leaves them."]
+    assert "revoke them" in told["Signing secrets of the site fern that …: 1. What they sign is not proved."]
+    assert not found(report, "key", "ok")
 
 
 def test_a_broken_store_is_a_finding_and_not_the_end(company: Path) -> None:

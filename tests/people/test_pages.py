@@ -9,12 +9,13 @@ import pytest
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.testing import TestClient
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import error_pages
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.slice import Slice, TimelineEntry
@@ -23,7 +24,8 @@ from tandem.people.model.identifier import Identifier, Link, visitor
 from tandem.people.routes import ROUTES
 from tandem.people.signing import FreshSecrets
 from tandem.people.store import hints
-from tandem.people.store.signing import secrets_of
+from tandem.people.store.signing import make_secret, secrets_of, unreadable_secrets
+from tandem.people.tables import signing_secrets
 
 AT = datetime(2026, 11, 10, 12, 0, tzinfo=UTC)
 PHONE, MASKED = "+48600100200", "+48 ••• ••• 00"
@@ -152,6 +154,16 @@ def test_a_form_that_names_two_known_people_is_a_hint_and_can_be_confirmed(
     assert store.person_of(ctx, site, one) != store.person_of(ctx, site, two)
     client.post(f"/people/{one:016x}/claims", data=form | {"act": "together"})
     assert store.person_of(ctx, site, one) == store.person_of(ctx, site, two)
+
+
+def test_a_secret_of_another_key_proves_nothing_and_the_others_do(ctx: Context, site: Site) -> None:
+    oak = accounts.add_site(ctx.database, site.workspace_id, "oak", "Oak", ["oak.example"])
+    make_secret(ctx, site)
+    with ctx.database.write() as c:
+        c.execute(update(signing_secrets).values(sealed=Vault("the key of before").seal("tdms_x")))
+    made = make_secret(ctx, oak)
+    assert FreshSecrets(ctx)(site.id) == [] and FreshSecrets(ctx)(oak.id) == [made]
+    assert unreadable_secrets(ctx.database, ctx.vault) == {site.id: 1}
 
 
 def test_a_secret_is_shown_once_and_two_are_valid(client: Any, ctx: Context, site: Site) -> None:

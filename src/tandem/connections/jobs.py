@@ -11,6 +11,7 @@ from tandem.connections.model import Connection, Delivery, System
 from tandem.core.context import Context
 
 WORKED_OFF_WITHIN_S = 30.0
+UNREADABLE = "It was encrypted with another key. Run tandem doctor."
 _log = log.get("connections")
 
 
@@ -35,6 +36,9 @@ def work_off(ctx: Context) -> None:
 
 
 def _handle(ctx: Context, connection: Connection, delivery: Delivery) -> bool:
+    if connection.is_unreadable or delivery.is_unreadable:
+        store.mark_failed(ctx, delivery, UNREADABLE)
+        return False
     site, system = _site(ctx, connection), _system(ctx, connection)
     if site is None or system is None or system.handle is None:
         store.mark_done(ctx, delivery)

@@ -23,7 +23,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True):
-    """One account of one outside system, connected to one site. `settings` hold the opened secrets too."""
+    """One account of one outside system, connected to one site. `settings` hold the opened secrets too.
+
+    is_unreadable   its secrets were sealed with another key: they are left out, and nothing can be asked or believed
+                    until that key is set again or the secrets are entered anew
+    """
 
     id: int
     site_id: int
@@ -39,6 +43,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
     next_at: datetime
     failures: int
     problem: str
+    is_unreadable: bool = False
+
+    @property
+    def has_problem(self) -> bool:
+        return self.is_unreadable or bool(self.problem)
 
     def setting(self, name: str, default: str = "") -> str:
         return self.settings.get(name) or default
@@ -68,7 +77,10 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A webhook that was accepted and is to be worked on."""
+    """A webhook that was accepted and is to be worked on.
+
+    is_unreadable   it was sealed with another key: nobody can say what it holds, and it is empty here
+    """
 
     id: int
     connection_id: int
@@ -79,6 +91,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     form: tuple[tuple[str, str], ...]
     body: bytes
     tries: int
+    is_unreadable: bool = False
 
 
 class SkippedRecord(msgspec.Struct, frozen=True, kw_only=True):

@@ -122,6 +122,7 @@ def _hooked(ctx: Context, number: int, token: str) -> tuple[Connection, Accept]:
     system = store.systems_of(ctx).get((connection.area, connection.system))
     if system is None or system.accept is None or not connection.is_on:
         raise UserError("This connection does not accept webhooks.", "Switch it on, or use polling.", status=409)
+    store.must_be_readable(connection)  # without its secret, a signature proves nothing
     return connection, system.accept
 
 

@@ -2,12 +2,13 @@
 
 import hashlib
 import hmac
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
@@ -17,6 +18,7 @@ from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.http import is_sealed_on_its_way
 from tandem.base.texts import short_text
+from tandem.base.vault import Vault
 from tandem.connections.model import Connection, Delivery, Incoming, Skipped, SkippedRecord, System, Systems
 from tandem.connections.tables import connections as t
 from tandem.connections.tables import inbox, skipped_records
@@ -42,6 +44,14 @@ class WaitingDeliveries(msgspec.Struct, frozen=True, kw_only=True):
 
     count: int = 0
     problem: str = ""
+
+
+class UnreadableConnection(msgspec.Struct, frozen=True, kw_only=True):
+    """A connection of which something was sealed with another key: its credentials, or so many waiting deliveries."""
+
+    name: str
+    has_credentials: bool
+    deliveries: int
 
 
 def systems_of(ctx: Context) -> Systems:
@@ -82,6 +92,8 @@ def change(
     by: int | None = None,
 ) -> Connection:
     """Set a connection anew; a secret left empty stays as it was. It is polled again at once.
+
+    What cannot be opened is not kept: all secrets of such a connection are given anew.
 
     raises   UserError when its address changes and a secret is not given anew: whoever may edit a connection must not
              have the secrets of somebody else sent to a server of their own
@@ -140,6 +152,18 @@ def connection(ctx: Context, number: int, site: Site | None = None) -> Connectio
     return _connection(ctx, row)
 
 
+def must_be_readable(connection: Connection) -> None:
+    """Whether a connection has the secrets to ask its system, or to believe it.
+
+    raises   UserError (503) when they were sealed with another key: an outside system is to come again later
+    """
+    if connection.is_unreadable:
+        raise UserError(
+            "The credentials of this connection cannot be decrypted.", "Enter them again on the Connections page.",
+            status=503,
+        )  # fmt: skip
+
+
 def connections_of(ctx: Context, site: Site | None = None, area: str = "") -> list[Connection]:
     """The connections of a site (or of all), of one area (or of all)."""
     query = select(t).order_by(t.c.area, t.c.system, t.c.id)
@@ -161,11 +185,27 @@ def problems(db: Database) -> list[tuple[str, str]]:
 def any_sealed(db: Database) -> list[str]:
     """One sealed value, if there is any: to see whether the key is the right one."""
     with db.read() as c:
-        return list(c.execute(select(t.c.sealed).limit(1)).scalars())
+        return list(c.execute(select(t.c.sealed).where(t.c.sealed != "").limit(1)).scalars())
+
+
+def unreadable(db: Database, vault: Vault) -> list[UnreadableConnection]:
+    """The connections with credentials or waiting deliveries that this key does not open."""
+    with db.read() as c:
+        rows = c.execute(select(t.c.id, t.c.name, t.c.sealed).order_by(t.c.id)).all()
+    counts = Counter(row.connection_id for row in _waiting_rows(db) if vault.try_open(row.sealed.decode()) is None)
+    listed = (
+        UnreadableConnection(
+            name=row.name, has_credentials=bool(row.sealed) and vault.try_open(row.sealed) is None,
+            deliveries=counts[row.id],
+        )
+        for row in rows
+    )  # fmt: skip
+    return [one for one in listed if one.has_credentials or one.deliveries]
 
 
 def due(ctx: Context) -> list[Connection]:
-    """The connections whose time to be polled has come, the longest waiting first.
+    """The connections whose time to be polled has come, the longest waiting first; without those whose secrets cannot
+    be opened, which have nothing to sign in with.
 
     One whose time lies farther ahead than it ever waits was polled by a clock that ran ahead: it is due too.
     """
@@ -173,7 +213,8 @@ def due(ctx: Context) -> list[Connection]:
     is_due = or_(t.c.next_at <= now, t.c.next_at > now + LONGEST_WAIT)
     with ctx.database.read() as c:
         rows = c.execute(select(t).where(t.c.is_on, is_due).order_by(t.c.next_at)).all()
-    return [_connection(ctx, row) for row in rows if not now < row.next_at <= now + _longest_wait(ctx, row)]
+    due_rows = (row for row in rows if not now < row.next_at <= now + _longest_wait(ctx, row))
+    return [one for one in (_connection(ctx, row) for row in due_rows) if not one.is_unreadable]
 
 
 def _longest_wait(ctx: Context, row: Any) -> timedelta:
@@ -267,14 +308,19 @@ def is_waiting(ctx: Context, delivery: Delivery) -> bool:
 
 
 def all_waiting(ctx: Context, site: Site) -> Iterator[Delivery]:
-    """Every delivery to a site that nobody has worked on, those that were given up too."""
-    of_site = select(t.c.id).where(t.c.site_id == site.id)
+    """Every delivery to a site that nobody has worked on, those that were given up or cannot be opened too."""
+    of_site = inbox.c.connection_id.in_(select(t.c.id).where(t.c.site_id == site.id))
+    return (_delivery(ctx, row) for row in _waiting_rows(ctx.database, of_site))
+
+
+def _waiting_rows(db: Database, *where: ColumnElement[bool]) -> Iterator[Row[Any]]:
+    """The rows of deliveries that nobody has worked on, a hundred at a time: each may hold a megabyte."""
     last, most = 0, 100
     while True:
-        query = select(inbox).where(inbox.c.done_at.is_(None), inbox.c.connection_id.in_(of_site), inbox.c.id > last)
-        with ctx.database.read() as c:
+        query = select(inbox).where(inbox.c.done_at.is_(None), inbox.c.id > last, *where)
+        with db.read() as c:
             rows = c.execute(query.order_by(inbox.c.id).limit(most)).all()
-        yield from (_delivery(ctx, row) for row in rows)
+        yield from rows
         if len(rows) < most:
             return
         last = rows[-1].id
@@ -412,7 +458,11 @@ def skipped_of(ctx: Context, connection_ids: Iterable[int]) -> dict[int, Skipped
     return {
         number: Skipped(
             count=count,
-            newest=[msgspec.json.decode(ctx.vault.open(one), type=SkippedRecord) for one in newest[number]],
+            newest=[
+                msgspec.json.decode(text, type=SkippedRecord)
+                for text in map(ctx.vault.try_open, newest[number])
+                if text is not None
+            ],
         )
         for number, count in counts.items()
     }
@@ -474,18 +524,23 @@ def _sealed(ctx: Context, secrets: Mapping[str, str]) -> str:
 
 
 def _connection(ctx: Context, row: Any) -> Connection:
-    secrets = msgspec.json.decode(ctx.vault.open(row.sealed), type=dict[str, str]) if row.sealed else {}
-    names = [n for n in Connection.__struct_fields__ if n != "settings"]
-    return Connection(settings={**row.settings, **secrets}, **{n: row._mapping[n] for n in names})
+    text = ctx.vault.try_open(row.sealed) if row.sealed else "{}"
+    secrets = msgspec.json.decode(text or "{}", type=dict[str, str])
+    names = [n for n in Connection.__struct_fields__ if n not in ("settings", "is_unreadable")]
+    columns = {n: row._mapping[n] for n in names}
+    return Connection(settings={**row.settings, **secrets}, is_unreadable=text is None, **columns)
 
 
 def _delivery(ctx: Context, row: Any) -> Delivery:
-    query, form, body = msgspec.json.decode(ctx.vault.open(row.sealed.decode()), type=tuple[_Pairs, _Pairs, bytes])
+    text = ctx.vault.try_open(row.sealed.decode())
+    parts = _NOTHING if text is None else msgspec.json.decode(text, type=tuple[_Pairs, _Pairs, bytes])
     names = ("id", "connection_id", "key", "received_at", "next_at", "tries")
-    return Delivery(query=query, form=form, body=body, **{n: row._mapping[n] for n in names})
+    columns = {n: row._mapping[n] for n in names}
+    return Delivery(query=parts[0], form=parts[1], body=parts[2], is_unreadable=text is None, **columns)
 
 
 _Pairs = tuple[tuple[str, str], ...]
+_NOTHING: tuple[_Pairs, _Pairs, bytes] = ((), (), b"")
 
 
 def _short(key: str) -> str:

@@ -61,6 +61,7 @@ def account_of(ctx: Context, connection: Connection, crm: Crm, is_waited_for: bo
     is_waited_for   a person waits for the answer: asked once, and not for long
     """
     assert crm.base is not None
+    connections.must_be_readable(connection)
     address, headers = crm.base(connection.settings)
     names = {name for theirs in mapping_of(ctx, connection).fields.values() for name in theirs}
     patience: dict[str, Any] = {"tries": 1, "timeout_s": WAITED_S} if is_waited_for else {}

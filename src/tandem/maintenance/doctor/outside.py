@@ -4,9 +4,12 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from tandem.base import vault
+from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.http import may_reach
+from tandem.base.vault import Vault
 from tandem.connections import store as connections
+from tandem.connections.store import UnreadableConnection
 from tandem.delivery import smtp
 from tandem.delivery import store as outbox
 from tandem.maintenance.doctor.finding import (
@@ -17,9 +20,14 @@ from tandem.maintenance.doctor.finding import (
     DoctorFinding,
     Installation,
     lacks_newest_records,
+    sites,
 )
 from tandem.people import store as people
+from tandem.people.store.signing import unreadable_secrets
 from tandem.settings import provider
+
+CLOSED = "cannot be decrypted with the key of this installation"
+SET_AGAIN = "Set the key again that encrypted it (the file “key” in the data folder, or TANDEM_KEY)"
 
 
 def _key(installation: Installation) -> Iterator[DoctorFinding]:
@@ -38,11 +46,44 @@ def _key(installation: Installation) -> Iterator[DoctorFinding]:
         return
     try:
         key = vault.open_vault(installation.settings.folder, given)
-        for text in sealed_texts:
-            key.open(text)
-        yield DoctorFinding("key", OK, "Encrypted values can be decrypted.")
     except UserError as error:
         yield DoctorFinding("key", PROBLEM, error.what, error.hint)
+        return
+    problems = list(_unreadable(installation, installation.database, key))
+    yield from problems or [DoctorFinding("key", OK, "Encrypted values can be decrypted.")]
+
+
+def _unreadable(installation: Installation, database: Database, key: Vault) -> Iterator[DoctorFinding]:
+    """What was sealed with another key. It stops nothing else, so nobody would see it but here and on its page."""
+    for one in connections.unreadable(database, key):
+        yield from _unreadable_connection(one)
+    by_id = {site.id: site.key for site in sites(installation)}
+    for site, count in sorted(unreadable_secrets(database, key).items()):
+        text = (
+            f"Signing secrets of the site {by_id.get(site, site)} that {CLOSED}: {count}. What they sign is not proved."
+        )
+        cure = f"{SET_AGAIN}, or revoke them on the page “Verify signed-in visitors” and give a new one to your server."
+        yield DoctorFinding("key", PROBLEM, text, cure)
+    if any(key.try_open(text) is None for text in people.any_sealed(database)):
+        text = f"There are phones and e-mails of people that {CLOSED}."
+        cure = f"{SET_AGAIN}. With another key an erasure does not find these people."
+        yield DoctorFinding("key", PROBLEM, text, cure)
+
+
+def _unreadable_connection(connection: UnreadableConnection) -> Iterator[DoctorFinding]:
+    if connection.has_credentials:
+        text = f"“{connection.name}” has credentials that {CLOSED}."
+        cure = f"{SET_AGAIN}, or enter the credentials again on the Connections page, or remove the connection there."
+        yield DoctorFinding("key", PROBLEM, text, cure)
+    if connection.deliveries:
+        text = (
+            f"“{connection.name}” has waiting webhooks that {CLOSED}: {connection.deliveries}. An erasure leaves them."
+        )
+        cure = (
+            f"{SET_AGAIN}. Without that key they cannot be processed: remove the connection to delete them, or wait. "
+            "They are deleted 97 days after they came."
+        )
+        yield DoctorFinding("key", PROBLEM, text, cure)
 
 
 def _connections(installation: Installation) -> Iterator[DoctorFinding]:

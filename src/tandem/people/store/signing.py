@@ -1,6 +1,7 @@
 """The secrets with which the servers of sites sign who a browser is: sealed, and two valid at a time."""
 
 import secrets
+from collections import Counter
 from datetime import datetime
 
 import msgspec
@@ -9,7 +10,9 @@ from sqlalchemy import insert, select, update
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import clock
+from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.core.context import Context
 from tandem.people.tables import signing_secrets as t
 
@@ -56,10 +59,18 @@ def retire_secret(ctx: Context, site: Site, number: int, by: int | None = None) 
 
 
 def valid_secrets(ctx: Context) -> dict[int, list[str]]:
-    """The valid secrets of each site by its number, opened, the oldest first."""
+    """The valid secrets of each site by its number, opened, the oldest first; those of another key are left out."""
     secrets: dict[int, list[str]] = {}
     with ctx.database.read() as c:
         rows = c.execute(select(t.c.site_id, t.c.sealed).where(t.c.retired_at.is_(None)).order_by(t.c.id)).all()
     for row in rows:
-        secrets.setdefault(row.site_id, []).append(ctx.vault.open(row.sealed))
+        if (secret := ctx.vault.try_open(row.sealed)) is not None:
+            secrets.setdefault(row.site_id, []).append(secret)
     return secrets
+
+
+def unreadable_secrets(db: Database, vault: Vault) -> Counter[int]:
+    """How many valid secrets of each site this key does not open."""
+    with db.read() as c:
+        rows = c.execute(select(t.c.site_id, t.c.sealed).where(t.c.retired_at.is_(None))).all()
+    return Counter(row.site_id for row in rows if vault.try_open(row.sealed) is None)

@@ -9,11 +9,13 @@ import phonenumbers
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as some
+from sqlalchemy import update
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import audit_log
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.calls.systems import SYSTEMS as CALLS
 from tandem.connections import store as connections
 from tandem.connections.jobs import work_on_inbox
@@ -21,10 +23,12 @@ from tandem.connections.model import Delivery, Incoming
 from tandem.core.context import Context
 from tandem.crm.jobs import SYSTEMS as CRMS
 from tandem.crm.store import files
+from tandem.maintenance.commands import _unreadable
 from tandem.maintenance.erase import erase, preview
 from tandem.maintenance.mentions import mentions
 from tandem.people import store as people
-from tandem.people.model.identifier import Identifier, phone_of
+from tandem.people.model.identifier import Identifier, Link, phone_of
+from tandem.people.tables import identifiers
 
 PHONE, OTHER = "+48600100200", "+48600100299"
 PERSON = {"person": PHONE}
@@ -94,6 +98,34 @@ def test_a_webhook_that_came_after_the_list_is_not_erased_unseen(ready: Context,
     with pytest.raises(UserError, match="Nothing was erased"):
         erase(ready, PERSON | {"mark": mark}, quiet)
     assert PHONE in texts(ready, site)
+
+
+def test_what_another_key_sealed_is_counted_and_stays(ready: Context, site: Site) -> None:
+    """Nobody can say whom it names: it is not passed over in silence, and keeps nobody from being erased."""
+    ours, ready.vault = ready.vault, Vault("the key of before")
+    waits(ready, site, CRMS, "webhook", deal(OTHER))
+    ready.vault = ours
+    waits(ready, site, CALLS, "generic", call(PHONE))
+    listed = preview(ready, PERSON, quiet)
+    assert listed["unreadable"] == {"deliveries": 1, "identifiers": 0, "has_others": False}
+    done = erase(ready, PERSON | {"mark": listed["mark"]}, quiet)
+    assert (done["waiting"], done["unreadable"]["deliveries"]) == (1, 1)
+    assert [one.is_unreadable for one in connections.all_waiting(ready, site)] == [True]
+    detail = next(e.detail for e in audit_log(ready.database, site.workspace_id) if e.act == "data.erased")
+    assert detail["unreadable_deliveries"] == 1
+    assert "Stays: 1 waiting webhooks" in next(_unreadable(done["unreadable"]))
+
+
+def test_an_identifier_of_another_key_is_counted(ready: Context, site: Site) -> None:
+    email = Identifier("email", "anna@shop.example")
+    people.record(ready, site, [Link(a=Identifier("phone", PHONE), b=email, at=clock.now(), source="crm")])
+    with ready.database.write() as c:
+        sealed = Vault("the key of before").seal(email.value)
+        c.execute(update(identifiers).where(identifiers.c.kind == "email").values(sealed=sealed))
+    listed = preview(ready, PERSON, quiet)
+    assert listed["unreadable"] == {"deliveries": 0, "identifiers": 1, "has_others": True}
+    assert len(list(_unreadable(listed["unreadable"]))) == 2
+    assert {one["kind"] for one in listed["sites"][0]["identifiers"]} == {"phone", "email"}
 
 
 def test_a_delivery_that_an_erasure_has_cleared_is_not_worked_on(

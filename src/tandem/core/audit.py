@@ -90,6 +90,7 @@ FIELDS: dict[str, str] = {
     "host": "Host", "token": "Token", "sites": "Sites", "unread_files": "Unreadable files deleted",
     "unread_bytes": "Size in bytes", "deliveries": "Waiting webhooks deleted",
     "finished": "Events of an erasure that was cut off",
+    "unreadable_deliveries": "Webhooks of another key, not searched",
 }  # fmt: skip
 """field -> its label; others show by their own name."""
 

@@ -79,7 +79,7 @@ def erase(
     if not yes:
         listed = carried_out(context, "erase_preview", args)
         parts.append(listed["finished"])
-        for line in _erasure(listed["sites"], listed["unread"], unproved):
+        for line in (*_erasure(listed["sites"], listed["unread"], unproved), *_unreadable(listed["unreadable"])):
             typer.echo(line)
         typer.confirm("Erase all of this? This cannot be undone.", abort=True)
         args["mark"] = listed["mark"]
@@ -94,6 +94,8 @@ def erase(
         typer.echo(f"Put aside and unreadable, deleted too: {_unread(done['unread'])}.")
     if done["waiting"]:
         typer.echo(f"Webhooks that were waiting to be processed and named the person, deleted too: {done['waiting']}.")
+    for line in _unreadable(done["unreadable"]):
+        typer.echo(line)
     if not done["files_gone"]:
         typer.echo("The event store still has the old files. It removes them automatically within minutes.")
     typer.echo("Backups are not changed. Delete those older than today, or erase again after restoring one.")
@@ -125,6 +127,25 @@ def _erasure(sites: list[dict[str, Any]], unread: dict[str, int], unproved: bool
         yield (
             f"Put aside and unreadable: {_unread(unread)}. They may hold this person's events, and will be deleted "
             "with all that others have in them. To keep them, make them readable first."
+        )
+
+
+def _unreadable(unreadable: dict[str, Any]) -> Iterator[str]:
+    """What stays because it was sealed with another key."""
+    if count := unreadable["deliveries"]:
+        yield (
+            f"Stays: {count} waiting webhooks were encrypted with another key, so they may name this person. "
+            "tandem doctor says whose they are and what to do. Then erase again."
+        )
+    if count := unreadable["identifiers"]:
+        yield (
+            f"{count} identifiers of this person were encrypted with another key. Waiting webhooks were not searched "
+            "for them. Set that key again, then erase again."
+        )
+    if unreadable["has_others"]:
+        yield (
+            "Phones and e-mails of some people were encrypted with another key. What is stored under that key is not "
+            "found with this one. tandem doctor says what to do. Then erase again."
         )
 
 

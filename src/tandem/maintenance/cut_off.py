@@ -54,13 +54,19 @@ def balance(ctx: Context, counts: Sequence[tuple[int, date, int]], unread: Unrea
 
 
 def end(
-    ctx: Context, counts: Sequence[tuple[int, date, int]], finished: int = 0, unread: Unread = NONE, waiting: int = 0
+    ctx: Context,
+    counts: Sequence[tuple[int, date, int]],
+    finished: int = 0,
+    unread: Unread = NONE,
+    waiting: int = 0,
+    unreadable: int = 0,
 ) -> None:
     """Say in the audit log what was erased, and that nothing is left to do.
 
     finished   events that an erasure had erased which was cut off and is finished with this one
     unread     what was put aside that nobody could read, and is deleted
     waiting    webhooks that nobody could work on, and that are cleared
+    unreadable webhooks that were sealed with another key, and stay: nobody can say whom they name
     """
     sites = {site.id: site for site in ctx.sites().values()}
     named = {row[0] for row in counts}
@@ -69,6 +75,7 @@ def end(
     more = {"finished": finished} if finished else {}
     more |= {"unread_files": unread.files, "unread_bytes": unread.bytes} if unread.files else {}
     more |= {"deliveries": waiting} if waiting else {}
+    more |= {"unreadable_deliveries": unreadable} if unreadable else {}
     with ctx.database.write() as connection:
         for workspace in sorted(workspaces):
             events = sum(row[2] for row in counts)

@@ -71,12 +71,24 @@ def nodes_of(
     return nodes
 
 
+class Unreadable(msgspec.Struct):
+    """What an erasure cannot open: waiting webhooks, and identifiers of the person that webhooks may name.
+
+    has_others   whether people are known by another key: their hashes are others, so that a person is not found there
+    """
+
+    deliveries: int = 0
+    identifiers: int = 0
+    has_others: bool = False
+
+
 class Found(NamedTuple):
     """Whom an erasure is about: the sites that are looked at, and the person's keys with their kinds on each.
 
     finished   what an erasure had erased that was cut off, and is finished now
     unread     what was put aside that nobody can read: it may be the person's
     waiting    by site, the webhooks that could not be worked on and speak of the person
+    unreadable what was sealed with another key, so that nobody can say whether it is the person's: it stays
     """
 
     identifier: Identifier
@@ -85,6 +97,7 @@ class Found(NamedTuple):
     finished: cut_off.Counts
     unread: Unread
     waiting: dict[str, list[int]]
+    unreadable: Unreadable
 
     @property
     def deliveries(self) -> list[int]:
@@ -118,15 +131,25 @@ def _found(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> Iterat
         for one in sites:
             people.stitch_all(ctx, one)
         nodes = nodes_of(ctx, identifier, sites, bool(args.get("unproved")))
-        waiting = {one.key: _waiting(ctx, one, identifier, nodes[one.key]) for one in sites}
-        yield Found(identifier, sites, nodes, finished, unread_aside(ctx.config.folder / "spool"), waiting)
+        closed = Unreadable(has_others=any(ctx.vault.try_open(one) is None for one in people.any_sealed(ctx.database)))
+        waiting = {one.key: _waiting(ctx, one, identifier, nodes[one.key], closed) for one in sites}
+        yield Found(identifier, sites, nodes, finished, unread_aside(ctx.config.folder / "spool"), waiting, closed)
 
 
-def _waiting(ctx: Context, site: Site, identifier: Identifier, nodes: Sequence[tuple[int, str]]) -> list[int]:
-    """The deliveries of a site that nobody could work on, and that speak of this person."""
-    values = [Identifier(one.kind, one.text) for one in people.values_of(ctx, site, nodes, is_open=True)]
-    about, region = [identifier, *values], region_of(site)
-    return [one.id for one in connections.all_waiting(ctx, site) if mentions(one, about, region)]
+def _waiting(
+    ctx: Context, site: Site, identifier: Identifier, nodes: Sequence[tuple[int, str]], closed: Unreadable
+) -> list[int]:
+    """The deliveries of a site that nobody could work on, and that speak of this person; counts what is `closed`."""
+    values = people.values_of(ctx, site, nodes, is_open=True)
+    about = [identifier, *(Identifier(one.kind, one.text) for one in values if one.is_opened)]
+    closed.identifiers += sum(one.is_sealed_otherwise for one in values)
+    region, numbers = region_of(site), list[int]()
+    for one in connections.all_waiting(ctx, site):
+        if one.is_unreadable:
+            closed.deliveries += 1
+        elif mentions(one, about, region):
+            numbers.append(one.id)
+    return numbers
 
 
 def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[str, Any]:
@@ -134,7 +157,7 @@ def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[
 
     returns  per site that knows the person: identifiers (masked), counts of rows, and how many others stay because
              nobody proved that they are this person's, and of webhooks that could not be worked on; files that cannot
-             be read, and would be deleted; the mark
+             be read, and would be deleted; what another key sealed, and stays; the mark
              that `erase` compares with; and what an erasure had erased that was cut off, and is finished now
     """
     with health.loading_paused(ctx, cut_off.HOLDER), _found(ctx, args, tell) as found:
@@ -142,6 +165,7 @@ def preview(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[
     return {
         "sites": [one for one in listed if one is not None],
         "unread": msgspec.to_builtins(found.unread),
+        "unreadable": msgspec.to_builtins(found.unreadable),
         "mark": found.mark,
         "finished": _summary(ctx, found.finished),
     }
@@ -170,7 +194,8 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
 
     args     person, site, unproved; mark: what `preview` gave, if somebody agreed to its list
     returns  how many events were erased, on which sites; the same of an erasure that was cut off and is finished now;
-             files that nobody could read and are deleted; and the backups that still hold the person
+             files that nobody could read and are deleted; what another key sealed, so that it stays; and the backups
+             that still hold the person
     raises   UserError (409) when more or less belongs to the person than in the list that was agreed to
              UserError (503) when those who write of persons do not come to an end
     """
@@ -185,10 +210,12 @@ def erase(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> dict[st
             counts, old = _taken_out(ctx, found, found.sites[0] if args.get("site") else None)
         tell(0.6, "waiting for the old files to be removed")
         is_gone = _files_gone(ctx.warehouse, old)
-        cut_off.end(ctx, counts, _events(found.finished), found.unread, len(found.deliveries))
+        left = found.unreadable.deliveries
+        cut_off.end(ctx, counts, _events(found.finished), found.unread, len(found.deliveries), left)
     return {
         **_summary(ctx, counts), "finished": _summary(ctx, found.finished), "files_gone": is_gone,
         "unread": msgspec.to_builtins(found.unread), "waiting": len(found.deliveries),
+        "unreadable": msgspec.to_builtins(found.unreadable),
         "backups": _backups(ctx.config.folder),
     }  # fmt: skip
 

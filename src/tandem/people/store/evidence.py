@@ -15,13 +15,22 @@ from tandem.people.store.common import SQL, hexed, key_of
 from tandem.people.store.persons import fresh_of
 from tandem.people.tables import identifiers
 
+SAMPLE = 100
+"""So many values tell whether there are some of another key: opening all would take minutes."""
+
 
 class ShownIdentifier(msgspec.Struct, frozen=True, kw_only=True):
-    """One identifier of a person, as its reader may see it."""
+    """One identifier of a person, as its reader may see it.
+
+    is_opened             false where its value was not kept or cannot be opened: the text is its key then
+    is_sealed_otherwise   its value was sealed with another key
+    """
 
     node: int
     kind: str
     text: str
+    is_opened: bool = True
+    is_sealed_otherwise: bool = False
 
 
 def record(ctx: Context, site: Site, links: Sequence[Link]) -> int:
@@ -128,15 +137,19 @@ def values_of(
     sealed = _sealed(ctx.database, site, [hexed(node) for node, kind in nodes if kind != Kind.VISITOR])
     values = []
     for node, kind in nodes:
-        value = ctx.vault.open(sealed[hexed(node)][1]) if hexed(node) in sealed else hexed(node)
-        is_value = hexed(node) in sealed
+        value = ctx.vault.try_open(sealed[hexed(node)][1]) if hexed(node) in sealed else None
+        text = hexed(node) if value is None else value if is_open else masked(kind, value)
         values.append(
-            ShownIdentifier(node=node, kind=kind, text=value if is_open or not is_value else masked(kind, value))
-        )
+            ShownIdentifier(
+                node=node, kind=kind, text=text, is_opened=value is not None or kind == Kind.VISITOR,
+                is_sealed_otherwise=value is None and hexed(node) in sealed,
+            )
+        )  # fmt: skip
     return values
 
 
 def any_sealed(db: Database) -> list[str]:
-    """One sealed value, if there is any: to see whether the key is the right one."""
+    """Some sealed values, if there are any: to see whether the key is the right one. Their order is that of hashes, so
+    they are of all times."""
     with db.read() as c:
-        return list(c.execute(select(identifiers.c.sealed).limit(1)).scalars())
+        return list(c.execute(select(identifiers.c.sealed).limit(SAMPLE)).scalars())

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.core.context import Context
 from tandem.crm import jobs, store
 from tandem.crm.jobs import finish_loads
@@ -265,6 +266,21 @@ def test_a_file_on_its_way_in_is_sealed(ctx: Context, site: Site) -> None:
     assert len(blocks) > 1
     assert b"".join(blocks) == body
     assert [one.id for one in files.loads_waiting(ctx)] == [load.id]
+
+
+def test_a_file_of_another_key_is_given_up_so_that_no_erasure_waits_for_it(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, ctx.vault = ctx.vault, Vault("the key of before")
+    with on_disk(BytesIO(many(3))) as path:
+        files.begin_load(ctx, site, path, None)
+    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+    ctx.vault = ours
+    jobs.settle_files(ctx)
+    assert files.loads_waiting(ctx) == []
+    assert [one.problem.what for one in files.failed_loads(ctx, site)] == [files.UNREADABLE.what]
+    ctx.vault = Vault("a third one")
+    assert [one.problem.what for one in files.failed_loads(ctx, site)] == [files.UNREADABLE.what]
 
 
 def taken(ctx: Context, site: Site, body: bytes) -> files.FileLoad:

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from tandem.accounts.model import Site
 from tandem.accounts.tables import audit
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.base.warehouse import Warehouse
 from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due
@@ -224,6 +225,17 @@ def test_a_form_says_what_was_chosen() -> None:
         "amount": ("price",), "cost": ()}  # fmt: skip
     assert stages_in({"stage:deal:a:b": "won", "more_stage": "x", "more_kind": "lead", "more_means": "lost"}) == {
         "deal:a:b": "won", "lead:x": "lost"}  # fmt: skip
+
+
+def test_records_of_another_key_do_not_keep_the_others_from_a_mapping(
+    ctx: Context, site: Site, held: Connection
+) -> None:
+    ours, ctx.vault = ctx.vault, Vault("the key of before")
+    jobs.keep(ctx, site, held, [raw(1, "a")])
+    ctx.vault = ours
+    jobs.keep(ctx, site, held, [raw(2, "a")])
+    trial = mapping.preview(ctx, site, held, DEFAULT, Chosen(fields={}, stages={}, revision=1))
+    assert (trial.existing, trial.records, trial.needs_fetch) == (2, 1, True)
 
 
 @pytest.mark.parametrize("form", [{"stage:deal:a": "great"}, {"stage:deal:" + "a" * 301: "won"}])

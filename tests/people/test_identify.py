@@ -12,7 +12,9 @@ from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.spool import Spool
+from tandem.base.vault import Vault
 from tandem.collect import store as collect
+from tandem.collect.batches import ASIDE
 from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Sender
 from tandem.collect.loader import Loader
@@ -274,6 +276,20 @@ def test_claims_are_counted_once_though_their_batch_is_halved(
     poisoned(monkeypatch, "visits", {9}, loader)
     load_until_done(loader)
     assert doubts(ctx, site) == {"unsigned": 3}
+
+
+def test_a_claim_of_another_key_is_put_aside_and_the_rest_is_loaded(ctx: Context, site: Site, tmp_path: Path) -> None:
+    """A collector that had another key must not stop the loading for all."""
+    folder, now = tmp_path / "spool", clock.now()
+    claim = told_of(site.id, 1, now, "identify", event_id=1)
+    sealed = msgspec.json.encode({"phone": PHONE, "proved": "unsigned", "ref": ""}).decode()
+    claim.events[0].props["sealed"] = Vault("the key of before").seal(sealed)
+    folder.mkdir()
+    spooled(folder, "1", [claim, told_of(site.id, 2, now, "event", name="good", event_id=2)])
+    loader = Loader(ctx.warehouse, ctx.database, folder, identified=lambda s, said: keep(ctx, s, said))
+    assert loader.load_all(at_once=True) == 1
+    assert ctx.warehouse.ask("select name from events").rows == [("good",)]
+    assert doubts(ctx, site) == {} and list((folder / ASIDE).glob("*.seg")), "it can be tried again with that key"
 
 
 def test_a_hint_becomes_a_link_by_a_proof_or_by_somebody_who_knows(

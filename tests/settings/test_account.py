@@ -17,6 +17,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import links, second_factor
 from tandem.base import clock
 from tandem.base.errors import UserError
+from tandem.base.vault import Vault
 from tandem.core.auth import COOKIE
 from tandem.core.context import Context
 from tandem.settings import sessions, two_factor
@@ -459,6 +460,17 @@ def test_a_reset_does_not_skip_the_second_factor_and_an_admin_can_switch_it_off(
     assert answer.headers["location"] == "/sign-in/code" and not lost.is_in
     second_factor.switch_off(ctx.database, ola)
     assert lost.sign_in(password=NEW).headers["location"] == "/" and lost.is_in
+
+
+def test_who_set_the_app_up_under_another_key_comes_in_by_a_recovery_code(ctx: Context, open_browser: Open) -> None:
+    mine = open_browser()
+    mine.sign_in()
+    _, recovery = switched_on(mine)
+    ctx.vault = Vault("another key than before")
+    again = open_browser()
+    again.sign_in()
+    assert again.post("/sign-in/code", code="000000").status_code == 401
+    assert again.post("/sign-in/code", code=recovery[0]).status_code == 303 and again.is_in
 
 
 def test_one_code_sent_twice_at_once_opens_one_session(ctx: Context, open_browser: Open) -> None:

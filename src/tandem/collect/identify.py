@@ -47,7 +47,15 @@ def keep(ctx: Context, site: Site, identifieds: Sequence[Identified]) -> None:
 
 
 def _opened(ctx: Context, identified: Identified) -> OpenedClaim:
-    values = msgspec.json.decode(ctx.vault.open(identified.sealed), type=dict[str, str])
+    """A claim, opened.
+
+    raises   ValueError where its collector had another key: a fault of the data, so that it alone is put aside, while
+             everything else is loaded
+    """
+    text = ctx.vault.try_open(identified.sealed)
+    if text is None:
+        raise ValueError("a claim was sealed with another key")
+    values = msgspec.json.decode(text, type=dict[str, str])
     proved, ref = values.pop("proved", "") or Outcome.UNSIGNED, values.pop("ref", "")
     identifiers = [
         identifier for name, value in values.items() if (identifier := _identifier(name, value, identified.country))

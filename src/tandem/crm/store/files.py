@@ -9,17 +9,19 @@ from sqlalchemy import delete, insert, select, update
 
 from tandem.accounts.model import Site
 from tandem.base import clock
+from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.crm.model.file_words import FileWords
-from tandem.crm.store.common import opened, sealed
+from tandem.crm.store.common import opened_all, sealed
 from tandem.crm.tables import file_words, loads
-from tandem.imports.problem import Problem
+from tandem.imports.problem import Problem, sentence
 
 SHOWN_FAILED = 5
 FAILED_KEPT = timedelta(days=30)
 """Files that could not be imported: how many are shown, and for how long."""
 BLOCK = 1 << 20
 """How much of a file is sealed at once."""
+UNREADABLE = Problem(what=sentence("The file was encrypted with another key."), cure=sentence("Import the file again."))
 
 
 class FileLoad(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,12 +68,18 @@ def loads_waiting(ctx: Context) -> list[FileLoad]:
 
 
 def body_of(ctx: Context, load: FileLoad) -> Iterator[bytes]:
-    """The file that was taken, block by block; each was sealed by itself."""
+    """The file that was taken, block by block; each was sealed by itself.
+
+    raises   UserError when another key sealed it: it is given up, else every erasure would wait for it
+    """
     with ctx.database.read() as c:
         blocks = c.execute(select(loads.c.sealed).where(loads.c.id == load.id)).scalar_one()
     for block in blocks.split(b"\n"):
         if block:
-            yield opened(ctx, block)
+            body = next(opened_all(ctx, [block]), None)
+            if body is None:
+                raise UserError(UNREADABLE.what, UNREADABLE.cure)
+            yield body
 
 
 def end_load(ctx: Context, load: FileLoad) -> None:
@@ -104,9 +112,10 @@ def failed_loads(ctx: Context, site: Site) -> list[FailedLoad]:
     )
     with ctx.database.read() as c:
         rows = c.execute(query).all()
+    texts = [(r.made_at, ctx.vault.try_open(r.problem)) for r in rows]
     return [
-        FailedLoad(made_at=r.made_at, problem=msgspec.json.decode(ctx.vault.open(r.problem), type=Problem))
-        for r in rows
+        FailedLoad(made_at=at, problem=UNREADABLE if text is None else msgspec.json.decode(text, type=Problem))
+        for at, text in texts
     ]
 
 

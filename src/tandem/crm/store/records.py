@@ -11,7 +11,7 @@ from tandem.base import clock
 from tandem.core.context import Context
 from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Raw
-from tandem.crm.store.common import opened, sealed
+from tandem.crm.store.common import opened_all, sealed
 from tandem.crm.store.deals import Ends
 from tandem.crm.tables import records
 
@@ -74,7 +74,7 @@ def count(ctx: Context, connection: int) -> int:
 
 
 def each(ctx: Context, connection: int) -> Iterator[list[Raw]]:
-    """The kept records of a connection, some hundred at a time."""
+    """The kept records of a connection, some hundred at a time, never none; those of another key are left out."""
     last = ("", "")
     while True:
         query = (
@@ -87,7 +87,8 @@ def each(ctx: Context, connection: int) -> Iterator[list[Raw]]:
             rows = c.execute(query).all()
         if not rows:
             return
-        yield [msgspec.json.decode(opened(ctx, row.sealed)) for row in rows]
+        if raws := [msgspec.json.decode(body) for body in opened_all(ctx, (row.sealed for row in rows))]:
+            yield raws
         last = (rows[-1].kind, rows[-1].ref)
 
 

@@ -12,7 +12,7 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.people.model.identifier import Identifier, Kind, masked
 from tandem.people.store import decisions
-from tandem.people.store.common import SQL, key_of
+from tandem.people.store.common import SQL, hexed, key_of
 from tandem.people.store.evidence import remember_all
 from tandem.people.store.persons import in_turn
 from tandem.people.store.profiles import evidence_of
@@ -91,10 +91,10 @@ def hints_of(ctx: Context, site: Site, nodes: Sequence[int], is_open: bool = Fal
     return [
         Claim(
             visitor=row.visitor, node=row.node, kind=row.kind, why=row.why, at=row.last_at,
-            text=value if is_open else masked(row.kind, value),
+            text=hexed(row.node) if value is None else value if is_open else masked(row.kind, value),
         )
         for row in rows
-        for value in [ctx.vault.open(row.sealed)]
+        for value in [ctx.vault.try_open(row.sealed)]
     ]  # fmt: skip
 
 

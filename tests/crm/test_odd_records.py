@@ -246,11 +246,15 @@ def test_every_moment_fits_into_a_version() -> None:
 
 
 def test_the_page_shows_a_connection_of_another_key(ctx: Context, site: Site) -> None:
-    connect(ctx, site, "webhook")
+    held = connect(ctx, site, "webhook")
     ctx.vault = Vault("another key than before")
+    with opened_by_admin(ctx, site, DEAL_ROUTES) as browser:
+        assert "The credentials of this connection cannot be decrypted." in browser.get("/deals?site=fern").text
     with opened_by_admin(ctx, site, CONNECTION_ROUTES) as browser:
         text = browser.get("/connections?site=fern").text
-    assert "1 of 1 connections has a problem" in text and "The credentials were encrypted with another key." in text
+        assert "1 of 1 connections has a problem" in text and "The credentials were encrypted with another key." in text
+        assert browser.post(f"/connections/{held.id}/remove?site=fern").status_code == 200
+    assert connections.connections_of(ctx) == []
 
 
 def test_skipped_records_stand_where_the_connections_problems_are_shown(ctx: Context, site: Site) -> None:

@@ -10,7 +10,6 @@ from sqlalchemy import Row, delete, func, insert, or_, select, update
 from tandem.accounts.model import User
 from tandem.base import clock
 from tandem.base.database import Database
-from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.delivery.model import EMAIL, KINDS, LONGEST_WAIT, MOST_TRIES, DueMessage, Message, State, wait_after
 from tandem.delivery.tables import outbox as t
@@ -62,12 +61,13 @@ def take_due(ctx: Context, most: int = 5) -> Iterator[DueMessage]:
 def _opened(ctx: Context, row: Row[Any]) -> DueMessage | None:
     """The message of a row; one that is too late, sealed with another key or in another form is given up."""
     message, why = None, "was not sent in time"
+    text = ctx.vault.try_open(row.sealed)
     try:
-        message = msgspec.json.decode(ctx.vault.open(row.sealed), type=Message)
-    except UserError as error:
-        why = error.what
+        message = msgspec.json.decode(text, type=Message) if text is not None else None
     except msgspec.DecodeError:
         why = "was written by another version"
+    if text is None:
+        why = "was encrypted with another key"
     if message is None or row.expires_at < clock.now():
         with ctx.database.write() as c:
             c.execute(update(t).where(t.c.id == row.id).values(dead_at=clock.now(), sealed="", problem=why[:200]))

@@ -87,9 +87,13 @@ def test_who_is_erased_does_not_come_back_from_a_webhook_that_waited(ready: Cont
     assert detail["deliveries"] == 1
 
 
-def test_who_is_known_from_a_waiting_webhook_only_is_listed(ready: Context, site: Site) -> None:
-    waits(ready, site, CALLS, "generic", call(PHONE))
+@pytest.mark.parametrize("written", [PHONE, "+48/600/100/200", "+48   600     100 200", "600/100/200", "600/10-02-00"])
+def test_who_is_known_from_a_waiting_webhook_only_is_listed_and_erased(
+    ready: Context, site: Site, written: str
+) -> None:
+    waits(ready, site, CALLS, "generic", call(written))
     assert [one["waiting"] for one in preview(ready, PERSON, quiet)["sites"]] == [1]
+    assert erase(ready, PERSON, quiet)["waiting"] == 1 and texts(ready, site) == ""
 
 
 def test_a_webhook_that_came_after_the_list_is_not_erased_unseen(ready: Context, site: Site) -> None:

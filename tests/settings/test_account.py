@@ -561,3 +561,28 @@ def test_hosts_stand_in_their_own_letters_and_come_back_as_they_were(
     assert [list(s.hosts) for s in store.all_sites(ctx.database) if s.key == site.key] == [hosts]
     browser.post("/settings/sites", host="https://сайт.рф/")
     assert "сайт.рф" in {s.name for s in store.all_sites(ctx.database)}
+
+
+def test_a_new_site_leads_to_its_own_start_page(ctx: Context, site: Site, open_browser: Open) -> None:
+    """The content was the new site's, the address, the header and the menu the old one's."""
+    browser = open_browser()
+    browser.sign_in()
+    answer = browser.post("/settings/sites", host="https://магазин.рф/каталог?utm=1")
+    assert answer.headers["hx-redirect"] == "/start?site=magazin"
+
+
+def test_every_form_of_the_settings_stays_on_its_site(ctx: Context, site: Site, open_browser: Open) -> None:
+    store.add_site(ctx.database, site.workspace_id, "oak", "Oak", ["oak.example"])
+    ctx.forget_sites()
+    browser = open_browser()
+    browser.sign_in()
+    page = browser.get("/settings?site=oak").text
+    forms = set(re.findall(r'hx-post="(/settings/[^"]+)"', page)) - {
+        "/settings/me",
+        "/settings/sites",
+        "/settings/sites/oak",
+    }
+    assert forms and all(address.endswith("?site=oak") for address in forms)
+    invited = browser.post("/settings/people?site=oak", name="Jan", email="jan@fern.example", role="viewer").text
+    assert "The script for Oak" in invited
+    assert "The script for Oak" in browser.post("/settings/tokens?site=oak", name="CI", **{"events:write": "1"}).text

@@ -17,7 +17,7 @@ from tandem.base.errors import UserError
 from tandem.core import audit
 from tandem.core.auth import Caller, site_for, sites_for
 from tandem.core.context import Context
-from tandem.core.layout import render_page
+from tandem.core.layout import go_to, render_page
 from tandem.core.pages import get_page, post_form
 from tandem.settings import letters, regions
 from tandem.settings.routes.forms import Asked, Form, link_address
@@ -42,6 +42,7 @@ def settings_page(
 ) -> Response[str]:
     """The page of settings.
 
+    site       its key; the one in the address where it is not said, which all forms of the page keep
     secret     a new token, shown once
     link       a link that `invited` chooses a password by, shown once
     draft      the site as it was sent, where saving it has to be agreed to
@@ -49,7 +50,7 @@ def settings_page(
     is_saved   whether the site has just been saved
     """
     db, workspace = ctx.database, caller.workspace_id
-    chosen = site_for(ctx, caller, site)
+    chosen = site_for(ctx, caller, site or request.query_params.get("site"))
     return render_page(
         request,
         ctx,
@@ -101,7 +102,7 @@ def add_site(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data
         by=caller.user_id,
     )
     ctx.forget_sites()
-    return settings_page(request, ctx, caller, made.key)
+    return go_to(f"/start?site={made.key}")
 
 
 @post_form("/settings/sites/{key:str}", may="sites.edit")

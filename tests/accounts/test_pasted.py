@@ -106,8 +106,8 @@ def test_a_key_is_made_from_the_host(host: str, key: str) -> None:
 
 def test_keys_are_unique_by_themselves(database: Database) -> None:
     workspace = store.make_workspace(database, "Fern")
-    pasted = "https://www.shop.example/de"
-    assert [store.add_site(database, workspace, "", "", [pasted]).key for _ in range(3)] == ["shop", "shop-2", "shop-3"]
+    pasted = ("https://www.shop.example/de", "shop.de", "https://shop.fr/")
+    assert [store.add_site(database, workspace, "", "", [p]).key for p in pasted] == ["shop", "shop-2", "shop-3"]
     site = store.sites_of(database, workspace)[0]
     assert (site.name, site.hosts) == ("www.shop.example", ("www.shop.example", "shop.example"))
     assert store.change_site(database, site, hosts=["HTTPS://New.example/x"]).hosts == ("new.example",)

@@ -4,10 +4,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from tandem.accounts import store
 from tandem.accounts.model import User
 from tandem.accounts.store import links
+from tandem.accounts.tables import sites
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
@@ -205,3 +207,29 @@ def test_the_audit_log_says_what_changed_from_what_to_what(any_database: Databas
         ("Ola", "sites.added", {}),
         ("Ola", "people.changed", {"role": {"from": "viewer", "to": "marketing"}}),
     ]
+
+
+@pytest.mark.parametrize("pasted", ["https://shop.example/", "www.shop.example", "new.example, SHOP.EXAMPLE"])
+def test_an_address_belongs_to_one_site_of_a_workspace(any_database: Database, admin: User, pasted: str) -> None:
+    shop = store.add_site(any_database, admin.workspace_id, "shop", "The shop", ["www.shop.example", "localhost:8000"])
+    with pytest.raises(UserError, match="already belongs to the site “The shop”") as refused:
+        store.add_site(any_database, admin.workspace_id, "", "", [pasted])
+    assert refused.value.field == "host"
+    oak = store.add_site(any_database, admin.workspace_id, "oak", "Oak", ["oak.example", "localhost:8000"])
+    with pytest.raises(UserError, match="already belongs to the site “The shop”"):
+        store.change_site(any_database, oak, hosts=["oak.example", pasted])
+    rival = store.make_workspace(any_database, "Rival")
+    assert store.add_site(any_database, rival, "", "", [pasted]).workspace_id == rival
+    store.change_site(any_database, shop, hosts=["moved.example"])
+    assert "shop.example" in store.add_site(any_database, admin.workspace_id, "", "", [pasted]).hosts
+
+
+def test_sites_that_share_an_address_already_can_still_be_changed(any_database: Database, admin: User) -> None:
+    oak, ash = (store.add_site(any_database, admin.workspace_id, k, k, [f"{k}.example"]) for k in ("oak", "ash"))
+    with any_database.write() as c:
+        c.execute(update(sites).where(sites.c.id == ash.id).values(hosts=["oak.example"]))
+    ash = store.all_sites(any_database)[1]
+    assert store.change_site(any_database, ash, name="Ash", hosts=["oak.example", "a.example"]).name == "Ash"
+    assert store.change_site(any_database, ash, hosts=["ash.example"]).hosts == ("ash.example",)
+    with pytest.raises(UserError, match=f"belongs to the site “{oak.name}”"):
+        store.change_site(any_database, store.all_sites(any_database)[1], hosts=["oak.example"])

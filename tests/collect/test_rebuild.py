@@ -105,7 +105,8 @@ def test_newer_rules_change_old_visits_exactly_as_a_fresh_load_would(
     rules = newer(monkeypatch)
     assert not rebuild.is_rebuilt(ctx.database, site)
     rebuild.rebuild(ctx, site, rules=rules)
-    fresh = accounts.add_site(ctx.database, site.workspace_id, "fresh", "Fresh", ["shop.example"], mode="cookie")
+    workspace = accounts.make_workspace(ctx.database, "Fresh")
+    fresh = accounts.add_site(ctx.database, workspace, "fresh", "Fresh", ["shop.example"], mode="cookie")
     Loader(warehouse, ctx.database, ctx.config.folder, rules).load(history(fresh.id), f"fresh-{fresh.id}")
     assert visits_in(warehouse, site.id) == visits_in(warehouse, fresh.id) != before
     assert "neighbour" in {v[12] for v in visits_in(warehouse, site.id)}

@@ -37,9 +37,10 @@ def golden(shared_warehouse: Warehouse, scratch: Path) -> Iterator[Golden]:
     path.unlink(missing_ok=True)
     database = Database(f"sqlite:///{path}")
     database.migrate()
-    workspace = accounts.make_workspace(database, "Golden")
     sites = tuple(
-        accounts.add_site(database, workspace, key, key, ["shop.example"], zone, "EUR", "cookie", keep_days=30_000)
+        accounts.add_site(
+            database, accounts.make_workspace(database, key), key, key, ["shop.example"], zone, "EUR", "cookie", 30_000
+        )
         for key, zone in (("warsaw", rows.WARSAW), ("kolkata", rows.KOLKATA))
     )
     for site in sites:

@@ -134,7 +134,74 @@ def test_it_is_told_whether_all_visits_change_or_their_goals_only(
     assert rebuild.recounted(ctx, changed) == Recount(share=0.0, is_all=True), "referrals become direct visits"
     rebuild.rebuild(ctx, changed)
     store.add_goal(ctx.database, changed, "Cart", "page", "/cart")
-    assert rebuild.recounted(ctx, changed) == Recount(share=0.0, is_all=False)
+    recount = rebuild.recounted(ctx, changed)
+    assert recount is not None and (recount.share, recount.is_all) == (0.0, False)
+
+
+def test_only_what_rests_on_goals_that_came_or_went_is_counted_anew(
+    ctx: Context, site: Site, load: Load, warehouse: Warehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step had been added: the main goal's figures were said to be recounted, and so were all other goals."""
+    load(*history(site.id))
+    thanks = store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*").id
+    rebuild.rebuild(ctx, site)
+    query = "select toString(visit), goals, conversions from visits where site = {site:UInt32} order by visit"
+
+    def of_main() -> list[Any]:
+        rows = warehouse.ask(query, {"site": site.id}).rows
+        return [(visit, sorted(g for g in goals if g == thanks)) for visit, goals, _ in rows]
+
+    before, seen = of_main(), list[tuple[Recount | None, bool]]()
+
+    def look(share: float) -> None:
+        seen.append((rebuild.recounted(ctx, site), of_main() == before))
+
+    def halfway(share: float) -> Recount:
+        return Recount(share=share, is_all=False, settled_goals=frozenset({thanks}), is_main_settled=True)
+
+    assert any(goals for _, goals in before)
+    cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart").id
+    assert rebuild.recounted(ctx, site) == halfway(0.0), "before it has begun"
+    rebuild.rebuild(ctx, site, look)
+    assert seen == [(halfway(0.0), True), (halfway(0.5), True), (None, True)]
+    store.choose_main(ctx.database, site, cart, True)
+    assert rebuild.recounted(ctx, site) is None, "what conversions rest on needs no counting anew"
+    store.retire_goal(ctx.database, site, cart)
+    assert rebuild.recounted(ctx, site) == halfway(0.0)
+    late = store.add_goal(ctx.database, site, "Signed up", "event", "signed-up").id
+    store.choose_main(ctx.database, site, late, True)
+    recount = rebuild.recounted(ctx, site)
+    assert recount is not None and not recount.is_main_settled and recount.settled_goals == {thanks}
+
+
+def test_what_an_older_version_has_not_noted_is_noted_before_goals_change(ctx: Context, site: Site) -> None:
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase").id
+    made = rebuild.made_with(ctx.database, site)
+    store.note_rebuild(ctx.database, site, made, 2, 2)
+    store.note_rebuild_done(ctx.database, site, made)
+    rebuild.rebuild_where_needed(ctx)
+    store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    recount = rebuild.recounted(ctx, site)
+    assert recount is not None and recount.is_main_settled and recount.settled_goals == {purchase}
+
+
+def test_a_goal_that_comes_while_another_is_counted_leaves_neither_settled(
+    ctx: Context, site: Site, load: Load
+) -> None:
+    load(*history(site.id))
+    first = store.add_goal(ctx.database, site, "Thanks", "page", "/thanks/*").id
+    rebuild.note_rebuilt(ctx.database, site)
+    second = store.add_goal(ctx.database, site, "Cart", "page", "/cart").id
+    seen: list[Recount | None] = []
+
+    def look(share: float) -> None:
+        if share == 0.5:
+            store.add_goal(ctx.database, site, "Signed up", "event", "signed-up")
+            seen.append(rebuild.recounted(ctx, site))
+
+    rebuild.rebuild(ctx, site, look)
+    seen.append(rebuild.recounted(ctx, site))
+    assert [recount.settled_goals for recount in seen if recount] == [{first}, {first, second}]
 
 
 WRITTEN = {

@@ -165,9 +165,10 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
     address = view.address
     conversion = _named(ctx, address.site, choice.conversion)
     figure = COUNTED_BY[choice.conversion.partition(":")[0]]
-    reason = reason_of(ctx, address, figure, by=("channel",))
-    before = _ask(address, choice, address.before) if address.before and reason is None else None
     ask = _ask(address, choice, address.period)
+    of_goal = msgspec.structs.replace(address, where=(*address.where, *_of_goal(ask)))
+    reason = reason_of(ctx, of_goal, figure, by=("channel",))
+    before = _ask(address, choice, address.before) if address.before and reason is None else None
     answer = _answered(ctx, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
     judge = _judge(ctx, address, ask, figure, reason)
@@ -192,7 +193,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         may_export=caller.may("metrics.export"),
         reason=reason,
         went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
-        recounted=_recounted(ctx, address.site, ask.kind),
+        recounted=_recounted(ctx, address.site, ask),
         unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
         unripe=unripe(ctx, address, figure),
         began=measured_since(ctx, address.site, figure) or address.period.first,
@@ -207,8 +208,7 @@ def _judge(ctx: Context, address: Address, ask: Ask, figure: str, reason: Reason
 
     That is looked up without the page's filters, and of a goal by its own days: other goals have other seasons.
     """
-    where = (Filter("goal", "is", (ask.key,)),) if ask.kind == "goal" else ()
-    alike = msgspec.structs.replace(address, where=where, reader=None)
+    alike = msgspec.structs.replace(address, where=_of_goal(ask), reader=None)
     judge = Rows(ctx, alike, figure, reason)
     if address.before is not None and reason is None and judge.needs_whole:
         spans = [alike.question((figure,), period=span) for span in (address.period, address.before)]
@@ -216,9 +216,14 @@ def _judge(ctx: Context, address: Address, ask: Ask, figure: str, reason: Reason
     return judge
 
 
-def _recounted(ctx: Context, site: Site, kind: str) -> float | None:
+def _of_goal(ask: Ask) -> tuple[Filter, ...]:
+    """What leaves the conversions asked for of a figure that counts all goals."""
+    return (Filter("goal", "is", (ask.key,)),) if ask.kind == "goal" else ()
+
+
+def _recounted(ctx: Context, site: Site, ask: Ask) -> float | None:
     """The share done while conversions or the visits that led to them are counted anew."""
-    return recounting(ctx, site, (COUNTED_BY[kind],), ("channel",))
+    return recounting(ctx, site, (COUNTED_BY[ask.kind],), ("channel",), _of_goal(ask))
 
 
 def _words() -> dict[str, Any]:
@@ -257,7 +262,7 @@ def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format
     view = _view(request, ctx, caller, choice)
     must_fit(view.address)
     ask, span = _ask(view.address, choice, view.address.period), view.address.period
-    share, young = _recounted(ctx, view.address.site, ask.kind), unripe(ctx, view.address, COUNTED_BY[ask.kind])
+    share, young = _recounted(ctx, view.address.site, ask), unripe(ctx, view.address, COUNTED_BY[ask.kind])
     derived = [name for name in EXPORTED if name not in NOT_DERIVED]
     notes = {name: to_come(name, young) for name in derived} if young else {}
     notes |= {name: anew(name, share) for name in derived} if share is not None else {}

@@ -54,9 +54,9 @@ def is_rebuilt(db: Database, site: Site) -> bool:
 
 def note_rebuilt(db: Database, site: Site) -> None:
     """Say that there is nothing to rebuild: the site is new, or everything was just derived."""
-    made = made_with(db, site)
+    goals, made = [g.id for g in store.goals_of(db, site)], made_with(db, site)
     store.note_rebuild(db, site, made, RANGES, RANGES)
-    store.note_rebuild_done(db, site, made)
+    store.note_rebuild_done(db, site, made, goals)
 
 
 def rebuild(
@@ -67,7 +67,7 @@ def rebuild(
     tell   is called with the share done, 0 to 1
     """
     db = ctx.database
-    first, made = _left_off(db, site)
+    first, made, settled = _left_off(db, site)
     if first == 0:
         store.conclude_again(ctx.warehouse, site, rules or load_rules())
         if made.endswith(ALL):
@@ -78,8 +78,8 @@ def rebuild(
         tell(i / RANGES)
         with ctx.loading, ctx.database.beside_others():  # a backup sees ranges whole, an erasure nothing half done
             store.derive_all(ctx.warehouse, site, *ranges[i], goals)
-        store.note_rebuild(db, site, made, i + 1, RANGES)
-    store.note_rebuild_done(db, site, made.removesuffix(ALL))
+        store.note_rebuild(db, site, made, i + 1, RANGES, settled)
+    store.note_rebuild_done(db, site, made.removesuffix(ALL), [g.id for g in goals])
     ctx.look_again()
     tell(1.0)
     _log.info("collect.history_healed", site=site.key, ranges=RANGES - first, rules=load_rules().version)
@@ -110,11 +110,15 @@ def recounted(ctx: Context, site: Site) -> Recount | None:
     last = store.rebuild_of(ctx.database, site)
     if last is None:
         return None
-    if not _is_of_now(ctx.database, site, last.made_with):
-        return Recount(share=0.0, is_all=_is_all(site, last.made_with))
-    if last.is_done:
+    is_begun = _is_of_now(ctx.database, site, last.made_with)
+    if is_begun and last.is_done:
         return None
-    return Recount(share=last.next_range / last.ranges, is_all=last.made_with.endswith(ALL))
+    is_all = _is_all(site, last.made_with)
+    settled = frozenset() if is_all else last.settled_goals & {g.id for g in store.goals_of(ctx.database, site)}
+    return Recount(
+        share=last.next_range / last.ranges if is_begun else 0.0, is_all=is_all, settled_goals=settled,
+        is_main_settled=not is_all and settled.issuperset(store.main_goals(ctx.database, site.id)),
+    )  # fmt: skip
 
 
 def _is_all(site: Site, made: str) -> bool:
@@ -126,9 +130,10 @@ def rebuild_where_needed(ctx: Context) -> None:
     """Rebuild every site whose visits were made with other rules or goals."""
     for site in ctx.sites().values():
         _choose_main(ctx, site)
+        goals = [g.id for g in store.goals_of(ctx.database, site)]  # first: one added meanwhile is not settled
         if is_rebuilt(ctx.database, site):
-            continue
-        if store.has_events(ctx.warehouse, site):
+            store.note_settled(ctx.database, site, goals)
+        elif store.has_events(ctx.warehouse, site):
             rebuild(ctx, site)
         else:
             note_rebuilt(ctx.database, site)
@@ -146,11 +151,15 @@ def _choose_main(ctx: Context, site: Site) -> None:
         store.choose_main_by_orders(ctx.warehouse, ctx.database, site)
 
 
-def _left_off(db: Database, site: Site) -> tuple[int, str]:
-    """The range to go on with (0 when there is no unfinished rebuild of the same kind), and what is noted of it."""
+def _left_off(db: Database, site: Site) -> tuple[int, str, frozenset[int]]:
+    """The range to go on with (0 when there is no unfinished rebuild of the same kind), and what is noted of it: what
+    visits are made with, and the goals that they all tell of rightly before and after.
+    """
     last, now = store.rebuild_of(db, site), made_with(db, site)
     if last is not None and not last.is_done and _is_of_now(db, site, last.made_with):
-        return last.next_range, last.made_with
-    made = now + (ALL if last is None or _is_all(site, last.made_with) else "")
-    store.note_rebuild(db, site, made, 0, RANGES)
-    return 0, made
+        return last.next_range, last.made_with, last.settled_goals
+    is_all = last is None or _is_all(site, last.made_with)
+    made = now + (ALL if is_all else "")
+    settled = frozenset() if last is None or is_all else last.settled_goals
+    store.note_rebuild(db, site, made, 0, RANGES, settled)
+    return 0, made, settled

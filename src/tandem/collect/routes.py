@@ -253,19 +253,21 @@ def _goals(
         by=("goal",),
     )
     counts = {int(row.key[0]): row.figures["collect.goals_reached"] for row in runner.ask(question).rows}
+    goals, recount = store.goals_of(ctx.database, site), ctx.offers.recounted(site)
     return render_page(
         request,
         ctx,
         caller,
         "collect/goals.html",
         site=site,
-        goals=store.goals_of(ctx.database, site),
+        goals=goals,
         counts=counts,
         added=added,
         without=without,
         elsewhere=elsewhere,
         longest_name=LONGEST_NAME,
-        recounted=recount.share if (recount := ctx.offers.recounted(site)) else None,
+        recount=recount,
+        recounted_goals={g.id for g in goals if recount is not None and g.id not in recount.settled_goals},
     )
 
 

@@ -1,6 +1,6 @@
 """Tables of goals and of the daily salts that cookieless visitor ids are made with."""
 
-from sqlalchemy import Boolean, Column, Date, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, Date, ForeignKey, Integer, LargeBinary, String, Table, UniqueConstraint
 
 from tandem.base.database import METADATA, UtcDateTime
 
@@ -34,4 +34,5 @@ rebuilds = Table(
     Column("ranges", Integer, nullable=False),
     Column("begun_at", UtcDateTime, nullable=False),
     Column("done_at", UtcDateTime, nullable=True),
+    Column("settled_goals", JSON, nullable=False, server_default="[]"),
 )

@@ -16,10 +16,16 @@ from tandem.core.pages import Page
 
 
 class Recount(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a site's visits are derived again: the share done, and whether more than their goals changes."""
+    """How far a site's visits are derived again: the share done, and whether more than their goals changes.
+
+    settled_goals     active goals that are not counted anew: all visits tell of them rightly
+    is_main_settled   whether all main goals are among them
+    """
 
     share: float
     is_all: bool
+    settled_goals: frozenset[int] = frozenset()
+    is_main_settled: bool = False
 
 
 class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from tandem.base.words import hand_in
 
 Good = Literal["up", "down", "neither"]
 Side = Literal["marketing", "engineering", "both"]
+GoalsCounted = Literal["", "main", "all"]
 
 
 class Unit(StrEnum):
@@ -66,7 +67,7 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
     side: Side | None = None  # likewise
     settles_after: int = 0  # days after which the outside system no longer restates it
     arrives: str = ""  # of cohorts: the question (metrics/sql) how many days outcomes took
-    rests_on_goals: bool = False  # recounted when goals change
+    rests_on_goals: GoalsCounted = ""  # recounted when these change: main goals only, or any
     is_reported: bool = False  # an outside system tells of it: where it tells nothing, this is unknown and not 0
     counts: str = ""  # the count of its cases (orders of revenue); empty: it counts cases itself
 
@@ -115,7 +116,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     side: Side | None = None  # likewise
     settles_after: int = 0
     arrives: str = ""
-    rests_on_goals: bool = False  # recounted when goals change
+    rests_on_goals: GoalsCounted = ""  # recounted when these change: main goals only, or any
     is_reported: bool = False
 
     @property

@@ -43,7 +43,7 @@ from tandem.collect.store.ingestion import (
     ingestion_of,
     newest_ingestion,
 )
-from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, rebuild_of
+from tandem.collect.store.rebuilds import Rebuild, note_rebuild, note_rebuild_done, note_settled, rebuild_of
 from tandem.collect.store.retention import LAST_MOMENTS, expiring, is_kept_for, keep_for, keeping_anew
 from tandem.collect.store.salts import salt_days, salts_of_today
 from tandem.collect.store.visits import (
@@ -121,6 +121,7 @@ __all__ = [
     "note_erasure",
     "note_rebuild",
     "note_rebuild_done",
+    "note_settled",
     "rebuild_of",
     "respell_paths",
     "retire_goal",

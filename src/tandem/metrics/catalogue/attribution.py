@@ -45,14 +45,14 @@ ESTIMATES: tuple[Estimate, ...] = (
     Estimate(
         id="attribution.conversions", label="Credited conversions", unit=Unit.COUNT, view="credits",
         value="sum(credit)", low=_low("sum(credit)", "sum(squares)"), high=_high("sum(credit)", "sum(squares)", "1"),
-        by=BY, good="up", rests_on_goals=True,
+        by=BY, good="up", rests_on_goals="main",
         marketers="Conversions, each shared among the channels that led to it.", engineers=_HOW,
     ),
     Estimate(
         id="attribution.revenue", label="Credited revenue", unit=Unit.MONEY, view="credits",
         value="sum(worth)", low=_low("sum(worth)", "sum(worth_squares)"),
         high=_high("sum(worth)", "sum(worth_squares)", "max(whole_worth)"),
-        by=BY, good="up", rests_on_goals=True,
+        by=BY, good="up", rests_on_goals="main",
         marketers="Conversion revenue, shared among the channels that led to the conversions.", engineers=_HOW,
     ),
 )  # fmt: skip

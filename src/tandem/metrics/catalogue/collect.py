@@ -119,13 +119,13 @@ METRICS = (
     ),
     Metric(
         id="collect.engaged_visits", label="Engaged visits", unit=Unit.COUNT, view="visits",
-        value=f"countIf{_IS_ENGAGED}", by=VISIT, adds_up=True, good="up", rests_on_goals=True,
+        value=f"countIf{_IS_ENGAGED}", by=VISIT, adds_up=True, good="up", rests_on_goals="main",
         marketers="Visits with at least 10 seconds of active time, two pages or a main goal.",
         engineers="Visits with engaged_ms >= 10,000, pageviews > 1 or a hit that meets a main goal (the GA4 rule).",
     ),
     Metric(
         id="collect.bounced_visits", label="Bounced visits", unit=Unit.COUNT, view="visits",
-        value=f"countIf(not {_IS_ENGAGED})", by=VISIT, adds_up=True, good="down", rests_on_goals=True,
+        value=f"countIf(not {_IS_ENGAGED})", by=VISIT, adds_up=True, good="down", rests_on_goals="main",
         marketers="Visits that were not engaged.",
         engineers="Visits minus engaged visits.",
     ),
@@ -145,7 +145,7 @@ METRICS = (
     Metric(
         id="collect.conversions", label="Conversions", unit=Unit.COUNT, view="conversions",
         value=f"if({_NO_MAIN}, null, countIf(has({_MAIN}, goal)))", by=(*VISIT, "page"), adds_up=True, good="up",
-        rests_on_goals=True,
+        rests_on_goals="main",
         marketers="How often the main goal was reached. Steps along the way, such as a cart, do not count.",
         engineers=(
             "Events that match a main goal. An event that matches two main goals counts twice. NULL until a main "
@@ -154,14 +154,14 @@ METRICS = (
     ),
     Metric(
         id="collect.goals_reached", label="Goals reached", unit=Unit.COUNT, view="conversions", value="count()",
-        by=(*VISIT, "page", "goal"), adds_up=True, good="up", rests_on_goals=True,
+        by=(*VISIT, "page", "goal"), adds_up=True, good="up", rests_on_goals="all",
         marketers="How often each goal was reached, steps included. One sale can reach several goals.",
         engineers="Events that match a goal. An event that matches two goals counts twice.",
     ),
     Metric(
         id="collect.converted_visits", label="Visits that converted", unit=Unit.COUNT, view="visits",
         value=f"if({_NO_MAIN}, null, countIf(hasAny({_MAIN}, goals)))", by=VISIT, adds_up=True, good="up",
-        rests_on_goals=True,
+        rests_on_goals="main",
         marketers="Visits that reached a main goal.",
         engineers="Visits with an event that matches a main goal. NULL until a main goal is chosen.",
     ),

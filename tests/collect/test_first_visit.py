@@ -1,5 +1,6 @@
 """The page of the first hour: only a human's visit is celebrated, and closes the step."""
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -100,3 +101,13 @@ def test_an_address_that_the_site_cannot_load_from_is_told_beside_the_script(
     accounts.change_site(ctx.database, site, hosts=["localhost"])
     ctx.forget_sites()
     assert "TANDEM_URL" not in ingest.get("/start").text, "a site on this machine is served by this machine"
+
+
+def test_every_guide_says_where_the_picture_goes_and_none_puts_it_into_the_head(ingest: TestClient[Any]) -> None:
+    page = ingest.get("/start").text
+    script = page.partition('id="script"')[2].partition("</section>")[0]
+    guides = re.findall(r"<summary>.*?</svg>([^<]+)</summary><ol.*?>(.*?)</ol>", script, re.DOTALL)
+    assert len(guides) == 6
+    assert [name for name, steps in guides if "icture for visitors without" not in steps] == []
+    assert "pixel.gif" not in script.partition("<details")[0]
+    assert "pixel.gif" in script.partition('id="picture"')[2]

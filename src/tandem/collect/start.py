@@ -14,7 +14,7 @@ from litestar import Request, Response
 from tandem.accounts.model import Site
 from tandem.accounts.store import tries
 from tandem.accounts.store.first_steps import dismiss
-from tandem.accounts.tag import made_tag, script_tag
+from tandem.accounts.tag import made_tag, picture_tag, script_tag
 from tandem.base import clock, translations
 from tandem.base.config import Config
 from tandem.base.errors import SourceError, UserError
@@ -50,6 +50,7 @@ def start(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: s
         site=chosen,
         script_tag=script_tag(base, chosen),
         made_tag=made_tag(base, chosen),
+        picture_tag=picture_tag(base, chosen),
         may_check=caller.may("connections.edit"),
         base=base,
         base_problem=_problem_of(base, chosen),

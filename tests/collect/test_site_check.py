@@ -26,6 +26,7 @@ from tandem.core.context import Context
 from tests.inside import opened_by_admin
 
 TAG = '<script defer src="https://tandem.example/t/tandem.js" data-site="shop"></script>'
+PICTURE = '<noscript><img src="https://tandem.example/t/pixel.gif?s=shop" alt=""></noscript>'
 PAGE = "<html><head>{}</head><body>{}</body></html>"
 GOOD = PAGE.format(TAG, "")
 COUNTER = counter.script("/t/tandem.js").decode()
@@ -54,6 +55,8 @@ def said(text: str, *policies: str, url: str = "https://shop.example/", status: 
         (PAGE.format(TAG.replace("defer", 'type="text/plain"'), ""), ["waits for consent"]),
         (PAGE.format("", TAG), ["is in the body"]),
         (PAGE.format(TAG, TAG), ["2 times"]),
+        (PAGE.format(TAG + PICTURE, ""), ["is in the head. For them"]),
+        (PAGE.format(TAG, PICTURE), []),
         (PAGE.format(TAG.replace("https:", "http:"), ""), ["over http"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://localhost:8080"), ""), ["cannot reach"]),
         (PAGE.format(TAG.replace("https://tandem.example", "http://tandem:8080"), ""), ["cannot reach"]),

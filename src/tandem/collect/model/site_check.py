@@ -44,7 +44,7 @@ class _Reader(HTMLParser):
         self.tags: list[Tag] = []
         self.policies: list[str] = []
         self.base, self.inline = "", ""
-        self.has_manager = self.is_inside = False
+        self.has_manager = self.is_inside = self.has_picture_in_head = False
         self._is_in_head = True
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -57,6 +57,8 @@ class _Reader(HTMLParser):
             self.policies.append(attributes.get("content", ""))
         elif tag == "script":
             self._script(attributes)
+        elif tag == "img" and self._is_in_head and _split(attributes.get("src", "")).path.endswith("/t/pixel.gif"):
+            self.has_picture_in_head = True
 
     def _script(self, attributes: dict[str, str]) -> None:
         self.is_inside = "src" not in attributes
@@ -111,6 +113,14 @@ def verdict_of(url: str, status: int, text: str, policies: Sequence[str], key: s
             SiteProblem(
                 "The tag is on the page %(count)s times.", "Keep one. Only the first one is used.",
                 {"count": str(len(page.tags))}, is_harmless=len({tag.key for tag in page.tags}) == 1,
+            )
+        )  # fmt: skip
+    if page.has_picture_in_head:
+        problems.append(
+            SiteProblem(
+                "The picture for visitors without JavaScript is in the head. For them, what stands behind it is in the "
+                "body.",
+                "Move the <noscript> with the picture right before </body>, or remove it.", is_harmless=True,
             )
         )  # fmt: skip
     problems.sort(key=lambda problem: problem.is_harmless)

@@ -150,7 +150,7 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
         guards=[guard(ctx)],
         lifespan=[lifespan],
         exception_handlers={
-            NotSignedIn: _to_sign_in,
+            NotSignedIn: partial(_to_sign_in, ctx),
             UserError: partial(_refused, ctx),
             HTTPException: error_pages.http_error,
             RecursionError: error_pages.too_deep,
@@ -259,15 +259,27 @@ def _closing(send: Any) -> Any:
     return closing
 
 
-def _to_sign_in(request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
+def _to_sign_in(ctx: Context, request: Request[Any, Any, Any], error: NotSignedIn) -> Any:
     if error_pages.wants_json(request):
         return error_pages.user_error(request, error)
     if request.headers.get("hx-request"):
         response = error_pages.user_error(request, error)
-        response.headers["hx-redirect"] = f"/sign-in?{urlencode({'next': _page_of(request)})}"
+        response.headers["hx-redirect"] = f"/sign-in?{urlencode({'next': _page_of(request), 'ended': '1'})}"
         return response
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return Redirect("/sign-in", query_params={"next": path} if path != "/" else None)
+    query = ({"next": path} if path != "/" else {}) | ({"ended": "1"} if _was_signed_in(ctx, request) else {})
+    return Redirect("/sign-in", query_params=query or None)
+
+
+def _was_signed_in(ctx: Context, request: Request[Any, Any, Any]) -> bool:
+    """Whether this browser has the cookie of a sign-in that is over, or comes from a page that needs one.
+
+    Browsers drop the cookie when its time is over, and when somebody signs out in another tab.
+    """
+    came_from = urlsplit(request.headers.get("referer", ""))
+    needs_sign_in = {page.address for page in ctx.pages if page.may != ANYONE}
+    is_from_here = came_from.netloc == request.headers.get("host") and came_from.path in needs_sign_in
+    return COOKIE in request.cookies or is_from_here
 
 
 def _page_of(request: Request[Any, Any, Any]) -> str:

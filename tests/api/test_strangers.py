@@ -388,3 +388,22 @@ def test_errors_tell_no_trace(running: Running) -> None:
             answer = browser.get(path)
             assert answer.status_code in (400, 404)
             assert "Traceback" not in answer.text
+
+
+ENDED = "Your session has ended. Sign in to go on."
+
+
+def test_a_session_that_has_ended_is_told_and_a_first_visit_is_not(running: Running) -> None:
+    """Somebody in the middle of their work was thrown to the form without a word."""
+    with running.as_nobody() as browser:
+        here = {"referer": f"{running.url}/board?site=fern"}
+        cases: list[tuple[dict[str, str], bool]] = [
+            ({}, False), ({"referer": f"{running.url}/sign-in"}, False), ({"referer": f"{running.url}/nowhere"}, False),
+            ({"referer": "https://elsewhere.example/board"}, False), (here, True),
+            ({"cookie": f"{COOKIE}=over"}, True), ({"hx-request": "true", "hx-current-url": here["referer"]}, True),
+        ]  # fmt: skip
+        for headers, is_told in cases:
+            answer = browser.get("/goals", headers=headers)
+            form = browser.get(answer.headers.get("hx-redirect") or answer.headers["location"]).text
+            assert (ENDED in form) == is_told, headers
+            assert 'name="next" value="/' in form

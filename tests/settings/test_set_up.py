@@ -119,3 +119,16 @@ def test_whoever_mistyped_a_lot_can_still_set_up(ctx: Context, app: Litestar) ->
         browser.post("/set-up", **given, password="short")
     assert browser.post("/set-up", **given, password="a long password").status_code == 303
     assert store.is_set_up(ctx.database)
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [({}, "code"), ({"code": "AAAA"}, "name"), ({"code": "A", "name": "Ola"}, "email"),
+     ({"code": "A", "name": "Ola", "email": "o@fern.example"}, "password")],
+)  # fmt: skip
+def test_the_first_empty_field_has_the_focus(ctx: Context, app: Litestar, sent: dict[str, str], field: str) -> None:
+    """It was the name, below a code that was missing."""
+    page = Browser(app, ctx, "Firefox").post("/set-up", **sent).text
+    assert re.findall(r'name="([a-z]+)"[^>]* autofocus', page) == [field]
+    opened = Browser(app, ctx, "Firefox").get("/set-up", params={"code": sent.get("code", "")}).text
+    assert re.findall(r'name="([a-z]+)"[^>]* autofocus', opened) == ["name" if sent else "code"]

@@ -40,19 +40,21 @@ def start(ctx: Context) -> Redirect:
 
 
 @get_page("/sign-in", "Sign in", may=ANYONE)
-def sign_in_form(request: Request[Any, Any, Any], ctx: Context, next: str = "/") -> Response[Any]:
+def sign_in_form(request: Request[Any, Any, Any], ctx: Context, next: str = "/", ended: str = "") -> Response[Any]:
     if not store.is_set_up(ctx.database):
         return Redirect("/set-up")
-    return _sign_in_page(request, ctx, local(next))
+    return _sign_in_page(request, ctx, local(next), has_ended=ended == "1")
 
 
 def _sign_in_page(
-    request: Request[Any, Any, Any], ctx: Context, onward: str, failed: str = "", email: str = "", status: int = 200
-) -> Response[str]:
+    request: Request[Any, Any, Any], ctx: Context, onward: str, failed: str = "", email: str = "", status: int = 200,
+    has_ended: bool = False,
+) -> Response[str]:  # fmt: skip
     demo = ctx.offers.demo_sign_ins
     openid = ctx.config.oidc_name if ctx.config.oidc_issuer else ""
     language = pages.language_of(request)
-    facts = {"next": onward, "failed": failed, "email": email, "demo": demo, "openid": openid}
+    facts: dict[str, Any] = {"next": onward, "failed": failed, "email": email, "has_ended": has_ended}
+    facts |= {"demo": demo, "openid": openid}
     return pages.page("settings/sign_in.html", language, status, **facts)
 
 

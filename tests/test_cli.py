@@ -91,7 +91,7 @@ def test_sites_are_added_and_listed(shop: Path) -> None:
     made = here(shop, "site", "add", "", "--host", "news.example")
     assert made.returncode == 0, made.stderr
     assert made.stdout.startswith("news is now measured.") and 'data-site="news"' in made.stdout
-    again = here(shop, "site", "add", "blog", "--host", "blog.example")
+    again = here(shop, "site", "add", "blog", "--host", "another.example")
     assert again.returncode == 2 and "already a site with the key “blog”" in again.stderr
     wrong = here(shop, "site", "add", "other", "--host", "o.example", "--mode", "spy")
     assert wrong.returncode == 2 and "cookieless, cookie, consent" in wrong.stderr

@@ -222,7 +222,7 @@ def opened(chromium: Browser, window: BrowserContext, served: Served) -> Iterato
 
     def open_(path: str, language: str = "en", theme: Theme = "light", width: int = 1440) -> Page:
         context = window if language == "en" else new_window(chromium, served, language)
-        cookies = {"tandem_language": language} | dict(served.client.cookies)
+        cookies = dict(served.client.cookies) | {"tandem_language": language}
         context.add_cookies([{"name": n, "value": v, "url": served.url} for n, v in cookies.items()])
         page = context.new_page()
         pages.append(page)

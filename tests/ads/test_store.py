@@ -191,6 +191,17 @@ def test_an_import_that_breaks_is_refused_and_says_so(
     assert [one.id for one in store.imports_of(ctx.database, site)] == [held.id]
 
 
+@pytest.mark.parametrize("field", ["campaign", "campaign_id", "ad_group", "ad", "term", "currency"])
+def test_a_name_of_an_ad_system_that_has_no_end_refuses_the_load(ctx: Context, site: Site, field: str) -> None:
+    """A file is refused by its line; whatever an ad system sends is bounded by the same rule."""
+    facts = {"campaign": "a", "currency": "EUR"} | {field: "x" * 1001}
+    row = AdDay(on=date(2026, 10, 1), impressions=1, clicks=1, cost=Decimal(0), **facts)
+    with pytest.raises(UserError, match="longer than 1,000 characters"):
+        jobs.take(ctx, site, "google", "Google Ads", 1, "campaign", "acc", [row.on], [[row]])
+    assert ctx.warehouse.value("select count() from ad_rows") == 0
+    assert store.imports_of(ctx.database, site) == []
+
+
 def test_a_bad_last_line_leaves_nothing_behind(
     ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,10 +72,11 @@ class Unknown:
         """
         is_known = bool(currency_code(fact.currency)) if fact.currency else not has_currencies
         key = stage_key(fact.kind, fact.stage)
-        if not has_meaning and key not in self._words.stages:
+        if not has_meaning and key not in self._words.stages and len(self.stages) <= MOST_UNKNOWN:
             one = self.stages.setdefault(key, UnknownWord(fact.stage, fact.kind))
             one.count(self._in_our_currency(fact) if is_known else None)
-        if not is_known and any(getattr(fact, name) for name in MONEY):
+        has_money = any(getattr(fact, name) for name in MONEY)
+        if has_money and not is_known and len(self.currencies) <= MOST_UNKNOWN:
             self.currencies.setdefault(fact.currency, UnknownWord(fact.currency)).count(fact.amount)
 
     def _in_our_currency(self, fact: DealFact) -> Decimal | None:

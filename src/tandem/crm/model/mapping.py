@@ -260,11 +260,15 @@ def _moment(text: str) -> datetime:
 _CURRENCY_BESIDE = re.compile(r"^(?:[A-Za-z]{3}|[€$₽£])|(?:[A-Za-z]{3}|[€$₽£]|zł|руб\.?|р\.)$")
 
 
+_OF_SEVERAL = frozenset(("$", "руб", "руб.", "р."))
+"""Signs that several countries have: whoever writes one beside an amount means their own, as Canada does with $."""
+
+
 def currency_in(amount: Any) -> str:
     """The currency that stands beside an amount, as it is written there: "1 234,50 €", "100|EUR"; "" for none."""
     number, _, behind = text_of(amount).partition("|")
     beside = _CURRENCY_BESIDE.search("".join(number.split()))
-    return behind.strip() or (beside[0] if beside else "")
+    return behind.strip() or (beside[0] if beside and beside[0] not in _OF_SEVERAL else "")
 
 
 def money_of(value: Any) -> Decimal | None:

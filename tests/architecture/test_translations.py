@@ -82,7 +82,7 @@ def in_catalogue() -> set[Said]:
     found |= {text for d in DIMENSIONS.values() for text in (d.label, d.marketers)}
     for group in GROUPS.values():
         found.update((group.title, group.missing, group.instead), group.meaning.values())
-    found.update(QUESTIONS.values(), TABLE_GROUPS.values(), (t.title for t in TABLES.values()))
+    found.update(QUESTIONS.values(), TABLE_GROUPS.values(), *((t.title, t.empty, t.nameless) for t in TABLES.values()))
     found.update(words.MEMBERS.values(), *(words.values() for words in words.WORDS.values()))
     found.update(CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8")))
     return found - {""}
@@ -263,7 +263,7 @@ def test_every_kind_of_word_has_an_english_name() -> None:
 
 
 def test_channels_have_one_colour_each() -> None:
-    from tandem.board.model import HUES
+    from tandem.base.hues import HUES
 
     names = CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8"))
     assert sorted(HUES) == sorted(names)

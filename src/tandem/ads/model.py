@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tandem.base.words import hand_in
 from tandem.imports.problem import Wording
 from tandem.imports.problem import sentence as _text
 
@@ -20,6 +21,7 @@ SYSTEMS: Final = {
     "microsoft": "Microsoft Advertising",
     "other": "Other",
 }
+hand_in(members={("ad_system", system): name for system, name in SYSTEMS.items()})
 LEVELS: Final = ("account", "campaign", "group", "ad", "keyword")
 """How finely a report splits the cost, coarsest first."""
 

@@ -13,6 +13,7 @@ from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
 from tandem.metrics.comparison import unmeasured_days
+from tandem.metrics.tabs import Tab
 
 HEADLINE = (
     "ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cpc", "ads.matched_cost_share",
@@ -21,17 +22,17 @@ HEADLINE = (
 COLUMNS = (
     "ads.cost", "ads.clicks", "ads.ctr", "ads.cpc", "ads.visits", "ads.cost_per_visit", "ads.matched_cost_share",
 )  # fmt: skip
-SPLITS = {
-    "channel": ("Channels", "campaign"),
-    "ad_system": ("Ad systems", "campaign"),
-    "campaign": ("Campaigns", "ad_group"),
-    "ad_group": ("Ad groups", "term"),
-    "ad": ("Ads", ""),
-    "term": ("Keywords", ""),
+_SPLITS = (
+    ("channels", "Channels", "channel", "campaigns"),
+    ("systems", "Ad systems", "ad_system", "campaigns"),
+    ("campaigns", "Campaigns", "campaign", "groups"),
+    ("groups", "Ad groups", "ad_group", "keywords"),
+    ("ads", "Ads", "ad", ""),
+    ("keywords", "Keywords", "term", ""),
+)
+TABLES = {
+    id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="cost", drill=drill) for id, title, by, drill in _SPLITS
 }
-"""How the cost can be split: the table's title, and the split that a click on a row leads to."""
-
-SHOWN, MOST = 10, 100_000
 
 
 class CostLeft(msgspec.Struct, frozen=True, kw_only=True):

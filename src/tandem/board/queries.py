@@ -24,7 +24,7 @@ from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Comparison, measured_since, unmeasured_days
 from tandem.metrics.coverage import Days
 from tandem.metrics.members import holding, seen_names
-from tandem.metrics.metric import Metric, Unit
+from tandem.metrics.metric import Unit
 from tandem.metrics.recounting import recounting
 from tandem.metrics.verdict import Compared
 
@@ -160,20 +160,6 @@ def chart(ctx: Context, address: Address, figure: str) -> Chart:
 def range_of(total: dict[str, Value], figure: str) -> tuple[Value, Value] | None:
     """The range of a model's answer; None for what is counted."""
     return (total[f"{figure}.low"], total[f"{figure}.high"]) if f"{figure}.low" in total else None
-
-
-def largest_channel(ctx: Context, address: Address, name: str) -> tuple[str, Value] | None:
-    """The channel that brings most of a figure, and how much; None for what is no amount, or where one is shown."""
-    figure = FIGURES[name]
-    is_amount = isinstance(figure, Metric) and figure.unit in AMOUNTS
-    if not is_amount or "channel" not in splits_of(name) or address.is_one("channel"):
-        return None
-    rows = [
-        (row.figures[name] or 0, str(row.key[0]))
-        for row in ctx.runner.ask(address.question((name,), ("channel",))).rows
-    ]
-    most, channel = max(rows, default=(0, ""))
-    return (channel, most) if most > 0 else None
 
 
 def changes_of(ctx: Context, address: Address) -> list[Change]:

@@ -195,13 +195,19 @@ class Tables(msgspec.Struct, frozen=True):
         """What the address remembers beside period and filters: of each group the table, and how that is read."""
         return (*self.groups, *(f"{g}.{name}" for g in self.groups for name in REMEMBERED))
 
+    def remembered(self, request: Request[Any, Any, Any]) -> dict[str, str]:
+        """What the address of a page says of its tables."""
+        asked = request.query_params
+        return {name: str(asked[name]) for name in self.kept if asked.get(name)}
+
     def chosen(self, view: View, group: str) -> Tab:
         """The table of a group that the address names, else the first."""
         tab = self.tabs.get(view.keep.get(group, ""))
         return tab if tab and tab.group == group else next(t for t in self.tabs.values() if t.group == group)
 
-    def facts(self, ctx: Context, caller: Caller, view: View, tab: Tab) -> dict[str, Any]:
-        """What _table.html needs for one table."""
+    def facts(self, ctx: Context, caller: Caller, view: View, tab: Tab | None = None) -> dict[str, Any]:
+        """What _table.html needs for one table; without `tab`, for the chosen one of the page's only group."""
+        tab = tab or self.chosen(view, *self.groups)
         page = msgspec.structs.replace(view, path=self.path, keep=view.keep | {tab.group: tab.id})
         return {
             "group": tab.group,

@@ -17,6 +17,7 @@ from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import View
 from tandem.metrics.asked import fitting, moved_to, of_figure
+from tandem.metrics.breakdown import largest_channel
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import goals_missing, unsettled
 from tandem.metrics.split_table import Tables
@@ -56,7 +57,7 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
         figure=FIGURES[figure],
         chart=drawn,
-        largest=queries.largest_channel(ctx, charted, figure),
+        largest=largest_channel(ctx, charted, figure),
         robots=queries.robots(ctx, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
         unsettled=unsettled(view.address, (figure,)),
         uncharted=charted.unfit[len(view.address.unfit) :],

@@ -320,7 +320,7 @@ def test_ratio_is_top_over_bottom_and_never_infinite(golden: Golden, runners: di
             if top is None or not bottom:
                 assert row.figures[ratio.id] is None, ratio.id
             else:
-                assert row.figures[ratio.id] == pytest.approx(top * ratio.scale / bottom), ratio.id
+                assert row.figures[ratio.id] == pytest.approx(top * ratio.scale / bottom - ratio.less), ratio.id
 
 
 def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(

@@ -71,6 +71,7 @@ def _page(
         now=now,
         went_of=went_of,
         unsettled=unsettled(address, ("ads.cost",)),
+        worst=queries.worst(ctx, address),
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, translations.translations(caller.language).gettext),

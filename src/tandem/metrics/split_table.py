@@ -119,7 +119,7 @@ def split_table(ctx: Context, address: Address, tab: Tab, reading: Reading) -> S
 def _suiting(tab: Tab, address: Address) -> tuple[str, ...]:
     """The columns that the reader may see, and that the split and the filters are true for."""
     filters = [f.by for f in address.where]
-    readable = address.readable(tab.figures)
+    readable = address.readable(tab.by_lens.get(address.lens, tab.figures))
     return tuple(f for f in readable if tab.by in splits_of(f) and all(map(of_figure(f), filters)))
 
 

@@ -13,6 +13,8 @@ class Tab(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     by: str
     figures: tuple[str, ...]
+    by_lens: dict[str, tuple[str, ...]] = {}
+    """Other columns for the lens of a reader who asks something else of the same rows."""
     group: str = ""
     drill: str = ""
     """The table that a click on a row leads to."""

@@ -19,8 +19,7 @@ from tandem.metrics.comparison import unmeasured_days
 from tandem.metrics.tabs import Tab
 
 HEADLINE = (
-    "ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cpc", "ads.matched_cost_share",
-    "ads.matched_visit_share",
+    "ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cpc", "ads.matched_visit_share",
 )  # fmt: skip
 COLUMNS = (
     "ads.cost", "ads.clicks", "ads.visits", "ads.leads", "ads.qualified", "ads.won", "ads.revenue", "ads.romi",

@@ -59,7 +59,6 @@ def _page(
     address, site = view.address, view.address.site
     now, went_of = totals(ctx, address, queries.HEADLINE)
     points = queries.course(ctx, address)
-    cost_left, visits_left = queries.left_over(ctx, address)
     imports = store.imports_of(ctx.database, site)
     form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
     return render_page(
@@ -75,13 +74,6 @@ def _page(
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, translations.translations(caller.language).gettext),
-        cost_left=cost_left,
-        visits_left=visits_left,
-        sqls=[
-            ("unmatched_cost", store.SQL["unmatched_cost"]),
-            ("unmatched_visits", store.SQL["unmatched_visits"]),
-        ],
-        bound={name: str(value) for name, value in address.bound.items()},
         imports=imports,
         sums=store.sums_of(ctx.database, imports),
         who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
@@ -157,9 +149,23 @@ def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: 
     return go_to(view.link())
 
 
+@get_part("/ads/unmatched", may="money.read")
+def unmatched(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    """What could not be matched: it reads all visits of the period once more, so the page does not wait for it."""
+    address = _view(request, ctx, caller).address
+    cost_left, visits_left = queries.left_over(ctx, address)
+    matched, _ = totals(ctx, address, ("ads.matched_cost_share",))
+    sqls = [(name, store.SQL[name]) for name in ("unmatched_cost", "unmatched_visits")]
+    return render_page(
+        request, ctx, caller, "ads/_unmatched.html", site=address.site, cost_left=cost_left, visits_left=visits_left,
+        matched=matched["ads.matched_cost_share"], sqls=sqls, systems=SYSTEMS,
+        bound={name: str(value) for name, value in address.bound.items()},
+    )  # fmt: skip
+
+
 @get_part("/ads/table/{name:str}", may="money.read")
 def table(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name: str) -> Response[Any]:
     return TABLES.part(request, ctx, caller, _view(request, ctx, caller), name)
 
 
-ROUTES = [page, table, upload, confirm, undo, drop]
+ROUTES = [page, table, unmatched, upload, confirm, undo, drop]

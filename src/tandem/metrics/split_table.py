@@ -78,6 +78,8 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     """The share done while some columns are counted anew: …"""
     recounted: tuple[str, ...] = ()
     """… these."""
+    unripe: Mapping[str, Reason] = {}
+    """Columns whose outcomes have not all come, each with what is lacking."""
 
     @property
     def columns(self) -> list[Figure]:
@@ -113,6 +115,7 @@ def split_table(ctx: Context, address: Address, tab: Tab, reading: Reading) -> S
     return msgspec.structs.replace(
         table, recounting=shares[anew[0]] if anew else None, recounted=anew,
         unmeasured=unmeasured_in(ctx, address, (first,)).get(first),
+        unripe={f: reason for f in figures if (reason := unripe(ctx, address, f))},
     )  # fmt: skip
 
 
@@ -253,7 +256,7 @@ class Tables(msgspec.Struct, frozen=True):
         first = text(tab.title)
         if table.is_cut:
             first += " " + text(sentence("(the %(count)s largest)")) % {"count": table.total}
-        heads = [first, *(_head(ctx, view.address, figure, table, text) for figure in table.columns)]
+        heads = [first, *(_head(view.address.site.currency, figure, table, text) for figure in table.columns)]
         rows = ([row.label, *row.values] for row in table.rows)
         name = f"{tab.id}-{span.first}-{span.last}"
         return exported(ctx, caller, view.address.site, name, file_format, heads, rows)
@@ -283,12 +286,12 @@ def reading_of(caller: Caller, view: View, group: str) -> Reading:
     )
 
 
-def _head(ctx: Context, address: Address, figure: Figure, table: SplitTable, text: Texts) -> str:
+def _head(currency: str, figure: Figure, table: SplitTable, text: Texts) -> str:
     """A column's name in a file: what it is, its unit, and what of it is not final, in the reader's words."""
-    units = {Unit.MONEY: address.site.currency, Unit.SECONDS: text("seconds"), Unit.MILLISECONDS: text("milliseconds")}
+    units = {Unit.MONEY: currency, Unit.SECONDS: text("seconds"), Unit.MILLISECONDS: text("milliseconds")}
     said = [units.get(figure.unit, "")]
     if figure.id in table.recounted and table.recounting is not None:
         said.append(text("being recounted, %(share)s") % {"share": f"{int(table.recounting * 100)}%"})
-    if unripe(ctx, address, figure.id):
+    if figure.id in table.unripe:
         said.append(text("not final"))
     return f"{text(figure.label)} ({'; '.join(filter(None, said))})" if any(said) else text(figure.label)

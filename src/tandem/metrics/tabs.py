@@ -1,5 +1,7 @@
 """A table that a page offers, as the page declares it."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from tandem.core.query import Filter
@@ -13,7 +15,7 @@ class Tab(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     by: str
     figures: tuple[str, ...]
-    by_lens: dict[str, tuple[str, ...]] = {}
+    by_lens: Mapping[str, tuple[str, ...]] = {}
     """Other columns for the lens of a reader who asks something else of the same rows."""
     group: str = ""
     drill: str = ""

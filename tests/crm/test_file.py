@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -91,19 +92,39 @@ def test_what_is_no_table_of_records_is_told(body: bytes) -> None:
 
 @pytest.mark.parametrize(("text", "amount"), [
     ("1234.5", "1234.5"), ("1 234,50 €", "1234.5"), ("1,234.50", "1234.5"), ("1.234,50", "1234.5"), ("1,234", "1234"),
-    ("-5", "-5"), ("100|EUR", "100"), ("12,5 zł", "12.5"),
+    ("-5", "-5"), ("100|EUR", "100"), ("12,5 zł", "12.5"), ("(5)", "-5"), ("−5", "-5"), ("-$5", "-5"),
+    ("1.234.567", "1234567"), ("100 ₸", "100"), ("100 ₴", "100"), ("usd 5", "5"), ("1’234.5", "1234.5"),
 ])  # fmt: skip
 def test_amounts(text: str, amount: str) -> None:
     assert money_of(text) == Decimal(amount)
 
 
-@pytest.mark.parametrize("text", ["x", "1e400", "1e9999999", "NaN", "1.2.3"])
+@pytest.mark.parametrize("text", ["x", "1e400", "1e9999999", "NaN", "1.2.3", "1_000", "1234,567", "5€50", "EUR"])
 def test_no_amounts(text: str) -> None:
     with pytest.raises(Unreadable):
         money_of(text)
 
 
+@pytest.mark.parametrize("value", [None, "", "-", "—", "n/a"])
+def test_an_empty_amount_is_none_and_not_zero(value: str | None) -> None:
+    assert money_of(value) is None
+
+
+@pytest.mark.parametrize("value", [1250.5, 1250, [1250.5]])
+def test_amounts_that_come_as_numbers(value: Any) -> None:
+    assert money_of(value) == Decimal(str(value[0] if isinstance(value, list) else value))
+
+
 @pytest.mark.parametrize("text", [
+    "31 октября 2026", "31 октября 2026 г., 00:00", "Oct 31, 2026", "31.10.26", "31.10.2026 0:00:00", "31/10/2026",
+    "2026-10-31", "20261031", "2026-10-30T23:00:00Z", "31 paź 2026 00:00",
+])  # fmt: skip
+def test_moments(text: str) -> None:
+    assert moment_of(text, WARSAW) == datetime(2026, 10, 30, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", [
+    "31.10.2026 2.30", "31.10.2026 25:00", "31.10.2026 soon", "Oct 31, 2026 2:05 xm", "2026-10-31 noon",
     "soon", "32.01.2026", "1900-01-01", "2026-13-01", "0001-01-01T00:00:00+03:00", "9999-12-31T23:59:59-03:00",
 ])  # fmt: skip
 def test_no_moments(text: str) -> None:

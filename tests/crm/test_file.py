@@ -362,3 +362,9 @@ def test_the_page_shows_a_file_that_was_not_imported(ctx: Context, site: Site) -
     files.fail_load(ctx, load, Problem(line=3, what="The record has no ID.", cure="Fill the column."))
     with opened_by_admin(ctx, site, ROUTES) as browser:
         assert "The record has no ID." in browser.get("/deals?site=fern").text
+
+
+@pytest.mark.parametrize("refunded", ["-20", "20", "(20)"])
+def test_a_refund_is_taken_off_whichever_sign_a_crm_gives_it(refunded: str) -> None:
+    table, deals = read(f"id,created_at,amount,refunded\n7,2026-10-05,100,{refunded}\n".encode())
+    assert (table.problems, [deal.refunded for deal in deals]) == ([], [Decimal(20)])

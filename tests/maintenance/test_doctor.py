@@ -4,13 +4,16 @@ import json
 import os
 import time
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
+from tandem.base import clock
 from tandem.collect import health
+from tandem.collect.tables import salts
 from tandem.core.context import Context
 from tandem.maintenance import cut_off
 from tandem.maintenance.doctor import intake, machine, visits
@@ -212,3 +215,13 @@ def test_what_an_erasure_or_a_backup_does_just_now_is_no_problem(ctx: Context) -
     assert [text.split(";")[0] for text in examined(ctx, *checks)] == [
         "An erasure was interrupted here.", "1 segments (0.0 MB) are waiting to be loaded, the oldest for 60 min.",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("age", "problems"), [(0, 0), (1, 0), (2, 1)])
+def test_a_salt_that_is_older_than_yesterdays_is_a_problem(ctx: Context, age: int, problems: int) -> None:
+    """The visitors of that day could be told again by their address and browser."""
+    on = clock.now().date() - timedelta(days=age)
+    with ctx.database.write() as c:
+        c.execute(insert(salts).values(on=on, salt=b"x"))
+    texts = examined(ctx, intake._salts)
+    assert texts == [f"A salt of {on} still exists, so IDs of that day could be traced back."] * problems

@@ -21,7 +21,7 @@ from tandem.base.vault import Vault
 from tandem.collect import counter, store
 from tandem.collect.ingest import Ingest, Reply, Salts, Sender
 from tandem.collect.model.hit import MAX_URL, Record, WireEvent, split_url
-from tandem.collect.model.places import Place
+from tandem.collect.sources.places import Place
 from tests.golden.rows import CHROME
 
 ADDRESS = "203.0.113.77"

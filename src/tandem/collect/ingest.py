@@ -39,8 +39,8 @@ from tandem.collect.model.hit import (
     without_halves,
 )
 from tandem.collect.model.origins import conclude, origin_of
-from tandem.collect.model.places import Place
 from tandem.collect.model.rules import load_rules
+from tandem.collect.sources.places import Place
 from tandem.core.slice import NumberAsked
 from tandem.people.model.proof import Outcome, check
 

@@ -16,9 +16,9 @@ from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Salts
 from tandem.collect.loader import ClockInDoubt, Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
-from tandem.collect.model.places import PlaceFinder
 from tandem.collect.rebuild import rebuild_sites, rebuild_where_needed, recounted
 from tandem.collect.routes import ROUTES, visitor_names
+from tandem.collect.sources.places import PlaceFinder
 from tandem.collect.timeline import timeline
 from tandem.core.context import Context
 from tandem.core.slice import NumberAsked, Slice

@@ -20,6 +20,7 @@ from tandem.maintenance.doctor import intake, machine, visits
 from tandem.maintenance.doctor.finding import PROBLEM, Check, Installation
 from tandem.maintenance.doctor.outside import CLOSED
 from tests.maintenance.conftest import here, in_house, serving, tandem
+from tests.served import eventually
 
 
 def findings(folder: Path, **extra: str) -> tuple[int, dict[str, Any]]:
@@ -43,11 +44,13 @@ def test_a_sound_installation_has_no_problem(company: Path) -> None:
 
 
 def test_a_running_server_answers_for_itself_and_tells_of_its_jobs(company: Path) -> None:
-    with serving(company):
-        time.sleep(1)
+    def jobs_that_are_fine() -> Any:
         code, report = findings(company)
-    assert code == 0
-    assert {f["text"].split("`")[1] for f in found(report, "jobs", "ok")} >= {"load", "rebuild", "salts"}
+        jobs = {f["text"].split("`")[1] for f in found(report, "jobs", "ok")}
+        return code == 0 and jobs >= {"load", "rebuild", "salts"} and report
+
+    with serving(company):
+        report = eventually(jobs_that_are_fine)
     assert "the server answers" in found(report, "Tandem", "ok")[0]["text"]
 
 

@@ -29,6 +29,7 @@ from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
 from tandem.rates import store as rates
 from tandem.rates.model import Rate, Rates
+from tests.clocks import set_clock
 from tests.inside import opened_by_admin
 from tests.served import Running
 
@@ -105,7 +106,40 @@ def test_no_amounts(text: str) -> None:
         money_of(text)
 
 
-@pytest.mark.parametrize("value", [None, "", "-", "—", "n/a"])
+@pytest.mark.parametrize(("amounts", "read_as"), [
+    (("1.500", "1 234,50"), ["1500", "1234.5"]), (("1.234.567", "1.500"), ["1234567", "1500"]),
+    (("1,500", "12.50"), ["1500", "12.5"]), (("1.500", "2.5"), ["1.5", "2.5"]), (("1,500", "12,5"), ["1.5", "12.5"]),
+    (("1.500",), ["1.5"]), (("1,500",), ["1500"]), (("12,5", "12.5"), ["12.5", "12.5"]),
+])  # fmt: skip
+def test_an_amount_that_can_be_read_two_ways_is_read_as_the_others_of_its_file(
+    amounts: tuple[str, ...], read_as: list[str]
+) -> None:
+    """1.500 was one and a half beside 1.234,50, which was taken for more than a thousand."""
+    lines = "".join(f"{i};2026-10-05;{amount}\n" for i, amount in enumerate(amounts))
+    table, deals = read(f"id;created_at;amount\n{lines}".encode())
+    assert (table.problems, [deal.amount for deal in deals]) == ([], [Decimal(one) for one in read_as])
+
+
+@pytest.mark.parametrize(("days", "read_as"), [
+    (("10/31/2026", "10/11/2026"), ["2026-10-31", "2026-10-11"]),
+    (("01/02/2026", "01/03/2026"), ["2026-02-01", "2026-03-01"]),
+    (("31/10/2026", "10/11/2026"), ["2026-10-31", "2026-11-10"]), (("10/11/26 14:05",), ["2026-11-10"]),
+])  # fmt: skip
+def test_a_day_that_can_be_read_two_ways_is_read_as_the_others_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, days: tuple[str, ...], read_as: list[str]
+) -> None:
+    set_clock(monkeypatch, datetime(2026, 12, 1, tzinfo=UTC))
+    lines = "".join(f"{i},{day}\n" for i, day in enumerate(days))
+    table, deals = read(f"id,created_at\n{lines}".encode())
+    assert (table.problems, [str(deal.created_at.astimezone(WARSAW).date()) for deal in deals]) == ([], read_as)
+
+
+def test_a_file_that_writes_days_both_ways_is_refused() -> None:
+    table, _ = read(b"id,created_at\n1,10/31/2026\n2,31/10/2026\n")
+    assert [problem.line for problem in table.problems] == [3]
+
+
+@pytest.mark.parametrize("value", [None, "", "-", "—", "n/a", "|RUB"])
 def test_an_empty_amount_is_none_and_not_zero(value: str | None) -> None:
     assert money_of(value) is None
 

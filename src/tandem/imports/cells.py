@@ -127,16 +127,31 @@ def order_of(values: Iterable[str], today: date) -> Order | None:
 
     Told by dates that can be read one way only; else by the reading whose days follow one another, and lie in the past.
     """
-    parts = [match for text in values if (match := _PARTS.match(text)) and len(match[1]) <= 2]
+    parts = _parts_in(values)
+    if stated := _order_in(parts):
+        return stated
+    if not parts or all(p[1] == p[2] for p in parts):
+        return "dmy"
+    tight = [order for order in _ORDERS if _is_tight(parts, order, today)]
+    return tight[0] if len(tight) == 1 else None
+
+
+def order_stated(values: Iterable[str]) -> Order:
+    """The same for days that need not follow one another: by those that can be read one way only; "" where none can."""
+    return _order_in(_parts_in(values))
+
+
+def _parts_in(values: Iterable[str]) -> list[re.Match[str]]:
+    return [match for text in values if (match := _PARTS.match(text)) and len(match[1]) <= 2]
+
+
+def _order_in(parts: list[re.Match[str]]) -> Order:
     for match in parts:
         if int(match[1]) > 12 or "." in match[0][:3]:
             return "dmy"
         if int(match[2]) > 12:
             return "mdy"
-    if not parts or all(p[1] == p[2] for p in parts):
-        return "dmy"
-    tight = [order for order in _ORDERS if _is_tight(parts, order, today)]
-    return tight[0] if len(tight) == 1 else None
+    return ""
 
 
 def _is_tight(parts: list[re.Match[str]], order: Order, today: date) -> bool:

@@ -13,7 +13,7 @@ from tandem.base.currencies import currency_code, split_amount
 from tandem.crm.model.deal import DealFact, StageKind, Was
 from tandem.crm.model.pricing import Pricing
 from tandem.imports import cells
-from tandem.imports.cells import EMPTY, Unreadable
+from tandem.imports.cells import EMPTY, Decimals, Order, Unreadable
 from tandem.imports.problem import Problem
 from tandem.rates.model import MOST_MONEY, TooMuch
 
@@ -51,11 +51,15 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
 
     stages      what each stage means, by `stage_key`; of others, the CRM's own word counts
     currencies  the code of each currency that goes by a word of the CRM's own
+    decimals    the sign before decimals, for amounts such as 1.500 that can be read two ways
+    order       of day and month, for days such as 10/11/2026
     """
 
     fields: dict[str, tuple[str, ...]]
     stages: dict[str, str] = {}
     currencies: dict[str, str] = {}
+    decimals: Decimals = "."
+    order: Order = "dmy"
     revision: int = 0
 
 
@@ -72,7 +76,9 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
     problems: list[Problem] = []
     raw_values = {ours: _found(mapping, raw, ours) for ours in FIELDS}
     values: dict[str, Any] = {}
-    for names, reader in ((MOMENTS, lambda v: moment_of(v, zone)), (MONEY, money_of)):
+    for names, reader in (
+        (MOMENTS, lambda v: moment_of(v, zone, mapping.order)), (MONEY, lambda v: money_of(v, mapping.decimals)),
+    ):  # fmt: skip
         for ours in names:
             try:
                 values[ours] = reader(raw_values[ours])
@@ -218,7 +224,7 @@ def text_of(value: Any) -> str:
     return str(value).strip().replace("\0", "")[:LONGEST]
 
 
-def moment_of(value: Any, zone: tzinfo) -> datetime | None:
+def moment_of(value: Any, zone: tzinfo, order: Order = "dmy") -> datetime | None:
     """A moment in UTC: seconds or milliseconds since 1970, or as `cells.moment` reads it; None for nothing.
 
     raises   Unreadable for anything else, and for moments before 1971 or after 2199
@@ -229,7 +235,7 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
         text = text_of(value)
         if text == "0" or text.lower() in EMPTY:
             return None
-        moment = _moment(text)
+        moment = _moment(text, order)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     try:
@@ -241,7 +247,7 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, order: Order) -> datetime:
     try:
         if re.fullmatch(r"\d{9,10}", text):
             return clock.from_ms(int(text) * 1000)
@@ -249,7 +255,7 @@ def _moment(text: str) -> datetime:
             return clock.from_ms(int(text))
     except ValueError as error:
         raise Unreadable from error
-    return cells.moment(text, "dmy")
+    return cells.moment(text, order)
 
 
 def currency_in(amount: Any) -> str:
@@ -258,10 +264,11 @@ def currency_in(amount: Any) -> str:
     return behind.strip() or split_amount(cells.squeezed(number))[1]
 
 
-def money_of(value: Any) -> Decimal | None:
+def money_of(value: Any, decimals: Decimals = ".") -> Decimal | None:
     """An amount as CRMs and people write it: 1234.5, "1 234,50", "1,234.50 €", "100|EUR"; None for nothing.
 
-    raises   Unreadable
+    decimals   the sign before decimals, if the amount itself does not tell
+    raises    Unreadable
     """
     if isinstance(value, bool):
         raise Unreadable
@@ -271,7 +278,7 @@ def money_of(value: Any) -> Decimal | None:
         if not bare and any(map(str.isalpha, text)):  # a currency without a number
             raise Unreadable
         return None
-    amount = cells.number(bare, cells.decimals_of([bare], is_local=False))
+    amount = cells.number(bare, cells.decimals_of([bare], is_local=decimals == ","))
     if abs(amount) > MOST_MONEY:
         raise Unreadable
     return amount.quantize(Decimal("0.0001"))

@@ -388,7 +388,7 @@ def test_a_load_that_is_confirmed_while_old_ones_are_thrown_away_keeps_its_rows(
         return found
 
     monkeypatch.setattr(store.IMPORTS, "of", of)
-    monkeypatch.setattr(store, "STAGED_FOR", timedelta(seconds=-1))
+    monkeypatch.setattr(store.IMPORTS, "staged_for", timedelta(seconds=-1))
     assert store.drop_old(ctx, {site.id: site}) == 0
     assert real(ctx.database, site, held.id).state == store.COUNTING
     assert sessions(ctx, site) == {1: 10}

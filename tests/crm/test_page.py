@@ -89,3 +89,41 @@ def test_records_chosen_by_what_they_came_to_have_no_share_of_that(ingest: TestC
         assert not any(f'data-figure="{rate}"' in page for rate in rates) and ">Win rate</button>" not in page
     by_reason = ingest.get(f"/deals?{OCTOBER}&sources=lost_reasons").text
     assert 'data-figure="crm.win_rate"' in by_reason and ">Win rate</button>" not in by_reason
+
+
+def test_what_is_owed_is_one_list(ctx: Context, site: Site, ingest: TestClient[Any]) -> None:
+    """There were five lists of at most twenty rows each, with no way to the others."""
+    store.record(ctx, site, 1, [fact(f"w{n}", "paid", pipeline="out", amount=None) for n in range(12)])
+    ctx.runner.look_again()
+
+    def rows(page: str) -> int:
+        return page.partition('id="owed"')[2].partition("</tbody>")[0].count('<tr><th scope="row"')
+
+    page = ingest.get(f"/deals?{OCTOBER}&owed=unpriced").text
+    assert rows(page) == 10 and "10 of 12 rows" in page and "Show all 12" in page
+    part = ingest.get(f"/deals/owed?{OCTOBER}&owed=unpriced&owed.most=12&owed.sort=amount")
+    assert rows(part.text) == 12 and "owed=unpriced" in part.headers["hx-replace-url"]
+    file = ingest.get(f"/deals/owed?{OCTOBER}&owed=unpriced&format=csv").text.splitlines()
+    assert file[0] == "To do,Side,Record,Channel,Created,Stage,Responsible,Amount" and len(file) == 13
+    every = ingest.get(f"/deals/owed?{OCTOBER}&format=csv").text.splitlines()
+    assert len(every) > len(file), "of all kinds"
+    assert ingest.get(f"/deals/owed?{OCTOBER}&owed=nonsense").status_code == 200
+
+
+def test_what_is_lost_is_no_open_value(ctx: Context, site: Site, ingest: TestClient[Any]) -> None:
+    """The value "now in this stage" of lost deals looked like money to come; and pipelines were one list."""
+    store.record(ctx, site, 1, [
+        fact("l1", "no", pipeline="out", amount=Decimal(70)), fact("o1", "talk", pipeline="out", amount=Decimal(30)),
+        fact("o2", "talk", pipeline="new", amount=Decimal(5)),
+    ])  # fmt: skip
+    ctx.runner.look_again()
+    table = ingest.get(f"/deals?{OCTOBER}").text.partition('id="stages"')[2].partition("</table>")[0]
+    groups = [group.partition("</tr>")[0] for group in table.split('<tr class="subhead">')[1:]]
+    worth = {
+        group.partition('colspan="4">')[2].partition("<")[0]: group.rpartition('<td class="num">')[2]
+        for group in groups
+    }
+    assert {name.strip(): value.partition("<")[0] for name, value in worth.items()} == {
+        "in · leads": "€0.00", "out · deals": "€30.00", "new · deals": "€5.00",
+    }  # fmt: skip
+    assert "€70.00" not in table

@@ -1,6 +1,6 @@
 """What the page asks: figures of the catalogue in total and by a split, stages, and hygiene."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -59,6 +59,8 @@ OUTCOMES = ("stage", "stage_kind", "lost_reason")
 """What a record has come to."""
 OF_OUTCOMES = ("crm.qualified_rate", "crm.win_rate")
 """Shares of records that came to something: among records chosen by what they came to they say nothing."""
+SHOWN, MOST, MOST_IN_FILE = 10, 1_000, 100_000
+ORDERS = ("at", "amount")
 WAITED = timedelta(hours=1)
 STILL = timedelta(days=14)
 
@@ -87,10 +89,29 @@ class Hygiene(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     at: datetime
     stage: str
+    channel: str
     responsible: str
     amount: Decimal | None
     person: int
     last_moved: datetime
+
+
+class Owed(msgspec.Struct, frozen=True, kw_only=True):
+    """How a reader wants the list of what is owed: one issue or all, and its order."""
+
+    issue: str = ""
+    sort: str = "at"
+    is_rising: bool = False
+    most: int = SHOWN
+
+    def rows(self, hygiene: Mapping[str, Sequence[Hygiene]]) -> list[Hygiene]:
+        """The rows of that list. Records without an amount stand last either way."""
+        found = [row for issue, rows in hygiene.items() if self.issue in ("", issue) for row in rows]
+        found.sort(key=lambda row: (row.at, row.deal, row.issue), reverse=not (self.is_rising and self.sort == "at"))
+        if self.sort == "amount":
+            sign = 1 if self.is_rising else -1
+            found.sort(key=lambda row: (row.amount is None, sign * (row.amount or 0)))
+        return found
 
 
 def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[str, ...]:
@@ -133,10 +154,10 @@ def stages_known(
     ]  # fmt: skip
 
 
-def hygiene(ctx: Context, address: Address) -> dict[str, list[Hygiene]]:
-    """What is wrong with the records of this period, by issue; at most twenty records each."""
+def hygiene(ctx: Context, address: Address, most: int = SHOWN) -> dict[str, list[Hygiene]]:
+    """What is wrong with the records of this period, by issue; at most so many records each."""
     found: dict[str, list[Hygiene]] = {}
-    for row in ctx.runner.rows(store.SQL["hygiene"], Hygiene, **bound(address)):
+    for row in ctx.runner.rows(store.SQL["hygiene"], Hygiene, **bound(address), most=most):
         found.setdefault(row.issue, []).append(row)
     return found
 

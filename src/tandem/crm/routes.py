@@ -10,14 +10,16 @@ from litestar.params import Body
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import note
-from tandem.base import clock
+from tandem.base import clock, translations
 from tandem.base.currencies import NO_CURRENCY, tenders
 from tandem.base.errors import UserError
 from tandem.connections import store as connections
 from tandem.connections.model import Connection
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
+from tandem.core.exports import exported
 from tandem.core.layout import render_page
+from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.crm import jobs, mapping, queries, store
@@ -51,13 +53,11 @@ def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View
 
 def _tables(address: Address) -> Tables:
     """The page's tables with the columns that say something where it is filtered so."""
-    return Tables(
-        "/deals",
-        {
-            id: msgspec.structs.replace(tab, figures=queries.shown_of(tab.figures, address, tab.by))
-            for id, tab in queries.TABLES.items()
-        },
-    )
+    tabs = {
+        id: msgspec.structs.replace(tab, figures=queries.shown_of(tab.figures, address, tab.by))
+        for id, tab in queries.TABLES.items()
+    }
+    return Tables("/deals", tabs, OWED)
 
 
 @get_page("/deals", "Deals", icon="handshake", group="Measure", may="deals.read")
@@ -66,6 +66,65 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     if moved := moved_to(request, ctx, view):
         return moved
     return _page(request, ctx, caller, view)
+
+
+OWED = ("owed", "owed.sort", "owed.way", "owed.most")
+"""What the address keeps of the list of what is owed."""
+HEADS = (
+    sentence("To do"), sentence("Side"), sentence("Record"), sentence("Channel"), sentence("Created"),
+    sentence("Stage"), sentence("Responsible"), sentence("Amount"),
+)  # fmt: skip
+
+
+def _owed(ctx: Context, view: View) -> dict[str, Any]:
+    """What crm/_owed.html needs."""
+    asked = view.keep.get
+    issue, sort = asked("owed", ""), asked("owed.sort", "")
+    owed = queries.Owed(
+        issue=issue if issue in HYGIENE else "",
+        sort=sort if sort in queries.ORDERS else "at",
+        is_rising=asked("owed.way") == "up",
+        most=max(1, whole_number(asked("owed.most"), queries.SHOWN, queries.MOST)),
+    )
+    hygiene = queries.hygiene(ctx, view.address, owed.most)
+    connected = connections.connections_of(ctx, view.address.site, "crm")
+    return {
+        "owed": owed, "hygiene": hygiene, "owed_rows": owed.rows(hygiene)[: owed.most], "issues": HYGIENE,
+        "most_owed": queries.MOST, "names_of_stages": mappings.names_of(ctx, [c.id for c in connected]),
+        "hexed": hexed, "clock": clock.now(), "never": NEVER,
+    }  # fmt: skip
+
+
+@get_part("/deals/owed", may="deals.read")
+def owed_list(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    """What is owed, as a fragment: of one kind, in another order, or all of it; with `format`, as a file."""
+    view = _view(request, ctx, caller)
+    if file_format := str(request.query_params.get("format", "")):
+        return _owed_file(ctx, caller, view, file_format)
+    view = _tables(view.address).as_now(request, view, "owed")
+    part = render_page(
+        request, ctx, caller, "crm/_owed.html", site=view.address.site, view=view,
+        may_export=caller.may("metrics.export"), **_owed(ctx, view),
+    )  # fmt: skip
+    part.headers["HX-Replace-Url"] = view.link()
+    return part
+
+
+def _owed_file(ctx: Context, caller: Caller, view: View, file_format: str) -> Response[Any]:
+    caller.must("metrics.export")
+    site, span = view.address.site, view.address.period
+    whole = msgspec.structs.replace(view, keep=view.keep | {"owed.most": ""})
+    facts, text = _owed(ctx, whole), translations.translations(caller.language).gettext
+    rows = facts["owed"].rows(queries.hygiene(ctx, view.address, queries.MOST_IN_FILE))
+    names = facts["names_of_stages"]
+    cells = (
+        [text(HYGIENE[r.issue].title), HYGIENE[r.issue].owner, f"{r.system} {r.ref}", text(r.channel),
+         r.at.astimezone(site.tz).isoformat(timespec="seconds"), names.get(f"{r.kind}:{r.stage}", r.stage),
+         r.responsible, r.amount]
+        for r in rows
+    )  # fmt: skip
+    name = f"{facts['owed'].issue or 'to-do'}-{span.first}-{span.last}"
+    return exported(ctx, caller, site, name, file_format, list(map(text, HEADS)), cells)
 
 
 @get_part("/deals/table/{name:str}", may="deals.read")
@@ -89,18 +148,13 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         to_come={name: reason for name in queries.TILES if (reason := unripe(ctx, address, name))},
         tiles=[FIGURES[name] for name in queries.shown_of(queries.TILES, address)],
         stages=queries.stages(ctx, address),
-        hygiene=queries.hygiene(ctx, address),
-        issues=HYGIENE,
+        **_owed(ctx, view),
         sqls=[("funnel", store.SQL["funnel"]), ("hygiene", store.SQL["hygiene"])],
         bound={name: str(value) for name, value in queries.bound(address).items()},
         has_deals=store.has_deals(ctx, site),
         connected=connected,
         skipped=connections.skipped_of(ctx, [c.id for c in connected]),
         failed=files.failed_loads(ctx, site) if caller.may("deals.edit") else [],
-        names_of_stages=mappings.names_of(ctx, [c.id for c in connected]),
-        hexed=hexed,
-        clock=clock.now(),
-        never=NEVER,
     )
 
 
@@ -192,4 +246,4 @@ def change_mapping(
     )  # fmt: skip
 
 
-ROUTES = [page, table, upload, mapping_page, change_mapping]
+ROUTES = [page, table, owed_list, upload, mapping_page, change_mapping]

@@ -1,4 +1,4 @@
--- answers: How many leads and deals of this time have been in each stage, and how many stand there now?
+-- answers: How many leads and deals of this time have been in each stage, how many are there now, and what is open worth?
 -- grain: one row per kind, pipeline and stage
 -- reads: deals, deals_moved
 select
@@ -16,7 +16,7 @@ from (
     group by kind, pipeline, stage
     union all
     select kind, pipeline, toString(stage) as stage, toString(stage_kind) as means, 0 as was, count() as stands,
-        sum(ifNull(amount, toDecimal64(0, 4))) as worth
+        sumIf(ifNull(amount, toDecimal64(0, 4)), stage_kind in ('open', 'qualified')) as worth
     from deals
     where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {until:DateTime64(3, 'UTC')}
     group by kind, pipeline, stage, stage_kind

@@ -1,13 +1,13 @@
 -- answers: Which leads and deals of this time does somebody owe something?
--- grain: one row per record and issue, at most twenty each; `records` and `worth` are of all of them
+-- grain: one row per record and issue, at most so many each; `records` and `worth` are of all of them
 -- reads: deals
 select
     issue, count() over (partition by issue) as records, sum(d.amount) over (partition by issue) as worth, d.deal as deal,
-    toString(d.kind) as kind, toString(d.system) as system, d.ref as ref, d.at as at, toString(d.stage) as stage,
+    toString(d.kind) as kind, toString(d.system) as system, d.ref as ref, d.at as at, toString(d.stage) as stage, toString(d.channel) as channel,
     toString(d.responsible) as responsible, d.amount as amount, d.person as person, d.last_moved as last_moved
 from (
     select
-        deal, system, ref, at, stage, responsible, amount, person, last_moved, parent, stage_kind, kind, how, first_moved,
+        deal, system, ref, at, stage, channel, responsible, amount, person, last_moved, parent, stage_kind, kind, how, first_moved,
         stage_kind in ('open', 'qualified') as is_open,
         countIf(phone != 0 and parent = 0 and stage_kind in ('open', 'qualified')) over (partition by phone, kind) as alike,
         arrayFilter(x -> x != '', [
@@ -25,4 +25,4 @@ from (
 ) as d
 array join d.issues as issue
 order by issue, at desc, deal
-limit 20 by issue
+limit {most:UInt32} by issue

@@ -7,6 +7,7 @@ import typer
 from tandem.accounts.permissions import SCOPES
 from tandem.base.config import Config
 from tandem.base.errors import UserError
+from tandem.base.texts import quantity
 from tandem.core.commands import group, print_table, quiet_settings
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def list_sites() -> None:
 
     with lookups.records(quiet_settings()) as database:
         print_table([
-            (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, f"{s.keep_days} days")
+            (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, quantity(s.keep_days, "day"))
             for s in store.sites_of(database, lookups.workspace(database))
         ], "There are no sites yet. Add one with `tandem site add`.")  # fmt: skip
 

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urlsplit
 from litestar import Litestar, Request, Response, Router
 from litestar.config.compression import CompressionConfig
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Schema
@@ -118,6 +118,12 @@ def healthz(ctx: Context) -> str:
     return "ok"
 
 
+def _only_document(request: Request[Any, Any, Any]) -> None:
+    """The framework answers the addresses beside its document with a page of its own."""
+    if request.url.path.rstrip("/") not in ("/api", "/api/openapi.json"):
+        raise NotFoundException
+
+
 def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
     """The ASGI application: the counter's paths first, then all pages."""
 
@@ -162,7 +168,9 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
         openapi_config=OpenAPIConfig(
             title="Tandem",
             version=__version__,
-            openapi_router=Router("/api", route_handlers=[], opt={"may": ANYONE}, include_in_schema=False),
+            openapi_router=Router(
+                "/api", route_handlers=[], opt={"may": ANYONE}, include_in_schema=False, before_request=_only_document
+            ),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         request_max_body_size=LARGEST_FORM,

@@ -200,4 +200,4 @@ def test_a_damaged_note_of_what_was_put_aside_is_named_and_its_records_are_count
     for path in note.parent.iterdir():
         path.rename(aside / path.name)
     counted, named = findings_of(ctx)
-    assert "2 records in 1 batches" in counted.text and str(aside / note.name) in named.text
+    assert "2 records in 1 batch:" in counted.text and str(aside / note.name) in named.text

@@ -534,6 +534,10 @@ def test_the_former_name_of_the_api_of_metrics_is_answered_with_a_note(running: 
     with running.as_person("viewer") as browser:
         moved = browser.get("/figures?site=fern&period=7d")
         assert (moved.status_code, moved.headers["location"]) == (301, "/metrics?site=fern&period=7d")
+        assert moved.headers["deprecation"] == "true" and "</metrics>" in moved.headers["link"]
+    with running.as_person("admin") as browser:
+        asked = {"site": "fern", "period": "7d", "figures": "collect.visits"}
+        assert browser.get("/export", params=asked).headers["deprecation"] == "true"
 
 
 def test_a_token_made_with_the_former_name_of_a_scope_reads_metrics(running: Running) -> None:

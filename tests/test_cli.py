@@ -161,7 +161,7 @@ def test_a_site_must_be_chosen_where_there_are_several(shop: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("site", "list"), ("person", "list"), ("goal", "list"), ("change", "add", "x"), ("export", "a.csv")]
+    "words", [("site", "list"), ("user", "list"), ("goal", "list"), ("change", "add", "x"), ("export", "a.csv")]
 )
 def test_before_setting_up_every_command_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = here(tmp_path / "data", *words)

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from litestar import Litestar, Request, Response, Router
 from litestar.config.compression import CompressionConfig
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
@@ -17,6 +18,7 @@ from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType
 from litestar.response import Redirect
 
 from tandem import __version__
+from tandem.accounts.permissions import FORMER_SCOPES
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import error_pages, log, pages, static_files
@@ -163,7 +165,7 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
             UnicodeDecodeError: error_pages.not_utf8,
             Exception: error_pages.bug,
         },
-        before_send=[partial(_look_soon, ctx)],
+        before_send=[partial(_look_soon, ctx), _note_former_scopes],
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),
         openapi_config=OpenAPIConfig(
             title="Tandem",
@@ -215,6 +217,19 @@ async def _look_soon(ctx: Context, message: Any, scope: Any) -> None:
     """Before it is answered that something was done: what the next page shows must know of it."""
     if message["type"] == "http.response.start" and scope["method"] != "GET":
         ctx.runner.look_soon()
+
+
+async def _note_former_scopes(message: Any, scope: Any) -> None:
+    """A program whose token was made with the former name of a scope is told the new one, as with former addresses."""
+    if message["type"] != "http.response.start":
+        return
+    caller = known_caller(Request(scope))
+    if caller is not None and caller.token is not None and caller.token.former_scopes:
+        said = ", ".join(f"{scope} is now called {FORMER_SCOPES[scope]}" for scope in caller.token.former_scopes)
+        headers = MutableScopeHeaders.from_message(message)
+        headers["deprecation"] = "true"
+        headers.setdefault("link", '</settings>; rel="deprecation"')
+        headers["warning"] = f'299 tandem "{said}; create a new token before 0.4"'
 
 
 async def _answered(pages: Any, scope: Any, in_time: InTime, send: Any) -> None:

@@ -547,4 +547,6 @@ def test_a_token_made_with_the_former_name_of_a_scope_reads_metrics(running: Run
     with running.database.write() as c:
         c.execute(update(api_tokens).where(api_tokens.c.id == token.id).values(scopes=["figures:read"]))
     with httpx.Client(base_url=running.url, headers={"authorization": f"Bearer {secret}"}) as program:
-        assert program.get("/api/metrics?metrics=collect.visits").status_code == 200
+        answer = program.get("/api/metrics?metrics=collect.visits")
+    assert (answer.status_code, answer.headers["deprecation"]) == (200, "true")
+    assert "figures:read is now called metrics:read" in answer.headers["warning"] and "link" in answer.headers

@@ -33,12 +33,13 @@ from tandem.core.context import Context
 from tandem.demo.seed import seed
 from tandem.metrics.address import Address, address_of
 from tandem.metrics.ask import CachedRunner
+from tandem.metrics.split_table import Reading, split_table
 
 TIMES, EVENTS, ROUNDS = 20, 1_000_000, 2
 DERIVED = "bench.derived"
 
 
-READING = queries.Reading(name=lambda by, value: value)
+READING = Reading(name=lambda by, value: value)
 
 
 def filled(ctx: Context) -> Site:
@@ -73,7 +74,7 @@ def asked(ctx: Context, address: Address) -> Iterator[tuple[str, Callable[[], ob
     for figure in BOARD_FIGURES:
         yield f"tile {figure}", lambda figure=figure: queries.tiles_of(ctx, address, (figure,), [])  # type: ignore[misc]
     for kind in TABLES.values():
-        yield f"table {kind.id}", lambda kind=kind: queries.table(ctx, address, kind, READING)  # type: ignore[misc]
+        yield f"table {kind.id}", lambda kind=kind: split_table(ctx, address, kind, READING)  # type: ignore[misc]
 
 
 def main() -> None:

@@ -81,8 +81,11 @@ def test_another_workspace_reaches_nothing(running: Running) -> None:
             assert rival.post(f"/ads/imports/{draft}/{act}?site=rival", data={}).status_code == 404
 
 
-@pytest.mark.parametrize("query", ["by=campaign", "by=term&f=campaign:is:brand", "by=ad_group&f=ad_group:is:x", "by=ad",
-                                   "f=country:is:PL&by=nonsense", "period=today", "period=12mo&most=5"])  # fmt: skip
+@pytest.mark.parametrize("query", [
+    "cost=campaigns", "cost=keywords&f=campaign:is:brand", "cost=groups&f=ad_group:is:x", "cost=ads",
+    "f=country:is:PL&cost=nonsense", "period=today",
+    "period=12mo&cost.most=5&cost.sort=ads.clicks&cost.way=up&cost.search=b",
+])  # fmt: skip
 def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
         assert browser.get(f"/ads?site=fern&{query}").status_code == 200

@@ -93,7 +93,7 @@ def test_the_page_says_for_how_many_visits_the_cost_is_known(
     ctx: Context, site: Site, reports: tuple[store.AdImport, store.AdImport]
 ) -> None:
     """It said that the cost of Microsoft brought the visits of Google too, and that Google was free."""
-    address = "/ads?period=2026-10-01..2026-10-30&by=ad_system"
+    address = "/ads?period=2026-10-01..2026-10-30&cost=systems&lens=engineering"
     with opened_by_admin(ctx, site, ROUTES) as browser:
         assert answer_of(browser.get(address).text).startswith("Ads cost €40.00 for 50 paid visits.")
         store.undo(ctx, site, reports[0])

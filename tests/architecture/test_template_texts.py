@@ -23,8 +23,8 @@ REVIEWED = {
     "d.label", "d.marketers", "e.title", "entry.meaning", "entry.title", "explanation.engineers", "explanation.label",
     "explanation.marketers", "f.engineers", "f.label", "f.marketers", "field.hint", "field.label", "figure",
     "figure.label", "group", "group.instead", "group.meaning[]", "group.missing", "group.title", "k.title",
-    "kind.title", "label", "labels[]", "page_title", "question", "s.title", "s.why", "system.note", "t.figure.label",
-    "t.title", "told[]",
+    "kind.empty", "kind.title", "label", "labels[]", "page_title", "question", "s.title", "s.why", "system.note",
+    "t.figure.label", "t.title", "told[]",
     "e.label",  # of the metric that a change was measured by
     "m.title",  # of what a person did: a slice's timeline takes it from a table
     # sentences of ours, whose values stand apart from them

@@ -10,10 +10,13 @@ from babel.messages.catalog import Catalog, Message
 from jinja2.ext import babel_extract
 
 from tandem.accounts.permissions import Role
+from tandem.ads import queries as ads
 from tandem.base import translations, words
 from tandem.base.http import NO_ANSWER
 from tandem.board.model import GROUPS, QUESTIONS, TABLE_GROUPS, TABLES
+from tandem.calls import queries as calls
 from tandem.changes.model import KINDS
+from tandem.crm import queries as crm
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
@@ -82,7 +85,9 @@ def in_catalogue() -> set[Said]:
     found |= {text for d in DIMENSIONS.values() for text in (d.label, d.marketers)}
     for group in GROUPS.values():
         found.update((group.title, group.missing, group.instead), group.meaning.values())
-    found.update(QUESTIONS.values(), TABLE_GROUPS.values(), (t.title for t in TABLES.values()))
+    found.update(QUESTIONS.values(), TABLE_GROUPS.values())
+    tabs = [tab for tables in (TABLES, ads.TABLES, calls.TABLES, crm.TABLES) for tab in tables.values()]
+    found.update(*((t.title, t.empty, t.nameless) for t in tabs))
     found.update(words.MEMBERS.values(), *(words.values() for words in words.WORDS.values()))
     found.update(CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8")))
     return found - {""}
@@ -263,7 +268,7 @@ def test_every_kind_of_word_has_an_english_name() -> None:
 
 
 def test_channels_have_one_colour_each() -> None:
-    from tandem.board.model import HUES
+    from tandem.base.hues import HUES
 
     names = CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8"))
     assert sorted(HUES) == sorted(names)

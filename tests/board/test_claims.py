@@ -1,5 +1,6 @@
 """Sentences of Traffic and Realtime claim only what the metric and the minutes that they speak of hold."""
 
+import csv
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,9 +15,9 @@ from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.formats import Formats
 from tandem.base.translations import LANGUAGES
-from tandem.board.routes import ROUTES, traffic
+from tandem.board.routes import ROUTES
 from tandem.core.context import Context
-from tandem.metrics import ask
+from tandem.metrics import ask, split_table
 from tests.attribution.shop import START, Visit, put
 from tests.inside import opened_by_admin
 
@@ -150,7 +151,7 @@ def test_a_very_long_table_says_that_there_are_more_rows(
     ctx: Context, site: Site, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ask, "MOST_ROWS", 13)
-    monkeypatch.setattr(traffic, "MOST_SHOWN", 12)
+    monkeypatch.setattr(split_table, "MOST_SHOWN", 12)
     put(ctx.warehouse, [Visit(n, START + 50 * DAY, "Email", term=f"t{n}") for n in range(1, 16)])
 
     def tools(address: str) -> str:
@@ -161,8 +162,30 @@ def test_a_very_long_table_says_that_there_are_more_rows(
     address = f"/traffic?{SPAN}&from=keywords"
     assert tools(address) == "10 of more than 13 rows Show the first 12"
     assert tools(f"{address}&from.most=100000") == "12 of more than 13 rows Show 10 rows"
+    file = ingest.get(f"/traffic/table/keywords?{SPAN}&format=csv")
+    assert file.text.splitlines()[0].startswith("Keywords (the 13 largest),Visitors,Visits")
     export = ingest.get(f"/export?{SPAN}&metrics=collect.visits&by=keyword".replace("keyword", "term"))
     assert export.text.splitlines()[0] == "term (the 13 largest by collect.visits),collect.visits"
     answer = ingest.get(f"/api/metrics?{SPAN}&metrics=collect.visits&by=term").json()
     assert (answer["is_cut"], answer["rows_total"]) == (True, 13)
     assert "term (the 13 largest by collect.visits)" in answer["notes"]
+
+
+def test_the_file_of_a_table_holds_what_is_seen(ctx: Context, site: Site, ingest: TestClient[Any]) -> None:
+    """It held other rows in another order under ids: a file was no proof of the page."""
+    put(ctx.warehouse, [Visit(n, START + 50 * DAY, "Email", term=f"t{n}", revenue=n) for n in range(1, 13)])
+    put(ctx.warehouse, [Visit(99, START + 50 * DAY, "Email", term="=1+1 t", revenue=5)])
+
+    def lines(asked: str) -> list[list[str]]:
+        answer = ingest.get(f"/traffic/table/keywords?{SPAN}&format=csv&{asked}")
+        assert answer.headers["content-type"].startswith("text/csv")
+        return list(csv.reader(answer.text.splitlines()))
+
+    heads, *rows = lines("from.sort=label&from.way=up&from.search=t1")
+    assert heads[:3] == ["Keywords", "Visitors", "Visits"] and heads[-1] == "Revenue (EUR)"
+    assert [row[0] for row in rows] == ["t1", "t10", "t11", "t12"], "searched and sorted as on the page"
+    assert [float(row[-1]) for row in rows] == [1, 10, 11, 12]
+    assert len(lines("from.most=10")) == 14, "all rows, however many the page shows"
+    assert "'=1+1 t" in [row[0] for row in lines("")], "no spreadsheet works it out"
+    assert ingest.get(f"/traffic/table/keywords?{SPAN}&format=xml").status_code == 400
+    assert ingest.get(f"/traffic/table/none?{SPAN}&format=csv").status_code == 404

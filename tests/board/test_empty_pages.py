@@ -140,7 +140,7 @@ def test_a_period_of_which_a_part_was_measured_says_since_when(
     monkeypatch.setattr(History, "first", lambda *_: START + 50 * DAY)
     found = look(f"/{page}?{SPAN}&compare={compare}")
     assert "ot measured before 21 Oct 2026" in found
-    assert ("Not compared" in found) is (compare == "previous" and page in ("board", "traffic", "money"))
+    assert ("Not compared" in found) is (compare == "previous")
     whole = look(f"/{page}?period=2026-10-22..2026-11-09&compare=none")
     assert "ot measured before" not in whole
 

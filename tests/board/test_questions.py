@@ -6,10 +6,11 @@ import pytest
 
 from tandem.base import clock
 from tandem.board.model import TABLES
-from tandem.board.queries import Points, _sorted, begun, measured, placed, unknown
+from tandem.board.queries import Points, begun, measured, placed, unknown
 from tandem.changes.model import Change
 from tandem.core.query import Row
 from tandem.metrics.address import address_of
+from tandem.metrics.split_table import _sorted
 from tests.board.test_model import SITE
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)

@@ -76,8 +76,9 @@ def test_a_number_rests_and_is_lent_again(running: Running) -> None:
         assert "paused; calls to it are still received" not in again
 
 
-@pytest.mark.parametrize("query", ["", "by=campaign&f=channel:is:Direct", "by=term&within=5&rows=100&most=50",
-                                   "by=nonsense", "f=country:is:PL", "period=today&compare=none",
+@pytest.mark.parametrize("query", ["", "sources=campaigns&f=channel:is:Direct",
+                                   "sources=keywords&within=5&rows=100&sources.most=50",
+                                   "sources=nonsense", "f=country:is:PL", "period=today&compare=none",
                                    "f=term:contains_not:a|b&f=entry:is_not:/"])  # fmt: skip
 def test_the_page_opens_for_every_split_and_filter(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
@@ -86,7 +87,7 @@ def test_the_page_opens_for_every_split_and_filter(running: Running, query: str)
         assert "Which sources bring calls" in answer.text
 
 
-@pytest.mark.parametrize("query", ["within=x", "rows=-1", "most=1e9"])
+@pytest.mark.parametrize("query", ["within=x", "rows=-1", "sources.most=1e9"])
 def test_a_number_that_is_none_is_refused(running: Running, query: str) -> None:
     with running.as_person("agency") as browser:
         answer = browser.get(f"/calls?site=fern&{query}")
@@ -145,7 +146,9 @@ def test_prices_of_pools_are_for_those_who_may_see_money(running: Running) -> No
         answer = program.get(at)
         assert answer.status_code == 200 and "Priced" in answer.text
         assert "€" not in answer.text and "7.31" not in answer.text and "Price a month" not in answer.text
-        assert "€" not in program.get("/calls?site=fern&by=source").text + program.get("/calls/live?site=fern").text
+        assert (
+            "€" not in program.get("/calls?site=fern&sources=sources").text + program.get("/calls/live?site=fern").text
+        )
     with running.as_person("marketing") as browser:
         kept = browser.post(f"/calls/pools/{pool}?site=fern", data={"name": "Renamed"})
         assert "€14.62" in kept.text, "a form without the price leaves it"

@@ -30,7 +30,8 @@ from tandem.crm.store import mappings, records
 from tandem.crm.store.mappings import Chosen
 from tandem.crm.tables import records as records_table
 from tandem.metrics.address import address_of
-from tandem.metrics.breakdown import breakdown
+from tandem.metrics.split_table import Reading, split_table
+from tandem.metrics.tabs import Tab
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind
 from tests.connections.stub import Stub, outside
@@ -309,11 +310,12 @@ def test_the_share_of_qualified_leads_by_keyword_follows_the_meanings(
         for n, path in paths.items() for h, stage in enumerate(path)
     ])  # fmt: skip
     address = address_of({"period": "2026-10-01..2026-10-31"}, [], site, "marketing", datetime(2026, 11, 1, tzinfo=UTC))
+    by_term = Tab(id="x", title="x", by="term", figures=("crm.leads", "crm.qualified", "crm.qualified_rate"))
     for real in ({"offer", "call"}, {"offer"}, {"gone"}):
         means = {f"deal:{stage}": "qualified" if stage in real else "open" for stage in stages}
         jobs.keep_mapping(ctx, site, held, Chosen(stages=means), None)
         ctx.runner.look_again()
-        table = breakdown(ctx, address, "term", ("crm.leads", "crm.qualified", "crm.qualified_rate"), 10)
+        table = split_table(ctx, address, by_term, Reading(name=lambda by, value: value))
         found = {line.key: line.values for line in table.rows}
         for word in range(3):
             leads = [path for n, path in paths.items() if n % 3 == word]

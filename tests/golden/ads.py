@@ -121,6 +121,27 @@ def rows(visits: list[Visit], site: Site) -> dict[str, list[Row]]:
     return {"ad_days": days, "ad_matches": days, "ad_visits": [(t["at"], None, t) for t in paid]}
 
 
+def lead_rows(leads: list[Row], site: Site) -> list[Row]:
+    """Of the CRM's records those that paid channels brought, by the newest report that had begun by then."""
+    zone, facts = ZoneInfo(site.zone), spent()
+    return [(at, None, _lead(d, at.astimezone(zone).date(), facts)) for at, _, d in leads if d["channel"] in PAID]
+
+
+def _lead(deal: Fact, on: date, facts: list[Fact]) -> Fact:
+    system = {"google": "google", "yandex": "yandex", "facebook": "meta"}.get(deal["source"], "other")
+    named = [
+        f for f in facts
+        if f["system"] == system and f["on"] <= on and deal["campaign"].lower() in (f["campaign"].lower(), f["id"])
+    ]  # fmt: skip
+    campaign = max(named, key=lambda f: f["on"])["campaign"] if named else deal["campaign"]
+    terms = [
+        f["term"] for f in facts
+        if named and f["campaign"] == campaign and f["term"].strip("[]").lower() == deal["term"].lower() != ""
+    ]  # fmt: skip
+    return {**deal, "ad_system": system, "campaign": campaign, "term": terms[0] if terms else deal["term"],
+            "is_costed": bool(named)}  # fmt: skip
+
+
 def _touch(visit: Visit, zone: ZoneInfo) -> Fact:
     system = SYSTEM_OF_CLICK.get(visit["click"]) or ("google" if visit["source"] == "google" else "other")
     if visit["source"] == "facebook":

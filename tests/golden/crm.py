@@ -99,7 +99,8 @@ def _fact(one: Fact, nth: int) -> DealFact:
 def rows(visits: list[Visit], site: Site) -> dict[str, list[Row]]:
     told = [one for one in records(visits) if not one["is_deleted"]]
     groups = _persons(told)
-    return {"deals": [(one["at"], None, _row(one, groups, visits)) for one in told]}
+    deals: list[Row] = [(one["at"], None, _row(one, groups, visits)) for one in told]
+    return {"deals": deals, "ad_leads": ads.lead_rows(deals, site)}
 
 
 def _persons(told: list[Fact]) -> dict[str, set[int]]:
@@ -200,3 +201,5 @@ FIGURES = {
     "crm.margin": lambda rows: float(sum(_net(d) - d["cost"] for d in _won(rows) if d["cost"] is not None)),
     "crm.time_to_win": _median,
 }
+FIGURES |= {f"ads.{name}": FIGURES[f"crm.{name}"] for name in ("leads", "qualified", "won", "revenue")}
+FIGURES["ads.costed_revenue"] = lambda rows: FIGURES["crm.revenue"]([row for row in rows if row[2]["is_costed"]])

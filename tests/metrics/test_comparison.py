@@ -26,6 +26,8 @@ from tandem.metrics.metric import Metric
 from tandem.metrics.period import Period, period_of
 from tandem.metrics.recounting import recounting
 from tandem.metrics.spans import clocks_differ, week_before
+from tandem.metrics.split_table import Reading, split_table
+from tandem.metrics.tabs import Tab
 from tandem.metrics.verdict import Reason
 from tests.collect.conftest import told
 
@@ -118,8 +120,8 @@ def test_a_time_that_was_not_measured_is_nothing_to_be_better_than(ctx: Context,
     assert (visits.compared.change, visits.compared.direction, visits.compared.verdict) == (None, "", "neutral")
     assert outcome([found[f] for f in ("collect.visits", "collect.revenue")]) == "alone"
     assert queries.chart(ctx, view(site, "90d"), "collect.visits").compared.reason == visits.compared.reason
-    kind = queries.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
-    table = queries.table(ctx, view(site, "90d"), kind, queries.Reading(name=lambda by, value: value))
+    kind = Tab(id="x", title="x", by="channel", figures=("collect.visits",))
+    table = split_table(ctx, view(site, "90d"), kind, Reading(name=lambda by, value: value))
     assert table.reason == visits.compared.reason
     assert [line.compared for line in table.rows] == [None]
 
@@ -231,8 +233,8 @@ def test_one_order_against_two_is_no_fall(ctx: Context, site: Site, sell: Sell) 
     headline = [found[f] for f in ("collect.visits", "collect.conversions", "collect.revenue")]
     assert [t.compared.verdict for t in headline] == ["neutral"] * 3
     assert outcome(headline) == "alone"
-    kind = queries.TableKind(id="x", title="x", by="channel", figures=("collect.visits",))
-    table = queries.table(ctx, view(site, "7d"), kind, queries.Reading(name=lambda by, value: value))
+    kind = Tab(id="x", title="x", by="channel", figures=("collect.visits",))
+    table = split_table(ctx, view(site, "7d"), kind, Reading(name=lambda by, value: value))
     assert [(r.compared.change, r.compared.verdict) for r in table.rows if r.compared] == [(-0.5, "neutral")]
 
 
@@ -370,11 +372,11 @@ def test_tiles_and_tables_say_what_is_counted_anew_also_without_a_comparison(
     assert anew == {
         "collect.conversions", "collect.conversion_rate", "collect.engagement_rate", "collect.bounce_rate",
     }  # fmt: skip
-    reading = queries.Reading(name=lambda by, value: value)
-    table = queries.table(ctx, address, TABLES["channels"], reading)
+    reading = Reading(name=lambda by, value: value)
+    table = split_table(ctx, address, TABLES["channels"], reading)
     assert (table.recounting, table.reason) == (0.4, None)
     assert table.recounted == ("collect.engagement_rate", "collect.converted_visits", "collect.conversion_rate")
-    goals = queries.table(ctx, address, TABLES["goals"], reading)
+    goals = split_table(ctx, address, TABLES["goals"], reading)
     assert goals.recounted == ("collect.goals_reached",) and goals.reason is not None
     assert queries.live(ctx, site, NOW)["recounting"] == 0.4
 

@@ -1,5 +1,6 @@
 """What a day of an ad cost, what can be wrong with a report, and which of several reports counts for a day."""
 
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
@@ -8,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tandem.base.words import hand_in
 from tandem.imports.problem import Wording
 from tandem.imports.problem import sentence as _text
 
@@ -20,6 +22,7 @@ SYSTEMS: Final = {
     "microsoft": "Microsoft Advertising",
     "other": "Other",
 }
+hand_in(members={("ad_system", system): name for system, name in SYSTEMS.items()})
 LEVELS: Final = ("account", "campaign", "group", "ad", "keyword")
 """How finely a report splits the cost, coarsest first."""
 
@@ -228,3 +231,35 @@ class Memo(dict[Any, Any]):
 LONGEST_NAME = 1_000
 """No ad system has longer names, ids or keywords; thousands of long ones would fill memory and every page."""
 MOST_REMEMBERED = 10_000
+
+
+class Campaign(msgspec.Struct, frozen=True, kw_only=True):
+    """What a campaign cost and how many leads it brought; `expected`: how many at the average cost of a lead."""
+
+    name: str
+    cost: float
+    leads: int
+    expected: float = 0.0
+
+
+CHANCE: Final = 0.05
+
+
+def worst_of(campaigns: Iterable[Campaign]) -> Campaign | None:
+    """The campaign that lacks most leads, of those that have fewer than chance explains.
+
+    Leads are taken as Poisson counts in proportion to the cost. Among n campaigns one falls short by chance n times as
+    easily, so the limit is 5% / n (Bonferroni). Costs without a campaign are left out: nobody could act on them.
+    """
+    paid = [one for one in campaigns if one.cost > 0 and one.name]
+    cost, leads = sum(one.cost for one in paid), sum(one.leads for one in paid)
+    judged = [msgspec.structs.replace(one, expected=one.cost * leads / cost) for one in paid]
+    poor = [one for one in judged if _at_most(one.leads, one.expected) < CHANCE / len(paid)]
+    return max(poor, key=lambda one: one.expected - one.leads, default=None)
+
+
+def _at_most(count: int, mean: float) -> float:
+    """The probability of so few or fewer where so many are expected (cumulative Poisson distribution)."""
+    if mean <= 0:
+        return 1.0
+    return sum(math.exp(n * math.log(mean) - mean - math.lgamma(n + 1)) for n in range(count + 1))

@@ -7,31 +7,43 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from tandem.ads import store
+from tandem.ads.model import Campaign, worst_of
 from tandem.base import clock
 from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
+from tandem.metrics.asked import one_of
+from tandem.metrics.breakdown import splits_of
 from tandem.metrics.comparison import unmeasured_days
+from tandem.metrics.tabs import Tab
 
 HEADLINE = (
-    "ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cpc", "ads.matched_cost_share",
-    "ads.matched_visit_share",
+    "ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cpc", "ads.matched_visit_share",
 )  # fmt: skip
 COLUMNS = (
-    "ads.cost", "ads.clicks", "ads.ctr", "ads.cpc", "ads.visits", "ads.cost_per_visit", "ads.matched_cost_share",
+    "ads.cost", "ads.clicks", "ads.visits", "ads.leads", "ads.qualified", "ads.won", "ads.revenue", "ads.romi",
 )  # fmt: skip
-SPLITS = {
-    "channel": ("Channels", "campaign"),
-    "ad_system": ("Ad systems", "campaign"),
-    "campaign": ("Campaigns", "ad_group"),
-    "ad_group": ("Ad groups", "term"),
-    "ad": ("Ads", ""),
-    "term": ("Keywords", ""),
+BY_LENS = {
+    "engineering": (
+        "ads.cost", "ads.impressions", "ads.clicks", "ads.ctr", "ads.visits", "ads.cost_per_visit",
+        "ads.matched_cost_share",
+    ),
+    "executive": ("ads.cost", "ads.visits", "ads.leads", "ads.cost_per_lead", "ads.won", "ads.revenue", "ads.romi"),
+}  # fmt: skip
+"""Marketing reads the way from cost to revenue, engineering where clicks and tags get lost, executives the return."""
+_SPLITS = (
+    ("channels", "Channels", "channel", "campaigns"),
+    ("systems", "Ad systems", "ad_system", "campaigns"),
+    ("campaigns", "Campaigns", "campaign", "groups"),
+    ("groups", "Ad groups", "ad_group", "keywords"),
+    ("ads", "Ads", "ad", ""),
+    ("keywords", "Keywords", "term", ""),
+)
+TABLES = {
+    id: Tab(id=id, title=title, by=by, figures=COLUMNS, by_lens=BY_LENS, group="cost", drill=drill)
+    for id, title, by, drill in _SPLITS
 }
-"""How the cost can be split: the table's title, and the split that a click on a row leads to."""
-
-SHOWN, MOST = 10, 100_000
 
 
 class CostLeft(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +77,17 @@ def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
     last = max((on for on, value in points if value), default=today)
     gaps = unmeasured_days(ctx, address, "ads.cost") if step == "day" else frozenset()
     return [(on, value if on <= last and on not in gaps else None) for on, value in points]
+
+
+def worst(ctx: Context, address: Address) -> Campaign | None:
+    """The campaign whose cost brought clearly too few leads; None where none is so, or the reader may not see leads."""
+    figures = ("ads.cost", "ads.leads")
+    fits = all(one_of(splits_of("ads.leads"))(f.by) for f in address.where)
+    if address.readable(figures) != figures or not fits:
+        return None
+    rows = ctx.runner.ask(address.question(figures, ("campaign",))).rows
+    costs = {str(row.key[0]): [row.figures[name] or 0 for name in figures] for row in rows}
+    return worst_of(Campaign(name=name, cost=float(cost), leads=int(leads)) for name, (cost, leads) in costs.items())
 
 
 def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:

@@ -20,26 +20,26 @@ from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.layout import go_to, render_page
 from tandem.core.numbers import whole_number
-from tandem.core.pages import get_page, post_form
+from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, moved_to, one_of
-from tandem.metrics.breakdown import breakdown, splits_of, totals
+from tandem.metrics.breakdown import splits_of, totals
 from tandem.metrics.comparison import unsettled
+from tandem.metrics.split_table import Tables
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
 Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PART)]
 LARGEST_FILE = 256 << 20
+TABLES = Tables("/ads", queries.TABLES)
 FILTER_BY = ("channel", "ad_system", "source", "campaign", "ad_group", "ad", "term", "ad_account")
 
 
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
-    query = request.query_params
     address = address_asked(request, ctx, caller, one_of(splits_of("ads.cost")))
-    keep = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
-    return View(path="/ads", address=address, keep=keep)
+    return View(path="/ads", address=address, keep=TABLES.remembered(request))
 
 
 @get_page("/ads", "Ads", icon="megaphone", group="Measure", may="money.read")
@@ -47,19 +47,18 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     view, asked = _view(request, ctx, caller), request.query_params
     if moved := moved_to(request, ctx, view):
         return moved
-    shown, number = whole_number(asked.get("most", ""), queries.SHOWN), whole_number(asked.get("draft", ""), 0)
+    number = whole_number(asked.get("draft", ""), 0)
     import_ = store.import_of(ctx.database, view.address.site, number) if number else None
-    return _page(request, ctx, caller, view, import_, asked.get("notice", ""), shown)
+    return _page(request, ctx, caller, view, import_, asked.get("notice", ""))
 
 
 def _page(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View, draft: store.AdImport | None,
-    notice: str, most: int,
+    notice: str,
 ) -> Response[Any]:  # fmt: skip
     address, site = view.address, view.address.site
     now, went_of = totals(ctx, address, queries.HEADLINE)
     points = queries.course(ctx, address)
-    cost_left, visits_left = queries.left_over(ctx, address)
     imports = store.imports_of(ctx.database, site)
     form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
     return render_page(
@@ -67,22 +66,14 @@ def _page(
         ctx,
         caller,
         "ads/ads.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(site)),
+        **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),
         now=now,
         went_of=went_of,
         unsettled=unsettled(address, ("ads.cost",)),
+        worst=queries.worst(ctx, address),
         points=points,
         step=address.period.step if address.period.step != "hour" else "day",
         chart_json=_drawn(view, points, form, translations.translations(caller.language).gettext),
-        table=breakdown(ctx, address, view.keep.get("by", "channel"), queries.COLUMNS, most),
-        splits=queries.SPLITS,
-        cost_left=cost_left,
-        visits_left=visits_left,
-        sqls=[
-            ("unmatched_cost", store.SQL["unmatched_cost"]),
-            ("unmatched_visits", store.SQL["unmatched_visits"]),
-        ],
-        bound={name: str(value) for name, value in address.bound.items()},
         imports=imports,
         sums=store.sums_of(ctx.database, imports),
         who={p.id: p.name for p in users_of(ctx.database, caller.workspace_id)},
@@ -158,4 +149,23 @@ def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: 
     return go_to(view.link())
 
 
-ROUTES = [page, upload, confirm, undo, drop]
+@get_part("/ads/unmatched", may="money.read")
+def unmatched(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    """What could not be matched: it reads all visits of the period once more, so the page does not wait for it."""
+    address = _view(request, ctx, caller).address
+    cost_left, visits_left = queries.left_over(ctx, address)
+    matched, _ = totals(ctx, address, ("ads.matched_cost_share",))
+    sqls = [(name, store.SQL[name]) for name in ("unmatched_cost", "unmatched_visits")]
+    return render_page(
+        request, ctx, caller, "ads/_unmatched.html", site=address.site, cost_left=cost_left, visits_left=visits_left,
+        matched=matched["ads.matched_cost_share"], sqls=sqls, systems=SYSTEMS,
+        bound={name: str(value) for name, value in address.bound.items()},
+    )  # fmt: skip
+
+
+@get_part("/ads/table/{name:str}", may="money.read")
+def table(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name: str) -> Response[Any]:
+    return TABLES.part(request, ctx, caller, _view(request, ctx, caller), name)
+
+
+ROUTES = [page, table, unmatched, upload, confirm, undo, drop]

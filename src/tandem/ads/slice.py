@@ -39,5 +39,5 @@ SLICE = Slice(
     operations={"import_ads": import_file},
     systems=SYSTEMS,
     owns=("ad_rows", "ad_loads"),
-    publishes=("ad_loaded", "ad_days", "ad_touches", "ad_visits", "ad_matches"),
+    publishes=("ad_loaded", "ad_days", "ad_touches", "ad_visits", "ad_matches", "ad_leads"),
 )

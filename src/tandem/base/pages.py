@@ -22,6 +22,7 @@ from markupsafe import escape
 from tandem.base import framework
 from tandem.base.formats import Formats
 from tandem.base.hosts import own_letters
+from tandem.base.hues import HUES
 from tandem.base.translations import LANGUAGES, WEB, translations
 from tandem.base.words import WORDS
 
@@ -71,7 +72,7 @@ def _environment(language: str) -> Environment:
     environment.globals["gettext"] = _escaped(texts.gettext)
     counted = _grouped(environment.globals["ngettext"], Formats(language))
     environment.filters.update(own_letters=own_letters, hyphenated=hyphenated)
-    environment.globals.update(static=static_url, ngettext=counted, **WORDS)
+    environment.globals.update(static=static_url, ngettext=counted, HUES=HUES, **WORDS)
     return environment
 
 

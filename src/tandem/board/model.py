@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 
 from tandem.core.query import Filter, Value
-from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.metric import Figure
-from tandem.metrics.verdict import Compared, Reason
+from tandem.metrics.tabs import Tab
+from tandem.metrics.verdict import Compared
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -241,71 +241,6 @@ def outcome(tiles: list[Tile], has_data: bool = False) -> str:
     return "same" if is_told and any(t.compared.direction for t in tiles) else "alone"
 
 
-class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
-    """A split of figures: which, by what, and the rows that are shown of all there are."""
-
-    id: str
-    title: str
-    by: tuple[str, ...]
-    figures: tuple[str, ...]
-    rows: list["TableRow"]
-    total: int
-    is_cut: bool = False
-    """Whether there are more rows than the total says, each smaller."""
-    drill: str = ""
-    """The table that a click on a row leads to."""
-    sort: str = ""
-    is_rising: bool = False
-    search: str = ""
-    reason: Reason | None = None
-    """Why no row shows how it went."""
-    unmeasured: Reason | None = None
-    """Why there can be no row at all."""
-    recounting: float | None = None
-    """The share done while some columns are counted anew: …"""
-    recounted: tuple[str, ...] = ()
-    """… these."""
-
-    @property
-    def columns(self) -> list[Figure]:
-        return [FIGURES[f] for f in self.figures]
-
-
-class TableRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of a table. `share` is the first figure's part of the largest row, for the bar in the cell."""
-
-    key: tuple[Any, ...]
-    label: str
-    values: list[Value]
-    share: float
-    compared: Compared | None = None
-    """The first figure beside its comparison; None where that bears no verdict."""
-
-
-class TableKind(msgspec.Struct, frozen=True, kw_only=True):
-    """A table that the traffic page offers."""
-
-    id: str
-    title: str
-    by: str
-    figures: tuple[str, ...]
-    drill: str = ""
-    group: str = ""
-    extra: tuple[Filter, ...] = ()
-    """Conditions that make the table's sense: campaigns are visits with a campaign."""
-    with_bots: bool = False
-
-    @property
-    def part(self) -> str:
-        """The figure whose share says how large a part a row is: the first that adds up."""
-        return next((f for f in self.figures if FIGURES[f].adds_up), self.figures[0])
-
-    @property
-    def is_narrowed(self) -> bool:
-        """Whether its rows are a part of what the page shows."""
-        return bool(self.extra or self.with_bots)
-
-
 VISIT_FIGURES = (
     "collect.visitors",
     "collect.visits",
@@ -325,13 +260,14 @@ VITAL_FIGURES = (
     "collect.ttfb_p75",
 )
 
-TABLES: dict[str, TableKind] = {
+TABLES: dict[str, Tab] = {
     t.id: t
     for t in (
-        TableKind(id="channels", title="Channels", by="channel", figures=VISIT_FIGURES, drill="sources", group="from"),
-        TableKind(id="sources", title="Sources", by="source", figures=VISIT_FIGURES, drill="campaigns", group="from"),
-        TableKind(
+        Tab(id="channels", title="Channels", by="channel", figures=VISIT_FIGURES, drill="sources", group="from"),
+        Tab(id="sources", title="Sources", by="source", figures=VISIT_FIGURES, drill="campaigns", group="from"),
+        Tab(
             id="campaigns",
+            empty="No visits from campaign links in this period. Add utm_campaign to your links.",
             title="Campaigns",
             by="campaign",
             figures=VISIT_FIGURES,
@@ -339,15 +275,16 @@ TABLES: dict[str, TableKind] = {
             drill="keywords",
             group="from",
         ),
-        TableKind(
+        Tab(
             id="keywords",
+            empty="No visits from campaign links in this period. Add utm_campaign to your links.",
             title="Keywords",
             by="term",
             figures=VISIT_FIGURES,
             extra=(Filter("term", "is_not", ("",)),),
             group="from",
         ),
-        TableKind(
+        Tab(
             id="referrers",
             title="Referring sites",
             by="referrer",
@@ -355,25 +292,33 @@ TABLES: dict[str, TableKind] = {
             extra=(Filter("referrer", "is_not", ("",)),),
             group="from",
         ),
-        TableKind(id="pages", title="Pages", by="page", figures=PAGE_FIGURES, group="pages"),
-        TableKind(id="entries", title="Entry pages", by="entry", figures=EDGE_FIGURES, group="pages"),
-        TableKind(id="exits", title="Exit pages", by="exit", figures=EDGE_FIGURES, group="pages"),
-        TableKind(id="errors", title="Error pages", by="page", figures=("collect.error_pages",), group="pages"),
-        TableKind(id="countries", title="Countries", by="country", figures=VISIT_FIGURES, group="who"),
-        TableKind(
+        Tab(id="pages", title="Pages", by="page", figures=PAGE_FIGURES, group="pages"),
+        Tab(id="entries", title="Entry pages", by="entry", figures=EDGE_FIGURES, group="pages"),
+        Tab(id="exits", title="Exit pages", by="exit", figures=EDGE_FIGURES, group="pages"),
+        Tab(
+            id="errors",
+            title="Error pages",
+            by="page",
+            figures=("collect.error_pages",),
+            group="pages",
+            empty="No error pages were shown in this period.",
+        ),
+        Tab(id="countries", title="Countries", by="country", figures=VISIT_FIGURES, group="who"),
+        Tab(
             id="cities",
+            empty="There is no city data yet. The operator can set a city database in TANDEM_CITY_MMDB.",
             title="Cities",
             by="city",
             figures=VISIT_FIGURES,
             extra=(Filter("city", "is_not", ("",)),),
             group="who",
         ),
-        TableKind(id="languages", title="Languages", by="language", figures=VISIT_FIGURES, group="who"),
-        TableKind(id="loyalty", title="New or returning", by="loyalty", figures=VISIT_FIGURES, group="who"),
-        TableKind(id="devices", title="Devices", by="device", figures=VISIT_FIGURES, drill="browsers", group="with"),
-        TableKind(id="browsers", title="Browsers", by="browser", figures=VISIT_FIGURES, group="with"),
-        TableKind(id="systems", title="Operating systems", by="os", figures=VISIT_FIGURES, group="with"),
-        TableKind(
+        Tab(id="languages", title="Languages", by="language", figures=VISIT_FIGURES, group="who"),
+        Tab(id="loyalty", title="New or returning", by="loyalty", figures=VISIT_FIGURES, group="who"),
+        Tab(id="devices", title="Devices", by="device", figures=VISIT_FIGURES, drill="browsers", group="with"),
+        Tab(id="browsers", title="Browsers", by="browser", figures=VISIT_FIGURES, group="with"),
+        Tab(id="systems", title="Operating systems", by="os", figures=VISIT_FIGURES, group="with"),
+        Tab(
             id="bots",
             title="Bots",
             by="bot_name",
@@ -382,9 +327,16 @@ TABLES: dict[str, TableKind] = {
             extra=(Filter("bot", "is_not", ("",)),),
             with_bots=True,
         ),
-        TableKind(id="goals", title="Goals", by="goal", figures=("collect.goals_reached",), group="done"),
-        TableKind(id="actions", title="Actions", by="action", figures=("collect.actions",), group="done"),
-        TableKind(id="vitals", title="Web vitals by page", by="page", figures=VITAL_FIGURES, group="speed"),
+        Tab(
+            id="goals",
+            title="Goals",
+            by="goal",
+            figures=("collect.goals_reached",),
+            group="done",
+            empty="No goal was reached in this period.",
+        ),
+        Tab(id="actions", title="Actions", by="action", figures=("collect.actions",), group="done"),
+        Tab(id="vitals", title="Web vitals by page", by="page", figures=VITAL_FIGURES, group="speed"),
     )
 }
 TABLE_GROUPS: dict[str, str] = {
@@ -396,30 +348,3 @@ TABLE_GROUPS: dict[str, str] = {
     "speed": "Which pages are slow?",
 }
 """The questions of the traffic page, each answered by a few tables."""
-
-HUES: dict[str, str] = {
-    "Direct": "grey",
-    "Organic Search": "green",
-    "Paid Search": "orange",
-    "Referral": "sky",
-    "Email": "yellow",
-    "Organic Social": "purple",
-    "Paid Social": "vermilion",
-    "AI Assistants": "blue",
-    "Display": "orange-ring",
-    "Paid Shopping": "vermilion-ring",
-    "Paid Video": "yellow-ring",
-    "Paid Other": "orange-ring",
-    "Cross-network": "orange-ring",
-    "Organic Shopping": "green-ring",
-    "Organic Video": "purple-ring",
-    "Messengers": "purple-ring",
-    "Maps": "sky-ring",
-    "Marketplaces": "green-ring",
-    "Affiliates": "sky-ring",
-    "Audio": "yellow-ring",
-    "SMS": "yellow-ring",
-    "Mobile Push Notifications": "yellow-ring",
-    "Unassigned": "grey-ring",
-}
-"""One colour a channel, the same on every page: Okabe-Ito, and rings for the rarer kin of a colour."""

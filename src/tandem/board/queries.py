@@ -1,6 +1,5 @@
 """From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -9,12 +8,12 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, SplitTable, TableKind, TableRow, Tile, sparkline
+from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Tile, sparkline
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.query import Question, Result, Row, Value
+from tandem.core.query import Question, Result, Value
 from tandem.findings.model import Finding
 from tandem.findings.store import findings_of
 from tandem.metrics.address import Address
@@ -22,12 +21,12 @@ from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
-from tandem.metrics.comparison import Comparison, Rows, measured_since, reason_known, unmeasured_days, unmeasured_in
+from tandem.metrics.comparison import Comparison, measured_since, unmeasured_days
 from tandem.metrics.coverage import Days
 from tandem.metrics.members import holding, seen_names
-from tandem.metrics.metric import Metric, Unit
-from tandem.metrics.recounting import recounting, share_of
-from tandem.metrics.verdict import Compared, Reason
+from tandem.metrics.metric import Unit
+from tandem.metrics.recounting import recounting
+from tandem.metrics.verdict import Compared
 
 LIVE_MINUTES, LAST_MINUTES = 30, 5
 MOST_SUGGESTED = 50
@@ -48,16 +47,6 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     is_partial: bool
     range: tuple[Value, Value] | None = None
     """The range of a model's answer, which never stands alone."""
-
-
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """How a reader wants a table: named in their language, sorted, searched, and how much of it."""
-
-    name: Callable[[str, str], str]
-    most: int = 10
-    sort: str = ""
-    is_rising: bool = False
-    search: str = ""
 
 
 def board_tiles(ctx: Context, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:
@@ -173,100 +162,8 @@ def range_of(total: dict[str, Value], figure: str) -> tuple[Value, Value] | None
     return (total[f"{figure}.low"], total[f"{figure}.high"]) if f"{figure}.low" in total else None
 
 
-def largest_channel(ctx: Context, address: Address, name: str) -> tuple[str, Value] | None:
-    """The channel that brings most of a figure, and how much; None for what is no amount, or where one is shown."""
-    figure = FIGURES[name]
-    is_amount = isinstance(figure, Metric) and figure.unit in AMOUNTS
-    if not is_amount or "channel" not in splits_of(name) or address.is_one("channel"):
-        return None
-    rows = [
-        (row.figures[name] or 0, str(row.key[0]))
-        for row in ctx.runner.ask(address.question((name,), ("channel",))).rows
-    ]
-    most, channel = max(rows, default=(0, ""))
-    return (channel, most) if most > 0 else None
-
-
 def changes_of(ctx: Context, address: Address) -> list[Change]:
     return changes.between(ctx.database, address.site, address.period.since, address.period.until)
-
-
-def table(ctx: Context, address: Address, kind: TableKind, reading: Reading) -> SplitTable:
-    """The rows of a table with their comparison, largest first unless the reader wants another order."""
-    first, state = kind.figures[0], ctx.offers.recounted(address.site)
-    reason = reason_known(ctx, address, first, state, by=(kind.by,))
-    spans = [address.period] + ([address.before] if address.before and reason is None else [])
-    asked = tuple(dict.fromkeys((*kind.figures, *with_cases((first,)))))
-    questions = [_of_table(address.question(asked, (kind.by,), span), kind) for span in spans]
-    judge, names = Rows(ctx, address, first, reason, share_of=kind.part), names_of(ctx, address.site, kind.by)
-    is_asked = judge.needs_whole and kind.is_narrowed  # else the rows add up to the whole themselves
-    wholes = [address.question((kind.part,), (), span) for span in spans] if is_asked else []
-    answers = ctx.runner.ask_all([*questions, *wholes, *judge.questions])
-    results = answers[: len(spans)]
-    totals = answers[len(spans) : 2 * len(spans)] if is_asked else results
-    judge.know([row.figures.get(kind.part) for answer in totals for row in answer.rows])
-    shares = {f: share_of(state, (f,), (kind.by,), questions[0].where) for f in kind.figures}
-    anew = tuple(f for f, share in shares.items() if share is not None)
-    table = _table(kind, results, reading, names, judge, reason)
-    return msgspec.structs.replace(
-        table, recounting=shares[anew[0]] if anew else None, recounted=anew,
-        unmeasured=unmeasured_in(ctx, address, (first,)).get(first),
-    )  # fmt: skip
-
-
-def _of_table(question: Question, kind: TableKind) -> Question:
-    """The question as this table narrows it."""
-    return msgspec.structs.replace(
-        question,
-        with_bots=question.with_bots or kind.with_bots,
-        where=(*question.where, *kind.extra),
-    )
-
-
-def _table(
-    kind: TableKind, results: list[Result], reading: Reading, names: dict[str, str], judge: Rows, reason: Reason | None
-) -> SplitTable:
-    first = kind.figures[0]
-    rows = [r for r in results[0].rows if r.figures[first]]
-    largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
-
-    def label(row: Row) -> str:
-        return names.get(str(row.key[0])) or reading.name(kind.by, str(row.key[0]))
-
-    if reading.search:
-        wanted = reading.search.casefold()
-        rows = [row for row in rows if wanted in label(row).casefold() or wanted in str(row.key[0]).casefold()]
-    sort = reading.sort if reading.sort in (*kind.figures, "label") else first
-    shown = _sorted(rows, label, sort, reading.is_rising)[: reading.most]
-    before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else None
-    lines = [
-        TableRow(
-            key=row.key, label=label(row), values=[row.figures[f] for f in kind.figures],
-            share=(row.figures[first] or 0) / largest,
-            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {})),
-        )
-        for row in shown
-    ]  # fmt: skip
-    return SplitTable(
-        id=kind.id, title=kind.title, by=(kind.by,), figures=kind.figures,
-        rows=lines, total=len(rows), is_cut=results[0].is_cut, drill=kind.drill,
-        sort=sort, is_rising=reading.is_rising, search=reading.search,
-        reason=reason,
-    )  # fmt: skip
-
-
-def _sorted(rows: list[Row], label: Callable[[Row], str], sort: str, is_rising: bool) -> list[Row]:
-    """Rows by one column; those without a value stand last either way."""
-    if sort == "label":
-        return sorted(rows, key=lambda row: label(row).casefold(), reverse=not is_rising)
-    with_values = [row for row in rows if row.figures[sort] is not None]
-    with_values.sort(key=lambda row: row.figures[sort] or 0, reverse=not is_rising)
-    return with_values + [row for row in rows if row.figures[sort] is None]
-
-
-def names_of(ctx: Context, site: Site, by: str) -> dict[str, str]:
-    """Names to show instead of ids: goals are numbers in the store."""
-    return ctx.offers.goal_names(site) if by == "goal" else {}
 
 
 def suggested(ctx: Context, address: Address, by: str, search: str) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from tandem.calls.store import SQL, Number, Pool
 from tandem.core.context import Context
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
+from tandem.metrics.tabs import Tab
 from tandem.people import store as people
 from tandem.people.model.identifier import Kind
 
@@ -24,8 +25,16 @@ HEADLINE = ("calls.calls", "calls.answered", "calls.missed_share", "calls.first"
 COLUMNS = (
     "calls.calls", "calls.first", "calls.answered", "calls.missed_share", "calls.wait", "calls.talk", "calls.certainty",
 )  # fmt: skip
-SPLITS = {"channel": "source", "source": "campaign", "campaign": "term", "term": ""}
-"""How calls can be split, and the split that a click on a row leads to."""
+_SPLITS = (
+    ("channels", "Channels", "channel", "sources"),
+    ("sources", "Sources", "source", "campaigns"),
+    ("campaigns", "Campaigns", "campaign", "keywords"),
+    ("keywords", "Keywords", "term", ""),
+)
+TABLES = {
+    id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="sources", drill=drill, nameless="Not known")
+    for id, title, by, drill in _SPLITS
+}
 SHOWN, MOST = 20, 2_000
 LIVE = timedelta(minutes=30)
 PAST = timedelta(days=28)

@@ -28,8 +28,9 @@ from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, moved_to, one_of
-from tandem.metrics.breakdown import breakdown, splits_of, totals
+from tandem.metrics.breakdown import largest_channel, splits_of, totals
 from tandem.metrics.catalogue import FIGURES, MONEY
+from tandem.metrics.split_table import Tables
 from tandem.people.store import hexed
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -40,6 +41,7 @@ CHANNELS = (*PAID, "Organic Search", "Organic Social", "Email", "Referral", "Dir
 WITHIN, LONGEST = 60, 7 * 24 * 60
 """Minutes until a missed caller should have been called back, unless the address says otherwise; and at most."""
 
+TABLES = Tables("/calls", queries.TABLES)
 OWN_NUMBER = "YOUR-NUMBER"
 """What the tag names before a pool says which number of the site it replaces."""
 
@@ -47,7 +49,7 @@ OWN_NUMBER = "YOUR-NUMBER"
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
     address = address_asked(request, ctx, caller, one_of(splits_of("calls.calls")))
-    kept = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
+    kept = TABLES.remembered(request)
     within = whole_number(query.get("within"), WITHIN, LONGEST) or WITHIN
     return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
 
@@ -62,7 +64,6 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
 
 def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View) -> Response[Any]:
     address, site, now = view.address, view.address.site, clock.now()
-    most = whole_number(request.query_params.get("most"), 10, queries.MOST)
     shown = whole_number(request.query_params.get("rows"), queries.SHOWN, queries.MOST)
     within = int(view.keep.get("within", WITHIN))
     figures, went_of = totals(ctx, address, queries.HEADLINE)
@@ -70,13 +71,13 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
     live = queries.live(ctx, site, now)
     backs = queries.call_backs(ctx, address, timedelta(minutes=within), now)
     callers = [c.caller for c in calls] + [c.caller for c in live] + [w.last.caller for w in backs.waiting]
-    table = breakdown(ctx, address, view.keep.get("by", "channel"), queries.COLUMNS, most)
     points, step = queries.course(ctx, address, now)
     is_partial = address.period.until > now
     form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
     return render_page(
-        request, ctx, caller, "calls/calls.html", **view.top(FILTER_BY, ctx.offers.goal_names(site)), now=figures,
-        went_of=went_of, headline=queries.HEADLINE, table=table, splits=queries.SPLITS,
+        request, ctx, caller, "calls/calls.html", now=figures, went_of=went_of,
+        **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),
+        headline=queries.HEADLINE, largest=largest_channel(ctx, address, "calls.calls"),
         calls=calls, chances=queries.chances(ctx, site, calls), live=live, backs=backs, within=within,
         usual=WITHIN, callers=queries.names(ctx, site, callers), numbers=_numbers(ctx, site),
         clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
@@ -100,6 +101,11 @@ def _drawn(
 
 def _numbers(ctx: Context, site: Site) -> dict[str, str]:
     return {n.number: n.label for n in store.numbers_of(ctx, site)}
+
+
+@get_part("/calls/table/{name:str}", may="calls.read")
+def table(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name: str) -> Response[Any]:
+    return TABLES.part(request, ctx, caller, _view(request, ctx, caller), name)
 
 
 @get_part("/calls/live", may="calls.read")
@@ -269,4 +275,4 @@ def _price(text: str) -> Decimal | None:
     return round(price, 2)
 
 
-ROUTES = [page, live, tag, upload, pools, add_pool, change_pool, add_numbers, add_static, switch]
+ROUTES = [page, table, live, tag, upload, pools, add_pool, change_pool, add_numbers, add_static, switch]

@@ -15,6 +15,7 @@ from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import Stage
 from tandem.crm.store.mappings import Chosen
 from tandem.metrics.address import Address
+from tandem.metrics.tabs import Tab
 
 TILES = ("crm.leads", "crm.qualified_rate", "crm.won", "crm.revenue", "crm.win_rate", "crm.average_deal",
          "crm.time_to_win", "crm.margin")  # fmt: skip
@@ -36,24 +37,28 @@ COLUMNS = (
     "crm.average_deal",
     "crm.win_rate",
 )
-SPLITS = {
-    "channel": ("Channels", "source"),
-    "source": ("Sources", "campaign"),
-    "campaign": ("Campaigns", "term"),
-    "term": ("Keywords", ""),
-    "responsible": ("Responsible", ""),
-    "crm_system": ("CRM", ""),
-    "known_by": ("Source known from", ""),
-    "lost_reason": ("Reasons of losses", ""),
-}
-"""How deals can be split: the tab's title, and the split that a click on a row leads to."""
+_SPLITS = (
+    ("channels", "Channels", "channel", "sources", ""),
+    ("sources", "Sources", "source", "campaigns", ""),
+    ("campaigns", "Campaigns", "campaign", "keywords", ""),
+    ("keywords", "Keywords", "term", "", ""),
+    ("responsible", "Responsible", "responsible", "", ""),
+    ("crms", "CRM", "crm_system", "", ""),
+    ("known_by", "Source known from", "known_by", "", "nothing"),
+    ("lost_reasons", "Reasons of losses", "lost_reason", "", ""),
+    ("pipelines", "Pipelines", "pipeline", "", ""),
+)
+TABLES = {
+    id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="sources", drill=drill, then="crm.revenue",
+            nameless=nameless)
+    for id, title, by, drill, nameless in _SPLITS
+}  # fmt: skip
 FILTER_BY = ("channel", "source", "medium", "campaign", "term", "stage", "pipeline", "responsible", "known_by",
              "lost_reason")  # fmt: skip
 OUTCOMES = ("stage", "stage_kind", "lost_reason")
 """What a record has come to."""
 OF_OUTCOMES = ("crm.qualified_rate", "crm.win_rate")
 """Shares of records that came to something: among records chosen by what they came to they say nothing."""
-SHOWN = 10
 WAITED = timedelta(hours=1)
 STILL = timedelta(days=14)
 

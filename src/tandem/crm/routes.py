@@ -18,8 +18,7 @@ from tandem.connections.model import Connection
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
-from tandem.core.numbers import whole_number
-from tandem.core.pages import get_page, post_form
+from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
 from tandem.crm import jobs, mapping, queries, store
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
@@ -32,11 +31,12 @@ from tandem.crm.store import files, mappings
 from tandem.crm.store.mappings import Chosen
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
-from tandem.metrics.address import View
+from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, moved_to, one_of
-from tandem.metrics.breakdown import breakdown, splits_of, totals
+from tandem.metrics.breakdown import splits_of, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import unripe
+from tandem.metrics.split_table import Tables
 from tandem.people.store import hexed
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -45,37 +45,49 @@ LARGEST_FILE = 64 << 20
 
 
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
-    query = request.query_params
     address = address_asked(request, ctx, caller, one_of(splits_of("crm.leads")))
-    kept = {"by": by} if (by := query.get("by", "")) in queries.SPLITS and "op" not in query else {}
-    return View(path="/deals", address=address, keep=kept)
+    return View(path="/deals", address=address, keep=_tables(address).remembered(request))
+
+
+def _tables(address: Address) -> Tables:
+    """The page's tables with the columns that say something where it is filtered so."""
+    return Tables(
+        "/deals",
+        {
+            id: msgspec.structs.replace(tab, figures=queries.shown_of(tab.figures, address, tab.by))
+            for id, tab in queries.TABLES.items()
+        },
+    )
 
 
 @get_page("/deals", "Deals", icon="handshake", group="Measure", may="deals.read")
 def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
-    view, asked = _view(request, ctx, caller), request.query_params
+    view = _view(request, ctx, caller)
     if moved := moved_to(request, ctx, view):
         return moved
-    return _page(request, ctx, caller, view, whole_number(asked.get("most", ""), queries.SHOWN))
+    return _page(request, ctx, caller, view)
 
 
-def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View, most: int) -> Response[Any]:
-    address, site, by = view.address, view.address.site, view.keep.get("by", "channel")
+@get_part("/deals/table/{name:str}", may="deals.read")
+def table(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name: str) -> Response[Any]:
+    view = _view(request, ctx, caller)
+    return _tables(view.address).part(request, ctx, caller, view, name)
+
+
+def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View) -> Response[Any]:
+    address, site = view.address, view.address.site
     now, went_of = totals(ctx, address, queries.HEADLINE)
-    columns = queries.shown_of(queries.COLUMNS, address, by)
     connected = connections.connections_of(ctx, site, "crm")
     return render_page(
         request,
         ctx,
         caller,
         "crm/deals.html",
-        **view.top(queries.FILTER_BY, ctx.offers.goal_names(view.address.site)),
+        **(view.top(queries.FILTER_BY, ctx.offers.goal_names(site)) | _tables(address).facts(ctx, caller, view)),
         now=now,
         went_of=went_of,
         to_come={name: reason for name in queries.TILES if (reason := unripe(ctx, address, name))},
         tiles=[FIGURES[name] for name in queries.shown_of(queries.TILES, address)],
-        table=breakdown(ctx, address, by, columns, most, then="crm.revenue"),
-        splits=queries.SPLITS,
         stages=queries.stages(ctx, address),
         hygiene=queries.hygiene(ctx, address),
         issues=HYGIENE,
@@ -180,4 +192,4 @@ def change_mapping(
     )  # fmt: skip
 
 
-ROUTES = [page, upload, mapping_page, change_mapping]
+ROUTES = [page, table, upload, mapping_page, change_mapping]

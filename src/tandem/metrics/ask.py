@@ -411,7 +411,7 @@ def _valued(name: str, parts: Mapping[str, Value]) -> Value:
     if not isinstance(figure, Ratio):
         return parts[name]
     top, bottom = parts[figure.top], parts[figure.bottom]
-    return None if top is None or not bottom else top * figure.scale / bottom
+    return None if top is None or not bottom else top * figure.scale / bottom - figure.less
 
 
 def buckets(question: Question) -> list[Any]:

@@ -1,6 +1,4 @@
-"""Figures in total and by a split, as pages show them: with what was before, and a bar for the largest."""
-
-import msgspec
+"""Figures in total, as pages show them: with what was before, and the channel that brings most."""
 
 from tandem.core.context import Context
 from tandem.core.query import Value
@@ -8,27 +6,11 @@ from tandem.metrics.address import Address
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Comparison
-from tandem.metrics.metric import Figure, Ratio
+from tandem.metrics.metric import Metric, Ratio, Unit
 from tandem.metrics.verdict import Compared
 
 Totals = dict[str, Value]
-
-
-class BreakdownRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One row; `share` is its part of the largest row's first figure (0 to 1), for the bar in the cell."""
-
-    key: str
-    values: list[Value]
-    share: float
-
-
-class Breakdown(msgspec.Struct, frozen=True, kw_only=True):
-    """Figures by a split: the rows shown, and how many there are in all."""
-
-    by: str
-    figures: list[Figure]
-    rows: list[BreakdownRow]
-    total: int
+AMOUNTS = (Unit.COUNT, Unit.MONEY)
 
 
 def splits_of(name: str) -> frozenset[str]:
@@ -50,23 +32,18 @@ def totals(ctx: Context, address: Address, figures: tuple[str, ...]) -> tuple[To
     return dict.fromkeys(figures) | measured, unsuited | went
 
 
-def breakdown(
-    ctx: Context, address: Address, by: str, figures: tuple[str, ...], most: int, then: str = ""
-) -> Breakdown:
-    """The figures by a split, the largest first figure first, among equals the largest `then`; without empty rows."""
-    names = tuple(f for f in _suiting(figures, address) if by in splits_of(f))
-    first = names[0]
-    rows = [r for r in ctx.runner.ask(address.question(names, (by,))).rows if any(r.figures.values())]
-    if then:
-        rows.sort(key=lambda r: (-(r.figures[first] or 0), -(r.figures[then] or 0), str(r.key[0])))
-    largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
-    lines = [
-        BreakdownRow(
-            key=str(r.key[0]), values=[r.figures[f] for f in names], share=max(0.0, (r.figures[first] or 0) / largest)
-        )
-        for r in rows[:most]
+def largest_channel(ctx: Context, address: Address, name: str) -> tuple[str, Value] | None:
+    """The channel that brings most of a figure, and how much; None for what is no amount, or where one is shown."""
+    figure = FIGURES[name]
+    is_amount = isinstance(figure, Metric) and figure.unit in AMOUNTS
+    if not is_amount or "channel" not in splits_of(name) or address.is_one("channel"):
+        return None
+    rows = [
+        (row.figures[name] or 0, str(row.key[0]))
+        for row in ctx.runner.ask(address.question((name,), ("channel",))).rows
     ]
-    return Breakdown(by=by, figures=[FIGURES[f] for f in names], rows=lines, total=len(rows))
+    most, channel = max(rows, default=(0, ""))
+    return (channel, most) if most > 0 else None
 
 
 def _suiting(figures: tuple[str, ...], address: Address) -> tuple[str, ...]:

@@ -77,7 +77,10 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Ratio(msgspec.Struct, frozen=True, kw_only=True):
-    """A divided figure: top over bottom, NULL when the bottom is 0. Its readers must be allowed both parts too."""
+    """A divided figure: top over bottom, NULL when the bottom is 0. Its readers must be allowed both parts too.
+
+    `less` is taken away from it: a return on investment is what came back beyond the cost (less 1).
+    """
 
     id: str
     label: str
@@ -88,6 +91,7 @@ class Ratio(msgspec.Struct, frozen=True, kw_only=True):
     marketers: str
     engineers: str
     scale: float = 1.0
+    less: float = 0.0
     adds_up: bool = False
     permission: str = ""
     side: Side | None = None

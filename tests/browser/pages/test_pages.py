@@ -26,7 +26,7 @@ OPENED = {
 PATHS = (
     *OPENED,
     "/traffic?f=channel:is:Direct&figure=collect.lcp_p75&compare=year&bots=1", "/board?period=2020-01-01..2020-01-31",
-    "/calls?by=term&within=5&period=2020-01-01..2020-01-31",
+    "/calls?sources=keywords&within=5&period=2020-01-01..2020-01-31",
     "/money?conversion=goal:1&split=source&model=shapley&window=7", "/money?period=2020-01-01..2020-01-31",
     "/reconciliation?f=channel:is:Direct&period=2020-01-01..2020-01-31",
 )  # fmt: skip

@@ -6,7 +6,6 @@ from litestar import Request, Response
 
 from tandem.base import clock
 from tandem.board import queries
-from tandem.board.model import HUES
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
@@ -18,9 +17,7 @@ def realtime(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site
     chosen = site_for(ctx, caller, site)
     now = clock.now()
     template = "board/_live.html" if request.headers.get("hx-request") else "board/realtime.html"
-    return render_page(
-        request, ctx, caller, template, site=chosen, now=now, live=queries.live(ctx, chosen, now), hues=HUES
-    )
+    return render_page(request, ctx, caller, template, site=chosen, now=now, live=queries.live(ctx, chosen, now))
 
 
 ROUTES = [realtime]

@@ -1,12 +1,14 @@
 """Figures of ads."""
 
+from tandem.metrics.catalogue.crm import ARRIVES
 from tandem.metrics.metric import Dimension, Estimate, Metric, PublishedView, Ratio, Side, Unit
 
-PERMISSION = "money.read"
+PERMISSION, DEALS = "money.read", "deals.read"
 SIDE: Side = "marketing"
 
 BY = ("day", "week", "month", "channel", "source", "medium", "campaign", "term", "ad_system")
 OF_COST = (*BY, "ad_account", "ad_group", "ad")
+OF_LEADS = ("hour", *BY, "content")
 OF_PAID_VISITS = ("hour", *BY, "content", "click", "matched_by")
 
 SETTLES_DAYS = 3
@@ -16,6 +18,7 @@ VIEWS = (
     PublishedView(id="ad_days"),
     PublishedView(id="ad_matches"),
     PublishedView(id="ad_visits", is_derived=True, begins_with="visits"),
+    PublishedView(id="ad_leads", begins_with="deals"),
 )
 
 DIMENSIONS: tuple[Dimension, ...] = (
@@ -37,6 +40,18 @@ def _reported(value: str) -> str:
     """The value where a report tells of it, NULL where none does: ads without a report did not cost nothing."""
     return f"if(count() = 0, null, {value})"
 
+
+def _lead(name: str, label: str, value: str, marketers: str, engineers: str, unit: Unit = Unit.COUNT) -> Metric:
+    """What the CRM tells of leads from ads: it asks for the permission of leads, whoever owns the ads."""
+    return Metric(
+        id=f"ads.{name}", label=label, unit=unit, view="ad_leads", value=value, by=OF_LEADS, adds_up=True, good="up",
+        permission=DEALS, arrives="" if name == "leads" else ARRIVES, counts="ads.won" if unit is Unit.MONEY else "",
+        marketers=marketers, engineers=f"{engineers} Records are dated by their creation.",
+    )  # fmt: skip
+
+
+_WON = "kind = 'deal' and stage_kind = 'won'"
+_NET = "(ifNull(amount, toDecimal64(0, 4)) - refunded)"
 
 METRICS: tuple[Metric, ...] = (
     Metric(
@@ -152,7 +167,20 @@ METRICS: tuple[Metric, ...] = (
             "Visits whose ad system has a load for that day, whether or not the visit was matched to a campaign."
         ),
     ),
-)
+    _lead("leads", "Leads from ads", "countIf(parent = 0)",
+          "Leads whose source is a paid channel.", "Records without a parent from a paid channel."),
+    _lead("qualified", "Qualified leads from ads", "countIf(parent = 0 and is_qualified)",
+          "Leads from ads that sales qualified.",
+          "Records without a parent from a paid channel whose stage means qualified or won, now or before."),
+    _lead("won", "Won deals from ads", f"countIf({_WON})",
+          "Deals from ads that ended in a sale.", "Deals from a paid channel whose stage means won."),
+    _lead("revenue", "Revenue from ads", f"sumIf({_NET}, {_WON})",
+          "Revenue from won deals that ads brought, minus refunds.",
+          "Sum of amount less refunds over won deals from a paid channel, in the site's currency.", Unit.MONEY),
+    _lead("costed_revenue", "Revenue from ads with a known cost", f"sumIf({_NET}, {_WON} and is_costed)",
+          "Revenue from campaigns whose cost is known. Only this is set against the cost.",
+          "Revenue from ads where a report has the campaign, by name or ID.", Unit.MONEY),
+)  # fmt: skip
 
 RATIOS: tuple[Ratio, ...] = (
     Ratio(
@@ -173,6 +201,15 @@ RATIOS: tuple[Ratio, ...] = (
         good="down",
         marketers="Cost of a visit from ads, where it is known. Lost clicks make it higher than the cost per click.",
         engineers="Ad cost over visits from ads whose ad system has a report for that day.",
+    ),
+    Ratio(
+        id="ads.cost_per_lead", label="Cost per lead", unit=Unit.MONEY, top="ads.cost", bottom="ads.leads",
+        good="down", marketers="What an average lead from ads costs.", engineers="Ad cost over leads from ads.",
+    ),
+    Ratio(
+        id="ads.romi", label="ROMI of ads", unit=Unit.SHARE, top="ads.costed_revenue", bottom="ads.cost", less=1.0,
+        good="up", marketers="Return on marketing investment: revenue beyond the cost, as a share of the cost.",
+        engineers="Revenue of won deals from campaigns with a known cost over ad cost, less 1.",
     ),
     Ratio(
         id="ads.matched_cost_share", label="Share of cost with visits", unit=Unit.SHARE, top="ads.matched_cost",

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tandem.collect.model.agents import agent_id, agent_of
 from tandem.collect.model.origins import conclude, load_rules, origin_id, origin_of
-from tandem.collect.model.places import PlaceFinder
+from tandem.collect.sources.places import PlaceFinder
 
 T = TypeVar("T")
 SEED = 2026

@@ -461,7 +461,7 @@ def test_what_is_confirmed_while_old_imports_are_thrown_away_keeps_its_rows(
         return found
 
     monkeypatch.setattr(imports.IMPORTS, "of", of)
-    monkeypatch.setattr(imports, "STAGED_FOR", timedelta(0))
+    monkeypatch.setattr(imports.IMPORTS, "staged_for", timedelta(0))
     assert store.drop_old(ctx, {site.id: site}) == 0
     assert real(ctx.database, site, held.id).state == "loaded"
     assert cost_by(ctx, site) == {"2026-10-01": Decimal(5)}
@@ -482,7 +482,7 @@ def test_throwing_away_that_was_cut_off_is_finished_later(
     assert store.imports_of(ctx.database, site) == []
     with pytest.raises(UserError):
         store.confirm(ctx, site, held)
-    monkeypatch.setattr(imports, "STAGED_FOR", timedelta(0))
+    monkeypatch.setattr(imports.IMPORTS, "staged_for", timedelta(0))
     assert store.drop_old(ctx, {site.id: site}) == 1
     assert store.import_of(ctx.database, site, held.id).state == "dropped"
     assert ctx.warehouse.value("select count() from ad_rows") == 0

@@ -15,6 +15,7 @@ from tests.conftest import ROOT
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
 INSIDE = "Inside a slice"
 NO_IO = "no input or output"
+SOURCES = "A source stores nothing"
 SQL = "SQLAlchemy stays"
 BREACHES: dict[str, tuple[str, str, str]] = {
     "a slice imports a slice": ("board.queries", "tandem.collect.store", "Floors"),
@@ -43,6 +44,11 @@ BREACHES: dict[str, tuple[str, str, str]] = {
     "a model of differences reads findings": ("reconcile.model.compare", "tandem.findings.store", NO_IO),
     "a model of calls reads connections": ("calls.model.delay", "tandem.connections.store", NO_IO),
     "a model of the board asks": ("board.model", "tandem.metrics.ask", NO_IO),
+    "a model reads a file": ("collect.model.rules", "pathlib", NO_IO),
+    "a model opens a record store": ("people.model.proof", "sqlite3", NO_IO),
+    "a source reads its store": ("calls.sources.common", "tandem.calls.store", INSIDE),
+    "a source reads the store of another slice": ("crm.sources.api", "tandem.people.store", SOURCES),
+    "a source asks the event store": ("ads.sources.api", "tandem.base.warehouse", SOURCES),
     "a page asks the record store itself": ("ads.routes", "sqlalchemy", SQL),
     "a room above a store asks the record store itself": ("collect.rebuild", "sqlalchemy", SQL),
     "the floor asks the record store itself": ("core.first_steps", "sqlalchemy", SQL),

@@ -15,6 +15,8 @@ from tandem.attribution.model.journey import (
     present,
     weighted_median,
 )
+from tandem.attribution.model.shared_out import NOBODY, shared_out
+from tandem.attribution.model.touchpoints import Alone
 from tests.attribution import naive
 
 VALUES = 5
@@ -146,3 +148,13 @@ def test_payback_is_that_of_plain_loops(told: list[tuple[list[int], int, int]], 
             assert found[value] == pytest.approx(reached[0])
         else:
             assert np.isnan(found[value])
+
+
+def test_a_conversion_shared_out_tells_what_the_ranges_of_its_sums_rest_on() -> None:
+    """Fay and Feuer: the range of a sum of money rests on the squares of its addends, not on the sum itself."""
+    ways = packed([([naive.Touch(v, 0.0, False) for v in (0, 1)], 1, 30.0)])
+    rows = shared_out(ways, Alone(ended=np.array([5]), weight=np.array([1.0]), worth=np.array([7.0])))
+    assert rows.value.tolist() == [0, 1, NOBODY]
+    assert (rows.credit.tolist(), rows.squares.tolist()) == ([0.5, 0.5, 1.0], [0.25, 0.25, 1.0])
+    assert (rows.worth.tolist(), rows.worth_squares.tolist()) == ([15.0, 15.0, 7.0], [225.0, 225.0, 49.0])
+    assert rows.whole_worth.tolist() == [30.0, 30.0, 7.0]

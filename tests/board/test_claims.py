@@ -135,13 +135,14 @@ def test_a_table_keeps_its_order_and_its_rows_and_the_address_says_so(
     whole, part = (ingest.get(link.partition("#")[0]).text for link in more)
     assert rows(whole) == rows(part) == 12 and "<html" in whole
     by_visits = next(link for link in controls(part) if "from.sort=collect.visits" in link)
-    now = f"http://test/traffic?{SPAN}&pages=entries&pages.sort=collect.visits&from=keywords&from.search=s1"
+    now = f"http://test/traffic?{SPAN}&figure=collect.orders&pages=entries&pages.sort=collect.visits&from=keywords&from.search=s1"
     sorted_ = ingest.get(by_visits, headers={"hx-request": "true", "hx-current-url": now})
     assert rows(sorted_.text) == 12, "sorting shows no fewer rows"
     address = sorted_.headers["hx-replace-url"]
     kept = dict(parse_qsl(urlsplit(address).query))
     assert (kept["from"], kept["from.most"], kept["from.sort"]) == ("keywords", "12", "collect.visits")
     assert (kept["pages"], kept["pages.sort"]) == ("entries", "collect.visits"), "the other tables stay as they are"
+    assert kept["figure"] == "collect.orders", "and so does the chart"
     assert "from.search" not in kept, "this one is as it was asked for"
     again = ingest.get(address).text
     assert rows(again) == 12 and 'aria-sort="descending"' in again

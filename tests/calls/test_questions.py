@@ -155,7 +155,7 @@ def test_the_list_shows_callers_masked_and_all_candidates(shop: Shop, shards: Wa
     shop.call(NOON + timedelta(minutes=13), "+48600100200", LINE, outcome=CallOutcome.ANSWERED, talk_s=60)
     shop.call(NOON + timedelta(minutes=20), "", BILLBOARD)
     for ctx in (shop.ctx, on(shop, shards)):
-        calls = queries.latest(ctx, shop.address(), 10)
+        calls = queries.latest(ctx, shop.address(), queries.Listing(most=10))
         assert [c.channel for c in calls] == ["Offline", "Direct"]
         assert calls[0].person == 0 and calls[1].person != 0
         found = queries.chances(ctx, shop.site, calls)
@@ -163,29 +163,44 @@ def test_the_list_shows_callers_masked_and_all_candidates(shop: Shop, shards: Wa
         assert sum(c.weight for c in found[calls[1].call]) == pytest.approx(1, abs=1e-4)
         names = queries.names(ctx, shop.site, [c.caller for c in calls])
         assert list(names) == [calls[1].caller] and "600100200" not in str(names).replace(" ", "")
-        direct = queries.latest(ctx, shop.address("channel:is:Direct"), 10)
-        rest = queries.latest(ctx, shop.address("channel:is_not:Direct"), 10)
+        direct = queries.latest(ctx, shop.address("channel:is:Direct"), queries.Listing(most=10))
+        rest = queries.latest(ctx, shop.address("channel:is_not:Direct"), queries.Listing(most=10))
         assert [len(direct), len(rest)] == [1, 1] and direct[0].call != rest[0].call
-        assert len(queries.latest(ctx, shop.address("source:contains:GOOG"), 10)) == 1
-        assert len(queries.latest(ctx, shop.address(), 1)) == 1
+        assert len(queries.latest(ctx, shop.address("source:contains:GOOG"), queries.Listing(most=10))) == 1
+        assert len(queries.latest(ctx, shop.address(), queries.Listing(most=1))) == 2, "one more than is shown"
+
+
+def test_the_list_is_sorted_and_searched(shop: Shop, shards: Warehouse) -> None:
+    for minute, talk, operator in ((1, 60, "Ada"), (2, 5, "100%"), (3, 30, "Żaneta\nx")):
+        at = NOON + timedelta(minutes=minute)
+        shop.call(at, "", LINE, outcome=CallOutcome.ANSWERED, talk_s=talk, operator=operator)
+    for ctx in (shop.ctx, on(shop, shards)):
+
+        def seen(**asked: Any) -> list[int]:
+            return [c.talk_s for c in queries.latest(ctx, shop.address(), queries.Listing(**asked))]  # noqa: B023
+
+        assert seen() == [30, 5, 60] and seen(is_rising=True) == [60, 5, 30]
+        assert seen(sort="talk") == [60, 30, 5] and seen(sort="talk", is_rising=True) == [5, 30, 60]
+        assert seen(search="ada") == [60] and seen(search="żANETA") == [30] and seen(search="100%") == [5]
+        assert seen(search="%") == [5] and seen(search="_") == [] and seen(search="answered") == [30, 5, 60]
 
 
 def test_a_tag_stays_when_the_exchange_tells_more(shop: Shop) -> None:
     shop.call(NOON, "+48600100200")
-    call = queries.latest(shop.ctx, shop.address(), 1)[0]
+    call = queries.latest(shop.ctx, shop.address(), queries.Listing(most=1))[0]
     tags.put(shop.ctx, shop.site, call.call, "target")
     tags.put(shop.ctx, shop.site, call.call, "spam")
     more = CallFact(system="test", ref="1", at=NOON + timedelta(seconds=70), outcome=CallOutcome.ANSWERED, talk_s=61)
     store.record(shop.ctx, shop.site, [more])
-    found = queries.latest(shop.ctx, shop.address(), 10)
+    found = queries.latest(shop.ctx, shop.address(), queries.Listing(most=10))
     assert [(c.tag, c.outcome, c.talk_s, c.at) for c in found] == [("spam", "answered", 61, NOON)]
     tags.put(shop.ctx, shop.site, call.call, "")
-    assert queries.latest(shop.ctx, shop.address(), 1)[0].tag == ""
+    assert queries.latest(shop.ctx, shop.address(), queries.Listing(most=1))[0].tag == ""
 
 
 def test_a_tag_is_one_of_ours_or_the_exchanges_and_the_call_is_the_sites(shop: Shop) -> None:
     shop.call(NOON, "+48600100200", tag="VIP")
-    call = queries.latest(shop.ctx, shop.address(), 1)[0].call
+    call = queries.latest(shop.ctx, shop.address(), queries.Listing(most=1))[0].call
     tags.put(shop.ctx, shop.site, call, "VIP")
     with pytest.raises(UserError, match="no such tag"):
         tags.put(shop.ctx, shop.site, call, "<b>")
@@ -303,7 +318,7 @@ def test_known_callers_keep_their_first_source(shop: Shop, shards: Warehouse) ->
         }.items()})  # fmt: skip
     shop.call(NOON, caller)
     shop.call(NOON, "+48600100299")
-    found = queries.latest(ctx, shop.address(), 10)
+    found = queries.latest(ctx, shop.address(), queries.Listing(most=10))
     assert queries.first_sources(ctx, site, found) == {}
     own = phone(caller, "")
     assert own is not None

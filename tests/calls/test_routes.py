@@ -1,5 +1,7 @@
 """The pages on a real server: pools and numbers by form, tags, the address's state, and other workspaces."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import httpx
 import pytest
 
@@ -99,6 +101,28 @@ def test_a_call_that_is_not_there_gets_no_tag(running: Running) -> None:
     with running.as_person("marketing") as browser:
         for call in ("00000000000000aa", "x", "zzzzzzzzzzzzzzzz"):
             assert browser.post(f"/calls/{call}/tag?site=fern", data={"tag": "spam"}).status_code == 404
+
+
+def test_the_list_of_calls_is_a_fragment_and_a_file(running: Running) -> None:
+    with running.as_person("agency") as browser:
+        part = browser.get("/calls/list?site=fern&calls.sort=talk&calls.search=x&sources=keywords&rows=5")
+        assert part.status_code == 200 and "<html" not in part.text
+        kept = parse_qs(urlsplit(part.headers["hx-replace-url"]).query)
+        assert [kept[name] for name in ("calls.sort", "calls.search", "sources", "rows")] == [
+            ["talk"], ["x"], ["keywords"], ["5"]
+        ]  # fmt: skip
+        now = {
+            "hx-current-url": "http://test/calls?site=fern&calls.search=old&within=9&sources=terms&sources.sort=label"
+        }
+        part = browser.get("/calls/list?site=fern&calls.sort=talk", headers=now)
+        kept = parse_qs(urlsplit(part.headers["hx-replace-url"]).query)
+        assert "calls.search" not in kept and kept["calls.sort"] == ["talk"], "the list is as it was asked for"
+        assert (kept["within"], kept["sources.sort"]) == (["9"], ["label"]), "the rest of the page stays as it is"
+        file = browser.get("/calls/list?site=fern&format=csv")
+        assert file.headers["content-type"].startswith("text/csv")
+        assert file.text.splitlines()[0].startswith("When,Caller,Line,Channel")
+    with running.as_person("viewer") as browser:
+        assert browser.get("/calls/list?site=fern").status_code == 403
 
 
 def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:

@@ -58,7 +58,7 @@ class Shop:
             site=self.site, visitor=who, at=at, act=act, channel=channel, source="google", medium="cpc",
             campaign="spring", term=term, content="", entry="/", sender=sender,
         ))  # fmt: skip
-        return str(answer.get("swap", {}).get(OWN, ""))
+        return answer.swap[OWN] if answer else ""
 
     def call(self, ref: str, at: datetime, line: str, caller: str = ANNA, **more: Any) -> None:
         store.record(self.ctx, self.site, [CallFact(system="test", ref=ref, at=at, line=line, caller=caller, **more)])

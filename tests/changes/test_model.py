@@ -159,3 +159,16 @@ def test_a_change_that_cannot_be_kept_is_refused(field: str, value: Any, words: 
     good = {"at": datetime(2026, 1, 1, tzinfo=UTC), "kind": "deploy", "title": "t"}
     with pytest.raises(UserError, match=words):
         checked(Change(**{**good, field: value}))
+
+
+@pytest.mark.parametrize(("name", "part", "instead"), [
+    ("gitlab-release-created", "name", {"tag": "v1.1"}),
+    ("gitlab-deployment-success", "ref", {"short_sha": "279484c0"}),
+])  # fmt: skip
+@pytest.mark.parametrize("empty", [None, ""])
+def test_a_gitlab_change_without_a_name_goes_by_its_tag_or_commit(
+    name: str, part: str, instead: dict[str, str], empty: str | None
+) -> None:
+    reply = json.loads((REPLIES / f"{name}.json").read_text())
+    change = from_gitlab(reply["event"], reply["body"] | instead | {part: empty})
+    assert change is not None and change.title.split(" ", 2)[1:] == ["fern/shop", *instead.values()]

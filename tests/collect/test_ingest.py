@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,8 @@ from tandem.base.vault import Vault
 from tandem.collect import counter, store
 from tandem.collect.ingest import Ingest, Reply, Salts, Sender
 from tandem.collect.model.hit import MAX_URL, Record, WireEvent, split_url
-from tandem.collect.model.places import Place
+from tandem.collect.sources.places import Place
+from tandem.core.slice import NumberLent
 from tests.golden.rows import CHROME
 
 ADDRESS = "203.0.113.77"
@@ -581,3 +583,16 @@ def test_what_is_nested_too_deeply_is_refused(ingest: Ingest) -> None:
     deep = b'{"s":"fern","zz":' + b"[" * 30_000 + b"]" * 30_000 + b',"e":[]}'
     assert asyncio.run(ingest.receive(deep, WHO)).status == 400
     assert asyncio.run(ingest.number(deep, WHO)).status == 400
+
+
+def test_a_number_is_answered_with_as_the_page_reads_it(spool: Memory) -> None:
+    lent = {"ask": NumberLent(swap={"+48225550100": "+48225550200"}, reveal="at_once"), "tap": None}
+    ingest = Ingest(
+        spool, lambda: {"fern": SITE}, lambda: Salts(NOW.date(), b"s" * 32, b""), lambda ip: Place("PL", "", ""),
+        Vault("key").seal, lambda asked: lent[asked.act],
+    )  # fmt: skip
+    bodies = [json.dumps({"s": "fern", "k": act, "u": "https://shop.example/"}).encode() for act in lent]
+    replies = [asyncio.run(ingest.number(body, WHO)) for body in bodies]
+    assert [(reply.status, json.loads(reply.text)) for reply in replies] == [
+        (200, {"swap": {"+48225550100": "+48225550200"}, "reveal": "at_once"}), (200, {}),
+    ]  # fmt: skip

@@ -1,6 +1,5 @@
-"""Where addresses are: networks whose country is beyond doubt, broken input, and Google's own addresses."""
+"""Where addresses are: networks whose country is beyond doubt, and broken input."""
 
-import json
 from pathlib import Path
 from typing import cast
 
@@ -10,9 +9,7 @@ from hypothesis import strategies as st
 from maxminddb import Reader
 
 from tandem.base.errors import UserError
-from tandem.collect.model.places import Place, PlaceFinder, bundled_countries, google_kind
-
-CASES = Path(__file__).parents[3] / "shared" / "reference" / "data" / "site" / "bots" / "verification_cases.json"
+from tandem.collect.sources.places import Place, PlaceFinder, bundled_countries
 
 # Universities, public resolvers, broadcasters and national carriers: they do not move.
 KNOWN = """
@@ -62,7 +59,6 @@ def test_a_doubtful_answer_is_no_answer(places: PlaceFinder, ip: str) -> None:
 )  # fmt: skip
 def test_a_private_or_broken_address_has_no_place(places: PlaceFinder, ip: str) -> None:
     assert places.find(ip) == Place("", "", "")
-    assert google_kind(ip) == ""
 
 
 def test_an_ipv4_address_inside_ipv6_is_found(places: PlaceFinder) -> None:
@@ -128,22 +124,7 @@ def test_a_missing_file_is_said_in_plain_words(tmp_path: Path) -> None:
 
 @given(st.text() | st.ip_addresses().map(str))
 def test_any_text_has_an_answer(ip: str) -> None:
-    assert google_kind(ip) in {"", "crawler", "special", "fetcher"}
     assert len(_PLACES.find(ip).country) in (0, 2)
-
-
-def test_googles_kinds_are_told_apart() -> None:
-    assert google_kind("66.249.66.1") == "crawler"
-    assert google_kind("2001:4860:4801:10::1") == "crawler"
-    assert google_kind("8.8.8.8") == ""
-
-
-@pytest.mark.skipif(not CASES.exists(), reason=f"the verification cases are not on this machine: {CASES}")
-def test_a_bot_that_claims_to_be_google_is_checked_by_its_address() -> None:
-    cases = [case for case in json.loads(CASES.read_text("utf-8")) if "Googlebot" in case["ua"]]
-    assert cases
-    for case in cases:
-        assert (google_kind(case["ip"]) != "") == bool(case["verified"]), case
 
 
 _PLACES = PlaceFinder()

@@ -35,7 +35,7 @@ from tandem.connections.model import (
 )
 from tandem.connections.routes import hook
 from tandem.core.context import Context
-from tests.clocks import set_ahead
+from tests.clocks import set_ahead, set_clock
 
 PHONE = "+48600100200"
 
@@ -343,6 +343,21 @@ def test_a_delivery_that_fails_waits_and_is_tried_again(
     assert work_on_inbox(world.ctx) == 1 and world.handled == ["c1"]
 
 
+def test_a_delivery_that_fails_waits_twice_as_long_each_time(
+    world: World, ingest: TestClient[Litestar], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, clock.now())
+    sent(ingest, world, world.connected(), "c1")
+    world.trouble, waits = SourceError("Exchange", "is down"), []
+    for _ in range(13):
+        work_on_inbox(world.ctx)
+        with world.ctx.database.read() as c:
+            next_at = c.execute(select(tables.inbox.c.next_at)).scalar_one()
+        waits.append((next_at - clock.now()).total_seconds())
+        set_clock(monkeypatch, next_at)
+    assert waits == [*(2**tries for tries in range(1, 12)), 3600, 3600]
+
+
 def test_trying_again_that_is_asked_for_while_a_delivery_fails_is_done_at_once(
     world: World, ingest: TestClient[Litestar]
 ) -> None:
@@ -381,17 +396,20 @@ def test_a_poll_goes_on_where_it_ended(world: World) -> None:
     assert poll_due(world.ctx) == 0
 
 
-def test_a_poll_that_fails_keeps_its_place_and_waits_longer_each_time(world: World) -> None:
+def test_a_poll_that_fails_keeps_its_place_and_waits_twice_as_long_each_time(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_clock(monkeypatch, clock.now())
     held = world.connected()
     world.trouble = SourceError("Exchange", "rejected the credentials")
     waits = []
-    for _ in range(3):
+    for _ in range(6):
         poll_due(world.ctx)
         after = store.connection(world.ctx, held.id)
         waits.append((after.next_at - clock.now()).total_seconds())
         store.poll_now(world.ctx, after)
-    assert after.cursor == {} and after.failures == 3 and "credentials" in after.problem
-    assert waits == sorted(waits) and waits[0] > 290
+    assert after.cursor == {} and after.failures == 6 and "credentials" in after.problem
+    assert waits == [300, 600, 1200, 2400, 3600, 3600]
     world.trouble = None
     assert poll_due(world.ctx) == 2
     assert store.connection(world.ctx, held.id).problem == ""

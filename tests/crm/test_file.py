@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -28,6 +29,7 @@ from tandem.imports.spill import Spill
 from tandem.imports.uploads import on_disk
 from tandem.rates import store as rates
 from tandem.rates.model import Rate, Rates
+from tests.clocks import set_clock
 from tests.inside import opened_by_admin
 from tests.served import Running
 
@@ -91,19 +93,72 @@ def test_what_is_no_table_of_records_is_told(body: bytes) -> None:
 
 @pytest.mark.parametrize(("text", "amount"), [
     ("1234.5", "1234.5"), ("1 234,50 €", "1234.5"), ("1,234.50", "1234.5"), ("1.234,50", "1234.5"), ("1,234", "1234"),
-    ("-5", "-5"), ("100|EUR", "100"), ("12,5 zł", "12.5"),
+    ("-5", "-5"), ("100|EUR", "100"), ("12,5 zł", "12.5"), ("(5)", "-5"), ("−5", "-5"), ("-$5", "-5"),
+    ("1.234.567", "1234567"), ("100 ₸", "100"), ("100 ₴", "100"), ("usd 5", "5"), ("1’234.5", "1234.5"),
 ])  # fmt: skip
 def test_amounts(text: str, amount: str) -> None:
     assert money_of(text) == Decimal(amount)
 
 
-@pytest.mark.parametrize("text", ["x", "1e400", "1e9999999", "NaN", "1.2.3"])
+@pytest.mark.parametrize("text", ["x", "1e400", "1e9999999", "NaN", "1.2.3", "1_000", "1234,567", "5€50", "EUR"])
 def test_no_amounts(text: str) -> None:
     with pytest.raises(Unreadable):
         money_of(text)
 
 
+@pytest.mark.parametrize(("amounts", "read_as"), [
+    (("1.500", "1 234,50"), ["1500", "1234.5"]), (("1.234.567", "1.500"), ["1234567", "1500"]),
+    (("1,500", "12.50"), ["1500", "12.5"]), (("1.500", "2.5"), ["1.5", "2.5"]), (("1,500", "12,5"), ["1.5", "12.5"]),
+    (("1.500",), ["1.5"]), (("1,500",), ["1500"]), (("12,5", "12.5"), ["12.5", "12.5"]),
+])  # fmt: skip
+def test_an_amount_that_can_be_read_two_ways_is_read_as_the_others_of_its_file(
+    amounts: tuple[str, ...], read_as: list[str]
+) -> None:
+    """1.500 was one and a half beside 1.234,50, which was taken for more than a thousand."""
+    lines = "".join(f"{i};2026-10-05;{amount}\n" for i, amount in enumerate(amounts))
+    table, deals = read(f"id;created_at;amount\n{lines}".encode())
+    assert (table.problems, [deal.amount for deal in deals]) == ([], [Decimal(one) for one in read_as])
+
+
+@pytest.mark.parametrize(("days", "read_as"), [
+    (("10/31/2026", "10/11/2026"), ["2026-10-31", "2026-10-11"]),
+    (("01/02/2026", "01/03/2026"), ["2026-02-01", "2026-03-01"]),
+    (("31/10/2026", "10/11/2026"), ["2026-10-31", "2026-11-10"]), (("10/11/26 14:05",), ["2026-11-10"]),
+])  # fmt: skip
+def test_a_day_that_can_be_read_two_ways_is_read_as_the_others_of_its_file(
+    monkeypatch: pytest.MonkeyPatch, days: tuple[str, ...], read_as: list[str]
+) -> None:
+    set_clock(monkeypatch, datetime(2026, 12, 1, tzinfo=UTC))
+    lines = "".join(f"{i},{day}\n" for i, day in enumerate(days))
+    table, deals = read(f"id,created_at\n{lines}".encode())
+    assert (table.problems, [str(deal.created_at.astimezone(WARSAW).date()) for deal in deals]) == ([], read_as)
+
+
+def test_a_file_that_writes_days_both_ways_is_refused() -> None:
+    table, _ = read(b"id,created_at\n1,10/31/2026\n2,31/10/2026\n")
+    assert [problem.line for problem in table.problems] == [3]
+
+
+@pytest.mark.parametrize("value", [None, "", "-", "—", "n/a", "|RUB"])
+def test_an_empty_amount_is_none_and_not_zero(value: str | None) -> None:
+    assert money_of(value) is None
+
+
+@pytest.mark.parametrize("value", [1250.5, 1250, [1250.5]])
+def test_amounts_that_come_as_numbers(value: Any) -> None:
+    assert money_of(value) == Decimal(str(value[0] if isinstance(value, list) else value))
+
+
 @pytest.mark.parametrize("text", [
+    "31 октября 2026", "31 октября 2026 г., 00:00", "Oct 31, 2026", "31.10.26", "31.10.2026 0:00:00", "31/10/2026",
+    "2026-10-31", "20261031", "2026-10-30T23:00:00Z", "31 paź 2026 00:00",
+])  # fmt: skip
+def test_moments(text: str) -> None:
+    assert moment_of(text, WARSAW) == datetime(2026, 10, 30, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("text", [
+    "31.10.2026 2.30", "31.10.2026 25:00", "31.10.2026 soon", "Oct 31, 2026 2:05 xm", "2026-10-31 noon",
     "soon", "32.01.2026", "1900-01-01", "2026-13-01", "0001-01-01T00:00:00+03:00", "9999-12-31T23:59:59-03:00",
 ])  # fmt: skip
 def test_no_moments(text: str) -> None:
@@ -341,3 +396,9 @@ def test_the_page_shows_a_file_that_was_not_imported(ctx: Context, site: Site) -
     files.fail_load(ctx, load, Problem(line=3, what="The record has no ID.", cure="Fill the column."))
     with opened_by_admin(ctx, site, ROUTES) as browser:
         assert "The record has no ID." in browser.get("/deals?site=fern").text
+
+
+@pytest.mark.parametrize("refunded", ["-20", "20", "(20)"])
+def test_a_refund_is_taken_off_whichever_sign_a_crm_gives_it(refunded: str) -> None:
+    table, deals = read(f"id,created_at,amount,refunded\n7,2026-10-05,100,{refunded}\n".encode())
+    assert (table.problems, [deal.refunded for deal in deals]) == ([], [Decimal(20)])

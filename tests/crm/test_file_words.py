@@ -56,7 +56,7 @@ def test_currencies_by_code_sign_and_name(text: str, code: str | None) -> None:
 
 @pytest.mark.parametrize(("amount", "beside"), [
     ("1 234,50 €", "€"), ("100", ""), (None, ""), ("$100", ""), ("100|EUR", "EUR"), ("100 руб.", ""), ("100 zł", "zł"),
-    ("USD 5", "USD"),
+    ("USD 5", "USD"), ("-€5", "€"), ("(5 €)", "€"), ("100 ₸", "₸"), ("100 ₴", "₴"), ("100 Р.", ""), ("7 grn", ""),
 ])  # fmt: skip
 def test_a_currency_beside_the_amount(amount: str | None, beside: str) -> None:
     assert currency_in(amount) == beside

@@ -20,7 +20,7 @@ from tandem.delivery import smtp, store
 from tandem.delivery.jobs import send_due
 from tandem.delivery.model import DueMessage, Message, wait_after
 from tandem.delivery.tables import outbox
-from tests.clocks import set_ahead
+from tests.clocks import set_ahead, set_clock
 
 LETTER = Message(
     to="ola@fern.example", subject="Żółta łódź — письмо", text="Zażółć gęślą jaźń: https://t.example/link/SECRET"
@@ -257,3 +257,12 @@ def test_a_slow_server_gets_no_letter_twice(ctx: Context, monkeypatch: pytest.Mo
     monkeypatch.setattr(smtp, "send", send)
     assert send_due(ctx) == 3
     assert len(sent) == len(set(sent)) == 5
+
+
+def test_messages_are_forgotten_after_thirty_days(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    person, began = reached(ctx, {}), clock.now()
+    store.put(ctx, person, "reset", LETTER, HOUR)
+    for days, remaining in ((30, 1), (30.01, 0)):
+        set_clock(monkeypatch, began + timedelta(days=days))
+        store.forget_old(ctx.database)
+        assert len(rows(ctx)) == remaining, days

@@ -25,6 +25,7 @@ from tandem.core.operations import Operation, ProgressReporter
 from tandem.maintenance import control
 from tandem.maintenance.operations import OPERATIONS
 from tests.maintenance.conftest import in_house, serving, tandem, wait_for
+from tests.served import eventually
 
 
 def sent(
@@ -224,15 +225,12 @@ def test_errors_of_the_server_reach_the_command_line(company: Path, tmp_path: Pa
 def test_changes_made_by_command_reach_a_running_server(company: Path) -> None:
     with serving(company) as url:
         assert tandem(company, "site", "add", "second", "--host", "second.example").returncode == 0
-        import time
-
-        time.sleep(2.5)
         hit = {
             "s": "second",
             "c": 0,
             "e": [{"i": "0" * 15 + "1", "k": "pageview", "t": 0, "u": "https://second.example/"}],
         }
-        assert sent(url, "/t/hit", None, body=json.dumps(hit))[0] == 202
+        eventually(lambda: sent(url, "/t/hit", None, body=json.dumps(hit))[0] == 202, most_s=5)
     assert in_house(company, "answer = ctx.warehouse.value('select count() from visits where site = 2')") == 1
 
 

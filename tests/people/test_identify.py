@@ -19,7 +19,7 @@ from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Sender
 from tandem.collect.loader import Loader
 from tandem.collect.model.hit import Record, SpoolEvent, WireEvent
-from tandem.collect.model.places import Place
+from tandem.collect.sources.places import Place
 from tandem.core.context import Context
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, visitor

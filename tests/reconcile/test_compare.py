@@ -12,7 +12,7 @@ from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
 from tandem.reconcile import queries
-from tandem.reconcile.model.compare import REASONS, RECOUNTED, TheirValue, added, compared, noise_of
+from tandem.reconcile.model.compare import REASONS, RECOUNTED, Cell, TheirValue, added, compared, noise_of
 from tandem.reconcile.model.rules import CountingRules
 from tests.reconcile.conftest import DAY, Bring, Visit, cells, checked, noon, put, several
 
@@ -274,3 +274,14 @@ def test_a_comparison_is_for_those_who_may_see_both_sides() -> None:
     assert seen("money.read", "metrics.read", "deals.read") == {
         "held:crm": ["leads", "orders", "revenue"], "ga4:1": ["sessions", "revenue"],
     }  # fmt: skip
+
+
+def test_what_sampling_may_have_moved_adds_up_in_quadrature() -> None:
+    """The page's ±: samples of different days err independently, so 3 and 4 make 5 and not 7."""
+    days = [
+        Cell(on=DAY + timedelta(place), part="", theirs=Decimal(100), ours=Decimal(100), unexplained=Decimal(0),
+             reasons=dict.fromkeys(REASONS, Decimal(0)), noise=Decimal(noise), is_sampled=True)
+        for place, noise in enumerate((3, 4))
+    ]  # fmt: skip
+    assert [line.noise for line in added(days, "all")] == [5]
+    assert [line.noise for line in added(days, "day")] == [3, 4]

@@ -41,6 +41,14 @@ def test_a_later_report_replaces_its_days_and_taking_it_back_restores_them(
         store.undo(ctx.database, site, later)
 
 
+def test_the_report_that_is_confirmed_last_counts_whichever_came_first(ctx: Context, site: Site, bring: Bring) -> None:
+    first, second = (bring(f"date,sessions\n{DAY},{count}\n", confirm=False) for count in (100, 120))
+    second = store.confirm(ctx.database, site, second)
+    first = store.confirm(ctx.database, site, first)
+    assert [one.id for one in store.counting(ctx.database, site)] == [second.id, first.id]
+    assert [c.theirs for c in cells(ctx, site)] == [100]
+
+
 def test_a_day_is_replaced_with_all_its_parts(ctx: Context, site: Site, bring: Bring) -> None:
     bring("date,channel,sessions\n2026-10-01,Email,10\n2026-10-01,Direct,5\n")
     bring("date,channel,sessions\n2026-10-01,Email,11\n")
@@ -380,7 +388,7 @@ def test_a_load_that_is_confirmed_while_old_ones_are_thrown_away_keeps_its_rows(
         return found
 
     monkeypatch.setattr(store.IMPORTS, "of", of)
-    monkeypatch.setattr(store, "STAGED_FOR", timedelta(seconds=-1))
+    monkeypatch.setattr(store.IMPORTS, "staged_for", timedelta(seconds=-1))
     assert store.drop_old(ctx, {site.id: site}) == 0
     assert real(ctx.database, site, held.id).state == store.COUNTING
     assert sessions(ctx, site) == {1: 10}

@@ -1,5 +1,6 @@
 """Currencies by what files and systems call them."""
 
+import re
 from collections import Counter
 from functools import lru_cache
 from typing import Final
@@ -13,8 +14,15 @@ NO_CURRENCY: Final = "XXX"
 LANGUAGES: Final = ("en", "ru", "pl", "de", "uk")
 SIGNS: Final = {
     "€": "EUR", "$": "USD", "£": "GBP", "₽": "RUB", "руб": "RUB", "р": "RUB", "rur": "RUB", "zł": "PLN", "₴": "UAH",
+    "₸": "KZT",
 }  # fmt: skip
 """Signs and abbreviations that stand for one currency wherever our users work; without a full stop behind them."""
+SIGN: Final = rf"(?:{'|'.join(map(re.escape, sorted(SIGNS, key=len, reverse=True)))})\.?"
+"""An expression for any of them, to be read whatever the case."""
+_OF_SEVERAL: Final = frozenset(("$", "руб", "р"))
+"""Signs that several countries have: whoever writes one beside an amount means their own, as Canada does with $."""
+_BEFORE: Final = re.compile(rf"^(?P<rest>[-+\u2212(]*)(?P<word>{SIGN}|[a-z]{{3}}(?=[-+\u2212(\d.,]))", re.IGNORECASE)
+_BEHIND: Final = re.compile(rf"(?P<word>{SIGN}|(?<=[\d.,)])[a-z]{{3}})(?P<rest>\)?)$", re.IGNORECASE)
 
 
 def currency_code(text: str) -> str | None:
@@ -25,6 +33,24 @@ def currency_code(text: str) -> str | None:
     name = " ".join(text.split()).lower().rstrip(".")
     codes, names = _known()
     return SIGNS.get(name) or (name.upper() if name.upper() in codes else names.get(name))
+
+
+def split_amount(text: str) -> tuple[str, str]:
+    """An amount without the currency beside it, and that currency as it is written: "-€5" -> -5, €.
+
+    text      without spaces
+    returns   no currency where a sign that several countries have is all that says it
+    """
+    words = list[str]()
+
+    def rest(match: re.Match[str]) -> str:
+        if not currency_code(match["word"]):  # 1.2 mln is no amount of 1.2
+            return match[0]
+        words.append(match["word"])
+        return match["rest"]
+
+    bare = _BEHIND.sub(rest, _BEFORE.sub(rest, text))
+    return bare, next((word for word in words if word.lower().rstrip(".") not in _OF_SEVERAL), "")
 
 
 @lru_cache

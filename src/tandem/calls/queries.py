@@ -35,7 +35,8 @@ TABLES = {
     id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="sources", drill=drill, nameless="Not known")
     for id, title, by, drill in _SPLITS
 }
-SHOWN, MOST = 20, 2_000
+SHOWN, MOST, MOST_IN_FILE = 20, 2_000, 100_000
+SORTS = ("at", "wait", "talk", "certainty")
 LIVE = timedelta(minutes=30)
 PAST = timedelta(days=28)
 
@@ -61,6 +62,15 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     term: str
     how: str
     person: int
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """How a reader wants the list of calls."""
+
+    most: int = SHOWN
+    sort: str = "at"
+    is_rising: bool = False
+    search: str = ""
 
 
 class Ringing(msgspec.Struct, frozen=True, kw_only=True):
@@ -148,8 +158,12 @@ class CallBacks(msgspec.Struct, frozen=True, kw_only=True):
 # ── calls ──
 
 
-def latest(ctx: Context, address: Address, most: int) -> list[Call]:
-    return ctx.runner.rows(SQL["latest"], Call, **bound(address), most=most)
+def latest(ctx: Context, address: Address, listing: Listing) -> list[Call]:
+    """The calls as the list wants them; one more than it shows says that there are more."""
+    return ctx.runner.rows(
+        SQL["latest"], Call, **bound(address), most=listing.most + 1, sort=listing.sort, search=listing.search,
+        is_rising=int(listing.is_rising),
+    )  # fmt: skip
 
 
 def bound(address: Address) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """The pages Calls and Pools: which sources make the phone ring, who was not called back, and which numbers are lent."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
+import msgspec
 from litestar import Request, Response
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
@@ -20,6 +22,7 @@ from tandem.calls.store import SQL, tags
 from tandem.connections.store import connections_of
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
+from tandem.core.exports import exported
 from tandem.core.layout import render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
@@ -41,7 +44,15 @@ CHANNELS = (*PAID, "Organic Search", "Organic Social", "Email", "Referral", "Dir
 WITHIN, LONGEST = 60, 7 * 24 * 60
 """Minutes until a missed caller should have been called back, unless the address says otherwise; and at most."""
 
-TABLES = Tables("/calls", queries.TABLES)
+LISTED = ("rows", "calls.sort", "calls.way", "calls.search")
+"""What the address keeps of the list of calls."""
+TABLES = Tables("/calls", queries.TABLES, ("within", *LISTED))
+OUTCOMES = {"busy": "line busy"}
+HEADS = (
+    sentence("When"), sentence("Caller"), sentence("Line"), sentence("Channel"), sentence("Source"),
+    sentence("Campaign"), sentence("Keyword"), sentence("Certainty"), sentence("Outcome"), sentence("Rang (seconds)"),
+    sentence("Talk (seconds)"), sentence("Operator"), sentence("Tag"),
+)  # fmt: skip
 OWN_NUMBER = "YOUR-NUMBER"
 """What the tag names before a pool says which number of the site it replaces."""
 
@@ -49,9 +60,9 @@ OWN_NUMBER = "YOUR-NUMBER"
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
     query = request.query_params
     address = address_asked(request, ctx, caller, one_of(splits_of("calls.calls")))
-    kept = TABLES.remembered(request)
     within = whole_number(query.get("within"), WITHIN, LONGEST) or WITHIN
-    return View(path="/calls", address=address, keep=kept | ({"within": str(within)} if within != WITHIN else {}))
+    kept = TABLES.remembered(request) | {"within": str(within) if within != WITHIN else ""}
+    return View(path="/calls", address=address, keep={name: value for name, value in kept.items() if value})
 
 
 @get_page("/calls", "Calls", icon="phone", group="Measure", may="calls.read")
@@ -64,13 +75,12 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
 
 def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View) -> Response[Any]:
     address, site, now = view.address, view.address.site, clock.now()
-    shown = whole_number(request.query_params.get("rows"), queries.SHOWN, queries.MOST)
     within = int(view.keep.get("within", WITHIN))
     figures, went_of = totals(ctx, address, queries.HEADLINE)
-    calls = queries.latest(ctx, address, shown)
+    listed = _listed(ctx, view, _numbers(ctx, site))
     live = queries.live(ctx, site, now)
     backs = queries.call_backs(ctx, address, timedelta(minutes=within), now)
-    callers = [c.caller for c in calls] + [c.caller for c in live] + [w.last.caller for w in backs.waiting]
+    callers = [c.caller for c in listed["calls"]] + [c.caller for c in live] + [w.last.caller for w in backs.waiting]
     points, step = queries.course(ctx, address, now)
     is_partial = address.period.until > now
     form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
@@ -78,15 +88,72 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         request, ctx, caller, "calls/calls.html", now=figures, went_of=went_of,
         **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),
         headline=queries.HEADLINE, largest=largest_channel(ctx, address, "calls.calls"),
-        calls=calls, chances=queries.chances(ctx, site, calls), live=live, backs=backs, within=within,
-        usual=WITHIN, callers=queries.names(ctx, site, callers), numbers=_numbers(ctx, site),
-        clock=now, hexed=hexed, tags=tags.TAGS, sqls=[(name, SQL[name]) for name in ("latest", "missed")],
+        live=live, backs=backs, within=within,
+        usual=WITHIN, callers=queries.names(ctx, site, callers), clock=now, hexed=hexed,
+        sqls=[(name, SQL[name]) for name in ("latest", "missed")],
         bound={name: str(value) for name, value in queries.bound(address).items()},
         figures=FIGURES, points=points, step=step, is_partial=is_partial,
-        firsts=queries.first_sources(ctx, site, calls),
+        **listed,
         chart_json=_drawn(site, points, step, is_partial, form, translations.translations(caller.language).gettext),
         exchanges=[connection for connection in connections_of(ctx, site, "calls") if connection.system == "asterisk"],
     )  # fmt: skip
+
+
+def _listed(ctx: Context, view: View, numbers: Mapping[str, str]) -> dict[str, Any]:
+    """What calls/_latest.html needs."""
+    listing, site = _listing(view), view.address.site
+    calls = queries.latest(ctx, view.address, listing)
+    shown = calls[: listing.most]
+    return {
+        "listing": listing, "calls": shown, "has_more": len(calls) > len(shown), "numbers": numbers,
+        "chances": queries.chances(ctx, site, shown), "firsts": queries.first_sources(ctx, site, shown),
+        "tags": tags.TAGS,
+    }  # fmt: skip
+
+
+def _listing(view: View) -> queries.Listing:
+    asked = view.keep.get
+    sort = asked("calls.sort", "")
+    return queries.Listing(
+        most=max(1, whole_number(asked("rows"), queries.SHOWN, queries.MOST)),
+        sort=sort if sort in queries.SORTS else "at",
+        is_rising=asked("calls.way") == "up",
+        search=asked("calls.search", "").strip()[:200],
+    )
+
+
+@get_part("/calls/list", may="calls.read")
+def listed_calls(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
+    """The list of calls as a fragment, in another order, searched or longer; with `format`, all of it as a file."""
+    view = _view(request, ctx, caller)
+    if file_format := str(request.query_params.get("format", "")):
+        return _file(ctx, caller, view, file_format)
+    view = TABLES.as_now(request, view, "rows", "calls")
+    site, facts = view.address.site, _listed(ctx, view, _numbers(ctx, view.address.site))
+    part = render_page(
+        request, ctx, caller, "calls/_latest.html", site=site, view=view, hexed=hexed, rang=None,
+        callers=queries.names(ctx, site, [c.caller for c in facts["calls"]]),
+        may_export=caller.may("metrics.export"), **facts,
+    )  # fmt: skip
+    part.headers["HX-Replace-Url"] = view.link()
+    return part
+
+
+def _file(ctx: Context, caller: Caller, view: View, file_format: str) -> Response[Any]:
+    """The calls of the list; callers by their masked phone, as the page shows them."""
+    caller.must("metrics.export")
+    site, span = view.address.site, view.address.period
+    calls = queries.latest(ctx, view.address, msgspec.structs.replace(_listing(view), most=queries.MOST_IN_FILE))
+    text = translations.translations(caller.language).gettext
+    names = queries.names(ctx, site, [c.caller for c in calls])
+    rows = (
+        [c.at.astimezone(site.tz).isoformat(timespec="seconds"), names.get(c.caller, ""), c.line,
+         text(c.channel) if c.channel else "", c.source, c.campaign, c.term, round(c.certainty, 4),
+         text(OUTCOMES.get(c.outcome, c.outcome)) if c.outcome else "",
+         c.wait_s, c.talk_s, c.operator, c.tag]
+        for c in calls
+    )  # fmt: skip
+    return exported(ctx, caller, site, f"calls-{span.first}-{span.last}", file_format, list(map(text, HEADS)), rows)
 
 
 def _drawn(
@@ -119,6 +186,18 @@ def live(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: st
     )  # fmt: skip
 
 
+@get_part("/calls/{call:str}/tag", may="calls.edit")
+def tag_field(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, call: str, site: str | None = None
+) -> Response[str]:
+    """The tags to choose from, in place of the tag."""
+    chosen = site_for(ctx, caller, site)
+    return render_page(
+        request, ctx, caller, "calls/_tag.html", site=chosen, key=call, tag=tags.tag_of(ctx, chosen, _key(call)),
+        tags=tags.TAGS, state="open",
+    )  # fmt: skip
+
+
 @post_form("/calls/{call:str}/tag", may="calls.edit")
 def tag(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, call: str, data: Form, site: str | None = None
@@ -127,7 +206,7 @@ def tag(
     tags.put(ctx, chosen, _key(call), data.get("tag", "").strip(), caller.user_id)
     return render_page(
         request, ctx, caller, "calls/_tag.html", site=chosen, key=call, tag=data.get("tag", "").strip(),
-        tags=tags.TAGS, is_saved=True,
+        tags=tags.TAGS, state="saved",
     )  # fmt: skip
 
 
@@ -275,4 +354,7 @@ def _price(text: str) -> Decimal | None:
     return round(price, 2)
 
 
-ROUTES = [page, table, live, tag, upload, pools, add_pool, change_pool, add_numbers, add_static, switch]
+ROUTES = [
+    page, table, listed_calls, live, tag_field, tag, upload, pools, add_pool, change_pool, add_numbers, add_static,
+    switch,
+]  # fmt: skip

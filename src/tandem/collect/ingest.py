@@ -3,11 +3,11 @@
 import asyncio
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import date, timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -39,9 +39,9 @@ from tandem.collect.model.hit import (
     without_halves,
 )
 from tandem.collect.model.origins import conclude, origin_of
-from tandem.collect.model.places import Place
 from tandem.collect.model.rules import load_rules
-from tandem.core.slice import NumberAsked
+from tandem.collect.sources.places import Place
+from tandem.core.slice import NumberAsked, NumberLent
 from tandem.people.model.proof import Outcome, check
 
 RETRY_LATER = 30
@@ -112,7 +112,7 @@ class Ingest:
         salts: Callable[[], Salts],
         place_of: Callable[[str], Place],
         seal: Callable[[str], str],
-        numbers: Callable[[NumberAsked], Mapping[str, Any]] | None = None,
+        numbers: Callable[[NumberAsked], NumberLent | None] | None = None,
         secrets: Callable[[int], Sequence[str]] = lambda site: (),
         sender_mb: int = 0,
     ) -> None:
@@ -242,7 +242,8 @@ class Ingest:
             work = asyncio.get_running_loop().run_in_executor(
                 self._lenders, self._numbers, self._wanted(site, asked, sender)
             )
-            return Reply(200, msgspec.json.encode(await work).decode())
+            lent = await work
+            return Reply(200, msgspec.json.encode(lent).decode() if lent else "{}")
         finally:
             self._asking -= 1
 

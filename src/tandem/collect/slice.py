@@ -1,9 +1,8 @@
 """What this slice adds to the product: taking hits, the loader, its tables and its pages."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from tandem.base import clock, log
 from tandem.base.errors import UserError
@@ -16,12 +15,12 @@ from tandem.collect.identify import keep
 from tandem.collect.ingest import Ingest, Salts
 from tandem.collect.loader import ClockInDoubt, Loader, Loaders, spool_folders
 from tandem.collect.model.agents import agent_of
-from tandem.collect.model.places import PlaceFinder
 from tandem.collect.rebuild import rebuild_sites, rebuild_where_needed, recounted
 from tandem.collect.routes import ROUTES, visitor_names
+from tandem.collect.sources.places import PlaceFinder
 from tandem.collect.timeline import timeline
 from tandem.core.context import Context
-from tandem.core.slice import NumberAsked, Slice
+from tandem.core.slice import NumberAsked, NumberLent, Slice
 from tandem.people.signing import FreshSecrets
 
 _log = log.get("collect")
@@ -54,7 +53,7 @@ def open_ingest(ctx: Context, spool_name: str) -> tuple[Ingest, Spool]:
     spool = Spool(folder, chosen.spool_mb << 20)
     places = PlaceFinder(*(Path(p) if p else None for p in (chosen.country_mmdb, chosen.city_mmdb, chosen.asn_mmdb)))
 
-    def lend(asked: NumberAsked) -> Mapping[str, Any]:
+    def lend(asked: NumberAsked) -> NumberLent | None:
         return ctx.offers.lend_number(asked)  # the slice that can may start after this one
 
     ingest = Ingest(

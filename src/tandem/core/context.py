@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tandem.accounts.model import Site, User
@@ -17,7 +17,7 @@ from tandem.base.warehouse import Warehouse
 from tandem.core.query import Filter, QueryRunner
 
 if TYPE_CHECKING:
-    from tandem.core.slice import NumberAsked, Recount, Slice
+    from tandem.core.slice import NumberAsked, NumberLent, Recount, Slice
 
 SITES_FRESH_S = 2.0
 State = TypeVar("State")
@@ -27,8 +27,8 @@ class Offers:
     """What one slice does for others; each is set when the slice that can do it starts, and does nothing before."""
 
     def __init__(self) -> None:
-        self.lend_number: Callable[[NumberAsked], Mapping[str, Any]] = lambda asked: {}
-        """The phone number that a visit is to be shown (calls)."""
+        self.lend_number: Callable[[NumberAsked], NumberLent | None] = lambda asked: None
+        """The phone number that a visit is to be shown; None where the site's own stays (calls)."""
         self.goal_names: Callable[[Site], dict[str, str]] = lambda site: {}
         """The names of a site's goals by their number (collect)."""
         self.recounted: Callable[[Site], Recount | None] = lambda site: None

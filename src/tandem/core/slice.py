@@ -71,6 +71,17 @@ class NumberAsked(msgspec.Struct, frozen=True, kw_only=True):
     sender: int = 0  # salted for the day, like the visitor; 0 when nobody is to be limited
 
 
+class NumberLent(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to it, as the page gets it.
+
+    swap     each number of the site, and the number that is shown in its place
+    reveal   at_once, on_scroll or on_click
+    """
+
+    swap: dict[str, str]
+    reveal: str
+
+
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
     """One area of the product, and what it adds to the whole."""
 

@@ -24,7 +24,7 @@ from tandem.demo.story import change_log as story_change_log
 from tandem.demo.truth import CampaignTruth, MoneyTruth, SourceTruth, Tally, Truth
 from tandem.demo.walk import GONE, PATHS, Block, Pages, Till, events, outcomes, walk
 
-__all__ = ["CURRENCY", "HOST", "SITE_KEY", "SITE_NAME", "ZONE", "Company", "DemoChange", "Facts", "change_log", "goals"]
+__all__ = ["CURRENCY", "HOST", "SITE_KEY", "SITE_NAME", "ZONE", "Company", "DemoChange", "Facts", "goals"]
 
 # Measured: with so many visits of weight 100 for each human event the history gets the size that was asked for.
 VISITS_PER_EVENT = 0.126
@@ -285,11 +285,6 @@ def _count(tally: Tally, facts: Facts, crowd: VisitCrowd, pages: Pages, page: In
     ):
         visit = pages.visit[page[which]]
         tally.add_split(what, crowd.campaign[visit].tolist(), crowd.source[visit], amount)
-
-
-def change_log(seed: int, until: datetime, days: int = 120) -> list[DemoChange]:
-    """What people did to the site in the given history, in order of time."""
-    return Company(seed, until, days, events=days).change_log()
 
 
 def goals() -> list[tuple[str, str, str]]:

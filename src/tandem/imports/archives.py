@@ -8,11 +8,7 @@ from pathlib import Path
 from tandem.imports.process import UnreadableFile, ask
 
 MOST_UNPACKED = 1 << 30
-__all__ = ["MOST_UNPACKED", "UnreadableFile", "is_archive", "unpacked", "unpacked_bytes", "unpacked_into"]
-
-
-def is_archive(begin: bytes) -> bool:
-    return begin.startswith((b"PK", b"\x1f\x8b"))
+__all__ = ["MOST_UNPACKED", "UnreadableFile", "unpacked", "unpacked_bytes", "unpacked_into"]
 
 
 def unpacked(path: Path, most: int = MOST_UNPACKED) -> Generator[bytes, None, None]:

@@ -6,6 +6,8 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, Literal
 
+from tandem.base.currencies import split_amount
+
 Order = Literal["", "dmy", "mdy"]
 """Whether the day or the month comes first; empty: the file says it."""
 Decimals = Literal[",", "."]
@@ -22,12 +24,15 @@ MONTHS: Final = {
     "май": 5, "mai": 5, "okt": 10, "dez": 12, "mär": 3,
 }  # fmt: skip
 """The first three letters of a month's name, in four languages."""
-_SPACES: Final = re.compile(r"[\s\u00a0\u2007\u2009\u202f']+")
-_MONEY_SIGN: Final = re.compile(r"(₽|руб\.?|€|\$|zł|£|₸|^[A-Z]{3}(?=[\d-])|(?<=\d)[A-Z]{3}$)")
+_SPACES: Final = re.compile(r"[\s'’]+")
 _PARTS: Final = re.compile(r"^(\d{1,4})[./-](\d{1,2})[./-](\d{4}|\d{2})(?=$|[\sTг,])")
 _WORDY: Final = re.compile(
     r"^(?:[^\W\d]+\.?,?\s+)?(?:(\d{1,2})\.?\s+([^\W\d]{3,})\.?,?\s+(\d{4})|([^\W\d]{3,})\.?\s+(\d{1,2}),?\s+(\d{4}))"
 )
+_TIME: Final = re.compile(
+    r"(?:\s*(?:г|r)\.|\s+(?:года|roku))?(?:[\s,T]+(?:at\s+|в\s+|o\s+)?(\d{1,2}):(\d\d)(?::(\d\d))?)?", re.IGNORECASE
+)
+"""What may follow a day: the word for year, and the time."""
 _FRACTION: Final = re.compile(r"^[-\u2212(]*0([.,])\d")
 """Below one: what follows the zero stands before decimals."""
 _GROUPED: Final = {
@@ -106,7 +111,12 @@ def _bounded(value: Any, parsed: Decimal) -> Decimal:
 
 def bare(text: str) -> str:
     """A number without spaces, apostrophes and what says its currency."""
-    return _MONEY_SIGN.sub("", _SPACES.sub("", text)).strip()
+    return split_amount(squeezed(text))[0]
+
+
+def squeezed(text: str) -> str:
+    """A number without spaces and apostrophes, which may part its thousands."""
+    return _SPACES.sub("", text)
 
 
 # ── days ──
@@ -117,16 +127,31 @@ def order_of(values: Iterable[str], today: date) -> Order | None:
 
     Told by dates that can be read one way only; else by the reading whose days follow one another, and lie in the past.
     """
-    parts = [match for text in values if (match := _PARTS.match(text)) and len(match[1]) <= 2]
+    parts = _parts_in(values)
+    if stated := _order_in(parts):
+        return stated
+    if not parts or all(p[1] == p[2] for p in parts):
+        return "dmy"
+    tight = [order for order in _ORDERS if _is_tight(parts, order, today)]
+    return tight[0] if len(tight) == 1 else None
+
+
+def order_stated(values: Iterable[str]) -> Order:
+    """The same for days that need not follow one another: by those that can be read one way only; "" where none can."""
+    return _order_in(_parts_in(values))
+
+
+def _parts_in(values: Iterable[str]) -> list[re.Match[str]]:
+    return [match for text in values if (match := _PARTS.match(text)) and len(match[1]) <= 2]
+
+
+def _order_in(parts: list[re.Match[str]]) -> Order:
     for match in parts:
         if int(match[1]) > 12 or "." in match[0][:3]:
             return "dmy"
         if int(match[2]) > 12:
             return "mdy"
-    if not parts or all(p[1] == p[2] for p in parts):
-        return "dmy"
-    tight = [order for order in _ORDERS if _is_tight(parts, order, today)]
-    return tight[0] if len(tight) == 1 else None
+    return ""
 
 
 def _is_tight(parts: list[re.Match[str]], order: Order, today: date) -> bool:
@@ -146,19 +171,43 @@ def day(value: Any, order: Order) -> date:
         return value.date()
     if isinstance(value, date):
         return value
-    text = str(value).strip()
+    return _day_and_rest(str(value).strip(), order)[0]
+
+
+def moment(text: str, order: Order) -> datetime:
+    """Day and time in a cell: ISO 8601, or a day as `day` reads it, and the time behind it; without one, midnight.
+
+    returns   without a time zone where the cell has none
+    raises    Unreadable, also for anything else behind the day, because it may be a time
+    """
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        pass
+    on, rest = _day_and_rest(text, order)
+    match = _TIME.fullmatch(rest)
+    if not match:
+        raise Unreadable(text)
+    hour, minute, second = (int(part or 0) for part in match.groups())
+    try:
+        return datetime(on.year, on.month, on.day, hour, minute, second)
+    except ValueError as error:
+        raise Unreadable(text) from error
+
+
+def _day_and_rest(text: str, order: Order) -> tuple[date, str]:
     if len(text) > LONGEST_DAY:
         raise Unreadable(text[:LONGEST_DAY])
     try:
         if len(text) >= 10 and text[4:5] == "-":
-            return date.fromisoformat(text[:10])
+            return date.fromisoformat(text[:10]), text[10:]
         if match := _PARTS.match(text):
-            return _from_parts(match[1], match[2], match[3], order)
+            return _from_parts(match[1], match[2], match[3], order), text[match.end() :]
         if len(text) == 8 and text.isdigit():
-            return date(int(text[:4]), int(text[4:6]), int(text[6:]))
+            return date(int(text[:4]), int(text[4:6]), int(text[6:])), ""
         if match := _WORDY.match(text):
             name, on, year = (match[2], match[1], match[3]) if match[1] else (match[4], match[5], match[6])
-            return date(int(year), MONTHS[name[:3].lower()], int(on))
+            return date(int(year), MONTHS[name[:3].lower()], int(on)), text[match.end() :]
     except (ValueError, KeyError) as error:
         raise Unreadable(text) from error
     raise Unreadable(text)

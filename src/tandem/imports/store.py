@@ -12,6 +12,7 @@ from tandem.accounts.store import note
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
+from tandem.core.context import Context
 from tandem.imports.problem import Problem, Wording, problem_of
 
 UNFINISHED = ("reading", "staged", "dropping")
@@ -54,19 +55,22 @@ I = TypeVar("I", bound=Import)  # noqa: E741
 class Imports(Generic[I]):
     """The imports of one slice: a table of its own, with the columns of `Import` and what the slice adds.
 
-    area       whose they are, in the audit log: `ads.imported`
-    page       where a user finds their list, a text that pages translate
-    wording    what problems say that were stored by their code alone
-    counting   the states in which an import counts; the first one is that of a confirmed import
-    undone     the state of one that was taken back
+    area          whose they are, in the audit log: `ads.imported`
+    page          where a user finds their list, a text that pages translate
+    wording       what problems say that were stored by their code alone
+    counting      the states in which an import counts; the first one is that of a confirmed import
+    undone        the state of one that was taken back
+    staged_for    how long one may wait to be confirmed
+    forget_rows   takes its rows out of the event store
     """
 
     def __init__(
         self, table: Table, struct: type[I], *, area: str, page: str, wording: Wording, counting: Sequence[str],
-        undone: str,
+        undone: str, staged_for: timedelta, forget_rows: Callable[[Context, Site, I], None],
     ) -> None:  # fmt: skip
         self.table, self.struct, self.area, self.page = table, struct, area, page
         self.wording, self.counting, self.undone = wording, tuple(counting), undone
+        self.staged_for, self.forget_rows = staged_for, forget_rows
 
     def begin(
         self, db: Database, site: Site, file: str, digest: str, system: str, by: int | None = None,
@@ -133,13 +137,6 @@ class Imports(Generic[I]):
         with db.read() as c:
             return [self.import_(row) for row in c.execute(query).mappings()]
 
-    def unfinished(self, db: Database, longer_than: timedelta) -> list[tuple[int, int]]:
-        """Site and number of imports that were staged and never confirmed, or cut off, so long ago."""
-        t = self.table
-        query = select(t.c.site_id, t.c.id).where(t.c.state.in_(UNFINISHED), t.c.made_at < clock.now() - longer_than)
-        with db.read() as c:
-            return [(row.site_id, row.id) for row in c.execute(query)]
-
     def note_refused(self, db: Database, site: Site, import_: I, problems: Sequence[Problem]) -> I:
         """Keep of an import only what was wrong with it."""
         self.move(db, import_, IDLE, "refused", problems=[msgspec.to_builtins(p) for p in problems])
@@ -188,15 +185,23 @@ class Imports(Generic[I]):
             self._audit(c, site, by, "import_undone", import_)
         return self.of(db, site, import_.id)
 
-    def drop(self, db: Database, import_: I, forget_rows: Callable[[], None]) -> bool:
+    def drop(self, ctx: Context, site: Site, import_: I) -> bool:
         """Throw away an import and its rows; returns whether it was. One that counts by now is left alone.
 
-        forget_rows   takes its rows out of the event store; cut off in between, the import is thrown away again later
+        Cut off in between, the import is thrown away again later.
         """
-        if not self.move(db, import_, IDLE, "dropping"):
+        if not self.move(ctx.database, import_, IDLE, "dropping"):
             return False
-        forget_rows()
-        return self.move(db, import_, ("dropping",), "dropped")
+        self.forget_rows(ctx, site, import_)
+        return self.move(ctx.database, import_, ("dropping",), "dropped")
+
+    def drop_old(self, ctx: Context, sites: Mapping[int, Site]) -> int:
+        """Throw away what was never confirmed, and what is left of imports that were cut off; returns how many."""
+        t, before = self.table, clock.now() - self.staged_for
+        query = select(t.c.site_id, t.c.id).where(t.c.state.in_(UNFINISHED), t.c.made_at < before)
+        with ctx.database.read() as c:
+            rows = [(sites[row.site_id], row.id) for row in c.execute(query) if row.site_id in sites]
+        return sum(self.drop(ctx, site, self.of(ctx.database, site, number)) for site, number in rows)
 
     def move(self, db: Database, import_: I, since: Sequence[str], state: str, **values: Any) -> bool:
         """Give an import another state if its state is one of `since` at this moment; returns whether it is."""
@@ -226,18 +231,3 @@ def move(c: Connection, table: Table, number: int, since: Sequence[str], state: 
     """
     is_so = (table.c.id == number, table.c.state.in_(since))
     return c.execute(update(table).where(*is_so).values(state=state, **values)).rowcount == 1
-
-
-def drop_unfinished(
-    imports: Imports[I],
-    db: Database,
-    sites: Mapping[int, Site],
-    longer_than: timedelta,
-    drop: Callable[[Site, I], bool],
-) -> int:  # fmt: skip
-    """Throw away what was never confirmed, and what is left of imports that were cut off; returns how many."""
-    count = 0
-    for site_id, number in imports.unfinished(db, longer_than):
-        if site_id in sites:
-            count += drop(sites[site_id], imports.of(db, sites[site_id], number))
-    return count

@@ -188,6 +188,8 @@ class Tables(msgspec.Struct, frozen=True):
 
     path: str
     tabs: Mapping[str, Tab]
+    also: tuple[str, ...] = ()
+    """What else the page's address keeps."""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -196,7 +198,7 @@ class Tables(msgspec.Struct, frozen=True):
     @property
     def kept(self) -> tuple[str, ...]:
         """What the address remembers beside period and filters: of each group the table, and how that is read."""
-        return (*self.groups, *(f"{g}.{name}" for g in self.groups for name in REMEMBERED))
+        return (*self.groups, *(f"{g}.{name}" for g in self.groups for name in REMEMBERED), *self.also)
 
     def remembered(self, request: Request[Any, Any, Any]) -> dict[str, str]:
         """What the address of a page says of its tables."""
@@ -236,7 +238,7 @@ class Tables(msgspec.Struct, frozen=True):
         tab = self.tabs[name]
         if file_format := str(request.query_params.get("format", "")):
             return self._file(ctx, caller, view, tab, file_format)
-        facts = self.facts(ctx, caller, self._as_now(request, view, tab.group), tab)
+        facts = self.facts(ctx, caller, self.as_now(request, view, tab.group), tab)
         part = render_page(request, ctx, caller, "_table.html", site=view.address.site, **facts)
         part.headers["HX-Replace-Url"] = facts["view"].link()
         return part
@@ -261,15 +263,18 @@ class Tables(msgspec.Struct, frozen=True):
         name = f"{tab.id}-{span.first}-{span.last}"
         return exported(ctx, caller, view.address.site, name, file_format, heads, rows)
 
-    def _as_now(self, request: Request[Any, Any, Any], view: View, group: str) -> View:
-        """The view with the other groups as they are now: since the page came, they may have been sorted too."""
+    def as_now(self, request: Request[Any, Any, Any], view: View, *own: str) -> View:
+        """The view with the other parts of the page as they are now: since it came, they may have been sorted too.
+
+        own   the group that was asked for, whose state is that of the link
+        """
         page = urlsplit(request.headers.get("hx-current-url", ""))
         if page.path != self.path:
             return view
         now = {name: value for name, value in parse_qsl(page.query) if name in self.kept}
-        own = {name: value for name, value in view.keep.items() if name.partition(".")[0] == group}
-        others = {name: value for name, value in now.items() if name.partition(".")[0] != group}
-        return msgspec.structs.replace(view, keep=others | own)
+        asked = {name: value for name, value in view.keep.items() if name.partition(".")[0] in own}
+        others = {name: value for name, value in now.items() if name.partition(".")[0] not in own}
+        return msgspec.structs.replace(view, keep=others | asked)
 
 
 def reading_of(caller: Caller, view: View, group: str) -> Reading:

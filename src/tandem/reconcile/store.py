@@ -23,7 +23,7 @@ from tandem.findings import store as findings
 from tandem.findings.model import State
 from tandem.imports import store as life
 from tandem.imports.problem import Problem, sentence
-from tandem.imports.store import Imports, drop_unfinished
+from tandem.imports.store import Imports
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import (
     RULE,
@@ -74,10 +74,11 @@ class ReportImport(life.Import, frozen=True, kw_only=True):
 
 IMPORTS = Imports(
     t, ReportImport, area="reconcile", page=sentence("See the list on the Reconciliation page."), wording=PROBLEMS,
-    counting=(COUNTING,), undone="undone",
+    counting=(COUNTING,), undone="undone", staged_for=STAGED_FOR,
+    forget_rows=lambda ctx, site, import_: forget_rows(ctx, site, import_),
 )  # fmt: skip
 import_of, idle_import, imports_of, counting = IMPORTS.of, IMPORTS.idle, IMPORTS.newest, IMPORTS.that_count
-counting_already = IMPORTS.counting_already
+counting_already, drop, drop_old = IMPORTS.counting_already, IMPORTS.drop, IMPORTS.drop_old
 
 
 class SourceFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,16 +186,6 @@ def undo(db: Database, site: Site, import_: ReportImport, by: int | None = None)
     raises   UserError when it does not count
     """
     return IMPORTS.note_undone(db, site, import_, by)
-
-
-def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
-    """Throw away what was staged and never confirmed, and what is left of loads that were cut off."""
-    return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
-
-
-def drop(ctx: Context, site: Site, import_: ReportImport) -> bool:
-    """Throw away a load unless it counts; returns whether it was."""
-    return IMPORTS.drop(ctx.database, import_, lambda: forget_rows(ctx, site, import_))
 
 
 def forget_rows(ctx: Context, site: Site, import_: ReportImport) -> None:

@@ -6,7 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
-from tandem.ads.sources.words import NOT_ENGLISH_NUMBERS, SIGNS_OF_MONEY
+from tandem.ads.sources.words import NOT_ENGLISH_NUMBERS
+from tandem.base.currencies import SIGNS
 from tandem.imports import cells
 from tandem.imports.cells import Decimals, Unreadable, day
 
@@ -22,16 +23,23 @@ _CUT_ID: Final = re.compile(r"^\d[.,]\d+E\+\d+$", re.IGNORECASE)
 def header_name(text: str) -> tuple[str, str]:
     """A column's name as words.COLUMNS has it, and the currency in it, if any: "Расход (руб.)" -> расход, RUB."""
     name, currency = " ".join(text[:LONGEST_HEAD].replace("\ufeff", "").replace("\u00a0", " ").split()), ""
-    while match := _IN_BRACKETS.search(name):
-        inside = match[1].strip()
-        sign = inside if _CODE.match(inside) else SIGNS_OF_MONEY.get(inside.lower(), "")
-        if not sign and inside.lower() not in SIGNS_OF_MONEY:
-            break
-        name, currency = name[: match.start()], sign or currency
+    while (match := _IN_BRACKETS.search(name)) and (code := _currency(match[1])) is not None:
+        name, currency = name[: match.start()], code or currency
     head, _, tail = name.rpartition(",")
-    if head and (tail.strip().lower() in SIGNS_OF_MONEY or _CODE.match(tail.strip())):
-        name, currency = head, SIGNS_OF_MONEY.get(tail.strip().lower(), tail.strip())
+    if head and (code := _currency(tail)) is not None:
+        name, currency = head, code
     return name.strip().lower(), currency
+
+
+def _currency(text: str) -> str | None:
+    """The currency that a column's name says; "" for "conventional units", None where the text is something else.
+
+    TRAP: "Clicks (all)" counts all clicks, although `currency_code` knows the lek by that word.
+    """
+    word = text.strip()
+    if code := SIGNS.get(word.lower().rstrip(".")):
+        return code
+    return "" if word.lower() == "у.е." else word if _CODE.match(word) else None
 
 
 def is_local(heads: Iterable[str]) -> bool:

@@ -195,6 +195,3 @@ NOT_ENGLISH_NUMBERS: Final = (
     "затрат",
 )
 """Heads of languages that write a comma before decimals."""
-
-SIGNS_OF_MONEY: Final = {"₽": "RUB", "руб": "RUB", "руб.": "RUB", "р.": "RUB", "€": "EUR", "$": "USD", "zł": "PLN",
-                         "£": "GBP", "₸": "KZT", "у.е.": ""}  # fmt: skip

@@ -21,7 +21,7 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.imports import store as life
 from tandem.imports.problem import Problem, sentence
-from tandem.imports.store import Imports, drop_unfinished
+from tandem.imports.store import Imports
 
 AREA = "ads"
 STAGED_FOR = timedelta(days=1)
@@ -43,10 +43,11 @@ class AdImport(life.Import, frozen=True, kw_only=True):
 
 IMPORTS = Imports(
     t, AdImport, area=AREA, page=sentence("See the list of imports on the Ads page."), wording=PROBLEMS,
-    counting=COUNTING, undone="undoing",
+    counting=COUNTING, undone="undoing", staged_for=STAGED_FOR,
+    forget_rows=lambda ctx, site, import_: _forget_rows(ctx, site, import_),
 )  # fmt: skip
 import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest
-counting_already = IMPORTS.counting_already
+counting_already, drop, drop_old = IMPORTS.counting_already, IMPORTS.drop, IMPORTS.drop_old
 
 
 class ImportDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -208,16 +209,6 @@ def unsettled(db: Database) -> list[tuple[int, int]]:
     with db.read() as c:
         rows = c.execute(select(t.c.site_id, t.c.id).where(t.c.state.in_(("confirmed", "undoing"))))
         return [(row.site_id, row.id) for row in rows]
-
-
-def drop_old(ctx: Context, sites: Mapping[int, Site]) -> int:
-    """Throw away what was staged and never confirmed, and what is left of imports that were cut off."""
-    return drop_unfinished(IMPORTS, ctx.database, sites, STAGED_FOR, lambda site, one: drop(ctx, site, one))
-
-
-def drop(ctx: Context, site: Site, import_: AdImport) -> bool:
-    """Throw away an import unless it counts; returns whether it was."""
-    return IMPORTS.drop(ctx.database, import_, lambda: _forget_rows(ctx, site, import_))
 
 
 def keep_days(ctx: Context, site: Site, import_: AdImport, days_kept: set[Key]) -> None:

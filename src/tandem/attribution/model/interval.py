@@ -10,11 +10,11 @@ CERTAINTY = 0.95
 def interval(credit: Floats, sum_of_squares: Floats, certainty: float = CERTAINTY) -> tuple[Floats, Floats]:
     """The range in which a credit would lie if chance alone dealt the same journeys again.
 
-    credit    sums of shares, each share the part (0 to 1) of one conversion
-    squares   sums of the squares of the same shares
-    returns   low and high, in conversions
-    source    Fay and Feuer 1997: weighted sums of Poisson counts by their gamma distribution. For whole conversions
-              it is the exact Poisson interval (Garwood 1936); with no conversion at all it is 0 to 3.7
+    credit           sums of shares, each share the part (0 to 1) of one conversion
+    sum_of_squares   sums of the squares of the same shares
+    returns          low and high, in conversions
+    source           Fay and Feuer 1997: weighted sums of Poisson counts by their gamma distribution. For whole
+                     conversions it is the exact Poisson interval (Garwood 1936); with none at all it is 0 to 3.7
     """
     from scipy.special import gammaincinv  # a quarter of a second that only credits need
 

@@ -52,7 +52,7 @@ class Journeys(NamedTuple):
         return self.age_s[self.starts] / DAY_S
 
     def among(self, used: Ints) -> "Journeys":
-        """The same journeys where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
+        """The same journeys where `used`, sorted, are all values that occur: they become 0, 1, 2 …"""
         return self._replace(values=len(used), value=np.searchsorted(used, self.value))
 
 

@@ -50,7 +50,7 @@ class Transitions(NamedTuple):
         return float(self.weight[self.onto == self.values].sum())
 
     def among(self, used: Ints) -> Transitions:
-        """The same steps where `kept`, sorted, are all values that occur: they become 0, 1, 2 …"""
+        """The same steps where `used`, sorted, are all values that occur: they become 0, 1, 2 …"""
         digit = np.append(0, used + 1)
         state = np.zeros_like(self.state)
         for power in range(self.order):

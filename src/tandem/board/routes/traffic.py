@@ -36,13 +36,12 @@ CHART_FIGURES = (
 )
 OF_PEOPLE = ("collect.visits", "collect.visitors", "collect.pageviews")
 """Figures that are none where only robots came."""
-PAGE_TABLES = Tables("/traffic", TABLES)
-KEPT = ("figure", *PAGE_TABLES.kept)
+PAGE_TABLES = Tables("/traffic", TABLES, ("figure",))
 
 
 @get_page("/traffic", "Traffic", icon="chart-line", group="Measure", may="metrics.read", is_at_hand=True)
 def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Response[Any]:
-    view = view_of(request, ctx, caller, KEPT)
+    view = view_of(request, ctx, caller, PAGE_TABLES.kept)
     if moved := moved_to(request, ctx, view):
         return moved
     figure = _chart_figure(request)
@@ -95,7 +94,7 @@ def _chart_figure(request: Request[Any, Any, Any]) -> str:
 
 @get_part("/traffic/table/{name:str}", may="metrics.read")
 def traffic_table(request: Request[Any, Any, Any], ctx: Context, caller: Caller, name: str) -> Response[Any]:
-    return PAGE_TABLES.part(request, ctx, caller, view_of(request, ctx, caller, KEPT), name)
+    return PAGE_TABLES.part(request, ctx, caller, view_of(request, ctx, caller, PAGE_TABLES.kept), name)
 
 
 ROUTES = [traffic, traffic_table]

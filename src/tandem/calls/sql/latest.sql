@@ -1,4 +1,4 @@
--- answers: Which calls came last?
+-- answers: Which calls came, in the order and as searched for?
 -- grain: one row per incoming call
 -- reads: calls_received
 with map(
@@ -17,5 +17,16 @@ where site = {site:UInt32} and at >= {since:DateTime64(3, 'UTC')} and at < {unti
         )),
         {filters:Array(Tuple(String, String, Array(String)))}
     )
-order by at desc, call
+    and ({search:String} = '' or positionCaseInsensitiveUTF8(
+        arrayStringConcat([
+            line, toString(channel), source, campaign, term, toString(outcome), operator, tag
+        ], '\n'),
+        {search:String}
+    ) > 0)
+order by
+    if({is_rising:UInt8} = 1, 1, -1) * multiIf(
+        {sort:String} = 'wait', toInt64(wait_s), {sort:String} = 'talk', toInt64(talk_s),
+        {sort:String} = 'certainty', toInt64(certainty * 1e6), toUnixTimestamp64Milli(at)
+    ),
+    at desc, call
 limit {most:UInt32}

@@ -13,7 +13,7 @@ from tandem.calls.store.common import hash_of
 from tandem.calls.store.pools import Pool, pool_of_row
 from tandem.calls.tables import leases, numbers, pools
 from tandem.core.context import Context
-from tandem.core.slice import NumberAsked
+from tandem.core.slice import NumberAsked, NumberLent
 from tandem.people import store as people
 
 VISIT_MS = 30 * 60 * 1000
@@ -26,8 +26,8 @@ SENDERS_LEASES = 100
 """Visits of one sender that are remembered at a time; whoever sends more is answered without being remembered."""
 
 
-def lend(ctx: Context, asked: NumberAsked) -> dict[str, Any]:
-    """Which number this visit is shown in place of the site's own: {"swap": {own: lent}, "reveal": …}, or {} for none.
+def lend(ctx: Context, asked: NumberAsked) -> NumberLent | None:
+    """Which number this visit is shown in place of the site's own; None where its own stays.
 
     A visit keeps its number as long as it shows activity. A new visit takes the least recently used one of its pool;
     when even that one was in use within the pool's hold, the overflow number, or none.
@@ -38,12 +38,12 @@ def lend(ctx: Context, asked: NumberAsked) -> dict[str, Any]:
         if live_lease is not None:
             _extend(c, live_lease, asked, now)
             pool = c.execute(select(pools).where(pools.c.id == live_lease.pool_id)).first()
-            return _answer(pool_of_row(pool), live_lease.number) if pool is not None and pool.is_on else {}
+            return _answer(pool_of_row(pool), live_lease.number) if pool is not None and pool.is_on else None
         if asked.act != "ask":
-            return {}
+            return None
         rows = c.execute(select(pools).where(pools.c.site_id == asked.site.id, pools.c.is_on).order_by(pools.c.id))
         chosen = next((pool for pool in map(pool_of_row, rows) if pool.suits(asked)), None)
-        return _lent(c, chosen, asked, now) if chosen else {}
+        return _lent(c, chosen, asked, now) if chosen else None
 
 
 def _live_lease(c: Transaction, asked: NumberAsked, now: int) -> Any:
@@ -73,7 +73,7 @@ def _extend(c: Transaction, lease: Any, asked: NumberAsked, now: int) -> None:
         )
 
 
-def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> dict[str, Any]:
+def _lent(c: Transaction, pool: Pool, asked: NumberAsked, now: int) -> NumberLent | None:
     visits, holding = _leases_of_sender(c, pool, asked, now)
     if visits >= SENDERS_LEASES:
         return _answer(pool, pool.overflow)
@@ -123,8 +123,8 @@ def _idle_longest(c: Transaction, pool: Pool, now: int) -> Any:
     return c.execute(query).first()
 
 
-def _answer(pool: Pool, number: str) -> dict[str, Any]:
-    return {"swap": dict.fromkeys(pool.swaps, number), "reveal": pool.reveal} if number else {}
+def _answer(pool: Pool, number: str) -> NumberLent | None:
+    return NumberLent(swap=dict.fromkeys(pool.swaps, number), reveal=pool.reveal) if number else None
 
 
 def archive_leases(ctx: Context, most: int = 5000) -> int:

@@ -1,10 +1,8 @@
 """What a user agent is: browser, system and device of a person, or the class and name of a bot."""
 
-import json
 import re
 from collections.abc import Iterable
 from functools import cache
-from importlib import resources
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +15,7 @@ from ua_parser.regex import Resolver
 
 from tandem.base.remembered import remembered
 from tandem.collect.model.urls import clean
+from tandem.collect.rules import shipped
 from tandem.collect.rules.bot_names import named_bot
 
 AGENT_LENGTH: Final = 1000
@@ -170,8 +169,7 @@ def _agent(user_agent: str) -> Agent:
 
 def load_agent_rules() -> dict[str, Any]:
     """Return the rules as build_rules.py has compiled them."""
-    rules: dict[str, Any] = json.loads((resources.files("tandem.collect.rules") / "bots.json").read_text("utf-8"))
-    return rules
+    return shipped.compiled("bots.json")
 
 
 @cache

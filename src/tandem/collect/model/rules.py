@@ -1,15 +1,13 @@
 """The rules about channels, sources and click ids, read once from the versioned files in collect/rules."""
 
-import json
 import re
-import tomllib
 from functools import cache
-from importlib import resources
 from typing import Any, Final
 
 import msgspec
 
 from tandem.collect.model.urls import suffixes
+from tandem.collect.rules import shipped
 
 UNSET: Final = "(not set)"
 NOTHING: Final = frozenset(("", "(none)", "none", UNSET))
@@ -173,9 +171,7 @@ class Rules(msgspec.Struct, frozen=True, eq=False):
 @cache
 def load_rules() -> Rules:
     """Return the rules that ship with this release."""
-    folder = resources.files("tandem.collect.rules")
-    own = tomllib.loads((folder / "channels.toml").read_text("utf-8"))
-    return _rules(own, json.loads((folder / "hosts.json").read_text("utf-8")))
+    return _rules(shipped.toml("channels.toml"), shipped.compiled("hosts.json"))
 
 
 def _rules(own: dict[str, Any], hosts: dict[str, Any]) -> Rules:

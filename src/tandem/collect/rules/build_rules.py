@@ -1,4 +1,4 @@
-"""Compiles the published lists and our own additions into hosts.json, bots.json and google.json.
+"""Compiles the published lists and our own additions into hosts.json and bots.json.
 
 Run by hand after an edit: `python -m tandem.collect.rules.build_rules [folder of the reference data]`; then raise
 `version` in channels.toml. Running it twice gives the same files, byte for byte.
@@ -23,12 +23,11 @@ Entry = tuple[str, str]  # category, source
 
 
 def main(reference: Path) -> None:
-    """Write the three compiled files next to this one."""
+    """Write the two compiled files next to this one."""
     analytics = reference / "analytics"
     _write("hosts.json", hosts(tomllib.loads((HERE / "hosts.toml").read_text("utf-8")), analytics))
     own = tomllib.loads((HERE / "bots.toml").read_text("utf-8"))
     _write("bots.json", bots(own, [read_list(AGENTS, name, own["classes"]) for name in LISTS]))
-    _write("google.json", google_ranges(reference / "site" / "bots"))
 
 
 def hosts(own: dict[str, Any], analytics: Path) -> dict[str, Any]:
@@ -123,20 +122,6 @@ def _named_by_parent(exact: dict[str, Entry], place: str, entry: Entry) -> Entry
     labels = place.split(".")
     parents = (exact.get(".".join(labels[start:])) for start in range(1, len(labels) - 1))
     return next((parent for parent in parents if parent and parent[0] == entry[0]), entry)
-
-
-def google_ranges(folder: Path) -> dict[str, list[str]]:
-    """Return the address ranges that Google publishes for its crawlers, by kind."""
-    files = {
-        "crawler": "google_googlebot.json",
-        "special": "google_special-crawlers.json",
-        "fetcher": "google_user-triggered-fetchers.json",
-    }
-    kinds = {}
-    for kind, file in files.items():
-        prefixes = json.loads((folder / file).read_text("utf-8"))["prefixes"]
-        kinds[kind] = sorted(next(iter(prefix.values())) for prefix in prefixes)
-    return kinds
 
 
 def _write(name: str, content: dict[str, Any]) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
-from tandem.base.currencies import currency_code
+from tandem.base.currencies import currency_code, split_amount
 from tandem.crm.model.deal import DealFact, StageKind, Was
 from tandem.crm.model.pricing import Pricing
-from tandem.imports.cells import Unreadable
+from tandem.imports import cells
+from tandem.imports.cells import EMPTY, Decimals, Order, Unreadable
 from tandem.imports.problem import Problem
 from tandem.rates.model import MOST_MONEY, TooMuch
 
@@ -50,11 +51,15 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True):
 
     stages      what each stage means, by `stage_key`; of others, the CRM's own word counts
     currencies  the code of each currency that goes by a word of the CRM's own
+    decimals    the sign before decimals, for amounts such as 1.500 that can be read two ways
+    order       of day and month, for days such as 10/11/2026
     """
 
     fields: dict[str, tuple[str, ...]]
     stages: dict[str, str] = {}
     currencies: dict[str, str] = {}
+    decimals: Decimals = "."
+    order: Order = "dmy"
     revision: int = 0
 
 
@@ -71,7 +76,9 @@ def read(mapping: Mapping, raw: Raw, system: str, zone: tzinfo, line: int = 0) -
     problems: list[Problem] = []
     raw_values = {ours: _found(mapping, raw, ours) for ours in FIELDS}
     values: dict[str, Any] = {}
-    for names, reader in ((MOMENTS, lambda v: moment_of(v, zone)), (MONEY, money_of)):
+    for names, reader in (
+        (MOMENTS, lambda v: moment_of(v, zone, mapping.order)), (MONEY, lambda v: money_of(v, mapping.decimals)),
+    ):  # fmt: skip
         for ours in names:
             try:
                 values[ours] = reader(raw_values[ours])
@@ -217,11 +224,8 @@ def text_of(value: Any) -> str:
     return str(value).strip().replace("\0", "")[:LONGEST]
 
 
-_DAY_FIRST = re.compile(r"(\d{1,2})[./](\d{1,2})[./](\d{4})(?:[ T,]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?")
-
-
-def moment_of(value: Any, zone: tzinfo) -> datetime | None:
-    """A moment in UTC: ISO 8601, seconds or milliseconds since 1970, DD.MM.YYYY; None for nothing.
+def moment_of(value: Any, zone: tzinfo, order: Order = "dmy") -> datetime | None:
+    """A moment in UTC: seconds or milliseconds since 1970, or as `cells.moment` reads it; None for nothing.
 
     raises   Unreadable for anything else, and for moments before 1971 or after 2199
     """
@@ -229,9 +233,9 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
         moment = value
     else:
         text = text_of(value)
-        if not text or text in ("0", "-"):
+        if text == "0" or text.lower() in EMPTY:
             return None
-        moment = _moment(text)
+        moment = _moment(text, order)
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone)
     try:
@@ -243,56 +247,38 @@ def moment_of(value: Any, zone: tzinfo) -> datetime | None:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _moment(text: str) -> datetime:
+def _moment(text: str, order: Order) -> datetime:
     try:
         if re.fullmatch(r"\d{9,10}", text):
             return clock.from_ms(int(text) * 1000)
         if re.fullmatch(r"\d{12,13}", text):
             return clock.from_ms(int(text))
-        if match := _DAY_FIRST.fullmatch(text):
-            day, month, year, hour, minute, second = (int(part or 0) for part in match.groups())
-            return datetime(year, month, day, hour, minute, second)
-        return datetime.fromisoformat(text)
     except ValueError as error:
         raise Unreadable from error
-
-
-_CURRENCY_BESIDE = re.compile(r"^(?:[A-Za-z]{3}|[€$₽£])|(?:[A-Za-z]{3}|[€$₽£]|zł|руб\.?|р\.)$")
-
-
-_OF_SEVERAL = frozenset(("$", "руб", "руб.", "р."))
-"""Signs that several countries have: whoever writes one beside an amount means their own, as Canada does with $."""
+    return cells.moment(text, order)
 
 
 def currency_in(amount: Any) -> str:
     """The currency that stands beside an amount, as it is written there: "1 234,50 €", "100|EUR"; "" for none."""
     number, _, behind = text_of(amount).partition("|")
-    beside = _CURRENCY_BESIDE.search("".join(number.split()))
-    return behind.strip() or (beside[0] if beside and beside[0] not in _OF_SEVERAL else "")
+    return behind.strip() or split_amount(cells.squeezed(number))[1]
 
 
-def money_of(value: Any) -> Decimal | None:
+def money_of(value: Any, decimals: Decimals = ".") -> Decimal | None:
     """An amount as CRMs and people write it: 1234.5, "1 234,50", "1,234.50 €", "100|EUR"; None for nothing.
 
-    raises   Unreadable
+    decimals   the sign before decimals, if the amount itself does not tell
+    raises    Unreadable
     """
     if isinstance(value, bool):
         raise Unreadable
-    text = _CURRENCY_BESIDE.sub("", re.sub(r"[\s\u00a0\u202f'’]", "", text_of(value).partition("|")[0]))
-    if text in ("", "-"):
-        if re.search(r"\w", text_of(value)):  # a currency, or any word, without a number
+    text = text_of(value).partition("|")[0]
+    bare = cells.bare(text)
+    if bare.lower() in EMPTY:
+        if not bare and any(map(str.isalpha, text)):  # a currency without a number
             raise Unreadable
         return None
-    if "," in text and "." in text:
-        text = text.replace("." if text.rfind(",") > text.rfind(".") else ",", "")
-    if text.count(",") == 1 and re.search(r",\d{1,2}$", text):
-        text = text.replace(",", ".")
-    elif "," in text:
-        text = text.replace(",", "") if re.fullmatch(r"-?\d{1,3}(,\d{3})+", text) else text.replace(",", ".")
-    try:
-        amount = Decimal(text)
-        if not amount.is_finite() or abs(amount) > MOST_MONEY:
-            raise Unreadable
-        return amount.quantize(Decimal("0.0001"))
-    except ArithmeticError as error:
-        raise Unreadable from error
+    amount = cells.number(bare, cells.decimals_of([bare], is_local=decimals == ","))
+    if abs(amount) > MOST_MONEY:
+        raise Unreadable
+    return amount.quantize(Decimal("0.0001"))

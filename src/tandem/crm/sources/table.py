@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -11,14 +12,19 @@ from tandem.base import progress
 from tandem.base.errors import UserError
 from tandem.crm.model.deal import DealFact, StageKind
 from tandem.crm.model.file_words import FileWords, Unknown, UnknownWord
-from tandem.crm.model.mapping import STAGE_KIND_FIELD, Mapping, read_priced
+from tandem.crm.model.mapping import MOMENTS, MONEY, STAGE_KIND_FIELD, Mapping, read_priced
 from tandem.crm.model.pricing import Pricing
+from tandem.imports.cells import LONGEST_DAY, LONGEST_NUMBER, Decimals, Order, decimals_of, order_stated
 from tandem.imports.problem import Problem, sentence
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count, table
 
 SYSTEM = "csv"
+Row = tuple[int, list[str]]
+"""The number of a line, and its cells."""
 MOST_ROWS, MOST_PROBLEMS = 200_000, 50
+SAMPLED = 5_000
+"""Rows that tell how the file writes amounts and days, where one by itself can be read two ways."""
 NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "crm_id", "deal id", "record id", "номер", "номер сделки", "numer", "id szansy"),
     "kind": ("kind", "type", "тип", "typ"),
@@ -86,13 +92,16 @@ def table_of(
     raises   UserError when it is no table, has no column that names records, or has too many rows
     """
     try:
-        with closing(table(path, errors="replace")) as lines:
-            return _table(lines, line_count(path), _Reader(pricing, now, words or FileWords()), into)
+        # Twice: its first rows tell how to read all, and may be too large to be held in memory.
+        with closing(table(path, errors="replace")) as lines, closing(table(path, errors="replace")) as sample:
+            return _table(lines, sample, line_count(path), _Reader(pricing, now, words or FileWords()), into)
     except NotText as error:
         raise UserError("This is not a CSV file.", "Save it as CSV. In a spreadsheet, use “Save as”.") from error
 
 
-def _table(lines: Iterator[tuple[int, list[str]]], count: int, reader: "_Reader", into: Spill[DealFact]) -> DealTable:
+def _table(
+    lines: Iterator[Row], sample: Iterator[Row], count: int, reader: "_Reader", into: Spill[DealFact]
+) -> DealTable:
     first = next(lines, None)
     if first is None:
         raise UserError("The file is empty.", "Export it from the CRM again.")
@@ -104,7 +113,7 @@ def _table(lines: Iterator[tuple[int, list[str]]], count: int, reader: "_Reader"
             "Call them “id” and “created_at”, for instance.",
         )
     columns = {ours: names for ours, names in headers.items() if names}
-    reader.read_all(lines, head, columns, count, into)
+    reader.read_all(lines, sample, head, columns, count, into)
     used = {name for names in columns.values() for name in names} | {MEANING}
     return DealTable(
         problems=reader.problems + reader.unknown.too_many(), columns=columns,
@@ -124,14 +133,17 @@ class _Reader:
         self._line_of = dict[int, int]()
 
     def read_all(
-        self, lines: Iterator[tuple[int, list[str]]], head: list[str], columns: dict[str, list[str]], count: int,
+        self, lines: Iterator[Row], sample: Iterator[Row], head: list[str], columns: dict[str, list[str]], count: int,
         into: Spill[DealFact],
     ) -> None:  # fmt: skip
         fields = {ours: tuple(names) for ours, names in columns.items()}
         words = self.words
         # What an empty currency means is said of files that have such a column; without one it is the site's own.
         currencies = {word: code for word, code in words.currencies.items() if word or "currency" in fields}
-        mapping = Mapping(fields=fields, stages=words.stages, currencies=currencies)
+        decimals, order = _manners_of(sample, head, fields)
+        mapping = Mapping(
+            fields=fields, stages=words.stages, currencies=currencies, decimals=decimals, order=order
+        )  # fmt: skip
         for number, (line, cells) in enumerate(lines, 2):
             if number > MOST_ROWS:
                 raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
@@ -175,6 +187,19 @@ class _Reader:
 
     def _note(self, line: int, what: str, cure: str, **values: str) -> None:
         self.problems.append(Problem(line=line, what=what, cure=cure, values=values))
+
+
+def _manners_of(rows: Iterator[Row], head: list[str], fields: dict[str, tuple[str, ...]]) -> tuple[Decimals, Order]:
+    """How a file writes decimals and days, from its first rows."""
+    names_of_money, names_of_moments = ({n for ours in all_ for n in fields.get(ours, ())} for all_ in (MONEY, MOMENTS))
+    amounts, days = list[str](), list[str]()
+    for _, cells in islice(rows, 1, SAMPLED):
+        for name, cell in zip(head, cells, strict=False):
+            if name in names_of_money:
+                amounts.append(cell[:LONGEST_NUMBER])
+            elif name in names_of_moments:
+                days.append(cell.strip()[:LONGEST_DAY])
+    return decimals_of(amounts, is_local=False), order_stated(days) or "dmy"
 
 
 def _stage_name(mapping: Mapping, raw: dict[str, str]) -> str:

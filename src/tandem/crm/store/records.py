@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, func, insert, or_, select, tuple_
+from sqlalchemy import delete, insert, or_, select, tuple_
 
 from tandem.accounts.model import Site
 from tandem.base import clock
@@ -65,12 +65,6 @@ def let_go(ctx: Context, connection: int, gone: Sequence[tuple[str, str]]) -> No
             part = list(gone[i : i + AT_ONCE])
             c.execute(delete(records).where(
                 records.c.connection_id == connection, tuple_(records.c.kind, records.c.ref).in_(part)))  # fmt: skip
-
-
-def count(ctx: Context, connection: int) -> int:
-    """How many records of a connection are kept as they came."""
-    with ctx.database.read() as c:
-        return int(c.execute(select(func.count()).where(records.c.connection_id == connection)).scalar_one())
 
 
 def each(ctx: Context, connection: int) -> Iterator[list[Raw]]:

@@ -9,8 +9,8 @@ from tandem.base.warehouse import questions_in
 from tandem.collect import rebuild
 from tandem.collect import store as collect
 from tandem.collect.model.agents import agent_of
-from tandem.collect.model.places import PlaceFinder
 from tandem.collect.model.rules import load_rules
+from tandem.collect.sources.places import PlaceFinder
 from tandem.maintenance.doctor.finding import OK, PROBLEM, WARNING, Check, DoctorFinding, Installation, sites
 
 LEDGER_DAYS = 30

@@ -94,7 +94,7 @@ def noise_of(theirs: TheirValue, sum_of_squares: Decimal | None) -> Decimal:
     Each unit is read with chance `share` and stands for 1 / share units, so the variance of an estimated count n is
     n (1 - share) / share; of a sum, the sum of squares takes the place of n.
 
-    squares   for sums of money: the sum of the squares of our amounts; None for counts
+    sum_of_squares   for sums of money: of our amounts; None for counts
     """
     if theirs.share is None or theirs.share >= 1 or theirs.share <= 0:
         return NOTHING

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from tandem.base.currencies import SIGN
+
 DAY: Final = "on"
 LONGEST_HEAD: Final = 300
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
@@ -92,7 +94,7 @@ def head_of(text: str) -> str:
         return ""
     name = " ".join(text.replace("\ufeff", "").replace("\u00a0", " ").split()).lower().strip("\"' ")
     bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
-    bare_of_comma = re.sub(r",\s*(%|[a-z]{3}|₽|руб\.?|zł|€|\$)$", "", name)
+    bare_of_comma = re.sub(rf",\s*(%|[a-z]{{3}}|{SIGN})$", "", name)
     return KNOWN.get(name) or KNOWN.get(bare_of_comma) or ("" if "%" in name else KNOWN.get(bare, ""))
 
 

@@ -1,14 +1,10 @@
-"""Where an address is: country and city from files on disk, and whether it belongs to a data centre or to Google.
+"""Where an address is: country and city from files on disk, and whether it belongs to a data centre.
 
 Addresses are looked at and let go: nothing here stores them, beyond a bounded cache in memory.
 """
 
 import ipaddress
-import json
-import tomllib
-from bisect import bisect_right
 from functools import cache, lru_cache
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +13,7 @@ import msgspec
 
 from tandem.base.errors import UserError
 from tandem.base.reach import is_global
+from tandem.collect.rules import shipped
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -86,20 +83,9 @@ class PlaceFinder:
         return "datacentre" if number in _datacentres() else ""
 
 
-def google_kind(ip: str) -> str:
-    """Return 'crawler' (Googlebot), 'special' or 'fetcher' (on a user's wish) for Google's addresses, else ''."""
-    address = _public(ip)
-    if address is None:
-        return ""
-    starts, ranges = _google()[address.version]
-    at = bisect_right(starts, int(address)) - 1
-    return ranges[at][1] if at >= 0 and int(address) <= ranges[at][0] else ""
-
-
-@cache
 def bundled_countries() -> Path:
     """Return the country file that ships with Tandem."""
-    return Path(str(resources.files("tandem.collect.rules") / "country.mmdb"))
+    return shipped.path("country.mmdb")
 
 
 def _opened(path: Path) -> maxminddb.Reader:
@@ -141,32 +127,12 @@ def _public(ip: str) -> Address | None:
 
 
 @cache
-def _networks() -> dict[str, Any]:
-    return tomllib.loads((resources.files("tandem.collect.rules") / "networks.toml").read_text("utf-8"))
-
-
-@cache
 def _doubtful() -> tuple[tuple[str, ipaddress.IPv4Network | ipaddress.IPv6Network], ...]:
-    rows = _networks()["doubtful"]
+    rows = shipped.toml("networks.toml")["doubtful"]
     return tuple((row["country"], ipaddress.ip_network(text)) for row in rows for text in row["ranges"])
 
 
 @cache
 def _datacentres() -> frozenset[int]:
-    return frozenset(number for numbers in _networks()["datacentres"].values() for number in numbers)
-
-
-@cache
-def _google() -> dict[int, tuple[list[int], list[tuple[int, str]]]]:
-    """Return, by IP version, the first addresses in order, and the last address and kind of each range."""
-    kinds = json.loads((resources.files("tandem.collect.rules") / "google.json").read_text("utf-8"))
-    networks = [(ipaddress.ip_network(text), kind) for kind, texts in kinds.items() for text in texts]
-    found: dict[int, tuple[list[int], list[tuple[int, str]]]] = {}
-    for version in (4, 6):
-        ranges = sorted(
-            (int(network.network_address), int(network.broadcast_address), kind)
-            for network, kind in networks
-            if network.version == version
-        )
-        found[version] = [first for first, _, _ in ranges], [(last, kind) for _, last, kind in ranges]
-    return found
+    networks = shipped.toml("networks.toml")["datacentres"]
+    return frozenset(number for numbers in networks.values() for number in numbers)

@@ -1,0 +1,1 @@
+"""Files of others that are asked while visits are taken in."""

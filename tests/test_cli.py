@@ -161,7 +161,7 @@ def test_a_site_must_be_chosen_where_there_are_several(shop: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("site", "list"), ("person", "list"), ("goal", "list"), ("change", "add", "x"), ("export", "a.csv")]
+    "words", [("site", "list"), ("user", "list"), ("goal", "list"), ("change", "add", "x"), ("export", "a.csv")]
 )
 def test_before_setting_up_every_command_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = here(tmp_path / "data", *words)
@@ -211,6 +211,18 @@ def test_a_rebuild_says_what_it_did_also_under_its_former_name(shop: Path) -> No
     first, second = tandem(shop, "rebuild", "--site", "main"), tandem(shop, "heal", "--site", "main", "--again")
     assert first.stdout.splitlines()[-1].startswith("main: ")
     assert second.stdout.splitlines()[-1] == "main: rebuilt."
+    assert second.stderr.splitlines()[0] == (
+        "`tandem heal` is now called `tandem rebuild`. The old name works until version 0.4."
+    )
+    assert "is now called" not in first.stderr
+
+
+def test_former_names_on_the_command_line_say_the_new_ones(shop: Path) -> None:
+    note = "`tandem person` is now called `tandem user`. The old name works until version 0.4.\n"
+    former, now = here(shop, "person", "list"), here(shop, "user", "list")
+    assert (former.stdout, former.stderr, now.stderr) == (now.stdout, note, "")
+    token = here(shop, "token", "make", "old", "--scope", "figures:read")
+    assert token.stdout.startswith("tdm_") and token.stderr.startswith("`figures:read` is now called `metrics:read`.")
 
 
 def test_a_locked_out_admin_gets_a_link_from_the_command_line(shop: Path) -> None:

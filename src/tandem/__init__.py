@@ -1,4 +1,4 @@
-"""Tandem: one record of a website, one catalogue of figures and one plan, for marketing and engineering."""
+"""Tandem: one set of data, one catalogue of metrics and one change log, for marketing and engineering."""
 
 import gc
 

@@ -9,14 +9,16 @@ from urllib.parse import urlencode, urlsplit
 
 from litestar import Litestar, Request, Response, Router
 from litestar.config.compression import CompressionConfig
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, NotFoundException
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Schema
 from litestar.response import Redirect
 
 from tandem import __version__
+from tandem.accounts.permissions import FORMER_SCOPES
 from tandem.ads.slice import SLICE as ADS
 from tandem.attribution.slice import SLICE as ATTRIBUTION
 from tandem.base import error_pages, log, pages, static_files
@@ -118,6 +120,12 @@ def healthz(ctx: Context) -> str:
     return "ok"
 
 
+def _only_document(request: Request[Any, Any, Any]) -> None:
+    """The framework answers the addresses beside its document with a page of its own."""
+    if request.url.path.rstrip("/") not in ("/api", "/api/openapi.json"):
+        raise NotFoundException
+
+
 def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
     """The ASGI application: the counter's paths first, then all pages."""
 
@@ -157,12 +165,14 @@ def make_app(ctx: Context, runs_jobs: bool = True) -> Any:
             UnicodeDecodeError: error_pages.not_utf8,
             Exception: error_pages.bug,
         },
-        before_send=[partial(_look_soon, ctx)],
+        before_send=[partial(_look_soon, ctx), _note_former_scopes],
         compression_config=CompressionConfig(backend="gzip", minimum_size=900),
         openapi_config=OpenAPIConfig(
             title="Tandem",
             version=__version__,
-            openapi_router=Router("/api", route_handlers=[], opt={"may": ANYONE}, include_in_schema=False),
+            openapi_router=Router(
+                "/api", route_handlers=[], opt={"may": ANYONE}, include_in_schema=False, before_request=_only_document
+            ),
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),
         request_max_body_size=LARGEST_FORM,
@@ -207,6 +217,19 @@ async def _look_soon(ctx: Context, message: Any, scope: Any) -> None:
     """Before it is answered that something was done: what the next page shows must know of it."""
     if message["type"] == "http.response.start" and scope["method"] != "GET":
         ctx.runner.look_soon()
+
+
+async def _note_former_scopes(message: Any, scope: Any) -> None:
+    """A program whose token was made with the former name of a scope is told the new one, as with former addresses."""
+    if message["type"] != "http.response.start":
+        return
+    caller = known_caller(Request(scope))
+    if caller is not None and caller.token is not None and caller.token.former_scopes:
+        said = ", ".join(f"{scope} is now called {FORMER_SCOPES[scope]}" for scope in caller.token.former_scopes)
+        headers = MutableScopeHeaders.from_message(message)
+        headers["deprecation"] = "true"
+        headers.setdefault("link", '</settings>; rel="deprecation"')
+        headers["warning"] = f'299 tandem "{said}; create a new token before 0.4"'
 
 
 async def _answered(pages: Any, scope: Any, in_time: InTime, send: Any) -> None:

@@ -23,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    help="One set of data, one catalogue of metrics and one plan, for marketing and engineering.",
+    help="One set of data, one catalogue of metrics and one change log, for marketing and engineering.",
 )
 # Not through SLICES: whoever asks for help would wait for all pages, jobs and outside systems to be imported.
 for part in (maintenance, settings, changes, collected, ads, calls, rates):

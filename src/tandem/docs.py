@@ -32,10 +32,10 @@ def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> Iterator[st
 
 
 def metrics() -> Iterator[str]:
-    """Every figure and dimension, as the catalogue defines them."""
+    """Every metric and dimension, as the catalogue defines them."""
     yield MADE.format(source="src/tandem/metrics/catalogue")
-    yield "# Figures\n"
-    yield f"{len(FIGURES)} figures and {len(DIMENSIONS)} dimensions. Board, API and exports all read them here.\n"
+    yield "# Metrics\n"
+    yield f"{len(FIGURES)} metrics and {len(DIMENSIONS)} dimensions. The board, the API and exports all use them.\n"
     for figure in FIGURES.values():
         yield f"## {figure.label}\n"
         yield f"`{figure.id}` · {figure.unit} · {_kind(figure)}\n"

@@ -112,7 +112,7 @@ def test_the_command_line_brings_in_through_the_running_server(running: Running,
         assert (dry.returncode, "dry run" in dry.stdout) == (0, True), dry.stderr
         assert cost(browser) == before
         done = tandem(running, "ads", "import", str(path), "--site", "fern")
-        assert (done.returncode, "1 days new" in done.stdout) == (0, True), done.stderr
+        assert (done.returncode, "Days: 1 new" in done.stdout) == (0, True), done.stderr
         assert cost(browser) == before + 2.5
         assert "already been applied" in tandem(running, "ads", "import", str(path), "--site", "fern").stdout
         path.write_text(table("2026-10-09 brand ten 1 2.50\n"))
@@ -125,6 +125,6 @@ def test_rates_are_imported_from_a_file(running: Running, tmp_path: Path) -> Non
     path = tmp_path / "eurofxref-hist.csv"
     path.write_text("Date,USD,\n2020-01-02,1.1193,\n")
     done = tandem(running, "rates", "import", str(path))
-    assert "1 rates read, 1 of them new" in done.stdout, done.stderr
+    assert "1 rate read, 1 of them new" in done.stdout, done.stderr
     path.write_text("nothing")
     assert tandem(running, "rates", "import", str(path)).returncode == 2

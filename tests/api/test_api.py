@@ -534,6 +534,10 @@ def test_the_former_name_of_the_api_of_metrics_is_answered_with_a_note(running: 
     with running.as_person("viewer") as browser:
         moved = browser.get("/figures?site=fern&period=7d")
         assert (moved.status_code, moved.headers["location"]) == (301, "/metrics?site=fern&period=7d")
+        assert moved.headers["deprecation"] == "true" and "</metrics>" in moved.headers["link"]
+    with running.as_person("admin") as browser:
+        asked = {"site": "fern", "period": "7d", "figures": "collect.visits"}
+        assert browser.get("/export", params=asked).headers["deprecation"] == "true"
 
 
 def test_a_token_made_with_the_former_name_of_a_scope_reads_metrics(running: Running) -> None:
@@ -543,4 +547,6 @@ def test_a_token_made_with_the_former_name_of_a_scope_reads_metrics(running: Run
     with running.database.write() as c:
         c.execute(update(api_tokens).where(api_tokens.c.id == token.id).values(scopes=["figures:read"]))
     with httpx.Client(base_url=running.url, headers={"authorization": f"Bearer {secret}"}) as program:
-        assert program.get("/api/metrics?metrics=collect.visits").status_code == 200
+        answer = program.get("/api/metrics?metrics=collect.visits")
+    assert (answer.status_code, answer.headers["deprecation"]) == (200, "true")
+    assert "figures:read is now called metrics:read" in answer.headers["warning"] and "link" in answer.headers

@@ -68,6 +68,44 @@ def test_programs_and_files_are_told_as_before(client: TestClient[Any]) -> None:
     assert '<nav class="side"' not in client.get("/export?metrics=collect.visits&period=5d").text
 
 
+@pytest.mark.parametrize(
+    ("asked", "status", "error", "hint"),
+    [
+        ("metrics?figures=collect.visits", 400, "The parameter “metrics” is missing.", "Add metrics=… to the address."),
+        ("metrics?metrics=collect.visits&most=abc", 400, "The value of “most” is not valid.", "Enter a whole number."),
+        ("metrics?metrics=collect.visits&bots=x", 400, "The value of “bots” is not valid.", "Use true or false."),
+        ("metrics?metrics=visits", 404, "There is no metric “visits”.", "Did you mean: collect.visits"),
+        ("metrics?metrics=collect.vists", 404, "There is no metric “collect.vists”.", "Did you mean: collect.visits"),
+        ("metrics?metrics=zzzz", 404, "There is no metric “zzzz”.", "See the full list on the Metrics page."),
+        ("nope", 404, "There is no such address.", "See /api/openapi.json for the addresses of the API."),
+        ("nope/there", 404, "There is no such address.", "See /api/openapi.json for the addresses of the API."),
+    ],
+)
+def test_the_api_says_in_our_words_what_is_wrong_and_how_to_mend_it(
+    client: TestClient[Any], asked: str, status: int, error: str, hint: str
+) -> None:
+    answer = client.get(f"/api/{asked}")
+    assert (answer.status_code, answer.json()["error"]) == (status, error)
+    assert answer.json()["hint"].startswith(hint)
+    assert client.get("/api/openapi.json").status_code == client.get("/api").status_code == 200
+
+
+def test_a_page_says_in_our_words_that_a_value_is_not_valid(client: TestClient[Any]) -> None:
+    page = client.get("/changes?days=abc")
+    assert page.status_code == 400 and "The value of “days” is not valid." in page.text
+    assert "Expected" not in page.text
+
+
+def test_a_site_that_is_none_has_a_cure_that_helps(ctx: Context, site: Site, client: TestClient[Any]) -> None:
+    """A viewer was sent to the Settings page to add one, which they may not."""
+    accounts.add_user(ctx.database, site.workspace_id, "v@fern.example", "V", "viewer", "a long password")
+    signed_in = accounts.sign_in(ctx.database, "v@fern.example", "a long password")
+    assert signed_in is not None
+    client.cookies.set(COOKIE, signed_in[1])
+    page = client.get("/board?site=nope")
+    assert page.status_code == 404 and "Use one of these: fern." in page.text and "add it" not in page.text
+
+
 def test_an_address_that_is_no_page_is_told_in_the_users_language(
     ctx: Context, site: Site, client: TestClient[Any]
 ) -> None:

@@ -283,7 +283,7 @@ def test_a_fresh_server_is_set_up_in_the_browser(tmp_path: Path) -> None:
             }
             for code in ("", "AAAA-BBBB-CCCC"):
                 stranger = browser.post("/set-up", data={**given, "password": PASSWORD, "code": code})
-                assert (stranger.status_code, "set-up code is not right" in stranger.text) == (400, True)
+                assert (stranger.status_code, "set-up code is wrong" in stranger.text) == (400, True)
             file = folder / "set-up-code"
             assert file.stat().st_mode & 0o777 == 0o600
             code = file.read_text().strip()

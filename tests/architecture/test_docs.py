@@ -9,6 +9,7 @@ import pytest
 
 from tandem import docs
 from tandem.base.config import PREFIX, Config
+from tests.architecture.test_translations import catalog
 
 ROOT = Path(__file__).parents[2]
 TEXTS = sorted(
@@ -132,3 +133,39 @@ def test_the_guides_floors_are_those_of_the_contracts() -> None:
     guide = (ROOT / "docs" / "developer-guide.md").read_text().split("```")[1]
     told = [set(re.findall(r"\w+", line.split("  ")[0])) for line in guide.strip().splitlines()]
     assert told == [set(re.findall(r"\w+", floor)) for floor in floors]
+
+
+USER_DOCS = ["README", *(f"docs/{name}" for name in (
+    "ads", "attribution", "calls", "counter", "crm", "people", "reconciliation", "user-guide",
+))]  # fmt: skip
+LEAD_IN = re.compile(r"^(?:[-*>] |\d+\. |\| )?\*\*[^*]+\*\*", re.M)
+"""Bold at the start of a paragraph or of an entry names its topic; elsewhere bold is a label on the screen."""
+
+
+def on_screen() -> set[str]:
+    """Every text of the pages, with … for its values."""
+    texts = [part for m in catalog("pl") if m.id for part in ([m.id] if isinstance(m.id, str) else m.id)]
+    return {re.sub(r"%\(\w+\)s", "…", text).strip() for text in texts}
+
+
+def labels_named(text: str) -> Iterator[str]:
+    prose = LEAD_IN.sub("", re.sub(r"```.*?```|`[^`]*`", "", text, flags=re.S))
+    for bold, quoted in re.findall(r"\*\*([^*\n]+)\*\*|“([A-Z][^”\n]*)”", prose):
+        yield from (part for part in (bold or quoted).split(" → ") if part[:1].isupper())
+
+
+@pytest.mark.parametrize("name", USER_DOCS)
+def test_a_label_in_the_documents_is_on_the_screen(name: str) -> None:
+    """“Settings → Prove who is signed in” had been renamed on the page, and “Last touch but direct” too."""
+    assert [label for label in labels_named((ROOT / f"{name}.md").read_text()) if label not in on_screen()] == []
+
+
+def test_a_label_that_is_not_on_the_screen_is_found() -> None:
+    text = "**Lead-in.** Open **Settings → Prove who is signed in**.\n- **Entry** of `**code**` with “Check my site”."
+    assert list(labels_named(text)) == ["Settings", "Prove who is signed in", "Check my site"]
+    assert "Prove who is signed in" not in on_screen() and "Check my site" in on_screen()
+
+
+def test_the_readme_names_every_document() -> None:
+    readme = (ROOT / "README.md").read_text()
+    assert [named(path) for path in ROOT.glob("docs/*.md") if f"({named(path)})" not in readme] == []

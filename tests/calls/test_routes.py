@@ -22,12 +22,19 @@ def test_a_pool_is_made_filled_and_advised(running: Running) -> None:
         assert "The pool is ready." in answer.text and "+48225551201" in answer.text
         assert "computed from an assumption" in answer.text
         assert "€3.00" in answer.text
-        assert "data-site=&#34;fern&#34; data-numbers" in answer.text
+        assert "/t/numbers.js&#34; data-site=&#34;fern&#34; data-numbers=&#34;+48225551100&#34;" in answer.text
         pool = answer.text.split('"pool": "')[1].split('"')[0]
         more = browser.post(f"/calls/pools/{pool}/numbers?site=fern", data={"numbers": "+48 22 555 12 02"})
         assert "The numbers are added." in more.text
         same = browser.post(f"/calls/pools/{pool}/numbers?site=fern", data={"numbers": "+48225551202"})
         assert "Nothing was changed." in same.text
+
+
+def test_without_a_pool_the_tag_says_what_to_put(running: Running) -> None:
+    with running.as_person("rival") as browser:
+        page = browser.get("/calls/pools?site=rival").text
+        assert "/t/numbers.js&#34; data-site=&#34;rival&#34; data-numbers=&#34;YOUR-NUMBER&#34;" in page
+        assert "Replace YOUR-NUMBER with the number printed on your site" in page
 
 
 WRONG = ("name=", "swaps=12", "numbers=12", "price=dear", "price=-1", "price=NaN", "reveal=never", "overflow=12")

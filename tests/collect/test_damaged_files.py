@@ -182,7 +182,7 @@ def test_the_doctor_names_a_damaged_file_of_the_loader_and_what_to_do(ctx: Conte
     aside.mkdir(parents=True)
     (aside / "4-bad.batch.unreadable").write_bytes(NO_TEXT)
     (finding,) = findings_of(ctx)
-    assert finding.state == WARNING and "1 files in which the loader" in finding.text
+    assert finding.state == WARNING and "Damaged files in which the loader notes its progress: 1" in finding.text
     assert "4-bad.batch.unreadable" in finding.text and "none counts twice" in finding.cure
 
 
@@ -200,4 +200,4 @@ def test_a_damaged_note_of_what_was_put_aside_is_named_and_its_records_are_count
     for path in note.parent.iterdir():
         path.rename(aside / path.name)
     counted, named = findings_of(ctx)
-    assert "2 records in 1 batches" in counted.text and str(aside / note.name) in named.text
+    assert "2 records in 1 batch:" in counted.text and str(aside / note.name) in named.text

@@ -39,7 +39,7 @@ def test_a_sound_installation_has_no_problem(company: Path) -> None:
     names = {f["name"] for f in report["findings"]}
     assert names >= {
         "Tandem", "libraries", "settings", "disk", "memory", "port", "proxies", "event store", "clock", "record store",
-        "event schema", "record schema", "set-up", "spool", "salts", "rules", "reception", "visits", "key",
+        "event schema", "record schema", "set-up", "spool", "salts", "rules", "data received", "visits", "key",
     }  # fmt: skip
 
 
@@ -100,7 +100,7 @@ with ctx.database.write() as c:
     }  # fmt: skip
     code, report = findings(company)
     assert code == 1
-    assert "by 5" in found(report, "reception", "problem")[0]["text"]
+    assert "by 5" in found(report, "data received", "problem")[0]["text"]
     assert found(report, "visits", "problem") and found(report, "rules", "warning")
 
 
@@ -216,7 +216,7 @@ def test_what_an_erasure_or_a_backup_does_just_now_is_no_problem(ctx: Context) -
     with health.loading_paused(ctx, "a backup"):
         assert examined(ctx, *checks) == ["An erasure was interrupted here."]
     assert [text.split(";")[0] for text in examined(ctx, *checks)] == [
-        "An erasure was interrupted here.", "1 segments (0.0 MB) are waiting to be loaded, the oldest for 60 min.",
+        "An erasure was interrupted here.", "Waiting to be loaded: 1 segment (0.0 MB), the oldest for 60 min.",
     ]  # fmt: skip
 
 

@@ -117,7 +117,7 @@ def test_what_another_key_sealed_is_counted_and_stays(ready: Context, site: Site
     assert [one.is_unreadable for one in connections.all_waiting(ready, site)] == [True]
     detail = next(e.detail for e in audit_log(ready.database, site.workspace_id) if e.act == "data.erased")
     assert detail["unreadable_deliveries"] == 1
-    assert "Stays: 1 waiting webhooks" in next(_unreadable(done["unreadable"]))
+    assert "Stays: 1 waiting webhook encrypted" in next(_unreadable(done["unreadable"]))
 
 
 def test_an_identifier_of_another_key_is_counted(ready: Context, site: Site) -> None:

@@ -73,6 +73,15 @@ def test_somebody_unknown_is_said_to_be_unknown(client: Any) -> None:
     assert client.get("/people/nonsense").status_code == 404
 
 
+def test_a_browser_that_nobody_has_seen_is_no_person(client: Any, ctx: Context) -> None:
+    """/people/ffffffffffffffff answered 200 with a profile, where /people/zzzz is no page."""
+    ctx.slices = ()
+    assert client.get("/people/ffffffffffffffff?site=fern").status_code == 404
+    assert client.get("/people/zzzz?site=fern").status_code == 404
+    assert client.get("/people/0000000000000007?site=fern").status_code == 200
+    assert acts(ctx)[-1] == ("profiles.opened", "0000000000000007")
+
+
 def test_a_profile_is_masked_until_somebody_asks_and_the_audit_log_knows_who(client: Any, ctx: Context) -> None:
     page = client.get(f"/people/{7:016x}").text
     assert MASKED in page and PHONE not in page

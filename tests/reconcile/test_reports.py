@@ -89,6 +89,15 @@ def test_a_polish_export_with_words_for_heads() -> None:
     }  # fmt: skip
 
 
+def test_rows_of_totals_are_counted_with_their_plural() -> None:
+    """“1 rows with totals were skipped”."""
+    two = "Date,Sessions\n2026-10-01,1\nTotal,1\n2026-10-02,1\nTotal,1\n"
+    (note,) = told(two).notes
+    assert note.said("f.csv") == "f.csv: 2 rows with totals were skipped: the daily rows already include them."
+    (note,) = told(GA4).notes
+    assert note.said("f.csv") == "f.csv: One row with totals was skipped: the daily rows already include it."
+
+
 def test_metrica_tells_its_period_and_accuracy_above_the_table() -> None:
     text = (
         "Отчет за период с 2026-10-01 по 2026-10-02\nТочность: 10%\n"
@@ -166,7 +175,7 @@ def test_more_dimensions_are_added_up_but_users_cannot_be() -> None:
             "Date,Sessions\n03/04/2026,12\n05/06/2026,12\n",
             "line 2: It is unclear whether 03/04/2026 starts with the day",
         ),
-        ("Date,Channel,Sessions\n20261001,Direct\n", "line 2: The row has 2 cells, but the header has 3."),
+        ("Date,Channel,Sessions\n20261001,Direct\n", "line 2: Cells in the row: 2, in the header: 3."),
         ("day,figure,value\n2026-10-01,happiness,12\n", "line 2: “happiness” is not a metric that can be compared."),
         ("hello\nworld\n", "No line of the file looks like the head"),
         ("Date,Sessions\n", "The file contains no row with a day."),

@@ -69,7 +69,8 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     """What a program may do in one workspace; the secret itself is shown once and never stored.
 
-    maker   the role that whoever made it has now; None when they have no access any more
+    maker           the role that whoever made it has now; None when they have no access any more
+    former_scopes   those of its scopes that it was made with under a former name
     """
 
     id: int
@@ -82,6 +83,7 @@ class ApiToken(msgspec.Struct, frozen=True, kw_only=True):
     used_at: datetime | None
     revoked_at: datetime | None
     maker: Role | None = None
+    former_scopes: tuple[str, ...] = ()
 
     def may(self, act: str) -> bool:
         """Whether a scope of it says so and its maker may still do it."""

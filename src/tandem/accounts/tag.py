@@ -1,12 +1,32 @@
-"""The tags that go into a site's pages: the script, and the picture for visitors without scripts."""
+"""The tags that go into a site's pages: the scripts, and the picture for visitors without scripts."""
+
+from collections.abc import Collection
 
 from tandem.accounts.model import Site
+
+REVEALS = {"on_scroll": ' data-reveal="scroll"', "on_click": ' data-reveal="click"'}
 
 
 def script_tag(base: str, site: Site) -> str:
     """What goes into the head of the site's pages."""
-    mode = "" if site.mode == "cookieless" else f' data-mode="{site.mode}"'
-    return f'<script defer src="{base}/t/tandem.js" data-site="{site.key}"{mode}></script>'
+    return f'<script defer src="{base}/t/tandem.js" data-site="{site.key}"{_mode(site)}></script>'
+
+
+def numbers_tag(base: str, site: Site, numbers: Collection[str], reveals: Collection[str] = ()) -> str:
+    """What exchanges the site's own phone numbers for those of the pools.
+
+    numbers   the site's own numbers, with country code
+    reveals   when the pools show their numbers; one tag serves all of them, so they have to agree to wait
+    """
+    reveal = REVEALS.get(next(iter(reveals)), "") if len(set(reveals)) == 1 else ""
+    return (
+        f'<script async src="{base}/t/numbers.js" data-site="{site.key}" '
+        f'data-numbers="{",".join(dict.fromkeys(numbers))}"{_mode(site)}{reveal}></script>'
+    )
+
+
+def _mode(site: Site) -> str:
+    return "" if site.mode == "cookieless" else f' data-mode="{site.mode}"'
 
 
 def picture_tag(base: str, site: Site) -> str:

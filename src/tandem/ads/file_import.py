@@ -8,7 +8,7 @@ from tandem.ads import jobs, store
 from tandem.ads.model import SYSTEMS
 from tandem.ads.sources.report import AdHints
 from tandem.base.errors import UserError
-from tandem.base.texts import short_text
+from tandem.base.texts import quantity, short_text
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
 from tandem.imports.cells import ORDERS
@@ -35,9 +35,9 @@ def _made_to_count(ctx: Context, site: Site, import_: store.AdImport, args: dict
     count = {what: sum(o.what == what for o in outcomes) for what in ("new", "replaced", "same", "kept")}
     cost = sum((o.day.cost for o in outcomes), Decimal(0))
     lines = [
-        f"{SYSTEMS[import_.system]}, by {import_.level}: {import_.rows:,} rows, {len(outcomes)} days, "
-        f"{cost:,.2f} {site.currency}.",
-        f"{count['new']} days new, {count['replaced']} replaced, {count['same']} unchanged, {count['kept']} kept.",
+        f"{SYSTEMS[import_.system]}, by {import_.level}: {quantity(import_.rows, 'row')}, "
+        f"{quantity(len(outcomes), 'day')}, {cost:,.2f} {site.currency}.",
+        f"Days: {count['new']} new, {count['replaced']} replaced, {count['same']} unchanged, {count['kept']} kept.",
         *(note.said(import_.file) for note in import_.notes),
     ]
     if args.get("dry_run"):

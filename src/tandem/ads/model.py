@@ -124,7 +124,7 @@ PROBLEMS: Final[Wording] = {
         _text("Some costs have decimals and others look like millionths."),
         _text("Export with the header returnMoneyInMicros: false."),
     ),
-    "more": (_text("There are %(count)s more problems like these."), _text("Correct the first ones and try again.")),
+    "more": (_text("More problems like these: %(count)s."), _text("Correct the first ones and try again.")),
 }
 """Everything that can be wrong with a report: what it is, and its cure."""
 

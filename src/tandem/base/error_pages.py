@@ -1,5 +1,6 @@
 """Errors as people and programs read them."""
 
+import re
 import secrets
 import traceback
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from tandem.base.translations import said
 _log = log.get("web")
 TOO_LONG = UserError("The address is too long.", "Remove some filters.", 414)
 NOT_TAKEN_BY_API = UserError("This address does not accept this kind of request.", "See the API documentation.", 405)
+NOT_IN_API = UserError("There is no such address.", "See /api/openapi.json for the addresses of the API.", 404)
+_MISSING = re.compile(r"Missing required \w+ parameter '(?P<name>[^']*)'")
 NOT_TAKEN = UserError(
     "This address does not accept this kind of request.", "Go back and use the button or form on the page.", 405
 )
@@ -61,16 +64,40 @@ def user_error_as_text(request: Request[Any, Any, Any], error: UserError) -> Res
 
 def http_error(request: Request[Any, Any, Any], error: HTTPException) -> Response[Any]:
     """Errors of the framework (no such page, body that does not fit) in our words."""
+    if error.status_code == 404 and request.url.path.startswith("/api/"):
+        return user_error(request, NOT_IN_API)
     if error.status_code == 404:
         return _error_page(request, 404, "There is no such page.", "Check the address, or go to the Board.")
     if error.status_code == 405:
         return user_error(request, NOT_TAKEN_BY_API if wants_json(request) else NOT_TAKEN)
-    what = error.detail or "The request is not valid."
-    if isinstance(error.extra, list) and error.extra:
-        what += " " + "; ".join(
-            f"{e.get('key', '?')}: {e.get('message', '')}" for e in error.extra if isinstance(e, Mapping)
+    if error.status_code == 400:
+        return user_error(request, _invalid(error))
+    return _error_page(
+        request,
+        error.status_code,
+        error.detail or "The request is not valid.",
+        "Correct the request and send it again.",
+    )
+
+
+def _invalid(error: HTTPException) -> UserError:
+    """What the framework says of a parameter that is missing or of another type, in our words."""
+    if missing := _MISSING.match(error.detail or ""):
+        return UserError(
+            "The parameter “%(name)s” is missing.", "Add %(name)s=… to the address.", name=missing["name"][:60]
         )
-    return _error_page(request, error.status_code, what, "Correct the request and send it again.")
+    wrong = [e for e in error.extra if isinstance(e, Mapping)] if isinstance(error.extra, list) else []
+    if not wrong:
+        return UserError("The request is not valid.", "Correct the request and send it again.")
+    name, why = str(wrong[0].get("key", "?"))[:60], str(wrong[0].get("message", ""))
+    if why.startswith("Expected `int`"):
+        return UserError("The value of “%(name)s” is not valid.", "Enter a whole number.", name=name)
+    if why.startswith("Expected `bool`"):
+        return UserError("The value of “%(name)s” is not valid.", "Use true or false.", name=name)
+    return UserError(
+        "The request is not valid at “%(name)s”: %(why)s.", "Correct the request and send it again.",
+        name=name, why=why[:300],
+    )  # fmt: skip
 
 
 def too_deep(request: Request[Any, Any, Any], error: RecursionError) -> Response[Any]:

@@ -1,4 +1,4 @@
-"""Texts that people type: kept only as far as they fit, or refused at their field."""
+"""Texts that people type, kept only as far as they fit or refused at their field; and amounts in English."""
 
 import unicodedata
 
@@ -17,6 +17,11 @@ def short_text(text: str, field: str, most: int = LONGEST_NAME) -> str:
     if len(text) > most:
         raise UserError("The text has more than %(most)s characters.", "Shorten it.", most=most).at(field)
     return text
+
+
+def quantity(count: int, one: str, many: str = "") -> str:
+    """How many there are, in English, for the command line and logs: 1 site, 1,200 sites."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
 
 
 def visible(text: str) -> str:

@@ -14,6 +14,7 @@ from tandem.accounts.model import Site
 from tandem.accounts.store import note
 from tandem.base import log, progress
 from tandem.base.errors import UserError
+from tandem.base.texts import quantity
 from tandem.calls import store
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
@@ -201,7 +202,8 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     if result.problems:
         lines = [problem.said(path.name) for problem in result.problems]
         return {"lines": [*lines, "Nothing was imported."], "problems": result.refused}
-    counts = f"{result.calls:,} calls in {result.rows:,} rows: {result.fresh:,} new, {result.existing:,} known."
-    more = f"{result.outgoing:,} of them outgoing; {result.inside:,} rows between extensions skipped."
+    calls, rows = quantity(result.calls, "call"), quantity(result.rows, "row")
+    counts = f"{calls} in {rows}: {result.fresh:,} new, {result.existing:,} known."
+    more = f"Outgoing: {result.outgoing:,}. Rows between extensions, skipped: {result.inside:,}."
     end = ["Nothing was changed: this was a dry run."] if result.is_dry else []
     return {"lines": [counts, more, *end], "problems": 0}

@@ -11,6 +11,7 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from tandem.accounts.model import Site
+from tandem.accounts.tag import numbers_tag
 from tandem.base import clock, formats, translations
 from tandem.base.charts import chart_json
 from tandem.base.errors import UserError
@@ -52,7 +53,8 @@ HEADS = (
     sentence("Campaign"), sentence("Keyword"), sentence("Certainty"), sentence("Outcome"), sentence("Rang (seconds)"),
     sentence("Talk (seconds)"), sentence("Operator"), sentence("Tag"),
 )  # fmt: skip
-SNIPPET = '<script defer src="{base}/t/tandem.js" data-site="{site}" data-numbers></script>'
+OWN_NUMBER = "YOUR-NUMBER"
+"""What the tag names before a pool says which number of the site it replaces."""
 
 
 def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View:
@@ -254,10 +256,15 @@ def _pools(
         request, ctx, caller, "calls/pools.html", site=site, rooms=rooms, room=room,
         recommendation=queries.recommendation(ctx, site, room, clock.now()) if room else None,
         fixed=[n for n in store.numbers_of(ctx, site) if n.pool_id is None],
-        snippet=SNIPPET.format(base=ctx.config.base_url, site=site.key),
+        numbers_tag=_numbers_tag(ctx, site, [r.pool for r in rooms]), own_number=OWN_NUMBER,
         notice=notice, channels=CHANNELS, reveals=store.REVEALS, reveal_share=ASSUMED_REVEAL, hold_s=RANDOM_HOLD_S,
         blocking=BLOCKING, least=LEAST_VISITS, most_visits=MOST_VISITS,
     )  # fmt: skip
+
+
+def _numbers_tag(ctx: Context, site: Site, pools: list[store.Pool]) -> str:
+    own = [number for pool in pools for number in pool.swaps] or [OWN_NUMBER]
+    return numbers_tag(ctx.config.base_url, site, own, [pool.reveal for pool in pools if pool.is_on])
 
 
 @post_form("/calls/pools", may="calls.edit")

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from tandem.base.errors import UserError
-from tandem.core.commands import SiteKey, carried_out, group, print_table, quiet_settings
+from tandem.core.commands import SiteKey, carried_out, group, print_table, quiet_settings, say_renamed
 
 APP = typer.Typer()
 goals = group(APP, "goal", "Goals: what a site wants its visitors to do.")
@@ -19,6 +19,8 @@ def rebuild(
     again: Annotated[bool, typer.Option(help="Rebuild everything, even if nothing has changed.")] = False,
 ) -> None:
     """Rebuild visits with the newest rules and goals. An interrupted rebuild continues where it stopped."""
+    if context.info_name == "heal":
+        say_renamed("heal", "rebuild")
     done = carried_out(context, "rebuild", {"site": site, "again": again})
     for key, how in done["sites"].items():
         typer.echo(f"{key}: {how}.")

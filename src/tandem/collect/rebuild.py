@@ -94,7 +94,7 @@ def rebuild_sites(ctx: Context, args: dict[str, Any], tell: ProgressReporter) ->
     done = {}
     for number, one in enumerate(sites):
         if not args.get("again") and is_rebuilt(ctx.database, one):
-            done[one.key] = "was up to date"
+            done[one.key] = "already up to date"
             continue
 
         def tell_one(share: float, number: int = number, key: str = one.key) -> None:

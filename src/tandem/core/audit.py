@@ -70,8 +70,8 @@ ACTS: dict[str, str] = {
     "profiles.shared": "Identifier marked as shared",
     "profiles.together_undone": "Merging undone",
     "profiles.apart_undone": "Separation undone",
-    "profiles.glue_undone": "Marking as personal undone",
-    "profiles.shared_undone": "Mark as one person's undone",
+    "profiles.glue_undone": "Identifier no longer marked as one person's",
+    "profiles.shared_undone": "Identifier no longer marked as shared",
     "data.exported": "Data exported",
     "data.backed_up": "Backup started",
     "data.erased": "Person erased",
@@ -90,7 +90,7 @@ FIELDS: dict[str, str] = {
     "host": "Host", "token": "Token", "sites": "Sites", "unread_files": "Unreadable files deleted",
     "unread_bytes": "Size in bytes", "deliveries": "Waiting webhooks deleted",
     "finished": "Events of an erasure that was cut off",
-    "unreadable_deliveries": "Webhooks of another key, not searched",
+    "unreadable_deliveries": "Webhooks encrypted with another key (not searched)",
 }  # fmt: skip
 """field -> its label; others show by their own name."""
 

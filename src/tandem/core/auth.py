@@ -224,6 +224,10 @@ def check_origin(request: Request[Any, Any, Any] | ASGIConnection[Any, Any, Any,
         raise UserError("This request came from another site.", "Use the form on Tandem's own page.", status=403)
 
 
+MOST_NAMED = 10
+"""Sites that an error names."""
+
+
 def sites_for(ctx: Context, caller: Caller) -> list[Site]:
     """The sites that somebody may see: the workspace's; of a token that is bound to a site, that one only."""
     sites = [s for s in ctx.sites().values() if s.workspace_id == caller.workspace_id]
@@ -238,16 +242,22 @@ def site_for(ctx: Context, caller: Caller, key: str | None) -> Site:
     raises   UserError when there is none
     """
     sites = sites_for(ctx, caller)
-    if key:
-        sites = [s for s in sites if s.key == key]
-    if not sites:
-        raise UserError(
-            "There is no site “%(key)s” here.",
-            "Choose a site listed on the Settings page, or add it there.",
-            status=404,
-            key=key or "",
+    chosen = next((s for s in sites if not key or s.key == key), None)
+    if chosen is None:
+        raise _no_site(caller, key, sites)
+    return chosen
+
+
+def _no_site(caller: Caller, key: str | None, sites: list[Site]) -> UserError:
+    """With what this caller can do about it: choose another one, add it, or ask somebody who may."""
+    if sites:
+        named = ", ".join(s.key for s in sites[:MOST_NAMED])
+        return UserError(
+            "There is no site “%(key)s” here.", "Use one of these: %(sites)s.", 404, key=(key or "")[:60], sites=named
         )
-    return sites[0]
+    if caller.may("sites.edit"):
+        return UserError("There is no site yet.", "Add one on the Settings page.", 404)
+    return UserError("There is no site yet.", "Ask an admin to add one.", 404)
 
 
 hand_in(

@@ -14,12 +14,17 @@ SiteKey = Annotated[str, typer.Option("--site", help="Key of the site. Optional 
 
 
 def group(within: typer.Typer, name: str, text: str, former: str = "") -> typer.Typer:
-    """A group of commands; a former name of it works and is not shown."""
+    """A group of commands; a former name of it works, says the new one, and is not shown."""
     made = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=text)
     within.add_typer(made, name=name)
     if former:
-        within.add_typer(made, name=former, hidden=True)
+        within.add_typer(made, name=former, hidden=True, callback=lambda: say_renamed(former, name))
     return made
+
+
+def say_renamed(former: str, name: str, what: str = "tandem ") -> None:
+    """One line beside the output: what was asked by its former name, and what it is called."""
+    typer.echo(f"`{what}{former}` is now called `{what}{name}`. The old name works until version 0.4.", err=True)
 
 
 def quiet_settings() -> Config:

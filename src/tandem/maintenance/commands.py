@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tandem.base.texts import quantity
 from tandem.core.commands import SiteKey, carried_out, chosen_site, quiet_settings, teller
 
 APP = typer.Typer()
@@ -20,8 +21,8 @@ def backup(
 ) -> None:
     """Write both stores into one file and verify it. Works while Tandem is running."""
     done = carried_out(context, "backup", {"file": str(file.absolute())})
-    typer.echo(f"{done['file']}: {done['events']} events, {done['rows']} rows in all, {_size(done['bytes'])}, "
-               f"read again and whole, {done['seconds']} s.")  # fmt: skip
+    events, rows = quantity(done["events"], "event"), quantity(done["rows"], "row")
+    typer.echo(f"{done['file']}: {events}, {rows} in all, {_size(done['bytes'])}, verified, {done['seconds']} s.")
     typer.echo("It contains password hashes and keys. Keep it where only you can read it.")
 
 
@@ -34,7 +35,9 @@ def restore(
 
     config = keep.into(quiet_settings(), into)
     done = keep.restore(config, file, teller())
-    typer.echo(f"{config.folder}: {done['rows']} rows of {done['made_at'][:16]} UTC, counted, {done['seconds']} s.")
+    typer.echo(
+        f"{config.folder}: {quantity(done['rows'], 'row')} of {done['made_at'][:16]} UTC, counted, {done['seconds']} s."
+    )
 
 
 @APP.command()
@@ -52,7 +55,9 @@ def doctor(
             typer.echo(f"{finding['state']:<8} {finding['name']:<14} {finding['text']}")
             if finding["cure"]:
                 typer.echo(f"{'':<23} → {finding['cure']}")
-        typer.echo(f"{report['ok']} fine, {report['warning']} warnings, {report['problem']} problems.")
+        typer.echo(
+            f"{report['ok']} fine, {quantity(report['warning'], 'warning')}, {quantity(report['problem'], 'problem')}."
+        )
     if report["problem"]:
         raise typer.Exit(1)
 
@@ -87,7 +92,7 @@ def erase(
     parts.append(done["finished"])
     events, finished = (sum(part["events"] for part in some) for some in ([done, *parts], parts))
     sites = sorted({key for part in (done, *parts) for key in part["sites"]})
-    typer.echo(f"{events} events erased{' on ' if sites else ''}{', '.join(sites)}.")
+    typer.echo(f"{quantity(events, 'event')} erased{' on ' if sites else ''}{', '.join(sites)}.")
     if finished:
         typer.echo(f"An interrupted erasure has been completed. {finished} of the events belong to it.")
     if done["unread"]["files"]:
@@ -112,16 +117,16 @@ def _erasure(sites: list[dict[str, Any]], unread: dict[str, int], unproved: bool
         yield from (f"  {identifier['kind']} {identifier['text']}" for identifier in one["identifiers"])
         yield "  " + ", ".join(f"{count} {what}" for what, count in one["counts"].items())
         if one["waiting"]:
-            yield f"  {one['waiting']} webhooks that could not be processed and name this person"
+            yield f"  {quantity(one['waiting'], 'webhook')} not processed yet, with data of this person"
         if one["unproved"] and not unproved:
             yield (
-                f"  Stays: {one['unproved']} identifiers that are linked to this person only by an unverified claim "
-                "from before 0.2. Confirm those that are theirs on the profile, or add --unproved."
+                f"  Stays: {quantity(one['unproved'], 'identifier')} linked to this person only by an unverified claim "
+                "from before 0.2. Confirm on the profile what belongs to them, or add --unproved."
             )
         if one["hints"]:
             yield (
-                f"  Stays: {one['hints']} browsers that claimed to be this person without proof. "
-                "Their claims are deleted."
+                f"  Stays: {quantity(one['hints'], 'browser')} with an unproved claim to be this person. "
+                "The claim is deleted."
             )
     if unread["files"]:
         yield (
@@ -134,13 +139,13 @@ def _unreadable(unreadable: dict[str, Any]) -> Iterator[str]:
     """What stays because it was sealed with another key."""
     if count := unreadable["deliveries"]:
         yield (
-            f"Stays: {count} waiting webhooks were encrypted with another key, so they may name this person. "
-            "tandem doctor says whose they are and what to do. Then erase again."
+            f"Stays: {quantity(count, 'waiting webhook')} encrypted with another key, possibly with data of this "
+            "person. tandem doctor says whose they are and what to do. Then erase again."
         )
     if count := unreadable["identifiers"]:
         yield (
-            f"{count} identifiers of this person were encrypted with another key. Waiting webhooks were not searched "
-            "for them. Set that key again, then erase again."
+            f"Encrypted with another key: {quantity(count, 'identifier')} of this person. Waiting webhooks were not "
+            "searched for this. Set that key again, then erase again."
         )
     if unreadable["has_others"]:
         yield (
@@ -150,7 +155,7 @@ def _unreadable(unreadable: dict[str, Any]) -> Iterator[str]:
 
 
 def _unread(unread: dict[str, int]) -> str:
-    return f"{unread['files']} file{'s' if unread['files'] > 1 else ''}, {unread['bytes']:,} bytes"
+    return f"{quantity(unread['files'], 'file')}, {unread['bytes']:,} bytes"
 
 
 @APP.command()
@@ -167,7 +172,7 @@ def export(
     """Write the events of a site into a file. Works while Tandem is running."""
     args = {"file": str(file.absolute()), "site": chosen_site(site), "since": since, "until": until, "person": person}
     done = carried_out(context, "export", args)
-    typer.echo(f"{done['file']}: {done['events']} events.")
+    typer.echo(f"{done['file']}: {quantity(done['events'], 'event')}.")
 
 
 def _size(count: int) -> str:

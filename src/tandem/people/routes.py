@@ -1,7 +1,7 @@
 """Who they are: the list, a profile in time order, merges and their undoing, and the review of what is shared."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import msgspec
 from litestar import Request, Response
@@ -106,8 +106,9 @@ def profile(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, person: str, site: str | None = None
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
+    page = _profile(request, ctx, caller, chosen, person)
     note_act(ctx, caller, chosen, "profiles.opened", store.hexed(_node(person)))
-    return _profile(request, ctx, caller, chosen, person)
+    return page
 
 
 def _profile(
@@ -121,10 +122,12 @@ def _profile(
         key=lambda m: m.at,
         reverse=True,
     )
+    decisions = store.decisions_of(ctx, site, keys)
+    if not timeline and not decisions and not store.is_known(ctx, site, number):
+        _nobody()
     evidence = store.evidence_of(ctx, site, keys)
     values = store.values_of(ctx, site, nodes, is_open)
     others = _others(ctx, site, evidence, keys)
-    decisions = store.decisions_of(ctx, site, keys)
     decided = _decided(decisions)
     return render_page(
         request,
@@ -192,7 +195,7 @@ def _node(text: str) -> int:
         return _nobody()
 
 
-def _nobody() -> int:
+def _nobody() -> NoReturn:
     raise UserError("There is no such person.", "Look for them on the People page.", status=404)
 
 

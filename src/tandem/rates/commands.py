@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from tandem.base.errors import UserError
+from tandem.base.texts import quantity
 from tandem.core.commands import group, quiet_settings
 
 APP = typer.Typer()
@@ -31,4 +32,4 @@ def import_rates(
     parsed = rates_in(file.read_bytes())
     with lookups.records(config) as database:
         fresh = store.keep(database, parsed)
-    typer.echo(f"{len(parsed)} rates read, {fresh} of them new.")
+    typer.echo(f"{quantity(len(parsed), 'rate')} read, {fresh:,} of them new.")

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tandem.accounts.permissions import SCOPES
+from tandem.accounts.permissions import FORMER_SCOPES, SCOPES
 from tandem.base.config import Config
 from tandem.base.errors import UserError
-from tandem.core.commands import group, print_table, quiet_settings
+from tandem.base.texts import quantity
+from tandem.core.commands import group, print_table, quiet_settings, say_renamed
 
 if TYPE_CHECKING:
     from tandem.accounts.model import User
@@ -76,7 +77,7 @@ def list_sites() -> None:
 
     with lookups.records(quiet_settings()) as database:
         print_table([
-            (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, f"{s.keep_days} days")
+            (s.key, s.name, ", ".join(s.hosts), s.zone, s.currency, s.mode, quantity(s.keep_days, "day"))
             for s in store.sites_of(database, lookups.workspace(database))
         ], "There are no sites yet. Add one with `tandem site add`.")  # fmt: skip
 
@@ -167,6 +168,8 @@ def make_token(
     from tandem.accounts import store
     from tandem.core import lookups
 
+    for former in sorted(FORMER_SCOPES.keys() & set(scope)):
+        say_renamed(former, FORMER_SCOPES[former], what="")
     with lookups.records(quiet_settings()) as database:
         user = lookups.user(database, maker)
         chosen = lookups.site(database, site) if site else None

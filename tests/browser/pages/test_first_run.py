@@ -53,7 +53,7 @@ def test_a_fresh_server_is_claimed_and_shows_its_first_visit(chromium: Browser, 
         page.fill("[name=host]", FILLED["host"])
         page.set_viewport_size({"width": 1440, "height": 900})
         set_up.click()
-        assert "not right" in page.locator("#told-code").inner_text()
+        assert "is wrong" in page.locator("#told-code").inner_text()
         assert "“our” cannot be the address of a site." in page.locator("#told-host").inner_text()
         assert page.locator(".told").count() == 2 and page.locator("#problem[role=alert]").count() == 0
         assert {n: page.input_value(f"[name={n}]") for n in FILLED} == FILLED, "nothing typed is lost"

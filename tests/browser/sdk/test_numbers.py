@@ -10,9 +10,15 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
+from tandem.accounts.model import Site
+from tandem.accounts.tag import numbers_tag
 from tandem.collect.counter import STATIC
 
 OWN, LENT = "+48225550100", "+48225550277"
+FERN = Site(
+    id=1, workspace_id=1, key="fern", name="Fern", hosts=("shop.example",), zone="UTC", currency="EUR",
+    mode="cookieless", keep_days=100,
+)  # fmt: skip
 WRITTEN = {
     "+48 22 555 01 00": "+48 22 555 02 77",
     "+48225550100": "+48225550277",
@@ -70,8 +76,8 @@ class Lender:
     def html(self) -> str:
         forms = "".join(f"<p class=form>{text}</p>" for text in WRITTEN)
         alone = "".join(f"<p class=alone>{text}</p>" for text in LEFT_ALONE)
-        return f"""<!doctype html><meta charset=utf-8><title>Shop {OWN}</title>
-<script async src="/t/numbers.js" data-site="fern" data-numbers="{OWN}" {self.attributes}></script>
+        tag = numbers_tag("", FERN, [OWN]).replace("></script>", f" {self.attributes}></script>")
+        return f"""<!doctype html><meta charset=utf-8><title>Shop {OWN}</title>{tag}
 <h1>Fern</h1><a id=link href="tel:{OWN}" title="Call +48 22 555 01 00">Call us</a>
 <a id=spread href="tel:0048225550100"><b>+48 22</b> <i>555 01 00</i></a><input id=input value="{OWN}">
 {forms}{alone}<div id=late></div><div style="height:3000px"></div>"""

@@ -56,16 +56,16 @@ def confirm_password(db: Database, user: User, password: str, sends_mail: bool =
 def _not_right(db: Database, user: User, sends_mail: bool) -> UserError:
     """A wrong password, and the way to a new one that is open to this user."""
     if sends_mail:
-        return UserError("The current password is not right.", "Type it again, or sign out and use “Forgot password”.")
+        return UserError("The current password is wrong.", "Type it again, or sign out and use “Forgot password”.")
     if is_only_admin(db, user):
         return UserError(
-            "The current password is not right.",
+            "The current password is wrong.",
             "Type it again. If you have forgotten it, stay signed in, and have the operator of the server run "
             "%(command)s: it prints a new link.",
             command=f"tandem user reset-link {user.email}",
         )
     return UserError(
-        "The current password is not right.",
+        "The current password is wrong.",
         "Type it again. If you have forgotten it, stay signed in and ask an admin for a new link: this Tandem does "
         "not send e-mail.",
     )

@@ -26,10 +26,11 @@ def _tokens() -> Any:
 
 
 def _token(row: Row[Any]) -> ApiToken:
-    fields = {name: row._mapping[name] for name in ApiToken.__struct_fields__}
+    fields = {name: row._mapping[name] for name in ApiToken.__struct_fields__ if name != "former_scopes"}
     maker = Role(row.maker) if row.maker else None
     scopes = tuple(FORMER_SCOPES.get(scope, scope) for scope in row.scopes)
-    return ApiToken(**{**fields, "scopes": scopes, "maker": maker})
+    former = tuple(scope for scope in row.scopes if scope in FORMER_SCOPES)
+    return ApiToken(**{**fields, "scopes": scopes, "maker": maker, "former_scopes": former})
 
 
 def make_token(

@@ -6,7 +6,7 @@ import msgspec
 from litestar import Request, get
 
 from tandem.base.errors import UserError
-from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks
+from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks, successor
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import plain
@@ -103,7 +103,7 @@ def api_metrics(
 
 @get(
     "/api/figures", may="metrics.read", sync_to_thread=True, tags=["metrics"], deprecated=True,
-    response_headers={"Deprecation": "true", "Link": '</api/metrics>; rel="successor-version"'},
+    response_headers=successor("/api/metrics"),
 )  # fmt: skip
 def api_figures(
     request: Request[Any, Any, Any],

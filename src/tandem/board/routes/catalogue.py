@@ -6,6 +6,7 @@ from litestar import Request, Response, get
 from litestar.response import Redirect
 
 from tandem.board.queries import range_of
+from tandem.board.routes.questions import successor
 from tandem.board.routes.view import readable
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
@@ -37,7 +38,8 @@ def metrics(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site:
 def figures(request: Request[Any, Any, Any]) -> Redirect:
     """The former address of the page, until 0.4."""
     query = request.url.query
-    return Redirect(f"/metrics?{query}" if query else "/metrics", status_code=301)
+    address = f"/metrics?{query}" if query else "/metrics"
+    return Redirect(address, status_code=301, headers=successor("/metrics"))
 
 
 @get_part("/explain/{figure:str}", may="metrics.read")

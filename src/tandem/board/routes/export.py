@@ -4,7 +4,7 @@ from typing import Any
 
 from litestar import Request, Response
 
-from tandem.board.routes.questions import asked, listed, remarks, with_ranges
+from tandem.board.routes.questions import asked, listed, remarks, successor, with_ranges
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import exported
@@ -27,10 +27,13 @@ def export(
     names = with_ranges(asked_for)
     what, span = by.replace(",", "-") or "total", address.period
     rows = ((*row.key, *(row.figures[name] for name in names)) for row in result.rows)
-    return exported(
+    response = exported(
         ctx, caller, address.site, f"{what}-{span.first}-{span.last}", format, (*splits, *names), rows,
         remarks(ctx, address, result, asked_for, splits),
     )  # fmt: skip
+    if figures:
+        response.headers.update(successor("/export?metrics="))
+    return response
 
 
 ROUTES = [export]

@@ -1,6 +1,7 @@
 """Questions as programs and exports ask them: any figures, split by any dimensions."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from difflib import SequenceMatcher
 from typing import Any
 
 import msgspec
@@ -19,6 +20,13 @@ from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
 
 MOST_ROWS = 100_000
+ALIKE, MOST_ALIKE = 0.7, 3
+"""How alike an id must be to be named in place of one that is none, and how many are."""
+
+
+def successor(address: str) -> dict[str, str]:
+    """The headers of an address that has a new one: it is answered until 0.4."""
+    return {"Deprecation": "true", "Link": f'<{address}>; rel="successor-version"'}
 
 
 def asked(
@@ -29,10 +37,34 @@ def asked(
         raise UserError("The query has no metric.", "Name at least one, such as metrics=collect.visits.")
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The query is too broad.", "Request at most 30 metrics and 4 dimensions.")
+    for name in names:
+        if name not in FIGURES:
+            raise _no_metric(caller, name)
     address = address_asked(request, ctx, caller)
     question, runner = address.question(names, splits), ctx.runner
     result = runner.ask_aside(question) if splits else runner.ask(question)
     return address, _known(result, unmeasured_in(ctx, address, names)), splits
+
+
+def _no_metric(caller: Caller, name: str) -> UserError:
+    """With the metrics that are most like it, of those that the caller may see."""
+    what = "There is no metric “%(name)s”."
+    alike = closest(name, (id for id, figure in FIGURES.items() if caller.may(figure.permission)))
+    if not alike:
+        return UserError(what, "See the full list on the Metrics page.", 404, name=name[:60])
+    return UserError(what, "Did you mean: %(alike)s?", 404, name=name[:60], alike=", ".join(alike))
+
+
+def closest(name: str, ids: Iterable[str]) -> list[str]:
+    """The ids that are most like a name, the best first: `visits` is the noun of collect.visits."""
+    asked = name[:60].lower()
+    likeness = {id: max(_likeness(asked, id), _likeness(asked, id.partition(".")[2])) for id in ids}
+    best = sorted((id for id, ratio in likeness.items() if ratio > ALIKE), key=lambda id: -likeness[id])
+    return best[:MOST_ALIKE]
+
+
+def _likeness(a: str, b: str) -> float:
+    return SequenceMatcher(None, a, b).ratio()
 
 
 def _known(result: Result, unmeasured: Collection[str]) -> Result:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tandem.base import clock
 from tandem.base.spool import sealed
+from tandem.base.texts import quantity
 from tandem.collect import health
 from tandem.collect import store as collect
 from tandem.collect.batches import PutAside, all_aside, damaged_notes, unreadable_aside
@@ -38,7 +39,7 @@ def _aside(installation: Installation) -> Iterator[DoctorFinding]:
 
 def _unreadable(root: Path, paths: list[Path]) -> DoctorFinding:
     """Segments with bad sectors: what stands behind these is in no store."""
-    text = f"The disk does not give back all of {len(paths)} segments of received records: {_few(paths)}."
+    text = f"The disk does not give back all of {quantity(len(paths), 'segment')} of received records: {_few(paths)}."
     cure = (
         "Check the disk. What could be read of them is loaded, what comes after the bad sector is not. They are kept "
         f"in {root}/*/aside: recover what you can, move it into the folder above under a name that ends in .seg, and "
@@ -49,7 +50,7 @@ def _unreadable(root: Path, paths: list[Path]) -> DoctorFinding:
 
 def _own(root: Path, paths: list[Path]) -> DoctorFinding:
     """Files that the loader writes for itself: the received records lie beside them, and are loaded."""
-    text = f"{len(paths)} files in which the loader notes its progress were damaged: {_few(paths)}."
+    text = f"Damaged files in which the loader notes its progress: {len(paths)} ({_few(paths)})."
     cure = (
         "Check the disk. The received records are in other files: they were loaded without these notes, and none "
         f"counts twice. The damaged files are kept in {root}/*/aside. Delete them."
@@ -58,7 +59,7 @@ def _own(root: Path, paths: list[Path]) -> DoctorFinding:
 
 
 def _notes(paths: list[Path]) -> DoctorFinding:
-    text = f"{len(paths)} notes of why records were set aside cannot be read: {', '.join(map(str, paths[:3]))}."
+    text = f"Unreadable notes of why records were set aside: {len(paths)} ({', '.join(map(str, paths[:3]))})."
     cure = (
         "Check the disk. The records are in the file of the same name that ends in .seg: move it into the folder above "
         "to try it again, and delete the note."
@@ -76,7 +77,10 @@ def _put_aside(root: Path, put_asides: list[PutAside]) -> DoctorFinding:
         reasons.update(one.reasons)
     since = clock.from_ms(min(one.at for one in put_asides)).date()
     most = "; ".join(f"{count} × {why}" for why, count in reasons.most_common(3))
-    text = f"{sum(reasons.values())} records in {len(put_asides)} batches could not be loaded since {since}: {most}."
+    text = (
+        f"Not loaded since {since}: {quantity(sum(reasons.values()), 'record')} "
+        f"in {quantity(len(put_asides), 'batch', 'batches')}: {most}."
+    )
     cure = (
         f"They are kept in {root}/*/aside. Move a .seg file into the folder above it to try it again, or delete it "
         "with its .json. Those of a wrong “clock” would be put aside again until the day has come that they are dated: "
@@ -129,7 +133,7 @@ def _spool(installation: Installation) -> Iterator[DoctorFinding]:
         return
     size = sum(segment.st_size for segment in segments) / (1 << 20)
     age = time.time() - min(segment.st_mtime for segment in segments)
-    text = f"{len(segments)} segments ({size:.1f} MB) are waiting to be loaded, the oldest for {_span(age)}."
+    text = f"Waiting to be loaded: {quantity(len(segments), 'segment')} ({size:.1f} MB), the oldest for {_span(age)}."
     if age < OLD_SPOOL_S:
         yield DoctorFinding("spool", OK, text)
     elif installation.paused_by:
@@ -154,7 +158,7 @@ def _jobs(installation: Installation) -> Iterator[DoctorFinding]:
     jobs = installation.ctx.jobs if installation.ctx else None
     for state in jobs.states.values() if jobs else ():
         if state.failures:
-            text = f"`{state.name}` has failed {state.failures} times: {state.problem}"
+            text = f"`{state.name}` has failed {quantity(state.failures, 'time')}: {state.problem}"
             yield DoctorFinding("jobs", PROBLEM, text, "Fix the cause. The job is retried automatically.")
         else:
             yield DoctorFinding("jobs", OK, f"`{state.name}` runs; it took {state.took_ms:.0f} ms last.")

@@ -7,6 +7,7 @@ from tandem.base import vault
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.base.http import may_reach
+from tandem.base.texts import quantity
 from tandem.base.vault import Vault
 from tandem.connections import store as connections
 from tandem.connections.store import UnreadableConnection
@@ -123,17 +124,19 @@ def _outbox(installation: Installation) -> Iterator[DoctorFinding]:
         return
     state = outbox.state(installation.database)
     if state.dead:
-        text = f"{state.dead} messages to users could not be sent in the last 30 days. Last problem: {state.problem}"
+        text = (
+            f"Not sent in the last 30 days: {quantity(state.dead, 'message')} to users. Last problem: {state.problem}"
+        )
         yield DoctorFinding(
             "outbox", WARNING, text, "Correct the TANDEM_SMTP settings, then send invitations or links again."
         )
     elif state.waiting and state.problem:
-        text = f"{state.waiting} messages to users are waiting. Last problem: {state.problem}"
+        text = f"Waiting: {quantity(state.waiting, 'message')} to users. Last problem: {state.problem}"
         yield DoctorFinding(
             "outbox", WARNING, text, "Check the TANDEM_SMTP settings. Messages are retried automatically."
         )
     elif smtp.is_set(installation.settings):
-        yield DoctorFinding("outbox", OK, f"{state.waiting} messages to users are waiting to be sent.")
+        yield DoctorFinding("outbox", OK, f"Waiting to be sent: {quantity(state.waiting, 'message')} to users.")
     else:
         yield DoctorFinding("outbox", OK, "No e-mail is sent: TANDEM_SMTP_HOST is not set.")
 

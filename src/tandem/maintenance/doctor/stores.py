@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tandem.accounts.store import is_set_up
 from tandem.base import clock
+from tandem.base.texts import quantity
 from tandem.base.warehouse import Warehouse, step_key
 from tandem.maintenance.backup import all_steps, known_keys
 from tandem.maintenance.doctor.finding import (
@@ -71,7 +72,7 @@ def _people(installation: Installation) -> Iterator[DoctorFinding]:
         return
     assert installation.database is not None
     if is_set_up(installation.database):
-        yield DoctorFinding("set-up", OK, f"{len(sites(installation))} sites are measured.")
+        yield DoctorFinding("set-up", OK, f"Measured: {quantity(len(sites(installation)), 'site')}.")
     else:
         yield DoctorFinding(
             "set-up",

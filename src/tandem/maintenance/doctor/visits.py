@@ -37,7 +37,7 @@ def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
     if installation.warehouse is None or not installation.warehouse.value("exists table reception"):
         return
     if installation.is_erasing:
-        yield DoctorFinding("reception", OK, "The ledger is not judged while an erasure is under way.")
+        yield DoctorFinding("data received", OK, "The ledger is not judged while an erasure is under way.")
         return
     today = clock.now().date()
     for site in sites(installation):
@@ -49,11 +49,13 @@ def _ingestion(installation: Installation) -> Iterator[DoctorFinding]:
         if wrong:
             off = ", ".join(f"{day.on} by {day.balance}" for day in wrong[:3])
             cure = "Compare with the Data received page. Restore a backup if events are missing."
-            yield DoctorFinding("reception", PROBLEM, f"Events of {site.key} are not accounted for: {off}.", cure)
+            yield DoctorFinding("data received", PROBLEM, f"Events of {site.key} are not accounted for: {off}.", cure)
         else:
             total = sum(day.received for day in days)
             yield DoctorFinding(
-                "reception", OK, f"All events of {site.key} are accounted for: {total} received in {LEDGER_DAYS} days."
+                "data received",
+                OK,
+                f"All events of {site.key} are accounted for: {total} received in {LEDGER_DAYS} days.",
             )
 
 

@@ -124,7 +124,7 @@ PROBLEMS: Final[Wording] = {
         _text("Use one of: %(figures)s."),
     ),
     "too_few_cells": (
-        _text("The row has %(count)s cells, but the header has %(wanted)s."),
+        _text("Cells in the row: %(count)s, in the header: %(wanted)s."),
         _text("Export the file again, and import it unchanged."),
     ),
     "users_twice": (
@@ -145,6 +145,10 @@ PROBLEMS: Final[Wording] = {
         _text("Check the order of day and month."),
     ),
     "total_left_out": (
+        _text("One row with totals was skipped: the daily rows already include it."),
+        "",
+    ),
+    "totals_left_out": (
         _text("%(count)s rows with totals were skipped: the daily rows already include them."),
         "",
     ),

@@ -212,7 +212,8 @@ class _Reader:
     def _notes(self, rows: list[OutsideRow], is_cut: bool) -> list[Problem]:
         notes = []
         if self._totals:
-            notes.append(problem_of(PROBLEMS, "total_left_out", count=self._totals))
+            code = "total_left_out" if self._totals == 1 else "totals_left_out"
+            notes.append(problem_of(PROBLEMS, code, count=self._totals))
         if is_cut:
             notes.append(problem_of(PROBLEMS, "period_left_out"))
         return [*notes, *notes_of(rows)]

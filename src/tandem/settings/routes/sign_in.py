@@ -158,7 +158,7 @@ def _check_code(request: Request[Any, Any, Any], ctx: Context, code: str) -> Non
     tries.take(ctx.database, counted)
     if not first_code.is_code(ctx, code):
         raise UserError(
-            "The set-up code is not right.",
+            "The set-up code is wrong.",
             "The server printed it when it started. It is also in the file “set-up-code” in the data folder.",
         ).at("code")
     tries.give_back(ctx.database, counted)

@@ -16,7 +16,7 @@ import pytest
 from tandem.ads.sources import cells
 from tandem.ads.sources.report import read as read_report
 from tandem.base.errors import UserError
-from tandem.imports import child, process
+from tandem.imports import child, process, text
 from tandem.imports.archives import UnreadableFile, unpacked, unpacked_bytes, unpacked_into
 from tandem.imports.one_byte import one_byte_encoding
 from tandem.imports.tables import NotATable, forms_of, rows_of
@@ -223,6 +223,22 @@ def test_a_long_cell_takes_as_long_as_it_is(name: str) -> None:
     began = time.process_time()
     LINEAR[name]()
     assert time.process_time() - began < 2, "the square of a million would take hours"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_records_are_counted_by_whatever_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes, delimiter: str
+) -> None:
+    path = kept(tmp_path, b"x" + delimiter.encode() + b"y" + end + end * 12)
+    monkeypatch.setattr(text, "MOST_RECORDS", 13)
+    assert len(list(text.records(path, "utf-8", delimiter))) == 13
+    monkeypatch.setattr(text, "MOST_RECORDS", 12)
+    with pytest.raises(UserError, match="10,000,000 rows"):
+        list(text.records(path, "utf-8", delimiter))
+    monkeypatch.setattr(text, "MOST_ROWS", 11)
+    with pytest.raises(UserError, match="200,000 rows"):
+        list(text.table(path))
 
 
 def test_names_of_a_megabyte_are_refused_row_by_row(tmp_path: Path) -> None:

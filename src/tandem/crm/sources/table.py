@@ -18,7 +18,7 @@ from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count, table
 
 SYSTEM = "csv"
-MOST_ROWS, MOST_PROBLEMS = 200_000, 50
+MOST_PROBLEMS = 50
 NAMES: dict[str, tuple[str, ...]] = {
     "id": ("id", "crm_id", "deal id", "record id", "номер", "номер сделки", "numer", "id szansy"),
     "kind": ("kind", "type", "тип", "typ"),
@@ -132,9 +132,7 @@ class _Reader:
         # What an empty currency means is said of files that have such a column; without one it is the site's own.
         currencies = {word: code for word, code in words.currencies.items() if word or "currency" in fields}
         mapping = Mapping(fields=fields, stages=words.stages, currencies=currencies)
-        for number, (line, cells) in enumerate(lines, 2):
-            if number > MOST_ROWS:
-                raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
+        for line, cells in lines:
             progress.at(line, count)
             if not any(cell.strip() for cell in cells):
                 continue

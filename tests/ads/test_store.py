@@ -239,11 +239,32 @@ def test_an_import_killed_while_reading_never_counts(ctx: Context, site: Site, b
     staging.add([AdDay(on=date(2026, 10, 1), campaign="a", impressions=1, clicks=1, cost=Decimal(9), currency="EUR")])
     assert cost_by(ctx, site) == {}
     bring(table(OCTOBER))
-    _grow_old(ctx, held)
     jobs.tidy(ctx)
     assert store.import_of(ctx.database, site, held.id).state == "dropped"
     assert ctx.warehouse.value("select count() from ad_rows") == 3
     assert sum(cost_by(ctx, site).values()) == Decimal("18.5")
+
+
+def test_an_import_that_is_being_read_is_left_alone(ctx: Context, site: Site) -> None:
+    """By another thread or process of the same store; it was left alone for a day also when its reader was killed."""
+    other = Database(ctx.database.dsn)
+    with other.working("ads-reading"), store.reading(ctx.database):
+        held = store.begin(ctx.database, site, "slow.csv", "slow", "google")
+        with pytest.raises(UserError, match="still being read"):
+            store.idle_import(ctx.database, site, held.id)
+        jobs.tidy(ctx)
+        with store.reading(ctx.database):
+            pass
+        jobs.tidy(ctx)
+    with other.working("ads-reading"):
+        jobs.tidy(ctx)
+        assert store.import_of(ctx.database, site, held.id).state == "reading"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
+    assert store.fixes(ctx.database, site, "currency") is None
+    with pytest.raises(UserError, match="already undone or discarded"):
+        store.idle_import(ctx.database, site, held.id)
+    other.close()
 
 
 @pytest.mark.parametrize("breaks", ["insert", "note"])

@@ -16,6 +16,7 @@ from tandem.findings.model import Finding
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
 from tandem.reconcile.model.finding import is_too_much
+from tandem.reconcile.model.outside import OutsideReport
 from tandem.reconcile.model.rules import CountingRules, checked, usual
 from tandem.reconcile.routes import ROUTES
 from tests.inside import opened_by_admin
@@ -75,6 +76,18 @@ def test_what_is_never_confirmed_is_thrown_away(
     jobs.tidy(ctx)
     assert store.import_of(ctx.database, site, held.id).state == "dropped"
     assert ctx.warehouse.value("select count() from outside_rows") == 0
+
+
+def test_what_a_killed_process_was_reading_is_thrown_away_at_the_next_start(ctx: Context, site: Site) -> None:
+    """It was "reading" for seven days, without a button, and its site's currency could not be changed."""
+    held = store.begin(
+        ctx.database, site, "cut.csv", "cut", OutsideReport(system="other", split="day", rows=[]), 1, None
+    )
+    with store.reading(ctx.database):
+        jobs.tidy(ctx)
+        assert store.import_of(ctx.database, site, held.id).state == "reading"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
 
 
 def test_reports_of_two_accounts_stand_side_by_side(ctx: Context, site: Site, bring: Bring) -> None:

@@ -77,7 +77,7 @@ IMPORTS = Imports(
     counting=(COUNTING,), undone="undone",
 )  # fmt: skip
 import_of, idle_import, imports_of, counting = IMPORTS.of, IMPORTS.idle, IMPORTS.newest, IMPORTS.that_count
-counting_already = IMPORTS.counting_already
+counting_already, reading = IMPORTS.counting_already, IMPORTS.reading
 
 
 class SourceFigure(msgspec.Struct, frozen=True, kw_only=True):

@@ -46,7 +46,7 @@ IMPORTS = Imports(
     counting=COUNTING, undone="undoing",
 )  # fmt: skip
 import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest
-counting_already = IMPORTS.counting_already
+counting_already, reading = IMPORTS.counting_already, IMPORTS.reading
 
 
 class ImportDay(msgspec.Struct, frozen=True, kw_only=True):

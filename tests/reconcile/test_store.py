@@ -1,9 +1,11 @@
 """What counts: a later report replaces days, one can be taken back, and what nobody can explain becomes a finding."""
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
@@ -15,7 +17,7 @@ from tandem.findings import store as findings
 from tandem.findings.model import Finding
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
-from tandem.reconcile.model.finding import is_too_much
+from tandem.reconcile.model.finding import RULE, Excess, failure_of, is_too_much
 from tandem.reconcile.model.outside import OutsideReport
 from tandem.reconcile.model.rules import CountingRules, checked, usual
 from tandem.reconcile.routes import ROUTES
@@ -203,6 +205,23 @@ def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring
     assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"]
     with pytest.raises(UserError, match="already open"):
         findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
+
+
+def test_many_open_findings_hide_no_explained_one(ctx: Context, site: Site) -> None:
+    """The page had the first hundred of all states together: an explanation could not be taken back."""
+    excess = Excess(
+        part="Email", first_on=DAY, last_on=DAY, days=1, theirs=Decimal(300), ours=Decimal(200),
+        unexplained=Decimal(100),
+    )  # fmt: skip
+    parts = (structs.replace(excess, part=f"{n}") for n in range(116))
+    findings.review(
+        ctx.database, site, store.SLICE, RULE, [failure_of(p, "a", "sessions", "channel", ()) for p in parts]
+    )
+    ola = accounts.users_of(ctx.database, site.workspace_id)[0]
+    for found in findings.findings_of(ctx.database, site, store.SLICE, most=12):
+        findings.explain(ctx.database, site, found, "The tag was on the page twice.", ola.id)
+    kept = Counter(f.state for f in store.differences_of(ctx.database, site))
+    assert kept == {"open": 104, "explained": 12}
 
 
 def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(

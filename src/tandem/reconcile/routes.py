@@ -43,6 +43,8 @@ Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PAR
 LARGEST_FILE = 64 << 20
 FILTER_BY = ("channel", "campaign")
 SHOWN, MOST = 10, 100_000
+MOST_FINDINGS = 1_000
+"""Of each state, when all are asked for."""
 
 
 class CompareChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         total=total[0] if total else None,
         recounted=_recounted(ctx, site, choice),
         findings=differences,
+        most_findings=MOST_FINDINGS if asked.get("findings") == "all" else SHOWN,
         findings_here=[f for f in differences if choice and _is_here(f, choice, view.address.period)],
         imports=store.imports_of(ctx.database, site),
         draft=draft,

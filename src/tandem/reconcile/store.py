@@ -41,7 +41,7 @@ from tandem.reconcile.tables import outside_rules as r
 HERE = Path(__file__).parent
 SLICE = "reconcile"
 COUNTING = "counts"
-MOST_EXPLAINED = 10_000
+MOST_OF_STATE = 10_000
 SHOWN: tuple[State, ...] = ("open", "explained", "ignored")
 BLOCK = 50_000
 STAGED_FOR = timedelta(days=7)
@@ -295,7 +295,8 @@ def differences_of(
     db: Database, site: Site, states: Sequence[State] = ("open", "explained", "ignored")
 ) -> list[KeptExcess]:
     """What differs at a site, and what of it users explained: the open ones first, then the largest."""
-    differences = [difference_of(one) for one in findings.findings_of(db, site, SLICE, states)]
+    of_states = (findings.findings_of(db, site, SLICE, (state,), most=MOST_OF_STATE) for state in states)
+    differences = [difference_of(one) for of_state in of_states for one in of_state]
     return sorted(differences, key=lambda one: (one.state != "open", -one.share))
 
 
@@ -310,7 +311,7 @@ def review(
     since   the first day that was looked at; findings that end before it stay as they are
     needs   the permissions of whoever may see both figures
     """
-    explained = findings.findings_of(db, site, SLICE, ("explained",), most=MOST_EXPLAINED)
+    explained = findings.findings_of(db, site, SLICE, ("explained",), most=MOST_OF_STATE)
 
     def is_new(subject: str, cell: Cell) -> bool:
         return not any(one.subject == subject and one.first_on <= cell.on <= one.last_on for one in explained)
@@ -328,5 +329,5 @@ def review(
 
 def sources_of_findings(db: Database, site: Site) -> set[tuple[str, str, str]]:
     """Source, figure and split of all open findings: what was taken back must be looked at too."""
-    open_ = findings.findings_of(db, site, SLICE, ("open", "ignored"), most=MOST_EXPLAINED)
+    open_ = findings.findings_of(db, site, SLICE, ("open", "ignored"), most=MOST_OF_STATE)
     return {(one.evidence["source"], one.evidence["figure"], one.evidence["split"]) for one in open_}

@@ -20,6 +20,7 @@ from tandem.imports import child, process, text
 from tandem.imports.archives import UnreadableFile, unpacked, unpacked_bytes, unpacked_into
 from tandem.imports.one_byte import one_byte_encoding
 from tandem.imports.tables import NotATable, forms_of, rows_of
+from tandem.imports.uploads import on_disk
 from tandem.imports.xml import element_of
 from tandem.reconcile.sources import words
 from tests.imports.attacks import ARCHIVES, HARMLESS, SPREADSHEETS, TEXTS, TWO_CELLS, book, cell, sheet, zipped
@@ -187,6 +188,24 @@ def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, pag
         assert any(word in answer.text for word in ("cells", "1 MB", "200,000 rows")), answer.text[:500]
         assert browser.get("/healthz").status_code == 200
     assert megabytes(entry, "VmRSS") - before < 80
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_zero_byte_in_the_name_of_a_file_is_no_mistake_of_ours(running: Running, page: str) -> None:
+    body = b'--m\r\nContent-Disposition: form-data; name="file"; filename="a.c\0v"\r\n\r\nx,y\r\n--m--\r\n'
+    with running.as_person("admin") as browser:
+        kind = {"content-type": "multipart/form-data; boundary=m"}
+        assert browser.post(f"{page}?site=fern", content=body, headers=kind).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("report.csv", ".csv"), ("Отчёт.XLSX", ".XLSX"), ("a.c\0v", ""), ("a.x/../y", ""), ("a.csv\n", ""), ("a", ""),
+     ("a.tar.gz", ".gz"), (".csv", ".csv"), ("a." + "x" * 10, ""), ("a.цсв", "")],
+)  # fmt: skip
+def test_only_a_plain_ending_of_a_name_is_kept(name: str, ending: str) -> None:
+    with on_disk(BytesIO(b"x"), name) as path:
+        assert path.suffix == ending
 
 
 def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:

@@ -416,3 +416,21 @@ def test_a_load_that_is_confirmed_while_old_ones_are_thrown_away_keeps_its_rows(
     assert store.drop_old(ctx, {site.id: site}) == 0
     assert real(ctx.database, site, held.id).state == store.COUNTING
     assert sessions(ctx, site) == {1: 10}
+
+
+def test_a_load_that_somebody_confirms_first_is_not_told_as_discarded(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
+    real = store.idle_import
+
+    def idle(db: Database, at: Site, number: int) -> store.ReportImport:
+        found = real(db, at, number)
+        store.confirm(db, at, found)
+        return found
+
+    monkeypatch.setattr(store, "idle_import", idle)
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        answer = client.post(f"/reconciliation/imports/{held.id}/drop")
+    assert answer.status_code == 409 and "already been applied" in answer.text
+    assert store.import_of(ctx.database, site, held.id).state == store.COUNTING

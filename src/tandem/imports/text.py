@@ -21,8 +21,9 @@ SAMPLE = 64 << 10
 DELIMITERS = ("\t", ";", ",", "|")
 OTHERS = (b"PK\x03\x04", b"PK\x00", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")
 """How spreadsheets, archives, documents and pictures begin."""
-_END = "\0the end\0"
-"""Stands behind the last line: where it is found inside a cell, a quote was never closed. No file holds zero bytes."""
+_END = "\0"
+"""Stands behind the last line: where it is found inside a cell, a quote was never closed. No file holds zero bytes, and
+so none names one as its delimiter."""
 
 
 Records = Generator[tuple[int, list[str]], None, None]

@@ -14,6 +14,7 @@ from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
 from tandem.ads import jobs, store
 from tandem.ads.model import LEVELS, AdDay, AdLoad, better_of, same_name, same_term, winner
+from tandem.ads.routes import ROUTES
 from tandem.ads.sources.report import AdHints
 from tandem.ads.store import common, imports
 from tandem.ads.tables import ad_imports
@@ -27,6 +28,7 @@ from tandem.rates import store as rates
 from tandem.rates.model import Rate
 from tests.ads.conftest import Bring, cost_by, table
 from tests.clocks import set_ahead
+from tests.inside import opened_by_admin
 
 OCTOBER = """
 2026-10-01 brand 100 10 5.00
@@ -239,11 +241,32 @@ def test_an_import_killed_while_reading_never_counts(ctx: Context, site: Site, b
     staging.add([AdDay(on=date(2026, 10, 1), campaign="a", impressions=1, clicks=1, cost=Decimal(9), currency="EUR")])
     assert cost_by(ctx, site) == {}
     bring(table(OCTOBER))
-    _grow_old(ctx, held)
     jobs.tidy(ctx)
     assert store.import_of(ctx.database, site, held.id).state == "dropped"
     assert ctx.warehouse.value("select count() from ad_rows") == 3
     assert sum(cost_by(ctx, site).values()) == Decimal("18.5")
+
+
+def test_an_import_that_is_being_read_is_left_alone(ctx: Context, site: Site) -> None:
+    """By another thread or process of the same store; it was left alone for a day also when its reader was killed."""
+    other = Database(ctx.database.dsn)
+    with other.working("ads-reading"), store.reading(ctx.database):
+        held = store.begin(ctx.database, site, "slow.csv", "slow", "google")
+        with pytest.raises(UserError, match="still being read"):
+            store.idle_import(ctx.database, site, held.id)
+        jobs.tidy(ctx)
+        with store.reading(ctx.database):
+            pass
+        jobs.tidy(ctx)
+    with other.working("ads-reading"):
+        jobs.tidy(ctx)
+        assert store.import_of(ctx.database, site, held.id).state == "reading"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
+    assert store.fixes(ctx.database, site, "currency") is None
+    with pytest.raises(UserError, match="already undone or discarded"):
+        store.idle_import(ctx.database, site, held.id)
+    other.close()
 
 
 @pytest.mark.parametrize("breaks", ["insert", "note"])
@@ -486,3 +509,21 @@ def test_throwing_away_that_was_cut_off_is_finished_later(
     assert store.drop_old(ctx, {site.id: site}) == 1
     assert store.import_of(ctx.database, site, held.id).state == "dropped"
     assert ctx.warehouse.value("select count() from ad_rows") == 0
+
+
+def test_an_import_that_somebody_confirms_first_is_not_told_as_discarded(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring(table(OCTOBER), confirm=False)
+    real = store.idle_import
+
+    def idle(db: Database, at: Site, number: int) -> store.AdImport:
+        found = real(db, at, number)
+        store.confirm(ctx, at, found)
+        return found
+
+    monkeypatch.setattr(store, "idle_import", idle)
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        answer = client.post(f"/ads/imports/{held.id}/drop")
+    assert answer.status_code == 409 and "already been applied" in answer.text
+    assert store.import_of(ctx.database, site, held.id).state == "loaded"

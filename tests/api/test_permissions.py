@@ -291,7 +291,7 @@ def test_workspaces_see_nothing_of_each_other(running: Running) -> None:
             "/api/reception?site=fern",
         ):
             assert theirs.get(path).status_code == 404
-        theirs.delete(f"/api/changes/{made.json()['id']}")
+        assert theirs.delete(f"/api/changes/{made.json()['id']}").status_code == 404
         assert "Secret launch" in ours.get("/api/changes").text
     with running.as_person("rival") as boss:
         for path in (

@@ -12,10 +12,12 @@ from tandem.attribution import store
 from tandem.attribution.jobs import write_credits
 from tandem.attribution.model.credits import by_all_models
 from tandem.attribution.model.interval import interval
+from tandem.base.translations import translations
 from tandem.collect.store import add_goal
 from tandem.core.context import Context
 from tandem.core.query import Question
 from tandem.core.slice import Recount
+from tandem.metrics.catalogue.attribution import ESTIMATES
 from tandem.metrics.chance import is_clear
 from tests.attribution.shop import START, Visit, put
 from tests.attribution.test_store import SINCE, UNTIL, ask, crowd
@@ -60,6 +62,15 @@ def test_the_catalogue_tells_what_money_tells(ctx: Context, site: Site, kind: st
     assert total[CONVERSIONS] == pytest.approx(found.totals.conversions)
     assert total[REVENUE] == pytest.approx(float(found.totals.worth))
     assert sum(a[CONVERSIONS] for a in credited(ctx, site, by=("day",)).values()) == pytest.approx(total[CONVERSIONS])
+
+
+def test_the_catalogue_names_its_model_wherever_it_is_read() -> None:
+    """The page Money takes the Markov chain unless told otherwise: the same words had two values."""
+    for estimate in ESTIMATES:
+        assert estimate.label.endswith("(Shapley)") and "(Shapley model)" in estimate.marketers
+        for language in ("ru", "pl"):
+            label, text = (translations(language).gettext(one) for one in (estimate.label, estimate.marketers))
+            assert ("Шепл" in label + text) if language == "ru" else ("Shapley" in label and "Shapley" in text)
 
 
 def test_only_months_with_news_are_written_again(ctx: Context, site: Site) -> None:

@@ -1,5 +1,7 @@
 """The record store on both engines: moments, migrations, transactions."""
 
+import subprocess
+import sys
 import threading
 import time
 from contextlib import closing
@@ -18,6 +20,7 @@ from tandem.accounts.tables import workspaces
 from tandem.base import database
 from tandem.base.database import METADATA, Database
 from tandem.base.errors import UserError
+from tests.served import eventually
 
 AT = datetime(2026, 3, 29, 1, 30, 0, 123456, tzinfo=UTC)
 
@@ -221,3 +224,25 @@ def test_a_store_in_memory_makes_no_file(tmp_path: Path, monkeypatch: pytest.Mon
         with closing(Database(dsn)) as db, db.turn("calls", 1):
             pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_work_is_unattended_once_nobody_does_it_or_who_did_was_killed(any_database: Database) -> None:
+    def is_unattended(on: str = "ads-reading") -> bool:
+        with any_database.unattended(on) as free:
+            return free
+
+    assert is_unattended()
+    with any_database.working("ads-reading"), any_database.working("ads-reading"):
+        assert not is_unattended()
+        assert is_unattended("reconcile-reading")
+    assert is_unattended()
+    program = (
+        "import sys, time; from tandem.base.database import Database\n"
+        "with Database(sys.argv[1]).working('ads-reading'): print(flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", program, any_database.dsn], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert not is_unattended()
+        other.kill()
+    eventually(is_unattended)

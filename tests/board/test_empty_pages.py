@@ -12,13 +12,14 @@ from litestar.di import Provide
 from litestar.testing import TestClient
 
 from tandem.accounts import store as accounts
-from tandem.accounts.model import Site
+from tandem.accounts.model import ApiToken, Site
 from tandem.accounts.permissions import Role
 from tandem.ads.routes import ROUTES as ADS
 from tandem.attribution.routes import ROUTES as MONEY
-from tandem.base import error_pages
+from tandem.base import clock, error_pages
 from tandem.base.errors import UserError
 from tandem.board.routes import ROUTES as BOARD
+from tandem.board.routes import api
 from tandem.calls.routes import ROUTES as CALLS
 from tandem.core.auth import Caller
 from tandem.core.context import Context
@@ -166,3 +167,25 @@ def test_programs_get_nothing_rather_than_0_for_what_was_not_measured(ctx: Conte
     assert (
         look(f"/export?metrics=collect.visits&{BEFORE}") == 'collect.visits (not measured before 2026-10-21)\r\n""\r\n'
     )
+
+
+def test_who_may_not_export_is_answered_no_more_rows_than_a_page_shows(
+    ctx: Context, look: Look, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All rows came out through the API with the session of a browser."""
+    put(ctx.warehouse, [Visit(n, START + 50 * DAY, "Email", term=f"t{n}") for n in range(1, 8)])
+    monkeypatch.setattr(api, "MOST_SHOWN", 3)
+
+    def answered(role: Role, most: int) -> tuple[int, int, bool]:
+        answer = json.loads(look(f"/api/metrics?{SPAN}&metrics=collect.visits&by=term&most={most}", role))
+        return len(answer["rows"]), answer["rows_total"], answer["is_cut"]
+
+    assert answered(Role.VIEWER, 100_000) == (3, 7, True)
+    assert answered(Role.VIEWER, 2) == (2, 7, False)
+    assert answered(Role.MARKETING, 100_000) == (7, 7, False)
+    token = ApiToken(
+        id=1, workspace_id=1, site_id=None, name="t", scopes=("metrics:read",), made_at=clock.now(), expires_at=None,
+        used_at=None, revoked_at=None, maker=Role.VIEWER,
+    )  # fmt: skip
+    program = Caller(workspace_id=1, user=None, token=token, csrf="", language="en", theme="auto")
+    assert api._most_rows(program) == api.MOST_ROWS, "it is made for that"

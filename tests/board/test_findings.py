@@ -47,3 +47,23 @@ def test_findings_stand_on_the_board_for_those_who_may_see_them(running: Running
         store.review(db, site, "test", "probe", [])
     with running.as_person("viewer") as browser:
         assert 'id="findings-title"' not in browser.get("/board?site=fern").text
+
+
+def test_the_board_counts_all_findings_lists_twenty_and_leads_to_the_rest(running: Running) -> None:
+    """It listed 1,000, and the page Reconciliation counted 100 of them."""
+    site = next(one for one in all_sites(running.database) if one.key == "fern")
+    failures = [
+        Failure(
+            subject=f"{n}", title="%(page)s", values={"page": Value(text=f"/{n}")}, first_on=DAY, last_on=DAY,
+            address="/reconciliation?a=b",
+        )
+        for n in range(1_030)
+    ]  # fmt: skip
+    store.review(running.database, site, "test", "probe", failures)
+    try:
+        with running.as_person("executive") as browser:
+            page = browser.get("/board?site=fern").text.partition('id="findings-title"')[2].partition("</section>")[0]
+    finally:
+        store.review(running.database, site, "test", "probe", [])
+    assert "1,030 open findings" in page and page.count("<li") == 20 and "Show the first 20" in page
+    assert "The remaining findings (1,010) are on:" in page and 'href="/reconciliation?' in page

@@ -47,7 +47,8 @@ def test_a_span_is_half_open_and_newest_come_first(any_database: Database, site:
 def test_another_sites_change_cannot_be_removed(any_database: Database, site: Site) -> None:
     other = accounts.add_site(any_database, site.workspace_id, "oak", "Oak", ["oak.example"])
     made = store.add(any_database, site, change())
-    store.remove(any_database, other, made.id)
+    with pytest.raises(UserError, match="no such change"):  # it was told as done
+        store.remove(any_database, other, made.id)
     assert store.between(any_database, site, NOON, NOON + timedelta(1))
     store.remove(any_database, site, made.id)
     assert not store.between(any_database, site, NOON, NOON + timedelta(1))

@@ -11,6 +11,7 @@ MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 REL = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 CONTENT = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+OPEN = "urn:oasis:names:tc:opendocument:xmlns"
 MB = 1 << 20
 
 
@@ -111,6 +112,24 @@ def _ole_names() -> bytes:
     return entry("Root Entry", 5, 1, 0xFFFFFFFE, 0) + entry("Workbook", 2, 0xFFFFFFFF, 2, 4096) + bytes(256)
 
 
+def ods(rows: str) -> bytes:
+    """An OpenDocument sheet."""
+    names = " ".join(f'xmlns:{name}="{OPEN}:{name}:1.0"' for name in ("office", "table", "text"))
+    table = f'<table:table table:name="S">{rows}</table:table>'
+    body = f"<office:body><office:spreadsheet>{table}</office:spreadsheet></office:body>"
+    return zipped({
+        "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
+        "META-INF/manifest.xml": f'<m:manifest xmlns:m="{OPEN}:manifest:1.0"/>'.encode(),
+        "content.xml": f"<office:document-content {names}>{body}</office:document-content>".encode(),
+    })  # fmt: skip
+
+
+def many(what: str, times: int = 4_000_000_000) -> str:
+    """A cell that stands for many."""
+    facts = f'table:number-{what}-repeated="{times}" office:value-type="float" office:value="1"'
+    return f"<table:table-cell {facts}><text:p>1</text:p></table:table-cell>"
+
+
 TWO_CELLS = zipped(book(sheet(
     f'<row r="1">{cell("A1")}</row><row r="1048576">{cell("XFD1048576")}</row>', "A1:XFD1048576")))  # fmt: skip
 _LOL = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
@@ -120,6 +139,13 @@ SPREADSHEETS: dict[str, Callable[[], bytes]] = {
     "two cells": lambda: TWO_CELLS,
     "a column too far": lambda: zipped(book(sheet("".join(
         f'<row r="{r}">{cell(f"{c}{r}")}</row>' for r, c in ((1, "A"), (40_000, "XFD")))))),
+    "a cell in a row of ten digits": lambda: zipped(book(sheet(f'<row r="1">{cell("AAAAAAA99999999999")}</row>'))),
+    "a cell in the last row that a number can name": lambda: zipped(book(sheet(
+        f'<row r="4294967295">{cell("A4294967295")}</row>'))),
+    "a cell one column too far": lambda: zipped(book(sheet(f'<row r="1">{cell("XFE1")}</row>'))),
+    "a cell one row too far": lambda: zipped(book(sheet(f'<row r="1048577">{cell("A1048577")}</row>'))),
+    "a wide row below a million empty ones": lambda: zipped(book(sheet(
+        f'<row r="1048576">{cell("A1048576")}{cell("XFD1048576")}</row>'))),
     "a shared string of 2 GB": lambda: with_raw_member(
         _PLAIN, "xl/sharedStrings.xml", deflated(2048, f'<sst xmlns="{MAIN}"><si><t>'.encode()), 2048 * MB),
     "a sheet of 2 GB that claims 100 bytes": lambda: with_raw_member(
@@ -140,6 +166,12 @@ HARMLESS: dict[str, Callable[[], bytes]] = {
         f'<!DOCTYPE x [<!ENTITY l0 "lol">{_LOL}]>' + sheet(f'<row r="1">{cell("A1", "&l9;")}</row>'))),
     "deep XML": lambda: zipped(book(sheet("<x>" * 300_000))),
     "an XLS with a false dimension": false_xls,
+    "a cell repeated four billion times": lambda: ods(f"<table:table-row>{many('columns')}</table:table-row>"),
+    "a row repeated a million times, and its cells a thousand": lambda: ods(
+        f'<table:table-row table:number-rows-repeated="1000000">{many("columns", 1000)}</table:table-row>'),
+    "empty rows without end above a cell": lambda: ods(
+        '<table:table-row table:number-rows-repeated="4000000000"><table:table-cell/></table:table-row>'
+        f"<table:table-row>{many('columns', 1)}</table:table-row>"),
 }  # fmt: skip
 """These may be read or refused; what counts is that it takes no memory and no time."""
 TEXTS: dict[str, tuple[Callable[[], bytes], str]] = {

@@ -16,10 +16,11 @@ import pytest
 from tandem.ads.sources import cells
 from tandem.ads.sources.report import read as read_report
 from tandem.base.errors import UserError
-from tandem.imports import child, process
+from tandem.imports import child, process, text
 from tandem.imports.archives import UnreadableFile, unpacked, unpacked_bytes, unpacked_into
 from tandem.imports.one_byte import one_byte_encoding
 from tandem.imports.tables import NotATable, forms_of, rows_of
+from tandem.imports.uploads import on_disk
 from tandem.imports.xml import element_of
 from tandem.reconcile.sources import words
 from tests.imports.attacks import ARCHIVES, HARMLESS, SPREADSHEETS, TEXTS, TWO_CELLS, book, cell, sheet, zipped
@@ -189,6 +190,24 @@ def test_the_server_answers_with_a_sentence_and_stays_well(running: Running, pag
     assert megabytes(entry, "VmRSS") - before < 80
 
 
+@pytest.mark.parametrize("page", PAGES)
+def test_a_zero_byte_in_the_name_of_a_file_is_no_mistake_of_ours(running: Running, page: str) -> None:
+    body = b'--m\r\nContent-Disposition: form-data; name="file"; filename="a.c\0v"\r\n\r\nx,y\r\n--m--\r\n'
+    with running.as_person("admin") as browser:
+        kind = {"content-type": "multipart/form-data; boundary=m"}
+        assert browser.post(f"{page}?site=fern", content=body, headers=kind).status_code < 500
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("report.csv", ".csv"), ("Отчёт.XLSX", ".XLSX"), ("a.c\0v", ""), ("a.x/../y", ""), ("a.csv\n", ""), ("a", ""),
+     ("a.tar.gz", ".gz"), (".csv", ".csv"), ("a." + "x" * 10, ""), ("a.цсв", "")],
+)  # fmt: skip
+def test_only_a_plain_ending_of_a_name_is_kept(name: str, ending: str) -> None:
+    with on_disk(BytesIO(b"x"), name) as path:
+        assert path.suffix == ending
+
+
 def test_a_large_file_costs_the_server_no_memory(running: Running) -> None:
     """Read as a whole, these 12 MB took 75 MB."""
     note = "x" * 560
@@ -223,6 +242,22 @@ def test_a_long_cell_takes_as_long_as_it_is(name: str) -> None:
     began = time.process_time()
     LINEAR[name]()
     assert time.process_time() - began < 2, "the square of a million would take hours"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_records_are_counted_by_whatever_ends_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: bytes, delimiter: str
+) -> None:
+    path = kept(tmp_path, b"x" + delimiter.encode() + b"y" + end + end * 12)
+    monkeypatch.setattr(text, "MOST_RECORDS", 13)
+    assert len(list(text.records(path, "utf-8", delimiter))) == 13
+    monkeypatch.setattr(text, "MOST_RECORDS", 12)
+    with pytest.raises(UserError, match="10,000,000 rows"):
+        list(text.records(path, "utf-8", delimiter))
+    monkeypatch.setattr(text, "MOST_ROWS", 11)
+    with pytest.raises(UserError, match="200,000 rows"):
+        list(text.table(path))
 
 
 def test_names_of_a_megabyte_are_refused_row_by_row(tmp_path: Path) -> None:
@@ -293,7 +328,7 @@ def test_the_cells_of_all_sheets_together_are_bounded(monkeypatch: pytest.Monkey
     """Each sheet is read whole for its first rows: a hundred of them just below the limit took more than a minute."""
 
     class Sheet:
-        height, width = child.MOST_CELLS // 3, 1
+        end, width = (child.MOST_LINES - 1, 0), 6
 
         def iter_rows(self) -> Iterator[list[str]]:
             yield ["x"]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tandem.base.errors import UserError
 from tandem.imports.cells import Decimals, Unreadable, day, decimals_of, number, order_of
 from tandem.imports.text import table
 
@@ -32,6 +33,16 @@ def rows(tmp_path: Path, text: bytes, **manner: str) -> list[list[str]]:
 def test_the_delimiter_is_the_one_that_splits_the_lines_alike(tmp_path: Path, text: bytes) -> None:
     assert ["id", "amount", "note"] in rows(tmp_path, text)
     assert {len(cells) for cells in rows(tmp_path, text) if not cells[0].startswith("#")} == {3}
+
+
+@pytest.mark.parametrize("sign", [" ", "e", "t", "h", ",", "\t", "я"])
+def test_any_sign_may_be_named_as_the_delimiter(tmp_path: Path, sign: str) -> None:
+    """Behind the last line stands a mark; with one of its signs as the delimiter a quote seemed never closed."""
+    lines = [f"sep={sign}", sign.join("AB"), sign.join(("1", f'"2{sign}3"'))]
+    expected = [["A", "B"], ["1", f"2{sign}3"]]
+    assert rows(tmp_path, "\n".join([*lines, ""]).encode()) == rows(tmp_path, "\n".join(lines).encode()) == expected
+    with pytest.raises(UserError, match="never closed"):
+        rows(tmp_path, "\n".join([*lines, f'1{sign}"2']).encode())
 
 
 def test_text_that_is_not_unicode_is_read_as_its_writers_do(tmp_path: Path) -> None:

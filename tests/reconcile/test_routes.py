@@ -130,3 +130,22 @@ def test_the_goals_that_a_system_counts_are_chosen_and_named(running: Running) -
         page = browser.get(f"{at}&figure=conversions").text
         assert "Only these of our goals are included: Asked for a &lt;b&gt;quote." in page
         assert "Only these of our goals are included" not in browser.get(f"{at}&figure=sessions").text
+
+
+def test_all_findings_are_counted_and_shown_when_asked_for(running: Running) -> None:
+    """A hundred of all states were looked at: the board and the metric counted more."""
+    rows = "".join(f"2026-10-05,Channel {n},500\n" for n in range(120))
+    with running.as_person("marketing") as browser:
+        draft = upload(browser, "date,channel,sessions\n" + rows, system="ga4", account="many")["draft"]
+        assert browser.post(f"/reconciliation/imports/{draft}/confirm?{OCTOBER}").status_code == 200
+        try:
+            some, everything = (
+                browser.get(f"/reconciliation?{OCTOBER}{more}").text.partition('id="findings"')[2]
+                for more in ("", "&findings=all")
+            )
+        finally:
+            assert browser.post(f"/reconciliation/imports/{draft}/undo?{OCTOBER}").status_code == 200
+    total = int(some.partition(" unexplained differences")[0].rpartition(">")[2])
+    assert total > 120 and some.count("/explain?") == 10
+    assert f"10 of {total} rows" in some and "findings=all" in some and f"Show all {total}" in some
+    assert everything.count("/explain?") == total and f"Show all {total}" not in everything

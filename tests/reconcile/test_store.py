@@ -1,9 +1,11 @@
 """What counts: a later report replaces days, one can be taken back, and what nobody can explain becomes a finding."""
 
+from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
@@ -15,7 +17,8 @@ from tandem.findings import store as findings
 from tandem.findings.model import Finding
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import Cell
-from tandem.reconcile.model.finding import is_too_much
+from tandem.reconcile.model.finding import RULE, Excess, failure_of, is_too_much
+from tandem.reconcile.model.outside import OutsideReport
 from tandem.reconcile.model.rules import CountingRules, checked, usual
 from tandem.reconcile.routes import ROUTES
 from tests.inside import opened_by_admin
@@ -83,6 +86,18 @@ def test_what_is_never_confirmed_is_thrown_away(
     jobs.tidy(ctx)
     assert store.import_of(ctx.database, site, held.id).state == "dropped"
     assert ctx.warehouse.value("select count() from outside_rows") == 0
+
+
+def test_what_a_killed_process_was_reading_is_thrown_away_at_the_next_start(ctx: Context, site: Site) -> None:
+    """It was "reading" for seven days, without a button, and its site's currency could not be changed."""
+    held = store.begin(
+        ctx.database, site, "cut.csv", "cut", OutsideReport(system="other", split="day", rows=[]), 1, None
+    )
+    with store.reading(ctx.database):
+        jobs.tidy(ctx)
+        assert store.import_of(ctx.database, site, held.id).state == "reading"
+    jobs.tidy(ctx)
+    assert store.import_of(ctx.database, site, held.id).state == "dropped"
 
 
 def test_reports_of_two_accounts_stand_side_by_side(ctx: Context, site: Site, bring: Bring) -> None:
@@ -198,6 +213,23 @@ def test_an_explanation_can_be_taken_back(ctx: Context, site: Site, bring: Bring
     assert [f.state for f in store.differences_of(ctx.database, site)] == ["open"]
     with pytest.raises(UserError, match="already open"):
         findings.reopen(ctx.database, site, one(ctx, site, ""), 1)
+
+
+def test_many_open_findings_hide_no_explained_one(ctx: Context, site: Site) -> None:
+    """The page had the first hundred of all states together: an explanation could not be taken back."""
+    excess = Excess(
+        part="Email", first_on=DAY, last_on=DAY, days=1, theirs=Decimal(300), ours=Decimal(200),
+        unexplained=Decimal(100),
+    )  # fmt: skip
+    parts = (structs.replace(excess, part=f"{n}") for n in range(116))
+    findings.review(
+        ctx.database, site, store.SLICE, RULE, [failure_of(p, "a", "sessions", "channel", ()) for p in parts]
+    )
+    ola = accounts.users_of(ctx.database, site.workspace_id)[0]
+    for found in findings.findings_of(ctx.database, site, store.SLICE, most=12):
+        findings.explain(ctx.database, site, found, "The tag was on the page twice.", ola.id)
+    kept = Counter(f.state for f in store.differences_of(ctx.database, site))
+    assert kept == {"open": 104, "explained": 12}
 
 
 def test_a_finding_goes_when_its_report_is_taken_back_or_a_rule_explains_it(
@@ -392,3 +424,21 @@ def test_a_load_that_is_confirmed_while_old_ones_are_thrown_away_keeps_its_rows(
     assert store.drop_old(ctx, {site.id: site}) == 0
     assert real(ctx.database, site, held.id).state == store.COUNTING
     assert sessions(ctx, site) == {1: 10}
+
+
+def test_a_load_that_somebody_confirms_first_is_not_told_as_discarded(
+    ctx: Context, site: Site, bring: Bring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = bring("date,sessions\n2026-10-01,10\n", confirm=False)
+    real = store.idle_import
+
+    def idle(db: Database, at: Site, number: int) -> store.ReportImport:
+        found = real(db, at, number)
+        store.confirm(db, at, found)
+        return found
+
+    monkeypatch.setattr(store, "idle_import", idle)
+    with opened_by_admin(ctx, site, ROUTES) as client:
+        answer = client.post(f"/reconciliation/imports/{held.id}/drop")
+    assert answer.status_code == 409 and "already been applied" in answer.text
+    assert store.import_of(ctx.database, site, held.id).state == store.COUNTING

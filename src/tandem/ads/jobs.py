@@ -47,6 +47,20 @@ def read_file(
     if (import_ := store.counting_already(ctx.database, site, digest)) is not None:
         return import_
     report = AdReport(path, hints, clock.now().astimezone(site.tz).date())
+    with store.reading(ctx.database):
+        read = _staged(ctx, site, report, name, digest, by, lines, tell)
+    took_ms = round((time.perf_counter() - began) * 1000)
+    if read.state == "refused":
+        _log.info("ads.report_refused", system=read.system, problems=len(read.problems), took_ms=took_ms)
+    else:
+        _log.info("ads.report_staged", system=read.system, rows=read.rows, took_ms=took_ms)
+    return read
+
+
+def _staged(
+    ctx: Context, site: Site, report: AdReport, name: str, digest: str, by: int | None, lines: int,
+    tell: ProgressReporter,
+) -> store.AdImport:  # fmt: skip
     import_ = store.begin(ctx.database, site, name, digest, report.system or "other", by)
     staging = store.Staging(ctx, site, import_)
     try:
@@ -56,23 +70,15 @@ def read_file(
             tell(staging.rows)
         progress.for_good()
         problems = [*report.problems, *staging.problems.values()]
-        read = (
-            store.refuse(ctx, site, import_, problems)
-            if problems
-            else store.stage(ctx, site, import_, staging, report.notes)
-        )
+        if problems:
+            return store.refuse(ctx, site, import_, problems)
+        return store.stage(ctx, site, import_, staging, report.notes)
     except UserError:
         store.drop(ctx, site, import_)
         raise
     except Exception as error:
         store.refuse(ctx, site, import_, [from_fault(error)])  # else it would stand there as one that is being read
         raise
-    took_ms = round((time.perf_counter() - began) * 1000)
-    if problems:
-        _log.info("ads.report_refused", system=read.system, problems=len(problems), took_ms=took_ms)
-    else:
-        _log.info("ads.report_staged", system=read.system, rows=read.rows, took_ms=took_ms)
-    return read
 
 
 def take(
@@ -83,19 +89,20 @@ def take(
 
     raises   UserError when a currency has no rate, or a cost is too much; nothing is taken then
     """
-    import_ = store.begin(ctx.database, site, name, "", system, connection=connection)
-    staging = store.Staging(ctx, site, import_)
-    try:
-        for batch in batches:
-            staging.add(batch)
-        if not staging.problems:
-            import_ = store.stage(ctx, site, import_, staging, level=level, covered=covered, account=account)
-    except Exception:  # the connection tells of it
-        store.drop(ctx, site, import_)
-        raise
-    if staging.problems:
-        store.refuse(ctx, site, import_, list(staging.problems.values()))
-        raise next(iter(staging.problems.values())).error
+    with store.reading(ctx.database):
+        import_ = store.begin(ctx.database, site, name, "", system, connection=connection)
+        staging = store.Staging(ctx, site, import_)
+        try:
+            for batch in batches:
+                staging.add(batch)
+            if not staging.problems:
+                import_ = store.stage(ctx, site, import_, staging, level=level, covered=covered, account=account)
+        except Exception:  # the connection tells of it
+            store.drop(ctx, site, import_)
+            raise
+        if staging.problems:
+            store.refuse(ctx, site, import_, list(staging.problems.values()))
+            raise next(iter(staging.problems.values())).error
     with ctx.database.beside_others():  # nobody waits for a poll, so it waits longer than a page for what a backup does
         return _taken(ctx, site, import_)
 

@@ -145,7 +145,9 @@ def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: 
 @post_form("/ads/imports/{number:int}/drop", may="ads.import")
 def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
-    store.drop(ctx, view.address.site, store.idle_import(ctx.database, view.address.site, number))
+    site = view.address.site
+    if not store.drop(ctx, site, store.idle_import(ctx.database, site, number)):
+        store.idle_import(ctx.database, site, number)  # somebody was faster: raises what it has become
     return go_to(view.link())
 
 

@@ -111,6 +111,7 @@ class Database:
             event.listen(self.engine, "begin", _begin_immediate)
         self._turns: dict[tuple[str, int], threading.Lock] = {}
         self._gate, self._here = Gate(), _Here()
+        self._workers, self._workers_lock = dict[str, tuple[int, ExitStack]](), threading.Lock()
 
     @property
     def _file(self) -> Path | None:
@@ -142,6 +143,39 @@ class Database:
     def beside_others(self, within_s: float = PATIENCE_S) -> AbstractContextManager[None]:
         """For those who wait for nobody but for whoever is alone."""
         return self._held([], time.monotonic() + within_s)
+
+    @contextmanager
+    def working(self, on: str) -> Iterator[None]:
+        """While this lasts and its process lives, `unattended` is not true of it in any process of this store.
+
+        Nobody waits for whoever works so. However many do in a process, they take one lock, and so one connection.
+        """
+        with self._workers_lock:
+            count, lock = self._workers.get(on, (0, ExitStack()))
+            if not count:
+                lock.enter_context(self._locked_for_processes([((on, 0), True)], time.monotonic() + PATIENCE_S))
+            self._workers[on] = count + 1, lock
+        try:
+            yield
+        finally:
+            with self._workers_lock:
+                count, lock = self._workers.pop(on)
+                if count > 1:
+                    self._workers[on] = count - 1, lock
+                else:
+                    lock.close()
+
+    @contextmanager
+    def unattended(self, on: str) -> Iterator[bool]:
+        """Whether nobody works on it, in no process; nobody begins to while this lasts, so it must be short."""
+        with self._workers_lock, ExitStack() as lock:
+            is_unattended = on not in self._workers
+            if is_unattended:
+                try:
+                    lock.enter_context(self._locked_for_processes([((on, 0), False)], time.monotonic()))
+                except UserError:  # another process works on it
+                    is_unattended = False
+            yield is_unattended
 
     @contextmanager
     def alone(self, within_s: float = PATIENCE_S) -> Iterator[None]:

@@ -13,6 +13,7 @@ from tandem.base import log
 from tandem.base.errors import Busy, SignInInstead, UserError
 from tandem.base.pages import language_of, page
 from tandem.base.translations import said
+from tandem.base.warehouse import is_disk_full
 
 _log = log.get("web")
 TOO_LONG = UserError("The address is too long.", "Remove some filters.", 414)
@@ -21,6 +22,10 @@ NOT_IN_API = UserError("There is no such address.", "See /api/openapi.json for t
 _MISSING = re.compile(r"Missing required \w+ parameter '(?P<name>[^']*)'")
 NOT_TAKEN = UserError(
     "This address does not accept this kind of request.", "Go back and use the button or form on the page.", 405
+)
+
+DISK_FULL = UserError(
+    "The server's disk is full, so the request was not completed.", "Free some space, then try again.", 503
 )
 
 
@@ -127,7 +132,10 @@ def _is_of_the_request(error: Exception) -> bool:
 
 
 def bug(request: Request[Any, Any, Any], error: Exception) -> Response[Any]:
-    """A mistake of ours: one log event with its trace, one plain page with a reference."""
+    """A mistake of ours: one log event with its trace, one plain page with a reference. A full disk is none."""
+    if is_disk_full(error):  # also the one on which the framework sets an upload down, before any route is reached
+        _log.error("web.disk_full", path=request.url.path, error=type(error).__name__)
+        return user_error(request, DISK_FULL)
     reference = secrets.token_hex(4)
     _log.error("web.broke", path=request.url.path, reference=reference, exc_info=error)
     return _error_page(

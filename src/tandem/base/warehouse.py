@@ -54,7 +54,7 @@ STORE_IS_SHORT = frozenset({158, 159, 160, 173, 241, 252, 307, 396, 565, 777, 77
 
 
 NOT_ENOUGH_SPACE = 243
-DISK_FULL = ("No space left on device", "Disk quota exceeded")
+DISK_FULL = ("No space left on device", "Disk quota exceeded", "File too large")
 
 
 class Fault(Enum):

@@ -13,9 +13,10 @@ from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.auth import Caller
 from tandem.core.context import Context
+from tandem.core.pages import Page
 from tandem.core.query import Question, Result, Value
 from tandem.findings.model import Finding
-from tandem.findings.store import findings_of
+from tandem.findings.store import findings_of, open_needs
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
@@ -209,11 +210,26 @@ def live(ctx: Context, site: Site, now: datetime) -> dict[str, Any]:
     }
 
 
-MOST_FINDINGS = 1_000
-"""So many are looked through for those that somebody may see."""
+LISTED_FINDINGS, MOST_FINDINGS = 20, 1_000
+"""So many stand on the board, and so many are looked through for those that somebody may see."""
 
 
-def findings(ctx: Context, caller: Caller, site: Site) -> list[Finding]:
-    """What checks of all areas found, as far as somebody may see it: the severest first."""
-    open_findings = findings_of(ctx.database, site, most=MOST_FINDINGS)
-    return [one for one in open_findings if all(map(caller.may, one.needs))]
+class OpenFindings(msgspec.Struct, frozen=True, kw_only=True):
+    """What checks of all areas found, as far as somebody may see it.
+
+    count    of all
+    listed   the severest
+    pages    where the others are
+    """
+
+    count: int
+    listed: list[Finding]
+    pages: list[Page]
+
+
+def findings(ctx: Context, caller: Caller, site: Site) -> OpenFindings:
+    count = sum(all(map(caller.may, needs)) for needs in open_needs(ctx.database, site))
+    some = [one for one in findings_of(ctx.database, site, most=MOST_FINDINGS) if all(map(caller.may, one.needs))]
+    addresses = {one.address.partition("?")[0] for one in some[LISTED_FINDINGS:]}
+    pages = [page for page in ctx.pages if page.address in addresses]
+    return OpenFindings(count=count, listed=some[:LISTED_FINDINGS], pages=pages)

@@ -21,12 +21,12 @@ from tandem.calls.sources import asterisk
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
-from tandem.imports.problem import Problem
+from tandem.imports.problem import Problem, stopped_at
 from tandem.imports.spill import Spill
 from tandem.imports.text import NotText, line_count, table
 from tandem.imports.uploads import named
 
-MOST_ROWS, MOST_PROBLEMS = 200_000, 50
+MOST_PROBLEMS = 50
 LARGEST_FILE = 64 << 20
 PART = 1 << 20
 """How much of a file is looked at together, about."""
@@ -128,9 +128,9 @@ def bring_in(
     return CallImportResult(
         rows=rows, calls=calls, fresh=calls - existing, existing=existing,
         outgoing=sum(one.outgoing for one in lookeds),
-        inside=rows - counted_rows - len(problems), outcomes=dict(outcomes.most_common()),
+        inside=rows - counted_rows - min(len(problems), MOST_PROBLEMS), outcomes=dict(outcomes.most_common()),
         first=min(moments, default=None), last=max(moments, default=None),
-        problems=problems[:MOST_PROBLEMS], refused=len(problems), is_dry=is_dry,
+        problems=problems, refused=min(len(problems), MOST_PROBLEMS), is_dry=is_dry,
     )  # fmt: skip
 
 
@@ -169,8 +169,6 @@ def _look(ctx: Context, site: Site, part: Spill[CallFact]) -> _Looked:
 def _read(path: Path, hints: CallHints, site: Site, parts: list[Spill[CallFact]]) -> tuple[list[Problem], int]:
     """Sets the calls down, all rows of one call in the same part; returns the problems and how many rows there are."""
     count = line_count(path)
-    if count > MOST_ROWS:
-        raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
     problems, rows = list[Problem](), 0
     try:
         with closing(table(path, otherwise="cp1252", errors="replace")) as lines:
@@ -179,6 +177,9 @@ def _read(path: Path, hints: CallHints, site: Site, parts: list[Spill[CallFact]]
                 progress.at(rows, count)
                 if isinstance(record, Problem):
                     problems.append(record)
+                    if len(problems) == MOST_PROBLEMS:
+                        problems.append(stopped_at(record.line))
+                        break
                 elif record is not None:
                     fact = msgspec.structs.replace(record, ref=f"{hints.connection}:{record.ref}")
                     parts[store.call_key(site, fact) % len(parts)].add(fact)

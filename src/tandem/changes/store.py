@@ -68,13 +68,17 @@ def is_kept(db: Database, site: Site) -> bool:
 
 
 def remove(db: Database, site: Site, change_id: int, by: int | None = None) -> None:
-    """Take an entry out of the log; the audit log keeps that it was there."""
+    """Take an entry out of the log; the audit log keeps that it was there.
+
+    raises   UserError (404) when the site's log has no such change
+    """
     with db.write() as c:
         row = c.execute(select(t.c.title).where(t.c.id == change_id, t.c.site_id == site.id)).first()
-        if row is not None:
-            c.execute(delete(e).where(e.c.change_id == change_id))
-            c.execute(delete(t).where(t.c.id == change_id))
-            note(c, site.workspace_id, by, "changes.removed", row.title)
+        if row is None:
+            raise UserError("There is no such change.", "It may have been removed from the log.", status=404)
+        c.execute(delete(e).where(e.c.change_id == change_id))
+        c.execute(delete(t).where(t.c.id == change_id))
+        note(c, site.workspace_id, by, "changes.removed", row.title)
 
 
 def keep_effect(db: Database, site: Site, effect: Effect) -> None:

@@ -43,6 +43,13 @@ def findings_of(
         return [_finding(row) for row in c.execute(query.order_by(*order).limit(most)).mappings()]
 
 
+def open_needs(db: Database, site: Site) -> list[list[str]]:
+    """The permissions that each open finding of a site needs, of all of them: so many may somebody see."""
+    query = select(f.c.needs).where(f.c.site_id == site.id, f.c.state == "open")
+    with db.read() as c:
+        return list(c.execute(query).scalars())
+
+
 def finding_of(db: Database, site: Site, number: int, slice: str) -> Finding:
     """One finding of a site and slice.
 

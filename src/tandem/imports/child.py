@@ -22,7 +22,8 @@ CPU_S = 120
 """Seconds of CPU that a file may cost."""
 MOST_CELLS = 20_000_000
 """Empty ones too: a reader holds the whole rectangle from the first cell to the last."""
-MOST_COLUMNS = 16_384
+MOST_LINES, MOST_COLUMNS = 1_048_576, 16_384
+"""The last cell of a spreadsheet is XFD1048576."""
 LONGEST_CELL = 1 << 20
 LONGEST_ROW = 4 << 20
 MOST_SHEETS = 100
@@ -109,7 +110,16 @@ def _rows(sheet: Any) -> Iterator[tuple[int, list[Any]]]:
 
 
 def _size(sheet: Any) -> int:
-    return int(sheet.height * sheet.width)
+    """How many cells the reader goes through: empty rows above the first cell are among them.
+
+    raises   FileRefused when a cell names a place that no spreadsheet has: billions of rows would stand above it
+    """
+    if sheet.end is None:
+        return 0
+    row, column = sheet.end
+    if row >= MOST_LINES or column >= MOST_COLUMNS:
+        raise FileRefused("many_cells")
+    return int((row + 1) * sheet.width)
 
 
 def _cell(cell: Any) -> Any:

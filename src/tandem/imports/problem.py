@@ -60,6 +60,14 @@ def from_fault(error: Exception) -> Problem:
     )  # fmt: skip
 
 
+def stopped_at(line: int) -> Problem:
+    """That a file has so many problems that what follows this line was not read."""
+    return Problem(
+        what=sentence("Reading stopped here because there are too many problems."),
+        cure=sentence("Correct these rows first, then import the file again."), line=line,
+    )  # fmt: skip
+
+
 def sentence(text: str) -> str:
     """Marks a text that pages translate."""
     return text

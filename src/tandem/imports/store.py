@@ -1,6 +1,7 @@
 """The life of an import in the record store: read, staged, confirmed, taken back. Slices say what its rows are."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
 
@@ -25,7 +26,7 @@ MOST_SHOWN = 50
 class Import(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one file, or of one load by an API. `state` is one of
 
-    reading    being read; what is left of one that was cut off never counts
+    reading    being read; one whose reader was killed is thrown away
     refused    it had problems, and nothing of it was kept
     staged     read and checked; waits to be confirmed, and counts for nothing yet
     dropping   never confirmed, and about to lose its rows; dropped: thrown away
@@ -72,6 +73,13 @@ class Imports(Generic[I]):
         self.wording, self.counting, self.undone = wording, tuple(counting), undone
         self.staged_for, self.forget_rows = staged_for, forget_rows
 
+    def reading(self, db: Database) -> AbstractContextManager[None]:
+        """To be held from before an import begins until it is read: what is being read when nobody holds it is cut off.
+
+        Whoever read it was killed, and its import would be neither read on nor thrown away.
+        """
+        return db.working(f"{self.area}-reading")
+
     def begin(
         self, db: Database, site: Site, file: str, digest: str, system: str, by: int | None = None,
         connection: int | None = None, **facts: Any,
@@ -101,12 +109,19 @@ class Imports(Generic[I]):
     def idle(self, db: Database, site: Site, number: int) -> I:
         """One import that counts for nothing, so that it can be thrown away.
 
-        raises   UserError: 404 when there is none, 409 when it counts or is being read
+        raises   UserError: 404 when there is none, 409 when it counts, is being read, or was thrown away
         """
         import_ = self.of(db, site, number)
-        if import_.state not in ("staged", "refused"):
+        if import_.state in ("staged", "refused"):
+            return import_
+        if import_.state == "reading":
+            raise UserError(
+                "This import is still being read.",
+                "Wait until it ends. If it was interrupted, it is removed within a few minutes.", status=409,
+            )  # fmt: skip
+        if import_.state in self.counting:
             raise UserError("This import has already been applied.", "Undo the import instead.", status=409)
-        return import_
+        raise UserError("This import is already undone or discarded.", "Reload the page.", status=409)
 
     def newest(self, db: Database, site: Site, most: int = MOST_SHOWN) -> list[I]:
         """The imports of a site, newest first; those that were thrown away are left out."""
@@ -136,6 +151,17 @@ class Imports(Generic[I]):
         query = select(t).where(t.c.site_id == site.id, t.c.state.in_(("reading", "staged", *self.counting)))
         with db.read() as c:
             return [self.import_(row) for row in c.execute(query).mappings()]
+
+    def _give_up_cut_off(self, db: Database) -> None:
+        """Imports whose reader was killed; none while another one is being read, in whatever process."""
+        is_reading = self.table.c.state == "reading"
+        with db.read() as c:
+            if c.execute(select(self.table.c.id).where(is_reading).limit(1)).first() is None:
+                return
+        with db.unattended(f"{self.area}-reading") as is_unattended:
+            if is_unattended:
+                with db.write() as c:
+                    c.execute(update(self.table).where(is_reading).values(state="dropping"))
 
     def note_refused(self, db: Database, site: Site, import_: I, problems: Sequence[Problem]) -> I:
         """Keep of an import only what was wrong with it."""
@@ -197,8 +223,10 @@ class Imports(Generic[I]):
 
     def drop_old(self, ctx: Context, sites: Mapping[int, Site]) -> int:
         """Throw away what was never confirmed, and what is left of imports that were cut off; returns how many."""
-        t, before = self.table, clock.now() - self.staged_for
-        query = select(t.c.site_id, t.c.id).where(t.c.state.in_(UNFINISHED), t.c.made_at < before)
+        self._give_up_cut_off(ctx.database)
+        t = self.table
+        is_old = t.c.state.in_(UNFINISHED) & (t.c.made_at < clock.now() - self.staged_for)
+        query = select(t.c.site_id, t.c.id).where(is_old | (t.c.state == "dropping"))
         with ctx.database.read() as c:
             rows = [(sites[row.site_id], row.id) for row in c.execute(query) if row.site_id in sites]
         return sum(self.drop(ctx, site, self.of(ctx.database, site, number)) for site, number in rows)

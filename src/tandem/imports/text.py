@@ -4,6 +4,7 @@ import codecs
 import csv
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -13,13 +14,16 @@ from tandem.imports.one_byte import one_byte_encoding
 LONGEST_LINE = LONGEST_CELL = 1 << 20
 LONGEST_RECORD = 4 << 20
 MOST_COLUMNS = 16_384
+MOST_ROWS, MOST_RECORDS = 200_000, 10_000_000
+"""Rows of a table that is looked at as a whole; and of any file: the largest has fewer, unless lines are empty."""
 BLOCK = 256 << 10
 SAMPLE = 64 << 10
 DELIMITERS = ("\t", ";", ",", "|")
 OTHERS = (b"PK\x03\x04", b"PK\x00", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"\x89PNG", b"\xff\xd8\xff")
 """How spreadsheets, archives, documents and pictures begin."""
-_END = "\0the end\0"
-"""Stands behind the last line: where it is found inside a cell, a quote was never closed. No file holds zero bytes."""
+_END = "\0"
+"""Stands behind the last line: where it is found inside a cell, a quote was never closed. No file holds zero bytes, and
+so none names one as its delimiter."""
 
 
 Records = Generator[tuple[int, list[str]], None, None]
@@ -135,22 +139,29 @@ def line_count(path: Path) -> int:
     count = 0
     with path.open("rb") as file:
         while block := file.read(BLOCK):
-            count += block.count(b"\n")
+            count += max(block.count(b"\n"), block.count(b"\r"))
     return count
 
 
-def table(
-    path: Path, otherwise: str = "cp1251", errors: str = "strict"
-) -> Generator[tuple[int, list[str]], None, None]:
+def table(path: Path, otherwise: str = "cp1251", errors: str = "strict") -> Records:
     """Line numbers and cells of a table whose encoding and delimiter are found out; empty lines too.
 
     otherwise   the encoding of a file that is not Unicode, where its words do not tell
-    raises      NotText; UserError as `records`
+    raises      NotText; UserError as `records`, and for more than MOST_ROWS
     """
     encoding = encoding_of(path, otherwise)
     named = named_delimiter(path, encoding)
     delimiter = named or delimiter_of(first_lines(path, encoding))
-    return records(path, encoding, delimiter, skipped=int(bool(named)), errors=errors)
+    return _few(records(path, encoding, delimiter, skipped=int(bool(named)), errors=errors))
+
+
+def _few(rows: Records) -> Records:
+    # Counted while they are read: what ends a record is not only a line feed.
+    with closing(rows):
+        for number, row in enumerate(rows, 1):
+            if number > MOST_ROWS:
+                raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
+            yield row
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -169,13 +180,11 @@ def named_delimiter(path: Path, encoding: str) -> str:
     return begin[4] if len(begin) == 5 and begin[:4].lower() == "sep=" else ""
 
 
-def records(
-    path: Path, encoding: str, delimiter: str, skipped: int = 0, errors: str = "strict"
-) -> Generator[tuple[int, list[str]], None, None]:
+def records(path: Path, encoding: str, delimiter: str, skipped: int = 0, errors: str = "strict") -> Records:
     """The number of its last line and the cells of each record.
 
     skipped  lines before the first record
-    raises   NotText; UserError for a quote that is never closed, and for a record without bounds
+    raises   NotText; UserError for a quote that is never closed, for a record without bounds, and for MOST_RECORDS
     """
     try:
         is_plain = delimiter == "\t" and not _is_quoted(path, encoding)
@@ -212,6 +221,8 @@ def _has_quotes(path: Path) -> bool:
 
 def _plain(lines: Iterable[str], skipped: int) -> Iterator[tuple[int, list[str]]]:
     for number, line in enumerate(lines, skipped + 1):
+        if number > MOST_RECORDS:
+            _too_many()
         text = line.rstrip("\r\n")
         if text.count("\t") >= MOST_COLUMNS:
             _too_wide(number)
@@ -227,6 +238,10 @@ def _unquoted(cell: str) -> str:
 
 def _too_wide(line: int) -> NoReturn:
     raise UserError("Line %(line)s has more than 16,384 columns.", "Export fewer columns.", line=line)
+
+
+def _too_many() -> NoReturn:
+    raise UserError("The file has more than 10,000,000 rows.", "Import it in parts.")
 
 
 def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[tuple[int, list[str]]]:
@@ -259,6 +274,8 @@ def parsed(lines: Iterable[str], delimiter: str, skipped: int = 0) -> Iterator[t
                 )  # fmt: skip
             if len(cells) > MOST_COLUMNS:
                 _too_wide(ends)
+            if ends > MOST_RECORDS:
+                _too_many()
             yield ends, cells
     except (csv.Error, _Endless) as error:
         if "limit" not in str(error) and not isinstance(error, _Endless):

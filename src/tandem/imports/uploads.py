@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 
 BLOCK = 1 << 20
+_PLAIN_ENDING = re.compile(r"\.[A-Za-z0-9]{1,9}\Z")
 
 
 @contextmanager
@@ -23,15 +25,26 @@ def on_disk(upload: IO[bytes] | Iterator[bytes], name: str = "") -> Iterator[Pat
     """The path of a copy that goes afterwards; an upload lies on disk too, but without a name.
 
     upload  a file, or its bytes block by block
-    name    what the person calls it; its ending is kept
+    name    what the person calls it; its ending is kept if it is a plain one
     """
-    with tempfile.NamedTemporaryFile(prefix="tandem-upload-", suffix=Path(name).suffix[:10]) as copy:
+    with tempfile.NamedTemporaryFile(prefix="tandem-upload-", suffix=_ending(name)) as copy:
         copy.writelines(iter(lambda: upload.read(BLOCK), b"") if hasattr(upload, "read") else upload)
         copy.flush()
         try:
             yield Path(copy.name)
         finally:
             give_back()
+
+
+def _ending(name: str) -> str:
+    """Whoever sends a file names it as they like: with zero bytes, which no path may hold, or a slash."""
+    match = _PLAIN_ENDING.search(name)
+    return match[0] if match else ""
+
+
+def _readable(name: str) -> str:
+    """A name as stores and pages take it."""
+    return "".join(sign for sign in name if sign.isprintable()) or "file"
 
 
 @contextmanager
@@ -46,7 +59,7 @@ def uploaded(data: Mapping[str, Any], cure: str) -> Iterator[tuple[Path, str]]:
         raise UserError("No file was chosen.", cure).at("file")
     with on_disk(file.file, file.filename) as path:
         try:
-            yield path, file.filename
+            yield path, _readable(file.filename)
         except UserError as error:  # what cannot be read is told where the file was chosen
             error.field = error.field or "file"
             raise

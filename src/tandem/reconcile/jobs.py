@@ -42,7 +42,8 @@ def read_file(
     with progress.part(0, 0.7):
         parsed = report.read(path, hints, clock.now().astimezone(site.tz).date())
     progress.for_good()
-    import_ = _staged(ctx, site, name, digest, parsed, by)
+    with store.reading(ctx.database):
+        import_ = _staged(ctx, site, name, digest, parsed, by)
     took_ms = round((time.perf_counter() - began) * 1000)
     _log.info("reconcile.report_read", system=import_.system, state=import_.state, rows=import_.rows, took_ms=took_ms)
     return import_
@@ -125,7 +126,8 @@ def take(ctx: Context, site: Site, connection: Connection, report: OutsideReport
         return 0
     full = OutsideReport(system=report.system, account=report.account, split=report.split, rows=rows, zone=report.zone,
                   attribution=report.attribution, notes=report.notes)  # fmt: skip
-    one = _staged(ctx, site, connection.name, digest, full, connection=connection.id)
+    with store.reading(ctx.database):
+        one = _staged(ctx, site, connection.name, digest, full, connection=connection.id)
     if one.state == "refused":
         raise one.problems[0].error
     store.confirm(ctx.database, site, one)

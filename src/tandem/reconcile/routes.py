@@ -43,6 +43,8 @@ Upload = Annotated[dict[str, Any], Body(media_type=RequestEncodingType.MULTI_PAR
 LARGEST_FILE = 64 << 20
 FILTER_BY = ("channel", "campaign")
 SHOWN, MOST = 10, 100_000
+MOST_FINDINGS = 1_000
+"""Of each state, when all are asked for."""
 
 
 class CompareChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +151,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         total=total[0] if total else None,
         recounted=_recounted(ctx, site, choice),
         findings=differences,
+        most_findings=MOST_FINDINGS if asked.get("findings") == "all" else SHOWN,
         findings_here=[f for f in differences if choice and _is_here(f, choice, view.address.period)],
         imports=store.imports_of(ctx.database, site),
         draft=draft,
@@ -262,7 +265,9 @@ def undo(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: 
 @post_form("/reconciliation/imports/{number:int}/drop", may="ads.import")
 def drop(request: Request[Any, Any, Any], ctx: Context, caller: Caller, number: int) -> Response[Any]:
     view = _view(request, ctx, caller)
-    store.drop(ctx, view.address.site, store.idle_import(ctx.database, view.address.site, number))
+    site = view.address.site
+    if not store.drop(ctx, site, store.idle_import(ctx.database, site, number)):
+        store.idle_import(ctx.database, site, number)  # somebody was faster: raises what it has become
     return go_to(view.link())
 
 

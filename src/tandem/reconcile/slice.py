@@ -7,13 +7,13 @@ from tandem.reconcile import store
 from tandem.reconcile.jobs import SYSTEMS, review_all, tidy
 from tandem.reconcile.routes import ROUTES
 
-REVIEW_EVERY_S = 3600.0
+REVIEW_EVERY_S, TIDY_EVERY_S = 3600.0, 60.0
 
 
 def _jobs(ctx: Context) -> list[Job]:
     return [
         Job("reconcile", REVIEW_EVERY_S, lambda: review_all(ctx)),
-        Job("reconcile-tidy", REVIEW_EVERY_S, lambda: tidy(ctx)),
+        Job("reconcile-tidy", TIDY_EVERY_S, lambda: tidy(ctx)),
     ]
 
 

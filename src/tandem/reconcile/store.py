@@ -41,7 +41,7 @@ from tandem.reconcile.tables import outside_rules as r
 HERE = Path(__file__).parent
 SLICE = "reconcile"
 COUNTING = "counts"
-MOST_EXPLAINED = 10_000
+MOST_OF_STATE = 10_000
 SHOWN: tuple[State, ...] = ("open", "explained", "ignored")
 BLOCK = 50_000
 STAGED_FOR = timedelta(days=7)
@@ -78,7 +78,8 @@ IMPORTS = Imports(
     forget_rows=lambda ctx, site, import_: forget_rows(ctx, site, import_),
 )  # fmt: skip
 import_of, idle_import, imports_of, counting = IMPORTS.of, IMPORTS.idle, IMPORTS.newest, IMPORTS.that_count
-counting_already, drop, drop_old = IMPORTS.counting_already, IMPORTS.drop, IMPORTS.drop_old
+counting_already, reading = IMPORTS.counting_already, IMPORTS.reading
+drop, drop_old = IMPORTS.drop, IMPORTS.drop_old
 
 
 class SourceFigure(msgspec.Struct, frozen=True, kw_only=True):
@@ -286,7 +287,8 @@ def differences_of(
     db: Database, site: Site, states: Sequence[State] = ("open", "explained", "ignored")
 ) -> list[KeptExcess]:
     """What differs at a site, and what of it users explained: the open ones first, then the largest."""
-    differences = [difference_of(one) for one in findings.findings_of(db, site, SLICE, states)]
+    of_states = (findings.findings_of(db, site, SLICE, (state,), most=MOST_OF_STATE) for state in states)
+    differences = [difference_of(one) for of_state in of_states for one in of_state]
     return sorted(differences, key=lambda one: (one.state != "open", -one.share))
 
 
@@ -301,7 +303,7 @@ def review(
     since   the first day that was looked at; findings that end before it stay as they are
     needs   the permissions of whoever may see both figures
     """
-    explained = findings.findings_of(db, site, SLICE, ("explained",), most=MOST_EXPLAINED)
+    explained = findings.findings_of(db, site, SLICE, ("explained",), most=MOST_OF_STATE)
 
     def is_new(subject: str, cell: Cell) -> bool:
         return not any(one.subject == subject and one.first_on <= cell.on <= one.last_on for one in explained)
@@ -319,5 +321,5 @@ def review(
 
 def sources_of_findings(db: Database, site: Site) -> set[tuple[str, str, str]]:
     """Source, figure and split of all open findings: what was taken back must be looked at too."""
-    open_ = findings.findings_of(db, site, SLICE, ("open", "ignored"), most=MOST_EXPLAINED)
+    open_ = findings.findings_of(db, site, SLICE, ("open", "ignored"), most=MOST_OF_STATE)
     return {(one.evidence["source"], one.evidence["figure"], one.evidence["split"]) for one in open_}

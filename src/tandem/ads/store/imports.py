@@ -47,7 +47,8 @@ IMPORTS = Imports(
     forget_rows=lambda ctx, site, import_: _forget_rows(ctx, site, import_),
 )  # fmt: skip
 import_of, idle_import, imports_of = IMPORTS.of, IMPORTS.idle, IMPORTS.newest
-counting_already, drop, drop_old = IMPORTS.counting_already, IMPORTS.drop, IMPORTS.drop_old
+counting_already, reading = IMPORTS.counting_already, IMPORTS.reading
+drop, drop_old = IMPORTS.drop, IMPORTS.drop_old
 
 
 class ImportDay(msgspec.Struct, frozen=True, kw_only=True):

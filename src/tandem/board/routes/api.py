@@ -11,6 +11,7 @@ from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import plain
 from tandem.metrics.address import Address
+from tandem.metrics.asked import MOST_SHOWN
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import compared
 from tandem.metrics.period import Period
@@ -56,7 +57,8 @@ class MetricAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of a question, with the span in UTC; `rows_total` counts those beyond `most` too.
 
     An answer holds at most 200,000 rows and about a million values, the largest by the first metric; `is_cut` says that
-    there are more rows, and `notes` say so too.
+    there are more rows, and `notes` say so too. Whoever asks without a token, as a user who may not export metrics,
+    has the first 1,000 rows, as on a page.
 
     `recounting` is the share done (0 to 1) while something of the answer is counted anew and therefore mixed; `notes`
     say which metrics. They also say of which metrics sales are still to come, and which were not measured in the whole
@@ -129,14 +131,20 @@ def _answer(
         raise UserError("“most” must be 1 or more.", "Correct it, or leave it out for 1,000 rows.")
     address, result, splits = asked(request, ctx, caller, metrics, by)
     rows = [MetricRow(dict(zip(splits, map(plain, r.key), strict=True)), r.figures) for r in result.rows]
-    span, names = address.period, listed(metrics)
+    span, names, limit = address.period, listed(metrics), _most_rows(caller)
     return MetricAnswer(
         site=address.site.key, since=span.since.isoformat(), until=span.until.isoformat(),
-        rows=rows[: min(most, MOST_ROWS)], rows_total=len(rows), is_cut=result.is_cut, took_ms=result.took_ms,
+        rows=rows[: min(most, limit)], rows_total=len(rows), is_cut=result.is_cut or limit < min(most, len(rows)),
+        took_ms=result.took_ms,
         recounting=recounting(ctx, address.site, names, splits, address.where),
         compared={} if splits else _compared(ctx, address, result.total),
         notes=list(remarks(ctx, address, result, names, splits).values()),
     )  # fmt: skip
+
+
+def _most_rows(caller: Caller) -> int:
+    """A token is made to read metrics; a session that may not export them reads what its pages show."""
+    return MOST_SHOWN if caller.token is None and not caller.may("metrics.export") else MOST_ROWS
 
 
 def _compared(ctx: Context, address: Address, values: dict[str, Any]) -> dict[str, ComparedOut]:

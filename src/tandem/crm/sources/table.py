@@ -22,7 +22,7 @@ from tandem.imports.text import NotText, line_count, table
 SYSTEM = "csv"
 Row = tuple[int, list[str]]
 """The number of a line, and its cells."""
-MOST_ROWS, MOST_PROBLEMS = 200_000, 50
+MOST_PROBLEMS = 50
 SAMPLED = 5_000
 """Rows that tell how the file writes amounts and days, where one by itself can be read two ways."""
 NAMES: dict[str, tuple[str, ...]] = {
@@ -144,9 +144,7 @@ class _Reader:
         mapping = Mapping(
             fields=fields, stages=words.stages, currencies=currencies, decimals=decimals, order=order
         )  # fmt: skip
-        for number, (line, cells) in enumerate(lines, 2):
-            if number > MOST_ROWS:
-                raise UserError("The file has more than 200,000 rows.", "Import it in parts.")
+        for line, cells in lines:
             progress.at(line, count)
             if not any(cell.strip() for cell in cells):
                 continue

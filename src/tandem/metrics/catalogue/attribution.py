@@ -43,16 +43,20 @@ def _high(credit: str, squares: str, largest: str) -> str:
 
 ESTIMATES: tuple[Estimate, ...] = (
     Estimate(
-        id="attribution.conversions", label="Credited conversions", unit=Unit.COUNT, view="credits",
+        id="attribution.conversions", label="Credited conversions (Shapley)", unit=Unit.COUNT, view="credits",
         value="sum(credit)", low=_low("sum(credit)", "sum(squares)"), high=_high("sum(credit)", "sum(squares)", "1"),
         by=BY, good="up", rests_on_goals="main",
-        marketers="Conversions, each shared among the channels that led to it.", engineers=_HOW,
+        marketers="Conversions, each shared equally among the channels that led to it (Shapley model). The Money "
+        "page can show other models.",
+        engineers=_HOW,
     ),
     Estimate(
-        id="attribution.revenue", label="Credited revenue", unit=Unit.MONEY, view="credits",
+        id="attribution.revenue", label="Credited revenue (Shapley)", unit=Unit.MONEY, view="credits",
         value="sum(worth)", low=_low("sum(worth)", "sum(worth_squares)"),
         high=_high("sum(worth)", "sum(worth_squares)", "max(whole_worth)"),
         by=BY, good="up", rests_on_goals="main",
-        marketers="Conversion revenue, shared among the channels that led to the conversions.", engineers=_HOW,
+        marketers="Conversion revenue, shared equally among the channels that led to each conversion (Shapley model). "
+        "The Money page can show other models.",
+        engineers=_HOW,
     ),
 )  # fmt: skip

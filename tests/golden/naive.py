@@ -193,6 +193,8 @@ FIGURES: dict[str, Naive] = {
     "collect.all_visits": len,
     "collect.pageviews": len,
     "collect.page_visits": lambda rows: len({id(v) for _, _, v in rows}),
+    "collect.exits": lambda rows: len({id(v) for _, h, v in rows if h and h["event"].path == v["exit"]}),
+    "collect.lcp_slow": lambda rows: sum(value > 2500 for value in _vitals("LCP", rows)),
     "collect.page_visitors": lambda rows: len({v["visitor"] for _, _, v in rows}),
     "collect.engaged_visits": lambda rows: sum(1 for _, _, v in rows if v["is_engaged"] or _has_converted(v)),
     "collect.bounced_visits": lambda rows: sum(1 for _, _, v in rows if not (v["is_engaged"] or _has_converted(v))),

@@ -66,7 +66,7 @@ def _page(
         ctx,
         caller,
         "ads/ads.html",
-        **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),
+        **(view.top(FILTER_BY, ctx.offers.goal_names(site), has_lens=True) | TABLES.facts(ctx, caller, view)),
         now=now,
         went_of=went_of,
         unsettled=unsettled(address, ("ads.cost",)),

@@ -12,9 +12,10 @@ from tandem.metrics.verdict import Compared
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the five questions that both sides share. `missing` says what to do where nothing is measured yet.
+    """A question of the board. `missing` says what to do where nothing is measured yet.
 
-    `meaning` puts the group's question in the words of each lens; the figures under it are the same for all.
+    Both sides share five, in the order of their lens; the executive has three of two figures each. `meaning` puts the
+    question in the words of those lenses that show it; a figure is the same wherever it stands.
     """
 
     id: str
@@ -43,7 +44,6 @@ GROUPS: dict[str, Group] = {
                     "have paid for."
                 ),
                 "engineering": "Web vitals at the 75th percentile, as real browsers measured them.",
-                "executive": "Whether the site feels fast to three quarters of its visitors.",
             },
         ),
         Group(
@@ -54,7 +54,6 @@ GROUPS: dict[str, Group] = {
             meaning={
                 "marketing": "Whether people find the site when they search for what it offers.",
                 "engineering": "Whether search engines can crawl, render and index the site.",
-                "executive": "How visible the company is where its customers search.",
             },
             missing=(
                 "Search visibility is not measured yet. Imports from search consoles are coming in a later version."
@@ -78,7 +77,6 @@ GROUPS: dict[str, Group] = {
                 "engineering": (
                     "Goal hits and order events. A drop without a drop in visits often means a broken form or script."
                 ),
-                "executive": "What the site earns, and how many visits it takes.",
             },
         ),
         Group(
@@ -89,7 +87,6 @@ GROUPS: dict[str, Group] = {
             meaning={
                 "marketing": "Whether the landing pages of campaigns are available.",
                 "engineering": "Availability as seen by uptime checks and visitors.",
-                "executive": "Whether customers can reach the site.",
             },
             missing=(
                 "Uptime is not measured yet. Uptime checks are coming in a later version. Until then, error pages "
@@ -113,8 +110,29 @@ GROUPS: dict[str, Group] = {
             meaning={
                 "marketing": "How many people visit, and whether the content keeps them.",
                 "engineering": "How much traffic the site carries, and whether its pages work well enough.",
-                "executive": "How many people the site reaches, and how much time they spend on it.",
             },
+        ),
+        # The executive's board: six figures for the questions of whoever answers for both sides.
+        Group(
+            id="money",
+            title="Money",
+            owner="both",
+            figures=("collect.revenue", "collect.average_order"),
+            meaning={"executive": "What the site earns, and how much with each order."},
+        ),
+        Group(
+            id="growth",
+            title="Growth",
+            owner="marketing",
+            figures=("collect.visitors", "collect.conversions"),
+            meaning={"executive": "How many people it reaches, and how many of them become customers."},
+        ),
+        Group(
+            id="risk",
+            title="Risk",
+            owner="engineering",
+            figures=("collect.lcp_p75", "collect.error_rate"),
+            meaning={"executive": "Whether a slow or broken site loses them."},
         ),
     )
 }
@@ -122,7 +140,7 @@ GROUPS: dict[str, Group] = {
 ORDER: dict[str, tuple[str, ...]] = {
     "marketing": ("conversions", "engagement", "visibility", "speed", "uptime"),
     "engineering": ("uptime", "speed", "engagement", "conversions", "visibility"),
-    "executive": ("conversions", "visibility", "engagement", "uptime", "speed"),
+    "executive": ("money", "growth", "risk"),
 }
 
 HEADLINES: dict[str, tuple[str, ...]] = {
@@ -249,52 +267,93 @@ VISIT_FIGURES = (
     "collect.conversion_rate",
     "collect.revenue",
 )
-PAGE_FIGURES = ("collect.page_visitors", "collect.page_visits", "collect.pageviews", "collect.seconds_per_pageview")
+VISIT_BY_LENS = {
+    "engineering": (
+        "collect.visits",
+        "collect.pageviews",
+        "collect.lcp_p75",
+        "collect.inp_p75",
+        "collect.ttfb_p75",
+        "collect.error_rate",
+    ),
+    "executive": (
+        "collect.visitors",
+        "collect.conversion_rate",
+        "collect.orders",
+        "collect.revenue",
+        "collect.revenue_per_visit",
+    ),
+}
+"""Marketing asks what visits lead to, engineering how well pages work for them, executives what they are worth."""
+PAGE_FIGURES = (
+    "collect.page_visitors",
+    "collect.page_visits",
+    "collect.pageviews",
+    "collect.seconds_per_pageview",
+    "collect.exit_rate",
+)
+EXIT_FIGURES = ("collect.exits", "collect.exit_rate", "collect.page_visits", "collect.seconds_per_pageview")
 EDGE_FIGURES = ("collect.visitors", "collect.visits", "collect.bounce_rate", "collect.conversion_rate")
 VITAL_FIGURES = (
-    "collect.lcp_measured",
+    "collect.lcp_slow",
     "collect.lcp_p75",
     "collect.lcp_good_share",
     "collect.inp_p75",
     "collect.cls_p75",
     "collect.ttfb_p75",
+    "collect.lcp_measured",
 )
+"""Sorted by what slowness costs: how many page loads were slow, not how slow the worst was."""
+
+
+def _of_visits(**facts: Any) -> Tab:
+    return Tab(figures=VISIT_FIGURES, by_lens=VISIT_BY_LENS, **facts)
+
 
 TABLES: dict[str, Tab] = {
     t.id: t
     for t in (
-        Tab(id="channels", title="Channels", by="channel", figures=VISIT_FIGURES, drill="sources", group="from"),
-        Tab(id="sources", title="Sources", by="source", figures=VISIT_FIGURES, drill="campaigns", group="from"),
-        Tab(
+        _of_visits(
+            id="channels",
+            title="Channels",
+            by="channel",
+            drill="sources",
+            group="from",
+        ),
+        _of_visits(
+            id="sources",
+            title="Sources",
+            by="source",
+            drill="campaigns",
+            group="from",
+        ),
+        _of_visits(
             id="campaigns",
             empty="No visits from campaign links in this period. Add utm_campaign to your links.",
             title="Campaigns",
             by="campaign",
-            figures=VISIT_FIGURES,
             extra=(Filter("campaign", "is_not", ("",)),),
             drill="keywords",
             group="from",
         ),
-        Tab(
+        _of_visits(
             id="keywords",
             empty="No visits from campaign links in this period. Add utm_campaign to your links.",
             title="Keywords",
             by="term",
-            figures=VISIT_FIGURES,
             extra=(Filter("term", "is_not", ("",)),),
             group="from",
         ),
-        Tab(
+        _of_visits(
             id="referrers",
             title="Referring sites",
             by="referrer",
-            figures=VISIT_FIGURES,
             extra=(Filter("referrer", "is_not", ("",)),),
             group="from",
         ),
         Tab(id="pages", title="Pages", by="page", figures=PAGE_FIGURES, group="pages"),
         Tab(id="entries", title="Entry pages", by="entry", figures=EDGE_FIGURES, group="pages"),
-        Tab(id="exits", title="Exit pages", by="exit", figures=EDGE_FIGURES, group="pages"),
+        Tab(id="exits", title="Exit pages", by="page", figures=EXIT_FIGURES, group="pages"),
         Tab(
             id="errors",
             title="Error pages",
@@ -303,21 +362,31 @@ TABLES: dict[str, Tab] = {
             group="pages",
             empty="No error pages were shown in this period.",
         ),
-        Tab(id="countries", title="Countries", by="country", figures=VISIT_FIGURES, group="who"),
-        Tab(
+        _of_visits(id="countries", title="Countries", by="country", group="who"),
+        _of_visits(
             id="cities",
             empty="There is no city data yet. The operator can set a city database in TANDEM_CITY_MMDB.",
             title="Cities",
             by="city",
-            figures=VISIT_FIGURES,
             extra=(Filter("city", "is_not", ("",)),),
             group="who",
         ),
-        Tab(id="languages", title="Languages", by="language", figures=VISIT_FIGURES, group="who"),
-        Tab(id="loyalty", title="New or returning", by="loyalty", figures=VISIT_FIGURES, group="who"),
-        Tab(id="devices", title="Devices", by="device", figures=VISIT_FIGURES, drill="browsers", group="with"),
-        Tab(id="browsers", title="Browsers", by="browser", figures=VISIT_FIGURES, group="with"),
-        Tab(id="systems", title="Operating systems", by="os", figures=VISIT_FIGURES, group="with"),
+        _of_visits(id="languages", title="Languages", by="language", group="who"),
+        _of_visits(
+            id="loyalty",
+            title="New or returning",
+            by="loyalty",
+            group="who",
+        ),
+        _of_visits(
+            id="devices",
+            title="Devices",
+            by="device",
+            drill="browsers",
+            group="with",
+        ),
+        _of_visits(id="browsers", title="Browsers", by="browser", group="with"),
+        _of_visits(id="systems", title="Operating systems", by="os", group="with"),
         Tab(
             id="bots",
             title="Bots",
@@ -348,3 +417,14 @@ TABLE_GROUPS: dict[str, str] = {
     "speed": "Which pages are slow?",
 }
 """The questions of the traffic page, each answered by a few tables."""
+GROUP_ORDER: dict[str, tuple[str, ...]] = {
+    "marketing": tuple(TABLE_GROUPS),
+    "engineering": ("speed", "pages", "with", "from", "done", "who"),
+    "executive": ("from", "done", "who", "pages", "with", "speed"),
+}
+CHARTED: dict[str, str] = {
+    "marketing": "collect.visits",
+    "engineering": "collect.lcp_p75",
+    "executive": "collect.revenue",
+}
+"""What Traffic charts, and its sentence tells of, until the reader chooses another figure."""

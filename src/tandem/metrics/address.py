@@ -226,15 +226,17 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """The state as hidden fields of a form."""
         return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
 
-    def top(self, filter_by: Sequence[str], names: Mapping[str, str]) -> dict[str, Any]:
+    def top(self, filter_by: Sequence[str], names: Mapping[str, str], has_lens: bool = False) -> dict[str, Any]:
         """What the top bar needs of a page that shows figures.
 
         filter_by   the dimensions that it offers
         names       what goals are called: filters hold their numbers
+        has_lens    whether the page reads otherwise by another lens; a switch that changes nothing is not shown
         """
         return {
             "site": self.address.site, "address": self.address, "view": self, "periods": NAMES, "filter_by": filter_by,
             "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS, "names": names,
+            "has_lens": has_lens,
         }  # fmt: skip
 
     def _where(self, where: tuple[Filter, ...]) -> "View":

@@ -32,7 +32,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         ctx,
         caller,
         "board/board.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(address.site)),
+        **view.top(FILTER_BY, ctx.offers.goal_names(address.site), has_lens=True),
         groups=groups,
         question=QUESTIONS[address.lens],
         headline=headline(tiles, address.lens),

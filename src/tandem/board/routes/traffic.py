@@ -9,13 +9,13 @@ from tandem.base import formats, translations, words
 from tandem.base.charts import Mark, chart_json
 from tandem.base.errors import UserError
 from tandem.board import queries
-from tandem.board.model import TABLE_GROUPS, TABLES
+from tandem.board.model import CHARTED, GROUP_ORDER, TABLE_GROUPS, TABLES
 from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, formats_of, view_of
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part
-from tandem.metrics.address import View
+from tandem.metrics.address import Address, View
 from tandem.metrics.asked import fitting, moved_to, of_figure
 from tandem.metrics.breakdown import largest_channel
 from tandem.metrics.catalogue import FIGURES
@@ -32,6 +32,10 @@ CHART_FIGURES = (
     "collect.engagement_rate",
     "collect.conversion_rate",
     "collect.lcp_p75",
+    "collect.lcp_slow",
+    "collect.inp_p75",
+    "collect.cls_p75",
+    "collect.ttfb_p75",
     "collect.error_pages",
 )
 OF_PEOPLE = ("collect.visits", "collect.visitors", "collect.pageviews")
@@ -44,7 +48,7 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
     view = view_of(request, ctx, caller, PAGE_TABLES.kept)
     if moved := moved_to(request, ctx, view):
         return moved
-    figure = _chart_figure(request)
+    figure = _chart_figure(request, view.address)
     charted = fitting(view.address, of_figure(figure))
     drawn = queries.chart(ctx, charted, figure)
     chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
@@ -53,7 +57,7 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         ctx,
         caller,
         "board/traffic.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
+        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site), has_lens=True),
         figure=FIGURES[figure],
         chart=drawn,
         largest=largest_channel(ctx, charted, figure),
@@ -63,7 +67,10 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(ctx, view.address.site),
         figures=[FIGURES[f] for f in view.address.readable(chosen)],
-        tables=[PAGE_TABLES.facts(ctx, caller, view, PAGE_TABLES.chosen(view, group)) for group in TABLE_GROUPS],
+        tables=[
+            PAGE_TABLES.facts(ctx, caller, view, PAGE_TABLES.chosen(view, group))
+            for group in GROUP_ORDER[view.address.lens]
+        ],
         groups=TABLE_GROUPS,
         chart_json=_drawn(drawn, view, formats_of(caller), translations.translations(caller.language).gettext),
     )
@@ -85,8 +92,9 @@ def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callab
     )  # fmt: skip
 
 
-def _chart_figure(request: Request[Any, Any, Any]) -> str:
-    figure = request.query_params.get("figure", "collect.visits")
+def _chart_figure(request: Request[Any, Any, Any], address: Address) -> str:
+    usual = CHARTED[address.lens] if address.readable((CHARTED[address.lens],)) else CHARTED["marketing"]
+    figure = request.query_params.get("figure", usual)
     if figure not in FIGURES:
         raise UserError("There is no metric “%(name)s”.", "Choose one from the list.", status=404, name=figure[:60])
     return str(figure)

@@ -118,6 +118,12 @@ METRICS = (
         engineers="Exact number of distinct visitors among page views.",
     ),
     Metric(
+        id="collect.exits", label="Exits", unit=Unit.COUNT, view="pageviews",
+        value="uniqExactIf(visit, page = exit)", by=(*VISIT, "page"), adds_up=False, good="neither",
+        marketers="Visits that ended on the page.",
+        engineers="Exact number of distinct visits whose last page view was of this page.",
+    ),
+    Metric(
         id="collect.engaged_visits", label="Engaged visits", unit=Unit.COUNT, view="visits",
         value=f"countIf{_IS_ENGAGED}", by=VISIT, adds_up=True, good="up", rests_on_goals="main",
         marketers="Visits with at least 10 seconds of active time, two pages or a main goal.",
@@ -239,6 +245,12 @@ METRICS = (
             ("TTFB", "First byte (TTFB)", Unit.MILLISECONDS, "How long the server takes to start responding."),
         )
     ),
+    Metric(
+        id="collect.lcp_slow", label="Slow page loads", unit=Unit.COUNT, view="vitals",
+        value="countIf(vital = 'LCP' and value > 2500)", by=(*VISIT, "page"), adds_up=True, good="down",
+        marketers="Page loads whose main content took more than 2.5 seconds to appear.",
+        engineers="Measurements of LCP above 2,500 ms.",
+    ),
     *(
         Metric(
             id=f"collect.{vital.lower()}_{what}", label=f"{vital} {what}", unit=Unit.COUNT, view="vitals",
@@ -258,6 +270,12 @@ RATIOS = (
         id="collect.bounce_rate", label="Bounce rate", unit=Unit.SHARE, top="collect.bounced_visits",
         bottom="collect.visits", good="down",
         marketers="Share of visits that were not engaged.", engineers="Bounced visits over visits.",
+    ),
+    Ratio(
+        id="collect.exit_rate", label="Exit rate", unit=Unit.SHARE, top="collect.exits",
+        bottom="collect.page_visits", good="down",
+        marketers="Share of the visits with the page that ended on it.",
+        engineers="Exits over visits with the page.",
     ),
     Ratio(
         id="collect.engagement_rate", label="Engagement rate", unit=Unit.SHARE, top="collect.engaged_visits",

@@ -393,7 +393,7 @@ def test_names_are_compared_alike_in_python_and_in_the_views(shared_warehouse: W
 
 
 def test_the_views_use_the_expressions_that_were_compared() -> None:
-    text = (store.HERE / "schema" / "005_paid.sql").read_text()
+    text = (store.HERE / "schema" / "005_views.sql").read_text()
     assert text.count(r"'[\\s\\x{00a0}_+]+|%20', ' '") == 1
     assert r"""replaceRegexpAll(term, '["\'\\[\\]!]', '')""" in text
 

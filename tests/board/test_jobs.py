@@ -31,7 +31,7 @@ def test_a_board_asks_nothing_of_the_past_that_was_looked_up_ahead(
     assert len(of_the_past(asked)) == 1
     asked.clear()
     for lens in ("marketing", "engineering", "executive"):
-        (_, tiles), *_ = queries.board_tiles(ctx, view(site, "30d", lens=lens), [])
+        (_, tiles), *_ = queries.in_groups(queries.board_tiles(ctx, view(site, "30d", lens=lens), []), lens)
         assert tiles and asked
     assert of_the_past(asked) == []
     ctx.runner.look_again()

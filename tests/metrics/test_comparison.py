@@ -64,7 +64,7 @@ def sell(ctx: Context, site: Site, tmp_path: Any, monkeypatch: pytest.MonkeyPatc
 
 
 def tiles(ctx: Context, address: Address) -> dict[str, Any]:
-    return {t.figure.id: t for _, group in queries.board_tiles(ctx, address, []) for t in group}
+    return queries.board_tiles(ctx, address, [])
 
 
 # ── the headlines of the issue ──

@@ -38,6 +38,7 @@ SLICE = Slice(
     needs_rates=lambda ctx: store.has_foreign(ctx.database),
     operations={"import_ads": import_file},
     systems=SYSTEMS,
+    retired=("ads/002",),
     owns=("ad_rows", "ad_loads"),
     publishes=("ad_loaded", "ad_days", "ad_touches", "ad_visits", "ad_matches", "ad_leads"),
 )

@@ -1,5 +1,6 @@
 """From an address to tiles, charts and tables: what the board's pages ask of the catalogue."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -30,7 +31,8 @@ from tandem.metrics.recounting import recounting
 from tandem.metrics.verdict import Compared
 
 LIVE_MINUTES, LAST_MINUTES = 30, 5
-MOST_SUGGESTED = 50
+MOST_SUGGESTED, MOST_FOUND = 50, 5
+SEARCHED = ("page", "source", "campaign", "term")
 AMOUNTS = (Unit.COUNT, Unit.MONEY)
 Points = list[tuple[Any, Value]]
 
@@ -50,10 +52,17 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """The range of a model's answer, which never stands alone."""
 
 
-def board_tiles(ctx: Context, address: Address, done: list[Change]) -> list[tuple[Group, list[Tile]]]:
-    """The five groups in the order of the lens, each with the tiles its reader may see; `done` are to be marked."""
-    tiles = {tile.figure.id: tile for tile in tiles_of(ctx, address, address.readable(BOARD_FIGURES), done)}
-    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures if f in tiles]) for g in ORDER[address.lens]]
+def board_tiles(ctx: Context, address: Address, done: list[Change]) -> dict[str, Tile]:
+    """All tiles that the reader may see, by figure: the verdict rests on more of them than a lens shows.
+
+    done   changes, to be marked
+    """
+    return {tile.figure.id: tile for tile in tiles_of(ctx, address, address.readable(BOARD_FIGURES), done)}
+
+
+def in_groups(tiles: Mapping[str, Tile], lens: str) -> list[tuple[Group, list[Tile]]]:
+    """The groups of a lens in its order, each with its tiles."""
+    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures if f in tiles]) for g in ORDER[lens]]
 
 
 def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
@@ -170,6 +179,15 @@ def changes_of(ctx: Context, address: Address) -> list[Change]:
 def suggested(ctx: Context, address: Address, by: str, search: str) -> list[tuple[str, str]]:
     """The commonest values of a dimension in the period shown, each with the name that the reader knows it by."""
     return list(holding(search, seen_names(ctx, address, by)).items())[:MOST_SUGGESTED]
+
+
+def found(ctx: Context, address: Address, words: str) -> list[tuple[str, str, str]]:
+    """Values of dimensions that hold these words: dimension, value and name, the commonest of each first."""
+    return [
+        (by, value, name)
+        for by in SEARCHED
+        for value, name in list(holding(words, seen_names(ctx, address, by)).items())[:MOST_FOUND]
+    ]
 
 
 def _crowded(pages: Result, visitors: Value) -> str:

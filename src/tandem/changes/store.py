@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import datetime
+from itertools import islice
 
 import msgspec
 from sqlalchemy import delete, insert, select
@@ -19,6 +20,8 @@ from tandem.changes.tables import effects as e
 
 MOST = 500
 """Of a list; pages say when there are more."""
+SEARCHED = 20_000
+"""So many of the newest changes are looked through for words."""
 FIELDS = ("at", "kind", "scope", "author", "title", "note", "url", "source", "external_id")
 
 
@@ -53,6 +56,17 @@ def between(db: Database, site: Site, since: datetime, until: datetime, most: in
     )
     with db.read() as c:
         return [Change(id=r.id, **{name: r._mapping[name] for name in FIELDS}) for r in c.execute(query)]
+
+
+def titled(db: Database, site: Site, words: str, most: int) -> list[Change]:
+    """The newest changes with these words in their title, in any letter case of any script.
+
+    Looked through here: SQLite knows the cases of Latin letters alone.
+    """
+    wanted, query = words.casefold(), select(t).where(t.c.site_id == site.id).order_by(t.c.at.desc(), t.c.id.desc())
+    with db.read() as c:
+        rows = (r for r in c.execute(query.limit(SEARCHED)) if wanted in r.title.casefold())
+        return [Change(id=r.id, **{name: r._mapping[name] for name in FIELDS}) for r in islice(rows, most)]
 
 
 def is_kept(db: Database, site: Site) -> bool:

@@ -23,8 +23,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         return moved
     address = view.address
     done = queries.changes_of(ctx, address)
-    groups = queries.board_tiles(ctx, address, done)
-    tiles = {tile.figure.id: tile for _, group in groups for tile in group}
+    tiles = queries.board_tiles(ctx, address, done)
     decided = deciding(tiles, address.lens)
     state = outcome(decided, any(tile.value for tile in tiles.values()))
     return render_page(
@@ -33,7 +32,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         caller,
         "board/board.html",
         **view.top(FILTER_BY, ctx.offers.goal_names(address.site), has_lens=True),
-        groups=groups,
+        groups=queries.in_groups(tiles, address.lens),
         question=QUESTIONS[address.lens],
         headline=headline(tiles, address.lens),
         deciding=decided,

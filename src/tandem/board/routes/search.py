@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Response
 
 from tandem.base.errors import UserError
 from tandem.board import queries
 from tandem.board.model import TABLES
 from tandem.board.routes.view import readable, view_of
+from tandem.changes import store as changes
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.layout import render_page
@@ -41,4 +43,16 @@ def jump(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
     )
 
 
-ROUTES = [values, jump]
+@get_part("/search", may="metrics.read")
+def search(request: Request[Any, Any, Any], ctx: Context, caller: Caller, q: str = "") -> Response[str]:
+    """What the site itself holds of some words: addresses, sources and campaigns of the period, changes, people."""
+    view, words = msgspec.structs.replace(view_of(request, ctx, caller), path="/traffic"), q.strip()[:200]
+    found = queries.found(ctx, view.address, words) if len(words) > 1 else []
+    done = changes.titled(ctx.database, view.address.site, words, queries.MOST_FOUND) if len(words) > 1 else []
+    return render_page(
+        request, ctx, caller, "board/_search.html", site=view.address.site, view=view, words=words, found=found,
+        done=done if caller.may("changes.read") else [], dimensions=DIMENSIONS,
+    )  # fmt: skip
+
+
+ROUTES = [values, jump, search]

@@ -86,15 +86,14 @@
   const narrow = () => {
     const words = plain(field.value).split(/\s+/).filter(Boolean);
     let shown = 0;
-    for (const link of list.children) {
+    for (const link of all("a[data-words]", list)) {
       const text = plain(link.dataset.words);
       const fits = words.every((word) => text.includes(word)) && shown < 12;
       link.hidden = !fits;
       shown += fits;
     }
     choose(words.length ? find("a:not([hidden])", list) : null);
-    list.hidden = words.length > 0 && !shown;
-    field.setAttribute("aria-expanded", String(shown > 0));
+    field.setAttribute("aria-expanded", String(list.children.length > 0));
   };
   field?.addEventListener("input", narrow);
   const fill = () => !list.children.length && htmx.trigger(field, "open");

@@ -1,4 +1,4 @@
--- What ads brought, by their names.
+-- The public face of this slice.
 
 -- Ad systems by the click id, else by the source; and names as they are compared, for the same campaign is written in
 -- several ways in links, in reports and in CRMs.
@@ -22,6 +22,22 @@ create or replace function ad_key as (name) ->
 
 create or replace function ad_term_key as (term) ->
     ad_key(splitByString(' -', replaceRegexpAll(term, '["\'\\[\\]!]', ''))[1]);
+
+-- Which report counts for a day of an account, and when the day begins and ends.
+create or replace view ad_loaded as
+select site, system, account, on, begins, ends, load
+from ad_loads final
+where load != 0;
+
+-- What ads cost: one row a day and campaign, group, ad or keyword, by the load that counts. `at` is noon of the day in the
+-- site's zone; `cost` is in the site's currency by the day's rate, `original_cost` in the account's.
+create or replace view ad_days as
+select
+    site, at, on, system, account, level, channel, source, medium, campaign, campaign_id, campaign_key, ad_group,
+    ad_group_id, ad, ad_id, term, term_id, term_key, impressions, clicks, cost, original_cost, currency,
+    platform_conversions, load
+from ad_rows
+where (load, on) in (select load, on from ad_loaded);
 
 -- Visits that somebody paid for, people only: the ad system by the click id, else by the source; names as they are compared.
 create or replace view ad_touches as /* shard by visitor */

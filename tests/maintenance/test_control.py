@@ -198,7 +198,7 @@ def at_work(ctx: Context, name: str, folder: Path) -> Iterator[control.ControlAd
 def test_a_second_process_on_the_same_data_folder_gets_a_clear_sentence(company: Path) -> None:
     with serving(company):
         (company / control.FILE).unlink()  # so that the command does not find the server
-        done = tandem(company, "heal")
+        done = tandem(company, "rebuild")
         assert done.returncode == 2
         second = tandem(company, "serve", TANDEM_PORT="1")
         assert second.returncode == 2

@@ -32,7 +32,7 @@ def exported(folder: Path, file: Path, *words: str) -> list[dict[str, object]]:
             rows: list[dict[str, object]] = list(csv.DictReader(lines))
     else:
         rows = [json.loads(line) for line in file.read_text().splitlines()]
-    assert f"{len(rows)} events." in done.stdout
+    assert f"{len(rows):,} event{'s' * (len(rows) != 1)}." in done.stdout
     return rows
 
 

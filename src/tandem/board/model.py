@@ -124,8 +124,8 @@ GROUPS: dict[str, Group] = {
             id="growth",
             title="Growth",
             owner="marketing",
-            figures=("collect.visitors", "collect.conversions"),
-            meaning={"executive": "How many people it reaches, and how many of them become customers."},
+            figures=("collect.visits", "collect.conversions"),
+            meaning={"executive": "How many visits it gets, and what they lead to."},
         ),
         Group(
             id="risk",

@@ -27,6 +27,10 @@ COMES_BY = (
 )
 
 
+KNOWN = {"m": "cookie", "i": "00000000000000aa.zzzzz"}
+"""The first visitor has a cookie, so that there is a profile to open."""
+
+
 class Served(msgspec.Struct):
     """The running product, and a client that is signed in."""
 
@@ -39,9 +43,9 @@ class Served(msgspec.Struct):
     def post(self, path: str, **data: str) -> httpx.Response:
         return self.client.post(path, data=data, headers={"X-CSRF": self.csrf})
 
-    def hit(self, browser: int, *events: dict[str, object]) -> None:
+    def hit(self, browser: int, *events: dict[str, object], **more: str) -> None:
         agent = AGENT.format(100 + browser)
-        body = {"s": "acme", "c": _now(), "l": "en-GB", "w": 1440, "e": events}
+        body = {"s": "acme", "c": _now(), "l": "en-GB", "w": 1440, "e": events, **more}
         answer = httpx.post(f"{self.url}/t/hit", content=msgspec.json.encode(body), headers={"user-agent": agent})
         assert answer.text == "ok"
 
@@ -92,12 +96,14 @@ def _company(url: str, code: str, records: str) -> Served:
     assert found, page.text[:500]
     served = Served(url, client, found[1], records)
     assert served.post("/goals?site=acme", name="Purchase", kind="event", match="purchase").status_code in (200, 201)
+    site = {"name": "Acme", "hosts": "acme.example", "zone": "Europe/Warsaw", "currency": "EUR", "keep_days": "1100"}
+    assert served.post("/settings/sites/acme", **site, mode="cookie").status_code in (200, 201)
     crm = {"area": "crm", "system": "webhook", "name": "Shop", "secret": "x"}
     assert served.post("/connections?site=acme", **crm).status_code in (200, 201)
     assert served.post("/changes?site=acme", kind="deploy", title="Released 2.4").status_code in (200, 201)
     assert served.post("/money/reports?site=acme", name="Kept").status_code in (200, 201)
     for person in range(PEOPLE):
-        served.hit(person, *_events(person))
+        served.hit(person, *_events(person), **(KNOWN if person == 0 else {}))
     eventually(lambda: _visits(client) == PEOPLE)
     return served
 

@@ -43,6 +43,7 @@ STATE = ("site", "period", "compare", "lens", "bots", "f")
 """What every link carries on: the pages themselves are opened with all of it."""
 NOT_LINKED = {
     "/work/{name:str}": "asked for by scripts while work goes on",
+    "/search": "asked for with what is typed into the search field",
     "/money/reports/{report_id:int}": "kept by hand, and the company of these tests has none: tests/attribution",
 }
 """What no declaration of its route tells."""

@@ -21,7 +21,7 @@ from tandem.metrics import ask, split_table
 from tests.attribution.shop import START, Visit, put
 from tests.inside import opened_by_admin
 
-SPAN = "period=2026-10-11..2026-11-09"
+SPAN = "period=2026-10-11..2026-11-09&lens=marketing"
 DAY = timedelta(days=1)
 NOW = datetime(2026, 11, 22, 12, 0, 30, tzinfo=UTC)
 

@@ -97,3 +97,10 @@ def test_traffic_reads_otherwise_by_each_lens(ingest: TestClient[Any]) -> None:
         seen.add(tuple(re.findall(r"from\.sort=([\w.]+)", heads)))
     assert len(seen) == 3, "each has columns of its own"
     assert 'aria-label="Lens"' in page and 'aria-label="Lens"' not in ingest.get(f"/realtime?{SPAN}").text
+
+
+def test_visits_that_bought_nothing_are_no_missing_data(ingest: TestClient[Any]) -> None:
+    """The executive's first look at a site without orders said that there was no data, and showed the script."""
+    page = ingest.get(f"/traffic?{SPAN}&lens=executive&f=term:is:oak_tree").text
+    answer = page.partition('<p class="answer">')[2].partition("</p>")[0]
+    assert "<b>€0.00</b>" in answer and "no data" not in answer and "#script" not in answer

@@ -36,7 +36,7 @@ def board(ctx: Context, site: Site) -> Iterator[TestClient[Any]]:
 
 
 def asked(page: str, **query: str) -> str:
-    return f"/{page}?{urlencode({'period': '2026-10-11..2026-11-09', **query})}"
+    return f"/{page}?{urlencode({'period': '2026-10-11..2026-11-09', 'lens': 'marketing', **query})}"
 
 
 def typed(client: TestClient[Any], by: str, value: str, op: str = "is") -> Any:

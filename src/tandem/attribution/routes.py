@@ -32,7 +32,8 @@ from tandem.metrics.recounting import anew, recounting
 from tandem.metrics.verdict import Reason
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
-MODEL, WINDOW, SHOWN = "markov", 30, 10
+MODEL, WINDOW, SHOWN = "last_non_direct", 30, 10
+"""What counts as most web analytics do, so that a first look can be compared with what everybody knows."""
 SHOWN_REPORTS = 12
 COUNTED_BY = {
     "orders": "collect.orders", "goal": "collect.goals_reached", "calls": "calls.calls", "leads": "crm.leads",
@@ -185,6 +186,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         conversion=conversion,
         conversions=_conversions(ctx, address.site),
         models=MODELS,
+        is_usual=choice.model == MODEL,
         splits=SPLITS,
         windows=sorted({*WINDOWS, choice.window}),
         is_money=KINDS[ask.kind],

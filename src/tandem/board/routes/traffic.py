@@ -61,7 +61,8 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         figure=FIGURES[figure],
         chart=drawn,
         largest=largest_channel(ctx, charted, figure),
-        robots=queries.robots(ctx, view.address) if figure in OF_PEOPLE and not drawn.value else 0,
+        robots=0 if drawn.value else _left_out(ctx, view.address, figure),
+        OF_PEOPLE=OF_PEOPLE,
         unsettled=unsettled(view.address, (figure,)),
         uncharted=charted.unfit[len(view.address.unfit) :],
         REST_ON_MAIN=REST_ON_MAIN,
@@ -74,6 +75,13 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         groups=TABLE_GROUPS,
         chart_json=_drawn(drawn, view, formats_of(caller), translations.translations(caller.language).gettext),
     )
+
+
+def _left_out(ctx: Context, address: Address, figure: str) -> int:
+    """Robots' visits, where they are all there was: of people who only bought nothing, a page says that."""
+    visits = address.question(("collect.visits",))
+    is_alone = figure in OF_PEOPLE or not ctx.runner.ask(visits).total["collect.visits"]
+    return queries.robots(ctx, address) if is_alone else 0
 
 
 def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callable[[str], str]) -> str:

@@ -1,10 +1,12 @@
 """Figures, spans and names as English, Russian and Polish write them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from babel import dates
 
 from tandem.base.formats import Formats
+from tandem.base.translations import LANGUAGES
 
 NB = "\xa0"
 
@@ -56,3 +58,14 @@ def test_days_and_steps_are_short() -> None:
     assert form.tick(date(2026, 11, 5), "day") == "5 Nov"
     assert form.bucket(date(2026, 11, 1), "month") == "Nov 2026"
     assert form.tick(datetime(2026, 11, 5, 14, tzinfo=UTC), "hour") == "14:00"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_steps_of_a_chart_are_written_as_the_locale_does(language: str) -> None:
+    """The pattern of a skeleton is remembered; each of the library's own calls looked for it anew (1.2 ms a date)."""
+    form = Formats(language)
+    for day in (date(2026, 1, 1) + timedelta(days=n) for n in range(0, 366, 5)):
+        assert form.bucket(day, "day") == dates.format_skeleton("EEEdMMM", day, locale=form.locale)
+        assert form.bucket(day, "month") == dates.format_skeleton("yMMM", day, locale=form.locale)
+        assert form.tick(day, "day") == dates.format_skeleton("dMMM", day, locale=form.locale)
+        assert form.tick(day, "month") == dates.format_skeleton("MMM", day, locale=form.locale)

@@ -2,6 +2,7 @@
 
 import math
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -19,6 +20,13 @@ GAP = "\N{NO-BREAK SPACE}"
 def _minus(text: str) -> str:
     """A number with the sign of subtraction; locales write the hyphen of the keyboard."""
     return text.replace("-", "\N{MINUS SIGN}")
+
+
+@lru_cache(100)
+def _pattern_of(locale: str, skeleton: str) -> str:
+    """How a locale writes a skeleton (CLDR): looked for once, as `dates.format_skeleton` does for every date anew."""
+    patterns = Locale.parse(locale).datetime_skeletons
+    return str(patterns[dates.match_skeleton(skeleton, patterns)].pattern)
 
 
 class Formats:
@@ -129,16 +137,20 @@ class Formats:
             pattern = "d MMM, HH:mm" if step == "hour" else "HH:mm"
             return str(dates.format_datetime(moment, pattern, tzinfo=moment.tzinfo, locale=self.locale))
         if step == "month":
-            return str(dates.format_skeleton("yMMM", moment, locale=self.locale))
+            return str(dates.format_datetime(moment, self._pattern("yMMM"), locale=self.locale))
         if step == "week":
             return self.days(moment, moment + timedelta(days=6))
-        return str(dates.format_skeleton("EEEdMMM", moment, locale=self.locale))
+        return str(dates.format_datetime(moment, self._pattern("EEEdMMM"), locale=self.locale))
 
     def tick(self, moment: date | datetime, step: str) -> str:
         """The same on an axis, where there is little room."""
         if isinstance(moment, datetime):
             return str(dates.format_datetime(moment, "HH:mm", tzinfo=moment.tzinfo, locale=self.locale))
-        return str(dates.format_skeleton("MMM" if step == "month" else "dMMM", moment, locale=self.locale))
+        pattern = self._pattern("MMM" if step == "month" else "dMMM")
+        return str(dates.format_datetime(moment, pattern, locale=self.locale))
+
+    def _pattern(self, skeleton: str) -> str:
+        return _pattern_of(str(self.locale), skeleton)
 
     def country(self, code: str) -> str:
         """The name of a country by its two letters."""

@@ -35,7 +35,7 @@ TABLES = {
     id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="sources", drill=drill, nameless="Not known")
     for id, title, by, drill in _SPLITS
 }
-SHOWN, MOST, MOST_IN_FILE = 20, 2_000, 100_000
+SHOWN, MOST, MOST_IN_FILE, SHOWN_WAITING = 20, 2_000, 100_000, 10
 SORTS = ("at", "wait", "talk", "certainty")
 LIVE = timedelta(minutes=30)
 PAST = timedelta(days=28)

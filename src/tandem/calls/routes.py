@@ -46,7 +46,7 @@ WITHIN, LONGEST = 60, 7 * 24 * 60
 
 LISTED = ("rows", "calls.sort", "calls.way", "calls.search")
 """What the address keeps of the list of calls."""
-TABLES = Tables("/calls", queries.TABLES, ("within", *LISTED))
+TABLES = Tables("/calls", queries.TABLES, ("within", "waiting", *LISTED))
 OUTCOMES = {"busy": "line busy"}
 HEADS = (
     sentence("When"), sentence("Caller"), sentence("Line"), sentence("Channel"), sentence("Source"),
@@ -80,7 +80,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
     listed = _listed(ctx, view, _numbers(ctx, site))
     live = queries.live(ctx, site, now)
     backs = queries.call_backs(ctx, address, timedelta(minutes=within), now)
-    callers = [c.caller for c in listed["calls"]] + [c.caller for c in live] + [w.last.caller for w in backs.waiting]
+    waiting = backs.waiting if view.keep.get("waiting") else backs.waiting[: queries.SHOWN_WAITING]
+    callers = [c.caller for c in listed["calls"]] + [c.caller for c in live] + [w.last.caller for w in waiting]
     points, step = queries.course(ctx, address, now)
     is_partial = address.period.until > now
     form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
@@ -88,7 +89,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         request, ctx, caller, "calls/calls.html", now=figures, went_of=went_of,
         **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),
         headline=queries.HEADLINE, largest=largest_channel(ctx, address, "calls.calls"),
-        live=live, backs=backs, within=within,
+        live=live, backs=backs, waiting=waiting, within=within,
         usual=WITHIN, callers=queries.names(ctx, site, callers), clock=now, hexed=hexed,
         sqls=[(name, SQL[name]) for name in ("latest", "missed")],
         bound={name: str(value) for name, value in queries.bound(address).items()},

@@ -10,6 +10,7 @@ from scipy.stats import poisson
 from tandem.accounts.model import Site
 from tandem.ads.model import CHANCE, Campaign, _at_most, worst_of
 from tandem.ads.routes import ROUTES
+from tandem.base import clock
 from tandem.core.context import Context
 from tandem.crm import store as deals
 from tandem.crm.model.deal import DealFact
@@ -82,6 +83,18 @@ def test_leads_stand_beside_the_cost_of_their_campaign(ctx: Context, site: Site,
         "brand": [50, 100, 0, 12, 4, 4, 400, 7],
     }
     assert "Worst campaign: shoes, €400.00 for 1 lead. At the average cost per lead it would be 12." in page
+
+
+def test_days_that_still_settle_make_no_campaign_the_worst(
+    ctx: Context, site: Site, sold: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Leads of yesterday's clicks are still to come: a campaign that has just begun would be named."""
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        monkeypatch.setattr(clock, "now", lambda: datetime(2026, 10, 2, 12, tzinfo=UTC))
+        assert "Worst campaign" not in browser.get(f"/ads?{SPAN}").text
+        monkeypatch.setattr(clock, "now", lambda: datetime(2026, 10, 9, 12, tzinfo=UTC))
+        page = browser.get(f"/ads?{SPAN}").text
+    assert "Worst campaign: shoes, €400.00 (up to" in page
 
 
 def test_each_lens_asks_its_own_columns_and_no_other_value(ctx: Context, site: Site, sold: None) -> None:

@@ -13,9 +13,10 @@ from tandem.core.context import Context
 from tandem.core.query import Value
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
-from tandem.metrics.asked import one_of
 from tandem.metrics.breakdown import splits_of
 from tandem.metrics.comparison import unmeasured_days
+from tandem.metrics.parts import settles_after
+from tandem.metrics.spans import like_spans
 from tandem.metrics.tabs import Tab
 
 HEADLINE = (
@@ -79,15 +80,21 @@ def course(ctx: Context, address: Address) -> list[tuple[date, Value]]:
     return [(on, value if on <= last and on not in gaps else None) for on, value in points]
 
 
-def worst(ctx: Context, address: Address) -> Campaign | None:
-    """The campaign whose cost brought clearly too few leads; None where none is so, or the reader may not see leads."""
+def worst(ctx: Context, address: Address) -> tuple[Campaign, date | None] | None:
+    """The campaign whose cost brought clearly too few leads; None where none is so, or the reader may not see leads.
+
+    Days whose cost still changes are left out, for their leads are still coming too; the day up to which it was judged
+    is told then.
+    """
     figures = ("ads.cost", "ads.leads")
-    fits = all(one_of(splits_of("ads.leads"))(f.by) for f in address.where)
-    if address.readable(figures) != figures or not fits:
+    spans = like_spans(address.period, address.period, settles_after("ads.cost"), address.now)
+    fits = all(f.by in splits_of("ads.leads") for f in address.where)
+    if spans is None or address.readable(figures) != figures or not fits:
         return None
-    rows = ctx.runner.ask(address.question(figures, ("campaign",))).rows
+    rows = ctx.runner.ask(address.question(figures, ("campaign",), spans[0])).rows
     costs = {str(row.key[0]): [row.figures[name] or 0 for name in figures] for row in rows}
-    return worst_of(Campaign(name=name, cost=float(cost), leads=int(leads)) for name, (cost, leads) in costs.items())
+    judged = (Campaign(name=name, cost=float(cost), leads=int(leads)) for name, (cost, leads) in costs.items())
+    return (campaign, spans[2]) if (campaign := worst_of(judged)) else None
 
 
 def left_over(ctx: Context, address: Address) -> tuple[list[CostLeft], list[VisitsLeft]]:

@@ -76,23 +76,30 @@ HEADS = (
 )  # fmt: skip
 
 
-def _owed(ctx: Context, view: View) -> dict[str, Any]:
-    """What crm/_owed.html needs."""
+def _owed_asked(view: View) -> queries.Owed:
     asked = view.keep.get
     issue, sort = asked("owed", ""), asked("owed.sort", "")
-    owed = queries.Owed(
+    return queries.Owed(
         issue=issue if issue in HYGIENE else "",
         sort=sort if sort in queries.ORDERS else "at",
         is_rising=asked("owed.way") == "up",
         most=max(1, whole_number(asked("owed.most"), queries.SHOWN, queries.MOST)),
     )
+
+
+def _owed(ctx: Context, view: View) -> dict[str, Any]:
+    """What crm/_owed.html needs."""
+    owed = _owed_asked(view)
     hygiene = queries.hygiene(ctx, view.address, owed.most)
-    connected = connections.connections_of(ctx, view.address.site, "crm")
     return {
         "owed": owed, "hygiene": hygiene, "owed_rows": owed.rows(hygiene)[: owed.most], "issues": HYGIENE,
-        "most_owed": queries.MOST, "names_of_stages": mappings.names_of(ctx, [c.id for c in connected]),
+        "most_owed": queries.MOST, "names_of_stages": _stage_names(ctx, view.address.site),
         "hexed": hexed, "clock": clock.now(), "never": NEVER,
     }  # fmt: skip
+
+
+def _stage_names(ctx: Context, site: Site) -> dict[str, str]:
+    return mappings.names_of(ctx, [c.id for c in connections.connections_of(ctx, site, "crm")])
 
 
 @get_part("/deals/owed", may="deals.read")
@@ -113,17 +120,16 @@ def owed_list(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> 
 def _owed_file(ctx: Context, caller: Caller, view: View, file_format: str) -> Response[Any]:
     caller.must("metrics.export")
     site, span = view.address.site, view.address.period
-    whole = msgspec.structs.replace(view, keep=view.keep | {"owed.most": ""})
-    facts, text = _owed(ctx, whole), translations.translations(caller.language).gettext
-    rows = facts["owed"].rows(queries.hygiene(ctx, view.address, queries.MOST_IN_FILE))
-    names = facts["names_of_stages"]
+    owed, text = _owed_asked(view), translations.translations(caller.language).gettext
+    rows = owed.rows(queries.hygiene(ctx, view.address, queries.MOST_IN_FILE))
+    names = _stage_names(ctx, site)
     cells = (
         [text(HYGIENE[r.issue].title), HYGIENE[r.issue].owner, f"{r.system} {r.ref}", text(r.channel),
          r.at.astimezone(site.tz).isoformat(timespec="seconds"), names.get(f"{r.kind}:{r.stage}", r.stage),
          r.responsible, r.amount]
         for r in rows
     )  # fmt: skip
-    name = f"{facts['owed'].issue or 'to-do'}-{span.first}-{span.last}"
+    name = f"{owed.issue or 'to-do'}-{span.first}-{span.last}"
     return exported(ctx, caller, site, name, file_format, list(map(text, HEADS)), cells)
 
 

@@ -48,10 +48,11 @@ def search(request: Request[Any, Any, Any], ctx: Context, caller: Caller, q: str
     """What the site itself holds of some words: addresses, sources and campaigns of the period, changes, people."""
     view, words = msgspec.structs.replace(view_of(request, ctx, caller), path="/traffic"), q.strip()[:200]
     found = queries.found(ctx, view.address, words) if len(words) > 1 else []
-    done = changes.titled(ctx.database, view.address.site, words, queries.MOST_FOUND) if len(words) > 1 else []
+    may_look = len(words) > 1 and caller.may("changes.read")
+    done = changes.titled(ctx.database, view.address.site, words, queries.MOST_FOUND) if may_look else []
     return render_page(
         request, ctx, caller, "board/_search.html", site=view.address.site, view=view, words=words, found=found,
-        done=done if caller.may("changes.read") else [], dimensions=DIMENSIONS,
+        done=done, dimensions=DIMENSIONS,
     )  # fmt: skip
 
 

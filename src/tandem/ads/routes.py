@@ -18,7 +18,7 @@ from tandem.base.charts import chart_json
 from tandem.connections import store as connections
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.layout import go_to, render_page
+from tandem.core.layout import formats_of, go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
@@ -60,7 +60,7 @@ def _page(
     now, went_of = totals(ctx, address, queries.HEADLINE)
     points = queries.course(ctx, address)
     imports = store.imports_of(ctx.database, site)
-    form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
+    form = formats_of(caller)
     return render_page(
         request,
         ctx,

@@ -23,7 +23,7 @@ from tandem.connections.store import connections_of
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import render_page
+from tandem.core.layout import formats_of, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
@@ -84,7 +84,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
     callers = [c.caller for c in listed["calls"]] + [c.caller for c in live] + [w.last.caller for w in waiting]
     points, step = queries.course(ctx, address, now)
     is_partial = address.period.until > now
-    form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
+    form = formats_of(caller)
     return render_page(
         request, ctx, caller, "calls/calls.html", now=figures, went_of=went_of,
         **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),

@@ -9,7 +9,7 @@ from litestar import Request, Response
 from litestar.datastructures import Cookie
 
 from tandem.accounts.model import Site
-from tandem.base import pages
+from tandem.base import formats, pages, translations
 from tandem.base.errors import UserError
 from tandem.base.translations import said
 from tandem.base.words import hand_in
@@ -76,6 +76,11 @@ def lens_of(request: Request[Any, Any, Any], caller: Caller) -> str:
 def go_to(link: str) -> Response[str]:
     """The answer to a form that leads the browser to a page."""
     return Response("", headers={"HX-Redirect": link})
+
+
+def formats_of(caller: Caller) -> formats.Formats:
+    """Numbers and dates as the caller's language writes them."""
+    return formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
 
 
 def render_page(

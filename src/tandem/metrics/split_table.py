@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import msgspec
 from litestar import Request, Response
 
-from tandem.base import formats, translations
+from tandem.base import translations
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import render_page
+from tandem.core.layout import formats_of, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.query import Question, Result, Row, Value
 from tandem.imports.problem import sentence
@@ -280,7 +280,7 @@ class Tables(msgspec.Struct, frozen=True):
 def reading_of(caller: Caller, view: View, group: str) -> Reading:
     """How the address wants the table of a group."""
     asked = view.keep.get
-    form = formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
+    form = formats_of(caller)
     return Reading(
         name=form.member,
         text=translations.translations(caller.language).gettext,

@@ -10,10 +10,10 @@ from tandem.base.charts import Mark, chart_json
 from tandem.base.errors import UserError
 from tandem.board import queries
 from tandem.board.model import CHARTED, GROUP_ORDER, TABLE_GROUPS, TABLES
-from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, formats_of, view_of
+from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, view_of
 from tandem.core.auth import Caller
 from tandem.core.context import Context
-from tandem.core.layout import render_page
+from tandem.core.layout import formats_of, render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import fitting, moved_to, of_figure

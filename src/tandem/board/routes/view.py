@@ -4,7 +4,6 @@ from typing import Any
 
 from litestar import Request
 
-from tandem.base import formats, translations
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.metrics.address import View
@@ -42,10 +41,6 @@ def view_of(request: Request[Any, Any, Any], ctx: Context, caller: Caller, keep:
     asked = request.query_params
     chosen = {name: str(asked[name]) for name in keep if asked.get(name)}
     return View(path=request.url.path, address=fitting(address_asked(request, ctx, caller), of_visits), keep=chosen)
-
-
-def formats_of(caller: Caller) -> formats.Formats:
-    return formats.Formats(caller.language if caller.language in translations.LANGUAGES else "en")
 
 
 def readable(caller: Caller) -> list[Figure]:

@@ -287,9 +287,9 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     file.write_text(f"id,created_at,stage,amount,phone\n{rows}")
     page = opened("/deals")
     page.set_input_files("[name=file]", file)
-    page.locator("[name=act][value=dry]").focus()
+    page.get_by_role("button", name="Upload file").focus()
     page.keyboard.press("Enter")
-    box = page.locator(".work")
+    box = page.locator("form:has([name=file]) .work")
     expect(box.locator("span")).to_contain_text("left", timeout=15_000)
     assert 0 < box.locator("progress").evaluate("bar => bar.value") < 1
     stop = box.get_by_role("button", name="Cancel import")
@@ -301,8 +301,12 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     expect(box).to_be_hidden()
     file.write_text("id,created_at,stage,amount\n1,2026-10-01 10:00,Paid,5\n")
     page.set_input_files("[name=file]", file)
-    page.locator("[name=act][value=dry]").click()
-    expect(page.locator("#import-result")).to_contain_text("New records: 1")
+    page.get_by_role("button", name="Upload file").click()
+    expect(page.locator("#draft")).to_contain_text("Nothing is applied yet")
+    page.locator("#draft").get_by_role("button", name="Apply").click()
+    expect(page.locator("[role=status]").first).to_contain_text("You can undo it")
+    page.get_by_role("button", name="Undo import of “deals.csv”").click()
+    expect(page.locator("[role=status]").first).to_contain_text("The import of “deals.csv” is undone.")
 
 
 def test_a_click_without_a_network_is_told_where_the_eye_is_and_can_be_repeated(opened: Opened) -> None:

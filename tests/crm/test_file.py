@@ -309,7 +309,7 @@ def test_a_large_file_is_never_in_memory_as_a_whole(ctx: Context, site: Site, mo
 
 
 def test_a_file_that_waits_is_sealed(ctx: Context, site: Site) -> None:
-    body = many(60_000)
+    body = many(24_000)
     import_ = staged(ctx, site, body)
     with ctx.database.read() as c:
         blocks = [row.sealed for row in c.execute(select(import_files))]

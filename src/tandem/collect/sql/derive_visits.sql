@@ -123,8 +123,9 @@ select
     g.chain_began as chain_started,
     {version:UInt64} + 1 as version,
     0 as is_deleted,
-    if(o.is_touch, o.channel, 'Direct') as channel,
-    if(o.is_touch, o.source, '(direct)') as source,
+    -- what a server tells, or a page that was left open, is no visit of somebody who came directly
+    multiIf(empty(g.views), 'No visit', o.is_touch, o.channel, 'Direct') as channel,
+    multiIf(empty(g.views), '(no visit)', o.is_touch, o.source, '(direct)') as source,
     if(o.is_touch, o.medium, '(none)') as medium,
     if(o.is_touch, o.campaign, '') as campaign,
     if(o.is_touch, o.term, '') as term,

@@ -174,6 +174,15 @@ def test_good_events_are_taken_beside_refused_ones(ingest: Ingest, spool: Memory
     assert (len(spool.records[0].events), spool.records[0].refused) == (1, {"no_url": 1, "unknown_kind": 1})
 
 
+def test_events_keep_their_place_in_the_request(ingest: Ingest, spool: Memory) -> None:
+    """Of browsers, and of a server that tells of one visitor as the browser's and as its own."""
+    asyncio.run(ingest.receive(hit(event(), event(k="nonsense"), event()), WHO))
+    events = [WireEvent(i=name, k="event", t=0, n="order") for name in "abc"]
+    senders = (WHO, Sender("", ""), WHO)
+    asyncio.run(ingest.take_from_server(SITE, [(7, s, "", e) for s, e in zip(senders, events, strict=True)], []))
+    assert [[event.nth for event in record.events] for record in spool.records] == [[0, 2], [0, 2], [1]]
+
+
 def test_a_clock_over_a_day_off_is_corrected_and_marked(ingest: Ingest, spool: Memory) -> None:
     behind = clock.to_ms(NOW - timedelta(days=3))
     sent(ingest, hit(event(t=behind - 60_000), c=behind))

@@ -40,7 +40,7 @@ def visits_of(records: Iterable[Record], site: Site, goals: list[Goal]) -> list[
         by_visitor[hit["visitor"]].append(hit)
     found = []
     for hits in by_visitor.values():
-        hits.sort(key=lambda h: (h["at"], h["id"]))
+        hits.sort(key=lambda h: (h["at"], h["record"].received, h["event"].nth, h["id"]))
         found += [_visit(group, site, goals) for group in _groups(hits)]
     return found
 

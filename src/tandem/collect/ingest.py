@@ -152,12 +152,12 @@ class Ingest:
         notes = (*marks, "clock") if abs(skew) > 24 * 3600 * 1000 else marks
         notes = (*notes, "retried") if hit.n else notes
         events, refused = [], {"bad_event": bad} if bad else dict[str, int]()
-        for event in hit.e:
+        for nth, event in enumerate(hit.e):
             if why := refusal(event):
                 refused[why] = refused.get(why, 0) + 1
             else:
                 proved = self._proved(site, hit, event, received) if event.k == "identify" else ""
-                events.append(accepted(event, received, skew, self._seal, notes, proved))
+                events.append(accepted(event, received, skew, self._seal, notes, proved, nth))
         record = self._record(site, received, visitor, before, born, sender, hit.l, hit.w)
         record.events, record.refused = events, refused
         if (reply := await self._spooled(record)) is not None:
@@ -178,14 +178,14 @@ class Ingest:
         """
         received, refused = clock.now_ms(), list[tuple[str, str]]()
         records: dict[tuple[int, Sender, str], Record] = {}
-        for visitor, sender, language, event in sent:
+        for nth, (visitor, sender, language, event) in enumerate(sent):
             if why := refusal(event, LARGEST_AMOUNT_OF_SERVERS):
                 refused.append((event.i, why))
                 continue
             key = (visitor, sender, language)
             if key not in records:
                 records[key] = self._record(site, received, visitor, 0, 0, sender, language, 0)
-            records[key].events.append(accepted(event, received, 0, self._seal, ("api",), Outcome.SERVER))
+            records[key].events.append(accepted(event, received, 0, self._seal, ("api",), Outcome.SERVER, nth))
         counts = Counter([*refused_before, *(why for _, why in refused)])
         if counts:
             records[(0, Sender("", ""), "")] = _refusal_record(site.id, received, dict(counts))

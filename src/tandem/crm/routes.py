@@ -160,6 +160,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         has_deals=store.has_deals(ctx, site),
         connected=connected,
         skipped=connections.skipped_of(ctx, [c.id for c in connected]),
+        unexplained=queries.unexplained(ctx, site),
+        NO_CURRENCY=NO_CURRENCY,
         failed=files.failed_loads(ctx, site) if caller.may("deals.edit") else [],
     )
 

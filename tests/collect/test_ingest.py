@@ -490,6 +490,16 @@ def test_global_privacy_control_is_read_from_its_header(ingest: Ingest, spool: M
     assert spool.records[0].visitor != 0xDEADBEEF
 
 
+def test_client_hints_are_read_from_their_headers(ingest: Ingest, spool: Memory) -> None:
+    sent = {
+        "user-agent": CHROME, "sec-ch-ua": '"Brave";v="142", "Not_A Brand";v="99"', "sec-ch-ua-platform": '"Windows"',
+        "sec-ch-ua-platform-version": '"15.0.0"',
+    }  # fmt: skip
+    asked(ingest, "POST", "/t/hit", hit(), list(sent.items()))
+    asked(ingest, "POST", "/t/hit", hit(), [("user-agent", CHROME), ("sec-ch-ua-mobile", "?0")])
+    assert [record.agent for record in spool.records] == [f"{CHROME} CH(Brave 142; Windows 15)", CHROME]
+
+
 def test_a_header_the_visitor_sent_beside_the_proxys_own_is_not_believed(ingest: Ingest) -> None:
     """Some proxies add a second X-Forwarded-For instead of extending the visitor's."""
     seen: list[str] = []

@@ -63,11 +63,12 @@ _write_record = msgspec.json.Encoder().encode
 
 
 class Sender(NamedTuple):
-    """What the connection says of the sender."""
+    """What the connection says of the sender; `full_agent` is the agent with its client hints, where it has some."""
 
     address: str
     agent: str
     has_opted_out: bool = False
+    full_agent: str = ""
 
 
 class Reply(NamedTuple):
@@ -216,7 +217,7 @@ class Ingest:
             visitor=visitor,
             before=before,
             born=born,
-            agent=plain(sender.agent[:MAX_AGENT]),
+            agent=plain(_full_agent(sender)),
             language=plain(language[:20]).lower()[:20],
             width=min(max(width, 0), 65535),
             country=place.country,
@@ -233,7 +234,7 @@ class Ingest:
         except NO_JSON as error:
             return Reply(400, f"This is not a request for a phone number: {error}.")
         site = self._sites().get(asked.s)
-        if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(sender.agent).bot:
+        if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(_full_agent(sender)).bot:
             return Reply(200, "{}")
         if self._asking >= MOST_ASKING:
             return Reply(200, "{}")
@@ -310,7 +311,11 @@ def _whole(value: Prop) -> int:
 
 def _size_of(sender: Sender) -> int:
     """How much of what is spooled is the sender's agent."""
-    return len(sender.agent[:MAX_AGENT])
+    return len(_full_agent(sender))
+
+
+def _full_agent(sender: Sender) -> str:
+    return (sender.full_agent or sender.agent)[:MAX_AGENT]
 
 
 def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:

@@ -271,7 +271,7 @@ def test_channels_have_one_colour_each() -> None:
     from tandem.base.hues import HUES
 
     names = CHANNELS.findall((SOURCE / "collect" / "rules" / "channels.toml").read_text("utf-8"))
-    assert sorted(HUES) == sorted(names)
+    assert sorted(HUES) == sorted([*names, "No visit"])
 
 
 def test_every_field_of_the_audit_log_has_a_label() -> None:

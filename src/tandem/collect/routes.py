@@ -37,10 +37,13 @@ LEDGER_DAYS = 30
 
 
 class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One event from a server. `id` makes sending it again harmless; `visitor` is the whole cookie `_tdm` or any id."""
+    """One event from a server. `id` makes sending it again harmless; `visitor` is the whole cookie `_tdm` or any id.
+
+    An order (an event with an amount) may come without a `visitor`, as one by phone does: then it is nobody's.
+    """
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
-    visitor: Annotated[str, Meta(min_length=1, max_length=200)]
+    visitor: Annotated[str, Meta(max_length=200)] = ""
     kind: str = "event"
     at: datetime | None = None
     url: str = ""
@@ -160,12 +163,12 @@ async def _take(ctx: Context, chosen: Site, read: EventsRead) -> EventsOut:
     now, taken = clock.now_ms(), list[EventIn]()
     refused = [(name, "bad_event") for name in read.unreadable]
     for event in read.events:
-        if why := _too_early_or_late(event, now):
+        if why := _nobodys(event) or _too_early_or_late(event, now):
             refused.append((event.id, why))
         else:
             taken.append(event)
     names = visitor_names(ctx)
-    sent = [(_visitor(names, chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
+    sent = [(_visitor_of(names, chosen, e), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
     refused += await ingest.take_from_server(chosen, sent, [why for _, why in refused])
     if not read.events:
         raise UserError(
@@ -181,6 +184,17 @@ class VisitorNames(bytes):
 
 def visitor_names(ctx: Context) -> VisitorNames:
     return ctx.state(VisitorNames, lambda: VisitorNames(secret(ctx.database, "visitors")))
+
+
+def _nobodys(event: EventIn) -> str:
+    """Why an event without a visitor is refused: of what somebody did it says nothing, but for the money it brought."""
+    is_order = event.kind == "event" and event.amount is not None
+    return "" if event.visitor.strip() or is_order else "no_visitor"
+
+
+def _visitor_of(names: bytes, site: Site, event: EventIn) -> int:
+    """The visitor of an event. One without is told of somebody by itself: never of whoever sent another one."""
+    return _visitor(names, site, event.visitor if event.visitor.strip() else f"event|{event.id}")
 
 
 def _visitor(names: bytes, site: Site, text: str) -> int:

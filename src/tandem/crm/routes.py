@@ -165,6 +165,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         currencies=tenders(caller.language),
         leave_out=NO_CURRENCY,
         **shown(request, ctx, caller, site, file_import.IMPORTS, "deals.edit"),
+        unexplained=queries.unexplained(ctx, site),
+        NO_CURRENCY=NO_CURRENCY,
     )
 
 

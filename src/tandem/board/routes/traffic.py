@@ -16,7 +16,7 @@ from tandem.core.context import Context
 from tandem.core.layout import formats_of, render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import fitting, moved_to, of_figure
+from tandem.metrics.asked import fitting, moved_to, of_figure, top_of
 from tandem.metrics.breakdown import largest_channel
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import goals_missing, unsettled
@@ -57,7 +57,7 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         ctx,
         caller,
         "board/traffic.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site), has_lens=True),
+        **top_of(request, ctx, view, FILTER_BY, has_lens=True),
         figure=FIGURES[figure],
         chart=drawn,
         largest=largest_channel(ctx, charted, figure),

@@ -1,8 +1,9 @@
 """A change: something somebody did to the site, with time, author, kind and scope."""
 
 import math
-from datetime import date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -10,6 +11,10 @@ from tandem.base.errors import UserError
 from tandem.base.words import hand_in
 
 KINDS = ("deploy", "campaign", "content", "price", "robots", "outage", "tool", "other")
+DAYS, EVERY_DAY = 120, 84_000
+"""How far back the page looks, and what reaches back to the first year that a change may have."""
+FIRST, LAST = datetime(1971, 1, 1, tzinfo=UTC), datetime(2201, 1, 2, tzinfo=UTC)
+"""Before all that a log can have, and behind whatever may be planned."""
 
 
 LONGEST = {"title": 300, "author": 200, "scope": 200, "note": 5000, "url": 1000}
@@ -29,6 +34,61 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     source: str = "manual"
     external_id: str | None = None
     id: int = 0
+
+
+class ChangeFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which changes of a log somebody asks for. Several values of a field mean any of them; empty means all.
+
+    part          words of what it touched; `text` words of anything that it says
+    first, last   days in the site's zone, both included; without them, the last `days` and whatever is planned
+    """
+
+    kinds: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    part: str = ""
+    text: str = ""
+    first: date | None = None
+    last: date | None = None
+    days: int = DAYS
+
+    @property
+    def conditions(self) -> list[tuple[str, str]]:
+        """Names and values as the address writes them, without the period."""
+        several = (("kind", self.kinds), ("source", self.sources), ("who", self.authors))
+        one = (("part", self.part), ("q", self.text))
+        return [(name, value) for name, values in several for value in values] + [pair for pair in one if pair[1]]
+
+    @property
+    def period(self) -> list[tuple[str, str]]:
+        days = [(name, day.isoformat()) for name, day in (("first", self.first), ("last", self.last)) if day]
+        return days or ([("days", str(self.days))] if self.days != DAYS else [])
+
+    @property
+    def needs_reading(self) -> bool:
+        """Whether words are looked for, which takes every change in hand."""
+        return bool(self.part or self.text)
+
+    def span(self, zone: ZoneInfo, now: datetime) -> tuple[datetime, datetime]:
+        """The moments [since, until) that it asks for."""
+        if self.first is None and self.last is None:
+            return now - timedelta(days=self.days), LAST
+        first, last = self.first or FIRST.date(), self.last or LAST.date()
+        return (
+            datetime.combine(first, time(), zone).astimezone(UTC),
+            datetime.combine(last + timedelta(days=1), time(), zone).astimezone(UTC),
+        )
+
+    def has(self, change: Change) -> bool:
+        """Whether a change meets all but the period, in any letter case of any script."""
+        texts = "\n".join((change.title, change.note, change.author, change.scope, change.url)).casefold()
+        return (
+            (not self.kinds or change.kind in self.kinds)
+            and (not self.sources or change.source in self.sources)
+            and (not self.authors or change.author in self.authors)
+            and self.part.casefold() in change.scope.casefold()
+            and all(word in texts for word in self.text.casefold().split())
+        )
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,18 +116,21 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"no effect: {ends} from {self.first_on} to {self.last_on}")
 
 
+def must_be_kind(kind: str) -> None:
+    """Raises UserError for what is no kind of change."""
+    if kind not in KINDS:
+        raise UserError(
+            "“%(value)s” is not a kind of change.", "Use one of %(choices)s.", value=kind[:40],
+            choices=", ".join(KINDS),
+        )  # fmt: skip
+
+
 def checked(change: Change) -> Change:
     """The change, if it can be kept.
 
     raises   UserError naming the field and what it takes
     """
-    if change.kind not in KINDS:
-        raise UserError(
-            "“%(value)s” is not a kind of change.",
-            "Use one of %(choices)s.",
-            value=change.kind[:40],
-            choices=", ".join(KINDS),
-        )
+    must_be_kind(change.kind)
     if not change.title.strip():
         raise UserError("The change has no title.", "Describe the change in a few words.").at("title")
     if change.at.tzinfo is None:
@@ -203,6 +266,13 @@ hand_in(
             "outage": "Outage",
             "tool": "Tool",
             "other": "Other",
+        },
+        "CHANGE_SOURCES": {
+            "manual": "Added by hand",
+            "cli": "Command line",
+            "api": "API",
+            "github": "GitHub",
+            "gitlab": "GitLab",
         },
     }
 )

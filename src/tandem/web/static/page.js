@@ -260,7 +260,14 @@
       item.hidden = !words.every((word) => plain(item.textContent).includes(word));
       shown += !item.hidden;
     }
-    all("[data-narrowed]").forEach((part) => (part.hidden = !find(`${box.dataset.narrows}:not([hidden])`, part)));
+    all("[data-part-of]").forEach((entry) => (entry.hidden = document.getElementById(entry.dataset.partOf).hidden));
+    const isSeen = (part) => find(`${box.dataset.narrows}:not([hidden]), [data-part-of]:not([hidden])`, part);
+    all("[data-narrowed]").forEach((part) => (part.hidden = !isSeen(part)));
+    all(".contents details").forEach((part) => (part.open = words.length > 0));
+    const here = new URL(location.href); // whoever copies the address sends what is seen
+    if (box.value) here.searchParams.set(box.name, box.value);
+    else here.searchParams.delete(box.name);
+    history.replaceState(history.state, "", here);
     const none = find("[data-narrowed-none]");
     if (none) none.hidden = shown > 0;
   });

@@ -1,7 +1,9 @@
 """A change: something somebody did to the site, with time, author, kind and scope."""
 
 import math
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from statistics import fmean, variance
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -114,6 +116,95 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
         ends = (self.low, self.share, self.high)
         if not all(map(math.isfinite, ends)) or list(ends) != sorted(ends) or self.first_on > self.last_on:
             raise ValueError(f"no effect: {ends} from {self.first_on} to {self.last_on}")
+
+
+WEEKS, FEWEST_WEEKS = 8, 4
+"""The same weekday of so many weeks before an outage is what its hours are compared with, and of how many at least."""
+LONGEST_OUTAGE, HOUR, WEEK = timedelta(days=1), timedelta(hours=1), timedelta(days=7)
+COUNTED_WITHIN = timedelta(minutes=10)
+"""After so long an hour's visits are counted."""
+STUDENT = {4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365}
+"""Student's t of 95% on both sides, by the number of weeks."""
+Hours = Mapping[datetime, tuple[float, float]]
+"""Visits and revenue by hour, in the site's time and without its zone."""
+
+
+class Shortfall(msgspec.Struct, frozen=True, kw_only=True):
+    """How much less there was than usual; the range holds 95% of what the earlier days allow."""
+
+    value: float
+    low: float
+    high: float
+
+
+class OutageCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hours of an outage lack against the same hours of `days` earlier days of the same weekday.
+
+    since, until   whole hours: the one in which it began, and those after it with fewer than half of the usual visits
+    visits         None where the difference could be chance; revenue likewise
+    why            "goes_on" or "few_days" where nothing can be said
+    """
+
+    since: datetime
+    until: datetime
+    days: int = 0
+    visits: Shortfall | None = None
+    revenue: Shortfall | None = None
+    why: str = ""
+
+
+def outage_cost(at: datetime, now: datetime, hours: Hours, outages: Collection[date]) -> OutageCost:
+    """What an outage cost that began at this moment.
+
+    at, now   in the site's time, without its zone
+    hours     from `WEEKS` weeks before it on; days without any visit were not measured
+    outages   days with one: nothing is compared with them
+    """
+    since = at.replace(minute=0, second=0, microsecond=0)
+    measured = {hour.date() for hour, (visits, _) in hours.items() if visits}
+    begun = min(measured, default=since.date())
+    if begun > (since - WEEKS * WEEK).date():
+        measured.discard(begun)  # a part of a day
+    earlier = [since - n * WEEK for n in range(1, WEEKS + 1)]
+    backs = [since - day for day in earlier if day.date() in measured - set(outages)]
+    if len(backs) < FEWEST_WEEKS:
+        return OutageCost(since=since, until=since + HOUR, why="few_days")
+    until = _outage_end(since, now - COUNTED_WITHIN, hours, backs)
+    if until is None:
+        return OutageCost(since=since, until=since + HOUR, why="goes_on")
+    span = [since + HOUR * n for n in range((until - since) // HOUR)]
+    lacks = []
+    for figure, is_count in ((0, True), (1, False)):
+        sums = [sum(hours.get(hour - back, NONE)[figure] for hour in span) for back in backs]
+        lacks.append(shortfall(sum(hours.get(hour, NONE)[figure] for hour in span), sums, is_count))
+    return OutageCost(since=since, until=until, days=len(backs), visits=lacks[0], revenue=lacks[1])
+
+
+NONE = (0.0, 0.0)
+
+
+def _outage_end(since: datetime, now: datetime, hours: Hours, backs: Sequence[timedelta]) -> datetime | None:
+    """The end of its last hour; None while an hour that decides is not over."""
+    until = since + HOUR
+    while until - since < LONGEST_OUTAGE:
+        if until + HOUR > now:
+            return None
+        usual = fmean(hours.get(until - back, NONE)[0] for back in backs)
+        if hours.get(until, NONE)[0] >= usual / 2:
+            break
+        until += HOUR
+    return until if until <= now else None
+
+
+def shortfall(actual: float, earlier: Sequence[float], is_count: bool) -> Shortfall | None:
+    """How much less there was than on the earlier days; None where their differences explain it.
+
+    source   the prediction interval of one more value: mean ± t · s · √(1 + 1/n); counts scatter by √mean at least
+    """
+    mean, scatter = fmean(earlier), variance(earlier)
+    error = STUDENT[len(earlier)] * math.sqrt((max(scatter, mean) if is_count else scatter) * (1 + 1 / len(earlier)))
+    lack = mean - actual
+    return Shortfall(value=lack, low=lack - error, high=lack + error) if lack > error else None
 
 
 def must_be_kind(kind: str) -> None:

@@ -34,6 +34,7 @@ from tandem.changes.model import (
     from_gitlab,
     must_be_kind,
 )
+from tandem.changes.queries import NEEDS, REVENUE, outage_costs
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.exports import exported
@@ -151,6 +152,8 @@ def _page(
             change: [effect for effect in effects if caller.may(effect.needs)]
             for change, effects in store.effects_of(ctx.database, entries).items()
         },
+        costs=outage_costs(ctx, caller, site, entries, now),
+        knows_money=caller.may(NEEDS[REVENUE]),
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
         wanted=wanted,

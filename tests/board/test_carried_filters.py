@@ -1,7 +1,7 @@
 """A filter goes along from page to page: where a page has none, it stays in sight, crossed out, with its reason."""
 
 import html
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -35,3 +35,15 @@ def test_what_is_no_filter_keeps_no_page_from_opening(running: Running) -> None:
 def test_a_page_with_filters_shows_each_once(running: Running) -> None:
     with running.as_person("admin") as browser:
         assert browser.get(f"/traffic?{CARRIED}").text.count('<ul class="chips"') == 1
+
+
+@pytest.mark.parametrize("page", ["board", "traffic", "ads", "calls", "deals", "money", "reconciliation"])
+def test_each_page_with_a_filter_bar_takes_several_values_by_form(running: Running, page: str) -> None:
+    with running.as_person("admin") as browser:
+        answer = browser.get(f"/{page}?site=fern&by=channel&op=is_not&value=Direct&value=Email&text=")
+        assert answer.status_code == 302
+        assert parse_qs(urlsplit(answer.headers["location"]).query)["f"] == ["channel:is_not:Direct|Email"]
+        shown = browser.get(answer.headers["location"])
+        assert shown.status_code == 200 and "Channel <i>is none of</i>" in shown.text
+        form = shown.text.partition('id="add-filter"')[2].partition("</form>")[0]
+        assert f'action="/{page}"' in form and 'name="list"' in form

@@ -1,7 +1,8 @@
 """A filter is typed in the words that the page shows; what it could not mean is told at its field."""
 
+import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -128,15 +129,93 @@ def test_a_filter_without_a_value_is_refused_at_its_field(board: TestClient[Any]
         assert "The filter has no value." in answer.text
 
 
+CHOICE = re.compile(r'<input type="checkbox" name="value" value="(.*?)"( checked)?><span>(.*?)</span>')
+
+
 def test_values_are_suggested_by_what_they_are_called(board: TestClient[Any]) -> None:
     def found(by: str, text: str) -> list[tuple[str, str]]:
-        page = board.get(asked("values", by=by, value=text)).text
-        return re.findall(r'<option value="(.*?)">(.*?)</option>', page)
+        return [(value, name) for value, _, name in CHOICE.findall(board.get(asked("values", by=by, text=text)).text)]
 
     assert found("country", "pol") == [("PL", "Poland")]
     assert found("country", "pl") == [("PL", "Poland")]
     assert found("goal", "purch") == [("1", "Purchase")]
-    assert found("campaign", "") == [("(none)", "(none)")], "a browser offers no empty value"
+    assert found("campaign", "") == [("(none)", "(none)")], "the empty value has a name"
+    assert found("campaign", "Spring") == [("Spring", "“Spring”")], "an open dimension takes what was typed"
+    assert found("country", "Atlantis") == []
+
+
+def test_what_is_ticked_stays_ticked_while_others_are_searched_for(board: TestClient[Any]) -> None:
+    page = board.get(f"{asked('values', by='channel', text='paid')}&value=Email&value=Direct").text
+    assert CHOICE.findall(page) == [
+        ("Email", " checked", "Email"), ("Direct", " checked", "Direct"), ("Paid Search", "", "Paid Search"),
+    ]  # fmt: skip
+
+
+def sent(client: TestClient[Any], query: str, values: Sequence[str], page: str = "traffic") -> str:
+    """Where the form leads whose values are these."""
+    answer = client.get(f"{asked(page)}&{query}&{urlencode([('value', v) for v in values])}", follow_redirects=False)
+    assert answer.status_code == 302, answer.text
+    return answer.headers["location"]
+
+
+SEVERAL = (
+    ("by=channel&op=is", ("Email", "Paid Search"), "channel:is:Email|Paid Search"),
+    ("by=channel&op=is&text=direct", ("Email",), "channel:is:Email|Direct"),
+    ("by=channel&op=is&text=email", ("Email",), "channel:is:Email"),
+    ("by=country&op=is_not&text=Poland", ("DE", "(not known)"), "country:is_not:DE||PL"),
+    ("by=campaign&op=contains&text=b", ("a",), "campaign:contains:a|b"),
+    ("by=goal&op=contains", ("1",), "goal:is:1"),
+    ("by=country&op=contains", ("DE",), "country:is:DE"),
+    ("by=campaign&op=contains_not", ("(none)",), "campaign:is_not:"),
+)
+
+
+@pytest.mark.parametrize(("query", "values", "wanted"), SEVERAL)
+def test_a_form_takes_several_values(board: TestClient[Any], query: str, values: tuple[str, ...], wanted: str) -> None:
+    assert parse_qs(urlsplit(sent(board, query, values)).query)["f"] == [wanted]
+
+
+def test_parts_of_names_and_no_name_are_no_one_condition(board: TestClient[Any]) -> None:
+    query = asked("traffic", by="campaign", op="contains", value="(none)", text="a")
+    answer = board.get(query, headers={"HX-Request": "true"})
+    assert answer.status_code == 400 and answer.headers["x-field"] == "value"
+    assert "“(none)” cannot be combined with parts of names." in answer.text
+
+
+def test_several_values_of_a_filter_are_any_of_them(board: TestClient[Any]) -> None:
+    page = board.get(sent(board, "by=channel&op=is", ("Email", "Direct"))).text
+    assert "Channel <i>is any of</i>" in page and "Largest channel: Email, 1." in page
+    page = board.get(sent(board, "by=channel&op=is_not", ("Email", "Direct"))).text
+    assert "Channel <i>is none of</i>" in page and "Largest channel: Paid Search, 1." in page
+
+
+def test_a_chip_gives_up_one_value_or_all(board: TestClient[Any]) -> None:
+    page = board.get(asked("traffic", f="channel:is:Email|Direct|SMS")).text
+    chip = html.unescape(page.partition('<li class="chip">')[2].partition("</li>")[0])
+    links = dict(re.findall(r'href="([^"]*)" aria-label="([^"]*)"', chip))
+    left = {label: parse_qs(urlsplit(link).query).get("f") for link, label in links.items()}
+    assert left == {
+        "Remove “Email”": ["channel:is:Direct|SMS"], "Remove “Direct”": ["channel:is:Email|SMS"],
+        "Remove “SMS”": ["channel:is:Email|Direct"], "Remove the filter Channel": None,
+    }  # fmt: skip
+
+
+def test_a_chip_opens_its_filter_to_be_changed(board: TestClient[Any]) -> None:
+    both = f"{asked('traffic', f='channel:is:Email')}&f=country:is:DE"
+    link = html.unescape(re.findall(r'<a class="text" href="([^"]*)"', board.get(both).text)[0])
+    page = board.get(link).text
+    assert '<details class="menu bare" id="add-filter" open>' in page
+    assert CHOICE.findall(page)[:2] == [("Email", " checked", "Email"), ("Paid Search", "", "Paid Search")]
+    again = board.get(f"{link}&by=channel&op=is_not&value=Email&value=Direct", follow_redirects=False)
+    query = parse_qs(urlsplit(again.headers["location"]).query)
+    assert query["f"] == ["channel:is_not:Email|Direct", "country:is:DE"] and "change" not in query
+
+
+def test_without_scripts_the_form_shows_the_values_of_what_was_chosen(board: TestClient[Any]) -> None:
+    page = board.get(asked("traffic", by="country", op="is_not", value="PL", text="ger", list="1")).text
+    assert '<option value="country" selected>' in page and '<option value="is_not" selected>' in page
+    assert CHOICE.findall(page) == [("PL", " checked", "Poland"), ("DE", "", "Germany")]
+    assert '<button class="button quiet" name="list" value="1">' in page
 
 
 def test_old_links_and_programs_are_refused_nothing(board: TestClient[Any]) -> None:

@@ -25,7 +25,7 @@ from tandem.core.progress import tracked
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, moved_to, one_of
+from tandem.metrics.asked import address_asked, moved_to, one_of, top_of
 from tandem.metrics.breakdown import splits_of, totals
 from tandem.metrics.comparison import unsettled
 from tandem.metrics.split_table import Tables
@@ -66,7 +66,7 @@ def _page(
         ctx,
         caller,
         "ads/ads.html",
-        **(view.top(FILTER_BY, ctx.offers.goal_names(site), has_lens=True) | TABLES.facts(ctx, caller, view)),
+        **(top_of(request, ctx, view, FILTER_BY, has_lens=True) | TABLES.facts(ctx, caller, view)),
         now=now,
         went_of=went_of,
         unsettled=unsettled(address, ("ads.cost",)),

@@ -24,7 +24,7 @@ from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import MOST_SHOWN, address_asked, moved_to, must_fit, one_of
+from tandem.metrics.asked import MOST_SHOWN, address_asked, moved_to, must_fit, one_of, top_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.comparison import Rows, measured_since, reason_of, to_come, unripe, unsettled, why_unknown
 from tandem.metrics.period import Period, period_of
@@ -178,7 +178,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         ctx,
         caller,
         "attribution/money.html",
-        **view.top(FACETS, ctx.offers.goal_names(view.address.site)),
+        **top_of(request, ctx, view, FACETS),
         choice=choice,
         answer=answer,
         rows=rows[: choice.most],

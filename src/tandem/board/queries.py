@@ -31,7 +31,7 @@ from tandem.metrics.recounting import recounting
 from tandem.metrics.verdict import Compared
 
 LIVE_MINUTES, LAST_MINUTES = 30, 5
-MOST_SUGGESTED, MOST_FOUND = 50, 5
+MOST_FOUND = 5
 SEARCHED = ("page", "source", "campaign", "term")
 AMOUNTS = (Unit.COUNT, Unit.MONEY)
 Points = list[tuple[Any, Value]]
@@ -174,11 +174,6 @@ def range_of(total: dict[str, Value], figure: str) -> tuple[Value, Value] | None
 
 def changes_of(ctx: Context, address: Address) -> list[Change]:
     return changes.between(ctx.database, address.site, address.period.since, address.period.until)
-
-
-def suggested(ctx: Context, address: Address, by: str, search: str) -> list[tuple[str, str]]:
-    """The commonest values of a dimension in the period shown, each with the name that the reader knows it by."""
-    return list(holding(search, seen_names(ctx, address, by)).items())[:MOST_SUGGESTED]
 
 
 def found(ctx: Context, address: Address, words: str) -> list[tuple[str, str, str]]:

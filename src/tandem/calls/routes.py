@@ -31,7 +31,7 @@ from tandem.imports.acts import Place, acts, shown
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, moved_to, one_of
+from tandem.metrics.asked import address_asked, moved_to, one_of, top_of
 from tandem.metrics.breakdown import largest_channel, splits_of, totals
 from tandem.metrics.catalogue import FIGURES, MONEY
 from tandem.metrics.split_table import Tables
@@ -88,7 +88,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
     form = formats_of(caller)
     return render_page(
         request, ctx, caller, "calls/calls.html", now=figures, went_of=went_of,
-        **(view.top(FILTER_BY, ctx.offers.goal_names(site)) | TABLES.facts(ctx, caller, view)),
+        **(top_of(request, ctx, view, FILTER_BY) | TABLES.facts(ctx, caller, view)),
         headline=queries.HEADLINE, largest=largest_channel(ctx, address, "calls.calls"),
         live=live, backs=backs, waiting=waiting, within=within,
         usual=WITHIN, callers=queries.names(ctx, site, callers), clock=now, hexed=hexed,

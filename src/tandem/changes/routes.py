@@ -2,32 +2,54 @@
 
 import hashlib
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Annotated, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import msgspec
 from litestar import Request, Response, delete, get, post
+from litestar.datastructures import MultiDict
+from litestar.datastructures.multi_dicts import MultiMixin
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from tandem.accounts.model import Site
-from tandem.base import clock
+from tandem.base import clock, translations
 from tandem.base.errors import NO_JSON, UserError
 from tandem.base.texts import short_text
 from tandem.base.threads import Lane
+from tandem.base.words import WORDS
 from tandem.changes import store
-from tandem.changes.model import KINDS, LONGEST, Change, from_github, from_gitlab
+from tandem.changes.model import (
+    DAYS,
+    EVERY_DAY,
+    FIRST,
+    KINDS,
+    LAST,
+    LONGEST,
+    Change,
+    ChangeFilter,
+    from_github,
+    from_gitlab,
+    must_be_kind,
+)
+from tandem.changes.queries import NEEDS, REVENUE, outage_costs
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
+from tandem.core.exports import exported
 from tandem.core.layout import render_page
-from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, post_form
+from tandem.core.numbers import whole_number
+from tandem.core.pages import ANYONE, LARGEST_BODY, get_page, get_part, post_form
+from tandem.imports.problem import sentence
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
-DAYS, EVERY_DAY = 120, 84_000
-"""How far back the page looks, and what reaches back to the first year that a change may have."""
-LAST = datetime(2201, 1, 2, tzinfo=UTC)
-"""Behind whatever may be planned."""
+SPANS = (7, 30, DAYS, 365)
+"""The days back that the page offers."""
+HEADS = (
+    sentence("When"), sentence("Kind"), sentence("Change"), sentence("Who"), sentence("Affected pages"),
+    sentence("Source"), sentence("Note"), sentence("Link"),
+)  # fmt: skip
 SIGNATURE_LENGTH = len("sha256=") + 64
 
 
@@ -68,15 +90,53 @@ def hook_secret(ctx: Context, site: Site, system: str) -> str:
 
 
 @get_page("/changes", "Changes", icon="git-commit-horizontal", group="Signal", may="changes.read", is_at_hand=True)
-def page(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, days: int = DAYS
+def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+    return _page(request, ctx, caller, site_for(ctx, caller, site), _wanted(request.query_params))
+
+
+def _wanted(asked: MultiMixin[Any]) -> ChangeFilter:
+    """The changes that an address asks for.
+
+    raises   UserError for a kind or a day that is none
+    """
+    kinds = _several(asked, "kind")
+    for kind in kinds:
+        must_be_kind(kind)
+    first, last = _day(asked, "first"), _day(asked, "last")
+    return ChangeFilter(
+        kinds=kinds, sources=_several(asked, "source"), authors=_several(asked, "who"),
+        part=str(asked.get("part", "")).strip()[:200], text=str(asked.get("q", "")).strip()[:200],
+        first=min(first, last) if first and last else first, last=max(first, last) if first and last else last,
+        days=max(1, whole_number(asked.get("days", ""), DAYS, EVERY_DAY)),
+    )  # fmt: skip
+
+
+def _several(asked: MultiMixin[Any], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, map(str, asked.getall(name, [])))))[: store.MOST_VALUES]
+
+
+def _day(asked: MultiMixin[Any], name: str) -> date | None:
+    text = str(asked.get(name, ""))
+    try:
+        day = date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UserError("“%(value)s” is not a day.", "Use the format 2026-01-31.", value=text[:40]).at(name) from error
+    if day and not FIRST.date() <= day < LAST.date():
+        raise UserError("The year must be between 1971 and 2200.", "Choose another day.").at(name)
+    return day
+
+
+def _wanted_before(request: Request[Any, Any, Any]) -> ChangeFilter:
+    """What the page shows from which a form was sent, as far as its browser says so."""
+    address = request.headers.get("hx-current-url", "")
+    return _wanted(MultiDict(parse_qsl(urlsplit(address).query)))
+
+
+def _page(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, wanted: ChangeFilter
 ) -> Response[str]:
-    return _page(request, ctx, caller, site_for(ctx, caller, site), min(max(days, 1), EVERY_DAY))
-
-
-def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, days: int = DAYS) -> Response[str]:
     now, base = clock.now(), ctx.config.base_url
-    entries = store.between(ctx.database, site, now - timedelta(days=days), LAST)
+    entries = store.matching(ctx.database, site, wanted, now)
     done = [change for change in entries if change.at <= now]
     hooks = [(s, f"{base}/hooks/{s}/{site.key}", hook_secret(ctx, site, s)) for s in ("github", "gitlab")]
     return render_page(
@@ -92,14 +152,75 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: S
             change: [effect for effect in effects if caller.may(effect.needs)]
             for change, effects in store.effects_of(ctx.database, entries).items()
         },
+        costs=outage_costs(ctx, caller, site, entries, now),
+        knows_money=caller.may(NEEDS[REVENUE]),
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
-        days=days,
+        wanted=wanted,
+        values=store.values_of(ctx.database, site),
+        names=_names(caller),
+        links=FilterLinks(site=site.key, wanted=wanted),
+        spans=SPANS,
         every_day=EVERY_DAY,
         now=now,
         hooks=hooks if caller.may("sites.edit") else [],
         hook_example=HOOK_EXAMPLE.format(base=base, site=site.key),
+        may_export=caller.may("metrics.export"),
     )
+
+
+def _names(caller: Caller) -> dict[str, dict[str, str]]:
+    """What the values of filters are called that are words of ours."""
+    text = translations.translations(caller.language).gettext
+    fields = {"kind": "KINDS", "source": "CHANGE_SOURCES"}
+    return {field: {value: text(name) for value, name in WORDS[table].items()} for field, table in fields.items()}
+
+
+class FilterLinks(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the links of the page's filters lead."""
+
+    site: str
+    wanted: ChangeFilter
+
+    def without(self, gone: tuple[str, str]) -> str:
+        return self._at("/changes", [pair for pair in self.wanted.conditions if pair != gone] + self.wanted.period)
+
+    def over(self, days: int) -> str:
+        """The same filters over the last so many days."""
+        return self._at("/changes", [*self.wanted.conditions, ("days", str(days))])
+
+    @property
+    def all_days(self) -> str:
+        """The same filters over the days that are usual."""
+        return self._at("/changes", self.wanted.conditions)
+
+    @property
+    def unfiltered(self) -> str:
+        return self._at("/changes", self.wanted.period)
+
+    @property
+    def file(self) -> str:
+        return self._at("/changes/export", self.wanted.conditions + self.wanted.period)
+
+    def _at(self, path: str, parts: list[tuple[str, str]]) -> str:
+        return f"{path}?{urlencode([('site', self.site), *parts])}"
+
+
+@get_part("/changes/export", may="changes.read")
+def export(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, format: str = "csv"
+) -> Response[Any]:
+    """The changes of the page as a file: those that its filters leave, all of them."""
+    caller.must("metrics.export")
+    chosen = site_for(ctx, caller, site)
+    changes = store.matching(ctx.database, chosen, _wanted(request.query_params), clock.now(), store.SEARCHED)
+    text, names = translations.translations(caller.language).gettext, _names(caller)
+    rows = (
+        [c.at.astimezone(chosen.tz).isoformat(timespec="seconds"), names["kind"][c.kind], c.title, c.author,
+         c.scope, names["source"].get(c.source, c.source), c.note, c.url]
+        for c in changes
+    )  # fmt: skip
+    return exported(ctx, caller, chosen, "changes", format, list(map(text, HEADS)), rows)
 
 
 HOOK_EXAMPLE = """curl -X POST "{base}/api/changes?site={site}" \\
@@ -120,8 +241,16 @@ def add(
         scope=texts["scope"], note=texts["note"], url=texts["url"],
     )  # fmt: skip
     store.add(ctx.database, chosen, change, by=caller.user_id)
-    is_old = clock.now() - at > timedelta(days=DAYS)
-    return _page(request, ctx, caller, chosen, EVERY_DAY if is_old else DAYS)  # what was noted is seen
+    return _page(request, ctx, caller, chosen, _showing(change, _wanted_before(request), chosen))
+
+
+def _showing(change: Change, wanted: ChangeFilter, site: Site) -> ChangeFilter:
+    """The filters of the page, if they show this change: what was noted is seen."""
+    for one in (wanted, ChangeFilter()):
+        since, until = one.span(site.tz, clock.now())
+        if one.has(change) and since <= change.at < until:
+            return one
+    return ChangeFilter(days=EVERY_DAY)
 
 
 def _local_moment(text: str, site: Site) -> datetime:
@@ -142,7 +271,7 @@ def remove(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     store.remove(ctx.database, chosen, change_id, by=caller.user_id)
-    return _page(request, ctx, caller, chosen)
+    return _page(request, ctx, caller, chosen, _wanted_before(request))
 
 
 @get("/api/changes", may="changes.read", sync_to_thread=True, tags=["changes"])
@@ -246,4 +375,4 @@ def _kept(ctx: Context, site: Site, change: Change | None) -> dict[str, Any]:
     return {"kept": True, "id": store.add(ctx.database, site, change).id}
 
 
-ROUTES = [page, add, remove, api_changes, api_add, api_remove, github, gitlab]
+ROUTES = [page, export, add, remove, api_changes, api_add, api_remove, github, gitlab]

@@ -6,7 +6,7 @@ from datetime import datetime
 from itertools import islice
 
 import msgspec
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from tandem.accounts.model import Site
@@ -14,7 +14,7 @@ from tandem.accounts.store import note, tokens_of
 from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
-from tandem.changes.model import Change, Effect, checked
+from tandem.changes.model import Change, ChangeFilter, Effect, checked
 from tandem.changes.tables import changes as t
 from tandem.changes.tables import effects as e
 
@@ -22,6 +22,8 @@ MOST = 500
 """Of a list; pages say when there are more."""
 SEARCHED = 20_000
 """So many of the newest changes are looked through for words."""
+MOST_VALUES = 100
+"""Of a field that are offered as filters."""
 FIELDS = ("at", "kind", "scope", "author", "title", "note", "url", "source", "external_id")
 
 
@@ -56,6 +58,38 @@ def between(db: Database, site: Site, since: datetime, until: datetime, most: in
     )
     with db.read() as c:
         return [Change(id=r.id, **{name: r._mapping[name] for name in FIELDS}) for r in c.execute(query)]
+
+
+def matching(db: Database, site: Site, wanted: ChangeFilter, now: datetime, most: int | None = None) -> list[Change]:
+    """The changes that somebody asks for, newest first; of words, the newest `SEARCHED` are looked through."""
+    since, until = wanted.span(site.tz, now)
+    query = select(t).where(t.c.site_id == site.id, t.c.at >= since, t.c.at < until)
+    for column, values in ((t.c.kind, wanted.kinds), (t.c.source, wanted.sources), (t.c.author, wanted.authors)):
+        query = query.where(column.in_(values)) if values else query
+    most = MOST if most is None else most
+    query = query.order_by(t.c.at.desc(), t.c.id.desc()).limit(SEARCHED if wanted.needs_reading else most)
+    with db.read() as c:
+        rows = (Change(id=r.id, **{name: r._mapping[name] for name in FIELDS}) for r in c.execute(query))
+        return list(islice(filter(wanted.has, rows), most))
+
+
+def values_of(db: Database, site: Site) -> dict[str, list[str]]:
+    """What the changes of a log can be filtered by: its kinds, sources and authors, the commonest first."""
+    columns = {"kinds": t.c.kind, "sources": t.c.source, "authors": t.c.author}
+    with db.read() as c:
+        return {
+            name: [
+                value
+                for (value,) in c.execute(
+                    select(column)
+                    .where(t.c.site_id == site.id, column != "")
+                    .group_by(column)
+                    .order_by(func.count().desc(), column)
+                    .limit(MOST_VALUES)
+                )
+            ]
+            for name, column in columns.items()
+        }
 
 
 def titled(db: Database, site: Site, words: str, most: int) -> list[Change]:

@@ -33,7 +33,7 @@ from tandem.imports.acts import Place, acts, shown
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import address_asked, moved_to, one_of
+from tandem.metrics.asked import address_asked, moved_to, one_of, top_of
 from tandem.metrics.breakdown import splits_of, totals
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import unripe
@@ -147,7 +147,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         ctx,
         caller,
         "crm/deals.html",
-        **(view.top(queries.FILTER_BY, ctx.offers.goal_names(site)) | _tables(address).facts(ctx, caller, view)),
+        **(top_of(request, ctx, view, queries.FILTER_BY) | _tables(address).facts(ctx, caller, view)),
         now=now,
         went_of=went_of,
         to_come={name: reason for name in queries.TILES if (reason := unripe(ctx, address, name))},

@@ -1,6 +1,6 @@
 """The state of a page as its address writes it: period, comparison, filters, bots. Every view is a link."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -15,7 +15,7 @@ from tandem.base.words import hand_in
 from tandem.core.auth import Caller
 from tandem.core.query import Filter, Op, Question
 from tandem.metrics.catalogue import DIMENSIONS, needed
-from tandem.metrics.period import NAMES, Comparison, Period, period_of
+from tandem.metrics.period import Comparison, Period, period_of
 
 OPS: tuple[Op, ...] = ("is", "is_not", "contains", "contains_not")
 COMPARISONS: tuple[Comparison, ...] = ("previous", "year", "none")
@@ -211,6 +211,19 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         unfit = tuple(f for f in self.address.unfit if f != gone)
         return msgspec.structs.replace(left, address=msgspec.structs.replace(left.address, unfit=unfit)).link()
 
+    def without_value(self, f: Filter, value: str) -> str:
+        """This page with a filter that goes without one of its values."""
+        return self.replaced(written(f), Filter(f.by, f.op, tuple(v for v in f.values if v != value)))
+
+    def replaced(self, old: str, new: Filter) -> str:
+        """This page with a filter in the place of another, as the address writes it; added where it has none such."""
+        where, unfit = (
+            tuple(new if written(f) == old else f for f in filters)
+            for filters in (self.address.where, self.address.unfit)
+        )
+        address = msgspec.structs.replace(self.address, where=where, unfit=unfit)
+        return msgspec.structs.replace(self, address=address).link(f=written(new))
+
     @property
     def applied(self) -> "View":
         """The view without the filters that its page cannot apply: what an export of the page is asked for."""
@@ -226,19 +239,6 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
         """The state as hidden fields of a form."""
         return parse_qsl(self.link().partition("?")[2], keep_blank_values=True)
 
-    def top(self, filter_by: Sequence[str], names: Mapping[str, str], has_lens: bool = False) -> dict[str, Any]:
-        """What the top bar needs of a page that shows figures.
-
-        filter_by   the dimensions that it offers
-        names       what goals are called: filters hold their numbers
-        has_lens    whether the page reads otherwise by another lens; a switch that changes nothing is not shown
-        """
-        return {
-            "site": self.address.site, "address": self.address, "view": self, "periods": NAMES, "filter_by": filter_by,
-            "ops": OPS, "comparisons": COMPARISONS, "dimensions": DIMENSIONS, "names": names,
-            "has_lens": has_lens,
-        }  # fmt: skip
-
     def _where(self, where: tuple[Filter, ...]) -> "View":
         return msgspec.structs.replace(self, address=msgspec.structs.replace(self.address, where=where))
 
@@ -246,5 +246,11 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 hand_in(
     {
         "OPS": {"is": "is", "is_not": "is not", "contains": "contains", "contains_not": "does not contain"},
+        "OPS_OF_SEVERAL": {
+            "is": "is any of",
+            "is_not": "is none of",
+            "contains": "contains any of",
+            "contains_not": "contains none of",
+        },
     }
 )

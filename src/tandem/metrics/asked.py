@@ -1,6 +1,6 @@
 """What a page was asked for: its address, who reads it, and which of its filters it can apply."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -12,10 +12,12 @@ from tandem.base.errors import UserError
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import go_to, lens_of
-from tandem.metrics.address import Address, View, address_of, written
+from tandem.metrics.address import COMPARISONS, OPS, Address, View, address_of
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
-from tandem.metrics.members import filter_meant, understood
+from tandem.metrics.filter_form import chips, filter_asked, form_of
+from tandem.metrics.members import understood
 from tandem.metrics.metric import Ratio
+from tandem.metrics.period import NAMES
 
 MOST_SHOWN = 1_000
 """Rows that a table on a page shows at most: files hold all."""
@@ -45,12 +47,28 @@ def moved_to(request: Request[Any, Any, Any], ctx: Context, view: View) -> Respo
     asked = request.query_params
     if asked.get("first") and asked.get("last"):
         link = view.link(period=f"{asked['first']}..{asked['last']}")
-    elif asked.get("by") and ("op" in asked or "value" in asked):
-        text = str(asked.get("value", "")).strip()
-        link = view.link(f=written(filter_meant(ctx, view.address, asked["by"], asked.get("op", "is"), text)))
+    elif new := filter_asked(request, ctx, view.address):
+        link = view.replaced(asked.get("change", ""), new)
     else:
         return None
     return go_to(link) if request.headers.get("hx-request") else Redirect(link)
+
+
+def top_of(
+    request: Request[Any, Any, Any], ctx: Context, view: View, filter_by: Sequence[str], has_lens: bool = False
+) -> dict[str, Any]:
+    """What the top bar needs of a page that shows figures.
+
+    filter_by   the dimensions that it offers
+    has_lens    whether the page reads otherwise by another lens; a switch that changes nothing is not shown
+    """
+    address = view.address
+    return {
+        "site": address.site, "address": address, "view": view, "periods": NAMES, "filter_by": filter_by,
+        "filter_form": form_of(request, ctx, view, filter_by), "chips": chips(view, address.where), "ops": OPS,
+        "idle_chips": chips(view, address.unfit), "comparisons": COMPARISONS, "dimensions": DIMENSIONS,
+        "names": ctx.offers.goal_names(address.site), "has_lens": has_lens,
+    }  # fmt: skip
 
 
 def fitting(address: Address, suits: Suits, most: int = 99) -> Address:

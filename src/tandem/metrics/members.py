@@ -1,6 +1,6 @@
 """The values of a dimension by the names that readers see: what they write, and which stored values they mean."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -9,7 +9,7 @@ from tandem.base.formats import Formats
 from tandem.base.translations import LANGUAGES
 from tandem.base.words import MEMBERS
 from tandem.core.context import Context
-from tandem.core.query import Filter
+from tandem.core.query import Filter, Op
 from tandem.metrics.address import Address, filter_of, spelt
 from tandem.metrics.catalogue import DIMENSIONS
 
@@ -65,30 +65,53 @@ def _read(ctx: Context, address: Address, f: Filter) -> Filter:
     return Filter(f.by, f.op, tuple(value for text in f.values for value in _meant(text, names) or (text,)))
 
 
-def filter_meant(ctx: Context, address: Address, by: str, op: str, text: str) -> Filter:
-    """The filter that a reader typed. Without a name that fits, an open dimension is filtered by the text itself.
+def filter_meant(ctx: Context, address: Address, by: str, op: str, texts: Sequence[str]) -> Filter:
+    """The filter that a reader chose and typed: any of these texts, or none of them.
 
-    raises   UserError at the field for an empty text, or for what is no value of a dimension that is not open
+    raises   UserError at the field for no text, for what is no value of a dimension that is not open, or for parts of
+             names together with rows that have no name
     """
     wanted = filter_of(f"{by}:{op}:")
-    none = _formats(address).member(by, "")
-    if not text:
+    if not texts:
         raise UserError(
-            "The filter has no value.", ("Enter one, or “%(none)s” to find rows without a value."), none=none
-        ).at("value")
-    if _fold(text) == _fold(none):
-        return wanted
+            "The filter has no value.", ("Enter one, or “%(none)s” to find rows without a value."),
+            none=name_of(address, by, ""),
+        ).at("value")  # fmt: skip
+    filters = [_one_meant(ctx, address, wanted, text) for text in texts]
+    if len({f.op for f in filters}) > 1:
+        raise UserError(
+            "“%(none)s” cannot be combined with parts of names.", "Choose another condition, or remove that value.",
+            none=name_of(address, by, ""),
+        ).at("value")  # fmt: skip
+    return Filter(by, filters[0].op, tuple(dict.fromkeys(value for f in filters for value in f.values)))
+
+
+WHOLE: Mapping[Op, Op] = {"contains": "is", "contains_not": "is_not"}
+"""What a condition about a part of a name is where the values themselves are meant."""
+
+
+def _one_meant(ctx: Context, address: Address, wanted: Filter, text: str) -> Filter:
+    """The filter by one text. Without a name that fits, an open dimension is filtered by the text itself."""
+    by = wanted.by
+    if _fold(text) == _fold(name_of(address, by, "")):
+        return Filter(by, WHOLE.get(wanted.op, wanted.op), ("",))
     fixed = names_of(ctx, address, by)
-    is_part = wanted.op in ("contains", "contains_not")
+    is_part = wanted.op in WHOLE
     if fixed is None and is_part:
         return spelt(Filter(by, wanted.op, (text,)))
     names = {**(fixed or {}), **seen_names(ctx, address, by)}
-    if not (values := tuple(holding(text, names)) if is_part else _meant(text, names, by)):
+    is_ticked = text in names  # a value of the list means itself, not whatever holds it
+    if not (values := tuple(holding(text, names)) if is_part and not is_ticked else _meant(text, names, by)):
         if fixed is not None:
             raise _refused(by, text, list(fixed.values()))
         values = (text,)
     # names are no part of what is stored: who looks for a part of one means the values that are called so
-    return spelt(Filter(by, {"contains": "is", "contains_not": "is_not"}.get(wanted.op, wanted.op), values))  # type: ignore[arg-type]
+    return spelt(Filter(by, WHOLE.get(wanted.op, wanted.op), values))
+
+
+def name_of(address: Address, by: str, value: str) -> str:
+    """What the reader sees in the place of a value; the empty one has a name too."""
+    return _formats(address).member(by, value)
 
 
 def _meant(text: str, names: Names, by: str = "") -> tuple[str, ...]:

@@ -28,7 +28,7 @@ from tandem.imports.cells import ORDERS
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
-from tandem.metrics.asked import address_asked, fitting, moved_to, must_fit, one_of
+from tandem.metrics.asked import address_asked, fitting, moved_to, must_fit, one_of, top_of
 from tandem.metrics.period import Period
 from tandem.metrics.recounting import anew, recounting
 from tandem.reconcile import jobs, queries, store
@@ -140,7 +140,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         ctx,
         caller,
         "reconcile/reconciliation.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site)),
+        **top_of(request, ctx, view, FILTER_BY),
         goals=ctx.offers.goal_names(site),
         sources=sources,
         choice=choice,

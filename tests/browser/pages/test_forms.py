@@ -82,9 +82,26 @@ def test_a_refusal_stands_at_its_field(opened: Opened) -> None:
 
 @pytest.mark.parametrize("language", ["en", "ru", "pl"])
 def test_a_phone_shows_site_and_period_in_full(opened: Opened, language: str) -> None:
-    page = opened("/board?period=12mo", language=language, width=390)
     cut = "e => [...e].filter(s => s.scrollWidth > s.clientWidth).map(s => s.textContent)"
-    assert page.locator(".bar .menu:not(.bare) > summary > span").evaluate_all(cut) == []
+    for period in ("12mo", "last-month", "2025-11-28..2026-11-30"):
+        page = opened(f"/board?period={period}", language=language, width=390)
+        assert page.locator(".bar .menu:not(.bare) > summary > span").evaluate_all(cut) == []
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("path", ["/board", "/changes"])
+def test_a_field_shows_the_whole_day_that_it_holds(opened: Opened, path: str, width: int) -> None:
+    """Two fields side by side in a narrow panel hid the year."""
+    page = opened(path, language="ru", width=width)
+    page.click("details.menu:has([type=date]) > summary")
+    lacks = """(fields) => fields.map((field) => {
+        const width = field.getBoundingClientRect().width;
+        Object.assign(field.style, { position: "absolute", width: "max-content" });
+        return field.getBoundingClientRect().width - width;
+    })"""
+    fields = page.locator("details.menu [type=date]")
+    expect(fields.first).to_be_visible()
+    assert max(fields.evaluate_all(lacks)) <= 0
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "pl"])

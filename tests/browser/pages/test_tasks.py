@@ -63,13 +63,13 @@ def test_a_filter_is_added_and_removed_by_keyboard(opened: Opened) -> None:
     page = opened("/board")
     go_to(page, "#add-filter summary")
     page.keyboard.press("Enter")
-    go_to(page, "#add-filter [name=value]")
-    page.wait_for_selector("#filter-values option", state="attached")
+    go_to(page, "#filter-text")
+    page.wait_for_selector("#filter-values input")
     page.keyboard.type("Direct")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("f=channel%3Ais%3ADirect"))
     assert figures(page)["collect.visits"] == "9"
-    go_to(page, ".chip a")
+    go_to(page, ".chip a[aria-label^=Remove]")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "f=channel" not in url)
     assert figures(page)["collect.visits"] == "36"
@@ -79,16 +79,34 @@ def test_values_suggested_are_those_of_the_data(opened: Opened) -> None:
     page = opened("/board")
     page.click("#add-filter summary")
     page.select_option("#filter-by", "campaign")
-    page.wait_for_selector("#filter-values option[value=spring]", state="attached")
+    page.wait_for_selector("#filter-values [value=spring]")
+
+
+def test_several_values_are_ticked_and_taken_away_one_by_one(opened: Opened) -> None:
+    page = opened("/board")
+    page.click("#add-filter summary")
+    page.check("#filter-values [value=Direct]")
+    field = page.locator("#filter-text")
+    with page.expect_response(lambda answer: "text=email" in answer.url):
+        field.fill("email")
+    expect(page.locator("#filter-values [value=Direct]")).to_be_checked()
+    page.check("#filter-values [value=Email]")
+    expect(field).to_have_value("")
+    page.click("#add-filter form > .button")
+    page.wait_for_url(re.compile("f=channel%3Ais%3ADirect%7CEmail"))
+    assert figures(page)["collect.visits"] == "18"
+    page.click(".chip .part:has-text('Email')")
+    page.wait_for_url(lambda url: "Email" not in url)
+    assert figures(page)["collect.visits"] == "9"
 
 
 def test_a_filter_that_means_nothing_is_told_at_its_field_and_the_page_stays(opened: Opened) -> None:
     page = opened("/board")
     page.click("#add-filter summary")
     page.select_option("#filter-by", "country")
-    field = page.locator("#add-filter [name=value]")
+    field = page.locator("#filter-text")
     field.fill("Polnad")
-    with page.expect_response(lambda answer: "value=Polnad" in answer.url and "/values" in answer.url):
+    with page.expect_response(lambda answer: "text=Polnad" in answer.url and "/values" in answer.url):
         field.press("Enter")  # the suggestions for what was typed come after the answer
     told = page.locator("#add-filter .told")
     expect(told).to_contain_text("“Country” has no value “Polnad”.")
@@ -114,17 +132,16 @@ def test_what_is_this_opens_in_place_and_closes(opened: Opened) -> None:
 def test_what_was_asked_for_without_a_network_is_asked_for_again(opened: Opened) -> None:
     page = opened("/board")
     what = page.locator("article[data-figure='collect.visits'] [data-what]")
-    search, add_filter, value = (page.locator(s) for s in ("#jump", "#add-filter summary", "#add-filter [name=value]"))
-    add_filter.click()
+    search, add_filter, value = (page.locator(s) for s in ("#jump", "#add-filter summary", "#filter-text"))
     page.context.set_offline(True)
-    for asks in (value.focus, search.focus, what.click):
+    for asks in (add_filter.click, search.focus, what.click):
         with page.expect_event("requestfailed"):
             asks()
     expect(what).to_have_attribute("aria-expanded", "false")
     page.context.set_offline(False)
     add_filter.click()
     value.focus()
-    page.wait_for_selector("#filter-values option", state="attached")
+    page.wait_for_selector("#filter-values input", state="attached")
     search.focus()
     page.wait_for_selector("#jump-found a", state="attached")
     what.click()

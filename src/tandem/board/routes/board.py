@@ -12,7 +12,7 @@ from tandem.core.context import Context
 from tandem.core.first_steps import first_steps
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page
-from tandem.metrics.asked import moved_to
+from tandem.metrics.asked import moved_to, top_of
 from tandem.metrics.comparison import goals_missing
 
 
@@ -31,7 +31,7 @@ def board(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         ctx,
         caller,
         "board/board.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(address.site), has_lens=True),
+        **top_of(request, ctx, view, FILTER_BY, has_lens=True),
         groups=queries.in_groups(tiles, address.lens),
         question=QUESTIONS[address.lens],
         headline=headline(tiles, address.lens),

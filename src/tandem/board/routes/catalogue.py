@@ -1,10 +1,15 @@
 """The list of metrics, and what each of them means."""
 
+import unicodedata
+from collections.abc import Callable
+from itertools import groupby
 from typing import Any
 
 from litestar import Request, Response, get
 from litestar.response import Redirect
 
+from tandem.base import translations
+from tandem.base.errors import UserError
 from tandem.board.queries import range_of
 from tandem.board.routes.questions import successor
 from tandem.board.routes.view import readable
@@ -12,26 +17,49 @@ from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_page, get_part
+from tandem.imports.problem import sentence
 from tandem.metrics.asked import address_asked, fitting, of_figure
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
 from tandem.metrics.comparison import compared
 from tandem.metrics.explain import explained
-from tandem.metrics.metric import Unit
+from tandem.metrics.metric import Figure
+
+FINDINGS = sentence("Findings")
+"""The one area of metrics that has no page, whose title would be translated."""
 
 
 @get_page("/metrics", "Metrics", icon="book-open", group="Library", may="metrics.read")
-def metrics(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
+def metrics(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, q: str = "", area: str = ""
+) -> Response[str]:
+    """Every metric by area. A page that is searched holds the others too, hidden: what was typed can be taken back."""
+    figures, text = readable(caller), translations.translations(caller.language).gettext
+    titles = {one.name: text(one.title) for one in ctx.slices}
+    by_area = {key: list(mine) for key, mine in groupby(sorted(figures, key=_area), _area)}
+    by_area = {name: by_area[name] for name in titles if name in by_area} | by_area  # in the order of the menu
+    if area and area not in by_area:
+        raise UserError("There is no area “%(name)s”.", "Choose one from the list.", 404, name=area[:60]).at("area")
+    words = _plain(q[:200]).split()
     return render_page(
-        request,
-        ctx,
-        caller,
-        "board/metrics.html",
-        site=site_for(ctx, caller, site),
-        figures=readable(caller),
-        dimensions=DIMENSIONS,
-        all_figures=FIGURES,
-        units=list(Unit),
-    )
+        request, ctx, caller, "board/metrics.html", site=site_for(ctx, caller, site), figures=figures,
+        areas={name: mine for name, mine in by_area.items() if area in ("", name)}, all_areas=by_area, titles=titles,
+        area=area, q=q.strip()[:200], dimensions=DIMENSIONS, all_figures=FIGURES,
+        matching={f.id for f in figures if all(word in _plain(_said(f, text)) for word in words)},
+    )  # fmt: skip
+
+
+def _area(figure: Figure) -> str:
+    """The slice that a metric belongs to."""
+    return figure.id.partition(".")[0]
+
+
+def _said(figure: Figure, text: Callable[[str], str]) -> str:
+    return " ".join((figure.id, *map(text, (figure.label, figure.marketers, figure.engineers))))
+
+
+def _plain(text: str) -> str:
+    """In small letters without accents, as the page's own search compares them."""
+    return "".join(sign for sign in unicodedata.normalize("NFD", text.lower()) if not unicodedata.combining(sign))
 
 
 @get("/figures", may="metrics.read", deprecated=True, include_in_schema=False, sync_to_thread=False)

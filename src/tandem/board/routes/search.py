@@ -15,16 +15,20 @@ from tandem.core.context import Context
 from tandem.core.layout import render_page
 from tandem.core.pages import get_part
 from tandem.metrics.catalogue import DIMENSIONS
+from tandem.metrics.filter_form import choices_of
 
 
 @get_part("/values", may="metrics.read")
-def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: str, value: str = "") -> Response[str]:
-    """The values a new filter can have, for the list below its field: each page that shows figures asks for its own."""
+def values(request: Request[Any, Any, Any], ctx: Context, caller: Caller, by: str, text: str = "") -> Response[str]:
+    """The values a filter can have, for the list below its field: each page that shows figures asks for its own."""
     if by not in DIMENSIONS or DIMENSIONS[by].is_time:
         raise UserError("There is no split “%(name)s”.", "Choose one from the list.", status=404, name=by[:60])
     view = view_of(request, ctx, caller)
-    suggested = queries.suggested(ctx, view.address, by, value.strip())
-    return render_page(request, ctx, caller, "board/_values.html", site=view.address.site, by=by, found=suggested)
+    chosen = request.query_params.getall("value", [])
+    choices = choices_of(ctx, view.address, by, text.strip(), chosen)
+    return render_page(
+        request, ctx, caller, "_filter_values.html", site=view.address.site, choices=choices, is_asked=True
+    )  # fmt: skip
 
 
 @get_part("/jump", may="metrics.read")

@@ -11,12 +11,13 @@ from tandem.base.errors import UserError
 from tandem.board import queries
 from tandem.board.model import CHARTED, GROUP_ORDER, TABLE_GROUPS, TABLES
 from tandem.board.routes.view import FILTER_BY, REST_ON_MAIN, view_of
+from tandem.changes.queries import NEEDS, REVENUE, outage_costs
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.layout import formats_of, render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import fitting, moved_to, of_figure
+from tandem.metrics.asked import fitting, moved_to, of_figure, top_of
 from tandem.metrics.breakdown import largest_channel
 from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.comparison import goals_missing, unsettled
@@ -57,9 +58,11 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
         ctx,
         caller,
         "board/traffic.html",
-        **view.top(FILTER_BY, ctx.offers.goal_names(view.address.site), has_lens=True),
+        **top_of(request, ctx, view, FILTER_BY, has_lens=True),
         figure=FIGURES[figure],
         chart=drawn,
+        costs=outage_costs(ctx, caller, view.address.site, [c for _, c in drawn.changes], view.address.now),
+        knows_money=caller.may(NEEDS[REVENUE]),
         largest=largest_channel(ctx, charted, figure),
         robots=0 if drawn.value else _left_out(ctx, view.address, figure),
         OF_PEOPLE=OF_PEOPLE,

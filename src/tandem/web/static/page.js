@@ -15,6 +15,13 @@
     menus().filter((menu) => !menu.contains(event.target)).forEach((menu) => (menu.open = false));
   });
 
+  // The values of a filter come when its form opens, or again where they were lost; who ticks one has found what was typed.
+  const typedValue = find("#filter-text");
+  const fillValues = () => !find("#filter-values").children.length && htmx.trigger(typedValue, "open");
+  find("#add-filter")?.addEventListener("toggle", (event) => event.target.open && fillValues());
+  typedValue?.addEventListener("focus", fillValues);
+  document.addEventListener("change", ({ target }) => target.matches("#filter-values input") && (typedValue.value = ""));
+
   // "What is this?": open from the answer on, so that one that was lost can be asked for again; a second press closes it.
   const close = (button) => {
     button.setAttribute("aria-expanded", "false");
@@ -165,7 +172,7 @@
   document.addEventListener("htmx:config:request", (event) => {
     const source = event.detail.ctx.sourceElement;
     const form = source.closest("form");
-    if (form && !source.matches("[list]")) forgetTold(form); // suggestions are no new attempt, and come late
+    if (form && !source.matches("[data-suggests]")) forgetTold(form); // suggestions are no new attempt, and come late
   });
 
   // Whoever was signed out while typing finds it again after signing in: once, in this tab, and no passwords.
@@ -253,7 +260,14 @@
       item.hidden = !words.every((word) => plain(item.textContent).includes(word));
       shown += !item.hidden;
     }
-    all("[data-narrowed]").forEach((part) => (part.hidden = !find(`${box.dataset.narrows}:not([hidden])`, part)));
+    all("[data-part-of]").forEach((entry) => (entry.hidden = document.getElementById(entry.dataset.partOf).hidden));
+    const isSeen = (part) => find(`${box.dataset.narrows}:not([hidden]), [data-part-of]:not([hidden])`, part);
+    all("[data-narrowed]").forEach((part) => (part.hidden = !isSeen(part)));
+    all(".contents details").forEach((part) => (part.open = words.length > 0));
+    const here = new URL(location.href); // whoever copies the address sends what is seen
+    if (box.value) here.searchParams.set(box.name, box.value);
+    else here.searchParams.delete(box.name);
+    history.replaceState(history.state, "", here);
     const none = find("[data-narrowed-none]");
     if (none) none.hidden = shown > 0;
   });

@@ -1,5 +1,6 @@
 """The page of changes: what was noted is seen, whenever it happened or will happen."""
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 
@@ -78,3 +79,18 @@ def test_what_a_change_did_stands_beneath_it_for_whoever_may_read_the_metric(ctx
             pages.append(browser.get("/changes?site=fern").text)
     assert all("Measured, 11–24 Nov 2026: Visits +14% (range: +6.0% to +23%)" in page for page in pages)
     assert ["Ad cost +14%" in page for page in pages] == [True, False]
+
+
+def test_a_removal_offers_to_be_undone_at_once_and_later(browser: Browser) -> None:
+    number = re.search(r'id="change-(\d+)"', noted(browser, "Release 7", -1))
+    assert number
+    at = f"/changes/{number[1]}"
+    page = browser.post(f"{at}/remove?site=fern").text
+    assert "“Release 7” was removed from the log." in page and f'id="change-{number[1]}"' not in page
+    assert page.count(f'action="{at}/restore?site=fern"') == 2, "beside the news, and in the list of what was removed"
+    assert '<input type="hidden" name="csrf" value="x">' in page, "who has no scripts sends the proof as a field"
+    later = browser.get("/changes?site=fern").text
+    assert "1 change removed in the last 30 days" in later and later.count(f"{at}/restore") == 2
+    page = browser.post(f"{at}/restore?site=fern").text
+    assert f'id="change-{number[1]}"' in page and "removed" not in page
+    assert browser.post(f"{at}/restore?site=fern").status_code == 404

@@ -74,7 +74,10 @@ def page(
     return _page(request, ctx, caller, site_for(ctx, caller, site), min(max(days, 1), EVERY_DAY))
 
 
-def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, days: int = DAYS) -> Response[str]:
+def _page(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, days: int = DAYS, just: int = 0
+) -> Response[str]:
+    """The page; `just` is the change that has just been removed."""
     now, base = clock.now(), ctx.config.base_url
     entries = store.between(ctx.database, site, now - timedelta(days=days), LAST)
     done = [change for change in entries if change.at <= now]
@@ -94,6 +97,8 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: S
         },
         by_day=[(day, list(changes)) for day, changes in groupby(entries, lambda c: c.at.astimezone(site.tz).date())],
         kinds=KINDS,
+        removed=store.removed(ctx.database, site) if caller.may("changes.add") else [],
+        just_removed=just,
         days=days,
         every_day=EVERY_DAY,
         now=now,
@@ -142,6 +147,16 @@ def remove(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     store.remove(ctx.database, chosen, change_id, by=caller.user_id)
+    return _page(request, ctx, caller, chosen, just=change_id)
+
+
+@post_form("/changes/{change_id:int}/restore", may="changes.add")
+def restore(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, change_id: int, site: str | None = None
+) -> Response[str]:
+    """Undo a removal."""
+    chosen = site_for(ctx, caller, site)
+    store.restore(ctx.database, chosen, change_id, by=caller.user_id)
     return _page(request, ctx, caller, chosen)
 
 
@@ -182,7 +197,7 @@ def api_add(ctx: Context, caller: Caller, data: ChangeIn, site: str | None = Non
 
 @delete("/api/changes/{change_id:int}", may="changes.add", sync_to_thread=True, tags=["changes"])
 def api_remove(ctx: Context, caller: Caller, change_id: int, site: str | None = None) -> None:
-    """Take a change out of the log."""
+    """Take a change out of the log. For 30 days, it can be put back on the page."""
     store.remove(ctx.database, site_for(ctx, caller, site), change_id, by=caller.user_id)
 
 
@@ -246,4 +261,4 @@ def _kept(ctx: Context, site: Site, change: Change | None) -> dict[str, Any]:
     return {"kept": True, "id": store.add(ctx.database, site, change).id}
 
 
-ROUTES = [page, add, remove, api_changes, api_add, api_remove, github, gitlab]
+ROUTES = [page, add, remove, restore, api_changes, api_add, api_remove, github, gitlab]

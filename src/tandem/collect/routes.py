@@ -251,10 +251,12 @@ def _goals(
     added: Goal | None = None,
     without: str = "",
     elsewhere: str = "",
+    just_archived: int = 0,
 ) -> Response[str]:
     """The page of goals; `added` is the one that has just been added, `without` what follows this sign.
 
-    elsewhere  the host that was typed with it, where it is none of the site's
+    elsewhere      the host that was typed with it, where it is none of the site's
+    just_archived  the goal that has just been archived
     """
     period = period_of("30d", site.zone, clock.now())
     runner = ctx.runner
@@ -280,6 +282,8 @@ def _goals(
         without=without,
         elsewhere=elsewhere,
         longest_name=LONGEST_NAME,
+        archived=store.archived_goals(ctx.database, site) if caller.may("goals.edit") else [],
+        just_archived=just_archived,
         recount=recount,
         recounted_goals={g.id for g in goals if recount is not None and g.id not in recount.settled_goals},
     )
@@ -314,6 +318,16 @@ def retire_goal(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     store.retire_goal(ctx.database, chosen, goal_id, by=caller.user_id)
+    return _goals(request, ctx, caller, chosen, just_archived=goal_id)
+
+
+@post_form("/goals/{goal_id:int}/restore", may="goals.edit")
+def restore_goal(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, goal_id: int, site: str | None = None
+) -> Response[str]:
+    """Undo the archiving of a goal."""
+    chosen = site_for(ctx, caller, site)
+    store.restore_goal(ctx.database, chosen, goal_id, by=caller.user_id)
     return _goals(request, ctx, caller, chosen)
 
 
@@ -369,4 +383,4 @@ def api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list
     return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 
-ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, data_received, api_ingestion]
+ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, restore_goal, data_received, api_ingestion]

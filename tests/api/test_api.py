@@ -44,7 +44,7 @@ def sent(running: Running, *events: dict[str, Any], token: str = "events:write",
 def stored(running: Running, site: str) -> dict[str, int]:
     """What the ledger of today says."""
     with running.as_program("all") as program:
-        days = program.get("/api/reception", params={"site": site}).json()
+        days = program.get("/api/ingestion", params={"site": site}).json()
     return {
         "stored": sum(d["stored"] for d in days),
         "duplicates": sum(d["duplicates"] for d in days),
@@ -361,7 +361,7 @@ def test_the_signature_of_one_site_opens_no_other(running: Running) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/events", "/api/metrics", "/api/changes", "/api/changes/{change_id}", "/api/reception", "/api/sites"]
+    "path", ["/api/events", "/api/metrics", "/api/changes", "/api/changes/{change_id}", "/api/ingestion", "/api/sites"]
 )
 def test_the_api_does_what_its_document_says(running: Running, path: str) -> None:
     document = schemathesis.openapi.from_url(f"{running.url}/api/openapi.json")
@@ -389,9 +389,10 @@ def test_the_document_describes_every_path_that_is_tested_above(running: Running
         "/api/events",
         "/api/figures",
         "/api/metrics",
+        "/api/reception",
         "/api/changes",
         "/api/changes/{change_id}",
-        "/api/reception",
+        "/api/ingestion",
         "/api/sites",
     }
 
@@ -537,6 +538,16 @@ def test_the_document_says_what_an_event_is(running: Running) -> None:
 
 VARYING = ("rows", "took_ms", "compared")
 """Of an answer: the last one ends now."""
+
+
+def test_the_former_name_of_ingestion_is_answered_with_a_note(running: Running) -> None:
+    with running.as_program("all") as program:
+        new, old = (program.get(f"/api/{name}", params={"site": "fern"}) for name in ("ingestion", "reception"))
+    assert old.json() == new.json() and old.status_code == 200
+    assert "</api/ingestion>" in old.headers["link"] and "deprecation" not in new.headers
+    with running.as_person("engineering") as browser:
+        moved = browser.get("/reception?site=fern")
+        assert (moved.status_code, moved.headers["location"]) == (301, "/ingestion?site=fern")
 
 
 def test_the_former_name_of_the_api_of_metrics_is_answered_with_a_note(running: Running) -> None:

@@ -30,7 +30,7 @@ PAGES = (
     "/realtime",
     "/metrics",
     "/goals",
-    "/reception",
+    "/ingestion",
     "/changes",
     "/settings",
     "/account",

@@ -1,4 +1,4 @@
-"""Goals, the ledger of reception, and the API for events from servers."""
+"""Goals, the ledger of ingestion, and the API for events from servers."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.dto import AbstractDTO
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
+from litestar.response import Redirect
 from litestar.typing import FieldDefinition
 from msgspec import Meta
 
@@ -27,7 +28,7 @@ from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
-from tandem.core.pages import LARGEST_BODY, get_page, post_form
+from tandem.core.pages import LARGEST_BODY, get_page, moved, post_form, successor
 from tandem.core.query import Question
 from tandem.metrics.period import period_of
 from tandem.people.model.identifier import visitor_of
@@ -331,10 +332,10 @@ def restore_goal(
     return _goals(request, ctx, caller, chosen)
 
 
-# ── the ledger of reception ──
+# ── the ledger of ingestion ──
 
 
-@get_page("/reception", "Data received", icon="inbox", group="Measure", may="reception.read")
+@get_page("/ingestion", "Data received", icon="inbox", group="Measure", may="ingestion.read")
 def data_received(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
 ) -> Response[str]:
@@ -375,12 +376,38 @@ class IngestionOut(msgspec.Struct, frozen=True):
     balance: int
 
 
-@get("/api/reception", may="reception.read", sync_to_thread=True, tags=["events"])
+@get("/api/ingestion", may="ingestion.read", sync_to_thread=True, tags=["events"])
 def api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list[IngestionOut]:
-    """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
-    chosen = site_for(ctx, caller, site)
-    days = _ledger(ctx, chosen)
+    """The ledger of ingestion of the last 30 days: received = stored + duplicates + refused."""
+    days = _ledger(ctx, site_for(ctx, caller, site))
     return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 
-ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, restore_goal, data_received, api_ingestion]
+@get("/reception", may="ingestion.read", deprecated=True, include_in_schema=False, sync_to_thread=False)
+def former_data_received(request: Request[Any, Any, Any]) -> Redirect:
+    """The former address of the page, until 0.4."""
+    return moved(request, "/ingestion")
+
+
+@get(
+    "/api/reception", may="ingestion.read", sync_to_thread=True, tags=["events"], deprecated=True,
+    response_headers=successor("/api/ingestion"),
+)  # fmt: skip
+def former_api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list[IngestionOut]:
+    """The former name of `/api/ingestion`, answered until 0.4."""
+    days = _ledger(ctx, site_for(ctx, caller, site))
+    return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
+
+
+ROUTES = [
+    api_events,
+    goals,
+    add_goal,
+    choose_main,
+    retire_goal,
+    restore_goal,
+    data_received,
+    former_data_received,
+    api_ingestion,
+    former_api_ingestion,
+]

@@ -10,8 +10,8 @@ from tests.conftest import ROOT
 SOURCE = ROOT / "src" / "tandem"
 STANDARD = {
     "__future__", "base64", "binascii", "bisect", "collections", "contextlib", "datetime", "decimal", "enum",
-    "functools", "hashlib", "heapq", "hmac", "html.parser", "ipaddress", "itertools", "math", "re", "statistics", "typing",
-    "urllib.parse", "zoneinfo",
+    "functools", "hashlib", "heapq", "hmac", "html.parser", "ipaddress", "itertools", "math", "re", "statistics",
+    "typing", "urllib.parse", "zoneinfo",
 }  # fmt: skip
 LIBRARIES = {"msgspec", "numpy", "phonenumbers", "scipy", "ua_parser", "xxhash"}
 OURS = {

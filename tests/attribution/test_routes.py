@@ -79,8 +79,8 @@ def test_an_export_is_a_table_that_no_spreadsheet_runs(ingest: Ingest) -> None:
     answer = ingest.get(f"/money/export?{SPAN}&model=shapley")
     assert answer.headers["content-disposition"].endswith('-money-channel-shapley-2026-10-11-2026-11-09.csv"')
     found = list(csv.DictReader(io.StringIO(answer.text)))
-    assert sum(float(row["credit"]) for row in found) == pytest.approx(4)
-    assert sum(float(row["by_markov"]) for row in found) == pytest.approx(4, abs=1e-4)
+    assert sum(float(row["Credit"]) for row in found) == pytest.approx(4)
+    assert sum(float(row["Markov chain"]) for row in found) == pytest.approx(4, abs=1e-4)
     assert ingest.get(f"/money/export?{SPAN}&format=xml").status_code == 400
 
 

@@ -91,7 +91,8 @@ def test_exports_say_it_in_their_heads(ingest: Ingest) -> None:
     as_json = ingest.get(f"/export?{SPAN}&metrics=collect.conversions&by=channel&format=json")
     assert as_json.headers["x-tandem-notes"] == f"collect.conversions ({NOTE})"
     names, note = heads(ingest.get(f"/money/export?{SPAN}&conversion=goal:1"))
-    assert names[:3] == ["value", f"credit ({NOTE})", f"low ({NOTE})"] and "cost" in names and note
+    assert names[:3] == ["Channel", f"Credit ({NOTE})", f"Interval (95%), from ({NOTE})"]
+    assert "Cost (EUR)" in names and note.startswith(f"credit ({NOTE}); ")
     assert heads(ingest.get(f"/money/export?{SPAN}&conversion=orders"))[1] == ""
 
 
@@ -107,7 +108,7 @@ def test_a_reconciliation_says_it_and_finds_nothing_meanwhile(
     assert ON_PAGE in known.casefold()
     assert ON_PAGE not in text(ingest, f"/reconciliation?{span}&figure=sessions").casefold()
     names, note = heads(ingest.get(f"/reconciliation/export?{span}&figure=conversions"))
-    assert f"ours ({NOTE})" in names and "theirs" in names and note.startswith(f"ours ({NOTE}); ")
+    assert f"Ours ({NOTE})" in names and "Theirs" in names and note.startswith(f"ours ({NOTE}); ")
     ctx.offers.recounted = lambda site: Recount(share=0.4, is_all=True)
     assert jobs.review(ctx, site) == 0, "of counts that are mixed nothing is found"
     ctx.offers.recounted = lambda site: None

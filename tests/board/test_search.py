@@ -51,6 +51,12 @@ def test_keywords_and_changes_are_found_by_what_is_typed(ingest: TestClient[Any]
     assert found(ingest, "x" * 5000) == [] and found(ingest, "o") == [] and found(ingest, "") == []
 
 
+def test_a_change_that_is_found_leads_to_the_log_of_its_day(ingest: TestClient[Any]) -> None:
+    page = ingest.get(f"/search?{SPAN}&q=script").text
+    day = (START + timedelta(days=40)).date()
+    assert f"first={day}&amp;last={day}#change-" in page
+
+
 def test_what_is_found_nowhere_is_said(ingest: TestClient[Any]) -> None:
     assert "data-none" in ingest.get(f"/search?{SPAN}&q=zzz").text
     assert "data-none" not in ingest.get(f"/search?{SPAN}&q=fern").text

@@ -73,7 +73,7 @@ def test_deals_of_leads_whose_sales_are_to_come_are_not_final(
     assert file.text.splitlines()[0] == f"crm.leads,{won},{rate}"
     assert ingest.get(f"/api/metrics?metrics=crm.leads,crm.won&{asked}").json()["notes"] == [won]
     money = ingest.get(f"/money/export?conversion=won&{asked}").text.splitlines()[0].split(",")
-    assert money[1] == "credit (about 25.0% of their sales are in)" and "cost" in money
+    assert money[1] == "Credit (not final)" and "Cost (EUR)" in money
     monkeypatch.setattr(clock, "now", lambda: datetime(2027, 2, 1, tzinfo=UTC))
     assert "Not final" not in ingest.get(f"/deals?{asked}").text
     assert ingest.get(f"/export?metrics=crm.won&{asked}").text.splitlines()[0] == "crm.won"

@@ -116,3 +116,10 @@ def test_yes_and_no_are_read_as_programs_write_them(text: str, wanted: bool) -> 
 def test_what_is_neither_yes_nor_no_is_refused() -> None:
     with pytest.raises(UserError, match="neither yes nor no"):
         address_of({"bots": "maybe"}, [], SITE, "marketing", NOW)
+
+
+def test_the_log_that_a_page_leads_to_holds_the_days_that_it_shows() -> None:
+    """Marks of a year led to a log of the last 120 days."""
+    shown = View(path="/traffic", address=address(query="lens=marketing&period=2026-01-01..2026-03-31"), keep={})
+    path, _, query = shown.log.partition("?")
+    assert path == "/changes" and {("first", "2026-01-01"), ("last", "2026-03-31")} < set(parse_qsl(query))

@@ -55,7 +55,7 @@ def test_a_report_goes_from_dry_run_to_finding_and_back(running: Running) -> Non
 
         found = browser.get(f"/reconciliation/export?{OCTOBER}&by=channel&source=ga4:77")
         rows = list(csv.DictReader(io.StringIO(found.text)))
-        assert [(r["day"], r["part"], r["theirs"], r["unexplained"]) for r in rows] == [
+        assert [(r["Day"], r["Value"], r["Theirs"], r["Unexplained"]) for r in rows] == [
             ("2026-10-01", "'=cmd", "7.0000", "7.0000"), ("2026-10-01", "Email", "500.0000", "500.0000"),
             ("2026-10-02", "Email", "50.0000", "50.0000"),
         ]  # fmt: skip

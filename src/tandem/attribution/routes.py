@@ -1,5 +1,6 @@
 """Money: which channels bring revenue, by all models, and reports that stay as they were."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import msgspec
@@ -14,21 +15,22 @@ from tandem.attribution.model.definitions import MODELS, RULES_VERSION
 from tandem.attribution.model.markov import DENSE, WIDEST
 from tandem.attribution.model.report import LONE, CreditRow, Definition, SavedReport, differences
 from tandem.attribution.model.sankey import END, OTHERS
-from tandem.base import clock
+from tandem.base import clock, translations
 from tandem.base.errors import UserError
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import go_to, render_page
+from tandem.core.layout import formats_of, go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.query import Filter
+from tandem.imports.problem import sentence
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import MOST_SHOWN, address_asked, moved_to, must_fit, one_of, top_of
 from tandem.metrics.catalogue import DIMENSIONS
 from tandem.metrics.comparison import Rows, measured_since, reason_of, to_come, unripe, unsettled, why_unknown
 from tandem.metrics.period import Period, period_of
-from tandem.metrics.recounting import anew, recounting
+from tandem.metrics.recounting import anew, head_in_words, recounting
 from tandem.metrics.verdict import Reason
 
 Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
@@ -269,11 +271,52 @@ def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format
     derived = [name for name in EXPORTED if name not in NOT_DERIVED]
     notes = {name: to_come(name, young) for name in derived} if young else {}
     notes |= {name: anew(name, share) for name in derived} if share is not None else {}
-    rows = map(_exported, _answered(ctx, ask, choice.model).rows)
+    texts = _texts(caller, view.address.site, ask, share, is_open=young is not None)
+    value = texts.value if format == "csv" else _as_stored
+    rows = ((value(row), *_exported(row)) for row in _answered(ctx, ask, choice.model).rows)
     name = f"money-{ask.by}-{choice.model}-{span.first}-{span.last}"
-    return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes)
+    return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes, texts.heads)
 
 
+class FileTexts(msgspec.Struct, frozen=True):
+    """What readers of a file see in place of ids: the heads of its columns, and the name of a row."""
+
+    heads: dict[str, str]
+    value: Callable[[CreditRow], str]
+
+
+def _texts(caller: Caller, site: Site, ask: Ask, share: float | None, is_open: bool) -> FileTexts:
+    text, form = translations.translations(caller.language).gettext, formats_of(caller)
+    words = {"value": DIMENSIONS[ask.by].label, **HEADS, **{f"by_{model}": name for model, name in MODEL_NAMES.items()}}
+    if ask.kind == "margin":
+        words["money"] = sentence("Margin")
+    units = {"money": site.currency, "cost": site.currency}
+    heads = {
+        name: head_in_words(
+            text(word), text, unit=units.get(name, ""), share=None if name in NOT_DERIVED else share,
+            is_open=is_open and name not in NOT_DERIVED,
+        )
+        for name, word in words.items()
+    }  # fmt: skip
+    alone = text(sentence("(no visit in the window)"))
+    return FileTexts(heads, lambda row: alone if row.is_lone else form.member(ask.by, row.key))
+
+
+def _as_stored(row: CreditRow) -> str:
+    return "(no visit in the window)" if row.is_lone else row.key
+
+
+MODEL_NAMES = {
+    "first": sentence("First touch"), "last": sentence("Last touch"),
+    "last_non_direct": sentence("Last non-direct touch"), "linear": sentence("Linear"),
+    "time_decay": sentence("Time decay"), "position": sentence("Position"), "markov": sentence("Markov chain"),
+    "shapley": sentence("Shapley value"),
+}  # fmt: skip
+HEADS = {
+    "credit": sentence("Credit"), "low": sentence("Interval (95%), from"), "high": sentence("Interval (95%), to"),
+    "share": sentence("Share"), "money": sentence("Revenue"), "assisted": sentence("Assisted"),
+    "cost": sentence("Cost"), "clicks": sentence("Clicks"), "payback_days": sentence("Payback (days)"),
+}  # fmt: skip
 EXPORTED = (
     "value", "credit", "low", "high", "share", "money", "assisted", "cost", "clicks", "payback_days",
     *(f"by_{m}" for m in MODELS),
@@ -285,8 +328,8 @@ NOT_DERIVED = ("value", "cost", "clicks")
 
 def _exported(row: CreditRow) -> tuple[Any, ...]:
     return (
-        "(no visit in the window)" if row.is_lone else row.key, row.credit, row.low, row.high, row.share, row.worth,
-        row.assisted, row.cost, row.clicks, row.payback_days, *(row.by_model[m] for m in MODELS),
+        row.credit, row.low, row.high, row.share, row.worth, row.assisted, row.cost, row.clicks, row.payback_days,
+        *(row.by_model[m] for m in MODELS),
     )  # fmt: skip
 
 

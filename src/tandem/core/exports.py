@@ -23,11 +23,12 @@ Notes = Mapping[str, str]
 
 def exported(
     ctx: Context, caller: Caller, site: Site, name: str, format: str, columns: Sequence[str],
-    rows: Iterable[Sequence[Any]], notes: Notes | None = None,
+    rows: Iterable[Sequence[Any]], notes: Notes | None = None, heads: Mapping[str, str] | None = None,
 ) -> Response[Any]:  # fmt: skip
     """The rows as a file `tandem-SITE-NAME.FORMAT`; that somebody took it is noted in the audit log.
 
     columns   what each row's values are, in their order
+    heads     what readers of CSV see in place of the columns' ids, with what is to be noted of them
     raises    UserError for a format that is none
     """
     if format not in FORMATS:
@@ -40,8 +41,10 @@ def exported(
     if format == "json":
         objects = [dict(zip(columns, map(plain, row), strict=True)) for row in rows]
         return Response(objects, media_type="application/json", headers=headers)
-    heads = [(notes or {}).get(column, column) for column in columns]
-    return Response(_csv(heads, rows), media_type="text/csv", headers=headers)
+    shown = {**(notes or {}), **(heads or {})}
+    return Response(
+        _csv([shown.get(column, column) for column in columns], rows), media_type="text/csv", headers=headers
+    )
 
 
 def plain(value: Any) -> Any:

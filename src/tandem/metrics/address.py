@@ -1,7 +1,7 @@
 """The state of a page as its address writes it: period, comparison, filters, bots. Every view is a link."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -200,6 +200,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     def to(self, path: str, **changed: str | None) -> str:
         """Another page with the same period and filters."""
         return f"{path}?{self.address.query(**changed)}"
+
+    @property
+    def log(self) -> str:
+        """The change log over the days that the page shows."""
+        return self.log_of(self.address.period.first, self.address.period.last)
+
+    def log_of(self, first: date, last: date) -> str:
+        return self.to("/changes", first=first.isoformat(), last=last.isoformat())
 
     def narrowed(self, by: str, value: str, /, **changed: str | None) -> str:
         """This page, for this value only."""

@@ -1,6 +1,6 @@
 """What is being counted anew meanwhile, so that its figures are mixed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from tandem.accounts.model import Site
 from tandem.core.context import Context
@@ -67,3 +67,17 @@ def _is_settled(recount: Recount, condition: Filter) -> bool:
 def anew(name: str, share: float) -> str:
     """A column that is being counted anew, for programs and files: `collect.conversions (being recounted, 40%)`."""
     return f"{name} (being recounted, {int(share * 100)}%)"
+
+
+def head_in_words(word: str, text: Callable[[str], str], *, unit: str = "", share: float | None, is_open: bool) -> str:
+    """A column's head in a file for readers: its name, its unit, and what of it is not final.
+
+    share     how far it is counted anew; None where it is not
+    is_open   whether outcomes are still to come
+    """
+    said = [unit]
+    if share is not None:
+        said.append(text("being recounted, %(share)s") % {"share": f"{int(share * 100)}%"})
+    if is_open:
+        said.append(text("not final"))
+    return f"{word} ({'; '.join(filter(None, said))})" if any(said) else word

@@ -26,7 +26,7 @@ from tandem.metrics.catalogue import FIGURES
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Rows, reason_known, unmeasured_in, unripe
 from tandem.metrics.metric import Figure, Unit
-from tandem.metrics.recounting import share_of
+from tandem.metrics.recounting import head_in_words, share_of
 from tandem.metrics.tabs import Tab
 from tandem.metrics.verdict import Compared, Reason
 
@@ -300,9 +300,7 @@ def reading_of(caller: Caller, view: View, group: str) -> Reading:
 def _head(currency: str, figure: Figure, table: SplitTable, text: Texts) -> str:
     """A column's name in a file: what it is, its unit, and what of it is not final, in the reader's words."""
     units = {Unit.MONEY: currency, Unit.SECONDS: text("seconds"), Unit.MILLISECONDS: text("milliseconds")}
-    said = [units.get(figure.unit, "")]
-    if figure.id in table.recounted and table.recounting is not None:
-        said.append(text("being recounted, %(share)s") % {"share": f"{int(table.recounting * 100)}%"})
-    if figure.id in table.unripe:
-        said.append(text("not final"))
-    return f"{text(figure.label)} ({'; '.join(filter(None, said))})" if any(said) else text(figure.label)
+    return head_in_words(
+        text(figure.label), text, unit=units.get(figure.unit, ""),
+        share=table.recounting if figure.id in table.recounted else None, is_open=figure.id in table.unripe,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from litestar.params import Body
 
 from tandem.accounts.model import Site
 from tandem.accounts.store import users_of
-from tandem.base import clock
+from tandem.base import clock, translations
 from tandem.base.errors import UserError
 from tandem.base.texts import short_text
 from tandem.connections import store as connections
@@ -30,7 +30,7 @@ from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, fitting, moved_to, must_fit, one_of, top_of
 from tandem.metrics.period import Period
-from tandem.metrics.recounting import anew, recounting
+from tandem.metrics.recounting import anew, head_in_words, recounting
 from tandem.reconcile import jobs, queries, store
 from tandem.reconcile.model.compare import REASONS, Cell, CellSum, added
 from tandem.reconcile.model.finding import ENOUGH_COUNT, SETTLES_DAYS, TOO_MUCH, KeptExcess
@@ -331,9 +331,24 @@ def export(request: Request[Any, Any, Any], ctx: Context, caller: Caller, format
     source = "".join(c if c.isalnum() else "-" for c in choice.source.id)
     name = f"reconciliation-{source}-{choice.figure}-{span.first}-{span.last}"
     rows = (_exported(comparison, cell) for cell in comparison.cells)
-    return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes)
+    text = translations.translations(caller.language).gettext
+    heads = {
+        column: head_in_words(text(word), text, share=share if column in OURS else None, is_open=False)
+        for column, word in HEADS.items()
+    }
+    return exported(ctx, caller, view.address.site, name, format, EXPORTED, rows, notes, heads)
 
 
+HEADS = {
+    "day": sentence("Day"), "source": sentence("System"), "figure": sentence("Metric"), "split": sentence("Split by"),
+    "part": sentence("Value"), "theirs": sentence("Theirs"), "ours": sentence("Ours"),
+    "difference": sentence("Difference"), "zone": sentence("Time zone"), "bots": sentence("Bots"),
+    "consent": sentence("Consent"), "repeats": sentence("Counted twice"), "attribution": sentence("Attribution"),
+    "rows": sentence("Rows withheld"), "sampling": sentence("Sampling"), "unexplained": sentence("Unexplained"),
+    "unexplained_share": sentence("Unexplained (share)"), "sampling_error": sentence("Sampling error"),
+    "is_sampled": sentence("Sampled"), "is_thresholded": sentence("Thresholded"),
+}  # fmt: skip
+"""What readers of CSV see in place of the columns' ids."""
 EXPORTED = (
     "day", "source", "figure", "split", "part", "theirs", "ours", "difference", *REASONS, "unexplained",
     "unexplained_share", "sampling_error", "is_sampled", "is_thresholded",

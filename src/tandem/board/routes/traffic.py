@@ -92,7 +92,7 @@ def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callab
     marks = [
         Mark(
             at=at, title=c.title, kind=text(words.WORDS["KINDS"][c.kind]), author=c.author,
-            time=form.moment(c.at, site.zone), url=f"{view.to('/changes')}#change-{c.id}",
+            time=form.moment(c.at, site.zone), url=f"{view.log}#change-{c.id}",
         )
         for at, c in chart.changes
     ]  # fmt: skip

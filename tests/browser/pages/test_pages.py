@@ -12,6 +12,7 @@ from tandem.base.database import Database
 from tandem.core.pages import ANYONE
 from tests.routes import PAGES
 
+from .accessible import CONTRASTS, RULES, SMALL
 from .conftest import LOCALES, Opened, Served, Theme, Window, is_written_in
 
 pytestmark = pytest.mark.browser
@@ -85,8 +86,10 @@ def test_a_page_fits_has_no_errors_and_can_be_used_without_eyes(windows: dict[st
         looks = [*(SCREENS if language == "en" else LOOKS), *(BETWEEN if path == "/traffic" else ())]
         for look in looks if window.screen == looks[0] else reversed(looks):
             window.look(*look)
+            if language == "en" and look in LOOKS:
+                assert page.evaluate(RULES) == []
+                assert look[1] > 390 or page.evaluate(SMALL) == [], "a thumb needs 40 px"
         if language == "en":
-            assert page.locator("main").count() == 1
             assert page.locator("nav[aria-label]").count() >= 2
             assert [page.evaluate(NAMELESS), page.evaluate(TWICE), page.evaluate(STYLED)] == [[], [], 0]
         assert is_written_in(page, language)
@@ -138,6 +141,14 @@ def test_the_board_draws_nothing_with_scripts(opened: Opened) -> None:
     assert size < 150_000
 
 
+def test_texts_can_be_read_on_every_ground_in_both_themes(windows: dict[str, Window]) -> None:
+    window = windows["en"]
+    page = window.open("/metrics")
+    for look in LOOKS:
+        window.look(*look)
+        assert page.evaluate(CONTRASTS) == [], look
+
+
 def test_the_board_prints_on_white_without_the_frame(opened: Opened) -> None:
     page = opened("/board", theme="dark")
     page.emulate_media(media="print", color_scheme="dark")
@@ -162,7 +173,7 @@ def test_an_error_is_told_in_place(opened: Opened) -> None:
     page.select_option("[name=kind]", "page")
     page.fill("[name=match]", "no-slash")
     with page.expect_response("**/goals**"):
-        page.evaluate("document.querySelector('form[hx-post]').requestSubmit()")
+        page.evaluate("document.querySelector('form:has([name=match])').requestSubmit()")
     page.wait_for_selector(".field .told[role=alert]")
     assert "is not a path" in page.inner_text(".field:has([name=match]) .told")
     assert page.input_value("[name=match]") == "no-slash"

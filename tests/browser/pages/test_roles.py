@@ -14,6 +14,7 @@ from tandem.accounts.permissions import Role
 from tandem.base.database import Database
 from tandem.core.auth import COOKIE
 
+from .accessible import CUT
 from .conftest import LOCALES, Served, Window, is_written_in
 from .test_pages import IN_MENU
 
@@ -45,6 +46,8 @@ def test_each_role_opens_each_page_of_its_menu_and_each_page_is_seen_in_each_lan
         widths = (390, 1440) if language != "en" else (390,)  # in English test_pages.py looks at all of them
         for width in widths if window.screen[1] == 390 else reversed(widths):
             window.look("light", width)
+            cut = page.evaluate(CUT) if width == 1440 else []
+            wrong.extend(f"{path} {language}: {table}" for table in cut)
         assert is_written_in(page, language)
         seen[path] += 1
         return page

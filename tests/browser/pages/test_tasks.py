@@ -364,7 +364,7 @@ def test_a_click_without_a_network_is_told_where_the_eye_is_and_can_be_repeated(
     page.fill("[name=title]", "Said twice, noted once")
     page.select_option("[name=kind]", "content")
     page.context.set_offline(True)
-    page.locator("form[hx-post] button.button:not(.quiet)").last.click()
+    page.locator("form.form[hx-post] button.button:not(.quiet)").last.click()
     problem = page.locator("#problem[role=alert]")
     expect(problem).to_contain_text("Serwer nie odpowiedział")
     expect(problem).to_be_in_viewport()

@@ -372,6 +372,22 @@
     if (lost) (control || find("#main")).focus({ preventScroll: true });
   };
 
+  // What scrolls sideways can be reached and moved by keyboard, and says what it is; what fits is no stop on the way.
+  const nameOf = (box) => find("caption, svg[aria-label]", box) || find("h2, h3", box.closest("section, .box") || box.parentElement);
+  const reach = (box) => {
+    const scrolls = box.scrollWidth > box.clientWidth;
+    if (scrolls === box.hasAttribute("tabindex")) return;
+    if (!scrolls) return ["tabindex", "role", "aria-label"].forEach((part) => box.removeAttribute(part));
+    const named = nameOf(box);
+    box.tabIndex = 0;
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", (named?.getAttribute("aria-label") || named?.textContent || document.title).trim());
+  };
+  const sizes = new ResizeObserver((changed) => changed.forEach(({ target }) => reach(target)));
+  const watchScrolls = () => all(".scroll").forEach((box) => sizes.observe(box));
+  watchScrolls();
+  document.addEventListener("htmx:after:swap", () => setTimeout(() => (watchScrolls(), all(".scroll").forEach(reach))));
+
   // A link to what is folded away unfolds it.
   const unfold = () => {
     const details = location.hash && document.getElementById(location.hash.slice(1))?.closest("details");

@@ -68,7 +68,7 @@ def test_less_than_nothing_has_the_sign_of_subtraction_everywhere(language: str)
     written = [f(-1_234_567.8, unit) for unit in Unit for f in (form.figure, form.short)]
     written += [form.figure(-0.4, unit, "EUR", 2.0) for unit in Unit]
     written += [form.number(-3), form.count(-1.5, [-1.5]), form.change(-0.4), form.span(-3)]
-    assert all("-" not in text and "\N{MINUS SIGN}" in text for text in written if "0" != text), written
+    assert all("-" not in text and "\N{MINUS SIGN}" in text for text in written if text != "0"), written
 
 
 def test_members_are_named_in_the_language() -> None:

@@ -7,6 +7,7 @@ from babel import dates
 
 from tandem.base.formats import Formats
 from tandem.base.translations import LANGUAGES
+from tandem.metrics.metric import Unit
 
 NB = "\xa0"
 
@@ -59,6 +60,15 @@ def test_a_change_carries_its_sign() -> None:
     assert Formats("en").change(-0.03) == "\N{MINUS SIGN}3.0%"
     assert Formats("en").change(None) == ""
     assert Formats("en").change(0.0004) == Formats("en").change(-0.0) == "0%", "nothing has no sign"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_less_than_nothing_has_the_sign_of_subtraction_everywhere(language: str) -> None:
+    form = Formats(language)
+    written = [f(-1_234_567.8, unit) for unit in Unit for f in (form.figure, form.short)]
+    written += [form.figure(-0.4, unit, "EUR", 2.0) for unit in Unit]
+    written += [form.number(-3), form.count(-1.5, [-1.5]), form.change(-0.4), form.span(-3)]
+    assert all("-" not in text and "\N{MINUS SIGN}" in text for text in written if text != "0"), written
 
 
 def test_members_are_named_in_the_language() -> None:

@@ -102,7 +102,7 @@ class Formats:
         """A figure in few characters, for tiles and axes."""
         if value is None or unit != "count" or abs(value) < 100_000:
             return self.figure(value, unit, currency)
-        return str(numbers.format_compact_decimal(value, locale=self.locale, fraction_digits=1))
+        return _minus(numbers.format_compact_decimal(value, locale=self.locale, fraction_digits=1))
 
     def span(self, seconds: float) -> str:
         """A length of time: 45 s, 3 min 20 s, 5 h 12 min."""

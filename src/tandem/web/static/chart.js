@@ -23,7 +23,7 @@
     score: number({ maximumFractionDigits: 2 }),
     other: number({ notation: "compact", maximumFractionDigits: 1 }),
   };
-  const tick = (value) => (ticks[facts.unit] || ticks.other).format(value);
+  const tick = (value) => (ticks[facts.unit] || ticks.other).format(value).replace("-", "−");
   const element = (tag, name, text) => {
     const made = document.createElement(tag);
     if (name) made.className = name;

@@ -48,7 +48,7 @@ NOT_LINKED = {
 }
 """What no declaration of its route tells."""
 ADDRESSES = {page.address for page in PAGES}
-TAG = re.compile(r"<([a-z]+)((?:\s[^<>]*)?)>")
+TAG = re.compile(r"<([a-z]+[1-6]?)((?:\s[^<>]*)?)>")
 ATTRIBUTE = re.compile(r"""([a-z-]+)=(?:"([^"]*)"|'([^']*)')""")
 TAGS = re.compile(r"<[^>]+>")
 

@@ -2,8 +2,12 @@
 
 loader_events_per_cpu_s: sealed segments with the invented company's traffic (page views, attention, vitals, actions,
 bots; about five events a visit) are loaded by the real loader in this process; CPU time of all its threads.
-end_to_end_events_per_cpu_s: `tandem serve` takes single-event requests over HTTP (as Umami and shynet do) while its
-loader stores them; CPU time of the whole server from the first request until the last event can be asked for.
+peers_load_events_per_cpu_s: `tandem serve` takes what Umami and shynet can take too, over 64 connections: one page view
+a request, eight a visitor; its loader stores them meanwhile. CPU time of the whole server from the first request until
+the last event can be asked for. end_to_end_events_per_cpu_s is its former name.
+
+A request costs the same however many come; a batch of the loader costs a quarter second whatever it holds. So the
+figure falls where requests come slowly, as on a machine that others use: `events_per_s` says how fast they came.
 """
 
 import json
@@ -35,9 +39,11 @@ EVENTS, SECONDS = 300_000, 15.0
 def main() -> None:
     loader = loader_rate(EVENTS)
     print(f"loader: {loader:,.0f} events per CPU-second")
-    single = end_to_end_rate()
+    single, per_s = end_to_end_rate()
     print(f"end to end: {single:,.0f} events per CPU-second")
-    print(json.dumps({"loader_events_per_cpu_s": round(loader), "end_to_end_events_per_cpu_s": round(single)}))
+    figures = {"loader_events_per_cpu_s": loader, "peers_load_events_per_cpu_s": single}
+    figures |= {"end_to_end_events_per_cpu_s": single, "events_per_s": per_s}
+    print(json.dumps({name: round(value) for name, value in figures.items()}))
 
 
 def loader_rate(events: int) -> float:
@@ -97,7 +103,8 @@ def _records(facts: Facts, site: int) -> Iterator[Record]:
         )  # fmt: skip
 
 
-def end_to_end_rate() -> float:
+def end_to_end_rate() -> tuple[float, float]:
+    """Events stored in a CPU-second, and in a second."""
     server = Running("serve")
     try:
         before = server.cpu_s()
@@ -106,7 +113,7 @@ def end_to_end_rate() -> float:
         _wait_until_stored(server, total)
         cpu = server.cpu_s() - before
         print(f"end to end: {total:,} events, {cpu:.1f} CPU-s, {outcome.per_s:,.0f} requests/s")
-        return total / cpu
+        return total / cpu, outcome.per_s
     finally:
         server.kill()
         server.clear()

@@ -26,7 +26,7 @@ from tandem.base.warehouse import Warehouse, migrate
 from tandem.calls.store import lend
 from tandem.collect.counter import Collector
 from tandem.collect.health import Disk
-from tandem.collect.slice import LOAD_EVERY_S, load_spools, open_ingest
+from tandem.collect.slice import LOAD_EVERY_S, load_at_pace, load_spools, open_ingest
 from tandem.core.context import Context
 from tandem.people.store import stitch_new
 from tandem.serve import check_port, freeze, limits, listening
@@ -158,11 +158,12 @@ def load_for_ever(settings_json: bytes) -> None:
             _log.error("collectors.load_failed", why=log.without_values(str(error)))
             time.sleep(5)
         time.sleep(LOAD_EVERY_S)
+    load_spools(ctx)
     load_once(ctx)
 
 
 def load_once(ctx: Context) -> None:
     """Load what has come in, and conclude who is who from it: no other process knows that it is new."""
-    load_spools(ctx)
+    load_at_pace(ctx)
     for site in ctx.sites().values():
         stitch_new(ctx, site)

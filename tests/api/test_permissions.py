@@ -25,7 +25,7 @@ WRITTEN_OUT: dict[str, str] = {
     "metrics.read": "admin marketing engineering executive finance agency viewer",
     "metrics.export": "admin marketing engineering executive finance agency",
     "changes.read": "admin marketing engineering executive finance agency viewer",
-    "reception.read": "admin marketing engineering executive",
+    "ingestion.read": "admin marketing engineering executive",
     "audit.read": "admin engineering executive",
     "money.read": "admin marketing engineering executive finance agency",
     "calls.read": "admin marketing engineering executive finance agency",
@@ -225,7 +225,7 @@ def test_a_token_of_one_site_sees_that_site_only(running: Running) -> None:
         for path in (
             "/api/metrics?metrics=collect.visits&site=fern",
             "/api/changes?site=fern",
-            "/api/reception?site=fern",
+            "/api/ingestion?site=fern",
         ):
             assert program.get(path).status_code == 404
         one = {"events": [{"id": "1", "visitor": "v", "name": "n"}]}
@@ -288,7 +288,7 @@ def test_workspaces_see_nothing_of_each_other(running: Running) -> None:
         for path in (
             "/api/changes?site=fern",
             "/api/metrics?metrics=collect.visits&site=fern",
-            "/api/reception?site=fern",
+            "/api/ingestion?site=fern",
         ):
             assert theirs.get(path).status_code == 404
         assert theirs.delete(f"/api/changes/{made.json()['id']}").status_code == 404

@@ -30,7 +30,7 @@ PAGES = (
     "/realtime",
     "/metrics",
     "/goals",
-    "/reception",
+    "/ingestion",
     "/changes",
     "/settings",
     "/account",
@@ -57,6 +57,20 @@ def test_a_change_needs_our_pages_proof_and_our_origin(running: Running, headers
         answer = browser.post("/settings/me", data={"language": "en"}, headers=headers)
         assert answer.status_code == 403
         assert browser.post("/settings/me", data={"language": "en"}, headers={"origin": running.url}).status_code == 200
+
+
+def test_without_scripts_a_short_form_carries_the_proof_as_a_field(running: Running) -> None:
+    with running.as_person("admin") as browser:
+        del browser.headers["x-csrf"]
+
+        def status(proof: str, **more: str) -> int:
+            return browser.post("/settings/me", data={"language": "en", "csrf": proof, **more}).status_code
+
+        own = running.csrf["admin"]
+        assert [status(own), status(""), status(running.csrf["viewer"]), status("ż")] == [200, 403, 403, 403]
+        assert status(own, padding="x" * 5000) == 403, "nobody's long form is read before it is known to be ours"
+        answer = browser.post("/settings/me", json={"csrf": own})
+        assert answer.status_code == 403
 
 
 def test_another_persons_proof_is_none(running: Running) -> None:

@@ -138,10 +138,10 @@ def test_every_layer_is_checked_for_rooms_it_does_not_name() -> None:
     assert all(contract["exhaustive"] for contract in CONTRACTS if contract["type"] == "layers")
 
 
-def test_whoever_opens_files_is_each_module_but_the_two_with_a_store() -> None:
+def test_whoever_opens_files_is_each_module_without_a_store() -> None:
     (readers,) = (c["source_modules"] for c in CONTRACTS if "stranger's file" in c["name"])
     modules = {path.stem for path in (ROOT / "src/tandem/imports").glob("[!_]*.py")}
-    assert {name.rpartition(".")[2] for name in readers} == modules - {"store", "uploads", "stretch", "problem"}
+    assert {name.rpartition(".")[2] for name in readers} == modules - {"acts", "uploads", "stretch", "problem"}
 
 
 @pytest.mark.process

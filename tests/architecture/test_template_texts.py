@@ -28,7 +28,7 @@ REVIEWED = {
     "e.label",  # of the metric that a change was measured by
     "m.title",  # of what a person did: a slice's timeline takes it from a table
     # sentences of ours, whose values stand apart from them
-    "failed", "said", "f.title", "one.what", "one.cure", "one.problem.what", "one.problem.cure", "p.what", "p.cure",
+    "failed", "said", "f.title", "one.what", "one.cure", "p.what", "p.cure",
     "v.term",
     "d.before", "d.after",  # of the audit log, where the entry says that they are words of ours
 }  # fmt: skip

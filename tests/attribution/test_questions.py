@@ -90,6 +90,27 @@ def test_paid_visits_without_any_cost_did_not_come_for_nothing(ctx: Context, mon
     assert rows["Email"].cost == 0.0
 
 
+def test_all_rows_together_divide_like_by_like(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cost of a half-reported channel stood in the sum without a word that its own row dared not divide by it."""
+    put(ctx.warehouse, [
+        Visit(1, START + 50 * DAY, "Paid Search", orders=2, revenue=60),
+        Visit(2, START + 50 * DAY, "Email", orders=4, revenue=400),
+        Visit(3, START + 50 * DAY, "Organic Search"),
+    ])  # fmt: skip
+    spent = {"Paid Search": 30, "Email": 7, "Organic Search": 6, "Print": 4}
+    monkeypatch.setattr(
+        store, "spend", lambda *_: [store.Spend(name=n, cost=Decimal(c), clicks=1) for n, c in spent.items()]
+    )
+    monkeypatch.setattr(store, "paid", lambda *_: [reported("Paid Search", 190, 190), reported("Email", 10, 5)])
+    found = queries.answered(ctx.warehouse, ask(), "last")
+    assert (found.cost, found.unplaced_cost) == (47.0, 10.0), "who brought nothing has no row, but a cost"
+    assert found.cost_per_conversion == (30 + 6 + 4) / 2
+    assert found.romi == (60 - 40) / 40
+    monkeypatch.setattr(store, "paid", lambda *_: [reported("Paid Search", 100, 40)])
+    unsure = queries.answered(ctx.warehouse, ask(), "last")
+    assert (unsure.cost_per_conversion, unsure.romi) == (None, None)
+
+
 def test_cost_meets_credit_by_name_however_it_is_written(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     put(ctx.warehouse, VISITS)
     spent = [

@@ -251,3 +251,22 @@ def test_a_return_is_claimed_only_of_figures_that_are_final(
         young = browser.get("/money?period=2026-10-11..2026-10-30").text
         assert "× its cost" not in answer_of(young) and young.count(">not final</span>") == 4
         assert "about 18.0% of their sales are in" in young
+
+
+def test_paths_are_drawn_in_the_colours_of_channels_and_stand_as_lists_and_a_table(ingest: Ingest) -> None:
+    page = ingest.get(f"/money?{SPAN}&model=linear").text
+    ways = page.partition('id="ways"')[2].partition("</section>")[0]
+    drawing, _, lists = ways.partition("</svg></div>")
+    assert 'class="orange" d="M' in drawing and '<rect class="yellow"' in drawing and "Paid Search <tspan>" in drawing
+    assert ">2 visits earlier</text>" in drawing and ">Last visit</text>" in drawing
+    assert lists.count('class="hue orange"') >= 4 and "From step to step" in lists
+    assert '<i class="hue orange"></i><a' in page.partition('id="credit"')[2], "as in the tables of Traffic"
+    plain = ingest.get(f"/money?{SPAN}&split=source").text
+    assert "hue " not in plain.partition('id="credit"')[2] and 'class="plain" d="M' in plain
+
+
+def test_a_column_has_one_precision(ingest: Ingest) -> None:
+    page = ingest.get(f"/money?{SPAN}&model=linear").text
+    credit = page.partition('id="credit"')[2].partition("</table>")[0]
+    cells = [row.partition('<td class="num">')[2].partition("<")[0] for row in credit.split('<th scope="row"')[1:]]
+    assert cells == ["2.3", "1.3", "0.3", "4.0"]

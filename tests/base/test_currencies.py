@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 import tandem
-from tandem.ads.sources.cells import header_name
 from tandem.base import currencies
 from tandem.base.currencies import SIGNS, split_amount
 from tandem.crm.model.mapping import money_of
 from tandem.imports.cells import Unreadable, number
+from tandem.imports.headers import with_currency
 from tandem.reconcile.sources.words import head_of
 
 
@@ -19,7 +19,7 @@ def test_every_sign_is_read_in_amounts_and_heads_of_all_imports(sign: str) -> No
     for text in (f"{sign}5", f"5 {sign}", f"5 {sign.upper()}.", f"-{sign} 5", f"({sign}5)"):
         value = -5 if text[0] in "-(" else 5
         assert (money_of(text), number(text, ".")) == (value, value), text
-    assert header_name(f"Cost ({sign})") == header_name(f"Cost, {sign.upper()}") == ("cost", SIGNS[sign])
+    assert with_currency(f"Cost ({sign})") == with_currency(f"Cost, {sign.upper()}") == ("cost", SIGNS[sign])
     assert head_of(f"Revenue, {sign}") == head_of("Revenue") != ""
 
 
@@ -41,8 +41,8 @@ def test_what_is_no_currency_is_not_left_out_of_a_number(text: str) -> None:
 
 
 def test_a_word_in_brackets_that_is_no_currency_stays_in_the_head() -> None:
-    assert header_name("Clicks (all)") == ("clicks (all)", "")
-    assert header_name("Расход (у.е.)") == ("расход", "")
+    assert with_currency("Clicks (all)") == ("clicks (all)", "")
+    assert with_currency("Расход (у.е.)") == ("расход", "")
 
 
 def test_signs_of_currencies_stand_in_one_file() -> None:

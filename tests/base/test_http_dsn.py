@@ -117,7 +117,8 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
     )
     assert {r.key: tuple(r.figures.values()) for r in runner.ask(question).rows} == {
         ("Email",): (1, 1),
-        ("Direct",): (1, 1),
+        ("Direct",): (1, 0),
+        ("No visit",): (0, 1),
     }
     runner.close()
 

@@ -10,7 +10,7 @@ from tests.served import Running
 CARRIED = "site=fern&period=7d&f=channel:is:Email&f=entry:contains:%2Fsale%7C%2Fnew"
 
 
-@pytest.mark.parametrize("page", ["realtime", "goals", "changes", "people", "reception", "metrics", "calls/pools"])
+@pytest.mark.parametrize("page", ["realtime", "goals", "changes", "people", "ingestion", "metrics", "calls/pools"])
 def test_a_page_without_filters_shows_them_crossed_out(running: Running, page: str) -> None:
     with running.as_person("admin") as browser:
         text = browser.get(f"/{page}?{CARRIED}").text

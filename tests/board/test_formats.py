@@ -34,6 +34,26 @@ def test_a_figure_is_written_by_unit_and_language(language: str, value: float | 
     assert Formats(language).figure(value, unit).replace("\N{NARROW NO-BREAK SPACE}", NB) == written
 
 
+@pytest.mark.parametrize(
+    ("unit", "column", "written"),
+    [
+        ("share", [0.52, 0.041, 0], ["52.0%", "4.1%", "0.0%"]),
+        ("share", [0.052, 0.041], ["5.20%", "4.10%"]),
+        ("share", [-0.4, 23.5], ["\N{MINUS SIGN}40%", "2,350%"]),
+        ("money", [15230, -12.5, None], ["€15,230", "\N{MINUS SIGN}€12", "—"]),
+        ("money", [999, 0.5], ["€999.00", "€0.50"]),
+        ("milliseconds", [2100, 163], [f"2.10{NB}s", f"0.16{NB}s"]),
+    ],
+)
+def test_a_column_has_the_decimals_of_its_largest_figure(
+    unit: str, column: list[float | None], written: list[str]
+) -> None:
+    form = Formats("en")
+    assert [form.figure(value, unit, "EUR", form.column(column)) for value in column] == written
+    assert [form.count(v, [2, 3.5]) for v in (2, 3.5)] == ["2.0", "3.5"]
+    assert [form.count(v, [2, 3]) for v in (2, 3)] == ["2", "3"]
+
+
 def test_a_change_carries_its_sign() -> None:
     assert Formats("en").change(0.12) == "+12%"
     assert Formats("en").change(-0.03) == "\N{MINUS SIGN}3.0%"

@@ -108,6 +108,7 @@ def phone(driver: Playwright) -> Iterator[Browser]:
 @pytest.fixture
 def context(phone: Browser) -> Iterator[BrowserContext]:
     context = phone.new_context(locale="pl-PL", viewport={"width": 390, "height": 844})
+    context.set_extra_http_headers({"sec-ch-ua": ""})  # it says that the browser is headless, and so a program
     yield context
     context.close()
 

@@ -1,5 +1,6 @@
 """The pages on a real server: pools and numbers by form, tags, the address's state, and other workspaces."""
 
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -141,20 +142,41 @@ def test_a_pool_is_renamed_priced_and_switched_off(running: Running) -> None:
         assert rival.post(f"/calls/pools/{pool}?site=rival", data={"is_on": "0"}).status_code == 404
 
 
-def test_a_file_of_calls_is_tried_refused_and_brought_in(running: Running) -> None:
+def test_a_file_of_calls_is_tried_refused_applied_and_undone(running: Running) -> None:
     body = file(row(0), row(1)).decode()
 
-    def send(text: str, act: str = "dry", **more: str) -> httpx.Response:
-        return browser.post("/calls/import?site=fern", data={"act": act, **more}, files={"file": ("Master.csv", text)})
+    def draft(text: str) -> tuple[str, str]:
+        sent = browser.post("/calls/import?site=fern&f=channel:is:Email", files={"file": ("Master.csv", text)})
+        address = sent.headers["HX-Redirect"]
+        assert "f=channel%3Ais%3AEmail" in address, "filters are carried along"
+        return address.partition("draft=")[2].partition("#")[0], browser.get(address).text
+
+    def counts(page: str) -> list[str]:
+        return re.findall(r"(?:New calls|already known)</dt><dd>(.*?)</dd>", page)
+
+    def act(number: str, what: str) -> httpx.Response:
+        return browser.post(f"/calls/imports/{number}/{what}?site=fern")
 
     with running.as_person("marketing") as browser:
-        assert "New calls: 2. Already known: 0." in send(body).text
-        assert "Line 4:" in send(body + "x,y\n", "take").text
-        assert "New calls: 2. Already known: 0." in send(body).text
-        assert "Import complete. New calls: 2" in send(body, "take").text
-        assert "New calls: 0. Already known: 2." in send(body).text
-        assert send(body, zone="Mars/One").status_code == 400
-        assert browser.post("/calls/import?site=fern", data={"act": "dry"}).status_code == 400
+        assert "Line 4:" in draft(body + "x,y\n")[1]
+        number, page = draft(body)
+        assert counts(page) == ["2", "0"]
+        done = browser.get(act(number, "confirm").headers["HX-Redirect"]).text
+        assert "You can undo it" in done and f"/calls/imports/{number}/undo" in done
+        assert counts(draft(body)[1]) == ["0", "2"]
+        undone = browser.get(act(number, "undo").headers["HX-Redirect"]).text
+        assert "The import of “Master.csv” is undone." in undone and f"/calls/imports/{number}/undo" not in undone
+        second, page = draft(body)
+        assert counts(page) == ["2", "0"]
+        assert act(second, "drop").status_code == 200 and act(second, "confirm").status_code == 409
+        wrong = browser.post("/calls/import?site=fern", data={"zone": "Mars/One"}, files={"file": ("a.csv", body)})
+        assert wrong.status_code == 400
+        assert browser.post("/calls/import?site=fern").status_code == 400
+    with running.as_person("executive") as browser:
+        assert "/calls/imports/" not in browser.get(f"/calls?site=fern&draft={number}").text
+        assert act(number, "undo").status_code == 403
+    with running.as_person("rival") as browser:
+        assert browser.post(f"/calls/imports/{number}/undo?site=rival").status_code == 404
 
 
 def test_prices_of_pools_are_for_those_who_may_see_money(running: Running) -> None:

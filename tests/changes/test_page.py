@@ -173,7 +173,22 @@ def test_the_file_holds_what_is_seen_with_heads_in_words(ctx: Context, site: Sit
     ]
 
 
-def test_nobody_is_led_to_a_file_that_they_may_not_have(ctx: Context, site: Site) -> None:
+def test_who_may_not_export_is_not_offered_the_file(ctx: Context, site: Site) -> None:
     accounts.add_user(ctx.database, site.workspace_id, "vera@fern.example", "Vera", "viewer", "a long password")
     with opened(ctx, site, ROUTES, "vera@fern.example") as browser:
         assert "/changes/export" not in browser.get("/changes?site=fern").text
+
+
+def test_a_removal_offers_to_be_undone_at_once_and_later(browser: Browser) -> None:
+    number = re.search(r'id="change-(\d+)"', noted(browser, "Release 7", -1))
+    assert number
+    at = f"/changes/{number[1]}"
+    page = browser.post(f"{at}/remove?site=fern").text
+    assert "“Release 7” was removed from the log." in page and f'id="change-{number[1]}"' not in page
+    assert page.count(f'action="{at}/restore?site=fern"') == 2, "beside the news, and in the list of what was removed"
+    assert '<input type="hidden" name="csrf" value="x">' in page, "who has no scripts sends the proof as a field"
+    later = browser.get("/changes?site=fern").text
+    assert "1 change removed in the last 30 days" in later and later.count(f"{at}/restore") == 2
+    page = browser.post(f"{at}/restore?site=fern").text
+    assert f'id="change-{number[1]}"' in page and "removed" not in page
+    assert browser.post(f"{at}/restore?site=fern").status_code == 404

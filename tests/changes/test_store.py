@@ -6,6 +6,7 @@ import pytest
 
 from tandem.accounts import store as accounts
 from tandem.accounts.model import Site
+from tandem.base import clock
 from tandem.base.database import Database
 from tandem.base.errors import UserError
 from tandem.changes import store
@@ -52,6 +53,40 @@ def test_another_sites_change_cannot_be_removed(any_database: Database, site: Si
     assert store.between(any_database, site, NOON, NOON + timedelta(1))
     store.remove(any_database, site, made.id)
     assert not store.between(any_database, site, NOON, NOON + timedelta(1))
+
+
+def test_what_was_removed_can_be_put_back_with_its_effects_until_it_is_forgotten(
+    any_database: Database, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, other = (store.add(any_database, site, change(external_id=key)) for key in ("7", "8"))
+    effect = Effect(
+        change_id=made.id, metric="collect.orders", label="Orders", needs="metrics.read", method="weeks", share=0.2,
+        low=0.1, high=0.3, first_on=date(2026, 11, 11), last_on=date(2026, 11, 20),
+    )  # fmt: skip
+    store.keep_effect(any_database, site, effect)
+    store.remove(any_database, site, made.id)
+    with pytest.raises(UserError, match="no such change"):
+        store.remove(any_database, site, made.id)
+    assert store.titled(any_database, site, "released", 9) == [other]
+    assert [c.id for c, _ in store.removed(any_database, site)] == [made.id]
+    store.restore(any_database, site, made.id)
+    with pytest.raises(UserError, match="no such change"):
+        store.restore(any_database, site, made.id)
+    found = store.between(any_database, site, NOON, NOON + timedelta(1))
+    assert {c.id for c in found} == {made.id, other.id} and store.effects_of(any_database, found)[made.id] == [effect]
+    assert store.removed(any_database, site) == []
+
+    store.remove(any_database, site, made.id)
+    assert store.add(any_database, site, change(external_id="7")).id == made.id, "a pipeline says it again"
+    assert store.removed(any_database, site) == []
+
+    store.remove(any_database, site, made.id)
+    later = clock.now() + timedelta(days=31)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    assert store.removed(any_database, site) == []
+    store.remove(any_database, site, other.id)  # whoever removes one clears what is older
+    with pytest.raises(UserError, match="no such change"):
+        store.restore(any_database, site, made.id)
 
 
 @pytest.mark.parametrize("title", ["zero \x00 byte", "long " * 200, "emoji 🌱 \u202e", "'; drop table changes; --"])

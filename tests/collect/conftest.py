@@ -47,6 +47,7 @@ def told(
     marks: Iterable[str] = (),
     agent: str = CHROME,
     country: str = "PL",
+    nth: int = 0,
 ) -> Record:
     """One event in a record of its own."""
     event = SpoolEvent(
@@ -66,6 +67,7 @@ def told(
         currency=currency,
         status=0,
         marks=list(marks),
+        nth=nth,
     )
     return Record(
         site=site,

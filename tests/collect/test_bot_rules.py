@@ -19,7 +19,8 @@ def own(*dropped: str) -> dict[str, Any]:
     named = [{"name": "Yandex Browser", "like": r"YaBrowser/(\d+)"}]
     return {
         "generic": words, "drop": {"patterns": list(dropped)}, "add": {}, "kinds": {"feed": "(?i)feed"},
-        "browsers": {}, "systems": {}, "named_browser": named, "named_system": [{"name": "Tizen", "like": "Tizen"}],
+        "browsers": {}, "systems": {}, "brands": {}, "bot_brands": {}, "named_browser": named,
+        "named_system": [{"name": "Tizen", "like": "Tizen"}],
         "device": [{"kind": "mobile", "like": "Mobile"}],
     }  # fmt: skip
 

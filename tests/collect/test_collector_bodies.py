@@ -40,9 +40,11 @@ class Taken:
 
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
+        self.agents: list[tuple[str, str]] = []
 
     async def receive(self, body: bytes, sender: Any) -> Reply:
         self.bodies.append(body)
+        self.agents.append((sender.agent, sender.full_agent))
         return Reply(202, "ok")
 
 
@@ -56,14 +58,19 @@ def collector(taken: Taken) -> Collector:
     return Collector(taken, Proxies(""))  # type: ignore[arg-type]
 
 
-async def answer(collector: Collector, length: int, *parts: bytes) -> int:
-    scope = SimpleNamespace(
-        method="POST", path="/t/hit", client="203.0.113.9:4711", headers=Headers({"content-length": str(length)})
-    )
+async def answer(collector: Collector, length: int, *parts: bytes, **fields: str) -> int:
+    sent = {name.replace("_", "-"): value for name, value in fields.items()} | {"content-length": str(length)}
+    scope = SimpleNamespace(method="POST", path="/t/hit", client="203.0.113.9:4711", headers=Headers(sent))
     protocol = Protocol(*parts)
     await collector.__rsgi__(scope, protocol)
     await asyncio.sleep(0)  # whoever has a request answered can wait for something else
     return protocol.status
+
+
+def test_client_hints_are_read_beside_the_agent(collector: Collector, taken: Taken) -> None:
+    asyncio.run(answer(collector, 1, b"x", user_agent="A", sec_ch_ua='"Brave";v="142"'))
+    asyncio.run(answer(collector, 1, b"x", user_agent="A"))
+    assert taken.agents == [("A", "A CH(Brave 142)"), ("A", "")]
 
 
 def test_nothing_is_held_of_hits_that_are_answered(collector: Collector, taken: Taken) -> None:

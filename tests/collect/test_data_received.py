@@ -64,7 +64,7 @@ def test_the_first_sentence_says_what_became_of_it(
     store.add_ingestion(
         ctx.warehouse, {(site.id, day, name): count for name, count in outcomes.items()}, f"test-{said}"
     )
-    page = ingest.get("/reception").text
+    page = ingest.get("/ingestion").text
     answer = re.search(r'<p class="answer">(.*?)</p>', page, re.DOTALL)
     assert answer is not None
     assert " ".join(re.sub(r"<[^>]+>", "", answer[1]).split()) == said
@@ -85,6 +85,6 @@ def test_it_says_what_is_on_its_way_and_how_sure_it_is(
     ctx: Context, ingest: TestClient[Any], monkeypatch: pytest.MonkeyPatch, found: WaitingEvents, said: str
 ) -> None:
     monkeypatch.setattr(Spooled, "waiting", lambda self, site: found)
-    page = " ".join(ingest.get("/reception").text.split())
+    page = " ".join(ingest.get("/ingestion").text.split())
     assert f"<span>{said}</span>" in page if said else "on disk and not" not in page
     assert ("No data received yet. <a" in page) == (not found.events)

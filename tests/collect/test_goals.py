@@ -390,3 +390,23 @@ def test_a_pasted_goal_in_letters_of_any_script_is_reached(
     assert goal.match == "/каталог"
     visits = "select entry, conversions from visits where site = {site:UInt32}"
     assert warehouse.ask(visits, {"site": site.id}).rows == [("/каталог", 1)]
+
+
+def test_an_archived_goal_comes_back_as_what_it_was(ctx: Context, site: Site) -> None:
+    accounts.add_user(ctx.database, site.workspace_id, "ola@fern.example", "Ola", "admin", "a long password")
+    purchase = store.add_goal(ctx.database, site, "Purchase", "event", "purchase")
+    cart = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        page = browser.post(f"/goals/{cart.id}/retire?site={site.key}").text
+        assert "“Cart” is archived." in page and page.count(f'action="/goals/{cart.id}/restore?site={site.key}"') == 2
+        assert store.goals_of(ctx.database, site) == [purchase]
+        assert store.archived_goals(ctx.database, site) == [cart]
+        again = store.add_goal(ctx.database, site, "Cart", "page", "/basket")
+        taken = browser.post(f"/goals/{cart.id}/restore?site={site.key}")
+        assert taken.status_code == 400 and "There is already a goal called “Cart”." in taken.text
+        browser.post(f"/goals/{again.id}/retire?site={site.key}")
+        page = browser.post(f"/goals/{cart.id}/restore?site={site.key}").text
+    assert "1 archived goal<" in page
+    assert store.goals_of(ctx.database, site) == [purchase, cart]
+    with pytest.raises(UserError, match="no such goal"):
+        store.restore_goal(ctx.database, site, cart.id)

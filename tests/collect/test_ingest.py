@@ -174,6 +174,15 @@ def test_good_events_are_taken_beside_refused_ones(ingest: Ingest, spool: Memory
     assert (len(spool.records[0].events), spool.records[0].refused) == (1, {"no_url": 1, "unknown_kind": 1})
 
 
+def test_events_keep_their_place_in_the_request(ingest: Ingest, spool: Memory) -> None:
+    """Of browsers, and of a server that tells of one visitor as the browser's and as its own."""
+    asyncio.run(ingest.receive(hit(event(), event(k="nonsense"), event()), WHO))
+    events = [WireEvent(i=name, k="event", t=0, n="order") for name in "abc"]
+    senders = (WHO, Sender("", ""), WHO)
+    asyncio.run(ingest.take_from_server(SITE, [(7, s, "", e) for s, e in zip(senders, events, strict=True)], []))
+    assert [[event.nth for event in record.events] for record in spool.records] == [[0, 2], [0, 2], [1]]
+
+
 def test_a_clock_over_a_day_off_is_corrected_and_marked(ingest: Ingest, spool: Memory) -> None:
     behind = clock.to_ms(NOW - timedelta(days=3))
     sent(ingest, hit(event(t=behind - 60_000), c=behind))
@@ -479,6 +488,16 @@ def test_the_pixel_of_no_site_is_an_image_too_and_stands_in_the_ledger(ingest: I
 def test_global_privacy_control_is_read_from_its_header(ingest: Ingest, spool: Memory) -> None:
     asked(ingest, "POST", "/t/hit", hit(m="cookie", i=COOKIE), [("sec-gpc", "1")])
     assert spool.records[0].visitor != 0xDEADBEEF
+
+
+def test_client_hints_are_read_from_their_headers(ingest: Ingest, spool: Memory) -> None:
+    sent = {
+        "user-agent": CHROME, "sec-ch-ua": '"Brave";v="142", "Not_A Brand";v="99"', "sec-ch-ua-platform": '"Windows"',
+        "sec-ch-ua-platform-version": '"15.0.0"',
+    }  # fmt: skip
+    asked(ingest, "POST", "/t/hit", hit(), list(sent.items()))
+    asked(ingest, "POST", "/t/hit", hit(), [("user-agent", CHROME), ("sec-ch-ua-mobile", "?0")])
+    assert [record.agent for record in spool.records] == [f"{CHROME} CH(Brave 142; Windows 15)", CHROME]
 
 
 def test_a_header_the_visitor_sent_beside_the_proxys_own_is_not_believed(ingest: Ingest) -> None:

@@ -206,6 +206,29 @@ def test_a_batch_begun_before_newer_segments_came_is_finished_under_its_own_name
 # ── time ──
 
 
+@pytest.mark.parametrize("ids", [(10**7, 10**6), (10**6, 10**7)])
+@pytest.mark.parametrize("is_one_request", [True, False])
+def test_what_is_bought_in_the_millisecond_of_its_page_view_belongs_to_it(
+    load: Load, site: Site, warehouse: Warehouse, ids: tuple[int, int], is_one_request: bool
+) -> None:
+    """Ids are random, and the order followed them: half of such orders stood in the visit before."""
+    may, june = (f"utm_source=letter&utm_medium=email&utm_campaign={month}" for month in ("may", "june"))
+    now = NOON + 5 * MINUTE
+    later = now if is_one_request else now + timedelta(milliseconds=1)
+    records = [
+        told(site.id, 7, NOON, query=may),
+        told(site.id, 7, now, path="/june", query=june, event_id=ids[0], nth=0),
+        told(site.id, 7, now, "event", name="order", amount="9.50", event_id=ids[1], nth=int(is_one_request),
+             received=later),
+        told(site.id, 7, now, path="/thanks", event_id=10**5, nth=2, received=later),
+    ]  # fmt: skip
+    load(*records)
+    asked = "select campaign, toFloat64(revenue), entry, exit from visit_rows final where site = {site:UInt32}"
+    rows = warehouse.ask(f"{asked} order by started", {"site": site.id}).rows
+    assert rows == [("may", 0, "/", "/"), ("june", 9.5, "/june", "/thanks")]
+    assert visits_in(warehouse, site.id) == visits_by_loops(records, site)
+
+
 def test_a_late_event_lands_in_the_right_visit_and_day(load: Load, site: Site, warehouse: Warehouse) -> None:
     records = [
         told(site.id, 1, NOON),

@@ -277,7 +277,7 @@ def seen(port: int, *fields: bytes) -> tuple[str, str]:
         head = [b"POST /t/number HTTP/1.1", b"host: x", b"connection: close", b"content-length: 2", *fields]
         client.sendall(b"\r\n".join(head) + b"\r\n\r\n{}")
         said = b"".join(iter(lambda: client.recv(4096), b""))
-    address, agent, _ = json.loads(said.partition(b"\r\n\r\n")[2])
+    address, agent, *_ = json.loads(said.partition(b"\r\n\r\n")[2])
     return address, agent
 
 

@@ -81,6 +81,8 @@ def records_of(story: list[Step], site: int) -> list[Record]:
                 amount="9.50" if kind == "event" else "",
                 event_id=event_id,
                 country=("PL", "DE", "")[event_id % 3],
+                received=clocks[visitor] + event_id // 3 % 2 * MS,
+                nth=event_id // 6 % 3,
             )
         )
     return found

@@ -137,3 +137,23 @@ def test_a_pause_with_a_reason_is_no_trouble_after_a_split(
     monkeypatch.setattr(health, "STANDS_STILL_S", 0.0)  # two minutes have gone
     with health.loading_paused(ctx, "a backup"):
         assert health.minutes_still(ctx) is None
+
+
+def test_loading_rests_after_much_and_never_after_little(ctx: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch costs the same whatever it holds: under load, two in a second took more than all that they stored."""
+    now, begun = [100.0], list[float]()
+    loads = [(slice_.MANY - 1, 0.3), (slice_.MANY, 0.3), (50_000, 9.0), (0, 0.0)]
+    monkeypatch.setattr(slice_.time, "monotonic", lambda: now[0])
+
+    def load(_: Context) -> int:
+        count, took = loads[len(begun)]
+        begun.append(now[0])
+        now[0] += took
+        return count
+
+    monkeypatch.setattr(slice_, "load_spools", load)
+    while len(begun) < len(loads):
+        slice_.load_at_pace(ctx)
+        now[0] += 0.1
+    rests = [later - at - took - 0.1 for at, later, (_, took) in zip(begun, begun[1:], loads, strict=False)]
+    assert rests == [pytest.approx(rest, abs=0.1) for rest in (0, 4 * 0.3, slice_.LONGEST_REST_S)]

@@ -1,6 +1,6 @@
 """CSV files of any CRM: found out, checked as a whole, tried dry, and harmless twice."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import Any
@@ -8,28 +8,27 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from tandem.accounts.model import Site
-from tandem.base import clock
 from tandem.base.errors import UserError
 from tandem.base.vault import Vault
 from tandem.core.context import Context
-from tandem.crm import jobs, store
-from tandem.crm.jobs import finish_loads
+from tandem.crm import file_import, store
+from tandem.crm.file_import import IMPORTS
 from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Unreadable, moment_of, money_of
 from tandem.crm.model.pricing import Pricing
 from tandem.crm.routes import ROUTES
 from tandem.crm.sources.table import DealTable, table_of
-from tandem.crm.store import files
-from tandem.crm.tables import loads
-from tandem.imports.problem import Problem
+from tandem.crm.tables import deal_imports
 from tandem.imports.spill import Spill
+from tandem.imports.store.kept import import_files
 from tandem.imports.uploads import on_disk
 from tandem.rates import store as rates
 from tandem.rates.model import Rate, Rates
 from tests.clocks import set_clock
+from tests.crm.brought import bring_in, cut_off, left, refused, staged
 from tests.inside import opened_by_admin
 from tests.served import Running
 
@@ -43,11 +42,6 @@ ENGLISH = 'Deal ID,Created,Stage,Amount,Notes\n7,2026-10-05T09:00:00Z,Closed won
 def read(body: bytes) -> tuple[DealTable, list[DealFact]]:
     with on_disk(BytesIO(body)) as path, Spill(DealFact) as facts:
         return table_of(path, Pricing("EUR", WARSAW, Rates), NOW, facts), list(facts)
-
-
-def bring_in(ctx: Context, site: Site, body: bytes, is_dry: bool) -> jobs.DealImportResult:
-    with on_disk(BytesIO(body)) as path:
-        return jobs.bring_in(ctx, site, path, is_dry)
 
 
 @pytest.mark.parametrize("body", [
@@ -72,10 +66,10 @@ def test_a_file_with_a_problem_is_refused_as_a_whole(ctx: Context, site: Site) -
 
 def test_a_dry_run_changes_nothing_and_a_second_time_doubles_nothing(ctx: Context, site: Site) -> None:
     dry = bring_in(ctx, site, ENGLISH.encode(), is_dry=True)
-    assert (dry.fresh, dry.existing, dry.won, dry.unused) == (1, 0, 1, ["Notes"])
+    assert (dry.found.fresh, dry.found.existing, dry.found.won, dry.found.unused) == (1, 0, 1, ["Notes"])
     assert ctx.warehouse.value("select count() from deals") == 0
     for existing in (0, 1):
-        assert bring_in(ctx, site, ENGLISH.encode(), is_dry=False).existing == existing
+        assert bring_in(ctx, site, ENGLISH.encode(), is_dry=False).found.existing == existing
         assert ctx.warehouse.value("select count() from deals") == 1
     assert ctx.warehouse.value("select count() from deals_moved") == 1
 
@@ -173,7 +167,7 @@ def test_a_moment_that_cannot_be_is_a_problem_of_its_line(ctx: Context, site: Si
     for is_dry in (True, False):
         told_ = bring_in(ctx, site, body, is_dry)
         assert [(p.line, p.values["value"][:4]) for p in told_.problems] == [(3, row.removeprefix("2026-10-05,")[:4])]
-    assert files.loads_waiting(ctx) == []
+    assert left(ctx) == (0, 0)
 
 
 DEAR = {("JPY", "EUR"): "9999999999999", ("EUR", "GBP"): "99999999999999", ("GBP", "EUR"): "99999999999999"}
@@ -188,7 +182,7 @@ def test_an_amount_that_is_too_much_once_converted_is_a_problem_of_its_line(
     site, day = msgspec.structs.replace(site, currency=into), date(2026, 10, 5)
     per_eur = {"JPY": "180", "GBP": "0.9" if into == "EUR" else "1.2"}
     rates.keep(ctx.database, [Rate(on=day, currency=c, per_eur=Decimal(r), source="ecb") for c, r in per_eur.items()])
-    monkeypatch.setattr(jobs, "BATCH", 1)  # the blocks before it leave nothing either
+    monkeypatch.setattr(file_import, "BATCH", 1)  # the blocks before it leave nothing either
     head = f"id,created_at,stage,currency,{column}\n7,2026-10-05,won,{currency},5\n"
     body = f"{head}8,2026-10-05,won,{currency},{DEAR[into, currency]}\n".encode()
     for is_dry in (True, False):
@@ -198,7 +192,7 @@ def test_an_amount_that_is_too_much_once_converted_is_a_problem_of_its_line(
             problems[0].said("a.csv")
         )
     assert ctx.warehouse.value("select count() from deal_rows") == 0
-    assert files.loads_waiting(ctx) == []
+    assert left(ctx) == (0, 0)
     assert bring_in(ctx, site, head.encode(), is_dry=False).problems == []
     assert ctx.warehouse.value("select count() from deals") == 1
 
@@ -214,10 +208,14 @@ def test_a_rate_that_comes_later_makes_no_amount_that_is_too_much(ctx: Context, 
 
 def test_a_file_goes_in_through_the_page(running: Running) -> None:
     with running.as_person("marketing") as browser:
-        for act, said in (("dry", "This was a dry run"), ("take", "Import complete")):
-            files = {"file": ("a.csv", ENGLISH.encode())}
-            assert said in browser.post("/deals/import?site=fern", files=files, data={"act": act}).text
-        assert browser.get("/deals?site=fern&period=2026-10-01..2026-10-31").status_code == 200
+        upload = {"file": ("a.csv", ENGLISH.encode())}
+        draft = browser.post("/deals/import?site=fern", files=upload).headers["HX-Redirect"]
+        assert "Nothing is applied yet" in browser.get(draft).text
+        number = draft.partition("draft=")[2].partition("#")[0]
+        for act, notice in (("confirm", "You can undo it"), ("undo", "The import of “a.csv” is undone.")):
+            answer = browser.post(f"/deals/imports/{number}/{act}?site=fern")
+            assert notice in browser.get(answer.headers["HX-Redirect"]).text
+        assert "already undone or discarded" in browser.post(f"/deals/imports/{number}/drop?site=fern").text
     with running.as_person("rival") as rival:
         assert rival.post("/deals/import?site=fern", files={"file": ("a.csv", b"x")}).status_code == 404
 
@@ -264,15 +262,15 @@ def test_a_crash_before_the_records_are_in_leaves_nothing(
             bring_in(ctx, site, many(7000), is_dry=False)
     assert told(ctx) == (0, 0, 0)
     assert ctx.warehouse.value("select count() from identity_links") == 0
-    finish_loads(ctx)
+    with ctx.database.working("deals-records"):
+        IMPORTS.finish(ctx)
     assert told(ctx) == (0, 0, 0), "its own request may still be at it"
-    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
-    finish_loads(ctx)
+    IMPORTS.finish(ctx)
     assert told(ctx) == (7000, 7000, 7000)
-    assert files.loads_waiting(ctx) == []
+    assert left(ctx) == (0, 0)
 
 
-@pytest.mark.parametrize(("step", "shown"), [("deal_snapshots", jobs.BATCH), ("deal_origins", 6000)])
+@pytest.mark.parametrize(("step", "shown"), [("deal_snapshots", file_import.BATCH), ("deal_origins", 6000)])
 def test_a_crash_midway_is_finished(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch, step: str, shown: int
 ) -> None:
@@ -289,8 +287,7 @@ def test_a_crash_midway_is_finished(
             bring_in(ctx, site, many(6000), is_dry=False)
     assert told(ctx)[0] == shown
     assert ctx.warehouse.value("select sum(amount) from deals") == sum(range(shown))
-    monkeypatch.setattr(jobs, "STARTED", clock.now())  # the server has been started again
-    finish_loads(ctx)
+    IMPORTS.finish(ctx)
     assert told(ctx) == (6000, 6000, 6000)
 
 
@@ -304,98 +301,83 @@ def test_a_large_file_is_never_in_memory_as_a_whole(ctx: Context, site: Site, mo
         return count
 
     monkeypatch.setattr(ctx.warehouse, "insert", counted)
-    monkeypatch.setattr(jobs, "BATCH", 3_000)
+    monkeypatch.setattr(file_import, "BATCH", 3_000)
     bring_in(ctx, site, many(8000), is_dry=False)
     assert sent["deal_rows"] == [3000, 3000, 2000]
     assert max(count for counts in sent.values() for count in counts) <= 3000
     assert told(ctx) == (8000, 8000, 8000)
 
 
-def test_a_file_on_its_way_in_is_sealed(ctx: Context, site: Site) -> None:
-    body = many(60_000)
-    with on_disk(BytesIO(body)) as path:
-        load = files.begin_load(ctx, site, path, None)
+def test_a_file_that_waits_is_sealed(ctx: Context, site: Site) -> None:
+    body = many(24_000)
+    import_ = staged(ctx, site, body)
     with ctx.database.read() as c:
-        assert b"+48600" not in c.execute(select(loads.c.sealed)).scalar_one()
-    blocks = list(files.body_of(ctx, load))
-    assert len(blocks) > 1
-    assert b"".join(blocks) == body
-    assert [one.id for one in files.loads_waiting(ctx)] == [load.id]
+        blocks = [row.sealed for row in c.execute(select(import_files))]
+    assert len(blocks) > 1 and not any(b"+48600" in block for block in blocks)
+    with IMPORTS.file_of(ctx, import_) as path:
+        assert path.read_bytes() == body
 
 
-def test_a_file_of_another_key_is_given_up_so_that_no_erasure_waits_for_it(
-    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_of_another_key_is_given_up_so_that_no_erasure_waits_for_it(ctx: Context, site: Site) -> None:
     ours, ctx.vault = ctx.vault, Vault("the key of before")
-    with on_disk(BytesIO(many(3))) as path:
-        files.begin_load(ctx, site, path, None)
-    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+    cut_off(ctx, site, many(3))
     ctx.vault = ours
-    jobs.settle_files(ctx)
-    assert files.loads_waiting(ctx) == []
-    assert [one.problem.what for one in files.failed_loads(ctx, site)] == [files.UNREADABLE.what]
+    IMPORTS.settle(ctx)
+    assert left(ctx) == (0, 0)
+    assert refused(ctx, site) == ["deals.csv: The file was encrypted with another key. Import the file again."]
     ctx.vault = Vault("a third one")
-    assert [one.problem.what for one in files.failed_loads(ctx, site)] == [files.UNREADABLE.what]
-
-
-def taken(ctx: Context, site: Site, body: bytes) -> files.FileLoad:
-    """A file that was taken long ago, and cut off."""
-    with on_disk(BytesIO(body)) as path:
-        return files.begin_load(ctx, site, path, None)
+    assert refused(ctx, site) == ["deals.csv: The file was encrypted with another key. Import the file again."]
 
 
 def test_a_file_that_cannot_be_imported_does_not_stop_the_next_and_says_why(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
-    taken(ctx, site, b"id,created_at,updated_at\n1,2026-10-05,2150-11-02\n")  # an earlier version took it
-    taken(ctx, site, b"name,phone\nx,1\n")
-    taken(ctx, site, many(2))
-    finish_loads(ctx)
+    """An earlier version took it, which read less strictly."""
+    wrong = cut_off(ctx, site, ENGLISH.encode())
+    cut_off(ctx, site, many(2))
+    with ctx.database.write() as c:
+        stricter = ctx.vault.seal_bytes(b"id,created_at,updated_at\n1,2026-10-05,2150-11-02\n")
+        c.execute(update(import_files).where(import_files.c.import_id == wrong.id).values(sealed=stricter))
+    IMPORTS.finish(ctx)
     assert told(ctx)[0] == 2
-    assert files.loads_waiting(ctx) == []
-    texts = [one.problem.said("a.csv") for one in files.failed_loads(ctx, site)]
-    assert "must name the columns" in texts[0]
-    assert "line 2: “2150-11-02” in “updated_at” is in the future" in texts[1]
-    with ctx.database.read() as c:
-        assert [row.sealed for row in c.execute(select(loads))] == [b"", b""]
-    finish_loads(ctx)
-    bring_in(ctx, site, ENGLISH.encode(), is_dry=False)
-    assert files.failed_loads(ctx, site) == []
+    assert left(ctx) == (0, 0)
+    assert "“2150-11-02” in “updated_at” is in the future" in refused(ctx, site)[0]
 
 
 def test_a_file_that_breaks_the_store_does_not_stop_the_next(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is at fault: the file is given up when it is the file, and tried again when it is the store."""
-    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
-    putting = jobs.store.put
+    putting = store.put
 
     def broken(error: Exception) -> None:
-        def put(ctx: Context, site: Site, connection: int, facts: list[DealFact], revision: int = 0) -> list[int]:
+        def put(ctx: Context, site: Site, connection: int, facts: list[DealFact], *more: int) -> list[int]:
             if facts[0].id == "7":
                 raise error
-            return putting(ctx, site, connection, facts, revision)
+            return putting(ctx, site, connection, facts, *more)
 
-        monkeypatch.setattr(jobs.store, "put", put)
+        monkeypatch.setattr(store, "put", put)
 
-    taken(ctx, site, ENGLISH.encode())
-    taken(ctx, site, many(2))
+    cut_off(ctx, site, ENGLISH.encode())
+    cut_off(ctx, site, many(2))
     broken(ConnectionError("gone"))
     with pytest.raises(ConnectionError):
-        finish_loads(ctx)
-    assert (told(ctx)[0], len(files.loads_waiting(ctx)), files.failed_loads(ctx, site)) == (2, 1, [])
+        IMPORTS.finish(ctx)
+    assert (told(ctx)[0], left(ctx)[0], refused(ctx, site)) == (2, 1, [])
     broken(OverflowError("too large"))
-    finish_loads(ctx)
-    assert files.loads_waiting(ctx) == []
-    assert "OverflowError" in files.failed_loads(ctx, site)[0].problem.said("a.csv")
+    IMPORTS.finish(ctx)
+    assert left(ctx) == (0, 0)
+    assert "OverflowError" in refused(ctx, site)[0]
 
 
 def test_the_page_shows_a_file_that_was_not_imported(ctx: Context, site: Site) -> None:
-    load = taken(ctx, site, ENGLISH.encode())
-    files.fail_load(ctx, load, Problem(line=3, what="The record has no ID.", cure="Fill the column."))
+    """What is wrong quotes its cells, so it is sealed where it is stored."""
+    import_ = bring_in(ctx, site, b"id,created_at\n1,+48600100200\n").import_
+    with ctx.database.read() as c:
+        assert "600100200" not in str(c.execute(select(deal_imports.c.problems)).scalar_one())
     with opened_by_admin(ctx, site, ROUTES) as browser:
-        assert "The record has no ID." in browser.get("/deals?site=fern").text
+        for address in ("/deals?site=fern", f"/deals?site=fern&draft={import_.id}"):
+            assert "“+48600100200” in “created_at”" in browser.get(address).text
 
 
 @pytest.mark.parametrize("refunded", ["-20", "20", "(20)"])

@@ -1,8 +1,6 @@
 """Words of a file that nobody can know stay unknown: they are named, and a person says what they mean."""
 
-from datetime import timedelta
 from decimal import Decimal
-from io import BytesIO
 from typing import Any
 
 import pytest
@@ -12,13 +10,13 @@ from tandem.accounts.model import Site
 from tandem.base.currencies import currency_code
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.crm import jobs
+from tandem.crm.file_import import IMPORTS
 from tandem.crm.model.file_words import MOST_UNKNOWN, FileWords, words_in
 from tandem.crm.model.mapping import currency_in
 from tandem.crm.routes import ROUTES
 from tandem.crm.store import files
 from tandem.crm.tables import file_words
-from tandem.imports.uploads import on_disk
+from tests.crm.brought import bring_in, cut_off, left, refused
 from tests.inside import opened_by_admin
 
 BITRIX = """\ufeff"ID";"Стадия сделки";"Сумма";"Валюта";"Дата создания";"Дата закрытия"
@@ -32,13 +30,6 @@ HUBSPOT = """Record ID,Deal Name,Deal Stage,Pipeline,Amount,Create Date,Close Da
 9003,Gamma,Appointment Scheduled (Sales Pipeline),Sales Pipeline,500,2026-11-04 11:00,,Anna
 """
 APPOINTMENT = "deal:Appointment Scheduled (Sales Pipeline)"
-
-
-def bring_in(
-    ctx: Context, site: Site, text: str, is_dry: bool = False, said: FileWords | None = None
-) -> jobs.DealImportResult:
-    with on_disk(BytesIO(text.encode())) as path:
-        return jobs.bring_in(ctx, site, path, is_dry, said=said)
 
 
 def deals(ctx: Context, columns: str) -> list[tuple[Any, ...]]:
@@ -64,26 +55,26 @@ def test_a_currency_beside_the_amount(amount: str | None, beside: str) -> None:
 
 def test_an_unknown_currency_is_named_and_never_the_sites_own(ctx: Context, site: Site) -> None:
     dry = bring_in(ctx, site, BITRIX, is_dry=True)
-    assert [(one.word, one.records, one.amount) for one in dry.currencies] == [("грн.", 1, Decimal(100))]
-    assert (dry.stages, dry.won) == ([], 3)
+    assert [(one.word, one.records, one.amount) for one in dry.found.currencies] == [("грн.", 1, Decimal(100))]
+    assert (dry.found.stages, dry.found.won) == ([], 3)
     assert not bring_in(ctx, site, BITRIX).is_imported
-    assert (deals(ctx, "ref"), files.loads_waiting(ctx)) == ([], [])
-    assert bring_in(ctx, site, BITRIX, said=words_in({"currency:грн.": "XXX"})).is_imported
+    assert (deals(ctx, "ref"), left(ctx)[0]) == ([], 0)
+    assert bring_in(ctx, site, BITRIX, form={"currency:грн.": "XXX"}).is_imported
     assert deals(ctx, "currency, amount") == [("RUB", None), ("USD", None), ("XXX", None)]  # no rates are known here
 
 
 def test_what_was_said_holds_for_later_files_and_can_be_said_anew(ctx: Context, site: Site) -> None:
-    bring_in(ctx, site, BITRIX, said=words_in({"currency:грн.": "XXX"}))
+    bring_in(ctx, site, BITRIX, form={"currency:грн.": "XXX"})
     assert bring_in(ctx, site, BITRIX).is_imported
-    bring_in(ctx, site, BITRIX, said=words_in({"currency:грн.": "EUR"}))
+    bring_in(ctx, site, BITRIX, form={"currency:грн.": "EUR"})
     assert deals(ctx, "currency, amount")[2] == ("EUR", Decimal(100))
     assert files.words_of(ctx, site) == FileWords(currencies={"грн.": "EUR"}, revision=2)
 
 
 def test_an_empty_currency_is_unknown_where_there_is_a_column(ctx: Context, site: Site) -> None:
     text = "id,created_at,amount,currency\n1,2026-10-05,10,\n2,2026-10-05,,\n3,2026-10-05,7 €,\n"
-    assert [(one.word, one.records) for one in bring_in(ctx, site, text).currencies] == [("", 1)]
-    bring_in(ctx, site, text, said=words_in({"currency:": "XXX"}))
+    assert [(one.word, one.records) for one in bring_in(ctx, site, text).found.currencies] == [("", 1)]
+    bring_in(ctx, site, text, form={"currency:": "XXX"})
     assert deals(ctx, "currency, amount") == [("XXX", None), ("XXX", None), ("EUR", Decimal(7))]
     bring_in(ctx, site, "id,created_at,amount\n4,2026-10-05,10\n")
     assert deals(ctx, "currency, amount")[3] == ("EUR", Decimal(10))
@@ -91,18 +82,18 @@ def test_an_empty_currency_is_unknown_where_there_is_a_column(ctx: Context, site
 
 def test_unknown_stages_are_named_and_mean_what_a_person_says(ctx: Context, site: Site) -> None:
     dry = bring_in(ctx, site, HUBSPOT, is_dry=True)
-    assert [(one.kind, one.word, one.records, one.amount) for one in dry.stages] == [
+    assert [(one.kind, one.word, one.records, one.amount) for one in dry.found.stages] == [
         ("deal", "Appointment Scheduled (Sales Pipeline)", 1, Decimal(500))
     ]
-    assert (dry.won, dry.currencies) == (1, [])
+    assert (dry.found.won, dry.found.currencies) == (1, [])
     assert not bring_in(ctx, site, HUBSPOT).is_imported
-    assert bring_in(ctx, site, HUBSPOT, said=words_in({f"stage:{APPOINTMENT}": "qualified"})).is_imported
+    assert bring_in(ctx, site, HUBSPOT, form={f"stage:{APPOINTMENT}": "qualified"}).is_imported
     assert deals(ctx, "stage_kind") == [("won",), ("lost",), ("qualified",)]
 
 
 def test_a_file_without_stages_says_so_and_a_false_meaning_is_a_problem(ctx: Context, site: Site) -> None:
     dry = bring_in(ctx, site, "id,created_at\n1,2026-10-05\n", is_dry=True)
-    assert (dry.has_stages, dry.stages) == (False, [])
+    assert (dry.found.has_stages, dry.found.stages) == (False, [])
     wrong = bring_in(ctx, site, "id,created_at,stage_kind\n1,2026-10-05,Won\n2,2026-10-05,paid\n", is_dry=True)
     assert [(p.line, p.values) for p in wrong.problems] == [(3, {"value": "paid"})]
 
@@ -121,35 +112,34 @@ def test_answers_that_mean_nothing_are_refused(form: dict[str, str]) -> None:
         words_in(form)
 
 
-def test_a_file_cut_off_is_read_by_what_was_said_and_given_up_where_nobody_did(
-    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(jobs, "CUT_OFF_AFTER", timedelta(0))
+def test_a_file_cut_off_is_read_by_what_was_said_and_given_up_where_nobody_did(ctx: Context, site: Site) -> None:
     for text in (HUBSPOT, BITRIX):
-        with on_disk(BytesIO(text.encode())) as path:
-            files.begin_load(ctx, site, path, None)
+        cut_off(ctx, site, text.encode())
     files.keep_words(ctx, site, words_in({f"stage:{APPOINTMENT}": "lost"}))
-    jobs.finish_loads(ctx)
+    IMPORTS.finish(ctx)
     assert deals(ctx, "stage_kind") == [("won",), ("lost",), ("lost",)]
-    assert [one.problem.what for one in files.failed_loads(ctx, site)] == [
-        "The file has stages or currencies that are not known."
+    assert refused(ctx, site) == [
+        "deals.csv: The file has stages or currencies that are not known. Import the file again."
     ]
 
 
-def test_the_page_asks_and_sends_the_answers_with_the_file(ctx: Context, site: Site) -> None:
+def test_the_page_asks_and_the_answers_are_kept(ctx: Context, site: Site) -> None:
     with opened_by_admin(ctx, site, ROUTES) as browser:
+        upload = {"file": ("deals.csv", (HUBSPOT + '9004,D,"<b>x</b>",,1,2026-11-04,,\n').encode(), "text/csv")}
 
-        def send(act: str, **answers: str) -> str:
-            upload = {"file": ("deals.csv", (HUBSPOT + '9004,D,"<b>x</b>",,1,2026-11-04,,\n').encode(), "text/csv")}
-            return browser.post("/deals/import?site=fern", files=upload, data={"act": act, **answers}).text
+        def draft() -> tuple[str, str]:
+            address = browser.post("/deals/import?site=fern", files=upload).headers["HX-Redirect"]
+            return browser.get(address).text, address.partition("draft=")[2].partition("#")[0]
 
-        asked = send("take")
-        assert "Nothing was imported." in asked
+        asked, number = draft()
         assert f'name="stage:{APPOINTMENT}"' in asked
         assert "<b>x</b>" not in asked
+        confirm = f"/deals/imports/{number}/confirm?site=fern"
+        assert "not known" in browser.post(confirm, data={}).text
         answers = {f"stage:{APPOINTMENT}": "qualified", "stage:deal:<b>x</b>": "won"}
-        assert "Meanings given before" in send("dry", **answers)
-        assert "Import complete. New records: 4." in send("take", **answers)
+        assert "notice=applied" in browser.post(confirm, data=answers).headers["HX-Redirect"]
+        assert "Meanings given before" in draft()[0]
+    assert len(deals(ctx, "ref")) == 4
     with ctx.database.read() as c:
         assert c.execute(select(file_words.c.stages)).scalar_one() == {
             name.removeprefix("stage:"): means for name, means in answers.items()

@@ -72,14 +72,14 @@ def test_a_dry_run_changes_nothing_and_says_what_keeping_then_does(ctx: Context,
     assert everything(ctx) == before
     assert (trial.existing, trial.records, trial.changed, trial.leads, trial.qualified) == (3, 3, 2, 3, (0, 1))
     assert trial.fields == [("stage_kind", 2), ("amount", 2)]
-    assert trial.kinds == [("open", 3, 1), ("qualified", 0, 1), ("won", 0, 0), ("lost", 0, 1)]
+    assert trial.kinds == [("open", 0, 0), ("qualified", 0, 1), ("won", 0, 0), ("lost", 0, 1), ("unknown", 3, 1)]
     assert [(row.ref, [(c.field, c.before, c.after) for c in row.changes]) for row in trial.rows] == [
-        ("2", [("stage_kind", "open", "qualified"), ("amount", "", "70")]),
-        ("3", [("stage_kind", "open", "lost"), ("amount", "", "9")]),
+        ("2", [("stage_kind", "unknown", "qualified"), ("amount", "", "70")]),
+        ("3", [("stage_kind", "unknown", "lost"), ("amount", "", "9")]),
     ]
     assert jobs.keep_mapping(ctx, site, held, chosen, None)
     assert told(ctx, "stage_kind, amount, is_qualified") == [
-        ("open", None, 0), ("qualified", Decimal(70), 1), ("lost", Decimal(9), 0)]  # fmt: skip
+        ("unknown", None, 0), ("qualified", Decimal(70), 1), ("lost", Decimal(9), 0)]  # fmt: skip
     assert mapping.preview(ctx, site, held, DEFAULT, chosen).changed == 0
     assert mapping.standing(ctx, site, held) == (3, 1)
 
@@ -104,7 +104,7 @@ def test_qualified_is_told_by_every_stage_that_a_lead_has_been_in(
 def test_a_stage_of_leads_is_another_than_that_of_deals(ctx: Context, site: Site, held: Connection) -> None:
     jobs.keep(ctx, site, held, [raw(1, "new", kind="lead"), raw(2, "new")])
     jobs.keep_mapping(ctx, site, held, Chosen(stages={"lead:new": "qualified"}), None)
-    assert told(ctx, "kind, stage_kind") == [("lead", "qualified"), ("deal", "open")]
+    assert told(ctx, "kind, stage_kind") == [("lead", "qualified"), ("deal", "unknown")]
 
 
 def test_what_comes_later_is_read_the_new_way_and_late_old_tellings_do_not_undo_it(
@@ -123,7 +123,7 @@ def test_a_cut_off_application_is_finished_by_the_job(
     jobs.keep(ctx, site, held, [raw(n, "offer") for n in range(5)])
     monkeypatch.setattr(jobs, "AT_ONCE", 2)
     assert not jobs.keep_mapping(ctx, site, held, Chosen(stages={"deal:offer": "won"}), None)
-    assert {row[0] for row in told(ctx, "stage_kind")} == {"open"}
+    assert {row[0] for row in told(ctx, "stage_kind")} == {"unknown"}
     assert mappings.to_apply(ctx) == [held.id]
     with monkeypatch.context() as broken:
         broken.setattr(store, "record", lambda *_: 1 / 0)

@@ -24,10 +24,12 @@ from tandem.connections import store as connections
 from tandem.connections.jobs import poll_due, work_on_inbox
 from tandem.connections.model import Connection, Incoming
 from tandem.core.context import Context
-from tandem.crm import jobs
+from tandem.crm import jobs, queries
 from tandem.crm.jobs import CRMS, SYSTEMS
+from tandem.crm.routes import ROUTES
 from tests.connections.stub import Asked, Reply, Stub, outside
 from tests.crm.outsiders import message, pipedrive, salesforce
+from tests.inside import opened_by_admin
 
 REPLIES = Path(__file__).parent / "replies"
 URL = "https://tandem.example/hooks/in/1/x"
@@ -466,6 +468,27 @@ def test_any_system_sends_whole_records(ctx: Context, site: Site) -> None:
     ((_, ref, kind, amount, _, has_phone, _, _, at, _),) = deals(ctx)
     assert (ref, kind, amount, has_phone) == ("7", "won", Decimal("99.5"), 1)
     assert datetime.fromisoformat(at).replace(tzinfo=UTC) == datetime(2026, 10, 5, 9, tzinfo=UTC)
+
+
+def test_a_stage_or_currency_that_nobody_explained_stays_unknown_and_is_shown(ctx: Context, site: Site) -> None:
+    """Such stages were open ones, and an empty currency was the site's."""
+    held = connect(ctx, site, "webhook", "")
+    stages = [("won", "EUR"), (" WON ", "EUR"), ("paid", "EUR"), (None, "EUR")]
+    said = [*stages, ("won", ""), ("won", None), ("won", "buttons")]
+    record = {"created_at": "2026-10-05T11:00:00+02:00", "stage": "Paid", "amount": 10}
+    rows = [{**record, "id": n, "stage_kind": means, "currency": money} for n, (means, money) in enumerate(said)]
+    assert deliver(ctx, held, signed(json.dumps([*rows, {**record, "id": 7, "stage_kind": "won"}]).encode())) == 1
+    stored = ctx.warehouse.ask("select stage_kind, amount from deals order by toUInt32(ref)").rows
+    assert [row[0] for row in stored] == ["won", "won", "unknown", "unknown", "won", "won", "won", "won"]
+    assert [row[1] for row in stored] == [10, 10, 10, 10, None, None, None, 10]
+    shown = queries.unexplained(ctx, site)[held.id]
+    assert (shown.staged, shown.stages, shown.priced, shown.words) == (2, 1, 3, ["XXX", "buttons"])
+    with opened_by_admin(ctx, site, ROUTES) as browser:
+        page = browser.get("/deals?period=2026-10-01..2026-10-31").text
+        mapping_page = browser.get(f"/deals/mapping/{held.id}?site={site.key}").text
+    assert "2 records are in stages whose meaning is not known." in page
+    assert "3 records have amounts in currencies that are not known: no currency, buttons." in page
+    assert 'name="stage:deal:Paid"' in mapping_page
 
 
 @pytest.mark.parametrize(("body", "late", "secret"), [

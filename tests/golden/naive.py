@@ -40,7 +40,7 @@ def visits_of(records: Iterable[Record], site: Site, goals: list[Goal]) -> list[
         by_visitor[hit["visitor"]].append(hit)
     found = []
     for hits in by_visitor.values():
-        hits.sort(key=lambda h: (h["at"], h["id"]))
+        hits.sort(key=lambda h: (h["at"], h["record"].received, h["event"].nth, h["id"]))
         found += [_visit(group, site, goals) for group in _groups(hits)]
     return found
 
@@ -105,7 +105,8 @@ def _visit(hits: list[Hit], site: Site, goals: list[Goal]) -> Visit:
         "visitor": hits[0]["visitor"], "at": started, "pageviews": len(views), "engaged_ms": attention,
         "is_engaged": attention >= 10_000 or len(views) > 1, "conversions": conversions,
         "revenue": sum(sales), "orders": sum(1 for s in sales if s > 0),
-        "channel": known.channel if is_touch else "Direct", "source": known.source if is_touch else "(direct)",
+        "channel": (known.channel if is_touch else "Direct") if views else "No visit",
+        "source": (known.source if is_touch else "(direct)") if views else "(no visit)",
         "medium": known.medium if is_touch else "(none)", "campaign": known.campaign if is_touch else "",
         "term": known.term if is_touch else "", "content": known.content if is_touch else "",
         "click": known.click if is_touch else "", "referrer": origin.referrer_host if is_touch else "",

@@ -21,14 +21,15 @@ from tandem.connections import store as connections
 from tandem.connections.jobs import work_on_inbox
 from tandem.connections.model import Delivery, Incoming
 from tandem.core.context import Context
+from tandem.crm.file_import import IMPORTS
 from tandem.crm.jobs import SYSTEMS as CRMS
-from tandem.crm.store import files
 from tandem.maintenance.commands import _unreadable
 from tandem.maintenance.erase import erase, preview
 from tandem.maintenance.mentions import mentions
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Link, phone_of
 from tandem.people.tables import identifiers
+from tests.crm.brought import bring_in, cut_off, left
 
 PHONE, OTHER = "+48600100200", "+48600100299"
 PERSON = {"person": PHONE}
@@ -143,14 +144,28 @@ def test_a_delivery_that_an_erasure_has_cleared_is_not_worked_on(
     assert work_on_inbox(ready) == 0 and not is_known(ready, site)
 
 
-def test_a_file_on_its_way_in_is_waited_for(ready: Context, site: Site, tmp_path: Any) -> None:
-    path = tmp_path / "deals.csv"
-    path.write_text(f"id,created_at,phone\n1,2026-11-01,{PHONE}\n")
-    load = files.begin_load(ready, site, path, None)
-    with pytest.raises(UserError, match="still being imported"):
+def test_a_file_on_its_way_in_is_finished_or_waited_for(ready: Context, site: Site) -> None:
+    body = f"id,created_at,phone\n1,2026-11-01,{PHONE}\n".encode()
+    cut_off(ready, site, body)
+    with ready.database.working("deals-records"), pytest.raises(UserError, match="still being imported"):
         erase(ready, PERSON, quiet)
-    files.end_load(ready, load)
     erase(ready, PERSON, quiet)
+    assert ready.warehouse.value("select count() from deals") == 0
+    assert not is_known(ready, site)
+
+
+def test_a_file_that_waits_is_thrown_away_and_what_it_would_replace_is_erased(ready: Context, site: Site) -> None:
+    """A copy of a person's record lies with the import that changed it, so that it can be undone."""
+    body = f"id,created_at,updated_at,phone,amount\n1,2026-11-01,2026-11-02,{PHONE},5\n"
+    bring_in(ready, site, body)
+    import_ = bring_in(ready, site, body.replace("11-02", "11-03")).import_
+    bring_in(ready, site, body, is_dry=True)
+    erase(ready, PERSON, quiet)
+    assert left(ready) == (0, 0)
+    for table in ("deals", "deal_befores", "deal_evidence_before", "identity_links"):
+        assert ready.warehouse.value(f"select count() from {table}") == 0
+    assert IMPORTS.undo(ready, site, import_, None).left == 0
+    assert not is_known(ready, site) and ready.warehouse.value("select count() from deals") == 0
 
 
 ANNA = Identifier("email", "anna@shop.example")

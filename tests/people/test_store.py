@@ -273,7 +273,7 @@ def test_a_loader_that_stands_alone_concludes_from_what_it_loads(
     loader = Context(ctx.config, ctx.warehouse, ctx.database)
     for round in range(3):
         told = [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))]
-        monkeypatch.setattr(collectors, "load_spools", lambda _, told=told: store.record(loader, site, told))
+        monkeypatch.setattr(collectors, "load_at_pace", lambda _, told=told: store.record(loader, site, told))
         collectors.load_once(loader)
         assert persons(ctx, site)[7] == 3, round
         assert persons_store.fresh_of(loader).take(site).size == 0, "what was concluded on is not kept"

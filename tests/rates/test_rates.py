@@ -271,3 +271,19 @@ def test_the_command_says_in_one_sentence_why_an_archive_is_refused(tmp_path: Pa
     assert done.stderr.startswith(
         "This is not an exchange rate file: The archive contains several files.\nImport a file as it is published: "
     )
+
+
+def test_a_dry_run_says_what_is_new_and_keeps_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "rates.csv"
+    file.write_text(ECB_ALL)
+
+    def said(*more: str) -> str:
+        done = here(tmp_path / "data", "rates", "import", str(file), *more)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    first = said("--dry-run")
+    assert first.endswith("Nothing was changed: this was a dry run.\n")
+    assert said("--dry-run") == first and ", 0 of them new." not in first
+    assert said() == first.splitlines()[0] + "\n"
+    assert ", 0 of them new." in said("--dry-run")

@@ -331,10 +331,13 @@ def switched_on(browser: Browser) -> tuple[str, list[str]]:
     sealed = re.search(r'name="sealed" value="([^"]+)"', page)
     assert secret is not None and sealed is not None
     assert browser.post("/account/two-factor/on", sealed=sealed[1], code="000000").status_code == 400
-    # the step before: its code is right, and the present one is still to be used
-    code = two_factor.code_at(secret[1], int(clock.now().timestamp()) // 30 - 1)
-    page = browser.post("/account/two-factor/on", sealed=unescape(sealed[1]), code=code).text
-    return secret[1], CODES.findall(page)[:10]
+    for _ in range(2):  # a step may end in between
+        # the step before: its code is right, and the present one is still to be used
+        code = two_factor.code_at(secret[1], int(clock.now().timestamp()) // 30 - 1)
+        done = browser.post("/account/two-factor/on", sealed=unescape(sealed[1]), code=code)
+        if done.status_code == 200:
+            break
+    return secret[1], CODES.findall(done.text)[:10]
 
 
 def test_two_factor_sign_in_asks_for_a_code_and_takes_each_once(ctx: Context, open_browser: Open) -> None:

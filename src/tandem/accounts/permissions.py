@@ -26,7 +26,7 @@ MAY: dict[str, frozenset[Role]] = {
     "metrics.read": EVERYONE,
     "metrics.export": EVERYONE - {Role.VIEWER},
     "changes.read": EVERYONE,
-    "reception.read": BOTH_SIDES | {Role.EXECUTIVE},
+    "ingestion.read": BOTH_SIDES | {Role.EXECUTIVE},
     "audit.read": frozenset({Role.ADMIN, Role.ENGINEERING, Role.EXECUTIVE}),
     "money.read": EVERYONE - {Role.VIEWER},
     "calls.read": EVERYONE - {Role.VIEWER},
@@ -58,7 +58,7 @@ DEEDS: dict[str, str] = {
     "metrics.read": "see metrics",
     "metrics.export": "export metrics",
     "changes.read": "see changes",
-    "reception.read": "see data received",
+    "ingestion.read": "see data received",
     "audit.read": "see the audit log",
     "money.read": "see money",
     "calls.read": "see calls",
@@ -86,7 +86,7 @@ DEEDS: dict[str, str] = {
 SCOPES: dict[str, str] = {
     "events:write": "events.send",
     "metrics:read": "metrics.read",
-    "reception:read": "reception.read",
+    "ingestion:read": "ingestion.read",
     "money:read": "money.read",
     "calls:read": "calls.read",
     "deals:read": "deals.read",
@@ -94,7 +94,7 @@ SCOPES: dict[str, str] = {
     "changes:read": "changes.read",
 }
 """What an API token may be allowed, and the permission its maker must hold."""
-FORMER_SCOPES = {"figures:read": "metrics:read"}
+FORMER_SCOPES = {"figures:read": "metrics:read", "reception:read": "ingestion:read"}
 """Names that tokens were made with before, taken until 0.4."""
 
 SIDES: dict[Role, str] = {

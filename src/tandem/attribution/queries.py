@@ -2,6 +2,7 @@
 
 import math
 import re
+from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
@@ -25,13 +26,18 @@ from tandem.attribution.model.journey import (
 )
 from tandem.attribution.model.report import ENOUGH_REPORTED, LONE, CreditRow, SavedResult
 from tandem.attribution.model.sankey import Sankey, sankey
+from tandem.attribution.model.site_revenue import Bridge, Why, bridge
 from tandem.base.warehouse import Warehouse
 from tandem.core.context import Context
+from tandem.metrics.address import Address
+from tandem.metrics.breakdown import splits_of
 
 MOST_WAYS, DRAWN_WAYS = 10, 60
 LAGS = ((1.0, "0"), (2.0, "1"), (4.0, "2–3"), (8.0, "4–7"), (15.0, "8–14"), (31.0, "15–30"), (61.0, "31–60"),
         (1e9, "61–90"))  # fmt: skip
 """Days from the first visit to the conversion: end of each class, and its name."""
+REVENUE = ("orders", "goal", "won")
+"""Kinds whose money stands beside the revenue of Traffic; margin is another thing."""
 LENGTHS = ((1, "1"), (2, "2"), (3, "3"), (4, "4"), (5, "5"), (9, "6–9"), (10**9, "10+"))
 
 
@@ -77,6 +83,7 @@ class MoneyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     course: Course
     cost: float | None
     unplaced_cost: float
+    """Of it, what was spent on values without a conversion, so without a row."""
     reported: float = 1.0
     """Of all paid visits, the share on days of which the cost is known (0 to 1), …"""
     matched: float = 1.0
@@ -86,6 +93,23 @@ class MoneyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     def is_cost_whole(self) -> bool:
         """Whether what was brought may be set against the cost."""
         return self.reported >= ENOUGH_REPORTED
+
+    @property
+    def cost_per_conversion(self) -> float | None:
+        """All cost that is known whole, over the conversions of the rows that have it."""
+        credit = sum(row.credit for row in self.rows if row.whole_cost)
+        return self._whole_cost / credit if credit and self.is_cost_whole else None
+
+    @property
+    def romi(self) -> float | None:
+        """What the rows whose cost is known whole brought beyond all such cost, as a share of it."""
+        worth = [row.worth for row in self.rows if row.whole_cost]
+        return (sum(worth) - self._whole_cost) / self._whole_cost if worth and self.is_cost_whole else None
+
+    @property
+    def _whole_cost(self) -> float:
+        """The cost but for rows of which a part is unknown: what they brought is left out as well."""
+        return (self.cost or 0.0) - sum(row.cost or 0.0 for row in self.rows if not row.whole_cost)
 
     @property
     def lone(self) -> CreditRow | None:
@@ -118,6 +142,7 @@ def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = No
     credit, chain = by_all_models(data.journeys, data.lost)
     earlier = _credits_of(warehouse, before, model) if before else None
     costs, unplaced = _costs(warehouse, ask, data.names)
+    cost = None if costs is None else sum(spent for spent, _ in costs.values()) + unplaced
     paid = store.paid(warehouse, ask) if costs is not None else []
     rows = _rows(data, credit, model)
     if earlier is not None:
@@ -134,8 +159,8 @@ def answered(warehouse: Warehouse, ask: Ask, model: str, before: Ask | None = No
         ways=[Way(keys=keys, conversions=count, worth=worth) for keys, count, worth in named[:MOST_WAYS]],
         drawing=sankey([(keys, count) for keys, count, _ in named]),
         course=course_of(data.journeys),
-        cost=None if costs is None else sum(cost for cost, _ in costs.values()) + unplaced,
-        unplaced_cost=unplaced,
+        cost=cost,
+        unplaced_cost=0.0 if cost is None else round(cost - sum(row.cost or 0.0 for row in rows), 4),
         reported=_share([(p.reported, p.visits) for p in paid]),
         matched=_share([(p.matched, p.visits) for p in paid]),
     )
@@ -178,11 +203,37 @@ def _credits_of(warehouse: Warehouse, ask: Ask, model: str) -> dict[str, float]:
     return credits | ({LONE: data.lone[0]} if data.lone[0] else {})
 
 
+# ── beside Traffic ──
+
+
+def revenue_bridge(ctx: Context, address: Address, ask: Ask, totals: store.Totals) -> Bridge | None:
+    """How the money of this page becomes the revenue that Traffic shows of the same days; None where it is the same.
+
+    None also where nobody sees another sum: Traffic has no revenue then, cannot apply a filter, or hides it.
+    """
+    there = _revenue_on_traffic(ctx, address)
+    if not there or not totals.worth or ask.kind not in REVENUE:
+        return None
+    if ask.kind == "orders":
+        parts: dict[Why, Decimal] = {"refunds": totals.refunds}
+    else:
+        parts = ctx.runner.kept(("money.overlap", ask), lambda: store.overlap(ctx.warehouse, ask)).parts
+    return bridge(totals.worth, there, parts)
+
+
+def _revenue_on_traffic(ctx: Context, address: Address) -> Decimal:
+    figure = "collect.revenue"
+    is_filtered_alike = all(f.by in splits_of(figure) for f in address.where)
+    if not is_filtered_alike or not address.readable((figure,)):
+        return Decimal(0)
+    return Decimal(str(ctx.runner.ask(address.question((figure,))).total[figure] or 0))
+
+
 # ── cost ──
 
 
 def _costs(warehouse: Warehouse, ask: Ask, names: list[str]) -> tuple[dict[str, tuple[float, int]] | None, float]:
-    """Cost and clicks by value, and what was spent on values that no journey holds; None where nothing is known.
+    """Cost and clicks by value, and what was spent on values that no visit has; None where nothing is known.
 
     Persons can be filtered, what ads cost cannot; so filtered pages show no cost rather than a wrong one.
     """

@@ -183,6 +183,7 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         **top_of(request, ctx, view, FACETS),
         choice=choice,
         answer=answer,
+        bridge=queries.revenue_bridge(ctx, address, ask, answer.totals),
         rows=rows[: choice.most],
         most_shown=MOST_SHOWN,
         conversion=conversion,

@@ -19,6 +19,7 @@ from tandem.attribution.model.journey import Journeys
 from tandem.attribution.model.markov import WIDEST, Transitions
 from tandem.attribution.model.report import Definition, SavedReport, SavedResult, plain
 from tandem.attribution.model.shared_out import NOBODY, SharedOut, shared_out
+from tandem.attribution.model.site_revenue import Overlap
 from tandem.attribution.model.touchpoints import CONVERSION, Cut, Touchpoints, cut
 from tandem.attribution.tables import reports as t
 from tandem.base import clock
@@ -95,6 +96,12 @@ def totals(warehouse: Warehouse, ask: Ask) -> Totals:
     """How many conversions there were, and what they brought."""
     sql, params = bound("totals", ask)
     return warehouse.rows(sql, Totals, **params)[0]
+
+
+def overlap(warehouse: Warehouse, ask: Ask) -> Overlap:
+    """Whose money these conversions brought, and whose the orders on the site."""
+    sql, params = bound("site_revenue", ask)
+    return warehouse.rows(sql, Overlap, **params)[0]
 
 
 def attribution_data(warehouse: Warehouse, ask: Ask) -> AttributionData:

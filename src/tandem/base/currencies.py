@@ -35,6 +35,11 @@ def currency_code(text: str) -> str | None:
     return SIGNS.get(name) or (name.upper() if name.upper() in codes else names.get(name))
 
 
+def currency_codes() -> list[str]:
+    """All ISO 4217 codes of currencies, but for the one of no currency."""
+    return sorted(_known()[0] - {NO_CURRENCY})
+
+
 def split_amount(text: str) -> tuple[str, str]:
     """An amount without the currency beside it, and that currency as it is written: "-€5" -> -5, €.
 

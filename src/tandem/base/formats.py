@@ -1,6 +1,7 @@
 """Numbers, shares, money, spans and dates, as a language writes them."""
 
 import math
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -29,6 +30,17 @@ def _pattern_of(locale: str, skeleton: str) -> str:
     return str(patterns[dates.match_skeleton(skeleton, patterns)].pattern)
 
 
+def _share_pattern(value: float) -> str:
+    """The decimals of a share that stands alone."""
+    size = abs(value)
+    return "0" if not value or size >= 0.9995 else "0.00" if size < 0.1 else "0.0"
+
+
+def _column_of_shares(largest: float) -> str:
+    size = abs(largest)
+    return "0.00" if size < 0.1 else "0.0" if size < 10 else "0"
+
+
 class Formats:
     """Numbers, shares, money, spans and dates as a language writes them; the unit decides, in this one place."""
 
@@ -37,15 +49,19 @@ class Formats:
         self._text = translations(language).gettext
         self._units = UNITS[self.locale.language]
 
-    def figure(self, value: float | None, unit: str, currency: str = "EUR") -> str:
-        """A figure in full; "—" when there is no data."""
+    def figure(self, value: float | None, unit: str, currency: str = "EUR", largest: float | None = None) -> str:
+        """A figure in full; "—" when there is no data.
+
+        largest   of the column that it stands in: all of a column have the decimals that suit this one
+        """
         if value is None:
             return "—"
         if unit == "share":
-            pattern = "0.00" if abs(value) < 0.1 else "0.0" if abs(value) < 0.9995 else "0"
-            return _minus(numbers.format_percent(value, f"#,##{pattern if value else '0'}%", locale=self.locale))
+            pattern = _share_pattern(value) if largest is None else _column_of_shares(largest)
+            return _minus(numbers.format_percent(value, f"#,##{pattern}%", locale=self.locale))
+        size = abs(value if largest is None else largest)
         if unit == "money":
-            digits = 0 if abs(value) >= 1000 else 2
+            digits = 0 if size >= 1000 else 2
             return _minus(
                 numbers.format_currency(
                     round(value, digits),
@@ -61,7 +77,7 @@ class Formats:
             thousandths, whole = self._units[:2]
             return (
                 f"{self.number(value / 1000, 2)}{GAP}{whole}"
-                if value >= 1000
+                if size >= 1000
                 else f"{self.number(value)}{GAP}{thousandths}"
             )
         if unit == "score":
@@ -73,6 +89,14 @@ class Formats:
     def number(self, value: float, digits: int = 0) -> str:
         pattern = "#,##0" + ("." + "0" * digits if digits else "")
         return _minus(numbers.format_decimal(round(value, digits), pattern, locale=self.locale))
+
+    def column(self, values: Iterable[float | None]) -> float:
+        """The largest of a column's figures, as `figure` wants it."""
+        return max((abs(float(value)) for value in values if value is not None), default=0.0)
+
+    def count(self, value: float, column: Iterable[float]) -> str:
+        """A count that may be in parts: with one decimal where any of its column has a part."""
+        return self.number(value, 0 if all(abs(one - round(one)) < 1e-6 for one in column) else 1)
 
     def short(self, value: float | None, unit: str, currency: str = "EUR") -> str:
         """A figure in few characters, for tiles and axes."""

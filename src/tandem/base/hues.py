@@ -24,5 +24,6 @@ HUES: dict[str, str] = {
     "SMS": "yellow-ring",
     "Mobile Push Notifications": "yellow-ring",
     "Unassigned": "grey-ring",
+    "No visit": "grey-ring",
 }
 """Okabe-Ito, and rings for the rarer kin of a colour."""

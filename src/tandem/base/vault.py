@@ -7,7 +7,8 @@ machines share a record store. A backup holds it, so that a restored installatio
 import hashlib
 import os
 import secrets
-from base64 import urlsafe_b64encode
+import zlib
+from base64 import b64decode, b64encode, urlsafe_b64encode
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken
@@ -55,6 +56,15 @@ class Vault:
             return self.open(sealed)
         except UserError:
             return None
+
+    def seal_bytes(self, body: bytes) -> bytes:
+        """What may be kept of somebody's data: compressed, and unreadable without the key."""
+        return self.seal(b64encode(zlib.compress(body)).decode()).encode()
+
+    def try_open_bytes(self, sealed: bytes) -> bytes | None:
+        """The bytes that were sealed, or nothing where another key sealed them."""
+        text = self.try_open(sealed.decode())
+        return None if text is None else zlib.decompress(b64decode(text))
 
     def mark(self, text: str) -> int:
         """64 bits that stand for a text: always the same ones, and without the key nobody finds the text."""

@@ -403,6 +403,7 @@ _EVERYWHERE = re.compile(
 )
 _ENGINE = re.compile(r"engine = (\w*MergeTree)(\(([^)]*)\))?", re.I)
 _SOURCE = re.compile(r"(?<!array )\b(from|join)\s+(\w+)\b(?![.(]|\s+\()", re.I)
+_ADDS_COLUMN = re.compile(r"alter table \w+ add column", re.I)
 _SHARD = re.compile(r"/\* shard by (.+?) \*/", re.I)
 
 
@@ -441,8 +442,9 @@ def for_layout(statement: str, cluster: str) -> list[str]:
         body = _SOURCE.sub(lambda m: f"{m[1]} {_localised(m[2])}", body)
         # TRAP: a Distributed table keeps the columns it was made with; over a view that got new ones it is made anew.
         return [body, f"drop table if exists {name} {on} sync", _distributed(name, local, cluster, on, shard[1])]
-    local = "" if "/* whole */" in statement else "_local"  # a table without shards stands under its own name
-    return [re.sub(r"^(alter table \w+)", rf"\1{local} {on}", statement, flags=re.I)]
+    # A table without shards stands under its own name. The Distributed table over another one has its columns too.
+    forms = [""] if "/* whole */" in statement else ["_local", ""] if _ADDS_COLUMN.match(statement) else ["_local"]
+    return [re.sub(r"^(alter table \w+)", rf"\1{form} {on}", statement, flags=re.I) for form in forms]
 
 
 def _localised(name: str) -> str:

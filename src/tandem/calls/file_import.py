@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,20 +12,21 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
 from tandem.base import log, progress
 from tandem.base.errors import UserError
 from tandem.base.texts import quantity
 from tandem.calls import store
 from tandem.calls.model.call import CallFact
 from tandem.calls.sources import asterisk
+from tandem.calls.tables import call_imports
 from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.operations import ProgressReporter
-from tandem.imports.problem import Problem, stopped_at
+from tandem.imports.problem import Problem, sentence, stopped_at
 from tandem.imports.spill import Spill
+from tandem.imports.store.records import RecordImport, RecordImports
 from tandem.imports.text import NotText, line_count, table
-from tandem.imports.uploads import named
+from tandem.imports.uploads import digest_of, named
 
 MOST_PROBLEMS = 50
 LARGEST_FILE = 64 << 20
@@ -47,8 +49,8 @@ class CallHints(msgspec.Struct, frozen=True, kw_only=True):
     connection: int = 0
 
 
-class CallImportResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file holds and what became of it. With problems nothing of it is kept.
+class CallSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a file holds. With problems nothing of it is kept.
 
     inside     rows of calls between extensions, and of legs that tell nothing new: left out
     outcomes   how many calls ended how; only of incoming ones
@@ -63,9 +65,17 @@ class CallImportResult(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     first: datetime | None
     last: datetime | None
-    problems: list[Problem]
-    refused: int
-    is_dry: bool
+    problems: list[Problem] = []
+    refused: int = 0
+
+
+class CallImport(RecordImport, frozen=True, kw_only=True):
+    """One file of calls."""
+
+    @property
+    def found(self) -> CallSummary:
+        """What the dry run found in it."""
+        return msgspec.convert(self.summary, CallSummary)
 
 
 def hints_of(ctx: Context, site: Site, form: dict[str, Any]) -> CallHints:
@@ -95,53 +105,76 @@ def hints_of(ctx: Context, site: Site, form: dict[str, Any]) -> CallHints:
     return CallHints(zone=zone or site.zone, region=(region or own).upper(), connection=chosen)
 
 
-def bring_in(
-    ctx: Context, site: Site, path: Path, hints: CallHints, is_dry: bool, by: int | None = None
-) -> CallImportResult:
-    """Read a file of call detail records and, unless it is a dry run or has problems, keep its calls.
+def read_file(ctx: Context, site: Site, path: Path, name: str, hints: CallHints, by: int | None = None) -> CallImport:
+    """A file read and staged: a dry run; or refused as a whole, with its problems.
 
-    by   whose file it is, for the audit log; None: of the command line
-    The whole file is read before anything is kept. The same file twice changes nothing.
+    name     what its user calls it
     raises   UserError when it is no such file
     """
     began = time.perf_counter()
-    with ExitStack() as open_files:
-        parts = [open_files.enter_context(Spill(CallFact)) for _ in range(1 + path.stat().st_size // PART)]
-        with progress.part(0, 1 if is_dry else 0.3):
-            problems, rows = _read(path, hints, site, parts)
-        lookeds = [_look(ctx, site, part) for part in parts]
-        counted_rows = sum(map(len, parts))
-        if not is_dry and not problems:
-            progress.for_good()
-            with progress.part(0.3, 1):
-                _keep(ctx, site, parts, hints)
-    calls, existing = sum(one.calls for one in lookeds), sum(one.existing for one in lookeds)
-    if not is_dry and not problems:
-        with ctx.database.write() as c:
-            note(c, site.workspace_id, by, "calls.imported", site.key, fresh=calls - existing)
+    digest = digest_of(path, site.id, hints.zone, hints.region, hints.connection)
+    with IMPORTS.reading(ctx.database):
+        import_ = IMPORTS.begin_file(ctx, site, name, digest, "asterisk", by, msgspec.to_builtins(hints))
+        try:
+            with _parts(path) as parts:
+                found = _look_through(ctx, site, path, hints, parts)
+        except Exception:
+            IMPORTS.drop(ctx, site, import_)
+            raise
+        if found.problems:
+            read = IMPORTS.refuse(ctx, site, import_, found.problems)
+        else:
+            read = IMPORTS.stage_file(ctx, site, import_, path, found.calls, msgspec.to_builtins(found))
     _log.info(
-        "calls.file_read", site=site.key, rows=rows, calls=calls, fresh=calls - existing,
-        problems=len(problems), is_dry=is_dry, took_ms=round((time.perf_counter() - began) * 1000),
+        "calls.file_read", site=site.key, state=read.state, rows=found.rows, calls=found.calls, fresh=found.fresh,
+        took_ms=round((time.perf_counter() - began) * 1000),
     )  # fmt: skip
+    return read
+
+
+@contextmanager
+def _parts(path: Path) -> Iterator[list[Spill[CallFact]]]:
+    """Room for the calls of a file, so that a large one costs no memory."""
+    with ExitStack() as open_files:
+        yield [open_files.enter_context(Spill(CallFact)) for _ in range(1 + path.stat().st_size // PART)]
+
+
+def _look_through(ctx: Context, site: Site, path: Path, hints: CallHints, parts: list[Spill[CallFact]]) -> CallSummary:
+    problems, rows = _read(path, hints, site, parts)
+    lookeds = [_look(ctx, site, part) for part in parts]
+    calls, existing = sum(one.calls for one in lookeds), sum(one.existing for one in lookeds)
     outcomes = sum((one.outcomes for one in lookeds), Counter[str]())
     moments = [at for one in lookeds for at in (one.first, one.last) if at]
-    return CallImportResult(
+    refused = min(len(problems), MOST_PROBLEMS)
+    return CallSummary(
         rows=rows, calls=calls, fresh=calls - existing, existing=existing,
-        outgoing=sum(one.outgoing for one in lookeds),
-        inside=rows - counted_rows - min(len(problems), MOST_PROBLEMS), outcomes=dict(outcomes.most_common()),
-        first=min(moments, default=None), last=max(moments, default=None),
-        problems=problems, refused=min(len(problems), MOST_PROBLEMS), is_dry=is_dry,
+        outgoing=sum(one.outgoing for one in lookeds), inside=rows - sum(map(len, parts)) - refused,
+        outcomes=dict(outcomes.most_common()), first=min(moments, default=None), last=max(moments, default=None),
+        problems=problems, refused=refused,
     )  # fmt: skip
 
 
-def _keep(ctx: Context, site: Site, parts: list[Spill[CallFact]], hints: CallHints) -> None:
-    """Block by block, so that a large file costs no memory; what a crash leaves out comes when the file comes again."""
-    calls = list[tuple[datetime, int]]()
-    for number, part in enumerate(parts):
-        with progress.part(0.3 * number / len(parts), 0.3 * (number + 1) / len(parts)):
-            calls += store.put(ctx, site, part, hints.region)
-    with progress.part(0.3, 1):
-        store.credit_all(ctx, site, calls)
+def _apply(ctx: Context, site: Site, import_: CallImport) -> None:
+    """Block by block, so that a large file costs no memory; done again, it completes what a crash cut off."""
+    hints = msgspec.convert(import_.hints, CallHints)
+    with IMPORTS.file_of(ctx, import_) as path, _parts(path) as parts:
+        with progress.part(0, 0.3):
+            problems, _ = _read(path, hints, site, parts)
+        if problems:  # this version reads more strictly than the one that staged it
+            raise problems[0].error
+        calls = list[tuple[datetime, int]]()
+        for number, part in enumerate(parts):
+            with progress.part(0.3 + 0.2 * number / len(parts), 0.3 + 0.2 * (number + 1) / len(parts)):
+                calls += store.put(ctx, site, part, hints.region, import_.id)
+        with progress.part(0.5, 1):
+            store.credit_all(ctx, site, calls)
+
+
+IMPORTS = RecordImports(
+    call_imports, CallImport, area="calls", page=sentence("See the list of imports on the Calls page."), apply=_apply,
+    take_back=lambda ctx, site, import_: store.take_back(ctx, site, import_.id),
+    forget_replaced=store.forget_replaced,
+)  # fmt: skip
 
 
 class _Looked(NamedTuple):
@@ -199,12 +232,17 @@ def import_file(ctx: Context, args: dict[str, Any], tell: ProgressReporter) -> d
     if path.stat().st_size > LARGEST_FILE:
         raise UserError("%(file)s is larger than 64 MB.", "Import it in parts.", file=path.name)
     tell(0.0, f"reading {path.name}")
-    result = bring_in(ctx, site, path, hints_of(ctx, site, args), is_dry=bool(args.get("dry_run")))
-    if result.problems:
-        lines = [problem.said(path.name) for problem in result.problems]
-        return {"lines": [*lines, "Nothing was imported."], "problems": result.refused}
-    calls, rows = quantity(result.calls, "call"), quantity(result.rows, "row")
-    counts = f"{calls} in {rows}: {result.fresh:,} new, {result.existing:,} known."
-    more = f"Outgoing: {result.outgoing:,}. Rows between extensions, skipped: {result.inside:,}."
-    end = ["Nothing was changed: this was a dry run."] if result.is_dry else []
-    return {"lines": [counts, more, *end], "problems": 0}
+    import_ = read_file(ctx, site, path, path.name, hints_of(ctx, site, args))
+    if import_.state == "refused":
+        lines = [problem.said(path.name) for problem in import_.problems]
+        return {"lines": [*lines, "Nothing was imported."], "problems": min(len(lines), MOST_PROBLEMS)}
+    found = import_.found
+    calls, rows = quantity(found.calls, "call"), quantity(found.rows, "row")
+    counts = f"{calls} in {rows}: {found.fresh:,} new, {found.existing:,} known."
+    more = f"Outgoing: {found.outgoing:,}. Rows between extensions, skipped: {found.inside:,}."
+    if args.get("dry_run"):
+        IMPORTS.drop(ctx, site, import_)
+        return {"lines": [counts, more, "Nothing was changed: this was a dry run."], "problems": 0}
+    tell(0.3, f"importing {path.name}")
+    IMPORTS.confirm(ctx, site, import_, None)
+    return {"lines": [counts, more], "problems": 0}

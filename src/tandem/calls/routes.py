@@ -23,10 +23,11 @@ from tandem.connections.store import connections_of
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import formats_of, render_page
+from tandem.core.layout import formats_of, go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
+from tandem.imports.acts import Place, acts, shown
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
@@ -94,7 +95,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         sqls=[(name, SQL[name]) for name in ("latest", "missed")],
         bound={name: str(value) for name, value in queries.bound(address).items()},
         figures=FIGURES, points=points, step=step, is_partial=is_partial,
-        **listed,
+        **listed, **shown(request, ctx, caller, site, file_import.IMPORTS, "calls.edit"),
         chart_json=_drawn(site, points, step, is_partial, form, translations.translations(caller.language).gettext),
         exchanges=[connection for connection in connections_of(ctx, site, "calls") if connection.system == "asterisk"],
     )  # fmt: skip
@@ -226,16 +227,20 @@ def _no_call() -> int:
 
 
 @post_form("/calls/import", may="calls.edit", request_max_body_size=file_import.LARGEST_FILE)
-def upload(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload, site: str | None = None
-) -> Response[str]:
-    """A file of calls: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
-    chosen = site_for(ctx, caller, site)
-    hints = file_import.hints_of(ctx, chosen, data)
+def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[Any]:
+    """A dry run: the file is read and checked, and shown; nothing counts before it is applied."""
+    view = _view(request, ctx, caller)
+    site = view.address.site
+    hints = file_import.hints_of(ctx, site, data)
     file = uploaded(data, sentence("Choose Master.csv or an export of the table cdr."))
-    with file as (path, _), tracked(request, ctx, caller):
-        result = file_import.bring_in(ctx, chosen, path, hints, data.get("act") != "take", caller.user_id)
-    return render_page(request, ctx, caller, "calls/_import.html", site=chosen, result=result)
+    with file as (path, name), tracked(request, ctx, caller):
+        import_ = file_import.read_file(ctx, site, path, name, hints, caller.user_id)
+    return go_to(view.link(draft=str(import_.id)) + "#draft")
+
+
+def _place(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Place:
+    view = _view(request, ctx, caller)
+    return Place(view.address.site, view.link)
 
 
 # ── pools ──
@@ -357,5 +362,5 @@ def _price(text: str) -> Decimal | None:
 
 ROUTES = [
     page, table, listed_calls, live, tag_field, tag, upload, pools, add_pool, change_pool, add_numbers, add_static,
-    switch,
+    switch, *acts("/calls/imports", file_import.IMPORTS, "calls.edit", _place),
 ]  # fmt: skip

@@ -6,7 +6,7 @@ from tandem.accounts.model import Site
 from tandem.base.jobs import Job
 from tandem.base.respelling import RETRIED_AFTER_S, respell, until_done
 from tandem.calls import store
-from tandem.calls.file_import import import_file
+from tandem.calls.file_import import IMPORTS, import_file
 from tandem.calls.jobs import archive_leases, weigh_again
 from tandem.calls.routes import ROUTES
 from tandem.calls.systems import SYSTEMS
@@ -17,6 +17,7 @@ from tandem.core.slice import FirstStep, Slice
 
 ARCHIVE_EVERY_S = 60.0
 WEIGH_EVERY_S = 900.0
+FILES_EVERY_S = 10.0
 
 
 def _start(ctx: Context) -> Callable[[], None]:
@@ -33,6 +34,7 @@ def _jobs(ctx: Context) -> list[Job]:
     return [
         Job("calls paths", RETRIED_AFTER_S, until_done(lambda: _respell_paths(ctx))),
         Job("leases", ARCHIVE_EVERY_S, lambda: archive_leases(ctx)),
+        Job("calls files", FILES_EVERY_S, lambda: IMPORTS.finish(ctx)),
         Job("calls", WEIGH_EVERY_S, lambda: weigh_again(ctx)),
     ]
 
@@ -57,10 +59,14 @@ SLICE = Slice(
     jobs=_jobs,
     operations={"import_calls": import_file},
     start=_start,
-    owns=("lease_rows", "call_rows", "call_credit_rows"),
-    personal=(("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor")),
+    owns=("lease_rows", "call_rows", "call_credit_rows", "call_befores"),
+    personal=(
+        ("lease_rows", "visitor"), ("call_rows", "caller"), ("call_credit_rows", "visitor"),
+        ("call_befores", "caller"), ("call_befores", "own"),
+    ),
     forget=store.forget,
+    settle=IMPORTS.settle,
     timeline=timeline,
     retired=("calls/002",),
     publishes=("calls_received", "call_credits_received"),
-)
+)  # fmt: skip

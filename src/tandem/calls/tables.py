@@ -1,4 +1,4 @@
-"""Tables of number pools, their numbers, and which visit has which number now."""
+"""Tables of number pools, their numbers, which visit has which number now, and imports of calls from files."""
 
 from sqlalchemy import (
     JSON,
@@ -15,6 +15,9 @@ from sqlalchemy import (
 )
 
 from tandem.base.database import METADATA, UtcDateTime
+from tandem.imports.store.records import table_of_imports
+
+call_imports = table_of_imports("call_imports")
 
 pools = Table(
     "number_pools",

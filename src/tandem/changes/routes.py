@@ -135,8 +135,9 @@ def _wanted_before(request: Request[Any, Any, Any]) -> ChangeFilter:
 
 
 def _page(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, wanted: ChangeFilter
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: Site, wanted: ChangeFilter, just: int = 0
 ) -> Response[str]:
+    """The page; `just` is the change that has just been removed."""
     now, base = clock.now(), ctx.config.base_url
     entries = store.matching(ctx.database, site, wanted, now)
     done = [change for change in entries if change.at <= now]
@@ -163,6 +164,8 @@ def _page(
         names=_names(caller),
         links=FilterLinks(site=site.key, wanted=wanted),
         spans=SPANS,
+        removed=store.removed(ctx.database, site) if caller.may("changes.add") else [],
+        just_removed=just,
         every_day=EVERY_DAY,
         now=now,
         hooks=hooks if caller.may("sites.edit") else [],
@@ -273,6 +276,16 @@ def remove(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     store.remove(ctx.database, chosen, change_id, by=caller.user_id)
+    return _page(request, ctx, caller, chosen, _wanted_before(request), just=change_id)
+
+
+@post_form("/changes/{change_id:int}/restore", may="changes.add")
+def restore(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, change_id: int, site: str | None = None
+) -> Response[str]:
+    """Undo a removal."""
+    chosen = site_for(ctx, caller, site)
+    store.restore(ctx.database, chosen, change_id, by=caller.user_id)
     return _page(request, ctx, caller, chosen, _wanted_before(request))
 
 
@@ -313,7 +326,7 @@ def api_add(ctx: Context, caller: Caller, data: ChangeIn, site: str | None = Non
 
 @delete("/api/changes/{change_id:int}", may="changes.add", sync_to_thread=True, tags=["changes"])
 def api_remove(ctx: Context, caller: Caller, change_id: int, site: str | None = None) -> None:
-    """Take a change out of the log."""
+    """Take a change out of the log. For 30 days, it can be put back on the page."""
     store.remove(ctx.database, site_for(ctx, caller, site), change_id, by=caller.user_id)
 
 
@@ -377,4 +390,4 @@ def _kept(ctx: Context, site: Site, change: Change | None) -> dict[str, Any]:
     return {"kept": True, "id": store.add(ctx.database, site, change).id}
 
 
-ROUTES = [page, export, add, remove, api_changes, api_add, api_remove, github, gitlab]
+ROUTES = [page, export, add, remove, restore, api_changes, api_add, api_remove, github, gitlab]

@@ -19,6 +19,7 @@ changes = Table(
     Column("source", String(20), nullable=False),
     Column("external_id", String(200), nullable=True),
     Column("made_at", UtcDateTime, nullable=False),
+    Column("removed_at", UtcDateTime, nullable=True),
     UniqueConstraint("site_id", "source", "external_id"),
     Index("ix_changes_site_at", "site_id", "at"),
 )

@@ -12,6 +12,7 @@ from tandem.base.crowd import Crowd
 from tandem.base.deadline import InTime
 from tandem.base.sender import Proxies, sender_of_rsgi
 from tandem.collect.ingest import PIXEL, RETRY_LATER, Ingest, Reply, Sender
+from tandem.collect.model.hints import HEADERS, with_hints
 from tandem.collect.model.hit import MAX_BODY
 
 STATIC = Path(__file__).parent / "static"
@@ -54,6 +55,7 @@ TOO_MUCH = 503, CLOSING.and_(LATER), b"Too much is being sent at once; send the 
 TOO_LARGE = 413, CLOSING, b"The request is larger than 64 KB. Send fewer events at a time."
 
 Answer = tuple[int, Fields, bytes]
+HINTS_ASGI = [name.encode() for name in HEADERS]
 
 
 @lru_cache
@@ -87,7 +89,10 @@ async def answered(ingest: Ingest, method: str, path: str, query: str, sender: S
 async def asgi(ingest: Ingest, address: str, scope: Any, receive: InTime, send: Any) -> None:
     """Serve one request of the sender at this address under /t/ inside the product's own server."""
     headers = dict(scope["headers"])
-    sender = Sender(address, headers.get(b"user-agent", b"").decode("latin-1"), headers.get(b"sec-gpc") == b"1")
+    agent = headers.get(b"user-agent", b"").decode("latin-1")
+    hints = [headers.get(name, b"").decode("latin-1") for name in HINTS_ASGI] if HINTS_ASGI[0] in headers else None
+    full_agent = with_hints(agent, hints) if hints else ""
+    sender = Sender(address, agent, headers.get(b"sec-gpc") == b"1", full_agent)
     if scope["method"] == "POST" and scope["path"] in TAKEN:
         body = await _body(receive)
         if body is None:
@@ -136,10 +141,12 @@ class Collector:
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         headers = scope.headers
+        agent = _agent(headers)
         sender = Sender(
             sender_of_rsgi(scope.client, headers, self._proxies),
-            _agent(headers),
+            agent,
             headers.get("sec-gpc") == "1",
+            with_hints(agent, [headers.get(name) or "" for name in HEADERS]) if HEADERS[0] in headers else "",
         )
         if scope.method == "POST" and scope.path in TAKEN_ALONE:
             status, fields, body = await self._take(scope.path, headers, protocol, sender)

@@ -63,11 +63,12 @@ _write_record = msgspec.json.Encoder().encode
 
 
 class Sender(NamedTuple):
-    """What the connection says of the sender."""
+    """What the connection says of the sender; `full_agent` is the agent with its client hints, where it has some."""
 
     address: str
     agent: str
     has_opted_out: bool = False
+    full_agent: str = ""
 
 
 class Reply(NamedTuple):
@@ -152,12 +153,12 @@ class Ingest:
         notes = (*marks, "clock") if abs(skew) > 24 * 3600 * 1000 else marks
         notes = (*notes, "retried") if hit.n else notes
         events, refused = [], {"bad_event": bad} if bad else dict[str, int]()
-        for event in hit.e:
+        for nth, event in enumerate(hit.e):
             if why := refusal(event):
                 refused[why] = refused.get(why, 0) + 1
             else:
                 proved = self._proved(site, hit, event, received) if event.k == "identify" else ""
-                events.append(accepted(event, received, skew, self._seal, notes, proved))
+                events.append(accepted(event, received, skew, self._seal, notes, proved, nth))
         record = self._record(site, received, visitor, before, born, sender, hit.l, hit.w)
         record.events, record.refused = events, refused
         if (reply := await self._spooled(record)) is not None:
@@ -178,14 +179,14 @@ class Ingest:
         """
         received, refused = clock.now_ms(), list[tuple[str, str]]()
         records: dict[tuple[int, Sender, str], Record] = {}
-        for visitor, sender, language, event in sent:
+        for nth, (visitor, sender, language, event) in enumerate(sent):
             if why := refusal(event, LARGEST_AMOUNT_OF_SERVERS):
                 refused.append((event.i, why))
                 continue
             key = (visitor, sender, language)
             if key not in records:
                 records[key] = self._record(site, received, visitor, 0, 0, sender, language, 0)
-            records[key].events.append(accepted(event, received, 0, self._seal, ("api",), Outcome.SERVER))
+            records[key].events.append(accepted(event, received, 0, self._seal, ("api",), Outcome.SERVER, nth))
         counts = Counter([*refused_before, *(why for _, why in refused)])
         if counts:
             records[(0, Sender("", ""), "")] = _refusal_record(site.id, received, dict(counts))
@@ -216,7 +217,7 @@ class Ingest:
             visitor=visitor,
             before=before,
             born=born,
-            agent=plain(sender.agent[:MAX_AGENT]),
+            agent=plain(_full_agent(sender)),
             language=plain(language[:20]).lower()[:20],
             width=min(max(width, 0), 65535),
             country=place.country,
@@ -233,7 +234,7 @@ class Ingest:
         except NO_JSON as error:
             return Reply(400, f"This is not a request for a phone number: {error}.")
         site = self._sites().get(asked.s)
-        if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(sender.agent).bot:
+        if site is None or self._numbers is None or asked.k not in NUMBER_ACTS or agent_of(_full_agent(sender)).bot:
             return Reply(200, "{}")
         if self._asking >= MOST_ASKING:
             return Reply(200, "{}")
@@ -310,7 +311,11 @@ def _whole(value: Prop) -> int:
 
 def _size_of(sender: Sender) -> int:
     """How much of what is spooled is the sender's agent."""
-    return len(sender.agent[:MAX_AGENT])
+    return len(_full_agent(sender))
+
+
+def _full_agent(sender: Sender) -> str:
+    return (sender.full_agent or sender.agent)[:MAX_AGENT]
 
 
 def _refusal_record(site: int, received: int, counts: dict[str, int]) -> Record:

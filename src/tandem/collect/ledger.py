@@ -23,7 +23,7 @@ def ledger_of(records: Sequence[Record], sites: dict[int, Site], judged: Judged,
         if record.refused:
             for why, count in record.refused.items():
                 counts[record.site, on, why] = counts.get((record.site, on, why), 0) + count
-        if is_plain or record.site not in sites:  # taken away between reception and loading
+        if is_plain or record.site not in sites:  # taken away between ingestion and loading
             key = (record.site, on, "stored") if record.site in sites else (0, on, "unknown_site")
             counts[key] = counts.get(key, 0) + events
         else:

@@ -1,4 +1,4 @@
-"""Goals, the ledger of reception, and the API for events from servers."""
+"""Goals, the ledger of ingestion, and the API for events from servers."""
 
 import hashlib
 from datetime import datetime, timedelta
@@ -10,6 +10,7 @@ from litestar import Request, Response, get, post
 from litestar.dto import AbstractDTO
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
+from litestar.response import Redirect
 from litestar.typing import FieldDefinition
 from msgspec import Meta
 
@@ -27,7 +28,7 @@ from tandem.collect.waiting import Spooled
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
-from tandem.core.pages import LARGEST_BODY, get_page, post_form
+from tandem.core.pages import LARGEST_BODY, get_page, moved, post_form, successor
 from tandem.core.query import Question
 from tandem.metrics.period import period_of
 from tandem.people.model.identifier import visitor_of
@@ -37,10 +38,13 @@ LEDGER_DAYS = 30
 
 
 class EventIn(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One event from a server. `id` makes sending it again harmless; `visitor` is the whole cookie `_tdm` or any id."""
+    """One event from a server. `id` makes sending it again harmless; `visitor` is the whole cookie `_tdm` or any id.
+
+    An order (an event with an amount) may come without a `visitor`, as one by phone does: then it is nobody's.
+    """
 
     id: Annotated[str, Meta(min_length=1, max_length=200)]
-    visitor: Annotated[str, Meta(min_length=1, max_length=200)]
+    visitor: Annotated[str, Meta(max_length=200)] = ""
     kind: str = "event"
     at: datetime | None = None
     url: str = ""
@@ -160,12 +164,12 @@ async def _take(ctx: Context, chosen: Site, read: EventsRead) -> EventsOut:
     now, taken = clock.now_ms(), list[EventIn]()
     refused = [(name, "bad_event") for name in read.unreadable]
     for event in read.events:
-        if why := _too_early_or_late(event, now):
+        if why := _nobodys(event) or _too_early_or_late(event, now):
             refused.append((event.id, why))
         else:
             taken.append(event)
     names = visitor_names(ctx)
-    sent = [(_visitor(names, chosen, e.visitor), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
+    sent = [(_visitor_of(names, chosen, e), Sender(e.ip, e.user_agent), e.language, _wire(e, now)) for e in taken]
     refused += await ingest.take_from_server(chosen, sent, [why for _, why in refused])
     if not read.events:
         raise UserError(
@@ -181,6 +185,17 @@ class VisitorNames(bytes):
 
 def visitor_names(ctx: Context) -> VisitorNames:
     return ctx.state(VisitorNames, lambda: VisitorNames(secret(ctx.database, "visitors")))
+
+
+def _nobodys(event: EventIn) -> str:
+    """Why an event without a visitor is refused: of what somebody did it says nothing, but for the money it brought."""
+    is_order = event.kind == "event" and event.amount is not None
+    return "" if event.visitor.strip() or is_order else "no_visitor"
+
+
+def _visitor_of(names: bytes, site: Site, event: EventIn) -> int:
+    """The visitor of an event. One without is told of somebody by itself: never of whoever sent another one."""
+    return _visitor(names, site, event.visitor if event.visitor.strip() else f"event|{event.id}")
 
 
 def _visitor(names: bytes, site: Site, text: str) -> int:
@@ -237,10 +252,12 @@ def _goals(
     added: Goal | None = None,
     without: str = "",
     elsewhere: str = "",
+    just_archived: int = 0,
 ) -> Response[str]:
     """The page of goals; `added` is the one that has just been added, `without` what follows this sign.
 
-    elsewhere  the host that was typed with it, where it is none of the site's
+    elsewhere      the host that was typed with it, where it is none of the site's
+    just_archived  the goal that has just been archived
     """
     period = period_of("30d", site.zone, clock.now())
     runner = ctx.runner
@@ -266,6 +283,8 @@ def _goals(
         without=without,
         elsewhere=elsewhere,
         longest_name=LONGEST_NAME,
+        archived=store.archived_goals(ctx.database, site) if caller.may("goals.edit") else [],
+        just_archived=just_archived,
         recount=recount,
         recounted_goals={g.id for g in goals if recount is not None and g.id not in recount.settled_goals},
     )
@@ -300,13 +319,23 @@ def retire_goal(
 ) -> Response[str]:
     chosen = site_for(ctx, caller, site)
     store.retire_goal(ctx.database, chosen, goal_id, by=caller.user_id)
+    return _goals(request, ctx, caller, chosen, just_archived=goal_id)
+
+
+@post_form("/goals/{goal_id:int}/restore", may="goals.edit")
+def restore_goal(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, goal_id: int, site: str | None = None
+) -> Response[str]:
+    """Undo the archiving of a goal."""
+    chosen = site_for(ctx, caller, site)
+    store.restore_goal(ctx.database, chosen, goal_id, by=caller.user_id)
     return _goals(request, ctx, caller, chosen)
 
 
-# ── the ledger of reception ──
+# ── the ledger of ingestion ──
 
 
-@get_page("/reception", "Data received", icon="inbox", group="Measure", may="reception.read")
+@get_page("/ingestion", "Data received", icon="inbox", group="Measure", may="ingestion.read")
 def data_received(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None
 ) -> Response[str]:
@@ -347,12 +376,38 @@ class IngestionOut(msgspec.Struct, frozen=True):
     balance: int
 
 
-@get("/api/reception", may="reception.read", sync_to_thread=True, tags=["events"])
+@get("/api/ingestion", may="ingestion.read", sync_to_thread=True, tags=["events"])
 def api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list[IngestionOut]:
-    """The ledger of reception of the last 30 days: received = stored + duplicates + refused."""
-    chosen = site_for(ctx, caller, site)
-    days = _ledger(ctx, chosen)
+    """The ledger of ingestion of the last 30 days: received = stored + duplicates + refused."""
+    days = _ledger(ctx, site_for(ctx, caller, site))
     return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
 
 
-ROUTES = [api_events, goals, add_goal, choose_main, retire_goal, data_received, api_ingestion]
+@get("/reception", may="ingestion.read", deprecated=True, include_in_schema=False, sync_to_thread=False)
+def former_data_received(request: Request[Any, Any, Any]) -> Redirect:
+    """The former address of the page, until 0.4."""
+    return moved(request, "/ingestion")
+
+
+@get(
+    "/api/reception", may="ingestion.read", sync_to_thread=True, tags=["events"], deprecated=True,
+    response_headers=successor("/api/ingestion"),
+)  # fmt: skip
+def former_api_ingestion(ctx: Context, caller: Caller, site: str | None = None) -> list[IngestionOut]:
+    """The former name of `/api/ingestion`, answered until 0.4."""
+    days = _ledger(ctx, site_for(ctx, caller, site))
+    return [IngestionOut(d.on.isoformat(), d.received, d.stored, d.duplicates, d.refused, d.balance) for d in days]
+
+
+ROUTES = [
+    api_events,
+    goals,
+    add_goal,
+    choose_main,
+    retire_goal,
+    restore_goal,
+    data_received,
+    former_data_received,
+    api_ingestion,
+    former_api_ingestion,
+]

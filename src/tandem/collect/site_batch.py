@@ -54,6 +54,7 @@ FACT_COLUMNS = (
     "status",
     "marks",
     "keep_until",
+    "nth",
 )
 _MARKS = FACT_COLUMNS.index("marks")
 _PROPS = FACT_COLUMNS.index("props")
@@ -234,6 +235,7 @@ class SiteBatch:
             event.status,
             event.marks,
             min(event.at // DAY_MS + self.site.keep_days, LAST_KEPT_DAY),
+            event.nth,
             event.former,
         )
 

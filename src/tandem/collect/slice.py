@@ -26,6 +26,9 @@ from tandem.people.signing import FreshSecrets
 _log = log.get("collect")
 
 LOAD_EVERY_S = 0.4
+MANY, RESTS, LONGEST_REST_S = 250, 4.0, 2.0
+"""After so many events, loading rests for so many times what it took, and no longer: a batch costs a quarter second of
+work whatever it holds, so under load few large ones leave more of the machine to those who send."""
 REBUILD_EVERY_S = 5.0
 SALTS_EVERY_S = 600.0
 SALTS_FRESH_MS = 5_000
@@ -114,6 +117,23 @@ def load_spools(ctx: Context, at_once: bool = False) -> int:
     return total
 
 
+class _Pace:
+    """Until when loading rests, in seconds of the monotonic clock."""
+
+    def __init__(self) -> None:
+        self.rests_until = 0.0
+
+
+def load_at_pace(ctx: Context) -> None:
+    """Load what the collectors of this machine have sealed, unless much was loaded a moment ago."""
+    pace, began = ctx.state(_Pace), time.monotonic()
+    if began < pace.rests_until:
+        return
+    if load_spools(ctx) >= MANY:
+        ended = time.monotonic()
+        pace.rests_until = ended + min(LONGEST_REST_S, RESTS * (ended - began))
+
+
 def _problem(error: Exception) -> str:
     """What keeps hits from being loaded, for people."""
     return error.what if isinstance(error, UserError) else fault_of(error).value
@@ -122,7 +142,7 @@ def _problem(error: Exception) -> str:
 def _load(ctx: Context) -> None:
     """The job: it fails, and then waits, only where everything must wait. A batch that fails waits by itself."""
     try:
-        load_spools(ctx)
+        load_at_pace(ctx)
     except Exception as error:
         if fault_of(error) is Fault.STORE and not isinstance(error, ClockInDoubt):
             raise

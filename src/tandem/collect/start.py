@@ -107,7 +107,7 @@ def _seen(ctx: Context, caller: Caller, site: Site) -> dict[str, Any]:
     has_hits = hit is not None or store.had_views(ctx.warehouse, site, now - FRESH)
     refused: dict[str, int] = {}
     nameless = 0
-    if caller.may("reception.read") and hit is None:
+    if caller.may("ingestion.read") and hit is None:
         since = now.date() - FRESH
         for day in store.ingestion_days(ctx.warehouse, site.id, since):
             for why, count in day.refused.items():
@@ -269,7 +269,7 @@ def steps(ctx: Context, site: Site) -> list[FirstStep]:
     return [
         FirstStep(
             id="hit", title="Get the first visit", why="Install the script on the site, then open it.",
-            address="/start", act="reception.read", is_done=store.has_visits(ctx.warehouse, site),
+            address="/start", act="ingestion.read", is_done=store.has_visits(ctx.warehouse, site),
         ),
         FirstStep(
             id="goal", title="Choose a main goal", why="Define what counts as success: an order, a lead, a sign-up.",

@@ -10,6 +10,7 @@ import msgspec
 from litestar import Request
 from litestar.concurrency import sync_to_thread
 from litestar.connection import ASGIConnection
+from litestar.enums import RequestEncodingType
 from litestar.handlers import BaseRouteHandler
 from litestar.types import Guard
 from litestar.utils.sync import AsyncCallable
@@ -105,6 +106,8 @@ def _token_refused(act: str) -> UserError:
 _ASKS = "tandem.caller"
 ADMITTED, LEAVES = "tandem.admitted", "tandem.leaves"
 """In a request's state: what to call when its sender is known and may enter, and when it is answered."""
+PLAIN_FORM = 4096
+"""Bytes of a form that is read before its sender is known to come from our page: one of a button and hidden fields."""
 ASYNC_AT_ONCE = 16
 """Requests of one caller that need no thread, at once: each may hold a body of 4 MB."""
 
@@ -126,7 +129,8 @@ def known_caller(request: Request[Any, Any, Any]) -> Caller | None:
     return caller
 
 
-def _caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
+def _caller_of(request: Request[Any, Any, Any], ctx: Context, is_proved: bool = False) -> Caller:
+    """Who asks; `is_proved` where somebody else makes sure that a change comes from our page."""
     header = request.headers.get("authorization", "")
     if header.lower().startswith("bearer "):
         token = store.token_of(ctx.database, header[7:].strip())
@@ -142,7 +146,8 @@ def _caller_of(request: Request[Any, Any, Any], ctx: Context) -> Caller:
     csrf = csrf_of(ctx, cookie)
     if request.method not in SAFE_METHODS:
         check_origin(request)
-        _check_csrf(request, csrf)
+        if not is_proved:
+            _check_csrf(request.headers.get("x-csrf", ""), csrf)
     chosen = request.cookies.get("tandem_language", "")
     language = chosen if chosen in LANGUAGES else user.language
     return Caller(workspace_id=user.workspace_id, user=user, token=None, csrf=csrf, language=language, theme=user.theme)
@@ -169,7 +174,9 @@ def guard(ctx: Context) -> Guard:
             return
         state = connection.scope["state"]
         LANE.set(Lane.ENTRY)
-        state[_ASKS] = caller = await sync_to_thread(_caller_of, request, ctx)
+        state[_ASKS] = caller = await sync_to_thread(_caller_of, request, ctx, True)
+        if request.method not in SAFE_METHODS and caller.token is None:
+            _check_csrf(await _proof_of(connection), caller.csrf)
         LANE.set(Lane.PAGES)
         state[LANGUAGE_OF_CALLER] = caller.language
         for act in acts:
@@ -209,8 +216,21 @@ def csrf_of(ctx: Context, cookie: str) -> str:
     return hmac.new(ctx.secret, b"csrf:" + cookie.encode(), hashlib.sha256).hexdigest()[:32]
 
 
-def _check_csrf(request: Request[Any, Any, Any], expected: str) -> None:
-    if not hmac.compare_digest(request.headers.get("x-csrf", "").encode(), expected.encode()):
+async def _proof_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """What proves that a change comes from our page: scripts send a header; without them a short form has a field."""
+    headers = connection.headers
+    length = headers.get("content-length", "")
+    is_short_form = headers.get("content-type", "").startswith(RequestEncodingType.URL_ENCODED) and (
+        length.isascii() and length.isdecimal() and int(length) <= PLAIN_FORM
+    )
+    if "x-csrf" in headers or not is_short_form:
+        return headers.get("x-csrf", "")
+    form = await Request[Any, Any, Any](connection.scope, connection.receive).form()
+    return str(form.get("csrf", ""))
+
+
+def _check_csrf(proof: str, expected: str) -> None:
+    if not hmac.compare_digest(proof.encode(), expected.encode()):
         raise UserError("This form has expired.", "Reload the page and try again.", status=403)
 
 

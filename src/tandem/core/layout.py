@@ -1,11 +1,12 @@
 """The frame around each page: menu, site, lens, language, theme and who is signed in."""
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
-from litestar import Request, Response
+from litestar import MediaType, Request, Response
 from litestar.datastructures import Cookie
 
 from tandem.accounts.model import Site
@@ -74,8 +75,9 @@ def lens_of(request: Request[Any, Any, Any], caller: Caller) -> str:
 
 
 def go_to(link: str) -> Response[str]:
-    """The answer to a form that leads the browser to a page."""
-    return Response("", headers={"HX-Redirect": link})
+    """The answer to a form that leads the browser to a page, also where no script reads the header."""
+    onward = f'<meta http-equiv="refresh" content="0;url={escape(link)}">'
+    return Response(onward, headers={"HX-Redirect": link}, media_type=MediaType.HTML)
 
 
 def formats_of(caller: Caller) -> formats.Formats:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import get, post
+from litestar import Request, get, post
+from litestar.response import Redirect
 
 GROUPS = ("", "Measure", "Signal", "Plan", "Library", "Settings")
 """The groups of the menu, in the order of the loop."""
@@ -58,3 +59,14 @@ def post_form(
         address, may=may, status_code=status_code, request_max_body_size=most, sync_to_thread=True,
         include_in_schema=False, **more,
     )  # fmt: skip
+
+
+def successor(address: str) -> dict[str, str]:
+    """Headers that say by which address a former one is followed."""
+    return {"Deprecation": "true", "Link": f'<{address}>; rel="successor-version"'}
+
+
+def moved(request: Request[Any, Any, Any], address: str) -> Redirect:
+    """The answer of a page's former address, until 0.4."""
+    query = request.url.query
+    return Redirect(f"{address}?{query}" if query else address, status_code=301, headers=successor(address))

@@ -1,16 +1,14 @@
 """Records from CRM systems into the store: webhooks, polls, and what is derived again in time."""
 
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from tandem.accounts.model import Site
-from tandem.base import clock, log, progress
+from tandem.base import clock, log
 from tandem.base.errors import SourceError, UserError
 from tandem.base.http import Http
 from tandem.base.warehouse import Fault, fault_of
@@ -19,35 +17,20 @@ from tandem.connections.model import Connection, Delivery, Polled, SkippedRecord
 from tandem.core.context import Context
 from tandem.crm import mapping, store
 from tandem.crm.model.deal import NEVER, DealFact
-from tandem.crm.model.file_words import FileWords, UnknownWord
 from tandem.crm.model.mapping import Mapping, Raw, read, record_of, too_much
 from tandem.crm.sources import amo, bitrix, hubspot, pipedrive, salesforce, webhook
 from tandem.crm.sources.api import Crm, CrmAccount, Ref, Stage, Theirs
-from tandem.crm.sources.table import table_of
-from tandem.crm.store import files, mappings, records
+from tandem.crm.store import mappings, records
 from tandem.crm.store.mappings import Chosen
 from tandem.crm.store.records import ParsedRecord
-from tandem.imports.problem import Problem, from_error, from_fault, sentence
-from tandem.imports.spill import Spill
-from tandem.imports.uploads import on_disk
+from tandem.imports.problem import Problem
 
 CRMS: dict[str, Crm] = {crm.system: crm for crm in
                        (bitrix.CRM, amo.CRM, hubspot.CRM, pipedrive.CRM, salesforce.CRM, webhook.CRM)}  # fmt: skip
 AT_ONCE = 2_000
 """Most records that a new mapping is applied to while a person waits; more are left to the job."""
-STARTED = clock.now()
-CUT_OFF_AFTER = timedelta(minutes=10)
-"""How long a file may take before its request is held for dead."""
 WAITED_S = 8.0
 """How long a CRM may take to list its fields and stages, while a person waits."""
-BATCH = 5_000
-"""How many records of a file are looked up at once."""
-FILES = 0
-"""What stands for a connection where records come from files."""
-UNEXPLAINED = Problem(
-    line=0, what=sentence("The file has stages or currencies that are not known."),
-    cure=sentence("Import it again and say what they mean."),
-)  # fmt: skip
 FEW = 10
 """Of so many records of a poll each may be at fault by itself; where more fail and none is stored, we are."""
 PAGES = 10
@@ -300,141 +283,6 @@ def apply_mappings(ctx: Context) -> None:
                 trouble.append(error)
     if trouble:
         raise trouble[0]
-
-
-# ── files ──
-
-
-class DealImportResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file held, and what became of it."""
-
-    problems: list[Problem]
-    unused: list[str]
-    fresh: int
-    existing: int
-    won: int
-    has_stages: bool
-    stages: list[UnknownWord]
-    currencies: list[UnknownWord]
-    words: FileWords
-    is_dry: bool
-
-    @property
-    def is_imported(self) -> bool:
-        return not self.is_dry and not self.problems and not self.asks
-
-    @property
-    def asks(self) -> bool:
-        """Whether somebody must say first what some of its words mean."""
-        return bool(self.stages or self.currencies)
-
-
-def bring_in(
-    ctx: Context, site: Site, path: Path, is_dry: bool, by: int | None = None, said: FileWords | None = None
-) -> DealImportResult:
-    """Read a CSV file and, unless it is a dry run or has problems, keep its records; the same file twice is harmless.
-
-    All or nothing: a file that is taken lies in the record store until the last of its records is in, and what a crash
-    cuts off is finished by `finish_loads`. Its records come to sight in blocks.
-    said     what a person says now of stages and currencies, on top of what was said before; kept with the records
-    raises   UserError when it is no table
-    """
-    words = files.words_of(ctx, site).with_more(said or FileWords())
-    with Spill(DealFact) as facts:
-        with progress.part(0, 1 if is_dry else 0.3):
-            with progress.part(0, 0.9):
-                table = table_of(path, store.pricing_of(ctx, site), clock.now(), facts, words)
-            with progress.part(0.9, 1):
-                existing = _known(ctx, site, facts)
-        count = len(facts)
-        result = DealImportResult(
-            problems=table.problems, unused=table.unused, fresh=count - existing, existing=existing, won=table.won,
-            has_stages=table.has_stages, stages=table.stages, currencies=table.currencies, words=words, is_dry=is_dry,
-        )  # fmt: skip
-        if result.is_imported:
-            progress.for_good()
-            if said is not None:
-                files.keep_words(ctx, site, words)
-            with progress.part(0.3, 1):
-                _finish(ctx, site, files.begin_load(ctx, site, path, by), facts, words.revision)
-            files.forget_failed_loads(ctx, site)
-    _log.info("crm.file_read", site=site.key, records=count, problems=len(table.problems), is_dry=is_dry)
-    return result
-
-
-def _known(ctx: Context, site: Site, facts: Spill[DealFact]) -> int:
-    """How many of the records are known already."""
-    done = existing = 0
-    for batch in facts.batches(BATCH):
-        with progress.part(done / len(facts), (done + len(batch)) / len(facts)):
-            existing += store.known_of(ctx, site, FILES, batch)
-        done += len(batch)
-    return existing
-
-
-def _finish(ctx: Context, site: Site, load: files.FileLoad, facts: Spill[DealFact], revision: int) -> None:
-    """Block by block, so that a large file costs no memory; where records came from is known when all are in."""
-    deals = array("Q")
-    for batch in facts.batches(BATCH):
-        done = len(deals)
-        with progress.part(0.65 * done / len(facts), 0.65 * (done + len(batch)) / len(facts)):
-            deals.extend(store.put(ctx, site, FILES, batch, revision))
-    with progress.part(0.65, 1):
-        store.derive(ctx, site, deals)
-    files.end_load(ctx, load)
-
-
-def finish_loads(ctx: Context) -> None:
-    """Import what was taken and cut off, as it would have been then. One file that fails does not stop the next.
-
-    raises   the first error of the store, once every file had its turn; these are tried again
-    """
-    files.forget_failed_loads(ctx)
-    sites = {site.id: site for site in ctx.sites().values()}
-    trouble: Exception | None = None
-    for load in files.loads_waiting(ctx):
-        is_of_before = ctx.database.is_sqlite and load.made_at < STARTED  # one process works on SQLite: this one
-        if clock.now() - load.made_at < CUT_OFF_AFTER and not is_of_before:
-            continue  # its own request is at it
-        if site := sites.get(load.site_id):
-            try:
-                _finish_load(ctx, site, load)
-            except Exception as error:  # noqa: BLE001 - the edge: a file that breaks us must not stop the next
-                if fault_of(error) is Fault.DATA:
-                    _log.error("crm.load_broke", site=site.key, load=load.id, exc_info=True)
-                    files.fail_load(ctx, load, _why(error))
-                else:
-                    trouble = trouble or error
-    if trouble is not None:
-        raise trouble
-
-
-def settle_files(ctx: Context) -> None:
-    """Import what was cut off, so that nothing of a person is left on its way in.
-
-    raises   UserError (409) while a file is being imported
-    """
-    finish_loads(ctx)
-    if files.loads_waiting(ctx):
-        raise UserError("A file of deals is still being imported.", "Run the command again in ten minutes.", status=409)
-
-
-def _finish_load(ctx: Context, site: Site, load: files.FileLoad) -> None:
-    with Spill(DealFact) as facts, on_disk(files.body_of(ctx, load)) as path:
-        words = files.words_of(ctx, site)
-        table = table_of(path, store.pricing_of(ctx, site), load.made_at, facts, words)
-        if table.problems:  # this version reads more strictly than the one that took it
-            files.fail_load(ctx, load, table.problems[0])
-            return
-        if table.stages or table.currencies:
-            files.fail_load(ctx, load, UNEXPLAINED)
-            return
-        _finish(ctx, site, load, facts, words.revision)
-    _log.info("crm.load_finished", site=site.key, load=load.id)
-
-
-def _why(error: Exception) -> Problem:
-    return from_error(error) if isinstance(error, UserError) else from_fault(error)
 
 
 def _systems(crms: Iterable[Crm]) -> tuple[System, ...]:

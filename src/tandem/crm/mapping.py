@@ -11,7 +11,7 @@ from tandem.base import log
 from tandem.connections.model import Connection
 from tandem.core.context import Context
 from tandem.crm import store
-from tandem.crm.model.deal import DealFact, StageKind
+from tandem.crm.model.deal import UNKNOWN, DealFact, StageKind
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.model.mapping import read_priced, stage_key
 from tandem.crm.store import mappings, records
@@ -102,7 +102,7 @@ def preview(ctx: Context, site: Site, connection: Connection, default: Mapped, c
     return Trial(
         existing=len(_known(ctx, site, connection)), records=count, changed=changed,
         fields=[(name, fields[name]) for name in MADE if fields[name]], rows=rows,
-        kinds=[(kind, befores[kind], afters[kind]) for kind in map(str, StageKind)],
+        kinds=[(kind, befores[kind], afters[kind]) for kind in (*map(str, StageKind), UNKNOWN)],
         qualified=(qualified[0], qualified[1]), leads=leads, absent=sorted(named - seen) if count else [],
         problems=problems,
     )  # fmt: skip

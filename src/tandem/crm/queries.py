@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tandem.accounts.model import Site
+from tandem.base.currencies import currency_codes
 from tandem.connections.model import Connection
 from tandem.core.context import Context
 from tandem.crm import store
@@ -152,6 +153,25 @@ def stages_known(
               means=chosen.stages.get(key, means), records=records)
         for key, (s, means, records) in everything.items()
     ]  # fmt: skip
+
+
+class Unexplained(msgspec.Struct, frozen=True, kw_only=True):
+    """Records of a connection whose stage, or the currency of whose amount, nobody has explained.
+
+    words   some of these currencies, as the records name them; `NO_CURRENCY` where they name none
+    """
+
+    connection: int
+    staged: int
+    stages: int
+    priced: int
+    words: list[str]
+
+
+def unexplained(ctx: Context, site: Site) -> dict[int, Unexplained]:
+    """What nobody has explained of all records, by their connection."""
+    rows = ctx.runner.rows(store.SQL["unexplained"], Unexplained, site=site.id, currencies=currency_codes())
+    return {row.connection: row for row in rows}
 
 
 def hygiene(ctx: Context, address: Address, most: int = SHOWN) -> dict[str, list[Hygiene]]:

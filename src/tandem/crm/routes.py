@@ -9,7 +9,6 @@ from litestar.enums import RequestEncodingType
 from litestar.params import Body
 
 from tandem.accounts.model import Site
-from tandem.accounts.store import note
 from tandem.base import clock, translations
 from tandem.base.currencies import NO_CURRENCY, tenders
 from tandem.base.errors import UserError
@@ -18,19 +17,19 @@ from tandem.connections.model import Connection
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.layout import render_page
+from tandem.core.layout import go_to, render_page
 from tandem.core.numbers import whole_number
 from tandem.core.pages import get_page, get_part, post_form
 from tandem.core.progress import tracked
-from tandem.crm import jobs, mapping, queries, store
+from tandem.crm import file_import, jobs, mapping, queries, store
 from tandem.crm.model.choices import GROUPS, NONE, SHOWN, fields_in, stages_in
 from tandem.crm.model.deal import NEVER, StageKind
-from tandem.crm.model.file_words import words_in
 from tandem.crm.model.hygiene import HYGIENE
 from tandem.crm.model.mapping import stage_key
 from tandem.crm.sources.api import key_of
 from tandem.crm.store import files, mappings
 from tandem.crm.store.mappings import Chosen
+from tandem.imports.acts import Place, acts, shown
 from tandem.imports.problem import sentence
 from tandem.imports.uploads import uploaded
 from tandem.metrics.address import Address, View
@@ -160,26 +159,30 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         has_deals=store.has_deals(ctx, site),
         connected=connected,
         skipped=connections.skipped_of(ctx, [c.id for c in connected]),
-        failed=files.failed_loads(ctx, site) if caller.may("deals.edit") else [],
+        words=files.words_of(ctx, site),
+        stage_kinds=list(StageKind),
+        stage_key=stage_key,
+        currencies=tenders(caller.language),
+        leave_out=NO_CURRENCY,
+        **shown(request, ctx, caller, site, file_import.IMPORTS, "deals.edit"),
+        unexplained=queries.unexplained(ctx, site),
+        NO_CURRENCY=NO_CURRENCY,
     )
 
 
 @post_form("/deals/import", may="deals.edit", request_max_body_size=LARGEST_FILE)
-def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[str]:
-    """A file of records: shown what it would change, or kept when `act` is `take`. Nothing of one with problems is."""
-    site = site_for(ctx, caller, request.query_params.get("site"))
+def upload(request: Request[Any, Any, Any], ctx: Context, caller: Caller, data: Upload) -> Response[Any]:
+    """A dry run: the file is read and checked, and shown; nothing counts before it is applied."""
+    view = _view(request, ctx, caller)
     file = uploaded(data, sentence("Choose the CSV file that the CRM exported."))
-    said = words_in({name: text for name, text in data.items() if isinstance(text, str)})
-    with file as (path, _), tracked(request, ctx, caller):
-        brought = jobs.bring_in(ctx, site, path, data.get("act") != "take", caller.user_id, said)
-    if brought.is_imported:
-        ctx.runner.look_again()
-        with ctx.database.write() as c:
-            note(c, site.workspace_id, caller.user_id, "deals.imported", site.key, fresh=brought.fresh)
-    return render_page(
-        request, ctx, caller, "crm/_import.html", site=site, brought=brought, words=brought.words,
-        kinds=list(StageKind), stage_key=stage_key, currencies=tenders(caller.language), leave_out=NO_CURRENCY,
-    )  # fmt: skip
+    with file as (path, name), tracked(request, ctx, caller):
+        import_ = file_import.read_file(ctx, view.address.site, path, name, caller.user_id)
+    return go_to(view.link(draft=str(import_.id)) + "#draft")
+
+
+def _place(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Place:
+    view = _view(request, ctx, caller)
+    return Place(view.address.site, view.link)
 
 
 # ── mapping ──
@@ -252,4 +255,7 @@ def change_mapping(
     )  # fmt: skip
 
 
-ROUTES = [page, table, owed_list, upload, mapping_page, change_mapping]
+ROUTES = [
+    page, table, owed_list, upload, mapping_page, change_mapping,
+    *acts("/deals/imports", file_import.IMPORTS, "deals.edit", _place, before=file_import.explain),
+]  # fmt: skip

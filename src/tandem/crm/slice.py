@@ -7,7 +7,8 @@ from tandem.connections.store import connections_of
 from tandem.core.context import Context
 from tandem.core.slice import FirstStep, Slice
 from tandem.crm import store
-from tandem.crm.jobs import SYSTEMS, apply_mappings, finish_loads, look_again, settle_files
+from tandem.crm.file_import import IMPORTS
+from tandem.crm.jobs import SYSTEMS, apply_mappings, look_again
 from tandem.crm.routes import ROUTES
 from tandem.crm.store import records
 from tandem.crm.timeline import timeline
@@ -21,7 +22,7 @@ def _jobs(ctx: Context) -> list[Job]:
         Job("crm", LOOK_EVERY_S, lambda: look_again(ctx)),
         Job("crm mappings", MAP_EVERY_S, lambda: apply_mappings(ctx)),
         Job("crm paths", RETRIED_AFTER_S, until_done(lambda: respell(ctx.warehouse, "deal_origins", "entry"))),
-        Job("crm files", MAP_EVERY_S, lambda: finish_loads(ctx)),
+        Job("crm files", MAP_EVERY_S, lambda: IMPORTS.finish(ctx)),
     ]
 
 
@@ -47,12 +48,14 @@ SLICE = Slice(
     needs_rates=store.has_unpriced,
     systems=SYSTEMS,
     forget=records.forget,
-    settle=settle_files,
+    settle=IMPORTS.settle,
     timeline=timeline,
-    owns=("deal_rows", "deal_snapshots", "deal_origins"),
+    owns=("deal_rows", "deal_snapshots", "deal_origins", "deal_befores", "deal_evidence_before"),
     personal=(
         ("deal_rows", "node"), ("deal_rows", "visitor"), ("deal_rows", "phone"), ("deal_rows", "email"),
         ("deal_snapshots", "node"), ("deal_origins", "node"), ("deal_origins", "visitor"),
+        ("deal_befores", "own"), ("deal_befores", "node"), ("deal_befores", "visitor"), ("deal_befores", "phone"),
+        ("deal_befores", "email"), ("deal_evidence_before", "a"), ("deal_evidence_before", "b"),
     ),
     publishes=("deals", "deals_moved"),
 )  # fmt: skip

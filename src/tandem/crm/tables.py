@@ -1,8 +1,9 @@
-"""Tables of what a person set for a connection, and of the records that its CRM told of, as they came."""
+"""Tables of what a person set for a connection, of the records that its CRM told of, as they came, and of imports."""
 
-from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table
 
 from tandem.base.database import METADATA, UtcDateTime
+from tandem.imports.store.records import table_of_imports
 
 mappings = Table(
     "crm_mappings",
@@ -40,13 +41,4 @@ file_words = Table(
     Column("revision", Integer, nullable=False),
 )
 
-loads = Table(
-    "crm_loads",
-    METADATA,
-    Column("id", Integer, primary_key=True),
-    Column("site_id", ForeignKey("sites.id"), nullable=False),
-    Column("made_at", UtcDateTime, nullable=False),
-    Column("made_by", ForeignKey("people.id"), nullable=True),
-    Column("sealed", LargeBinary, nullable=False),
-    Column("problem", Text, nullable=False, server_default=""),
-)
+deal_imports = table_of_imports("deal_imports")

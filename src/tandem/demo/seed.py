@@ -168,6 +168,7 @@ def columns_of(site: Site, facts: Facts, noted: _Noted) -> dict[str, Any]:
         "agent": noted.agents(list(facts.ua)),
         "amount": [Decimal(a) / 10_000 if a else ZERO for a in facts.amount.tolist()],
         "marks": [[]] * facts.size,
+        "nth": [0] * facts.size,
         "keep_until": (facts.at // DAY_MS + site.keep_days).tolist(),
     }
     for name in FACT_COLUMNS:

@@ -85,6 +85,12 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     def columns(self) -> list[Figure]:
         return [FIGURES[f] for f in self.figures]
 
+    @property
+    def largest(self) -> list[float]:
+        """Of each column that is shown, the largest figure: it decides the decimals of all."""
+        columns = ([row.values[i] for row in self.rows] for i in range(len(self.figures)))
+        return [max((abs(float(v)) for v in column if v is not None), default=0.0) for column in columns]
+
 
 # ── the rows ──
 

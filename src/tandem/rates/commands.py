@@ -17,6 +17,7 @@ rates = group(APP, "rates", "Exchange rates.")
 @rates.command("import")
 def import_rates(
     file: Annotated[Path, typer.Argument(help="A file of the European Central Bank (CSV, zip, XML) or XML_daily.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only read and check the file.")] = False,
 ) -> None:
     """Import exchange rates from a file, for offline use or for past years."""
     from tandem.core import lookups
@@ -31,5 +32,7 @@ def import_rates(
         raise UserError(f"{file.name} is larger than 16 MB.", "Give a file published by one of the banks.")
     parsed = rates_in(file.read_bytes())
     with lookups.records(config) as database:
-        fresh = store.keep(database, parsed)
+        fresh = store.fresh_of(database, parsed) if dry_run else store.keep(database, parsed)
     typer.echo(f"{quantity(len(parsed), 'rate')} read, {fresh:,} of them new.")
+    if dry_run:
+        typer.echo("Nothing was changed: this was a dry run.")

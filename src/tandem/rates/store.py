@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import Connection, delete, func, insert, select
 
 from tandem.base.database import Database
 from tandem.rates.model import OLDEST, Rate, Rates
@@ -24,22 +24,38 @@ def rates_of(database: Database, since: date | None = None) -> Rates:
     return Rates(rate for rate in rates if rate.is_possible)  # 0.3.1 kept any number above 0
 
 
+Key = tuple[str, str, date]
+"""Of which source, currency and day a rate is."""
+
+
 def keep(database: Database, rows: Iterable[Rate]) -> int:
     """Put rates into the store; one of the same source, currency and day is replaced. Returns how many were new."""
-    new = {(r.source, r.currency, r.on): str(r.per_eur) for r in rows}
-    if not new:
-        return 0
-    days = [on for _, _, on in new]
     with database.write() as c:
-        between = select(t).where(t.c.on >= min(days), t.c.on <= max(days))
-        existing = {(r.source, r.currency, r.on): r.per_eur for r in c.execute(between)}
-        fresh = {key: value for key, value in new.items() if existing.get(key) != value}
-        for source, currency, on in fresh.keys() & existing.keys():
+        fresh, replaced = _fresh(c, rows)
+        for source, currency, on in replaced:
             c.execute(delete(t).where(t.c.source == source, t.c.currency == currency, t.c.on == on))
         values = [{"source": s, "currency": cur, "on": on, "per_eur": v} for (s, cur, on), v in fresh.items()]
         for i in range(0, len(values), AT_ONCE):
             c.execute(insert(t), values[i : i + AT_ONCE])
     return len(fresh)
+
+
+def fresh_of(database: Database, rows: Iterable[Rate]) -> int:
+    """How many of these rates would be new, or another value than before."""
+    with database.read() as c:
+        return len(_fresh(c, rows)[0])
+
+
+def _fresh(c: Connection, rows: Iterable[Rate]) -> tuple[dict[Key, str], set[Key]]:
+    """The rates that the store has not, or with another value, and which of them replace one."""
+    new = {(r.source, r.currency, r.on): str(r.per_eur) for r in rows}
+    if not new:
+        return {}, set()
+    days = [on for _, _, on in new]
+    between = select(t).where(t.c.on >= min(days), t.c.on <= max(days))
+    existing = {(r.source, r.currency, r.on): r.per_eur for r in c.execute(between)}
+    fresh = {key: value for key, value in new.items() if existing.get(key) != value}
+    return fresh, fresh.keys() & existing.keys()
 
 
 def last_day(database: Database, source: str) -> date | None:

@@ -146,6 +146,16 @@ def test_the_board_prints_on_white_without_the_frame(opened: Opened) -> None:
     assert page.locator("article.tile").first.is_visible()
 
 
+@pytest.mark.parametrize(("path", "most"), [("/board?lens=engineering", 1), ("/money", 3)])
+def test_a_printed_page_names_the_site_and_leaves_no_page_half_empty(opened: Opened, path: str, most: int) -> None:
+    page = opened(path)
+    pdf = page.pdf(prefer_css_page_size=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", pdf)) <= most
+    page.emulate_media(media="print")
+    assert page.inner_text(".printed").startswith("Acme · acme.example")
+    assert page.locator(".head .span").is_visible(), "the period"
+
+
 def test_an_error_is_told_in_place(opened: Opened) -> None:
     page = opened("/goals")
     page.fill("[name=name]", "Broken")

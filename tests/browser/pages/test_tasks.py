@@ -272,9 +272,41 @@ def test_a_change_is_noted_and_taken_out_again(opened: Opened) -> None:
     page.click("text=Add change")
     line = page.locator(".timeline li", has_text="Moved the search field")
     expect(line).to_be_visible()
-    page.on("dialog", lambda dialog: dialog.accept())
     line.get_by_role("button").click()
     expect(line).to_have_count(0)
+    news = page.locator("[role=status]", has_text="was removed from the log")
+    expect(news).to_be_focused()
+    news.get_by_role("button", name="Undo").click()
+    expect(line).to_be_visible()
+    line.get_by_role("button").click()
+    expect(line).to_have_count(0)
+
+
+def test_what_cannot_be_undone_says_so_in_place_before_it_is_done(opened: Opened, served: Served) -> None:
+    assert served.post("/settings/tokens", **{"name": "Old till", "metrics:read": "1"}).status_code == 200
+    page = opened("/settings")
+    row = page.locator("#tokens tr", has_text="Old till")
+    row.locator("summary", has_text="Revoke").press("Enter")
+    expect(row.locator("form")).to_contain_text("stop working at once. This cannot be undone.")
+    row.locator("summary", has_text="Cancel").press("Enter")
+    expect(row.locator("form")).to_be_hidden()
+    row.locator("summary", has_text="Revoke").click()
+    row.get_by_role("button", name="Revoke token").click()
+    expect(row).to_contain_text("revoked")
+
+
+def test_a_removal_is_undone_without_scripts(chromium: Browser, served: Served) -> None:
+    assert served.post("/changes?site=acme", kind="tool", title="New till").status_code in (200, 201)
+    context = chromium.new_context(base_url=served.url, java_script_enabled=False)
+    context.add_cookies([{"name": n, "value": v, "url": served.url} for n, v in served.client.cookies.items()])
+    page = context.new_page()
+    page.goto("/changes?site=acme")
+    line = page.locator(".timeline li[id]", has_text="New till")
+    line.get_by_role("button").click()
+    expect(line).to_have_count(0)
+    page.locator("[role=status]").get_by_role("button", name="Undo").click()
+    expect(line).to_be_visible()
+    context.close()
 
 
 def test_a_token_is_shown_once(opened: Opened) -> None:
@@ -304,9 +336,9 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     file.write_text(f"id,created_at,stage,amount,phone\n{rows}")
     page = opened("/deals")
     page.set_input_files("[name=file]", file)
-    page.locator("[name=act][value=dry]").focus()
+    page.get_by_role("button", name="Upload file").focus()
     page.keyboard.press("Enter")
-    box = page.locator(".work")
+    box = page.locator("form:has([name=file]) .work")
     expect(box.locator("span")).to_contain_text("left", timeout=15_000)
     assert 0 < box.locator("progress").evaluate("bar => bar.value") < 1
     stop = box.get_by_role("button", name="Cancel import")
@@ -318,8 +350,13 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
     expect(box).to_be_hidden()
     file.write_text("id,created_at,stage,amount\n1,2026-10-01 10:00,Paid,5\n")
     page.set_input_files("[name=file]", file)
-    page.locator("[name=act][value=dry]").click()
-    expect(page.locator("#import-result")).to_contain_text("New records: 1")
+    page.get_by_role("button", name="Upload file").click()
+    expect(page.locator("#draft")).to_contain_text("Nothing is applied yet")
+    page.locator("#draft").get_by_role("button", name="Apply").click()
+    expect(page.locator("[role=status]").first).to_contain_text("You can undo it")
+    page.locator("#imports summary").first.click()
+    page.locator("#imports").get_by_role("button", name="Undo import").click()
+    expect(page.locator("[role=status]").first).to_contain_text("The import of “deals.csv” is undone.")
 
 
 def test_a_click_without_a_network_is_told_where_the_eye_is_and_can_be_repeated(opened: Opened) -> None:

@@ -1,4 +1,4 @@
-"""Cells of ad reports: heads with a currency in them, amounts within what a report can hold, spans above the table."""
+"""Cells of ad reports: amounts within what a report can hold, spans above the table."""
 
 import re
 from collections.abc import Iterable
@@ -7,39 +7,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 from tandem.ads.sources.words import NOT_ENGLISH_NUMBERS
-from tandem.base.currencies import SIGNS
-from tandem.imports import cells
+from tandem.imports import cells, headers
 from tandem.imports.cells import Decimals, Unreadable, day
 
 MOST_COUNTED, MOST_MONEY = 10**12, 10**11
 """What a row may count and cost: so much that a million rows of it fit into the columns of their sums."""
-LONGEST_HEAD = 300
-"""Longer texts name no column and no days. TRAP: what is looked for in them takes the square of their length."""
-_IN_BRACKETS: Final = re.compile(r"\s*[(\[]([^()\[\]]*)[)\]]\s*$")
-_CODE: Final = re.compile(r"^[A-Z]{3}$")
 _CUT_ID: Final = re.compile(r"^\d[.,]\d+E\+\d+$", re.IGNORECASE)
-
-
-def header_name(text: str) -> tuple[str, str]:
-    """A column's name as words.COLUMNS has it, and the currency in it, if any: "Расход (руб.)" -> расход, RUB."""
-    name, currency = " ".join(text[:LONGEST_HEAD].replace("\ufeff", "").replace("\u00a0", " ").split()), ""
-    while (match := _IN_BRACKETS.search(name)) and (code := _currency(match[1])) is not None:
-        name, currency = name[: match.start()], code or currency
-    head, _, tail = name.rpartition(",")
-    if head and (code := _currency(tail)) is not None:
-        name, currency = head, code
-    return name.strip().lower(), currency
-
-
-def _currency(text: str) -> str | None:
-    """The currency that a column's name says; "" for "conventional units", None where the text is something else.
-
-    TRAP: "Clicks (all)" counts all clicks, although `currency_code` knows the lek by that word.
-    """
-    word = text.strip()
-    if code := SIGNS.get(word.lower().rstrip(".")):
-        return code
-    return "" if word.lower() == "у.е." else word if _CODE.match(word) else None
 
 
 def is_local(heads: Iterable[str]) -> bool:
@@ -95,7 +68,7 @@ def is_cut_id(text: str) -> bool:
 
 def days_in(text: str) -> list[date]:
     """All days named in a line above the table, as "1 October 2026 - 31 October 2026"."""
-    if len(text) > LONGEST_HEAD:
+    if len(text) > headers.LONGEST:
         return []
     days = []
     for part in re.split(r"\s+[-–—]\s+|\s+по\s+|\bto\b|\bdo\b|[\"(),;]\s*(?!\s*\d{4})", text):

@@ -12,6 +12,7 @@ from tandem.ads.model import LONGEST_NAME, MOST_PROBLEMS, MOST_REMEMBERED, PROBL
 from tandem.ads.sources import cells
 from tandem.ads.sources.words import COLUMNS, SIGNS, TOTALS
 from tandem.base.currencies import currency_code
+from tandem.imports import headers
 from tandem.imports.cells import Decimals, Order, Unreadable, day, decimals_of, order_of
 from tandem.imports.problem import Problem, problem_of
 from tandem.imports.tables import HEAD_LINES, Form, NotATable, forms_of, rows_of
@@ -216,7 +217,7 @@ class AdReport:
         if self._is_total(row, text):
             self._total(line, row, head)
             return None
-        if not text or cells.header_name(text)[0] in (
+        if not text or headers.with_currency(text)[0] in (
             head.names[head.places.get("on", 0)],
             *_ENDINGS,
         ):
@@ -377,13 +378,9 @@ def _head_of(path: Path, system: str) -> Head | None:
 def _scored(
     row: list[Any], system: str, line: int, form: Form, above: list[str]
 ) -> tuple[tuple[int, int, int], Head] | None:
-    heads = [cells.header_name(cells.plain(cell)) for cell in row]
+    heads = [headers.with_currency(cells.plain(cell)) for cell in row]
     names = [name for name, _ in heads]
-    places: dict[str, int] = {}
-    for field, words in COLUMNS[system].items():
-        place = next((names.index(word) for word in words if word in names), -1)
-        if place >= 0:
-            places[field] = place
+    places = {field: at[0] for field, at in headers.places(names, COLUMNS[system]).items()}
     measures = sum(field in places for field in ("impressions", "clicks", "cost", "cost_micros"))
     if measures < 2 or not ({"campaign", "campaign_id", "ad", "ad_id", "on"} & places.keys()):
         return None

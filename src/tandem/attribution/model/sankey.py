@@ -13,7 +13,11 @@ STEPS = 4
 """How many of the last visits are drawn; what was before them is left away."""
 MOST = 6
 """Values in a column; the rest are drawn together."""
-WIDTH, HEIGHT, NODE, GAP, MARGIN = 1000.0, 340.0, 12.0, 10.0, 4.0
+WIDTH, HEIGHT, NODE, MARGIN = 1000.0, 380.0, 12.0, 4.0
+HEADS = 28.0
+"""Room above the boxes for the names of the columns."""
+GAP = 17.0
+"""Between boxes: a line of text, so that the names of the smallest do not lie on each other."""
 END, OTHERS = "\x01", "\x02"
 
 
@@ -26,8 +30,15 @@ class Node(msgspec.Struct, frozen=True, kw_only=True):
     y: float
     height: float
     count: float
+    share: float
+    """Of all conversions that are drawn."""
     is_left: bool
     """Whether its name stands to its right."""
+
+    @property
+    def back(self) -> int:
+        """How many visits before the last one; -1 of the conversion."""
+        return STEPS - 1 - self.column
 
 
 class Band(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +46,8 @@ class Band(msgspec.Struct, frozen=True, kw_only=True):
 
     source: str
     target: str
+    back: int
+    """How many visits before the last one it begins."""
     count: float
     path: str
 
@@ -46,6 +59,11 @@ class Sankey(msgspec.Struct, frozen=True, kw_only=True):
     links: list[Band]
     width: float = WIDTH
     height: float = HEIGHT
+
+    @property
+    def columns(self) -> list[list[Node]]:
+        """The boxes of each column, from left to right; the conversion's is the last."""
+        return [[n for n in self.nodes if n.x == x] for x in sorted({n.x for n in self.nodes})]
 
 
 def sankey(ways: Sequence[Way]) -> Sankey:
@@ -98,17 +116,19 @@ def _laid_out(
                range(STEPS + 1)]  # fmt: skip
     used = [c for c in columns if c]
     tallest = max(sum(sizes[p] for p in c) for c in used)
-    scale = (HEIGHT - 2 * MARGIN - GAP * (max(len(c) for c in used) - 1)) / tallest
+    room = HEIGHT - HEADS - MARGIN
+    scale = (room - GAP * (max(len(c) for c in used) - 1)) / tallest
     stride = (WIDTH - NODE - 2 * MARGIN) / max(len(used) - 1, 1)
     nodes: dict[tuple[int, str], Node] = {}
     for i, column in enumerate(used):
         total = sum(sizes[p] for p in column) * scale + GAP * (len(column) - 1)
-        y = MARGIN + (HEIGHT - 2 * MARGIN - total) / 2
+        y = HEADS + (room - total) / 2
         for place in column:
             height = sizes[place] * scale
             nodes[place] = Node(
                 key=place[1], column=place[0], x=round(MARGIN + i * stride, 1), y=round(y, 1),
-                height=round(max(height, 1.0), 1), count=sizes[place], is_left=i < len(used) - 1,
+                height=round(max(height, 1.0), 1), count=sizes[place],
+                share=sizes[place] / sizes[STEPS, END], is_left=i < len(used) - 1,
             )  # fmt: skip
             y += height + GAP
     return Sankey(nodes=list(nodes.values()), links=_links(nodes, flows, scale))
@@ -131,5 +151,5 @@ def _links(
             f"M{x1:.1f} {y1:.1f} C{bend:.1f} {y1:.1f} {bend:.1f} {y2:.1f} {x2:.1f} {y2:.1f} "
             f"V{y2 + thick:.1f} C{bend:.1f} {y2 + thick:.1f} {bend:.1f} {y1 + thick:.1f} {x1:.1f} {y1 + thick:.1f} Z"
         )
-        links.append(Band(source=one[1], target=other[1], count=flows[one, other], path=path))
+        links.append(Band(source=one[1], target=other[1], back=STEPS - 1 - one[0], count=flows[one, other], path=path))
     return links

@@ -6,10 +6,11 @@ import msgspec
 from litestar import Request, get
 
 from tandem.base.errors import UserError
-from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks, successor
+from tandem.board.routes.questions import MOST_ROWS, asked, listed, remarks
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import plain
+from tandem.core.pages import successor
 from tandem.metrics.address import Address
 from tandem.metrics.asked import MOST_SHOWN
 from tandem.metrics.catalogue import FIGURES

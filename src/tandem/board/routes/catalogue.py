@@ -11,12 +11,11 @@ from litestar.response import Redirect
 from tandem.base import translations
 from tandem.base.errors import UserError
 from tandem.board.queries import range_of
-from tandem.board.routes.questions import successor
 from tandem.board.routes.view import readable
 from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import render_page
-from tandem.core.pages import get_page, get_part
+from tandem.core.pages import get_page, get_part, moved
 from tandem.imports.problem import sentence
 from tandem.metrics.asked import address_asked, fitting, of_figure
 from tandem.metrics.catalogue import DIMENSIONS, FIGURES
@@ -65,9 +64,7 @@ def _plain(text: str) -> str:
 @get("/figures", may="metrics.read", deprecated=True, include_in_schema=False, sync_to_thread=False)
 def figures(request: Request[Any, Any, Any]) -> Redirect:
     """The former address of the page, until 0.4."""
-    query = request.url.query
-    address = f"/metrics?{query}" if query else "/metrics"
-    return Redirect(address, status_code=301, headers=successor("/metrics"))
+    return moved(request, "/metrics")
 
 
 @get_part("/explain/{figure:str}", may="metrics.read")

@@ -4,11 +4,11 @@ from typing import Any
 
 from litestar import Request, Response
 
-from tandem.board.routes.questions import asked, listed, remarks, successor, with_ranges
+from tandem.board.routes.questions import asked, listed, remarks, with_ranges
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.exports import exported
-from tandem.core.pages import get_part
+from tandem.core.pages import get_part, successor
 
 
 @get_part("/export", may="metrics.export")

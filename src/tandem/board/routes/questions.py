@@ -24,11 +24,6 @@ ALIKE, MOST_ALIKE = 0.7, 3
 """How alike an id must be to be named in place of one that is none, and how many are."""
 
 
-def successor(address: str) -> dict[str, str]:
-    """The headers of an address that has a new one: it is answered until 0.4."""
-    return {"Deprecation": "true", "Link": f'<{address}>; rel="successor-version"'}
-
-
 def asked(
     request: Request[Any, Any, Any], ctx: Context, caller: Caller, figures: str, by: str
 ) -> tuple[Address, Any, tuple[str, ...]]:

@@ -9,6 +9,7 @@ from typing import Any
 from tandem.base.errors import UserError
 from tandem.calls.model.call import CallFact, CallOutcome
 from tandem.calls.sources.common import moment, text, unix, whole
+from tandem.imports import headers
 from tandem.imports.problem import Problem, from_error
 
 MASTER = (
@@ -167,7 +168,7 @@ def _head(row: list[str]) -> tuple[str, ...]:
 
     raises   UserError when it does and lacks what a call is known by
     """
-    names = tuple(cell.strip().lower() for cell in row)
+    names = tuple(headers.word(cell) for cell in row)
     if not {"src", "source", "calldate", "start", "disposition"} & set(names):
         return ()
     if not {"uniqueid", "linkedid"} & set(names) or "disposition" not in names:

@@ -42,6 +42,7 @@ from tandem.calls.store.pools import (
     switch_number,
     valid,
 )
+from tandem.calls.store.replaced import forget_replaced, take_back
 
 __all__ = [
     "AT_ONCE",
@@ -75,6 +76,7 @@ __all__ = [
     "credit_all",
     "delay_of",
     "forget",
+    "forget_replaced",
     "has_calls",
     "hash_of",
     "joined",
@@ -91,5 +93,6 @@ __all__ = [
     "record",
     "schema",
     "switch_number",
+    "take_back",
     "valid",
 ]

@@ -9,6 +9,7 @@ import msgspec
 from tandem.accounts.model import Site
 from tandem.base import clock, progress
 from tandem.calls.model.call import CallFact, merged
+from tandem.calls.store import replaced
 from tandem.calls.store.common import AT_ONCE, SQL, hash_of
 from tandem.calls.store.credits import CERTAIN, credit
 from tandem.core.context import Context
@@ -30,18 +31,23 @@ def record(ctx: Context, site: Site, facts: Sequence[CallFact], region: str = ""
     return len(calls)
 
 
-def put(ctx: Context, site: Site, facts: Iterable[CallFact], region: str = "") -> list[tuple[datetime, int]]:
-    """Keep what was told of calls; returns their moments and keys, whose visits are yet to be found."""
+def put(
+    ctx: Context, site: Site, facts: Iterable[CallFact], region: str = "", import_: int = 0
+) -> list[tuple[datetime, int]]:
+    """Keep what was told of calls; returns their moments and keys, whose visits are yet to be found.
+
+    import_   the import that tells of them: how they stood before is kept, so that it can be undone
+    """
     by_call = _by_call(site, facts)
     if not by_call:
         return []
     with ctx.database.turn("calls", site.id):
         callers = _callers(ctx, site, (fact for call_facts in by_call.values() for fact in call_facts), region)
-        return _join(ctx, site, by_call, callers, region)
+        return _join(ctx, site, by_call, callers, region, import_)
 
 
 def _join(
-    ctx: Context, site: Site, by_call: dict[int, list[CallFact]], callers: dict[str, int], region: str
+    ctx: Context, site: Site, by_call: dict[int, list[CallFact]], callers: dict[str, int], region: str, import_: int
 ) -> list[tuple[datetime, int]]:
     """Write the union of what is known of these calls and what is told now; the caller has the turn for the site."""
     existing = {key: found for part in _parts(list(by_call)) for key, found in _known(ctx, site, part).items()}
@@ -56,6 +62,9 @@ def _join(
             # TRAP: rows lie apart by month, and versions replace each other within one: a call would stand twice.
             joined = msgspec.structs.replace(joined, at=before[0].at)
         rows.append((key, joined, line or (before[0].line if before else ""), caller or (before[1] if before else 0)))
+    if import_:
+        whose = {row[0]: row[3] for row in rows}
+        replaced.keep(ctx, site, import_, {row[0]: row[1] for row in rows}, whose, existing, version)
     # One block, all or nothing; whose calls they were can be found out again at any time.
     ctx.warehouse.insert("call_rows", {
         "site": [site.id] * len(rows), "call": [r[0] for r in rows], "at": [r[1].at for r in rows],

@@ -14,12 +14,17 @@ from ua_parser.loaders import load_lazy_builtins
 from ua_parser.regex import Resolver
 
 from tandem.base.remembered import remembered
+from tandem.collect.model.hints import Hints, parted
 from tandem.collect.model.urls import clean
 from tandem.collect.rules import shipped
 from tandem.collect.rules.bot_names import named_bot
 
 AGENT_LENGTH: Final = 1000
 NAME_LENGTH: Final = 60
+WINDOWS_11: Final = 13
+"""From this version of the platform on; lower ones are Windows 10."""
+FORMS: Final = {"Watch": "wearable", "Tablet": "tablet", "Mobile": "mobile", "Desktop": "desktop"}
+"""Devices by the form factors that hints name."""
 
 
 class Agent(msgspec.Struct, frozen=True):
@@ -27,7 +32,7 @@ class Agent(msgspec.Struct, frozen=True):
 
     browser: str
     browser_version: str  # major only
-    os: str
+    os: str  # Windows 11 has a name of its own: agents call it Windows 10, and only some browsers tell
     os_version: str  # major, or major.minor where the minor is a release of its own
     device: str  # desktop, mobile, tablet, tv, console, bot
     bot: str  # '' for people; else search, ai, seo, monitoring, social preview, feed, archive, security, tool, other
@@ -115,12 +120,36 @@ class Engine:
         self.parse = _parser()
         self.browsers: dict[str, str] = rules["browsers"]
         self.systems: dict[str, str] = rules["systems"]
+        self.brands: dict[str, str] = rules["brands"]
+        self.bot_brands: dict[str, str] = rules["bot_brands"]
         self.named_browsers, self.named_systems = _Named(rules["named_browser"]), _Named(rules["named_system"])
         self.kinds: list[str] = [row["kind"] for row in rules["device"]]
         self.devices = _Words(row["like"] for row in rules["device"])
 
-    def agent(self, user_agent: str) -> Agent:
-        """Return what the user agent is."""
+    def agent(self, text: str) -> Agent:
+        """Return what the user agent is, with what client hints behind it say more."""
+        user_agent, hints = parted(text)
+        agent = self._without_hints(user_agent)
+        return agent if hints is None else self._with_hints(agent, hints)
+
+    def _with_hints(self, agent: Agent, hints: Hints) -> Agent:
+        """What an agent is by its hints. None makes a bot a person, and having none makes nobody a bot."""
+        if agent.bot:
+            return agent
+        for brand, major in hints.brands.items():
+            if bot := self.bot_brands.get(brand):
+                return msgspec.structs.replace(agent, device="bot", bot=bot, bot_name=brand)
+            if agent.browser == "Chrome" and brand in self.brands:
+                agent = msgspec.structs.replace(agent, browser=self.brands[brand], browser_version=major)
+        system, release = hints.system
+        if system == "Windows" and int(release) >= WINDOWS_11:
+            agent = msgspec.structs.replace(agent, os="Windows 11", os_version="11")
+        elif system == agent.os:  # their agents say Android 10 and macOS 10.15, whatever it is
+            agent = msgspec.structs.replace(agent, os_version=release if system != "Windows" else agent.os_version)
+        device = next((kind for word, kind in FORMS.items() if word in hints.words), agent.device)
+        return msgspec.structs.replace(agent, device=device)
+
+    def _without_hints(self, user_agent: str) -> Agent:
         name, bot = self.bots.match(user_agent)
         result = self.parse(user_agent, Domain.USER_AGENT | Domain.OS)
         if not bot and result.user_agent and result.user_agent.family.lower().endswith("bot"):

@@ -111,6 +111,7 @@ class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
     """One accepted event as it waits in the spool; times already corrected to the server's clock.
 
     former   the id that versions before 0.2 gave the same event, where it is another one; 0 where it is not
+    nth      its place in the request: what happened in one millisecond keeps its order
     """
 
     id: int
@@ -130,6 +131,7 @@ class SpoolEvent(msgspec.Struct, array_like=True, gc=False):
     status: Annotated[int, Meta(ge=0, le=2**16 - 1)]
     marks: list[str]
     former: int = 0
+    nth: Annotated[int, Meta(ge=0, le=2**16 - 1)] = 0
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
@@ -228,8 +230,9 @@ def _is_long(value: Prop) -> bool:
 
 
 def accepted(
-    event: WireEvent, received: int, skew: int, seal: Callable[[str], str], marks: Sequence[str] = (), proved: str = ""
-) -> SpoolEvent:
+    event: WireEvent, received: int, skew: int, seal: Callable[[str], str], marks: Sequence[str] = (), proved: str = "",
+    nth: int = 0,
+) -> SpoolEvent:  # fmt: skip
     """The event in the server's time; a time that cannot be (future, over a week old) gives way to the server's.
 
     proved   what became of a claim of who somebody is; sealed with it, so that nobody can set it later
@@ -258,6 +261,7 @@ def accepted(
         status=event.f if 0 <= event.f < 1000 else 0,
         marks=notes,
         former=former,
+        nth=nth,
     )
 
 
@@ -348,6 +352,10 @@ hand_in(
             "url_too_long": "address is too long",
             "bad_value": "a value out of range",
             "bad_event": "unreadable event",
+            "no_visitor": "no visitor",
+            "too_old": "more than a week old",
+            "in_the_future": "dated in the future",
+            "no_time_zone": "no time zone",
             "too_much": "more than one visitor can send in a day",
             "flood": "more than one address can send in an hour",
             "quarantined": "could not be loaded, set aside",

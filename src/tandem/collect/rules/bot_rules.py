@@ -78,7 +78,9 @@ def bots(own: dict[str, Any], lists: Sequence[Published], *, strict: bool = True
         patterns.append([narrow, name or _one_name(pattern, found), kind or class_of_words(own["kinds"], pattern)])
     if refused and strict:
         raise Refused("\n".join(refused))
-    sections = ("generic", "browsers", "systems", "named_browser", "named_system", "device")
+    sections = (
+        "generic", "browsers", "systems", "brands", "bot_brands", "named_browser", "named_system", "device",
+    )  # fmt: skip
     return {"patterns": patterns, **{key: own[key] for key in sections}}
 
 

@@ -6,7 +6,8 @@
 -- page reports of itself (attention, vitals) belongs to the visit before it and begins none, unless a day has passed.
 -- A chain of visits without silence is cut every 24 hours from its start, so that a robot's endless visit ends.
 -- Each visitor is read from `since`, the start of the first visit that new facts may touch (sql/stale_spans.sql).
--- Order of arrival cannot matter: everything below is a function of the set of events.
+-- Order of arrival cannot matter: everything below is a function of the set of events. Those of one millisecond stand as their
+-- requests came, and within a request as it names them: what was bought on a page was bought after it was opened.
 -- Where visits begin is found from narrow rows (`facts` to `numbered`); texts and properties are read a second time and
 -- grouped as they come (`grouped`), for sorting them costs three times the memory when one visit has 100,000 hits.
 insert into visit_rows
@@ -14,7 +15,7 @@ with
     stale as (select visitor, since, chain_started from stale_visits where batch = {batch:UInt64}),
     facts as (  -- each event once, however often it was delivered; narrow, because every column costs memory below
         select
-            e.visitor as visitor, e.id as id, e.at as at, e.received as received,
+            e.visitor as visitor, e.id as id, e.at as at, e.received as received, e.nth as place,
             e.kind = 'pageview' as is_view, e.kind in ('engage', 'vital') as is_report, e.campaign as campaign,
             s.chain_started as known_chain_started
         from events as e
@@ -33,7 +34,7 @@ with
     gaps as (
         select *,
             lagInFrame(at, 1, toDateTime64('1970-01-01', 3, 'UTC')) over (
-                partition by visitor order by at, id rows between unbounded preceding and current row
+                partition by visitor order by at, received, place, id rows between unbounded preceding and current row
             ) as previous,
             at > previous + interval 24 hour or (not is_report and at > previous + interval 30 minute) as begins_chain
         from facts
@@ -45,7 +46,7 @@ with
             if(chain = 1, least(known_chain_started, first_of_chain), first_of_chain) as chain_began,
             bitShiftLeft(chain, 32) + intDiv(dateDiff('second', chain_began, at), 86400) as stretch
         from gaps
-        window in_order as (partition by visitor order by at, id rows between unbounded preceding and current row)
+        window in_order as (partition by visitor order by at, received, place, id rows between unbounded preceding and current row)
     ),
     tagged as (
         select *,
@@ -54,8 +55,8 @@ with
             anyLastIf(stretch, campaign != 0) over before as stretch_of_campaign
         from chains
         window
-            in_order as (partition by visitor order by at, id rows between unbounded preceding and current row),
-            before as (partition by visitor order by at, id rows between unbounded preceding and 1 preceding)
+            in_order as (partition by visitor order by at, received, place, id rows between unbounded preceding and current row),
+            before as (partition by visitor order by at, received, place, id rows between unbounded preceding and 1 preceding)
     ),
     starts as (  -- a campaign is remembered within its stretch, so that no visit depends on one more than a day before
         select *,
@@ -65,30 +66,34 @@ with
     ),
     numbered as (
         select visitor, id, at, received, chain_began, sum(begins_visit) over (
-            partition by visitor order by at, id rows between unbounded preceding and current row
+            partition by visitor order by at, received, place, id rows between unbounded preceding and current row
         ) as nth
         from starts
     ),
     grouped as (  -- each fact finds its visit, and only now brings its texts
         select
             e.visitor as visitor, n.nth as nth,
-            arraySort(groupArrayIf((e.at, e.id, e.path, e.status), e.kind = 'pageview')) as views,
-            arraySort(one -> (one.1, one.2), groupArrayIf((e.at, e.id, e.name, e.value, e.path), e.kind = 'vital')) as vitals,
-            arraySort(one -> (one.1, one.2), groupArrayIf(
-                (e.at, e.id, e.kind, e.name, e.path, e.engaged_ms, e.scroll, e.amount, e.props),
+            arraySort(groupArrayIf((e.at, e.received, e.nth, e.id, e.path, e.status), e.kind = 'pageview')) as views,
+            arraySort(one -> (one.1, one.2, one.3, one.4), groupArrayIf(
+                (e.at, e.received, e.nth, e.id, e.name, e.value, e.path), e.kind = 'vital'
+            )) as vitals,
+            arraySort(one -> (one.1, one.2, one.3, one.4), groupArrayIf(
+                (e.at, e.received, e.nth, e.id, e.kind, e.name, e.path, e.engaged_ms, e.scroll, e.amount, e.props),
                 e.kind not in ('pageview', 'vital')
             )) as others,
             arrayFlatten(arrayMap(
-                one -> arrayMap(goal -> (one.1, goal, one.3, one.4), one.5),
-                arraySort(one -> (one.1, one.2), groupArrayIf((e.at, e.id, e.path, e.amount, reached), notEmpty(reached)))
+                one -> arrayMap(goal -> (one.1, goal, one.5, one.6), one.7),
+                arraySort(one -> (one.1, one.2, one.3, one.4), groupArrayIf(
+                    (e.at, e.received, e.nth, e.id, e.path, e.amount, reached), notEmpty(reached)
+                ))
             )) as goals,
             min(e.at) as first_at,
             max(e.at) as last_at,
-            min((e.at, e.id)).2 as first_id,
+            min((e.at, e.received, e.nth, e.id)).4 as first_id,
             argMin(
                 -- a server need not know the browser; a browser that says nothing of itself is a robot
                 (e.origin, if(has(e.marks, 'api') and e.agent = {nameless:UInt64}, 0, e.agent), e.country, e.city, e.network, e.language, e.host, e.born),
-                (e.kind != 'pageview', e.at, e.id)
+                (e.kind != 'pageview', e.at, e.received, e.nth, e.id)
             ) as opening,
             min(n.chain_began) as chain_began,
             least(
@@ -123,8 +128,9 @@ select
     g.chain_began as chain_started,
     {version:UInt64} + 1 as version,
     0 as is_deleted,
-    if(o.is_touch, o.channel, 'Direct') as channel,
-    if(o.is_touch, o.source, '(direct)') as source,
+    -- what a server tells, or a page that was left open, is no visit of somebody who came directly
+    multiIf(empty(g.views), 'No visit', o.is_touch, o.channel, 'Direct') as channel,
+    multiIf(empty(g.views), '(no visit)', o.is_touch, o.source, '(direct)') as source,
     if(o.is_touch, o.medium, '(none)') as medium,
     if(o.is_touch, o.campaign, '') as campaign,
     if(o.is_touch, o.term, '') as term,
@@ -142,18 +148,18 @@ select
     a.bot_name as bot_name,
     multiIf(g.opening.8 = 0, 'unknown', started <= g.opening.8 + interval 30 minute, 'new', 'returning') as loyalty,
     g.opening.7 as host,
-    if(empty(g.views), '', g.views[1].3) as entry,
-    if(empty(g.views), '', g.views[-1].3) as exit,
+    if(empty(g.views), '', g.views[1].5) as entry,
+    if(empty(g.views), '', g.views[-1].5) as exit,
     length(g.views) as pageviews,
     g.attention_ms as engaged_ms,
     g.attention_ms >= 10000 or length(g.views) > 1 as is_engaged,
     g.orders as orders,
     g.revenue as revenue,
     length(g.goals) as conversions,
-    g.views.1, g.views.3, g.views.4,
-    g.vitals.1, g.vitals.3, g.vitals.4, g.vitals.5,
+    g.views.1, g.views.5, g.views.6,
+    g.vitals.1, g.vitals.5, g.vitals.6, g.vitals.7,
     g.goals.1, g.goals.2, g.goals.3, g.goals.4,
-    g.others.1, g.others.3, g.others.4, g.others.5, g.others.6, g.others.7, g.others.8, g.others.9,
+    g.others.1, g.others.5, g.others.6, g.others.7, g.others.8, g.others.9, g.others.10, g.others.11,
     g.keep as keep_until
 from grouped as g
 global any left join (

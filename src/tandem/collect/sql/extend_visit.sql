@@ -13,14 +13,18 @@ with (
         {goals:Array(Tuple(UInt32, String, String))}
     )) as reached
     select tuple(
-        arraySort(groupArrayIf((at, id, path, status), kind = 'pageview')),
-        arraySort(one -> (one.1, one.2), groupArrayIf((at, id, name, value, path), kind = 'vital')),
-        arrayFlatten(arrayMap(
-            one -> arrayMap(goal -> (one.1, goal, one.3, one.4), one.5),
-            arraySort(one -> (one.1, one.2), groupArrayIf((at, id, path, amount, reached), notEmpty(reached)))
+        arraySort(groupArrayIf((at, received, nth, id, path, status), kind = 'pageview')),
+        arraySort(one -> (one.1, one.2, one.3, one.4), groupArrayIf(
+            (at, received, nth, id, name, value, path), kind = 'vital'
         )),
-        arraySort(one -> (one.1, one.2), groupArrayIf(
-            (at, id, kind, name, path, engaged_ms, scroll, amount, props),
+        arrayFlatten(arrayMap(
+            one -> arrayMap(goal -> (one.1, goal, one.5, one.6), one.7),
+            arraySort(one -> (one.1, one.2, one.3, one.4), groupArrayIf(
+                (at, received, nth, id, path, amount, reached), notEmpty(reached)
+            ))
+        )),
+        arraySort(one -> (one.1, one.2, one.3, one.4), groupArrayIf(
+            (at, received, nth, id, kind, name, path, engaged_ms, scroll, amount, props),
             kind not in ('pageview', 'vital')
         ))
     )
@@ -31,7 +35,7 @@ with (
 select v.* replace (
     {last_at:DateTime64(3, 'UTC')} as ended,
     {version:UInt64} + 1 as version,
-    if(empty(fresh.1), v.exit, fresh.1[-1].3) as exit,
+    if(empty(fresh.1), v.exit, fresh.1[-1].5) as exit,
     v.pageviews + length(fresh.1) as pageviews,
     {attention_ms:UInt64} as engaged_ms,
     {attention_ms:UInt64} >= 10000 or v.pageviews + length(fresh.1) > 1 as is_engaged,
@@ -39,24 +43,24 @@ select v.* replace (
     {revenue:Decimal(18, 4)} as revenue,
     v.conversions + length(fresh.3) as conversions,
     arrayConcat(v.`views.at`, fresh.1.1) as `views.at`,
-    arrayConcat(v.`views.path`, fresh.1.3) as `views.path`,
-    arrayConcat(v.`views.status`, fresh.1.4) as `views.status`,
+    arrayConcat(v.`views.path`, fresh.1.5) as `views.path`,
+    arrayConcat(v.`views.status`, fresh.1.6) as `views.status`,
     arrayConcat(v.`vitals.at`, fresh.2.1) as `vitals.at`,
-    arrayConcat(v.`vitals.name`, fresh.2.3) as `vitals.name`,
-    arrayConcat(v.`vitals.value`, fresh.2.4) as `vitals.value`,
-    arrayConcat(v.`vitals.path`, fresh.2.5) as `vitals.path`,
+    arrayConcat(v.`vitals.name`, fresh.2.5) as `vitals.name`,
+    arrayConcat(v.`vitals.value`, fresh.2.6) as `vitals.value`,
+    arrayConcat(v.`vitals.path`, fresh.2.7) as `vitals.path`,
     arrayConcat(v.`goals.at`, fresh.3.1) as `goals.at`,
     arrayConcat(v.`goals.goal`, fresh.3.2) as `goals.goal`,
     arrayConcat(v.`goals.path`, fresh.3.3) as `goals.path`,
     arrayConcat(v.`goals.amount`, fresh.3.4) as `goals.amount`,
     arrayConcat(v.`hits.at`, fresh.4.1) as `hits.at`,
-    arrayConcat(v.`hits.kind`, fresh.4.3) as `hits.kind`,
-    arrayConcat(v.`hits.name`, fresh.4.4) as `hits.name`,
-    arrayConcat(v.`hits.path`, fresh.4.5) as `hits.path`,
-    arrayConcat(v.`hits.engaged_ms`, fresh.4.6) as `hits.engaged_ms`,
-    arrayConcat(v.`hits.scroll`, fresh.4.7) as `hits.scroll`,
-    arrayConcat(v.`hits.amount`, fresh.4.8) as `hits.amount`,
-    arrayConcat(v.`hits.props`, fresh.4.9) as `hits.props`,
+    arrayConcat(v.`hits.kind`, fresh.4.5) as `hits.kind`,
+    arrayConcat(v.`hits.name`, fresh.4.6) as `hits.name`,
+    arrayConcat(v.`hits.path`, fresh.4.7) as `hits.path`,
+    arrayConcat(v.`hits.engaged_ms`, fresh.4.8) as `hits.engaged_ms`,
+    arrayConcat(v.`hits.scroll`, fresh.4.9) as `hits.scroll`,
+    arrayConcat(v.`hits.amount`, fresh.4.10) as `hits.amount`,
+    arrayConcat(v.`hits.props`, fresh.4.11) as `hits.props`,
     {keep_until:Date} as keep_until
 )
 from visit_rows as v  -- its version is known: `final` would read the arrays of all the others

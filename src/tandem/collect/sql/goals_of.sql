@@ -4,5 +4,5 @@
 select at, goal, page, amount
 from conversions
 where site = {site:UInt32} and visitor in {visitors:Array(UInt64)}
-order by at desc
+order by at desc, visit, goal, page, amount
 limit 500

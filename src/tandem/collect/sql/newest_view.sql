@@ -5,5 +5,5 @@ select at, host, page, browser, os, device, country, city, channel, source, bot_
 from pageviews
 where site = {site:UInt32} and visit_started >= {since:DateTime64(3, 'UTC')} - interval 1 day and at >= {since:DateTime64(3, 'UTC')}
     and (bot != '') = {is_robot:UInt8}
-order by at desc
+order by at desc, visit, page
 limit 1

@@ -4,5 +4,5 @@
 select at, channel, source, campaign, term, entry, exit, pageviews
 from visits
 where site = {site:UInt32} and visitor in {visitors:Array(UInt64)}
-order by at desc
+order by at desc, visit
 limit 500

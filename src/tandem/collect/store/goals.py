@@ -157,8 +157,48 @@ def retire_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -
         retired = c.execute(
             update(t.goals)
             .where(t.goals.c.id == goal_id, t.goals.c.site_id == site.id, t.goals.c.is_active)
-            .values(is_active=False, name=t.goals.c.name + f" (retired {goal_id})")
+            .values(is_active=False, name=t.goals.c.name + _mark(goal_id))
         )
         if retired.rowcount:
             note(c, site.workspace_id, by, "goals.retired", str(goal_id))
+    _MAIN_GOALS.pop(db, None)
+
+
+def _mark(goal_id: int) -> str:
+    """What follows the name of an archived goal, so that another can be called like it."""
+    return f" (retired {goal_id})"
+
+
+def archived_goals(db: Database, site: Site) -> list[Goal]:
+    """The goals that no longer count, by their names; the newest first."""
+    g = t.goals.c
+    query = select(t.goals).where(g.site_id == site.id, g.is_active.is_(False)).order_by(g.id.desc())
+    with db.read() as c:
+        return [
+            Goal(
+                id=r.id, site_id=r.site_id, name=r.name.removesuffix(_mark(r.id)), kind=r.kind,
+                match=_match(r.kind, r.match), is_main=r.is_main,
+            )
+            for r in c.execute(query)
+        ]  # fmt: skip
+
+
+def restore_goal(db: Database, site: Site, goal_id: int, by: int | None = None) -> None:
+    """Count an archived goal again, as what it was: history is counted for it by deriving the visits again.
+
+    raises   UserError when another goal has its name by now, and (404) for a goal that is not archived
+    """
+    goal = next((one for one in archived_goals(db, site) if one.id == goal_id), None)
+    if goal is None:
+        raise UserError("There is no such goal.", "Reload the page.", status=404)
+    try:
+        with db.write() as c:
+            wait_for_turn(c, sites, site.id)
+            mine = (t.goals.c.id == goal_id, t.goals.c.is_active.is_(False))
+            c.execute(update(t.goals).where(*mine).values(is_active=True, name=goal.name))
+            note(c, site.workspace_id, by, "goals.restored", str(goal_id))
+    except IntegrityError as error:
+        raise UserError(
+            "There is already a goal called “%(name)s”.", "Archive that goal first.", name=goal.name
+        ) from error
     _MAIN_GOALS.pop(db, None)

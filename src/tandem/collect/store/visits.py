@@ -131,7 +131,7 @@ def _lengthen(
     asked = {**bound, "since": since, "currency": site.currency, "most_new": MOST_NEW + 1}
     answer = warehouse.ask(GOES_ON, asked, max_threads=1)
     sums = dict(zip(answer.names, answer.rows[0], strict=True))
-    fresh = sorted(sums.pop("fresh"))
+    fresh = [(at, *facts) for at, _, _, *facts in sorted(sums.pop("fresh"))]
     is_exact = sums.pop("inside") == last.inside and sums.pop("facts") == sums.pop("known")
     if not is_exact or not 0 < len(fresh) <= MOST_NEW or not goes_on(last, fresh, sums.pop("last_campaign")):
         return False

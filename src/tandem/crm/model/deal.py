@@ -23,6 +23,10 @@ class StageKind(StrEnum):
     LOST = "lost"
 
 
+UNKNOWN = "unknown"
+"""In place of a StageKind, for a stage of which neither its system nor a person has said what it means."""
+
+
 class Was(msgspec.Struct, frozen=True, kw_only=True):
     """A stage that a record came into, as the CRM remembers it."""
 

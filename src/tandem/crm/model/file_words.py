@@ -1,6 +1,6 @@
 """Words of a file that mean nothing by themselves: stages and currencies that a person must explain."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 import msgspec
@@ -34,6 +34,12 @@ class FileWords(msgspec.Struct, frozen=True, kw_only=True):
         stages, currencies = self.stages | other.stages, self.currencies | other.currencies
         is_new = (stages, currencies) != (self.stages, self.currencies)
         return FileWords(stages=stages, currencies=currencies, revision=self.revision + is_new)
+
+    def explain(self, stages: Iterable["UnknownWord"], currencies: Iterable["UnknownWord"]) -> bool:
+        """Whether all of these words are explained."""
+        return all(stage_key(one.kind, one.word) in self.stages for one in stages) and all(
+            one.word in self.currencies for one in currencies
+        )
 
 
 class UnknownWord(msgspec.Struct):

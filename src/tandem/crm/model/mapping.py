@@ -10,7 +10,7 @@ import msgspec
 
 from tandem.base import clock
 from tandem.base.currencies import currency_code, split_amount
-from tandem.crm.model.deal import DealFact, StageKind, Was
+from tandem.crm.model.deal import UNKNOWN, DealFact, StageKind, Was
 from tandem.crm.model.pricing import Pricing
 from tandem.imports import cells
 from tandem.imports.cells import EMPTY, Decimals, Order, Unreadable
@@ -190,8 +190,8 @@ def _kind(text: str) -> str:
 
 
 def _stage_kind(mapping: Mapping, kind: str, stage: str, stated: Any) -> str:
-    means = mapping.stages.get(stage_key(kind, stage)) or text_of(stated)
-    return means if means in tuple(StageKind) else str(StageKind.OPEN)
+    means = mapping.stages.get(stage_key(kind, stage)) or text_of(stated).lower()
+    return means if means in tuple(StageKind) else UNKNOWN
 
 
 def _history(mapping: Mapping, kind: str, raw: Raw, zone: tzinfo) -> tuple[Was, ...]:

@@ -10,6 +10,7 @@ from typing import Any
 from tandem.base import clock
 from tandem.base.errors import SourceError
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
+from tandem.crm.model.deal import UNKNOWN
 from tandem.crm.model.mapping import STAGE_KIND_FIELD, Raw
 from tandem.crm.model.mapping import Mapping as Mapped
 from tandem.crm.sources.api import (
@@ -98,7 +99,7 @@ def _raw(kind: str, row: dict[str, Any], contact: dict[str, Any]) -> Raw:
         raw["LEAD_ID"] = ""
     if kind == "deal" and meaning == "P":
         raw["DATE_CLOSED"] = raw["CLOSEDATE"] = ""  # of an open deal it is only a plan
-    return {**raw, "KIND": kind, STAGE_KIND_FIELD: MEANING[kind].get(meaning, "open")}
+    return {**raw, "KIND": kind, STAGE_KIND_FIELD: MEANING[kind].get(meaning)}
 
 
 def accept(connection: Connection, incoming: Incoming) -> Accepted:
@@ -146,7 +147,7 @@ def list_stages(account: CrmAccount) -> list[Stage]:
         ]
     return [
         Stage(kind=kind, stage=str(row["STATUS_ID"]), label=str(row.get("NAME") or row["STATUS_ID"]), pipeline=pipeline,
-              means=MEANING[kind].get(str(row.get("SEMANTICS") or "P"), "open")) for kind, pipeline, row in rows
+              means=MEANING[kind].get(str(row.get("SEMANTICS") or "P"), UNKNOWN)) for kind, pipeline, row in rows
     ]  # fmt: skip
 
 

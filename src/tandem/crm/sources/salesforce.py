@@ -218,7 +218,7 @@ def _deal(
         "CONTACT": role.get("ContactId"), "Phone": person.get("Phone"), "MobilePhone": person.get("MobilePhone"),
         "Email": person.get("Email"), "CLOSED": _closed(row.get("CloseDate"), now) if is_closed else None,
         STAGE_KIND_FIELD: stage_kind,
-        HISTORY_FIELD: [(at, was, means.get(was, "open")) for at, was in moves[:-1]],
+        HISTORY_FIELD: [(at, was, means.get(was)) for at, was in moves[:-1]],
     }  # fmt: skip
 
 

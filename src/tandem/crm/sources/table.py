@@ -14,6 +14,7 @@ from tandem.crm.model.deal import DealFact, StageKind
 from tandem.crm.model.file_words import FileWords, Unknown, UnknownWord
 from tandem.crm.model.mapping import MOMENTS, MONEY, STAGE_KIND_FIELD, Mapping, read_priced
 from tandem.crm.model.pricing import Pricing
+from tandem.imports import headers
 from tandem.imports.cells import LONGEST_DAY, LONGEST_NUMBER, Decimals, Order, decimals_of, order_stated
 from tandem.imports.problem import Problem, sentence
 from tandem.imports.spill import Spill
@@ -105,14 +106,14 @@ def _table(
     first = next(lines, None)
     if first is None:
         raise UserError("The file is empty.", "Export it from the CRM again.")
-    head = [" ".join(cell.replace("\ufeff", "").split()) for cell in first[1]]
-    headers = {ours: [h for h in head if h.lower() in names] for ours, names in NAMES.items()}
-    if not headers["id"] or not headers["created_at"]:
+    head = [headers.title(cell) for cell in first[1]]
+    places = headers.places([headers.word(cell) for cell in first[1]], NAMES)
+    if not {"id", "created_at"} <= places.keys():
         raise UserError(
             "The first line must name the columns, including the record's ID and creation date.",
             "Call them “id” and “created_at”, for instance.",
         )
-    columns = {ours: names for ours, names in headers.items() if names}
+    columns = {ours: [head[place] for place in sorted(at)] for ours, at in places.items()}
     reader.read_all(lines, sample, head, columns, count, into)
     used = {name for names in columns.values() for name in names} | {MEANING}
     return DealTable(

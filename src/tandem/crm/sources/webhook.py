@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from tandem.base import clock
+from tandem.base.currencies import NO_CURRENCY
 from tandem.base.errors import NO_JSON, UserError
 from tandem.base.json_rows import elements, members
 from tandem.connections.model import Accepted, Connection, Delivery, Field, Incoming
@@ -54,9 +55,13 @@ def _rows(body: bytes) -> list[bytes]:
 
 def read_delivery(delivery: Delivery) -> Delivered:
     records, unreadable = _records(delivery.body)
-    return Delivered(
-        raws=tuple({STAGE_KIND_FIELD: raw.get("stage_kind"), **raw} for raw in records), unreadable=tuple(unreadable)
-    )
+    return Delivered(raws=tuple(map(_said, records)), unreadable=tuple(unreadable))
+
+
+def _said(raw: dict[str, Any]) -> dict[str, Any]:
+    """A record with what it says of its stage. A currency that it names and leaves empty is not the site's."""
+    is_empty = "currency" in raw and raw["currency"] in (None, "")
+    return {STAGE_KIND_FIELD: raw.get("stage_kind"), **raw} | ({"currency": NO_CURRENCY} if is_empty else {})
 
 
 CRM = Crm(

@@ -1,4 +1,4 @@
-"""Deals in the event store; in the record store mappings, records as they came, and files on their way in."""
+"""Deals in the event store; in the record store mappings and records as they came."""
 
 from tandem.crm.store.common import SQL, asked, schema
 from tandem.crm.store.deals import (
@@ -14,6 +14,7 @@ from tandem.crm.store.deals import (
     record,
 )
 from tandem.crm.store.origins import derive, derive_again
+from tandem.crm.store.replaced import forget_replaced, take_back
 
 __all__ = [
     "SQL",
@@ -22,6 +23,7 @@ __all__ = [
     "derive_again",
     "ends_of",
     "fixes",
+    "forget_replaced",
     "has_deals",
     "has_unpriced",
     "keep_steps",
@@ -31,4 +33,5 @@ __all__ = [
     "put",
     "record",
     "schema",
+    "take_back",
 ]

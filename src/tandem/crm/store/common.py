@@ -1,8 +1,6 @@
 """What the parts of this store share."""
 
-import zlib
-from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,16 @@ HERE = Path(__file__).parents[1]
 SQL = questions_in(HERE / "sql")
 AT_ONCE = 2_000
 """How many records one question asks about."""
+
+PRICED = 1 << 11
+ROW = (
+    "site", "deal", "version", "is_deleted", "connection", "system", "ref", "kind", "parent", "at", "updated", "closed",
+    "stage", "stage_kind", "pipeline", "amount", "refunded", "cost", "original_amount", "original_refund",
+    "original_cost", "currency", "source_text", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
+    "click", "visitor", "node", "phone", "email", "responsible", "lost_reason",
+)  # fmt: skip
+STEP = ("site", "deal", "node", "at", "stage", "stage_kind", "version")
+NODE = ROW.index("node")
 
 
 def schema() -> list[Step]:
@@ -28,14 +36,3 @@ def asked(ctx: Context, question: str, site: Site, **params: Any) -> Iterator[di
 
 def columns_of(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
     return dict(zip(names, map(list, zip(*rows, strict=True)), strict=True))
-
-
-def sealed(ctx: Context, body: bytes) -> bytes:
-    """What may be kept of somebody's data: compressed, and to be read with the key only."""
-    return ctx.vault.seal(b64encode(zlib.compress(body)).decode()).encode()
-
-
-def opened_all(ctx: Context, bodies: Iterable[bytes]) -> Iterator[bytes]:
-    """What was sealed, without what another key sealed."""
-    texts = (ctx.vault.try_open(body.decode()) for body in bodies)
-    return (zlib.decompress(b64decode(text)) for text in texts if text is not None)

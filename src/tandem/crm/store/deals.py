@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 from tandem.accounts.model import Site
 from tandem.base import progress
@@ -11,22 +12,14 @@ from tandem.base.errors import UserError
 from tandem.core.context import Context
 from tandem.crm.model.deal import NEVER, DealFact, deal_key, version_of
 from tandem.crm.model.pricing import Pricing
-from tandem.crm.store.common import AT_ONCE, SQL, columns_of
+from tandem.crm.store import replaced
+from tandem.crm.store.common import AT_ONCE, NODE, PRICED, ROW, SQL, STEP, columns_of
 from tandem.crm.store.origins import derive
 from tandem.people import store as people
 from tandem.people.model.identifier import Identifier, Kind, Link, email, phone, region_of, visitor, visitor_of
 from tandem.rates.model import TooMuch
 from tandem.rates.store import rates_of
 
-PRICED = 1 << 11
-ROW = (
-    "site", "deal", "version", "is_deleted", "connection", "system", "ref", "kind", "parent", "at", "updated", "closed",
-    "stage", "stage_kind", "pipeline", "amount", "refunded", "cost", "original_amount", "original_refund",
-    "original_cost", "currency", "source_text", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-    "click", "visitor", "node", "phone", "email", "responsible", "lost_reason",
-)  # fmt: skip
-STEP = ("site", "deal", "node", "at", "stage", "stage_kind", "version")
-NODE = ROW.index("node")
 ORIGINALS = {"amount": "original_amount", "refunded": "original_refund", "cost": "original_cost"}
 
 
@@ -48,15 +41,23 @@ def pricing_of(ctx: Context, site: Site, since: date | None = None) -> Pricing:
     return Pricing(site.currency, site.tz, lambda: rates_of(ctx.database, since))
 
 
-def put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0) -> list[int]:
-    """Keep snapshots, stages and evidence; returns the keys of the records, whose origins are yet to be derived."""
+def put(
+    ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int = 0,
+    import_: int = 0,
+) -> list[int]:  # fmt: skip
+    """Keep snapshots, stages and evidence; returns the keys of the records, whose origins are yet to be derived.
+
+    import_   the import that tells of them: how they stood before is kept, so that it can be undone
+    """
     if not facts:
         return []
     with ctx.database.beside_others():
-        return _put(ctx, site, connection, facts, revision)
+        return _put(ctx, site, connection, facts, revision, import_)
 
 
-def _put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int) -> list[int]:
+def _put(
+    ctx: Context, site: Site, connection: int, facts: Collection[DealFact], revision: int, import_: int
+) -> list[int]:
     pricing = pricing_of(ctx, site, min(f.created_at for f in facts).date())
     rows, links, lonely = [], list[Link](), dict[Identifier, datetime]()
     for number, fact in enumerate(facts):
@@ -66,11 +67,17 @@ def _put(ctx: Context, site: Site, connection: int, facts: Collection[DealFact],
         if not evidence and own.kind != Kind.VISITOR:
             lonely[own] = min(fact.created_at, lonely.get(own, fact.created_at))
         rows.append(_row(site, connection, fact, revision, pricing, ends))
-    ctx.warehouse.insert("deal_rows", columns_of(ROW, rows))  # one block, all or nothing; the rest follows from it
+    if import_:
+        replaced.keep(ctx, site, import_, rows)
+    # TRAP: what was taken back and comes again would be held for the block of then, and be dropped.
+    token = uuid4().hex if import_ else ""
+    ctx.warehouse.insert(
+        "deal_rows", columns_of(ROW, rows), token
+    )  # one block, all or nothing; the rest follows from it
     with progress.part(0.6, 0.9):
         people.record(ctx, site, links)
         people.remember_all(ctx, site, lonely)
-    _keep_stages(ctx, facts, rows, revision)
+    _keep_stages(ctx, facts, rows, revision, token)
     return list({row[1] for row in rows})
 
 
@@ -137,7 +144,9 @@ def _price(pricing: Pricing, fact: DealFact, amount: Decimal | None) -> Decimal 
         return None
 
 
-def _keep_stages(ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int) -> None:
+def _keep_stages(
+    ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple[Any, ...]], revision: int, token: str
+) -> None:
     """Each stage with its moment, the present one and those that the CRM remembers."""
     steps = [
         (row[0], row[1], row[NODE], at, stage, means, revision)
@@ -147,13 +156,13 @@ def _keep_stages(ctx: Context, facts: Collection[DealFact], rows: Sequence[tuple
             *((was.at, was.stage, was.stage_kind) for was in f.history),
         ) if stage
     ]  # fmt: skip
-    keep_steps(ctx, steps)
+    keep_steps(ctx, steps, token)
 
 
-def keep_steps(ctx: Context, steps: Sequence[tuple[Any, ...]]) -> None:
+def keep_steps(ctx: Context, steps: Sequence[tuple[Any, ...]], token: str = "") -> None:
     """Keep when records were in which stage, as rows of STEP; of one moment and stage the newest version counts."""
     if steps:
-        ctx.warehouse.insert("deal_snapshots", columns_of(STEP, steps))
+        ctx.warehouse.insert("deal_snapshots", columns_of(STEP, steps), token)
 
 
 def price_again(ctx: Context, site: Site) -> int:

@@ -11,7 +11,6 @@ from tandem.base import clock
 from tandem.core.context import Context
 from tandem.crm.model.deal import DealFact
 from tandem.crm.model.mapping import Raw
-from tandem.crm.store.common import opened_all, sealed
 from tandem.crm.store.deals import Ends
 from tandem.crm.tables import records
 
@@ -54,7 +53,8 @@ def _row(ctx: Context, connection: int, parsed: ParsedRecord) -> dict[str, Any]:
     keys = {name: f"{key:016x}" for name, key in parsed.ends._asdict().items()}
     return {
         "connection_id": connection, "kind": parsed.fact.kind, "ref": parsed.fact.id,
-        "updated": clock.to_ms(parsed.fact.updated_at), "sealed": sealed(ctx, msgspec.json.encode(parsed.raw)), **keys,
+        "updated": clock.to_ms(parsed.fact.updated_at), "sealed": ctx.vault.seal_bytes(msgspec.json.encode(parsed.raw)),
+        **keys,
     }  # fmt: skip
 
 
@@ -81,7 +81,8 @@ def each(ctx: Context, connection: int) -> Iterator[list[Raw]]:
             rows = c.execute(query).all()
         if not rows:
             return
-        if raws := [msgspec.json.decode(body) for body in opened_all(ctx, (row.sealed for row in rows))]:
+        bodies = (ctx.vault.try_open_bytes(row.sealed) for row in rows)
+        if raws := [msgspec.json.decode(body) for body in bodies if body is not None]:
             yield raws
         last = (rows[-1].kind, rows[-1].ref)
 

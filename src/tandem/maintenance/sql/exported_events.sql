@@ -32,4 +32,4 @@ from (
     limit 1 by visitor, id
 ) as e
 global any left join (select agent, user_agent from agents final) as a on a.agent = e.agent
-order by e.at, e.id
+order by e.at, e.received, e.nth, e.id

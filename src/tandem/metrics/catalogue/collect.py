@@ -73,8 +73,10 @@ CHANNELS = (
     "Direct", "Cross-network", "Paid Shopping", "Paid Search", "Paid Social", "Paid Video", "Display", "Paid Other",
     "AI Assistants", "Messengers", "Maps", "Marketplaces", "Organic Shopping", "Organic Social", "Organic Video",
     "Organic Search", "Referral", "Email", "Affiliates", "Audio", "SMS", "Mobile Push Notifications", "Unassigned",
+    "No visit",
 )  # fmt: skip
-"""All that the rules of collect/rules/channels.toml can give, named as they are stored."""
+"""All that the rules of collect/rules/channels.toml can give, named as they are stored; and the channel of what was
+told without a page view, as by a shop's server."""
 
 _MAIN = "{main_goals:Array(UInt32)}"
 _NO_MAIN = f"empty({_MAIN})"

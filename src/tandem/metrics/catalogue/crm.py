@@ -18,7 +18,7 @@ VIEWS = (PublishedView(id="deals"),)
 DIMENSIONS: tuple[Dimension, ...] = (
     Dimension(id="stage", label="Stage", column="toString(stage)", marketers="Stage in the CRM.", home="deals"),
     Dimension(id="stage_kind", label="What the stage means", column="toString(stage_kind)", home="deals",
-              marketers="Open, qualified, won or lost."),
+              marketers="Open, qualified, won, lost or not known."),
     Dimension(id="pipeline", label="Pipeline", column="toString(pipeline)", home="deals",
               marketers="Pipeline in the CRM."),
     Dimension(id="deal_kind", label="Lead or deal", column="toString(kind)", home="deals",

@@ -1,9 +1,11 @@
 """Evidence that identifiers belong together, and their sealed values."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from uuid import uuid4
 
 import msgspec
+import numpy as np
 from sqlalchemy import select
 
 from tandem.accounts.model import Site
@@ -12,9 +14,10 @@ from tandem.base.database import Database, upsert
 from tandem.core.context import Context
 from tandem.people.model.identifier import Identifier, Kind, Link, masked
 from tandem.people.store.common import SQL, hexed, key_of
-from tandem.people.store.persons import fresh_of
+from tandem.people.store.persons import conclude, fresh_of
 from tandem.people.tables import identifiers
 
+REFS_AT_ONCE = 500
 SAMPLE = 100
 """So many values tell whether there are some of another key: opening all would take minutes."""
 
@@ -57,12 +60,15 @@ def _insert_links(
     refs: list[str],
     moments: list[datetime],
 ) -> None:
+    if not ends:
+        return
+    # TRAP: evidence that was taken back and comes again would be held for the block of then, and be dropped.
     ctx.warehouse.insert("identity_links", {
         "site": [site.id] * len(ends),
         "a": [a for (a, _), _ in ends], "a_kind": [kind for (_, kind), _ in ends],
         "b": [b for _, (b, _) in ends], "b_kind": [kind for _, (_, kind) in ends],
         "source": sources, "ref": refs, "at": moments,
-    })  # fmt: skip
+    }, token=uuid4().hex)  # fmt: skip
     fresh_of(ctx).add(site, [key for end in ends for key, _ in end])
 
 
@@ -91,6 +97,46 @@ def record_keys(ctx: Context, site: Site, links: Sequence[KeyLink]) -> None:
     _insert_links(
         ctx, site, ends, [link.source for link in links], [link.ref for link in links], [link.at for link in links]
     )
+
+
+class ToldLink(msgspec.Struct, frozen=True, kw_only=True):
+    """Evidence as it stands: two identifiers by their keys, and the call or record that it came with."""
+
+    ref: str
+    a: int
+    a_kind: str
+    b: int
+    b_kind: str
+    at: datetime
+
+
+def links_told(ctx: Context, site: Site, source: str, refs: Sequence[str]) -> list[ToldLink]:
+    """The evidence that came with these calls or records."""
+    found = list[ToldLink]()
+    for part in _parts(refs):
+        found += ctx.warehouse.rows(SQL["links_told"], ToldLink, site=site.id, source=source, refs=part)
+    return found
+
+
+def replace_links(
+    ctx: Context, site: Site, source: str, refs: Sequence[str], links: Sequence[ToldLink], nodes: Iterable[int]
+) -> None:
+    """Put this evidence in the place of all that came with these calls or records, and conclude again.
+
+    nodes   one identifier of each call or record at least: done again after a crash, what is gone is not known here
+    TRAP: the engine keeps the text of a deletion in a file, so it names calls and records, never a person's key.
+    """
+    with ctx.database.beside_others():
+        for part in _parts(refs):
+            ctx.warehouse.do(SQL["forget_links"], {"site": site.id, "source": source, "refs": part})
+        ends = [((link.a, link.a_kind), (link.b, link.b_kind)) for link in links]
+        _insert_links(ctx, site, ends, [source] * len(ends), [link.ref for link in links], [link.at for link in links])
+    conclude(ctx, site, np.array(sorted({*nodes, *(end for link in links for end in (link.a, link.b))}), np.uint64))
+
+
+def _parts(refs: Sequence[str]) -> Iterator[list[str]]:
+    """Some at a time: a statement has at most 256 KB."""
+    return (list(refs[i : i + REFS_AT_ONCE]) for i in range(0, len(refs), REFS_AT_ONCE))
 
 
 def users_of_signatures(ctx: Context, site: Site, refs: Iterable[str], nodes: Iterable[int]) -> dict[str, int]:

@@ -203,6 +203,7 @@ CLASSES: Final[Mapping[str, Mapping[str, str]]] = {
         "Messengers": "Referral",
         "Maps": "Referral",
         "Marketplaces": "Organic Shopping",
+        "No visit": "Unassigned",
     },
     "metrika": {
         **dict.fromkeys(_PAID, "Ad traffic"),
@@ -215,7 +216,7 @@ CLASSES: Final[Mapping[str, Mapping[str, str]]] = {
             ("Referral", "AI Assistants", "Maps", "Marketplaces", "Affiliates", "Organic Shopping", "Organic Video"),
             "Link traffic",
         ),
-        **dict.fromkeys(("SMS", "Mobile Push Notifications", "Unassigned"), "Not known"),
+        **dict.fromkeys(("SMS", "Mobile Push Notifications", "Unassigned", "No visit"), "Not known"),
     },
 }
 """Which of the other system's channels stand for ours; those that are not named have the same name there."""

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from tandem.base.currencies import SIGN
+from tandem.imports import headers
 
 DAY: Final = "on"
-LONGEST_HEAD: Final = 300
 COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "on": ("date", "day", "date of visit", "visit date", "дата", "дата визита", "день", "data", "dzień", "data wizyty",
            "datum", "tag", "ym:s:date"),
@@ -51,6 +51,7 @@ COLUMNS: Final[dict[str, tuple[str, ...]]] = {
     "leads": ("leads", "лиды", "leady"),
     "deals": ("deals", "сделки", "szanse", "transakcje sprzedaży"),
 }  # fmt: skip
+_UNIT: Final = re.compile(rf",\s*(%|[a-z]{{3}}|{SIGN})$")
 KNOWN: Final = {word: name for name, words in COLUMNS.items() for word in words}
 
 RUSSIAN_OR_POLISH: Final = re.compile(r"[а-яё]|[ąćęłńóśźż]", re.IGNORECASE)
@@ -90,12 +91,10 @@ CLASS_BY_WORD: Final = {word: name for name, words in METRIKA_CLASSES.items() fo
 
 def head_of(text: str) -> str:
     """The meaning of a column's head, or "" where it is none of ours."""
-    if len(text) > LONGEST_HEAD:
-        return ""
-    name = " ".join(text.replace("\ufeff", "").replace("\u00a0", " ").split()).lower().strip("\"' ")
-    bare = re.sub(r"\s*[(\[][^()\[\]]*[)\]]\s*$", "", name)
-    bare_of_comma = re.sub(rf",\s*(%|[a-z]{{3}}|{SIGN})$", "", name)
-    return KNOWN.get(name) or KNOWN.get(bare_of_comma) or ("" if "%" in name else KNOWN.get(bare, ""))
+    name = headers.word(text)
+    bare_of_comma = _UNIT.sub("", name)
+    bare = "" if "%" in name else headers.without_brackets(name)
+    return KNOWN.get(name) or KNOWN.get(bare_of_comma) or KNOWN.get(bare, "")
 
 
 _OWN_HEADS: Final = {
@@ -111,5 +110,5 @@ _OWN_HEADS: Final = {
 
 def system_of(heads: Iterable[str]) -> str:
     """Which system calls its columns so, or "" where any might. Titles tell nothing: people type them."""
-    names = [" ".join(head.split()).lower() for head in heads]
+    names = [headers.word(head) for head in heads]
     return next((system for system, own in _OWN_HEADS.items() if any(map(own.fullmatch, names))), "")

@@ -19,7 +19,7 @@ from (
             partition by visitor order by at, visit rows between unbounded preceding and 1 preceding
         ) as last,
         if(
-            channel = 'Direct' and last.2 > toDateTime64(0, 3, 'UTC') and last.2 >= at - toIntervalDay({days:UInt32}),
+            channel in ('Direct', 'No visit') and last.2 > toDateTime64(0, 3, 'UTC') and last.2 >= at - toIntervalDay({days:UInt32}),
             last.1, own
         ) as given
     from (

@@ -90,11 +90,13 @@ def hook_secret(ctx: Context, site: Site, system: str) -> str:
 
 
 @get_page("/changes", "Changes", icon="git-commit-horizontal", group="Signal", may="changes.read", is_at_hand=True)
-def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None) -> Response[str]:
-    return _page(request, ctx, caller, site_for(ctx, caller, site), _wanted(request.query_params))
+def page(
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, days: int = DAYS
+) -> Response[str]:
+    return _page(request, ctx, caller, site_for(ctx, caller, site), _wanted(request.query_params, days))
 
 
-def _wanted(asked: MultiMixin[Any]) -> ChangeFilter:
+def _wanted(asked: MultiMixin[Any], days: int) -> ChangeFilter:
     """The changes that an address asks for.
 
     raises   UserError for a kind or a day that is none
@@ -107,7 +109,7 @@ def _wanted(asked: MultiMixin[Any]) -> ChangeFilter:
         kinds=kinds, sources=_several(asked, "source"), authors=_several(asked, "who"),
         part=str(asked.get("part", "")).strip()[:200], text=str(asked.get("q", "")).strip()[:200],
         first=min(first, last) if first and last else first, last=max(first, last) if first and last else last,
-        days=max(1, whole_number(asked.get("days", ""), DAYS, EVERY_DAY)),
+        days=min(max(days, 1), EVERY_DAY),
     )  # fmt: skip
 
 
@@ -128,8 +130,8 @@ def _day(asked: MultiMixin[Any], name: str) -> date | None:
 
 def _wanted_before(request: Request[Any, Any, Any]) -> ChangeFilter:
     """What the page shows from which a form was sent, as far as its browser says so."""
-    address = request.headers.get("hx-current-url", "")
-    return _wanted(MultiDict(parse_qsl(urlsplit(address).query)))
+    asked = MultiDict(parse_qsl(urlsplit(request.headers.get("hx-current-url", "")).query))
+    return _wanted(asked, whole_number(asked.get("days", ""), DAYS))
 
 
 def _page(
@@ -211,11 +213,12 @@ class FilterLinks(msgspec.Struct, frozen=True, kw_only=True):
 
 @get_part("/changes/export", may=("metrics.export", "changes.read"))
 def export(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, format: str = "csv"
-) -> Response[Any]:
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, site: str | None = None, days: int = DAYS,
+    format: str = "csv",
+) -> Response[Any]:  # fmt: skip
     """The changes of the page as a file: those that its filters leave, all of them."""
     chosen = site_for(ctx, caller, site)
-    changes = store.matching(ctx.database, chosen, _wanted(request.query_params), clock.now(), store.SEARCHED)
+    changes = store.matching(ctx.database, chosen, _wanted(request.query_params, days), clock.now(), store.SEARCHED)
     text, names = translations.translations(caller.language).gettext, _names(caller)
     rows = (
         [c.at.astimezone(chosen.tz).isoformat(timespec="seconds"), names["kind"][c.kind], c.title, c.author,

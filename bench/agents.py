@@ -96,13 +96,13 @@ def main() -> None:
         rows[-1] |= {"bots": len(fold.bots), "people": len(fold.people), "recall": recall, "flagged": flagged}
         texts += [*fold.bots, *fold.people]
         print(json.dumps(rows[-1]))
-    figures = {
+    metrics = {
         "recall": min((row["recall"] for row in rows), default=None),
         "flagged": max((row["flagged"] for row in rows), default=None),
         "new_per_cpu_s": new_per_cpu_s(texts) if texts else None,
         "folds": rows,
     }
-    print(json.dumps(figures))
+    print(json.dumps(metrics))
 
 
 if __name__ == "__main__":

@@ -51,10 +51,10 @@ from numbers({TOUCHES})"""
 def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
-        figures = paths_figures(folder) | store_figures(folder)
+        metrics = paths_metrics(folder) | store_metrics(folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    print(json.dumps(figures))
+    print(json.dumps(metrics))
 
 
 def cpu_s() -> float:
@@ -69,17 +69,17 @@ def rss_mb() -> float:
 # ── from the event store ──
 
 
-def store_figures(folder: Path) -> dict[str, float]:
+def store_metrics(folder: Path) -> dict[str, float]:
     """Fills a store in another process, so that only asking is measured in this one."""
     subprocess.run([sys.executable, "-m", "bench.attribution", "fill", str(folder)], check=True)
     warehouse = Warehouse(f"chdb:///{folder / 'events'}", query_seconds=300)
     warehouse.value("select count() from touches where site = 1 limit 1")
     began, wall = cpu_s(), time.perf_counter()
     by = {name: asked(warehouse, name) for name in ("channel", "term")}
-    figures = {"cpu_s": round(cpu_s() - began, 2), "wall_s": round(time.perf_counter() - wall, 2)}
-    figures |= {"by_channel_cpu_s": by["channel"], "by_keyword_cpu_s": by["term"], "rss_mb": round(rss_mb())}
+    metrics = {"cpu_s": round(cpu_s() - began, 2), "wall_s": round(time.perf_counter() - wall, 2)}
+    metrics |= {"by_channel_cpu_s": by["channel"], "by_keyword_cpu_s": by["term"], "rss_mb": round(rss_mb())}
     warehouse.close()
-    return figures
+    return metrics
 
 
 def asked(warehouse: Warehouse, by: str) -> float:
@@ -110,7 +110,7 @@ def fill(folder: Path) -> None:
 # ── from paths ──
 
 
-def paths_figures(folder: Path) -> dict[str, float | None]:
+def paths_metrics(folder: Path) -> dict[str, float | None]:
     names = [f"markov{order}_1m_cpu_s" for order in (1, 2, 3)] + ["first_markov1_cpu_s", "first_markov3_cpu_s"]
     if not REFERENCE.exists():
         return dict.fromkeys(["sample_max_error", *names])
@@ -118,9 +118,9 @@ def paths_figures(folder: Path) -> dict[str, float | None]:
     subprocess.run([sys.executable, REFERENCE / "gen_paths.py", "1000000", "1", file], check=True)
     table = pq.read_table(file)
     took = [min(_million(table, order) for _ in range(2)) for order in (1, 2, 3)] + [_first(file, 1), _first(file, 3)]
-    figures = {name: round(seconds, 2) for name, seconds in zip(names, took, strict=True)}
-    print(f"over a million paths: {figures}")
-    return {"sample_max_error": sample_max_error(), **figures}
+    metrics = {name: round(seconds, 2) for name, seconds in zip(names, took, strict=True)}
+    print(f"over a million paths: {metrics}")
+    return {"sample_max_error": sample_max_error(), **metrics}
 
 
 def _first(file: Path, order: int) -> float:

@@ -26,7 +26,7 @@ from tandem.base import clock, log
 from tandem.base.config import Config
 from tandem.board import queries
 from tandem.board.jobs import look_ahead
-from tandem.board.model import BOARD_FIGURES, TABLES
+from tandem.board.model import BOARD_METRICS, TABLES
 from tandem.collect import store
 from tandem.collect.rebuild import rebuild
 from tandem.core.context import Context
@@ -71,8 +71,8 @@ def _multiply(ctx: Context) -> None:
 
 
 def asked(ctx: Context, address: Address) -> Iterator[tuple[str, Callable[[], object]]]:
-    for figure in BOARD_FIGURES:
-        yield f"tile {figure}", lambda figure=figure: queries.tiles_of(ctx, address, (figure,), [])  # type: ignore[misc]
+    for metric in BOARD_METRICS:
+        yield f"tile {metric}", lambda metric=metric: queries.tiles_of(ctx, address, (metric,), [])  # type: ignore[misc]
     for kind in TABLES.values():
         yield f"table {kind.id}", lambda kind=kind: split_table(ctx, address, kind, READING)  # type: ignore[misc]
 

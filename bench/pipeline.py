@@ -41,9 +41,9 @@ def main() -> None:
     print(f"loader: {loader:,.0f} events per CPU-second")
     single, per_s = end_to_end_rate()
     print(f"end to end: {single:,.0f} events per CPU-second")
-    figures = {"loader_events_per_cpu_s": loader, "peers_load_events_per_cpu_s": single}
-    figures |= {"end_to_end_events_per_cpu_s": single, "events_per_s": per_s}
-    print(json.dumps({name: round(value) for name, value in figures.items()}))
+    metrics = {"loader_events_per_cpu_s": loader, "peers_load_events_per_cpu_s": single}
+    metrics |= {"end_to_end_events_per_cpu_s": single, "events_per_s": per_s}
+    print(json.dumps({name: round(value) for name, value in metrics.items()}))
 
 
 def loader_rate(events: int) -> float:

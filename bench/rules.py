@@ -81,7 +81,7 @@ def main() -> None:
     usual = [landing(200) for _ in range(100_000)]
     texts = [AGENTS[n % len(AGENTS)].replace("{n}", str(n)) for n in range(5_000)]
     addresses = [str(ipaddress.ip_address(rng.getrandbits(32))) for _ in range(30_000)]
-    figures = {
+    metrics = {
         "origins_uncached_per_cpu_s": once_per_cpu_s(facts, fresh),
         "origins_per_cpu_s": per_cpu_s(facts, usual),
         "conclusions_uncached_per_cpu_s": once_per_cpu_s(concluded, [landing(10**12) for _ in range(30_000)]),
@@ -92,7 +92,7 @@ def main() -> None:
         "places_uncached_per_cpu_s": once_per_cpu_s(places.find, addresses),
         "places_per_cpu_s": per_cpu_s(places.find, addresses[:5_000]),
     }
-    print(json.dumps(figures))
+    print(json.dumps(metrics))
 
 
 if __name__ == "__main__":

@@ -176,8 +176,8 @@ def visit(browser: Chromium, url: str) -> list[float]:
         time.sleep(0.4)
         other = browser.ask("Target.createTarget", url="about:blank", browserContextId=context)["targetId"]
         time.sleep(0.2)
-        figures = {m["name"]: m["value"] for m in browser.ask("Performance.getMetrics", page)["metrics"]}
-        took.append(float(figures["ScriptDuration"] + figures["V8CompileDuration"]) * 1000)  # anew on each page
+        metrics = {m["name"]: m["value"] for m in browser.ask("Performance.getMetrics", page)["metrics"]}
+        took.append(float(metrics["ScriptDuration"] + metrics["V8CompileDuration"]) * 1000)  # anew on each page
         browser.ask("Target.closeTarget", targetId=other)
     browser.ask("Target.disposeBrowserContext", browserContextId=context)
     return took
@@ -195,11 +195,11 @@ def measure(rounds: int) -> dict[str, float]:
             print(f"round {number + 1}/{rounds}: " + ", ".join(said), flush=True)
             for name, took in row.items():
                 times[name] += [took] if number >= 0 else []
-    figures: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     for index, of in enumerate(PAGES):
         middle = {name: statistics.median(took[index] for took in all_of) for name, all_of in times.items()}
         ends = "" if of == "first" else f"_{of}"
-        figures |= {
+        metrics |= {
             f"main_thread_ms{ends}": round(middle["full"] - middle["none"], 2),
             f"core_ms{ends}": round(middle["core"] - middle["none"], 2),
             f"vitals_ms{ends}": round(middle["full"] - middle["core"], 2),
@@ -207,7 +207,7 @@ def measure(rounds: int) -> dict[str, float]:
             f"beyond_bare_ms{ends}": round(middle["full"] - middle["bare"], 2),
             f"lag_ms{ends}": round(middle["none"], 2),
         }
-    return {**figures, "rounds": rounds}
+    return {**metrics, "rounds": rounds}
 
 
 def main() -> None:

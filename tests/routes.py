@@ -22,7 +22,7 @@ UNLINKED = {
     path for handler in HANDLERS if handler.deprecated or acts_of(handler.opt) == (ANYONE,) for path in handler.paths
 }
 """Former addresses, and what is for who is not signed in: no page leads there."""
-NAMED = {"figure": "collect.visits", "key": "fern"}
+NAMED = {"metric": "collect.visits", "key": "fern"}
 """Values of an address's parameters; others are a number, or 16 digits, that nobody has."""
 
 

@@ -2,7 +2,7 @@
 
 import gc
 
-__version__ = "0.3.5"
+__version__ = "0.3.6"
 
 # A request makes a thousand objects that end with it and hardly a circle: the usual 700 have a fifth of the time spent
 # on looking for circles.

@@ -12,8 +12,8 @@ from typer.main import get_command
 from tandem.app import SLICES
 from tandem.base.config import PREFIX, Config
 from tandem.cli import app
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
-from tandem.metrics.metric import Counted, Estimate, Figure, Metric, Ratio
+from tandem.metrics.catalogue import DIMENSIONS, METRICS
+from tandem.metrics.metric import AnyMetric, Counted, Estimate, Metric, Ratio
 
 ROOT = Path(__file__).parents[2]
 SOURCE = Path(__file__).parent
@@ -35,32 +35,32 @@ def metrics() -> Iterator[str]:
     """Every metric and dimension, as the catalogue defines them."""
     yield MADE.format(source="src/tandem/metrics/catalogue")
     yield "# Metrics\n"
-    yield f"{len(FIGURES)} metrics and {len(DIMENSIONS)} dimensions. The board, the API and exports all use them.\n"
-    for figure in FIGURES.values():
-        yield f"## {figure.label}\n"
-        yield f"`{figure.id}` · {figure.unit} · {_kind(figure)}\n"
-        yield f"- For marketing: {figure.marketers}"
-        yield f"- For engineering: {figure.engineers}"
-        yield f"- Formula: {_formula(figure)}"
-        adds_up = "adds up" if figure.adds_up else "does not add up: ask for the whole span"
-        yield f"- Better when: {figure.good}. Over days it {adds_up}."
-        if by := getattr(figure, "by", ()):
+    yield f"{len(METRICS)} metrics and {len(DIMENSIONS)} dimensions. The board, the API and exports all use them.\n"
+    for metric in METRICS.values():
+        yield f"## {metric.label}\n"
+        yield f"`{metric.id}` · {metric.unit} · {_kind(metric)}\n"
+        yield f"- For marketing: {metric.marketers}"
+        yield f"- For engineering: {metric.engineers}"
+        yield f"- Formula: {_formula(metric)}"
+        adds_up = "adds up" if metric.adds_up else "does not add up: ask for the whole span"
+        yield f"- Better when: {metric.good}. Over days it {adds_up}."
+        if by := getattr(metric, "by", ()):
             yield f"- Splits: {', '.join(by)}"
         yield ""
     yield "# Dimensions\n"
     yield from table(("id", "name", "meaning"), [(f"`{d.id}`", d.label, d.marketers) for d in DIMENSIONS.values()])
 
 
-def _kind(figure: Figure) -> str:
-    return "divided" if isinstance(figure, Ratio) else "modelled" if isinstance(figure, Estimate) else "counted"
+def _kind(metric: AnyMetric) -> str:
+    return "divided" if isinstance(metric, Ratio) else "modelled" if isinstance(metric, Estimate) else "counted"
 
 
-def _formula(figure: Figure) -> str:
-    if isinstance(figure, Ratio):
-        return f"`{figure.top}` / `{figure.bottom}`; no data when the bottom is 0."
-    if isinstance(figure, Metric):
-        return f"`{figure.value}` over `{figure.view}`" + (", robots included." if figure.with_bots else ".")
-    return f"`{figure.value}` over `{figure.view}`, between `{figure.low}` and `{figure.high}`."
+def _formula(metric: AnyMetric) -> str:
+    if isinstance(metric, Ratio):
+        return f"`{metric.top}` / `{metric.bottom}`; no data when the bottom is 0."
+    if isinstance(metric, Metric):
+        return f"`{metric.value}` over `{metric.view}`" + (", robots included." if metric.with_bots else ".")
+    return f"`{metric.value}` over `{metric.view}`, between `{metric.low}` and `{metric.high}`."
 
 
 # ── settings ──
@@ -168,7 +168,7 @@ def views() -> Iterator[str]:
     yield "\n```mermaid\ngraph LR"
     owners = {name: s.name for s in SLICES for name in (*s.owns, *s.publishes)}
     edges = {(owners.get(name, "?"), reader, name) for reader, _, reads, _ in questions() for name in reads}
-    edges |= {(owners.get(f.view, "?"), "metrics", f.view) for f in FIGURES.values() if isinstance(f, Counted)}
+    edges |= {(owners.get(f.view, "?"), "metrics", f.view) for f in METRICS.values() if isinstance(f, Counted)}
     for owner, reader in sorted({(o, r) for o, r, _ in edges if o != r}):
         names = sorted(name for o, r, name in edges if (o, r) == (owner, reader))
         yield f'  {owner} -- "{", ".join(names)}" --> {reader}'

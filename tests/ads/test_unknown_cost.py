@@ -56,10 +56,10 @@ def asked(ctx: Context, site: Site, by: str = "", where: tuple[Filter, ...] = ()
     names = ("ads.cost", "ads.clicks", "ads.visits", "ads.reported_visits", "ads.cost_per_visit")
     ctx.look_again()
     question = Question(
-        site=site.id, zone=site.zone, figures=names, since=FIRST, until=FIRST + timedelta(days=30),
+        site=site.id, zone=site.zone, metrics=names, since=FIRST, until=FIRST + timedelta(days=30),
         by=(by,) if by else (), where=where,
     )  # fmt: skip
-    return {row.key[0] if by else "": tuple(row.figures[n] for n in names) for row in ctx.runner.ask(question).rows}
+    return {row.key[0] if by else "": tuple(row.metrics[n] for n in names) for row in ctx.runner.ask(question).rows}
 
 
 def test_cost_per_visit_rests_on_visits_whose_cost_is_known(

@@ -70,8 +70,8 @@ def test_events_of_a_server_count_once_however_often_they_are_sent(running: Runn
 def pages_and_visitors(running: Running) -> dict[str, int]:
     asked = {"metrics": "collect.pageviews,collect.visitors", "period": "7d"}
     with running.as_program("oak") as program:
-        figures: dict[str, int] = program.get("/api/metrics", params=asked).json()["rows"][0]["metrics"]
-    return figures
+        metrics: dict[str, int] = program.get("/api/metrics", params=asked).json()["rows"][0]["metrics"]
+    return metrics
 
 
 def test_what_a_server_tells_without_naming_a_browser_is_no_robots(running: Running) -> None:
@@ -80,8 +80,8 @@ def test_what_a_server_tells_without_naming_a_browser_is_no_robots(running: Runn
     def orders() -> tuple[float, float]:
         with running.as_program("oak") as program:
             asked = {"site": "oak", "metrics": "collect.orders,collect.revenue", "period": "7d"}
-            figures = program.get("/api/metrics", params=asked).json()["rows"][0]["metrics"]
-            return figures["collect.orders"], figures["collect.revenue"]
+            metrics = program.get("/api/metrics", params=asked).json()["rows"][0]["metrics"]
+            return metrics["collect.orders"], metrics["collect.revenue"]
 
     count, revenue = orders()
     now, browser_id = clock.now_ms(), "00c0ffee00c0ffee.t5zk9a"

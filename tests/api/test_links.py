@@ -30,7 +30,7 @@ from tandem.core.context import Context
 from tandem.demo.seed import seed
 from tandem.metrics.address import MOST_FILTERS
 from tandem.metrics.ask import CachedRunner
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES, needed
+from tandem.metrics.catalogue import DIMENSIONS, METRICS, needed
 from tests.conftest import TABLES
 from tests.routes import PAGES, ROUTES, UNLINKED, route_of
 
@@ -163,7 +163,7 @@ class World:
         """Whether this kind of address has not been asked for yet: by this role, and with these filters."""
         path, query = urlsplit(address).path, urlsplit(address).query
         kinds = {value.partition(":")[0] for name, value in parse_qsl(query) if name == "f"}
-        route, doors = route_of(path), needed(name for name in FIGURES if name in f"{path}?{query}")
+        route, doors = route_of(path), needed(name for name in METRICS if name in f"{path}?{query}")
         keys: set[tuple[Any, ...]] = {
             ("role", role, route, doors),
             ("filters", route, doors, batch if kinds else ()),
@@ -185,7 +185,7 @@ def _asked(address: str) -> list[tuple[str, str]]:
 def _kind(name: str, value: str) -> str:
     """What values of a parameter are alike in: numbers are, and figures of one view."""
     if name in ("figure", "figures"):
-        return ",".join(sorted({getattr(FIGURES[one], "view", one) for one in value.split(",") if one in FIGURES}))
+        return ",".join(sorted({getattr(METRICS[one], "view", one) for one in value.split(",") if one in METRICS}))
     return "0" if value.isdecimal() else value.partition(":")[0]
 
 

@@ -11,7 +11,7 @@ from tandem.accounts.store import all_sites
 from tandem.attribution import store as attribution
 from tandem.attribution.model.ask import needed_for
 from tandem.attribution.model.report import Definition, SavedResult
-from tandem.metrics.catalogue import FIGURES, needed
+from tandem.metrics.catalogue import METRICS, needed
 from tandem.metrics.metric import Ratio, Unit
 from tests.served import Running
 
@@ -23,15 +23,15 @@ WAYS = (
     "/export?metrics={name}&by=day",
     "/export?metrics={name}&by=day&format=json",
 )
-CLOSED = sorted(name for name in FIGURES if needed((name,)) != {"metrics.read"})
-ONE_OF_EACH = sorted({needed((name,)): name for name in reversed(FIGURES)}.values())
+CLOSED = sorted(name for name in METRICS if needed((name,)) != {"metrics.read"})
+ONE_OF_EACH = sorted({needed((name,)): name for name in reversed(METRICS)}.values())
 
 
 def test_every_metric_has_a_permission_of_the_table_and_a_side() -> None:
-    for name, figure in FIGURES.items():
-        assert figure.permission in MAY, name
-        assert figure.side in ("marketing", "engineering", "both"), name
-    areas = {name.partition(".")[0]: figure.permission for name, figure in FIGURES.items()}
+    for name, metric in METRICS.items():
+        assert metric.permission in MAY, name
+        assert metric.side in ("marketing", "engineering", "both"), name
+    areas = {name.partition(".")[0]: metric.permission for name, metric in METRICS.items()}
     assert areas == {
         "collect": "metrics.read", "ads": "money.read", "calls": "calls.read", "crm": "deals.read",
         "attribution": "money.read", "findings": "money.read",
@@ -39,7 +39,7 @@ def test_every_metric_has_a_permission_of_the_table_and_a_side() -> None:
 
 
 def test_whatever_is_money_asks_for_money() -> None:
-    amounts = [name for name, figure in FIGURES.items() if figure.unit is Unit.MONEY]
+    amounts = [name for name, metric in METRICS.items() if metric.unit is Unit.MONEY]
     assert {"collect.revenue", "collect.average_order", "collect.revenue_per_visit", "crm.margin"} < set(amounts)
     assert all("money.read" in needed((name,)) for name in amounts)
     assert "money.read" in needed(("crm.costed_share",)), "a share of amounts tells one from the other"
@@ -64,9 +64,9 @@ def test_pages_leave_out_what_the_reader_may_not_see(running: Running) -> None:
 
 
 def test_a_ratio_needs_what_its_parts_need() -> None:
-    for name, figure in FIGURES.items():
-        if isinstance(figure, Ratio):
-            assert needed((figure.top, figure.bottom)) <= needed((name,)), name
+    for name, metric in METRICS.items():
+        if isinstance(metric, Ratio):
+            assert needed((metric.top, metric.bottom)) <= needed((name,)), name
 
 
 def asked(browser: Any, way: str, name: str) -> Any:
@@ -96,7 +96,7 @@ def test_each_role_reads_what_the_table_says_in_every_way(running: Running, role
 @pytest.mark.parametrize("scope", [scope for scope in SCOPES if scope.endswith(":read")])
 def test_a_token_reads_the_metrics_of_its_scopes_and_no_others(running: Running, scope: str) -> None:
     with running.as_program(scope) as program:
-        for name in FIGURES:
+        for name in METRICS:
             answer = program.get(f"/api/metrics?metrics={name}")
             may_read = needed((name,)) <= {SCOPES[scope]} and scope == "metrics:read"
             assert answer.status_code == (200 if may_read else 403), (scope, name, answer.text[:200])

@@ -9,7 +9,7 @@ import pytest
 
 from tandem.app import SLICES
 from tandem.base.warehouse import Warehouse, for_layout, migrate
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import DIMENSIONS, METRICS
 from tandem.metrics.catalogue import VIEWS as CATALOGUE
 from tandem.metrics.metric import PublishedView, Ratio
 from tests.conftest import ROOT
@@ -113,8 +113,8 @@ def test_no_view_goes_in_circles_and_slices_publish_what_they_make() -> None:
     assert made == {name for s in SLICES for name in s.publishes}
 
 
-def test_figures_and_dimensions_name_views_that_are_declared_and_published() -> None:
-    named = {figure.view for figure in FIGURES.values() if not isinstance(figure, Ratio)}
+def test_metrics_and_dimensions_name_views_that_are_declared_and_published() -> None:
+    named = {metric.view for metric in METRICS.values() if not isinstance(metric, Ratio)}
     assert named | {dimension.home for dimension in DIMENSIONS.values()} == set(CATALOGUE)
     assert set(CATALOGUE) <= {name for s in SLICES for name in s.publishes}
 

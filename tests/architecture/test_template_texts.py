@@ -14,17 +14,17 @@ from tandem.base import pages, translations, words
 SOURCE = Path(translations.__file__).parents[1]
 ENVIRONMENT = Environment(extensions=["jinja2.ext.i18n"])
 TABLES = {
-    *words.WORDS, "acts", "all_figures", "areas", "audit_acts", "audit_fields", "dimensions", "figures", "groups",
+    *words.WORDS, "acts", "all_metrics", "areas", "audit_acts", "audit_fields", "dimensions", "figures", "groups",
     "kinds", "shown", "systems", "why",
 }  # fmt: skip
 """Names of tables of ours; what is looked up in them, or a label of it, is ours too."""
 REVIEWED = {
     # figures, dimensions, pages, systems and goals of the product: declared in the source
     "d.label", "d.marketers", "e.title", "entry.meaning", "entry.title", "explanation.engineers", "explanation.label",
-    "explanation.marketers", "f.engineers", "f.label", "f.marketers", "field.hint", "field.label", "figure",
-    "figure.label", "group", "group.instead", "group.meaning[]", "group.missing", "group.title", "k.title",
+    "explanation.marketers", "f.engineers", "f.label", "f.marketers", "field.hint", "field.label", "metric",
+    "metric.label", "group", "group.instead", "group.meaning[]", "group.missing", "group.title", "k.title",
     "issues[].title", "kind.empty", "kind.title", "label", "labels[]", "page_title", "question", "s.title", "s.why",
-    "system.note", "t.figure.label", "t.title", "told[]",
+    "system.note", "t.metric.label", "t.title", "told[]",
     "e.label",  # of the metric that a change was measured by
     "m.title",  # of what a person did: a slice's timeline takes it from a table
     # sentences of ours, whose values stand apart from them

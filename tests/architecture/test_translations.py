@@ -17,7 +17,7 @@ from tandem.board.model import GROUPS, QUESTIONS, TABLE_GROUPS, TABLES
 from tandem.calls import queries as calls
 from tandem.changes.model import KINDS
 from tandem.crm import queries as crm
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import DIMENSIONS, METRICS
 from tandem.metrics.metric import Unit
 from tandem.metrics.period import NAMES
 from tandem.settings.routes.sign_in import NO_MATCH, NOT_RIGHT
@@ -81,7 +81,7 @@ def in_templates() -> set[Said]:
 
 def in_catalogue() -> set[Said]:
     """Labels and meanings of figures and dimensions, and the board's words."""
-    found: set[Said] = {text for f in FIGURES.values() for text in (f.label, f.marketers, f.engineers)}
+    found: set[Said] = {text for f in METRICS.values() for text in (f.label, f.marketers, f.engineers)}
     found |= {text for d in DIMENSIONS.values() for text in (d.label, d.marketers)}
     for group in GROUPS.values():
         found.update((group.title, group.missing, group.instead), group.meaning.values())

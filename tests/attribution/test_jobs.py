@@ -29,8 +29,8 @@ def credited(ctx: Context, site: Site, **more: Any) -> dict[str, dict[str, Any]]
     """The answers of the catalogue by channel."""
     given = {"since": SINCE, "until": UNTIL, "by": ("channel",)} | more
     ctx.runner.look_again()
-    question = Question(site=site.id, zone=site.zone, figures=(CONVERSIONS, REVENUE), **given)
-    return {str(row.key[0]) if row.key else "": row.figures for row in ctx.runner.ask(question).rows}
+    question = Question(site=site.id, zone=site.zone, metrics=(CONVERSIONS, REVENUE), **given)
+    return {str(row.key[0]) if row.key else "": row.metrics for row in ctx.runner.ask(question).rows}
 
 
 @pytest.mark.parametrize("kind", ["orders", "goal"])
@@ -81,7 +81,7 @@ def test_only_months_with_news_are_written_again(ctx: Context, site: Site) -> No
     late = Visit(999, START + timedelta(days=79), "Paid Search", orders=1, revenue=500)
     put(ctx.warehouse, [late._replace(visitor=v) for v in (1_000, 1_001)])
     assert write_credits(ctx) == 1, "November's; September's and October's visits are the same"
-    assert {name: pytest.approx(figures) for name, figures in before.items()} == credited(ctx, site)
+    assert {name: pytest.approx(metrics) for name, metrics in before.items()} == credited(ctx, site)
     more = credited(ctx, site, until=UNTIL + timedelta(days=30))
     assert more["Paid Search"][REVENUE] >= before["Paid Search"][REVENUE] + 1000
 

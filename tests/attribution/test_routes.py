@@ -231,7 +231,7 @@ def test_nothing_is_explained_by_its_true_reason(ctx: Context, site: Site, monke
         assert "matches the filters" in answer("2026-10-01..2026-10-31", "&f=channel:is:Maps")
 
 
-def test_a_return_is_claimed_only_of_figures_that_are_final(
+def test_a_return_is_claimed_only_of_metrics_that_are_final(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(ctx.warehouse, [Visit(n, START + n * DAY, "Paid Search", orders=1, revenue=40) for n in range(1, 61)])

@@ -251,7 +251,7 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
         "how": ["static", "static", "number"],
     })  # fmt: skip
     page = ctx.runner.ask(Question(
-        site=1, zone="UTC", figures=("calls.calls",), since=SINCE, until=UNTIL, by=("channel",),
+        site=1, zone="UTC", metrics=("calls.calls",), since=SINCE, until=UNTIL, by=("channel",),
     ))  # fmt: skip
     for engine in both:
         got = store.attribution_data(engine, ask(kind="calls"))
@@ -261,7 +261,7 @@ def test_a_call_to_the_number_of_a_billboard_is_credited_to_it_as_on_the_page_of
         assert got.lone == (0.25, 0.0)
         by_campaign = store.attribution_data(engine, ask(by="campaign", kind="calls"))
         assert "A4" in by_campaign.names
-    assert {row.key[0]: row.figures["calls.calls"] for row in page.rows}["Offline"] == 2
+    assert {row.key[0]: row.metrics["calls.calls"] for row in page.rows}["Offline"] == 2
 
 
 def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, ctx: Context, site: Site) -> None:
@@ -279,16 +279,16 @@ def test_leads_and_deals_end_journeys_when_they_were_created(both: Both, ctx: Co
     stitch_where_needed(ctx)
     reload_shards(both)
     runner = ctx.runner
-    figures = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue", "crm.margin")
-    asked = Question(site=site.id, zone="UTC", figures=figures, since=SINCE, until=UNTIL)
-    figure = runner.ask(asked).total
+    metrics = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue", "crm.margin")
+    asked = Question(site=site.id, zone="UTC", metrics=metrics, since=SINCE, until=UNTIL)
+    metric = runner.ask(asked).total
     for engine in both:
         totals = {kind: store.totals(engine, ask(kind=kind)) for kind in ("leads", "qualified", "won", "margin")}
         assert [totals[k].conversions for k in totals] == [3, 2, 2, 1]
         assert (totals["won"].worth, totals["margin"].worth) == (Decimal(1100), Decimal(300))
         counts = [totals[k].conversions for k in ("leads", "qualified", "won")]
-        assert counts == [figure[f] for f in figures[:3]], "as many as on the page of deals"
-        assert [totals[k].worth for k in ("won", "margin")] == [figure[f] for f in figures[3:]]
+        assert counts == [metric[f] for f in metrics[:3]], "as many as on the page of deals"
+        assert [totals[k].worth for k in ("won", "margin")] == [metric[f] for f in metrics[3:]]
         assert store.totals(engine, ask(kind="stage", key="Talks")).conversions == 1
         assert store.attribution_data(engine, ask(kind="leads")).lone == (1.0, 0.0), "nobody knows whose the third is"
         won = store.attribution_data(engine, ask(kind="won"))
@@ -311,8 +311,8 @@ def test_a_deal_known_by_its_utm_fields_only_is_credited_to_them_as_on_the_page_
     ])  # fmt: skip
     stitch_where_needed(ctx)
     reload_shards(both)
-    asked = Question(site=site.id, zone="UTC", figures=("crm.won",), since=SINCE, until=UNTIL, by=("channel",))
-    page = {row.key[0]: row.figures["crm.won"] for row in ctx.runner.ask(asked).rows}
+    asked = Question(site=site.id, zone="UTC", metrics=("crm.won",), since=SINCE, until=UNTIL, by=("channel",))
+    page = {row.key[0]: row.metrics["crm.won"] for row in ctx.runner.ask(asked).rows}
     assert page == {"Organic Search": 1, "Paid Search": 2, "Unassigned": 1}
     for engine in both:
         found = store.attribution_data(engine, ask(kind="won"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tests.served import Running
 
 
@@ -27,8 +27,8 @@ def test_each_metric_stands_in_its_area_and_in_the_contents(running: Running) ->
     parts = re.split(r'<h2 id="area-\w+">', page)[1:]
     assert [{id.partition(".")[0] for id in shown(part)} for part in parts] == [{area} for area in areas]
     contents = page.partition('<aside class="contents">')[2].partition("</aside>")[0]
-    assert sorted(re.findall(r'<a href="#([^"]+)"', contents)) == sorted([*FIGURES, "dims"])
-    assert set(shown(page)) == set(FIGURES)
+    assert sorted(re.findall(r'<a href="#([^"]+)"', contents)) == sorted([*METRICS, "dims"])
+    assert set(shown(page)) == set(METRICS)
 
 
 def test_the_address_says_which_area_and_which_words(running: Running) -> None:

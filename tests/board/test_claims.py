@@ -43,8 +43,8 @@ def test_what_was_0_in_a_measured_time_is_something_to_compare_with(ctx: Context
     put(ctx.warehouse, [Visit(1, START, "Email"), Visit(2, START + 50 * DAY, "Email", orders=1, revenue=10)])
     page = ingest.get(f"/board?{SPAN}").text
 
-    def went(figure: str) -> str:
-        tile = page.partition(f'data-figure="{figure}"')[2].partition("</article>")[0]
+    def went(metric: str) -> str:
+        tile = page.partition(f'data-figure="{metric}"')[2].partition("</article>")[0]
         return tile.partition('<p class="went">')[2].partition("</p>")[0]
 
     assert went("collect.orders") == "<span>was 0</span>" and went("collect.visits") == "<span>was 0</span>"

@@ -99,8 +99,8 @@ def test_tiles_draw_neither_days_before_the_first_measured_nor_what_is_not_count
     put(ctx.warehouse, [Visit(1, START + 50 * DAY, "Direct"), Visit(2, START + 55 * DAY, "Direct")])
     found = look(f"/board?{SPAN}")
 
-    def line(figure: str) -> str:
-        return found.partition(f'data-figure="{figure}"')[2].partition('class="spark"')[2].partition("</svg>")[0]
+    def line(metric: str) -> str:
+        return found.partition(f'data-figure="{metric}"')[2].partition('class="spark"')[2].partition("</svg>")[0]
 
     first = line("collect.visits").rpartition('<path d="')[2]
     assert first.startswith("M") and not first.startswith("M0.0"), first
@@ -123,8 +123,8 @@ def test_what_was_not_measured_is_no_zero_and_needs_no_script(ctx: Context, look
         assert answer.strip() == said, page
     for lens in ("marketing", "engineering", "executive"):
         tiles = look(f"/board?{span}&compare=none&lens={lens}").split('<article class="tile" ')[1:]
-        for figure in ("collect.visits", "collect.revenue", "collect.lcp_p75"):
-            (tile,) = (one for one in tiles if f'data-figure="{figure}"' in one)
+        for metric in ("collect.visits", "collect.revenue", "collect.lcp_p75"):
+            (tile,) = (one for one in tiles if f'data-figure="{metric}"' in one)
             assert '<p class="value none">—</p>' in tile and said[1:-1] in tile, "the reason stands with every dash"
     assert "install the script" not in look(f"/board?{span}") and "Show the script" not in look(f"/traffic?{span}")
     assert said in look(f"/traffic?{span}&done=goals").partition('id="t-done"')[2], "no goal “was reached”"

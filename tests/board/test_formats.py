@@ -31,7 +31,7 @@ NB = "\xa0"
         ("en", None, "count", "—"),
     ],
 )
-def test_a_figure_is_written_by_unit_and_language(language: str, value: float | None, unit: str, written: str) -> None:
+def test_a_metric_is_written_by_unit_and_language(language: str, value: float | None, unit: str, written: str) -> None:
     assert Formats(language).figure(value, unit).replace("\N{NARROW NO-BREAK SPACE}", NB) == written
 
 
@@ -46,7 +46,7 @@ def test_a_figure_is_written_by_unit_and_language(language: str, value: float | 
         ("milliseconds", [2100, 163], [f"2.10{NB}s", f"0.16{NB}s"]),
     ],
 )
-def test_a_column_has_the_decimals_of_its_largest_figure(
+def test_a_column_has_the_decimals_of_its_largest_metric(
     unit: str, column: list[float | None], written: list[str]
 ) -> None:
     form = Formats("en")

@@ -7,7 +7,7 @@ import pytest
 
 from tandem.accounts.model import Site
 from tandem.board.model import (
-    BOARD_FIGURES,
+    BOARD_METRICS,
     GROUPS,
     HEADLINES,
     ORDER,
@@ -24,7 +24,7 @@ from tandem.board.model import (
 from tandem.core.auth import LENSES
 from tandem.core.query import Filter
 from tandem.metrics.address import View, address_of
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.catalogue import DIMENSIONS, METRICS
 from tandem.metrics.verdict import Compared
 
 SITE = Site(
@@ -47,10 +47,10 @@ def view(*filters: str, **query: str) -> View:
     )
 
 
-def tile(figure: str, value: float | None, before: float | None, is_clear: bool = True) -> Tile:
+def tile(metric: str, value: float | None, before: float | None, is_clear: bool = True) -> Tile:
     line = sparkline([], [], is_partial=False)
-    went = Compared(figure=FIGURES[figure], value=value, before=before, is_clear=is_clear)
-    return Tile(figure=FIGURES[figure], value=value, compared=went, trend=[], line=line)
+    went = Compared(metric=METRICS[metric], value=value, before=before, is_clear=is_clear)
+    return Tile(metric=METRICS[metric], value=value, compared=went, trend=[], line=line)
 
 
 def test_both_sides_share_their_groups_and_each_lens_has_its_words() -> None:
@@ -58,19 +58,19 @@ def test_both_sides_share_their_groups_and_each_lens_has_its_words() -> None:
     assert set(ORDER["marketing"]) == set(ORDER["engineering"]) == set(GROUPS) - set(ORDER["executive"])
     for name, group in GROUPS.items():
         assert set(group.meaning) == {lens for lens, order in ORDER.items() if name in order}
-    assert sum(len(GROUPS[name].figures) for name in ORDER["executive"]) == 6
-    assert {f for figures in HEADLINES.values() for f in figures} <= set(BOARD_FIGURES)
+    assert sum(len(GROUPS[name].metrics) for name in ORDER["executive"]) == 6
+    assert {f for metrics in HEADLINES.values() for f in metrics} <= set(BOARD_METRICS)
 
 
-def test_groups_without_figures_say_what_to_do() -> None:
-    assert all(group.figures or group.missing for group in GROUPS.values())
+def test_groups_without_metrics_say_what_to_do() -> None:
+    assert all(group.metrics or group.missing for group in GROUPS.values())
     assert all(group.instead and group.instead_query for group in GROUPS.values() if group.missing)
 
 
 def test_tables_ask_only_what_the_catalogue_knows() -> None:
     for table in TABLES.values():
         assert table.by in DIMENSIONS
-        assert set(table.figures) <= set(FIGURES)
+        assert set(table.metrics) <= set(METRICS)
         assert table.group in TABLE_GROUPS
         assert not table.drill or TABLES[table.drill].group == table.group
 
@@ -87,11 +87,11 @@ def test_tables_ask_only_what_the_catalogue_knows() -> None:
         (None, "up", "neutral"),
     ],
 )
-def test_good_and_bad_come_from_the_figure_and_not_from_the_sign(change: float | None, good: str, verdict: str) -> None:
-    figure = msgspec.structs.replace(FIGURES["collect.visits"], good=good)
+def test_good_and_bad_come_from_the_metric_and_not_from_the_sign(change: float | None, good: str, verdict: str) -> None:
+    metric = msgspec.structs.replace(METRICS["collect.visits"], good=good)
     value = None if change is None else 1000 * (1 + change)
-    assert Compared(figure=figure, value=value, before=1000, is_clear=True).verdict == verdict
-    assert Compared(figure=figure, value=value, before=1000).verdict == "neutral", "chance is neither good nor bad"
+    assert Compared(metric=metric, value=value, before=1000, is_clear=True).verdict == verdict
+    assert Compared(metric=metric, value=value, before=1000).verdict == "neutral", "chance is neither good nor bad"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_good_and_bad_come_from_the_figure_and_not_from_the_sign(change: float |
         ((0, 0), (None, None), "none"),
     ],
 )
-def test_the_outcome_of_a_few_figures(visits: tuple[float, float], errors: tuple[float, float], said: str) -> None:
+def test_the_outcome_of_a_few_metrics(visits: tuple[float, float], errors: tuple[float, float], said: str) -> None:
     assert outcome([tile("collect.visits", *visits), tile("collect.error_rate", *errors)]) == said
 
 
@@ -115,7 +115,7 @@ def test_nothing_is_claimed_of_changes_that_chance_may_bring() -> None:
     assert outcome([unclear, tile("collect.error_rate", 0.03, 0.02)]) == "worse"
 
 
-STEADY = dict.fromkeys(BOARD_FIGURES, (1000.0, 1000.0))
+STEADY = dict.fromkeys(BOARD_METRICS, (1000.0, 1000.0))
 BUSY = STEADY | {"collect.visits": (1180.0, 1000.0), "collect.conversion_rate": (0.03, 0.04)}
 
 
@@ -140,9 +140,9 @@ def test_the_verdict_answers_the_question_of_the_lens(
     """More visits made a slower site "Better than before"."""
     tiles = {f: tile(f, *values) for f, values in (BUSY | changed).items()}
     assert outcome(deciding(tiles, lens), has_data=True) == said
-    shown = [t.figure.id for t in headline(tiles, lens)]
+    shown = [t.metric.id for t in headline(tiles, lens)]
     assert {*HEADLINES[lens]} <= {*shown} and named in (*shown, "")
-    bearing = [t.figure.id for t in deciding(tiles, lens) if t.compared.verdict != "neutral"]
+    bearing = [t.metric.id for t in deciding(tiles, lens) if t.compared.verdict != "neutral"]
     assert shown[: len(bearing)] == bearing, "what bears the verdict is named first"
 
 

@@ -22,11 +22,11 @@ def test_orders_without_a_visit_are_one_sum_and_a_row_of_their_own(ctx: Context,
     came = told(site.id, 1, noon - timedelta(days=1), referrer="https://www.google.com/")
     records = [came, told(site.id, 1, noon, amount="60", **ORDERED), told(site.id, 2, noon, amount="40", **ORDERED)]  # type: ignore[arg-type]
     Loader(ctx.warehouse, ctx.database, tmp_path).load(records, "orders")
-    figures = ("collect.visits", "collect.orders", "collect.revenue")
+    metrics = ("collect.visits", "collect.orders", "collect.revenue")
     span = {"since": noon - timedelta(days=9), "until": clock.now()}
     for by, came_from, alone in (("channel", "Organic Search", "No visit"), ("source", "google", "(no visit)")):
-        asked = Question(site=site.id, zone="UTC", figures=figures, by=(by,), **span)  # type: ignore[arg-type]
-        rows = {row.key[0]: tuple(map(float, row.figures.values())) for row in ctx.runner.ask(asked).rows}  # type: ignore[arg-type]
+        asked = Question(site=site.id, zone="UTC", metrics=metrics, by=(by,), **span)  # type: ignore[arg-type]
+        rows = {row.key[0]: tuple(map(float, row.metrics.values())) for row in ctx.runner.ask(asked).rows}  # type: ignore[arg-type]
         assert rows == {came_from: (1, 0, 0), alone: (0, 2, 100)}
     with opened_by_admin(ctx, site, [*BOARD, *MONEY]) as browser:
         pages = {page: browser.get(f"/{page}?period=7d&compare=none").text for page in ("board", "traffic", "money")}

@@ -74,9 +74,9 @@ def test_a_change_stands_at_the_day_it_had_in_the_sites_zone() -> None:
 
 def test_rows_without_a_value_stand_last_either_way() -> None:
     kind = TABLES["pages"]
-    figure = kind.figures[1]
-    rows = [Row((name,), {figure: value}) for name, value in (("a", 1), ("b", None), ("c", 3))]
-    falling = _sorted(rows, str, figure, is_rising=False)
-    rising = _sorted(rows, str, figure, is_rising=True)
+    metric = kind.metrics[1]
+    rows = [Row((name,), {metric: value}) for name, value in (("a", 1), ("b", None), ("c", 3))]
+    falling = _sorted(rows, str, metric, is_rising=False)
+    rising = _sorted(rows, str, metric, is_rising=True)
     assert [row.key[0] for row in falling] == ["c", "a", "b"]
     assert [row.key[0] for row in rising] == ["a", "c", "b"]

@@ -64,7 +64,7 @@ def test_pages_say_it_where_it_is_so(ingest: Ingest, path: str, says: bool) -> N
     assert (ON_PAGE in found.casefold()) == says
 
 
-def test_the_api_says_which_figures(ingest: Ingest) -> None:
+def test_the_api_says_which_metrics(ingest: Ingest) -> None:
     asked = "collect.visits,collect.engagement_rate,collect.conversions"
     found = ingest.get(f"/api/metrics?{SPAN}&metrics={asked}").json()
     assert found["recounting"] == 0.4

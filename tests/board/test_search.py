@@ -16,7 +16,7 @@ from tandem.board.routes import ROUTES
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.context import Context
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tests.attribution.shop import START, Visit, put
 from tests.inside import opened_by_admin
 
@@ -78,17 +78,17 @@ def test_the_executives_board_is_six_tiles_of_the_same_values(ingest: TestClient
     assert len(tiles(pages["executive"])) == 6
     assert sorted(tiles(pages["marketing"])) == sorted(tiles(pages["engineering"])), "both sides share one board"
 
-    def value(lens: str, figure: str) -> str:
+    def value(lens: str, metric: str) -> str:
         return (
             pages[lens]
-            .partition(f'data-figure="{figure}"')[2]
+            .partition(f'data-figure="{metric}"')[2]
             .partition('<p class="value')[2]
             .partition("</p>")[0]
             .replace(lens, "")
         )
 
-    for figure in tiles(pages["executive"]):
-        assert value("executive", figure) == value("marketing", figure), figure
+    for metric in tiles(pages["executive"]):
+        assert value("executive", metric) == value("marketing", metric), metric
 
 
 def test_traffic_reads_otherwise_by_each_lens(ingest: TestClient[Any]) -> None:
@@ -98,7 +98,7 @@ def test_traffic_reads_otherwise_by_each_lens(ingest: TestClient[Any]) -> None:
         page = ingest.get(f"/traffic?{SPAN}&lens={lens}").text
         groups = re.findall(r'<section aria-labelledby="q-(\w+)"', page)
         assert tuple(groups) == order
-        assert f'<h2 id="chart-title">{FIGURES[CHARTED[lens]].label},' in page
+        assert f'<h2 id="chart-title">{METRICS[CHARTED[lens]].label},' in page
         heads = page.partition('id="t-from"')[2].partition("</thead>")[0]
         seen.add(tuple(re.findall(r"from\.sort=([\w.]+)", heads)))
     assert len(seen) == 3, "each has columns of its own"

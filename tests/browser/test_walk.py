@@ -44,22 +44,22 @@ class Running(NamedTuple):
     site: str
     token: str
 
-    def ask(self, figures: str, **more: str) -> list[dict[str, Any]]:
+    def ask(self, metrics: str, **more: str) -> list[dict[str, Any]]:
         answer = httpx.get(
-            f"{self.url}/api/metrics", params={"metrics": figures, "period": "today", "site": self.site, **more},
+            f"{self.url}/api/metrics", params={"metrics": metrics, "period": "today", "site": self.site, **more},
             headers={"authorization": f"Bearer {self.token}"},
         )  # fmt: skip
         answer.raise_for_status()
         rows: list[dict[str, Any]] = answer.json()["rows"]
         return rows
 
-    def total(self, figure: str, **more: str) -> Any:
-        return self.ask(figure, **more)[0]["metrics"][figure]
+    def total(self, metric: str, **more: str) -> Any:
+        return self.ask(metric, **more)[0]["metrics"][metric]
 
-    def until(self, figure: str, wanted: float, **more: str) -> Any:
+    def until(self, metric: str, wanted: float, **more: str) -> Any:
         """The figure, as soon as it is what is wanted or patience ends."""
         deadline = time.monotonic() + PATIENCE_S
-        while (value := self.total(figure, **more)) != wanted and time.monotonic() < deadline:
+        while (value := self.total(metric, **more)) != wanted and time.monotonic() < deadline:
             time.sleep(0.1)
         return value
 
@@ -132,13 +132,13 @@ def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context
     assert tandem.until("collect.error_pages", 1) == 1
     assert tandem.until("collect.orders", 1) == 1
     total = tandem.ask("collect.visitors,collect.visits,collect.pageviews,collect.revenue,collect.converted_visits")[0]
-    figures = total["metrics"]
-    assert figures["collect.visits"] == figures["collect.visitors"] == 1, (
+    metrics = total["metrics"]
+    assert metrics["collect.visits"] == metrics["collect.visitors"] == 1, (
         "consent in mid-visit must not split the visit"
     )
-    assert figures["collect.pageviews"] >= 6
-    assert figures["collect.revenue"] > 0
-    assert figures["collect.converted_visits"] == 1
+    assert metrics["collect.pageviews"] >= 6
+    assert metrics["collect.revenue"] > 0
+    assert metrics["collect.converted_visits"] == 1
     (channel,) = tandem.ask("collect.visits,collect.revenue", by="channel,campaign,device")
     assert channel["key"] == {"channel": "Email", "campaign": "autumn", "device": channel["key"]["device"]}
     pages = {
@@ -146,7 +146,7 @@ def test_a_walk_through_the_shop_stands_in_every_report(tandem: Running, context
     }
     assert pages["/"] == 1
     assert pages["/checkout"] == 1
-    assert sum(pages.values()) == figures["collect.pageviews"]
+    assert sum(pages.values()) == metrics["collect.pageviews"]
 
 
 def test_a_page_view_appears_in_the_realtime_view_without_reloading(

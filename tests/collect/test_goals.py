@@ -26,7 +26,7 @@ from tests.collect.conftest import MINUTE, NOON, Load, told
 from tests.inside import opened_by_admin
 from tests.served import eventually
 
-FIGURES = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate", "collect.goals_reached")
+METRICS = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate", "collect.goals_reached")
 
 
 def shop(ctx: Context, site: Site, load: Load) -> None:
@@ -43,12 +43,12 @@ def shop(ctx: Context, site: Site, load: Load) -> None:
 def asked(ctx: Context, site: Site, *where: Filter, by: tuple[str, ...] = ()) -> list[tuple[object, ...]]:
     runner: CachedRunner = ctx.runner
     runner.look_again()
-    names = FIGURES if not by else ("collect.goals_reached",)
+    names = METRICS if not by else ("collect.goals_reached",)
     question = Question(
-        site=site.id, zone=site.zone, figures=names, since=NOON - timedelta(days=1), until=NOON + timedelta(days=1),
+        site=site.id, zone=site.zone, metrics=names, since=NOON - timedelta(days=1), until=NOON + timedelta(days=1),
         by=by, where=where,
     )  # fmt: skip
-    return [(*row.key, *(row.figures[n] for n in names)) for row in runner.ask(question).rows]
+    return [(*row.key, *(row.metrics[n] for n in names)) for row in runner.ask(question).rows]
 
 
 def test_one_sale_is_one_conversion_whatever_steps_lead_to_it(ctx: Context, site: Site, load: Load) -> None:
@@ -91,7 +91,7 @@ def test_a_step_makes_no_visit_engaged(ctx: Context, site: Site, load: Load) -> 
         names = ("collect.engaged_visits", "collect.bounced_visits", "collect.engagement_rate")
         day = timedelta(days=1)
         total = ctx.runner.ask(Question(
-            site=site.id, zone=site.zone, figures=names, since=NOON - day, until=NOON + day
+            site=site.id, zone=site.zone, metrics=names, since=NOON - day, until=NOON + day
         )).total  # fmt: skip
         return [total[name] for name in names]
 
@@ -104,7 +104,7 @@ def test_a_step_makes_no_visit_engaged(ctx: Context, site: Site, load: Load) -> 
     assert engagement() == [2, 2, 0.5]
 
 
-def test_without_a_main_goal_there_is_no_figure_rather_than_a_wrong_one(ctx: Context, site: Site, load: Load) -> None:
+def test_without_a_main_goal_there_is_no_metric_rather_than_a_wrong_one(ctx: Context, site: Site, load: Load) -> None:
     goal = store.add_goal(ctx.database, site, "Cart", "page", "/cart")
     store.add_goal(ctx.database, site, "Checkout", "page", "/checkout")
     shop(ctx, site, load)

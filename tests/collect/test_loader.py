@@ -131,7 +131,7 @@ class Killed(Exception):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("step", STEPS)
-def test_a_loader_killed_at_any_step_leaves_figures_and_ledger_as_if_nothing_had_been(
+def test_a_loader_killed_at_any_step_leaves_metrics_and_ledger_as_if_nothing_had_been(
     loader: Loader, site: Site, ctx: Context, monkeypatch: pytest.MonkeyPatch, step: str, when: str
 ) -> None:
     other = accounts.add_site(ctx.database, site.workspace_id, "other", "Other", ["o.example"], mode="cookie")

@@ -311,7 +311,7 @@ def test_the_share_of_qualified_leads_by_keyword_follows_the_meanings(
         for n, path in paths.items() for h, stage in enumerate(path)
     ])  # fmt: skip
     address = address_of({"period": "2026-10-01..2026-10-31"}, [], site, "marketing", datetime(2026, 11, 1, tzinfo=UTC))
-    by_term = Tab(id="x", title="x", by="term", figures=("crm.leads", "crm.qualified", "crm.qualified_rate"))
+    by_term = Tab(id="x", title="x", by="term", metrics=("crm.leads", "crm.qualified", "crm.qualified_rate"))
     for real in ({"offer", "call"}, {"offer"}, {"gone"}):
         means = {f"deal:{stage}": "qualified" if stage in real else "open" for stage in stages}
         jobs.keep_mapping(ctx, site, held, Chosen(stages=means), None)

@@ -65,9 +65,9 @@ def test_deals_of_leads_whose_sales_are_to_come_are_not_final(
     monkeypatch.setattr(History, "delays", lambda *_: [0.0] * 10 + [50.0] * 30)
     page = ingest.get(f"/deals?{asked}").text
     assert SOME in answer_of(page)
-    for figure in ("crm.won", "crm.win_rate", "crm.revenue", "crm.leads"):
-        tile = page.partition(f'data-figure="{figure}"')[2].partition("</article>")[0]
-        assert ("about 25.0% of their sales are in" in tile) is (figure != "crm.leads"), figure
+    for metric in ("crm.won", "crm.win_rate", "crm.revenue", "crm.leads"):
+        tile = page.partition(f'data-figure="{metric}"')[2].partition("</article>")[0]
+        assert ("about 25.0% of their sales are in" in tile) is (metric != "crm.leads"), metric
     file = ingest.get(f"/export?metrics=crm.leads,crm.won,crm.win_rate&{asked}")
     won, rate = (f"crm.{name} (about 25.0% of their sales are in)" for name in ("won", "win_rate"))
     assert file.text.splitlines()[0] == f"crm.leads,{won},{rate}"

@@ -38,13 +38,13 @@ class Seeded(NamedTuple):
     company: Company
     runner: CachedRunner
 
-    def ask(self, *figures: str, by: str = "", where: tuple[Filter, ...] = ()) -> dict[object, tuple[float, ...]]:
+    def ask(self, *metrics: str, by: str = "", where: tuple[Filter, ...] = ()) -> dict[object, tuple[float, ...]]:
         question = Question(
-            site=self.site.id, zone=self.site.zone, figures=figures, since=UNTIL - timedelta(days=130),
+            site=self.site.id, zone=self.site.zone, metrics=metrics, since=UNTIL - timedelta(days=130),
             until=UNTIL + timedelta(days=1), by=(by,) if by else (), where=where,
         )  # fmt: skip
         rows = self.runner.ask(question).rows
-        return {row.key[0] if by else "": tuple(row.figures[f] or 0 for f in figures) for row in rows}
+        return {row.key[0] if by else "": tuple(row.metrics[f] or 0 for f in metrics) for row in rows}
 
 
 @pytest.fixture(scope="module")
@@ -198,8 +198,8 @@ def address_of_all(seeded: Seeded) -> Address:
 
 def test_records_of_the_crm_are_counted_as_planted(seeded: Seeded) -> None:
     truth = deals(seeded)
-    figures = ("crm.leads", "crm.qualified", "crm.deals", "crm.won", "crm.lost")
-    given = seeded.ask(*figures)[""]
+    metrics = ("crm.leads", "crm.qualified", "crm.deals", "crm.won", "crm.lost")
+    given = seeded.ask(*metrics)[""]
     assert given == (truth.leads, truth.qualified, truth.deals, truth.won, truth.lost)
     assert min(given) > 15
 
@@ -218,8 +218,8 @@ def test_what_deals_brought_is_exact_to_the_cent(seeded: Seeded) -> None:
 
 def test_campaigns_brought_the_leads_deals_and_revenue_that_were_planted(seeded: Seeded) -> None:
     known = (Filter(by="known_by", op="is", values=("visit",)),)
-    figures = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue")
-    given = seeded.ask(*figures, by="campaign", where=known)
+    metrics = ("crm.leads", "crm.qualified", "crm.won", "crm.revenue")
+    given = seeded.ask(*metrics, by="campaign", where=known)
     truth = deals(seeded).campaigns
     assert {name for name, found in given.items() if any(found)} == truth.keys()
     for name, one in truth.items():

@@ -40,9 +40,9 @@ def told(ctx: Context, site: Site, *by: str) -> dict[Any, tuple[Any, Any]]:
     """Findings raised and still open, as the catalogue answers."""
     ctx.runner.look_again()
     question = Question(
-        site=site.id, zone=site.zone, figures=(RAISED, OPEN), by=by, since=NOW - timedelta(1), until=NOW + timedelta(1)
+        site=site.id, zone=site.zone, metrics=(RAISED, OPEN), by=by, since=NOW - timedelta(1), until=NOW + timedelta(1)
     )
-    return {row.key: (row.figures[RAISED], row.figures[OPEN]) for row in ctx.runner.ask(question).rows}
+    return {row.key: (row.metrics[RAISED], row.metrics[OPEN]) for row in ctx.runner.ask(question).rows}
 
 
 def one_of(ctx: Context, site: Site, subject: str, state: str = "open") -> Any:

@@ -177,7 +177,7 @@ def _is_reported(visit: Fact) -> bool:
     return any(f["on"] == visit["on"] and f["system"] == visit["ad_system"] for f in spent())
 
 
-FIGURES: dict[str, Any] = {
+METRICS: dict[str, Any] = {
     "ads.cost": _sum("cost"),
     "ads.clicks": _sum("clicks"),
     "ads.impressions": _sum("impressions"),

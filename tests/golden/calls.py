@@ -100,7 +100,7 @@ def _mean(values: list[float]) -> float | None:
 
 
 MISSED = (CallOutcome.MISSED, CallOutcome.BUSY, CallOutcome.FAILED, CallOutcome.VOICEMAIL)
-FIGURES: dict[str, Any] = {
+METRICS: dict[str, Any] = {
     "calls.calls": len,
     "calls.answered": lambda rows: sum(1 for _, _, f in rows if f["outcome"] == CallOutcome.ANSWERED),
     "calls.missed": lambda rows: sum(1 for _, _, f in rows if f["outcome"] in MISSED),

@@ -186,7 +186,7 @@ def _median(rows: list[Row]) -> float | None:
     return took[min(len(took) // 2, len(took) - 1)] if took else None
 
 
-FIGURES = {
+METRICS = {
     "crm.leads": lambda rows: sum(not d["parent"] for _, _, d in rows),
     "crm.qualified": lambda rows: sum(not d["parent"] and d["is_qualified"] for _, _, d in rows),
     "crm.deals": lambda rows: sum(d["kind"] == "deal" for _, _, d in rows),
@@ -201,5 +201,5 @@ FIGURES = {
     "crm.margin": lambda rows: float(sum(_net(d) - d["cost"] for d in _won(rows) if d["cost"] is not None)),
     "crm.time_to_win": _median,
 }
-FIGURES |= {f"ads.{name}": FIGURES[f"crm.{name}"] for name in ("leads", "qualified", "won", "revenue")}
-FIGURES["ads.costed_revenue"] = lambda rows: FIGURES["crm.revenue"]([row for row in rows if row[2]["is_costed"]])
+METRICS |= {f"ads.{name}": METRICS[f"crm.{name}"] for name in ("leads", "qualified", "won", "revenue")}
+METRICS["ads.costed_revenue"] = lambda rows: METRICS["crm.revenue"]([row for row in rows if row[2]["is_costed"]])

@@ -45,7 +45,7 @@ def rows() -> dict[str, list[Row]]:
     return {"findings": [(fact["at"], None, fact) for fact in facts]}
 
 
-FIGURES: dict[str, Any] = {
+METRICS: dict[str, Any] = {
     "findings.raised": len,
     "findings.open": lambda rows: sum(1 for _, _, f in rows if f["state"] == "open"),
 }

@@ -188,7 +188,7 @@ def _has_converted(visit: Visit) -> bool:
 
 
 Naive = Callable[[list[Row]], float | int | None]
-FIGURES: dict[str, Naive] = {
+METRICS: dict[str, Naive] = {
     "collect.visitors": lambda rows: len({v["visitor"] for _, _, v in rows}),
     "collect.visits": len,
     "collect.all_visits": len,

@@ -43,7 +43,7 @@ command("restore", "{backup}")
 ctx = open_context(load())
 span = {{"since": datetime(2026, 1, 1, tzinfo=UTC), "until": datetime(2027, 1, 1, tzinfo=UTC)}}
 found = {{
-    site.key: ctx.runner.ask(Question(site=site.id, zone=site.zone, figures={names}, **span)).total
+    site.key: ctx.runner.ask(Question(site=site.id, zone=site.zone, metrics={names}, **span)).total
     for site in ctx.sites().values()
 }}
 close_context(ctx)
@@ -65,11 +65,11 @@ def test_a_backup_of_an_older_version_is_restored(version: str, tmp_path: Path) 
     code = RESTORED.format(backup=BACKUPS / f"{version}.tar", names=DIRECT)
     done = forked.run_code(code, environment(tmp_path / "there"), PATIENCE_S)
     assert done.returncode == 0, done.stdout + done.stderr
-    *said, figures_found = done.stdout.splitlines()
-    expected, found = json.loads((BACKUPS / f"{version}.json").read_text()), json.loads(figures_found)
+    *said, metrics_found = done.stdout.splitlines()
+    expected, found = json.loads((BACKUPS / f"{version}.json").read_text()), json.loads(metrics_found)
     assert set(found) == set(expected)
-    for site, figures in expected.items():
-        assert found[site] == {name: pytest.approx(figures[name]) for name in DIRECT}
+    for site, metrics in expected.items():
+        assert found[site] == {name: pytest.approx(metrics[name]) for name in DIRECT}
     assert said[-1].endswith(" 0 problems.") and "newer" not in done.stdout, done.stdout
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tandem.metrics import chance
-from tandem.metrics.catalogue import FIGURES, needed
+from tandem.metrics.catalogue import METRICS, needed
 from tandem.metrics.chance import (
     LEVEL,
     assumed_scatter,
@@ -117,8 +117,8 @@ def test_money_and_averages_rest_on_the_number_of_their_cases() -> None:
     assert cases_of("collect.revenue_per_visit") == ("collect.orders", "collect.visits")
 
 
-def test_a_figure_without_data_bears_no_verdict() -> None:
-    for name in FIGURES:
+def test_a_metric_without_data_bears_no_verdict() -> None:
+    for name in METRICS:
         assert not is_clear(name, dict.fromkeys(with_cases((name,))), dict.fromkeys(with_cases((name,)), 100.0))
 
 
@@ -265,15 +265,15 @@ def test_a_part_moves_with_the_whole_by_its_share() -> None:
 # ── what the catalogue declares ──
 
 
-@pytest.mark.parametrize("name", [n for n, f in FIGURES.items() if isinstance(f, Metric)])
+@pytest.mark.parametrize("name", [n for n, f in METRICS.items() if isinstance(f, Metric)])
 def test_what_counts_no_cases_names_the_count_of_its_cases(name: str) -> None:
     """Asked with it, by the same filters and splits, and read by whoever reads it."""
-    metric = FIGURES[name]
+    metric = METRICS[name]
     assert isinstance(metric, Metric)
     if metric.unit is Unit.COUNT:
         assert metric.counts == ""
         return
-    cases = FIGURES[metric.counts]
+    cases = METRICS[metric.counts]
     assert isinstance(cases, Metric)
     assert cases.unit is Unit.COUNT
     assert set(metric.by) <= set(cases.by)

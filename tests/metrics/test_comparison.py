@@ -11,14 +11,14 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.base.warehouse import Warehouse
 from tandem.board import queries
-from tandem.board.model import BOARD_FIGURES, TABLES, outcome
+from tandem.board.model import BOARD_METRICS, TABLES, outcome
 from tandem.collect import rebuild, store
 from tandem.collect.loader import Loader
 from tandem.core.context import Context
 from tandem.core.query import Filter
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address, address_of
-from tandem.metrics.catalogue import FIGURES, VIEWS
+from tandem.metrics.catalogue import METRICS, VIEWS
 from tandem.metrics.chance import is_clear, with_cases
 from tandem.metrics.comparison import Comparison, Rows, compared, measured_since, reason_of, unripe, unsettled
 from tandem.metrics.history import History, history_of
@@ -120,7 +120,7 @@ def test_a_time_that_was_not_measured_is_nothing_to_be_better_than(ctx: Context,
     assert (visits.compared.change, visits.compared.direction, visits.compared.verdict) == (None, "", "neutral")
     assert outcome([found[f] for f in ("collect.visits", "collect.revenue")]) == "alone"
     assert queries.chart(ctx, view(site, "90d"), "collect.visits").compared.reason == visits.compared.reason
-    kind = Tab(id="x", title="x", by="channel", figures=("collect.visits",))
+    kind = Tab(id="x", title="x", by="channel", metrics=("collect.visits",))
     table = split_table(ctx, view(site, "90d"), kind, Reading(name=lambda by, value: value))
     assert table.reason == visits.compared.reason
     assert [line.compared for line in table.rows] == [None]
@@ -233,7 +233,7 @@ def test_one_order_against_two_is_no_fall(ctx: Context, site: Site, sell: Sell) 
     headline = [found[f] for f in ("collect.visits", "collect.conversions", "collect.revenue")]
     assert [t.compared.verdict for t in headline] == ["neutral"] * 3
     assert outcome(headline) == "alone"
-    kind = Tab(id="x", title="x", by="channel", figures=("collect.visits",))
+    kind = Tab(id="x", title="x", by="channel", metrics=("collect.visits",))
     table = split_table(ctx, view(site, "7d"), kind, Reading(name=lambda by, value: value))
     assert [(r.compared.change, r.compared.verdict) for r in table.rows if r.compared] == [(-0.5, "neutral")]
 
@@ -280,8 +280,8 @@ def test_a_page_can_ask_beside_its_own_questions_all_that_a_comparison_asks(
 ) -> None:
     sell(*(NOW - DAY * n for n in range(1, 80)), *(NOW - DAY * n - DAY / 8 for n in range(40, 50)))
     address = view(site, period)
-    comparison, rows = Comparison(ctx, address, BOARD_FIGURES), Rows(ctx, address, "collect.visits")
-    now = ctx.runner.ask(address.question(with_cases(BOARD_FIGURES))).total
+    comparison, rows = Comparison(ctx, address, BOARD_METRICS), Rows(ctx, address, "collect.visits")
+    now = ctx.runner.ask(address.question(with_cases(BOARD_METRICS))).total
     ctx.runner.ask_all([*comparison.questions, *rows.questions])
     monkeypatch.setattr(ctx.runner, "_answered", lambda *asked: pytest.fail(f"asked anew: {asked}"))
     assert comparison.of(now)["collect.orders"].before is not None
@@ -306,15 +306,15 @@ class _Told:
 
 def test_what_rests_on_goals_says_so_by_its_structure() -> None:
     """A column of goals in its expression, or the view of goals reached: what a healing writes for other goals."""
-    for name, figure in FIGURES.items():
-        if isinstance(figure, Metric):
-            is_of_goals = figure.view == "conversions" or any(c in figure.value for c in ("goals", "conversions"))
-            is_of_main = is_of_goals and VIEWS[figure.view].is_of_visits and "main_goals" in figure.value
-            is_of_all = is_of_goals and VIEWS[figure.view].is_of_visits and not is_of_main
-            assert figure.rests_on_goals == ("main" if is_of_main else "all" if is_of_all else ""), name
+    for name, metric in METRICS.items():
+        if isinstance(metric, Metric):
+            is_of_goals = metric.view == "conversions" or any(c in metric.value for c in ("goals", "conversions"))
+            is_of_main = is_of_goals and VIEWS[metric.view].is_of_visits and "main_goals" in metric.value
+            is_of_all = is_of_goals and VIEWS[metric.view].is_of_visits and not is_of_main
+            assert metric.rests_on_goals == ("main" if is_of_main else "all" if is_of_all else ""), name
 
 
-def test_every_figure_split_and_filter_that_rests_on_goals_is_told(ctx: Context, site: Site) -> None:
+def test_every_metric_split_and_filter_that_rests_on_goals_is_told(ctx: Context, site: Site) -> None:
     ctx.offers.recounted = lambda site: Recount(share=0.4, is_all=False)
     goal = Filter("goal", "is", ("1",))
 
@@ -337,7 +337,7 @@ def test_every_figure_split_and_filter_that_rests_on_goals_is_told(ctx: Context,
     assert share("collect.conversions") is None
 
 
-def test_a_figure_that_no_changed_goal_decides_is_not_recounted(ctx: Context, site: Site) -> None:
+def test_a_metric_that_no_changed_goal_decides_is_not_recounted(ctx: Context, site: Site) -> None:
     recount = Recount(share=0.4, is_all=False, settled_goals=frozenset({1, 2}), is_main_settled=True)
     ctx.offers.recounted = lambda site: recount
 
@@ -401,7 +401,7 @@ def test_outcomes_that_are_still_to_come_are_told_whatever_is_compared(
 
 
 @pytest.mark.parametrize(
-    ("period", "figures", "days"),
+    ("period", "metrics", "days"),
     [
         ("30d", ("ads.cost",), 3),
         ("today", ("ads.cost",), 3),
@@ -415,9 +415,9 @@ def test_outcomes_that_are_still_to_come_are_told_whatever_is_compared(
     ],
 )
 def test_a_page_is_told_how_many_of_its_newest_days_still_change(
-    site: Site, period: str, figures: tuple[str, ...], days: int
+    site: Site, period: str, metrics: tuple[str, ...], days: int
 ) -> None:
-    assert unsettled(view(site, period), figures) == days
+    assert unsettled(view(site, period), metrics) == days
 
 
 def measured_from(ctx: Context, monkeypatch: pytest.MonkeyPatch, **firsts: datetime) -> None:
@@ -448,7 +448,7 @@ def test_what_is_told_by_the_hour_is_measured_from_its_first_hour(
     assert reason_of(ctx, address, "collect.visits") == Reason(why="unmeasured", day=date(2026, 11, 4))
 
 
-def test_a_figure_is_measured_since_all_its_parts_are(
+def test_a_metric_is_measured_since_all_its_parts_are(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address, cost, visits = view(site, "2026-11-11..2026-11-17"), NOW - DAY * 15, NOW - DAY * 12
@@ -585,7 +585,7 @@ def test_another_main_goal_has_days_of_its_own(ctx: Context, site: Site) -> None
     assert scatters[8] > 5 * scatters[7]
 
 
-def test_the_past_of_a_figure_is_asked_once_whichever_figures_it_is_asked_with(
+def test_the_past_of_a_metric_is_asked_once_whichever_metrics_it_is_asked_with(
     ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = [NOW - DAY * n for n in range(75, 0, -1)]

@@ -16,22 +16,22 @@ from tandem.board.model import TABLES
 from tandem.core.query import Filter, Question
 from tandem.metrics import ask
 from tandem.metrics.ask import ASIDE_WAIT, CachedRunner, queries_of
-from tandem.metrics.asked import of_figure
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES
+from tandem.metrics.asked import of_metric
+from tandem.metrics.catalogue import DIMENSIONS, METRICS
 from tandem.metrics.metric import Estimate, Metric, Ratio, Unit
 from tandem.metrics.tabs import Tab
 from tests.golden import ads, calls, crm, findings, naive, rows
 from tests.metrics.conftest import Golden
 
-COUNTED = [f for f in FIGURES.values() if isinstance(f, Metric)]
+COUNTED = [f for f in METRICS.values() if isinstance(f, Metric)]
 
 
-def together(figures: Iterable[Metric], splits: Callable[[Metric], Iterable[str]]) -> list[Any]:
+def together(metrics: Iterable[Metric], splits: Callable[[Metric], Iterable[str]]) -> list[Any]:
     """Figures of one view and split, which one question answers at once."""
     groups: dict[tuple[str, bool, str], list[str]] = {}
-    for figure in figures:
-        for by in splits(figure):
-            groups.setdefault((figure.view, figure.with_bots, by), []).append(figure.id)
+    for metric in metrics:
+        for by in splits(metric):
+            groups.setdefault((metric.view, metric.with_bots, by), []).append(metric.id)
     return [
         pytest.param(tuple(names), by, id=f"{view}{' with bots' * with_bots}-{by or 'total'}")
         for (view, with_bots, by), names in groups.items()
@@ -47,8 +47,8 @@ def at_once() -> list[Any]:
     Splits of one kind are neighbours in the catalogue, so that groups stay large and many lie on both shards.
     """
     groups: dict[tuple[str, bool, tuple[str, ...]], list[str]] = {}
-    for figure in COUNTED:
-        groups.setdefault((figure.view, figure.with_bots, figure.by), []).append(figure.id)
+    for metric in COUNTED:
+        groups.setdefault((metric.view, metric.with_bots, metric.by), []).append(metric.id)
     return [
         pytest.param(tuple(names), by, id=f"{view}{' with bots' * with_bots}-{'-'.join(by) or 'total'}")
         for (view, with_bots, splits), names in groups.items()
@@ -56,7 +56,7 @@ def at_once() -> list[Any]:
     ]
 
 
-NAIVE = {**naive.FIGURES, **ads.FIGURES, **crm.FIGURES, **calls.FIGURES, **findings.FIGURES}
+NAIVE = {**naive.METRICS, **ads.METRICS, **crm.METRICS, **calls.METRICS, **findings.METRICS}
 
 
 @pytest.fixture(scope="module")
@@ -70,12 +70,12 @@ def runners(golden: Golden, shared_warehouse: Warehouse, shards: Warehouse) -> d
     }
 
 
-def question(golden: Golden, figures: tuple[str, ...], *by: str, site: int = 0, **more: Any) -> Question:
+def question(golden: Golden, metrics: tuple[str, ...], *by: str, site: int = 0, **more: Any) -> Question:
     chosen = golden.sites[site]
     return Question(
         site=chosen.id,
         zone=chosen.zone,
-        figures=figures,
+        metrics=metrics,
         since=rows.SINCE,
         until=rows.UNTIL,
         by=tuple(filter(None, by)),
@@ -104,20 +104,20 @@ def groups_of(
 
 
 @pytest.mark.parametrize(("names", "by"), at_once())
-def test_figures_equal_plain_loops(
+def test_metrics_equal_plain_loops(
     golden: Golden, runners: dict[str, CachedRunner], names: tuple[str, ...], by: tuple[str, ...]
 ) -> None:
-    figures = [f for f in COUNTED if f.id in names]
+    metrics = [f for f in COUNTED if f.id in names]
     # Another site changes no word of the SQL, and another zone only how days and hours are cut.
     sites = (0, 1) if not by or DIMENSIONS[by[0]].is_time else (0,)
     for site in sites:
-        groups = groups_of(golden, figures[0].view, figures[0].with_bots, by, site)
+        groups = groups_of(golden, metrics[0].view, metrics[0].with_bots, by, site)
         wanted = {key: {name: NAIVE[name](group) for name in names} for key, group in groups.items()}
         for layout, runner in runners.items():
             if site and layout != "one node":
                 continue
             result = runner.ask(question(golden, names, *by, site=site))
-            given = {tuple(map(_key, row.key, by)): row.figures for row in result.rows}
+            given = {tuple(map(_key, row.key, by)): row.metrics for row in result.rows}
             assert given.keys() == wanted.keys(), layout
             for key, values in wanted.items():
                 for name, value in values.items():
@@ -132,25 +132,25 @@ def _key(value: Any, by: str) -> Any:
 
 @pytest.mark.parametrize(
     ("names", "by"),
-    together(COUNTED, lambda figure: (by for by in ("day", "hour", "channel", "country") if by in figure.by)),
+    together(COUNTED, lambda metric: (by for by in ("day", "hour", "channel", "country") if by in metric.by)),
 )
-def test_additive_figures_sum_to_their_total(
+def test_additive_metrics_sum_to_their_total(
     golden: Golden, runners: dict[str, CachedRunner], names: tuple[str, ...], by: str
 ) -> None:
     runner = runners["one node"]
     total, parts = runner.ask(question(golden, names)).total, runner.ask(question(golden, names, by)).rows
     for name in names:
-        figure = FIGURES[name]
-        assert isinstance(figure, Metric)
-        if figure.adds_up:
-            assert sum(row.figures[name] or 0 for row in parts) == pytest.approx(total[name]), name
+        metric = METRICS[name]
+        assert isinstance(metric, Metric)
+        if metric.adds_up:
+            assert sum(row.metrics[name] or 0 for row in parts) == pytest.approx(total[name]), name
 
 
 @pytest.mark.parametrize("name", ["collect.visitors", "collect.page_visits", "collect.page_visitors"])
-def test_distinct_figure_does_not_add_up(golden: Golden, runners: dict[str, CachedRunner], name: str) -> None:
+def test_distinct_metric_does_not_add_up(golden: Golden, runners: dict[str, CachedRunner], name: str) -> None:
     runner = runners["one node"]
     total = runner.ask(question(golden, (name,))).total[name]
-    assert sum(row.figures[name] for row in runner.ask(question(golden, (name,), "day")).rows) > total
+    assert sum(row.metrics[name] for row in runner.ask(question(golden, (name,), "day")).rows) > total
 
 
 def test_pages_do_not_wait_for_the_wide_questions_of_programs(
@@ -207,17 +207,17 @@ def test_of_too_many_rows_the_largest_stay(
     """A stranger can send as many addresses as he likes: the pages that people open must not vanish among them."""
     of_pages = question(golden, names, "page")
     whole = {layout: runner.ask(of_pages) for layout, runner in runners.items()}
-    counted_first = queries_of(of_pages)[0].figures[0]
+    counted_first = queries_of(of_pages)[0].metrics[0]
     monkeypatch.setattr(ask, "MOST_ROWS", 3)
     for layout, runner in runners.items():
         runner._memory = Memory(1_000_000)
-        cut, every = runner.ask(of_pages), {row.key: row.figures for row in whole[layout].rows}
+        cut, every = runner.ask(of_pages), {row.key: row.metrics for row in whole[layout].rows}
         assert (len(cut.rows), cut.is_cut, whole[layout].is_cut) == (3, True, False)
         for row in cut.rows:  # what another view's rows were cut of is unknown, which is not 0
-            assert all(value in (None, every[row.key][name]) for name, value in row.figures.items()), layout
+            assert all(value in (None, every[row.key][name]) for name, value in row.metrics.items()), layout
         if counted_first == names[0]:
-            assert cut.rows[0].figures[names[0]] == max(f[names[0]] for f in every.values()) > 1
-            assert {r.figures[names[0]] for r in cut.rows} == {r.figures[names[0]] for r in whole[layout].rows[:3]}
+            assert cut.rows[0].metrics[names[0]] == max(f[names[0]] for f in every.values()) > 1
+            assert {r.metrics[names[0]] for r in cut.rows} == {r.metrics[names[0]] for r in whole[layout].rows[:3]}
         runner._memory = Memory(1_000_000)
 
 
@@ -236,17 +236,17 @@ def test_the_rows_of_a_table_that_nothing_narrows_add_up_to_the_whole(
     """What verdicts on its rows rest on: how large a part of the whole each row is."""
     for layout, runner in runners.items():
         split, whole = runner.ask_all([question(golden, (kind.part,), by) for by in (kind.by, "")])
-        assert sum(row.figures[kind.part] for row in split.rows) == whole.total[kind.part] > 0, layout
+        assert sum(row.metrics[kind.part] for row in split.rows) == whole.total[kind.part] > 0, layout
 
 
 @pytest.mark.parametrize("with_bots", [False, True])
-@pytest.mark.parametrize("by", [*FIGURES["collect.visits"].by, ""])  # type: ignore[union-attr]
+@pytest.mark.parametrize("by", [*METRICS["collect.visits"].by, ""])  # type: ignore[union-attr]
 def test_visitors_never_exceed_visits_nor_visits_page_views(
     golden: Golden, runners: dict[str, CachedRunner], by: str, with_bots: bool
 ) -> None:
     names = ("collect.visitors", "collect.visits", "collect.pageviews")
     for row in runners["one node"].ask(question(golden, names, by, with_bots=with_bots)).rows:
-        visitors, visits, pageviews = (row.figures[n] for n in names)
+        visitors, visits, pageviews = (row.metrics[n] for n in names)
         assert visitors <= visits <= pageviews, row
 
 
@@ -264,21 +264,21 @@ OF_THE_PAGE = ("pageviews", "attention", "vitals")
 
 @pytest.mark.parametrize("op", ["is", "is_not"])
 @pytest.mark.parametrize("page", ["/cart", "/"])
-@pytest.mark.parametrize(("names", "by"), together([f for f in COUNTED if f.owner == "collect"], lambda figure: ("",)))
-def test_figures_of_a_page_are_of_what_its_visits_did(
+@pytest.mark.parametrize(("names", "by"), together([f for f in COUNTED if f.owner == "collect"], lambda metric: ("",)))
+def test_metrics_of_a_page_are_of_what_its_visits_did(
     golden: Golden, runners: dict[str, CachedRunner], names: tuple[str, ...], by: str, page: str, op: str
 ) -> None:
     """Goals, actions and orders of visits that saw it (or never did), wherever they happened."""
-    figures = [f for f in COUNTED if f.id in names]
+    metrics = [f for f in COUNTED if f.id in names]
 
     def is_meant(row: naive.Row) -> bool:
         _, hit, visit = row
-        if figures[0].view in OF_THE_PAGE:
+        if metrics[0].view in OF_THE_PAGE:
             return (hit["event"].path == page) is (op == "is")  # type: ignore[index]
         saw = any(h["kind"] == "pageview" and h["event"].path == page for h in visit["hits"])
         return saw is (op == "is")
 
-    found = groups_of(golden, figures[0].view, figures[0].with_bots, (), 0)[()]
+    found = groups_of(golden, metrics[0].view, metrics[0].with_bots, (), 0)[()]
     meant = [row for row in found if is_meant(row)]
     assert len(meant) < len(found), "the page tells some from others"
     for layout, runner in runners.items():
@@ -312,15 +312,15 @@ def test_filter_and_its_opposite_make_everything(golden: Golden, runners: dict[s
 
 
 def test_ratio_is_top_over_bottom_and_never_infinite(golden: Golden, runners: dict[str, CachedRunner]) -> None:
-    ratios = [figure for figure in FIGURES.values() if isinstance(figure, Ratio)]
+    ratios = [metric for metric in METRICS.values() if isinstance(metric, Ratio)]
     names = tuple({name: None for ratio in ratios for name in (ratio.id, ratio.top, ratio.bottom)})
     for row in runners["one node"].ask(question(golden, names, "channel")).rows:
         for ratio in ratios:
-            top, bottom = row.figures[ratio.top], row.figures[ratio.bottom]
+            top, bottom = row.metrics[ratio.top], row.metrics[ratio.bottom]
             if top is None or not bottom:
-                assert row.figures[ratio.id] is None, ratio.id
+                assert row.metrics[ratio.id] is None, ratio.id
             else:
-                assert row.figures[ratio.id] == pytest.approx(top * ratio.scale / bottom - ratio.less), ratio.id
+                assert row.metrics[ratio.id] == pytest.approx(top * ratio.scale / bottom - ratio.less), ratio.id
 
 
 def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(
@@ -329,27 +329,27 @@ def test_no_rows_is_zero_for_counts_and_sums_and_none_for_others(
     total: dict[str, Any] = {}
     for by in ("channel", "area"):
         nobody = (Filter(by, "is", ("No such value",)),)
-        names = tuple(name for name in FIGURES if of_figure(name)(by))
+        names = tuple(name for name in METRICS if of_metric(name)(by))
         total |= runners["one node"].ask(question(golden, names, where=nobody)).total
-    assert total.keys() >= FIGURES.keys()
-    for name in FIGURES:
-        figure, value = FIGURES[name], total[name]
-        is_counted = isinstance(figure, Metric) and not figure.is_reported
-        if isinstance(figure, Estimate) or (is_counted and (figure.adds_up or figure.unit is Unit.COUNT)):
+    assert total.keys() >= METRICS.keys()
+    for name in METRICS:
+        metric, value = METRICS[name], total[name]
+        is_counted = isinstance(metric, Metric) and not metric.is_reported
+        if isinstance(metric, Estimate) or (is_counted and (metric.adds_up or metric.unit is Unit.COUNT)):
             assert value == 0, name
         else:
             assert value is None, name
 
 
-def test_every_figure_is_explained_and_every_split_is_known() -> None:
-    for figure in FIGURES.values():
-        assert 3 <= len(figure.marketers.split()) <= 25, figure.id
-        assert figure.engineers
-        if isinstance(figure, Metric):
-            assert set(figure.by) <= set(DIMENSIONS)
+def test_every_metric_is_explained_and_every_split_is_known() -> None:
+    for metric in METRICS.values():
+        assert 3 <= len(metric.marketers.split()) <= 25, metric.id
+        assert metric.engineers
+        if isinstance(metric, Metric):
+            assert set(metric.by) <= set(DIMENSIONS)
 
 
-def test_naive_loops_exist_for_every_counted_figure() -> None:
+def test_naive_loops_exist_for_every_counted_metric() -> None:
     assert {f.id for f in COUNTED} == set(NAIVE)
 
 

@@ -43,7 +43,7 @@ def store(warehouse: Warehouse) -> Iterator[Counting]:
 
 def question(days: int = 1, by: tuple[str, ...] = ()) -> Question:
     until = SINCE + timedelta(days=days)
-    return Question(site=1, zone="UTC", figures=("collect.pageviews",), since=SINCE, until=until, by=by, with_bots=True)
+    return Question(site=1, zone="UTC", metrics=("collect.pageviews",), since=SINCE, until=until, by=by, with_bots=True)
 
 
 def test_a_wide_answer_is_not_remembered_and_a_small_one_is(store: Counting) -> None:

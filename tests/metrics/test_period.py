@@ -65,7 +65,7 @@ def test_the_period_before_is_as_long_and_has_the_same_weekdays(first: date, len
         assert other.until <= period.since
     assert period.first - before.last <= timedelta(days=7), "no week that would fit lies between them"
     assert year.first <= first - timedelta(days=364)
-    asked = Question(site=1, zone=zone, figures=(), since=period.since, until=period.until, by=("day",))
+    asked = Question(site=1, zone=zone, metrics=(), since=period.since, until=period.until, by=("day",))
     assert buckets(asked) == [first + timedelta(i) for i in range(period.days)]
 
 
@@ -137,7 +137,7 @@ def test_every_name_has_a_step_for_its_chart() -> None:
 
 def test_hours_of_a_day_with_a_clock_change_are_each_there_once() -> None:
     period = period_of("2026-10-25..2026-10-25", "Europe/Warsaw", NOW)
-    asked = Question(site=1, zone="Europe/Warsaw", figures=(), since=period.since, until=period.until, by=("hour",))
+    asked = Question(site=1, zone="Europe/Warsaw", metrics=(), since=period.since, until=period.until, by=("hour",))
     found = buckets(asked)
     assert len(found) == 25
     assert [b.hour for b in found[:5]] == [0, 1, 2, 2, 3]

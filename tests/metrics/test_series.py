@@ -10,7 +10,7 @@ from tandem.metrics.ask import series
 
 
 def question(by: str, zone: str, since: datetime, until: datetime) -> Question:
-    return Question(site=1, zone=zone, figures=("collect.visits",), since=since, until=until, by=(by,))
+    return Question(site=1, zone=zone, metrics=("collect.visits",), since=since, until=until, by=(by,))
 
 
 def result(*rows: tuple[object, int]) -> Result:

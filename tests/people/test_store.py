@@ -256,7 +256,7 @@ def test_the_newest_persons_come_first(ctx: Context, site: Site) -> None:
     assert [(p.person, p.browsers) for p in store.newest_persons(ctx, site)] == [(9, 1), (7, 1)]
 
 
-def test_figures_are_the_same_on_two_shards(ctx: Context, site: Site, shards: Any) -> None:
+def test_metrics_are_the_same_on_two_shards(ctx: Context, site: Site, shards: Any) -> None:
     store.record(ctx, site, [link(visitor(7), phone(ANNA)), link(visitor(3), phone(ANNA))])
     store.stitch_all(ctx, site)
     for database in ("cluster", "shard"):

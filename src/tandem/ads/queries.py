@@ -42,7 +42,7 @@ _SPLITS = (
     ("keywords", "Keywords", "term", ""),
 )
 TABLES = {
-    id: Tab(id=id, title=title, by=by, figures=COLUMNS, by_lens=BY_LENS, group="cost", drill=drill)
+    id: Tab(id=id, title=title, by=by, metrics=COLUMNS, by_lens=BY_LENS, group="cost", drill=drill)
     for id, title, by, drill in _SPLITS
 }
 
@@ -86,13 +86,13 @@ def worst(ctx: Context, address: Address) -> tuple[Campaign, date | None] | None
     Days whose cost still changes are left out, for their leads are still coming too; the day up to which it was judged
     is told then.
     """
-    figures = ("ads.cost", "ads.leads")
+    metrics = ("ads.cost", "ads.leads")
     spans = like_spans(address.period, address.period, settles_after("ads.cost"), address.now)
     fits = all(f.by in splits_of("ads.leads") for f in address.where)
-    if spans is None or address.readable(figures) != figures or not fits:
+    if spans is None or address.readable(metrics) != metrics or not fits:
         return None
-    rows = ctx.runner.ask(address.question(figures, ("campaign",), spans[0])).rows
-    costs = {str(row.key[0]): [row.figures[name] or 0 for name in figures] for row in rows}
+    rows = ctx.runner.ask(address.question(metrics, ("campaign",), spans[0])).rows
+    costs = {str(row.key[0]): [row.metrics[name] or 0 for name in metrics] for row in rows}
     judged = (Campaign(name=name, cost=float(cost), leads=int(leads)) for name, (cost, leads) in costs.items())
     return (campaign, spans[2]) if (campaign := worst_of(judged)) else None
 

@@ -222,11 +222,11 @@ def revenue_bridge(ctx: Context, address: Address, ask: Ask, totals: store.Total
 
 
 def _revenue_on_traffic(ctx: Context, address: Address) -> Decimal:
-    figure = "collect.revenue"
-    is_filtered_alike = all(f.by in splits_of(figure) for f in address.where)
-    if not is_filtered_alike or not address.readable((figure,)):
+    metric = "collect.revenue"
+    is_filtered_alike = all(f.by in splits_of(metric) for f in address.where)
+    if not is_filtered_alike or not address.readable((metric,)):
         return Decimal(0)
-    return Decimal(str(ctx.runner.ask(address.question((figure,))).total[figure] or 0))
+    return Decimal(str(ctx.runner.ask(address.question((metric,))).total[metric] or 0))
 
 
 # ── cost ──

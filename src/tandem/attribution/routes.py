@@ -167,14 +167,14 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         return moved
     address = view.address
     conversion = _named(ctx, address.site, choice.conversion)
-    figure = COUNTED_BY[choice.conversion.partition(":")[0]]
+    metric = COUNTED_BY[choice.conversion.partition(":")[0]]
     ask = _ask(address, choice, address.period)
     of_goal = msgspec.structs.replace(address, where=(*address.where, *_of_goal(ask)))
-    reason = reason_of(ctx, of_goal, figure, by=("channel",))
+    reason = reason_of(ctx, of_goal, metric, by=("channel",))
     before = _ask(address, choice, address.before) if address.before and reason is None else None
     answer = _answered(ctx, ask, choice.model, before)
     rows = _sorted(answer.rows, choice.sort)
-    judge = _judge(ctx, address, ask, figure, reason)
+    judge = _judge(ctx, address, ask, metric, reason)
     return render_page(
         request,
         ctx,
@@ -197,27 +197,27 @@ def money(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Resp
         reports=_reports(ctx, caller, address.site),
         may_export=caller.may("metrics.export"),
         reason=reason,
-        went_of=lambda row: judge.compared({figure: row.credit}, {figure: row.before}),
+        went_of=lambda row: judge.compared({metric: row.credit}, {metric: row.before}),
         recounted=_recounted(ctx, address.site, ask),
         unsettled=unsettled(address, ("ads.cost",)) if answer.cost is not None else 0,
-        unripe=unripe(ctx, address, figure),
-        began=measured_since(ctx, address.site, figure) or address.period.first,
-        why_none=None if answer.totals.conversions else why_unknown(ctx, address, figure),
+        unripe=unripe(ctx, address, metric),
+        began=measured_since(ctx, address.site, metric) or address.period.first,
+        why_none=None if answer.totals.conversions else why_unknown(ctx, address, metric),
         now=clock.now(),
         **_words(),
     )
 
 
-def _judge(ctx: Context, address: Address, ask: Ask, figure: str, reason: Reason | None) -> Rows:
+def _judge(ctx: Context, address: Address, ask: Ask, metric: str, reason: Reason | None) -> Rows:
     """What tells whether a row's change is more than chance: how much the days of these conversions scatter.
 
     That is looked up without the page's filters, and of a goal by its own days: other goals have other seasons.
     """
     alike = msgspec.structs.replace(address, where=_of_goal(ask), reader=None)
-    judge = Rows(ctx, alike, figure, reason)
+    judge = Rows(ctx, alike, metric, reason)
     if address.before is not None and reason is None and judge.needs_whole:
-        spans = [alike.question((figure,), period=span) for span in (address.period, address.before)]
-        judge.know([answer.total.get(figure) for answer in ctx.runner.ask_all([*spans, *judge.questions])[:2]])
+        spans = [alike.question((metric,), period=span) for span in (address.period, address.before)]
+        judge.know([answer.total.get(metric) for answer in ctx.runner.ask_all([*spans, *judge.questions])[:2]])
     return judge
 
 

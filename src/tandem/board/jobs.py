@@ -3,7 +3,7 @@
 from tandem.accounts.model import Site
 from tandem.base import clock
 from tandem.base.jobs import sum_over
-from tandem.board.model import BOARD_FIGURES
+from tandem.board.model import BOARD_METRICS
 from tandem.core.context import Context
 from tandem.metrics.address import address_of
 from tandem.metrics.history import history_of
@@ -20,7 +20,7 @@ def look_ahead(ctx: Context) -> int:
 
     def look(site: Site) -> int:
         address = address_of({}, [], site, "", clock.now())
-        scatters = history_of(ctx).scatters(address, BOARD_FIGURES)
+        scatters = history_of(ctx).scatters(address, BOARD_METRICS)
         return sum(scatter is not None for scatter in scatters.values())
 
     return sum_over(ctx.sites().values(), look)

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from tandem.core.query import Filter, Value
-from tandem.metrics.metric import Figure
+from tandem.metrics.metric import AnyMetric
 from tandem.metrics.tabs import Tab
 from tandem.metrics.verdict import Compared
 
@@ -21,7 +21,7 @@ class Group(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     owner: str
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
     meaning: dict[str, str]
     missing: str = ""
     instead: str = ""
@@ -37,7 +37,7 @@ GROUPS: dict[str, Group] = {
             id="speed",
             title="Speed",
             owner="engineering",
-            figures=("collect.lcp_p75", "collect.inp_p75", "collect.cls_p75", "collect.ttfb_p75"),
+            metrics=("collect.lcp_p75", "collect.inp_p75", "collect.cls_p75", "collect.ttfb_p75"),
             meaning={
                 "marketing": (
                     "How long people wait before they can read and click. Every extra second loses visits that ads "
@@ -50,7 +50,7 @@ GROUPS: dict[str, Group] = {
             id="visibility",
             title="Visibility",
             owner="marketing",
-            figures=(),
+            metrics=(),
             meaning={
                 "marketing": "Whether people find the site when they search for what it offers.",
                 "engineering": "Whether search engines can crawl, render and index the site.",
@@ -65,7 +65,7 @@ GROUPS: dict[str, Group] = {
             id="conversions",
             title="Conversions",
             owner="marketing",
-            figures=(
+            metrics=(
                 "collect.conversions",
                 "collect.conversion_rate",
                 "collect.revenue",
@@ -83,7 +83,7 @@ GROUPS: dict[str, Group] = {
             id="uptime",
             title="Uptime",
             owner="engineering",
-            figures=("collect.error_rate",),
+            metrics=("collect.error_rate",),
             meaning={
                 "marketing": "Whether the landing pages of campaigns are available.",
                 "engineering": "Availability as seen by uptime checks and visitors.",
@@ -99,7 +99,7 @@ GROUPS: dict[str, Group] = {
             id="engagement",
             title="Engagement",
             owner="both",
-            figures=(
+            metrics=(
                 "collect.visitors",
                 "collect.visits",
                 "collect.pageviews",
@@ -117,21 +117,21 @@ GROUPS: dict[str, Group] = {
             id="money",
             title="Money",
             owner="both",
-            figures=("collect.revenue", "collect.average_order"),
+            metrics=("collect.revenue", "collect.average_order"),
             meaning={"executive": "What the site earns, and how much with each order."},
         ),
         Group(
             id="growth",
             title="Growth",
             owner="marketing",
-            figures=("collect.visits", "collect.conversions"),
+            metrics=("collect.visits", "collect.conversions"),
             meaning={"executive": "How many visits it gets, and what they lead to."},
         ),
         Group(
             id="risk",
             title="Risk",
             owner="engineering",
-            figures=("collect.lcp_p75", "collect.error_rate"),
+            metrics=("collect.lcp_p75", "collect.error_rate"),
             meaning={"executive": "Whether a slow or broken site loses them."},
         ),
     )
@@ -151,7 +151,7 @@ HEADLINES: dict[str, tuple[str, ...]] = {
 """The figures of the one sentence above the board; the same board for all, another sentence first."""
 
 SALES = ("collect.conversions", "collect.orders", "collect.revenue")
-HEALTH = (*GROUPS["speed"].figures, *GROUPS["uptime"].figures)
+HEALTH = (*GROUPS["speed"].metrics, *GROUPS["uptime"].metrics)
 ANSWERS: dict[str, tuple[str, ...]] = {"marketing": SALES, "engineering": HEALTH, "executive": SALES}
 """The figures that answer the question of each lens: traffic alone answers none, nor does a share of it."""
 GUARDS: dict[str, tuple[str, ...]] = {"executive": HEALTH}
@@ -164,7 +164,7 @@ QUESTIONS: dict[str, str] = {
 }
 """The board's title, by lens."""
 
-BOARD_FIGURES = tuple(dict.fromkeys(f for group in GROUPS.values() for f in group.figures))
+BOARD_METRICS = tuple(dict.fromkeys(f for group in GROUPS.values() for f in group.metrics))
 
 
 class Sparkline(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +222,7 @@ def _path(dots: list[tuple[float, float]]) -> str:
 class Tile(msgspec.Struct, frozen=True, kw_only=True):
     """One figure on the board: value, how it went, and its course."""
 
-    figure: Figure
+    metric: AnyMetric
     value: Value
     compared: Compared
     trend: list[tuple[Any, Value]]
@@ -237,7 +237,7 @@ def deciding(tiles: Mapping[str, Tile], lens: str) -> list[Tile]:
 
 def headline(tiles: Mapping[str, Tile], lens: str) -> list[Tile]:
     """The tiles that the sentence names: those that its verdict rests on, and behind them the others of the lens."""
-    decided = [t.figure.id for t in deciding(tiles, lens) if t.compared.verdict != "neutral"]
+    decided = [t.metric.id for t in deciding(tiles, lens) if t.compared.verdict != "neutral"]
     return [tiles[f] for f in dict.fromkeys((*decided, *HEADLINES[lens])) if f in tiles]
 
 
@@ -259,7 +259,7 @@ def outcome(tiles: list[Tile], has_data: bool = False) -> str:
     return "same" if is_told and any(t.compared.direction for t in tiles) else "alone"
 
 
-VISIT_FIGURES = (
+VISIT_METRICS = (
     "collect.visitors",
     "collect.visits",
     "collect.engagement_rate",
@@ -285,16 +285,16 @@ VISIT_BY_LENS = {
     ),
 }
 """Marketing asks what visits lead to, engineering how well pages work for them, executives what they are worth."""
-PAGE_FIGURES = (
+PAGE_METRICS = (
     "collect.page_visitors",
     "collect.page_visits",
     "collect.pageviews",
     "collect.seconds_per_pageview",
     "collect.exit_rate",
 )
-EXIT_FIGURES = ("collect.exits", "collect.exit_rate", "collect.page_visits", "collect.seconds_per_pageview")
-EDGE_FIGURES = ("collect.visitors", "collect.visits", "collect.bounce_rate", "collect.conversion_rate")
-VITAL_FIGURES = (
+EXIT_METRICS = ("collect.exits", "collect.exit_rate", "collect.page_visits", "collect.seconds_per_pageview")
+EDGE_METRICS = ("collect.visitors", "collect.visits", "collect.bounce_rate", "collect.conversion_rate")
+VITAL_METRICS = (
     "collect.lcp_slow",
     "collect.lcp_p75",
     "collect.lcp_good_share",
@@ -307,7 +307,7 @@ VITAL_FIGURES = (
 
 
 def _of_visits(**facts: Any) -> Tab:
-    return Tab(figures=VISIT_FIGURES, by_lens=VISIT_BY_LENS, **facts)
+    return Tab(metrics=VISIT_METRICS, by_lens=VISIT_BY_LENS, **facts)
 
 
 TABLES: dict[str, Tab] = {
@@ -351,14 +351,14 @@ TABLES: dict[str, Tab] = {
             extra=(Filter("referrer", "is_not", ("",)),),
             group="from",
         ),
-        Tab(id="pages", title="Pages", by="page", figures=PAGE_FIGURES, group="pages"),
-        Tab(id="entries", title="Entry pages", by="entry", figures=EDGE_FIGURES, group="pages"),
-        Tab(id="exits", title="Exit pages", by="page", figures=EXIT_FIGURES, group="pages"),
+        Tab(id="pages", title="Pages", by="page", metrics=PAGE_METRICS, group="pages"),
+        Tab(id="entries", title="Entry pages", by="entry", metrics=EDGE_METRICS, group="pages"),
+        Tab(id="exits", title="Exit pages", by="page", metrics=EXIT_METRICS, group="pages"),
         Tab(
             id="errors",
             title="Error pages",
             by="page",
-            figures=("collect.error_pages",),
+            metrics=("collect.error_pages",),
             group="pages",
             empty="No error pages were shown in this period.",
         ),
@@ -391,7 +391,7 @@ TABLES: dict[str, Tab] = {
             id="bots",
             title="Bots",
             by="bot_name",
-            figures=("collect.bot_visits",),
+            metrics=("collect.bot_visits",),
             group="with",
             extra=(Filter("bot", "is_not", ("",)),),
             with_bots=True,
@@ -400,12 +400,12 @@ TABLES: dict[str, Tab] = {
             id="goals",
             title="Goals",
             by="goal",
-            figures=("collect.goals_reached",),
+            metrics=("collect.goals_reached",),
             group="done",
             empty="No goal was reached in this period.",
         ),
-        Tab(id="actions", title="Actions", by="action", figures=("collect.actions",), group="done"),
-        Tab(id="vitals", title="Web vitals by page", by="page", figures=VITAL_FIGURES, group="speed"),
+        Tab(id="actions", title="Actions", by="action", metrics=("collect.actions",), group="done"),
+        Tab(id="vitals", title="Web vitals by page", by="page", metrics=VITAL_METRICS, group="speed"),
     )
 }
 TABLE_GROUPS: dict[str, str] = {

@@ -9,7 +9,7 @@ import msgspec
 
 from tandem.accounts.model import Site
 from tandem.base import clock
-from tandem.board.model import BOARD_FIGURES, GROUPS, ORDER, Group, Tile, sparkline
+from tandem.board.model import BOARD_METRICS, GROUPS, ORDER, Group, Tile, sparkline
 from tandem.changes import store as changes
 from tandem.changes.model import Change
 from tandem.core.auth import Caller
@@ -21,7 +21,7 @@ from tandem.findings.store import findings_of, open_needs
 from tandem.metrics.address import Address
 from tandem.metrics.ask import series
 from tandem.metrics.breakdown import splits_of
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Comparison, measured_since, unmeasured_days
 from tandem.metrics.coverage import Days
@@ -40,7 +40,7 @@ Points = list[tuple[Any, Value]]
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """One figure over time, against its comparison, with the changes of that time and their place among the points."""
 
-    figure: str
+    metric: str
     step: str
     value: Value
     compared: Compared
@@ -57,22 +57,22 @@ def board_tiles(ctx: Context, address: Address, done: list[Change]) -> dict[str,
 
     done   changes, to be marked
     """
-    return {tile.figure.id: tile for tile in tiles_of(ctx, address, address.readable(BOARD_FIGURES), done)}
+    return {tile.metric.id: tile for tile in tiles_of(ctx, address, address.readable(BOARD_METRICS), done)}
 
 
 def in_groups(tiles: Mapping[str, Tile], lens: str) -> list[tuple[Group, list[Tile]]]:
     """The groups of a lens in its order, each with its tiles."""
-    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].figures if f in tiles]) for g in ORDER[lens]]
+    return [(GROUPS[g], [tiles[f] for f in GROUPS[g].metrics if f in tiles]) for g in ORDER[lens]]
 
 
-def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: list[Change]) -> list[Tile]:
-    trend = address.question(with_cases(figures), (address.period.step,))
+def tiles_of(ctx: Context, address: Address, metrics: tuple[str, ...], done: list[Change]) -> list[Tile]:
+    trend = address.question(with_cases(metrics), (address.period.step,))
     trend = msgspec.structs.replace(trend, with_whole=True)
-    comparison = Comparison(ctx, address, figures)
+    comparison = Comparison(ctx, address, metrics)
     result = ctx.runner.ask_all([trend, *comparison.questions])[0]
     went = comparison.of(result.total)
     tiles = []
-    for f in figures:
+    for f in metrics:
         first = measured_since(ctx, address.site, f)
         points = measured(begun(series(trend, result, f), address), first, address.period.step)
         points = without(points, unmeasured_days(ctx, address, f), address.period.step)
@@ -82,8 +82,8 @@ def tiles_of(ctx: Context, address: Address, figures: tuple[str, ...], done: lis
         marks = [(i, c.title) for i, c in placed(done, points, address)]
         tiles.append(
             Tile(
-                figure=FIGURES[f], value=value, compared=went[f], trend=points,
-                line=sparkline(points, marks, address.is_partial, FIGURES[f].unit in AMOUNTS),
+                metric=METRICS[f], value=value, compared=went[f], trend=points,
+                line=sparkline(points, marks, address.is_partial, METRICS[f].unit in AMOUNTS),
             )
         )  # fmt: skip
     return tiles
@@ -138,24 +138,24 @@ def placed(done: list[Change], points: Points, address: Address) -> list[tuple[i
     return found
 
 
-def chart(ctx: Context, address: Address, figure: str) -> Chart:
+def chart(ctx: Context, address: Address, metric: str) -> Chart:
     """One figure over the period and over what it is compared with."""
-    step = address.period.step if address.period.step in splits_of(figure) else "day"
-    now = msgspec.structs.replace(address.question(with_cases((figure,)), (step,)), with_whole=True)
-    before = address.question((figure,), (step,), address.before) if address.before else None
-    comparison = Comparison(ctx, address, (figure,))
+    step = address.period.step if address.period.step in splits_of(metric) else "day"
+    now = msgspec.structs.replace(address.question(with_cases((metric,)), (step,)), with_whole=True)
+    before = address.question((metric,), (step,), address.before) if address.before else None
+    comparison = Comparison(ctx, address, (metric,))
     results = ctx.runner.ask_all([now, *([before] if before else []), *comparison.questions])
-    went = comparison.of(results[0].total)[figure]
-    total = None if went.is_unmeasured else results[0].total[figure]
-    first = measured_since(ctx, address.site, figure)
-    points = measured(begun(series(now, results[0], figure), address), first, step)
-    earlier = measured(series(before, results[1], figure), first, step) if before else []
-    gaps = unmeasured_days(ctx, address, figure)
+    went = comparison.of(results[0].total)[metric]
+    total = None if went.is_unmeasured else results[0].total[metric]
+    first = measured_since(ctx, address.site, metric)
+    points = measured(begun(series(now, results[0], metric), address), first, step)
+    earlier = measured(series(before, results[1], metric), first, step) if before else []
+    gaps = unmeasured_days(ctx, address, metric)
     points, earlier = without(points, gaps, step), without(earlier, gaps, step)
     if total is None:
         points, earlier = unknown(points), earlier if any(v for _, v in earlier) else unknown(earlier)
     return Chart(
-        figure=figure,
+        metric=metric,
         step=step,
         value=total,
         compared=went,
@@ -163,13 +163,13 @@ def chart(ctx: Context, address: Address, figure: str) -> Chart:
         before=earlier,
         changes=placed(changes_of(ctx, address), points, address),
         is_partial=address.is_partial,
-        range=range_of(results[0].total, figure),
+        range=range_of(results[0].total, metric),
     )
 
 
-def range_of(total: dict[str, Value], figure: str) -> tuple[Value, Value] | None:
+def range_of(total: dict[str, Value], metric: str) -> tuple[Value, Value] | None:
     """The range of a model's answer; None for what is counted."""
-    return (total[f"{figure}.low"], total[f"{figure}.high"]) if f"{figure}.low" in total else None
+    return (total[f"{metric}.low"], total[f"{metric}.high"]) if f"{metric}.low" in total else None
 
 
 def changes_of(ctx: Context, address: Address) -> list[Change]:
@@ -187,7 +187,7 @@ def found(ctx: Context, address: Address, words: str) -> list[tuple[str, str, st
 
 def _crowded(pages: Result, visitors: Value) -> str:
     """The page that more than half of several visitors saw; none where they are spread, or where there is but one."""
-    rows = [(row.figures["collect.page_visitors"] or 0, str(row.key[0])) for row in pages.rows]
+    rows = [(row.metrics["collect.page_visitors"] or 0, str(row.key[0])) for row in pages.rows]
     most, page = max(rows, default=(0, ""))
     return page if visitors and visitors > 1 and most > visitors / 2 else ""
 
@@ -197,8 +197,8 @@ def live(ctx: Context, site: Site, now: datetime) -> dict[str, Any]:
     until = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     since = until - timedelta(minutes=LIVE_MINUTES)
 
-    def question(figures: tuple[str, ...], by: tuple[str, ...] = ()) -> Question:
-        return Question(site=site.id, zone=site.zone, figures=figures, since=since, until=until, by=by)
+    def question(metrics: tuple[str, ...], by: tuple[str, ...] = ()) -> Question:
+        return Question(site=site.id, zone=site.zone, metrics=metrics, since=since, until=until, by=by)
 
     minutes = question(("collect.page_visitors", "collect.pageviews"), ("minute",))
     fives = (question(("collect.page_visitors",)), question(("collect.page_visitors",), ("page",)))
@@ -217,7 +217,7 @@ def live(ctx: Context, site: Site, now: datetime) -> dict[str, Any]:
         "last": now_here,
         "crowded": _crowded(answers[3], now_here),
         "splits": {
-            by: [(str(r.key[0]), next(iter(r.figures.values()))) for r in a.rows[:8]]
+            by: [(str(r.key[0]), next(iter(r.metrics.values()))) for r in a.rows[:8]]
             for by, a in zip(splits, answers[4:], strict=True)
         },
     }

@@ -32,7 +32,7 @@ _SPLITS = (
     ("keywords", "Keywords", "term", ""),
 )
 TABLES = {
-    id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="sources", drill=drill, nameless="Not known")
+    id: Tab(id=id, title=title, by=by, metrics=COLUMNS, group="sources", drill=drill, nameless="Not known")
     for id, title, by, drill in _SPLITS
 }
 SHOWN, MOST, MOST_IN_FILE, SHOWN_WAITING = 20, 2_000, 100_000, 10

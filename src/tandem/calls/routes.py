@@ -33,7 +33,7 @@ from tandem.imports.uploads import uploaded
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, moved_to, one_of, top_of
 from tandem.metrics.breakdown import largest_channel, splits_of, totals
-from tandem.metrics.catalogue import FIGURES, MONEY
+from tandem.metrics.catalogue import METRICS, MONEY
 from tandem.metrics.split_table import Tables
 from tandem.people.store import hexed
 
@@ -77,7 +77,7 @@ def page(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
 def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: View) -> Response[Any]:
     address, site, now = view.address, view.address.site, clock.now()
     within = int(view.keep.get("within", WITHIN))
-    figures, went_of = totals(ctx, address, queries.HEADLINE)
+    metrics, went_of = totals(ctx, address, queries.HEADLINE)
     listed = _listed(ctx, view, _numbers(ctx, site))
     live = queries.live(ctx, site, now)
     backs = queries.call_backs(ctx, address, timedelta(minutes=within), now)
@@ -87,14 +87,14 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
     is_partial = address.period.until > now
     form = formats_of(caller)
     return render_page(
-        request, ctx, caller, "calls/calls.html", now=figures, went_of=went_of,
+        request, ctx, caller, "calls/calls.html", now=metrics, went_of=went_of,
         **(top_of(request, ctx, view, FILTER_BY) | TABLES.facts(ctx, caller, view)),
         headline=queries.HEADLINE, largest=largest_channel(ctx, address, "calls.calls"),
         live=live, backs=backs, waiting=waiting, within=within,
         usual=WITHIN, callers=queries.names(ctx, site, callers), clock=now, hexed=hexed,
         sqls=[(name, SQL[name]) for name in ("latest", "missed")],
         bound={name: str(value) for name, value in queries.bound(address).items()},
-        figures=FIGURES, points=points, step=step, is_partial=is_partial,
+        metrics=METRICS, points=points, step=step, is_partial=is_partial,
         **listed, **shown(request, ctx, caller, site, file_import.IMPORTS, "calls.edit"),
         chart_json=_drawn(site, points, step, is_partial, form, translations.translations(caller.language).gettext),
         exchanges=[connection for connection in connections_of(ctx, site, "calls") if connection.system == "asterisk"],

@@ -174,9 +174,9 @@ def outage_cost(at: datetime, now: datetime, hours: Hours, outages: Collection[d
         return OutageCost(since=since, until=since + HOUR, why="goes_on")
     span = [since + HOUR * n for n in range((until - since) // HOUR)]
     lacks = []
-    for figure, is_count in ((0, True), (1, False)):
-        sums = [sum(hours.get(hour - back, NONE)[figure] for hour in span) for back in backs]
-        lacks.append(shortfall(sum(hours.get(hour, NONE)[figure] for hour in span), sums, is_count))
+    for metric, is_count in ((0, True), (1, False)):
+        sums = [sum(hours.get(hour - back, NONE)[metric] for hour in span) for back in backs]
+        lacks.append(shortfall(sum(hours.get(hour, NONE)[metric] for hour in span), sums, is_count))
     return OutageCost(since=since, until=until, days=len(backs), visits=lacks[0], revenue=lacks[1])
 
 

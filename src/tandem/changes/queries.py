@@ -51,14 +51,14 @@ def _hours(ctx: Context, site: Site, outages: Sequence[Change]) -> list[Hours]:
     """Visits and revenue of people by hour, from the weeks before each outage to the longest that it may last."""
     questions = [
         Question(
-            site=site.id, zone=site.zone, figures=(VISITS, REVENUE), by=("hour",),
+            site=site.id, zone=site.zone, metrics=(VISITS, REVENUE), by=("hour",),
             since=outage.at - WEEKS * WEEK - LONGEST_OUTAGE, until=outage.at + 2 * LONGEST_OUTAGE,
         )
         for outage in outages
     ]  # fmt: skip
     return [
         {
-            row.key[0].astimezone(site.tz).replace(tzinfo=None): (row.figures[VISITS] or 0, row.figures[REVENUE] or 0)
+            row.key[0].astimezone(site.tz).replace(tzinfo=None): (row.metrics[VISITS] or 0, row.metrics[REVENUE] or 0)
             for row in result.rows
         }
         for result in ctx.runner.ask_all(questions)

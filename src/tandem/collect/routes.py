@@ -264,12 +264,12 @@ def _goals(
     question = Question(
         site=site.id,
         zone=site.zone,
-        figures=("collect.goals_reached",),
+        metrics=("collect.goals_reached",),
         since=period.since,
         until=period.until,
         by=("goal",),
     )
-    counts = {int(row.key[0]): row.figures["collect.goals_reached"] for row in runner.ask(question).rows}
+    counts = {int(row.key[0]): row.metrics["collect.goals_reached"] for row in runner.ask(question).rows}
     goals, recount = store.goals_of(ctx.database, site), ctx.offers.recounted(site)
     return render_page(
         request,

@@ -32,7 +32,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
     site: int
     zone: str
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
     since: datetime
     until: datetime
     by: tuple[str, ...] = ()
@@ -45,13 +45,13 @@ class Row(msgspec.Struct, frozen=True):
     """One group: its values of the split, and its figures by id (None: no data)."""
 
     key: Key
-    figures: dict[str, Value]
+    metrics: dict[str, Value]
 
 
 class Query(NamedTuple):
     """One SELECT: the counted figures it answers, its text and its bound values."""
 
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
     sql: str
     params: dict[str, Any]
 
@@ -69,7 +69,7 @@ class Result(msgspec.Struct, frozen=True):
     @property
     def total(self) -> dict[str, Value]:
         """The figures without the split: those of a question that has none, or asked for `with_whole`."""
-        return self.whole or (self.rows[0].figures if self.rows else {})
+        return self.whole or (self.rows[0].metrics if self.rows else {})
 
 
 class QueryRunner(Protocol):

@@ -50,7 +50,7 @@ _SPLITS = (
     ("pipelines", "Pipelines", "pipeline", "", ""),
 )
 TABLES = {
-    id: Tab(id=id, title=title, by=by, figures=COLUMNS, group="sources", drill=drill, then="crm.revenue",
+    id: Tab(id=id, title=title, by=by, metrics=COLUMNS, group="sources", drill=drill, then="crm.revenue",
             nameless=nameless)
     for id, title, by, drill, nameless in _SPLITS
 }  # fmt: skip
@@ -115,10 +115,10 @@ class Owed(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
 
-def shown_of(figures: tuple[str, ...], address: Address, by: str = "") -> tuple[str, ...]:
+def shown_of(metrics: tuple[str, ...], address: Address, by: str = "") -> tuple[str, ...]:
     """Those of these figures that say something where the page is filtered so, and split `by`."""
     is_by_outcome = by in OUTCOMES or any(f.by in OUTCOMES for f in address.where)
-    return tuple(f for f in figures if f not in OF_OUTCOMES) if is_by_outcome else figures
+    return tuple(f for f in metrics if f not in OF_OUTCOMES) if is_by_outcome else metrics
 
 
 def stages(ctx: Context, address: Address) -> list[FunnelStep]:

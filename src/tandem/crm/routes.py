@@ -35,7 +35,7 @@ from tandem.imports.uploads import uploaded
 from tandem.metrics.address import Address, View
 from tandem.metrics.asked import address_asked, moved_to, one_of, top_of
 from tandem.metrics.breakdown import splits_of, totals
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.comparison import unripe
 from tandem.metrics.split_table import Tables
 from tandem.people.store import hexed
@@ -53,7 +53,7 @@ def _view(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> View
 def _tables(address: Address) -> Tables:
     """The page's tables with the columns that say something where it is filtered so."""
     tabs = {
-        id: msgspec.structs.replace(tab, figures=queries.shown_of(tab.figures, address, tab.by))
+        id: msgspec.structs.replace(tab, metrics=queries.shown_of(tab.metrics, address, tab.by))
         for id, tab in queries.TABLES.items()
     }
     return Tables("/deals", tabs, OWED)
@@ -151,7 +151,7 @@ def _page(request: Request[Any, Any, Any], ctx: Context, caller: Caller, view: V
         now=now,
         went_of=went_of,
         to_come={name: reason for name in queries.TILES if (reason := unripe(ctx, address, name))},
-        tiles=[FIGURES[name] for name in queries.shown_of(queries.TILES, address)],
+        tiles=[METRICS[name] for name in queries.shown_of(queries.TILES, address)],
         stages=queries.stages(ctx, address),
         **_owed(ctx, view),
         sqls=[("funnel", store.SQL["funnel"]), ("hygiene", store.SQL["hygiene"])],

@@ -297,11 +297,11 @@ def _vitals(rng: Rng, crowd: VisitCrowd, pages: Pages, causes: dict[str, Planted
     early = np.minimum(at + fcp.astype(np.int64) + 400, leaves)
     touched = rng.random(size) < 0.7
     every = np.ones(size, dtype=np.bool_)
-    figures = (("TTFB", ttfb, early, every), ("FCP", fcp, early, every), ("LCP", lcp, leaves, every),
+    metrics = (("TTFB", ttfb, early, every), ("FCP", fcp, early, every), ("LCP", lcp, leaves, every),
                ("CLS", cls, leaves, every), ("INP", inp, leaves, touched))  # fmt: skip
     return [
         Block("vital", page[which], when[which], same(name, int(which.sum())), value=_rounded(name, value[which]))
-        for name, value, when, which in figures
+        for name, value, when, which in metrics
     ]
 
 

@@ -56,19 +56,19 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the page shows one value of this dimension only: what comes from it most is no news then."""
         return any(f.by == by and f.op == "is" and len(f.values) == 1 for f in self.where)
 
-    def question(self, figures: tuple[str, ...], by: tuple[str, ...] = (), period: Period | None = None) -> Question:
+    def question(self, metrics: tuple[str, ...], by: tuple[str, ...] = (), period: Period | None = None) -> Question:
         """The question for these figures over the period asked for, or another.
 
         raises   UserError (403) when the reader may not see one of the figures
         """
         if self.reader is not None:
-            for permission in sorted(needed(figures)):
+            for permission in sorted(needed(metrics)):
                 self.reader.must(permission)
         span = period or self.period
         return Question(
             site=self.site.id,
             zone=self.site.zone,
-            figures=figures,
+            metrics=metrics,
             since=span.since,
             until=span.until,
             by=by,
@@ -76,10 +76,10 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
             with_bots=self.with_bots,
         )
 
-    def readable(self, figures: tuple[str, ...]) -> tuple[str, ...]:
+    def readable(self, metrics: tuple[str, ...]) -> tuple[str, ...]:
         """Those of these figures that the reader may see: pages leave the others out."""
         reader = self.reader
-        return figures if reader is None else tuple(f for f in figures if all(map(reader.may, needed((f,)))))
+        return metrics if reader is None else tuple(f for f in metrics if all(map(reader.may, needed((f,)))))
 
     def query(self, **changed: str | None) -> str:
         """The address's query with some parts changed; None takes a part away. `f` is added as one more filter."""

@@ -21,7 +21,7 @@ from tandem.base.remembered import Memory
 from tandem.base.turns import Turns
 from tandem.base.warehouse import Answer, Warehouse
 from tandem.core.query import ASKED_BY, Filter, Key, Made, Query, Question, Result, Row, Shape, Value
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
+from tandem.metrics.catalogue import DIMENSIONS, METRICS, VIEWS
 from tandem.metrics.metric import Counted, Dimension, Estimate, Metric, PublishedView, Ratio, Unit
 
 MOST_ROWS, MOST_CELLS = 200_000, 1_000_000
@@ -38,29 +38,29 @@ ASIDE_WAIT = 4
 VISIT_SPAN = timedelta(days=1)  # a visit lasts a day at most, so its other hits are at most that far away
 
 
-def counted(figures: Iterable[str]) -> tuple[str, ...]:
+def counted(metrics: Iterable[str]) -> tuple[str, ...]:
     """The counted or modelled figures that these figures are made of, each once.
 
     raises   UserError for an unknown figure
     """
     parts: dict[str, None] = {}
-    for name in figures:
-        figure = FIGURES.get(name)
-        if figure is None:
+    for name in metrics:
+        metric = METRICS.get(name)
+        if metric is None:
             raise UserError(
                 "There is no metric “%(name)s”.", "See the full list on the Metrics page.", status=404, name=name[:60]
             )
-        if isinstance(figure, Ratio):
-            parts.update(dict.fromkeys(counted((figure.top, figure.bottom))))
+        if isinstance(metric, Ratio):
+            parts.update(dict.fromkeys(counted((metric.top, metric.bottom))))
         else:
             parts[name] = None
     return tuple(parts)
 
 
 @lru_cache(1000)
-def names_main_goals(figures: tuple[str, ...]) -> bool:
+def names_main_goals(metrics: tuple[str, ...]) -> bool:
     """Whether one of these figures is counted by the site's main goals, which somebody may choose anew."""
-    parts = (FIGURES[name] for name in counted(figures))
+    parts = (METRICS[name] for name in counted(metrics))
     return any("{main_goals:" in part.value for part in parts if not isinstance(part, Ratio))
 
 
@@ -77,28 +77,28 @@ def queries_of(question: Question, main_goals: Callable[[int], tuple[int, ...]] 
     for name in question.by:
         _dimension(name)
     groups: dict[tuple[str, bool, tuple[bool, ...]], list[Counted]] = {}
-    for name in counted(question.figures):
-        figure = FIGURES[name]
-        assert not isinstance(figure, Ratio)
+    for name in counted(question.metrics):
+        metric = METRICS[name]
+        assert not isinstance(metric, Ratio)
         for split in question.by:
-            if split not in figure.by and not (split == "minute" and "hour" in figure.by):
+            if split not in metric.by and not (split == "minute" and "hour" in metric.by):
                 raise UserError(
                     "%(figure)s cannot be split by %(split)s.",
                     "Remove that split, or choose another metric.",
-                    figure=figure.label,
+                    figure=metric.label,
                     split=DIMENSIONS[split].label,
                 )
-        with_bots = isinstance(figure, Metric) and figure.with_bots
-        own = tuple(_is_of_rows(f, figure) for f in question.where)  # others are looked up in the visit
-        groups.setdefault((figure.view, with_bots or question.with_bots, own), []).append(figure)
-    queries = [_query(question, view, figures, with_bots) for (view, with_bots, _), figures in groups.items()]
+        with_bots = isinstance(metric, Metric) and metric.with_bots
+        own = tuple(_is_of_rows(f, metric) for f in question.where)  # others are looked up in the visit
+        groups.setdefault((metric.view, with_bots or question.with_bots, own), []).append(metric)
+    queries = [_query(question, view, metrics, with_bots) for (view, with_bots, _), metrics in groups.items()]
     for query in queries:
         if "{main_goals:" in query.sql:
             query.params["main_goals"] = list(main_goals(question.site))
     return queries
 
 
-def _query(question: Question, view: str, figures: list[Counted], with_bots: bool) -> Query:
+def _query(question: Question, view: str, metrics: list[Counted], with_bots: bool) -> Query:
     params: dict[str, Any] = {
         "site": question.site,
         "since": question.since,
@@ -107,7 +107,7 @@ def _query(question: Question, view: str, figures: list[Counted], with_bots: boo
     }
     rows = VIEWS[view]
     splits = [f"{_dimension(name).column} as by_{i}" for i, name in enumerate(question.by)]
-    values = [f"{expression} as {column}" for f in figures for expression, column in _expressions(f)]
+    values = [f"{expression} as {column}" for f in metrics for expression, column in _expressions(f)]
     values += ["grouping(by_0) as is_whole"] if question.with_whole else []
     conditions = ["site = {site:UInt32}", "at >= {since:DateTime64(3, 'UTC')}", "at < {until:DateTime64(3, 'UTC')}"]
     if rows.is_of_visits and not rows.is_whole:  # lets the engine leave other days unread
@@ -117,44 +117,44 @@ def _query(question: Question, view: str, figures: list[Counted], with_bots: boo
         ]
     if rows.is_of_visits and not with_bots and not any(f.by in ("bot", "bot_name") for f in question.where):
         conditions.append("bot = ''")
-    conditions += [_condition(f, i, figures[0], params) for i, f in enumerate(question.where)]
+    conditions += [_condition(f, i, metrics[0], params) for i, f in enumerate(question.where)]
     if not any("{zone:" in part for part in splits):
         del params["zone"]
     lines = [f"select {', '.join([*splits, *values])}", f"from {view}", "where " + "\n  and ".join(conditions)]
     if splits:
         keys = ", ".join(f"by_{i}" for i in range(len(splits)))
         lines.append(f"group by {keys}" + " with rollup" * question.with_whole)
-        largest = "is_whole desc, " * question.with_whole + _expressions(figures[0])[0][1]
+        largest = "is_whole desc, " * question.with_whole + _expressions(metrics[0])[0][1]
         lines.append(f"order by {largest} desc, {keys}")
         lines.append(f"limit {most_rows(question) + 1}")  # one more tells that there are more
-    return Query(tuple(f.id for f in figures), "\n".join(lines), params)
+    return Query(tuple(f.id for f in metrics), "\n".join(lines), params)
 
 
 def most_rows(question: Question) -> int:
     """How many rows the answer to a question holds at most."""
-    return min(MOST_ROWS, MOST_CELLS // (len(counted(question.figures)) + len(question.by)))
+    return min(MOST_ROWS, MOST_CELLS // (len(counted(question.metrics)) + len(question.by)))
 
 
-def _expressions(figure: Counted) -> list[tuple[str, str]]:
-    name = figure.id.replace(".", "__")
-    if isinstance(figure, Estimate):
-        return [(figure.value, name), (figure.low, f"{name}__low"), (figure.high, f"{name}__high")]
-    return [(figure.value, name)]
+def _expressions(metric: Counted) -> list[tuple[str, str]]:
+    name = metric.id.replace(".", "__")
+    if isinstance(metric, Estimate):
+        return [(metric.value, name), (metric.low, f"{name}__low"), (metric.high, f"{name}__high")]
+    return [(metric.value, name)]
 
 
-def _condition(f: Filter, i: int, figure: Counted, params: dict[str, Any]) -> str:
+def _condition(f: Filter, i: int, metric: Counted, params: dict[str, Any]) -> str:
     dimension = _dimension(f.by)
     if dimension.is_time:
         raise UserError("You cannot filter by %(dimension)s.", "Choose a period instead.", dimension=dimension.label)
     params[f"f{i}"] = list(f.values)
     test = _test(f, i, dimension)
-    if _is_of_rows(f, figure):
+    if _is_of_rows(f, metric):
         return test
-    if not (VIEWS[figure.view].is_of_visits and VIEWS[dimension.home].is_of_visits):
+    if not (VIEWS[metric.view].is_of_visits and VIEWS[dimension.home].is_of_visits):
         raise UserError(
             "%(figure)s cannot be filtered by %(dimension)s.",
             "Remove that filter.",
-            figure=figure.label,
+            figure=metric.label,
             dimension=dimension.label,
         )
     params |= {"near_since": params["since"] - VISIT_SPAN, "near_until": params["until"] + VISIT_SPAN}
@@ -166,9 +166,9 @@ def _condition(f: Filter, i: int, figure: Counted, params: dict[str, Any]) -> st
     return f"visit global {'not ' if f.op.endswith('_not') else ''}in ({condition})"
 
 
-def _is_of_rows(f: Filter, figure: Counted) -> bool:
+def _is_of_rows(f: Filter, metric: Counted) -> bool:
     """Whether a filter chooses among the rows of a figure themselves, not among the visits they belong to."""
-    return f.by in figure.by and figure.view not in _dimension(f.by).by_visit
+    return f.by in metric.by and metric.view not in _dimension(f.by).by_visit
 
 
 def _near(view: PublishedView) -> str:
@@ -254,7 +254,7 @@ class CachedRunner:
     def _asked(self, questions: Sequence[Question], pool: ThreadPoolExecutor) -> list[Result]:
         main_goals = cache(self.main_goals)  # looked up once for all of them
         version = self._data_version()
-        keys = {q: ("result", q, main_goals(q.site) if names_main_goals(q.figures) else ()) for q in questions}
+        keys = {q: ("result", q, main_goals(q.site) if names_main_goals(q.metrics) else ()) for q in questions}
         results = {q: self._memory.recall(key, version) for q, key in keys.items()}
         missing = [q for q, answer in results.items() if answer is None]
         for question, result in zip(missing, self._answered(missing, pool, main_goals) if missing else (), strict=True):
@@ -356,14 +356,14 @@ def _merged(question: Question, answers: list[tuple[Query, Answer]], took_ms: fl
         cut |= set(names if len(answer.rows) > most else ())
         for row in answer.rows[:most]:
             is_whole = question.with_whole and row[-1]
-            figures = whole if is_whole else groups.setdefault(row[:width], {})
-            figures.update(zip(names, map(_number, row[width:]), strict=not question.with_whole))
+            metrics = whole if is_whole else groups.setdefault(row[:width], {})
+            metrics.update(zip(names, map(_number, row[width:]), strict=not question.with_whole))
     if not width and not groups:
         groups[()] = {}
-    asked = question.figures
+    asked = question.metrics
     unreported = {name: None if name in cut else _unreported(name) for name in counted(asked)}
-    rows = [Row(key, _completed(figures, unreported, asked)) for key, figures in groups.items()]
-    rows.sort(key=lambda r: (-(r.figures[asked[0]] or 0), tuple(map(str, r.key))))
+    rows = [Row(key, _completed(metrics, unreported, asked)) for key, metrics in groups.items()]
+    rows.sort(key=lambda r: (-(r.metrics[asked[0]] or 0), tuple(map(str, r.key))))
     queries = tuple(query for query, _ in answers)
     is_whole = question.with_whole and whole.keys() >= unreported.keys()
     return Result(
@@ -396,22 +396,22 @@ def _completed(
 
 def _empty(name: str) -> Value:
     """What a figure is where nothing happened: there were no visitors, but there is no typical loading time."""
-    figure = FIGURES[name]
-    return 0 if figure.adds_up or figure.unit is Unit.COUNT else None
+    metric = METRICS[name]
+    return 0 if metric.adds_up or metric.unit is Unit.COUNT else None
 
 
 def _unreported(name: str) -> Value:
     """What a figure is of a part that no row tells of: nobody reported that its ads were free of charge."""
-    figure = FIGURES[name]
-    return None if isinstance(figure, Metric) and figure.is_reported else _empty(name)
+    metric = METRICS[name]
+    return None if isinstance(metric, Metric) and metric.is_reported else _empty(name)
 
 
 def _valued(name: str, parts: Mapping[str, Value]) -> Value:
-    figure = FIGURES[name]
-    if not isinstance(figure, Ratio):
+    metric = METRICS[name]
+    if not isinstance(metric, Ratio):
         return parts[name]
-    top, bottom = parts[figure.top], parts[figure.bottom]
-    return None if top is None or not bottom else top * figure.scale / bottom - figure.less
+    top, bottom = parts[metric.top], parts[metric.bottom]
+    return None if top is None or not bottom else top * metric.scale / bottom - metric.less
 
 
 def buckets(question: Question) -> list[Any]:
@@ -430,11 +430,11 @@ def buckets(question: Question) -> list[Any]:
     return list(dict.fromkeys(starts))
 
 
-def series(question: Question, result: Result, figure: str) -> list[tuple[Any, Value]]:
+def series(question: Question, result: Result, metric: str) -> list[tuple[Any, Value]]:
     """One figure over time without holes: a bucket without rows holds 0 for counts and sums, else None."""
     zone = ZoneInfo(question.zone)
-    by_bucket = {_bucket(row.key[0], zone): row.figures[figure] for row in result.rows}
-    return [(b, by_bucket.get(b, _empty(figure))) for b in buckets(question)]
+    by_bucket = {_bucket(row.key[0], zone): row.metrics[metric] for row in result.rows}
+    return [(b, by_bucket.get(b, _empty(metric))) for b in buckets(question)]
 
 
 def _bucket(key: Any, zone: ZoneInfo) -> Any:

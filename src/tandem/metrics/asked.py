@@ -13,7 +13,7 @@ from tandem.core.auth import Caller, site_for
 from tandem.core.context import Context
 from tandem.core.layout import go_to, lens_of
 from tandem.metrics.address import COMPARISONS, OPS, Address, View, address_of
-from tandem.metrics.catalogue import DIMENSIONS, FIGURES, VIEWS
+from tandem.metrics.catalogue import DIMENSIONS, METRICS, VIEWS
 from tandem.metrics.filter_form import chips, filter_asked, form_of
 from tandem.metrics.members import understood
 from tandem.metrics.metric import Ratio
@@ -94,11 +94,11 @@ def of_visits(by: str) -> bool:
     return VIEWS[DIMENSIONS[by].home].is_of_visits
 
 
-def of_figure(name: str) -> Suits:
+def of_metric(name: str) -> Suits:
     """What a figure can be filtered by: the dimensions that it knows, and those of visits if it is of visits too."""
-    figure = FIGURES[name]
-    if isinstance(figure, Ratio):
-        top, bottom = of_figure(figure.top), of_figure(figure.bottom)
+    metric = METRICS[name]
+    if isinstance(metric, Ratio):
+        top, bottom = of_metric(metric.top), of_metric(metric.bottom)
         return lambda by: top(by) and bottom(by)
-    is_of_visits = VIEWS[figure.view].is_of_visits
-    return lambda by: by in figure.by or (is_of_visits and of_visits(by))
+    is_of_visits = VIEWS[metric.view].is_of_visits
+    return lambda by: by in metric.by or (is_of_visits and of_visits(by))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tandem.core.query import Value
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.metric import Estimate, Metric, Ratio, Unit
 
 LEVEL = 0.01
@@ -39,19 +39,19 @@ def _special() -> Any:
 
 def cases_of(name: str) -> tuple[str, ...]:
     """The counts that a figure rests on; the smallest decides how much it can say."""
-    figure = FIGURES[name]
-    if isinstance(figure, Ratio):
-        return tuple(dict.fromkeys((*cases_of(figure.top), *cases_of(figure.bottom))))
-    return (figure.counts or figure.id,) if isinstance(figure, Metric) else ()
+    metric = METRICS[name]
+    if isinstance(metric, Ratio):
+        return tuple(dict.fromkeys((*cases_of(metric.top), *cases_of(metric.bottom))))
+    return (metric.counts or metric.id,) if isinstance(metric, Metric) else ()
 
 
 def with_cases(names: Sequence[str]) -> tuple[str, ...]:
     """These figures and what judging their changes takes: their parts and their cases."""
     wanted = dict.fromkeys(names)
     for name in names:
-        figure = FIGURES[name]
-        if isinstance(figure, Ratio):
-            wanted |= dict.fromkeys((figure.top, figure.bottom))
+        metric = METRICS[name]
+        if isinstance(metric, Ratio):
+            wanted |= dict.fromkeys((metric.top, metric.bottom))
         wanted |= dict.fromkeys(cases_of(name))
     return tuple(wanted)
 
@@ -62,14 +62,14 @@ def is_clear(name: str, now: Values, before: Values, scatter: float | None = Non
     now, before   the figure, its parts and its cases (`with_cases`)
     scatter       how many times more its days vary than independent cases would; None where nobody knows
     """
-    figure = FIGURES[name]
+    metric = METRICS[name]
     if not all(isfinite(v) for values in (now, before) for v in values.values() if v is not None):
         return False
-    if isinstance(figure, Estimate):
+    if isinstance(metric, Estimate):
         return _are_apart(name, now, before)
     if is_share(name):
-        assert isinstance(figure, Ratio)
-        pairs = [(v.get(figure.top), v.get(figure.bottom)) for v in (now, before)]
+        assert isinstance(metric, Ratio)
+        pairs = [(v.get(metric.top), v.get(metric.bottom)) for v in (now, before)]
         (top, bottom), (top_before, bottom_before) = pairs
         if top is None or top_before is None or not bottom or not bottom_before:
             return False
@@ -78,9 +78,9 @@ def is_clear(name: str, now: Values, before: Values, scatter: float | None = Non
     cases, cases_before = _cases(name, now), _cases(name, before)
     if value is None or value_before is None or cases + cases_before <= 0:
         return False
-    if (isinstance(figure, Metric) and figure.adds_up) or figure.unit is Unit.COUNT:
+    if (isinstance(metric, Metric) and metric.adds_up) or metric.unit is Unit.COUNT:
         if scatter is None:
-            scatter = 1.0 if figure.unit is Unit.COUNT else UNKNOWN_SPREAD
+            scatter = 1.0 if metric.unit is Unit.COUNT else UNKNOWN_SPREAD
         case = (abs(value) + abs(value_before)) / (cases + cases_before)  # what one case brings; of a count it is 1
         return case > 0 and counts_p(value / case, value_before / case, scatter) < LEVEL
     return means_p(value, cases, value_before, cases_before, UNKNOWN_SPREAD if scatter is None else scatter) < LEVEL
@@ -97,11 +97,11 @@ def _are_apart(name: str, now: Values, before: Values) -> bool:
 
 def is_share(name: str) -> bool:
     """Whether a figure is a part of counted cases, like visits that converted."""
-    figure = FIGURES[name]
+    metric = METRICS[name]
     return (
-        isinstance(figure, Ratio)
-        and figure.unit is Unit.SHARE
-        and all(FIGURES[part].unit is Unit.COUNT for part in (figure.top, figure.bottom))
+        isinstance(metric, Ratio)
+        and metric.unit is Unit.SHARE
+        and all(METRICS[part].unit is Unit.COUNT for part in (metric.top, metric.bottom))
     )
 
 
@@ -116,19 +116,19 @@ def assumed_scatter(name: str, now: Values, before: Values, days: float) -> floa
     source   counts whose expectation varies by `UNKNOWN_DAYS` from day to day have the variance m + (cv · m)² around
              the mean m, so that a site with many visits a day scatters more, by this measure, than one with few
     """
-    figure = FIGURES[name]
+    metric = METRICS[name]
     if is_share(name):
-        assert isinstance(figure, Ratio)
-        cases = [float(v.get(figure.top) or 0) for v in (now, before)]
+        assert isinstance(metric, Ratio)
+        cases = [float(v.get(metric.top) or 0) for v in (now, before)]
     else:
         cases = [_cases(name, v) for v in (now, before)]
     counted = 1 + UNKNOWN_DAYS**2 * sum(cases) / 2 / max(days, 1.0)
-    is_counted = is_share(name) or figure.unit is Unit.COUNT
-    return counted if is_counted else UNKNOWN_SPREAD * (counted if _adds_up(figure) else 1.0)
+    is_counted = is_share(name) or metric.unit is Unit.COUNT
+    return counted if is_counted else UNKNOWN_SPREAD * (counted if _adds_up(metric) else 1.0)
 
 
-def _adds_up(figure: object) -> bool:
-    return isinstance(figure, Metric) and figure.adds_up
+def _adds_up(metric: object) -> bool:
+    return isinstance(metric, Metric) and metric.adds_up
 
 
 # ── the tests: how probable a difference at least as large is, if nothing has changed ──
@@ -215,16 +215,16 @@ def scatter_of(name: str, days: Sequence[Values]) -> float | None:
              against the same weekday a week later (von Neumann 1941), so that neither weekdays nor a slow trend count;
              sums of weeks against a straight line. Waves of months are not seen.
     """
-    figure = FIGURES[name]
-    if len(days) < ENOUGH_DAYS or isinstance(figure, Estimate):
+    metric = METRICS[name]
+    if len(days) < ENOUGH_DAYS or isinstance(metric, Estimate):
         return None
-    if isinstance(figure, Ratio):
-        return _scatter_of_ratio(name, figure, days)
+    if isinstance(metric, Ratio):
+        return _scatter_of_ratio(name, metric, days)
     values = np.array([float(day.get(name) or 0) for day in days])
     cases = np.array([_cases(name, day) for day in days])
     if cases.sum() <= 0:
         return None
-    if figure.adds_up or figure.unit is Unit.COUNT:
+    if metric.adds_up or metric.unit is Unit.COUNT:
         return _scatter_of_sums(values, abs(values).sum() / cases.sum())
     of_days = _scatter_of_means(values, cases)
     of_weeks = _scatter_of_means(_weeks(values * cases) / np.maximum(_weeks(cases), 1.0), _weeks(cases))
@@ -256,9 +256,9 @@ def _weeks(values: np.ndarray) -> np.ndarray:
     return np.asarray(values[len(values) % WEEK :].reshape(-1, WEEK).sum(axis=1))
 
 
-def _scatter_of_ratio(name: str, figure: Ratio, days: Sequence[Values]) -> float | None:
-    top = np.array([float(day.get(figure.top) or 0) for day in days])
-    bottom = np.array([float(day.get(figure.bottom) or 0) for day in days])
+def _scatter_of_ratio(name: str, metric: Ratio, days: Sequence[Values]) -> float | None:
+    top = np.array([float(day.get(metric.top) or 0) for day in days])
+    bottom = np.array([float(day.get(metric.bottom) or 0) for day in days])
     has = bottom > 0
     if has.sum() < ENOUGH_DAYS or top.sum() <= 0:
         return None

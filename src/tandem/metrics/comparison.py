@@ -14,7 +14,7 @@ from tandem.core.context import Context
 from tandem.core.query import Question, Value
 from tandem.core.slice import Recount
 from tandem.metrics.address import Address
-from tandem.metrics.catalogue import FIGURES, VIEWS
+from tandem.metrics.catalogue import METRICS, VIEWS
 from tandem.metrics.chance import assumed_scatter, is_clear, of_part, with_cases
 from tandem.metrics.coverage import Days, Lack, days_between, lack_of
 from tandem.metrics.history import History, history_of
@@ -41,9 +41,9 @@ KNOWN_ALIKE = 0.05
 """Shares of paid visits whose cost is known may differ by so much between two spans."""
 
 
-def unsettled(address: Address, figures: Iterable[str]) -> int:
+def unsettled(address: Address, metrics: Iterable[str]) -> int:
     """How many of the newest days of these figures still change, where the period holds some of them; else 0."""
-    days = max(map(settles_after, figures), default=0)
+    days = max(map(settles_after, metrics), default=0)
     span = address.period
     is_settled = not days or settled_until(span, days, address.now) == span.last or span.since > address.now
     return 0 if is_settled else days
@@ -140,7 +140,7 @@ def _known_unlike(ctx: Context, address: Address, span: Period, before: Period) 
     Costs written down by hand and reports that were taken back are in no account's days; visits tell of them.
     """
     names = ("ads.reported_visits", "ads.visits")
-    if any(f.by not in FIGURES[name].by for f in address.where for name in names):  # type: ignore[union-attr]
+    if any(f.by not in METRICS[name].by for f in address.where for name in names):  # type: ignore[union-attr]
         return None
     shares = []
     for one in (span, before):
@@ -218,12 +218,12 @@ class Comparison:
     `questions` are all that `of` will ask: a page asks them beside its own, and none has to wait for another.
     """
 
-    def __init__(self, ctx: Context, address: Address, figures: Sequence[str]) -> None:
-        self._ctx, self._address, self._figures = ctx, address, figures
-        self._unknown = unmeasured_in(ctx, address, figures)
+    def __init__(self, ctx: Context, address: Address, metrics: Sequence[str]) -> None:
+        self._ctx, self._address, self._metrics = ctx, address, metrics
+        self._unknown = unmeasured_in(ctx, address, metrics)
         anew = ctx.offers.recounted(address.site)
         self._reasons = {
-            f: self._unknown.get(f) or reason_known(ctx, address, f, anew, address.before) for f in figures
+            f: self._unknown.get(f) or reason_known(ctx, address, f, anew, address.before) for f in metrics
         }
         self._groups = list(self._alike())
 
@@ -232,7 +232,7 @@ class Comparison:
         before, groups = self._address.before, dict[int, list[str]]()
         if before is None:
             return
-        for f in self._figures:
+        for f in self._metrics:
             if self._reasons[f] is None:
                 groups.setdefault(settles_after(f), []).append(f)
         for settles, names in groups.items():
@@ -252,19 +252,19 @@ class Comparison:
         """
         comparisons = {
             f: Compared(
-                figure=FIGURES[f], value=None if f in self._unknown else now.get(f), before=None,
+                metric=METRICS[f], value=None if f in self._unknown else now.get(f), before=None,
                 reason=self._reasons[f], is_unmeasured=f in self._unknown,
             )
-            for f in self._figures
+            for f in self._metrics
         }  # fmt: skip
         for group in self._groups:
             comparisons |= group.of(now)
         return comparisons
 
 
-def compared(ctx: Context, address: Address, figures: Sequence[str], now: Mapping[str, Value]) -> dict[str, Compared]:
+def compared(ctx: Context, address: Address, metrics: Sequence[str], now: Mapping[str, Value]) -> dict[str, Compared]:
     """Each figure beside its comparison; `now` are the figures of the whole period (`Comparison.of`)."""
-    return Comparison(ctx, address, figures).of(now)
+    return Comparison(ctx, address, metrics).of(now)
 
 
 class _Group:
@@ -304,7 +304,7 @@ class _Group:
 
         return {
             n: Compared(
-                figure=FIGURES[n], value=new.get(n), before=before_of(n), settled=self._settled, span=self._period,
+                metric=METRICS[n], value=new.get(n), before=before_of(n), settled=self._settled, span=self._period,
                 against=self._earlier,
                 is_clear=bool(relative(new.get(n), old.get(n))) and is_beyond_chance(n),
             )
@@ -356,7 +356,7 @@ class Rows:
             part = sum(abs(row.get(self._share_of) or 0) for row in (now, before))
             scatter = of_part(self._scatter, part / self._whole if self._whole else 1.0)
         clear = self._reason is None and is_clear(name, now, before, scatter)
-        return Compared(figure=FIGURES[name], value=value, before=old, is_clear=clear, reason=self._reason)
+        return Compared(metric=METRICS[name], value=value, before=old, is_clear=clear, reason=self._reason)
 
 
 def goals_missing(ctx: Context, site: Site) -> bool:

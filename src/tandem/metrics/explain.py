@@ -4,7 +4,7 @@ import msgspec
 
 from tandem.core.query import QueryRunner, Question
 from tandem.metrics.ask import counted
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.metric import Ratio
 
 
@@ -21,13 +21,13 @@ class Explanation(msgspec.Struct, frozen=True):
     queries: list[tuple[str, dict[str, str]]]
 
 
-def explained(figure_id: str, question: Question, runner: QueryRunner) -> Explanation:
+def explained(metric_id: str, question: Question, runner: QueryRunner) -> Explanation:
     """The figure's meaning, and the SQL that this question would run for it."""
-    counted((figure_id,))
-    figure = FIGURES[figure_id]
-    asked = msgspec.structs.replace(question, figures=(figure_id,))
-    formula = f"{figure.top} / {figure.bottom}" if isinstance(figure, Ratio) else f"{figure.value} from {figure.view}"
+    counted((metric_id,))
+    metric = METRICS[metric_id]
+    asked = msgspec.structs.replace(question, metrics=(metric_id,))
+    formula = f"{metric.top} / {metric.bottom}" if isinstance(metric, Ratio) else f"{metric.value} from {metric.view}"
     queries = [(q.sql, {k: str(v) for k, v in q.params.items()}) for q in runner.planned(asked)]
     return Explanation(
-        figure.id, figure.label, figure.unit, figure.owner, figure.marketers, figure.engineers, formula, queries
+        metric.id, metric.label, metric.unit, metric.owner, metric.marketers, metric.engineers, formula, queries
     )

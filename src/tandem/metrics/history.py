@@ -68,10 +68,10 @@ class History:
         moments = self._looked_up(site, view, SQL["first_moment"], {"site": site, "measured": view})
         return datetime.fromtimestamp(moments[0], UTC) if moments else None
 
-    def delays(self, site: int, figure: Counted, now: datetime) -> list[float]:
+    def delays(self, site: int, metric: Counted, now: datetime) -> list[float]:
         """Days from creation to outcome in complete cohorts, rising."""
         bound = {"site": site, "since": now - HISTORY, "until": now - COMPLETE}
-        return sorted(self._looked_up(site, figure.arrives, SQL[figure.arrives], bound))
+        return sorted(self._looked_up(site, metric.arrives, SQL[metric.arrives], bound))
 
     def reported(self, address: Address) -> dict[Account, ReportedDays]:
         """The days that reports tell of, of the ad accounts that the filters leave."""
@@ -149,7 +149,7 @@ class History:
         """Whole measured days of these weeks, oldest first, for each figure; none where these are too few."""
         if past.question is None:
             return {n: [] for n in past.firsts}
-        rows = {row.key[0]: row.figures for row in self._ctx.runner.ask(past.question).rows}
+        rows = {row.key[0]: row.metrics for row in self._ctx.runner.ask(past.question).rows}
         days = {day: rows.get(day, {}) for day in buckets(past.question)}
         return {
             n: [d for day, d in days.items() if day >= first] if n in past.asked else []

@@ -41,13 +41,13 @@ def names_of(ctx: Context, address: Address, by: str) -> Names | None:
 
 def seen_names(ctx: Context, address: Address, by: str) -> Names:
     """The values that occur in the period, the commonest first; those that the reader may not see are left out."""
-    figure = COUNTED_BY.get(DIMENSIONS[by].home)
-    if figure is None:
+    metric = COUNTED_BY.get(DIMENSIONS[by].home)
+    if metric is None:
         return {}
-    question = msgspec.structs.replace(address.question((figure,), (by,)), where=())
+    question = msgspec.structs.replace(address.question((metric,), (by,)), where=())
     if by in ("bot", "bot_name"):
         question = msgspec.structs.replace(question, with_bots=True, where=(Filter("bot", "is_not", ("",)),))
-    values = [str(row.key[0]) for row in ctx.runner.ask(question).rows if row.figures[figure]]
+    values = [str(row.key[0]) for row in ctx.runner.ask(question).rows if row.metrics[metric]]
     goals = ctx.offers.goal_names(address.site) if by == "goal" else {}
     form = _formats(address)
     return {value: goals.get(value) or form.member(by, value) for value in values}

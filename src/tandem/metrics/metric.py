@@ -130,7 +130,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
 Counted = Metric | Estimate
 """What a view tells of by itself: ratios are made of these."""
-Figure = Counted | Ratio
+AnyMetric = Counted | Ratio
 
 
 class Dimension(msgspec.Struct, frozen=True, kw_only=True):

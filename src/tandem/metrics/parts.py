@@ -1,13 +1,13 @@
 """What a figure is made of."""
 
 from tandem.metrics.ask import counted
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.metric import Counted
 
 
 def parts_of(name: str) -> list[Counted]:
     """The counted or modelled figures that a figure is made of."""
-    return [f for f in map(FIGURES.__getitem__, counted((name,))) if isinstance(f, Counted)]
+    return [f for f in map(METRICS.__getitem__, counted((name,))) if isinstance(f, Counted)]
 
 
 def settles_after(name: str) -> int:

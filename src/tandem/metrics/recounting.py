@@ -12,7 +12,7 @@ from tandem.metrics.parts import parts_of
 
 
 def recounting(
-    ctx: Context, site: Site, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
+    ctx: Context, site: Site, metrics: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
 ) -> float | None:
     """The share done (0 to 1) while one of these figures, splits or filters is counted anew; None while none is.
 
@@ -20,16 +20,16 @@ def recounting(
     goals that have come or gone, and all that is derived of visits while rules, hosts or the currency have changed.
     The other goals are written again as they were.
     """
-    return share_of(ctx.offers.recounted(site), figures, by, where)
+    return share_of(ctx.offers.recounted(site), metrics, by, where)
 
 
 def share_of(
-    recount: Recount | None, figures: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
+    recount: Recount | None, metrics: Iterable[str], by: Iterable[str] = (), where: Iterable[Filter] = ()
 ) -> float | None:
     """The same where it is known already how far the site is counted anew: asking that takes three questions."""
     if recount is None:
         return None
-    parts, conditions = [part for name in figures for part in parts_of(name)], tuple(where)
+    parts, conditions = [part for name in metrics for part in parts_of(name)], tuple(where)
     homes = [_homes(by), _homes(f.by for f in conditions)]
     if recount.is_all:
         is_mixed = any(p.rests_on_goals for p in parts) or any(

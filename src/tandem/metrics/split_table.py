@@ -20,12 +20,12 @@ from tandem.core.numbers import whole_number
 from tandem.core.query import Question, Result, Row, Value
 from tandem.imports.problem import sentence
 from tandem.metrics.address import Address, View, written
-from tandem.metrics.asked import MOST_SHOWN, of_figure
+from tandem.metrics.asked import MOST_SHOWN, of_metric
 from tandem.metrics.breakdown import splits_of
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.chance import with_cases
 from tandem.metrics.comparison import Rows, reason_known, unmeasured_in, unripe
-from tandem.metrics.metric import Figure, Unit
+from tandem.metrics.metric import AnyMetric, Unit
 from tandem.metrics.recounting import head_in_words, share_of
 from tandem.metrics.tabs import Tab
 from tandem.metrics.verdict import Compared, Reason
@@ -62,7 +62,7 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     """Figures by a split: the rows that are shown of all there are."""
 
     tab: Tab
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
     rows: list[TableRow]
     total: int
     is_cut: bool = False
@@ -82,13 +82,13 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
     """Columns whose outcomes have not all come, each with what is lacking."""
 
     @property
-    def columns(self) -> list[Figure]:
-        return [FIGURES[f] for f in self.figures]
+    def columns(self) -> list[AnyMetric]:
+        return [METRICS[f] for f in self.metrics]
 
     @property
     def largest(self) -> list[float]:
         """Of each column that is shown, the largest figure: it decides the decimals of all."""
-        columns = ([row.values[i] for row in self.rows] for i in range(len(self.figures)))
+        columns = ([row.values[i] for row in self.rows] for i in range(len(self.metrics)))
         return [max((abs(float(v)) for v in column if v is not None), default=0.0) for column in columns]
 
 
@@ -97,11 +97,11 @@ class SplitTable(msgspec.Struct, frozen=True, kw_only=True):
 
 def split_table(ctx: Context, address: Address, tab: Tab, reading: Reading) -> SplitTable:
     """The rows of a table with their comparison, largest first unless the reader wants another order."""
-    figures = _suiting(tab, address)
-    tab, first, state = msgspec.structs.replace(tab, figures=figures), figures[0], ctx.offers.recounted(address.site)
+    metrics = _suiting(tab, address)
+    tab, first, state = msgspec.structs.replace(tab, metrics=metrics), metrics[0], ctx.offers.recounted(address.site)
     reason = reason_known(ctx, address, first, state, by=(tab.by,))
     spans = [address.period] + ([address.before] if address.before and reason is None else [])
-    asked = tuple(dict.fromkeys((*figures, *with_cases((first,)))))
+    asked = tuple(dict.fromkeys((*metrics, *with_cases((first,)))))
     # Of what was before, each row shows its first figure alone.
     asked_before = tuple(dict.fromkeys((first, tab.part, *with_cases((first,)))))
     questions = [
@@ -114,22 +114,22 @@ def split_table(ctx: Context, address: Address, tab: Tab, reading: Reading) -> S
     answers = ctx.runner.ask_all([*questions, *wholes, *judge.questions])
     results = answers[: len(spans)]
     totals = answers[len(spans) : 2 * len(spans)] if is_asked else results
-    judge.know([row.figures.get(tab.part) for answer in totals for row in answer.rows])
-    shares = {f: share_of(state, (f,), (tab.by,), questions[0].where) for f in figures}
+    judge.know([row.metrics.get(tab.part) for answer in totals for row in answer.rows])
+    shares = {f: share_of(state, (f,), (tab.by,), questions[0].where) for f in metrics}
     anew = tuple(f for f, share in shares.items() if share is not None)
     table = _table(tab, results, reading, _labels(ctx, address, tab, reading), judge, reason)
     return msgspec.structs.replace(
         table, recounting=shares[anew[0]] if anew else None, recounted=anew,
         unmeasured=unmeasured_in(ctx, address, (first,)).get(first),
-        unripe={f: reason for f in figures if (reason := unripe(ctx, address, f))},
+        unripe={f: reason for f in metrics if (reason := unripe(ctx, address, f))},
     )  # fmt: skip
 
 
 def _suiting(tab: Tab, address: Address) -> tuple[str, ...]:
     """The columns that the reader may see, and that the split and the filters are true for."""
     filters = [f.by for f in address.where]
-    readable = address.readable(tab.by_lens.get(address.lens, tab.figures))
-    return tuple(f for f in readable if tab.by in splits_of(f) and all(map(of_figure(f), filters)))
+    readable = address.readable(tab.by_lens.get(address.lens, tab.metrics))
+    return tuple(f for f in readable if tab.by in splits_of(f) and all(map(of_metric(f), filters)))
 
 
 def _of_table(question: Question, tab: Tab) -> Question:
@@ -152,27 +152,27 @@ def _labels(ctx: Context, address: Address, tab: Tab, reading: Reading) -> Calla
 def _table(
     tab: Tab, results: list[Result], reading: Reading, label: Callable[[Row], str], judge: Rows, reason: Reason | None
 ) -> SplitTable:
-    first = tab.figures[0]
-    rows = [r for r in results[0].rows if any(r.figures[f] for f in tab.figures)]
-    largest = max((r.figures[first] or 0 for r in rows), default=0) or 1
+    first = tab.metrics[0]
+    rows = [r for r in results[0].rows if any(r.metrics[f] for f in tab.metrics)]
+    largest = max((r.metrics[first] or 0 for r in rows), default=0) or 1
     if reading.search:
         wanted = reading.search.casefold()
         rows = [row for row in rows if wanted in label(row).casefold() or wanted in str(row.key[0]).casefold()]
-    sort = reading.sort if reading.sort in (*tab.figures, "label") else first
+    sort = reading.sort if reading.sort in (*tab.metrics, "label") else first
     if tab.then:
         rows = _sorted(rows, label, tab.then, reading.is_rising)
     shown = _sorted(rows, label, sort, reading.is_rising)[: reading.most]
-    before = {r.key: r.figures for r in results[1].rows} if len(results) > 1 else None
+    before = {r.key: r.metrics for r in results[1].rows} if len(results) > 1 else None
     lines = [
         TableRow(
-            key=str(row.key[0]), label=label(row), values=[row.figures[f] for f in tab.figures],
-            share=max(0.0, (row.figures[first] or 0) / largest),
-            compared=None if before is None else judge.compared(row.figures, before.get(row.key, {})),
+            key=str(row.key[0]), label=label(row), values=[row.metrics[f] for f in tab.metrics],
+            share=max(0.0, (row.metrics[first] or 0) / largest),
+            compared=None if before is None else judge.compared(row.metrics, before.get(row.key, {})),
         )
         for row in shown
     ]  # fmt: skip
     return SplitTable(
-        tab=tab, figures=tab.figures, rows=lines, total=len(rows), is_cut=results[0].is_cut, sort=sort,
+        tab=tab, metrics=tab.metrics, rows=lines, total=len(rows), is_cut=results[0].is_cut, sort=sort,
         is_rising=reading.is_rising, search=reading.search, reason=reason,
     )  # fmt: skip
 
@@ -181,9 +181,9 @@ def _sorted(rows: list[Row], label: Callable[[Row], str], sort: str, is_rising: 
     """Rows by one column; those without a value stand last either way."""
     if sort == "label":
         return sorted(rows, key=lambda row: label(row).casefold(), reverse=not is_rising)
-    with_values = [row for row in rows if row.figures[sort] is not None]
-    with_values.sort(key=lambda row: row.figures[sort] or 0, reverse=not is_rising)
-    return with_values + [row for row in rows if row.figures[sort] is None]
+    with_values = [row for row in rows if row.metrics[sort] is not None]
+    with_values.sort(key=lambda row: row.metrics[sort] or 0, reverse=not is_rising)
+    return with_values + [row for row in rows if row.metrics[sort] is None]
 
 
 # ── the page ──
@@ -264,7 +264,7 @@ class Tables(msgspec.Struct, frozen=True):
         first = text(tab.title)
         if table.is_cut:
             first += " " + text(sentence("(the %(count)s largest)")) % {"count": table.total}
-        heads = [first, *(_head(view.address.site.currency, figure, table, text) for figure in table.columns)]
+        heads = [first, *(_head(view.address.site.currency, metric, table, text) for metric in table.columns)]
         rows = ([row.label, *row.values] for row in table.rows)
         name = f"{tab.id}-{span.first}-{span.last}"
         return exported(ctx, caller, view.address.site, name, file_format, heads, rows)
@@ -297,10 +297,10 @@ def reading_of(caller: Caller, view: View, group: str) -> Reading:
     )
 
 
-def _head(currency: str, figure: Figure, table: SplitTable, text: Texts) -> str:
+def _head(currency: str, metric: AnyMetric, table: SplitTable, text: Texts) -> str:
     """A column's name in a file: what it is, its unit, and what of it is not final, in the reader's words."""
     units = {Unit.MONEY: currency, Unit.SECONDS: text("seconds"), Unit.MILLISECONDS: text("milliseconds")}
     return head_in_words(
-        text(figure.label), text, unit=units.get(figure.unit, ""),
-        share=table.recounting if figure.id in table.recounted else None, is_open=figure.id in table.unripe,
+        text(metric.label), text, unit=units.get(metric.unit, ""),
+        share=table.recounting if metric.id in table.recounted else None, is_open=metric.id in table.unripe,
     )  # fmt: skip

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from tandem.core.query import Filter
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 
 
 class Tab(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,7 +14,7 @@ class Tab(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     title: str
     by: str
-    figures: tuple[str, ...]
+    metrics: tuple[str, ...]
     by_lens: Mapping[str, tuple[str, ...]] = {}
     """Other columns for the lens of a reader who asks something else of the same rows."""
     group: str = ""
@@ -33,7 +33,7 @@ class Tab(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def part(self) -> str:
         """The figure whose share says how large a part a row is: the first that adds up."""
-        return next((f for f in self.figures if FIGURES[f].adds_up), self.figures[0])
+        return next((f for f in self.metrics if METRICS[f].adds_up), self.metrics[0])
 
     @property
     def is_narrowed(self) -> bool:

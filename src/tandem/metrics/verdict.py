@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from tandem.core.query import Value
-from tandem.metrics.metric import Figure
+from tandem.metrics.metric import AnyMetric
 from tandem.metrics.period import Period
 
 Why = Literal[
@@ -47,7 +47,7 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     `span`, `against`   what `value` and `before` cover; None where nothing is compared
     """
 
-    figure: Figure
+    metric: AnyMetric
     value: Value
     before: Value
     is_clear: bool = False
@@ -78,9 +78,9 @@ class Compared(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def verdict(self) -> str:
         """good, bad or neutral: from what is good for this figure, never from the sign alone."""
-        if self.direction not in ("up", "down") or self.figure.good == "neither":
+        if self.direction not in ("up", "down") or self.metric.good == "neither":
             return "neutral"
-        return "good" if self.direction == self.figure.good else "bad"
+        return "good" if self.direction == self.metric.good else "bad"
 
 
 def relative(now: Value, before: Value) -> float | None:

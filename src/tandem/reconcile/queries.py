@@ -13,7 +13,7 @@ from tandem.base import clock
 from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.core.query import Filter, Question
-from tandem.metrics.catalogue import FIGURES as CATALOGUE
+from tandem.metrics.catalogue import METRICS as CATALOGUE
 from tandem.metrics.catalogue import needed
 from tandem.metrics.history import reported
 from tandem.metrics.period import Period
@@ -346,7 +346,7 @@ class _Asker:
     def _metric_rows(self, name: str, rule: Rule, by: tuple[str, ...], where: tuple[Filter, ...]) -> Counts:
         span = self._span(rule.zone)
         question = Question(
-            site=self._site.id, zone=rule.zone, figures=(name,), since=span.since, until=span.until, by=("day", *by),
+            site=self._site.id, zone=rule.zone, metrics=(name,), since=span.since, until=span.until, by=("day", *by),
             where=(*where, *self._filters(name, rule)), with_bots=rule.bots == "all",
         )  # fmt: skip
         result = self._ctx.runner.ask(question)
@@ -355,7 +355,7 @@ class _Asker:
         counts: Counts = defaultdict(Decimal)
         for row in result.rows:
             part = self._own_part(tuple(str(k) for k in row.key[1:]) if by else ())
-            counts[row.key[0], part] += Decimal(str(row.figures[name] or 0)).quantize(_PLACES)
+            counts[row.key[0], part] += Decimal(str(row.metrics[name] or 0)).quantize(_PLACES)
         return dict(counts)
 
     def _own_part(self, names: tuple[str, ...]) -> str:

@@ -105,13 +105,13 @@ def test_a_field_shows_the_whole_day_that_it_holds(opened: Opened, path: str, wi
 
 
 @pytest.mark.parametrize("language", ["en", "ru", "pl"])
-def test_a_phone_shows_figures_beside_a_long_path(opened: Opened, language: str) -> None:
+def test_a_phone_shows_metrics_beside_a_long_path(opened: Opened, language: str) -> None:
     """One path of 300 letters took the whole width."""
     page = opened("/traffic", language=language, width=390)
     link = page.locator("#t-pages .barred a").first
     link.evaluate("(a, text) => { a.textContent = text }", "/" + "catalogue-" * 30)
-    figure = page.locator("#t-pages tbody tr", has_text="catalogue").locator("td.num").first
-    assert figure.evaluate("e => e.getBoundingClientRect().right <= e.closest('.scroll').getBoundingClientRect().right")
+    metric = page.locator("#t-pages tbody tr", has_text="catalogue").locator("td.num").first
+    assert metric.evaluate("e => e.getBoundingClientRect().right <= e.closest('.scroll').getBoundingClientRect().right")
 
 
 def test_no_button_wraps_inside_a_word_on_a_phone(opened: Opened) -> None:

@@ -25,7 +25,7 @@ def go_to(page: Page, selector: str) -> None:
     raise AssertionError(f"{selector} cannot be reached by Tab")
 
 
-def figures(page: Page) -> dict[str, str]:
+def metrics(page: Page) -> dict[str, str]:
     tiles = page.locator("article[data-figure]")
     return {t.get_attribute("data-figure") or "": t.locator(".value").inner_text() for t in tiles.all()}
 
@@ -68,11 +68,11 @@ def test_a_filter_is_added_and_removed_by_keyboard(opened: Opened) -> None:
     page.keyboard.type("Direct")
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile("f=channel%3Ais%3ADirect"))
-    assert figures(page)["collect.visits"] == "9"
+    assert metrics(page)["collect.visits"] == "9"
     go_to(page, ".chip a[aria-label^=Remove]")
     page.keyboard.press("Enter")
     page.wait_for_url(lambda url: "f=channel" not in url)
-    assert figures(page)["collect.visits"] == "36"
+    assert metrics(page)["collect.visits"] == "36"
 
 
 def test_values_suggested_are_those_of_the_data(opened: Opened) -> None:
@@ -94,10 +94,10 @@ def test_several_values_are_ticked_and_taken_away_one_by_one(opened: Opened) -> 
     expect(field).to_have_value("")
     page.click("#add-filter form > .button")
     page.wait_for_url(re.compile("f=channel%3Ais%3ADirect%7CEmail"))
-    assert figures(page)["collect.visits"] == "18"
+    assert metrics(page)["collect.visits"] == "18"
     page.click(".chip .part:has-text('Email')")
     page.wait_for_url(lambda url: "Email" not in url)
-    assert figures(page)["collect.visits"] == "9"
+    assert metrics(page)["collect.visits"] == "9"
 
 
 def test_a_filter_that_means_nothing_is_told_at_its_field_and_the_page_stays(opened: Opened) -> None:
@@ -149,7 +149,7 @@ def test_what_was_asked_for_without_a_network_is_asked_for_again(opened: Opened)
     expect(what).to_have_attribute("aria-expanded", "true")
 
 
-def test_the_lens_changes_words_and_order_and_never_a_figure(opened: Opened) -> None:
+def test_the_lens_changes_words_and_order_and_never_a_metric(opened: Opened) -> None:
     page = opened("/board?lens=marketing")
     seen = {}
     for lens in ("marketing", "engineering", "executive"):
@@ -158,7 +158,7 @@ def test_the_lens_changes_words_and_order_and_never_a_figure(opened: Opened) -> 
         page.wait_for_url(re.compile(f"lens={lens}"))
         expect(page.locator(".segments [aria-current]")).to_have_attribute("href", re.compile(f"lens={lens}"))
         seen[lens] = (
-            figures(page),
+            metrics(page),
             page.inner_text("h1"),
             [s.get_attribute("id") for s in page.locator(".group").all()],
         )
@@ -207,7 +207,7 @@ def test_tabs_keep_their_place_in_the_address(opened: Opened) -> None:
     expect(page.locator("#t-with .tabs [aria-current]")).to_have_text("Browsers")
 
 
-def test_the_slash_leads_to_the_search_and_the_search_to_a_figure(opened: Opened) -> None:
+def test_the_slash_leads_to_the_search_and_the_search_to_a_metric(opened: Opened) -> None:
     page = opened("/board")
     page.keyboard.press("/")
     expect(page.locator("#jump")).to_be_focused()

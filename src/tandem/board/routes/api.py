@@ -13,7 +13,7 @@ from tandem.core.exports import plain
 from tandem.core.pages import successor
 from tandem.metrics.address import Address
 from tandem.metrics.asked import MOST_SHOWN
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.comparison import compared
 from tandem.metrics.period import Period
 from tandem.metrics.recounting import recounting
@@ -131,7 +131,7 @@ def _answer(
     if most < 1:
         raise UserError("“most” must be 1 or more.", "Correct it, or leave it out for 1,000 rows.")
     address, result, splits = asked(request, ctx, caller, metrics, by)
-    rows = [MetricRow(dict(zip(splits, map(plain, r.key), strict=True)), r.figures) for r in result.rows]
+    rows = [MetricRow(dict(zip(splits, map(plain, r.key), strict=True)), r.metrics) for r in result.rows]
     span, names, limit = address.period, listed(metrics), _most_rows(caller)
     return MetricAnswer(
         site=address.site.key, since=span.since.isoformat(), until=span.until.isoformat(),
@@ -153,7 +153,7 @@ def _compared(ctx: Context, address: Address, values: dict[str, Any]) -> dict[st
     if before is None:
         return {}
     span = address.period.so_far(address.now) or address.period
-    names = tuple(name for name in values if name in FIGURES)
+    names = tuple(name for name in values if name in METRICS)
     return {name: _compared_out(c, span, before) for name, c in compared(ctx, address, names, values).items()}
 
 

@@ -26,7 +26,7 @@ def export(
     asked_for = listed(metrics or figures)
     names = with_ranges(asked_for)
     what, span = by.replace(",", "-") or "total", address.period
-    rows = ((*row.key, *(row.figures[name] for name in names)) for row in result.rows)
+    rows = ((*row.key, *(row.metrics[name] for name in names)) for row in result.rows)
     response = exported(
         ctx, caller, address.site, f"{what}-{span.first}-{span.last}", format, (*splits, *names), rows,
         remarks(ctx, address, result, asked_for, splits),

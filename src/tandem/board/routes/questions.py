@@ -13,7 +13,7 @@ from tandem.core.context import Context
 from tandem.core.query import Result, Row
 from tandem.metrics.address import Address
 from tandem.metrics.asked import address_asked
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.comparison import to_come, unmeasured_in, unripe
 from tandem.metrics.metric import Estimate
 from tandem.metrics.recounting import anew, recounting
@@ -25,15 +25,15 @@ ALIKE, MOST_ALIKE = 0.7, 3
 
 
 def asked(
-    request: Request[Any, Any, Any], ctx: Context, caller: Caller, figures: str, by: str
+    request: Request[Any, Any, Any], ctx: Context, caller: Caller, metrics: str, by: str
 ) -> tuple[Address, Any, tuple[str, ...]]:
-    names, splits = listed(figures), listed(by)
+    names, splits = listed(metrics), listed(by)
     if not names:
         raise UserError("The query has no metric.", "Name at least one, such as metrics=collect.visits.")
     if len(names) > 30 or len(splits) > 4:
         raise UserError("The query is too broad.", "Request at most 30 metrics and 4 dimensions.")
     for name in names:
-        if name not in FIGURES:
+        if name not in METRICS:
             raise _no_metric(caller, name)
     address = address_asked(request, ctx, caller)
     question, runner = address.question(names, splits), ctx.runner
@@ -44,7 +44,7 @@ def asked(
 def _no_metric(caller: Caller, name: str) -> UserError:
     """With the metrics that are most like it, of those that the caller may see."""
     what = "There is no metric “%(name)s”."
-    alike = closest(name, (id for id, figure in FIGURES.items() if caller.may(figure.permission)))
+    alike = closest(name, (id for id, metric in METRICS.items() if caller.may(metric.permission)))
     if not alike:
         return UserError(what, "See the full list on the Metrics page.", 404, name=name[:60])
     return UserError(what, "Did you mean: %(alike)s?", 404, name=name[:60], alike=", ".join(alike))
@@ -66,7 +66,7 @@ def _known(result: Result, unmeasured: Collection[str]) -> Result:
     """The result with nothing for figures that were not measured: those are not 0."""
     if not unmeasured:
         return result
-    rows = [Row(row.key, row.figures | dict.fromkeys(with_ranges(tuple(unmeasured)))) for row in result.rows]
+    rows = [Row(row.key, row.metrics | dict.fromkeys(with_ranges(tuple(unmeasured)))) for row in result.rows]
     return msgspec.structs.replace(result, rows=rows)
 
 
@@ -78,7 +78,7 @@ def with_ranges(names: tuple[str, ...]) -> tuple[str, ...]:
     """These metrics, and after a model's answer its range: it is never told without."""
     ends = ("", ".low", ".high")
     return tuple(
-        f"{name}{end}" for name in names for end in (ends if isinstance(FIGURES.get(name), Estimate) else ends[:1])
+        f"{name}{end}" for name in names for end in (ends if isinstance(METRICS.get(name), Estimate) else ends[:1])
     )
 
 

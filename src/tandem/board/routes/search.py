@@ -42,7 +42,7 @@ def jump(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Respo
         "board/_jump.html",
         site=view.address.site,
         view=view,
-        figures=readable(caller),
+        metrics=readable(caller),
         tables=list(TABLES.values()),
     )
 

@@ -17,13 +17,13 @@ from tandem.core.context import Context
 from tandem.core.layout import formats_of, render_page
 from tandem.core.pages import get_page, get_part
 from tandem.metrics.address import Address, View
-from tandem.metrics.asked import fitting, moved_to, of_figure, top_of
+from tandem.metrics.asked import fitting, moved_to, of_metric, top_of
 from tandem.metrics.breakdown import largest_channel
-from tandem.metrics.catalogue import FIGURES
+from tandem.metrics.catalogue import METRICS
 from tandem.metrics.comparison import goals_missing, unsettled
 from tandem.metrics.split_table import Tables
 
-CHART_FIGURES = (
+CHART_METRICS = (
     "collect.visitors",
     "collect.visits",
     "collect.pageviews",
@@ -49,28 +49,28 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
     view = view_of(request, ctx, caller, PAGE_TABLES.kept)
     if moved := moved_to(request, ctx, view):
         return moved
-    figure = _chart_figure(request, view.address)
-    charted = fitting(view.address, of_figure(figure))
-    drawn = queries.chart(ctx, charted, figure)
-    chosen = tuple(dict.fromkeys((*CHART_FIGURES, figure)))
+    metric = _chart_metric(request, view.address)
+    charted = fitting(view.address, of_metric(metric))
+    drawn = queries.chart(ctx, charted, metric)
+    chosen = tuple(dict.fromkeys((*CHART_METRICS, metric)))
     return render_page(
         request,
         ctx,
         caller,
         "board/traffic.html",
         **top_of(request, ctx, view, FILTER_BY, has_lens=True),
-        figure=FIGURES[figure],
+        metric=METRICS[metric],
         chart=drawn,
         costs=outage_costs(ctx, caller, view.address.site, [c for _, c in drawn.changes], view.address.now),
         knows_money=caller.may(NEEDS[REVENUE]),
-        largest=largest_channel(ctx, charted, figure),
-        robots=0 if drawn.value else _left_out(ctx, view.address, figure),
+        largest=largest_channel(ctx, charted, metric),
+        robots=0 if drawn.value else _left_out(ctx, view.address, metric),
         OF_PEOPLE=OF_PEOPLE,
-        unsettled=unsettled(view.address, (figure,)),
+        unsettled=unsettled(view.address, (metric,)),
         uncharted=charted.unfit[len(view.address.unfit) :],
         REST_ON_MAIN=REST_ON_MAIN,
         goals_missing=goals_missing(ctx, view.address.site),
-        figures=[FIGURES[f] for f in view.address.readable(chosen)],
+        metrics=[METRICS[f] for f in view.address.readable(chosen)],
         tables=[
             PAGE_TABLES.facts(ctx, caller, view, PAGE_TABLES.chosen(view, group))
             for group in GROUP_ORDER[view.address.lens]
@@ -80,15 +80,15 @@ def traffic(request: Request[Any, Any, Any], ctx: Context, caller: Caller) -> Re
     )
 
 
-def _left_out(ctx: Context, address: Address, figure: str) -> int:
+def _left_out(ctx: Context, address: Address, metric: str) -> int:
     """Robots' visits, where they are all there was: of people who only bought nothing, a page says that."""
     visits = address.question(("collect.visits",))
-    is_alone = figure in OF_PEOPLE or not ctx.runner.ask(visits).total["collect.visits"]
+    is_alone = metric in OF_PEOPLE or not ctx.runner.ask(visits).total["collect.visits"]
     return queries.robots(ctx, address) if is_alone else 0
 
 
 def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callable[[str], str]) -> str:
-    figure, site = FIGURES[chart.figure], view.address.site
+    metric, site = METRICS[chart.metric], view.address.site
     marks = [
         Mark(
             at=at, title=c.title, kind=text(words.WORDS["KINDS"][c.kind]), author=c.author,
@@ -98,17 +98,17 @@ def _drawn(chart: queries.Chart, view: View, form: formats.Formats, text: Callab
     ]  # fmt: skip
     before = chart.before[: len(chart.points)] if chart.is_partial else chart.before
     return chart_json(
-        form, text(figure.label), figure.unit, site.currency, chart.step, chart.points, before,
+        form, text(metric.label), metric.unit, site.currency, chart.step, chart.points, before,
         is_partial=chart.is_partial, marks=marks,
     )  # fmt: skip
 
 
-def _chart_figure(request: Request[Any, Any, Any], address: Address) -> str:
+def _chart_metric(request: Request[Any, Any, Any], address: Address) -> str:
     usual = CHARTED[address.lens] if address.readable((CHARTED[address.lens],)) else CHARTED["marketing"]
-    figure = request.query_params.get("figure", usual)
-    if figure not in FIGURES:
-        raise UserError("There is no metric “%(name)s”.", "Choose one from the list.", status=404, name=figure[:60])
-    return str(figure)
+    metric = request.query_params.get("figure", usual)
+    if metric not in METRICS:
+        raise UserError("There is no metric “%(name)s”.", "Choose one from the list.", status=404, name=metric[:60])
+    return str(metric)
 
 
 @get_part("/traffic/table/{name:str}", may="metrics.read")

@@ -8,8 +8,8 @@ from tandem.core.auth import Caller
 from tandem.core.context import Context
 from tandem.metrics.address import View
 from tandem.metrics.asked import address_asked, fitting, of_visits
-from tandem.metrics.catalogue import FIGURES, needed
-from tandem.metrics.metric import Figure
+from tandem.metrics.catalogue import METRICS, needed
+from tandem.metrics.metric import AnyMetric
 
 REST_ON_MAIN = ("collect.conversions", "collect.converted_visits", "collect.conversion_rate")
 FILTER_BY = (
@@ -43,6 +43,6 @@ def view_of(request: Request[Any, Any, Any], ctx: Context, caller: Caller, keep:
     return View(path=request.url.path, address=fitting(address_asked(request, ctx, caller), of_visits), keep=chosen)
 
 
-def readable(caller: Caller) -> list[Figure]:
+def readable(caller: Caller) -> list[AnyMetric]:
     """The figures that a caller may ask for: no list leads to what they may not read."""
-    return [figure for name, figure in FIGURES.items() if all(map(caller.may, needed((name,))))]
+    return [metric for name, metric in METRICS.items() if all(map(caller.may, needed((name,))))]

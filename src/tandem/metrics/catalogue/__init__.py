@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 import msgspec
 
 from tandem.metrics.catalogue import ads, attribution, calls, collect, crm, findings
-from tandem.metrics.metric import Dimension, Figure, PublishedView, Ratio, Unit
+from tandem.metrics.metric import AnyMetric, Dimension, PublishedView, Ratio, Unit
 
 MONEY = "money.read"
 """Amounts ask for it by their unit, whoever owns them: no file of the catalogue can forget it."""
-Entry = TypeVar("Entry", PublishedView, Dimension, Figure)
+Entry = TypeVar("Entry", PublishedView, Dimension, AnyMetric)
 
 
 def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
@@ -27,29 +27,29 @@ def gathered(entries: Iterable[Entry]) -> Mapping[str, Entry]:
     return MappingProxyType(by_id)
 
 
-def _of(owner: Any) -> list[Figure]:
+def _of(owner: Any) -> list[AnyMetric]:
     """One file's figures, each with a permission and a side: its own, or that of the file."""
     return [
         msgspec.structs.replace(
-            figure, permission=figure.permission or owner.PERMISSION, side=figure.side or owner.SIDE
+            metric, permission=metric.permission or owner.PERMISSION, side=metric.side or owner.SIDE
         )
-        for figure in (*owner.METRICS, *owner.RATIOS, *owner.ESTIMATES)
+        for metric in (*owner.METRICS, *owner.RATIOS, *owner.ESTIMATES)
     ]
 
 
-def needed(figures: Iterable[str]) -> frozenset[str]:
+def needed(metrics: Iterable[str]) -> frozenset[str]:
     """What a reader of these figures must be allowed: for amounts money too, for a ratio what its parts ask for."""
     asked = set()
-    for figure in (FIGURES[name] for name in figures if name in FIGURES):
-        asked.add(figure.permission)
-        if figure.unit is Unit.MONEY:
+    for metric in (METRICS[name] for name in metrics if name in METRICS):
+        asked.add(metric.permission)
+        if metric.unit is Unit.MONEY:
             asked.add(MONEY)
-        if isinstance(figure, Ratio):
-            asked |= needed((figure.top, figure.bottom))
+        if isinstance(metric, Ratio):
+            asked |= needed((metric.top, metric.bottom))
     return frozenset(asked)
 
 
 OWNERS = (collect, calls, crm, ads, attribution, findings)
 VIEWS: Mapping[str, PublishedView] = gathered([view for owner in OWNERS for view in owner.VIEWS])
-FIGURES: Mapping[str, Figure] = gathered([figure for owner in OWNERS for figure in _of(owner)])
+METRICS: Mapping[str, AnyMetric] = gathered([metric for owner in OWNERS for metric in _of(owner)])
 DIMENSIONS: Mapping[str, Dimension] = gathered([entry for owner in OWNERS for entry in owner.DIMENSIONS])

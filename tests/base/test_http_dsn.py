@@ -109,13 +109,13 @@ def test_hits_become_visits_and_figures(server: Any, monkeypatch: pytest.MonkeyP
     question = Question(
         site=7,
         zone="Europe/Warsaw",
-        figures=("collect.visits", "collect.conversions"),
+        metrics=("collect.visits", "collect.conversions"),
         since=NOON - timedelta(days=1),
         until=NOON + timedelta(days=1),
         by=("channel",),
         where=(Filter("channel", "is_not", ("it's|", "x")),),
     )
-    assert {r.key: tuple(r.figures.values()) for r in runner.ask(question).rows} == {
+    assert {r.key: tuple(r.metrics.values()) for r in runner.ask(question).rows} == {
         ("Email",): (1, 1),
         ("Direct",): (1, 0),
         ("No visit",): (0, 1),

@@ -8,8 +8,10 @@ from tandem.accounts.model import AuditEntry
 from tandem.accounts.store.links import INVITE, RESET
 from tandem.ads.store.imports import IMPORTS as ADS
 from tandem.base import translations
+from tandem.calls.file_import import IMPORTS as CALLS
 from tandem.core import audit
 from tandem.core.audit import Detail, details
+from tandem.crm.file_import import IMPORTS as DEALS
 from tandem.people.store import ACTS as DECISIONS
 from tandem.reconcile.store import IMPORTS as OUTSIDE
 
@@ -22,7 +24,9 @@ FORMER = {"reconcile.finding_settled", "reconcile.finding_reopened"}
 def acts_of_the_source() -> set[str]:
     found = {act for path in SOURCE.rglob("*.py") for act in NOTED.findall(path.read_text("utf-8"))}
     made = {
-        "{self.area}.{act}": [f"{one.area}.{act}" for one in (ADS, OUTSIDE) for act in ("imported", "import_undone")],
+        "{self.area}.{act}": [
+            f"{one.area}.{act}" for one in (ADS, CALLS, DEALS, OUTSIDE) for act in ("imported", "import_undone")
+        ],
         "people.{kind}_link_made": [INVITE, RESET], "profiles.{act}": DECISIONS, "profiles.{row.act}_undone": DECISIONS,
     }  # fmt: skip
     assert set(made) == {act for act in found if "{" in act}

@@ -2,8 +2,6 @@
 
 import errno
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -45,6 +43,7 @@ from tandem.collect.tables import salts
 from tandem.core.context import Context
 from tandem.maintenance.doctor import intake
 from tandem.maintenance.doctor.finding import OK, WARNING, Installation
+from tests import forked
 from tests.clocks import set_clock
 from tests.collect.conftest import DAY, NOON, Load, ledger, told
 from tests.collect.test_loader import facts, spooled
@@ -550,7 +549,7 @@ def test_health_tells_of_a_batch_that_stands_though_others_go_on(ctx: Context, s
 # ── a full disk, by the system's own limit ──
 
 FULL = """
-import resource, signal, sys
+import os, resource, signal, sys
 from pathlib import Path
 import msgspec
 from tandem.accounts import store as accounts
@@ -562,7 +561,7 @@ from tandem.collect.batches import all_aside
 from tandem.collect.loader import PATIENCE, Loader
 from tests.collect.conftest import NOON, told
 
-folder = Path(sys.argv[1])
+folder = Path(os.environ["FOLDER"])
 warehouse, database = Warehouse(f"chdb:///{folder / 'events'}"), Database(f"sqlite:///{folder / 'records.db'}")
 database.migrate()
 migrate(warehouse, store.schema())
@@ -588,9 +587,7 @@ print(loader.load_all(), warehouse.value("select count() from events"), all_asid
 
 @pytest.mark.process
 def test_a_full_disk_puts_nothing_aside_and_loses_nothing(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, timeout=120, check=False
-    )
+    done = forked.run_code(FULL, {**os.environ, "FOLDER": str(tmp_path)}, 120)
     assert done.stdout.splitlines()[-1:] == ["299 299 []"], done.stderr[-1500:]
 
 

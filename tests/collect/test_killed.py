@@ -1,14 +1,16 @@
 """kill -9 of a real process that halves a poisoned batch: the next one goes on where it was."""
 
+import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import forked
+from tests.served import eventually
+
 LOAD = """
-import sys, time
+import os, time
 from pathlib import Path
 import msgspec
 from clickhouse_connect.driver.exceptions import DatabaseError
@@ -21,7 +23,7 @@ from tandem.collect.batches import all_aside
 from tandem.collect.loader import Loader
 from tests.collect.conftest import NOON, told
 
-folder, is_slow = Path(sys.argv[1]), sys.argv[2] == "slow"
+folder, is_slow = Path(os.environ["FOLDER"]), "SLOW" in os.environ
 warehouse, database = Warehouse(f"chdb:///{folder / 'events'}"), Database(f"sqlite:///{folder / 'records.db'}")
 database.migrate()
 migrate(warehouse, store.schema())
@@ -54,14 +56,18 @@ print(visitors, visits, day.stored, day.duplicates, day.refused, day.balance, as
 
 @pytest.mark.process
 def test_a_process_killed_in_the_middle_of_halving_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", LOAD, str(tmp_path)]
-    with subprocess.Popen([*command, "slow"], stdout=subprocess.PIPE, text=True) as first:
-        assert first.stdout is not None
-        assert any(line == "part\n" for line in first.stdout), "the first part was never loaded"
-        first.send_signal(signal.SIGKILL)
-    assert first.returncode == -signal.SIGKILL
+    env, output = {**os.environ, "FOLDER": str(tmp_path)}, tmp_path / "said"
+    first = forked.begun_code(LOAD, {**env, "SLOW": "1"}, output)
+    try:
+        eventually(
+            lambda: (output.exists() and "part" in output.read_text().splitlines()) or first.poll() is not None, 60
+        )
+        assert first.poll() is None, f"the first part was never loaded: {output.read_text()[-2000:]}"
+    finally:
+        first.kill()
+    assert first.wait(20) == -signal.SIGKILL
     (note,) = (tmp_path / "spool" / "one").glob("*.judged")
     assert b'"todo":[[' in note.read_bytes()
-    done = subprocess.run([*command, "on"], capture_output=True, text=True, timeout=120, check=False)
+    done = forked.run_code(LOAD, env, 120)
     said = done.stdout.splitlines()[-1:]
     assert said and said[0].startswith("[1, 2, 3, 4, 5] 5 5 0 {'quarantined': 1} 0 [{"), (said, done.stderr[-2000:])

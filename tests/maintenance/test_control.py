@@ -6,6 +6,7 @@ import http.client
 import json
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -237,22 +238,25 @@ def test_changes_made_by_command_reach_a_running_server(company: Path) -> None:
 def test_a_full_disk_keeps_no_server_from_starting_and_commands_find_it_later(
     ctx: Context, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, tries = control._write_secretly, list[int]()
+    write, tries, written, has_room = control._write_secretly, list[Path](), list[Path](), threading.Event()
 
     def full(path: Path, content: bytes) -> None:
-        tries.append(1)
-        if len(tries) < 3:
+        tries.append(path)
+        if not has_room.is_set():
             raise OSError(errno.ENOSPC, "No space left on device")
         write(path, content)
+        written.append(path)
 
     monkeypatch.setattr(control, "_write_secretly", full)
     monkeypatch.setattr(control, "PUBLISHED_AGAIN_S", 0.02)
     ctx.config.folder.mkdir(parents=True, exist_ok=True)
     file = ctx.config.folder / control.FILE
     with control.published(ctx, {}):
+        wait_for(lambda: len(tries) > 1, most_s=5)
         assert not file.exists()
-        wait_for(file.exists, most_s=5)
-    assert not file.exists() and len(tries) == 3
+        has_room.set()
+        wait_for(lambda: file.exists() and bool(written), most_s=5)
+    assert not file.exists() and len(written) == 1
 
 
 def hung_up(ctx: Context, operation: Operation) -> None:

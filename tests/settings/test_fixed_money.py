@@ -38,7 +38,7 @@ def _orders(ctx: Context, site: Site, folder: Path) -> None:
 
 def _outside(ctx: Context, site: Site, folder: Path) -> None:
     reconcile.IMPORTS.begin(
-        ctx.database, site, "ga4.csv", "", "ga4", account="", split="", metrics=["revenue"], first_on=None,
+        ctx.database, site, "ga4.csv", "", "ga4", account="", split="", figures=["revenue"], first_on=None,
         last_on=None, zone="", attribution="", share="",
     )  # fmt: skip
 

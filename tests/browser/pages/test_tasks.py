@@ -268,7 +268,7 @@ def test_language_and_theme_are_remembered(opened: Opened) -> None:
 def test_a_change_is_noted_and_taken_out_again(opened: Opened) -> None:
     page = opened("/changes")
     page.fill("[name=title]", "Moved the search field")
-    page.select_option("[name=kind]", "content")
+    page.select_option("select[name=kind]", "content")
     page.click("text=Add change")
     line = page.locator(".timeline li", has_text="Moved the search field")
     expect(line).to_be_visible()
@@ -362,9 +362,9 @@ def test_a_large_file_tells_how_far_it_is_and_can_be_stopped(opened: Opened, tmp
 def test_a_click_without_a_network_is_told_where_the_eye_is_and_can_be_repeated(opened: Opened) -> None:
     page = opened("/changes", "pl")
     page.fill("[name=title]", "Said twice, noted once")
-    page.select_option("[name=kind]", "content")
+    page.select_option("select[name=kind]", "content")
     page.context.set_offline(True)
-    page.locator("form.form[hx-post] button.button:not(.quiet)").last.click()
+    page.locator("form:has([name=title]) button.button:not(.quiet)").last.click()
     problem = page.locator("#problem[role=alert]")
     expect(problem).to_contain_text("Serwer nie odpowiedział")
     expect(problem).to_be_in_viewport()

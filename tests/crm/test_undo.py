@@ -1,5 +1,7 @@
 """An import of deals taken back: everything stands as if it had never been, also when that is cut off."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,7 +11,7 @@ import pytest
 from tandem.accounts.model import Site
 from tandem.base.errors import UserError
 from tandem.core.context import Context
-from tandem.crm import store
+from tandem.crm import file_import, store
 from tandem.crm.file_import import FILES, IMPORTS, DealImport
 from tandem.imports.store import records
 from tandem.people import store as people
@@ -179,6 +181,32 @@ def test_one_at_a_time(ctx: Context, site: Site) -> None:
             act()
     IMPORTS.finish(ctx)
     assert undone(ctx, site, applied).state == "undone"
+
+
+def test_an_import_that_ends_while_the_job_looks_is_left_alone(
+    ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The job had listed it as cut off; applied once more without its file, it was taken back, and all was lost."""
+    import_, unattended = cut_off(ctx, site, FIRST.encode()), ctx.database.unattended
+
+    @contextmanager
+    def ends_meanwhile(on: str) -> Iterator[bool]:
+        monkeypatch.setattr(ctx.database, "unattended", unattended)
+        IMPORTS.finish(ctx)
+        with unattended(on) as is_unattended:
+            yield is_unattended
+
+    monkeypatch.setattr(ctx.database, "unattended", ends_meanwhile)
+    IMPORTS.finish(ctx)
+    assert IMPORTS.of(ctx.database, site, import_.id).state == "applied"
+    assert ctx.warehouse.value("select count() from deals") == 2
+
+
+def test_an_import_that_was_refused_cannot_be_confirmed(ctx: Context, site: Site) -> None:
+    import_ = bring_in(ctx, site, "id,created_at\n1,soon\n").import_
+    file_import.explain(ctx, site, import_, {})
+    with pytest.raises(UserError, match="not waiting for confirmation"):
+        IMPORTS.confirm(ctx, site, import_, None)
 
 
 def test_it_can_be_undone_for_90_days(ctx: Context, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,10 +112,11 @@ def explain(ctx: Context, site: Site, import_: DealImport, form: Mapping[str, st
 
     raises   UserError when the file has words that nobody has explained yet
     """
+    if import_.state != "staged":  # confirming says what it has become
+        return
     said = words_in(form)
-    words = files.words_of(ctx, site).with_more(said)
-    found = import_.found
-    if import_.state == "staged" and not words.explain(found.stages, found.currencies):
+    words, found = files.words_of(ctx, site).with_more(said), import_.found
+    if not words.explain(found.stages, found.currencies):
         raise UserError("The file has stages or currencies that are not known.", "Choose what each of them means.")
     if said.stages or said.currencies:
         files.keep_words(ctx, site, words)

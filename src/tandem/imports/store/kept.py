@@ -33,7 +33,7 @@ def keep(ctx: Context, c: Connection, area: str, number: int, path: Path) -> Non
 def body(ctx: Context, area: str, number: int) -> Iterator[bytes]:
     """The file of an import, block by block.
 
-    raises   UserError when another key sealed it, or it is not kept any more
+    raises   UserError: 409 when another key sealed it, 503 when it is not kept any more
     """
     t, nth = import_files, 0
     while True:
@@ -42,10 +42,11 @@ def body(ctx: Context, area: str, number: int) -> Iterator[bytes]:
             sealed = c.execute(select(t.c.sealed).where(*is_next)).scalar()
         if sealed is None and nth:
             return
-        block = None if sealed is None else ctx.vault.try_open_bytes(sealed)
+        if sealed is None:  # it came to its end meanwhile, so its file is at no fault
+            raise UserError("The file is not kept any more.", "Reload the page.", status=503)
+        block = ctx.vault.try_open_bytes(sealed)
         if block is None:
-            what = "The file was encrypted with another key." if sealed else "The file is not kept any more."
-            raise UserError(what, "Import the file again.", status=409)
+            raise UserError("The file was encrypted with another key.", "Import the file again.", status=409)
         yield block
         nth += 1
 

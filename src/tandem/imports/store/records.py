@@ -272,11 +272,12 @@ class RecordImports(Imports[R]):
     def _cut_off(self, ctx: Context) -> list[tuple[Site, R]]:
         """What was decided and nobody carries out any more, in the order in which it was decided."""
         sites = {site.id: site for site in ctx.sites().values()}
-        imports = self._in(ctx, sites, self.table.c.state.in_(AT_WORK))
-        if not imports:
+        is_cut_off = self.table.c.state.in_(AT_WORK)
+        if not self._in(ctx, sites, is_cut_off):
             return []
         with ctx.database.unattended(self._working) as is_unattended:
-            return imports if is_unattended else []
+            # Looked at again: what has just come to its end would be applied without its file, and taken back for that.
+            return self._in(ctx, sites, is_cut_off) if is_unattended else []
 
     def _forget_old(self, ctx: Context, sites: Mapping[int, Site]) -> None:
         """What an import replaced is kept for as long as it can be undone."""
